@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The allocator's door and the object pools. A pool never returns slabs to the system before it is done: a
+ * capture with a burst of connections keeps that memory for the next burst.
+ */
+#include "base/alloc.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SLAB_BYTES = 256 * 1024, ALIGN = 16 };
+
+void *tca_alloc(size_t size)
+{
+    return calloc(1, size ? size : 1);
+}
+
+void *tca_grow(void *old, size_t count, size_t size)
+{
+    if (size && count > SIZE_MAX / size)
+        return NULL;
+    size_t bytes = count * size;
+    return realloc(old, bytes ? bytes : 1);
+}
+
+char *tca_strdup(const char *text)
+{
+    size_t n = strlen(text) + 1;
+    char *copy = tca_alloc(n);
+    if (copy)
+        memcpy(copy, text, n);
+    return copy;
+}
+
+void tca_free(void *memory)
+{
+    free(memory);
+}
+
+void tca_pool_init(struct tca_pool *pool, size_t size)
+{
+    memset(pool, 0, sizeof *pool);
+    pool->size = (size + ALIGN - 1) / ALIGN * ALIGN;
+}
+
+static int new_slab(struct tca_pool *pool)
+{
+    size_t count = SLAB_BYTES / pool->size ? SLAB_BYTES / pool->size : 1;
+    char *slab = malloc(ALIGN + count * pool->size);
+    if (!slab)
+        return -1;
+    *(void **)(void *)slab = pool->slab;
+    pool->slab = slab;
+    pool->slab_left = count;
+    return 0;
+}
+
+void *tca_pool_take(struct tca_pool *pool)
+{
+    void *object = pool->free_list;
+    if (object) {
+        pool->free_list = *(void **)object;
+    } else {
+        if (!pool->slab_left && new_slab(pool))
+            return NULL;
+        object = pool->slab + ALIGN + --pool->slab_left * pool->size;
+    }
+    pool->live++;
+    return memset(object, 0, pool->size);
+}
+
+void tca_pool_give(struct tca_pool *pool, void *object)
+{
+    if (!object)
+        return;
+    *(void **)object = pool->free_list;
+    pool->free_list = object;
+    pool->live--;
+}
+
+void tca_pool_done(struct tca_pool *pool)
+{
+    while (pool->slab) {
+        char *next = *(char **)(void *)pool->slab;
+        free(pool->slab);
+        pool->slab = next;
+    }
+    memset(pool, 0, sizeof *pool);
+}

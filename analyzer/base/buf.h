@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A growing byte buffer and the number formats of the reports. Formatting is by integers only: no locale, no
+ * time zone, no floating point, so the same values always give the same bytes.
+ */
+#ifndef TCA_BASE_BUF_H
+#define TCA_BASE_BUF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct tca_buf {
+    char *bytes; /* owned; not terminated, see tca_buf_text */
+    size_t used, room;
+    bool failed; /* memory ran out: later appends do nothing, the owner checks once at the end */
+};
+
+void tca_buf_done(struct tca_buf *buf);
+void tca_buf_reset(struct tca_buf *buf); /* empties, keeps the memory and `failed` */
+void tca_buf_add(struct tca_buf *buf, const void *bytes, size_t count);
+void tca_buf_str(struct tca_buf *buf, const char *text);
+void tca_buf_char(struct tca_buf *buf, char c);
+void tca_buf_u64(struct tca_buf *buf, uint64_t value);
+void tca_buf_i64(struct tca_buf *buf, int64_t value);
+void tca_buf_fmt(struct tca_buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Nanoseconds as decimal seconds with `digits` (0 to 9) digits, cut, not rounded: 1500000000 ->
+ * "1.500000000". */
+void tca_buf_seconds(struct tca_buf *buf, int64_t ns, int digits);
+/* ISO 8601 in UTC: 2023-11-14T22:13:20.123456789Z; `digits` of the fraction, 0 to 9. Any int64 is printed. */
+void tca_buf_iso(struct tca_buf *buf, int64_t epoch_ns, int digits);
+/* An address kept as 16 bytes: dotted for family 4 (::ffff:a.b.c.d), RFC 5952 text for family 6. */
+void tca_buf_ip(struct tca_buf *buf, const uint8_t addr[16], int family);
+
+/* The text so far, terminated; "" when empty or failed. Valid until the next append. */
+const char *tca_buf_text(struct tca_buf *buf);
+
+#endif

@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * External merge sort. Items gather in one buffer with an index; when it is full the index is sorted and the
+ * items are written to the temporary file as a run. A walk merges the runs with a heap, each read through its
+ * own small buffer with pread, so that walks can be repeated. Nothing was spilled: the walk is over the
+ * sorted index.
+ *
+ *      run on disk: { key[32], size u32, item bytes } ...
+ */
+#include "base/extsort.h"
+
+#include "base/alloc.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <tcpautopsy/error.h>
+#include <unistd.h>
+
+enum { HEAD = TCA_SORT_KEY + 4, READ_BUFFER = 64 * 1024 };
+
+struct run {
+    int64_t from, to; /* bytes in the file */
+};
+
+struct tca_sorter {
+    char *temp_dir;
+    size_t memory;
+    uint8_t *bytes; /* HEAD + item, one after another */
+    size_t used, room;
+    size_t *index; /* offsets into bytes */
+    size_t count, index_room;
+    int file; /* -1 until something was spilled */
+    int64_t file_end;
+    struct run *run;
+    size_t run_count, run_room;
+    uint64_t total;
+    bool sorted;
+};
+
+void tca_key_u64(uint8_t *at, uint64_t value)
+{
+    for (int byte = 7; byte >= 0; byte--, value >>= 8)
+        at[byte] = (uint8_t)value;
+}
+
+void tca_key_i64(uint8_t *at, int64_t value)
+{
+    tca_key_u64(at, (uint64_t)value ^ (UINT64_C(1) << 63));
+}
+
+void tca_key_u32(uint8_t *at, uint32_t value)
+{
+    for (int byte = 3; byte >= 0; byte--, value >>= 8)
+        at[byte] = (uint8_t)value;
+}
+
+int tca_sorter_new(size_t memory, const char *temp_dir, struct tca_sorter **ret_sorter)
+{
+    struct tca_sorter *sorter = tca_alloc(sizeof *sorter);
+    if (!sorter)
+        return TCA_EMEMORY;
+    sorter->file = -1;
+    sorter->memory = memory;
+    const char *dir = temp_dir ? temp_dir : getenv("TMPDIR");
+    sorter->temp_dir = tca_strdup(dir && *dir ? dir : "/tmp");
+    if (!sorter->temp_dir) {
+        tca_sorter_free(sorter);
+        return TCA_EMEMORY;
+    }
+    *ret_sorter = sorter;
+    return TCA_OK;
+}
+
+void tca_sorter_free(struct tca_sorter *sorter)
+{
+    if (!sorter)
+        return;
+    if (sorter->file >= 0)
+        close(sorter->file);
+    tca_free(sorter->temp_dir);
+    tca_free(sorter->bytes);
+    tca_free(sorter->index);
+    tca_free(sorter->run);
+    tca_free(sorter);
+}
+
+uint64_t tca_sorter_count(const struct tca_sorter *sorter)
+{
+    return sorter->total;
+}
+
+static int by_key(const void *a, const void *b, void *bytes)
+{
+    return memcmp((const uint8_t *)bytes + *(const size_t *)a, (const uint8_t *)bytes + *(const size_t *)b,
+                  TCA_SORT_KEY);
+}
+
+static void sort_memory(struct tca_sorter *sorter)
+{
+    if (!sorter->sorted && sorter->count)
+        qsort_r(sorter->index, sorter->count, sizeof *sorter->index, by_key, sorter->bytes);
+    sorter->sorted = true;
+}
+
+static uint32_t item_size(const uint8_t *head)
+{
+    uint32_t size;
+    memcpy(&size, head + TCA_SORT_KEY, sizeof size);
+    return size;
+}
+
+static int open_file(struct tca_sorter *sorter)
+{
+    size_t room = strlen(sorter->temp_dir) + sizeof "/tcpautopsy.XXXXXX";
+    char *path = tca_alloc(room);
+    if (!path)
+        return TCA_EMEMORY;
+    snprintf(path, room, "%s/tcpautopsy.XXXXXX", sorter->temp_dir);
+    sorter->file = mkstemp(path);
+    if (sorter->file >= 0)
+        unlink(path); /* it goes with the process, whatever ends it */
+    tca_free(path);
+    return sorter->file >= 0 ? TCA_OK : TCA_EOUTPUT;
+}
+
+static int write_all(int file, const uint8_t *bytes, size_t count)
+{
+    while (count) {
+        ssize_t done = write(file, bytes, count);
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done <= 0)
+            return TCA_EOUTPUT;
+        bytes += done;
+        count -= (size_t)done;
+    }
+    return TCA_OK;
+}
+
+/* Items are gathered into one block before they are written, since most are small. */
+static int write_run(struct tca_sorter *sorter)
+{
+    uint8_t *block = tca_alloc(READ_BUFFER);
+    size_t held = 0;
+    int error = block ? TCA_OK : TCA_EMEMORY;
+    for (size_t at = 0; at < sorter->count && !error; at++) {
+        const uint8_t *head = sorter->bytes + sorter->index[at];
+        size_t size = HEAD + item_size(head);
+        if (held + size > READ_BUFFER) {
+            error = write_all(sorter->file, block, held);
+            held = 0;
+        }
+        if (!error && size > READ_BUFFER)
+            error = write_all(sorter->file, head, size);
+        else if (!error) {
+            memcpy(block + held, head, size);
+            held += size;
+        }
+    }
+    if (!error)
+        error = write_all(sorter->file, block, held);
+    tca_free(block);
+    return error;
+}
+
+static int spill(struct tca_sorter *sorter)
+{
+    if (!sorter->count)
+        return TCA_OK;
+    if (sorter->file < 0) {
+        int error = open_file(sorter);
+        if (error)
+            return error;
+    }
+    if (sorter->run_count == sorter->run_room) {
+        size_t room = sorter->run_room ? 2 * sorter->run_room : 16;
+        struct run *run = tca_grow(sorter->run, room, sizeof *run);
+        if (!run)
+            return TCA_EMEMORY;
+        sorter->run = run;
+        sorter->run_room = room;
+    }
+    sort_memory(sorter);
+    int error = write_run(sorter);
+    if (error)
+        return error;
+    sorter->run[sorter->run_count++] =
+        (struct run){sorter->file_end, sorter->file_end + (int64_t)sorter->used};
+    sorter->file_end += (int64_t)sorter->used;
+    sorter->used = sorter->count = 0;
+    return TCA_OK;
+}
+
+static int make_room(struct tca_sorter *sorter, size_t more)
+{
+    if (sorter->used + more > sorter->room) {
+        size_t room = sorter->room ? sorter->room : 64 * 1024;
+        while (sorter->used + more > room)
+            room *= 2;
+        uint8_t *bytes = tca_grow(sorter->bytes, room, 1);
+        if (!bytes)
+            return TCA_EMEMORY;
+        sorter->bytes = bytes;
+        sorter->room = room;
+    }
+    if (sorter->count == sorter->index_room) {
+        size_t room = sorter->index_room ? 2 * sorter->index_room : 1024;
+        size_t *index = tca_grow(sorter->index, room, sizeof *index);
+        if (!index)
+            return TCA_EMEMORY;
+        sorter->index = index;
+        sorter->index_room = room;
+    }
+    return TCA_OK;
+}
+
+int tca_sorter_add(struct tca_sorter *sorter, const uint8_t key[TCA_SORT_KEY], const void *item, size_t size)
+{
+    if (size > UINT32_MAX)
+        return TCA_EMEMORY;
+    if (sorter->used + HEAD + size > sorter->memory) {
+        int error = spill(sorter);
+        if (error)
+            return error;
+    }
+    int error = make_room(sorter, HEAD + size);
+    if (error)
+        return error;
+    uint8_t *head = sorter->bytes + sorter->used;
+    uint32_t size32 = (uint32_t)size;
+    memcpy(head, key, TCA_SORT_KEY);
+    memcpy(head + TCA_SORT_KEY, &size32, sizeof size32);
+    if (size)
+        memcpy(head + HEAD, item, size);
+    sorter->index[sorter->count++] = sorter->used;
+    sorter->used += HEAD + size;
+    sorter->total++;
+    sorter->sorted = false;
+    return TCA_OK;
+}
+
+/* ---- merging ---- */
+
+struct reader {
+    const struct tca_sorter *sorter;
+    int64_t at, to;  /* unread part of the run in the file */
+    uint8_t *buffer; /* owned */
+    size_t room, from, held;
+};
+
+/* Make `count` bytes available at buffer + from. 1: there; 0: the run is over; negative: error. */
+static int reader_want(struct reader *r, size_t count)
+{
+    if (r->held - r->from >= count)
+        return 1;
+    memmove(r->buffer, r->buffer + r->from, r->held - r->from);
+    r->held -= r->from;
+    r->from = 0;
+    if (count > r->room) {
+        uint8_t *bigger = tca_grow(r->buffer, count, 1);
+        if (!bigger)
+            return TCA_EMEMORY;
+        r->buffer = bigger;
+        r->room = count;
+    }
+    while (r->held < count && r->at < r->to) {
+        size_t ask = r->room - r->held;
+        if ((int64_t)ask > r->to - r->at)
+            ask = (size_t)(r->to - r->at);
+        ssize_t got = pread(r->sorter->file, r->buffer + r->held, ask, r->at);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return TCA_EOUTPUT;
+        r->held += (size_t)got;
+        r->at += got;
+    }
+    return r->held >= count ? 1 : 0;
+}
+
+/* The item on top of the run is whole in the buffer, or the run is over. */
+static int reader_load(struct reader *r)
+{
+    int there = reader_want(r, HEAD);
+    return there > 0 ? reader_want(r, HEAD + item_size(r->buffer + r->from)) : there;
+}
+
+static const uint8_t *reader_head(const struct reader *r)
+{
+    return r->buffer + r->from;
+}
+
+static bool before(const struct reader *a, const struct reader *b)
+{
+    return memcmp(reader_head(a), reader_head(b), TCA_SORT_KEY) < 0;
+}
+
+static void sift_down(struct reader **heap, size_t count, size_t at)
+{
+    for (;;) {
+        size_t least = at, left = 2 * at + 1, right = left + 1;
+        if (left < count && before(heap[left], heap[least]))
+            least = left;
+        if (right < count && before(heap[right], heap[least]))
+            least = right;
+        if (least == at)
+            return;
+        struct reader *swap = heap[at];
+        heap[at] = heap[least];
+        heap[least] = swap;
+        at = least;
+    }
+}
+
+static int walk_heap(struct reader **heap, size_t count, tca_sorter_fn *fn, void *user)
+{
+    for (size_t at = count; at-- > 0;)
+        sift_down(heap, count, at);
+    while (count) {
+        struct reader *r = heap[0];
+        uint32_t size = item_size(reader_head(r));
+        int stop = fn(user, reader_head(r) + HEAD, size);
+        if (stop)
+            return stop;
+        r->from += HEAD + size;
+        int there = reader_load(r);
+        if (there < 0)
+            return there;
+        if (!there)
+            heap[0] = heap[--count];
+        sift_down(heap, count, 0);
+    }
+    return TCA_OK;
+}
+
+static int walk_runs(struct tca_sorter *sorter, tca_sorter_fn *fn, void *user)
+{
+    struct reader *reader = tca_alloc(sorter->run_count * sizeof *reader);
+    struct reader **heap = tca_alloc(sorter->run_count * sizeof *heap);
+    int error = reader && heap ? TCA_OK : TCA_EMEMORY;
+    size_t count = 0;
+    for (size_t at = 0; at < sorter->run_count && !error; at++) {
+        reader[at] = (struct reader){.sorter = sorter,
+                                     .at = sorter->run[at].from,
+                                     .to = sorter->run[at].to,
+                                     .buffer = tca_alloc(READ_BUFFER),
+                                     .room = READ_BUFFER};
+        int there = reader[at].buffer ? reader_load(&reader[at]) : TCA_EMEMORY;
+        if (there > 0)
+            heap[count++] = &reader[at];
+        else
+            error = there;
+    }
+    if (!error)
+        error = walk_heap(heap, count, fn, user);
+    for (size_t at = 0; reader && at < sorter->run_count; at++)
+        tca_free(reader[at].buffer);
+    tca_free(reader);
+    tca_free(heap);
+    return error;
+}
+
+int tca_sorter_walk(struct tca_sorter *sorter, tca_sorter_fn *fn, void *user)
+{
+    if (sorter->run_count) {
+        int error = spill(sorter);
+        return error ? error : walk_runs(sorter, fn, user);
+    }
+    sort_memory(sorter);
+    for (size_t at = 0; at < sorter->count; at++) {
+        const uint8_t *head = sorter->bytes + sorter->index[at];
+        int stop = fn(user, head + HEAD, item_size(head));
+        if (stop)
+            return stop;
+    }
+    return TCA_OK;
+}

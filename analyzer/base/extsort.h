@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A sorter that spills: items of any size with a fixed-size key go in, come out ordered by key, as often as
+ * wanted. In memory while small, then in unlinked temporary files; memory is bounded, whatever the number of
+ * items.
+ */
+#ifndef TCA_BASE_EXTSORT_H
+#define TCA_BASE_EXTSORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { TCA_SORT_KEY = 32 }; /* bytes, compared with memcmp; pad with zeros */
+
+struct tca_sorter;
+
+/* `memory` bytes are held before a run is spilled; `temp_dir` NULL: TMPDIR, else /tmp. Equal keys keep no
+ * order. */
+int tca_sorter_new(size_t memory, const char *temp_dir, struct tca_sorter **ret_sorter);
+void tca_sorter_free(struct tca_sorter *sorter);
+/* The item is copied. 0, TCA_EMEMORY, or TCA_EOUTPUT when the temporary file cannot be written. */
+int tca_sorter_add(struct tca_sorter *sorter, const uint8_t key[TCA_SORT_KEY], const void *item, size_t size);
+/* Walk all items in order of their keys; may be done again. fn: non-zero stops and is returned. */
+typedef int tca_sorter_fn(void *user, const void *item, size_t size);
+int tca_sorter_walk(struct tca_sorter *sorter, tca_sorter_fn *fn, void *user);
+uint64_t tca_sorter_count(const struct tca_sorter *sorter);
+
+/* Big-endian parts of a key, so that memcmp orders numbers; signed ones by flipping the sign bit. */
+void tca_key_u64(uint8_t *at, uint64_t value);
+void tca_key_i64(uint8_t *at, int64_t value);
+void tca_key_u32(uint8_t *at, uint32_t value);
+
+#endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A record: one captured packet as a capture file holds it. The library is fed with arrays of these, so that
+ * embedders and fuzzers need no files.
+ */
+#ifndef TCPAUTOPSY_RECORD_H
+#define TCPAUTOPSY_RECORD_H
+
+#include <stdint.h>
+
+struct tca_record {
+    const uint8_t *bytes; /* borrowed: valid until the call that was given this record returns */
+    uint32_t captured;    /* bytes at `bytes` */
+    uint32_t original;    /* bytes on the wire; >= captured in a sound file, not trusted */
+    int64_t time_ns;      /* nanoseconds since 1970-01-01 00:00:00 UTC */
+    uint64_t frame;       /* 1-based number in its capture, counted before any filter */
+    int link;             /* LINKTYPE_ value as written in a capture file (1 = Ethernet, 101 = raw IP, ...) */
+};
+
+#endif

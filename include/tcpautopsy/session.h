@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A run: settings -> open -> read files or feed records -> finish -> tables and texts by callback.
+ *
+ *     struct tca_settings *set = tca_settings_new();
+ *     tca_settings_set(set, "vantage", "server", &error);
+ *     tca_session_open(set, &session, &error);
+ *     tca_session_read(session, "incident.pcap", &error);
+ *     tca_session_finish(session, &error);
+ *     tca_session_table(session, "flows", row, user, &error);
+ *     tca_session_free(session);
+ *
+ * One session belongs to one thread at a time; sessions share nothing. The library keeps no globals, prints
+ * nothing and names no host. Strings passed in are copied; strings handed to callbacks are borrowed for that
+ * call. All functions return 0 or a negative enum tca_code, and then fill *error (which may be NULL).
+ */
+#ifndef TCPAUTOPSY_SESSION_H
+#define TCPAUTOPSY_SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <tcpautopsy/error.h>
+#include <tcpautopsy/record.h>
+
+struct tca_settings;
+struct tca_session;
+
+struct tca_settings *tca_settings_new(void); /* NULL when memory is out */
+void tca_settings_free(struct tca_settings *set);
+
+/* Set one option by name, without its dashes. Known: "filter" (BPF), "after" and "before" (epoch seconds or
+ * ISO 8601 in UTC), "count" (records), "vantage" (auto, client, server, middle), "server" (ADDR:PORT,
+ * repeatable), "key" (vlan, tunnel, vlan,tunnel), "checksums" (auto, on, off), "min-confidence" (possible,
+ * probable, certain), "finding" (list of ids, others are not reported), "all-states" (true), "temp-dir",
+ * "raw-text" (true), "trace" (true: keep what explain needs). TCA_EUSAGE with words where name or value is
+ * unknown. */
+int tca_settings_set(struct tca_settings *set, const char *name, const char *value, struct tca_error *error);
+
+int tca_session_open(const struct tca_settings *set, struct tca_session **ret_session,
+                     struct tca_error *error);
+void tca_session_free(struct tca_session *session);
+
+/* Read one capture file; "-" is standard input. Whatever could be read before a fault is analysed, and the
+ * fault is kept as that capture's status: TCA_EINPUT or TCA_EUNSUPPORTED then says that it was not read
+ * whole; a cut last record is no fault (status "truncated", returns 0 with words in *error and error->code
+ * still 0). */
+int tca_session_read(struct tca_session *session, const char *path, struct tca_error *error);
+
+/* The same with records of the caller's: begin, feed arrays, end. `name` appears as `capture`. */
+int tca_session_capture_begin(struct tca_session *session, const char *name, struct tca_error *error);
+int tca_session_feed(struct tca_session *session, const struct tca_record *records, size_t count,
+                     struct tca_error *error);
+int tca_session_capture_end(struct tca_session *session, struct tca_error *error);
+
+/* Between two records: stop reading, so that finish tells what there was, marked `interrupted`.
+ * Async-signal-safe. */
+void tca_session_interrupt(struct tca_session *session);
+
+/* All input is in: judge. Tables and texts may be asked for after this, any number of times. */
+int tca_session_finish(struct tca_session *session, struct tca_error *error);
+
+/* One row of a table. Cells are UTF-8 text as in the CSV, not yet quoted; an empty cell is null. */
+struct tca_row {
+    const char *table;
+    size_t count;
+    const char *const *name; /* column names */
+    const char *const *cell; /* terminated */
+};
+typedef int tca_row_fn(void *user, const struct tca_row *row);         /* non-zero stops with TCA_ESTOPPED */
+typedef int tca_write_fn(void *user, const void *bytes, size_t count); /* non-zero stops with TCA_EOUTPUT */
+
+/* Tables: "flows", "events", "captures". */
+int tca_session_table(struct tca_session *session, const char *table, tca_row_fn *fn, void *user,
+                      struct tca_error *error);
+/* The same as CSV (RFC 4180 with LF, header line first); `columns` is a comma list or NULL for all. */
+int tca_session_csv(struct tca_session *session, const char *table, const char *columns, tca_write_fn *fn,
+                    void *user, struct tca_error *error);
+/* The incident in at most 25 lines of 80 columns. */
+int tca_session_summary(struct tca_session *session, tca_write_fn *fn, void *user, struct tca_error *error);
+/* One connection as a ladder; needs the setting "trace". `selector`: stream=N, frame=N (c2: before N for
+ * another capture), flow=c1f3456, cid=1:..., IP:PORT-IP:PORT[@TIME], finding=ID[:K]. */
+int tca_session_explain(struct tca_session *session, const char *selector, bool ascii, tca_write_fn *fn,
+                        void *user, struct tca_error *error);
+
+/* True if a finding of one of these ids (comma list; NULL: any above info) was reported. For --fail-on. */
+int tca_session_has_finding(struct tca_session *session, const char *ids, bool *ret_found,
+                            struct tca_error *error);
+
+#endif
