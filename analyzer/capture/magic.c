@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * File magics. pcap and pcapng as in the IETF drafts draft-ietf-opsawg-pcap and -pcapng, with the two old
+ * variants that libpcap reads as well.
+ */
+#include "capture/magic.h"
+
+#include <string.h>
+
+#define BYTES(literal) .bytes = (literal), .len = sizeof(literal) - 1
+
+#define CLASSIC(magic, precision, record_len)                                                                \
+    {                                                                                                        \
+        MAGIC_PCAP, BYTES(magic), .format = "pcap", .hint = (precision), .record_header_len = (record_len)   \
+    }
+
+static const struct tca_magic magics[] = {
+    CLASSIC("\xd4\xc3\xb2\xa1", "us", 16),
+    CLASSIC("\xa1\xb2\xc3\xd4", "us", 16),
+    CLASSIC("\x4d\x3c\xb2\xa1", "ns", 16),
+    CLASSIC("\xa1\xb2\x3c\x4d", "ns", 16),
+    CLASSIC("\x34\xcd\xb2\xa1", "us", 24), /* Kuznetzov's patches */
+    CLASSIC("\xa1\xb2\xcd\x34", "us", 24),
+    CLASSIC("\x4d\x3c\x2b\xa1", "us", 16), /* Navtel */
+    CLASSIC("\xa1\x2b\x3c\x4d", "us", 16),
+    {MAGIC_PCAPNG, BYTES("\x0a\x0d\x0d\x0a"), .format = "pcapng", .hint = ""},
+    {MAGIC_COMPRESSED, BYTES("\x1f\x8b"), .format = "gzip", .hint = "gzip -dc"},
+    {MAGIC_COMPRESSED, BYTES("\x28\xb5\x2f\xfd"), .format = "zstd", .hint = "zstd -dc"},
+    {MAGIC_COMPRESSED,
+     BYTES("\xfd"
+           "7zXZ\0"),
+     .format = "xz", .hint = "xz -dc"},
+    {MAGIC_COMPRESSED, BYTES("BZh"), .format = "bzip2", .hint = "bzip2 -dc"},
+    {MAGIC_COMPRESSED, BYTES("\x04\x22\x4d\x18"), .format = "lz4", .hint = "lz4 -dc"},
+    {MAGIC_ARCHIVE, BYTES("PK\x03\x04"), .format = "zip", .hint = "unzip -p"},
+    {MAGIC_ARCHIVE, BYTES("7z\xbc\xaf\x27\x1c"), .format = "7z", .hint = "7z x -so"},
+    {MAGIC_ARCHIVE, BYTES("ustar"), .offset = 257, .format = "tar", .hint = "tar -xOf"},
+    {MAGIC_FOREIGN, BYTES("snoop\0\0\0"), .format = "snoop", .hint = "editcap -F pcap"},
+    {MAGIC_FOREIGN, BYTES("RTSS"), .format = "netmon", .hint = "editcap -F pcap"},
+    {MAGIC_FOREIGN, BYTES("GMBU"), .format = "netmon", .hint = "editcap -F pcap"},
+    {MAGIC_FOREIGN, BYTES("TRSNIFF data"), .format = "sniffer", .hint = "editcap -F pcap"},
+};
+
+/* Each row asks for no more bytes than it needs: a pipe may hold back the rest. */
+const struct tca_magic *tca_magic_sniff(struct tca_stream *stream)
+{
+    const uint8_t *bytes;
+
+    for (size_t i = 0; i < sizeof magics / sizeof *magics; i++) {
+        const struct tca_magic *magic = &magics[i];
+        size_t need = (size_t)magic->offset + magic->len;
+
+        if (tca_stream_peek(stream, need, &bytes) == need &&
+            memcmp(bytes + magic->offset, magic->bytes, magic->len) == 0)
+            return magic;
+    }
+    return NULL;
+}
+
+bool tca_magic_is_classic_start(const uint8_t bytes[8])
+{
+    static const uint8_t little[4] = {2, 0, 4, 0}, big[4] = {0, 2, 0, 4}; /* version 2.4 */
+
+    for (size_t i = 0; magics[i].kind == MAGIC_PCAP; i++)
+        if (memcmp(bytes, magics[i].bytes, 4) == 0)
+            return memcmp(bytes + 4, bytes[0] == 0xa1 ? big : little, 4) == 0;
+    return false;
+}
+
+/* Time zone and accuracy are 0, and stand where a record has its lengths: it would be one without bytes. */
+bool tca_magic_is_classic(const uint8_t bytes[16])
+{
+    static const uint8_t zeros[8];
+
+    return tca_magic_is_classic_start(bytes) && memcmp(bytes + 8, zeros, sizeof zeros) == 0;
+}
+
+/* The byte-order mark stands where a record has its captured length, and exceeds every limit there. */
+bool tca_magic_is_section(const uint8_t bytes[16])
+{
+    return memcmp(bytes, "\x0a\x0d\x0d\x0a", 4) == 0 &&
+           (memcmp(bytes + 8, "\x1a\x2b\x3c\x4d", 4) == 0 || memcmp(bytes + 8, "\x4d\x3c\x2b\x1a", 4) == 0);
+}
+
+enum { BLOCK_INTERFACE = 1, OPTION_END = 0, OPTION_TSRESOL = 9, INTERFACE_BLOCKS_MAX = 16 };
+
+static uint32_t number(const uint8_t *bytes, size_t len, bool big_endian)
+{
+    uint32_t value = 0;
+
+    for (size_t i = 0; i < len; i++)
+        value = value << 8 | bytes[big_endian ? i : len - 1 - i];
+    return value;
+}
+
+static const char *resolution_name(uint8_t resolution)
+{
+    switch (resolution) {
+    case 0:
+        return "s";
+    case 3:
+        return "ms";
+    case 6:
+        return "us";
+    case 9:
+        return "ns";
+    default:
+        return "other";
+    }
+}
+
+/* `block` is a whole interface description block of `len` bytes. */
+static const char *interface_precision(const uint8_t *block, size_t len, bool big_endian)
+{
+    size_t at = 16;
+
+    while (at + 4 <= len - 4) {
+        uint32_t code = number(block + at, 2, big_endian);
+        uint32_t size = number(block + at + 2, 2, big_endian);
+
+        if (code == OPTION_END)
+            break;
+        if (code == OPTION_TSRESOL && size == 1 && at + 5 <= len - 4)
+            return resolution_name(block[at + 4]);
+        at += 4 + ((size + 3u) & ~3u);
+    }
+    return "us";
+}
+
+const char *tca_magic_pcapng_precision(struct tca_stream *stream)
+{
+    const uint8_t *bytes;
+    size_t at = 0;
+    bool big_endian = false;
+
+    for (int block = 0; block < INTERFACE_BLOCKS_MAX; block++) {
+        uint32_t type, len;
+
+        if (at + 12 > TCA_STREAM_CHUNK || tca_stream_peek(stream, at + 12, &bytes) < at + 12)
+            break;
+        if (block == 0)
+            big_endian = bytes[8] == 0x1a;
+        type = number(bytes + at, 4, big_endian);
+        len = number(bytes + at + 4, 4, big_endian);
+        if (len < 20 || len > TCA_STREAM_CHUNK - at)
+            break;
+        if (type != BLOCK_INTERFACE) {
+            at += len;
+            continue;
+        }
+        if (tca_stream_peek(stream, at + len, &bytes) < at + len)
+            break;
+        return interface_precision(bytes + at, len, big_endian);
+    }
+    return "us";
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Magic: what kind of file an input is, from its first bytes; and whether another capture begins at some
+ * byte.
+ */
+#ifndef TCA_CAPTURE_MAGIC_H
+#define TCA_CAPTURE_MAGIC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "capture/stream.h"
+
+enum tca_magic_kind {
+    MAGIC_PCAP,
+    MAGIC_PCAPNG,
+    MAGIC_COMPRESSED,
+    MAGIC_ARCHIVE,
+    MAGIC_FOREIGN, /* a capture in a format of another program */
+};
+
+struct tca_magic {
+    uint8_t kind; /* enum tca_magic_kind */
+    uint8_t len;
+    uint8_t record_header_len; /* pcap */
+    uint16_t offset;
+    const char *bytes;
+    const char *format; /* "pcap", "pcapng", "gzip", ... */
+    const char *hint;   /* pcap: precision of its times; else the command that makes a capture of it */
+};
+
+/* The kind of the input that begins here; NULL when it is none of those known. Takes no bytes from the
+ * stream. The result is static. */
+const struct tca_magic *tca_magic_sniff(struct tca_stream *stream);
+
+/* Does a classic capture file begin with these 16 bytes; with these 8; a pcapng section with these 16?
+ * Stricter than a sniff, since they were found where a record or block was expected: nothing that libpcap
+ * accepts looks alike. */
+bool tca_magic_is_classic(const uint8_t bytes[16]);
+bool tca_magic_is_classic_start(const uint8_t bytes[8]);
+bool tca_magic_is_section(const uint8_t bytes[16]);
+
+/* Precision of the times of a pcapng input that begins here, from its first interface: "s", "ms", "us", "ns",
+ * or "other"; "us", the format's default, where no interface is described within the first 64 KiB. */
+const char *tca_magic_pcapng_precision(struct tca_stream *stream);
+
+#endif

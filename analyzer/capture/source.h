@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A source of records: one capture file, or standard input, through libpcap.
+ *
+ * Records are numbered as they stand in the file, before any choice is made among them, so that frame numbers
+ * agree with every other program that reads it. Whatever is wrong with a file is a fact about that file,
+ * beside the records that could be read before it: only what leaves nothing to report on at all fails to
+ * open.
+ *
+ *     tca_source_open -> tca_source_next ... until <= 0 -> tca_source_facts -> tca_source_close
+ */
+#ifndef TCA_CAPTURE_SOURCE_H
+#define TCA_CAPTURE_SOURCE_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "tcpautopsy/error.h"
+#include "tcpautopsy/record.h"
+
+/* Which records are wanted; all zero means all of them. Times are nanoseconds since 1970-01-01 UTC. */
+struct tca_source_settings {
+    const char *filter;          /* BPF expression, NULL for none; copied */
+    int64_t after_ns, before_ns; /* after_ns <= time < before_ns */
+    bool has_after, has_before;
+    uint64_t max_records;              /* stop after this many chosen records; 0 is no limit */
+    const volatile sig_atomic_t *stop; /* borrowed, may be NULL: non-zero ends the input as interrupted */
+};
+
+#define TCA_SOURCE_STATUSES(STATUS)                                                                          \
+    STATUS(ok)          /* read to its end, or as far as max_records wanted */                               \
+    STATUS(truncated)   /* ends inside a record: normal where a capture was killed */                        \
+    STATUS(damaged)     /* cannot be read, or not beyond some record */                                      \
+    STATUS(unsupported) /* a sound file of a kind that is not analysed, wholly or beyond some record */      \
+    STATUS(interrupted) /* `stop` was set */
+
+enum tca_source_status {
+#define STATUS(name) TCA_SOURCE_##name,
+    TCA_SOURCE_STATUSES(STATUS)
+#undef STATUS
+};
+
+/* What is known about the input so far; final once tca_source_next() has returned 0 or an error. */
+struct tca_source_facts {
+    const char *format;       /* "pcap", "pcapng", or what the input is instead ("gzip", ...), or "unknown" */
+    int link;                 /* LINKTYPE_ value of the first record; -1 unknown */
+    char link_name[32];       /* "EN10MB", or "LINKTYPE 999" where it has no name */
+    uint32_t snaplen;         /* as the file says; 0 unknown */
+    const char *ts_precision; /* "s", "ms", "us", "ns", "other"; "" unknown */
+    uint64_t packets;         /* records read: the frame number of the last */
+    uint64_t chosen;          /* records delivered */
+    uint64_t bytes;           /* bytes of the input read */
+    enum tca_source_status status;
+    uint64_t error_frame; /* 1-based number of the record that could not be read; 0 where none */
+    int64_t error_offset; /* where in the input that record begins; -1 unknown */
+    char message[400]; /* one line, "what happened: what to do"; may also be a note to a status ok; "" none */
+};
+
+struct tca_source;
+
+/* Open a capture; "-" is standard input. *ret is owned by the caller. Fails with TCA_EINPUT (no such file, a
+ * directory, ...), TCA_EUSAGE (the filter is wrong, or does not fit the file's link type) or TCA_EMEMORY,
+ * words in *err. An input that opens but is no capture succeeds here; the first tca_source_next() then fails.
+ */
+int tca_source_open(const char *path, const struct tca_source_settings *set, struct tca_source **ret,
+                    struct tca_error *err);
+
+/* The next records: their number, > 0, with *ret_records borrowed until the next call on this source; 0 at
+ * the end (status ok, truncated or interrupted; or unsupported where all was delivered but its link type is
+ * not decoded); TCA_EINPUT (status damaged), TCA_EUNSUPPORTED or TCA_EMEMORY where reading had to stop.
+ * Everything readable before is delivered first, and the same answer is given again when asked again. A
+ * record longer than 256 KiB is cut to that. A time beyond what int64 nanoseconds hold is moved to the
+ * nearest they do. */
+int tca_source_next(struct tca_source *src, const struct tca_record **ret_records);
+
+/* Borrowed: valid until tca_source_close(). */
+const struct tca_source_facts *tca_source_facts(const struct tca_source *src);
+
+/* Accepts NULL. */
+void tca_source_close(struct tca_source *src);
+
+/* Would this filter compile for Ethernet? For usage errors before any file is opened. Resolves no names. 0,
+ * TCA_EUSAGE or TCA_EMEMORY, words in *err. */
+int tca_source_check_filter(const char *expression, struct tca_error *err);
+
+/* Name and version of the library that reads, static. */
+const char *tca_source_library(void);
+
+/* "ok", "truncated", ...: static. */
+const char *tca_source_status_name(enum tca_source_status status);
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Decode: one record in, one outcome out, and for TCP one segment. Pure: no state, no allocation, no I/O;
+ * time and stack are bounded by a fixed number of nested headers, whatever the bytes say.
+ */
+#ifndef TCA_DECODE_DECODE_H
+#define TCA_DECODE_DECODE_H
+
+#include <stdbool.h>
+
+#include "decode/outcome.h"
+#include "decode/segment.h"
+#include "tcpautopsy/record.h"
+
+/* What one record is. *ret_seg is set for TCA_OUTCOME_tcp and TCA_OUTCOME_tcp_quoted only, else left alone;
+ * it holds no pointer into the record. Lengths come from IP headers, never from the frame, so that padding
+ * does not count and a short snap length loses nothing: a whole fixed TCP header (20 bytes) makes a segment.
+ * Where IP gives no length (0: transmit offload), the frame's original length serves and seg->offload is set;
+ * such a segment longer than 1 MiB is bad_ip, so seg->len always stays far below 2^31.
+ *
+ * A first fragment is a segment whose len is what that fragment carries. With verify_checksums false, and
+ * wherever the whole segment was not captured, seg->checksum is TCA_CHECKSUM_UNVERIFIED. rec->bytes may be
+ * NULL when rec->captured is 0. */
+enum tca_outcome tca_decode(const struct tca_record *rec, bool verify_checksums, struct tca_segment *ret_seg);
+
+#endif

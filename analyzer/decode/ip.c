@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * IP layers and what lies between them and TCP: IPv4 (RFC 791), IPv6 and its extension headers (RFC 8200,
+ * 2675 for jumbograms, 4302 for AH), GRE (RFC 2784, 2890), IP in IP, ICMP errors (RFC 792, 4443).
+ *
+ * The sender's length decides how much of the record belongs to the packet. Linux leaves it 0 where a segment
+ * awaits segmentation by the network card and is beyond 64 KiB; the frame's own length then stands in for it.
+ *
+ * Inside an ICMP error the same steps walk the quoted packet, more forgiving: the quotation is cut as a rule,
+ * and some systems hand back the length field with the byte order or the header length changed.
+ */
+#include "decode/walk.h"
+
+enum {
+    PROTOCOL_HOP_BY_HOP = 0,
+    OPTION_PAD1 = 0,
+    OPTION_JUMBO = 0xc2,
+    IN_V4 = 1,
+    IN_V6 = 2,
+};
+
+struct protocol_row {
+    uint8_t protocol;
+    uint8_t families; /* IN_V4 | IN_V6 */
+    uint8_t layer;    /* enum tca_layer */
+    uint8_t encap_v4; /* enum tca_encap this step adds when inside IPv4, ... */
+    uint8_t encap_v6; /* ... inside IPv6 */
+};
+
+static const struct protocol_row protocols[] = {
+    {6, IN_V4 | IN_V6, LAYER_TCP, 0, 0},
+    {1, IN_V4, LAYER_ICMP4, 0, 0},
+    {58, IN_V6, LAYER_ICMP6, 0, 0},
+    {4, IN_V4 | IN_V6, LAYER_IPV4, TCA_ENCAP_IPIP, TCA_ENCAP_IPIP},
+    {41, IN_V4 | IN_V6, LAYER_IPV6, TCA_ENCAP_6IN4, TCA_ENCAP_IPIP},
+    {47, IN_V4 | IN_V6, LAYER_GRE, TCA_ENCAP_GRE, TCA_ENCAP_GRE},
+    {51, IN_V4 | IN_V6, LAYER_AUTHENTICATION, 0, 0},
+    {PROTOCOL_HOP_BY_HOP, IN_V6, LAYER_HOP_BY_HOP, 0, 0},
+    {43, IN_V6, LAYER_ROUTING, 0, 0},
+    {44, IN_V6, LAYER_FRAGMENT, 0, 0},
+    {60, IN_V6, LAYER_EXTENSION, 0, 0},  /* destination options */
+    {135, IN_V6, LAYER_EXTENSION, 0, 0}, /* mobility */
+    {139, IN_V6, LAYER_EXTENSION, 0, 0}, /* host identity */
+    {140, IN_V6, LAYER_EXTENSION, 0, 0}, /* shim6 */
+};
+
+static const struct protocol_row *find_protocol(const struct tca_walk *walk, uint8_t protocol)
+{
+    uint8_t family = walk->family == 4 ? IN_V4 : IN_V6;
+
+    for (size_t i = 0; i < sizeof protocols / sizeof *protocols; i++)
+        if (protocols[i].protocol == protocol && (protocols[i].families & family))
+            return &protocols[i];
+    return NULL;
+}
+
+/* Go on with what an IP protocol number names; `later` when this is not the first fragment. */
+static int go_on_by_protocol(struct tca_walk *walk, uint8_t protocol, bool later)
+{
+    const struct protocol_row *row = find_protocol(walk, protocol);
+    uint8_t encap;
+
+    if (!row)
+        return TCA_OUTCOME_not_tcp;
+    if (later)
+        return row->layer == LAYER_ICMP4 || row->layer == LAYER_ICMP6 ? TCA_OUTCOME_not_tcp
+                                                                      : TCA_OUTCOME_fragment;
+    encap = walk->family == 4 ? row->encap_v4 : row->encap_v6;
+    if (encap != TCA_ENCAP_NONE) {
+        walk->tags.encap = encap;
+        walk->tags.encap_id = 0;
+    }
+    return walk_on(walk, (enum tca_layer)row->layer);
+}
+
+/* A new IP header: nothing learnt from an outer one holds any longer. */
+static void begin_packet(struct tca_walk *walk, uint8_t family, uint8_t ttl, const uint8_t *src,
+                         const uint8_t *dst)
+{
+    walk->family = family;
+    walk->ttl = ttl;
+    walk->src = src;
+    walk->dst = dst;
+    walk->ip_id = 0;
+    walk->df = false;
+    walk->offload = false;
+    walk->more_fragments = false;
+    walk->routed = false;
+}
+
+/* The IP header said how much follows; or it did not, and the frame decides. In a quotation nothing does:
+ * only what is there counts. */
+static void set_payload(struct tca_walk *walk, bool given, uint32_t payload)
+{
+    if (given)
+        cursor_set_wire(&walk->cursor, payload);
+    else if (walk->quote.inside)
+        cursor_set_wire(&walk->cursor, walk->cursor.left);
+    else
+        walk->offload = true;
+}
+
+int tca_step_ipv4(struct tca_walk *walk)
+{
+    const uint8_t *header = cursor_peek(&walk->cursor, 1);
+    uint32_t header_len;
+    uint32_t total;
+    uint16_t fragment;
+
+    if (header && header[0] >> 4 != 4)
+        return TCA_OUTCOME_bad_ip;
+    header = cursor_take(&walk->cursor, 20);
+    if (!header)
+        return TCA_OUTCOME_short_ip;
+    header_len = (header[0] & 0x0fu) * 4;
+    total = be16(header + 2);
+    if (header_len < 20 || (total != 0 && total < header_len && !walk->quote.inside))
+        return TCA_OUTCOME_bad_ip;
+    if (!cursor_take(&walk->cursor, header_len - 20))
+        return TCA_OUTCOME_short_ip;
+
+    begin_packet(walk, 4, header[8], header + 12, header + 16);
+    walk->ip_id = be16(header + 4);
+    fragment = be16(header + 6);
+    walk->df = fragment & 0x4000;
+    walk->more_fragments = fragment & 0x2000;
+    set_payload(walk, total >= header_len, total - header_len);
+    return go_on_by_protocol(walk, header[9], fragment & 0x1fff);
+}
+
+int tca_step_ipv6(struct tca_walk *walk)
+{
+    const uint8_t *header = cursor_peek(&walk->cursor, 1);
+    uint32_t payload;
+
+    if (header && header[0] >> 4 != 6)
+        return TCA_OUTCOME_bad_ip;
+    header = cursor_take(&walk->cursor, 40);
+    if (!header)
+        return TCA_OUTCOME_short_ip;
+    begin_packet(walk, 6, header[7], header + 8, header + 24);
+    payload = be16(header + 4);
+    set_payload(walk, payload != 0, payload);
+    return go_on_by_protocol(walk, header[6], false);
+}
+
+/* Take an extension header whose second byte counts units of `unit` bytes beyond the first `base`. */
+static const uint8_t *take_extension(struct tca_walk *walk, uint32_t base, uint32_t unit)
+{
+    const uint8_t *header = cursor_peek(&walk->cursor, 2);
+
+    return header ? cursor_take(&walk->cursor, base + header[1] * unit) : NULL;
+}
+
+int tca_step_extension(struct tca_walk *walk)
+{
+    const uint8_t *header = take_extension(walk, 8, 8);
+
+    return header ? go_on_by_protocol(walk, header[0], false) : TCA_OUTCOME_short_ip;
+}
+
+int tca_step_routing(struct tca_walk *walk)
+{
+    walk->routed = true;
+    return tca_step_extension(walk);
+}
+
+/* The jumbo payload length in a hop-by-hop header of `len` bytes; 0 without one. */
+static uint32_t jumbo_length(const uint8_t *header, uint32_t len)
+{
+    uint32_t at = 2;
+
+    while (at + 2 <= len) {
+        if (header[at] == OPTION_PAD1) {
+            at++;
+            continue;
+        }
+        if (header[at] == OPTION_JUMBO && header[at + 1] == 4 && at + 6 <= len)
+            return be32(header + at + 2);
+        at += 2u + header[at + 1];
+    }
+    return 0;
+}
+
+int tca_step_hop_by_hop(struct tca_walk *walk)
+{
+    const uint8_t *header = take_extension(walk, 8, 8);
+    uint32_t len, jumbo;
+
+    if (!header)
+        return TCA_OUTCOME_short_ip;
+    len = 8 + header[1] * 8u;
+    jumbo = walk->offload ? jumbo_length(header, len) : 0;
+    if (jumbo != 0 && jumbo < len)
+        return TCA_OUTCOME_bad_ip;
+    if (jumbo != 0)
+        cursor_set_wire(&walk->cursor, jumbo - len);
+    return go_on_by_protocol(walk, header[0], false);
+}
+
+int tca_step_authentication(struct tca_walk *walk)
+{
+    const uint8_t *header = take_extension(walk, 8, 4);
+
+    return header ? go_on_by_protocol(walk, header[0], false) : TCA_OUTCOME_short_ip;
+}
+
+int tca_step_fragment(struct tca_walk *walk)
+{
+    const uint8_t *header = cursor_take(&walk->cursor, 8);
+
+    if (!header)
+        return TCA_OUTCOME_short_ip;
+    walk->more_fragments = header[3] & 1;
+    return go_on_by_protocol(walk, header[0], be16(header + 2) & 0xfff8);
+}
+
+enum {
+    GRE_CHECKSUM = 0x8000,
+    GRE_ROUTING = 0x4000,
+    GRE_KEY = 0x2000,
+    GRE_SEQUENCE = 0x1000,
+    GRE_VERSION = 0x0007,
+    ETHERTYPE_ERSPAN = 0x88be,
+};
+
+int tca_step_gre(struct tca_walk *walk)
+{
+    const uint8_t *header = cursor_take(&walk->cursor, 4);
+    const uint8_t *optional;
+    uint16_t flags;
+
+    if (!header)
+        return TCA_OUTCOME_short_ip;
+    flags = be16(header);
+    /* Source routes died with RFC 1701; version 1 is PPTP, whose payload is PPP, as a rule encrypted. */
+    if (flags & (GRE_ROUTING | GRE_VERSION))
+        return TCA_OUTCOME_not_tcp;
+    if (flags & GRE_CHECKSUM && !cursor_take(&walk->cursor, 4))
+        return TCA_OUTCOME_short_ip;
+    if (flags & GRE_KEY) {
+        optional = cursor_take(&walk->cursor, 4);
+        if (!optional)
+            return TCA_OUTCOME_short_ip;
+        walk->tags.encap_id = be32(optional);
+    }
+    if (flags & GRE_SEQUENCE && !cursor_take(&walk->cursor, 4))
+        return TCA_OUTCOME_short_ip;
+    if (be16(header + 2) == ETHERTYPE_ERSPAN)
+        return walk_on(walk, flags & GRE_SEQUENCE ? LAYER_ERSPAN : LAYER_ETHERNET);
+    return tca_walk_ethertype(walk, be16(header + 2));
+}
+
+/* A mirrored switch port: type II puts eight bytes before the Ethernet frame, type I (no sequence number)
+ * none. */
+int tca_step_erspan(struct tca_walk *walk)
+{
+    return cursor_take(&walk->cursor, 8) ? walk_on(walk, LAYER_ETHERNET) : TCA_OUTCOME_short_ip;
+}
+
+/* An error quotes the packet that caused it after eight bytes of its own. An error about an error is never
+ * sent (RFC 1122 section 3.2.2), so a quoted ICMP packet ends the walk. */
+static int quote(struct tca_walk *walk, const uint8_t *header, enum tca_layer quoted)
+{
+    walk->quote = (struct tca_quotation){
+        .inside = true, .type = header[0], .code = header[1], .from_family = walk->family, .from = walk->src};
+    return walk_on(walk, quoted);
+}
+
+int tca_step_icmp4(struct tca_walk *walk)
+{
+    const uint8_t *header = walk->quote.inside ? NULL : cursor_take(&walk->cursor, 8);
+
+    if (!header)
+        return TCA_OUTCOME_not_tcp;
+    switch (header[0]) {
+    case 3:  /* destination unreachable, fragmentation needed */
+    case 4:  /* source quench */
+    case 5:  /* redirect */
+    case 11: /* time exceeded */
+    case 12: /* parameter problem */
+        return quote(walk, header, LAYER_IPV4);
+    default:
+        return TCA_OUTCOME_not_tcp;
+    }
+}
+
+int tca_step_icmp6(struct tca_walk *walk)
+{
+    const uint8_t *header = walk->quote.inside ? NULL : cursor_take(&walk->cursor, 8);
+
+    if (!header)
+        return TCA_OUTCOME_not_tcp;
+    switch (header[0]) {
+    case 1: /* destination unreachable */
+    case 2: /* packet too big */
+    case 3: /* time exceeded */
+    case 4: /* parameter problem */
+        return quote(walk, header, LAYER_IPV6);
+    default:
+        return TCA_OUTCOME_not_tcp;
+    }
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A segment: one clean TCP view of a record. Whatever could be malformed has been checked or rejected before
+ * one of these exists, so later stages need no bounds checks. It holds no pointer into the packet.
+ */
+#ifndef TCA_DECODE_SEGMENT_H
+#define TCA_DECODE_SEGMENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* TCP flag bits as on the wire (RFC 9293 section 3.1); TCA_AE is bit 8, RFC 9768's accurate ECN. */
+enum {
+    TCA_FIN = 0x001,
+    TCA_SYN = 0x002,
+    TCA_RST = 0x004,
+    TCA_PSH = 0x008,
+    TCA_ACK = 0x010,
+    TCA_URG = 0x020,
+    TCA_ECE = 0x040,
+    TCA_CWR = 0x080,
+    TCA_AE = 0x100,
+};
+
+enum tca_checksum {
+    TCA_CHECKSUM_UNVERIFIED, /* packet cut by the snap length, or a quoted header */
+    TCA_CHECKSUM_GOOD,
+    TCA_CHECKSUM_UNFINISHED, /* holds the folded pseudo-header sum only: transmit offload, says nothing bad */
+    TCA_CHECKSUM_BAD,
+};
+
+enum tca_encap {
+    TCA_ENCAP_NONE,
+    TCA_ENCAP_GRE,
+    TCA_ENCAP_IPIP, /* IPv4 in IPv4, or any IP in IPv6 */
+    TCA_ENCAP_6IN4, /* IPv6 in IPv4 */
+};
+
+/* What wraps the innermost IP packet. Not part of the flow key unless asked for. */
+struct tca_tags {
+    uint16_t vlan[4]; /* outermost first; only vlan_count are set */
+    uint8_t vlan_count;
+    uint8_t encap;     /* enum tca_encap of the innermost tunnel */
+    uint32_t encap_id; /* GRE key, else 0 */
+};
+
+enum { TCA_OPTION_ORDER_MAX = 20 };
+
+/* TCP options. `order` lists the kinds in wire order, repeats and NOPs included, end-of-list (0) included. */
+struct tca_options {
+    uint8_t order[TCA_OPTION_ORDER_MAX];
+    uint8_t order_count;
+    bool cut;       /* the snap length ended inside the options: absent ones may have been there */
+    bool malformed; /* a length did not fit: what came before it is kept, the rest ignored */
+    bool has_mss, has_wscale, sack_ok, has_ts, has_tfo, has_mptcp, has_accecn;
+    uint16_t mss;
+    uint8_t wscale; /* as announced; users cap it at 14, RFC 7323 section 2.3 */
+    uint32_t tsval, tsecr;
+    uint8_t tfo_cookie_len; /* 0: cookie request */
+    uint8_t sack_count;     /* blocks, at most 4 */
+    uint32_t sack[4][2];    /* left edge, right edge */
+};
+
+struct tca_segment {
+    int64_t time_ns;
+    uint64_t frame;
+    uint8_t src[16], dst[16]; /* IPv4 as ::ffff:a.b.c.d, so that both families compare alike */
+    uint16_t sport, dport;
+    uint8_t family; /* 4 or 6 */
+    uint8_t ttl;    /* TTL or hop limit */
+    uint16_t ip_id; /* IPv4 identification; 0 for IPv6 */
+    bool has_ip_id; /* IPv4 */
+    bool df;
+    uint8_t direction; /* Linux cooked packet type: 0 to us, 4 sent by us; 255 where the link type has none */
+    uint16_t flags;    /* TCA_FIN | ... */
+    uint16_t window;   /* unscaled, as on the wire */
+    uint32_t seq, ack;
+    uint32_t len;      /* payload bytes by the IP header, never by the frame; SYN and FIN not counted */
+    uint32_t captured; /* payload bytes really in the file */
+    uint8_t checksum;  /* enum tca_checksum */
+    bool offload;      /* IP total length 0: length taken from the frame (transmit offload) */
+    struct tca_options opt;
+    struct tca_tags tags;
+
+    /* A TCP header quoted in an ICMP or ICMPv6 error: the fields above are those of the quoted packet as far
+     * as the quotation reaches (flags, ack, window and options may be missing), never a segment that was sent
+     * now. */
+    bool quoted;
+    bool quote_cut; /* the quotation ended before the acknowledgment number: flags, ack, window are 0 */
+    uint8_t icmp_type, icmp_code;
+    uint8_t icmp_from[16]; /* who sent the error */
+};
+
+/* First sequence number after this segment: SYN and FIN take one each (RFC 9293 section 3.4). */
+static inline uint32_t tca_segment_end(const struct tca_segment *seg)
+{
+    return seg->seq + seg->len + ((seg->flags & TCA_SYN) ? 1 : 0) + ((seg->flags & TCA_FIN) ? 1 : 0);
+}
+
+#endif

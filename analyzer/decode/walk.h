@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A walk down the headers of one record; private to decode.
+ *
+ * Every layer is a function that takes its header from the cursor and either names the next layer (STEP_NEXT)
+ * or ends the walk with an outcome. The loop in decode.c calls them one after another up to a fixed number,
+ * so nothing recurses and hostile nesting costs no more than that number of steps. Addresses stay pointers
+ * into the record: a segment is written only once the TCP header has proved good.
+ *
+ *     link.c   Ethernet, VLAN, MPLS, PPPoE, PPP, Linux cooked, BSD loopback
+ *     ip.c     IPv4, IPv6 and its extension headers, GRE, ICMP quotations
+ *     tcp.c    the TCP header, its checksum;  options.c  TCP options
+ */
+#ifndef TCA_DECODE_WALK_H
+#define TCA_DECODE_WALK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "decode/cursor.h"
+#include "decode/outcome.h"
+#include "decode/segment.h"
+#include "tcpautopsy/record.h"
+
+enum tca_layer {
+    LAYER_LOOPBACK, /* BSD loopback, either byte order */
+    LAYER_ETHERNET,
+    LAYER_PPP,
+    LAYER_RAW, /* IPv4 or IPv6, by the version nibble */
+    LAYER_SLL,
+    LAYER_SLL2,
+    LAYER_VLAN,
+    LAYER_LLC,
+    LAYER_MPLS,
+    LAYER_PPPOE,
+    LAYER_IPV4,
+    LAYER_IPV6,
+    LAYER_HOP_BY_HOP,
+    LAYER_EXTENSION, /* IPv6 headers of 8 * (length + 1) bytes without interest */
+    LAYER_ROUTING,
+    LAYER_FRAGMENT,
+    LAYER_AUTHENTICATION,
+    LAYER_GRE,
+    LAYER_ERSPAN,
+    LAYER_ICMP4,
+    LAYER_ICMP6,
+    LAYER_TCP,
+    LAYER_COUNT
+};
+
+/* Who quotes: the ICMP error around a quoted packet. */
+struct tca_quotation {
+    bool inside;
+    uint8_t type, code;
+    uint8_t from_family;
+    const uint8_t *from;
+};
+
+struct tca_walk {
+    const struct tca_record *rec;
+    struct tca_cursor cursor;
+    enum tca_layer next;
+    bool verify_checksums;
+    uint8_t direction;
+    struct tca_tags tags;
+    struct tca_quotation quote;
+
+    /* The innermost IP header so far; family 0 before the first. */
+    uint8_t family;
+    const uint8_t *src, *dst;
+    uint8_t ttl;
+    uint16_t ip_id;
+    bool df;
+    bool offload;        /* it gave no length */
+    bool more_fragments; /* this is a first fragment */
+    bool routed;         /* a routing header: dst is not the address TCP summed */
+
+    struct tca_segment *ret_seg;
+};
+
+enum { STEP_NEXT = -1 }; /* else an enum tca_outcome */
+
+typedef int tca_layer_step(struct tca_walk *walk);
+
+tca_layer_step tca_step_loopback, tca_step_ethernet, tca_step_ppp, tca_step_raw, tca_step_sll, tca_step_sll2,
+    tca_step_vlan, tca_step_llc, tca_step_mpls, tca_step_pppoe;
+tca_layer_step tca_step_ipv4, tca_step_ipv6, tca_step_hop_by_hop, tca_step_extension, tca_step_routing,
+    tca_step_fragment, tca_step_authentication, tca_step_gre, tca_step_erspan, tca_step_icmp4, tca_step_icmp6;
+tca_layer_step tca_step_tcp;
+
+/* Go on with what an EtherType names; ends the walk when it is no kind of IP. */
+int tca_walk_ethertype(struct tca_walk *walk, uint16_t type);
+
+/* Parse the TCP options of a header whose options take `size` bytes, of which `captured` are at `bytes`. */
+void tca_options_parse(const uint8_t *bytes, uint32_t captured, uint32_t size,
+                       struct tca_options *ret_options);
+
+static inline int walk_on(struct tca_walk *walk, enum tca_layer next)
+{
+    walk->next = next;
+    return STEP_NEXT;
+}
+
+/* The record ended inside a header: named after where the walk was, below or above its first IP header. */
+static inline int walk_cut(const struct tca_walk *walk)
+{
+    return walk->family ? TCA_OUTCOME_short_ip : TCA_OUTCOME_short_link;
+}
+
+/* What lies ahead is no IP: an ordinary frame, or a tunnel with something else inside. */
+static inline int walk_not_ip(const struct tca_walk *walk)
+{
+    return walk->family ? TCA_OUTCOME_not_tcp : TCA_OUTCOME_not_ip;
+}
+
+#endif
