@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The flow table: which connection a segment belongs to.
+ *
+ *      tuple (unordered 4-tuple) --> newest incarnation --> older --> older ...
+ *
+ * A flow is one incarnation of a tuple. A bare SYN with a new ISN begins the next one at once; the older one
+ * stays live until the new one is answered, and until then each segment goes to the incarnation whose
+ * sequence space it fits. The table knows numbers only as far as identity needs them; states are the
+ * mirror's. Each flow carries an opaque payload for its owner.
+ */
+#ifndef TCA_FLOW_FLOW_H
+#define TCA_FLOW_FLOW_H
+
+#include "base/alloc.h"
+#include "decode/segment.h"
+
+#include <stddef.h>
+
+/* The unordered 4-tuple: side 0 has the lower (address, port). Compared as bytes, so it is always zeroed
+ * first. */
+struct tca_key {
+    uint8_t addr[2][16];
+    uint16_t port[2];
+    uint16_t vlan[4]; /* only with key_vlan */
+    uint32_t encap_id;
+    uint8_t encap, family, pad[2];
+};
+
+/* Sequence space of one side, as far as identity needs it. */
+struct tca_space {
+    uint32_t iss, nxt;
+    bool iss_known, nxt_known;
+};
+
+/* How long a flow waits for another segment. */
+enum tca_flow_class { TCA_FLOW_LIVE, TCA_FLOW_OPENING, TCA_FLOW_OVER, TCA_FLOW_CLASSES };
+
+struct tca_flow {
+    struct tca_tuple *tuple;      /* its place in the table */
+    struct tca_flow *older;       /* next older incarnation that is still live */
+    struct tca_flow *prev, *next; /* age list of its class */
+    int64_t last_ns;
+    uint64_t first_frame, stream;
+    struct tca_space space[2]; /* by key side */
+    struct tca_tags tags;      /* of the first frame */
+    uint8_t client;            /* key side of the active opener */
+    uint8_t role_basis;        /* enum tca_role_basis */
+    uint8_t age_class;         /* enum tca_flow_class */
+    bool opened_by_syn;        /* began with a bare SYN */
+    bool committed;            /* its SYN was answered with ack = ISN+1, or it never had one */
+    _Alignas(16) unsigned char payload[];
+};
+
+/* An address and port that the user says is a server. */
+struct tca_server_hint {
+    uint8_t addr[16];
+    uint16_t port;
+};
+
+struct tca_flow_settings {
+    bool key_vlan, key_tunnel;
+    uint64_t seed;                        /* of the hash; results never depend on it */
+    const struct tca_server_hint *server; /* borrowed */
+    size_t server_count;
+    size_t payload_size;
+    /* Called for each flow that is over (expired, replaced, table freed), before its memory is taken back. */
+    int (*over)(void *user, struct tca_flow *flow);
+    void *user;
+};
+
+struct tca_flow_table;
+
+/* What tca_flow_find tells. All borrowed: valid until the flow is over. */
+struct tca_flow_found {
+    struct tca_flow *flow;
+    struct tca_flow *prior;   /* the incarnation before it, if the flow is new and there is one */
+    struct tca_flow *witness; /* a newer flow, not yet answered, that this segment of an older one answers */
+    bool is_new, commits;     /* commits: this segment answers the newest SYN; the older ones end now */
+    uint8_t from;             /* role of the sender: 0 client, 1 server */
+};
+
+int tca_flow_table_new(const struct tca_flow_settings *set, struct tca_flow_table **ret_table);
+/* Ends all flows, oldest first, by calling `over`. */
+int tca_flow_table_end(struct tca_flow_table *table);
+void tca_flow_table_free(struct tca_flow_table *table);
+
+/* Find the flow of this segment, starting a new one where needed. 0 or TCA_EMEMORY, or what `over` returned.
+ */
+int tca_flow_find(struct tca_flow_table *table, const struct tca_segment *seg,
+                  struct tca_flow_found *ret_found);
+/* The flow that an ICMP error quotes: its tuple and, among incarnations, its sequence number. flow NULL:
+ * none. */
+void tca_flow_find_quoted(struct tca_flow_table *table, const struct tca_segment *quote,
+                          struct tca_flow_found *ret_found);
+/* After the segment was used: note it in the sequence spaces, move the flow to the end of its class's age
+ * list. */
+void tca_flow_note(struct tca_flow_table *table, struct tca_flow *flow, const struct tca_segment *seg,
+                   enum tca_flow_class age_class);
+/* End the incarnations older than this one. */
+int tca_flow_end_older(struct tca_flow_table *table, struct tca_flow *flow);
+/* End what has waited too long at this capture time. */
+int tca_flow_expire(struct tca_flow_table *table, int64_t now_ns);
+size_t tca_flow_live(const struct tca_flow_table *table);
+
+/* Address and port of a role. */
+const uint8_t *tca_flow_addr(const struct tca_flow *flow, int role);
+uint16_t tca_flow_port(const struct tca_flow *flow, int role);
+uint8_t tca_flow_family(const struct tca_flow *flow); /* 4 or 6 */
+
+#endif

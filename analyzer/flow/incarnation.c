@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Incarnations. Consecutive ones can lie close together: Linux gives a recycled TIME_WAIT an ISN of old
+ * SND.NXT + 65537, so "near" is not enough. A side that has only sent a SYN can only be at ISN or ISN+1; that
+ * decides nearly all cases, the rest by distance.
+ */
+#include "flow/incarnation.h"
+
+#include "base/seq32.h"
+
+enum { NEAR = 1 << 24 };
+
+bool tca_is_bare_syn(const struct tca_segment *seg)
+{
+    return (seg->flags & (TCA_SYN | TCA_ACK | TCA_FIN | TCA_RST)) == TCA_SYN;
+}
+
+static bool is_client(const struct tca_flow *flow, int side)
+{
+    return flow->client == side;
+}
+
+/* Both ends have numbers and the opener's SYN was answered: no longer opening. */
+static bool opening(const struct tca_flow *flow)
+{
+    return flow->opened_by_syn && !flow->committed;
+}
+
+static struct tca_flow *pick_for_syn(struct tca_flow *newest, const struct tca_segment *seg, int side)
+{
+    const struct tca_space *space = &newest->space[side];
+    if (space->iss_known && space->iss == seg->seq)
+        return newest;
+    /* The passive side opens as well: simultaneous open, or a split answer. */
+    if (!is_client(newest, side) && opening(newest) && !space->iss_known)
+        return newest;
+    return NULL;
+}
+
+bool tca_incarnation_answers(const struct tca_flow *flow, const struct tca_segment *seg, int side)
+{
+    const struct tca_space *opener = &flow->space[flow->client];
+    return side != flow->client && (seg->flags & TCA_ACK) && opener->iss_known &&
+           seq_after(seg->ack, opener->iss) && seq_before_eq(seg->ack, opener->nxt);
+}
+
+static bool near_space(const struct tca_space *space, uint32_t number)
+{
+    if (!space->nxt_known)
+        return true;
+    int32_t from_nxt = seq_diff(number, space->nxt);
+    if (from_nxt > NEAR || from_nxt < -NEAR)
+        return false;
+    return !space->iss_known || seq_after_eq(number, space->iss);
+}
+
+/* Of a flow whose SYN nobody has answered: the opener is still at its SYN, and the peer must acknowledge it.
+ */
+static bool fits_unanswered(const struct tca_flow *flow, const struct tca_segment *seg, int side)
+{
+    if (!is_client(flow, side))
+        return tca_incarnation_answers(flow, seg, side);
+    return seg->seq == flow->space[side].nxt || seg->seq == flow->space[side].iss;
+}
+
+static bool fits(const struct tca_flow *flow, const struct tca_segment *seg, int side)
+{
+    if (opening(flow))
+        return fits_unanswered(flow, seg, side);
+    bool acks = (seg->flags & TCA_ACK) != 0;
+    if ((seg->flags & TCA_RST) && acks && seg->seq == 0)
+        return near_space(&flow->space[1 - side], seg->ack);
+    return near_space(&flow->space[side], seg->seq) &&
+           (!acks || near_space(&flow->space[1 - side], seg->ack));
+}
+
+struct tca_flow *tca_incarnation_pick(struct tca_flow *newest, const struct tca_segment *seg, int side)
+{
+    if (tca_is_bare_syn(seg))
+        return pick_for_syn(newest, seg, side);
+    if (!newest->older)
+        return newest;
+    for (struct tca_flow *flow = newest; flow; flow = flow->older)
+        if (fits(flow, seg, side))
+            return flow;
+    return newest;
+}
+
+void tca_incarnation_note(struct tca_flow *flow, const struct tca_segment *seg, int side)
+{
+    struct tca_space *space = &flow->space[side], *peer = &flow->space[1 - side];
+    if (seg->flags & TCA_RST)
+        return;
+    if ((seg->flags & TCA_SYN) && !space->iss_known) {
+        space->iss = seg->seq;
+        space->iss_known = true;
+    }
+    uint32_t end = tca_segment_end(seg);
+    if (!space->nxt_known || seq_after(end, space->nxt)) {
+        space->nxt = end;
+        space->nxt_known = true;
+    }
+    if (!(seg->flags & TCA_ACK))
+        return;
+    if ((seg->flags & TCA_SYN) && !peer->iss_known) {
+        peer->iss = seg->ack - 1; /* SYN+ACK before its SYN in the file, or without it */
+        peer->iss_known = true;
+    }
+    if (!peer->nxt_known) {
+        peer->nxt = seg->ack;
+        peer->nxt_known = true;
+    }
+}

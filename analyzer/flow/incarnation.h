@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Which incarnation of a tuple a segment belongs to: pure functions of sequence spaces.
+ */
+#ifndef TCA_FLOW_INCARNATION_H
+#define TCA_FLOW_INCARNATION_H
+
+#include "flow/flow.h"
+
+/* A SYN without ACK, FIN or RST: what opens a connection. */
+bool tca_is_bare_syn(const struct tca_segment *seg);
+/* The incarnation for this segment; NULL: it begins a new one. `side`: key side of its sender. */
+struct tca_flow *tca_incarnation_pick(struct tca_flow *newest, const struct tca_segment *seg, int side);
+/* This segment answers the flow's SYN with ack = ISN+1, up to the data that the SYN carried. */
+bool tca_incarnation_answers(const struct tca_flow *flow, const struct tca_segment *seg, int side);
+/* Note the segment in the sender's space, and what its acknowledgment tells of the peer's. */
+void tca_incarnation_note(struct tca_flow *flow, const struct tca_segment *seg, int side);
+
+#endif

@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Open addressing with linear probing over tuples, deletion by shifting back; pools for tuples and flows; one
+ * age list per class, oldest first, so that expiry looks at list heads only. The hash is seeded, because
+ * whoever sent the packets chose the tuples; order of results never comes from the table.
+ */
+#include "flow/flow.h"
+#include "flow/incarnation.h"
+
+#include <string.h>
+#include <tcpautopsy/error.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+struct tca_tuple {
+    struct tca_key key;
+    uint64_t hash;
+    struct tca_flow *newest;
+    unsigned live;
+};
+
+struct age_list {
+    struct tca_flow *oldest, *newest;
+};
+
+struct tca_flow_table {
+    struct tca_flow_settings set;
+    struct tca_tuple **slot; /* NULL: empty */
+    size_t slot_count, used;
+    size_t live;
+    uint64_t streams;
+    struct tca_pool tuples, flows;
+    struct age_list age[TCA_FLOW_CLASSES];
+};
+
+enum { FIRST_SLOTS = 1024, LIVE_INCARNATIONS = 4, WELL_KNOWN = 1024, EPHEMERAL = 32768 };
+
+/* A connection that is over waits for RFC 9293's 2MSL and a little; an opening one for the longest ladder
+ * (131 s) and a request's life; a live one for twice the default keepalive time. */
+static const int64_t patience_ns[TCA_FLOW_CLASSES] = {
+    [TCA_FLOW_LIVE] = INT64_C(4) * 3600 * 1000000000,
+    [TCA_FLOW_OPENING] = INT64_C(300) * 1000000000,
+    [TCA_FLOW_OVER] = INT64_C(250) * 1000000000,
+};
+
+int tca_flow_table_new(const struct tca_flow_settings *set, struct tca_flow_table **ret_table)
+{
+    struct tca_flow_table *table = tca_alloc(sizeof *table);
+    if (!table)
+        return TCA_EMEMORY;
+    table->set = *set;
+    table->slot_count = FIRST_SLOTS;
+    table->slot = tca_alloc(FIRST_SLOTS * sizeof(struct tca_tuple *));
+    tca_pool_init(&table->tuples, sizeof(struct tca_tuple));
+    tca_pool_init(&table->flows, sizeof(struct tca_flow) + set->payload_size);
+    if (!table->slot) {
+        tca_flow_table_free(table);
+        return TCA_EMEMORY;
+    }
+    *ret_table = table;
+    return TCA_OK;
+}
+
+void tca_flow_table_free(struct tca_flow_table *table)
+{
+    if (!table)
+        return;
+    tca_pool_done(&table->tuples);
+    tca_pool_done(&table->flows);
+    tca_free(table->slot);
+    tca_free(table);
+}
+
+/* ---- keys ---- */
+
+/* The key of a segment; returns the sender's key side. */
+static int make_key(const struct tca_flow_table *table, const struct tca_segment *seg,
+                    struct tca_key *ret_key)
+{
+    memset(ret_key, 0, sizeof *ret_key);
+    int order = memcmp(seg->src, seg->dst, 16);
+    int side = order ? order > 0 : seg->sport > seg->dport;
+    memcpy(ret_key->addr[side], seg->src, 16);
+    memcpy(ret_key->addr[1 - side], seg->dst, 16);
+    ret_key->port[side] = seg->sport;
+    ret_key->port[1 - side] = seg->dport;
+    ret_key->family = seg->family;
+    if (table->set.key_vlan)
+        memcpy(ret_key->vlan, seg->tags.vlan, seg->tags.vlan_count * sizeof(uint16_t));
+    if (table->set.key_tunnel) {
+        ret_key->encap = seg->tags.encap;
+        ret_key->encap_id = seg->tags.encap_id;
+    }
+    return side;
+}
+
+static size_t home(const struct tca_flow_table *table, uint64_t hash)
+{
+    return (size_t)hash & (table->slot_count - 1);
+}
+
+static struct tca_tuple *lookup(const struct tca_flow_table *table, const struct tca_key *key, uint64_t hash)
+{
+    for (size_t at = home(table, hash); table->slot[at]; at = (at + 1) & (table->slot_count - 1))
+        if (table->slot[at]->hash == hash && !memcmp(&table->slot[at]->key, key, sizeof *key))
+            return table->slot[at];
+    return NULL;
+}
+
+static void place(struct tca_flow_table *table, struct tca_tuple *tuple)
+{
+    size_t at = home(table, tuple->hash);
+    while (table->slot[at])
+        at = (at + 1) & (table->slot_count - 1);
+    table->slot[at] = tuple;
+}
+
+static int grow(struct tca_flow_table *table)
+{
+    struct tca_tuple **old = table->slot;
+    size_t old_count = table->slot_count;
+    struct tca_tuple **bigger = tca_alloc(2 * old_count * sizeof *bigger);
+    if (!bigger)
+        return TCA_EMEMORY;
+    table->slot = bigger;
+    table->slot_count = 2 * old_count;
+    for (size_t at = 0; at < old_count; at++)
+        if (old[at])
+            place(table, old[at]);
+    tca_free(old);
+    return TCA_OK;
+}
+
+static int new_tuple(struct tca_flow_table *table, const struct tca_key *key, uint64_t hash,
+                     struct tca_tuple **ret_tuple)
+{
+    if (table->used * 2 >= table->slot_count && grow(table))
+        return TCA_EMEMORY;
+    struct tca_tuple *tuple = tca_pool_take(&table->tuples);
+    if (!tuple)
+        return TCA_EMEMORY;
+    tuple->key = *key;
+    tuple->hash = hash;
+    place(table, tuple);
+    table->used++;
+    *ret_tuple = tuple;
+    return TCA_OK;
+}
+
+/* Linear probing without tombstones: entries behind the gap move up if that brings them no farther than home.
+ */
+static void drop_tuple(struct tca_flow_table *table, struct tca_tuple *tuple)
+{
+    size_t mask = table->slot_count - 1, gap = home(table, tuple->hash);
+    while (table->slot[gap] != tuple)
+        gap = (gap + 1) & mask;
+    for (size_t at = (gap + 1) & mask; table->slot[at]; at = (at + 1) & mask)
+        if (((at - home(table, table->slot[at]->hash)) & mask) >= ((at - gap) & mask)) {
+            table->slot[gap] = table->slot[at];
+            gap = at;
+        }
+    table->slot[gap] = NULL;
+    table->used--;
+    tca_pool_give(&table->tuples, tuple);
+}
+
+/* ---- age lists ---- */
+
+static void unlink_age(struct tca_flow_table *table, struct tca_flow *flow)
+{
+    struct age_list *list = &table->age[flow->age_class];
+    *(flow->prev ? &flow->prev->next : &list->oldest) = flow->next;
+    *(flow->next ? &flow->next->prev : &list->newest) = flow->prev;
+}
+
+static void append_age(struct tca_flow_table *table, struct tca_flow *flow, enum tca_flow_class age_class)
+{
+    struct age_list *list = &table->age[age_class];
+    flow->age_class = (uint8_t)age_class;
+    flow->next = NULL;
+    flow->prev = list->newest;
+    *(list->newest ? &list->newest->next : &list->oldest) = flow;
+    list->newest = flow;
+}
+
+static int end_flow(struct tca_flow_table *table, struct tca_flow *flow)
+{
+    int error = table->set.over(table->set.user, flow);
+    struct tca_tuple *tuple = flow->tuple;
+    struct tca_flow **link = &tuple->newest;
+    while (*link != flow)
+        link = &(*link)->older;
+    *link = flow->older;
+    tuple->live--;
+    unlink_age(table, flow);
+    table->live--;
+    tca_pool_give(&table->flows, flow);
+    if (!tuple->newest)
+        drop_tuple(table, tuple);
+    return error;
+}
+
+/* ---- roles ---- */
+
+static bool hinted(const struct tca_flow_table *table, const uint8_t addr[16], uint16_t port)
+{
+    for (size_t at = 0; at < table->set.server_count; at++)
+        if (table->set.server[at].port == port && !memcmp(table->set.server[at].addr, addr, 16))
+            return true;
+    return false;
+}
+
+/* The lower classes of ports serve: well-known against others, registered against ephemeral. */
+static int port_rank(uint16_t port)
+{
+    return port < WELL_KNOWN ? 0 : port < EPHEMERAL ? 1 : 2;
+}
+
+enum { BASIS_SYN, BASIS_SYNACK, BASIS_OPTION, BASIS_PORT, BASIS_ORDER, BASIS_USER };
+
+static void decide_roles(const struct tca_flow_table *table, struct tca_flow *flow,
+                         const struct tca_segment *seg, int side)
+{
+    bool from_server = false;
+    if (tca_is_bare_syn(seg)) {
+        flow->role_basis = BASIS_SYN;
+    } else if ((seg->flags & TCA_SYN) && (seg->flags & TCA_ACK)) {
+        flow->role_basis = BASIS_SYNACK;
+        from_server = true;
+    } else if (hinted(table, seg->src, seg->sport) != hinted(table, seg->dst, seg->dport)) {
+        flow->role_basis = BASIS_USER;
+        from_server = hinted(table, seg->src, seg->sport);
+    } else if (port_rank(seg->sport) != port_rank(seg->dport)) {
+        flow->role_basis = BASIS_PORT;
+        from_server = port_rank(seg->sport) < port_rank(seg->dport);
+    } else {
+        flow->role_basis = BASIS_ORDER;
+    }
+    flow->client = (uint8_t)(from_server ? 1 - side : side);
+}
+
+static int new_flow(struct tca_flow_table *table, struct tca_tuple *tuple, const struct tca_segment *seg,
+                    int side, struct tca_flow **ret_flow)
+{
+    struct tca_flow *flow = tca_pool_take(&table->flows);
+    if (!flow)
+        return TCA_EMEMORY;
+    flow->tuple = tuple;
+    flow->older = tuple->newest;
+    tuple->newest = flow;
+    tuple->live++;
+    table->live++;
+    flow->first_frame = seg->frame;
+    flow->last_ns = seg->time_ns;
+    flow->stream = table->streams++;
+    flow->tags = seg->tags;
+    flow->opened_by_syn = tca_is_bare_syn(seg);
+    flow->committed = !flow->opened_by_syn;
+    decide_roles(table, flow, seg, side);
+    append_age(table, flow, TCA_FLOW_OPENING);
+    *ret_flow = flow;
+    return TCA_OK;
+}
+
+/* At most so many live incarnations of one tuple: a walk of ISNs must not cost more. */
+static int limit_incarnations(struct tca_flow_table *table, struct tca_tuple *tuple)
+{
+    if (tuple->live <= LIVE_INCARNATIONS)
+        return TCA_OK;
+    struct tca_flow *oldest = tuple->newest;
+    while (oldest->older)
+        oldest = oldest->older;
+    return end_flow(table, oldest);
+}
+
+int tca_flow_find(struct tca_flow_table *table, const struct tca_segment *seg,
+                  struct tca_flow_found *ret_found)
+{
+    struct tca_key key;
+    int side = make_key(table, seg, &key);
+    uint64_t hash = XXH3_64bits_withSeed(&key, sizeof key, table->set.seed);
+    struct tca_tuple *tuple = lookup(table, &key, hash);
+    if (!tuple && new_tuple(table, &key, hash, &tuple))
+        return TCA_EMEMORY;
+    struct tca_flow_found found = {0};
+    found.flow = tuple->newest ? tca_incarnation_pick(tuple->newest, seg, side) : NULL;
+    if (!found.flow) {
+        found.prior = tuple->newest;
+        found.is_new = true;
+        int error = new_flow(table, tuple, seg, side, &found.flow);
+        if (!error)
+            error = limit_incarnations(table, tuple);
+        if (error)
+            return error;
+    }
+    if (found.flow != tuple->newest && !tuple->newest->committed)
+        found.witness = tuple->newest;
+    found.commits = !found.flow->committed && tca_incarnation_answers(found.flow, seg, side);
+    found.from = side == found.flow->client ? 0 : 1;
+    *ret_found = found;
+    return TCA_OK;
+}
+
+void tca_flow_find_quoted(struct tca_flow_table *table, const struct tca_segment *quote,
+                          struct tca_flow_found *ret_found)
+{
+    struct tca_key key;
+    int side = make_key(table, quote, &key);
+    memset(ret_found, 0, sizeof *ret_found);
+    const struct tca_tuple *tuple =
+        lookup(table, &key, XXH3_64bits_withSeed(&key, sizeof key, table->set.seed));
+    if (!tuple)
+        return;
+    ret_found->flow = tuple->newest;
+    for (struct tca_flow *flow = tuple->newest; flow; flow = flow->older)
+        if (flow->space[side].iss_known && flow->space[side].iss == quote->seq) {
+            ret_found->flow = flow;
+            break;
+        }
+    ret_found->from = side == ret_found->flow->client ? 0 : 1;
+}
+
+void tca_flow_note(struct tca_flow_table *table, struct tca_flow *flow, const struct tca_segment *seg,
+                   enum tca_flow_class age_class)
+{
+    struct tca_key key;
+    int side = make_key(table, seg, &key);
+    if (!flow->committed && tca_incarnation_answers(flow, seg, side))
+        flow->committed = true;
+    tca_incarnation_note(flow, seg, side);
+    if (seg->time_ns > flow->last_ns)
+        flow->last_ns = seg->time_ns;
+    unlink_age(table, flow);
+    append_age(table, flow, age_class);
+}
+
+int tca_flow_end_older(struct tca_flow_table *table, struct tca_flow *flow)
+{
+    while (flow->older) {
+        int error = end_flow(table, flow->older);
+        if (error)
+            return error;
+    }
+    return TCA_OK;
+}
+
+int tca_flow_expire(struct tca_flow_table *table, int64_t now_ns)
+{
+    for (int age_class = 0; age_class < TCA_FLOW_CLASSES; age_class++) {
+        struct age_list *list = &table->age[age_class];
+        while (list->oldest && now_ns - list->oldest->last_ns > patience_ns[age_class]) {
+            int error = end_flow(table, list->oldest);
+            if (error)
+                return error;
+        }
+    }
+    return TCA_OK;
+}
+
+int tca_flow_table_end(struct tca_flow_table *table)
+{
+    int first_error = TCA_OK;
+    for (int age_class = 0; age_class < TCA_FLOW_CLASSES; age_class++)
+        while (table->age[age_class].oldest) {
+            int error = end_flow(table, table->age[age_class].oldest);
+            if (!first_error)
+                first_error = error;
+        }
+    return first_error;
+}
+
+size_t tca_flow_live(const struct tca_flow_table *table)
+{
+    return table->live;
+}
+
+const uint8_t *tca_flow_addr(const struct tca_flow *flow, int role)
+{
+    return flow->tuple->key.addr[role ? 1 - flow->client : flow->client];
+}
+
+uint16_t tca_flow_port(const struct tca_flow *flow, int role)
+{
+    return flow->tuple->key.port[role ? 1 - flow->client : flow->client];
+}
+
+uint8_t tca_flow_family(const struct tca_flow *flow)
+{
+    return flow->tuple->key.family;
+}

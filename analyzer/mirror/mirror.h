@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The mirror of one flow: two endpoints, stepped by the segments that passed the capture point, and the
+ * evidence kept of them.
+ *
+ *      segment --> [damage, acceptability] --> sender steps    (it sent this: proved)
+ *                                          --> receiver steps  (it may have got this: assumed)
+ *                                          --> marks           (dated facts for the classifiers)
+ *
+ * A state that rests on "seen to pass" alone is an assumption. The endpoint's own next segment either proves
+ * it or refutes it; a refuted step is erased, so the history always tells the settled reading
+ * (docs/design/mirror.md). Sides are indexed by role: 0 is the client (active opener), 1 the server.
+ */
+#ifndef TCA_MIRROR_MIRROR_H
+#define TCA_MIRROR_MIRROR_H
+
+#include "base/alloc.h"
+#include "decode/segment.h"
+#include "mirror/state.h"
+
+enum { TCA_CLIENT = 0, TCA_SERVER = 1 };
+
+/* One step of an endpoint's history: from this moment on it was in `state`. */
+struct tca_step {
+    int64_t time_ns;
+    uint64_t frame; /* the segment that caused it; of a timer, the last frame before it */
+    uint8_t state;  /* enum tca_state */
+    uint8_t event;  /* enum tca_event */
+    bool proved;    /* by what the endpoint itself sent; else assumed */
+};
+
+enum { TCA_STEPS_MAX = 16 };
+
+/* What a mark is evidence of. A segment can be several. */
+enum tca_role {
+    TCA_MARK_SYN = 1 << 0,    /* a copy of a SYN without ACK */
+    TCA_MARK_SYNACK = 1 << 1, /* a copy of a SYN+ACK */
+    TCA_MARK_OPEN_ACK =
+        1 << 2, /* client's segment with ACK, no RST, after the first SYN+ACK, child not yet proved */
+    TCA_MARK_CHILD = 1 << 3,      /* first segment of the server that only a full socket sends */
+    TCA_MARK_FIRST_DATA = 1 << 4, /* first payload of that side */
+    TCA_MARK_FIN = 1 << 5,        /* a copy of a FIN */
+    TCA_MARK_FIN_ACK = 1 << 6, /* acknowledges the peer's FIN (first time, and again for each repeated FIN) */
+    TCA_MARK_RST = 1 << 7,
+    TCA_MARK_TRIGGER = 1 << 8, /* the newest segment of the other side before an RST */
+    TCA_MARK_CHALLENGE =
+        1 << 9, /* bare ACK with unchanged numbers answering a SYN, an RST or an unacceptable segment */
+    TCA_MARK_KEEPALIVE = 1 << 10, /* probe: one below SND.NXT, no new byte, after a silence */
+    TCA_MARK_ICMP = 1 << 11, /* an ICMP error that quotes this flow; side = sender of the quoted segment */
+    TCA_MARK_LATE_DATA = 1 << 12, /* payload that arrives after its receiver's own FIN was sent */
+    TCA_MARK_DATA_RETX = 1 << 13, /* payload without a new byte */
+    TCA_MARK_AFTER_RST =
+        1 << 14, /* first normal segment of a side after it sent an RST: it was not its own */
+    TCA_MARK_IN_TIME_WAIT = 1 << 15, /* any segment towards a side in TIME_WAIT, FIN repeats included */
+    TCA_MARK_LAST = 1 << 16,         /* the side's last segment (added when the flow ends) */
+    TCA_MARK_ZERO_WINDOW = 1 << 17,  /* the side closed its window */
+};
+enum { TCA_ROLE_COUNT = 18 };
+
+/* How an RST's number stood to what its receiver expected (RFC 9293 section 3.10.7.4, RFC 5961 section 3.2).
+ */
+enum tca_rst_fit {
+    TCA_RST_NONE,      /* not an RST */
+    TCA_RST_EXACT,     /* its receiver accepts it */
+    TCA_RST_IN_WINDOW, /* draws a challenge ACK */
+    TCA_RST_OUTSIDE,   /* ignored */
+    TCA_RST_BLIND,     /* nothing known of the receiver: cannot tell */
+};
+
+/* A mark: one segment as evidence, with what the mirror knew when it passed. Raw values, no opinion. */
+struct tca_mark {
+    int64_t time_ns;
+    uint64_t frame;
+    uint32_t roles; /* enum tca_role bits */
+    uint32_t
+        ordinal; /* OPEN_ACK: number among the client's segments with ACK since the first SYN+ACK, 1-based */
+    uint32_t seq, ack, len;
+    uint32_t tsval, tsecr;
+    uint32_t sent_end;   /* sender's SND.NXT before this segment (highest end sent) */
+    uint32_t peer_end;   /* the same of the other side */
+    uint32_t peer_acked; /* highest acknowledgment the other side had sent before */
+    uint16_t flags, window, ip_id;
+    uint8_t ttl;
+    uint8_t side;         /* sender: TCA_CLIENT or TCA_SERVER */
+    uint8_t sender_state; /* enum tca_state before this segment, assumed */
+    uint8_t receiver_state;
+    uint8_t rst_fit; /* enum tca_rst_fit */
+    uint8_t icmp_type, icmp_code;
+    uint8_t icmp_from_peer; /* the ICMP error came from the quoted destination itself */
+    uint8_t copy;           /* SYN, SYN+ACK, FIN: number of this copy, 1-based, 255 = that or more */
+    bool has_ts, has_ip_id;
+    bool witness; /* belongs to an older incarnation of the tuple; kept here because it answers this one */
+    bool answers_syn; /* SYN+ACK within the path's delay after a repeated SYN: not a timer's rung */
+    bool crossing;    /* SYN+ACK repeat that left before the client's ACK could have arrived */
+    bool refuting;    /* contradicted the assumed state of its sender: that state was rolled back */
+    bool new_data;    /* carried payload never seen before */
+};
+
+/* Marks are kept per role: the first ones, and the newest in the last place; counts in the mirror are exact.
+ */
+enum { TCA_MARKS_PER_CHUNK = 6, TCA_MARKS_MAX = 160 };
+struct tca_mark_chunk {
+    struct tca_mark_chunk *next;
+    struct tca_mark mark[TCA_MARKS_PER_CHUNK];
+};
+
+/* A hole: sequence space of one side that was skipped over in the capture. */
+struct tca_hole {
+    uint32_t from, to;
+};
+enum { TCA_HOLES_MAX = 6 };
+
+/* One endpoint as mirrored. "Sent" is proved by the capture, "got" is assumed until the endpoint shows it. */
+struct tca_side {
+    struct tca_step step[TCA_STEPS_MAX]; /* settled history so far; step[step_count-1] is the assumed state */
+    uint8_t step_count;
+    bool path_cut;       /* more steps than fit: the newest overwrite the last */
+    uint8_t alternative; /* the other state it may be in, plus one; 0: only the assumed one and what is below
+                            it */
+
+    /* Sequence space sent by this side. */
+    uint32_t iss, snd_nxt, fin_seq; /* fin_seq: the FIN's own number */
+    uint32_t acked;                 /* highest acknowledgment this side SENT: proves what it received */
+    uint32_t right_edge;            /* highest ack + window ever advertised by this side, scaled */
+    bool iss_known, nxt_known, acked_known, edge_known;
+    bool iss_inferred;                /* from the peer's acknowledgment, its own SYN was not seen */
+    bool fin_sent, fin_acked_by_peer; /* the peer has sent an acknowledgment of the FIN */
+    bool rst_survived;                /* went on in TIME_WAIT after an exact RST (tcp_rfc1337) */
+    bool close_used; /* the peer's data was acknowledged after this side's FIN: a half-close in use */
+    struct tca_hole hole[TCA_HOLES_MAX];
+    uint8_t hole_count;
+    bool holes_full;
+
+    /* Options and header marks. */
+    bool wscale_known, ts_on, sack_ok, has_mss, has_wscale;
+    uint8_t wscale, ttl, order_count;
+    uint16_t mss, last_ip_id;
+    uint8_t order[TCA_OPTION_ORDER_MAX]; /* option kinds of its SYN or SYN+ACK */
+    bool tfo, tfo_cookie;                /* fast-open option seen on its SYN; with a cookie */
+    uint32_t tsval_last, ts_recent; /* last TSval sent; newest TSval got in order (RFC 7323 section 4.3) */
+    int64_t ts_recent_ns;
+
+    /* Counts. */
+    uint64_t pkts, bytes, retx_pkts, missed_bytes, capture_copies;
+    uint64_t syn_count, synack_count, fin_count, rst_count, keepalive_count;
+    bool good_checksum; /* it has sent a finished, good one: a bad one is damage, not transmit offload */
+    int64_t zero_since_ns, zero_ns;
+    bool zero_open;
+
+    /* Moments. -1 where it never happened. */
+    int64_t first_ns, last_ns, first_data_ns, last_data_ns;
+    int64_t timer_ns; /* when the clock of the present state was (re)started */
+    uint64_t last_frame;
+
+    int64_t syn_last_ns, syn_gap_ns; /* ladder of its SYN or SYN+ACK: last copy, gap before it (0: first) */
+    uint64_t syn_last_frame, fin_last_frame;
+    int64_t fin_last_ns, fin_gap_ns; /* ladder of its FIN */
+    uint32_t rto_run;                /* payload retransmissions in a row without progress */
+    int64_t rto_last_ns, rto_gap_ns;
+
+    struct tca_mark recent; /* the last segment of this side; roles 0 unless also kept */
+};
+
+/* A client segment that may have created the server's child. */
+struct tca_opener {
+    int64_t time_ns;
+    uint64_t frame;
+    uint32_t len, ordinal; /* payload bytes; number among all of them, 1-based */
+};
+enum { TCA_OPENERS_MAX = 16 };
+
+/* What ended up on the tuple before: snapshot of the older incarnation when the SYN of this one passed. */
+struct tca_prior {
+    bool exists;
+    uint64_t first_frame; /* names the older flow within the same capture */
+    uint16_t capture;
+    int64_t last_ns;      /* its last segment */
+    int64_t time_wait_ns; /* last (re)start of its TIME_WAIT clock; -1 if it had none */
+    bool same_client;     /* the same end opened both */
+    uint8_t state[2];     /* enum tca_state at that moment, timers applied, indexed by THIS flow's roles */
+    uint32_t iss[2], snd_nxt[2], acked[2], tsval_last[2], ts_recent[2];
+    bool iss_known[2], nxt_known[2], acked_known[2], ts_on[2];
+    uint8_t active_closer; /* role that sent the first FIN; 2: none */
+    int64_t isn_age_ns[2]; /* this flow's start minus the moment that side's older ISN was used; -1 unknown */
+};
+
+/* Bits of damage: why this flow may look different from what happened. */
+enum tca_damage {
+    TCA_DAMAGE_GAP = 1 << 0,       /* bytes acknowledged that were never captured */
+    TCA_DAMAGE_SNAPLEN = 1 << 1,   /* options cut by the snap length */
+    TCA_DAMAGE_ONE_WAY = 1 << 2,   /* one direction is missing */
+    TCA_DAMAGE_DUP = 1 << 3,       /* the capture holds copies of segments */
+    TCA_DAMAGE_REORDER = 1 << 4,   /* time stamps went backwards */
+    TCA_DAMAGE_OFFLOAD = 1 << 5,   /* segments larger than the wire carries */
+    TCA_DAMAGE_START_CUT = 1 << 6, /* no SYN within the capture */
+    TCA_DAMAGE_END_CUT = 1 << 7,   /* the capture ended first */
+};
+
+struct tca_mirror {
+    struct tca_side side[2];
+    struct tca_prior prior;
+
+    int64_t start_ns, last_ns;
+    uint64_t first_frame, last_frame;
+    uint32_t damage; /* enum tca_damage bits */
+
+    /* The opening. -1 where it never happened; all are capture times. */
+    int64_t syn_rtt_ns; /* SYN to SYN+ACK, from the copy that TSecr names; -1 if that cannot be told */
+    int64_t ack_rtt_ns; /* SYN+ACK to the client's first ACK, ladders excluded; -1 likewise */
+    int64_t
+        path_to_server_ns; /* best estimate of the round trip tap-server: min(SYN+ACK - SYN); -1 unknown */
+    int64_t first_synack_ns, first_ack_ns;
+    uint64_t first_ack_frame;
+    int64_t child_ns; /* the segment that created the server's child, once proved */
+    uint64_t child_frame;
+    bool child_proved; /* the server sent something only a full socket sends */
+    bool open_refuted; /* a SYN+ACK repeat showed that an earlier ACK had not created the child */
+    uint64_t ack_ignored_count;
+    uint64_t acks_since_synack;                /* client's ACK-bearing segments since the first SYN+ACK */
+    struct tca_opener opener[TCA_OPENERS_MAX]; /* ring of the newest, while the child is not proved */
+    int64_t last_opener_ns;                    /* the newest; -1: none */
+    int64_t prev_synack_ns;                    /* the SYN+ACK before the newest */
+    bool server_syn_bare; /* the passive side sent a SYN without ACK (simultaneous open or split handshake) */
+    bool client_synack;   /* the client sent a SYN+ACK */
+
+    uint8_t first_fin;       /* role that sent the first FIN; 2: none yet */
+    uint8_t first_rst;       /* role that sent the first RST; 2: none */
+    uint8_t killed_by_reuse; /* a newer incarnation was committed while this one was not closed */
+    bool ended;              /* no segment will be added any more */
+    int64_t end_ns;          /* when the next incarnation was committed; -1: not ended by one */
+
+    struct tca_mark_chunk *marks; /* in order of frames once finished; owned by the pool */
+    uint16_t mark_count;
+    uint8_t role_count[TCA_ROLE_COUNT][2]; /* marks kept per role and side */
+};
+
+/* Facts of a run that the mirror needs; borrowed by the calls. */
+struct tca_mirror_context {
+    struct tca_pool chunks; /* of struct tca_mark_chunk */
+    bool strict_checksums;  /* a bad checksum always counts; else only once that side has shown a good one */
+};
+void tca_mirror_context_init(struct tca_mirror_context *ctx);
+void tca_mirror_context_done(struct tca_mirror_context *ctx);
+
+/* Begin a mirror at its first segment; step it with each one, that first included. `from` is the sender's
+ * role. Return 0 or TCA_EMEMORY. */
+void tca_mirror_begin(struct tca_mirror *m, const struct tca_segment *first);
+int tca_mirror_step(struct tca_mirror_context *ctx, struct tca_mirror *m, const struct tca_segment *seg,
+                    int from);
+
+/* A segment of an older incarnation that answers this one's SYN, kept as evidence only. */
+int tca_mirror_witness(struct tca_mirror_context *ctx, struct tca_mirror *m, const struct tca_segment *seg,
+                       int from);
+
+/* An ICMP error quoting this flow. `from` is the role of the quoted segment's sender. */
+int tca_mirror_icmp(struct tca_mirror_context *ctx, struct tca_mirror *m, const struct tca_segment *quote,
+                    int from, bool from_peer);
+
+/* Let the clocks run up to `now_ns`: TIME_WAIT, FIN_WAIT2, SYN_RECV, given-up ladders. Idempotent. */
+void tca_mirror_clock(struct tca_mirror *m, int64_t now_ns);
+
+/* End: add the LAST marks. The history may still be settled against the capture's end with tca_mirror_clock.
+ */
+int tca_mirror_finish(struct tca_mirror_context *ctx, struct tca_mirror *m);
+void tca_mirror_free(struct tca_mirror_context *ctx, struct tca_mirror *m);
+
+/* All marks kept so far, in no particular order:
+ *     struct tca_mark_walk walk = tca_mark_walk(m);
+ *     while ((mark = tca_mark_next(&walk))) ... */
+struct tca_mark_walk {
+    struct tca_mark_chunk *chunk;
+    unsigned left; /* not yet visited in this chunk */
+};
+struct tca_mark_walk tca_mark_walk(const struct tca_mirror *m);
+struct tca_mark *tca_mark_next(struct tca_mark_walk *walk);
+
+/* The assumed state, and whether `state` is one of the at most two that are still possible. */
+static inline enum tca_state tca_side_state(const struct tca_side *side)
+{
+    return side->step_count ? (enum tca_state)side->step[side->step_count - 1].state : TCA_UNKNOWN;
+}
+bool tca_side_may_be(const struct tca_side *side, enum tca_state state);
+/* The settled state after the segment with this frame number. */
+enum tca_state tca_side_state_at(const struct tca_side *side, uint64_t frame);
+
+#endif

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Sequence accounting with a short list of holes, and the receiver's tests.
+ *
+ * Invariants: snd_nxt is the highest end that this side sent or that its peer acknowledged; holes are
+ * disjoint, ascending, below snd_nxt, at most TCA_HOLES_MAX (more: holes_full, counts become lower bounds).
+ * Only the scaled window counts (RFC 7323 section 2.2) and only the largest right edge ever advertised: a
+ * receiver must not shrink it. Everything is modulo 2^32.
+ */
+#include "mirror/sequence.h"
+
+#include "base/seq32.h"
+#include "mirror/deviations.h"
+
+#include <string.h>
+
+/* Farther than this from what is known, a number is not this connection's: 2^30 is the largest window there
+ * is. */
+enum { FAR = 1 << 30 };
+
+static uint32_t receive_next(const struct tca_side *from, const struct tca_side *to)
+{
+    return to->acked_known ? to->acked : from->iss_known ? from->iss + 1 : from->snd_nxt;
+}
+
+uint32_t tca_sequence_contiguous(const struct tca_side *side)
+{
+    return side->hole_count ? side->hole[0].from : side->snd_nxt;
+}
+
+static bool in_window(const struct tca_side *from, const struct tca_side *to, const struct tca_segment *seg)
+{
+    if (!to->edge_known || !to->wscale_known || !(to->acked_known || from->iss_known))
+        return true; /* nothing to test against */
+    uint32_t next = receive_next(from, to);
+    uint32_t end = tca_segment_end(seg);
+    return seq_after_eq(end, next) && seq_before_eq(seg->seq, seq_max(to->right_edge, next));
+}
+
+/* At the sender's own tap the card finishes checksums later: bad ones mean nothing until a good one was seen.
+ */
+static bool bad_checksum(const struct tca_side *from, const struct tca_segment *seg)
+{
+    return seg->checksum == TCA_CHECKSUM_BAD && from->good_checksum;
+}
+
+static bool paws_old(const struct tca_side *to, const struct tca_segment *seg)
+{
+    return to->ts_on && seg->opt.has_ts && to->ts_recent_ns >= 0 &&
+           seg->time_ns - to->ts_recent_ns < TCA_PAWS_VALID_NS &&
+           seq_diff(to->ts_recent, seg->opt.tsval) > TCA_PAWS_TICKS;
+}
+
+static bool bad_ack(const struct tca_side *to, const struct tca_segment *seg)
+{
+    return (seg->flags & TCA_ACK) && to->nxt_known && to->iss_known && !to->iss_inferred &&
+           seq_after(seg->ack, to->snd_nxt) && seq_diff(seg->ack, to->snd_nxt) > FAR;
+}
+
+enum tca_acceptance tca_sequence_accept(const struct tca_side *from, const struct tca_side *to,
+                                        const struct tca_segment *seg)
+{
+    if (bad_checksum(from, seg))
+        return TCA_REJECT_CHECKSUM;
+    if (paws_old(to, seg))
+        return TCA_REJECT_PAWS;
+    if (!in_window(from, to, seg))
+        return TCA_REJECT_WINDOW;
+    return bad_ack(to, seg) ? TCA_REJECT_ACK : TCA_ACCEPTED;
+}
+
+/* RFC 9293 section 3.10.7.3: in SYN-SENT an RST counts only with an acknowledgment of the SYN. */
+static enum tca_rst_fit fit_syn_sent(const struct tca_side *to, const struct tca_segment *seg)
+{
+    bool acks_syn =
+        (seg->flags & TCA_ACK) && seq_after(seg->ack, to->iss) && seq_before_eq(seg->ack, to->snd_nxt);
+    return acks_syn ? TCA_RST_EXACT : TCA_RST_OUTSIDE;
+}
+
+enum tca_rst_fit tca_sequence_rst_fit(const struct tca_side *from, const struct tca_side *to,
+                                      const struct tca_segment *seg)
+{
+    enum tca_state state = tca_side_state(to);
+    if (bad_checksum(from, seg))
+        return TCA_RST_OUTSIDE;
+    if (state == TCA_SYN_SENT)
+        return fit_syn_sent(to, seg);
+    if (!to->acked_known && !from->nxt_known)
+        return TCA_RST_BLIND;
+    /* RCV.NXT lies between what the receiver has acknowledged and what was sent to it. */
+    uint32_t low = receive_next(from, to);
+    uint32_t high = from->nxt_known && seq_after(from->snd_nxt, low) ? from->snd_nxt : low;
+    if (state == TCA_CLOSE_WAIT || state == TCA_LAST_ACK || state == TCA_CLOSING)
+        low--;
+    if (seq_within(seg->seq, low, high))
+        return TCA_RST_EXACT;
+    if (to->edge_known && seq_after(seg->seq, high) && seq_before_eq(seg->seq, to->right_edge))
+        return TCA_RST_IN_WINDOW;
+    return TCA_RST_OUTSIDE;
+}
+
+static void add_hole(struct tca_side *side, uint32_t from, uint32_t to)
+{
+    if (side->hole_count == TCA_HOLES_MAX) {
+        side->holes_full = true;
+        return;
+    }
+    side->hole[side->hole_count++] = (struct tca_hole){from, to};
+}
+
+/* Take [start, end) out of hole `at`; returns the bytes taken. May split it in two, or remove it. */
+static uint32_t fill_hole(struct tca_side *side, unsigned at, uint32_t start, uint32_t end)
+{
+    struct tca_hole *hole = &side->hole[at];
+    uint32_t low = seq_max(start, hole->from), high = seq_before(end, hole->to) ? end : hole->to;
+    if (seq_after_eq(low, high))
+        return 0;
+    uint32_t taken = high - low;
+    struct tca_hole rest = {high, hole->to};
+    hole->to = low;
+    bool keep_left = hole->from != hole->to, keep_right = rest.from != rest.to;
+    if (keep_left && keep_right) {
+        if (side->hole_count == TCA_HOLES_MAX) {
+            side->holes_full = true;
+            return taken;
+        }
+        memmove(hole + 2, hole + 1, (side->hole_count - at - 1u) * sizeof *hole);
+        hole[1] = rest;
+        side->hole_count++;
+    } else if (keep_right) {
+        *hole = rest;
+    } else if (!keep_left) {
+        memmove(hole, hole + 1, (side->hole_count - at - 1u) * sizeof *hole);
+        side->hole_count--;
+    }
+    return taken;
+}
+
+static uint32_t fill_holes(struct tca_side *side, uint32_t start, uint32_t end)
+{
+    uint32_t taken = 0;
+    for (unsigned at = side->hole_count; at-- > 0;)
+        taken += fill_hole(side, at, start, end);
+    return taken;
+}
+
+/* Payload [start, end): how much of it was never seen. */
+static uint32_t take_payload(struct tca_side *side, uint32_t start, uint32_t end)
+{
+    if (!side->nxt_known) {
+        side->nxt_known = true;
+        side->snd_nxt = end;
+        return end - start;
+    }
+    uint32_t fresh = fill_holes(side, start, end);
+    if (seq_after(end, side->snd_nxt)) {
+        if (seq_after(start, side->snd_nxt))
+            add_hole(side, side->snd_nxt, start);
+        fresh += end - seq_max(start, side->snd_nxt);
+        side->snd_nxt = end;
+    }
+    return fresh;
+}
+
+/* The peer acknowledged what the capture never showed: the hole says so. */
+static void take_ack(struct tca_mirror *m, struct tca_side *from, struct tca_side *to,
+                     const struct tca_segment *seg)
+{
+    if (!to->nxt_known) {
+        to->nxt_known = true;
+        to->snd_nxt = seg->ack;
+    } else if (seq_after(seg->ack, to->snd_nxt)) {
+        if (seq_diff(seg->ack, to->snd_nxt) > FAR)
+            return;
+        add_hole(to, to->snd_nxt, seg->ack);
+        to->snd_nxt = seg->ack;
+        m->damage |= TCA_DAMAGE_GAP;
+    }
+    if (!from->acked_known || seq_after(seg->ack, from->acked)) {
+        from->acked = seg->ack;
+        from->acked_known = true;
+        to->rto_run = 0;
+    }
+}
+
+static void take_window(struct tca_side *from, const struct tca_segment *seg)
+{
+    bool scaled = !(seg->flags & TCA_SYN);
+    uint32_t edge = seg->ack + ((uint32_t)seg->window << (scaled && from->wscale_known ? from->wscale : 0));
+    if (!from->edge_known || seq_after(edge, from->right_edge))
+        from->right_edge = edge;
+    from->edge_known = true;
+}
+
+static void take_timestamps(struct tca_side *from, struct tca_side *to, const struct tca_segment *seg)
+{
+    if (!seg->opt.has_ts)
+        return;
+    from->tsval_last = seg->opt.tsval;
+    if (to->ts_recent_ns < 0 || seq_after_eq(seg->opt.tsval, to->ts_recent)) {
+        to->ts_recent = seg->opt.tsval;
+        to->ts_recent_ns = seg->time_ns;
+    }
+}
+
+/* A probe repeats the byte before SND.NXT, or carries none at all from there (RFC 9293
+ * sections 3.8.4, 3.8.6.1). */
+static bool probe_shape(const struct tca_side *from, const struct tca_segment *seg)
+{
+    return from->nxt_known && !(seg->flags & (TCA_SYN | TCA_FIN | TCA_RST)) && seg->len <= 1 &&
+           seg->seq == from->snd_nxt - 1 && !from->fin_sent;
+}
+
+static void account_payload(struct tca_side *from, const struct tca_side *to, const struct tca_segment *seg,
+                            struct tca_account *account)
+{
+    uint32_t start = seg->seq + ((seg->flags & TCA_SYN) ? 1 : 0), end = start + seg->len;
+    if (probe_shape(from, seg) && !(seg->len && from->iss_known && from->snd_nxt == from->iss + 2)) {
+        account->probe = to->zero_open;
+        account->keepalive = !to->zero_open && from->last_ns >= 0 && to->acked_known &&
+                             to->acked == from->snd_nxt && seg->time_ns - from->last_ns >= TCA_SECOND;
+        if (account->probe || account->keepalive)
+            return;
+    }
+    account->new_bytes = take_payload(from, start, end);
+    account->retransmitted = seg->len && !account->new_bytes;
+    if (seg->flags & TCA_FIN) {
+        from->fin_seq = end;
+        from->snd_nxt = seq_max(from->snd_nxt, end + 1);
+    }
+}
+
+/* Payload that came again without progress: the ladder of the retransmission timer. */
+static void account_ladder(struct tca_side *from, const struct tca_segment *seg, bool retransmitted)
+{
+    if (!retransmitted) {
+        if (seg->len)
+            from->rto_run = 0;
+        return;
+    }
+    from->rto_gap_ns = from->rto_run ? seg->time_ns - from->rto_last_ns : 0;
+    from->rto_last_ns = seg->time_ns;
+    from->rto_run++;
+}
+
+struct tca_account tca_sequence_account(struct tca_mirror *m, const struct tca_segment *seg, int from_role)
+{
+    struct tca_side *from = &m->side[from_role], *to = &m->side[1 - from_role];
+    struct tca_account account = {0};
+    if (from->nxt_known && !(seg->flags & (TCA_SYN | TCA_RST)) &&
+        (seq_diff(seg->seq, from->snd_nxt) > FAR || seq_diff(seg->seq, from->snd_nxt) < -FAR)) {
+        account.foreign = true;
+        return account;
+    }
+    if (seg->flags & TCA_RST)
+        return account;
+    if ((seg->flags & TCA_SYN) && !from->nxt_known) {
+        from->nxt_known = true;
+        from->snd_nxt = seg->seq + 1;
+    }
+    account_payload(from, to, seg, &account);
+    account_ladder(from, seg, account.retransmitted);
+    if (seg->flags & TCA_ACK) {
+        take_ack(m, from, to, seg);
+        take_window(from, seg);
+    }
+    take_timestamps(from, to, seg);
+    from->bytes += account.new_bytes;
+    from->retx_pkts += account.retransmitted;
+    from->keepalive_count += account.keepalive;
+    return account;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Sequence space: what a segment adds, and whether its receiver would take it.
+ */
+#ifndef TCA_MIRROR_SEQUENCE_H
+#define TCA_MIRROR_SEQUENCE_H
+
+#include "mirror/mirror.h"
+
+/* Why a receiver does not take a segment. */
+enum tca_acceptance {
+    TCA_ACCEPTED,
+    TCA_REJECT_CHECKSUM,
+    TCA_REJECT_WINDOW, /* outside the receive window, RFC 9293 table 6 */
+    TCA_REJECT_PAWS,   /* older than the newest time stamp, RFC 7323 section 5 */
+    TCA_REJECT_ACK,    /* acknowledges what was never sent, RFC 5961 section 5.2 */
+};
+
+/* Would `to` take this segment of `from`? For segments without RST; SYNs only in synchronized states. */
+enum tca_acceptance tca_sequence_accept(const struct tca_side *from, const struct tca_side *to,
+                                        const struct tca_segment *seg);
+/* How an RST of `from` fits what `to` expects. `to_client`: the receiver is the active opener. */
+enum tca_rst_fit tca_sequence_rst_fit(const struct tca_side *from, const struct tca_side *to,
+                                      const struct tca_segment *seg);
+
+/* What the segment was, in its sender's sequence space. */
+struct tca_account {
+    uint32_t new_bytes; /* payload never seen before */
+    bool retransmitted; /* payload without a new byte, and no probe */
+    bool keepalive;     /* probe one below SND.NXT after a silence, peer's window open */
+    bool probe;         /* the same shape at a closed window */
+    bool foreign;       /* so far off that it cannot be this connection's: moved nothing */
+};
+/* Count the segment for its sender and the acknowledgment for its peer; moves SND.NXT, holes and edges. */
+struct tca_account tca_sequence_account(struct tca_mirror *m, const struct tca_segment *seg, int from);
+/* The first byte of `side` that its peer may not have: the end of its gapless part. */
+uint32_t tca_sequence_contiguous(const struct tca_side *side);
+
+#endif
