@@ -99,8 +99,7 @@ finish(struct tca_source *src, int code, enum tca_source_status status, const ch
     va_end(args);
 }
 
-/* The same, at the next record. Where it begins is known in classic files, and where a file or part begins.
- */
+/* The same, at the next record; `offset` is where it begins, or -1: pcapng through libpcap does not tell. */
 static void finish_at(struct tca_source *src, int code, enum tca_source_status status, int64_t offset,
                       const char *what, const char *advice)
 {
@@ -115,8 +114,7 @@ static void finish_at(struct tca_source *src, int code, enum tca_source_status s
            (unsigned long long)facts->error_frame, byte, advice, (unsigned long long)facts->packets);
 }
 
-/* LINKTYPE_ values, which files hold, and libpcap's DLT_ values differ in a few that are older than the
- * former. */
+/* LINKTYPE_ values, which files hold, and libpcap's DLT_ values differ in a few older ones. */
 static int link_of_dlt(int dlt)
 {
     switch (dlt) {
@@ -250,7 +248,7 @@ static int compile_filter(struct tca_source *src, struct tca_error *err)
     return code;
 }
 
-static void note_part(struct tca_source *src, const struct tca_magic *magic)
+static void note_part(struct tca_source *src)
 {
     struct tca_source_facts *facts = &src->facts;
     int dlt = pcap_datalink(src->pcap);
@@ -268,7 +266,6 @@ static void note_part(struct tca_source *src, const struct tca_magic *magic)
     else
         snprintf(facts->link_name, sizeof facts->link_name, "LINKTYPE %d", src->link);
     facts->snaplen = src->snaplen;
-    facts->format = magic->format;
 }
 
 /* Begin to read the capture that begins at the stream's next byte. 0 also where the input proves unreadable:
@@ -286,9 +283,10 @@ static int part_begin(struct tca_source *src, struct tca_error *err)
     }
     src->classic = magic->kind == MAGIC_PCAP;
     src->record_header_len = magic->record_header_len;
-    src->facts.format = magic->format;
-    if (src->parts == 0)
+    if (src->parts == 0) {
+        src->facts.format = magic->format;
         src->facts.ts_precision = src->classic ? magic->hint : tca_magic_pcapng_precision(src->stream);
+    }
     src->parts++;
     file = tca_stream_file(src->stream);
     if (!file)
@@ -300,7 +298,7 @@ static int part_begin(struct tca_source *src, struct tca_error *err)
         fclose(file);
         return TCA_OK;
     }
-    note_part(src, magic);
+    note_part(src);
     src->boundary = begin + CLASSIC_HEADER_LEN;
     return compile_filter(src, err);
 }

@@ -227,7 +227,6 @@ enum {
 int tca_step_gre(struct tca_walk *walk)
 {
     const uint8_t *header = cursor_take(&walk->cursor, 4);
-    const uint8_t *optional;
     uint16_t flags;
 
     if (!header)
@@ -239,10 +238,11 @@ int tca_step_gre(struct tca_walk *walk)
     if (flags & GRE_CHECKSUM && !cursor_take(&walk->cursor, 4))
         return TCA_OUTCOME_short_ip;
     if (flags & GRE_KEY) {
-        optional = cursor_take(&walk->cursor, 4);
-        if (!optional)
+        const uint8_t *key = cursor_take(&walk->cursor, 4);
+
+        if (!key)
             return TCA_OUTCOME_short_ip;
-        walk->tags.encap_id = be32(optional);
+        walk->tags.encap_id = be32(key);
     }
     if (flags & GRE_SEQUENCE && !cursor_take(&walk->cursor, 4))
         return TCA_OUTCOME_short_ip;

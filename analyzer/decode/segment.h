@@ -51,7 +51,7 @@ struct tca_options {
     uint8_t order[TCA_OPTION_ORDER_MAX];
     uint8_t order_count;
     bool cut;       /* the snap length ended inside the options: absent ones may have been there */
-    bool malformed; /* a length did not fit: what came before it is kept, the rest ignored */
+    bool malformed; /* a length did not fit: that option, or all from where the chain broke, is ignored */
     bool has_mss, has_wscale, sack_ok, has_ts, has_tfo, has_mptcp, has_accecn;
     uint16_t mss;
     uint8_t wscale; /* as announced; users cap it at 14, RFC 7323 section 2.3 */

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Pass 1: records of one capture to dossiers. It knows one tuple at a time; whatever needs another connection
+ * waits for pass 2, so that results do not depend on when a flow was taken out of memory.
+ */
+#include "decode/decode.h"
+#include "engine/run.h"
+#include "mirror/deviations.h"
+
+#include <string.h>
+
+/* Times are kept in [0, 2^62) ns, until the year 2116, so that differences and timers cannot overflow. */
+static int64_t sane_time(int64_t time_ns)
+{
+    const int64_t limit = (INT64_C(1) << 62) - 1;
+    return time_ns < 0 ? 0 : time_ns > limit ? limit : time_ns;
+}
+
+static struct tca_mirror *mirror_of(struct tca_flow *flow)
+{
+    return (void *)flow->payload;
+}
+
+static int flow_over(void *user, struct tca_flow *flow)
+{
+    struct tca_session *s = user;
+    struct tca_mirror *m = mirror_of(flow);
+    int error = tca_mirror_finish(&s->mirrors, m);
+    s->open->facts.duplicates += m->side[0].capture_copies + m->side[1].capture_copies;
+    if (!error)
+        error = tca_spool_put(s, flow);
+    tca_mirror_free(&s->mirrors, m);
+    return error;
+}
+
+static int add_capture(struct tca_session *s, const char *name)
+{
+    if (s->capture_count == s->capture_room) {
+        size_t room = s->capture_room ? 2 * s->capture_room : 8;
+        struct capture **more = tca_grow(s->capture, room, sizeof *more);
+        if (!more)
+            return TCA_EMEMORY;
+        s->capture = more;
+        s->capture_room = room;
+    }
+    struct capture *c = tca_alloc(sizeof *c);
+    if (!c)
+        return TCA_EMEMORY;
+    s->capture[s->capture_count++] = c;
+    c->name = tca_strdup(name);
+    c->facts = (struct tca_capture_facts){.ordinal = (uint32_t)s->capture_count,
+                                          .name = c->name ? c->name : "",
+                                          .format = "",
+                                          .ts_precision = "",
+                                          .status = "ok",
+                                          .message = "",
+                                          .link = -1,
+                                          .error_offset = -1,
+                                          .first_ns = -1,
+                                          .last_ns = -1};
+    s->open = c;
+    return c->name ? TCA_OK : TCA_EMEMORY;
+}
+
+/* The hash seed differs by run so that nobody can aim collisions at it; nothing printed depends on it. */
+static uint64_t random_seed(const void *object)
+{
+    uint64_t seed = (uintptr_t)object;
+    FILE *random = fopen("/dev/urandom", "rb");
+    if (random) {
+        if (fread(&seed, sizeof seed, 1, random) != 1)
+            seed ^= UINT64_C(0x9E3779B97F4A7C15);
+        fclose(random);
+    }
+    return seed;
+}
+
+int tca_pass1_begin(struct tca_session *s, const char *name)
+{
+    int error = add_capture(s, name);
+    if (error)
+        return error;
+    struct tca_flow_settings set = {.key_vlan = s->set.key_vlan,
+                                    .key_tunnel = s->set.key_tunnel,
+                                    .seed = random_seed(s),
+                                    .server = s->set.server,
+                                    .server_count = s->set.server_count,
+                                    .payload_size = sizeof(struct tca_mirror),
+                                    .over = flow_over,
+                                    .user = s};
+    return tca_flow_table_new(&set, &s->flows);
+}
+
+static void note_record(struct capture *c, int64_t time_ns)
+{
+    struct tca_capture_facts *facts = &c->facts;
+    facts->packets++;
+    if (facts->first_ns < 0 || time_ns < facts->first_ns)
+        facts->first_ns = time_ns;
+    if (time_ns < c->newest_ns)
+        facts->order_errors++;
+    c->newest_ns = time_ns;
+    if (time_ns > facts->last_ns)
+        facts->last_ns = time_ns;
+}
+
+static int trace_segment(struct tca_session *s, const struct tca_segment *seg,
+                         const struct tca_flow_found *found, bool copy)
+{
+    if (!s->trace)
+        return TCA_OK;
+    struct tca_trace t;
+    memset(&t, 0, sizeof t);
+    t.time_ns = seg->time_ns;
+    t.frame = seg->frame;
+    t.flow_frame = found->flow->first_frame;
+    t.capture = s->open->facts.ordinal;
+    t.seq = seg->seq;
+    t.ack = seg->ack;
+    t.len = seg->len;
+    t.tsval = seg->opt.tsval;
+    t.tsecr = seg->opt.tsecr;
+    t.flags = seg->flags;
+    t.window = seg->window;
+    t.from = found->from;
+    t.icmp = seg->quoted;
+    t.has_ts = seg->opt.has_ts;
+    t.capture_copy = copy;
+    t.icmp_type = seg->icmp_type;
+    t.icmp_code = seg->icmp_code;
+    return fwrite(&t, sizeof t, 1, s->trace) == 1 ? TCA_OK : TCA_EOUTPUT;
+}
+
+/* ---- the incarnation before ---- */
+
+static bool both_closed(const struct tca_mirror *m)
+{
+    for (int role = 0; role < 2; role++) {
+        enum tca_state state = tca_side_state(&m->side[role]);
+        if (state != TCA_CLOSED && state != TCA_TIME_WAIT)
+            return false;
+    }
+    return true;
+}
+
+static void snapshot_side(struct tca_prior *prior, int role, const struct tca_side *old, int64_t now_ns)
+{
+    prior->state[role] = (uint8_t)tca_side_state(old);
+    prior->iss[role] = old->iss;
+    prior->iss_known[role] = old->iss_known;
+    prior->snd_nxt[role] = old->snd_nxt;
+    prior->nxt_known[role] = old->nxt_known;
+    prior->acked[role] = old->acked;
+    prior->acked_known[role] = old->acked_known;
+    prior->tsval_last[role] = old->tsval_last;
+    prior->ts_recent[role] = old->ts_recent;
+    prior->ts_on[role] = old->ts_on;
+    prior->isn_age_ns[role] = old->iss_known && old->first_ns >= 0 ? now_ns - old->first_ns : -1;
+    if (prior->state[role] == TCA_TIME_WAIT && old->timer_ns > prior->time_wait_ns)
+        prior->time_wait_ns = old->timer_ns;
+}
+
+/* What the new flow must know of the old one, by the new flow's roles. */
+static void snapshot_prior(struct tca_session *s, struct tca_mirror *m, struct tca_flow *flow,
+                           struct tca_flow *old, int64_t now_ns)
+{
+    struct tca_mirror *om = mirror_of(old);
+    bool same = tca_flow_port(flow, 0) == tca_flow_port(old, 0) && flow->client == old->client;
+    tca_mirror_clock(om, now_ns);
+    m->prior = (struct tca_prior){.exists = true,
+                                  .first_frame = old->first_frame,
+                                  .capture = (uint16_t)s->open->facts.ordinal,
+                                  .last_ns = om->last_ns,
+                                  .time_wait_ns = -1,
+                                  .same_client = same,
+                                  .active_closer = 2};
+    for (int role = 0; role < 2; role++)
+        snapshot_side(&m->prior, same ? role : 1 - role, &om->side[role], now_ns);
+    if (om->first_fin <= 1)
+        m->prior.active_closer = same ? om->first_fin : (uint8_t)(1 - om->first_fin);
+}
+
+/* The newest SYN was answered: what was before on this tuple is over. */
+static int commit(struct tca_session *s, struct tca_flow *flow, int64_t now_ns)
+{
+    for (struct tca_flow *old = flow->older; old; old = old->older) {
+        struct tca_mirror *om = mirror_of(old);
+        tca_mirror_clock(om, now_ns);
+        om->end_ns = now_ns;
+        om->killed_by_reuse = !both_closed(om);
+    }
+    return tca_flow_end_older(s->flows, flow);
+}
+
+/* ---- segments ---- */
+
+static bool gone(const struct tca_side *side)
+{
+    enum tca_state state = tca_side_state(side);
+    return state == TCA_CLOSED || state == TCA_TIME_WAIT || state == TCA_LISTEN ||
+           (state == TCA_UNKNOWN && !side->pkts);
+}
+
+static enum tca_flow_class age_class(const struct tca_mirror *m)
+{
+    const struct tca_side *client = &m->side[TCA_CLIENT], *server = &m->side[TCA_SERVER];
+    if (gone(client) && gone(server))
+        return TCA_FLOW_OVER;
+    if (tca_side_state(client) == TCA_SYN_SENT)
+        return TCA_FLOW_OPENING;
+    return TCA_FLOW_LIVE;
+}
+
+static int begin_flow(struct tca_session *s, const struct tca_flow_found *found,
+                      const struct tca_segment *seg)
+{
+    s->open->facts.flows++;
+    struct tca_mirror *m = mirror_of(found->flow);
+    tca_mirror_begin(m, seg);
+    if (found->prior)
+        snapshot_prior(s, m, found->flow, found->prior, seg->time_ns);
+    return TCA_OK;
+}
+
+static int tell_witness(struct tca_session *s, const struct tca_flow_found *found,
+                        const struct tca_segment *seg)
+{
+    if (!found->witness)
+        return TCA_OK;
+    int from = found->witness->client == found->flow->client ? found->from : 1 - found->from;
+    return tca_mirror_witness(&s->mirrors, mirror_of(found->witness), seg, from);
+}
+
+static int feed_segment(struct tca_session *s, const struct tca_segment *seg)
+{
+    struct tca_flow_found found;
+    int error = tca_flow_find(s->flows, seg, &found);
+    if (error)
+        return error;
+    s->open->facts.tcp_packets++;
+    struct tca_mirror *m = mirror_of(found.flow);
+    if (found.is_new)
+        begin_flow(s, &found, seg);
+    uint64_t copies = m->side[found.from].capture_copies;
+    error = tca_mirror_step(&s->mirrors, m, seg, found.from);
+    if (!error)
+        error = tell_witness(s, &found, seg);
+    if (!error && found.commits)
+        error = commit(s, found.flow, seg->time_ns);
+    if (!error)
+        error = trace_segment(s, seg, &found, m->side[found.from].capture_copies != copies);
+    tca_flow_note(s->flows, found.flow, seg, age_class(m));
+    return error;
+}
+
+static int feed_quoted(struct tca_session *s, const struct tca_segment *quote)
+{
+    struct tca_flow_found found;
+    tca_flow_find_quoted(s->flows, quote, &found);
+    if (!found.flow)
+        return TCA_OK;
+    bool from_peer = !memcmp(quote->icmp_from, quote->dst, 16);
+    int error = tca_mirror_icmp(&s->mirrors, mirror_of(found.flow), quote, found.from, from_peer);
+    return error ? error : trace_segment(s, quote, &found, false);
+}
+
+static int feed_record(struct tca_session *s, const struct tca_record *given)
+{
+    struct tca_record record = *given;
+    struct tca_segment seg;
+    record.time_ns = sane_time(given->time_ns);
+    note_record(s->open, record.time_ns);
+    enum tca_outcome outcome = tca_decode(&record, s->set.checksums != CHECKSUMS_OFF, &seg);
+    s->open->facts.outcome[outcome]++;
+    int error = TCA_OK;
+    if (outcome == TCA_OUTCOME_tcp)
+        error = feed_segment(s, &seg);
+    else if (outcome == TCA_OUTCOME_tcp_quoted)
+        error = feed_quoted(s, &seg);
+    return error ? error : tca_flow_expire(s->flows, record.time_ns);
+}
+
+int tca_pass1_feed(struct tca_session *s, const struct tca_record *records, size_t count)
+{
+    for (size_t at = 0; at < count; at++) {
+        int error = feed_record(s, &records[at]);
+        if (error)
+            return error;
+    }
+    return TCA_OK;
+}
+
+int tca_pass1_end(struct tca_session *s)
+{
+    int error = tca_flow_table_end(s->flows);
+    tca_flow_table_free(s->flows);
+    s->flows = NULL;
+    s->open = NULL;
+    return error;
+}

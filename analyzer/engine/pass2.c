@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Pass 2: dossiers in row order. One walk feeds the sweep over listeners; every later walk settles each
+ * flow's clocks against the end of its capture, judges it with its listener beside it, and hands it on. Walks
+ * are pure: asking for a table twice gives the same bytes.
+ */
+#include "engine/run.h"
+
+#include <string.h>
+
+struct tca_report_options tca_report_options_of(const struct tca_session *s)
+{
+    return (struct tca_report_options){.raw_text = s->set.raw_text, .all_states = s->set.all_states};
+}
+
+static bool open_at_end(const struct tca_mirror *m)
+{
+    for (int role = 0; role < 2; role++) {
+        enum tca_state state = tca_side_state(&m->side[role]);
+        if (state != TCA_CLOSED && state != TCA_LISTEN && m->side[role].pkts)
+            return true;
+    }
+    return false;
+}
+
+/* One clock may start the next (a refuted open, then its retransmissions): a few rounds settle all. */
+enum { CLOCK_ROUNDS = 3 };
+
+static int settle(struct tca_session *s, const void *item, size_t size, struct tca_dossier *d)
+{
+    int error = tca_spool_get(s, item, size, d);
+    if (error)
+        return error;
+    d->capture_end_ns = s->capture[d->capture - 1]->facts.last_ns;
+    int64_t end_ns = d->m.end_ns >= 0 ? d->m.end_ns : d->capture_end_ns;
+    for (int round = 0; round < CLOCK_ROUNDS; round++)
+        tca_mirror_clock(&d->m, end_ns);
+    if (d->m.end_ns < 0 && open_at_end(&d->m))
+        d->m.damage |= TCA_DAMAGE_END_CUT;
+    return TCA_OK;
+}
+
+static int add_to_sweep(void *user, const void *item, size_t size)
+{
+    struct tca_session *s = user;
+    struct tca_dossier d;
+    int error = settle(s, item, size, &d);
+    return error ? error : tca_sweep_add(s->sweep, &d);
+}
+
+int tca_pass2_prepare(struct tca_session *s)
+{
+    int error = tca_sweep_new(s->set.vantage, &s->sweep);
+    if (!error)
+        error = tca_sorter_walk(s->dossiers, add_to_sweep, s);
+    return error ? error : tca_sweep_run(s->sweep);
+}
+
+/* Drop what the user does not want to read; the handshake and the close stay, they are columns. */
+static void limit(const struct tca_settings *set, struct tca_verdict *v)
+{
+    unsigned kept = 2;
+    int verdict = -1;
+    for (unsigned at = 2; at < v->count; at++) {
+        const struct tca_judgement *j = &v->judgement[at];
+        if (j->confidence < set->min_confidence || (set->some_findings && !set->wanted[j->id]))
+            continue;
+        if (v->verdict == (int)at)
+            verdict = (int)kept;
+        v->judgement[kept++] = *j;
+    }
+    if (v->verdict >= 0 && v->verdict < 2)
+        verdict = v->verdict;
+    v->count = (uint8_t)kept;
+    v->verdict = verdict;
+}
+
+struct walk {
+    struct tca_session *s;
+    tca_view_fn *fn;
+    void *user;
+    struct tca_verdict verdict;
+};
+
+static int judge_item(void *user, const void *item, size_t size)
+{
+    struct walk *w = user;
+    struct tca_dossier d;
+    int error = settle(w->s, item, size, &d);
+    if (error)
+        return error;
+    struct tca_case c = {.d = &d, .listener = tca_sweep_find(w->s->sweep, &d)};
+    c.vantage = c.listener->vantage;
+    tca_judge_flow(&c, &w->verdict);
+    limit(&w->s->set, &w->verdict);
+    struct tca_flow_view view = {.c = &c, .v = &w->verdict, .capture = &w->s->capture[d.capture - 1]->facts};
+    return w->fn(w->user, &view);
+}
+
+int tca_pass2_walk(struct tca_session *s, tca_view_fn *fn, void *user)
+{
+    struct walk w = {.s = s, .fn = fn, .user = user};
+    return tca_sorter_walk(s->dossiers, judge_item, &w);
+}
+
+/* ---- events: made flow by flow, sorted by time ---- */
+
+enum { EVENT_MEMORY = 32 << 20 };
+
+struct event_sort {
+    struct tca_session *s;
+    struct tca_sorter *sorter;
+    struct tca_buf item;
+    struct tca_report_options opt;
+    uint64_t number;
+    int error;
+};
+
+/* An item: the number of cells, then their terminated texts. */
+static int sort_event(void *user, const struct tca_event_key *key, const struct tca_cells *cells)
+{
+    struct event_sort *e = user;
+    uint8_t sort_key[TCA_SORT_KEY] = {0};
+    tca_key_i64(sort_key, key->time_ns);
+    tca_key_u32(sort_key + 8, key->capture);
+    tca_key_u64(sort_key + 12, key->frame);
+    tca_key_u32(sort_key + 20, key->order);
+    tca_key_u64(sort_key + 24, e->number++);
+    uint32_t count = (uint32_t)cells->count;
+    tca_buf_reset(&e->item);
+    tca_buf_add(&e->item, &count, sizeof count);
+    tca_buf_add(&e->item, cells->text.bytes, cells->text.used);
+    if (e->item.failed || cells->text.failed)
+        return e->error = TCA_EMEMORY;
+    return e->error = tca_sorter_add(e->sorter, sort_key, e->item.bytes, e->item.used);
+}
+
+static int events_of_flow(void *user, const struct tca_flow_view *view)
+{
+    struct event_sort *e = user;
+    int stop = tca_events_flow(view, &e->opt, sort_event, e);
+    return stop && !e->error ? TCA_EMEMORY : e->error;
+}
+
+static int events_of_listeners(struct event_sort *e)
+{
+    struct tca_session *s = e->s;
+    for (size_t at = 0; at < tca_sweep_count(s->sweep); at++) {
+        const struct tca_listener *l = tca_sweep_at(s->sweep, at);
+        if (s->set.some_findings && !s->set.wanted[TCA_overflow_interval])
+            continue;
+        int stop = tca_events_listener(l, &s->capture[l->capture - 1]->facts, &e->opt, sort_event, e);
+        if (stop)
+            return e->error ? e->error : TCA_EMEMORY;
+    }
+    return TCA_OK;
+}
+
+struct event_print {
+    struct tca_cells cells;
+    tca_cells_fn *fn;
+    void *user;
+};
+
+static int print_event(void *user, const void *item, size_t size)
+{
+    struct event_print *p = user;
+    uint32_t count;
+    memcpy(&count, item, sizeof count);
+    const char *text = (const char *)item + sizeof count;
+    tca_cells_reset(&p->cells);
+    tca_buf_add(&p->cells.text, text, size - sizeof count);
+    size_t offset = 0;
+    for (uint32_t at = 0; at < count; at++) {
+        p->cells.offset[at] = offset;
+        offset += strlen(text + offset) + 1;
+    }
+    p->cells.count = count;
+    return p->cells.text.failed ? TCA_EMEMORY : p->fn(p->user, &p->cells);
+}
+
+int tca_pass2_events(struct tca_session *s, tca_cells_fn *fn, void *user)
+{
+    struct event_sort e = {.s = s, .opt = tca_report_options_of(s)};
+    struct event_print p = {.fn = fn, .user = user};
+    int error = tca_sorter_new(EVENT_MEMORY, s->set.temp_dir, &e.sorter);
+    if (!error)
+        error = tca_pass2_walk(s, events_of_flow, &e);
+    if (!error)
+        error = events_of_listeners(&e);
+    if (!error)
+        error = tca_sorter_walk(e.sorter, print_event, &p);
+    tca_sorter_free(e.sorter);
+    tca_buf_done(&e.item);
+    tca_cells_done(&p.cells);
+    return error;
+}

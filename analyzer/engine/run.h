@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A run from the inside: settings, captures, pass 1 (records to dossiers) and pass 2 (dossiers to rows).
+ * Private to the engine; the outside sees include/tcpautopsy/session.h.
+ *
+ *      feed -> decode -> flow -> mirror --(over)--> dossier -> sorter        pass 1, per capture
+ *      sorter -> settle clocks -> sweep                                      pass 2, first walk
+ *      sorter -> settle clocks -> judge -> rows, events, summary, ladder     pass 2, any number of walks
+ */
+#ifndef TCA_ENGINE_RUN_H
+#define TCA_ENGINE_RUN_H
+
+#include "base/extsort.h"
+#include "classify/finding.h"
+#include "flow/flow.h"
+#include "report/report.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <tcpautopsy/session.h>
+
+enum checksums { CHECKSUMS_AUTO, CHECKSUMS_ON, CHECKSUMS_OFF };
+
+struct tca_settings {
+    char *filter, *temp_dir; /* owned, NULL when not set */
+    int64_t after_ns, before_ns;
+    bool has_after, has_before;
+    uint64_t max_records;
+    enum tca_vantage vantage;       /* UNKNOWN: inferred */
+    struct tca_server_hint *server; /* owned */
+    size_t server_count;
+    bool key_vlan, key_tunnel;
+    enum checksums checksums;
+    enum tca_confidence min_confidence;
+    bool some_findings; /* only those marked in wanted[] are reported */
+    bool wanted[TCA_FINDING_COUNT];
+    bool all_states, raw_text, trace;
+};
+int tca_settings_copy(const struct tca_settings *from, struct tca_settings *ret_copy);
+void tca_settings_clear(struct tca_settings *set);
+
+/* One capture of the run. */
+struct capture {
+    struct tca_capture_facts facts;
+    char *name, *message; /* owned; facts points at them */
+    int64_t newest_ns;    /* of the records so far, for order errors */
+};
+
+struct tca_session {
+    struct tca_settings set;
+    struct capture **capture; /* owned, in the order of the run's list */
+    size_t capture_count, capture_room;
+    struct capture *open; /* the capture being fed; NULL between captures */
+    struct tca_mirror_context mirrors;
+    struct tca_flow_table *flows; /* of the open capture */
+    struct tca_sorter *dossiers;
+    struct tca_sweep *sweep;
+    struct tca_buf encoded; /* one dossier */
+    struct tca_buf decoded; /* and its marks, decoded */
+    FILE *trace;            /* unlinked temporary file of struct tca_trace */
+    bool finished;
+    volatile sig_atomic_t stop;
+};
+
+/* Set words; returns the code. `error` may be NULL. */
+int tca_fail(struct tca_error *error, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* ---- pass 1 (pass1.c) ---- */
+int tca_pass1_begin(struct tca_session *s, const char *name);
+int tca_pass1_feed(struct tca_session *s, const struct tca_record *records, size_t count);
+int tca_pass1_end(struct tca_session *s);
+
+/* ---- the spool (spool.c) ---- */
+int tca_spool_put(struct tca_session *s, const struct tca_flow *flow);
+/* Decode one item of the sorter into *ret; its marks live in s->decoded until the next call. */
+int tca_spool_get(struct tca_session *s, const void *item, size_t size, struct tca_dossier *ret);
+
+/* ---- pass 2 (pass2.c) ---- */
+int tca_pass2_prepare(struct tca_session *s);
+/* Every flow in row order, judged. Non-zero from fn stops and is returned. */
+typedef int tca_view_fn(void *user, const struct tca_flow_view *view);
+int tca_pass2_walk(struct tca_session *s, tca_view_fn *fn, void *user);
+/* Every event in order. */
+typedef int tca_cells_fn(void *user, const struct tca_cells *cells);
+int tca_pass2_events(struct tca_session *s, tca_cells_fn *fn, void *user);
+struct tca_report_options tca_report_options_of(const struct tca_session *s);
+
+/* ---- selectors (selector.c) ---- */
+/* Which flow: called with each judged flow in row order until it says yes. */
+struct tca_selector {
+    enum { SELECT_STREAM, SELECT_FRAME, SELECT_FLOW, SELECT_CID, SELECT_TUPLE, SELECT_FINDING } kind;
+    uint32_t capture; /* 0: any, the first one that fits */
+    uint64_t number;  /* stream, frame, first frame, K of a finding */
+    uint64_t seen;    /* findings counted so far */
+    char cid[64];
+    int finding;
+    uint8_t addr[2][16];
+    uint16_t port[2];
+    bool has_time;
+    int64_t time_ns;
+};
+int tca_selector_parse(const char *text, struct tca_selector *ret, struct tca_error *error);
+bool tca_selector_fits(struct tca_selector *sel, const struct tca_flow_view *view);
+/* "ADDR:PORT" or "[ADDR6]:PORT". */
+bool tca_parse_endpoint(const char *text, size_t length, uint8_t ret_addr[16], uint16_t *ret_port);
+/* Epoch seconds with fraction, or ISO 8601 in UTC with optional fraction and Z. */
+bool tca_parse_time(const char *text, int64_t *ret_ns);
+
+#endif

@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The public API: a session's life, files, tables and texts. Order is checked here, so that a caller who
+ * mixes it up gets TCA_EUSAGE and words instead of a crash.
+ */
+#include "engine/run.h"
+
+#include "capture/source.h"
+
+#include <string.h>
+
+enum { DOSSIER_MEMORY = 64 << 20 };
+
+static int words(struct tca_error *error, int code)
+{
+    switch (code) {
+    case TCA_OK:
+        return TCA_OK;
+    case TCA_EMEMORY:
+        return tca_fail(error, code, "out of memory");
+    case TCA_EOUTPUT:
+        return tca_fail(error, code, "cannot write: no space left, or a closed pipe");
+    default:
+        return tca_fail(error, code, "stopped");
+    }
+}
+
+int tca_session_open(const struct tca_settings *set, struct tca_session **ret_session,
+                     struct tca_error *error)
+{
+    struct tca_session *s = tca_alloc(sizeof *s);
+    if (!s)
+        return words(error, TCA_EMEMORY);
+    tca_mirror_context_init(&s->mirrors);
+    int code = tca_settings_copy(set, &s->set);
+    s->mirrors.strict_checksums = set->checksums == CHECKSUMS_ON;
+    if (!code)
+        code = tca_sorter_new(DOSSIER_MEMORY, s->set.temp_dir, &s->dossiers);
+    if (!code && set->trace && !(s->trace = tmpfile()))
+        code = TCA_EOUTPUT;
+    if (code) {
+        tca_session_free(s);
+        return words(error, code);
+    }
+    *ret_session = s;
+    return TCA_OK;
+}
+
+void tca_session_free(struct tca_session *s)
+{
+    if (!s)
+        return;
+    if (s->flows)
+        tca_pass1_end(s);
+    for (size_t at = 0; at < s->capture_count; at++) {
+        tca_free(s->capture[at]->name);
+        tca_free(s->capture[at]->message);
+        tca_free(s->capture[at]);
+    }
+    tca_free(s->capture);
+    tca_sweep_free(s->sweep);
+    tca_sorter_free(s->dossiers);
+    tca_buf_done(&s->encoded);
+    tca_buf_done(&s->decoded);
+    tca_mirror_context_done(&s->mirrors);
+    if (s->trace)
+        fclose(s->trace);
+    tca_settings_clear(&s->set);
+    tca_free(s);
+}
+
+void tca_session_interrupt(struct tca_session *s)
+{
+    s->stop = 1;
+}
+
+/* ---- input ---- */
+
+int tca_session_capture_begin(struct tca_session *s, const char *name, struct tca_error *error)
+{
+    if (s->open || s->finished)
+        return tca_fail(error, TCA_EUSAGE, s->open ? "a capture is already open" : "the session is finished");
+    return words(error, tca_pass1_begin(s, name));
+}
+
+int tca_session_feed(struct tca_session *s, const struct tca_record *records, size_t count,
+                     struct tca_error *error)
+{
+    if (!s->open)
+        return tca_fail(error, TCA_EUSAGE, "no capture is open");
+    if (count && s->open->facts.link < 0)
+        s->open->facts.link = records[0].link;
+    for (size_t at = 0; at < count; at++)
+        s->open->facts.bytes += records[at].captured;
+    return words(error, tca_pass1_feed(s, records, count));
+}
+
+int tca_session_capture_end(struct tca_session *s, struct tca_error *error)
+{
+    if (!s->open)
+        return tca_fail(error, TCA_EUSAGE, "no capture is open");
+    return words(error, tca_pass1_end(s));
+}
+
+static int keep_message(struct capture *c, const char *text)
+{
+    tca_free(c->message);
+    c->message = tca_strdup(text);
+    c->facts.message = c->message ? c->message : "";
+    return c->message ? TCA_OK : TCA_EMEMORY;
+}
+
+/* What the source knew of the file, into the row of the capture. */
+static int take_facts(struct capture *c, const struct tca_source_facts *from)
+{
+    struct tca_capture_facts *facts = &c->facts;
+    facts->format = !strcmp(from->format, "pcap")     ? "pcap"
+                    : !strcmp(from->format, "pcapng") ? "pcapng"
+                                                      : "unknown";
+    facts->ts_precision = !strcmp(from->ts_precision, "ns")   ? "ns"
+                          : !strcmp(from->ts_precision, "us") ? "us"
+                                                              : "";
+    facts->link = from->link;
+    facts->snaplen = from->snaplen;
+    facts->bytes = from->bytes;
+    facts->status = tca_source_status_name(from->status);
+    facts->error_offset = from->error_offset;
+    return keep_message(c, from->message);
+}
+
+static void tell_source(struct tca_error *error, int code, const struct tca_source_facts *facts)
+{
+    if (!error || !*facts->message)
+        return;
+    tca_fail(error, code, "%s", facts->message);
+    error->frame = facts->error_frame;
+    error->offset = facts->error_offset;
+}
+
+static int read_source(struct tca_session *s, struct tca_source *source, struct tca_error *error)
+{
+    const struct tca_record *records;
+    int got, code = TCA_OK;
+    while (!code && (got = tca_source_next(source, &records)) > 0)
+        code = tca_pass1_feed(s, records, (size_t)got);
+    const struct tca_source_facts *facts = tca_source_facts(source);
+    struct capture *c = s->open;
+    int end = tca_pass1_end(s);
+    if (!code)
+        code = end;
+    if (!code)
+        code = take_facts(c, facts);
+    if (code)
+        return words(error, code);
+    /* Records that a filter left out were read all the same: `packets` is of the whole file. */
+    c->facts.packets = facts->packets;
+    c->facts.outcome[TCA_OUTCOME_filtered] = facts->packets - facts->chosen;
+    bool whole = facts->status == TCA_SOURCE_ok || facts->status == TCA_SOURCE_truncated ||
+                 facts->status == TCA_SOURCE_interrupted;
+    code = whole ? TCA_OK : facts->status == TCA_SOURCE_unsupported ? TCA_EUNSUPPORTED : TCA_EINPUT;
+    tell_source(error, code, facts);
+    return code;
+}
+
+int tca_session_read(struct tca_session *s, const char *path, struct tca_error *error)
+{
+    struct tca_error local;
+    if (!error)
+        error = &local;
+    memset(error, 0, sizeof *error);
+    struct tca_source_settings set = {.filter = s->set.filter,
+                                      .after_ns = s->set.after_ns,
+                                      .before_ns = s->set.before_ns,
+                                      .has_after = s->set.has_after,
+                                      .has_before = s->set.has_before,
+                                      .max_records = s->set.max_records,
+                                      .stop = &s->stop};
+    struct tca_source *source;
+    int code = tca_session_capture_begin(s, path, error);
+    if (code)
+        return code;
+    code = tca_source_open(path, &set, &source, error);
+    if (code == TCA_EINPUT) {
+        s->open->facts.status = "damaged";
+        int kept = keep_message(s->open, error->text);
+        tca_pass1_end(s);
+        return kept ? words(error, kept) : code;
+    }
+    if (code) {
+        tca_pass1_end(s);
+        return code;
+    }
+    code = read_source(s, source, error);
+    tca_source_close(source);
+    return code;
+}
+
+int tca_session_finish(struct tca_session *s, struct tca_error *error)
+{
+    if (s->finished || s->open)
+        return tca_fail(error, TCA_EUSAGE,
+                        s->open ? "a capture is still open" : "the session is already finished");
+    s->finished = true;
+    int code = tca_pass2_prepare(s);
+    for (size_t at = 0; !code && at < tca_sweep_count(s->sweep); at++) {
+        /* A capture has one vantage if all its listeners agree. */
+        const struct tca_listener *l = tca_sweep_at(s->sweep, at);
+        struct tca_capture_facts *facts = &s->capture[l->capture - 1]->facts;
+        bool first = at == 0 || tca_sweep_at(s->sweep, at - 1)->capture != l->capture;
+        if (first)
+            facts->vantage = l->vantage;
+        else if (facts->vantage != l->vantage)
+            facts->vantage = TCA_VANTAGE_UNKNOWN;
+    }
+    return words(error, code);
+}
+
+/* ---- tables ---- */
+
+static int must_be_finished(const struct tca_session *s, struct tca_error *error)
+{
+    return s->finished ? TCA_OK : tca_fail(error, TCA_EUSAGE, "the session is not finished yet");
+}
+
+struct rows {
+    struct tca_session *s;
+    struct tca_cells cells;
+    struct tca_report_options opt;
+    tca_cells_fn *fn;
+    void *user;
+};
+
+static int flow_row(void *user, const struct tca_flow_view *view)
+{
+    struct rows *r = user;
+    tca_cells_reset(&r->cells);
+    tca_row_flow(view, &r->opt, &r->cells);
+    return r->cells.text.failed ? TCA_EMEMORY : r->fn(r->user, &r->cells);
+}
+
+static int each_flow(struct rows *r)
+{
+    return tca_pass2_walk(r->s, flow_row, r);
+}
+
+static int each_event(struct rows *r)
+{
+    return tca_pass2_events(r->s, r->fn, r->user);
+}
+
+static int each_capture(struct rows *r)
+{
+    for (size_t at = 0; at < r->s->capture_count; at++) {
+        tca_cells_reset(&r->cells);
+        tca_row_capture(&r->s->capture[at]->facts, &r->opt, &r->cells);
+        int stop = r->cells.text.failed ? TCA_EMEMORY : r->fn(r->user, &r->cells);
+        if (stop)
+            return stop;
+    }
+    return TCA_OK;
+}
+
+static const struct {
+    const char *name;
+    int (*each)(struct rows *r);
+} tables[] = {{"flows", each_flow}, {"events", each_event}, {"captures", each_capture}};
+
+static int each_row(struct tca_session *s, const char *table, tca_cells_fn *fn, void *user,
+                    struct tca_error *error)
+{
+    struct rows r = {.s = s, .opt = tca_report_options_of(s), .fn = fn, .user = user};
+    for (size_t at = 0; at < sizeof tables / sizeof *tables; at++)
+        if (!strcmp(tables[at].name, table)) {
+            int code = tables[at].each(&r);
+            tca_cells_done(&r.cells);
+            return words(error, code);
+        }
+    return tca_fail(error, TCA_EUSAGE, "no table '%s': there are flows, events and captures", table);
+}
+
+enum { CELLS_MAX = 160 };
+
+struct row_call {
+    tca_row_fn *fn;
+    void *user;
+    struct tca_row row;
+    const char *name[CELLS_MAX], *cell[CELLS_MAX];
+};
+
+static int call_row(void *user, const struct tca_cells *cells)
+{
+    struct row_call *call = user;
+    for (size_t at = 0; at < cells->count; at++)
+        call->cell[at] = tca_cell(cells, at);
+    call->row.count = cells->count;
+    return call->fn(call->user, &call->row) ? TCA_ESTOPPED : TCA_OK;
+}
+
+int tca_session_table(struct tca_session *s, const char *table, tca_row_fn *fn, void *user,
+                      struct tca_error *error)
+{
+    int code = must_be_finished(s, error);
+    if (code)
+        return code;
+    struct row_call call = {.fn = fn, .user = user, .row = {.table = table}};
+    size_t first, count = tca_table_columns(table, &first);
+    for (size_t at = 0; at < count && at < CELLS_MAX; at++)
+        call.name[at] = tca_columns[first + at].name;
+    call.row.name = call.name;
+    call.row.cell = call.cell;
+    return each_row(s, table, call_row, &call, error);
+}
+
+static int csv_row(void *user, const struct tca_cells *cells)
+{
+    return tca_csv_row(user, cells);
+}
+
+int tca_session_csv(struct tca_session *s, const char *table, const char *columns, tca_write_fn *fn,
+                    void *user, struct tca_error *error)
+{
+    int code = must_be_finished(s, error);
+    struct tca_csv *csv;
+    if (!code)
+        code = tca_csv_new(table, columns, fn, user, &csv, error);
+    if (code)
+        return code;
+    code = each_row(s, table, csv_row, csv, error);
+    int end = tca_csv_end(csv);
+    return code ? code : words(error, end);
+}
+
+/* ---- summary ---- */
+
+static int sum_flow(void *user, const struct tca_flow_view *view)
+{
+    return tca_summary_flow(user, view);
+}
+
+int tca_session_summary(struct tca_session *s, tca_write_fn *fn, void *user, struct tca_error *error)
+{
+    int code = must_be_finished(s, error);
+    if (code)
+        return code;
+    struct tca_summary *sum = NULL;
+    code = tca_summary_new(&sum);
+    for (size_t at = 0; !code && at < s->capture_count; at++)
+        code = tca_summary_capture(sum, &s->capture[at]->facts);
+    if (!code)
+        code = tca_pass2_walk(s, sum_flow, sum);
+    for (size_t at = 0; !code && at < tca_sweep_count(s->sweep); at++) {
+        const struct tca_listener *l = tca_sweep_at(s->sweep, at);
+        code = tca_summary_listener(sum, l, &s->capture[l->capture - 1]->facts);
+    }
+    if (!code)
+        code = tca_summary_write(sum, fn, user);
+    tca_summary_free(sum);
+    return words(error, code);
+}
+
+/* ---- explain ---- */
+
+struct explain {
+    struct tca_session *s;
+    struct tca_selector sel;
+    bool ascii, found;
+    tca_write_fn *fn;
+    void *user;
+};
+
+static int explain_flow(struct explain *e, const struct tca_flow_view *view)
+{
+    struct tca_explain *ex;
+    int code = tca_explain_new(view, e->ascii, e->fn, e->user, &ex);
+    if (code)
+        return code;
+    struct tca_trace t;
+    rewind(e->s->trace);
+    while (!code && fread(&t, sizeof t, 1, e->s->trace) == 1)
+        if (t.capture == view->c->d->capture && t.flow_frame == view->c->d->m.first_frame)
+            code = tca_explain_segment(ex, &t);
+    int end = tca_explain_end(ex);
+    return code ? code : end;
+}
+
+static int explain_if_chosen(void *user, const struct tca_flow_view *view)
+{
+    struct explain *e = user;
+    if (!tca_selector_fits(&e->sel, view))
+        return TCA_OK;
+    e->found = true;
+    int code = explain_flow(e, view);
+    return code ? code : TCA_ESTOPPED;
+}
+
+/* A frame names the flow that it belongs to. */
+static void frame_to_flow(struct explain *e)
+{
+    struct tca_trace t;
+    rewind(e->s->trace);
+    while (fread(&t, sizeof t, 1, e->s->trace) == 1)
+        if (t.frame == e->sel.number && (!e->sel.capture || e->sel.capture == t.capture)) {
+            e->sel.capture = t.capture;
+            e->sel.number = t.flow_frame;
+            return;
+        }
+    e->sel.number = 0; /* no flow begins at frame 0 */
+}
+
+int tca_session_explain(struct tca_session *s, const char *selector, bool ascii, tca_write_fn *fn, void *user,
+                        struct tca_error *error)
+{
+    struct explain e = {.s = s, .ascii = ascii, .fn = fn, .user = user};
+    int code = must_be_finished(s, error);
+    if (!code)
+        code = tca_selector_parse(selector, &e.sel, error);
+    if (code)
+        return code;
+    if (!s->trace)
+        return tca_fail(error, TCA_EUSAGE, "explain needs the setting 'trace' before the input is read");
+    if (e.sel.kind == SELECT_FRAME)
+        frame_to_flow(&e);
+    code = tca_pass2_walk(s, explain_if_chosen, &e);
+    if (code && code != TCA_ESTOPPED)
+        return words(error, code);
+    if (!e.found)
+        return tca_fail(error, TCA_EUSAGE,
+                        "no connection fits '%s': see 'tcpautopsy flows' for what there is", selector);
+    return TCA_OK;
+}
+
+/* ---- has finding ---- */
+
+struct hunt {
+    bool wanted[TCA_FINDING_COUNT];
+    bool any;
+};
+
+static bool hit(const struct hunt *h, enum tca_finding_id id)
+{
+    return h->any ? tca_findings[id].severity > TCA_SEVERITY_INFO : h->wanted[id];
+}
+
+static int hunt_flow(void *user, const struct tca_flow_view *view)
+{
+    const struct hunt *h = user;
+    for (unsigned at = 0; at < view->v->count; at++)
+        if (hit(h, view->v->judgement[at].id))
+            return TCA_ESTOPPED;
+    return TCA_OK;
+}
+
+int tca_session_has_finding(struct tca_session *s, const char *ids, bool *ret_found, struct tca_error *error)
+{
+    struct hunt h = {.any = !ids};
+    int code = must_be_finished(s, error);
+    if (code)
+        return code;
+    struct tca_settings list = {0};
+    if (ids && tca_settings_set(&list, "finding", ids, error))
+        return TCA_EUSAGE;
+    memcpy(h.wanted, list.wanted, sizeof h.wanted);
+    code = tca_pass2_walk(s, hunt_flow, &h);
+    *ret_found = code == TCA_ESTOPPED;
+    for (size_t at = 0; at < tca_sweep_count(s->sweep) && !*ret_found; at++)
+        *ret_found = tca_sweep_at(s->sweep, at)->episode_count && hit(&h, TCA_overflow_interval);
+    return code == TCA_ESTOPPED ? TCA_OK : words(error, code);
+}

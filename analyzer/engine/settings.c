@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Settings by name: one table of names and setters, so that a front end needs no structure of ours.
+ */
+#include "engine/run.h"
+
+#include "capture/source.h"
+
+#include <arpa/inet.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+int tca_fail(struct tca_error *error, int code, const char *format, ...)
+{
+    if (error) {
+        va_list args;
+        va_start(args, format);
+        vsnprintf(error->text, sizeof error->text, format, args);
+        va_end(args);
+        error->code = code;
+        error->frame = 0;
+        error->offset = -1;
+    }
+    return code;
+}
+
+struct tca_settings *tca_settings_new(void)
+{
+    struct tca_settings *set = tca_alloc(sizeof *set);
+    if (set)
+        set->min_confidence = TCA_POSSIBLE;
+    return set;
+}
+
+void tca_settings_clear(struct tca_settings *set)
+{
+    tca_free(set->filter);
+    tca_free(set->temp_dir);
+    tca_free(set->server);
+    memset(set, 0, sizeof *set);
+}
+
+void tca_settings_free(struct tca_settings *set)
+{
+    if (!set)
+        return;
+    tca_settings_clear(set);
+    tca_free(set);
+}
+
+int tca_settings_copy(const struct tca_settings *from, struct tca_settings *copy)
+{
+    *copy = *from;
+    copy->filter = from->filter ? tca_strdup(from->filter) : NULL;
+    copy->temp_dir = from->temp_dir ? tca_strdup(from->temp_dir) : NULL;
+    copy->server = from->server_count ? tca_grow(NULL, from->server_count, sizeof *copy->server) : NULL;
+    if (copy->server)
+        memcpy(copy->server, from->server, from->server_count * sizeof *copy->server);
+    bool whole = (!from->filter || copy->filter) && (!from->temp_dir || copy->temp_dir) &&
+                 (!from->server_count || copy->server);
+    return whole ? TCA_OK : TCA_EMEMORY;
+}
+
+/* ---- values ---- */
+
+bool tca_parse_endpoint(const char *text, size_t length, uint8_t ret_addr[16], uint16_t *ret_port)
+{
+    char copy[80];
+    if (length >= sizeof copy)
+        return false;
+    memcpy(copy, text, length);
+    copy[length] = '\0';
+    char *colon = strrchr(copy, ':');
+    if (!colon || colon == copy || !colon[1])
+        return false;
+    *colon = '\0';
+    char *end;
+    unsigned long port = strtoul(colon + 1, &end, 10);
+    char *host = copy;
+    size_t host_length = strlen(host);
+    if (*end || port > 65535)
+        return false;
+    if (host[0] == '[' && host[host_length - 1] == ']') {
+        host[host_length - 1] = '\0';
+        host++;
+    }
+    *ret_port = (uint16_t)port;
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    memcpy(ret_addr, mapped, sizeof mapped);
+    return inet_pton(AF_INET, host, ret_addr + 12) == 1 || inet_pton(AF_INET6, host, ret_addr) == 1;
+}
+
+/* Up to nine digits of a fraction, as nanoseconds. */
+static const char *parse_fraction(const char *at, int64_t *ret_ns)
+{
+    int64_t unit = 100000000;
+    *ret_ns = 0;
+    if (*at != '.')
+        return at;
+    for (at++; *at >= '0' && *at <= '9'; at++, unit /= 10)
+        *ret_ns += (*at - '0') * unit;
+    return at;
+}
+
+/* Days from 1970-01-01 to a civil date. */
+static int64_t days_of(int64_t year, int month, int day)
+{
+    year -= month <= 2;
+    int64_t era = (year >= 0 ? year : year - 399) / 400;
+    int64_t yoe = year - era * 400;
+    int64_t doy = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+    return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
+}
+
+static bool parse_iso(const char *text, int64_t *ret_ns)
+{
+    int year, month, day, hour = 0, minute = 0, second = 0, used = 0;
+    if (sscanf(text, "%4d-%2d-%2d%n", &year, &month, &day, &used) != 3)
+        return false;
+    const char *at = text + used;
+    if (*at == 'T' || *at == ' ') {
+        if (sscanf(at + 1, "%2d:%2d:%2d%n", &hour, &minute, &second, &used) != 3)
+            return false;
+        at += 1 + used;
+    }
+    int64_t fraction;
+    at = parse_fraction(at, &fraction);
+    if (*at == 'Z')
+        at++;
+    if (*at || month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 || minute > 59 || second > 60)
+        return false;
+    int64_t seconds = days_of(year, month, day) * 86400 + hour * 3600 + minute * 60 + second;
+    *ret_ns = seconds * 1000000000 + fraction;
+    return year >= 1678 && year <= 2261;
+}
+
+bool tca_parse_time(const char *text, int64_t *ret_ns)
+{
+    if (strlen(text) > 4 && text[4] == '-')
+        return parse_iso(text, ret_ns);
+    char *end;
+    long long seconds = strtoll(text, &end, 10);
+    int64_t fraction;
+    if (end == text || seconds < 0 || seconds > INT64_C(9000000000))
+        return false;
+    const char *rest = parse_fraction(end, &fraction);
+    *ret_ns = seconds * 1000000000 + fraction;
+    return !*rest;
+}
+
+/* Index of a word in a list that ends with NULL; -1 if it is not there. */
+static int word_index(const char *const *list, const char *word)
+{
+    for (int at = 0; list[at]; at++)
+        if (!strcmp(list[at], word))
+            return at;
+    return -1;
+}
+
+static bool parse_bool(const char *value, bool *ret)
+{
+    *ret = !strcmp(value, "true");
+    return *ret || !strcmp(value, "false");
+}
+
+static bool set_text(char **place, const char *value)
+{
+    tca_free(*place);
+    *place = tca_strdup(value);
+    return *place != NULL;
+}
+
+/* ---- setters: false means a bad value ---- */
+
+static bool set_filter(struct tca_settings *set, const char *value)
+{
+    return set_text(&set->filter, value);
+}
+
+static bool set_temp_dir(struct tca_settings *set, const char *value)
+{
+    return set_text(&set->temp_dir, value);
+}
+
+static bool set_after(struct tca_settings *set, const char *value)
+{
+    return set->has_after = tca_parse_time(value, &set->after_ns);
+}
+
+static bool set_before(struct tca_settings *set, const char *value)
+{
+    return set->has_before = tca_parse_time(value, &set->before_ns);
+}
+
+static bool set_count(struct tca_settings *set, const char *value)
+{
+    char *end;
+    set->max_records = strtoull(value, &end, 10);
+    return *value >= '0' && *value <= '9' && !*end && set->max_records > 0;
+}
+
+static bool set_vantage(struct tca_settings *set, const char *value)
+{
+    static const char *const word[] = {"auto", "client", "server", "middle", NULL};
+    static const enum tca_vantage vantage[] = {TCA_VANTAGE_UNKNOWN, TCA_VANTAGE_CLIENT, TCA_VANTAGE_SERVER,
+                                               TCA_VANTAGE_MIDDLE};
+    int at = word_index(word, value);
+    if (at >= 0)
+        set->vantage = vantage[at];
+    return at >= 0;
+}
+
+static bool set_server(struct tca_settings *set, const char *value)
+{
+    struct tca_server_hint hint = {0};
+    if (!tca_parse_endpoint(value, strlen(value), hint.addr, &hint.port))
+        return false;
+    struct tca_server_hint *more = tca_grow(set->server, set->server_count + 1, sizeof hint);
+    if (!more)
+        return false;
+    set->server = more;
+    set->server[set->server_count++] = hint;
+    return true;
+}
+
+static bool set_key(struct tca_settings *set, const char *value)
+{
+    static const char *const word[] = {"vlan", "tunnel", "vlan,tunnel", "tunnel,vlan", NULL};
+    int at = word_index(word, value);
+    set->key_vlan = at == 0 || at >= 2;
+    set->key_tunnel = at >= 1;
+    return at >= 0;
+}
+
+static bool set_checksums(struct tca_settings *set, const char *value)
+{
+    static const char *const word[] = {"auto", "on", "off", NULL};
+    int at = word_index(word, value);
+    if (at >= 0)
+        set->checksums = (enum checksums)at;
+    return at >= 0;
+}
+
+static bool set_min_confidence(struct tca_settings *set, const char *value)
+{
+    static const char *const word[] = {"possible", "probable", "certain", NULL};
+    int at = word_index(word, value);
+    if (at >= 0)
+        set->min_confidence = (enum tca_confidence)(TCA_POSSIBLE + at);
+    return at >= 0;
+}
+
+/* A comma list of ids; false at the first unknown one. */
+static bool mark_findings(const char *list, bool wanted[TCA_FINDING_COUNT])
+{
+    while (*list) {
+        size_t length = strcspn(list, ",");
+        char id[80];
+        if (length >= sizeof id)
+            return false;
+        memcpy(id, list, length);
+        id[length] = '\0';
+        const struct tca_finding *finding = tca_finding_by_id(id);
+        if (!finding)
+            return false;
+        wanted[finding - tca_findings] = true;
+        list += length + (list[length] == ',');
+    }
+    return true;
+}
+
+static bool set_finding(struct tca_settings *set, const char *value)
+{
+    set->some_findings = true;
+    return *value && mark_findings(value, set->wanted);
+}
+
+static bool set_all_states(struct tca_settings *set, const char *value)
+{
+    return parse_bool(value, &set->all_states);
+}
+
+static bool set_raw_text(struct tca_settings *set, const char *value)
+{
+    return parse_bool(value, &set->raw_text);
+}
+
+static bool set_trace(struct tca_settings *set, const char *value)
+{
+    return parse_bool(value, &set->trace);
+}
+
+static const struct setter {
+    const char *name;
+    bool (*set)(struct tca_settings *set, const char *value);
+    const char *wants;
+} setters[] = {
+    {"filter", set_filter, "a BPF expression"},
+    {"after", set_after, "epoch seconds or ISO 8601 in UTC, such as 2023-11-14T22:13:20Z"},
+    {"before", set_before, "epoch seconds or ISO 8601 in UTC, such as 2023-11-14T22:13:20Z"},
+    {"count", set_count, "a number of records above 0"},
+    {"vantage", set_vantage, "auto, client, server or middle"},
+    {"server", set_server, "ADDR:PORT, IPv6 as [ADDR]:PORT"},
+    {"key", set_key, "vlan, tunnel or vlan,tunnel"},
+    {"checksums", set_checksums, "auto, on or off"},
+    {"min-confidence", set_min_confidence, "possible, probable or certain"},
+    {"finding", set_finding, "a comma list of finding ids; see 'tcpautopsy findings'"},
+    {"all-states", set_all_states, "true or false"},
+    {"raw-text", set_raw_text, "true or false"},
+    {"temp-dir", set_temp_dir, "a directory"},
+    {"trace", set_trace, "true or false"},
+};
+
+int tca_settings_set(struct tca_settings *set, const char *name, const char *value, struct tca_error *error)
+{
+    for (size_t at = 0; at < sizeof setters / sizeof *setters; at++) {
+        if (strcmp(setters[at].name, name))
+            continue;
+        if (!setters[at].set(set, value))
+            return tca_fail(error, TCA_EUSAGE, "%s '%s': wants %s", name, value, setters[at].wants);
+        if (!strcmp(name, "filter"))
+            return tca_source_check_filter(value, error);
+        return TCA_OK;
+    }
+    return tca_fail(error, TCA_EUSAGE, "unknown setting '%s'", name);
+}

@@ -1,0 +1,355 @@
+# SPDX-License-Identifier: MIT
+"""Scenarios of opening: a healthy service, each of the three segments lost, refusals, and the odd ways to begin."""
+
+import contextlib
+import errno
+import socket
+import time
+
+import apps
+import wire
+from bench import NEIGHBOUR, SERVICE, Injector, LabError, exchange, read_all, reset
+from cases import case
+
+CLEAN = {"server.TcpRetransSegs": "== 0", "client.TcpRetransSegs": "== 0"}
+
+TCP_FASTOPEN_CONNECT = 30  # linux/tcp.h
+
+
+def finish(client, server):
+    """An exchange, then the usual close by the client."""
+    exchange(client, server)
+    client.close()
+    read_all(server)
+    server.close()
+
+
+@case("handshake/rec_healthy",
+      "A busy, healthy service: connections in sequence and all at once, both ends close, nothing is wrong.",
+      says={**CLEAN, "server.TcpExtListenDrops": "== 0", "server.TcpPassiveOpens": "== 63", "server.TcpOutRsts": "== 0"},
+      bench={"delay": .004, "hosts": 3}, nanoseconds=False)
+def healthy(bench):
+    """The wire delays 4 ms each way. Two services, 8080 and 8081, one to three requests each; in about half of the
+    connections the server closes first. 25 connections in a tenth of a second, 18 and 12 at 6 and 4 per second, 8
+    over IPv6."""
+    listeners = [bench.listen(port, v6=v6) for port in (SERVICE, NEIGHBOUR) for v6 in (False, True)]
+    bench.start(apps.Service(*listeners))
+    crowds = [bench.start(apps.Crowd(bench, 250, .1, SERVICE, asks=3, seed=1)),
+              bench.start(apps.Crowd(bench, 6, 3, SERVICE, asks=2, seed=2)),
+              bench.start(apps.Crowd(bench, 4, 3, NEIGHBOUR, asks=1, seed=3))]
+    for i in range(8):
+        client = bench.dial(40001 + i, v6=True, to=(SERVICE, NEIGHBOUR)[i % 2])
+        client.sendall(apps.KEEP if i < 4 else apps.LAST)
+        client.recv(4096)
+        if i >= 4:
+            read_all(client)
+        client.close()
+        time.sleep(.2)
+    bench.truth("served: " + ", ".join(str(crowd.wait(10)) for crowd in crowds))
+
+
+@case("handshake/rec_syn_lost",
+      "The first SYN is lost, once behind and once before the capture; its repetition a second later opens the connection.",
+      says={"client.TcpExtTCPSynRetrans": "== 4", "server.TcpPassiveOpens": "== 4"}, bench={"delay": 0}, client_view=True)
+def syn_lost(bench):
+    """Port 40001: the server's firewall drops the SYN behind the tap. Port 40002: it is lost on the wire before the
+    tap. Port 40003 (IPv6): the first two SYNs are dropped behind the tap. Port 40004: nothing is lost."""
+    four, six = bench.listen(), bench.listen(v6=True)
+    bench.relay.policy = wire.drop_first(1, "S", sport=40002)
+    with bench.server.filtering("tcp sport 40001 tcp flags syn", first=1), \
+         bench.server.filtering("tcp sport 40003 tcp flags syn", first=2):
+        for listener, port in ((four, 40001), (four, 40002), (six, 40003), (four, 40004)):
+            finish(*bench.pair(listener, port))
+
+
+@case("handshake/rec_synack_lost",
+      "The SYN+ACK is lost on its way to the client: both have a timer of one second, and whichever is "
+      "first opens the connection.",
+      says={"server.TcpExtTCPSynRetrans": ">= 3", "client.TcpExtTCPSynRetrans": ">= 1", "server.TcpPassiveOpens": "== 4"},
+      bench={"delay": 0}, client_view=True)
+def synack_lost(bench):
+    """All losses lie behind the server's tap. Port 40001: the first SYN+ACK is lost on the wire. Port 40002: the first
+    two. Port 40003 (IPv6): the client's firewall drops the first. Port 40004: nothing is lost."""
+    four, six = bench.listen(), bench.listen(v6=True)
+    bench.relay.policy = wire.any_of(wire.drop_first(1, "SA", dport=40001), wire.drop_first(2, "SA", dport=40002))
+    with bench.client.filtering("tcp dport 40003 tcp flags & (syn|ack) == syn|ack", first=1):
+        for listener, port in ((four, 40001), (four, 40002), (six, 40003), (four, 40004)):
+            finish(*bench.pair(listener, port))
+
+
+@case("handshake/rec_ack_lost",
+      "The third ACK is lost once; the silent client hears the SYN+ACK again after a second and acknowledges it again.",
+      says={"server.TcpExtTCPSynRetrans": "== 3", "server.TcpPassiveOpens": "== 5"}, bench={"delay": 0}, client_view=True)
+def ack_lost(bench):
+    """Port 40001: the ACK is lost on the wire before the tap. Ports 40002 and 40003 (IPv6): it is dropped behind the
+    tap. These clients say nothing for 2 s. Port 40004: dropped behind the tap too, but the client's request 0.2 s
+    later opens the connection before any repetition. Port 40005: nothing is lost, the client is as silent as the
+    first three."""
+    four, six = bench.listen(), bench.listen(v6=True)
+    bench.relay.policy = wire.drop_first(1, "A", sport=40001)
+    with contextlib.ExitStack() as filters:
+        for port in (40002, 40003, 40004):
+            filters.enter_context(bench.server.filtering(f"tcp sport {port} tcp flags & (syn|ack) == ack", first=1))
+        clients = {port: bench.dial(port, v6=port == 40003) for port in range(40001, 40006)}
+        time.sleep(.2)
+        clients[40004].sendall(b"question\n")
+        finish(clients[40004], bench.accept(four, 40004))
+        time.sleep(1.8)
+        for port in (40001, 40002, 40005):
+            finish(clients[port], bench.accept(four, port))
+        finish(clients[40003], bench.accept(six, 40003))
+
+
+@case("handshake/rec_refused",
+      "Connections to a closed port, and to one whose firewall answers with a TCP reset, are refused by RST.",
+      says={"client.TcpAttemptFails": "== 4", "server.TcpOutRsts": "== 3"}, nanoseconds=False)
+def refused(bench):
+    """Ports 40001 and 40002 (IPv6) try 8089, where nobody listens, 40005 tries it again a second later. Port 40003
+    tries 8082, which nftables rejects with a reset: byte for byte the same, but not in the kernel's OutRsts. Port
+    40004 reaches the service on 8080."""
+    listener = bench.listen()
+    try_refused(bench, 40001, 8089)
+    try_refused(bench, 40002, 8089, v6=True)
+    with bench.server.filtering("tcp dport 8082", verdict="reject with tcp reset"):
+        try_refused(bench, 40003, 8082)
+    finish(*bench.pair(listener, 40004))
+    time.sleep(1)
+    try_refused(bench, 40005, 8089)
+
+
+def try_refused(bench, port, to, v6=False):
+    """Connect and tell how it failed; a connection would be a fault of the scenario."""
+    try:
+        bench.dial(port, to=to, v6=v6).close()
+    except OSError as error:
+        bench.fact(f"connect() from port {port} to {to} failed: {errno.errorcode.get(error.errno, error)}")
+    else:
+        raise LabError(f"port {to} accepted a connection")
+
+
+@case("handshake/rec_refused_icmp",
+      "A firewall refuses connections by ICMP: port unreachable and administratively prohibited, which quote the SYN.",
+      says={"client.TcpAttemptFails": ">= 1", "server.TcpPassiveOpens": "== 1"}, snaplen=200)
+def refused_icmp(bench):
+    """Port 40001 tries 8083 (ICMP port unreachable), 40002 tries 8084 (administratively prohibited), 40003 tries 8084
+    over IPv6 (ICMPv6 administratively prohibited). Port 40004 reaches the service on 8080. An error that finds the
+    connecting socket locked by its own thread is only noted: such a client repeats its SYN a second later."""
+    listener = bench.listen()
+    with bench.server.filtering("meta nfproto ipv4 tcp dport 8083", verdict="reject with icmp port-unreachable"), \
+         bench.server.filtering("meta nfproto ipv4 tcp dport 8084", verdict="reject with icmp admin-prohibited"), \
+         bench.server.filtering("meta nfproto ipv6 tcp dport 8084", verdict="reject with icmpv6 admin-prohibited"):
+        try_refused(bench, 40001, 8083)
+        try_refused(bench, 40002, 8084)
+        try_refused(bench, 40003, 8084, v6=True)
+    finish(*bench.pair(listener, 40004))
+
+
+@case("handshake/rec_no_answer",
+      "SYNs vanish without an answer: the client climbs its whole ladder and gives up.",
+      says={"client.TcpExtTCPSynRetrans": ">= 10", "client.TcpAttemptFails": "== 2", "server.TcpPassiveOpens": "== 1"},
+      bench={"client_sysctl": {"net.ipv4.tcp_syn_retries": 2}}, limit=40)
+def no_answer(bench):
+    """tcp_syn_retries=2 and the linear first steps of new kernels. Ports 40001 and 40002 (IPv6) try 8090, which the
+    server's firewall drops behind the tap. Port 40003 tries it too, but its application gives up after 2.5 s. Port
+    40004 reaches the service on 8080 meanwhile."""
+    listener = bench.listen()
+    with bench.server.filtering("tcp dport 8090"):
+        waiting = [bench.dial(40001, to=8090, wait=0), bench.dial(40002, to=8090, v6=True, wait=0)]
+        hasty = bench.dial(40003, to=8090, wait=0)
+        finish(*bench.pair(listener, 40004))
+        time.sleep(2.5)
+        hasty.close()
+        bench.fact("port 40003 gave up")
+        time.sleep(14)
+        for sock in waiting:
+            sock.close()
+
+
+@case("handshake/rec_half_open",
+      "SYNs come from hosts that never answer: the server repeats its SYN+ACK along the whole ladder and forgets.",
+      says={"server.TcpExtTCPSynRetrans": "== 10", "server.TcpPassiveOpens": "== 1"}, limit=100)
+def half_open(bench):
+    """Two hand-made SYNs from an address that is reachable and silent, ports 40001 and 40002, tcp_synack_retries=5: the
+    server's requests live 63 s. Port 40010 is an ordinary connection, served meanwhile."""
+    listener = bench.listen()
+    injector = Injector(bench)
+    for port in (40001, 40002):
+        injector.send(bench.ghost4, port, bench.server4, SERVICE, "S", 1000 * port, options=SYN_OPTIONS, ip_id=port)
+        time.sleep(.5)
+    finish(*bench.pair(listener, 40010))
+    time.sleep(66)
+    injector.close()
+
+
+# MSS 1460, SACK permitted, timestamp, window scale 7: what a Linux client offers
+SYN_OPTIONS = bytes.fromhex("020405b4 0402 080a 0000a000 00000000 01 030307")
+
+
+@case("handshake/rec_half_open_rst",
+      "SYNs with a borrowed source address: the address's true owner answers the SYN+ACK with RST.",
+      says={"client.TcpOutRsts": "== 3", "server.TcpPassiveOpens": "== 1"}, bench={"hosts": 2})
+def half_open_rst(bench):
+    """Hand-made SYNs to 8080 from ports 40001 to 40003 of an address whose host has no such sockets; TTL 51, the host's
+    own segments have 64. Port 40010 is an ordinary connection."""
+    listener = bench.listen()
+    injector = Injector(bench)
+    for port in (40001, 40002, 40003):
+        injector.send(bench.hosts4[1], port, bench.server4, SERVICE, "S", 1000 * port, options=SYN_OPTIONS,
+                      ttl=51, ip_id=port)
+        time.sleep(.2)
+    finish(*bench.pair(listener, 40010))
+    injector.close()
+
+
+@case("handshake/rec_simultaneous_open",
+      "Both ends connect to each other in the same moment: two SYNs cross, and one connection results.",
+      says={"client.TcpActiveOpens": "== 2", "server.TcpActiveOpens": "== 2"}, bench={"delay": .03}, client_view=True)
+def simultaneous_open(bench):
+    """The wire delays 30 ms each way. Ports 40001 and 40002: each end binds its port and connects to the other's 8080
+    within a millisecond. Then both exchange data, the client closes first."""
+    for port in (40001, 40002):
+        client, server = bench.socket(bench.client), bench.socket(bench.server)
+        client.bind((bench.client4, port))
+        server.bind((bench.server4, SERVICE))
+        for sock, peer in ((client, (bench.server4, SERVICE)), (server, (bench.client4, port))):
+            sock.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                sock.connect(peer)
+        time.sleep(.3)
+        client.settimeout(5)
+        server.settimeout(5)
+        finish(client, server)
+        time.sleep(.3)
+
+
+@case("handshake/rec_fast_open",
+      "TCP Fast Open: a cookie is requested, used with data on the SYN, and refused after the server changed its key.",
+      says={"server.TcpExtTCPFastOpenCookieReqd": "== 1", "server.TcpExtTCPFastOpenPassive": "== 2",
+            "server.TcpExtTCPFastOpenPassiveFail": "== 1"},
+      sysctls=("net.ipv4.tcp_fastopen",), bench={"delay": .01, "server_sysctl": {"net.ipv4.tcp_fastopen": 3}})
+def fast_open(bench):
+    """The wire delays 10 ms each way. Port 40001: cookie request. Ports 40002 and 40003: cookie and data on the SYN,
+    accepted. Then the server changes its key; port 40004: the data on the SYN is not acknowledged and is sent
+    again."""
+    listener = bench.listen(setup=lambda s: s.setsockopt(socket.IPPROTO_TCP, socket.TCP_FASTOPEN, 16))
+    for port in (40001, 40002, 40003, 40004):
+        if port == 40004:
+            bench.server.sysctl({"net.ipv4.tcp_fastopen_key": "deadbeef-01234567-89abcdef-02468ace"})
+            bench.fact("the server changes its key")
+        client = bench.dial(port, setup=lambda s: s.setsockopt(socket.IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1))
+        client.sendall(b"question on the SYN\n")
+        server = listener.accept()[0]
+        server.recv(4096)
+        server.sendall(b"answer\n")
+        client.recv(4096)
+        client.close()
+        read_all(server)
+        server.close()
+        time.sleep(.1)
+
+
+@case("handshake/rec_syncookie",
+      "The server answers every SYN with a cookie: no state, no repetition, fewer options without timestamps.",
+      says={"server.TcpExtSyncookiesSent": "== 7", "server.TcpExtSyncookiesRecv": "== 6"},
+      bench={"server_sysctl": {"net.ipv4.tcp_syncookies": 2}})
+def syncookie(bench):
+    """tcp_syncookies=2. Ports 40001 to 40003 and 40004 (IPv6) offer timestamps, 40005 and 40006 do not: their SYN+ACK
+    holds the MSS alone. One hand-made SYN from a silent address, port 40010: its SYN+ACK is never repeated."""
+    four, six = bench.listen(), bench.listen(v6=True)
+    injector = Injector(bench)
+    injector.send(bench.ghost4, 40010, bench.server4, SERVICE, "S", 123456789, options=SYN_OPTIONS, ip_id=4711)
+    for port in range(40001, 40007):
+        if port == 40005:
+            bench.client.sysctl({"net.ipv4.tcp_timestamps": 0})
+        client, server = bench.pair(six if port == 40004 else four, port)
+        time.sleep(.3)
+        finish(client, server)
+    time.sleep(2)
+    injector.close()
+
+
+@case("handshake/rec_challenged",
+      "The client lost its socket and connects from the same port: the server's old connection answers with an ACK, the "
+      "client's RST clears it, and the repeated SYN gets in.",
+      says={"server.TcpExtTCPChallengeACK": "== 3", "server.TcpPassiveOpens": "== 6", "server.TcpEstabResets": "== 3"})
+def challenged(bench):
+    """Ports 40001, 40002 and 40003 (IPv6) are ESTABLISHED at both ends when the client's host forgets them without a
+    word; half a second later it connects from the same port: SYN, challenge ACK, RST, SYN 10 to 20 ms later,
+    SYN+ACK."""
+    four, six = bench.listen(), bench.listen(v6=True)
+    for listener, port in ((four, 40001), (four, 40002), (six, 40003)):
+        client, server = bench.pair(listener, port)
+        exchange(client, server)
+        bench.forget(client)
+        bench.fact(f"the client forgot port {port}")
+        time.sleep(.5)
+        finish(*bench.pair(listener, port))
+        server.close()
+        time.sleep(.1)
+
+
+@case("handshake/rec_delayed_dup_syn",
+      "The network delivers a second, old copy of a SYN long after its connection was closed; it opens nothing.",
+      says={"server.TcpPassiveOpens": ">= 3", "client.TcpOutRsts": ">= 1"}, bench={"delay": 0}, client_view=True, limit=90)
+def delayed_dup_syn(bench):
+    """Port 40001: the copy of the SYN arrives 1.5 s later, when the client is in TIME_WAIT and the server has nothing:
+    it answers SYN+ACK, TIME_WAIT's ACK draws its RST, and so does the client's host answer the SYN+ACK repeated a
+    second later. Port 40002: the client was reset and has nothing either: RST. Port 40003: the copy arrives 1.5 s
+    later while the connection lives: a challenge ACK and no harm."""
+    listener = bench.listen()
+    copies = set()
+
+    def twice(segment):
+        if segment.is_("S") and segment.sport not in copies:
+            copies.add(segment.sport)
+            return (0, 1.5)
+        return None
+    bench.relay.policy = twice
+    finish(*bench.pair(listener, 40001))
+    time.sleep(3)
+    client, server = bench.pair(listener, 40002)
+    exchange(client, server)
+    time.sleep(.1)
+    reset(client)
+    time.sleep(.1)
+    server.close()
+    time.sleep(3)
+    client, server = bench.pair(listener, 40003)
+    exchange(client, server)
+    time.sleep(2.5)
+    finish(client, server)
+
+
+@case("handshake/rec_spurious_synack",
+      "A round trip of 1.3 s is longer than the first timeouts: SYN and SYN+ACK are repeated although nothing was lost.",
+      says={"server.TcpExtTCPSynRetrans": ">= 3", "client.TcpExtTCPSynRetrans": ">= 3", "server.TcpPassiveOpens": "== 3"},
+      bench={"delay": .65}, client_view=True, linger=1.5)
+def spurious_synack(bench):
+    """The wire delays 650 ms each way and loses nothing. Ports 40001, 40002 and 40003 (IPv6), one after the other."""
+    four, six = bench.listen(), bench.listen(v6=True)
+    for listener, port in ((four, 40001), (four, 40002), (six, 40003)):
+        finish(*bench.pair(listener, port))
+        time.sleep(.3)
+
+
+@case("handshake/rec_data_on_ack",
+      "The client holds its third ACK back until it has data: the request rides on the ACK.",
+      says={**CLEAN, "server.TcpPassiveOpens": "== 4"})
+def data_on_ack(bench):
+    """TCP_DEFER_ACCEPT at the CLIENT makes it wait for data. Ports 40001 and 40002 (IPv6): the request is written at
+    once after connect(). Port 40003: after 50 ms. Port 40004: nothing is written, the ACK leaves alone 0.2 s
+    later."""
+    def setup(sock):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 1)
+    four, six = bench.listen(), bench.listen(v6=True)
+    for listener, port, pause in ((four, 40001, 0), (six, 40002, 0), (four, 40003, .05), (four, 40004, 1)):
+        client = bench.dial(port, v6=port == 40002, setup=setup)
+        time.sleep(pause)
+        client.sendall(b"question\n")
+        server = listener.accept()[0]
+        server.recv(4096)
+        server.sendall(b"answer\n")
+        client.recv(4096)
+        client.close()
+        server.close()
+        time.sleep(.1)
