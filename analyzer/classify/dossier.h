@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A dossier: everything that pass 1 learnt of one flow, self-contained. It is all a classifier sees of the flow,
+ * the only thing that waits in the spool between the passes, and no pointer into pass 1 survives in it.
+ */
+#ifndef TCA_CLASSIFY_DOSSIER_H
+#define TCA_CLASSIFY_DOSSIER_H
+
+#include "mirror/mirror.h"
+
+enum tca_role_basis {
+    TCA_BASIS_SYN,
+    TCA_BASIS_SYNACK,
+    TCA_BASIS_OPTION,
+    TCA_BASIS_PORT,
+    TCA_BASIS_ORDER,
+    TCA_BASIS_USER,
+};
+
+struct tca_dossier {
+    uint32_t capture;      /* 1-based ordinal in the run's list */
+    uint64_t tcp_stream;   /* order of creation in its capture, from 0 */
+    uint8_t addr[2][16];   /* by role: client, server; IPv4 as ::ffff:a.b.c.d */
+    uint16_t port[2];
+    uint8_t family;        /* 4 or 6 */
+    uint8_t role_basis;    /* enum tca_role_basis */
+    struct tca_tags tags;  /* of the first frame */
+    int64_t capture_end_ns; /* time of the capture's last record, set before pass 2 judges */
+
+    struct tca_mirror m;    /* m.marks is not used here: the marks follow */
+    uint16_t mark_count;
+    struct tca_mark *mark;  /* by frame; owned by whoever decoded the dossier */
+};
+
+/* The n-th mark (from 0) with any of these roles sent by `side` (TCA_CLIENT, TCA_SERVER, or -1 for both), not
+ * counting witnesses; NULL when there are fewer. */
+const struct tca_mark *tca_dossier_mark(const struct tca_dossier *d, uint32_t roles, int side, unsigned n);
+/* The last such mark. */
+const struct tca_mark *tca_dossier_last(const struct tca_dossier *d, uint32_t roles, int side);
+/* How many of them were kept. */
+unsigned tca_dossier_count(const struct tca_dossier *d, uint32_t roles, int side);
+
+#endif

@@ -1,0 +1,724 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * When was the accept queue full? (INFERENCE.md sections 3.3, 4.1 and 4.2.)
+ *
+ * Linux drops a SYN without a word, and ignores a third ACK, while the accept queue holds more than its limit
+ * (sock.h sk_acceptq_is_full, tcp_input.c tcp_conn_request, tcp_ipv4.c tcp_v4_syn_recv_sock; read in 5.10 to 7.2,
+ * measured on 6.18). The queue itself is not on the wire, but a bound of it is: candidates, connections that were
+ * created and not yet proved accepted.
+ *
+ *     candidates   ______________________            drops happen at one level, the limit, and not below it;
+ *                 /  x  x xx x  x x xxx  \           admissions happen below it
+ *     __/\__/\___/                        \__/\_     x: a SYN left unanswered
+ *            stall                     resume
+ *
+ * accept() takes the oldest, so when one is proved accepted all before it are: a suffix minimum over the order of
+ * creation. A client that went away leaves its child in the queue. With several queues behind one port (SO_REUSEPORT)
+ * that order does not hold; then connections that wait much longer than the rest are counted instead.
+ *
+ * What a lossy path does is different: it drops at any level, and others are answered at the same level meanwhile. So
+ * the level must separate drops from answers. Then the service was either calm, accepting nothing, and the queue filled
+ * up first; or it was slow, and then the drops must be many. Everything is sorted or merged once: n log n in the number of edges.
+ */
+#include "classify/episode.h"
+
+#include "base/alloc.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <tcpautopsy/error.h>
+
+#define SECOND INT64_C(1000000000)
+
+/* Neighbouring drops belong together up to the third gap of a classic SYN ladder (4 s, an eighth late): a client that
+ * retries is then never lost between two of its own copies while the queue may still be full. While nothing at all is
+ * accepted or answered they belong together however far they are apart. */
+static const int64_t GAP_NS = 4500000000;
+/* After the end, retries come at least this often while a ladder is young: they are answered within this time. */
+static const int64_t BURST_NS = 1500000000;
+static const int64_t SHORT_CALM_NS = SECOND; /* shorter times without a proof of accept() must have filled the queue */
+static const int64_t STALLED_NS = SECOND; /* of one of several queues: waits at least this long, ... */
+enum {
+    STALLED_TIMES = 10,   /* ... and this many times the usual */
+    LEVEL_SLACK = 2,      /* the level is known within this: one in hand, one in flight */
+    SLOW_CERTAIN = 20,    /* drops at the level, none below */
+    SLOW_PROBABLE = 10,
+    PARTIAL_PROBABLE = 5,
+    SEPARATION = 70,      /* percent: drops at the level or above, less answers there, each of its own total */
+    FROZEN_CERTAIN = 3,
+    ABORTS_AGREE = 3,
+    FILLED_MIN = 3,       /* of the queue, since the last proof of accept(), seen from away */
+};
+
+/* A moment at which the queue was full, if it was. */
+struct instant {
+    int64_t time_ns;
+    uint64_t frame;
+    uint64_t served;     /* answers to new SYNs and proofs of accept() so far: equal means nothing happened between */
+    uint32_t conn, weight;
+    uint32_t candidates; /* in one queue */
+    uint32_t stalled;    /* in one of several */
+    uint8_t kind;        /* enum tca_edge_kind */
+    bool weak;
+    bool censored;       /* connections older than the capture may stand before: candidates is a lower bound */
+};
+
+/* An answer to a new SYN: the queue was not full. */
+struct answer {
+    int64_t time_ns;
+    uint32_t conn, candidates;
+};
+
+struct board {
+    const struct tca_conn *conn;
+    const struct tca_listener *l;
+    /* Children in order of creation: when created, when accepted at the latest (FIFO), own proof. */
+    int64_t *created, *accepted, *proved;
+    size_t children;
+    int64_t *loose; /* of children whose place in that order is not known: when accepted at the latest, sorted */
+    size_t looses;
+    int64_t *proof; /* own proofs, sorted */
+    size_t proofs;
+    struct instant *instant;
+    size_t instants;
+    struct answer *answer; /* of connections that were not stuck afterwards */
+    size_t answers;
+    /* Children that waited much longer than the rest, for several queues; built when first asked for. */
+    int64_t *late_created, *late_proof;
+    size_t late;
+    bool late_known;
+    uint64_t *number; /* scratch, one per edge */
+    struct tca_episode *episode;
+};
+
+/* A run of instants that may be one episode. */
+struct group {
+    const struct instant *instant;
+    size_t count;
+    int64_t first_ns, last_ns; /* of those that count */
+    uint32_t level;            /* the number of candidates at which the queue was full */
+    uint32_t separation;       /* percent, how well that level tells drops from answers */
+    uint32_t strong;                  /* instants that have no other explanation of their own, */
+    uint32_t at_level, near, below;   /* at the level or above, within the slack of it, below that */
+    uint32_t flows, stuck_flows;
+};
+
+/* ---- small numbers ---- */
+
+static int compare_i64(const void *left, const void *right)
+{
+    int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
+    return a < b ? -1 : a > b;
+}
+
+static int compare_u64(const void *left, const void *right)
+{
+    uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
+    return a < b ? -1 : a > b;
+}
+
+static size_t sort_unique(uint64_t *number, size_t count)
+{
+    size_t kept = 0;
+    qsort(number, count, sizeof *number, compare_u64);
+    for (size_t at = 0; at < count; at++)
+        if (!kept || number[kept - 1] != number[at])
+            number[kept++] = number[at];
+    return kept;
+}
+
+/* How many of the sorted times are at or before this one. */
+static size_t count_until(const int64_t *time, size_t count, int64_t until_ns)
+{
+    size_t low = 0, high = count;
+    while (low < high) {
+        size_t at = low + (high - low) / 2;
+        if (time[at] <= until_ns)
+            low = at + 1;
+        else
+            high = at;
+    }
+    return low;
+}
+
+/* Index of the first answer at or after this time. */
+static size_t first_answer(const struct board *b, int64_t from_ns)
+{
+    size_t low = 0, high = b->answers;
+    while (low < high) {
+        size_t at = low + (high - low) / 2;
+        if (b->answer[at].time_ns < from_ns)
+            low = at + 1;
+        else
+            high = at;
+    }
+    return low;
+}
+
+static uint32_t add_clipped(uint32_t a, uint32_t b)
+{
+    return a > UINT32_MAX - b ? UINT32_MAX : a + b;
+}
+
+/* ---- the board ---- */
+
+static int board_new(struct board *b, const struct tca_edge *edge, size_t count)
+{
+    size_t children = 0, answers = 0, instants = 0;
+    for (size_t at = 0; at < count; at++) {
+        children += edge[at].kind == TCA_EDGE_CHILD;
+        answers += edge[at].kind == TCA_EDGE_SYNACK;
+        instants += edge[at].kind == TCA_EDGE_DROP || edge[at].kind == TCA_EDGE_IGNORED ||
+                    edge[at].kind == TCA_EDGE_ABORTED;
+    }
+    b->created = tca_alloc(children * sizeof *b->created);
+    b->accepted = tca_alloc(children * sizeof *b->accepted);
+    b->proved = tca_alloc(children * sizeof *b->proved);
+    b->loose = tca_alloc(children * sizeof *b->loose);
+    b->proof = tca_alloc(children * sizeof *b->proof);
+    b->late_created = tca_alloc(children * sizeof *b->late_created);
+    b->late_proof = tca_alloc(children * sizeof *b->late_proof);
+    b->instant = tca_alloc(instants * sizeof *b->instant);
+    b->answer = tca_alloc(answers * sizeof *b->answer);
+    b->number = tca_alloc(count * sizeof *b->number);
+    bool complete = b->created && b->accepted && b->proved && b->loose && b->proof && b->late_created && b->late_proof &&
+                    b->instant && b->answer && b->number;
+    return complete ? TCA_OK : TCA_EMEMORY;
+}
+
+static void board_free(struct board *b)
+{
+    tca_free(b->created);
+    tca_free(b->accepted);
+    tca_free(b->proved);
+    tca_free(b->loose);
+    tca_free(b->proof);
+    tca_free(b->late_created);
+    tca_free(b->late_proof);
+    tca_free(b->instant);
+    tca_free(b->answer);
+    tca_free(b->number);
+}
+
+/* accept() takes the oldest: a child is accepted at the latest when a younger one is. */
+static void apply_fifo(struct board *b)
+{
+    int64_t oldest = INT64_MAX;
+    for (size_t at = b->children; at-- > 0;) {
+        if (b->proved[at] < oldest)
+            oldest = b->proved[at];
+        b->accepted[at] = oldest > b->created[at] ? oldest : b->created[at];
+    }
+}
+
+/* A child that may be older than it looks says nothing about the others; they say something about it. */
+static void gather_loose(struct board *b, const struct tca_edge *edge, size_t count)
+{
+    for (size_t at = 0; at < count; at++) {
+        if (edge[at].kind != TCA_EDGE_CHILD || !edge[at].loose)
+            continue;
+        size_t younger = count_until(b->created, b->children, edge[at].time_ns);
+        int64_t accepted = edge[at].other_ns;
+        if (accepted == INT64_MAX && younger < b->children)
+            accepted = b->accepted[younger];
+        b->loose[b->looses++] = accepted;
+    }
+    qsort(b->loose, b->looses, sizeof *b->loose, compare_i64);
+}
+
+static void gather_children(struct board *b, const struct tca_edge *edge, size_t count)
+{
+    for (size_t at = 0; at < count; at++) {
+        if (edge[at].kind != TCA_EDGE_CHILD)
+            continue;
+        if (edge[at].other_ns != INT64_MAX)
+            b->proof[b->proofs++] = edge[at].other_ns;
+        if (edge[at].loose)
+            continue;
+        b->created[b->children] = edge[at].time_ns;
+        b->proved[b->children++] = edge[at].other_ns;
+    }
+    qsort(b->proof, b->proofs, sizeof *b->proof, compare_i64);
+    apply_fifo(b);
+    gather_loose(b, edge, count);
+}
+
+static bool is_instant(const struct tca_edge *edge)
+{
+    return edge->kind == TCA_EDGE_DROP || edge->kind == TCA_EDGE_IGNORED || edge->kind == TCA_EDGE_ABORTED;
+}
+
+/* Walk all edges in time order, counting candidates. */
+static void count_candidates(struct board *b, struct tca_listener *l, const struct tca_edge *edge, size_t count)
+{
+    size_t created = 0, accepted = 0, loose = 0, proofs = 0;
+    for (size_t at = 0; at < count; at++) {
+        const struct tca_edge *e = &edge[at];
+        while (accepted < b->children && b->accepted[accepted] <= e->time_ns)
+            accepted++;
+        while (loose < b->looses && b->loose[loose] <= e->time_ns)
+            loose++;
+        while (proofs < b->proofs && b->proof[proofs] <= e->time_ns)
+            proofs++;
+        uint32_t candidates = created > accepted + loose ? (uint32_t)(created - accepted - loose) : 0;
+        created += (e->kind == TCA_EDGE_CHILD && !e->loose) || e->kind == TCA_EDGE_EARLY;
+        if (candidates > l->peak_unaccepted)
+            l->peak_unaccepted = candidates;
+        if (e->kind == TCA_EDGE_SYNACK && !b->conn[e->conn].stuck)
+            b->answer[b->answers++] = (struct answer){e->time_ns, e->conn, candidates};
+        if (is_instant(e))
+            b->instant[b->instants++] = (struct instant){
+                .time_ns = e->time_ns, .frame = e->frame, .served = b->answers + proofs, .conn = e->conn,
+                .weight = e->weight, .candidates = candidates, .kind = e->kind, .weak = e->weak,
+                .censored = l->midstream && (!b->children || e->time_ns < b->accepted[0])};
+    }
+}
+
+/* ---- one group: which level, who was hit ---- */
+
+/* The most frequent number among the strong instants; of equals the larger. For one of several queues, where answers
+ * of the others tell nothing. */
+static uint32_t usual_number(const struct board *b, const struct group *g)
+{
+    size_t used = 0, best_count = 0;
+    uint32_t best = 0;
+    for (size_t at = 0; at < g->count; at++)
+        if (!g->instant[at].weak)
+            b->number[used++] = g->instant[at].stalled;
+    qsort(b->number, used, sizeof *b->number, compare_u64);
+    for (size_t at = 0, end; at < used; at = end) {
+        for (end = at + 1; end < used && b->number[end] == b->number[at];)
+            end++;
+        if (end - at >= best_count) {
+            best_count = end - at;
+            best = (uint32_t)b->number[at];
+        }
+    }
+    return best;
+}
+
+/* The level that best separates the strong instants, which should lie at or above it, from the answers to new SYNs of
+ * the same time, which should lie below. Of equals the larger. */
+static void find_level(const struct board *b, struct group *g)
+{
+    size_t drops = 0, answers = 0, dropped_below = 0, answered_below = 0;
+    for (size_t at = 0; at < g->count; at++)
+        if (!g->instant[at].weak)
+            b->number[drops++] = g->instant[at].candidates;
+    int64_t from = g->instant[0].time_ns - GAP_NS, to = g->instant[g->count - 1].time_ns;
+    uint64_t *answer = b->number + drops;
+    for (size_t at = first_answer(b, from); at < b->answers && b->answer[at].time_ns <= to; at++)
+        answer[answers++] = b->answer[at].candidates;
+    qsort(b->number, drops, sizeof *b->number, compare_u64);
+    qsort(answer, answers, sizeof *answer, compare_u64);
+    g->level = g->separation = 0;
+    while (dropped_below < drops) {
+        uint64_t level = b->number[dropped_below];
+        while (answered_below < answers && answer[answered_below] < level)
+            answered_below++;
+        size_t dropped = 100 * (drops - dropped_below) / drops;
+        size_t answered = answers ? 100 * (answers - answered_below) / answers : 0;
+        if (dropped >= answered + g->separation) {
+            g->separation = (uint32_t)(dropped - answered);
+            g->level = (uint32_t)level;
+        }
+        while (dropped_below < drops && b->number[dropped_below] == level)
+            dropped_below++;
+    }
+}
+
+/* Far below the level the queue had room: something else swallowed the segment. */
+static bool belongs(const struct instant *one, uint32_t level)
+{
+    if (one->weak)
+        return one->candidates + LEVEL_SLACK >= level;
+    return one->censored || 2 * (uint64_t)one->candidates > level;
+}
+
+static void tell_instant(struct tca_episode *e, struct group *g, const struct instant *one, uint32_t count)
+{
+    if (e->drops + e->ignored + e->aborted == 0) {
+        e->first_ns = g->first_ns = one->time_ns;
+        e->first_frame = one->frame;
+    }
+    e->last_ns = g->last_ns = one->time_ns;
+    e->last_frame = one->frame;
+    uint32_t *tally = one->kind == TCA_EDGE_DROP ? &e->drops : one->kind == TCA_EDGE_IGNORED ? &e->ignored : &e->aborted;
+    *tally = add_clipped(*tally, one->weight);
+    if (one->weak)
+        return;
+    g->strong++;
+    g->at_level += count >= g->level;
+    g->near += count + LEVEL_SLACK >= g->level && count <= g->level + LEVEL_SLACK;
+    if (one->censored)
+        return;
+    if (count + LEVEL_SLACK < g->level) {
+        g->below++;
+        return;
+    }
+    if (!e->plateau_max || count < e->plateau_min)
+        e->plateau_min = count;
+    if (count > e->plateau_max)
+        e->plateau_max = count;
+}
+
+static void count_hit(struct board *b, struct tca_episode *e, struct group *g, const struct instant *instant,
+                      size_t count, uint32_t level, bool stalled)
+{
+    size_t used = 0;
+    for (size_t at = 0; at < count; at++)
+        if (stalled || belongs(&instant[at], level))
+            b->number[used++] = instant[at].conn;
+    used = sort_unique(b->number, used);
+    e->flows = g->flows = (uint32_t)used;
+    for (size_t at = 0; at < used; at++) {
+        const struct tca_conn *conn = &b->conn[b->number[at]];
+        e->lost += !conn->served;
+        g->stuck_flows += conn->stuck;
+        b->number[at] = conn->client;
+    }
+    e->clients = (uint32_t)sort_unique(b->number, used);
+}
+
+/* Count what belongs to the episode. False if nothing does. */
+static bool tell_group(struct board *b, struct group *g, struct tca_episode *e)
+{
+    *e = (struct tca_episode){.stall_ns = -1, .resume_ns = -1, .capture = b->l->capture};
+    find_level(b, g);
+    g->strong = g->at_level = g->near = g->below = g->stuck_flows = 0;
+    for (size_t at = 0; at < g->count; at++)
+        if (belongs(&g->instant[at], g->level))
+            tell_instant(e, g, &g->instant[at], g->instant[at].candidates);
+    count_hit(b, e, g, g->instant, g->count, g->level, false);
+    if (!e->plateau_max)
+        e->plateau_min = e->plateau_max = g->level; /* all censored */
+    return g->strong > 0;
+}
+
+/* ---- the tests ---- */
+
+/* Answers to new SYNs in an interval, at or above a number of candidates. */
+static uint32_t count_answers(const struct board *b, int64_t from_ns, int64_t to_ns, uint32_t candidates)
+{
+    uint32_t count = 0;
+    for (size_t at = first_answer(b, from_ns); at < b->answers && b->answer[at].time_ns <= to_ns; at++)
+        count += b->answer[at].candidates >= candidates;
+    return count;
+}
+
+static bool level_decides(const struct group *g)
+{
+    return g->level > 0 && g->separation >= SEPARATION && 10 * (uint64_t)g->below <= g->strong;
+}
+
+struct calm {
+    int64_t from_ns, to_ns; /* proofs of accept() around it; -1: none */
+    int64_t first_ns, last_ns;
+    uint32_t instants;
+};
+
+/* The time without any proof of accept() that holds most of the group's instants. */
+static struct calm longest_calm(const struct board *b, const struct group *g)
+{
+    struct calm best = {.from_ns = -1, .to_ns = -1};
+    size_t next = count_until(b->proof, b->proofs, g->first_ns);
+    struct calm now = {.from_ns = next ? b->proof[next - 1] : -1};
+    for (size_t at = 0; at <= g->count; at++) {
+        bool over = at == g->count;
+        if (!over && (!belongs(&g->instant[at], g->level) || g->instant[at].weak))
+            continue;
+        if (over || (next < b->proofs && g->instant[at].time_ns >= b->proof[next])) {
+            now.to_ns = next < b->proofs ? b->proof[next] : -1;
+            if (now.instants > best.instants)
+                best = now;
+            if (over)
+                break;
+            next = count_until(b->proof, b->proofs, g->instant[at].time_ns);
+            now = (struct calm){.from_ns = b->proof[next - 1]};
+        }
+        if (!now.instants++)
+            now.first_ns = g->instant[at].time_ns;
+        now.last_ns = g->instant[at].time_ns;
+    }
+    return best;
+}
+
+static bool answers_follow(const struct board *b, int64_t after_ns)
+{
+    size_t at = first_answer(b, after_ns);
+    return at < b->answers && b->answer[at].time_ns <= after_ns + BURST_NS;
+}
+
+static enum tca_confidence_level frozen_confidence(const struct group *g, const struct tca_episode *e)
+{
+    bool agreed = (e->resume_ns >= 0 && e->burst_after) || g->stuck_flows > 1 || e->aborted >= ABORTS_AGREE;
+    bool narrow = e->plateau_max - e->plateau_min <= LEVEL_SLACK && !g->below;
+    if (g->flows < 2)
+        return g->strong >= FROZEN_CERTAIN && g->level > 1 ? TCA_EPISODE_POSSIBLE : 0;
+    if (g->strong < 2)
+        return 0;
+    if (g->level < 2)
+        return TCA_EPISODE_POSSIBLE;
+    return agreed && narrow && !e->answered && g->strong >= FROZEN_CERTAIN ? TCA_EPISODE_CERTAIN
+                                                                             : TCA_EPISODE_PROBABLE;
+}
+
+/* Candidates are an upper bound: a few instants may lie above the level, none below it. */
+static enum tca_confidence_level slow_confidence(const struct group *g)
+{
+    if (g->near >= SLOW_CERTAIN && 10 * (uint64_t)g->near >= 9 * (uint64_t)g->strong && !g->below && g->flows > 1)
+        return TCA_EPISODE_CERTAIN;
+    return g->strong >= SLOW_PROBABLE && g->flows > 1 ? TCA_EPISODE_PROBABLE : 0;
+}
+
+/* How much of the queue came after the last proof of accept(): a service that stops accepting first lets it fill up. */
+static size_t filled_before(const struct board *b, const struct tca_episode *e)
+{
+    size_t before = count_until(b->created, b->children, e->stall_ns);
+    return count_until(b->created, b->children, e->first_ns) - before;
+}
+
+static bool judge_frozen(const struct board *b, struct group *g, struct tca_episode *e)
+{
+    struct calm calm = longest_calm(b, g);
+    if (10 * (uint64_t)calm.instants < 8 * (uint64_t)g->strong)
+        return false;
+    uint32_t answered = count_answers(b, calm.first_ns, calm.last_ns, 0);
+    if (10 * (uint64_t)answered > calm.instants)
+        return false;
+    e->stall_ns = calm.from_ns;
+    e->resume_ns = calm.to_ns;
+    e->answered = answered;
+    e->burst_after = answers_follow(b, calm.to_ns >= 0 && calm.to_ns < g->last_ns ? calm.to_ns : g->last_ns);
+    e->confidence = frozen_confidence(g, e);
+    if (2 * filled_before(b, e) >= e->plateau_max)
+        return true;
+    if (e->stall_ns >= 0 && e->resume_ns >= 0 && e->resume_ns - e->stall_ns < SHORT_CALM_NS)
+        return false; /* a pause between two answers of a busy service */
+    e->confidence = e->confidence > TCA_EPISODE_POSSIBLE ? e->confidence - 1 : 0;
+    return true;
+}
+
+static void judge_slow(const struct board *b, struct group *g, struct tca_episode *e)
+{
+    size_t before = count_until(b->proof, b->proofs, g->first_ns);
+    size_t until = count_until(b->proof, b->proofs, g->last_ns);
+    e->slow = true;
+    e->stall_ns = before ? b->proof[before - 1] : -1;
+    e->resume_ns = until < b->proofs ? b->proof[until] : -1;
+    e->answered = count_answers(b, g->first_ns, g->last_ns, 0);
+    e->burst_after = answers_follow(b, g->last_ns);
+    e->confidence = slow_confidence(g);
+}
+
+/* ---- several queues behind one port ---- */
+
+static int64_t usual_wait(struct board *b)
+{
+    size_t used = 0;
+    for (size_t at = 0; at < b->children; at++)
+        if (b->proved[at] != INT64_MAX)
+            b->number[used++] = (uint64_t)(b->proved[at] - b->created[at]);
+    if (!used)
+        return 0;
+    qsort(b->number, used, sizeof *b->number, compare_u64);
+    return (int64_t)b->number[(used - 1) / 2];
+}
+
+static void find_late(struct board *b)
+{
+    int64_t usual = usual_wait(b);
+    int64_t limit = usual > INT64_MAX / STALLED_TIMES ? INT64_MAX : usual * STALLED_TIMES;
+    b->late_known = true;
+    if (limit < STALLED_NS)
+        limit = STALLED_NS;
+    for (size_t at = 0; at < b->children; at++)
+        if (b->proved[at] != INT64_MAX && b->proved[at] - b->created[at] >= limit) {
+            b->late_created[b->late] = b->created[at];
+            b->late_proof[b->late++] = b->proved[at];
+        }
+    qsort(b->late_proof, b->late, sizeof *b->late_proof, compare_i64);
+    for (size_t at = 0; at < b->instants; at++) {
+        int64_t now = b->instant[at].time_ns;
+        b->instant[at].stalled =
+            (uint32_t)(count_until(b->late_created, b->late, now) - count_until(b->late_proof, b->late, now));
+    }
+}
+
+static void tell_stalled(struct board *b, struct group *g, struct tca_episode *e)
+{
+    *e = (struct tca_episode){.stall_ns = -1, .resume_ns = -1, .capture = b->l->capture, .partial = true};
+    g->level = usual_number(b, g);
+    g->strong = g->at_level = g->near = g->below = g->stuck_flows = 0;
+    for (size_t at = 0; at < g->count; at++)
+        if (!g->instant[at].weak)
+            tell_instant(e, g, &g->instant[at], g->instant[at].stalled);
+    count_hit(b, e, g, g->instant, g->count, g->level, true);
+}
+
+/* Retries keep their addresses and ports, so they meet the same full queue: none gets in before it has room. */
+static bool retries_succeed(const struct board *b, const struct group *g, const struct tca_episode *e)
+{
+    size_t hit = 0, got_in = 0;
+    for (size_t at = 0; at < g->count; at++)
+        b->number[hit++] = g->instant[at].conn;
+    hit = sort_unique(b->number, hit);
+    for (size_t at = first_answer(b, e->first_ns); at < b->answers && b->answer[at].time_ns < e->resume_ns; at++) {
+        uint64_t conn = b->answer[at].conn;
+        got_in += bsearch(&conn, b->number, hit, sizeof conn, compare_u64) != NULL;
+    }
+    return 10 * got_in > hit;
+}
+
+/* One of several queues: its residents wait far longer than all others, their number stays, and they are served
+ * together when its worker goes on. */
+static bool judge_partial(struct board *b, struct group *g, struct tca_episode *e)
+{
+    if (!b->late_known)
+        find_late(b);
+    tell_stalled(b, g, e);
+    size_t served = count_until(b->late_proof, b->late, e->last_ns);
+    size_t created = count_until(b->late_created, b->late, e->last_ns);
+    if (g->level < 2 || g->strong < PARTIAL_PROBABLE || g->flows < 3 || e->clients < 2 ||
+        10 * (uint64_t)g->below > g->strong || created - served < g->level / 2 || served >= b->late)
+        return false;
+    e->resume_ns = b->late_proof[served];
+    e->stall_ns = b->late_created[served];
+    size_t together = count_until(b->late_proof, b->late, e->resume_ns + 2 * SECOND) - served;
+    if (2 * together < g->level || retries_succeed(b, g, e))
+        return false;
+    e->answered = count_answers(b, e->first_ns, e->last_ns, 0);
+    e->burst_after = answers_follow(b, e->last_ns);
+    e->confidence = TCA_EPISODE_PROBABLE;
+    return true;
+}
+
+/* ---- the verdict over a group ---- */
+
+static enum tca_confidence_level lower_of(enum tca_confidence_level a, enum tca_confidence_level b)
+{
+    return a < b ? a : b;
+}
+
+/* What can be claimed from where the capture was taken (section 3.9). */
+static enum tca_confidence_level by_vantage(const struct board *b, const struct group *g, const struct tca_episode *e)
+{
+    if (b->l->vantage == TCA_VANTAGE_SERVER || b->l->vantage == TCA_VANTAGE_SAME_HOST)
+        return e->confidence;
+    /* Here an outage of the path silences everything as well; but then nobody gets in before. */
+    size_t filled = filled_before(b, e);
+    if (!e->slow && !e->partial && (filled < FILLED_MIN || 2 * filled < e->plateau_max))
+        return 0;
+    bool concordant = g->flows >= 3 && !e->answered && e->burst_after;
+    enum tca_confidence_level most =
+        b->l->vantage == TCA_VANTAGE_MIDDLE || concordant ? TCA_EPISODE_PROBABLE : TCA_EPISODE_POSSIBLE;
+    return lower_of(e->confidence, most);
+}
+
+static bool judge_group(struct board *b, struct group *g, struct tca_episode *e)
+{
+    bool holds = tell_group(b, g, e) && level_decides(g);
+    if (holds && !judge_frozen(b, g, e))
+        judge_slow(b, g, e);
+    if ((!holds || !e->confidence) && !judge_partial(b, g, e))
+        return false;
+    e->confidence = by_vantage(b, g, e);
+    return e->confidence > 0;
+}
+
+/* ---- keeping episodes ---- */
+
+static uint64_t size_of(const struct tca_episode *e)
+{
+    return (uint64_t)e->drops + e->ignored + e->aborted;
+}
+
+/* In time order; when full the smallest gives way. */
+static void keep_episode(struct tca_listener *l, struct tca_episode *kept, const struct tca_episode *e)
+{
+    if (l->episode_count < TCA_EPISODES_MAX) {
+        kept[l->episode_count++] = *e;
+        return;
+    }
+    size_t smallest = 0;
+    for (size_t at = 1; at < TCA_EPISODES_MAX; at++)
+        if (size_of(&kept[at]) < size_of(&kept[smallest]))
+            smallest = at;
+    l->episodes_left_off++;
+    if (size_of(&kept[smallest]) >= size_of(e))
+        return;
+    memmove(&kept[smallest], &kept[smallest + 1], (TCA_EPISODES_MAX - 1 - smallest) * sizeof *kept);
+    kept[TCA_EPISODES_MAX - 1] = *e;
+}
+
+/* Bounds of the limit (section 4.2): the queue held limit + 1, and candidates are at least what it held. Of a frozen
+ * service the candidates are the queue, apart from those that the application may have had in hand. */
+static void bound_backlog(const struct board *b, struct tca_listener *l, const struct tca_episode *e)
+{
+    bool older = l->midstream && b->children && e->first_ns < b->accepted[0];
+    if (e->confidence < TCA_EPISODE_PROBABLE || older || e->plateau_min < 2)
+        return;
+    uint32_t most = e->plateau_min - 1;
+    if (!l->backlog_max || most < l->backlog_max)
+        l->backlog_max = most;
+    if (e->slow || e->partial)
+        return;
+    size_t in_hand = count_until(b->created, b->children, e->stall_ns) -
+                     count_until(b->accepted, b->children, e->stall_ns);
+    uint32_t least = in_hand < most ? most - (uint32_t)(in_hand > 1 ? in_hand : 1) : 0;
+    if (least > l->backlog_min)
+        l->backlog_min = least;
+}
+
+static void bound_by_burst(struct tca_listener *l)
+{
+    if (l->closed_burst > 2 && l->closed_burst - 1 > l->backlog_min)
+        l->backlog_min = l->closed_burst <= UINT32_MAX ? (uint32_t)l->closed_burst - 1 : UINT32_MAX;
+    if (l->backlog_max && l->backlog_min > l->backlog_max)
+        l->backlog_min = l->backlog_max;
+}
+
+static size_t end_of_group(const struct board *b, size_t at)
+{
+    for (at++; at < b->instants; at++) {
+        const struct instant *one = &b->instant[at], *before = &b->instant[at - 1];
+        if (one->time_ns - before->time_ns > GAP_NS && one->served != before->served)
+            break;
+    }
+    return at;
+}
+
+static int find_all(struct board *b, struct tca_listener *l, struct tca_episode **ret_episode)
+{
+    struct tca_episode *kept = NULL;
+    for (size_t at = 0, end; at < b->instants; at = end) {
+        end = end_of_group(b, at);
+        struct group g = {.instant = &b->instant[at], .count = end - at};
+        struct tca_episode e;
+        if (!judge_group(b, &g, &e))
+            continue;
+        if (!kept && !(kept = tca_alloc(TCA_EPISODES_MAX * sizeof *kept)))
+            return TCA_EMEMORY;
+        bound_backlog(b, l, &e);
+        keep_episode(l, kept, &e);
+    }
+    bound_by_burst(l);
+    *ret_episode = kept;
+    return TCA_OK;
+}
+
+int tca_episodes_find(struct tca_listener *l, const struct tca_edge *edge, size_t count, const struct tca_conn *conn,
+                      struct tca_episode **ret_episode)
+{
+    struct board b = {.conn = conn, .l = l};
+    *ret_episode = NULL;
+    int error = board_new(&b, edge, count);
+    if (!error) {
+        gather_children(&b, edge, count);
+        count_candidates(&b, l, edge, count);
+    }
+    if (!error && l->listens)
+        error = find_all(&b, l, ret_episode);
+    board_free(&b);
+    return error;
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Findings: the registry generated from findings.def, and what a judge gives.
+ *
+ * A judge is a pure function of a case: one flow's dossier, what the sweep over its listener's other connections
+ * showed, and facts of the capture. It never looks at bytes and never at another judge's result, except through
+ * the order of the handshake and close lists (classify/judge.c).
+ */
+#ifndef TCA_CLASSIFY_FINDING_H
+#define TCA_CLASSIFY_FINDING_H
+
+#include "classify/dossier.h"
+#include "classify/listener.h"
+
+enum tca_column {
+    TCA_COLUMN_EVENT,     /* any number per flow: `findings` only */
+    TCA_COLUMN_HANDSHAKE, /* exactly one per flow: the first of the list that holds */
+    TCA_COLUMN_CLOSE,
+};
+enum tca_scope { TCA_SCOPE_FLOW, TCA_SCOPE_LISTENER, TCA_SCOPE_CAPTURE };
+enum tca_severity { TCA_SEVERITY_INFO, TCA_SEVERITY_LOW, TCA_SEVERITY_MEDIUM, TCA_SEVERITY_HIGH };
+enum tca_confidence { TCA_NO, TCA_POSSIBLE, TCA_PROBABLE, TCA_CERTAIN };
+/* Where the reading was seen to be true: in a kernel's own account, in a public capture, in its source, or only in
+ * packets we crafted. */
+enum tca_origin { TCA_ORIGIN_KERNEL, TCA_ORIGIN_PUBLIC, TCA_ORIGIN_SOURCE, TCA_ORIGIN_CRAFTED };
+
+enum tca_finding_id {
+#define FINDING(id, ...) TCA_##id,
+#include "classify/findings.def"
+#undef FINDING
+    TCA_FINDING_COUNT
+};
+
+struct tca_finding {
+    const char *id;
+    enum tca_column column;
+    enum tca_scope scope;
+    enum tca_severity severity;
+    enum tca_origin origin;
+    bool normal;          /* a handshake or close that needs no mention in `verdict` */
+    const char *meaning;  /* one sentence */
+    const char *proof;    /* the evidence rule */
+    const char *doubt;    /* what else it could be, and what would decide it */
+    const char *host;     /* what to look at or change on the host */
+};
+extern const struct tca_finding tca_findings[TCA_FINDING_COUNT];
+/* By full id, NULL if there is none. */
+const struct tca_finding *tca_finding_by_id(const char *id);
+
+enum { TCA_PROOF_MAX = 12 };
+
+/* What a judge says. `confidence` TCA_NO: does not hold. */
+struct tca_judgement {
+    enum tca_finding_id id;
+    enum tca_confidence confidence;
+    uint8_t actor;       /* TCA_CLIENT, TCA_SERVER, or TCA_ACTOR_PATH */
+    int64_t time_ns;     /* when it happened */
+    uint64_t frame[TCA_PROOF_MAX]; /* the frames that prove it, ascending; frame[0] is where to look first */
+    uint8_t frame_count;
+    int64_t value;       /* a number that belongs to it (copies, ns, ...) */
+    const char *unit;    /* "pkts", "ns", "count"; NULL when value means nothing */
+    char text[200];      /* one English sentence, full stop at the end */
+};
+enum { TCA_ACTOR_PATH = 2 };
+
+/* All that a judge may look at. */
+struct tca_case {
+    const struct tca_dossier *d;
+    const struct tca_listener *listener; /* what the sweep showed of d's server address and port; never NULL */
+    enum tca_vantage vantage;            /* where the capture was taken, for this host pair or by --vantage */
+};
+
+typedef void tca_judge(const struct tca_case *c, struct tca_judgement *j);
+#define FINDING(id, ...) tca_judge judge_##id;
+#include "classify/findings.def"
+#undef FINDING
+
+/* Everything that holds for one flow. judgement[handshake] and [close] always exist. */
+enum { TCA_JUDGEMENTS_MAX = 40 };
+struct tca_verdict {
+    struct tca_judgement judgement[TCA_JUDGEMENTS_MAX]; /* handshake first, close second, then events in registry order */
+    uint8_t count;
+    int verdict; /* index of the one to read first; -1: normal */
+};
+void tca_judge_flow(const struct tca_case *c, struct tca_verdict *ret_verdict);
+
+/* Helpers for judges: set confidence and time, add a proving frame, lower by n levels (never below possible). */
+void tca_hold(struct tca_judgement *j, enum tca_confidence confidence, int64_t time_ns);
+void tca_prove(struct tca_judgement *j, const struct tca_mark *mark);
+enum tca_confidence tca_lower(enum tca_confidence confidence, int levels);
+void tca_say(struct tca_judgement *j, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

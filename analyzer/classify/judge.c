@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Judging one flow: every judge of the registry is asked once; the first handshake and the first close that
+ * hold become the flow's, in registry order; all others that hold are findings beside them. Then one of them
+ * is chosen to be read first.
+ */
+#include "classify/finding.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+const struct tca_finding tca_findings[TCA_FINDING_COUNT] = {
+#define FINDING(name, ...) [TCA_##name] = {.id = #name, __VA_ARGS__},
+#include "classify/findings.def"
+#undef FINDING
+};
+
+static tca_judge *const judges[TCA_FINDING_COUNT] = {
+#define FINDING(name, ...) [TCA_##name] = judge_##name,
+#include "classify/findings.def"
+#undef FINDING
+};
+
+const struct tca_finding *tca_finding_by_id(const char *id)
+{
+    for (int at = 0; at < TCA_FINDING_COUNT; at++)
+        if (!strcmp(tca_findings[at].id, id))
+            return &tca_findings[at];
+    return NULL;
+}
+
+void tca_hold(struct tca_judgement *j, enum tca_confidence confidence, int64_t time_ns)
+{
+    j->confidence = confidence;
+    j->time_ns = time_ns;
+}
+
+void tca_prove(struct tca_judgement *j, const struct tca_mark *mark)
+{
+    if (!mark || j->frame_count == TCA_PROOF_MAX)
+        return;
+    for (unsigned at = 0; at < j->frame_count; at++)
+        if (j->frame[at] == mark->frame)
+            return;
+    j->frame[j->frame_count++] = mark->frame;
+}
+
+enum tca_confidence tca_lower(enum tca_confidence confidence, int levels)
+{
+    if (confidence == TCA_NO)
+        return TCA_NO;
+    int lowered = (int)confidence - levels;
+    return lowered < TCA_POSSIBLE  ? TCA_POSSIBLE
+           : lowered > TCA_CERTAIN ? TCA_CERTAIN
+                                   : (enum tca_confidence)lowered;
+}
+
+void tca_say(struct tca_judgement *j, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(j->text, sizeof j->text, format, args);
+    va_end(args);
+}
+
+static bool ask(const struct tca_case *c, enum tca_finding_id id, struct tca_judgement *ret)
+{
+    memset(ret, 0, sizeof *ret);
+    ret->id = id;
+    ret->time_ns = c->d->m.start_ns;
+    judges[id](c, ret);
+    return ret->confidence != TCA_NO;
+}
+
+/* The first of a column that holds takes `place`; a later one is a finding, unless it is merely the normal
+ * case. */
+static bool takes_column(struct tca_verdict *v, bool *taken, unsigned place, const struct tca_judgement *j)
+{
+    if (*taken)
+        return false;
+    *taken = true;
+    v->judgement[place] = *j;
+    return true;
+}
+
+/* Severity, then confidence, then registry order. */
+static bool reads_before(const struct tca_judgement *a, const struct tca_judgement *b)
+{
+    enum tca_severity sa = tca_findings[a->id].severity, sb = tca_findings[b->id].severity;
+    if (sa != sb)
+        return sa > sb;
+    if (a->confidence != b->confidence)
+        return a->confidence > b->confidence;
+    return a->id < b->id;
+}
+
+/* The worst finding. The handshake and the close say what happened, findings say why, so they come first only where
+ * they are worse than every finding; failing all that, an abnormal handshake, then an abnormal close. */
+static int choose(const struct tca_verdict *v)
+{
+    int best = -1;
+    for (int at = 2; at < v->count; at++)
+        if (tca_findings[v->judgement[at].id].severity > TCA_SEVERITY_INFO &&
+            (best < 0 || reads_before(&v->judgement[at], &v->judgement[best])))
+            best = at;
+    enum tca_severity worst = best < 0 ? TCA_SEVERITY_INFO : tca_findings[v->judgement[best].id].severity;
+    for (int at = 0; at < 2; at++)
+        if (tca_findings[v->judgement[at].id].severity > worst) {
+            worst = tca_findings[v->judgement[at].id].severity;
+            best = at;
+        }
+    for (int at = 0; at < 2 && best < 0; at++)
+        if (!tca_findings[v->judgement[at].id].normal)
+            best = at;
+    return best;
+}
+
+void tca_judge_flow(const struct tca_case *c, struct tca_verdict *v)
+{
+    bool handshake = false, close = false;
+    memset(v, 0, sizeof *v);
+    v->judgement[0].id = TCA_handshake_pending_at_end;
+    v->judgement[1].id = TCA_close_unknown_mid;
+    v->count = 2;
+    for (int id = 0; id < TCA_FINDING_COUNT; id++) {
+        const struct tca_finding *finding = &tca_findings[id];
+        struct tca_judgement j;
+        if (finding->scope != TCA_SCOPE_FLOW || !ask(c, (enum tca_finding_id)id, &j))
+            continue;
+        if (finding->column == TCA_COLUMN_HANDSHAKE && takes_column(v, &handshake, 0, &j))
+            continue;
+        if (finding->column == TCA_COLUMN_CLOSE && takes_column(v, &close, 1, &j))
+            continue;
+        if ((finding->column == TCA_COLUMN_EVENT || !finding->normal) && v->count < TCA_JUDGEMENTS_MAX)
+            v->judgement[v->count++] = j;
+    }
+    v->verdict = choose(v);
+}

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Reading and deciding ladders of SYN+ACKs (INFERENCE.md section 3.2).
+ *
+ * Linux (inet_connection_sock.c reqsk_timer_handler, tcp_minisocks.c tcp_check_req; read in 5.10, 6.1, 6.12 and 7.2,
+ * measured on 6.18) repeats at 1, 3, 7, 15 and 31 s after the first SYN+ACK and forgets the request at 63 s; never
+ * early, up to an eighth late. With TCP_DEFER_ACCEPT the early rungs are left out. A repeated SYN is answered at once.
+ * Invariant: a repeat is an answer, silent, crossed or stuck, and nothing else.
+ */
+#include "classify/ladder.h"
+
+#include "base/seq32.h"
+
+#define MS     INT64_C(1000000)
+#define SECOND INT64_C(1000000000)
+
+/* After the only rung a child would be quiet, a request would repeat two seconds later. */
+static const int64_t NEXT_RUNG_NS = 2300 * MS;
+/* Idle connections that must agree before one rung at one second is called deferred accept. */
+enum { DEFER_CONCORDANCE = 5 };
+
+static const int64_t defer_rungs[] = {3 * SECOND, 7 * SECOND, 15 * SECOND, 31 * SECOND, 63 * SECOND};
+
+/* Does a timer of this interval fire after this time? Never early (but for rounding), late by up to an eighth. */
+static bool fits_timer(int64_t gap_ns, int64_t interval_ns)
+{
+    return gap_ns >= interval_ns / 100 * 98 && gap_ns <= interval_ns + interval_ns / 8 + 20 * MS;
+}
+
+/* ---- reading ---- */
+
+/* 5.10 and older note the TSval of an ACK in the request before they refuse it, and echo it in the next rung. */
+static bool names_ack(const struct tca_dossier *d, const struct tca_mark *rung, const struct tca_mark *first)
+{
+    if (!rung->has_ts || !first->has_ts || rung->tsecr == first->tsecr)
+        return false;
+    for (unsigned at = 0; at < d->mark_count && d->mark[at].frame < rung->frame; at++) {
+        const struct tca_mark *ack = &d->mark[at];
+        if ((ack->roles & TCA_MARK_OPEN_ACK) && ack->has_ts && ack->tsval == rung->tsecr)
+            return true;
+    }
+    return false;
+}
+
+static void read_repeat(const struct tca_dossier *d, const struct tca_mark *mark, struct tca_ladder *l)
+{
+    if (mark->answers_syn) {
+        l->answers++;
+        return;
+    }
+    if (!l->first_rung) {
+        l->first_rung = mark;
+        l->gap_ns = mark->time_ns - l->first->time_ns;
+    }
+    l->rungs++;
+    if (!l->ack) {
+        l->silent++;
+    } else if (mark->crossing) {
+        l->crossed++;
+    } else {
+        if (!l->stuck++)
+            l->first_stuck = mark;
+        if (!l->named && names_ack(d, mark, l->first))
+            l->named = mark;
+    }
+}
+
+static void read_ack(const struct tca_mark *mark, struct tca_ladder *l)
+{
+    if (!l->ack) {
+        l->ack = mark;
+        l->echo_known = l->first && l->first->has_ts && mark->has_ts;
+        l->acks_first = l->echo_known && mark->tsecr == l->first->tsval;
+    }
+    if (!l->stuck && (mark->len || (mark->flags & TCA_FIN)))
+        l->early_data = true;
+}
+
+static void read_mark(const struct tca_dossier *d, const struct tca_mark *mark, struct tca_ladder *l)
+{
+    if (mark->witness)
+        return;
+    if (mark->side == TCA_CLIENT) {
+        l->syns += (mark->roles & TCA_MARK_SYN) != 0;
+        l->withdrawn |= (mark->roles & TCA_MARK_RST) && !l->ack;
+        if (mark->roles & TCA_MARK_OPEN_ACK)
+            read_ack(mark, l);
+    } else if (mark->roles & TCA_MARK_SYNACK) {
+        if (!l->first)
+            l->first = mark;
+        else
+            read_repeat(d, mark, l);
+        l->last = mark;
+    }
+}
+
+void tca_ladder_read(const struct tca_dossier *d, struct tca_ladder *l)
+{
+    *l = (struct tca_ladder){.gap_ns = -1};
+    for (unsigned at = 0; at < d->mark_count; at++)
+        read_mark(d, &d->mark[at], l);
+    uint64_t count = d->m.side[TCA_SERVER].synack_count, kept = (uint64_t)l->rungs + l->answers + 1;
+    if (l->first && count > kept)
+        l->rungs += count - kept < 1000 ? (unsigned)(count - kept) : 1000;
+}
+
+/* ---- SYNs without an answer ---- */
+
+static bool answered_between(const struct tca_dossier *d, const struct tca_mark *syn, const struct tca_mark *next)
+{
+    for (unsigned at = 0; at < d->mark_count; at++) {
+        const struct tca_mark *mark = &d->mark[at];
+        bool icmp = mark->roles & TCA_MARK_ICMP;
+        bool answers = icmp ? mark->side == TCA_CLIENT : mark->side == TCA_SERVER;
+        if (answers && mark->frame > syn->frame && (!next || mark->frame < next->frame))
+            return true;
+    }
+    return false;
+}
+
+static const struct tca_mark *answered_copy(const struct tca_dossier *d, const struct tca_mark *synack)
+{
+    const struct tca_mark *last = NULL;
+    for (unsigned at = 0; at < d->mark_count && d->mark[at].frame < synack->frame; at++) {
+        const struct tca_mark *syn = &d->mark[at];
+        if (!(syn->roles & TCA_MARK_SYN) || syn->side != TCA_CLIENT || syn->witness)
+            continue;
+        if (syn->has_ts && synack->has_ts && syn->tsval == synack->tsecr)
+            return syn;
+        last = syn;
+    }
+    return last;
+}
+
+const struct tca_mark *tca_syn_unanswered(const struct tca_dossier *d, const struct tca_mark *after)
+{
+    const struct tca_mark *synack = tca_dossier_mark(d, TCA_MARK_SYNACK, TCA_SERVER, 0);
+    const struct tca_mark *end = synack ? answered_copy(d, synack) : NULL, *syn = NULL;
+    if (synack && !end)
+        return NULL;
+    for (unsigned at = 0; at < d->mark_count; at++) {
+        const struct tca_mark *mark = &d->mark[at];
+        if (!(mark->roles & TCA_MARK_SYN) || mark->side != TCA_CLIENT || mark->witness)
+            continue;
+        if (syn && !answered_between(d, syn, mark))
+            return syn;
+        if (mark == end)
+            return NULL;
+        syn = !after || mark->frame > after->frame ? mark : NULL;
+    }
+    return syn && !answered_between(d, syn, NULL) ? syn : NULL;
+}
+
+int64_t tca_ladder_expiry_ns(const struct tca_dossier *d, const struct tca_ladder *l)
+{
+    int64_t gap = d->m.side[TCA_SERVER].syn_gap_ns;
+    return l->last ? l->last->time_ns + 2 * (gap > SECOND / 2 ? gap : SECOND / 2) : -1;
+}
+
+/* ---- the decision table ---- */
+
+static bool no_repeat(const struct tca_ladder *l)
+{
+    return !l->rungs && !l->answers;
+}
+
+static bool spurious(const struct tca_ladder *l)
+{
+    bool late = l->ack && l->first && l->ack->time_ns - l->first->time_ns >= SECOND / 100 * 98;
+    return !l->stuck && ((late && l->acks_first) || (l->crossed && !l->echo_known));
+}
+
+static bool only_answers(const struct tca_ladder *l)
+{
+    return !l->rungs;
+}
+
+static bool acked_after_rungs(const struct tca_ladder *l)
+{
+    return l->ack && !l->stuck;
+}
+
+static bool withdrawn(const struct tca_ladder *l)
+{
+    return l->withdrawn;
+}
+
+static bool never_acked(const struct tca_ladder *l)
+{
+    return !l->ack;
+}
+
+/* A repeated SYN's answer moves the timer, so its rungs tell nothing about deferring. */
+static bool starts_deferred(const struct tca_ladder *l)
+{
+    if (l->answers || l->silent || l->crossed)
+        return false;
+    for (unsigned at = 0; at < sizeof defer_rungs / sizeof defer_rungs[0]; at++)
+        if (fits_timer(l->gap_ns, defer_rungs[at]))
+            return true;
+    return false;
+}
+
+/* Data or FIN would have connected at once. */
+static bool deferred(const struct tca_ladder *l)
+{
+    return starts_deferred(l) && l->rungs == 1 && !l->early_data;
+}
+
+static bool one_rung(const struct tca_ladder *l)
+{
+    return l->stuck == 1;
+}
+
+static bool always(const struct tca_ladder *l)
+{
+    (void)l;
+    return true;
+}
+
+enum tca_ladder_shape tca_ladder_shape(const struct tca_ladder *l)
+{
+    static const struct {
+        bool (*holds)(const struct tca_ladder *l);
+        enum tca_ladder_shape shape;
+    } rows[] = {
+        {no_repeat, TCA_LADDER_NONE},
+        {spurious, TCA_LADDER_SPURIOUS},
+        {only_answers, TCA_LADDER_DUP_ANSWER},
+        {acked_after_rungs, TCA_LADDER_LATE_ACK},
+        {withdrawn, TCA_LADDER_WITHDRAWN},
+        {never_acked, TCA_LADDER_NO_ACK},
+        {deferred, TCA_LADDER_DEFERRED},
+        {starts_deferred, TCA_LADDER_DEFERRED_STUCK},
+        {one_rung, TCA_LADDER_ONE_RUNG},
+        {always, TCA_LADDER_STUCK},
+    };
+    unsigned at = 0;
+    while (!rows[at].holds(l))
+        at++;
+    return rows[at].shape;
+}
+
+/* ---- causes ---- */
+
+static bool at_server(const struct tca_case *c)
+{
+    return c->vantage == TCA_VANTAGE_SERVER || c->vantage == TCA_VANTAGE_SAME_HOST;
+}
+
+/* The listener's queue was full at some time between the client's ACK and the rung that ignored it. */
+static bool full_meanwhile(const struct tca_case *c, const struct tca_ladder *l)
+{
+    const struct tca_listener *listener = c->listener;
+    for (unsigned at = 0; at < listener->episode_count; at++)
+        if (listener->episode[at].first_ns <= l->first_stuck->time_ns &&
+            listener->episode[at].last_ns >= l->ack->time_ns)
+            return true;
+    return false;
+}
+
+/* On a server that echoes refused ACKs, an echo that stays the SYN's says that no ACK arrived. */
+static bool ack_never_named(const struct tca_case *c, const struct tca_ladder *l)
+{
+    return c->listener->named_acks > 0 && !l->named && l->first->has_ts && l->ack->has_ts &&
+           l->ack->tsval != l->first->tsecr;
+}
+
+static bool every_idle_open_waits(const struct tca_case *c, const struct tca_ladder *l)
+{
+    return c->listener->idle_opens >= DEFER_CONCORDANCE &&
+           c->listener->one_rung_at_1s == c->listener->idle_opens && !l->early_data && fits_timer(l->gap_ns, SECOND);
+}
+
+static bool settled_after(const struct tca_case *c, const struct tca_ladder *l)
+{
+    const struct tca_mirror *m = &c->d->m;
+    int64_t end = m->end_ns >= 0 ? m->end_ns : c->d->capture_end_ns;
+    return m->child_proved || end - l->first_stuck->time_ns > NEXT_RUNG_NS;
+}
+
+static enum tca_ladder_cause cause_of_one(const struct tca_case *c, const struct tca_ladder *l)
+{
+    if (ack_never_named(c, l))
+        return TCA_CAUSE_ACK_LOSS;
+    if (full_meanwhile(c, l))
+        return TCA_CAUSE_OVERFLOW;
+    if (every_idle_open_waits(c, l))
+        return TCA_CAUSE_DEFERRED;
+    if (l->named || !settled_after(c, l) || at_server(c))
+        return TCA_CAUSE_NONE;
+    return TCA_CAUSE_ACK_LOSS;
+}
+
+/* Several ACKs in a row: at the server nothing but the queue ignores them; elsewhere others must be stuck too. */
+static enum tca_ladder_cause cause_of_many(const struct tca_case *c, const struct tca_ladder *l)
+{
+    if (ack_never_named(c, l))
+        return TCA_CAUSE_ACK_LOSS;
+    if (l->named || at_server(c) || full_meanwhile(c, l) || c->listener->stuck_flows > 1)
+        return TCA_CAUSE_OVERFLOW;
+    return TCA_CAUSE_EITHER;
+}
+
+enum tca_ladder_cause tca_ladder_cause(const struct tca_case *c, const struct tca_ladder *l)
+{
+    switch (tca_ladder_shape(l)) {
+    case TCA_LADDER_DEFERRED:
+        return TCA_CAUSE_DEFERRED;
+    case TCA_LADDER_DEFERRED_STUCK:
+        return TCA_CAUSE_DEFERRED_OVERFLOW;
+    case TCA_LADDER_ONE_RUNG:
+        return cause_of_one(c, l);
+    case TCA_LADDER_STUCK:
+        return cause_of_many(c, l);
+    default:
+        return TCA_CAUSE_NONE;
+    }
+}

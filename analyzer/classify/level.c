@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Confidence by vantage. A segment that passed is a fact anywhere; one that did not may have gone another
+ * way, so silence is worth less the farther the capture point is from the end that keeps silent.
+ */
+#include "classify/level.h"
+
+static enum tca_confidence base(const struct tca_case *c, struct tca_levels levels)
+{
+    switch (c->vantage) {
+    case TCA_VANTAGE_SERVER:
+    case TCA_VANTAGE_SAME_HOST:
+        return levels.server;
+    case TCA_VANTAGE_CLIENT:
+        return levels.client;
+    default:
+        return levels.middle;
+    }
+}
+
+enum tca_confidence tca_level(const struct tca_case *c, struct tca_levels levels, enum tca_basis basis)
+{
+    enum tca_confidence level = base(c, levels);
+    if (level == TCA_NO || basis != TCA_BASIS_SILENCE)
+        return level;
+    int lower = c->vantage == TCA_VANTAGE_UNKNOWN;
+    lower += (c->d->m.damage & (TCA_DAMAGE_GAP | TCA_DAMAGE_START_CUT)) != 0;
+    return tca_lower(level, lower);
+}

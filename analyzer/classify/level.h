@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The base confidence of a finding by where the capture was taken: one word each for server, middle and
+ * client.
+ */
+#ifndef TCA_CLASSIFY_LEVEL_H
+#define TCA_CLASSIFY_LEVEL_H
+
+#include "classify/finding.h"
+
+struct tca_levels {
+    enum tca_confidence server, middle, client; /* TCA_NO: cannot be claimed there */
+};
+
+/* What the finding rests on. */
+enum tca_basis {
+    TCA_BASIS_SEEN,    /* segments that passed: any vantage shows them */
+    TCA_BASIS_SILENCE, /* segments that did not: an unknown vantage, gaps and a missing start cost one level
+                          each */
+};
+
+/* The level for this case. `same host` sees what the server sees; `unknown` is taken for the middle. */
+enum tca_confidence tca_level(const struct tca_case *c, struct tca_levels levels, enum tca_basis basis);
+
+#endif

@@ -1,0 +1,643 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Why a connection was reset.
+ *
+ * An RST is read by three things: its shape (which code path built it, shapes.h), what triggered it, and the
+ * state its sender was in. CAUSES below asks in this order, the first that holds is the cause:
+ *
+ *      forged?       its alleged sender went on                      -> nothing else matters
+ *      receiver      in TIME_WAIT, in SYN_SENT                       -> in_time_wait, refused
+ *      reply (P, Q)  to a challenge; in SYN_RECV; after a FIN; else  -> to_challenge, request family,
+ * data_after_close, no_socket active (X)    burst; after probes; nothing received; else     ->
+ * listener_closed, keepalive_timeout, linger0, ...
+ *
+ * Invariants: each RST has at most one cause; an RST of a side that an earlier one had already closed has
+ * none, being a consequence of it (segments in flight draw a bare RST each). Checked against RFC 9293
+ * sections 3.5.2 and 3.10.7, RFC 5961 section 3, and Linux tcp_v4_send_reset(), tcp_send_active_reset(),
+ * __tcp_close(), tcp_keepalive_timer(), inet_csk_listen_stop() (5.10 to 7.2).
+ */
+#include "classify/reset.h"
+
+#include "base/seq32.h"
+#include "classify/level.h"
+#include "classify/shapes.h"
+
+#include <string.h>
+
+#define MS     INT64_C(1000000)
+#define SECOND INT64_C(1000000000)
+/* Arguments for "%d.%03d s"; durations here are never negative. */
+#define WHOLE(ns) (int)((ns) / SECOND), (int)((ns) / MS % 1000)
+
+static const int64_t REORDER_NS = 5 * MS; /* a sender's older segments may pass this long after its RST */
+static const int64_t BURST_NS = 20 * MS;  /* resets of one closing listener */
+static const int64_t PROMPT_NS = 50 * MS; /* a reply, the round trip to the server aside */
+static const int64_t REQUEST_NS =
+    60 * SECOND; /* no request and no SYN cookie is younger than this when it expires */
+static const int64_t ORPHAN_NS = 66 * SECOND; /* an orphan's FIN_WAIT2 of 60 s, timer lateness included */
+static const int64_t SILENCE_NS = 5 * SECOND; /* a host needs longer than this to lose its memory */
+static const int64_t GOES_ON_NS = SECOND;     /* what is under way when an RST passes has arrived by then */
+
+struct reset {
+    const struct tca_case *c;
+    const struct tca_mark *rst, *trigger;
+    const struct tca_side *from, *to;
+    enum tca_rst_shape shape;
+    unsigned signs; /* enum tca_rst_sign */
+};
+
+static struct reset reset_of(const struct tca_case *c, const struct tca_mark *rst)
+{
+    return (struct reset){
+        .c = c,
+        .rst = rst,
+        .trigger = tca_rst_trigger(c->d, rst),
+        .from = &c->d->m.side[rst->side],
+        .to = &c->d->m.side[1 - rst->side],
+        .shape = tca_rst_shape(rst),
+        .signs = tca_rst_foreign(c->d, rst),
+    };
+}
+
+/* ---- forged ---- */
+
+/* A SYN after the RST may have begun anew what the RST refused. */
+static bool begun_anew(const struct tca_case *c, const struct tca_mark *rst, const struct tca_mark *until)
+{
+    const struct tca_mark *mark;
+    for (unsigned n = 0; (mark = tca_dossier_mark(c->d, TCA_MARK_SYN, 1 - rst->side, n)); n++)
+        if (mark->frame > rst->frame && mark->frame < until->frame)
+            return true;
+    return false;
+}
+
+/* A segment that its alleged sender sent after the RST, and that cannot merely have been overtaken by it. */
+static const struct tca_mark *went_on(const struct tca_case *c, const struct tca_mark *rst)
+{
+    const struct tca_mark *mark;
+    for (unsigned n = 0; (mark = tca_dossier_mark(c->d, TCA_MARK_AFTER_RST, rst->side, n)); n++) {
+        if (mark->frame < rst->frame || mark->flags & TCA_SYN || begun_anew(c, rst, mark))
+            continue;
+        if (mark->time_ns - rst->time_ns >= REORDER_NS || seq_after(mark->seq + mark->len, rst->seq))
+            return mark;
+    }
+    return NULL;
+}
+
+static unsigned bits(unsigned set)
+{
+    unsigned count = 0;
+    for (; set; set &= set - 1)
+        count++;
+    return count;
+}
+
+/* The answer to a SYN+ACK that nobody asked for: the SYN had borrowed the address, not the reset. */
+static bool answers_synack(const struct reset *r)
+{
+    return r->trigger && (r->trigger->flags & TCA_SYN) && r->rst->side == TCA_CLIENT;
+}
+
+static enum tca_confidence forged_level(const struct reset *r)
+{
+    if (went_on(r->c, r->rst))
+        return TCA_CERTAIN;
+    if (answers_synack(r))
+        return TCA_NO;
+    if (r->signs & TCA_SIGN_TTL)
+        return bits(r->signs) > 1 ? TCA_PROBABLE : TCA_POSSIBLE;
+    return bits(r->signs) > 1 ? TCA_POSSIBLE : TCA_NO;
+}
+
+static bool is_forged(const struct reset *r)
+{
+    return forged_level(r) != TCA_NO;
+}
+
+/* ---- by the receiver's state ---- */
+
+static bool is_in_time_wait(const struct reset *r)
+{
+    return r->rst->receiver_state == TCA_TIME_WAIT;
+}
+
+static bool is_refused(const struct reset *r)
+{
+    return (r->rst->flags & TCA_ACK) && r->rst->receiver_state == TCA_SYN_SENT &&
+           r->rst->rst_fit == TCA_RST_EXACT;
+}
+
+/* ---- replies ---- */
+
+/* Sent by a host that is opening another connection, or answers the SYN+ACK to a SYN from long ago. */
+static bool is_to_challenge(const struct reset *r)
+{
+    if (r->shape != TCA_SHAPE_P || !r->trigger)
+        return false;
+    if (r->rst->sender_state == TCA_SYN_SENT && r->from->iss_known && r->trigger->ack != r->from->iss + 1)
+        return true;
+    bool synack = (r->trigger->flags & (TCA_SYN | TCA_ACK)) == (TCA_SYN | TCA_ACK);
+    const struct tca_prior *prior = &r->c->d->m.prior;
+    return synack && r->rst->side == TCA_CLIENT && prior->exists && prior->ts_on[TCA_CLIENT] &&
+           r->from->ts_on && r->from->iss_known &&
+           seq_before(r->from->tsval_last, prior->tsval_last[TCA_CLIENT]);
+}
+
+/* The server resets a connection that it has not opened yet: bare, with its first number. */
+static bool in_request(const struct reset *r)
+{
+    return r->shape == TCA_SHAPE_P && r->rst->side == TCA_SERVER && !r->c->d->m.child_proved &&
+           r->from->synack_count && r->from->iss_known && r->rst->seq == r->from->iss + 1 &&
+           r->c->d->m.first_ack_ns >= 0;
+}
+
+static bool is_request_expired(const struct reset *r)
+{
+    if (!in_request(r))
+        return false;
+    int64_t since = r->rst->time_ns - r->from->syn_last_ns;
+    if (r->from->synack_count < 2)
+        return since >= REQUEST_NS;
+    int64_t interval = 2 * r->from->syn_gap_ns;
+    return r->from->syn_gap_ns >= SECOND / 2 && since >= interval - interval / 10;
+}
+
+static bool near_burst(const struct reset *r, int64_t after_ns)
+{
+    const struct tca_listener *l = r->c->listener;
+    int64_t since = r->rst->time_ns - l->closed_burst_ns;
+    return l->closed_burst >= 2 && since >= -BURST_NS && since <= after_ns;
+}
+
+static bool is_listener_closed(const struct reset *r)
+{
+    if (r->rst->side != TCA_SERVER || !r->from->iss_known || r->rst->seq != r->from->iss + 1 ||
+        r->from->bytes)
+        return false;
+    if (r->shape == TCA_SHAPE_X)
+        return near_burst(r, BURST_NS);
+    return in_request(r) && near_burst(r, REQUEST_NS);
+}
+
+static bool prompt(const struct reset *r)
+{
+    int64_t path = r->c->d->m.path_to_server_ns;
+    return r->trigger && r->trigger->side == TCA_CLIENT && !(r->trigger->flags & TCA_SYN) &&
+           r->rst->time_ns - r->trigger->time_ns <= (path > 0 ? path : 0) + PROMPT_NS;
+}
+
+static bool is_abort_on_overflow(const struct reset *r)
+{
+    return in_request(r) && prompt(r);
+}
+
+static const struct tca_mark *first_fin(const struct reset *r)
+{
+    const struct tca_mark *fin = tca_dossier_mark(r->c->d, TCA_MARK_FIN, r->rst->side, 0);
+    return fin && fin->frame < r->rst->frame ? fin : NULL;
+}
+
+static bool is_data_after_close(const struct reset *r)
+{
+    const struct tca_mark *fin = first_fin(r);
+    return r->shape == TCA_SHAPE_P && fin && r->trigger && r->trigger->len > 0 &&
+           r->rst->time_ns - fin->time_ns <= ORPHAN_NS;
+}
+
+static bool is_no_socket(const struct reset *r)
+{
+    if (r->shape != TCA_SHAPE_P && r->shape != TCA_SHAPE_Q)
+        return false;
+    if (r->trigger)
+        return !answers_synack(r);
+    return r->rst->rst_fit == TCA_RST_EXACT && r->rst->peer_acked == r->rst->seq;
+}
+
+static bool never_closed(const struct reset *r)
+{
+    bool open = r->rst->sender_state == TCA_ESTABLISHED || r->rst->sender_state == TCA_CLOSE_WAIT;
+    return open && r->from->pkts > r->from->rst_count && !first_fin(r);
+}
+
+/* ---- active resets ---- */
+
+static bool is_active(const struct reset *r)
+{
+    return r->shape == TCA_SHAPE_X;
+}
+
+struct probes {
+    const struct tca_mark *first, *last;
+    unsigned count;
+    bool even; /* at equal intervals, the reset one more after the last */
+};
+
+/* Timers are late by up to an eighth, never early. */
+static bool same_interval(int64_t a, int64_t b)
+{
+    int64_t apart = a > b ? a - b : b - a;
+    return apart <= (a > b ? a : b) / 8 + 20 * MS;
+}
+
+/* Probes of the reset's sender that nothing has answered. */
+static struct probes probes_before(const struct reset *r)
+{
+    struct probes p = {.even = true};
+    const struct tca_mark *heard = tca_mark_before(r->c->d, r->rst, 1 - r->rst->side), *mark;
+    int64_t interval = 0;
+    for (unsigned n = 0; (mark = tca_dossier_mark(r->c->d, TCA_MARK_KEEPALIVE, r->rst->side, n)); n++) {
+        if (mark->frame > r->rst->frame || (heard && mark->frame < heard->frame))
+            continue;
+        if (p.count == 1)
+            interval = mark->time_ns - p.last->time_ns;
+        else if (p.count > 1 && p.count < 9)
+            p.even &= same_interval(interval, mark->time_ns - p.last->time_ns);
+        if (!p.count++)
+            p.first = mark;
+        p.last = mark;
+    }
+    if (p.count > 1)
+        p.even &= same_interval(interval, r->rst->time_ns - p.last->time_ns);
+    return p;
+}
+
+static bool is_keepalive_timeout(const struct reset *r)
+{
+    if (!is_active(r))
+        return false;
+    struct probes p = probes_before(r);
+    return p.count > 0 && p.even;
+}
+
+/* What the reset itself says that its sender had received. Without the peer's initial number: not known. */
+static bool received_nothing(const struct reset *r)
+{
+    return r->to->iss_known && r->rst->ack == r->to->iss + 1 && !(r->c->d->m.damage & TCA_DAMAGE_START_CUT);
+}
+
+static bool is_linger0(const struct reset *r)
+{
+    return is_active(r) && received_nothing(r) && !first_fin(r);
+}
+
+static bool is_unread_data(const struct reset *r)
+{
+    /* A client whose last word was to receive has got its answer; a server in that place owes one. */
+    return is_active(r) && r->rst->side == TCA_SERVER && !first_fin(r) && r->to->iss_known &&
+           seq_after(r->rst->ack, r->to->iss + 1) && r->to->bytes > 0 &&
+           r->to->last_data_ns > r->from->last_data_ns && !r->to->fin_sent;
+}
+
+/* ---- the table ---- */
+
+static const struct {
+    enum tca_finding_id id;
+    bool (*holds)(const struct reset *r);
+} CAUSES[] = {
+    {TCA_rst_forged_or_middlebox, is_forged},
+    {TCA_rst_in_time_wait, is_in_time_wait},
+    {TCA_rst_refused, is_refused},
+    {TCA_rst_to_challenge, is_to_challenge},
+    {TCA_rst_listener_closed, is_listener_closed},
+    {TCA_rst_request_expired, is_request_expired},
+    {TCA_rst_abort_on_overflow, is_abort_on_overflow},
+    {TCA_rst_data_after_close, is_data_after_close},
+    {TCA_rst_no_socket, is_no_socket},
+    {TCA_rst_keepalive_timeout, is_keepalive_timeout},
+    {TCA_rst_linger0, is_linger0},
+    {TCA_rst_unread_data, is_unread_data},
+    {TCA_rst_active_close, is_active},
+};
+
+static enum tca_finding_id cause_of(const struct reset *r)
+{
+    for (unsigned at = 0; at < sizeof CAUSES / sizeof *CAUSES; at++)
+        if (CAUSES[at].holds(r))
+            return CAUSES[at].id;
+    return TCA_FINDING_COUNT;
+}
+
+/* Does this reset end its sender's side, so that later ones are mere consequences? */
+static bool ends_sender(enum tca_finding_id cause)
+{
+    return cause != TCA_FINDING_COUNT && cause != TCA_rst_forged_or_middlebox &&
+           cause != TCA_rst_to_challenge;
+}
+
+/* An ignored reset is no cause of anything: its receiver challenged it, or went on. A reply that bears the
+ * acknowledgment of what it answers is always taken. */
+static bool is_ignored(const struct tca_case *c, const struct tca_mark *rst)
+{
+    if ((rst->rst_fit != TCA_RST_IN_WINDOW && rst->rst_fit != TCA_RST_OUTSIDE) ||
+        tca_rst_trigger(c->d, rst) || rst->receiver_state == TCA_TIME_WAIT ||
+        rst->receiver_state == TCA_CLOSED)
+        return false;
+    const struct tca_mark *mark;
+    for (unsigned n = 0; (mark = tca_dossier_mark(c->d, TCA_MARK_CHALLENGE, 1 - rst->side, n)); n++)
+        if (mark->frame > rst->frame)
+            return true;
+    const struct tca_mark *last = tca_dossier_last(c->d, TCA_MARK_LAST, 1 - rst->side);
+    return went_on(c, rst) || (last && !(last->flags & TCA_RST) && last->time_ns - rst->time_ns > GOES_ON_NS);
+}
+
+/* The first reset of this cause, and how many there are. */
+struct found {
+    struct reset first;
+    unsigned count;
+};
+
+static struct found find_cause(const struct tca_case *c, enum tca_finding_id wanted)
+{
+    struct found found = {.count = 0};
+    bool ended[2] = {false, false};
+    const struct tca_mark *rst;
+    for (unsigned n = 0; (rst = tca_dossier_mark(c->d, TCA_MARK_RST, -1, n)); n++) {
+        if (ended[rst->side])
+            continue;
+        struct reset r = reset_of(c, rst);
+        enum tca_finding_id cause = cause_of(&r);
+        bool ignored = cause != TCA_rst_forged_or_middlebox && is_ignored(c, rst);
+        if (cause == wanted && !ignored && !found.count++)
+            found.first = r;
+        ended[rst->side] = !ignored && ends_sender(cause);
+    }
+    return found;
+}
+
+/* Hold with the reset's frame first, then its trigger. Returns the reset, or NULL when the cause does not
+ * occur. */
+static bool hold_cause(const struct tca_case *c, struct tca_judgement *j, enum tca_confidence level,
+                       struct found *ret_found)
+{
+    *ret_found = find_cause(c, j->id);
+    if (!ret_found->count)
+        return false;
+    const struct reset *r = &ret_found->first;
+    tca_hold(j, level, r->rst->time_ns);
+    j->actor = r->rst->side;
+    j->value = (int64_t)ret_found->count;
+    j->unit = "pkts";
+    tca_prove(j, r->rst);
+    tca_prove(j, r->trigger);
+    return true;
+}
+
+static const char *who(const struct reset *r)
+{
+    return r->rst->side == TCA_CLIENT ? "client" : "server";
+}
+
+static const char *peer(const struct reset *r)
+{
+    return r->rst->side == TCA_CLIENT ? "server" : "client";
+}
+
+/* ---- judges: one per cause ---- */
+
+void judge_rst_refused(const struct tca_case *c, struct tca_judgement *j)
+{
+    struct found f;
+    if (!c->d->m.side[TCA_CLIENT].rst_count && !c->d->m.side[TCA_SERVER].rst_count)
+        return;
+    if (hold_cause(c, j, TCA_CERTAIN, &f))
+        tca_say(j, "The %s refused the connection.", who(&f.first));
+}
+
+/* Other connections of the listener were accepted, so it was neither closed nor without a service. */
+static enum tca_confidence overflow_level(const struct reset *r)
+{
+    static const struct tca_levels levels = {TCA_PROBABLE, TCA_PROBABLE, TCA_POSSIBLE};
+    const struct tca_listener *l = r->c->listener;
+    bool near = r->c->vantage == TCA_VANTAGE_SERVER || r->c->vantage == TCA_VANTAGE_SAME_HOST;
+    if (near && l->aborted_opens >= 3 && l->established > 0 && !l->refused)
+        return TCA_CERTAIN;
+    enum tca_confidence level = tca_level(r->c, levels, TCA_BASIS_SEEN);
+    return l->refused ? tca_lower(level, 1) : level;
+}
+
+void judge_rst_abort_on_overflow(const struct tca_case *c, struct tca_judgement *j)
+{
+    struct found f;
+    if (!c->d->m.side[TCA_SERVER].rst_count || !hold_cause(c, j, TCA_POSSIBLE, &f))
+        return;
+    j->confidence = overflow_level(&f.first);
+    tca_say(j, "The server reset the connection in answer to the handshake's last ACK.");
+}
+
+void judge_rst_request_expired(const struct tca_case *c, struct tca_judgement *j)
+{
+    static const struct tca_levels levels = {TCA_CERTAIN, TCA_CERTAIN, TCA_PROBABLE};
+    struct found f;
+    if (!c->d->m.side[TCA_SERVER].rst_count || !hold_cause(c, j, tca_level(c, levels, TCA_BASIS_SEEN), &f))
+        return;
+    if (f.first.from->synack_count < 2)
+        j->confidence = tca_lower(j->confidence, 1); /* the end of the ladder was not seen */
+    tca_say(j,
+            "The server forgot the request after %u SYN+ACK; the client's next segment came %d.%03d s after "
+            "the last.",
+            (unsigned)f.first.from->synack_count, WHOLE(j->time_ns - f.first.from->syn_last_ns));
+}
+
+void judge_rst_listener_closed(const struct tca_case *c, struct tca_judgement *j)
+{
+    static const struct tca_levels levels = {TCA_CERTAIN, TCA_CERTAIN, TCA_PROBABLE};
+    struct found f;
+    if (!c->d->m.side[TCA_SERVER].rst_count || !hold_cause(c, j, tca_level(c, levels, TCA_BASIS_SEEN), &f))
+        return;
+    if (!is_active(&f.first))
+        j->confidence = tca_lower(j->confidence, 1); /* a request of that listener, answered later */
+    tca_say(j, "The listener was closed: %u connections that nobody had accepted were reset together.",
+            (unsigned)c->listener->closed_burst);
+}
+
+/* How long the reset's sender had been silent before what it answers. */
+static int64_t silence_before(const struct reset *r)
+{
+    const struct tca_mark *before = r->trigger ? r->trigger : r->rst;
+    const struct tca_mark *own = tca_mark_before(r->c->d, before, r->rst->side);
+    return own && before->time_ns > own->time_ns ? before->time_ns - own->time_ns : 0;
+}
+
+static enum tca_confidence no_socket_level(const struct reset *r)
+{
+    static const struct tca_levels levels = {TCA_CERTAIN, TCA_PROBABLE, TCA_PROBABLE};
+    return tca_lower(tca_level(r->c, levels, TCA_BASIS_SEEN), r->trigger ? 0 : 1);
+}
+
+void judge_rst_no_socket(const struct tca_case *c, struct tca_judgement *j)
+{
+    struct found f;
+    if (!hold_cause(c, j, TCA_POSSIBLE, &f))
+        return;
+    j->confidence = no_socket_level(&f.first);
+    if (first_fin(&f.first))
+        tca_say(j, "The %s had closed and forgotten the connection when another segment came.",
+                who(&f.first));
+    else
+        tca_say(j, "The %s does not know the connection that the %s's segment belongs to.", who(&f.first),
+                peer(&f.first));
+}
+
+void judge_half_open_discovered(const struct tca_case *c, struct tca_judgement *j)
+{
+    struct found f = find_cause(c, TCA_rst_no_socket);
+    if (!f.count || !never_closed(&f.first))
+        return;
+    const struct reset *r = &f.first;
+    int64_t silent = silence_before(r);
+    tca_hold(j, silent >= SILENCE_NS ? no_socket_level(r) : TCA_POSSIBLE, r->rst->time_ns);
+    j->actor = r->rst->side;
+    j->value = silent;
+    j->unit = "ns";
+    tca_prove(j, r->rst);
+    tca_prove(j, r->trigger);
+    tca_say(j,
+            "The %s had lost the connection; it was silent for %d.%03d s before the %s's segment showed it.",
+            who(r), WHOLE(silent), peer(r));
+}
+
+void judge_rst_data_after_close(const struct tca_case *c, struct tca_judgement *j)
+{
+    struct found f;
+    if (!hold_cause(c, j, TCA_CERTAIN, &f))
+        return;
+    tca_prove(j, first_fin(&f.first));
+    tca_say(j, "The %s had closed; %u bytes that the %s still sent drew a reset.", who(&f.first),
+            (unsigned)f.first.trigger->len, peer(&f.first));
+}
+
+void judge_rst_unread_data(const struct tca_case *c, struct tca_judgement *j)
+{
+    struct found f;
+    if (!hold_cause(c, j, TCA_POSSIBLE, &f))
+        return;
+    tca_say(j, "The %s reset the connection although its last word was to receive data it had not answered.",
+            who(&f.first));
+}
+
+void judge_rst_linger0(const struct tca_case *c, struct tca_judgement *j)
+{
+    struct found f;
+    if (!hold_cause(c, j, TCA_PROBABLE, &f))
+        return;
+    tca_say(j, "The %s reset the connection without having received anything to read.", who(&f.first));
+}
+
+void judge_rst_active_close(const struct tca_case *c, struct tca_judgement *j)
+{
+    struct found f;
+    if (!hold_cause(c, j, TCA_PROBABLE, &f))
+        return;
+    const struct tca_mark *fin = first_fin(&f.first);
+    tca_prove(j, fin);
+    tca_say(j, "The %s ended the connection by a reset%s.", who(&f.first), fin ? " after its FIN" : "");
+}
+
+void judge_rst_keepalive_timeout(const struct tca_case *c, struct tca_judgement *j)
+{
+    struct found f;
+    if (!hold_cause(c, j, TCA_CERTAIN, &f))
+        return;
+    struct probes p = probes_before(&f.first);
+    if (p.count < 2)
+        j->confidence = TCA_PROBABLE;
+    tca_prove(j, p.first);
+    tca_prove(j, p.last);
+    tca_say(j, "%u keepalive probes of the %s were not answered; it gave up %d.%03d s after the last.",
+            p.count, who(&f.first), WHOLE(j->time_ns - p.last->time_ns));
+}
+
+void judge_rst_in_time_wait(const struct tca_case *c, struct tca_judgement *j)
+{
+    struct found f;
+    if (hold_cause(c, j, TCA_CERTAIN, &f))
+        tca_say(j, "The %s's reset met TIME_WAIT at the %s.", who(&f.first), peer(&f.first));
+}
+
+void judge_rst_to_challenge(const struct tca_case *c, struct tca_judgement *j)
+{
+    struct found f;
+    if (hold_cause(c, j, TCA_CERTAIN, &f))
+        tca_say(j, "The %s reset what the %s held of an older connection.", who(&f.first), peer(&f.first));
+}
+
+void judge_rst_forged_or_middlebox(const struct tca_case *c, struct tca_judgement *j)
+{
+    struct found f;
+    if (!hold_cause(c, j, TCA_POSSIBLE, &f))
+        return;
+    const struct tca_mark *after = went_on(c, f.first.rst);
+    j->confidence = forged_level(&f.first);
+    j->actor = TCA_ACTOR_PATH;
+    tca_prove(j, after);
+    if (after)
+        tca_say(j, "The %s went on sending after this reset, so it was not its own.", who(&f.first));
+    else
+        tca_say(j, "This reset differs from the %s's other segments in%s%s%s%s.", who(&f.first),
+                f.first.signs & TCA_SIGN_TTL ? " TTL" : "", f.first.signs & TCA_SIGN_IP_ID ? " IP-ID" : "",
+                f.first.signs & TCA_SIGN_TIMESTAMP ? " timestamps" : "",
+                f.first.signs & TCA_SIGN_BOTH_WAYS ? " coming from both ends at once" : "");
+}
+
+/* A fact about acceptance, whatever the cause: every ignored reset is listed. */
+void judge_rst_invalid(const struct tca_case *c, struct tca_judgement *j)
+{
+    const struct tca_mark *rst, *first = NULL;
+    for (unsigned n = 0; (rst = tca_dossier_mark(c->d, TCA_MARK_RST, -1, n)); n++) {
+        if (!is_ignored(c, rst))
+            continue;
+        first = first ? first : rst;
+        j->value++;
+        tca_prove(j, rst);
+    }
+    if (!first)
+        return;
+    static const struct tca_levels levels = {TCA_CERTAIN, TCA_CERTAIN, TCA_CERTAIN};
+    tca_hold(j, tca_level(c, levels, TCA_BASIS_SILENCE), first->time_ns);
+    j->actor = first->side;
+    j->unit = "pkts";
+    tca_say(j, "%u reset(s) with a number that the receiver did not accept; the connection went on.",
+            (unsigned)j->value);
+}
+
+/* ---- the word for a flow ---- */
+
+static bool is_cause(enum tca_finding_id id)
+{
+    for (unsigned at = 0; at < sizeof CAUSES / sizeof *CAUSES; at++)
+        if (CAUSES[at].id == id)
+            return true;
+    return id == TCA_rst_invalid;
+}
+
+static bool was_ignored(const struct tca_verdict *v, uint64_t frame)
+{
+    for (unsigned at = 0; at < v->count; at++)
+        for (unsigned n = 0; v->judgement[at].id == TCA_rst_invalid && n < v->judgement[at].frame_count; n++)
+            if (v->judgement[at].frame[n] == frame)
+                return true;
+    return false;
+}
+
+/* Accepted before ignored, then the earlier, then what says more than "invalid". */
+static bool reads_before(const struct tca_verdict *v, const struct tca_judgement *a,
+                         const struct tca_judgement *b)
+{
+    bool a_ignored = was_ignored(v, a->frame[0]), b_ignored = was_ignored(v, b->frame[0]);
+    if (a_ignored != b_ignored)
+        return b_ignored;
+    if (a->frame[0] != b->frame[0])
+        return a->frame[0] < b->frame[0];
+    return b->id == TCA_rst_invalid;
+}
+
+const char *tca_rst_cause(const struct tca_verdict *v)
+{
+    const struct tca_judgement *best = NULL;
+    for (unsigned at = 0; at < v->count; at++) {
+        const struct tca_judgement *j = &v->judgement[at];
+        if (is_cause(j->id) && j->frame_count && (!best || reads_before(v, j, best)))
+            best = j;
+    }
+    return best ? tca_findings[best->id].id + strlen("rst_") : "";
+}
