@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The cells of one row, and the few text forms that every report shares.
+ *
+ * Names in a capture's file name, and so in a table, may come from whoever sent the file: nothing of it may
+ * reach a terminal as a control sequence or a spreadsheet as a formula (CWE-1236).
+ */
+#include "report/row.h"
+
+#include <string.h>
+
+void tca_cells_reset(struct tca_cells *cells)
+{
+    tca_buf_reset(&cells->text);
+    cells->count = 0;
+}
+
+void tca_cells_done(struct tca_cells *cells)
+{
+    tca_buf_done(&cells->text);
+    cells->count = 0;
+}
+
+const char *tca_cell(const struct tca_cells *cells, size_t index)
+{
+    if (cells->text.failed || index >= cells->count)
+        return "";
+    return cells->text.bytes + cells->offset[index];
+}
+
+void tca_cells_next(struct tca_cells *cells, size_t begin)
+{
+    if (cells->count >= sizeof cells->offset / sizeof cells->offset[0])
+        return;
+    cells->offset[cells->count++] = begin;
+    tca_buf_char(&cells->text, '\0');
+}
+
+/* Length of the well-formed UTF-8 sequence at `s` (RFC 3629: shortest form, no surrogates, up to U+10FFFF)
+ * that is no control character; 0 if there is none. `s` is terminated, which no continuation byte equals. */
+static size_t printable_utf8(const unsigned char *s)
+{
+    if (s[0] < 0x80)
+        return s[0] >= 0x20 && s[0] != 0x7f;
+    static const struct {
+        unsigned char first, last, low, high; /* range of the lead byte, and of the byte after it */
+        size_t length;
+    } form[] = {
+        {0xc2, 0xc2, 0xa0, 0xbf, 2}, /* U+0080 to U+009F are control characters */
+        {0xc3, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3}, {0xe1, 0xec, 0x80, 0xbf, 3},
+        {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3}, {0xf0, 0xf0, 0x90, 0xbf, 4},
+        {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
+    };
+    for (size_t i = 0; i < sizeof form / sizeof form[0]; i++) {
+        if (s[0] < form[i].first || s[0] > form[i].last)
+            continue;
+        if (s[1] < form[i].low || s[1] > form[i].high)
+            return 0;
+        for (size_t k = 2; k < form[i].length; k++)
+            if ((s[k] & 0xc0) != 0x80)
+                return 0;
+        return form[i].length;
+    }
+    return 0;
+}
+
+void tca_text_clean(struct tca_buf *buf, const char *text, bool raw)
+{
+    if (!raw && text[0] != '\0' && text[1] != '\0' && strchr("=+-@\t", text[0])) /* "-" alone is no formula */
+        tca_buf_char(buf, '\'');
+    for (const unsigned char *s = (const unsigned char *)text; *s;) {
+        size_t length = printable_utf8(s);
+        if (length)
+            tca_buf_add(buf, s, length);
+        else
+            tca_buf_fmt(buf, "\\x%02x", *s);
+        s += length ? length : 1;
+    }
+}
+
+void tca_text_endpoint(struct tca_buf *buf, const uint8_t addr[16], int family, uint16_t port)
+{
+    if (family == 6)
+        tca_buf_char(buf, '[');
+    tca_buf_ip(buf, addr, family);
+    if (family == 6)
+        tca_buf_char(buf, ']');
+    tca_buf_char(buf, ':');
+    tca_buf_u64(buf, port);
+}
+
+void tca_text_flow_id(struct tca_buf *buf, uint32_t capture, uint64_t frame)
+{
+    tca_buf_char(buf, 'c');
+    tca_buf_u64(buf, capture);
+    tca_buf_char(buf, 'f');
+    tca_buf_u64(buf, frame);
+}
+
+const char *tca_confidence_name(enum tca_confidence confidence)
+{
+    static const char *const name[] = {
+        [TCA_NO] = "", [TCA_POSSIBLE] = "possible", [TCA_PROBABLE] = "probable", [TCA_CERTAIN] = "certain"};
+    return (size_t)confidence < sizeof name / sizeof name[0] ? name[confidence] : "";
+}
+
+const char *tca_severity_name(enum tca_severity severity)
+{
+    static const char *const name[] = {[TCA_SEVERITY_INFO] = "info",
+                                       [TCA_SEVERITY_LOW] = "low",
+                                       [TCA_SEVERITY_MEDIUM] = "medium",
+                                       [TCA_SEVERITY_HIGH] = "high"};
+    return (size_t)severity < sizeof name / sizeof name[0] ? name[severity] : "unknown";
+}
+
+const char *tca_vantage_name(enum tca_vantage vantage)
+{
+    static const char *const name[] = {[TCA_VANTAGE_UNKNOWN] = "unknown",
+                                       [TCA_VANTAGE_CLIENT] = "client",
+                                       [TCA_VANTAGE_SERVER] = "server",
+                                       [TCA_VANTAGE_MIDDLE] = "middle",
+                                       [TCA_VANTAGE_SAME_HOST] = "same_host"};
+    return (size_t)vantage < sizeof name / sizeof name[0] ? name[vantage] : "unknown";
+}
+
+enum tca_confidence tca_verdict_confidence(const struct tca_verdict *v)
+{
+    if (v->verdict >= 0 && v->verdict < v->count)
+        return v->judgement[v->verdict].confidence;
+    if (v->count < 2)
+        return TCA_NO;
+    enum tca_confidence open = v->judgement[0].confidence, close = v->judgement[1].confidence;
+    return open < close ? open : close;
+}
+
+enum tca_state tca_first_state(const struct tca_side *side)
+{
+    switch (side->step_count ? side->step[0].event : TCA_EVENT_NONE) {
+    case TCA_SENT_SYN:
+        return TCA_CLOSED;
+    case TCA_GOT_SYN:
+    case TCA_SENT_SYNACK:
+        return TCA_LISTEN;
+    default:
+        return TCA_UNKNOWN;
+    }
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Community ID: base64 of SHA-1 over seed, the smaller (address, port), the larger, protocol, zero, ports;
+ * addresses in their own length, numbers big-endian.
+ */
+#include "report/community.h"
+
+#include "base/sha1.h"
+
+#include <string.h>
+
+enum { PROTOCOL_TCP = 6 };
+
+static size_t put_port(uint8_t *at, uint16_t port)
+{
+    at[0] = (uint8_t)(port >> 8);
+    at[1] = (uint8_t)port;
+    return 2;
+}
+
+static size_t put_address(uint8_t *at, const struct tca_dossier *d, int role)
+{
+    size_t length = d->family == 4 ? 4 : 16;
+    memcpy(at, d->addr[role] + 16 - length, length);
+    return length;
+}
+
+static void base64(const uint8_t digest[20], struct tca_buf *buf)
+{
+    static const char letter[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (int at = 0; at < 20; at += 3) {
+        uint32_t three =
+            (uint32_t)digest[at] << 16 | (uint32_t)digest[at + 1] << 8 | (at + 2 < 20 ? digest[at + 2] : 0);
+        for (int part = 0; part < 4; part++)
+            tca_buf_char(buf, at == 18 && part == 3 ? '=' : letter[three >> (18 - 6 * part) & 63]);
+    }
+}
+
+void tca_community_id(const struct tca_dossier *d, struct tca_buf *buf)
+{
+    uint8_t bytes[2 + 2 * 16 + 2 + 4], digest[20];
+    int order = memcmp(d->addr[0], d->addr[1], 16);
+    int low = order ? order > 0 : d->port[0] > d->port[1];
+    size_t used = put_port(bytes, 0);
+    used += put_address(bytes + used, d, low);
+    used += put_address(bytes + used, d, 1 - low);
+    bytes[used++] = PROTOCOL_TCP;
+    bytes[used++] = 0;
+    used += put_port(bytes + used, d->port[low]);
+    used += put_port(bytes + used, d->port[1 - low]);
+    tca_sha1(bytes, used, digest);
+    tca_buf_str(buf, "1:");
+    base64(digest, buf);
+}

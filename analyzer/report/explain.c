@@ -1,0 +1,597 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Explain: one connection as a ladder, in the manner of RFC 9293's figures.
+ *
+ *      frame      time  client      segment                                 server
+ *          1  0.000000  SYN_SENT    ── SYN seq=0 ─────────────────────────► SYN_RECV
+ *          2  0.000100  ESTABLISHED ◄─────────────── SYN+ACK seq=0 ack=1 ── SYN_RECV
+ *                       ~ 1.02 s ~  SYN+ACK retransmission 1 of 5
+ *
+ * Streaming: segments come in file order, plain data segments wait until their run ends and are then folded.
+ * States are the settled ones, those after the line's segment. Numbers are relative to the initial ones, or
+ * to the first one seen where the opening is missing. At most 100 columns; every sentence stands on a line of
+ * its own.
+ */
+#include "report/row.h"
+
+#include "base/alloc.h"
+#include "base/seq32.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    ARROW_WIDTH = 45, /* columns between the two states */
+    NUMBER_WIDTH = 9, /* of a frame number */
+    STATE_WIDTH = 11, /* "ESTABLISHED" */
+    TEXT_WIDTH = 96,  /* of wrapped sentences */
+    FOLD_OVER = 5,    /* a run of more plain data segments than this is folded */
+    PIECE_BYTES = 32 * 1024,
+};
+static const int64_t GAP_NS = 500000000;     /* a silence worth naming */
+static const int64_t NAMED_GAP_NS = 1000000; /* before a repeat, a shorter one too */
+
+/* What was sent by one side up to now. */
+struct sender {
+    uint32_t base;     /* subtracted from its sequence numbers */
+    uint32_t sent_end; /* highest end seen */
+    bool base_known, sent_known;
+    bool shut;                 /* its last segment closed its window */
+    uint64_t syn, synack, fin; /* copies so far */
+    int next_step;             /* first step not yet looked at for timers */
+};
+
+struct fold {
+    struct tca_trace kept[FOLD_OVER]; /* the first ones of the run */
+    struct tca_trace last;
+    uint64_t count, bytes[2], segments[2];
+};
+
+struct tca_explain {
+    const struct tca_flow_view *view; /* borrowed */
+    tca_write_fn *fn;
+    void *user;
+    bool ascii, failed, parted, answered; /* answered: a SYN+ACK has passed */
+    struct tca_buf out;
+    struct sender sender[2];
+    struct fold fold;
+    int64_t last_ns; /* of the line before; -1 before the first */
+    enum tca_state before[2];
+};
+
+/* Columns of a time, by enum tca_time_style. */
+static const int time_width[] = {
+    [TCA_TIME_REL] = 11, [TCA_TIME_ISO] = 16, [TCA_TIME_EPOCH] = 17, [TCA_TIME_NS] = 19};
+
+static const char *const role_name[] = {[TCA_CLIENT] = "client", [TCA_SERVER] = "server"};
+
+static const struct tca_mirror *mirror(const struct tca_explain *ex)
+{
+    return &ex->view->c->d->m;
+}
+
+static int flush(struct tca_explain *ex, size_t over)
+{
+    if (ex->out.used <= over)
+        return 0;
+    if (!ex->failed && ex->fn(ex->user, ex->out.bytes, ex->out.used) != 0)
+        ex->failed = true;
+    tca_buf_reset(&ex->out);
+    return ex->failed ? TCA_EOUTPUT : 0;
+}
+
+/* ---- pieces of a line ---- */
+
+static void add_repeated(struct tca_buf *out, const char *piece, int count)
+{
+    for (int i = 0; i < count; i++)
+        tca_buf_str(out, piece);
+}
+
+static void add_time(struct tca_explain *ex, int64_t time_ns)
+{
+    struct tca_buf text = {0};
+    switch (ex->view->time) {
+    case TCA_TIME_ISO:
+        tca_buf_iso(&text, time_ns, 6);
+        break;
+    case TCA_TIME_EPOCH:
+        tca_buf_seconds(&text, time_ns, 6);
+        break;
+    case TCA_TIME_NS:
+        tca_buf_i64(&text, time_ns);
+        break;
+    case TCA_TIME_REL:
+        tca_buf_seconds(&text, time_ns - mirror(ex)->start_ns, 6);
+        break;
+    }
+    const char *clock = strchr(tca_buf_text(&text), 'T'); /* the date is in the head */
+    tca_buf_fmt(&ex->out, "%*s", time_width[ex->view->time], clock ? clock + 1 : tca_buf_text(&text));
+    tca_buf_done(&text);
+}
+
+static void begin_note(struct tca_explain *ex)
+{
+    add_repeated(&ex->out, " ", NUMBER_WIDTH + 1 + time_width[ex->view->time] + 2);
+}
+
+static void add_elapsed(struct tca_buf *out, int64_t ns)
+{
+    tca_buf_seconds(out, ns, ns >= 1000000000 ? 2 : ns >= 1000000 ? 3 : 6);
+    tca_buf_str(out, " s");
+}
+
+/* SYN, ACK, FIN, RST and URG in words; PSH says nothing about state. */
+static void add_flags(struct tca_buf *out, uint16_t flags)
+{
+    static const struct {
+        uint16_t bit;
+        const char *name;
+    } known[] = {{TCA_SYN, "SYN"}, {TCA_FIN, "FIN"}, {TCA_RST, "RST"}, {TCA_ACK, "ACK"}, {TCA_URG, "URG"}};
+    bool any = false;
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (!(flags & known[i].bit))
+            continue;
+        tca_buf_fmt(out, "%s%s", any ? "+" : "", known[i].name);
+        any = true;
+    }
+    if (!any)
+        tca_buf_str(out, "no flags");
+}
+
+static void add_label(struct tca_explain *ex, const struct tca_trace *t, struct tca_buf *out)
+{
+    if (t->icmp) {
+        tca_buf_fmt(out, "ICMP error type %u code %u", t->icmp_type, t->icmp_code);
+        return;
+    }
+    const struct sender *self = &ex->sender[t->from], *peer = &ex->sender[!t->from];
+    add_flags(out, t->flags);
+    tca_buf_fmt(out, " seq=%ld", (long)seq_diff(t->seq, self->base));
+    if (t->flags & TCA_ACK)
+        tca_buf_fmt(out, " ack=%ld", (long)seq_diff(t->ack, peer->base));
+    if (t->len)
+        tca_buf_fmt(out, " len=%u", (unsigned)t->len);
+    if (t->window == 0 && !(t->flags & TCA_RST))
+        tca_buf_str(out, " win=0");
+    if (t->capture_copy)
+        tca_buf_str(out, " (copy)");
+}
+
+/* An arrow with its label at the sender's end; an x where the receiver did not take it. */
+static void add_arrow(struct tca_explain *ex, int from, bool ignored, const char *label)
+{
+    const char *line = ex->ascii ? "-" : "\u2500", *right = ex->ascii ? ">" : "\u25ba",
+               *left = ex->ascii ? "<" : "\u25c4";
+    int rest = ARROW_WIDTH - (int)strlen(label) - 5; /* two of line, two blanks, the head */
+    if (rest < 1)
+        rest = 1;
+    if (from == TCA_CLIENT) {
+        add_repeated(&ex->out, line, 2);
+        tca_buf_fmt(&ex->out, " %s ", label);
+        add_repeated(&ex->out, line, rest);
+        tca_buf_str(&ex->out, ignored ? "x" : right);
+    } else {
+        tca_buf_str(&ex->out, ignored ? "x" : left);
+        add_repeated(&ex->out, line, rest);
+        tca_buf_fmt(&ex->out, " %s ", label);
+        add_repeated(&ex->out, line, 2);
+    }
+}
+
+/* Break a text into lines of at most TEXT_WIDTH columns. */
+static void add_wrapped(struct tca_buf *out, const char *head, const char *text)
+{
+    size_t indent = strlen(head), column = indent;
+    tca_buf_str(out, head);
+    bool first = true;
+    while (*text) {
+        size_t word = strcspn(text, " ");
+        if (!first && column + 1 + word > TEXT_WIDTH) {
+            tca_buf_char(out, '\n');
+            add_repeated(out, " ", (int)indent);
+            column = indent;
+            first = true;
+        }
+        if (!first)
+            tca_buf_char(out, ' ');
+        tca_buf_add(out, text, word);
+        column += word + !first;
+        first = false;
+        text += word;
+        text += strspn(text, " ");
+    }
+    tca_buf_char(out, '\n');
+}
+
+/* ---- head ---- */
+
+static void add_isn(struct tca_explain *ex, int role)
+{
+    const struct tca_side *side = &mirror(ex)->side[role];
+    if (side->iss_known)
+        tca_buf_fmt(&ex->out, "%s ISN %u", role_name[role], (unsigned)side->iss);
+    else
+        tca_buf_fmt(&ex->out, "%s's first one seen", role_name[role]);
+}
+
+static void add_head(struct tca_explain *ex)
+{
+    const struct tca_dossier *d = ex->view->c->d;
+    struct tca_buf *out = &ex->out;
+    tca_buf_fmt(out, "stream=%llu  flow=", (unsigned long long)d->tcp_stream);
+    tca_text_flow_id(out, d->capture, d->m.first_frame);
+    tca_buf_str(out, "  capture ");
+    tca_text_clean(out, ex->view->capture->name, true);
+    tca_buf_str(out, "\nclient ");
+    tca_text_endpoint(out, d->addr[TCA_CLIENT], d->family, d->port[TCA_CLIENT]);
+    tca_buf_str(out, "  server ");
+    tca_text_endpoint(out, d->addr[TCA_SERVER], d->family, d->port[TCA_SERVER]);
+    tca_buf_fmt(out, "  captured at: %s\nfirst packet ", tca_vantage_name(ex->view->c->vantage));
+    tca_buf_iso(out, d->m.start_ns, 9);
+    tca_buf_str(out, "\nnumbers are relative to: ");
+    add_isn(ex, TCA_CLIENT);
+    tca_buf_str(out, ", ");
+    add_isn(ex, TCA_SERVER);
+    tca_buf_char(out, '\n');
+    tca_buf_fmt(out, "\n%*s %*s  %-*s %-*s %s\n", NUMBER_WIDTH, "frame", time_width[ex->view->time], "time",
+                STATE_WIDTH, "client", ARROW_WIDTH, "segment (x: not taken by its receiver)", "server");
+}
+
+int tca_explain_new(const struct tca_flow_view *view, bool ascii, tca_write_fn *fn, void *user,
+                    struct tca_explain **ret_explain)
+{
+    struct tca_explain *ex = tca_alloc(sizeof *ex);
+    if (!ex)
+        return TCA_EMEMORY;
+    ex->view = view;
+    ex->ascii = ascii;
+    ex->fn = fn;
+    ex->user = user;
+    ex->last_ns = -1;
+    for (int side = 0; side < 2; side++) {
+        const struct tca_side *s = &view->c->d->m.side[side];
+        ex->sender[side].base = s->iss;
+        ex->sender[side].base_known = s->iss_known;
+        ex->before[side] = TCA_STATE_COUNT;
+    }
+    add_head(ex);
+    *ret_explain = ex;
+    return 0;
+}
+
+/* ---- what a segment is ---- */
+
+/* The mark kept of a frame, by bisection; NULL if none. */
+static const struct tca_mark *mark_of(const struct tca_dossier *d, uint64_t frame)
+{
+    size_t low = 0, high = d->mark_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (d->mark[middle].frame < frame)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < d->mark_count && d->mark[low].frame == frame ? &d->mark[low] : NULL;
+}
+
+/* Was this SYN left unanswered? Its next mark is then another SYN of the same side, or there is none. */
+static bool syn_unanswered(const struct tca_dossier *d, const struct tca_trace *t)
+{
+    const struct tca_mark *self = mark_of(d, t->frame);
+    if (!self)
+        return false;
+    for (const struct tca_mark *next = self + 1; next < d->mark + d->mark_count; next++) {
+        if (next->side != t->from)
+            return false;
+        if (next->roles & TCA_MARK_SYN)
+            return true;
+        if (!(next->roles & TCA_MARK_LAST))
+            return false;
+    }
+    return d->m.side[!t->from].pkts == 0;
+}
+
+static bool is_timer(const struct tca_step *step)
+{
+    return step->event == TCA_TIMER_2MSL || step->event == TCA_TIMER_USER;
+}
+
+/* The settled state after this segment. A timer's step bears the frame before it, so its time decides. */
+static enum tca_state state_after(const struct tca_side *s, const struct tca_trace *t)
+{
+    enum tca_state state = tca_first_state(s);
+    for (int i = 0; i < s->step_count; i++)
+        if (is_timer(&s->step[i]) ? s->step[i].time_ns <= t->time_ns : s->step[i].frame <= t->frame)
+            state = (enum tca_state)s->step[i].state;
+    return state;
+}
+
+/* Segments that their receiver did not take. */
+static bool is_ignored(const struct tca_explain *ex, const struct tca_trace *t)
+{
+    const struct tca_mirror *m = mirror(ex);
+    if (t->icmp || t->capture_copy)
+        return false;
+    const struct tca_mark *mark = mark_of(ex->view->c->d, t->frame);
+    if (t->flags & TCA_RST)
+        return mark && (mark->rst_fit == TCA_RST_IN_WINDOW || mark->rst_fit == TCA_RST_OUTSIDE);
+    if ((t->flags & (TCA_SYN | TCA_ACK)) == TCA_SYN)
+        return syn_unanswered(ex->view->c->d, t);
+    bool before_child = !m->child_proved || t->frame < m->child_frame;
+    return m->ack_ignored_count && t->from == TCA_CLIENT && (t->flags & TCA_ACK) && ex->answered &&
+           before_child && state_after(&m->side[TCA_SERVER], t) == TCA_SYN_RECV;
+}
+
+/* The name of a repeat; "" for what is none. The counts of copies are those of the whole connection. */
+static void name_repeat(struct tca_explain *ex, const struct tca_trace *t, char *name, size_t size)
+{
+    const struct tca_side *side = &mirror(ex)->side[t->from];
+    const struct sender *s = &ex->sender[t->from];
+    const struct {
+        bool is;
+        const char *what;
+        uint64_t copy, total;
+    } ladder[] = {
+        {(t->flags & (TCA_SYN | TCA_ACK)) == TCA_SYN, "SYN", s->syn, side->syn_count},
+        {(t->flags & (TCA_SYN | TCA_ACK)) == (TCA_SYN | TCA_ACK), "SYN+ACK", s->synack, side->synack_count},
+        {(t->flags & TCA_FIN) != 0, "FIN", s->fin, side->fin_count},
+    };
+    name[0] = '\0';
+    if (t->icmp || t->capture_copy || (t->flags & TCA_RST))
+        return;
+    for (size_t i = 0; i < sizeof ladder / sizeof ladder[0]; i++) {
+        if (!ladder[i].is)
+            continue;
+        if (ladder[i].copy > 1)
+            snprintf(
+                name, size, "%s retransmission %llu of %llu", ladder[i].what,
+                (unsigned long long)ladder[i].copy - 1,
+                (unsigned long long)(ladder[i].total > ladder[i].copy ? ladder[i].total : ladder[i].copy) -
+                    1);
+        return;
+    }
+    const struct tca_mark *mark = mark_of(ex->view->c->d, t->frame);
+    if (mark && (mark->roles & TCA_MARK_KEEPALIVE))
+        snprintf(name, size, "keepalive probe");
+    else if (mark && (mark->roles & TCA_MARK_CHALLENGE))
+        snprintf(name, size, "challenge ACK");
+    else if (t->len && s->sent_known && seq_before_eq(t->seq + t->len, s->sent_end))
+        snprintf(name, size, "data retransmission");
+}
+
+static void count_copy(struct sender *s, const struct tca_trace *t)
+{
+    if (t->icmp || t->capture_copy)
+        return;
+    if ((t->flags & TCA_SYN) && (t->flags & TCA_ACK))
+        s->synack++;
+    else if (t->flags & TCA_SYN)
+        s->syn++;
+    if (t->flags & TCA_FIN)
+        s->fin++;
+}
+
+/* Numbers are told from the first one seen where the side's opening was not captured. */
+static void learn_base(struct tca_explain *ex, const struct tca_trace *t)
+{
+    struct sender *self = &ex->sender[t->from], *peer = &ex->sender[!t->from];
+    if (t->icmp)
+        return;
+    if (!self->base_known && !(t->flags & TCA_RST)) {
+        self->base = t->seq;
+        self->base_known = true;
+    }
+    if (!peer->base_known && (t->flags & TCA_ACK)) {
+        peer->base = t->ack;
+        peer->base_known = true;
+    }
+}
+
+static void learn_end(struct sender *s, const struct tca_trace *t)
+{
+    if (t->icmp || (t->flags & TCA_RST))
+        return;
+    uint32_t end = t->seq + t->len + ((t->flags & TCA_SYN) ? 1 : 0) + ((t->flags & TCA_FIN) ? 1 : 0);
+    if (!s->sent_known || seq_after(end, s->sent_end))
+        s->sent_end = end;
+    s->sent_known = true;
+    s->shut = t->window == 0;
+}
+
+/* ---- lines ---- */
+
+static void add_gap(struct tca_explain *ex, int64_t time_ns, const char *name)
+{
+    int64_t gap = ex->last_ns < 0 ? 0 : time_ns - ex->last_ns;
+    bool wide = gap >= (name[0] ? NAMED_GAP_NS : GAP_NS);
+    if (!wide && !name[0])
+        return;
+    begin_note(ex);
+    if (wide) {
+        tca_buf_str(&ex->out, "~ ");
+        add_elapsed(&ex->out, gap);
+        tca_buf_fmt(&ex->out, " ~%s", name[0] ? "  " : "");
+    }
+    tca_buf_fmt(&ex->out, "%s\n", name);
+}
+
+static void add_segment_line(struct tca_explain *ex, const struct tca_trace *t, const char *name,
+                             bool ignored)
+{
+    struct tca_buf label = {0};
+    const struct tca_mirror *m = mirror(ex);
+    enum tca_state state[2];
+    for (int side = 0; side < 2; side++)
+        state[side] = state_after(&m->side[side], t);
+
+    add_gap(ex, t->time_ns, name);
+    tca_buf_fmt(&ex->out, "%*llu ", NUMBER_WIDTH, (unsigned long long)t->frame);
+    add_time(ex, t->time_ns);
+    tca_buf_fmt(&ex->out, "  %-*s ", STATE_WIDTH, tca_state_name(state[TCA_CLIENT]));
+    add_label(ex, t, &label);
+    add_arrow(ex, t->icmp ? !t->from : t->from, ignored, tca_buf_text(&label));
+    tca_buf_fmt(&ex->out, " %s\n", tca_state_name(state[TCA_SERVER]));
+    tca_buf_done(&label);
+
+    if (ignored && !ex->parted && state[TCA_CLIENT] == TCA_ESTABLISHED && state[TCA_SERVER] == TCA_SYN_RECV) {
+        begin_note(ex);
+        tca_buf_str(&ex->out, "! here they part: the client is ESTABLISHED, the server stays in SYN_RECV\n");
+        ex->parted = true;
+    }
+    ex->last_ns = t->time_ns;
+    memcpy(ex->before, state, sizeof state);
+}
+
+/* States that ended by a clock before this moment: no segment shows them. */
+static void add_timers(struct tca_explain *ex, int64_t until_ns)
+{
+    for (int side = 0; side < 2; side++) {
+        const struct tca_side *s = &mirror(ex)->side[side];
+        int *i = &ex->sender[side].next_step;
+        for (; *i < s->step_count && s->step[*i].time_ns <= until_ns; ++*i) {
+            const struct tca_step *step = &s->step[*i];
+            if (!is_timer(step))
+                continue;
+            tca_buf_fmt(&ex->out, "%*s ", NUMBER_WIDTH, "");
+            add_time(ex, step->time_ns);
+            tca_buf_fmt(&ex->out, "  ~ timer ~  %s %s: %s\n", role_name[side],
+                        step->event == TCA_TIMER_2MSL ? "has waited long enough" : "gives up",
+                        tca_state_name((enum tca_state)step->state));
+            ex->before[side] = (enum tca_state)step->state;
+        }
+    }
+}
+
+/* ---- folding ---- */
+
+static bool proves_something(const struct tca_verdict *v, uint64_t frame)
+{
+    for (int i = 0; i < v->count; i++)
+        for (int k = 0; k < v->judgement[i].frame_count; k++)
+            if (v->judgement[i].frame[k] == frame)
+                return true;
+    return false;
+}
+
+/* A data segment or acknowledgment that changes nothing worth a line of its own. */
+static bool is_plain(const struct tca_explain *ex, const struct tca_trace *t, const char *name, bool ignored)
+{
+    const struct tca_mirror *m = mirror(ex);
+    int64_t before_ns = ex->fold.count ? ex->fold.last.time_ns : ex->last_ns;
+    if (t->icmp || name[0] || ignored || (t->flags & (TCA_SYN | TCA_FIN | TCA_RST)) ||
+        (t->window == 0) != ex->sender[t->from].shut)
+        return false;
+    if (before_ns < 0 || t->time_ns - before_ns >= GAP_NS)
+        return false;
+    for (int side = 0; side < 2; side++)
+        if (state_after(&m->side[side], t) != ex->before[side])
+            return false;
+    return !proves_something(ex->view->v, t->frame);
+}
+
+static void add_fold_line(struct tca_explain *ex)
+{
+    const struct fold *f = &ex->fold;
+    tca_buf_fmt(&ex->out, "%*s%*s", NUMBER_WIDTH, ":", time_width[ex->view->time] + 3, "");
+    tca_buf_fmt(&ex->out, "frames %llu to %llu: client %llu bytes (%llu pkts), server %llu (%llu)\n",
+                (unsigned long long)f->kept[0].frame, (unsigned long long)f->last.frame,
+                (unsigned long long)f->bytes[TCA_CLIENT], (unsigned long long)f->segments[TCA_CLIENT],
+                (unsigned long long)f->bytes[TCA_SERVER], (unsigned long long)f->segments[TCA_SERVER]);
+    ex->last_ns = f->last.time_ns;
+}
+
+static void end_run(struct tca_explain *ex)
+{
+    if (ex->fold.count > FOLD_OVER)
+        add_fold_line(ex);
+    else
+        for (uint64_t i = 0; i < ex->fold.count; i++)
+            add_segment_line(ex, &ex->fold.kept[i], "", false);
+    memset(&ex->fold, 0, sizeof ex->fold);
+}
+
+static void join_run(struct tca_explain *ex, const struct tca_trace *t)
+{
+    if (ex->fold.count < FOLD_OVER)
+        ex->fold.kept[ex->fold.count] = *t;
+    ex->fold.last = *t;
+    ex->fold.count++;
+    ex->fold.segments[t->from]++;
+    ex->fold.bytes[t->from] += t->len;
+}
+
+int tca_explain_segment(struct tca_explain *ex, const struct tca_trace *trace)
+{
+    struct tca_trace t = *trace;
+    t.from = t.from ? TCA_SERVER : TCA_CLIENT;
+    char name[80];
+    learn_base(ex, &t);
+    count_copy(&ex->sender[t.from], &t);
+    name_repeat(ex, &t, name, sizeof name);
+    bool ignored = is_ignored(ex, &t);
+    if (is_plain(ex, &t, name, ignored)) {
+        join_run(ex, &t);
+    } else {
+        end_run(ex);
+        add_timers(ex, t.time_ns);
+        add_segment_line(ex, &t, name, ignored);
+    }
+    learn_end(&ex->sender[t.from], &t);
+    if ((t.flags & (TCA_SYN | TCA_ACK)) == (TCA_SYN | TCA_ACK) && t.from == TCA_SERVER)
+        ex->answered = true;
+    if (ex->out.failed)
+        return TCA_EMEMORY;
+    return flush(ex, PIECE_BYTES);
+}
+
+/* ---- end ---- */
+
+static void add_finding(struct tca_explain *ex, const struct tca_judgement *j)
+{
+    const struct tca_finding *f = &tca_findings[j->id];
+    struct tca_buf *out = &ex->out;
+    tca_buf_fmt(out, "\n%s  (%s, %s)", f->id, tca_severity_name(f->severity),
+                tca_confidence_name(j->confidence));
+    for (int i = 0; i < j->frame_count; i++)
+        tca_buf_fmt(out, "%s%llu",
+                    i                    ? ", "
+                    : j->frame_count > 1 ? "  frames "
+                                         : "  frame ",
+                    (unsigned long long)j->frame[i]);
+    tca_buf_char(out, '\n');
+    if (j->text[0])
+        add_wrapped(out, "    ", j->text);
+    else if (f->meaning)
+        add_wrapped(out, "    ", f->meaning);
+    if (f->normal)
+        return;
+    if (f->doubt && f->doubt[0])
+        add_wrapped(out, "    doubt: ", f->doubt);
+    if (f->severity > TCA_SEVERITY_INFO && f->host && f->host[0])
+        add_wrapped(out, "    host:  ", f->host);
+}
+
+static void add_end(struct tca_explain *ex)
+{
+    const struct tca_mirror *m = mirror(ex);
+    tca_buf_str(&ex->out, "\nat the end of the capture: client ");
+    tca_buf_fmt(&ex->out, "%s, server %s\n", tca_state_name(tca_side_state(&m->side[TCA_CLIENT])),
+                tca_state_name(tca_side_state(&m->side[TCA_SERVER])));
+    for (int i = 0; i < ex->view->v->count; i++)
+        add_finding(ex, &ex->view->v->judgement[i]);
+}
+
+int tca_explain_end(struct tca_explain *ex)
+{
+    if (!ex)
+        return 0;
+    end_run(ex);
+    add_timers(ex, INT64_MAX);
+    add_end(ex);
+    int r = ex->out.failed ? TCA_EMEMORY : flush(ex, 0);
+    tca_buf_done(&ex->out);
+    tca_free(ex);
+    return r;
+}

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Cells of flows: who talked when, where to look, and the judgements.
+ */
+#include "report/community.h"
+#include "report/row.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void cell_flows_flow_id(const struct flow_row *row, struct tca_buf *buf)
+{
+    tca_text_flow_id(buf, row->d->capture, row->m->first_frame);
+}
+
+void cell_flows_start(const struct flow_row *row, struct tca_buf *buf)
+{
+    tca_buf_iso(buf, row->m->start_ns, 9);
+}
+
+void cell_flows_start_ns(const struct flow_row *row, struct tca_buf *buf)
+{
+    tca_buf_i64(buf, row->m->start_ns);
+}
+
+void cell_flows_duration_s(const struct flow_row *row, struct tca_buf *buf)
+{
+    tca_buf_seconds(buf, row->m->last_ns - row->m->start_ns, 9);
+}
+
+void cell_flows_client_ip(const struct flow_row *row, struct tca_buf *buf)
+{
+    tca_buf_ip(buf, row->d->addr[TCA_CLIENT], row->d->family);
+}
+
+void cell_flows_client_port(const struct flow_row *row, struct tca_buf *buf)
+{
+    tca_buf_u64(buf, row->d->port[TCA_CLIENT]);
+}
+
+void cell_flows_server_ip(const struct flow_row *row, struct tca_buf *buf)
+{
+    tca_buf_ip(buf, row->d->addr[TCA_SERVER], row->d->family);
+}
+
+void cell_flows_server_port(const struct flow_row *row, struct tca_buf *buf)
+{
+    tca_buf_u64(buf, row->d->port[TCA_SERVER]);
+}
+
+void cell_flows_role_basis(const struct flow_row *row, struct tca_buf *buf)
+{
+    static const char *const name[] = {
+        [TCA_BASIS_SYN] = "syn",   [TCA_BASIS_SYNACK] = "synack", [TCA_BASIS_OPTION] = "option",
+        [TCA_BASIS_PORT] = "port", [TCA_BASIS_ORDER] = "order",   [TCA_BASIS_USER] = "user"};
+    size_t basis = row->d->role_basis;
+    tca_buf_str(buf, basis < sizeof name / sizeof name[0] ? name[basis] : "unknown");
+}
+
+/* ---- judgements ---- */
+
+static const struct tca_judgement *judgement_at(const struct tca_verdict *v, int index)
+{
+    return index >= 0 && index < v->count ? &v->judgement[index] : NULL;
+}
+
+static const char *without_prefix(const char *id, const char *prefix)
+{
+    size_t length = strlen(prefix);
+    return strncmp(id, prefix, length) == 0 ? id + length : id;
+}
+
+static void short_id(const struct tca_judgement *j, const char *prefix, struct tca_buf *buf)
+{
+    tca_buf_str(buf, j ? without_prefix(tca_findings[j->id].id, prefix) : "unknown");
+}
+
+static void confidence_of(const struct tca_judgement *j, struct tca_buf *buf)
+{
+    if (j)
+        tca_buf_str(buf, tca_confidence_name(j->confidence));
+}
+
+void cell_flows_verdict(const struct flow_row *row, struct tca_buf *buf)
+{
+    const struct tca_judgement *j = judgement_at(row->v, row->v->verdict);
+    tca_buf_str(buf, j ? tca_findings[j->id].id : "normal");
+}
+
+void cell_flows_severity(const struct flow_row *row, struct tca_buf *buf)
+{
+    const struct tca_judgement *j = judgement_at(row->v, row->v->verdict);
+    tca_buf_str(buf, tca_severity_name(j ? tca_findings[j->id].severity : TCA_SEVERITY_INFO));
+}
+
+void cell_flows_confidence(const struct flow_row *row, struct tca_buf *buf)
+{
+    tca_buf_str(buf, tca_confidence_name(tca_verdict_confidence(row->v)));
+}
+
+void cell_flows_handshake(const struct flow_row *row, struct tca_buf *buf)
+{
+    short_id(judgement_at(row->v, 0), "handshake_", buf);
+}
+
+void cell_flows_handshake_confidence(const struct flow_row *row, struct tca_buf *buf)
+{
+    confidence_of(judgement_at(row->v, 0), buf);
+}
+
+void cell_flows_close(const struct flow_row *row, struct tca_buf *buf)
+{
+    short_id(judgement_at(row->v, 1), "close_", buf);
+}
+
+void cell_flows_close_confidence(const struct flow_row *row, struct tca_buf *buf)
+{
+    confidence_of(judgement_at(row->v, 1), buf);
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+void cell_flows_findings(const struct flow_row *row, struct tca_buf *buf)
+{
+    const char *id[TCA_JUDGEMENTS_MAX];
+    size_t count = 0;
+    for (int i = 2; i < row->v->count; i++)
+        id[count++] = tca_findings[row->v->judgement[i].id].id;
+    if (!count)
+        return;
+    qsort(id, count, sizeof id[0], compare_ids);
+    for (size_t i = 0; i < count; i++) {
+        if (i && strcmp(id[i], id[i - 1]) == 0)
+            continue;
+        if (i)
+            tca_buf_char(buf, ';');
+        tca_buf_str(buf, id[i]);
+    }
+}
+
+/* ---- where to look ---- */
+
+void cell_flows_capture(const struct flow_row *row, struct tca_buf *buf)
+{
+    tca_text_clean(buf, row->capture->name, row->opt->raw_text);
+}
+
+void cell_flows_first_frame(const struct flow_row *row, struct tca_buf *buf)
+{
+    tca_buf_u64(buf, row->m->first_frame);
+}
+
+void cell_flows_last_frame(const struct flow_row *row, struct tca_buf *buf)
+{
+    tca_buf_u64(buf, row->m->last_frame);
+}
+
+void cell_flows_tcp_stream(const struct flow_row *row, struct tca_buf *buf)
+{
+    tca_buf_u64(buf, row->d->tcp_stream);
+}
+
+void cell_flows_community_id(const struct flow_row *row, struct tca_buf *buf)
+{
+    tca_community_id(row->d, buf);
+}
+
+void cell_flows_vlan(const struct flow_row *row, struct tca_buf *buf)
+{
+    for (int i = 0; i < row->d->tags.vlan_count && i < 4; i++) {
+        if (i)
+            tca_buf_char(buf, '.');
+        tca_buf_u64(buf, row->d->tags.vlan[i]);
+    }
+}
+
+void cell_flows_encap(const struct flow_row *row, struct tca_buf *buf)
+{
+    static const char *const name[] = {
+        [TCA_ENCAP_NONE] = "", [TCA_ENCAP_GRE] = "gre", [TCA_ENCAP_IPIP] = "ipip", [TCA_ENCAP_6IN4] = "6in4"};
+    size_t encap = row->d->tags.encap;
+    tca_buf_str(buf, encap < sizeof name / sizeof name[0] ? name[encap] : "unknown");
+    if (row->d->tags.encap_id) {
+        tca_buf_char(buf, ':');
+        tca_buf_u64(buf, row->d->tags.encap_id);
+    }
+}
+
+void cell_flows_last_capture(const struct flow_row *row, struct tca_buf *buf)
+{
+    cell_flows_capture(row, buf); /* a connection does not leave its capture */
+}
+
+void cell_flows_twin(const struct flow_row *row, struct tca_buf *buf)
+{
+    (void)row;
+    (void)buf; /* captures are not compared with each other: none known */
+}
+
+void cell_flows_vantage(const struct flow_row *row, struct tca_buf *buf)
+{
+    tca_buf_str(buf, tca_vantage_name(row->c->vantage));
+}
+
+void cell_flows_damage(const struct flow_row *row, struct tca_buf *buf)
+{
+    static const char *const name[] = {"gap",     "snaplen", "one_way",   "dup",
+                                       "reorder", "offload", "start_cut", "end_cut"};
+    bool first = true;
+    for (size_t i = 0; i < sizeof name / sizeof name[0]; i++) {
+        if (!(row->m->damage & (1u << i)))
+            continue;
+        if (!first)
+            tca_buf_char(buf, ';');
+        tca_buf_str(buf, name[i]);
+        first = false;
+    }
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Reports: rows of tables, the summary and the ladder. They print what classify judged and decide nothing.
+ * The engine calls these in row order; nothing here knows files, threads or spools.
+ */
+#ifndef TCA_REPORT_REPORT_H
+#define TCA_REPORT_REPORT_H
+
+#include "base/buf.h"
+#include "classify/finding.h"
+#include "decode/outcome.h"
+
+#include <tcpautopsy/session.h>
+
+/* What is told of one capture. Strings are borrowed from the engine. */
+struct tca_capture_facts {
+    uint32_t ordinal;                                     /* 1-based */
+    const char *name;                                     /* as typed */
+    const char *format, *ts_precision, *status, *message; /* "" where unknown */
+    int link;
+    uint32_t snaplen;
+    uint64_t packets, bytes, tcp_packets, flows, order_errors, duplicates;
+    int64_t error_offset;      /* -1: none or unknown */
+    int64_t first_ns, last_ns; /* -1 when it holds no record */
+    enum tca_vantage vantage;
+    uint64_t outcome[TCA_OUTCOME_COUNT];
+};
+
+/* How a ladder tells time; tables always have all forms. */
+enum tca_time_style { TCA_TIME_REL, TCA_TIME_ISO, TCA_TIME_EPOCH, TCA_TIME_NS };
+
+/* One flow, judged. All borrowed for the call, by tca_explain_new until tca_explain_end. */
+struct tca_flow_view {
+    const struct tca_case *c;
+    const struct tca_verdict *v;
+    const struct tca_capture_facts *capture;
+    enum tca_time_style time; /* of explain only */
+};
+
+struct tca_report_options {
+    bool raw_text;   /* no quote mark before free text that a spreadsheet would take for a formula */
+    bool all_states; /* events: every change of state too */
+};
+
+/* ---- columns.def: table, name, type, unit, meaning ---- */
+struct tca_column_def {
+    const char *table, *name, *type, *unit, *meaning;
+};
+extern const struct tca_column_def tca_columns[];
+extern const size_t tca_column_count;
+/* Number of columns of a table and its first index in tca_columns; 0 if there is no such table. */
+size_t tca_table_columns(const char *table, size_t *ret_first);
+
+/* ---- cells: one row being built: texts one after another in a buffer ---- */
+struct tca_cells {
+    struct tca_buf text; /* terminated texts */
+    size_t offset[160];  /* of each cell in text */
+    size_t count;
+};
+void tca_cells_reset(struct tca_cells *cells);
+void tca_cells_done(struct tca_cells *cells);
+const char *tca_cell(const struct tca_cells *cells, size_t index); /* borrowed until the next reset */
+
+/* ---- rows ---- */
+void tca_row_flow(const struct tca_flow_view *view, const struct tca_report_options *opt,
+                  struct tca_cells *cells);
+void tca_row_capture(const struct tca_capture_facts *facts, const struct tca_report_options *opt,
+                     struct tca_cells *cells);
+
+void tca_row_run(const char *key, const char *value, const struct tca_report_options *opt,
+                 struct tca_cells *cells);
+
+/* Events of one flow, or of one listener, in no particular order; the engine sorts all of them by (time_ns,
+ * capture, frame, order). `cells` is complete except that it is printed later. Non-zero from fn stops. */
+struct tca_event_key {
+    int64_t time_ns;
+    uint32_t capture;
+    uint64_t frame;
+    uint32_t order; /* open < state < finding < begin < end < close at one frame */
+};
+typedef int tca_event_fn(void *user, const struct tca_event_key *key, const struct tca_cells *cells);
+int tca_events_flow(const struct tca_flow_view *view, const struct tca_report_options *opt, tca_event_fn *fn,
+                    void *user);
+int tca_events_listener(const struct tca_listener *listener, const struct tca_capture_facts *capture,
+                        const struct tca_report_options *opt, tca_event_fn *fn, void *user);
+
+/* ---- CSV (the only user of libcsv) ---- */
+struct tca_csv; /* chooses columns, quotes what needs it, writes large pieces */
+int tca_csv_new(const char *table, const char *columns, tca_write_fn *fn, void *user,
+                struct tca_csv **ret_csv, struct tca_error *error); /* writes the header line */
+int tca_csv_row(struct tca_csv *csv, const struct tca_cells *cells);
+const char *tca_csv_library(void);    /* version of libcsv, static */
+int tca_csv_end(struct tca_csv *csv); /* flushes and frees, also after a failure; 0 or TCA_EOUTPUT */
+
+/* ---- summary ---- */
+struct tca_summary; /* bounded: counts and the first few examples per finding and listener */
+int tca_summary_new(struct tca_summary **ret_summary);
+int tca_summary_capture(struct tca_summary *sum, const struct tca_capture_facts *facts);
+int tca_summary_flow(struct tca_summary *sum, const struct tca_flow_view *view);
+int tca_summary_listener(struct tca_summary *sum, const struct tca_listener *listener,
+                         const struct tca_capture_facts *capture);
+int tca_summary_write(struct tca_summary *sum, tca_write_fn *fn, void *user);
+void tca_summary_free(struct tca_summary *sum);
+
+/* ---- explain ---- */
+/* One segment of the chosen flow, in file order, as pass 1 kept it. */
+struct tca_trace {
+    int64_t time_ns;
+    uint64_t frame;
+    uint64_t flow_frame; /* first frame of its flow: the flow's name within the capture */
+    uint32_t capture;
+    uint32_t seq, ack, len, tsval, tsecr;
+    uint16_t flags, window;
+    uint8_t from; /* role of the sender */
+    bool icmp, has_ts, capture_copy;
+    uint8_t icmp_type, icmp_code;
+};
+struct tca_explain; /* streaming: begins with the header, folds runs of plain data segments */
+int tca_explain_new(const struct tca_flow_view *view, bool ascii, tca_write_fn *fn, void *user,
+                    struct tca_explain **ret_explain);
+int tca_explain_segment(struct tca_explain *ex, const struct tca_trace *trace);
+int tca_explain_end(
+    struct tca_explain *ex); /* prints the end: final states, findings with frames and doubt; frees */
+
+#endif

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the cells of one row may look at; private to report.
+ *
+ * A cell function appends its text to the buffer, or nothing for null. They are declared from columns.def, so
+ * that a column without a cell does not link and a cell without a column does not compile without a warning.
+ */
+#ifndef TCA_REPORT_ROW_H
+#define TCA_REPORT_ROW_H
+
+#include "report/report.h"
+
+struct flow_row {
+    const struct tca_dossier *d;
+    const struct tca_mirror *m; /* &d->m */
+    const struct tca_case *c;
+    const struct tca_verdict *v;
+    const struct tca_capture_facts *capture;
+    const struct tca_report_options *opt;
+};
+
+struct capture_row {
+    const struct tca_capture_facts *facts;
+    const struct tca_report_options *opt;
+};
+
+/* An event before it is printed; strings are static or borrowed from its flow. */
+struct event_row {
+    const struct tca_flow_view *view;    /* NULL for a listener's event */
+    const struct tca_listener *listener; /* NULL for a flow's event */
+    const struct tca_capture_facts *capture;
+    const struct tca_report_options *opt;
+    uint32_t number;                                                          /* n of event_id */
+    uint32_t order;                                                           /* enum event_order */
+    int64_t time_ns, base_ns;                                                 /* rel_s is their difference */
+    uint64_t frame;                                                           /* 0: none */
+    const char *actor, *event, *finding, *confidence, *from_state, *to_state; /* "" for null */
+    int64_t value;
+    const char *unit; /* NULL: no value */
+    uint64_t frames[TCA_PROOF_MAX];
+    uint8_t frame_count;
+    const char *text;
+};
+
+enum event_order { ORDER_OPEN, ORDER_STATE, ORDER_FINDING, ORDER_BEGIN, ORDER_END, ORDER_CLOSE };
+
+struct run_row {
+    const char *key, *value;
+    const struct tca_report_options *opt;
+};
+
+typedef void flow_cell(const struct flow_row *row, struct tca_buf *buf);
+typedef void event_cell(const struct event_row *row, struct tca_buf *buf);
+typedef void capture_cell(const struct capture_row *row, struct tca_buf *buf);
+typedef void run_cell(const struct run_row *row, struct tca_buf *buf);
+
+/* clang-format off */
+#define CELL_OF_flows(name) extern flow_cell cell_flows_##name;
+#define CELL_OF_events(name) extern event_cell cell_events_##name;
+#define CELL_OF_captures(name) extern capture_cell cell_captures_##name;
+#define CELL_OF_run(name) extern run_cell cell_run_##name;
+#define COLUMN(table, name, type, unit, meaning) CELL_OF_##table(name)
+#include "report/columns.def"
+#undef COLUMN
+#undef CELL_OF_flows
+#undef CELL_OF_events
+#undef CELL_OF_captures
+#undef CELL_OF_run
+/* clang-format on */
+
+/* ---- cells in the making ---- */
+/* End the cell whose text was appended to cells->text; beyond the fixed number of cells it is dropped. */
+void tca_cells_next(struct tca_cells *cells, size_t begin);
+
+/* ---- words for cells and texts ---- */
+/* Free text: control characters and bytes that are no UTF-8 become \xNN; a leading = + - @ or tab gets a
+ * quote mark before it, so that no spreadsheet takes it for a formula, unless `raw`. */
+void tca_text_clean(struct tca_buf *buf, const char *text, bool raw);
+/* "ADDR:PORT", an IPv6 address in brackets. */
+void tca_text_endpoint(struct tca_buf *buf, const uint8_t addr[16], int family, uint16_t port);
+/* c<ordinal>f<frame> */
+void tca_text_flow_id(struct tca_buf *buf, uint32_t capture, uint64_t frame);
+
+const char *tca_confidence_name(enum tca_confidence confidence); /* "" for TCA_NO */
+const char *tca_severity_name(enum tca_severity severity);
+const char *tca_vantage_name(enum tca_vantage vantage);
+
+/* The state of a side before the first step of its history: CLOSED before it sends a SYN, LISTEN before it
+ * gets one, UNKNOWN where the capture does not show the opening. */
+enum tca_state tca_first_state(const struct tca_side *side);
+
+/* The confidence to print beside `verdict`: its own; of a normal flow the lower of handshake and close. */
+enum tca_confidence tca_verdict_confidence(const struct tca_verdict *v);
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Rows: the cells of one thing, in the order of columns.def.
+ */
+#include "report/row.h"
+
+/* clang-format off */
+#define NOTHING(name)
+#define CELL_flows(name) cell_flows_##name,
+#define CELL_captures(name) cell_captures_##name,
+#define CELL_run(name) cell_run_##name,
+
+#define COLUMN(table, name, type, unit, meaning) PICK_##table(name)
+#define PICK_flows CELL_flows
+#define PICK_events NOTHING
+#define PICK_captures NOTHING
+#define PICK_run NOTHING
+static flow_cell *const flow_cells[] = {
+#include "report/columns.def"
+};
+#undef PICK_flows
+#undef PICK_captures
+#define PICK_flows NOTHING
+#define PICK_captures CELL_captures
+static capture_cell *const capture_cells[] = {
+#include "report/columns.def"
+};
+#undef PICK_captures
+#undef PICK_run
+#define PICK_captures NOTHING
+#define PICK_run CELL_run
+static run_cell *const run_cells[] = {
+#include "report/columns.def"
+};
+/* clang-format on */
+
+static const struct tca_report_options defaults;
+
+void tca_row_flow(const struct tca_flow_view *view, const struct tca_report_options *opt,
+                  struct tca_cells *cells)
+{
+    const struct flow_row row = {.d = view->c->d,
+                                 .m = &view->c->d->m,
+                                 .c = view->c,
+                                 .v = view->v,
+                                 .capture = view->capture,
+                                 .opt = opt ? opt : &defaults};
+    tca_cells_reset(cells);
+    for (size_t i = 0; i < sizeof flow_cells / sizeof flow_cells[0]; i++) {
+        size_t begin = cells->text.used;
+        flow_cells[i](&row, &cells->text);
+        tca_cells_next(cells, begin);
+    }
+}
+
+void tca_row_capture(const struct tca_capture_facts *facts, const struct tca_report_options *opt,
+                     struct tca_cells *cells)
+{
+    const struct capture_row row = {.facts = facts, .opt = opt ? opt : &defaults};
+    tca_cells_reset(cells);
+    for (size_t i = 0; i < sizeof capture_cells / sizeof capture_cells[0]; i++) {
+        size_t begin = cells->text.used;
+        capture_cells[i](&row, &cells->text);
+        tca_cells_next(cells, begin);
+    }
+}
+
+void tca_row_run(const char *key, const char *value, const struct tca_report_options *opt,
+                 struct tca_cells *cells)
+{
+    const struct run_row row = {.key = key, .value = value, .opt = opt ? opt : &defaults};
+    tca_cells_reset(cells);
+    for (size_t i = 0; i < sizeof run_cells / sizeof run_cells[0]; i++) {
+        size_t begin = cells->text.used;
+        run_cells[i](&row, &cells->text);
+        tca_cells_next(cells, begin);
+    }
+}
