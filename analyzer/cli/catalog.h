@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The commands that need no capture: findings and schema.
+ */
+#ifndef TCA_CLI_CATALOG_H
+#define TCA_CLI_CATALOG_H
+
+#include "options.h"
+
+enum exit_code catalog_findings(const struct request *req);
+enum exit_code catalog_schema(const struct request *req);
+
+#endif

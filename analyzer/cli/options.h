@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What was typed: the command, its options and its words. Strings are borrowed from argv unless said
+ * otherwise.
+ */
+#ifndef TCA_CLI_OPTIONS_H
+#define TCA_CLI_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum exit_code {
+#define EXIT(name, value, meaning) EXIT_##name = (value),
+#include "exit.def"
+#undef EXIT
+};
+
+enum command {
+#define COMMAND(name, arguments, meaning) COMMAND_##name,
+#define LATER(name)
+#include "commands.def"
+#undef COMMAND
+#undef LATER
+    COMMAND_COUNT
+};
+
+enum option {
+#define OPTION(id, letter, name, argument, kind, commands, group, standard, meaning, cost) OPTION_##id,
+#include "options.def"
+#undef OPTION
+    OPTION_COUNT
+};
+
+enum option_kind { KIND_SETTING, KIND_SWITCH, KIND_OWN, KIND_LATER };
+enum option_group { GROUP_INPUT, GROUP_JUDGE, GROUP_OUTPUT, GROUP_RUN, GROUP_COUNT };
+
+struct option_info {
+    char letter; /* 0: none */
+    const char *name, *argument;
+    enum option_kind kind;
+    unsigned commands; /* bits by enum command */
+    enum option_group group;
+    const char *standard, *meaning, *cost; /* NULL where there is none */
+};
+extern const struct option_info option_table[OPTION_COUNT];
+
+struct command_info {
+    const char *name, *arguments, *meaning;
+};
+extern const struct command_info command_table[COMMAND_COUNT];
+
+struct given {
+    enum option option;
+    const char *value; /* NULL for a switch */
+};
+
+struct request {
+    enum command command;
+    bool command_typed;
+    struct given *given; /* owned, in the order typed */
+    size_t given_count;
+    const char **capture; /* owned array */
+    size_t capture_count;
+    const char *word; /* SELECTOR, ID or TABLE; NULL if none */
+    char *filter;     /* owned; from -f, -F or the words after -r; NULL if none */
+    char *columns;    /* owned comma list; NULL for all */
+};
+
+/* Fill *ret_request from the command line. False when it is wrong; the reason was then printed. */
+bool request_parse(int argc, char **argv, struct request *ret_request);
+void request_done(struct request *req);
+bool request_has(const struct request *req, enum option option);
+/* The last value given; `standard` when the option was not given. */
+const char *request_value(const struct request *req, enum option option, const char *standard);
+
+/* ---- help.c ---- */
+void help_print(const struct request *req);
+void help_version(void);
+/* Print a text in words that wrap at 80 columns, after `head`, further lines indented as far as `head` is
+ * wide. */
+void help_wrap(const char *head, const char *text);
+
+#endif

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Files are written beside their place under a temporary name, synced, then renamed: a reader sees the old
+ * file or the whole new one, never half a table.
+ */
+#include "output.h"
+
+#include "say.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static bool failure(struct output *out, const char *what)
+{
+    int reason = errno;
+    say("%s: %s: %s", out->path ? out->path : "standard output", what, strerror(reason));
+    output_abort(out);
+    return false;
+}
+
+static bool is_special(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
+}
+
+/* A new file beside the final one, with the rights a plain open would give it. */
+static FILE *open_temporary(struct output *out)
+{
+    static const char ending[] = ".XXXXXX";
+    size_t length = strlen(out->path);
+    out->temporary = malloc(length + sizeof ending);
+    if (!out->temporary)
+        return NULL;
+    memcpy(out->temporary, out->path, length);
+    memcpy(out->temporary + length, ending, sizeof ending);
+    int fd = mkstemp(out->temporary);
+    if (fd < 0) {
+        free(out->temporary);
+        out->temporary = NULL;
+        return NULL;
+    }
+    mode_t mask = umask(0);
+    umask(mask);
+    FILE *file = fchmod(fd, 0666 & ~mask) == 0 ? fdopen(fd, "w") : NULL;
+    if (!file)
+        close(fd);
+    return file;
+}
+
+bool output_open(struct output *out, const char *path)
+{
+    *out = (struct output){0};
+    if (!path || strcmp(path, "-") == 0) {
+        out->file = stdout;
+        return true;
+    }
+    out->path = strdup(path);
+    if (!out->path)
+        return failure(out, "cannot be written");
+    out->file = is_special(path) ? fopen(path, "w") : open_temporary(out);
+    return out->file ? true : failure(out, "cannot be written");
+}
+
+int output_write(void *user, const void *bytes, size_t count)
+{
+    struct output *out = user;
+    if (fwrite(bytes, 1, count, out->file) != count)
+        out->failed = true;
+    return out->failed;
+}
+
+/* The new name is durable once its directory is. */
+static void sync_directory(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *directory = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
+    int fd = directory ? open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (fd >= 0) {
+        fsync(fd);
+        close(fd);
+    }
+    free(directory);
+}
+
+bool output_commit(struct output *out)
+{
+    if (fflush(out->file) != 0 || out->failed || ferror(out->file))
+        return failure(out, "cannot be written");
+    if (out->temporary) {
+        if (fsync(fileno(out->file)) != 0)
+            return failure(out, "cannot be written");
+        int closed = fclose(out->file);
+        out->file = NULL;
+        if (closed != 0 || rename(out->temporary, out->path) != 0)
+            return failure(out, "cannot be written");
+        sync_directory(out->path);
+        free(out->temporary);
+        out->temporary = NULL;
+    }
+    output_abort(out);
+    return true;
+}
+
+void output_abort(struct output *out)
+{
+    if (out->file && out->file != stdout)
+        fclose(out->file);
+    if (out->temporary)
+        unlink(out->temporary);
+    free(out->temporary);
+    free(out->path);
+    *out = (struct output){0};
+}
