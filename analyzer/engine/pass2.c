@@ -17,7 +17,8 @@ static bool open_at_end(const struct tca_mirror *m)
 {
     for (int role = 0; role < 2; role++) {
         enum tca_state state = tca_side_state(&m->side[role]);
-        if (state != TCA_CLOSED && state != TCA_LISTEN && m->side[role].pkts)
+        bool over = state == TCA_CLOSED || state == TCA_LISTEN || state == TCA_TIME_WAIT;
+        if (!over && m->side[role].pkts)
             return true;
     }
     return false;

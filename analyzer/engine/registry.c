@@ -57,7 +57,8 @@ bool tca_registry_column(size_t index, struct tca_column_info *ret)
 
 bool tca_filter_compiles(const char *expression)
 {
-    return tca_source_check_filter(expression, NULL) == TCA_OK;
+    struct tca_error words;
+    return tca_source_check_filter(expression, &words) == TCA_OK;
 }
 
 const char *tca_version(void)

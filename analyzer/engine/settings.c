@@ -320,8 +320,9 @@ int tca_settings_set(struct tca_settings *set, const char *name, const char *val
             continue;
         if (!setters[at].set(set, value))
             return tca_fail(error, TCA_EUSAGE, "%s '%s': wants %s", name, value, setters[at].wants);
+        struct tca_error ignored;
         if (!strcmp(name, "filter"))
-            return tca_source_check_filter(value, error);
+            return tca_source_check_filter(value, error ? error : &ignored);
         return TCA_OK;
     }
     return tca_fail(error, TCA_EUSAGE, "unknown setting '%s'", name);

@@ -31,8 +31,8 @@ static struct tca_flow *pick_for_syn(struct tca_flow *newest, const struct tca_s
     const struct tca_space *space = &newest->space[side];
     if (space->iss_known && space->iss == seg->seq)
         return newest;
-    /* The passive side opens as well: simultaneous open, or a split answer. */
-    if (!is_client(newest, side) && opening(newest) && !space->iss_known)
+    /* The passive side opens as well: simultaneous open, or a split answer, whose ACK may have come before. */
+    if (!is_client(newest, side) && newest->opened_by_syn && !space->iss_known)
         return newest;
     return NULL;
 }

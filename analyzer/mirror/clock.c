@@ -35,7 +35,15 @@ static struct deadline next_rung(int64_t last_ns, int64_t gap_ns)
 {
     if (last_ns < 0)
         return NONE;
-    return (struct deadline){last_ns, gap_ns ? 2 * gap_ns : TCA_INITIAL_RTO_NS, TCA_TIMER_USER};
+    return (struct deadline){last_ns, 2 * gap_ns, TCA_TIMER_USER};
+}
+
+/* Of SYN and SYN+ACK the smallest interval is known; copies closer than that were no rungs. */
+static struct deadline next_opening_rung(const struct tca_side *side)
+{
+    if (side->syn_gap_ns < TCA_INITIAL_RTO_NS)
+        return (struct deadline){side->syn_last_ns, TCA_INITIAL_RTO_NS, TCA_TIMER_USER};
+    return next_rung(side->syn_last_ns, side->syn_gap_ns);
 }
 
 /* FIN and payload: the interval depends on the path, so one copy alone says nothing about the next. */
@@ -50,14 +58,14 @@ static struct deadline request(const struct tca_mirror *m, const struct tca_side
 {
     if (side->synack_count < 2)
         return (struct deadline){m->first_synack_ns, TCA_LINUX_REQUEST_NS, TCA_TIMER_USER};
-    return next_rung(side->syn_last_ns, side->syn_gap_ns);
+    return next_opening_rung(side);
 }
 
 static struct deadline deadline_of(const struct tca_mirror *m, const struct tca_side *side)
 {
     switch (tca_side_state(side)) {
     case TCA_SYN_SENT:
-        return next_rung(side->syn_last_ns, side->syn_gap_ns);
+        return next_opening_rung(side);
     case TCA_SYN_RECV:
         return side->synack_count ? request(m, side) : NONE;
     case TCA_ESTABLISHED:

@@ -169,10 +169,13 @@ static void time_synack(struct step *s, struct tca_when syn)
         m->first_synack_ns = s->when.time_ns;
         bool named = s->to->syn_count == 1 || s->seg->opt.has_ts;
         m->syn_rtt_ns = syn.frame && named ? s->when.time_ns - syn.time_ns : -1;
-        m->path_to_server_ns = since_last_syn;
+        m->path_to_server_ns =
+            s->seg->opt.has_ts && syn.frame ? s->when.time_ns - syn.time_ns : since_last_syn;
     } else if (since_last_syn >= 0 && s->to->syn_count > 1) {
+        bool first_after = m->prev_synack_ns < s->to->syn_last_ns;
+        bool one_for_each = s->from->synack_count <= s->to->syn_count;
         s->mark.answers_syn =
-            m->prev_synack_ns < s->to->syn_last_ns && since_last_syn <= path_ns(m, TCA_SERVER) + 2 * TCA_MS;
+            (first_after || one_for_each) && since_last_syn <= path_ns(m, TCA_SERVER) + 2 * TCA_MS;
     }
     m->prev_synack_ns = s->when.time_ns;
 }
@@ -191,7 +194,6 @@ static void refute_open(struct step *s)
         s->mark.refuting = true;
         m->open_refuted = true;
         m->ack_ignored_count = m->acks_since_synack;
-        s->from->alternative = TCA_ESTABLISHED + 1;
     }
 }
 
@@ -199,11 +201,36 @@ static void synack_of_opener(struct step *s)
 {
     /* The side that had sent a SYN answers the other's: simultaneous open, or the last part of a split one.
      */
+    const struct tca_step *top = tca_history_top(s->from);
     s->m->client_synack |= s->from_role == TCA_CLIENT;
+    bool got_synack = top && top->event == TCA_GOT_SYNACK && !top->proved;
+    if (got_synack)
+        tca_history_pop(s->from); /* it answers the SYN first: figure 7 */
     if (tca_side_state(s->from) == TCA_SYN_RECV)
         tca_history_prove(s->from);
     else
         tca_history_step(s->from, TCA_SENT_SYNACK, true, s->when);
+    if (got_synack)
+        tca_history_step(s->from, TCA_GOT_SYNACK, false, s->when);
+}
+
+/* A side that was thought closed answers a SYN: the reset had not arrived, the clock was wrong, or it opens
+ * anew. */
+static void reopened_synack(struct step *s)
+{
+    struct tca_side *from = s->from;
+    if (from->synack_count && s->seg->seq == from->iss && !tca_history_top(from)->proved) {
+        tca_history_pop(from);
+        s->mark.refuting = true;
+        return;
+    }
+    struct tca_when syn = answered_syn(s);
+    if (s->seg->seq != from->iss && !from->bytes) {
+        from->snd_nxt = s->seg->seq + 1;
+        from->hole_count = 0;
+    }
+    learn_isn(from, s->seg);
+    tca_history_step(from, TCA_SENT_SYNACK, true, syn.frame ? syn : s->when);
 }
 
 static void server_synack(struct step *s)
@@ -214,6 +241,8 @@ static void server_synack(struct step *s)
         tca_history_step(from, TCA_GOT_SYN, true, syn.frame ? syn : s->when);
     } else if (tca_history_has(from, TCA_SYN_SENT)) {
         synack_of_opener(s);
+    } else if (tca_side_state(from) == TCA_CLOSED || tca_side_state(from) == TCA_LISTEN) {
+        reopened_synack(s);
     } else if (from->synack_count) {
         refute_open(s);
     }
@@ -249,11 +278,17 @@ static void step_synack(struct step *s)
         server_synack(s);
     else
         synack_of_opener(s);
+    int64_t rung_gap_ns = from->syn_gap_ns;
     count_copy(from, &from->synack_count, s);
     if (!acks_syn)
         return;
     if (s->from_role == TCA_SERVER)
         time_synack(s, syn);
+    if (s->mark.answers_syn)
+        from->syn_gap_ns = rung_gap_ns; /* no rung: it re-arms the timer as it stood (tcp_check_req) */
+    const struct tca_step *top = tca_history_top(to);
+    if (top && top->event == TCA_TIMER_USER)
+        tca_history_pop(to); /* its ladder was slower than ours */
     enum tca_state state = tca_side_state(to);
     if (state == TCA_SYN_SENT || (state == TCA_SYN_RECV && tca_history_has(to, TCA_SYN_SENT)))
         tca_history_step(to, TCA_GOT_SYNACK, false, s->when);
@@ -350,7 +385,8 @@ static void unknown_sender(struct step *s)
     if (from->step_count && tca_side_state(from) != TCA_UNKNOWN)
         return;
     if (to->acked_known || s->seg->len || (s->seg->flags & TCA_FIN) || s->m->damage & TCA_DAMAGE_START_CUT) {
-        tca_history_step(from, TCA_SENT_OPEN, true, s->when);
+        if (!(s->seg->flags & TCA_FIN)) /* a FIN shows more: see sender_fin */
+            tca_history_step(from, TCA_SENT_OPEN, true, s->when);
         if (tca_side_state(to) == TCA_SYN_SENT)
             s->m->damage |= TCA_DAMAGE_GAP;
     }
@@ -407,6 +443,42 @@ static void closed_sender(struct step *s)
     }
 }
 
+/* The ACK of the FIN rides on payload or on a FIN: whoever acknowledges that has got the ACK as well. */
+static void note_carried_ack(struct step *s)
+{
+    /* Only what was never sent before: of a repeat the first copy may have arrived, without that ACK. */
+    bool first_fin = (s->seg->flags & TCA_FIN) && !s->from->fin_sent;
+    if (s->from->fin_ack_carried || !(s->account.new_bytes || first_fin))
+        return;
+    s->from->fin_ack_carried = true;
+    s->from->fin_ack_end = tca_segment_end(s->seg);
+}
+
+static void proves_fin_acked(struct step *s)
+{
+    struct tca_side *from = s->from, *to = s->to;
+    if (!from->fin_sent || !to->fin_ack_carried || seq_before(s->seg->ack, to->fin_ack_end))
+        return;
+    tca_history_step(from, TCA_GOT_ACK_OF_FIN, true, (struct tca_when){to->recent.time_ns, to->recent.frame});
+    if (tca_side_state(from) == TCA_FIN_WAIT2)
+        tca_history_prove(from);
+}
+
+/* Every segment carries RCV.NXT: one that does not cover a FIN that could have arrived says that it had not.
+ */
+static void denies_fin(struct step *s)
+{
+    struct tca_side *from = s->from, *to = s->to;
+    if (!to->fin_sent || !(s->seg->flags & TCA_ACK) || seq_after(s->seg->ack, to->fin_seq))
+        return;
+    const struct tca_step *top = tca_history_top(from);
+    if (top && top->event == TCA_GOT_FIN && !top->proved &&
+        !crossed(s->m, s->from_role, top->time_ns, s->when.time_ns)) {
+        tca_history_pop(from);
+        s->mark.refuting = true;
+    }
+}
+
 /* Its acknowledgment covers the peer's FIN: it has got it, at the last copy seen before. */
 static void acknowledges_fin(struct step *s)
 {
@@ -416,6 +488,9 @@ static void acknowledges_fin(struct step *s)
     if (!to->fin_acked_by_peer || (to->recent.flags & TCA_FIN))
         s->mark.roles |= TCA_MARK_FIN_ACK;
     to->fin_acked_by_peer = true;
+    if (to->fin_acked_ns < 0)
+        to->fin_acked_ns = s->when.time_ns;
+    note_carried_ack(s);
     struct tca_when when = {to->fin_last_ns, to->fin_last_frame};
     tca_history_step(from, TCA_GOT_FIN, true, when);
     enum tca_state state = tca_side_state(from);
@@ -453,12 +528,14 @@ static bool fin_was_acked(const struct tca_step *top)
 static void repeated_fin(struct step *s)
 {
     struct tca_side *from = s->from, *to = s->to;
-    bool acked_late = to->recent.frame && crossed(s->m, s->from_role, to->recent.time_ns, s->when.time_ns);
+    bool acked_late =
+        from->fin_acked_ns >= 0 && crossed(s->m, s->from_role, from->fin_acked_ns, s->when.time_ns);
     const struct tca_step *top = tca_history_top(from);
     while (!acked_late && top && !top->proved && fin_was_acked(top)) {
         tca_history_pop(from);
         s->mark.refuting = true;
         top = tca_history_top(from);
+        from->fin_acked_ns = -1;
     }
     /* The peer has shown no sign of the FIN: the earlier copy may not have arrived; this one may. */
     if (!from->fin_acked_by_peer && tca_side_state(to) == TCA_CLOSE_WAIT && !tca_history_top(to)->proved)
@@ -468,8 +545,10 @@ static void repeated_fin(struct step *s)
 static void sender_fin(struct step *s)
 {
     struct tca_side *from = s->from;
-    if (!(s->seg->flags & TCA_FIN))
+    if (!(s->seg->flags & TCA_FIN) || (from->fin_sent && s->seg->seq + s->seg->len != from->fin_seq))
         return;
+    if (s->account.foreign || s->acceptance == TCA_REJECT_CHECKSUM)
+        return; /* not of this connection, or not what was sent */
     s->mark.roles |= TCA_MARK_FIN;
     from->fin_count++;
     s->mark.copy = from->fin_count > 255 ? 255 : (uint8_t)from->fin_count;
@@ -482,24 +561,31 @@ static void sender_fin(struct step *s)
     from->fin_last_frame = s->when.frame;
 }
 
+/* A bare ACK with the numbers of the side's last segment, right after something that it could not take. */
 static void challenge_role(struct step *s)
 {
-    const struct tca_mark *asked = &s->to->recent;
-    if (!is_pure_ack(s->seg) || !asked->frame || s->seg->time_ns - asked->time_ns > TCA_SECOND)
+    const struct tca_mark *asked = &s->to->recent, *last = &s->from->recent;
+    if (!is_pure_ack(s->seg) || !asked->frame || !last->frame ||
+        s->seg->time_ns - asked->time_ns > TCA_SECOND)
         return;
-    bool unchanged = s->from->acked_known && s->seg->ack == s->mark.peer_acked;
-    bool odd = (asked->flags & TCA_SYN) || ((asked->flags & TCA_RST) && asked->rst_fit != TCA_RST_EXACT &&
-                                            asked->rst_fit != TCA_RST_BLIND);
-    (void)unchanged;
-    if (odd && tca_state_synchronized((enum tca_state)s->mark.sender_state) && s->from->recent.frame &&
-        s->seg->ack == s->from->recent.ack && s->from->recent.flags & TCA_ACK)
+    bool odd_rst =
+        (asked->flags & TCA_RST) && asked->rst_fit != TCA_RST_EXACT && asked->rst_fit != TCA_RST_BLIND;
+    bool unchanged = (last->flags & TCA_ACK) && s->seg->ack == last->ack;
+    if (((asked->flags & TCA_SYN) || odd_rst) && unchanged &&
+        tca_state_synchronized((enum tca_state)s->mark.sender_state))
         s->mark.roles |= TCA_MARK_CHALLENGE;
 }
 
-static void step_sender(struct step *s)
+/* Only a full socket of the server sends this: its child exists. */
+static bool shows_child(const struct step *s)
 {
-    struct tca_side *from = s->from;
-    switch (tca_side_state(from)) {
+    return s->from_role == TCA_SERVER && !s->m->child_proved && s->from->synack_count && !may_be_request(s) &&
+           !fast_open_child(s) && !tca_history_has(s->from, TCA_SYN_SENT);
+}
+
+static void sender_in_state(struct step *s)
+{
+    switch (tca_side_state(s->from)) {
     case TCA_UNKNOWN:
     case TCA_LISTEN:
         unknown_sender(s);
@@ -510,22 +596,24 @@ static void step_sender(struct step *s)
     case TCA_SYN_RECV:
         syn_recv_sender(s);
         break;
-    case TCA_CLOSED:
-        closed_sender(s);
-        break;
-    case TCA_ESTABLISHED:
-        if (s->from_role == TCA_SERVER && !s->m->child_proved && from->synack_count && !may_be_request(s) &&
-            !fast_open_child(s))
-            child_proved(s);
-        else if (s->from_role == TCA_CLIENT)
-            tca_history_prove(from);
-        break;
     default:
-        if (s->from_role == TCA_SERVER && !s->m->child_proved && from->synack_count && !may_be_request(s))
+        if (shows_child(s))
             child_proved(s);
+        else if (tca_side_state(s->from) == TCA_ESTABLISHED && tca_history_has(s->from, TCA_SYN_SENT))
+            tca_history_prove(s->from);
         break;
     }
+}
+
+static void step_sender(struct step *s)
+{
+    if (tca_side_state(s->from) == TCA_CLOSED)
+        closed_sender(s);
+    if (tca_side_state(s->from) != TCA_CLOSED)
+        sender_in_state(s);
+    denies_fin(s);
     acknowledges_fin(s);
+    proves_fin_acked(s);
     sender_fin(s);
 }
 
@@ -534,7 +622,11 @@ static void step_sender(struct step *s)
 static void receiver_opens(struct step *s)
 {
     struct tca_side *to = s->to;
-    if (tca_side_state(to) != TCA_SYN_RECV || !(s->seg->flags & TCA_ACK) || s->seg->ack != to->iss + 1)
+    /* A request wants ISS+1 exactly; the child of a fast open is a full socket and has sent more. */
+    bool exact = s->seg->ack == to->iss + 1;
+    bool fast_open =
+        s->from->tfo && seq_after(s->seg->ack, to->iss) && seq_before_eq(s->seg->ack, to->snd_nxt);
+    if (tca_side_state(to) != TCA_SYN_RECV || !(s->seg->flags & TCA_ACK) || !(exact || fast_open))
         return;
     /* Once refuted, an ACK alone convinces nobody: only what the server does next. */
     if (s->from_role == TCA_CLIENT && s->m->open_refuted)
@@ -553,7 +645,8 @@ static void receiver_fin_acked(struct step *s)
 static void receiver_fin(struct step *s)
 {
     struct tca_side *from = s->from, *to = s->to;
-    if (!(s->seg->flags & TCA_FIN))
+    /* A FIN beyond a hole waits until the hole is filled. */
+    if (!from->fin_sent || !((s->seg->flags & TCA_FIN) || s->account.new_bytes))
         return;
     bool in_order = seq_after(tca_sequence_contiguous(from), from->fin_seq) ||
                     (to->acked_known && seq_after_eq(to->acked, from->fin_seq));
@@ -641,6 +734,15 @@ static bool rst_of_request(const struct step *s)
            !(s->seg->flags & TCA_ACK) && s->seg->seq == s->from->iss + 1;
 }
 
+/* What a host without a socket answers to a SYN (RFC 9293 section 3.5.2, group 1): its number is 0, by chance also that
+ * of a connection, so the trigger decides. */
+static bool rst_of_syn(const struct step *s)
+{
+    const struct tca_mark *trigger = &s->to->recent;
+    return !s->seg->seq && (s->seg->flags & TCA_ACK) && trigger->frame &&
+           (trigger->flags & (TCA_SYN | TCA_ACK)) == TCA_SYN && s->seg->ack == trigger->seq + trigger->len + 1;
+}
+
 static void rst_sender(struct step *s)
 {
     if (rst_of_bad_ack(s))
@@ -649,7 +751,15 @@ static void rst_sender(struct step *s)
         tca_history_back_to(s->from, TCA_SYN_RECV);
         tca_clock_request_rst(s->m, s->when.time_ns);
     } else if (s->from_role == TCA_SERVER && !s->m->child_proved && s->from->synack_count) {
-        child_proved(s); /* an active RST comes from a full socket */
+        if (!rst_of_syn(s) && (s->seg->seq == s->from->iss + 1 || s->from->bytes))
+            child_proved(s); /* an active RST comes from a full socket */
+        else
+            tca_history_back_to(s->from, TCA_SYN_RECV);
+    } else if (s->from_role == TCA_CLIENT && tca_side_state(s->from) == TCA_ESTABLISHED) {
+        if (s->seg->flags & TCA_ACK)
+            tca_history_prove(s->from);
+        else
+            tca_history_back_to(s->from, TCA_SYN_SENT); /* it has no such socket */
     }
     if (!s->from->step_count)
         tca_history_enter(s->from, TCA_CLOSED, TCA_SENT_RST, true, s->when);
@@ -693,17 +803,36 @@ static int step_rst(struct tca_mirror_context *ctx, struct step *s)
 /* The capture holds the same segment twice (mirror port, two interfaces): equal in everything, a moment
  * apart. The IP ID tells; where it is 0 or absent only segments that carry something are compared, and more
  * strictly. */
-static bool is_capture_copy(const struct tca_side *from, const struct tca_segment *seg)
+static bool same_segment(const struct tca_seen *seen, const struct tca_segment *seg)
 {
-    const struct tca_mark *last = &from->recent;
-    if (!last->frame || last->seq != seg->seq || last->ack != seg->ack || last->flags != seg->flags ||
-        last->len != seg->len || last->window != seg->window || last->tsval != seg->opt.tsval)
+    if (!seen->used || seen->seq != seg->seq || seen->ack != seg->ack || seen->flags != seg->flags ||
+        seen->len != seg->len || seen->window != seg->window || seen->tsval != seg->opt.tsval ||
+        seen->ip_id != seg->ip_id)
         return false;
-    int64_t apart = seg->time_ns - last->time_ns;
+    int64_t apart = seg->time_ns - seen->time_ns;
     if (seg->has_ip_id && seg->ip_id)
-        return last->ip_id == seg->ip_id && apart < 20 * TCA_MS;
+        return apart < 20 * TCA_MS;
     bool carries = seg->len || (seg->flags & (TCA_SYN | TCA_FIN | TCA_RST));
-    return carries && seg->opt.has_ts && last->ip_id == seg->ip_id && apart < TCA_MS / 5;
+    /* Neither a SYN nor a FIN is repeated that soon; payload may be, so there the time stamp must agree. */
+    bool slow = seg->flags & (TCA_SYN | TCA_FIN);
+    return carries && (seg->opt.has_ts || slow) && apart < 5 * TCA_MS;
+}
+
+static bool is_capture_copy(struct tca_side *from, const struct tca_segment *seg)
+{
+    for (unsigned at = 0; at < TCA_SEEN_MAX; at++)
+        if (same_segment(&from->seen[at], seg))
+            return true;
+    from->seen[from->seen_next++ % TCA_SEEN_MAX] = (struct tca_seen){.time_ns = seg->time_ns,
+                                                                     .seq = seg->seq,
+                                                                     .ack = seg->ack,
+                                                                     .len = seg->len,
+                                                                     .tsval = seg->opt.tsval,
+                                                                     .flags = seg->flags,
+                                                                     .window = seg->window,
+                                                                     .ip_id = seg->ip_id,
+                                                                     .used = true};
+    return false;
 }
 
 static void count_segment(struct tca_side *from, const struct tca_segment *seg)
@@ -801,7 +930,7 @@ int tca_mirror_step(struct tca_mirror_context *ctx, struct tca_mirror *m, const 
 static void side_begin(struct tca_side *side)
 {
     side->ts_recent_ns = side->first_ns = side->last_ns = side->first_data_ns = side->last_data_ns = -1;
-    side->syn_last_ns = side->fin_last_ns = -1;
+    side->syn_last_ns = side->fin_last_ns = side->fin_acked_ns = -1;
 }
 
 void tca_mirror_begin(struct tca_mirror *m, const struct tca_segment *first)
@@ -832,13 +961,17 @@ int tca_mirror_witness(struct tca_mirror_context *ctx, struct tca_mirror *m, con
     return tca_evidence_keep(ctx, m, &mark);
 }
 
+enum { ICMP_UNREACHABLE = 3, FRAG_NEEDED = 4, ICMP6_UNREACHABLE = 1 };
+
 int tca_mirror_icmp(struct tca_mirror_context *ctx, struct tca_mirror *m, const struct tca_segment *quote,
                     int from, bool from_peer)
 {
     struct tca_mark mark = tca_mark_of(m, quote, from);
     mark.roles = TCA_MARK_ICMP;
     mark.icmp_from_peer = from_peer;
-    bool unreachable = quote->icmp_type == (quote->family == 4 ? 3 : 1);
+    bool unreachable = quote->family == 4
+                           ? quote->icmp_type == ICMP_UNREACHABLE && quote->icmp_code != FRAG_NEEDED
+                           : quote->icmp_type == ICMP6_UNREACHABLE;
     struct tca_side *side = &m->side[from];
     if (unreachable && tca_side_state(side) == TCA_SYN_SENT && quote->seq == side->iss)
         tca_history_step(side, TCA_GOT_UNREACHABLE, false, (struct tca_when){quote->time_ns, quote->frame});
@@ -863,6 +996,8 @@ int tca_mirror_finish(struct tca_mirror_context *ctx, struct tca_mirror *m)
     for (int role = 0; role < 2; role++) {
         struct tca_side *side = &m->side[role];
         side->missed_bytes = missed(side, &m->side[1 - role]);
+        if (side->missed_bytes)
+            m->damage |= TCA_DAMAGE_GAP;
         if (side->zero_open)
             side->zero_ns += m->last_ns - side->zero_since_ns;
         if (!side->pkts)

@@ -86,13 +86,13 @@ struct tca_mark *tca_mark_next(struct tca_mark_walk *walk)
     return walk->chunk ? &walk->chunk->mark[--walk->left] : NULL;
 }
 
-/* The newest mark of this side that shares a role. */
+/* The newest mark of this side that is evidence of nothing else. */
 static struct tca_mark *newest_like(struct tca_mirror *m, const struct tca_mark *mark)
 {
     struct tca_mark *best = NULL, *one;
     struct tca_mark_walk walk = tca_mark_walk(m);
     while ((one = tca_mark_next(&walk)))
-        if (one->side == mark->side && (one->roles & mark->roles) && (!best || one->frame > best->frame))
+        if (one->side == mark->side && !(one->roles & ~mark->roles) && (!best || one->frame > best->frame))
             best = one;
     return best;
 }

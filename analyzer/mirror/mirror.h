@@ -110,6 +110,15 @@ struct tca_hole {
 };
 enum { TCA_HOLES_MAX = 6 };
 
+/* What tells a copy of the capture from a segment sent again. */
+struct tca_seen {
+    int64_t time_ns;
+    uint32_t seq, ack, len, tsval;
+    uint16_t flags, window, ip_id;
+    bool used;
+};
+enum { TCA_SEEN_MAX = 4 };
+
 /* One endpoint as mirrored. "Sent" is proved by the capture, "got" is assumed until the endpoint shows it. */
 struct tca_side {
     struct tca_step step[TCA_STEPS_MAX]; /* settled history so far; step[step_count-1] is the assumed state */
@@ -155,9 +164,16 @@ struct tca_side {
     int64_t syn_last_ns, syn_gap_ns; /* ladder of its SYN or SYN+ACK: last copy, gap before it (0: first) */
     uint64_t syn_last_frame, fin_last_frame;
     int64_t fin_last_ns, fin_gap_ns; /* ladder of its FIN */
-    uint32_t rto_run;                /* payload retransmissions in a row without progress */
+    int64_t fin_acked_ns;            /* when the first ACK of its FIN passed that it may have got; -1: none */
+    uint32_t fin_ack_end; /* end of this side's first segment with payload or FIN that acknowledged the peer's
+                             FIN */
+    bool fin_ack_carried; /* ... there is one: who acknowledges it has got that ACK too */
+    uint32_t rto_run;     /* times the same payload came again, at a retransmission timer's distance */
+    uint32_t rto_seq;
     int64_t rto_last_ns, rto_gap_ns;
 
+    struct tca_seen seen[TCA_SEEN_MAX]; /* ring of the newest segments, against copies of the capture */
+    uint8_t seen_next;
     struct tca_mark recent; /* the last segment of this side; roles 0 unless also kept */
 };
 

@@ -16,7 +16,7 @@
 
 /* Farther than this from what is known, a number is not this connection's: 2^30 is the largest window there
  * is. */
-enum { FAR = 1 << 30 };
+enum { FAR = 1 << 30, UNSCALED_WINDOW = 65535 };
 
 static uint32_t receive_next(const struct tca_side *from, const struct tca_side *to)
 {
@@ -51,10 +51,18 @@ static bool paws_old(const struct tca_side *to, const struct tca_segment *seg)
            seq_diff(to->ts_recent, seg->opt.tsval) > TCA_PAWS_TICKS;
 }
 
-static bool bad_ack(const struct tca_side *to, const struct tca_segment *seg)
+/* RFC 5961 section 5.2: nothing beyond what was sent, nothing older than the largest window. What the capture
+ * has not seen being sent cannot be told from a gap, within reason. */
+static bool bad_ack(const struct tca_side *from, const struct tca_side *to, const struct tca_segment *seg)
 {
-    return (seg->flags & TCA_ACK) && to->nxt_known && to->iss_known && !to->iss_inferred &&
-           seq_after(seg->ack, to->snd_nxt) && seq_diff(seg->ack, to->snd_nxt) > FAR;
+    if (!(seg->flags & TCA_ACK))
+        return false;
+    if (to->nxt_known && seq_after(seg->ack, to->snd_nxt))
+        return seq_diff(seg->ack, to->snd_nxt) > FAR;
+    if (!from->acked_known || !from->edge_known)
+        return false;
+    int32_t window = seq_diff(from->right_edge, from->acked);
+    return seq_diff(from->acked, seg->ack) > (window > UNSCALED_WINDOW ? window : UNSCALED_WINDOW);
 }
 
 enum tca_acceptance tca_sequence_accept(const struct tca_side *from, const struct tca_side *to,
@@ -66,7 +74,7 @@ enum tca_acceptance tca_sequence_accept(const struct tca_side *from, const struc
         return TCA_REJECT_PAWS;
     if (!in_window(from, to, seg))
         return TCA_REJECT_WINDOW;
-    return bad_ack(to, seg) ? TCA_REJECT_ACK : TCA_ACCEPTED;
+    return bad_ack(from, to, seg) ? TCA_REJECT_ACK : TCA_ACCEPTED;
 }
 
 /* RFC 9293 section 3.10.7.3: in SYN-SENT an RST counts only with an acknowledgment of the SYN. */
@@ -87,6 +95,8 @@ enum tca_rst_fit tca_sequence_rst_fit(const struct tca_side *from, const struct 
         return fit_syn_sent(to, seg);
     if (!to->acked_known && !from->nxt_known)
         return TCA_RST_BLIND;
+    if (state == TCA_TIME_WAIT && paws_old(to, seg))
+        return TCA_RST_OUTSIDE; /* PAWS applies to an RST only here: tcp_timewait_state_process */
     /* RCV.NXT lies between what the receiver has acknowledged and what was sent to it. */
     uint32_t low = receive_next(from, to);
     uint32_t high = from->nxt_known && seq_after(from->snd_nxt, low) ? from->snd_nxt : low;
@@ -197,6 +207,8 @@ static void take_timestamps(struct tca_side *from, struct tca_side *to, const st
     if (!seg->opt.has_ts)
         return;
     from->tsval_last = seg->opt.tsval;
+    if (to->acked_known && seq_after(seg->seq, to->acked))
+        return; /* RFC 7323 section 4.3: only what spans Last.ACK.sent */
     if (to->ts_recent_ns < 0 || seq_after_eq(seg->opt.tsval, to->ts_recent)) {
         to->ts_recent = seg->opt.tsval;
         to->ts_recent_ns = seg->time_ns;
@@ -211,6 +223,18 @@ static bool probe_shape(const struct tca_side *from, const struct tca_segment *s
            seg->seq == from->snd_nxt - 1 && !from->fin_sent;
 }
 
+/* Built before the sender's last segment: overtaken on the way, not sent again (IP IDs of one socket count up on
+ * Linux; elsewhere they may be random, so the ID alone never outweighs a newer time stamp or a timer's interval). */
+static bool older(const struct tca_side *from, const struct tca_segment *seg)
+{
+    bool newer = seg->time_ns - from->last_ns >= TCA_MIN_RTO_NS ||
+                 (seg->opt.has_ts && from->ts_on && seq_after(seg->opt.tsval, from->tsval_last));
+    bool by_id = !newer && seg->has_ip_id && seg->ip_id && from->last_ip_id &&
+                 (int16_t)(uint16_t)(seg->ip_id - from->last_ip_id) < 0;
+    bool by_ts = seg->opt.has_ts && from->ts_on && seq_before(seg->opt.tsval, from->tsval_last);
+    return by_id || by_ts;
+}
+
 static void account_payload(struct tca_side *from, const struct tca_side *to, const struct tca_segment *seg,
                             struct tca_account *account)
 {
@@ -223,14 +247,17 @@ static void account_payload(struct tca_side *from, const struct tca_side *to, co
             return;
     }
     account->new_bytes = take_payload(from, start, end);
-    account->retransmitted = seg->len && !account->new_bytes;
-    if (seg->flags & TCA_FIN) {
+    account->retransmitted = seg->len && !account->new_bytes && !older(from, seg);
+    /* One FIN ends the stream: of two at different places the one in order is it. */
+    bool in_order = !from->fin_acked_by_peer && end == tca_sequence_contiguous(from);
+    if ((seg->flags & TCA_FIN) && (!from->fin_sent || in_order)) {
         from->fin_seq = end;
         from->snd_nxt = seq_max(from->snd_nxt, end + 1);
     }
 }
 
-/* Payload that came again without progress: the ladder of the retransmission timer. */
+/* The ladder of the retransmission timer: the same payload again and again, never closer than the smallest
+ * timer. A burst of different segments is a recovery, not a ladder. */
 static void account_ladder(struct tca_side *from, const struct tca_segment *seg, bool retransmitted)
 {
     if (!retransmitted) {
@@ -238,9 +265,17 @@ static void account_ladder(struct tca_side *from, const struct tca_segment *seg,
             from->rto_run = 0;
         return;
     }
-    from->rto_gap_ns = from->rto_run ? seg->time_ns - from->rto_last_ns : 0;
+    if (!from->rto_run || seg->seq != from->rto_seq) {
+        from->rto_run = 1;
+        from->rto_gap_ns = 0;
+        from->rto_seq = seg->seq;
+    } else if (seg->time_ns - from->rto_last_ns < TCA_MIN_RTO_NS) {
+        return;
+    } else {
+        from->rto_gap_ns = seg->time_ns - from->rto_last_ns;
+        from->rto_run++;
+    }
     from->rto_last_ns = seg->time_ns;
-    from->rto_run++;
 }
 
 struct tca_account tca_sequence_account(struct tca_mirror *m, const struct tca_segment *seg, int from_role)
