@@ -1,0 +1,246 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# The command line as its users meet it: exit codes, words on standard error, standard input, tables in files, and
+# that neither time zone nor locale changes a byte. Prints TAP.
+#
+#   cli_test.sh BINARY        TCPAUTOPSY_CAPTURES names the folder of the cases
+set -u
+binary=$(realpath "${1:?usage: cli_test.sh BINARY}") || exit 2
+[ -x "$binary" ] || exit 2
+captures=$(realpath "${TCPAUTOPSY_CAPTURES:-$(dirname "$0")/../../captures}") || exit 2
+healthy=$captures/close/rec_four_way/capture.pcap
+incident=$captures/queue/rec_overflow_ladder/capture.pcap
+export LC_ALL=C TZ=UTC
+unset NO_COLOR
+scratch=$(mktemp -d) || exit 2
+trap 'rm -rf "$scratch"' EXIT
+cd "$scratch" || exit 2
+cp "$healthy" ok.pcap && cp "$incident" bad.pcap && chmod u+w ./*.pcap || exit 2
+number=0
+failed=0
+
+# ok NAME STATUS: one TAP line
+ok() {
+    number=$((number + 1))
+    if [ "$2" -eq 0 ]; then
+        echo "ok $number - $1"
+    else
+        echo "not ok $number - $1"
+        failed=$((failed + 1))
+        sed 's/^/# stdout: /' out | head -5
+        sed 's/^/# stderr: /' err | head -5
+    fi
+}
+
+# exits STATUS ARGUMENT...: run, keep out and err, compare the status
+exits() {
+    wanted=$1
+    shift
+    "$binary" "$@" >out 2>err </dev/null
+    got=$?
+    [ "$got" -eq "$wanted" ]
+    ok "status $wanted: $*" $?
+}
+
+# says TEXT: the last run's standard error holds it, and standard output is empty
+says() {
+    grep -qF -- "$1" err && ! [ -s out ]
+    ok "  stderr says: $1" $?
+}
+
+# shows TEXT: the last run's standard output holds it, and standard error is empty
+shows() {
+    grep -qF -- "$1" out && ! [ -s err ]
+    ok "  stdout shows: $1" $?
+}
+
+# same NAME A B: two files hold the same bytes
+same() {
+    cmp -s "$2" "$3"
+    ok "$1" $?
+}
+
+# ---- help and registries ----
+exits 0 --help
+shows 'usage: tcpautopsy'
+exits 0 -h
+for name in read filter filter-file after before count numeric vantage server key checksums min-confidence finding \
+    fail-on output column time all-states format ascii color raw-text temp-dir strict quiet verbose help version; do
+    grep -qF -- "--$name" out || echo "$name"
+done >missing
+! [ -s missing ]
+ok 'help lists every option' $?
+awk 'length($0) > 80' out >wide
+! [ -s wide ]
+ok 'help fits 80 columns' $?
+exits 0 flows --help
+shows 'usage: tcpautopsy flows'
+exits 0 --version
+shows 'libpcap'
+exits 0 schema
+shows 'flow_id'
+exits 0 schema flows --format csv
+shows 'flows,flow_id,id,'
+exits 0 schema --format sql
+shows 'CREATE TABLE "flows"'
+exits 0 schema --format json
+exits 0 findings
+shows 'handshake_no_answer'
+exits 0 findings handshake_no_answer
+shows 'doubt'
+exits 2 findings handshake_no_anwser
+says "did you mean 'handshake_no_answer'?"
+exits 2 schema flow
+says "did you mean 'flows'?"
+
+# ---- usage ----
+exits 2
+says 'no capture given'
+exits 2 flwos ok.pcap
+says "unknown command 'flwos': did you mean 'flows'?"
+exits 2 --filer tcp ok.pcap
+says 'did you mean --filter?'
+exits 2 -Z ok.pcap
+says 'unknown option -Z'
+exits 2 -f
+says 'option -f needs a value'
+exits 2 --ascii=yes ok.pcap
+says 'takes no value'
+exits 2 -e flow_id ok.pcap
+says 'summary takes no --column'
+exits 2 flows -e flow_di ok.pcap
+says "did you mean 'flow_id'?"
+exits 2 --fail-on handshake_no_anwser ok.pcap
+says "did you mean 'handshake_no_answer'?"
+exits 2 --vantage sever ok.pcap
+says 'vantage'
+exits 2 -f 'tcp prot 80' ok.pcap
+exits 2 listeners ok.pcap
+says 'not in this version'
+exits 2 -w x.pcap ok.pcap
+says 'not in this version'
+exits 2 -j 4 ok.pcap
+says 'not in this version'
+exits 2 tcp port 80 ok.pcap
+says "write -f 'tcp port 80'"
+exits 2 explain ok.pcap
+says 'explain needs a SELECTOR'
+exits 2 explain stream=99 ok.pcap
+says 'stream=99'
+exits 2 explain stream=0 --format svg ok.pcap
+exits 2 report ok.pcap
+says '-o DIR'
+exits 2 - -
+says 'once'
+
+# ---- results ----
+exits 0 ok.pcap
+shows 'healthy'
+awk 'length($0) > 80' out >wide
+[ "$(wc -l <out)" -le 25 ] && ! [ -s wide ]
+ok 'the summary fits 25 lines of 80 columns' $?
+exits 0 bad.pcap
+shows 'accept queue full'
+[ "$(wc -l <out)" -le 25 ]
+ok 'the summary of an incident fits 25 lines' $?
+! grep -q "$(printf '\033')" out
+ok 'no colour in a pipe' $?
+exits 0 --color always bad.pcap
+grep -q "$(printf '\033')" out
+ok 'colour when asked for' $?
+exits 1 --fail-on any bad.pcap
+exits 0 --fail-on any ok.pcap
+exits 0 -n flows ok.pcap
+[ "$(wc -l <out)" -eq 5 ]
+ok 'flows: a header and one row per connection' $?
+cp out flows.stdout
+exits 0 flows -r ok.pcap
+same 'flows -r CAPTURE is the same' flows.stdout out
+"$binary" flows - <ok.pcap | sed 's/,-,/,ok.pcap,/g' >out 2>err
+same 'standard input gives the same rows' flows.stdout out
+TZ=Asia/Kathmandu LC_ALL=tr_TR.UTF-8 "$binary" flows ok.pcap >out 2>err
+same 'neither time zone nor locale changes a byte' flows.stdout out
+exits 0 flows -o table.csv ok.pcap
+same 'a table with -o is the same bytes' flows.stdout table.csv
+[ "$(echo table.csv*)" = table.csv ]
+ok 'no temporary file is left' $?
+exits 0 flows -e flow_id,verdict -e severity ok.pcap
+[ "$(sed -n 1p out)" = flow_id,verdict,severity ]
+ok 'columns in the order asked for' $?
+exits 0 flows -r ok.pcap port 40001
+[ "$(wc -l <out)" -eq 2 ]
+ok 'a filter behind -r chooses packets' $?
+echo 'port 40001' >filter
+exits 0 flows -F filter ok.pcap
+[ "$(wc -l <out)" -eq 2 ]
+ok 'a filter from a file chooses packets' $?
+exits 0 flows -c 11 ok.pcap
+[ "$(wc -l <out)" -eq 2 ]
+ok 'a number of packets' $?
+exits 0 events ok.pcap
+cp out events.stdout
+exits 0 events --all-states ok.pcap
+[ "$(wc -l <out)" -gt "$(wc -l <events.stdout)" ]
+ok 'events: all states are more rows' $?
+exits 0 explain stream=0 ok.pcap
+shows 'FIN_WAIT1'
+exits 0 explain --ascii stream=0 ok.pcap
+! LC_ALL=C grep -q '[^ -~]' out
+ok 'an ASCII ladder' $?
+exits 0 report -o dir ok.pcap
+[ "$(cd dir && echo *)" = 'captures.csv events.csv flows.csv run.csv summary.txt' ]
+ok 'report writes its files and nothing else' $?
+same 'report: the same flows' flows.stdout dir/flows.csv
+same 'report: the same events' events.stdout dir/events.csv
+
+# ---- inputs that are bad, outputs that fail ----
+exits 3 missing.pcap
+says 'missing.pcap'
+exits 3 flows missing.pcap ok.pcap
+[ "$(wc -l <out)" -eq 5 ]
+ok 'the other captures are analysed' $?
+echo 'this is not a capture' >text.pcap
+exits 3 text.pcap
+says 'text.pcap'
+size=$(wc -c <ok.pcap)
+head -c $((size - 7)) ok.pcap >cut.pcap
+exits 0 flows cut.pcap
+grep -q 'cut.pcap' err
+ok 'a cut last packet is a warning' $?
+exits 0 flows -q cut.pcap
+! [ -s err ]
+ok '  and silent with -q' $?
+exits 3 --strict flows cut.pcap
+cp ok.pcap keep.pcap
+exits 2 flows -o ok.pcap ok.pcap
+says 'overwrite an input'
+same 'an input is never overwritten' keep.pcap ok.pcap
+exits 4 flows -o no/such/dir/x.csv ok.pcap
+if [ -w /dev/full ]; then
+    "$binary" flows ok.pcap >/dev/full 2>err
+    [ $? -eq 4 ]
+    ok 'a full device is status 4' $?
+fi
+"$binary" flows ok.pcap 2>err | head -c 10 >/dev/null
+! [ -s err ]
+ok 'a closed pipe is quiet' $?
+mkfifo pipe
+"$binary" flows pipe >out 2>err &
+pid=$!
+exec 3<>pipe
+head -c 2000 ok.pcap >&3
+sleep 1
+kill -INT $pid
+sleep 1
+exec 3>&-
+wait $pid
+[ $? -eq 130 ] && [ "$(sed -n 1p out | cut -c1-8)" = flow_id, ]
+ok 'interrupted: whole rows, status 130' $?
+control=$(printf 'x\033[31m.pcap')
+exits 3 "$control"
+! grep -q "$(printf '\033')" err
+ok 'control characters of a name do not reach the terminal' $?
+
+echo "1..$number"
+exit "$failed"

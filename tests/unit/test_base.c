@@ -1,0 +1,513 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * base/: sequence arithmetic on the circle, integer formatting, addresses, buffers and pools. Fractions of a
+ * second with leading zeros have a table of their own: printing .009999 as .9999 is the classic fault of this
+ * trade.
+ */
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/extsort.h"
+#include "base/seq32.h"
+#include "base/sha1.h"
+
+#include <arpa/inet.h>
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <tcpautopsy/error.h>
+
+#define ROWS(table) (int)(sizeof(table) / sizeof *(table))
+
+/* ---- sequence numbers ---- */
+
+static const struct {
+    uint32_t a, b;
+    int32_t diff;
+    const char *why;
+} seq_rows[] = {
+    {0, 0, 0, "equal"},
+    {1, 0, 1, "ahead"},
+    {0, 1, -1, "behind"},
+    {0, 0xffffffff, 1, "0 follows the largest number"},
+    {0xffffffff, 0, -1, "and the largest comes before 0"},
+    {100, 0xffffff00, 356, "ahead across the wrap"},
+    {0xffffff00, 100, -356, "behind across the wrap"},
+    {0x7fffffff, 0, INT32_MAX, "the furthest that is still ahead"},
+    {0x80000001, 0, -INT32_MAX, "one further on the circle is behind"},
+    {0x80000000, 0, INT32_MIN, "the opposite point counts as behind, from either end"},
+    {0, 0x80000000, INT32_MIN, "the opposite point counts as behind, from either end"},
+};
+
+START_TEST(seq_difference)
+{
+    uint32_t a = seq_rows[_i].a, b = seq_rows[_i].b;
+    int32_t diff = seq_rows[_i].diff;
+    const char *why = seq_rows[_i].why;
+
+    ck_assert_msg(seq_diff(a, b) == diff, "%s: %d", why, seq_diff(a, b));
+    ck_assert_msg(seq_before(a, b) == (diff < 0), "%s", why);
+    ck_assert_msg(seq_after(a, b) == (diff > 0), "%s", why);
+    ck_assert_msg(seq_before_eq(a, b) == (diff <= 0), "%s", why);
+    ck_assert_msg(seq_after_eq(a, b) == (diff >= 0), "%s", why);
+    ck_assert_msg(seq_max(a, b) == (diff > 0 ? a : b), "%s", why);
+}
+END_TEST
+
+static const struct {
+    uint32_t x, low, high;
+    bool within;
+    const char *why;
+} within_rows[] = {
+    {5, 5, 5, true, "one point"},
+    {5, 5, 9, true, "low edge"},
+    {9, 5, 9, true, "high edge"},
+    {4, 5, 9, false, "below"},
+    {10, 5, 9, false, "above"},
+    {2, 0xfffffff0, 10, true, "beyond the wrap"},
+    {0xfffffff0, 0xfffffff0, 10, true, "low edge before the wrap"},
+    {11, 0xfffffff0, 10, false, "above, beyond the wrap"},
+    {0xffffffef, 0xfffffff0, 10, false, "below, before the wrap"},
+};
+
+START_TEST(seq_inside)
+{
+    ck_assert_msg(seq_within(within_rows[_i].x, within_rows[_i].low, within_rows[_i].high) ==
+                      within_rows[_i].within,
+                  "%s", within_rows[_i].why);
+}
+END_TEST
+
+/* ---- numbers ---- */
+
+static void same_text(struct tca_buf *buf, const char *expected, const char *why)
+{
+    ck_assert_msg(strcmp(tca_buf_text(buf), expected) == 0, "%s: '%s' is not '%s'", why, tca_buf_text(buf),
+                  expected);
+    tca_buf_done(buf);
+}
+
+static const struct {
+    int64_t value;
+    const char *text;
+} i64_rows[] = {
+    {0, "0"},
+    {7, "7"},
+    {-1, "-1"},
+    {10, "10"},
+    {1000000007, "1000000007"},
+    {INT64_MAX, "9223372036854775807"},
+    {INT64_MIN, "-9223372036854775808"},
+};
+
+START_TEST(i64_text)
+{
+    struct tca_buf buf = {0};
+
+    tca_buf_i64(&buf, i64_rows[_i].value);
+    same_text(&buf, i64_rows[_i].text, "i64");
+}
+END_TEST
+
+START_TEST(u64_text)
+{
+    struct tca_buf buf = {0};
+
+    tca_buf_u64(&buf, 0);
+    tca_buf_char(&buf, ' ');
+    tca_buf_u64(&buf, UINT64_MAX);
+    same_text(&buf, "0 18446744073709551615", "u64");
+}
+END_TEST
+
+static const struct {
+    int64_t ns;
+    int digits;
+    const char *text, *why;
+} seconds_rows[] = {
+    {0, 9, "0.000000000", "a measured zero"},
+    {0, 0, "0", "without fraction there is no point"},
+    {1, 9, "0.000000001", "one nanosecond"},
+    {1000, 6, "0.000001", "a microsecond keeps its zeros"},
+    {1000, 9, "0.000001000", "a microsecond keeps its zeros"},
+    {9999000, 6, "0.009999", "not .9999"},
+    {9999000, 9, "0.009999000", "not .9999"},
+    {999999999, 9, "0.999999999", "just below a second"},
+    {999999999, 6, "0.999999", "cut, not rounded up to a second"},
+    {999999999, 3, "0.999", "cut, not rounded up to a second"},
+    {1500000000, 9, "1.500000000", "one and a half"},
+    {1700000000009999000, 9, "1700000000.009999000", "epoch seconds"},
+    {-1, 9, "-0.000000001", "the sign survives a zero before the point"},
+    {-1500000000, 3, "-1.500", "negative, cut"},
+    {-999999999, 0, "-0", "cut towards zero"},
+    {INT64_MAX, 9, "9223372036.854775807", "the last moment"},
+    {INT64_MIN, 9, "-9223372036.854775808", "the first moment, whose size fits in no int64"},
+};
+
+START_TEST(seconds_text)
+{
+    struct tca_buf buf = {0};
+
+    tca_buf_seconds(&buf, seconds_rows[_i].ns, seconds_rows[_i].digits);
+    same_text(&buf, seconds_rows[_i].text, seconds_rows[_i].why);
+}
+END_TEST
+
+static const struct {
+    int64_t ns;
+    int digits;
+    const char *text, *why;
+} iso_rows[] = {
+    {0, 9, "1970-01-01T00:00:00.000000000Z", "the epoch"},
+    {0, 0, "1970-01-01T00:00:00Z", "without fraction"},
+    {1700000000123456789, 9, "2023-11-14T22:13:20.123456789Z", "an ordinary moment"},
+    {1700000000123456789, 6, "2023-11-14T22:13:20.123456Z", "microseconds"},
+    {1700000000000001000, 9, "2023-11-14T22:13:20.000001000Z", "fraction .000001"},
+    {1700000000009999000, 9, "2023-11-14T22:13:20.009999000Z", "fraction .009999"},
+    {1700000000999999999, 9, "2023-11-14T22:13:20.999999999Z", "fraction .999999999"},
+    {1700000000999999999, 3, "2023-11-14T22:13:20.999Z", "cut, not rounded into the next second"},
+    {-1, 9, "1969-12-31T23:59:59.999999999Z", "one nanosecond before the epoch"},
+    {-1000000000, 9, "1969-12-31T23:59:59.000000000Z", "one second before the epoch"},
+    {-86400000000000, 0, "1969-12-31T00:00:00Z", "a whole day before"},
+    {951782400000000000, 0, "2000-02-29T00:00:00Z", "the leap day of a century divisible by 400"},
+    {951868800000000000, 0, "2000-03-01T00:00:00Z", "the day after it"},
+    {4107542400000000000, 0, "2100-03-01T00:00:00Z", "a century without leap day"},
+    {4107456000000000000, 0, "2100-02-28T00:00:00Z", "and the day before"},
+    {-2203891200000000000, 0, "1900-03-01T00:00:00Z", "the same, before the epoch"},
+    {4294967295000000000, 0, "2106-02-07T06:28:15Z", "the last second of a capture file"},
+    {INT64_MAX, 9, "2262-04-11T23:47:16.854775807Z", "the last moment of an int64"},
+    {INT64_MIN, 9, "1677-09-21T00:12:43.145224192Z", "the first moment of an int64"},
+};
+
+START_TEST(iso_text)
+{
+    struct tca_buf buf = {0};
+
+    tca_buf_iso(&buf, iso_rows[_i].ns, iso_rows[_i].digits);
+    same_text(&buf, iso_rows[_i].text, iso_rows[_i].why);
+}
+END_TEST
+
+/* ---- addresses ---- */
+
+static const struct {
+    const char *written;
+    int family;
+    const char *text, *why;
+} ip_rows[] = {
+    {"::ffff:10.0.0.1", 4, "10.0.0.1", "IPv4"},
+    {"::ffff:0.0.0.0", 4, "0.0.0.0", "IPv4, all zero"},
+    {"::ffff:255.255.255.255", 4, "255.255.255.255", "IPv4, the longest"},
+    {"2001:db8:0:0:1:0:0:1", 6, "2001:db8::1:0:0:1", "RFC 5952 section 4.2.3: the first of two equal runs"},
+    {"2001:DB8::A", 6, "2001:db8::a", "section 4.3: lower case"},
+    {"2001:db8:0:1:1:1:1:1", 6, "2001:db8:0:1:1:1:1:1", "section 4.2.2: a single zero is not shortened"},
+    {"::", 6, "::", "all zero"},
+    {"fd00::1", 6, "fd00::1", "unique local"},
+};
+
+START_TEST(ip_text)
+{
+    struct tca_buf buf = {0};
+    uint8_t addr[16];
+
+    ck_assert_int_eq(inet_pton(AF_INET6, ip_rows[_i].written, addr), 1);
+    tca_buf_ip(&buf, addr, ip_rows[_i].family);
+    same_text(&buf, ip_rows[_i].text, ip_rows[_i].why);
+}
+END_TEST
+
+/* ---- buffer ---- */
+
+START_TEST(buf_grows)
+{
+    struct tca_buf buf = {0};
+
+    ck_assert_str_eq(tca_buf_text(&buf), "");
+    for (int i = 0; i < 10000; i++)
+        tca_buf_fmt(&buf, "%d,", i % 10);
+    ck_assert_uint_eq(buf.used, 20000);
+    ck_assert(!buf.failed);
+    ck_assert_int_eq(memcmp(tca_buf_text(&buf) + 19980, "0,1,2,3,4,5,6,7,8,9,", 21), 0);
+    tca_buf_reset(&buf);
+    ck_assert_str_eq(tca_buf_text(&buf), "");
+    ck_assert(buf.room >= 20000);
+    tca_buf_done(&buf);
+    tca_buf_done(&buf);
+}
+END_TEST
+
+START_TEST(buf_keeps_zero_bytes)
+{
+    struct tca_buf buf = {0};
+
+    tca_buf_add(&buf, "a\0b", 3);
+    tca_buf_add(&buf, NULL, 0);
+    ck_assert_uint_eq(buf.used, 3);
+    ck_assert_int_eq(memcmp(buf.bytes, "a\0b", 3), 0);
+    tca_buf_done(&buf);
+}
+END_TEST
+
+/* An append to a buffer that failed before does nothing: whole rows are checked once. */
+START_TEST(buf_failed_stays_failed)
+{
+    struct tca_buf buf = {.failed = true};
+
+    tca_buf_str(&buf, "text");
+    tca_buf_i64(&buf, 5);
+    tca_buf_iso(&buf, 0, 9);
+    ck_assert_uint_eq(buf.used, 0);
+    ck_assert_str_eq(tca_buf_text(&buf), "");
+    tca_buf_done(&buf);
+}
+END_TEST
+
+/* ---- memory ---- */
+
+START_TEST(alloc_is_zeroed)
+{
+    unsigned char *bytes = tca_alloc(1000);
+
+    ck_assert_ptr_nonnull(bytes);
+    for (size_t i = 0; i < 1000; i++)
+        ck_assert_uint_eq(bytes[i], 0);
+    tca_free(bytes);
+    tca_free(NULL);
+}
+END_TEST
+
+START_TEST(grow_checks_overflow)
+{
+    ck_assert_ptr_null(tca_grow(NULL, SIZE_MAX / 2, 3));
+}
+END_TEST
+
+struct object {
+    uint64_t number;
+    char pad[33]; /* an odd size: objects must stay aligned all the same */
+};
+
+START_TEST(pool_gives_zeroed_aligned_objects)
+{
+    enum { COUNT = 20000 }; /* several slabs */
+    struct tca_pool pool;
+    struct object **object = calloc(COUNT, sizeof *object);
+
+    ck_assert_ptr_nonnull(object);
+    tca_pool_init(&pool, sizeof(struct object));
+    for (size_t i = 0; i < COUNT; i++) {
+        object[i] = tca_pool_take(&pool);
+        ck_assert_ptr_nonnull(object[i]);
+        ck_assert_uint_eq((uintptr_t)object[i] % 16, 0);
+        ck_assert_uint_eq(object[i]->number, 0);
+        object[i]->number = i + 1;
+        memset(object[i]->pad, 0xa5, sizeof object[i]->pad);
+    }
+    ck_assert_uint_eq(pool.live, COUNT);
+    for (size_t i = 0; i < COUNT; i++)
+        ck_assert_uint_eq(object[i]->number, i + 1);
+    tca_pool_done(&pool);
+    free(object);
+}
+END_TEST
+
+START_TEST(pool_reuses_what_is_given_back)
+{
+    struct tca_pool pool;
+
+    tca_pool_init(&pool, 40);
+    unsigned char *first = tca_pool_take(&pool), *second = tca_pool_take(&pool);
+    memset(first, 0xff, 40);
+    tca_pool_give(&pool, first);
+    tca_pool_give(&pool, NULL);
+    ck_assert_uint_eq(pool.live, 1);
+    unsigned char *again = tca_pool_take(&pool);
+    ck_assert_ptr_eq(again, first);
+    for (size_t i = 0; i < 40; i++)
+        ck_assert_uint_eq(again[i], 0);
+    ck_assert_ptr_ne(again, second);
+    tca_pool_done(&pool);
+    tca_pool_done(&pool);
+}
+END_TEST
+
+START_TEST(pool_of_large_objects)
+{
+    struct tca_pool pool;
+
+    tca_pool_init(&pool, 1 << 20); /* larger than a slab: one object each */
+    for (int i = 0; i < 3; i++)
+        ck_assert_ptr_nonnull(tca_pool_take(&pool));
+    tca_pool_done(&pool);
+}
+END_TEST
+
+/* ---- sorter ---- */
+
+struct walked {
+    int64_t last;
+    size_t count, stop_at;
+    bool in_order;
+};
+
+/* Items are a number and then as many bytes as it says, so that sizes differ. */
+static int see_item(void *user, const void *item, size_t size)
+{
+    struct walked *w = user;
+    int64_t number;
+
+    ck_assert_uint_ge(size, sizeof number);
+    memcpy(&number, item, sizeof number);
+    ck_assert_uint_eq(size, sizeof number + (uint64_t)(number < 0 ? -number : number) % 97);
+    w->in_order = w->in_order && (w->count == 0 || number >= w->last);
+    w->last = number;
+    w->count++;
+    return w->stop_at && w->count == w->stop_at ? 7 : 0;
+}
+
+static void add_item(struct tca_sorter *sorter, int64_t number)
+{
+    char item[sizeof number + 97];
+    uint8_t key[TCA_SORT_KEY] = {0};
+
+    memcpy(item, &number, sizeof number);
+    memset(item + sizeof number, 'x', 97);
+    tca_key_i64(key, number);
+    ck_assert_int_eq(tca_sorter_add(sorter, key, item, sizeof number + (uint64_t)llabs(number) % 97), 0);
+}
+
+static const struct {
+    size_t memory, items;
+    const char *why;
+} sorter_rows[] = {
+    {1 << 20, 0, "nothing"},
+    {1 << 20, 1, "one item"},
+    {1 << 20, 1000, "all in memory"},
+    {4096, 5000, "many runs in temporary files"},
+    {1, 300, "less memory than one item needs"},
+};
+
+START_TEST(sorter_order)
+{
+    struct tca_sorter *sorter;
+    uint32_t random = 1;
+
+    ck_assert_int_eq(tca_sorter_new(sorter_rows[_i].memory, NULL, &sorter), 0);
+    for (size_t i = 0; i < sorter_rows[_i].items; i++) {
+        random = random * 1664525u + 1013904223u;
+        add_item(sorter, (int32_t)random / 1000); /* either sign, some of them equal */
+    }
+    ck_assert_uint_eq(tca_sorter_count(sorter), sorter_rows[_i].items);
+    for (int walk = 0; walk < 2; walk++) {
+        struct walked w = {.in_order = true};
+        ck_assert_int_eq(tca_sorter_walk(sorter, see_item, &w), 0);
+        ck_assert_msg(w.count == sorter_rows[_i].items && w.in_order, "%s: %zu items, %sin order",
+                      sorter_rows[_i].why, w.count, w.in_order ? "" : "not ");
+    }
+    tca_sorter_free(sorter);
+}
+END_TEST
+
+START_TEST(sorter_stops)
+{
+    struct tca_sorter *sorter;
+    struct walked w = {.in_order = true, .stop_at = 3};
+
+    ck_assert_int_eq(tca_sorter_new(1 << 16, NULL, &sorter), 0);
+    for (int i = 0; i < 10; i++)
+        add_item(sorter, i);
+    ck_assert_int_eq(tca_sorter_walk(sorter, see_item, &w), 7);
+    ck_assert_uint_eq(w.count, 3);
+    tca_sorter_free(sorter);
+    tca_sorter_free(NULL);
+}
+END_TEST
+
+START_TEST(sorter_without_temporary_folder)
+{
+    struct tca_sorter *sorter = NULL;
+    uint8_t key[TCA_SORT_KEY] = {0};
+    int code = tca_sorter_new(1, "/no/such/folder", &sorter);
+
+    for (int i = 0; i < 100 && !code; i++)
+        code = tca_sorter_add(sorter, key, "item", 4);
+    ck_assert_int_eq(code, TCA_EOUTPUT);
+    tca_sorter_free(sorter);
+}
+END_TEST
+
+/* ---- SHA-1: the examples of RFC 3174 and FIPS 180, and the edges of a block ---- */
+
+static const struct {
+    const char *text;
+    const char *digest;
+} sha1_rows[] = {
+    {"", "da39a3ee5e6b4b0d3255bfef95601890afd80709"},
+    {"abc", "a9993e364706816aba3e25717850c26c9cd0d89d"},
+    {"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", "84983e441c3bd26ebaae4aa1f95129e5e54670f1"},
+    {"tcpautopsy tcpautopsy tcpautopsy tcpautopsy tcpautopsy ", "10c44a37f579557b54d6e7e3a02aa9c113b7ec47"},
+    {"tcpautopsy tcpautopsy tcpautopsy tcpautopsy tcpautopsy t", "f2f8b21e28b068af87b403069b91cbca129daddd"},
+    {"tcpautopsy tcpautopsy tcpautopsy tcpautopsy tcpautopsy tcpautop",
+     "c39484bf7880bda798b5063f6afb984bf40b3c17"},
+    {"tcpautopsy tcpautopsy tcpautopsy tcpautopsy tcpautopsy tcpautops",
+     "bdfee64c34ff6b7d28dbae3462ef76517acd882c"},
+    {"tcpautopsy tcpautopsy tcpautopsy tcpautopsy tcpautopsy tcpautopsy",
+     "0999253c193b199c794ac0ac8a6fdcefa7ddcb4b"},
+    {"tcpautopsy tcpautopsy tcpautopsy tcpautopsy tcpautopsy tcpautopsy tcpautopsy tcpautopsy tcpautopsy "
+     "tcpautopsy tcpautops",
+     "857526ca1216aaf42209c43e26166dcd01750a5a"},
+};
+
+START_TEST(sha1_digest)
+{
+    uint8_t digest[20];
+    char hex[41];
+
+    tca_sha1((const uint8_t *)sha1_rows[_i].text, strlen(sha1_rows[_i].text), digest);
+    for (size_t i = 0; i < sizeof digest; i++)
+        snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+    ck_assert_str_eq(hex, sha1_rows[_i].digest);
+}
+END_TEST
+
+static void add_tables(TCase *tc)
+{
+    tcase_add_loop_test(tc, seq_difference, 0, ROWS(seq_rows));
+    tcase_add_loop_test(tc, seq_inside, 0, ROWS(within_rows));
+    tcase_add_loop_test(tc, i64_text, 0, ROWS(i64_rows));
+    tcase_add_loop_test(tc, seconds_text, 0, ROWS(seconds_rows));
+    tcase_add_loop_test(tc, iso_text, 0, ROWS(iso_rows));
+    tcase_add_loop_test(tc, ip_text, 0, ROWS(ip_rows));
+    tcase_add_loop_test(tc, sorter_order, 0, ROWS(sorter_rows));
+    tcase_add_loop_test(tc, sha1_digest, 0, ROWS(sha1_rows));
+}
+
+static void add_tests(TCase *tc)
+{
+    tcase_add_test(tc, u64_text);
+    tcase_add_test(tc, sorter_stops);
+    tcase_add_test(tc, sorter_without_temporary_folder);
+    tcase_add_test(tc, buf_grows);
+    tcase_add_test(tc, buf_keeps_zero_bytes);
+    tcase_add_test(tc, buf_failed_stays_failed);
+    tcase_add_test(tc, alloc_is_zeroed);
+    tcase_add_test(tc, grow_checks_overflow);
+    tcase_add_test(tc, pool_gives_zeroed_aligned_objects);
+    tcase_add_test(tc, pool_reuses_what_is_given_back);
+    tcase_add_test(tc, pool_of_large_objects);
+}
+
+int main(void)
+{
+    Suite *suite = suite_create("base");
+    TCase *tc = tcase_create("base");
+
+    add_tables(tc);
+    add_tests(tc);
+    suite_add_tcase(suite, tc);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
