@@ -94,7 +94,8 @@ static int judge_item(void *user, const void *item, size_t size)
     c.vantage = c.listener->vantage;
     tca_judge_flow(&c, &w->verdict);
     limit(&w->s->set, &w->verdict);
-    struct tca_flow_view view = {.c = &c, .v = &w->verdict, .capture = &w->s->capture[d.capture - 1]->facts};
+    struct tca_flow_view view = {
+        .c = &c, .v = &w->verdict, .capture = &w->s->capture[d.capture - 1]->facts, .time = w->s->set.time};
     return w->fn(w->user, &view);
 }
 
@@ -143,14 +144,25 @@ static int events_of_flow(void *user, const struct tca_flow_view *view)
     return stop && !e->error ? TCA_EMEMORY : e->error;
 }
 
+void tca_pass2_listener(const struct tca_session *s, size_t index, struct tca_told_listener *told)
+{
+    const struct tca_listener *l = tca_sweep_at(s->sweep, index);
+    bool wanted = !s->set.some_findings || s->set.wanted[TCA_overflow_interval];
+    told->listener = *l;
+    told->listener.episode = told->episode;
+    told->listener.episode_count = 0;
+    told->capture = &s->capture[l->capture - 1]->facts;
+    for (unsigned at = 0; at < l->episode_count && wanted; at++)
+        if ((int)l->episode[at].confidence >= (int)s->set.min_confidence)
+            told->episode[told->listener.episode_count++] = l->episode[at];
+}
+
 static int events_of_listeners(struct event_sort *e)
 {
-    struct tca_session *s = e->s;
-    for (size_t at = 0; at < tca_sweep_count(s->sweep); at++) {
-        const struct tca_listener *l = tca_sweep_at(s->sweep, at);
-        if (s->set.some_findings && !s->set.wanted[TCA_overflow_interval])
-            continue;
-        int stop = tca_events_listener(l, &s->capture[l->capture - 1]->facts, &e->opt, sort_event, e);
+    for (size_t at = 0; at < tca_sweep_count(e->s->sweep); at++) {
+        struct tca_told_listener told;
+        tca_pass2_listener(e->s, at, &told);
+        int stop = tca_events_listener(&told.listener, told.capture, &e->opt, sort_event, e);
         if (stop)
             return e->error ? e->error : TCA_EMEMORY;
     }

@@ -35,6 +35,7 @@ struct tca_settings {
     bool some_findings; /* only those marked in wanted[] are reported */
     bool wanted[TCA_FINDING_COUNT];
     bool all_states, raw_text, trace;
+    enum tca_time_style time; /* of the ladder */
 };
 int tca_settings_copy(const struct tca_settings *from, struct tca_settings *ret_copy);
 void tca_settings_clear(struct tca_settings *set);
@@ -81,6 +82,13 @@ int tca_pass2_prepare(struct tca_session *s);
 /* Every flow in row order, judged. Non-zero from fn stops and is returned. */
 typedef int tca_view_fn(void *user, const struct tca_flow_view *view);
 int tca_pass2_walk(struct tca_session *s, tca_view_fn *fn, void *user);
+/* A listener with only the episodes that the user wants to read about. */
+struct tca_told_listener {
+    struct tca_listener listener; /* its episodes point here */
+    struct tca_episode episode[TCA_EPISODES_MAX];
+    const struct tca_capture_facts *capture;
+};
+void tca_pass2_listener(const struct tca_session *s, size_t index, struct tca_told_listener *ret_told);
 /* Every event in order. */
 typedef int tca_cells_fn(void *user, const struct tca_cells *cells);
 int tca_pass2_events(struct tca_session *s, tca_cells_fn *fn, void *user);

@@ -349,8 +349,9 @@ int tca_session_summary(struct tca_session *s, tca_write_fn *fn, void *user, str
     if (!code)
         code = tca_pass2_walk(s, sum_flow, sum);
     for (size_t at = 0; !code && at < tca_sweep_count(s->sweep); at++) {
-        const struct tca_listener *l = tca_sweep_at(s->sweep, at);
-        code = tca_summary_listener(sum, l, &s->capture[l->capture - 1]->facts);
+        struct tca_told_listener told;
+        tca_pass2_listener(s, at, &told);
+        code = tca_summary_listener(sum, &told.listener, told.capture);
     }
     if (!code)
         code = tca_summary_write(sum, fn, user);
@@ -462,7 +463,10 @@ int tca_session_has_finding(struct tca_session *s, const char *ids, bool *ret_fo
     memcpy(h.wanted, list.wanted, sizeof h.wanted);
     code = tca_pass2_walk(s, hunt_flow, &h);
     *ret_found = code == TCA_ESTOPPED;
-    for (size_t at = 0; at < tca_sweep_count(s->sweep) && !*ret_found; at++)
-        *ret_found = tca_sweep_at(s->sweep, at)->episode_count && hit(&h, TCA_overflow_interval);
+    for (size_t at = 0; at < tca_sweep_count(s->sweep) && !*ret_found; at++) {
+        struct tca_told_listener told;
+        tca_pass2_listener(s, at, &told);
+        *ret_found = told.listener.episode_count && hit(&h, TCA_overflow_interval);
+    }
     return code == TCA_ESTOPPED ? TCA_OK : words(error, code);
 }

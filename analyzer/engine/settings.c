@@ -292,6 +292,16 @@ static bool set_trace(struct tca_settings *set, const char *value)
     return parse_bool(value, &set->trace);
 }
 
+static bool set_time(struct tca_settings *set, const char *value)
+{
+    static const char *const word[] = {"rel", "iso", "epoch", "ns", NULL};
+    static const enum tca_time_style style[] = {TCA_TIME_REL, TCA_TIME_ISO, TCA_TIME_EPOCH, TCA_TIME_NS};
+    int at = word_index(word, value);
+    if (at >= 0)
+        set->time = style[at];
+    return at >= 0;
+}
+
 static const struct setter {
     const char *name;
     bool (*set)(struct tca_settings *set, const char *value);
@@ -309,6 +319,7 @@ static const struct setter {
     {"finding", set_finding, "a comma list of finding ids; see 'tcpautopsy findings'"},
     {"all-states", set_all_states, "true or false"},
     {"raw-text", set_raw_text, "true or false"},
+    {"time", set_time, "rel, iso, epoch or ns"},
     {"temp-dir", set_temp_dir, "a directory"},
     {"trace", set_trace, "true or false"},
 };

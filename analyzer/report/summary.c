@@ -86,6 +86,7 @@ struct tca_summary {
     bool several_vantages;
 
     uint64_t flows, troubled, normal;
+    uint64_t pending; /* the capture ended before anything could be said of them */
     uint64_t vantage_unknown, start_cut, one_way, gap, snaplen, end_cut;
 };
 
@@ -270,6 +271,7 @@ int tca_summary_flow(struct tca_summary *sum, const struct tca_flow_view *view)
     struct place at = place_of(d->addr[TCA_SERVER], d->family, d->port[TCA_SERVER], d->capture);
     sum->flows++;
     sum->normal += v->verdict < 0;
+    sum->pending += v->judgement[0].id == TCA_handshake_pending_at_end;
     count_damage(sum, view);
 
     const struct tca_judgement *overflow = hit_by_overflow(view);
@@ -816,14 +818,22 @@ static void add_blocks(struct page *page, const struct block *block, size_t coun
 
 static void add_healthy(struct page *page, const struct tca_summary *sum)
 {
+    uint64_t judged = sum->flows - sum->pending;
     if (!sum->flows) {
         tca_buf_str(&page->out, "-- no TCP connection in what was read");
-        end_line(page);
-        return;
+    } else if (!judged) {
+        tca_buf_str(&page->out, "?? cannot tell: the capture ended before any answer to ");
+        add_count(&page->out, sum->pending, " connection", " connections");
+    } else {
+        tca_buf_str(&page->out, "ok healthy: nothing refused, lost, delayed or aborted in ");
+        add_count(&page->out, judged, " connection", " connections");
     }
-    tca_buf_str(&page->out, "ok healthy: nothing refused, lost, delayed or aborted in ");
-    add_count(&page->out, sum->flows, " connection", " connections");
     end_line(page);
+    if (judged && sum->pending) {
+        add_count(&page->out, sum->pending, " more was", " more were");
+        tca_buf_str(&page->out, " not answered before the capture ended");
+        end_line(page);
+    }
 }
 
 /* What stands beside other verdicts and has no line of its own, most frequent first. */

@@ -32,9 +32,9 @@ void tca_settings_free(struct tca_settings *set);
 /* Set one option by name, without its dashes. Known: "filter" (BPF), "after" and "before" (epoch seconds or
  * ISO 8601 in UTC), "count" (records), "vantage" (auto, client, server, middle), "server" (ADDR:PORT,
  * repeatable), "key" (vlan, tunnel, vlan,tunnel), "checksums" (auto, on, off), "min-confidence" (possible,
- * probable, certain), "finding" (list of ids, others are not reported), "all-states" (true), "temp-dir",
- * "raw-text" (true), "trace" (true: keep what explain needs). TCA_EUSAGE with words where name or value is
- * unknown. */
+ * probable, certain), "finding" (list of ids, others are not reported), "all-states" (true), "time" (rel,
+ * iso, epoch, ns: of a ladder), "temp-dir", "raw-text" (true), "trace" (true: keep what explain needs).
+ * TCA_EUSAGE with words where name or value is unknown. */
 int tca_settings_set(struct tca_settings *set, const char *name, const char *value, struct tca_error *error);
 
 int tca_session_open(const struct tca_settings *set, struct tca_session **ret_session,

@@ -22,7 +22,7 @@ root=$PWD
 cd "$here"
 if [ $# -eq 0 ]; then
     cd "$root"
-    set -- captures/queue/rec_overflow_ladder/capture.pcap
+    set -- captures/queue/rec_stalled_service/capture.pcap
     echo "\$ tcpautopsy $1"
 fi
 "$root/build/analyzer/cli/tcpautopsy" "$@"
