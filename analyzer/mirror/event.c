@@ -464,19 +464,41 @@ static void proves_fin_acked(struct step *s)
         tca_history_prove(from);
 }
 
+/* Place of the newest assumed step of this event, or -1. */
+static int assumed_at(const struct tca_side *side, enum tca_event event)
+{
+    int at = side->step_count - 1;
+    while (at >= 0 && !side->step[at].proved && side->step[at].event != event)
+        at--;
+    return at >= 0 && !side->step[at].proved ? at : -1;
+}
+
+/* Could the FIN not have reached this sender yet? After its own FIN a bare ACK answers something that
+ * arrived, so there the path alone is the measure, without the margin for a busy host. */
+static bool fin_under_way(const struct step *s, const struct tca_step *got)
+{
+    if (got->state == TCA_CLOSING && is_pure_ack(s->seg) && path_ns(s->m, s->from_role))
+        return s->when.time_ns <= got->time_ns + 2 * path_ns(s->m, s->from_role);
+    return crossed(s->m, s->from_role, got->time_ns, s->when.time_ns);
+}
+
 /* Every segment carries RCV.NXT: one that does not cover a FIN that could have arrived says that it had not.
- */
+ * That its own FIN was acknowledged meanwhile stays. */
 static void denies_fin(struct step *s)
 {
     struct tca_side *from = s->from, *to = s->to;
-    if (!to->fin_sent || !(s->seg->flags & TCA_ACK) || seq_after(s->seg->ack, to->fin_seq))
+    int at = assumed_at(from, TCA_GOT_FIN), acked = assumed_at(from, TCA_GOT_ACK_OF_FIN);
+    if (!to->fin_sent || !(s->seg->flags & TCA_ACK) || seq_after(s->seg->ack, to->fin_seq) || at < 1 ||
+        fin_under_way(s, &from->step[at]))
         return;
-    const struct tca_step *top = tca_history_top(from);
-    if (top && top->event == TCA_GOT_FIN && !top->proved &&
-        !crossed(s->m, s->from_role, top->time_ns, s->when.time_ns)) {
+    struct tca_step ack = {.event = TCA_EVENT_NONE};
+    if (acked > at)
+        ack = from->step[acked];
+    while (from->step_count > at)
         tca_history_pop(from);
-        s->mark.refuting = true;
-    }
+    if (acked > at)
+        tca_history_step(from, TCA_GOT_ACK_OF_FIN, false, (struct tca_when){ack.time_ns, ack.frame});
+    s->mark.refuting = true;
 }
 
 /* Its acknowledgment covers the peer's FIN: it has got it, at the last copy seen before. */
@@ -734,19 +756,31 @@ static bool rst_of_request(const struct step *s)
            !(s->seg->flags & TCA_ACK) && s->seg->seq == s->from->iss + 1;
 }
 
-/* What a host without a socket answers to a SYN (RFC 9293 section 3.5.2, group 1): its number is 0, by chance also that
- * of a connection, so the trigger decides. */
+/* What a host without a socket answers to a SYN (RFC 9293 section 3.5.2, group 1): its number is 0, by chance
+ * also that of a connection, so the trigger decides. */
 static bool rst_of_syn(const struct step *s)
 {
     const struct tca_mark *trigger = &s->to->recent;
     return !s->seg->seq && (s->seg->flags & TCA_ACK) && trigger->frame &&
-           (trigger->flags & (TCA_SYN | TCA_ACK)) == TCA_SYN && s->seg->ack == trigger->seq + trigger->len + 1;
+           (trigger->flags & (TCA_SYN | TCA_ACK)) == TCA_SYN &&
+           s->seg->ack == trigger->seq + trigger->len + 1;
+}
+
+/* A bare RST answers a segment that found no socket: the FIN that it carried was never taken. */
+static void refute_trigger(struct step *s)
+{
+    const struct tca_mark *trigger = &s->to->recent;
+    const struct tca_step *top = tca_history_top(s->from);
+    if (!(s->seg->flags & TCA_ACK) && trigger->frame && trigger->ack == s->seg->seq && top && !top->proved &&
+        top->event == TCA_GOT_FIN && top->frame == trigger->frame)
+        tca_history_pop(s->from);
 }
 
 static void rst_sender(struct step *s)
 {
     if (rst_of_bad_ack(s))
         return;
+    refute_trigger(s);
     if (rst_of_request(s)) {
         tca_history_back_to(s->from, TCA_SYN_RECV);
         tca_clock_request_rst(s->m, s->when.time_ns);

@@ -223,8 +223,9 @@ static bool probe_shape(const struct tca_side *from, const struct tca_segment *s
            seg->seq == from->snd_nxt - 1 && !from->fin_sent;
 }
 
-/* Built before the sender's last segment: overtaken on the way, not sent again (IP IDs of one socket count up on
- * Linux; elsewhere they may be random, so the ID alone never outweighs a newer time stamp or a timer's interval). */
+/* Built before the sender's last segment: overtaken on the way, not sent again (IP IDs of one socket count up
+ * on Linux; elsewhere they may be random, so the ID alone never outweighs a newer time stamp or a timer's
+ * interval). */
 static bool older(const struct tca_side *from, const struct tca_segment *seg)
 {
     bool newer = seg->time_ns - from->last_ns >= TCA_MIN_RTO_NS ||

@@ -405,6 +405,12 @@ static const struct script_row rows[] = {
           "= server CLOSED? path " PATH_ACCEPT ";CLOSE_WAIT;CLOSED\n"
           "= mark 8 LATE_DATA,TRIGGER\n"
           "= mark 9 RST fit=exact\n"},
+    {"row_37", "its expiry shows when the late FIN finds no socket: that FIN moved nobody",
+     HALF "7.000 < FA\n"
+          "7.010 > R seq=102\n"
+          "= client CLOSED! path " PATH_OPEN ";FIN_WAIT1;FIN_WAIT2;CLOSED\n"
+          "= mark 8 FIN,TRIGGER\n"
+          "= server CLOSED? path " PATH_ACCEPT ";CLOSE_WAIT;LAST_ACK;CLOSED\n"},
     {"row_37", "an orphan's FIN_WAIT2 ends in silence",
      HALF "clock 59\n"
           "= client FIN_WAIT2\n"
@@ -896,6 +902,33 @@ static const struct script_row hypotheses[] = {
           "0.330 > A seq=102 ack=2\n"
           "= client TIME_WAIT! path " PATH_OPEN ";FIN_WAIT1;FIN_WAIT2;TIME_WAIT\n"
           "= server TIME_WAIT path " PATH_ACCEPT ";FIN_WAIT1;CLOSING;TIME_WAIT\n"},
+    {"H5_denied",
+     "a bare ACK long after does not cover the FIN that seemed to cross: only the server passes through "
+     "CLOSING",
+     TALK "0.100 < FA lost\n"         /* 6 */
+          "0.101 > FA ack=1\n"        /* 7 */
+          "0.111 < A seq=2 ack=102\n" /* 8: CLOSING at the server */
+          "= server CLOSING!\n"
+          "= client TIME_WAIT?\n"
+          "0.300 > A seq=102 ack=1\n" /* 9: it has not got 6 */
+          "= client FIN_WAIT2 not CLOSING path " PATH_OPEN ";FIN_WAIT1;FIN_WAIT2 at 8 FIN_WAIT2\n"
+          "0.400 < FA seq=1 ack=102\n" /* 10 */
+          "0.410 > A seq=102 ack=2\n"
+          "= client TIME_WAIT! path " PATH_OPEN ";FIN_WAIT1;FIN_WAIT2;TIME_WAIT\n"
+          "= server TIME_WAIT path " PATH_ACCEPT ";FIN_WAIT1;CLOSING;TIME_WAIT\n"},
+    {"H5_denied_soon",
+     "the same on a short path: a bare ACK after the own FIN answers something that had arrived",
+     "0.0000 > S\n"
+     "0.0001 < SA\n"
+     "0.0003 > A\n"
+     "0.0010 > PA len=10\n"
+     "0.0011 < A\n"
+     "0.1000 < FA lost\n"
+     "0.1002 > FA ack=1\n"
+     "0.1004 < A seq=2 ack=12\n"
+     "0.1007 > A seq=12 ack=1\n"
+     "= client FIN_WAIT2 not CLOSING path " PATH_OPEN ";FIN_WAIT1;FIN_WAIT2\n"
+     "= server CLOSING! path " PATH_ACCEPT ";FIN_WAIT1;CLOSING\n"},
     {"H6_alive", "new data after a reset: it never arrived, or was not believed",
      TALK "0.500 < RA lost\n"
           "= client CLOSED?\n"
