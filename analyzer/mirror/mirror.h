@@ -238,6 +238,9 @@ struct tca_mirror {
     int64_t prev_synack_ns;                    /* the SYN+ACK before the newest */
     bool server_syn_bare; /* the passive side sent a SYN without ACK (simultaneous open or split handshake) */
     bool client_synack;   /* the client sent a SYN+ACK */
+    bool synack_isn_changed; /* SYN+ACKs with different ISNs while one answer stood: not one request's ladder
+                              */
+    uint32_t other_iss;      /* ... the one that does not count as the server's */
 
     uint8_t first_fin;       /* role that sent the first FIN; 2: none yet */
     uint8_t first_rst;       /* role that sent the first RST; 2: none */

@@ -288,7 +288,9 @@ struct tca_account tca_sequence_account(struct tca_mirror *m, const struct tca_s
         account.foreign = true;
         return account;
     }
-    if (seg->flags & TCA_RST)
+    bool other_isn =
+        (seg->flags & TCA_SYN) && (seg->flags & TCA_ACK) && from->synack_count && seg->seq != from->iss;
+    if ((seg->flags & TCA_RST) || other_isn)
         return account;
     if ((seg->flags & TCA_SYN) && !from->nxt_known) {
         from->nxt_known = true;

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Closing: FIN, its copies, its acknowledgment, and what each proves or denies.
+ *
+ * Every segment carries RCV.NXT. One that covers the peer's FIN proves that it arrived, one that does not,
+ * though the FIN could have arrived, denies it; a repeated FIN denies that its acknowledgment arrived.
+ */
+#include "base/seq32.h"
+#include "mirror/step.h"
+
+/* The ACK of the FIN rides on payload or on a FIN: whoever acknowledges that has got the ACK as well. */
+static void note_carried_ack(struct step *s)
+{
+    /* Only what was never sent before: of a repeat the first copy may have arrived, without that ACK. */
+    bool first_fin = (s->seg->flags & TCA_FIN) && !s->from->fin_sent;
+    if (s->from->fin_ack_carried || !(s->account.new_bytes || first_fin))
+        return;
+    s->from->fin_ack_carried = true;
+    s->from->fin_ack_end = tca_segment_end(s->seg);
+}
+
+static void proves_fin_acked(struct step *s)
+{
+    struct tca_side *from = s->from, *to = s->to;
+    if (!from->fin_sent || !to->fin_ack_carried || seq_before(s->seg->ack, to->fin_ack_end))
+        return;
+    tca_history_step(from, TCA_GOT_ACK_OF_FIN, true, (struct tca_when){to->recent.time_ns, to->recent.frame});
+    if (tca_side_state(from) == TCA_FIN_WAIT2)
+        tca_history_prove(from);
+}
+
+/* Place of the newest assumed step of this event, or -1. */
+static int assumed_at(const struct tca_side *side, enum tca_event event)
+{
+    int at = side->step_count - 1;
+    while (at >= 0 && !side->step[at].proved && side->step[at].event != event)
+        at--;
+    return at >= 0 && !side->step[at].proved ? at : -1;
+}
+
+/* Could the FIN not have reached this sender yet? After its own FIN a bare ACK answers something that
+ * arrived, so there the path alone is the measure, without the margin for a busy host. */
+static bool fin_under_way(const struct step *s, const struct tca_step *got)
+{
+    if (got->state == TCA_CLOSING && step_is_pure_ack(s->seg) && step_path_ns(s->m, s->from_role))
+        return s->when.time_ns <= got->time_ns + 2 * step_path_ns(s->m, s->from_role);
+    return step_crossed(s->m, s->from_role, got->time_ns, s->when.time_ns);
+}
+
+/* Every segment carries RCV.NXT: one that does not cover a FIN that could have arrived says that it had not.
+ * That its own FIN was acknowledged meanwhile stays. */
+static void denies_fin(struct step *s)
+{
+    struct tca_side *from = s->from, *to = s->to;
+    int at = assumed_at(from, TCA_GOT_FIN), acked = assumed_at(from, TCA_GOT_ACK_OF_FIN);
+    if (!to->fin_sent || !(s->seg->flags & TCA_ACK) || seq_after(s->seg->ack, to->fin_seq) || at < 1 ||
+        fin_under_way(s, &from->step[at]))
+        return;
+    struct tca_step ack = {.event = TCA_EVENT_NONE};
+    if (acked > at)
+        ack = from->step[acked];
+    while (from->step_count > at)
+        tca_history_pop(from);
+    if (acked > at)
+        tca_history_step(from, TCA_GOT_ACK_OF_FIN, false, (struct tca_when){ack.time_ns, ack.frame});
+    s->mark.refuting = true;
+}
+
+/* Its acknowledgment covers the peer's FIN: it has got it, at the last copy seen before. */
+static void acknowledges_fin(struct step *s)
+{
+    struct tca_side *from = s->from, *to = s->to;
+    if (!to->fin_sent || !(s->seg->flags & TCA_ACK) || seq_before_eq(s->seg->ack, to->fin_seq))
+        return;
+    if (!to->fin_acked_by_peer || (to->recent.flags & TCA_FIN))
+        s->mark.roles |= TCA_MARK_FIN_ACK;
+    to->fin_acked_by_peer = true;
+    if (to->fin_acked_ns < 0)
+        to->fin_acked_ns = s->when.time_ns;
+    note_carried_ack(s);
+    struct tca_when when = {to->fin_last_ns, to->fin_last_frame};
+    tca_history_step(from, TCA_GOT_FIN, true, when);
+    enum tca_state state = tca_side_state(from);
+    if (state == TCA_CLOSE_WAIT || state == TCA_CLOSING || state == TCA_TIME_WAIT)
+        tca_history_prove(from);
+    if (state == TCA_TIME_WAIT)
+        from->timer_ns = s->when.time_ns;
+}
+
+/* A first FIN. If it does not acknowledge a FIN that had passed towards it, it was sent before that arrived.
+ */
+static void first_fin(struct step *s)
+{
+    struct tca_side *from = s->from, *to = s->to;
+    bool knows_peer_fin = to->fin_sent && seq_after(s->seg->ack, to->fin_seq);
+    bool assumed_fin = to->fin_sent && !knows_peer_fin && tca_side_state(from) == TCA_CLOSE_WAIT;
+    if (assumed_fin && !tca_history_top(from)->proved)
+        tca_history_pop(from);
+    else
+        assumed_fin = false;
+    tca_history_step(from, TCA_SENT_FIN, true, s->when);
+    if (assumed_fin)
+        tca_history_step(from, TCA_GOT_FIN, false, s->when);
+    from->fin_sent = true;
+    if (s->m->first_fin > TCA_SERVER)
+        s->m->first_fin = (uint8_t)s->from_role;
+}
+
+static bool fin_was_acked(const struct tca_step *top)
+{
+    return top->state == TCA_FIN_WAIT2 || top->state == TCA_TIME_WAIT || top->state == TCA_CLOSED;
+}
+
+/* H3, H4: it repeats its FIN, so the acknowledgment that was seen had not reached it. */
+static void repeated_fin(struct step *s)
+{
+    struct tca_side *from = s->from, *to = s->to;
+    bool acked_late =
+        from->fin_acked_ns >= 0 && step_crossed(s->m, s->from_role, from->fin_acked_ns, s->when.time_ns);
+    const struct tca_step *top = tca_history_top(from);
+    while (!acked_late && top && !top->proved && fin_was_acked(top)) {
+        tca_history_pop(from);
+        s->mark.refuting = true;
+        top = tca_history_top(from);
+        from->fin_acked_ns = -1;
+    }
+    /* The peer has shown no sign of the FIN: the earlier copy may not have arrived; this one may. */
+    if (!from->fin_acked_by_peer && tca_side_state(to) == TCA_CLOSE_WAIT && !tca_history_top(to)->proved)
+        tca_history_pop(to);
+}
+
+static void sender_fin(struct step *s)
+{
+    struct tca_side *from = s->from;
+    if (!(s->seg->flags & TCA_FIN) || (from->fin_sent && s->seg->seq + s->seg->len != from->fin_seq))
+        return;
+    if (s->account.foreign || s->acceptance == TCA_REJECT_CHECKSUM)
+        return; /* not of this connection, or not what was sent */
+    s->mark.roles |= TCA_MARK_FIN;
+    from->fin_count++;
+    s->mark.copy = from->fin_count > 255 ? 255 : (uint8_t)from->fin_count;
+    if (!from->fin_sent)
+        first_fin(s);
+    else
+        repeated_fin(s);
+    from->fin_gap_ns = from->fin_last_ns >= 0 ? s->when.time_ns - from->fin_last_ns : 0;
+    from->fin_last_ns = s->when.time_ns;
+    from->fin_last_frame = s->when.frame;
+}
+
+static void half_close_used(struct step *s)
+{
+    struct tca_side *from = s->from;
+    if (from->fin_sent && (s->seg->flags & TCA_ACK) && s->to->recent.len &&
+        (s->to->recent.roles & TCA_MARK_LATE_DATA) && seq_after(s->seg->ack, s->to->recent.seq))
+        from->close_used = true;
+}
+
+static void receiver_fin_acked(struct step *s)
+{
+    struct tca_side *to = s->to;
+    if (to->fin_sent && (s->seg->flags & TCA_ACK) && seq_after(s->seg->ack, to->fin_seq))
+        tca_history_step(to, TCA_GOT_ACK_OF_FIN, false, s->when);
+}
+
+static void receiver_fin(struct step *s)
+{
+    struct tca_side *from = s->from, *to = s->to;
+    /* A FIN beyond a hole waits until the hole is filled. */
+    if (!from->fin_sent || !((s->seg->flags & TCA_FIN) || s->account.new_bytes))
+        return;
+    bool in_order = seq_after(tca_sequence_contiguous(from), from->fin_seq) ||
+                    (to->acked_known && seq_after_eq(to->acked, from->fin_seq));
+    if (in_order && tca_state_synchronized(tca_side_state(to)))
+        tca_history_step(to, TCA_GOT_FIN, false, s->when);
+    else if (in_order && tca_side_state(to) == TCA_UNKNOWN && to->step_count)
+        tca_history_step(to, TCA_GOT_FIN, false, s->when);
+}
+
+void tca_step_closing_sender(struct step *s)
+{
+    half_close_used(s);
+    denies_fin(s);
+    acknowledges_fin(s);
+    proves_fin_acked(s);
+    sender_fin(s);
+}
+
+void tca_step_closing_receiver(struct step *s)
+{
+    receiver_fin_acked(s);
+    receiver_fin(s);
+}

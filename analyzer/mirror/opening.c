@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Opening: SYN, SYN+ACK, the acknowledgment that makes the server's child, and the proof that it was made.
+ *
+ * The server's child is the hard part. The client's ACK passing the tap is no proof; a repeated SYN+ACK
+ * refutes it, and whatever only a full socket sends proves it. What created it is found afterwards: see
+ * creator().
+ */
+#include "base/seq32.h"
+#include "mirror/step.h"
+
+#include <string.h>
+
+/* ---- learning from SYN and SYN+ACK ---- */
+
+static void learn_options(struct tca_mirror *m, struct tca_side *from, const struct tca_segment *seg)
+{
+    const struct tca_options *opt = &seg->opt;
+    if (opt->cut)
+        m->damage |= TCA_DAMAGE_SNAPLEN;
+    from->order_count = opt->order_count;
+    memcpy(from->order, opt->order, sizeof from->order);
+    from->has_mss = opt->has_mss;
+    from->mss = opt->mss;
+    from->has_wscale = opt->has_wscale;
+    from->wscale = opt->wscale > 14 ? 14 : opt->wscale;
+    from->sack_ok = opt->sack_ok;
+    from->ts_on = opt->has_ts;
+    from->tfo |= opt->has_tfo;
+    from->tfo_cookie |= opt->has_tfo && opt->tfo_cookie_len;
+}
+
+/* Window scale and time stamps hold only if both offered them (RFC 7323 sections 2.2 and 3.2). */
+static void settle_options(struct tca_mirror *m, const struct tca_segment *seg)
+{
+    struct tca_side *client = &m->side[TCA_CLIENT], *server = &m->side[TCA_SERVER];
+    bool scale = client->has_wscale && server->has_wscale;
+    for (int role = 0; role < 2; role++) {
+        m->side[role].wscale_known = client->order_count || !scale ? !seg->opt.cut : false;
+        if (!scale)
+            m->side[role].wscale = 0;
+    }
+    if (!server->ts_on)
+        client->ts_on = false;
+}
+
+static void learn_isn(struct tca_side *from, const struct tca_segment *seg)
+{
+    from->iss = seg->seq;
+    from->iss_known = true;
+    from->iss_inferred = false;
+}
+
+static void count_copy(struct tca_side *from, uint64_t *count, struct step *s)
+{
+    ++*count;
+    s->mark.copy = *count > 255 ? 255 : (uint8_t)*count;
+    from->syn_gap_ns = from->syn_last_ns >= 0 ? s->when.time_ns - from->syn_last_ns : 0;
+    from->syn_last_ns = s->when.time_ns;
+    from->syn_last_frame = s->when.frame;
+}
+
+/* ---- SYN ---- */
+
+/* The passive side sends a bare SYN: it opens too (RFC 9293 figure 7), or splits its answer in two. */
+static void passive_syn(struct step *s)
+{
+    s->m->server_syn_bare |= s->from_role == TCA_SERVER;
+    bool split = s->from->acked_known && s->to->iss_known && s->from->acked == s->to->iss + 1;
+    tca_history_step(s->from, split ? TCA_SENT_SYNACK : TCA_SENT_SYN, true, s->when);
+}
+
+void tca_step_syn(struct step *s)
+{
+    struct tca_side *from = s->from, *to = s->to;
+    s->mark.roles |= TCA_MARK_SYN;
+    if (!from->syn_count) {
+        learn_isn(from, s->seg);
+        learn_options(s->m, from, s->seg);
+    }
+    count_copy(from, &from->syn_count, s);
+    bool opened = tca_history_has(from, TCA_SYN_SENT);
+    if (s->from_role == TCA_SERVER && !opened)
+        passive_syn(s);
+    else if (tca_side_state(from) != TCA_SYN_SENT && tca_history_back_to(from, TCA_SYN_SENT))
+        s->mark.refuting = true; /* H2: it has not got the SYN+ACK, or had not when it sent this */
+    else if (!opened || !tca_history_top(from)->proved) /* an old copy of a SYN reopens nothing */
+        tca_history_step(from, TCA_SENT_SYN, true, s->when);
+    if (tca_side_state(to) == TCA_SYN_SENT)
+        tca_history_step(to, TCA_GOT_SYN, false, s->when);
+    else if (!to->step_count)
+        to->alternative = TCA_SYN_RECV + 1; /* it may have arrived; only an answer tells */
+}
+
+/* ---- SYN+ACK ---- */
+
+/* The copy of the SYN that a SYN+ACK answers: the one that TSecr names, else the last before it. */
+static struct tca_when answered_syn(const struct step *s)
+{
+    struct tca_when best = {s->to->syn_last_ns, s->to->syn_last_frame};
+    if (!s->seg->opt.has_ts)
+        return best;
+    struct tca_mark_walk walk = tca_mark_walk(s->m);
+    const struct tca_mark *mark;
+    while ((mark = tca_mark_next(&walk)))
+        if ((mark->roles & TCA_MARK_SYN) && mark->side != s->from_role && mark->has_ts &&
+            mark->tsval == s->seg->opt.tsecr)
+            return (struct tca_when){mark->time_ns, mark->frame};
+    return best;
+}
+
+static void time_synack(struct step *s, struct tca_when syn)
+{
+    struct tca_mirror *m = s->m;
+    int64_t since_last_syn = s->to->syn_last_ns >= 0 ? s->when.time_ns - s->to->syn_last_ns : -1;
+    if (m->first_synack_ns < 0) {
+        m->first_synack_ns = s->when.time_ns;
+        bool named = s->to->syn_count == 1 || s->seg->opt.has_ts;
+        m->syn_rtt_ns = syn.frame && named ? s->when.time_ns - syn.time_ns : -1;
+        m->path_to_server_ns =
+            s->seg->opt.has_ts && syn.frame ? s->when.time_ns - syn.time_ns : since_last_syn;
+    } else if (since_last_syn >= 0 && s->to->syn_count > 1) {
+        bool first_after = m->prev_synack_ns < s->to->syn_last_ns;
+        bool one_for_each = s->from->synack_count <= s->to->syn_count;
+        s->mark.answers_syn =
+            (first_after || one_for_each) && since_last_syn <= step_path_ns(m, TCA_SERVER) + 2 * TCA_MS;
+    }
+    m->prev_synack_ns = s->when.time_ns;
+}
+
+/* H1: the server repeats its SYN+ACK, so no ACK that could have arrived before has made a child. */
+static void refute_open(struct step *s)
+{
+    struct tca_mirror *m = s->m;
+    if (m->last_opener_ns < 0 || m->child_proved)
+        return;
+    if (step_crossed(m, s->from_role, m->first_ack_ns, s->when.time_ns)) {
+        s->mark.crossing = true;
+        return;
+    }
+    if (tca_history_back_to(s->from, TCA_SYN_RECV)) {
+        s->mark.refuting = true;
+        m->open_refuted = true;
+        m->ack_ignored_count = m->acks_since_synack;
+    }
+}
+
+static void synack_of_opener(struct step *s)
+{
+    /* The side that had sent a SYN answers the other's: simultaneous open, or the last part of a split one.
+     */
+    const struct tca_step *top = tca_history_top(s->from);
+    s->m->client_synack |= s->from_role == TCA_CLIENT;
+    bool got_synack = top && top->event == TCA_GOT_SYNACK && !top->proved;
+    if (got_synack)
+        tca_history_pop(s->from); /* it answers the SYN first: figure 7 */
+    if (tca_side_state(s->from) == TCA_SYN_RECV)
+        tca_history_prove(s->from);
+    else
+        tca_history_step(s->from, TCA_SENT_SYNACK, true, s->when);
+    if (got_synack)
+        tca_history_step(s->from, TCA_GOT_SYNACK, false, s->when);
+}
+
+/* A side that was thought closed answers a SYN: the reset had not arrived, the clock was wrong, or it opens
+ * anew. */
+static void reopened_synack(struct step *s)
+{
+    struct tca_side *from = s->from;
+    if (from->synack_count && s->seg->seq == from->iss && !tca_history_top(from)->proved) {
+        tca_history_pop(from);
+        s->mark.refuting = true;
+        return;
+    }
+    struct tca_when syn = answered_syn(s);
+    if (s->seg->seq != from->iss && !from->bytes) {
+        from->snd_nxt = s->seg->seq + 1;
+        from->hole_count = 0;
+    }
+    learn_isn(from, s->seg);
+    tca_history_step(from, TCA_SENT_SYNACK, true, syn.frame ? syn : s->when);
+}
+
+static void server_synack(struct step *s)
+{
+    struct tca_side *from = s->from;
+    if (!from->step_count || tca_side_state(from) == TCA_UNKNOWN) {
+        struct tca_when syn = answered_syn(s);
+        tca_history_step(from, TCA_GOT_SYN, true, syn.frame ? syn : s->when);
+    } else if (tca_history_has(from, TCA_SYN_SENT)) {
+        synack_of_opener(s);
+    } else if (tca_side_state(from) == TCA_CLOSED || tca_side_state(from) == TCA_LISTEN) {
+        reopened_synack(s);
+    } else if (from->synack_count) {
+        refute_open(s);
+    }
+}
+
+static void infer_client_syn(struct step *s)
+{
+    if (s->to->iss_known)
+        return;
+    s->to->iss = s->seg->ack - 1;
+    s->to->iss_known = s->to->iss_inferred = true;
+    if (!s->to->nxt_known) {
+        s->to->nxt_known = true;
+        s->to->snd_nxt = s->seg->ack;
+    }
+    s->m->damage |= TCA_DAMAGE_START_CUT;
+    tca_history_step(s->to, TCA_SENT_SYN, true, s->when);
+}
+
+/* Another ISN while the first answer still stands: not this request's copy, but another host behind the
+ * address, or a cookie. Which of them lives is the client's choice: the one that it acknowledges. */
+static bool other_synack(struct step *s)
+{
+    struct tca_side *from = s->from;
+    enum tca_state state = tca_side_state(from);
+    if (s->from_role != TCA_SERVER || !from->synack_count || s->seg->seq == from->iss ||
+        state == TCA_CLOSED || state == TCA_LISTEN)
+        return false;
+    s->m->synack_isn_changed = true;
+    s->m->other_iss = s->seg->seq;
+    return true;
+}
+
+static void choose_synack(struct step *s)
+{
+    struct tca_side *server = s->to;
+    uint32_t chosen = s->m->other_iss;
+    if (!s->m->synack_isn_changed || s->from_role != TCA_CLIENT || s->seg->ack != chosen + 1)
+        return;
+    s->m->other_iss = server->iss;
+    server->iss = chosen;
+    server->snd_nxt = chosen + 1;
+    server->hole_count = 0;
+}
+
+void tca_step_synack(struct step *s)
+{
+    struct tca_side *from = s->from, *to = s->to;
+    if (other_synack(s))
+        return;
+    s->mark.roles |= TCA_MARK_SYNACK;
+    infer_client_syn(s);
+    bool acks_syn = seq_after(s->seg->ack, to->iss) && seq_before_eq(s->seg->ack, to->snd_nxt);
+    if (!from->synack_count && !from->syn_count) {
+        learn_isn(from, s->seg);
+        learn_options(s->m, from, s->seg);
+        settle_options(s->m, s->seg);
+    }
+    struct tca_when syn = answered_syn(s);
+    if (s->from_role == TCA_SERVER)
+        server_synack(s);
+    else
+        synack_of_opener(s);
+    int64_t rung_gap_ns = from->syn_gap_ns;
+    count_copy(from, &from->synack_count, s);
+    if (!acks_syn)
+        return;
+    if (s->from_role == TCA_SERVER)
+        time_synack(s, syn);
+    if (s->mark.answers_syn)
+        from->syn_gap_ns = rung_gap_ns; /* no rung: it re-arms the timer as it stood (tcp_check_req) */
+    const struct tca_step *top = tca_history_top(to);
+    if (top && top->event == TCA_TIMER_USER)
+        tca_history_pop(to); /* its ladder was slower than ours */
+    enum tca_state state = tca_side_state(to);
+    if (state == TCA_SYN_SENT || (state == TCA_SYN_RECV && tca_history_has(to, TCA_SYN_SENT)))
+        tca_history_step(to, TCA_GOT_SYNACK, false, s->when);
+}
+
+/* ---- the client's ACK, and the server's child ---- */
+
+static void note_opener(struct step *s)
+{
+    struct tca_mirror *m = s->m;
+    m->acks_since_synack++;
+    s->mark.roles |= TCA_MARK_OPEN_ACK;
+    s->mark.ordinal = (uint32_t)m->acks_since_synack;
+    m->opener[(m->acks_since_synack - 1) % TCA_OPENERS_MAX] = (struct tca_opener){
+        .time_ns = s->when.time_ns, .frame = s->when.frame, .len = s->seg->len, .ordinal = s->mark.ordinal};
+    m->last_opener_ns = s->when.time_ns;
+    if (m->first_ack_ns >= 0)
+        return;
+    m->first_ack_ns = s->when.time_ns;
+    m->first_ack_frame = s->when.frame;
+    if (m->side[TCA_SERVER].synack_count == 1)
+        m->ack_rtt_ns = s->when.time_ns - m->first_synack_ns;
+}
+
+/* The segment that created the child. A child acknowledges payload at once, at the latest after the delayed
+ * ACK: payload that stayed without an answer for longer found none. So it is the first segment after the
+ * newest such payload, and after the newest SYN+ACK. */
+static const struct tca_opener *creator(const struct step *s)
+{
+    const struct tca_mirror *m = s->m;
+    uint64_t kept = m->acks_since_synack < TCA_OPENERS_MAX ? m->acks_since_synack : TCA_OPENERS_MAX;
+    int64_t answered_ns = s->when.time_ns - step_path_ns(m, TCA_SERVER) - TCA_DELAYED_ACK_NS;
+    const struct tca_opener *first = NULL;
+    for (uint64_t back = 0; back < kept; back++) {
+        const struct tca_opener *one = &m->opener[(m->acks_since_synack - 1 - back) % TCA_OPENERS_MAX];
+        if (one->time_ns < s->from->syn_last_ns || (one->len && first && one->time_ns < answered_ns))
+            break;
+        first = one;
+    }
+    return first;
+}
+
+void tca_step_child_proved(struct step *s)
+{
+    struct tca_mirror *m = s->m;
+    s->mark.roles |= TCA_MARK_CHILD;
+    m->child_proved = true;
+    m->child_ns = m->first_ack_ns;
+    m->child_frame = m->first_ack_frame;
+    if (m->open_refuted) {
+        const struct tca_opener *one = creator(s);
+        if (one) {
+            m->child_ns = one->time_ns;
+            m->child_frame = one->frame;
+            m->ack_ignored_count = one->ordinal - 1;
+        }
+    }
+    struct tca_when when = m->child_ns >= 0 ? (struct tca_when){m->child_ns, m->child_frame} : s->when;
+    if (m->child_ns < 0) {
+        m->child_ns = s->when.time_ns;
+        m->child_frame = s->when.frame;
+    }
+    tca_history_step(s->from, TCA_GOT_ACK_OF_SYN, true, when);
+    for (unsigned at = 0; at < s->from->step_count && s->from->step[at].state <= TCA_ESTABLISHED; at++)
+        s->from->step[at].proved = true;
+}
+
+/* A request answers out-of-window segments and foreign SYNs with a bare ACK of IP ID 0 (tcp_check_req,
+ * since 6.1): that is no child. Without an IP ID a bare ACK that acknowledges nothing new proves nothing
+ * either. */
+static bool may_be_request(const struct step *s)
+{
+    return step_is_pure_ack(s->seg) && s->seg->ack == s->to->iss + 1 &&
+           (!s->seg->has_ip_id || s->seg->ip_id == 0);
+}
+
+/* A fast-open child may send before the third ACK (RFC 7413 section 4.2.2). */
+static bool fast_open_child(const struct step *s)
+{
+    return s->to->tfo && s->m->first_ack_ns < 0;
+}
+
+/* The side had not been seen in any state: it answers a SYN without SYN+ACK, or the capture has a gap. */
+static void unknown_sender(struct step *s)
+{
+    struct tca_side *from = s->from, *to = s->to;
+    if (!from->step_count && to->iss_known && !to->iss_inferred && !to->acked_known) {
+        if (s->seg->ack != to->iss + 1)
+            s->mark.roles |= TCA_MARK_CHALLENGE; /* old numbers: an older connection, or TIME_WAIT, speaks */
+        if (step_is_pure_ack(s->seg))
+            return; /* challenge, or the first half of a split answer */
+    }
+    if (from->step_count && tca_side_state(from) != TCA_UNKNOWN)
+        return;
+    if (to->acked_known || s->seg->len || (s->seg->flags & TCA_FIN) || s->m->damage & TCA_DAMAGE_START_CUT) {
+        if (!(s->seg->flags & TCA_FIN)) /* a FIN shows more: see sender_fin */
+            tca_history_step(from, TCA_SENT_OPEN, true, s->when);
+        if (tca_side_state(to) == TCA_SYN_SENT)
+            s->m->damage |= TCA_DAMAGE_GAP;
+    }
+}
+
+static void syn_sent_sender(struct step *s)
+{
+    struct tca_side *from = s->from, *to = s->to;
+    if (!(s->seg->flags & TCA_ACK) || (to->iss_known && seq_before_eq(s->seg->ack, to->iss)))
+        return;
+    if (!to->iss_known) {
+        to->iss = s->seg->ack - 1;
+        to->iss_known = to->iss_inferred = true;
+        s->m->damage |= TCA_DAMAGE_GAP;
+    }
+    struct tca_when when =
+        to->synack_count ? (struct tca_when){to->syn_last_ns, to->syn_last_frame} : s->when;
+    tca_history_step(from, TCA_GOT_SYNACK, true, when);
+    if (!to->step_count)
+        tca_history_step(to, TCA_GOT_SYN, true, s->when);
+}
+
+static void syn_recv_sender(struct step *s)
+{
+    if (s->from_role == TCA_CLIENT || tca_history_has(s->from, TCA_SYN_SENT)) {
+        /* simultaneous open: its own ACK proves that it is through */
+        if (s->seg->flags & TCA_ACK)
+            tca_history_step(s->from, TCA_GOT_ACK_OF_SYN, true, s->when);
+        return;
+    }
+    if (may_be_request(s))
+        s->mark.roles |= TCA_MARK_CHALLENGE;
+    else if (!fast_open_child(s))
+        tca_step_child_proved(s);
+}
+
+/* Only a full socket of the server sends this: its child exists. */
+static bool shows_child(const struct step *s)
+{
+    return s->from_role == TCA_SERVER && !s->m->child_proved && s->from->synack_count && !may_be_request(s) &&
+           !fast_open_child(s) && !tca_history_has(s->from, TCA_SYN_SENT);
+}
+
+void tca_step_opening_sender(struct step *s)
+{
+    switch (tca_side_state(s->from)) {
+    case TCA_UNKNOWN:
+    case TCA_LISTEN:
+        unknown_sender(s);
+        break;
+    case TCA_SYN_SENT:
+        syn_sent_sender(s);
+        break;
+    case TCA_SYN_RECV:
+        syn_recv_sender(s);
+        break;
+    default:
+        if (shows_child(s))
+            tca_step_child_proved(s);
+        else if (tca_side_state(s->from) == TCA_ESTABLISHED && tca_history_has(s->from, TCA_SYN_SENT))
+            tca_history_prove(s->from);
+        break;
+    }
+}
+
+void tca_step_opening_receiver(struct step *s)
+{
+    struct tca_side *to = s->to;
+    /* A request wants ISS+1 exactly; the child of a fast open is a full socket and has sent more. */
+    bool exact = s->seg->ack == to->iss + 1;
+    bool fast_open =
+        s->from->tfo && seq_after(s->seg->ack, to->iss) && seq_before_eq(s->seg->ack, to->snd_nxt);
+    if (tca_side_state(to) != TCA_SYN_RECV || !(s->seg->flags & TCA_ACK) || !(exact || fast_open))
+        return;
+    /* Once refuted, an ACK alone convinces nobody: only what the server does next. */
+    if (s->from_role == TCA_CLIENT && s->m->open_refuted)
+        to->alternative = TCA_ESTABLISHED + 1;
+    else
+        tca_history_step(to, TCA_GOT_ACK_OF_SYN, false, s->when);
+}
+
+static bool after_synack(const struct step *s)
+{
+    return s->from_role == TCA_CLIENT && s->m->first_synack_ns >= 0 && !s->m->child_proved &&
+           tca_side_state(&s->m->side[TCA_SERVER]) != TCA_CLOSED;
+}
+
+void tca_step_note_opener(struct step *s)
+{
+    choose_synack(s);
+    if ((s->seg->flags & TCA_ACK) && after_synack(s))
+        note_opener(s);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * One step of the mirror in the making, shared by the files that know its parts: opening.c (SYN, SYN+ACK, the
+ * server's child), closing.c (FIN and its acknowledgment), reset.c (RST) and event.c, which puts them
+ * together. Private to mirror.
+ */
+#ifndef TCA_MIRROR_STEP_H
+#define TCA_MIRROR_STEP_H
+
+#include "mirror/deviations.h"
+#include "mirror/history.h"
+#include "mirror/sequence.h"
+
+struct step {
+    struct tca_mirror *m;
+    const struct tca_segment *seg;
+    struct tca_side *from, *to;
+    int from_role;
+    struct tca_when when;
+    struct tca_account account;
+    enum tca_acceptance acceptance; /* by the receiver */
+    struct tca_mark mark;
+};
+
+/* Round trip between the capture point and a side; 0 while unknown. */
+static inline int64_t step_path_ns(const struct tca_mirror *m, int role)
+{
+    int64_t path = role == TCA_SERVER ? m->path_to_server_ns : m->ack_rtt_ns;
+    return path > 0 ? path : 0;
+}
+
+/* A segment of that side which passes at `now_ns` had left before it could know what went towards it at
+ * `towards_ns`. */
+static inline bool step_crossed(const struct tca_mirror *m, int role, int64_t towards_ns, int64_t now_ns)
+{
+    return now_ns <= towards_ns + step_path_ns(m, role) + TCA_MS;
+}
+
+static inline bool step_is_pure_ack(const struct tca_segment *seg)
+{
+    return (seg->flags & (TCA_SYN | TCA_ACK | TCA_RST | TCA_FIN)) == TCA_ACK && !seg->len;
+}
+
+/* opening.c */
+void tca_step_syn(struct step *s);
+void tca_step_synack(struct step *s);
+/* Before anything else of an ordinary segment: the client's choice of an answer, and what may open the
+ * server. */
+void tca_step_note_opener(struct step *s);
+/* The sender of an ordinary segment, while it is not known to be open. */
+void tca_step_opening_sender(struct step *s);
+void tca_step_opening_receiver(struct step *s);
+/* The server's child exists: this segment shows it. */
+void tca_step_child_proved(struct step *s);
+
+/* closing.c */
+void tca_step_closing_sender(struct step *s);
+void tca_step_closing_receiver(struct step *s);
+
+/* reset.c */
+int tca_step_rst(struct tca_mirror_context *ctx, struct step *s);
+
+#endif
