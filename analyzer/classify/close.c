@@ -216,9 +216,7 @@ void judge_close_simultaneous_both(const struct tca_case *c, struct tca_judgemen
     if (!x.cross || x.closing != 2)
         return;
     hold_crossing(&k, &x, j, seen(&k, CERTAIN));
-    tca_say(j,
-            "Both ends closed at once: the FINs crossed, %d.%03d s apart here, and both ends went through "
-            "CLOSING.",
+    tca_say(j, "The FINs crossed, %d.%03d s apart here, and both ends went through CLOSING.",
             WHOLE(between_fins_ns(&k)));
 }
 
@@ -243,16 +241,13 @@ void judge_close_fin_crossing(const struct tca_case *c, struct tca_judgement *j)
     if (!x.cross || told || tca_closing_knew(&k, k.fin[k.passive], k.fin[k.active]))
         return;
     hold_crossing(&k, &x, j, tca_lower(seen(&k, CERTAIN), 1));
-    tca_say(j,
-            "The FINs crossed, %d.%03d s apart here; what would tell whether both ends went through CLOSING "
-            "is missing.",
+    tca_say(j, "The FINs crossed, %d.%03d s apart here; who went through CLOSING cannot be told.",
             WHOLE(between_fins_ns(&k)));
 }
 
 /* ---- lost FINs and lost acknowledgments ---- */
 
-/* A FIN that never was acknowledged, repeated; `ret_confidence` is lower while its next copy was not yet due.
- */
+/* A FIN that never was acknowledged, repeated; `ret_confidence` is lower while the next was not due. */
 static bool unacked_ladder(const struct tca_closing *k, int side, enum tca_confidence *ret_confidence)
 {
     const struct tca_side *s = &k->m->side[side];
@@ -374,8 +369,7 @@ void judge_close_fin_unacked(const struct tca_case *c, struct tca_judgement *j)
     }
 }
 
-/* A repeated FIN of this side that was acknowledged in the end; NULL if there is none, or if it was needless.
- */
+/* A repeated FIN of this side that was acknowledged in the end; NULL: none, or needless. */
 static const struct tca_mark *lost_fin(const struct tca_closing *k, int side)
 {
     const struct tca_mark *ack = k->fin_ack[1 - side], *fin;
@@ -439,12 +433,6 @@ bool tca_server_close_wait_idle(const struct tca_dossier *d)
     return k.passive == TCA_SERVER && idle_close_wait_ns(&k) > LONG_CLOSE_WAIT_NS;
 }
 
-static uint64_t close_wait_flows(const struct tca_listener *l)
-{
-    (void)l;
-    return 0; /*FIELD*/
-}
-
 /* A connection that waits in a full accept queue is in CLOSE_WAIT without any application to blame. */
 static bool not_accepted(const struct tca_closing *k)
 {
@@ -460,7 +448,7 @@ void judge_close_wait_leak(const struct tca_case *c, struct tca_judgement *j)
         return;
     bool mute = k.m->side[k.passive].bytes == 0;
     bool likely =
-        (mute || (k.passive == TCA_SERVER && close_wait_flows(c->listener) >= LEAKS)) && !not_accepted(&k);
+        (mute || (k.passive == TCA_SERVER && c->listener->close_wait_flows >= LEAKS)) && !not_accepted(&k);
     tca_hold(j, likely ? seen(&k, PROBABLE) : TCA_POSSIBLE,
              k.fin_ack[k.passive]->time_ns + LONG_CLOSE_WAIT_NS);
     prove_close(&k, j);

@@ -86,8 +86,7 @@ bool tca_closing_opened(const struct tca_mirror *m)
 
 /* ---- resets ---- */
 
-/* The frame of the reset that ended this side, 0 if none did. In TIME_WAIT and CLOSED nothing was left to
- * end. */
+/* The frame of the reset that ended this side, 0 if none did. In TIME_WAIT and CLOSED none was left. */
 static uint64_t reset_frame(const struct tca_side *side)
 {
     for (unsigned at = 1; at < side->step_count; at++) {

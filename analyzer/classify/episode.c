@@ -3,22 +3,26 @@
  * When was the accept queue full? (INFERENCE.md sections 3.3, 4.1 and 4.2.)
  *
  * Linux drops a SYN without a word, and ignores a third ACK, while the accept queue holds more than its limit
- * (sock.h sk_acceptq_is_full, tcp_input.c tcp_conn_request, tcp_ipv4.c tcp_v4_syn_recv_sock; read in 5.10 to 7.2,
- * measured on 6.18). The queue itself is not on the wire, but a bound of it is: candidates, connections that were
- * created and not yet proved accepted.
+ * (sock.h sk_acceptq_is_full, tcp_input.c tcp_conn_request, tcp_ipv4.c tcp_v4_syn_recv_sock; read in 5.10
+ * to 7.2, measured on 6.18). The queue itself is not on the wire, but a bound of it is: candidates,
+ * connections that were created and not yet proved accepted.
  *
  *     candidates   ______________________            drops happen at one level, the limit, and not below it;
  *                 /  x  x xx x  x x xxx  \           admissions happen below it
  *     __/\__/\___/                        \__/\_     x: a SYN left unanswered
  *            stall                     resume
  *
- * accept() takes the oldest, so when one is proved accepted all before it are: a suffix minimum over the order of
- * creation. A client that went away leaves its child in the queue. With several queues behind one port (SO_REUSEPORT)
- * that order does not hold; then connections that wait much longer than the rest are counted instead.
+ * accept() takes the oldest, so when one is proved accepted all before it are: a suffix minimum over the
+ * order of creation. A client that went away leaves its child in the queue. With several queues behind one
+ * port (SO_REUSEPORT) that order does not hold; then connections that wait much longer than the rest are
+ * counted instead.
  *
- * What a lossy path does is different: it drops at any level, and others are answered at the same level meanwhile. So
- * the level must separate drops from answers. Then the service was either calm, accepting nothing, and the queue filled
- * up first; or it was slow, and then the drops must be many. Everything is sorted or merged once: n log n in the number of edges.
+ * What a lossy path does is different: it drops at any level, and others are answered at the same level
+ * meanwhile. So the level must separate drops from answers. A pool of workers blurs the level by what they
+ * have in hand; then the slots are counted: from one drop on, every accept() frees a place and every child
+ * takes one, and only without a free place a SYN is dropped. Then the service was either calm, accepting
+ * nothing, and the queue filled up first; or it was slow, and then the drops must be many. Everything is
+ * sorted or merged once: n log n in the number of edges.
  */
 #include "classify/episode.h"
 
@@ -30,43 +34,50 @@
 
 #define SECOND INT64_C(1000000000)
 
-/* Neighbouring drops belong together up to the third gap of a classic SYN ladder (4 s, an eighth late): a client that
- * retries is then never lost between two of its own copies while the queue may still be full. While nothing at all is
- * accepted or answered they belong together however far they are apart. */
+/* Neighbouring drops belong together up to the third gap of a classic SYN ladder (4 s, an eighth late): a
+ * client that retries is then never lost between two of its own copies while the queue may still be full.
+ * While nothing at all is accepted or answered they belong together however far they are apart. */
 static const int64_t GAP_NS = 4500000000;
-/* After the end, retries come at least this often while a ladder is young: they are answered within this time. */
+/* After the end, retries come at least this often while a ladder is young: they are answered within this
+ * time. */
 static const int64_t BURST_NS = 1500000000;
-static const int64_t SHORT_CALM_NS = SECOND; /* shorter times without a proof of accept() must have filled the queue */
+static const int64_t SHORT_CALM_NS =
+    SECOND; /* shorter times without a proof of accept() must have filled the queue */
 static const int64_t STALLED_NS = SECOND; /* of one of several queues: waits at least this long, ... */
 enum {
-    STALLED_TIMES = 10,   /* ... and this many times the usual */
-    LEVEL_SLACK = 2,      /* the level is known within this: one in hand, one in flight */
-    SLOW_CERTAIN = 20,    /* drops at the level, none below */
+    STALLED_TIMES = 10, /* ... and this many times the usual */
+    LEVEL_SLACK = 2,    /* the level is known within this: one in hand, one in flight */
+    SLOW_CERTAIN = 20,  /* drops at the level, none below */
     SLOW_PROBABLE = 10,
     PARTIAL_PROBABLE = 5,
-    SEPARATION = 70,      /* percent: drops at the level or above, less answers there, each of its own total */
-    FROZEN_CERTAIN = 3,
+    SEPARATION = 70, /* percent: drops at the level or above, less answers there, each of its own total */
+    FROZEN_CERTAIN = 5,
+    FROZEN_ALONE = 3, /* drops of one connection only */
     ABORTS_AGREE = 3,
-    FILLED_MIN = 3,       /* of the queue, since the last proof of accept(), seen from away */
+    ADMITTED_MAX = 20, /* percent of all answers of the capture, at the level of a frozen service */
+    SLOTS_MIN = 10,    /* drops, and answers, that the count of free places foretold or not */
+    FILLED_MIN = 3,    /* of the queue, since the last proof of accept(), seen from away */
 };
 
 /* A moment at which the queue was full, if it was. */
 struct instant {
     int64_t time_ns;
     uint64_t frame;
-    uint64_t served;     /* answers to new SYNs and proofs of accept() so far: equal means nothing happened between */
+    uint64_t
+        served; /* answers to new SYNs and proofs of accept() so far: equal means nothing happened between */
     uint32_t conn, weight;
     uint32_t candidates; /* in one queue */
     uint32_t stalled;    /* in one of several */
     uint8_t kind;        /* enum tca_edge_kind */
     bool weak;
-    bool censored;       /* connections older than the capture may stand before: candidates is a lower bound */
+    bool censored; /* connections older than the capture may stand before: candidates is a lower bound */
 };
 
 /* An answer to a new SYN: the queue was not full. */
 struct answer {
     int64_t time_ns;
     uint32_t conn, candidates;
+    uint32_t peak; /* most candidates so far */
 };
 
 struct board {
@@ -75,7 +86,8 @@ struct board {
     /* Children in order of creation: when created, when accepted at the latest (FIFO), own proof. */
     int64_t *created, *accepted, *proved;
     size_t children;
-    int64_t *loose; /* of children whose place in that order is not known: when accepted at the latest, sorted */
+    int64_t
+        *loose; /* of children whose place in that order is not known: when accepted at the latest, sorted */
     size_t looses;
     int64_t *proof; /* own proofs, sorted */
     size_t proofs;
@@ -83,6 +95,8 @@ struct board {
     size_t instants;
     struct answer *answer; /* of connections that were not stuck afterwards */
     size_t answers;
+    uint64_t *answered_at, *dropped_at; /* candidates at all answers, and at all strong instants, sorted */
+    size_t dropped;
     /* Children that waited much longer than the rest, for several queues; built when first asked for. */
     int64_t *late_created, *late_proof;
     size_t late;
@@ -95,11 +109,11 @@ struct board {
 struct group {
     const struct instant *instant;
     size_t count;
-    int64_t first_ns, last_ns; /* of those that count */
-    uint32_t level;            /* the number of candidates at which the queue was full */
-    uint32_t separation;       /* percent, how well that level tells drops from answers */
-    uint32_t strong;                  /* instants that have no other explanation of their own, */
-    uint32_t at_level, near, below;   /* at the level or above, within the slack of it, below that */
+    int64_t first_ns, last_ns;      /* of those that count */
+    uint32_t level;                 /* the number of candidates at which the queue was full */
+    uint32_t separation;            /* percent, how well that level tells drops from answers */
+    uint32_t strong;                /* instants that have no other explanation of their own, */
+    uint32_t at_level, near, below; /* at the level or above, within the slack of it, below that */
     uint32_t flows, stuck_flows;
 };
 
@@ -180,9 +194,11 @@ static int board_new(struct board *b, const struct tca_edge *edge, size_t count)
     b->late_proof = tca_alloc(children * sizeof *b->late_proof);
     b->instant = tca_alloc(instants * sizeof *b->instant);
     b->answer = tca_alloc(answers * sizeof *b->answer);
+    b->answered_at = tca_alloc(answers * sizeof *b->answered_at);
+    b->dropped_at = tca_alloc(instants * sizeof *b->dropped_at);
     b->number = tca_alloc(count * sizeof *b->number);
-    bool complete = b->created && b->accepted && b->proved && b->loose && b->proof && b->late_created && b->late_proof &&
-                    b->instant && b->answer && b->number;
+    bool complete = b->created && b->accepted && b->proved && b->loose && b->proof && b->late_created &&
+                    b->late_proof && b->instant && b->answer && b->answered_at && b->dropped_at && b->number;
     return complete ? TCA_OK : TCA_EMEMORY;
 }
 
@@ -197,6 +213,8 @@ static void board_free(struct board *b)
     tca_free(b->late_proof);
     tca_free(b->instant);
     tca_free(b->answer);
+    tca_free(b->answered_at);
+    tca_free(b->dropped_at);
     tca_free(b->number);
 }
 
@@ -249,7 +267,8 @@ static bool is_instant(const struct tca_edge *edge)
 }
 
 /* Walk all edges in time order, counting candidates. */
-static void count_candidates(struct board *b, struct tca_listener *l, const struct tca_edge *edge, size_t count)
+static void count_candidates(struct board *b, struct tca_listener *l, const struct tca_edge *edge,
+                             size_t count)
 {
     size_t created = 0, accepted = 0, loose = 0, proofs = 0;
     for (size_t at = 0; at < count; at++) {
@@ -265,19 +284,37 @@ static void count_candidates(struct board *b, struct tca_listener *l, const stru
         if (candidates > l->peak_unaccepted)
             l->peak_unaccepted = candidates;
         if (e->kind == TCA_EDGE_SYNACK && !b->conn[e->conn].stuck)
-            b->answer[b->answers++] = (struct answer){e->time_ns, e->conn, candidates};
+            b->answer[b->answers++] =
+                (struct answer){e->time_ns, e->conn, candidates, (uint32_t)l->peak_unaccepted};
         if (is_instant(e))
-            b->instant[b->instants++] = (struct instant){
-                .time_ns = e->time_ns, .frame = e->frame, .served = b->answers + proofs, .conn = e->conn,
-                .weight = e->weight, .candidates = candidates, .kind = e->kind, .weak = e->weak,
-                .censored = l->midstream && (!b->children || e->time_ns < b->accepted[0])};
+            b->instant[b->instants++] =
+                (struct instant){.time_ns = e->time_ns,
+                                 .frame = e->frame,
+                                 .served = b->answers + proofs,
+                                 .conn = e->conn,
+                                 .weight = e->weight,
+                                 .candidates = candidates,
+                                 .kind = e->kind,
+                                 .weak = e->weak,
+                                 .censored = l->midstream && (!b->children || e->time_ns < b->accepted[0])};
     }
+}
+
+static void sort_levels(struct board *b)
+{
+    for (size_t at = 0; at < b->answers; at++)
+        b->answered_at[at] = b->answer[at].candidates;
+    for (size_t at = 0; at < b->instants; at++)
+        if (!b->instant[at].weak)
+            b->dropped_at[b->dropped++] = b->instant[at].candidates;
+    qsort(b->answered_at, b->answers, sizeof *b->answered_at, compare_u64);
+    qsort(b->dropped_at, b->dropped, sizeof *b->dropped_at, compare_u64);
 }
 
 /* ---- one group: which level, who was hit ---- */
 
-/* The most frequent number among the strong instants; of equals the larger. For one of several queues, where answers
- * of the others tell nothing. */
+/* The most frequent number among the strong instants; of equals the larger. For one of several queues, where
+ * answers of the others tell nothing. */
 static uint32_t usual_number(const struct board *b, const struct group *g)
 {
     size_t used = 0, best_count = 0;
@@ -297,8 +334,8 @@ static uint32_t usual_number(const struct board *b, const struct group *g)
     return best;
 }
 
-/* The level that best separates the strong instants, which should lie at or above it, from the answers to new SYNs of
- * the same time, which should lie below. Of equals the larger. */
+/* The level that best separates the strong instants, which should lie at or above it, from the answers to new
+ * SYNs of the same time, which should lie below. Of equals the larger. */
 static void find_level(const struct board *b, struct group *g)
 {
     size_t drops = 0, answers = 0, dropped_below = 0, answered_below = 0;
@@ -343,7 +380,9 @@ static void tell_instant(struct tca_episode *e, struct group *g, const struct in
     }
     e->last_ns = g->last_ns = one->time_ns;
     e->last_frame = one->frame;
-    uint32_t *tally = one->kind == TCA_EDGE_DROP ? &e->drops : one->kind == TCA_EDGE_IGNORED ? &e->ignored : &e->aborted;
+    uint32_t *tally = one->kind == TCA_EDGE_DROP      ? &e->drops
+                      : one->kind == TCA_EDGE_IGNORED ? &e->ignored
+                                                      : &e->aborted;
     *tally = add_clipped(*tally, one->weight);
     if (one->weak)
         return;
@@ -411,10 +450,84 @@ static bool level_decides(const struct group *g)
     return g->level > 0 && g->separation >= SEPARATION && 10 * (uint64_t)g->below <= g->strong;
 }
 
+/* Merges what frees a place, what takes one, and what finds one or none. */
+struct slots {
+    size_t proof, child, answer, instant; /* next of each */
+    uint64_t free;                        /* places, known to be 0 at the drop that it began with */
+    bool moved;                           /* a place was freed or taken since the last one counted */
+    uint32_t drops, answers;              /* counted: of several without any move between, the first */
+    uint32_t drops_full, answers_free;    /* of these, as foretold */
+};
+
+static int64_t time_or_never(const int64_t *time, size_t at, size_t count)
+{
+    return at < count ? time[at] : INT64_MAX;
+}
+
+static void meet_answer(struct slots *s)
+{
+    s->answer++;
+    if (!s->moved)
+        return;
+    s->answers++;
+    s->answers_free += s->free > 0;
+    s->moved = false;
+}
+
+static void meet_drop(struct slots *s, bool weak)
+{
+    s->instant++;
+    if (weak)
+        return;
+    if (s->moved) {
+        s->drops++;
+        s->drops_full += s->free == 0;
+    }
+    s->free = 0;
+    s->moved = false;
+}
+
+static void step_slots(const struct board *b, const struct group *g, struct slots *s)
+{
+    int64_t proof = time_or_never(b->proof, s->proof, b->proofs);
+    int64_t child = time_or_never(b->created, s->child, b->children);
+    int64_t answer = s->answer < b->answers ? b->answer[s->answer].time_ns : INT64_MAX;
+    int64_t drop = g->instant[s->instant].time_ns;
+    if (proof <= child && proof <= answer && proof <= drop) {
+        s->proof++;
+        s->free++;
+        s->moved = true;
+    } else if (child <= answer && child <= drop) {
+        s->child++;
+        s->free -= s->free > 0;
+        s->moved = true;
+    } else if (answer <= drop) {
+        meet_answer(s);
+    } else {
+        meet_drop(s, g->instant[s->instant].weak);
+    }
+}
+
+/* Did drops and answers follow the free places? Independent losses do not. */
+static bool slots_decide(const struct board *b, const struct group *g)
+{
+    int64_t from = g->instant[0].time_ns;
+    struct slots s = {.proof = count_until(b->proof, b->proofs, from),
+                      .answer = first_answer(b, from),
+                      .child = count_until(b->created, b->children, from)};
+    while (s.instant < g->count)
+        step_slots(b, g, &s);
+    if (s.drops < SLOTS_MIN || s.answers < SLOTS_MIN || !g->level)
+        return false;
+    uint64_t foretold = 100 * (uint64_t)s.answers_free / s.answers + 100 * (uint64_t)s.drops_full / s.drops;
+    return foretold >= 100 + SEPARATION;
+}
+
 struct calm {
     int64_t from_ns, to_ns; /* proofs of accept() around it; -1: none */
     int64_t first_ns, last_ns;
     uint32_t instants;
+    size_t first, last; /* their places in the group */
 };
 
 /* The time without any proof of accept() that holds most of the group's instants. */
@@ -436,9 +549,12 @@ static struct calm longest_calm(const struct board *b, const struct group *g)
             next = count_until(b->proof, b->proofs, g->instant[at].time_ns);
             now = (struct calm){.from_ns = b->proof[next - 1]};
         }
-        if (!now.instants++)
+        if (!now.instants++) {
             now.first_ns = g->instant[at].time_ns;
+            now.first = at;
+        }
         now.last_ns = g->instant[at].time_ns;
+        now.last = at;
     }
     return best;
 }
@@ -449,29 +565,52 @@ static bool answers_follow(const struct board *b, int64_t after_ns)
     return at < b->answers && b->answer[at].time_ns <= after_ns + BURST_NS;
 }
 
+static size_t count_below(const uint64_t *number, size_t count, uint64_t limit)
+{
+    size_t low = 0, high = count;
+    while (low < high) {
+        size_t at = low + (high - low) / 2;
+        if (number[at] < limit)
+            low = at + 1;
+        else
+            high = at;
+    }
+    return low;
+}
+
+/* The limit does not change: at no time in the capture many were admitted at this level, or dropped below it.
+ */
+static bool contradicted(const struct board *b, const struct group *g)
+{
+    size_t admitted = b->answers - count_below(b->answered_at, b->answers, g->level);
+    return 100 * (uint64_t)admitted > ADMITTED_MAX * (uint64_t)b->answers ||
+           count_below(b->dropped_at, b->dropped, g->level) > g->strong;
+}
+
 static enum tca_confidence_level frozen_confidence(const struct group *g, const struct tca_episode *e)
 {
     bool agreed = (e->resume_ns >= 0 && e->burst_after) || g->stuck_flows > 1 || e->aborted >= ABORTS_AGREE;
     bool narrow = e->plateau_max - e->plateau_min <= LEVEL_SLACK && !g->below;
-    if (g->flows < 2)
-        return g->strong >= FROZEN_CERTAIN && g->level > 1 ? TCA_EPISODE_POSSIBLE : 0;
-    if (g->strong < 2)
+    if (g->strong < 2 || g->level < 2)
         return 0;
-    if (g->level < 2)
-        return TCA_EPISODE_POSSIBLE;
-    return agreed && narrow && !e->answered && g->strong >= FROZEN_CERTAIN ? TCA_EPISODE_CERTAIN
-                                                                             : TCA_EPISODE_PROBABLE;
+    if (g->flows < 2)
+        return g->strong >= FROZEN_ALONE ? TCA_EPISODE_POSSIBLE : 0;
+    return agreed && narrow && !e->answered && g->strong + (uint64_t)e->aborted >= FROZEN_CERTAIN
+               ? TCA_EPISODE_CERTAIN
+               : TCA_EPISODE_PROBABLE;
 }
 
 /* Candidates are an upper bound: a few instants may lie above the level, none below it. */
 static enum tca_confidence_level slow_confidence(const struct group *g)
 {
-    if (g->near >= SLOW_CERTAIN && 10 * (uint64_t)g->near >= 9 * (uint64_t)g->strong && !g->below && g->flows > 1)
+    if (g->near >= SLOW_CERTAIN && 10 * (uint64_t)g->near >= 9 * (uint64_t)g->strong && !g->below &&
+        g->flows > 1)
         return TCA_EPISODE_CERTAIN;
     return g->strong >= SLOW_PROBABLE && g->flows > 1 ? TCA_EPISODE_PROBABLE : 0;
 }
 
-/* How much of the queue came after the last proof of accept(): a service that stops accepting first lets it fill up. */
+/* How much of the queue came after the last proof of accept(): a service that stops accepting first lets it
+ * fill up. */
 static size_t filled_before(const struct board *b, const struct tca_episode *e)
 {
     size_t before = count_until(b->created, b->children, e->stall_ns);
@@ -481,7 +620,10 @@ static size_t filled_before(const struct board *b, const struct tca_episode *e)
 static bool judge_frozen(const struct board *b, struct group *g, struct tca_episode *e)
 {
     struct calm calm = longest_calm(b, g);
-    if (10 * (uint64_t)calm.instants < 8 * (uint64_t)g->strong)
+    bool mostly = 10 * (uint64_t)calm.instants >= 8 * (uint64_t)g->strong;
+    bool longer = calm.from_ns >= 0 && calm.to_ns - calm.from_ns >= SHORT_CALM_NS &&
+                  5 * (uint64_t)calm.instants >= g->strong;
+    if ((!mostly && !longer) || contradicted(b, g))
         return false;
     uint32_t answered = count_answers(b, calm.first_ns, calm.last_ns, 0);
     if (10 * (uint64_t)answered > calm.instants)
@@ -556,22 +698,24 @@ static void tell_stalled(struct board *b, struct group *g, struct tca_episode *e
     count_hit(b, e, g, g->instant, g->count, g->level, true);
 }
 
-/* Retries keep their addresses and ports, so they meet the same full queue: none gets in before it has room. */
+/* Retries keep their addresses and ports, so they meet the same full queue: none gets in before it has room.
+ */
 static bool retries_succeed(const struct board *b, const struct group *g, const struct tca_episode *e)
 {
     size_t hit = 0, got_in = 0;
     for (size_t at = 0; at < g->count; at++)
         b->number[hit++] = g->instant[at].conn;
     hit = sort_unique(b->number, hit);
-    for (size_t at = first_answer(b, e->first_ns); at < b->answers && b->answer[at].time_ns < e->resume_ns; at++) {
+    for (size_t at = first_answer(b, e->first_ns); at < b->answers && b->answer[at].time_ns < e->resume_ns;
+         at++) {
         uint64_t conn = b->answer[at].conn;
         got_in += bsearch(&conn, b->number, hit, sizeof conn, compare_u64) != NULL;
     }
     return 10 * got_in > hit;
 }
 
-/* One of several queues: its residents wait far longer than all others, their number stays, and they are served
- * together when its worker goes on. */
+/* One of several queues: its residents wait far longer than all others, their number stays, and they are
+ * served together when its worker goes on. */
 static bool judge_partial(struct board *b, struct group *g, struct tca_episode *e)
 {
     if (!b->late_known)
@@ -601,7 +745,8 @@ static enum tca_confidence_level lower_of(enum tca_confidence_level a, enum tca_
 }
 
 /* What can be claimed from where the capture was taken (section 3.9). */
-static enum tca_confidence_level by_vantage(const struct board *b, const struct group *g, const struct tca_episode *e)
+static enum tca_confidence_level by_vantage(const struct board *b, const struct group *g,
+                                            const struct tca_episode *e)
 {
     if (b->l->vantage == TCA_VANTAGE_SERVER || b->l->vantage == TCA_VANTAGE_SAME_HOST)
         return e->confidence;
@@ -615,12 +760,34 @@ static enum tca_confidence_level by_vantage(const struct board *b, const struct 
     return lower_of(e->confidence, most);
 }
 
+static bool judge_whole(struct board *b, struct group *g, struct tca_episode *e)
+{
+    if (!tell_group(b, g, e) || (!level_decides(g) && !slots_decide(b, g)))
+        return false;
+    if (!judge_frozen(b, g, e))
+        judge_slow(b, g, e);
+    return e->confidence > 0;
+}
+
+/* A service that goes on again may stay behind for long; what it dropped then can hide the time when it was
+ * frozen. */
+static bool judge_core(struct board *b, struct group *g, struct tca_episode *e)
+{
+    struct group all = {.instant = g->instant, .count = g->count, .first_ns = g->instant[0].time_ns};
+    struct calm calm = longest_calm(b, &all);
+    if (calm.from_ns < 0 || calm.to_ns - calm.from_ns < SHORT_CALM_NS || calm.instants == 0)
+        return false;
+    struct group core = {.instant = g->instant + calm.first, .count = calm.last - calm.first + 1};
+    bool holds =
+        tell_group(b, &core, e) && level_decides(&core) && judge_frozen(b, &core, e) && e->confidence > 0;
+    if (holds)
+        *g = core;
+    return holds;
+}
+
 static bool judge_group(struct board *b, struct group *g, struct tca_episode *e)
 {
-    bool holds = tell_group(b, g, e) && level_decides(g);
-    if (holds && !judge_frozen(b, g, e))
-        judge_slow(b, g, e);
-    if ((!holds || !e->confidence) && !judge_partial(b, g, e))
+    if (!judge_whole(b, g, e) && !judge_core(b, g, e) && !judge_partial(b, g, e))
         return false;
     e->confidence = by_vantage(b, g, e);
     return e->confidence > 0;
@@ -651,8 +818,9 @@ static void keep_episode(struct tca_listener *l, struct tca_episode *kept, const
     kept[TCA_EPISODES_MAX - 1] = *e;
 }
 
-/* Bounds of the limit (section 4.2): the queue held limit + 1, and candidates are at least what it held. Of a frozen
- * service the candidates are the queue, apart from those that the application may have had in hand. */
+/* Bounds of the limit (section 4.2): the queue held limit + 1, and candidates are at least what it held. Of a
+ * frozen service the candidates are the queue, apart from those that the application has in hand: as many as
+ * it ever had before, if that was seen. */
 static void bound_backlog(const struct board *b, struct tca_listener *l, const struct tca_episode *e)
 {
     bool older = l->midstream && b->children && e->first_ns < b->accepted[0];
@@ -661,13 +829,12 @@ static void bound_backlog(const struct board *b, struct tca_listener *l, const s
     uint32_t most = e->plateau_min - 1;
     if (!l->backlog_max || most < l->backlog_max)
         l->backlog_max = most;
-    if (e->slow || e->partial)
+    size_t before = e->stall_ns >= 0 ? first_answer(b, e->stall_ns) : 0;
+    if (e->slow || e->partial || !before)
         return;
-    size_t in_hand = count_until(b->created, b->children, e->stall_ns) -
-                     count_until(b->accepted, b->children, e->stall_ns);
-    uint32_t least = in_hand < most ? most - (uint32_t)(in_hand > 1 ? in_hand : 1) : 0;
-    if (least > l->backlog_min)
-        l->backlog_min = least;
+    uint32_t in_hand = b->answer[before - 1].peak > 1 ? b->answer[before - 1].peak : 1;
+    if (in_hand < most && most - in_hand > l->backlog_min)
+        l->backlog_min = most - in_hand;
 }
 
 static void bound_by_burst(struct tca_listener *l)
@@ -707,8 +874,8 @@ static int find_all(struct board *b, struct tca_listener *l, struct tca_episode 
     return TCA_OK;
 }
 
-int tca_episodes_find(struct tca_listener *l, const struct tca_edge *edge, size_t count, const struct tca_conn *conn,
-                      struct tca_episode **ret_episode)
+int tca_episodes_find(struct tca_listener *l, const struct tca_edge *edge, size_t count,
+                      const struct tca_conn *conn, struct tca_episode **ret_episode)
 {
     struct board b = {.conn = conn, .l = l};
     *ret_episode = NULL;
@@ -717,6 +884,8 @@ int tca_episodes_find(struct tca_listener *l, const struct tca_edge *edge, size_
         gather_children(&b, edge, count);
         count_candidates(&b, l, edge, count);
     }
+    if (!error)
+        sort_levels(&b);
     if (!error && l->listens)
         error = find_all(&b, l, ret_episode);
     board_free(&b);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Edges: the small dated facts of which the sweep over a listener is made, and the search for times in which its
- * accept queue was full. Shared by listener.c, which gathers edges, and episode.c, which reads them.
+ * Edges: the small dated facts of which the sweep over a listener is made, and the search for times in which
+ * its accept queue was full. Shared by listener.c, which gathers edges, and episode.c, which reads them.
  */
 #ifndef TCA_CLASSIFY_EPISODE_H
 #define TCA_CLASSIFY_EPISODE_H
@@ -25,7 +25,8 @@ struct tca_edge {
     uint32_t weight; /* segments it stands for */
     uint8_t kind;    /* enum tca_edge_kind */
     bool weak;       /* has other explanations: joins an episode, never makes one */
-    bool open_end;   /* DROP: the capture's last copy, other_ns says when the capture ended; CHILD: proved by RST only */
+    bool open_end;   /* DROP: the capture's last copy, other_ns says when the capture ended; CHILD: proved by
+                        RST only */
     bool loose;      /* CHILD: dated at the latest moment possible; an EARLY edge counts it */
 };
 
@@ -35,18 +36,18 @@ struct tca_conn {
     uint32_t capture;
     uint16_t port;
     uint8_t family;
-    bool served, stuck;    /* the server sent payload or FIN; an open was refuted */
-    uint64_t client;       /* hash of the client's address: for counting only */
+    bool served, stuck; /* the server sent payload or FIN; an open was refuted */
+    uint64_t client;    /* hash of the client's address: for counting only */
     uint32_t listener;
     uint32_t syns, synacks;
     uint32_t server_rtt_ns, client_rtt_ns; /* of a clean handshake, at most 4.29 s; UINT32_MAX: none */
     uint32_t flags;
 };
 
-/* Find the episodes of one listener. `edge`: its `count` edges by time and frame; `midstream`, `vantage` and the
- * counters of `l` are filled. Sets peak_unaccepted, the backlog bounds, and *ret_episode (owned by the caller, NULL
- * if none) with episode_count. 0 or TCA_EMEMORY. */
-int tca_episodes_find(struct tca_listener *l, const struct tca_edge *edge, size_t count, const struct tca_conn *conn,
-                      struct tca_episode **ret_episode);
+/* Find the episodes of one listener. `edge`: its `count` edges by time and frame; `midstream`, `vantage` and
+ * the counters of `l` are filled. Sets peak_unaccepted, the backlog bounds, and *ret_episode (owned by the
+ * caller, NULL if none) with episode_count. 0 or TCA_EMEMORY. */
+int tca_episodes_find(struct tca_listener *l, const struct tca_edge *edge, size_t count,
+                      const struct tca_conn *conn, struct tca_episode **ret_episode);
 
 #endif

@@ -2,10 +2,10 @@
  *
  * Reading and deciding ladders of SYN+ACKs (INFERENCE.md section 3.2).
  *
- * Linux (inet_connection_sock.c reqsk_timer_handler, tcp_minisocks.c tcp_check_req; read in 5.10, 6.1, 6.12 and 7.2,
- * measured on 6.18) repeats at 1, 3, 7, 15 and 31 s after the first SYN+ACK and forgets the request at 63 s; never
- * early, up to an eighth late. With TCP_DEFER_ACCEPT the early rungs are left out. A repeated SYN is answered at once.
- * Invariant: a repeat is an answer, silent, crossed or stuck, and nothing else.
+ * Linux (inet_connection_sock.c reqsk_timer_handler, tcp_minisocks.c tcp_check_req; read in 5.10, 6.1, 6.12
+ * and 7.2, measured on 6.18) repeats at 1, 3, 7, 15 and 31 s after the first SYN+ACK and forgets the request
+ * at 63 s; never early, up to an eighth late. With TCP_DEFER_ACCEPT the early rungs are left out. A repeated
+ * SYN is answered at once. Invariant: a repeat is an answer, silent, crossed or stuck, and nothing else.
  */
 #include "classify/ladder.h"
 
@@ -21,7 +21,8 @@ enum { DEFER_CONCORDANCE = 5 };
 
 static const int64_t defer_rungs[] = {3 * SECOND, 7 * SECOND, 15 * SECOND, 31 * SECOND, 63 * SECOND};
 
-/* Does a timer of this interval fire after this time? Never early (but for rounding), late by up to an eighth. */
+/* Does a timer of this interval fire after this time? Never early (but for rounding), late by up to an
+ * eighth. */
 static bool fits_timer(int64_t gap_ns, int64_t interval_ns)
 {
     return gap_ns >= interval_ns / 100 * 98 && gap_ns <= interval_ns + interval_ns / 8 + 20 * MS;
@@ -29,7 +30,8 @@ static bool fits_timer(int64_t gap_ns, int64_t interval_ns)
 
 /* ---- reading ---- */
 
-/* 5.10 and older note the TSval of an ACK in the request before they refuse it, and echo it in the next rung. */
+/* 5.10 and older note the TSval of an ACK in the request before they refuse it, and echo it in the next rung.
+ */
 static bool names_ack(const struct tca_dossier *d, const struct tca_mark *rung, const struct tca_mark *first)
 {
     if (!rung->has_ts || !first->has_ts || rung->tsecr == first->tsecr)
@@ -42,12 +44,21 @@ static bool names_ack(const struct tca_dossier *d, const struct tca_mark *rung, 
     return false;
 }
 
+/* A repeat by timer cannot follow so soon, and one without the SYN it answers is a copy or belongs to another
+ * flow. */
+static bool too_soon(const struct tca_mark *mark, const struct tca_ladder *l)
+{
+    return mark->time_ns - l->last->time_ns < SECOND / 2;
+}
+
 static void read_repeat(const struct tca_dossier *d, const struct tca_mark *mark, struct tca_ladder *l)
 {
     if (mark->answers_syn) {
         l->answers++;
         return;
     }
+    if (too_soon(mark, l))
+        return;
     if (!l->first_rung) {
         l->first_rung = mark;
         l->gap_ns = mark->time_ns - l->first->time_ns;
@@ -76,22 +87,32 @@ static void read_ack(const struct tca_mark *mark, struct tca_ladder *l)
         l->early_data = true;
 }
 
+static void read_synack(const struct tca_dossier *d, const struct tca_mark *mark, struct tca_ladder *l)
+{
+    if (!l->first) {
+        l->first = l->last = mark;
+    } else if (mark->seq != l->first->seq) {
+        l->mixed = true;
+    } else if (!l->child) {
+        read_repeat(d, mark, l);
+        l->last = mark;
+    }
+}
+
 static void read_mark(const struct tca_dossier *d, const struct tca_mark *mark, struct tca_ladder *l)
 {
     if (mark->witness)
         return;
-    if (mark->side == TCA_CLIENT) {
-        l->syns += (mark->roles & TCA_MARK_SYN) != 0;
-        l->withdrawn |= (mark->roles & TCA_MARK_RST) && !l->ack;
-        if (mark->roles & TCA_MARK_OPEN_ACK)
-            read_ack(mark, l);
-    } else if (mark->roles & TCA_MARK_SYNACK) {
-        if (!l->first)
-            l->first = mark;
-        else
-            read_repeat(d, mark, l);
-        l->last = mark;
+    if (mark->side == TCA_SERVER) {
+        l->child |= (mark->roles & TCA_MARK_CHILD) != 0;
+        if (mark->roles & TCA_MARK_SYNACK)
+            read_synack(d, mark, l);
+        return;
     }
+    l->syns += (mark->roles & TCA_MARK_SYN) != 0;
+    l->withdrawn |= (mark->roles & TCA_MARK_RST) && !l->ack;
+    if (mark->roles & TCA_MARK_OPEN_ACK)
+        read_ack(mark, l);
 }
 
 void tca_ladder_read(const struct tca_dossier *d, struct tca_ladder *l)
@@ -99,14 +120,16 @@ void tca_ladder_read(const struct tca_dossier *d, struct tca_ladder *l)
     *l = (struct tca_ladder){.gap_ns = -1};
     for (unsigned at = 0; at < d->mark_count; at++)
         read_mark(d, &d->mark[at], l);
-    uint64_t count = d->m.side[TCA_SERVER].synack_count, kept = (uint64_t)l->rungs + l->answers + 1;
-    if (l->first && count > kept)
+    uint64_t count = d->m.side[TCA_SERVER].synack_count;
+    unsigned kept = tca_dossier_count(d, TCA_MARK_SYNACK, TCA_SERVER);
+    if (l->rungs && count > kept)
         l->rungs += count - kept < 1000 ? (unsigned)(count - kept) : 1000;
 }
 
 /* ---- SYNs without an answer ---- */
 
-static bool answered_between(const struct tca_dossier *d, const struct tca_mark *syn, const struct tca_mark *next)
+static bool answered_between(const struct tca_dossier *d, const struct tca_mark *syn,
+                             const struct tca_mark *next)
 {
     for (unsigned at = 0; at < d->mark_count; at++) {
         const struct tca_mark *mark = &d->mark[at];
@@ -161,13 +184,15 @@ int64_t tca_ladder_expiry_ns(const struct tca_dossier *d, const struct tca_ladde
 
 static bool no_repeat(const struct tca_ladder *l)
 {
-    return !l->rungs && !l->answers;
+    return l->mixed || (!l->rungs && !l->answers);
 }
 
+/* So slow a path lets the client's first timer fire as well. Without that an earlier ACK was lost before the
+ * capture, and the one that was seen answers the repeat though it echoes the first copy. */
 static bool spurious(const struct tca_ladder *l)
 {
     bool late = l->ack && l->first && l->ack->time_ns - l->first->time_ns >= SECOND / 100 * 98;
-    return !l->stuck && ((late && l->acks_first) || (l->crossed && !l->echo_known));
+    return !l->stuck && ((late && l->acks_first && l->syns > 1) || (l->crossed && !l->echo_known));
 }
 
 static bool only_answers(const struct tca_ladder *l)
@@ -224,16 +249,11 @@ enum tca_ladder_shape tca_ladder_shape(const struct tca_ladder *l)
         bool (*holds)(const struct tca_ladder *l);
         enum tca_ladder_shape shape;
     } rows[] = {
-        {no_repeat, TCA_LADDER_NONE},
-        {spurious, TCA_LADDER_SPURIOUS},
-        {only_answers, TCA_LADDER_DUP_ANSWER},
-        {acked_after_rungs, TCA_LADDER_LATE_ACK},
-        {withdrawn, TCA_LADDER_WITHDRAWN},
-        {never_acked, TCA_LADDER_NO_ACK},
-        {deferred, TCA_LADDER_DEFERRED},
-        {starts_deferred, TCA_LADDER_DEFERRED_STUCK},
-        {one_rung, TCA_LADDER_ONE_RUNG},
-        {always, TCA_LADDER_STUCK},
+        {no_repeat, TCA_LADDER_NONE},          {spurious, TCA_LADDER_SPURIOUS},
+        {only_answers, TCA_LADDER_DUP_ANSWER}, {acked_after_rungs, TCA_LADDER_LATE_ACK},
+        {withdrawn, TCA_LADDER_WITHDRAWN},     {never_acked, TCA_LADDER_NO_ACK},
+        {deferred, TCA_LADDER_DEFERRED},       {starts_deferred, TCA_LADDER_DEFERRED_STUCK},
+        {one_rung, TCA_LADDER_ONE_RUNG},       {always, TCA_LADDER_STUCK},
     };
     unsigned at = 0;
     while (!rows[at].holds(l))
@@ -269,7 +289,8 @@ static bool ack_never_named(const struct tca_case *c, const struct tca_ladder *l
 static bool every_idle_open_waits(const struct tca_case *c, const struct tca_ladder *l)
 {
     return c->listener->idle_opens >= DEFER_CONCORDANCE &&
-           c->listener->one_rung_at_1s == c->listener->idle_opens && !l->early_data && fits_timer(l->gap_ns, SECOND);
+           c->listener->one_rung_at_1s == c->listener->idle_opens && !l->early_data &&
+           fits_timer(l->gap_ns, SECOND);
 }
 
 static bool settled_after(const struct tca_case *c, const struct tca_ladder *l)
@@ -292,7 +313,8 @@ static enum tca_ladder_cause cause_of_one(const struct tca_case *c, const struct
     return TCA_CAUSE_ACK_LOSS;
 }
 
-/* Several ACKs in a row: at the server nothing but the queue ignores them; elsewhere others must be stuck too. */
+/* Several ACKs in a row: at the server nothing but the queue ignores them; elsewhere others must be stuck
+ * too. */
 static enum tca_ladder_cause cause_of_many(const struct tca_case *c, const struct tca_ladder *l)
 {
     if (ack_never_named(c, l))

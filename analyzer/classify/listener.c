@@ -6,16 +6,20 @@
  *     run:  conns by (capture, address, port)  --> listener numbers, counters, medians, vantage
  *           edges by (listener, time, frame)   --> bursts of a closed listener, then episodes (episode.c)
  *
- * Everything that was added is sorted before it is read, so the order of adds cannot matter. Keys are compared, never
- * hashed: nobody can choose addresses that make this slow. The proof that accept() took a child is application output
- * of the server: payload, FIN, or an active RST alone; a burst of such RSTs means that the listener was closed with
- * its queue (inet_connection_sock.c inet_csk_listen_stop) and proves the contrary.
+ * Everything that was added is sorted before it is read, so the order of adds cannot matter. Keys are
+ * compared, never hashed: nobody can choose addresses that make this slow. The proof that accept() took a
+ * child is application output of the server: payload, FIN, or an active RST alone; a burst of such RSTs means
+ * that the listener was closed with its queue (inet_connection_sock.c inet_csk_listen_stop) and proves the
+ * contrary.
  */
 #include "classify/episode.h"
 
 #include "base/alloc.h"
+#include "base/seq32.h"
+#include "classify/close.h"
 #include "classify/ladder.h"
 #include "classify/shapes.h"
+#include "classify/timewait.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,14 +28,16 @@
 #define MS     INT64_C(1000000)
 #define SECOND INT64_C(1000000000)
 
-static const int64_t IDLE_NS = SECOND;             /* a client silent for longer than this is idle */
-static const int64_t IDLE_SEEN_NS = 1200 * MS;     /* and the capture must have watched it that long */
-static const int64_t ABORT_NS = SECOND;            /* an RST later than this after the ACK is no abort on overflow */
-static const int64_t BURST_NS = 10 * MS;           /* RSTs of a closing listener leave together */
-static const int64_t HASTE_NS = 150 * MS;          /* no retransmission timer is shorter, 200 ms less its jitter */
-static const int64_t LAN_NS = 300000;              /* a round trip below 0.3 ms touches the host */
-static const int64_t ANSWER_NS = 100 * MS;         /* an answer slower than four round trips and this is none */
-enum { BURST_MIN = 3 };
+static const int64_t IDLE_NS = SECOND;         /* a client silent for longer than this is idle */
+static const int64_t IDLE_SEEN_NS = 1200 * MS; /* and the capture must have watched it that long */
+static const int64_t ABORT_NS = SECOND;    /* an RST later than this after the ACK is no abort on overflow */
+static const int64_t BURST_NS = 10 * MS;   /* RSTs of a closing listener leave together */
+static const int64_t HASTE_NS = 150 * MS;  /* no retransmission timer is shorter, 200 ms less its jitter */
+static const int64_t LAN_NS = 300000;      /* a round trip below 0.3 ms touches the host */
+static const int64_t ANSWER_NS = 100 * MS; /* an answer slower than four round trips and this is none */
+static const int64_t SKEW_VALID_NS = 10 * SECOND; /* clocks drift apart */
+static const int64_t STILL_OPEN_NS = 100 * MS; /* a listener that answers a SYN within this was not closed */
+enum { BURST_MIN = 3, COOKIE_SKEW_MIN = 4, COOKIE_SKEW_MAX = 63 };
 
 enum conn_flag {
     CONN_ESTABLISHED = 1 << 0,
@@ -43,6 +49,10 @@ enum conn_flag {
     CONN_LONG_LADDER = 1 << 6,
     CONN_NAMED_ACK = 1 << 7,
     CONN_ABORTED = 1 << 8,
+    CONN_CLOSE_WAIT = 1 << 9,
+    CONN_TIME_WAIT_ABSENT = 1 << 10,
+    CONN_SKEW = 1 << 11,
+    CONN_COOKIE_SKEW = 1 << 12,
 };
 
 struct tca_sweep {
@@ -55,8 +65,8 @@ struct tca_sweep {
     size_t listeners;
 };
 
-static const struct tca_listener nothing_known = {.first_synack_ns = -1, .last_synack_ns = -1, .server_rtt_ns = -1,
-                                                  .client_rtt_ns = -1};
+static const struct tca_listener nothing_known = {
+    .first_synack_ns = -1, .last_synack_ns = -1, .server_rtt_ns = -1, .client_rtt_ns = -1};
 
 /* ---- gathering: one dossier ---- */
 
@@ -122,8 +132,13 @@ static int add_drops(struct tca_sweep *sweep, const struct tca_dossier *d)
     const struct tca_mark *newest = tca_dossier_last(d, TCA_MARK_SYN, TCA_CLIENT);
     uint64_t beyond = d->m.side[TCA_CLIENT].syn_count - tca_dossier_count(d, TCA_MARK_SYN, TCA_CLIENT);
     for (const struct tca_mark *syn = NULL; (syn = tca_syn_unanswered(d, syn)) != NULL;) {
-        struct tca_edge edge = {.time_ns = syn->time_ns, .frame = syn->frame, .kind = TCA_EDGE_DROP, .weight = 1,
-                                .weak = prior_may_swallow(d), .open_end = syn == newest, .other_ns = flow_end_ns(d)};
+        struct tca_edge edge = {.time_ns = syn->time_ns,
+                                .frame = syn->frame,
+                                .kind = TCA_EDGE_DROP,
+                                .weight = 1,
+                                .weak = prior_may_swallow(d),
+                                .open_end = syn == newest,
+                                .other_ns = flow_end_ns(d)};
         if (syn == newest && !answered)
             edge.weight = clip_count(beyond + 1); /* with those that were not kept */
         int error = add_edge(sweep, edge);
@@ -133,7 +148,8 @@ static int add_drops(struct tca_sweep *sweep, const struct tca_dossier *d)
     return TCA_OK;
 }
 
-/* Client segments that created no child: all before the one that did, or all until the request was forgotten. */
+/* Client segments that created no child: all before the one that did, or all until the request was forgotten.
+ */
 static uint64_t ignored_count(const struct tca_dossier *d, const struct tca_ladder *ladder)
 {
     const struct tca_mirror *m = &d->m;
@@ -158,9 +174,10 @@ static uint64_t silent_creator(const struct tca_dossier *d)
     return frame;
 }
 
-/* Edges for the client's first `total` segments since the SYN+ACK, as far as they were kept and came before `creator`. */
-static int add_ignored_marks(struct tca_sweep *sweep, const struct tca_dossier *d, uint64_t total, uint64_t creator,
-                             bool weak)
+/* Edges for the client's first `total` segments since the SYN+ACK, as far as they were kept and came before
+ * `creator`. */
+static int add_ignored_marks(struct tca_sweep *sweep, const struct tca_dossier *d, uint64_t total,
+                             uint64_t creator, bool weak)
 {
     uint64_t told = 0;
     struct tca_edge *last = NULL;
@@ -168,12 +185,16 @@ static int add_ignored_marks(struct tca_sweep *sweep, const struct tca_dossier *
         const struct tca_mark *mark = &d->mark[at];
         if (!(mark->roles & TCA_MARK_OPEN_ACK) || mark->ordinal > total || mark->frame >= creator)
             continue;
-        int error = add_edge(sweep, (struct tca_edge){.time_ns = mark->time_ns, .frame = mark->frame, .weight = 1,
-                                                      .kind = TCA_EDGE_IGNORED, .weak = weak});
+        int error = add_edge(sweep, (struct tca_edge){.time_ns = mark->time_ns,
+                                                      .frame = mark->frame,
+                                                      .weight = 1,
+                                                      .kind = TCA_EDGE_IGNORED,
+                                                      .weak = weak});
         if (error)
             return error;
         last = &sweep->edge[sweep->edges - 1];
-        last->weight = mark->ordinal > told ? clip_count(mark->ordinal - told) : 1; /* with those that were not kept */
+        last->weight =
+            mark->ordinal > told ? clip_count(mark->ordinal - told) : 1; /* with those that were not kept */
         told = mark->ordinal;
     }
     if (last && told < total && creator == UINT64_MAX)
@@ -181,8 +202,9 @@ static int add_ignored_marks(struct tca_sweep *sweep, const struct tca_dossier *
     return TCA_OK;
 }
 
-/* Refused and taken in before the first rung: the server's first word answers a retransmission, by its TSecr, though
- * an ACK and the same data had passed a retransmission timeout before. A loss looks the same, so this is weak. */
+/* Refused and taken in before the first rung: the server's first word answers a retransmission, by its TSecr,
+ * though an ACK and the same data had passed a retransmission timeout before. A loss looks the same, so this
+ * is weak. */
 static uint64_t refused_in_haste(const struct tca_dossier *d)
 {
     const struct tca_mark *child = tca_dossier_mark(d, TCA_MARK_CHILD, TCA_SERVER, 0);
@@ -202,7 +224,8 @@ static int add_ignored(struct tca_sweep *sweep, const struct tca_dossier *d, con
 {
     enum tca_ladder_shape shape = tca_ladder_shape(ladder);
     if (shape == TCA_LADDER_ONE_RUNG || shape == TCA_LADDER_STUCK || shape == TCA_LADDER_DEFERRED_STUCK)
-        return add_ignored_marks(sweep, d, ignored_count(d, ladder), silent_creator(d), shape != TCA_LADDER_STUCK);
+        return add_ignored_marks(sweep, d, ignored_count(d, ladder), silent_creator(d),
+                                 shape != TCA_LADDER_STUCK);
     return add_ignored_marks(sweep, d, refused_in_haste(d), UINT64_MAX - 1, true);
 }
 
@@ -228,30 +251,34 @@ static int64_t earlier(int64_t a_ns, int64_t b_ns)
     return b_ns >= 0 && b_ns < a_ns ? b_ns : a_ns;
 }
 
-/* The server's first active RST, if it said nothing before: an abort after accept(), or a queue that is closed. */
+/* The server's first active RST, if it said nothing before: an abort after accept(), or a queue that is
+ * closed. */
 static const struct tca_mark *wordless_reset(const struct tca_dossier *d)
 {
     const struct tca_side *server = &d->m.side[TCA_SERVER];
     const struct tca_mark *rst = tca_dossier_mark(d, TCA_MARK_RST, TCA_SERVER, 0);
-    if (!rst || tca_rst_shape(rst) != TCA_SHAPE_X || server->bytes || server->fin_sent || rst->seq != server->iss + 1)
+    if (!rst || tca_rst_shape(rst) != TCA_SHAPE_X || server->bytes || server->fin_sent ||
+        rst->seq != server->iss + 1)
         return NULL;
     return rst;
 }
 
-/* Of a connection that was stuck: the mirror names the earliest segment that can have made the child, but a later one
- * may have, as long as the server said nothing. Then an EARLY edge counts the child from the earliest, and the CHILD
- * edge is dated by the latest. */
-static int add_early_child(struct tca_sweep *sweep, const struct tca_dossier *d, const struct tca_ladder *ladder,
-                           struct tca_edge *child)
+/* Of a connection that was stuck: the mirror names the earliest segment that can have made the child, but a
+ * later one may have, as long as the server said nothing. Then an EARLY edge counts the child from the
+ * earliest, and the CHILD edge is dated by the latest. */
+static int add_early_child(struct tca_sweep *sweep, const struct tca_dossier *d,
+                           const struct tca_ladder *ladder, struct tca_edge *child)
 {
     const struct tca_mark *word = tca_dossier_mark(d, TCA_MARK_CHILD, TCA_SERVER, 0), *latest = NULL;
-    for (unsigned at = 0; word && ladder->stuck && at < d->mark_count && d->mark[at].frame < word->frame; at++)
+    for (unsigned at = 0; word && ladder->stuck && at < d->mark_count && d->mark[at].frame < word->frame;
+         at++)
         if ((d->mark[at].roles & TCA_MARK_OPEN_ACK) && d->mark[at].frame > child->frame)
             latest = &d->mark[at];
     if (!latest)
         return TCA_OK;
-    int error = add_edge(sweep, (struct tca_edge){.kind = TCA_EDGE_EARLY, .time_ns = child->time_ns,
-                                                  .frame = child->frame, .weight = 1});
+    int error = add_edge(
+        sweep, (struct tca_edge){
+                   .kind = TCA_EDGE_EARLY, .time_ns = child->time_ns, .frame = child->frame, .weight = 1});
     child->time_ns = latest->time_ns;
     child->frame = latest->frame;
     child->loose = true;
@@ -265,6 +292,7 @@ static int add_child(struct tca_sweep *sweep, const struct tca_dossier *d, const
         !child_of(&d->m, &edge.time_ns, &edge.frame))
         return TCA_OK;
     const struct tca_mark *fin = tca_dossier_mark(d, TCA_MARK_FIN, TCA_SERVER, 0), *rst = wordless_reset(d);
+    const struct tca_mark *client_fin = tca_dossier_mark(d, TCA_MARK_FIN, TCA_CLIENT, 0);
     edge.other_ns = earlier(edge.other_ns, d->m.side[TCA_SERVER].first_data_ns);
     edge.other_ns = earlier(edge.other_ns, fin ? fin->time_ns : -1);
     sweep->conn[sweep->conns - 1].served = edge.other_ns != INT64_MAX;
@@ -273,9 +301,14 @@ static int add_child(struct tca_sweep *sweep, const struct tca_dossier *d, const
     int error = add_early_child(sweep, d, ladder, &edge);
     if (!error && rst && edge.other_ns == INT64_MAX) {
         edge.other_ns = rst->time_ns;
-        edge.open_end = true; /* unless it turns out to be one of a burst */
-        error = add_edge(sweep, (struct tca_edge){.kind = TCA_EDGE_CLOSED, .time_ns = rst->time_ns,
-                                                  .frame = rst->frame, .weight = 1});
+        /* Whoever answers the client's FIN with RST had accepted and did not read; else it may be one of a
+         * burst. */
+        edge.open_end = !client_fin || client_fin->frame > rst->frame;
+        if (edge.open_end)
+            error = add_edge(sweep, (struct tca_edge){.kind = TCA_EDGE_CLOSED,
+                                                      .time_ns = rst->time_ns,
+                                                      .frame = rst->frame,
+                                                      .weight = 1});
     }
     return error ? error : add_edge(sweep, edge);
 }
@@ -286,8 +319,10 @@ static int add_synack(struct tca_sweep *sweep, const struct tca_dossier *d)
     if (!synack)
         return TCA_OK;
     int64_t last = d->m.side[TCA_SERVER].syn_last_ns;
-    return add_edge(sweep, (struct tca_edge){.kind = TCA_EDGE_SYNACK, .time_ns = synack->time_ns,
-                                             .frame = synack->frame, .weight = 1,
+    return add_edge(sweep, (struct tca_edge){.kind = TCA_EDGE_SYNACK,
+                                             .time_ns = synack->time_ns,
+                                             .frame = synack->frame,
+                                             .weight = 1,
                                              .other_ns = last > synack->time_ns ? last : synack->time_ns});
 }
 
@@ -306,8 +341,11 @@ static int add_aborted(struct tca_sweep *sweep, const struct tca_dossier *d, con
     if (!aborted_open(d, ladder))
         return TCA_OK;
     sweep->conn[sweep->conns - 1].flags |= CONN_ABORTED;
-    return add_edge(sweep, (struct tca_edge){.kind = TCA_EDGE_ABORTED, .time_ns = ladder->ack->time_ns,
-                                             .frame = ladder->ack->frame, .weight = 1, .weak = true});
+    return add_edge(sweep, (struct tca_edge){.kind = TCA_EDGE_ABORTED,
+                                             .time_ns = ladder->ack->time_ns,
+                                             .frame = ladder->ack->frame,
+                                             .weight = 1,
+                                             .weak = true});
 }
 
 /* ---- flags of one connection ---- */
@@ -326,6 +364,21 @@ static bool only_rung_at_1s(const struct tca_ladder *ladder)
            ladder->gap_ns >= 980 * MS && ladder->gap_ns <= 1145 * MS;
 }
 
+/* How far the server's clock had moved from its SYN+ACK to the child's first word, beyond the time between.
+ * Low bits of a cookie's TSval carry options, so it lies up to 63 ms in the past (syncookies.c
+ * cookie_init_timestamp). */
+static uint32_t skew_flags(const struct tca_dossier *d, const struct tca_ladder *ladder)
+{
+    const struct tca_mark *child = tca_dossier_mark(d, TCA_MARK_CHILD, TCA_SERVER, 0);
+    if (!child || !ladder->last || ladder->rungs || !child->has_ts || !ladder->last->has_ts)
+        return 0;
+    int64_t apart = child->time_ns - ladder->last->time_ns;
+    if (apart < 0 || apart > SKEW_VALID_NS)
+        return 0;
+    int64_t skew = seq_diff(child->tsval, ladder->last->tsval) - apart / MS;
+    return CONN_SKEW | (skew >= COOKIE_SKEW_MIN && skew <= COOKIE_SKEW_MAX ? CONN_COOKIE_SKEW : 0);
+}
+
 static uint32_t flags_of(const struct tca_dossier *d, const struct tca_ladder *ladder)
 {
     const struct tca_mirror *m = &d->m;
@@ -334,9 +387,13 @@ static uint32_t flags_of(const struct tca_dossier *d, const struct tca_ladder *l
     bool idle = is_idle_open(d);
     int64_t ns;
     uint64_t frame;
-    uint32_t flags = 0;
+    uint32_t flags = skew_flags(d, ladder);
+    if (tca_server_close_wait_idle(d))
+        flags |= CONN_CLOSE_WAIT;
     if (!syn && !synack)
-        return CONN_MIDSTREAM;
+        return flags | CONN_MIDSTREAM;
+    if (tca_time_wait_absent(d))
+        flags |= CONN_TIME_WAIT_ABSENT;
     if (synack && child_of(m, &ns, &frame))
         flags |= CONN_ESTABLISHED;
     if (!synack && rst)
@@ -352,12 +409,12 @@ static uint32_t flags_of(const struct tca_dossier *d, const struct tca_ladder *l
     return flags;
 }
 
+/* The mirror gives these only where it is known which copies belong together. */
 static void time_handshake(const struct tca_mirror *m, struct tca_conn *conn)
 {
-    bool clean = m->side[TCA_CLIENT].syn_count == 1 && m->side[TCA_SERVER].synack_count == 1 && m->syn_rtt_ns >= 0 &&
-                 m->ack_rtt_ns >= 0;
-    conn->server_rtt_ns = clean ? clip(m->syn_rtt_ns) : UINT32_MAX;
-    conn->client_rtt_ns = clean ? clip(m->ack_rtt_ns) : UINT32_MAX;
+    bool known = m->syn_rtt_ns >= 0 && m->ack_rtt_ns >= 0;
+    conn->server_rtt_ns = known ? clip(m->syn_rtt_ns) : UINT32_MAX;
+    conn->client_rtt_ns = known ? clip(m->ack_rtt_ns) : UINT32_MAX;
 }
 
 static int add_edges(struct tca_sweep *sweep, const struct tca_dossier *d, const struct tca_ladder *ladder)
@@ -377,16 +434,20 @@ static int add_edges(struct tca_sweep *sweep, const struct tca_dossier *d, const
 int tca_sweep_add(struct tca_sweep *sweep, const struct tca_dossier *d)
 {
     void *array = sweep->conn;
-    int error = sweep->conns < UINT32_MAX ? more_room(&array, &sweep->conn_room, sweep->conns, sizeof *sweep->conn)
-                                          : TCA_EMEMORY;
+    int error = sweep->conns < UINT32_MAX
+                    ? more_room(&array, &sweep->conn_room, sweep->conns, sizeof *sweep->conn)
+                    : TCA_EMEMORY;
     if (error)
         return error;
     sweep->conn = array;
     struct tca_ladder ladder;
     tca_ladder_read(d, &ladder);
     struct tca_conn *conn = &sweep->conn[sweep->conns++];
-    *conn = (struct tca_conn){.capture = d->capture, .port = d->port[TCA_SERVER], .family = d->family,
-                              .client = client_hash(d->addr[TCA_CLIENT]), .stuck = d->m.open_refuted,
+    *conn = (struct tca_conn){.capture = d->capture,
+                              .port = d->port[TCA_SERVER],
+                              .family = d->family,
+                              .client = client_hash(d->addr[TCA_CLIENT]),
+                              .stuck = d->m.open_refuted,
                               .syns = clip_count(d->m.side[TCA_CLIENT].syn_count),
                               .synacks = clip_count(d->m.side[TCA_SERVER].synack_count),
                               .flags = flags_of(d, &ladder)};
@@ -418,7 +479,8 @@ struct conn_ref {
 
 static int compare_conns(const void *left, const void *right)
 {
-    const struct tca_conn *a = ((const struct conn_ref *)left)->conn, *b = ((const struct conn_ref *)right)->conn;
+    const struct tca_conn *a = ((const struct conn_ref *)left)->conn,
+                          *b = ((const struct conn_ref *)right)->conn;
     return compare_places(a->capture, a->addr, a->port, b->capture, b->addr, b->port);
 }
 
@@ -450,6 +512,10 @@ static void count_conn(struct tca_listener *l, const struct tca_conn *conn)
     l->long_ladders += (conn->flags & CONN_LONG_LADDER) != 0;
     l->stuck_flows += conn->stuck;
     l->named_acks += (conn->flags & CONN_NAMED_ACK) != 0;
+    l->close_wait_flows += (conn->flags & CONN_CLOSE_WAIT) != 0;
+    l->time_wait_absent += (conn->flags & CONN_TIME_WAIT_ABSENT) != 0;
+    l->skew_flows += (conn->flags & CONN_SKEW) != 0;
+    l->cookie_skew_flows += (conn->flags & CONN_COOKIE_SKEW) != 0;
     l->aborted_opens += (conn->flags & CONN_ABORTED) != 0;
     l->syn_count += conn->syns;
     l->synack_count += conn->synacks;
@@ -471,7 +537,8 @@ static int64_t median_rtt(const struct conn_ref *ref, size_t count, bool server,
     return number[(used - 1) / 2];
 }
 
-/* Which end is near (section 1.4): a round trip under 0.3 ms touches a host, if the other one is clearly longer. */
+/* Which end is near (section 1.4): a round trip under 0.3 ms touches a host, if the other one is clearly
+ * longer. */
 static enum tca_vantage vantage_of(int64_t server_rtt_ns, int64_t client_rtt_ns)
 {
     bool server_near = server_rtt_ns < LAN_NS, client_near = client_rtt_ns < LAN_NS;
@@ -528,8 +595,8 @@ static void borrow_vantage(struct tca_sweep *sweep)
     }
 }
 
-/* Number the listeners in order, tell every connection its number, and build them. `ref` and `number` are scratch for
- * one entry per connection. */
+/* Number the listeners in order, tell every connection its number, and build them. `ref` and `number` are
+ * scratch for one entry per connection. */
 static int build_listeners(struct tca_sweep *sweep, struct conn_ref *ref, uint32_t *number)
 {
     for (size_t at = 0; at < sweep->conns; at++)
@@ -577,14 +644,29 @@ static void find_synacks(struct tca_listener *l, const struct tca_edge *edge, si
     }
 }
 
-/* Active RSTs on wordless connections within 10 ms: the listener was closed and reset its whole queue. Sets the
- * largest burst; marks the edges of every burst by weight 0. */
-static void find_bursts(struct tca_listener *l, struct tca_edge *edge, size_t count, size_t *index)
+/* Active RSTs on wordless connections, as far as the listener did not go on answering: it would have been
+ * closed. */
+static size_t closing_resets(struct tca_edge *edge, size_t count, size_t *index)
 {
     size_t resets = 0;
+    int64_t next_synack_ns = INT64_MAX;
+    for (size_t at = count; at-- > 0;) {
+        if (edge[at].kind == TCA_EDGE_SYNACK)
+            next_synack_ns = edge[at].time_ns;
+        edge[at].open_end |= edge[at].kind == TCA_EDGE_CLOSED && next_synack_ns != INT64_MAX &&
+                             next_synack_ns - edge[at].time_ns <= STILL_OPEN_NS;
+    }
     for (size_t at = 0; at < count; at++)
-        if (edge[at].kind == TCA_EDGE_CLOSED)
+        if (edge[at].kind == TCA_EDGE_CLOSED && !edge[at].open_end)
             index[resets++] = at;
+    return resets;
+}
+
+/* Several within 10 ms: the listener was closed and reset its whole queue. Sets the largest burst; marks the
+ * edges of every burst by weight 0. */
+static void find_bursts(struct tca_listener *l, struct tca_edge *edge, size_t count, size_t *index)
+{
+    size_t resets = closing_resets(edge, count, index);
     for (size_t from = 0, to = 0, marked = 0; to < resets; to++) {
         while (edge[index[to]].time_ns - edge[index[from]].time_ns > BURST_NS)
             from++;
@@ -627,7 +709,8 @@ static int sweep_edges(struct tca_sweep *sweep, size_t *index, uint8_t *bursting
 {
     for (size_t at = 0; at < sweep->edges; at++)
         sweep->edge[at].listener = sweep->conn[sweep->edge[at].conn].listener;
-    qsort(sweep->edge, sweep->edges, sizeof *sweep->edge, compare_edges);
+    if (sweep->edges)
+        qsort(sweep->edge, sweep->edges, sizeof *sweep->edge, compare_edges);
     for (size_t at = 0, end; at < sweep->edges; at = end) {
         for (end = at + 1; end < sweep->edges && sweep->edge[end].listener == sweep->edge[at].listener;)
             end++;
@@ -681,7 +764,8 @@ const struct tca_listener *tca_sweep_find(const struct tca_sweep *sweep, const s
     while (low < high) {
         size_t at = low + (high - low) / 2;
         const struct tca_listener *l = &sweep->listener[at];
-        int order = compare_places(l->capture, l->addr, l->port, d->capture, d->addr[TCA_SERVER], d->port[TCA_SERVER]);
+        int order = compare_places(l->capture, l->addr, l->port, d->capture, d->addr[TCA_SERVER],
+                                   d->port[TCA_SERVER]);
         if (!order)
             return l;
         if (order < 0)
@@ -714,7 +798,8 @@ void tca_sweep_free(struct tca_sweep *sweep)
     tca_free(sweep);
 }
 
-const struct tca_episode *tca_listener_episode(const struct tca_listener *l, int64_t time_ns, int64_t slack_ns)
+const struct tca_episode *tca_listener_episode(const struct tca_listener *l, int64_t time_ns,
+                                               int64_t slack_ns)
 {
     for (unsigned at = 0; at < l->episode_count; at++) {
         const struct tca_episode *e = &l->episode[at];

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * The listener: what all connections of one server address and port show together. Built by a sweep in time order
- * over small facts of each dossier, before any flow is judged (INFERENCE.md's listener model, section 4).
+ * The listener: what all connections of one server address and port show together. Built by a sweep in time
+ * order over small facts of each dossier, before any flow is judged (INFERENCE.md's listener model, section
+ * 4).
  *
  *     dossier --> edges: SYN unanswered, SYN+ACK, child created (and when proved accepted), ACK ignored
  *     edges, sorted by listener and time --> candidates of the accept queue at every edge --> episodes
  *
- * The result does not depend on the order in which dossiers were added. Time is n log n and memory proportional to
- * the number of edges, whatever the capture holds.
+ * The result does not depend on the order in which dossiers were added. Time is n log n and memory
+ * proportional to the number of edges, whatever the capture holds.
  */
 #ifndef TCA_CLASSIFY_LISTENER_H
 #define TCA_CLASSIFY_LISTENER_H
@@ -24,20 +25,25 @@ enum tca_vantage {
 
 /* A time in which the accept queue was full. Times are ns since the epoch. */
 struct tca_episode {
-    int64_t first_ns, last_ns;    /* first and last dropped SYN or ignored ACK */
-    int64_t stall_ns, resume_ns;  /* last proof of accept() before it; first one after it; -1: none in the capture */
-    uint32_t drops;               /* SYNs left unanswered */
-    uint32_t ignored;             /* ACK-bearing segments of requests that stayed requests */
-    uint32_t aborted;             /* third ACKs answered by RST: the same refusal with tcp_abort_on_overflow */
-    uint32_t flows;               /* connections hit */
-    uint32_t clients;             /* different client addresses hit */
-    uint32_t lost;                /* of the flows: never served */
+    int64_t first_ns, last_ns; /* first and last dropped SYN or ignored ACK */
+    int64_t stall_ns;          /* last proof of accept() before it; -1: none in the capture */
+    int64_t resume_ns;         /* first proof of accept() after it; -1: none in the capture */
+    uint32_t drops;            /* SYNs left unanswered */
+    uint32_t ignored;          /* ACK-bearing segments of requests that stayed requests */
+    uint32_t aborted;          /* third ACKs answered by RST: the same refusal with tcp_abort_on_overflow */
+    uint32_t flows;            /* connections hit */
+    uint32_t clients;          /* different client addresses hit */
+    uint32_t lost;             /* of the flows: never served */
     uint32_t plateau_min, plateau_max; /* candidates for the accept queue at the drops */
-    uint32_t answered;            /* SYN+ACKs for new SYNs sent between the drops: 0 in a frozen service */
-    bool burst_after;             /* SYN+ACKs again after the last drop */
-    bool slow;                    /* answers and drops interleave: accepts too slowly, without ever stopping */
-    bool partial;                 /* one queue of several behind this port (SO_REUSEPORT); the others went on */
-    enum tca_confidence_level { TCA_EPISODE_POSSIBLE = 1, TCA_EPISODE_PROBABLE, TCA_EPISODE_CERTAIN } confidence;
+    uint32_t answered; /* SYN+ACKs for new SYNs sent between the drops: 0 in a frozen service */
+    bool burst_after;  /* SYN+ACKs again after the last drop */
+    bool slow;         /* answers and drops interleave: accepts too slowly, without ever stopping */
+    bool partial;      /* one queue of several behind this port (SO_REUSEPORT); the others went on */
+    enum tca_confidence_level {
+        TCA_EPISODE_POSSIBLE = 1,
+        TCA_EPISODE_PROBABLE,
+        TCA_EPISODE_CERTAIN
+    } confidence;
     uint64_t first_frame, last_frame;
     uint32_t capture;
 };
@@ -47,31 +53,37 @@ struct tca_listener {
     uint8_t addr[16];
     uint16_t port;
     uint8_t family;
-    uint32_t capture;              /* ordinal of the capture; listeners of different captures are kept apart */
+    uint32_t capture; /* ordinal of the capture; listeners of different captures are kept apart */
     uint64_t flows, established, refused, unanswered;
-    uint64_t midstream;            /* flows that were open before the capture began: the queue may hold more */
+    uint64_t midstream; /* flows that were open before the capture began: the queue may hold more */
     uint64_t syn_count, synack_count;
-    uint64_t idle_opens;           /* opened, client silent for more than 1 s after its ACK */
-    uint64_t one_rung_at_1s;       /* of these: exactly one SYN+ACK repeat, at 1 s */
-    uint64_t long_ladders;         /* connections with more than two SYN+ACK rungs */
-    uint64_t stuck_flows;          /* connections with at least one refuted open (ACK seen, SYN+ACK repeated) */
-    uint64_t named_acks;           /* of these: TSecr of the repeat named an ACK, so the server had received it */
-    uint64_t aborted_opens;        /* third ACK answered by a bare RST with seq = ISS+1 */
-    uint64_t closed_burst;         /* largest number of active RSTs at ISS+1/IRS+1 within 10 ms */
-    int64_t closed_burst_ns;       /* when it began; meaningless while closed_burst is 0 */
+    uint64_t idle_opens;       /* opened, client silent for more than 1 s after its ACK */
+    uint64_t one_rung_at_1s;   /* of these: exactly one SYN+ACK repeat, at 1 s */
+    uint64_t long_ladders;     /* connections with more than two SYN+ACK rungs */
+    uint64_t stuck_flows;      /* connections with at least one refuted open (ACK seen, SYN+ACK repeated) */
+    uint64_t named_acks;       /* of these: TSecr of the repeat named an ACK, so the server had received it */
+    uint64_t aborted_opens;    /* third ACK answered by a bare RST with seq = ISS+1 */
+    uint64_t close_wait_flows; /* the server sat idle in CLOSE_WAIT for more than a minute */
+    uint64_t time_wait_absent; /* reused tuples whose TIME_WAIT was gone early at the server */
+    uint64_t skew_flows;       /* the server's first TSval could be compared with its SYN+ACK's */
+    uint64_t cookie_skew_flows; /* of these: 4 to 63 ms ahead of the time between, as after a SYN cookie */
+    uint64_t closed_burst;      /* largest number of active RSTs at ISS+1/IRS+1 within 10 ms */
+    int64_t closed_burst_ns;    /* when it began; meaningless while closed_burst is 0 */
     int64_t first_synack_ns, last_synack_ns; /* -1: none */
-    bool listens;                  /* answered at least one SYN with SYN+ACK in this capture */
-    enum tca_vantage vantage;      /* inferred from the listener's handshake round trips, or given by the user */
-    int64_t server_rtt_ns, client_rtt_ns; /* medians of SYN to SYN+ACK and SYN+ACK to ACK; -1: no clean handshake */
-    uint64_t peak_unaccepted;      /* most candidates for the accept queue at one time */
+    bool listens;                            /* answered at least one SYN with SYN+ACK in this capture */
+    enum tca_vantage vantage; /* inferred from the listener's handshake round trips, or given by the user */
+    int64_t server_rtt_ns,
+        client_rtt_ns;        /* medians of SYN to SYN+ACK and SYN+ACK to ACK; -1: no clean handshake */
+    uint64_t peak_unaccepted; /* most candidates for the accept queue at one time */
     uint32_t backlog_min, backlog_max; /* bounds of min(backlog, somaxconn); 0: unknown */
     uint8_t episode_count;
-    uint32_t episodes_left_off;    /* smaller ones beyond TCA_EPISODES_MAX */
+    uint32_t episodes_left_off;        /* smaller ones beyond TCA_EPISODES_MAX */
     const struct tca_episode *episode; /* episode_count of them, in time order; borrowed from the sweep */
 };
 
 /* The episode that holds this moment, widened by `slack_ns` at both ends; NULL if none. */
-const struct tca_episode *tca_listener_episode(const struct tca_listener *l, int64_t time_ns, int64_t slack_ns);
+const struct tca_episode *tca_listener_episode(const struct tca_listener *l, int64_t time_ns,
+                                               int64_t slack_ns);
 
 struct tca_sweep; /* opaque; owns its listeners and their episodes */
 
@@ -83,7 +95,8 @@ int tca_sweep_new(enum tca_vantage user, struct tca_sweep **ret_sweep);
 int tca_sweep_add(struct tca_sweep *sweep, const struct tca_dossier *d);
 /* All flows are in: build the listeners. Call once, before find, count and at. 0 or TCA_EMEMORY. */
 int tca_sweep_run(struct tca_sweep *sweep);
-/* The listener of this flow, borrowed until the sweep is freed. Never NULL: an empty one for a flow never added. */
+/* The listener of this flow, borrowed until the sweep is freed. Never NULL: an empty one for a flow never
+ * added. */
 const struct tca_listener *tca_sweep_find(const struct tca_sweep *sweep, const struct tca_dossier *d);
 /* All listeners, ordered by capture, address, port. */
 size_t tca_sweep_count(const struct tca_sweep *sweep);

@@ -3,12 +3,13 @@
  * The two queues of a listener, judged flow by flow (INFERENCE.md sections 3.2 and 3.3).
  *
  *     SYN dropped      the queue is full when the SYN arrives         syn_drop_accept_full
- *     ACK ignored      it is full when the third ACK arrives          synack_ladder_accept_overflow, overflow_*
- *     ladder, other    the ACK is lost, absent, late, or deferred     synack_*
+ *     ACK ignored      it is full when the third ACK arrives          synack_ladder_accept_overflow,
+ * overflow_* ladder, other    the ACK is lost, absent, late, or deferred     synack_*
  *
- * On Linux since 4.10 the first is nearly all that an overflow shows on a fast path, and it can only be told beside
- * the listener's other connections: the episodes of the sweep (episode.c). Ladders are decided in ladder.c; the
- * judges here add confidence by vantage (section 3.9), frames and words. Read in Linux 5.10 to 7.2, measured on 6.18.
+ * On Linux since 4.10 the first is nearly all that an overflow shows on a fast path, and it can only be told
+ * beside the listener's other connections: the episodes of the sweep (episode.c). Ladders are decided in
+ * ladder.c; the judges here add confidence by vantage (section 3.9), frames and words. Read in Linux 5.10
+ * to 7.2, measured on 6.18.
  */
 #include "classify/ladder.h"
 #include "classify/level.h"
@@ -103,8 +104,10 @@ void judge_synack_ladder_accept_overflow(const struct tca_case *c, struct tca_ju
     j->value = r.ladder.stuck;
     j->unit = "pkts";
     prove_ladder(c, &r.ladder, j);
-    tca_say(j, "The server repeated its SYN+ACK %u times although the client had acknowledged it: the accept queue was "
-               "full.",
+    tca_say(j,
+            "The server repeated its SYN+ACK %u times although the client had acknowledged it: the accept "
+            "queue was "
+            "full.",
             r.ladder.stuck);
 }
 
@@ -124,8 +127,8 @@ void judge_synack_ladder_ack_path_loss(const struct tca_case *c, struct tca_judg
     j->value = r.ladder.stuck;
     j->unit = "pkts";
     prove_ladder(c, &r.ladder, j);
-    tca_say(j, "The client's ACK did not reach the server, which repeated its SYN+ACK %u time%s.", r.ladder.stuck,
-            r.ladder.stuck == 1 ? "" : "s");
+    tca_say(j, "The client's ACK did not reach the server, which repeated its SYN+ACK %u time%s.",
+            r.ladder.stuck, r.ladder.stuck == 1 ? "" : "s");
 }
 
 /* ---- ladders of other causes ---- */
@@ -155,9 +158,11 @@ static void say_deferred(struct tca_judgement *j, int64_t gap_ns)
         rung = 2 * rung + 1;
     }
     int64_t skipped = before > 1 ? before / 2 : 0;
-    tca_say(j, "The silent client was held back by TCP_DEFER_ACCEPT, set to more than %lld and at most %lld s; the "
-               "SYN+ACK was repeated after %lld.%03d s.",
-            (long long)skipped, (long long)before, WHOLE(gap_ns));
+    tca_say(
+        j,
+        "The silent client was held back by TCP_DEFER_ACCEPT, set to more than %lld and at most %lld s; the "
+        "SYN+ACK was repeated after %lld.%03d s.",
+        (long long)skipped, (long long)before, WHOLE(gap_ns));
 }
 
 void judge_synack_defer_accept(const struct tca_case *c, struct tca_judgement *j)
@@ -189,8 +194,8 @@ static const struct tca_mark *forgotten_rst(const struct tca_case *c, const stru
     }
 }
 
-/* Two repeats, then silence for longer than the third would take. An ACK may have made a child without a word, so
- * with ACKs only a later reset tells. */
+/* Two repeats, then silence for longer than the third would take. An ACK may have made a child without a
+ * word, so with ACKs only a later reset tells. */
 static bool was_pruned(const struct tca_case *c, const struct reading *r, const struct tca_mark *rst)
 {
     bool acked = r->ladder.ack != NULL;
@@ -216,8 +221,10 @@ void judge_synack_ladder_pruned(const struct tca_case *c, struct tca_judgement *
     j->unit = "pkts";
     prove_ladder(c, &r.ladder, j);
     tca_prove(j, rst);
-    tca_say(j, "The server gave up after two repeats of its SYN+ACK while %llu other connections got more: its SYN queue "
-               "was more than half full.",
+    tca_say(j,
+            "The server gave up after two repeats of its SYN+ACK while %llu other connections got more: its "
+            "SYN queue "
+            "was more than half full.",
             (unsigned long long)c->listener->long_ladders);
 }
 
@@ -226,16 +233,15 @@ void judge_synack_spurious(const struct tca_case *c, struct tca_judgement *j)
     struct reading r = read_case(c);
     if (r.shape != TCA_LADDER_SPURIOUS)
         return;
-    /* So slow a path makes the client repeat its SYN too; if it did not, an earlier ACK may have been lost. */
-    enum tca_confidence confidence = !r.ladder.acks_first ? TCA_POSSIBLE
-                                     : r.ladder.syns > 1  ? TCA_CERTAIN
-                                                          : TCA_PROBABLE;
+    enum tca_confidence confidence = r.ladder.acks_first ? TCA_CERTAIN : TCA_POSSIBLE;
     tca_hold(j, tca_lower(confidence, damaged(c)), r.ladder.ack->time_ns);
     j->actor = TCA_SERVER;
     j->value = r.ladder.ack->time_ns - r.ladder.first->time_ns;
     j->unit = "ns";
     prove_ladder(c, &r.ladder, j);
-    tca_say(j, "The SYN+ACK was repeated although the client acknowledges the first one, %lld.%03d s after it was sent.",
+    tca_say(j,
+            "The SYN+ACK was repeated although the client acknowledges the first one, %lld.%03d s after it "
+            "was sent.",
             WHOLE(j->value > 0 ? j->value : 0));
 }
 
@@ -244,7 +250,8 @@ static bool answers_a_retry(const struct tca_case *c, const struct tca_mark *syn
 {
     const struct tca_mark *syn = NULL, *before = NULL;
     for (unsigned at = 0; at < c->d->mark_count && c->d->mark[at].frame < synack->frame; at++)
-        if ((c->d->mark[at].roles & TCA_MARK_SYN) && c->d->mark[at].side == TCA_CLIENT && !c->d->mark[at].witness) {
+        if ((c->d->mark[at].roles & TCA_MARK_SYN) && c->d->mark[at].side == TCA_CLIENT &&
+            !c->d->mark[at].witness) {
             before = syn;
             syn = &c->d->mark[at];
         }
@@ -254,7 +261,7 @@ static bool answers_a_retry(const struct tca_case *c, const struct tca_mark *syn
 void judge_synack_dup_answer(const struct tca_case *c, struct tca_judgement *j)
 {
     struct reading r = read_case(c);
-    if (!r.ladder.answers || r.shape == TCA_LADDER_SPURIOUS)
+    if (!r.ladder.answers || r.ladder.mixed || r.shape == TCA_LADDER_SPURIOUS)
         return;
     for (unsigned at = 0; at < c->d->mark_count; at++) {
         const struct tca_mark *mark = &c->d->mark[at];
@@ -266,14 +273,17 @@ void judge_synack_dup_answer(const struct tca_case *c, struct tca_judgement *j)
     }
     j->actor = TCA_ACTOR_PATH;
     j->unit = "pkts";
-    tca_say(j, "The server answered %lld repeated SYN%s with another SYN+ACK: the earlier ones had not reached the client.",
+    tca_say(j,
+            "The server answered %lld repeated SYN%s with another SYN+ACK: the earlier ones had not reached "
+            "the client.",
             (long long)j->value, j->value == 1 ? "" : "s");
 }
 
 /* ---- what became of a connection that found the queue full ---- */
 
 /* The n-th segment of the client (from 0) with payload or FIN that was ignored; NULL if there are fewer. */
-static const struct tca_mark *ignored_segment(const struct tca_case *c, const struct tca_ladder *l, bool fin, unsigned n)
+static const struct tca_mark *ignored_segment(const struct tca_case *c, const struct tca_ladder *l, bool fin,
+                                              unsigned n)
 {
     const struct tca_mirror *m = &c->d->m;
     int64_t expiry = tca_ladder_expiry_ns(c->d, l);
@@ -300,7 +310,8 @@ static void judge_ignored(const struct tca_case *c, struct tca_judgement *j, boo
     for (const struct tca_mark *mark; (mark = ignored_segment(c, &r.ladder, fin, (unsigned)j->value)) != NULL;
          j->value++)
         tca_prove(j, mark);
-    tca_say(j, "The client %s, %lld segment%s, and the server with its full accept queue acknowledged nothing.",
+    tca_say(j,
+            "The client %s, %lld segment%s, and the server with its full accept queue acknowledged nothing.",
             fin ? "closed" : "sent data", (long long)j->value, j->value == 1 ? "" : "s");
 }
 
@@ -409,7 +420,8 @@ void judge_syn_drop_accept_full(const struct tca_case *c, struct tca_judgement *
     tca_hold(j, tca_lower((enum tca_confidence)found->confidence, lower), j->time_ns);
     j->actor = TCA_SERVER;
     j->unit = "pkts";
-    tca_say(j, "%lld SYN%s of this client stayed unanswered while %u connections stood in the accept queue, %s.",
+    tca_say(j,
+            "%lld SYN%s of this client stayed unanswered while %u connections stood in the accept queue, %s.",
             (long long)j->value, j->value == 1 ? "" : "s", found->plateau_max,
             found->partial ? "that of one worker of several"
             : found->slow  ? "of a service that accepts too slowly"

@@ -2,11 +2,10 @@
  *
  * TIME_WAIT: a tuple used again, and segments that reach TIME_WAIT.
  *
- *      SYN on a tuple in TIME_WAIT                      answer of Linux
- *      sequence number above the old, or newer TSval    SYN+ACK, ISN = old SND.NXT + 65537
- *      neither, or older TSval (PAWS)                   ACK with the old numbers, IP ID 0, at most one per
- * 500 ms then RST with exactly that number                TIME_WAIT is gone (tcp_rfc1337=0): next SYN gets a
- * fresh ISN
+ *      SYN on a tuple in TIME_WAIT               answer of Linux
+ *      sequence number or TSval above the old    SYN+ACK, ISN = old SND.NXT + 65537
+ *      neither, or an older TSval (PAWS)         ACK with the old numbers, IP ID 0, one per 500 ms at most
+ *      RST with exactly that number              TIME_WAIT is gone (tcp_rfc1337=0), the next SYN finds none
  *
  * The new connection's dossier holds a snapshot of the old one (m.prior, by the new one's roles), and as
  * witnesses the segments of the old one that answer its SYN. The old connection's dossier sees the same
@@ -172,8 +171,7 @@ void judge_time_wait_reuse_client(const struct tca_case *c, struct tca_judgement
             WHOLE(r.age_ns), r.age_ns < SECOND ? " (a port bound by the program)" : "");
 }
 
-/* The server's two initial numbers lie on the line that Linux' clock draws: it has not restarted in between.
- */
+/* The server's two initial numbers lie on the line of Linux' clock: it has not restarted in between. */
 static bool same_boot(const struct reuse *r)
 {
     if (!r->prior->iss_known[TCA_SERVER] || r->prior->isn_age_ns[TCA_SERVER] < 0)
@@ -219,24 +217,18 @@ void judge_time_wait_absent(const struct tca_case *c, struct tca_judgement *j)
             WHOLE(time_wait_age_ns(&r)), same_boot(&r) ? ", on the same clock as before" : "");
 }
 
-static uint64_t absent_time_waits(const struct tca_listener *l)
-{
-    (void)l;
-    return 0; /*FIELD*/
-}
-
 void judge_time_wait_early_recycle(const struct tca_case *c, struct tca_judgement *j)
 {
     struct reuse r;
-    if (!reuse_of(c->d, &r) || !absent(&r) || absent_time_waits(c->listener) < RECYCLERS)
+    if (!reuse_of(c->d, &r) || !absent(&r) || c->listener->time_wait_absent < RECYCLERS)
         return;
     tca_hold(j, tca_level(c, PROBABLE, TCA_BASIS_SEEN), r.synack->time_ns);
     tca_prove(j, r.syn);
     tca_prove(j, r.synack);
     j->actor = TCA_SERVER;
-    set_value(j, (int64_t)absent_time_waits(c->listener), "count");
+    set_value(j, (int64_t)c->listener->time_wait_absent, "count");
     tca_say(j, "TIME_WAIT was gone after %d.%03d s, as on %d connections of this listener.",
-            WHOLE(time_wait_age_ns(&r)), (int)absent_time_waits(c->listener));
+            WHOLE(time_wait_age_ns(&r)), (int)c->listener->time_wait_absent);
 }
 
 /* Without an IP ID a connection that is still alive might have answered. */
@@ -286,8 +278,7 @@ static bool assassinated_by_reuse(const struct tca_case *c, struct tca_judgement
     j->actor = TCA_CLIENT;
     set_value(j, r.synack->time_ns - r.syn->time_ns, "ns");
     tca_say(j,
-            "The SYN drew an ACK of TIME_WAIT, the client's RST killed it, and a later SYN got in after "
-            "%d.%03d s.",
+            "The SYN drew an ACK of TIME_WAIT, the client's RST killed it, a later SYN got in at %d.%03d s.",
             WHOLE(j->value));
     return true;
 }
@@ -306,10 +297,8 @@ void judge_time_wait_refused_loop(const struct tca_case *c, struct tca_judgement
     }
     j->actor = TCA_SERVER;
     set_value(j, (int64_t)c->d->m.side[TCA_CLIENT].syn_count, "pkts");
-    tca_say(j,
-            "The client sent its SYN %d times; the server's TIME_WAIT answered with ACKs of the old "
-            "connection%s.",
-            (int)j->value, exact_rst(&r, first) ? " and ignored the resets" : "");
+    tca_say(j, "%d SYNs of the client drew ACKs of the old connection from the server's TIME_WAIT%s.",
+            (int)j->value, exact_rst(&r, first) ? ", which ignored the resets" : "");
 }
 
 void judge_time_wait_refused_rst(const struct tca_case *c, struct tca_judgement *j)
