@@ -76,8 +76,8 @@ static bool held_by_server(const struct reuse *r)
 
 static uint32_t recycled_isn(uint32_t old_next)
 {
-    uint32_t isn = old_next + RECYCLE_STEP;
-    return isn ? isn : 1;
+    bool wraps_to_zero = old_next == UINT32_MAX - RECYCLE_STEP + 1;
+    return wraps_to_zero ? 1 : old_next + RECYCLE_STEP;
 }
 
 /* The SYN+ACK carries the mark of a recycled TIME_WAIT. */
