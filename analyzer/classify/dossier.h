@@ -18,18 +18,18 @@ enum tca_role_basis {
 };
 
 struct tca_dossier {
-    uint32_t capture;      /* 1-based ordinal in the run's list */
-    uint64_t tcp_stream;   /* order of creation in its capture, from 0 */
-    uint8_t addr[2][16];   /* by role: client, server; IPv4 as ::ffff:a.b.c.d */
+    uint32_t capture;    /* 1-based ordinal in the run's list */
+    uint64_t tcp_stream; /* order of creation in its capture, from 0 */
+    uint8_t addr[2][16]; /* by role: client, server; IPv4 as ::ffff:a.b.c.d */
     uint16_t port[2];
-    uint8_t family;        /* 4 or 6 */
-    uint8_t role_basis;    /* enum tca_role_basis */
-    struct tca_tags tags;  /* of the first frame */
+    uint8_t family;         /* 4 or 6 */
+    uint8_t role_basis;     /* enum tca_role_basis */
+    struct tca_tags tags;   /* of the first frame */
     int64_t capture_end_ns; /* time of the capture's last record, set before pass 2 judges */
 
-    struct tca_mirror m;    /* m.marks is not used here: the marks follow */
+    struct tca_mirror m; /* m.marks is not used here: the marks follow */
     uint16_t mark_count;
-    struct tca_mark *mark;  /* by frame; owned by whoever decoded the dossier */
+    struct tca_mark *mark; /* by frame; owned by whoever decoded the dossier */
 };
 
 /* The n-th mark (from 0) with any of these roles sent by `side` (TCA_CLIENT, TCA_SERVER, or -1 for both), not

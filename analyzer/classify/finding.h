@@ -37,11 +37,11 @@ struct tca_finding {
     enum tca_scope scope;
     enum tca_severity severity;
     enum tca_origin origin;
-    bool normal;          /* a handshake or close that needs no mention in `verdict` */
-    const char *meaning;  /* one sentence */
-    const char *proof;    /* the evidence rule */
-    const char *doubt;    /* what else it could be, and what would decide it */
-    const char *host;     /* what to look at or change on the host */
+    bool normal;         /* a handshake or close that needs no mention in `verdict` */
+    const char *meaning; /* one sentence */
+    const char *proof;   /* the evidence rule */
+    const char *doubt;   /* what else it could be, and what would decide it */
+    const char *host;    /* what to look at or change on the host */
 };
 extern const struct tca_finding tca_findings[TCA_FINDING_COUNT];
 /* By full id, NULL if there is none. */
@@ -53,21 +53,22 @@ enum { TCA_PROOF_MAX = 12 };
 struct tca_judgement {
     enum tca_finding_id id;
     enum tca_confidence confidence;
-    uint8_t actor;       /* TCA_CLIENT, TCA_SERVER, or TCA_ACTOR_PATH */
-    int64_t time_ns;     /* when it happened */
+    uint8_t actor;                 /* TCA_CLIENT, TCA_SERVER, or TCA_ACTOR_PATH */
+    int64_t time_ns;               /* when it happened */
     uint64_t frame[TCA_PROOF_MAX]; /* the frames that prove it, ascending; frame[0] is where to look first */
     uint8_t frame_count;
-    int64_t value;       /* a number that belongs to it (copies, ns, ...) */
-    const char *unit;    /* "pkts", "ns", "count"; NULL when value means nothing */
-    char text[200];      /* one English sentence, full stop at the end */
+    int64_t value;    /* a number that belongs to it (copies, ns, ...) */
+    const char *unit; /* "pkts", "ns", "count"; NULL when value means nothing */
+    char text[200];   /* one English sentence, full stop at the end */
 };
 enum { TCA_ACTOR_PATH = 2 };
 
 /* All that a judge may look at. */
 struct tca_case {
     const struct tca_dossier *d;
-    const struct tca_listener *listener; /* what the sweep showed of d's server address and port; never NULL */
-    enum tca_vantage vantage;            /* where the capture was taken, for this host pair or by --vantage */
+    const struct tca_listener
+        *listener;            /* what the sweep showed of d's server address and port; never NULL */
+    enum tca_vantage vantage; /* where the capture was taken, for this host pair or by --vantage */
 };
 
 typedef void tca_judge(const struct tca_case *c, struct tca_judgement *j);
@@ -78,7 +79,8 @@ typedef void tca_judge(const struct tca_case *c, struct tca_judgement *j);
 /* Everything that holds for one flow. judgement[handshake] and [close] always exist. */
 enum { TCA_JUDGEMENTS_MAX = 40 };
 struct tca_verdict {
-    struct tca_judgement judgement[TCA_JUDGEMENTS_MAX]; /* handshake first, close second, then events in registry order */
+    struct tca_judgement
+        judgement[TCA_JUDGEMENTS_MAX]; /* handshake first, close second, then events in registry order */
     uint8_t count;
     int verdict; /* index of the one to read first; -1: normal */
 };

@@ -144,10 +144,17 @@ static bool same_segment(const struct tca_seen *seen, const struct tca_segment *
     return carries && (seg->opt.has_ts || slow) && apart < 5 * TCA_MS;
 }
 
-static bool is_capture_copy(struct tca_side *from, const struct tca_segment *seg)
+/* A SYN+ACK for another copy of the SYN is an answer of its own, however soon it comes. */
+static bool answers_newer_syn(const struct tca_seen *seen, const struct tca_segment *seg,
+                              const struct tca_side *to)
+{
+    return is_synack(seg) && to->syn_last_ns > seen->time_ns;
+}
+
+static bool is_capture_copy(struct tca_side *from, const struct tca_side *to, const struct tca_segment *seg)
 {
     for (unsigned at = 0; at < TCA_SEEN_MAX; at++)
-        if (same_segment(&from->seen[at], seg))
+        if (same_segment(&from->seen[at], seg) && !answers_newer_syn(&from->seen[at], seg, to))
             return true;
     from->seen[from->seen_next++ % TCA_SEEN_MAX] = (struct tca_seen){.time_ns = seg->time_ns,
                                                                      .seq = seg->seq,
@@ -226,7 +233,7 @@ int tca_mirror_step(struct tca_mirror_context *ctx, struct tca_mirror *m, const 
     m->last_frame = seg->frame;
     if (seg->time_ns > m->last_ns)
         m->last_ns = seg->time_ns;
-    if (is_capture_copy(s.from, seg)) {
+    if (is_capture_copy(s.from, s.to, seg)) {
         s.from->pkts++;
         s.from->capture_copies++;
         m->damage |= TCA_DAMAGE_DUP;
