@@ -249,11 +249,11 @@ enum tca_ladder_shape tca_ladder_shape(const struct tca_ladder *l)
         bool (*holds)(const struct tca_ladder *l);
         enum tca_ladder_shape shape;
     } rows[] = {
-        {no_repeat, TCA_LADDER_NONE},      {only_answers, TCA_LADDER_DUP_ANSWER},
-        {spurious, TCA_LADDER_SPURIOUS},   {acked_after_rungs, TCA_LADDER_LATE_ACK},
-        {withdrawn, TCA_LADDER_WITHDRAWN}, {never_acked, TCA_LADDER_NO_ACK},
-        {deferred, TCA_LADDER_DEFERRED},   {starts_deferred, TCA_LADDER_DEFERRED_STUCK},
-        {one_rung, TCA_LADDER_ONE_RUNG},   {always, TCA_LADDER_STUCK},
+        {no_repeat, TCA_LADDER_NONE},          {spurious, TCA_LADDER_SPURIOUS},
+        {only_answers, TCA_LADDER_DUP_ANSWER}, {acked_after_rungs, TCA_LADDER_LATE_ACK},
+        {withdrawn, TCA_LADDER_WITHDRAWN},     {never_acked, TCA_LADDER_NO_ACK},
+        {deferred, TCA_LADDER_DEFERRED},       {starts_deferred, TCA_LADDER_DEFERRED_STUCK},
+        {one_rung, TCA_LADDER_ONE_RUNG},       {always, TCA_LADDER_STUCK},
     };
     unsigned at = 0;
     while (!rows[at].holds(l))

@@ -332,12 +332,15 @@ int tca_events_flow(const struct tca_flow_view *view, const struct tca_report_op
 
 static void episode_text(const struct tca_episode *e, char *text, size_t size)
 {
-    int used = snprintf(text, size,
-                        "The accept queue was full: %u SYNs dropped and %u ACKs ignored of %u connections",
-                        (unsigned)e->drops, (unsigned)e->ignored, (unsigned)e->flows);
-    if (used > 0 && (size_t)used < size)
-        snprintf(text + used, size - (size_t)used, ", %u of them never served; the service was %s.",
-                 (unsigned)e->lost, e->slow ? "too slow" : "not accepting");
+    const char *service = e->slow      ? "the service was too slow"
+                          : e->partial ? "one worker's queue of several did not move"
+                                       : "the service was not accepting";
+    snprintf(text, size,
+             "The accept queue was full: %u SYNs dropped, %u ACKs ignored and %u reset of %u connections, %u "
+             "of them never "
+             "served; %s.",
+             (unsigned)e->drops, (unsigned)e->ignored, (unsigned)e->aborted, (unsigned)e->flows,
+             (unsigned)e->lost, service);
 }
 
 static struct event_row episode_event(const struct tca_listener *listener,

@@ -69,7 +69,7 @@ struct incident {
     struct tca_episode worst; /* by connections hit */
     int64_t first_ns, last_ns;
     uint64_t first_frame, last_frame;
-    uint64_t drops, ignored, flows, lost;
+    uint64_t drops, ignored, aborted, flows, lost;
     uint32_t backlog_min, backlog_max;
 };
 
@@ -321,6 +321,7 @@ int tca_summary_listener(struct tca_summary *sum, const struct tca_listener *lis
             in->worst = *e;
         in->drops += e->drops;
         in->ignored += e->ignored;
+        in->aborted += e->aborted;
         in->flows += e->flows;
         in->lost += e->lost;
     }
@@ -597,7 +598,8 @@ static void add_service(struct page *page, const struct tca_episode *e)
     if (e->slow) {
         tca_buf_str(out, "   slow: it never stopped, but accepts fewer than arrive");
     } else {
-        tca_buf_str(out, "   frozen: nothing accepted");
+        tca_buf_str(out, e->partial ? "   frozen: one queue of several (SO_REUSEPORT)"
+                                    : "   frozen: nothing accepted");
         if (e->stall_ns >= 0) {
             tca_buf_str(out, " from ");
             add_clock(page, out, e->stall_ns);
@@ -648,6 +650,8 @@ static void add_hit(struct page *page, const struct incident *in)
     }
     tca_buf_fmt(&text, ", %llu lost; %llu SYNs dropped, %llu ACKs ignored", (unsigned long long)in->lost,
                 (unsigned long long)in->drops, (unsigned long long)in->ignored);
+    if (in->aborted)
+        tca_buf_fmt(&text, ", %llu reset (tcp_abort_on_overflow)", (unsigned long long)in->aborted);
     add_wrapped(page, "   hit: ", tca_buf_text(&text), 2);
     page->out.failed |= text.failed;
     tca_buf_done(&text);
