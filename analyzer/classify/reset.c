@@ -169,39 +169,59 @@ static bool near_burst(const struct reset *r, int64_t after_ns)
     return l->closed_burst >= 2 && since >= -BURST_NS && since <= after_ns;
 }
 
+static const struct tca_mark *first_fin_of(const struct reset *r, int side)
+{
+    const struct tca_mark *fin = tca_dossier_mark(r->c->d, TCA_MARK_FIN, side, 0);
+    return fin && fin->frame < r->rst->frame ? fin : NULL;
+}
+
+/* The reset's sender had closed before. */
+static const struct tca_mark *own_fin(const struct reset *r)
+{
+    return first_fin_of(r, r->rst->side);
+}
+
+/* A server that resets what its client has closed answers that, and says nothing of its listener. */
 static bool is_listener_closed(const struct reset *r)
 {
     if (r->rst->side != TCA_SERVER || !r->from->iss_known || r->rst->seq != r->from->iss + 1 ||
-        r->from->bytes)
+        r->from->bytes || first_fin_of(r, TCA_CLIENT))
         return false;
     if (r->shape == TCA_SHAPE_X)
         return near_burst(r, BURST_NS);
     return in_request(r) && near_burst(r, REQUEST_NS);
 }
 
-static bool prompt(const struct reset *r)
+/* Answered at once, and with an acknowledgment that a request would have taken (tcp_check_req). */
+static bool answers_open_ack(const struct reset *r)
 {
+    const struct tca_mark *ack = r->trigger;
+    if (!ack || ack->side != TCA_CLIENT || (ack->flags & (TCA_SYN | TCA_ACK)) != TCA_ACK ||
+        !seq_after(ack->seq, r->to->iss))
+        return false;
     int64_t path = r->c->d->m.path_to_server_ns;
-    return r->trigger && r->trigger->side == TCA_CLIENT && !(r->trigger->flags & TCA_SYN) &&
-           r->rst->time_ns - r->trigger->time_ns <= (path > 0 ? path : 0) + PROMPT_NS;
+    return r->rst->time_ns - ack->time_ns <= (path > 0 ? path : 0) + PROMPT_NS;
+}
+
+/* Bare in every respect, as a kernel without a socket builds it: other builders fill in a window or a number. */
+static bool is_bare(const struct tca_mark *rst)
+{
+    return !rst->window && !rst->ack && !rst->has_ts;
 }
 
 static bool is_abort_on_overflow(const struct reset *r)
 {
-    return in_request(r) && prompt(r);
+    return in_request(r) && is_bare(r->rst) && answers_open_ack(r);
 }
 
-static const struct tca_mark *first_fin(const struct reset *r)
-{
-    const struct tca_mark *fin = tca_dossier_mark(r->c->d, TCA_MARK_FIN, r->rst->side, 0);
-    return fin && fin->frame < r->rst->frame ? fin : NULL;
-}
-
+/* New data, from a peer that had not closed itself. An old copy met no closed application but a forgotten one. */
 static bool is_data_after_close(const struct reset *r)
 {
-    const struct tca_mark *fin = first_fin(r);
-    return r->shape == TCA_SHAPE_P && fin && r->trigger && r->trigger->len > 0 &&
-           r->rst->time_ns - fin->time_ns <= ORPHAN_NS;
+    const struct tca_mark *fin = own_fin(r), *peer_fin = first_fin_of(r, 1 - r->rst->side);
+    if (r->shape != TCA_SHAPE_P || !fin || !r->trigger || !r->trigger->len)
+        return false;
+    bool peer_open = !peer_fin || peer_fin->frame >= r->trigger->frame;
+    return peer_open && r->rst->time_ns - fin->time_ns <= ORPHAN_NS;
 }
 
 static bool is_no_socket(const struct reset *r)
@@ -216,7 +236,7 @@ static bool is_no_socket(const struct reset *r)
 static bool never_closed(const struct reset *r)
 {
     bool open = r->rst->sender_state == TCA_ESTABLISHED || r->rst->sender_state == TCA_CLOSE_WAIT;
-    return open && r->from->pkts > r->from->rst_count && !first_fin(r);
+    return open && r->from->pkts > r->from->rst_count && !own_fin(r);
 }
 
 /* ---- active resets ---- */
@@ -277,13 +297,13 @@ static bool received_nothing(const struct reset *r)
 
 static bool is_linger0(const struct reset *r)
 {
-    return is_active(r) && received_nothing(r) && !first_fin(r);
+    return is_active(r) && received_nothing(r) && !own_fin(r);
 }
 
 static bool is_unread_data(const struct reset *r)
 {
     /* A client whose last word was to receive has got its answer; a server in that place owes one. */
-    return is_active(r) && r->rst->side == TCA_SERVER && !first_fin(r) && r->to->iss_known &&
+    return is_active(r) && r->rst->side == TCA_SERVER && !own_fin(r) && r->to->iss_known &&
            seq_after(r->rst->ack, r->to->iss + 1) && r->to->bytes > 0 &&
            r->to->last_data_ns > r->from->last_data_ns && !r->to->fin_sent;
 }
@@ -403,16 +423,20 @@ void judge_rst_refused(const struct tca_case *c, struct tca_judgement *j)
         tca_say(j, "The %s refused the connection.", who(&f.first));
 }
 
-/* Other connections of the listener were accepted, so it was neither closed nor without a service. */
+/* Siblings decide: one reset alone may come from anything in front of the service. */
 static enum tca_confidence overflow_level(const struct reset *r)
 {
     static const struct tca_levels levels = {TCA_PROBABLE, TCA_PROBABLE, TCA_POSSIBLE};
     const struct tca_listener *l = r->c->listener;
     bool near = r->c->vantage == TCA_VANTAGE_SERVER || r->c->vantage == TCA_VANTAGE_SAME_HOST;
+    bool siblings = l->aborted_opens >= 2 || tca_listener_episode(l, r->rst->time_ns, SECOND);
+    if (!near && !siblings)
+        return TCA_POSSIBLE;
     if (near && l->aborted_opens >= 3 && l->established > 0 && !l->refused)
         return TCA_CERTAIN;
     enum tca_confidence level = tca_level(r->c, levels, TCA_BASIS_SEEN);
-    return l->refused ? tca_lower(level, 1) : level;
+    bool odd = l->refused > 0 || (r->rst->has_ip_id && r->rst->ip_id);
+    return odd ? tca_lower(level, 1) : level;
 }
 
 void judge_rst_abort_on_overflow(const struct tca_case *c, struct tca_judgement *j)
@@ -444,8 +468,10 @@ void judge_rst_listener_closed(const struct tca_case *c, struct tca_judgement *j
     struct found f;
     if (!c->d->m.side[TCA_SERVER].rst_count || !hold_cause(c, j, tca_level(c, levels, TCA_BASIS_SEEN), &f))
         return;
-    if (!is_active(&f.first))
-        j->confidence = tca_lower(j->confidence, 1); /* a request of that listener, answered later */
+    /* A SYN that is refused, or a third child, leaves no doubt; a request answered later keeps some. */
+    bool sure = is_active(&f.first) && (c->listener->refused || c->listener->closed_burst >= 3);
+    if (!sure)
+        j->confidence = tca_lower(j->confidence, 1);
     tca_say(j, "The listener was closed: %u connections that nobody had accepted were reset together.",
             (unsigned)c->listener->closed_burst);
 }
@@ -470,7 +496,7 @@ void judge_rst_no_socket(const struct tca_case *c, struct tca_judgement *j)
     if (!hold_cause(c, j, TCA_POSSIBLE, &f))
         return;
     j->confidence = no_socket_level(&f.first);
-    if (first_fin(&f.first))
+    if (own_fin(&f.first))
         tca_say(j, "The %s had closed and forgotten the connection when another segment came.",
                 who(&f.first));
     else
@@ -501,7 +527,7 @@ void judge_rst_data_after_close(const struct tca_case *c, struct tca_judgement *
     struct found f;
     if (!hold_cause(c, j, TCA_CERTAIN, &f))
         return;
-    tca_prove(j, first_fin(&f.first));
+    tca_prove(j, own_fin(&f.first));
     tca_say(j, "The %s had closed; %u bytes that the %s still sent drew a reset.", who(&f.first),
             (unsigned)f.first.trigger->len, peer(&f.first));
 }
@@ -528,7 +554,7 @@ void judge_rst_active_close(const struct tca_case *c, struct tca_judgement *j)
     struct found f;
     if (!hold_cause(c, j, TCA_PROBABLE, &f))
         return;
-    const struct tca_mark *fin = first_fin(&f.first);
+    const struct tca_mark *fin = own_fin(&f.first);
     tca_prove(j, fin);
     tca_say(j, "The %s ended the connection by a reset%s.", who(&f.first), fin ? " after its FIN" : "");
 }

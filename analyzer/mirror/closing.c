@@ -163,6 +163,13 @@ static void receiver_fin_acked(struct step *s)
         tca_history_step(to, TCA_GOT_ACK_OF_FIN, false, s->when);
 }
 
+/* A host that gets a FIN acknowledges it at once. Two copies without a word: the third finds nobody either, or its
+ * answers are lost; then nothing is assumed, until an acknowledgment tells. */
+static bool fin_in_vain(const struct tca_side *from)
+{
+    return from->fin_count > 2 && !from->fin_acked_by_peer;
+}
+
 static void receiver_fin(struct step *s)
 {
     struct tca_side *from = s->from, *to = s->to;
@@ -171,9 +178,13 @@ static void receiver_fin(struct step *s)
         return;
     bool in_order = seq_after(tca_sequence_contiguous(from), from->fin_seq) ||
                     (to->acked_known && seq_after_eq(to->acked, from->fin_seq));
-    if (in_order && tca_state_synchronized(tca_side_state(to)))
-        tca_history_step(to, TCA_GOT_FIN, false, s->when);
-    else if (in_order && tca_side_state(to) == TCA_UNKNOWN && to->step_count)
+    enum tca_state state = tca_side_state(to);
+    bool open = tca_state_synchronized(state) || (state == TCA_UNKNOWN && to->step_count);
+    if (!in_order || !open)
+        return;
+    if (fin_in_vain(from))
+        to->alternative = (uint8_t)(tca_transition(state, TCA_GOT_FIN) + 1);
+    else
         tca_history_step(to, TCA_GOT_FIN, false, s->when);
 }
 

@@ -371,7 +371,7 @@ int tca_events_listener(const struct tca_listener *listener, const struct tca_ca
     int r = 0;
     for (int i = 0; i < listener->episode_count && i < TCA_EPISODES_MAX && r == 0; i++) {
         const struct tca_episode *e = &listener->episode[i];
-        char text[200];
+        char text[240];
         episode_text(e, text, sizeof text);
         struct event_row row = episode_event(listener, capture, opt ? opt : &defaults, e, text);
         row.number = 2 * (uint32_t)i + 1;
