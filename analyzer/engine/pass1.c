@@ -27,6 +27,7 @@ static int flow_over(void *user, struct tca_flow *flow)
     struct tca_mirror *m = mirror_of(flow);
     int error = tca_mirror_finish(&s->mirrors, m);
     s->open->facts.duplicates += m->side[0].capture_copies + m->side[1].capture_copies;
+    s->open->mixed_tags += flow->mixed_tags;
     if (!error)
         error = tca_spool_put(s, flow);
     tca_mirror_free(&s->mirrors, m);

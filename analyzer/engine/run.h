@@ -45,6 +45,7 @@ struct capture {
     struct tca_capture_facts facts;
     char *name, *message; /* owned; facts points at them */
     int64_t newest_ns;    /* of the records so far, for order errors */
+    uint64_t mixed_tags;  /* connections whose one direction carries different tags */
 };
 
 struct tca_session {

@@ -128,11 +128,25 @@ static int take_facts(struct capture *c, const struct tca_source_facts *from)
     return keep_message(c, from->message);
 }
 
-static void tell_source(struct tca_error *error, int code, const struct tca_source_facts *facts)
+/* Not a fault, but something to know before believing the rows. */
+static int warn_of_tags(struct capture *c)
 {
-    if (!error || !*facts->message)
+    char text[200];
+    if (!c->mixed_tags || *c->facts.message)
+        return TCA_OK;
+    snprintf(text, sizeof text,
+             "%llu connection%s with different VLAN or tunnel tags in one direction: --key vlan,tunnel tells "
+             "them apart",
+             (unsigned long long)c->mixed_tags, c->mixed_tags == 1 ? "" : "s");
+    return keep_message(c, text);
+}
+
+static void tell_source(struct tca_error *error, int code, const char *message,
+                        const struct tca_source_facts *facts)
+{
+    if (!error || !*message)
         return;
-    tca_fail(error, code, "%s", facts->message);
+    tca_fail(error, code, "%s", message);
     error->frame = facts->error_frame;
     error->offset = facts->error_offset;
 }
@@ -150,6 +164,8 @@ static int read_source(struct tca_session *s, struct tca_source *source, struct 
         code = end;
     if (!code)
         code = take_facts(c, facts);
+    if (!code)
+        code = warn_of_tags(c);
     if (code)
         return words(error, code);
     /* Records that a filter left out were read all the same: `packets` is of the whole file. */
@@ -158,7 +174,7 @@ static int read_source(struct tca_session *s, struct tca_source *source, struct 
     bool whole = facts->status == TCA_SOURCE_ok || facts->status == TCA_SOURCE_truncated ||
                  facts->status == TCA_SOURCE_interrupted;
     code = whole ? TCA_OK : facts->status == TCA_SOURCE_unsupported ? TCA_EUNSUPPORTED : TCA_EINPUT;
-    tell_source(error, code, facts);
+    tell_source(error, code, c->facts.message, facts);
     return code;
 }
 

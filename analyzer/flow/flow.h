@@ -42,13 +42,16 @@ struct tca_flow {
     struct tca_flow *prev, *next; /* age list of its class */
     int64_t last_ns;
     uint64_t first_frame, stream;
-    struct tca_space space[2]; /* by key side */
-    struct tca_tags tags;      /* of the first frame */
-    uint8_t client;            /* key side of the active opener */
-    uint8_t role_basis;        /* enum tca_role_basis */
-    uint8_t age_class;         /* enum tca_flow_class */
-    bool opened_by_syn;        /* began with a bare SYN */
-    bool committed;            /* its SYN was answered with ack = ISN+1, or it never had one */
+    struct tca_space space[2];    /* by key side */
+    struct tca_tags tags;         /* of the first frame */
+    struct tca_tags side_tags[2]; /* of each side's first segment, by key side */
+    bool side_tagged[2];          /* ... which has been seen */
+    bool mixed_tags;    /* one side's segments carry different tags: perhaps several connections in one */
+    uint8_t client;     /* key side of the active opener */
+    uint8_t role_basis; /* enum tca_role_basis */
+    uint8_t age_class;  /* enum tca_flow_class */
+    bool opened_by_syn; /* began with a bare SYN */
+    bool committed;     /* its SYN was answered with ack = ISN+1, or it never had one */
     _Alignas(16) unsigned char payload[];
 };
 

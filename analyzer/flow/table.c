@@ -321,6 +321,20 @@ void tca_flow_find_quoted(struct tca_flow_table *table, const struct tca_segment
     ret_found->from = side == ret_found->flow->client ? 0 : 1;
 }
 
+/* The two directions of a connection often carry different tags; one direction carries always the same. */
+static void note_tags(struct tca_flow *flow, const struct tca_tags *tags, int side)
+{
+    const struct tca_tags *first = &flow->side_tags[side];
+    if (!flow->side_tagged[side]) {
+        flow->side_tags[side] = *tags;
+        flow->side_tagged[side] = true;
+        return;
+    }
+    flow->mixed_tags |= first->vlan_count != tags->vlan_count || first->encap != tags->encap ||
+                        first->encap_id != tags->encap_id ||
+                        memcmp(first->vlan, tags->vlan, tags->vlan_count * sizeof tags->vlan[0]) != 0;
+}
+
 void tca_flow_note(struct tca_flow_table *table, struct tca_flow *flow, const struct tca_segment *seg,
                    enum tca_flow_class age_class)
 {
@@ -329,6 +343,7 @@ void tca_flow_note(struct tca_flow_table *table, struct tca_flow *flow, const st
     if (!flow->committed && tca_incarnation_answers(flow, seg, side))
         flow->committed = true;
     tca_incarnation_note(flow, seg, side);
+    note_tags(flow, &seg->tags, side);
     if (seg->time_ns > flow->last_ns)
         flow->last_ns = seg->time_ns;
     unlink_age(table, flow);
