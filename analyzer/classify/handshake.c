@@ -25,8 +25,8 @@
 
 #define MS     INT64_C(1000000)
 #define SECOND INT64_C(1000000000)
-/* Arguments for "%d.%03d s"; durations here are never negative. */
-#define WHOLE(ns) (int)((ns) / SECOND), (int)((ns) / MS % 1000)
+/* Arguments for "%u.%03u s". */
+#define WHOLE(ns) tca_whole_s(ns), tca_whole_ms(ns)
 
 static const int64_t RUNG_NS = 1200 * MS;  /* the first rung, lateness included, would have passed */
 static const int64_t QUIET_NS = 1300 * MS; /* the same, counted from the ACK */
@@ -258,7 +258,7 @@ void judge_handshake_refused_rst(const struct tca_case *c, struct tca_judgement 
     tca_prove(j, o.syn);
     tca_prove(j, o.refusal);
     int64_t took = o.refusal->time_ns - o.syn->time_ns;
-    tca_say(j, "The SYN was answered with a reset after %d.%03d s.", WHOLE(took < 0 ? 0 : took));
+    tca_say(j, "The SYN was answered with a reset after %u.%03u s.", WHOLE(took));
 }
 
 /* Type 3 of ICMP and type 1 of ICMPv6 are "destination unreachable", 11 and 3 "time exceeded". Linux gives up
@@ -412,7 +412,7 @@ void judge_handshake_complete_after_challenge(const struct tca_case *c, struct t
     tca_prove(j, o.challenge);
     tca_prove(j, o.last_syn);
     tca_prove(j, o.synack);
-    tca_say(j, "The first SYN met %s; the SYN+ACK came %d.%03d s later.", challenger(&o),
+    tca_say(j, "The first SYN met %s; the SYN+ACK came %u.%03u s later.", challenger(&o),
             WHOLE(o.synack->time_ns - o.syn->time_ns));
 }
 
@@ -463,7 +463,7 @@ void judge_handshake_client_abort(const struct tca_case *c, struct tca_judgement
     j->actor = TCA_CLIENT;
     tca_prove(j, o.syn);
     tca_prove(j, o.withdrawal);
-    tca_say(j, "The client reset its own SYN after %d.%03d s.",
+    tca_say(j, "The client reset its own SYN after %u.%03u s.",
             WHOLE(o.withdrawal->time_ns - o.syn->time_ns));
 }
 
@@ -490,7 +490,7 @@ void judge_handshake_no_answer(const struct tca_case *c, struct tca_judgement *j
     for (unsigned n = 0; n < TCA_PROOF_MAX - 1; n++)
         tca_prove(j, tca_dossier_mark(c->d, TCA_MARK_SYN, TCA_CLIENT, n));
     tca_prove(j, o.last_syn);
-    tca_say(j, "%u SYN copies over %d.%03d s and no answer%s.", o.syn_copies,
+    tca_say(j, "%u SYN copies over %u.%03u s and no answer%s.", o.syn_copies,
             WHOLE(o.last_syn->time_ns - o.syn->time_ns),
             over ? "; then the client gave up" : "; the ladder may go on after the capture");
 }
@@ -504,7 +504,7 @@ void judge_handshake_syn_only(const struct tca_case *c, struct tca_judgement *j)
     tca_hold(j, TCA_CERTAIN, o.syn->time_ns);
     j->actor = TCA_CLIENT;
     tca_prove(j, o.syn);
-    tca_say(j, "One SYN, not answered and not repeated within %d.%03d s.", WHOLE(o.end_ns - o.syn->time_ns));
+    tca_say(j, "One SYN, not answered and not repeated within %u.%03u s.", WHOLE(o.end_ns - o.syn->time_ns));
 }
 
 static const char *half_open_how(const struct opening *o)
@@ -762,7 +762,7 @@ void judge_handshake_complete_synack_retry(const struct tca_case *c, struct tca_
     tca_prove(j, o.synack);
     tca_prove(j, first);
     tca_prove(j, o.ack);
-    tca_say(j, "%u SYN+ACK copies; the client's ACK came %d.%03d s after the first.",
+    tca_say(j, "%u SYN+ACK copies; the client's ACK came %u.%03u s after the first.",
             (unsigned)o.server->synack_count, WHOLE(o.ack->time_ns - o.synack->time_ns));
 }
 
@@ -779,7 +779,7 @@ void judge_handshake_spurious_synack_rtx(const struct tca_case *c, struct tca_ju
     tca_prove(j, o.synack);
     tca_prove(j, first);
     tca_prove(j, o.ack);
-    tca_say(j, "The ACK of the first SYN+ACK took %d.%03d s, so the server repeated it in vain.",
+    tca_say(j, "The ACK of the first SYN+ACK took %u.%03u s, so the server repeated it in vain.",
             WHOLE(j->value));
 }
 
@@ -809,10 +809,10 @@ void judge_handshake_complete_syn_retry(const struct tca_case *c, struct tca_jud
     tca_prove(j, o.synack);
     unsigned copy = answered_copy(c, &o);
     if (copy)
-        tca_say(j, "%u SYN copies over %d.%03d s; the SYN+ACK answers copy %u.", o.syn_copies,
+        tca_say(j, "%u SYN copies over %u.%03u s; the SYN+ACK answers copy %u.", o.syn_copies,
                 WHOLE(o.last_syn->time_ns - o.syn->time_ns), copy);
     else
-        tca_say(j, "%u SYN copies over %d.%03d s before the connection opened.", o.syn_copies,
+        tca_say(j, "%u SYN copies over %u.%03u s before the connection opened.", o.syn_copies,
                 WHOLE(o.last_syn->time_ns - o.syn->time_ns));
 }
 
@@ -895,6 +895,6 @@ void judge_handshake_pending_at_end(const struct tca_case *c, struct tca_judgeme
     j->actor = TCA_ACTOR_PATH;
     j->frame[0] = o.m->first_frame;
     j->frame_count = 1;
-    tca_say(j, "The capture ended %d.%03d s after this connection began, too early to tell.",
-            WHOLE(o.end_ns > o.m->start_ns ? o.end_ns - o.m->start_ns : 0));
+    tca_say(j, "The capture ended %u.%03u s after this connection began, too early to tell.",
+            WHOLE(o.end_ns - o.m->start_ns));
 }

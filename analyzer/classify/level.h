@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The base confidence of a finding by where the capture was taken: one word each for server, middle and
- * client.
+ * What judges share: the base confidence of a finding by where the capture was taken, one word each for server,
+ * middle and client; and durations in words.
  */
 #ifndef TCA_CLASSIFY_LEVEL_H
 #define TCA_CLASSIFY_LEVEL_H
@@ -21,5 +21,18 @@ enum tca_basis {
 
 /* The level for this case. `same host` sees what the server sees; `unknown` is taken for the middle. */
 enum tca_confidence tca_level(const struct tca_case *c, struct tca_levels levels, enum tca_basis basis);
+
+/* A duration in words: whole seconds, and the milliseconds left over. A negative one (the capture's time stamps went
+ * backwards) is 0. */
+static inline unsigned tca_whole_s(int64_t ns)
+{
+    int64_t seconds = ns / INT64_C(1000000000);
+    return seconds < 0 ? 0 : seconds > UINT32_MAX ? UINT32_MAX : (unsigned)seconds;
+}
+
+static inline unsigned tca_whole_ms(int64_t ns)
+{
+    return ns < 0 ? 0 : (unsigned)(ns / 1000000 % 1000);
+}
 
 #endif

@@ -26,17 +26,23 @@
 
 #define MS     INT64_C(1000000)
 #define SECOND INT64_C(1000000000)
-/* Arguments for "%d.%03d s"; durations here are never negative. */
-#define WHOLE(ns) (int)((ns) / SECOND), (int)((ns) / MS % 1000)
+/* Arguments for "%u.%03u s". */
+#define WHOLE(ns) tca_whole_s(ns), tca_whole_ms(ns)
 
-static const int64_t REORDER_NS = 5 * MS; /* a sender's older segments may pass this long after its RST */
-static const int64_t BURST_NS = 20 * MS;  /* resets of one closing listener */
-static const int64_t PROMPT_NS = 50 * MS; /* a reply, the round trip to the server aside */
-static const int64_t REQUEST_NS =
-    60 * SECOND; /* no request and no SYN cookie is younger than this when it expires */
-static const int64_t ORPHAN_NS = 66 * SECOND; /* an orphan's FIN_WAIT2 of 60 s, timer lateness included */
-static const int64_t SILENCE_NS = 5 * SECOND; /* a host needs longer than this to lose its memory */
-static const int64_t GOES_ON_NS = SECOND;     /* what is under way when an RST passes has arrived by then */
+/* A sender's older segments may pass this long after its RST. */
+static const int64_t REORDER_NS = 5 * MS;
+/* Resets of one closing listener. */
+static const int64_t BURST_NS = 20 * MS;
+/* A reply, the round trip to the server aside. */
+static const int64_t PROMPT_NS = 50 * MS;
+/* No request of full length and no SYN cookie expires earlier than this. */
+static const int64_t REQUEST_NS = 60 * SECOND;
+/* An orphan's FIN_WAIT2 of 60 s, timer lateness included. */
+static const int64_t ORPHAN_NS = 66 * SECOND;
+/* An end that spoke more recently has hardly lost its memory since. */
+static const int64_t SILENCE_NS = SECOND / 2;
+/* What was under way when an RST passed has arrived by then. */
+static const int64_t GOES_ON_NS = SECOND;
 
 struct reset {
     const struct tca_case *c;
@@ -233,8 +239,11 @@ static bool is_no_socket(const struct reset *r)
     return r->rst->rst_fit == TCA_RST_EXACT && r->rst->peer_acked == r->rst->seq;
 }
 
+/* It had an open connection and never said that it was done. A request that never opened is no such loss. */
 static bool never_closed(const struct reset *r)
 {
+    if (r->rst->side == TCA_SERVER && r->from->synack_count && !r->c->d->m.child_proved)
+        return false;
     bool open = r->rst->sender_state == TCA_ESTABLISHED || r->rst->sender_state == TCA_CLOSE_WAIT;
     return open && r->from->pkts > r->from->rst_count && !own_fin(r);
 }
@@ -457,7 +466,7 @@ void judge_rst_request_expired(const struct tca_case *c, struct tca_judgement *j
     if (f.first.from->synack_count < 2)
         j->confidence = tca_lower(j->confidence, 1); /* the end of the ladder was not seen */
     tca_say(j,
-            "The server forgot the request after %u SYN+ACK; the client's next segment came %d.%03d s after "
+            "The server forgot the request after %u SYN+ACK; the client's next segment came %u.%03u s after "
             "the last.",
             (unsigned)f.first.from->synack_count, WHOLE(j->time_ns - f.first.from->syn_last_ns));
 }
@@ -476,12 +485,13 @@ void judge_rst_listener_closed(const struct tca_case *c, struct tca_judgement *j
             (unsigned)c->listener->closed_burst);
 }
 
-/* How long the reset's sender had been silent before what it answers. */
+/* How long the reset's sender had been silent before what it answers, at most: bare ACKs are not kept. */
 static int64_t silence_before(const struct reset *r)
 {
     const struct tca_mark *before = r->trigger ? r->trigger : r->rst;
     const struct tca_mark *own = tca_mark_before(r->c->d, before, r->rst->side);
-    return own && before->time_ns > own->time_ns ? before->time_ns - own->time_ns : 0;
+    int64_t last_ns = own && own->time_ns > r->from->last_data_ns ? own->time_ns : r->from->last_data_ns;
+    return last_ns >= 0 && before->time_ns > last_ns ? before->time_ns - last_ns : 0;
 }
 
 static enum tca_confidence no_socket_level(const struct reset *r)
@@ -511,14 +521,16 @@ void judge_half_open_discovered(const struct tca_case *c, struct tca_judgement *
         return;
     const struct reset *r = &f.first;
     int64_t silent = silence_before(r);
-    tca_hold(j, silent >= SILENCE_NS ? no_socket_level(r) : TCA_POSSIBLE, r->rst->time_ns);
+    if (silent < SILENCE_NS)
+        return; /* whoever resets in the middle of a conversation has not forgotten it */
+    tca_hold(j, no_socket_level(r), r->rst->time_ns);
     j->actor = r->rst->side;
     j->value = silent;
     j->unit = "ns";
     tca_prove(j, r->rst);
     tca_prove(j, r->trigger);
     tca_say(j,
-            "The %s had lost the connection; it was silent for %d.%03d s before the %s's segment showed it.",
+            "The %s had lost the connection; it was silent for %u.%03u s before the %s's segment showed it.",
             who(r), WHOLE(silent), peer(r));
 }
 
@@ -569,7 +581,7 @@ void judge_rst_keepalive_timeout(const struct tca_case *c, struct tca_judgement 
         j->confidence = TCA_PROBABLE;
     tca_prove(j, p.first);
     tca_prove(j, p.last);
-    tca_say(j, "%u keepalive probes of the %s were not answered; it gave up %d.%03d s after the last.",
+    tca_say(j, "%u keepalive probes of the %s were not answered; it gave up %u.%03u s after the last.",
             p.count, who(&f.first), WHOLE(j->time_ns - p.last->time_ns));
 }
 
