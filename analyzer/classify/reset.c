@@ -581,8 +581,9 @@ void judge_rst_keepalive_timeout(const struct tca_case *c, struct tca_judgement 
         j->confidence = TCA_PROBABLE;
     tca_prove(j, p.first);
     tca_prove(j, p.last);
-    tca_say(j, "%u keepalive probes of the %s were not answered; it gave up %u.%03u s after the last.",
-            p.count, who(&f.first), WHOLE(j->time_ns - p.last->time_ns));
+    if (p.last)
+        tca_say(j, "%u keepalive probes of the %s were not answered; it gave up %u.%03u s after the last.",
+                p.count, who(&f.first), WHOLE(j->time_ns - p.last->time_ns));
 }
 
 void judge_rst_in_time_wait(const struct tca_case *c, struct tca_judgement *j)
