@@ -409,7 +409,7 @@ static void move_boundary(struct tca_source *src, uint32_t captured)
         src->boundary = tca_stream_tell(src->stream);
 }
 
-/* Read the next record; it waits in src->waiting if it was chosen. */
+/* Read the next record; it waits in src->waiting, marked if it was not chosen. */
 static void read_record(struct tca_source *src)
 {
     struct pcap_pkthdr *header;
@@ -431,9 +431,8 @@ static void read_record(struct tca_source *src)
     move_boundary(src, header->caplen);
     src->facts.packets++;
     when = time_ns(&header->ts, src->classic);
-    if (!is_wanted(src, header, bytes, when))
-        return;
-    src->facts.chosen++;
+    bool wanted = is_wanted(src, header, bytes, when);
+    src->facts.chosen += wanted;
     src->pending = true;
     src->waiting = (struct tca_record){
         .bytes = bytes,
@@ -442,6 +441,7 @@ static void read_record(struct tca_source *src)
         .time_ns = when,
         .frame = src->facts.packets,
         .link = src->link,
+        .left_out = !wanted,
     };
 }
 

@@ -19,7 +19,8 @@
 #include "tcpautopsy/error.h"
 #include "tcpautopsy/record.h"
 
-/* Which records are wanted; all zero means all of them. Times are nanoseconds since 1970-01-01 UTC. */
+/* Which records are wanted; all zero means all of them. The others are delivered too, marked left_out, because
+ * connections are numbered over the whole file. Times are nanoseconds since 1970-01-01 UTC. */
 struct tca_source_settings {
     const char *filter;          /* BPF expression, NULL for none; copied */
     int64_t after_ns, before_ns; /* after_ns <= time < before_ns */
@@ -49,7 +50,7 @@ struct tca_source_facts {
     uint32_t snaplen;         /* as the file says; 0 unknown */
     const char *ts_precision; /* "s", "ms", "us", "ns", "other"; "" unknown */
     uint64_t packets;         /* records read: the frame number of the last */
-    uint64_t chosen;          /* records delivered */
+    uint64_t chosen;          /* records delivered that are not left out */
     uint64_t bytes;           /* bytes of the input read */
     enum tca_source_status status;
     uint64_t error_frame; /* 1-based number of the record that could not be read; 0 where none */

@@ -29,7 +29,7 @@ static int check_kind(int fd, struct tca_error *err)
     if (fstat(fd, &status) < 0)
         return fail(err, TCA_EINPUT, "cannot open", strerror(errno));
     if (S_ISDIR(status.st_mode))
-        return fail(err, TCA_EINPUT, "is a directory", "name the capture files in it, or walk it with -R");
+        return fail(err, TCA_EINPUT, "is a directory", "name the capture files in it");
     return TCA_OK;
 }
 

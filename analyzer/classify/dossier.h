@@ -20,6 +20,8 @@ enum tca_role_basis {
 struct tca_dossier {
     uint32_t capture;    /* 1-based ordinal in the run's list */
     uint64_t tcp_stream; /* order of creation in its capture, from 0 */
+    uint64_t
+        id_frame; /* first frame of the connection in the whole file, left-out records included: names the flow */
     uint8_t addr[2][16]; /* by role: client, server; IPv4 as ::ffff:a.b.c.d */
     uint16_t port[2];
     uint8_t family;         /* 4 or 6 */

@@ -84,32 +84,33 @@ static bool takes_column(struct tca_verdict *v, bool *taken, unsigned place, con
     return true;
 }
 
-/* Severity, then confidence, then registry order. */
-static bool reads_before(const struct tca_judgement *a, const struct tca_judgement *b)
+/* Findings say why, the handshake and the close what happened; ids that merely hold beside these come last. */
+static int kind_of(const struct tca_verdict *v, int at)
 {
-    enum tca_severity sa = tca_findings[a->id].severity, sb = tca_findings[b->id].severity;
-    if (sa != sb)
-        return sa > sb;
-    if (a->confidence != b->confidence)
-        return a->confidence > b->confidence;
-    return a->id < b->id;
+    bool event = tca_findings[v->judgement[at].id].column == TCA_COLUMN_EVENT;
+    return event ? 0 : at < 2 ? 1 + at : 3;
 }
 
-/* The worst finding. The handshake and the close say what happened, findings say why, so they come first only where
- * they are worse than every finding; failing all that, an abnormal handshake, then an abnormal close. */
+/* Severity, then kind, then confidence, then registry order. */
+static bool reads_before(const struct tca_verdict *v, int a, int b)
+{
+    const struct tca_judgement *x = &v->judgement[a], *y = &v->judgement[b];
+    enum tca_severity sx = tca_findings[x->id].severity, sy = tca_findings[y->id].severity;
+    if (sx != sy)
+        return sx > sy;
+    if (kind_of(v, a) != kind_of(v, b))
+        return kind_of(v, a) < kind_of(v, b);
+    return x->confidence != y->confidence ? x->confidence > y->confidence : x->id < y->id;
+}
+
+/* The worst of all above info; failing that, an abnormal handshake, then an abnormal close. */
 static int choose(const struct tca_verdict *v)
 {
     int best = -1;
-    for (int at = 2; at < v->count; at++)
+    for (int at = 0; at < v->count; at++)
         if (tca_findings[v->judgement[at].id].severity > TCA_SEVERITY_INFO &&
-            (best < 0 || reads_before(&v->judgement[at], &v->judgement[best])))
+            (best < 0 || reads_before(v, at, best)))
             best = at;
-    enum tca_severity worst = best < 0 ? TCA_SEVERITY_INFO : tca_findings[v->judgement[best].id].severity;
-    for (int at = 0; at < 2; at++)
-        if (tca_findings[v->judgement[at].id].severity > worst) {
-            worst = tca_findings[v->judgement[at].id].severity;
-            best = at;
-        }
     for (int at = 0; at < 2 && best < 0; at++)
         if (!tca_findings[v->judgement[at].id].normal)
             best = at;

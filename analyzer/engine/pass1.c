@@ -21,10 +21,18 @@ static struct tca_mirror *mirror_of(struct tca_flow *flow)
     return (void *)flow->payload;
 }
 
+/* A mirror that has not begun has seen no segment: all of its flow's were left out. */
+static bool begun(struct tca_flow *flow)
+{
+    return mirror_of(flow)->begun;
+}
+
 static int flow_over(void *user, struct tca_flow *flow)
 {
     struct tca_session *s = user;
     struct tca_mirror *m = mirror_of(flow);
+    if (!begun(flow))
+        return TCA_OK;
     int error = tca_mirror_finish(&s->mirrors, m);
     s->open->facts.duplicates += m->side[0].capture_copies + m->side[1].capture_copies;
     s->open->mixed_tags += flow->mixed_tags;
@@ -92,15 +100,18 @@ int tca_pass1_begin(struct tca_session *s, const char *name)
     return tca_flow_table_new(&set, &s->flows);
 }
 
-static void note_record(struct capture *c, int64_t time_ns)
+static void note_record(struct capture *c, const struct tca_record *record)
 {
     struct tca_capture_facts *facts = &c->facts;
+    int64_t time_ns = record->time_ns;
     facts->packets++;
-    if (facts->first_ns < 0 || time_ns < facts->first_ns)
-        facts->first_ns = time_ns;
     if (time_ns < c->newest_ns)
         facts->order_errors++;
     c->newest_ns = time_ns;
+    if (record->left_out)
+        return;
+    if (facts->first_ns < 0 || time_ns < facts->first_ns)
+        facts->first_ns = time_ns;
     if (time_ns > facts->last_ns)
         facts->last_ns = time_ns;
 }
@@ -186,6 +197,8 @@ static int commit(struct tca_session *s, struct tca_flow *flow, int64_t now_ns)
 {
     for (struct tca_flow *old = flow->older; old; old = old->older) {
         struct tca_mirror *om = mirror_of(old);
+        if (!begun(old))
+            continue;
         tca_mirror_clock(om, now_ns);
         om->end_ns = now_ns;
         om->killed_by_reuse = !both_closed(om);
@@ -205,6 +218,8 @@ static bool gone(const struct tca_side *side)
 static enum tca_flow_class age_class(const struct tca_mirror *m)
 {
     const struct tca_side *client = &m->side[TCA_CLIENT], *server = &m->side[TCA_SERVER];
+    if (!m->begun)
+        return TCA_FLOW_LIVE;
     if (gone(client) && gone(server))
         return TCA_FLOW_OVER;
     if (tca_side_state(client) == TCA_SYN_SENT)
@@ -212,45 +227,52 @@ static enum tca_flow_class age_class(const struct tca_mirror *m)
     return TCA_FLOW_LIVE;
 }
 
-static int begin_flow(struct tca_session *s, const struct tca_flow_found *found,
-                      const struct tca_segment *seg)
+static void begin_flow(struct tca_session *s, const struct tca_flow_found *found,
+                       const struct tca_segment *seg)
 {
     s->open->facts.flows++;
     struct tca_mirror *m = mirror_of(found->flow);
     tca_mirror_begin(m, seg);
-    if (found->prior)
+    if (found->prior && begun(found->prior))
         snapshot_prior(s, m, found->flow, found->prior, seg->time_ns);
-    return TCA_OK;
 }
 
 static int tell_witness(struct tca_session *s, const struct tca_flow_found *found,
                         const struct tca_segment *seg)
 {
-    if (!found->witness)
+    if (!found->witness || !begun(found->witness))
         return TCA_OK;
     int from = found->witness->client == found->flow->client ? found->from : 1 - found->from;
     return tca_mirror_witness(&s->mirrors, mirror_of(found->witness), seg, from);
 }
 
-static int feed_segment(struct tca_session *s, const struct tca_segment *seg)
+static int mirror_segment(struct tca_session *s, const struct tca_flow_found *found,
+                          const struct tca_segment *seg)
+{
+    struct tca_mirror *m = mirror_of(found->flow);
+    s->open->facts.tcp_packets++;
+    if (!begun(found->flow))
+        begin_flow(s, found, seg);
+    uint64_t copies = m->side[found->from].capture_copies;
+    int error = tca_mirror_step(&s->mirrors, m, seg, found->from);
+    if (!error)
+        error = tell_witness(s, found, seg);
+    if (!error)
+        error = trace_segment(s, seg, found, m->side[found->from].capture_copies != copies);
+    return error;
+}
+
+/* A segment that was left out numbers its connection and moves its sequence spaces, no more. */
+static int feed_segment(struct tca_session *s, const struct tca_segment *seg, bool left_out)
 {
     struct tca_flow_found found;
     int error = tca_flow_find(s->flows, seg, &found);
-    if (error)
-        return error;
-    s->open->facts.tcp_packets++;
-    struct tca_mirror *m = mirror_of(found.flow);
-    if (found.is_new)
-        begin_flow(s, &found, seg);
-    uint64_t copies = m->side[found.from].capture_copies;
-    error = tca_mirror_step(&s->mirrors, m, seg, found.from);
-    if (!error)
-        error = tell_witness(s, &found, seg);
+    if (!error && !left_out)
+        error = mirror_segment(s, &found, seg);
     if (!error && found.commits)
         error = commit(s, found.flow, seg->time_ns);
     if (!error)
-        error = trace_segment(s, seg, &found, m->side[found.from].capture_copies != copies);
-    tca_flow_note(s->flows, found.flow, seg, age_class(m));
+        tca_flow_note(s->flows, found.flow, seg, age_class(mirror_of(found.flow)));
     return error;
 }
 
@@ -258,7 +280,7 @@ static int feed_quoted(struct tca_session *s, const struct tca_segment *quote)
 {
     struct tca_flow_found found;
     tca_flow_find_quoted(s->flows, quote, &found);
-    if (!found.flow)
+    if (!found.flow || !begun(found.flow))
         return TCA_OK;
     bool from_peer = !memcmp(quote->icmp_from, quote->dst, 16);
     int error = tca_mirror_icmp(&s->mirrors, mirror_of(found.flow), quote, found.from, from_peer);
@@ -270,13 +292,14 @@ static int feed_record(struct tca_session *s, const struct tca_record *given)
     struct tca_record record = *given;
     struct tca_segment seg;
     record.time_ns = sane_time(given->time_ns);
-    note_record(s->open, record.time_ns);
-    enum tca_outcome outcome = tca_decode(&record, s->set.checksums != CHECKSUMS_OFF, &seg);
-    s->open->facts.outcome[outcome]++;
+    note_record(s->open, &record);
+    bool verify = s->set.checksums != CHECKSUMS_OFF && !record.left_out;
+    enum tca_outcome outcome = tca_decode(&record, verify, &seg);
+    s->open->facts.outcome[record.left_out ? TCA_OUTCOME_filtered : outcome]++;
     int error = TCA_OK;
     if (outcome == TCA_OUTCOME_tcp)
-        error = feed_segment(s, &seg);
-    else if (outcome == TCA_OUTCOME_tcp_quoted)
+        error = feed_segment(s, &seg, record.left_out);
+    else if (outcome == TCA_OUTCOME_tcp_quoted && !record.left_out)
         error = feed_quoted(s, &seg);
     return error ? error : tca_flow_expire(s->flows, record.time_ns);
 }

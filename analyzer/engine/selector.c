@@ -134,7 +134,7 @@ bool tca_selector_fits(struct tca_selector *sel, const struct tca_flow_view *vie
         return d->tcp_stream == sel->number;
     case SELECT_FRAME: /* the trace has turned the frame into its flow */
     case SELECT_FLOW:
-        return d->m.first_frame == sel->number;
+        return d->id_frame == sel->number;
     case SELECT_CID: {
         struct tca_buf id = {0};
         tca_community_id(d, &id);

@@ -7,7 +7,9 @@
 
 #include "capture/source.h"
 
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { DOSSIER_MEMORY = 64 << 20 };
 
@@ -34,6 +36,11 @@ int tca_session_open(const struct tca_settings *set, struct tca_session **ret_se
     tca_mirror_context_init(&s->mirrors);
     int code = tca_settings_copy(set, &s->set);
     s->mirrors.strict_checksums = set->checksums == CHECKSUMS_ON;
+    if (!code && set->temp_dir && access(set->temp_dir, W_OK | X_OK)) {
+        tca_fail(error, TCA_EUSAGE, "temp-dir '%s': %s", set->temp_dir, strerror(errno));
+        tca_session_free(s);
+        return TCA_EUSAGE;
+    }
     if (!code)
         code = tca_sorter_new(DOSSIER_MEMORY, s->set.temp_dir, &s->dossiers);
     if (!code && set->trace && !(s->trace = tmpfile()))
@@ -168,9 +175,6 @@ static int read_source(struct tca_session *s, struct tca_source *source, struct 
         code = warn_of_tags(c);
     if (code)
         return words(error, code);
-    /* Records that a filter left out were read all the same: `packets` is of the whole file. */
-    c->facts.packets = facts->packets;
-    c->facts.outcome[TCA_OUTCOME_filtered] = facts->packets - facts->chosen;
     bool whole = facts->status == TCA_SOURCE_ok || facts->status == TCA_SOURCE_truncated ||
                  facts->status == TCA_SOURCE_interrupted;
     code = whole ? TCA_OK : facts->status == TCA_SOURCE_unsupported ? TCA_EUNSUPPORTED : TCA_EINPUT;
@@ -394,7 +398,7 @@ static int explain_flow(struct explain *e, const struct tca_flow_view *view)
     struct tca_trace t;
     rewind(e->s->trace);
     while (!code && fread(&t, sizeof t, 1, e->s->trace) == 1)
-        if (t.capture == view->c->d->capture && t.flow_frame == view->c->d->m.first_frame)
+        if (t.capture == view->c->d->capture && t.flow_frame == view->c->d->id_frame)
             code = tca_explain_segment(ex, &t);
     int end = tca_explain_end(ex);
     return code ? code : end;

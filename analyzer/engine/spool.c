@@ -56,6 +56,7 @@ static void fill(struct tca_session *s, const struct tca_flow *flow, struct tca_
     memset(d, 0, sizeof *d);
     d->capture = s->open->facts.ordinal;
     d->tcp_stream = flow->stream;
+    d->id_frame = flow->first_frame;
     for (int role = 0; role < 2; role++) {
         memcpy(d->addr[role], tca_flow_addr(flow, role), 16);
         d->port[role] = tca_flow_port(flow, role);

@@ -205,6 +205,14 @@ static void note_damage(struct tca_mirror *m, const struct tca_segment *seg, con
         m->damage |= TCA_DAMAGE_OFFLOAD;
 }
 
+static void count_checksum(struct tca_side *from, const struct tca_segment *seg, bool strict)
+{
+    from->good_checksums += seg->checksum == TCA_CHECKSUM_GOOD;
+    from->bad_checksums += seg->checksum == TCA_CHECKSUM_BAD;
+    if (strict) /* every bad one counts */
+        from->good_checksums = UINT32_MAX;
+}
+
 static int dispatch(struct tca_mirror_context *ctx, struct step *s)
 {
     if (s->seg->flags & TCA_RST)
@@ -229,7 +237,7 @@ int tca_mirror_step(struct tca_mirror_context *ctx, struct tca_mirror *m, const 
                      .when = {seg->time_ns, seg->frame}};
     tca_mirror_clock(m, seg->time_ns);
     note_damage(m, seg, s.to);
-    s.from->good_checksum |= seg->checksum == TCA_CHECKSUM_GOOD || ctx->strict_checksums;
+    count_checksum(s.from, seg, ctx->strict_checksums);
     m->last_frame = seg->frame;
     if (seg->time_ns > m->last_ns)
         m->last_ns = seg->time_ns;
@@ -268,6 +276,7 @@ static void side_begin(struct tca_side *side)
 void tca_mirror_begin(struct tca_mirror *m, const struct tca_segment *first)
 {
     memset(m, 0, sizeof *m);
+    m->begun = true;
     side_begin(&m->side[TCA_CLIENT]);
     side_begin(&m->side[TCA_SERVER]);
     m->start_ns = m->last_ns = first->time_ns;

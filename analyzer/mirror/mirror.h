@@ -152,7 +152,7 @@ struct tca_side {
     /* Counts. */
     uint64_t pkts, bytes, retx_pkts, missed_bytes, capture_copies;
     uint64_t syn_count, synack_count, fin_count, rst_count, keepalive_count;
-    bool good_checksum; /* it has sent a finished, good one: a bad one is damage, not transmit offload */
+    uint32_t good_checksums, bad_checksums; /* finished ones; a bad one is damage only where good ones are the rule */
     int64_t zero_since_ns, zero_ns;
     bool zero_open;
 
@@ -219,6 +219,7 @@ struct tca_mirror {
     int64_t start_ns, last_ns;
     uint64_t first_frame, last_frame;
     uint32_t damage; /* enum tca_damage bits */
+    bool begun;      /* it has seen a segment */
 
     /* The opening. -1 where it never happened; all are capture times. */
     int64_t syn_rtt_ns; /* SYN to SYN+ACK, from the copy that TSecr names; -1 if that cannot be told */

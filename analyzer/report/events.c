@@ -31,7 +31,7 @@ void cell_events_event_id(const struct event_row *row, struct tca_buf *buf)
 void cell_events_flow_id(const struct event_row *row, struct tca_buf *buf)
 {
     if (row->view)
-        tca_text_flow_id(buf, row->view->c->d->capture, row->view->c->d->m.first_frame);
+        tca_text_flow_id(buf, row->view->c->d->capture, row->view->c->d->id_frame);
 }
 
 void cell_events_time(const struct event_row *row, struct tca_buf *buf)

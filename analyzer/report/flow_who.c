@@ -10,7 +10,7 @@
 
 void cell_flows_flow_id(const struct flow_row *row, struct tca_buf *buf)
 {
-    tca_text_flow_id(buf, row->d->capture, row->m->first_frame);
+    tca_text_flow_id(buf, row->d->capture, row->d->id_frame);
 }
 
 void cell_flows_start(const struct flow_row *row, struct tca_buf *buf)

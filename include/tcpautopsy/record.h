@@ -6,6 +6,7 @@
 #ifndef TCPAUTOPSY_RECORD_H
 #define TCPAUTOPSY_RECORD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct tca_record {
@@ -15,6 +16,7 @@ struct tca_record {
     int64_t time_ns;      /* nanoseconds since 1970-01-01 00:00:00 UTC */
     uint64_t frame;       /* 1-based number in its capture, counted before any filter */
     int link;             /* LINKTYPE_ value as written in a capture file (1 = Ethernet, 101 = raw IP, ...) */
+    bool left_out; /* not chosen by a filter or time window: numbers its connection, and is not looked into */
 };
 
 #endif
