@@ -417,6 +417,10 @@ static void read_record(struct tca_source *src)
     int got = pcap_next_ex(src->pcap, &header, &bytes);
     int64_t when;
 
+    if (got != 1 && src->set.stop && *src->set.stop) {
+        end_interrupted(src); /* the read was, not the file's end */
+        return;
+    }
     if (got == PCAP_ERROR_BREAK) {
         end_file(src);
         return;
