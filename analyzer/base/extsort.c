@@ -12,6 +12,7 @@
 #include "base/alloc.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +26,7 @@ struct run {
 };
 
 struct tca_sorter {
-    char *temp_dir;
+    char *temp_dir; /* owned, NULL when none was given */
     size_t memory;
     uint8_t *bytes; /* HEAD + item, one after another */
     size_t used, room;
@@ -63,9 +64,8 @@ int tca_sorter_new(size_t memory, const char *temp_dir, struct tca_sorter **ret_
         return TCA_EMEMORY;
     sorter->file = -1;
     sorter->memory = memory;
-    const char *dir = temp_dir ? temp_dir : getenv("TMPDIR");
-    sorter->temp_dir = tca_strdup(dir && *dir ? dir : "/tmp");
-    if (!sorter->temp_dir) {
+    sorter->temp_dir = temp_dir ? tca_strdup(temp_dir) : NULL;
+    if (temp_dir && !sorter->temp_dir) {
         tca_sorter_free(sorter);
         return TCA_EMEMORY;
     }
@@ -111,29 +111,38 @@ static uint32_t item_size(const uint8_t *head)
     return size;
 }
 
-static int open_file(struct tca_sorter *sorter)
+int tca_temp_file(const char *temp_dir, int *ret_file)
 {
-    size_t room = strlen(sorter->temp_dir) + sizeof "/tcpautopsy.XXXXXX";
+    const char *dir = temp_dir ? temp_dir : getenv("TMPDIR");
+    if (!dir || !*dir)
+        dir = "/tmp";
+    size_t room = strlen(dir) + sizeof "/tcpautopsy.XXXXXX";
     char *path = tca_alloc(room);
     if (!path)
         return TCA_EMEMORY;
-    snprintf(path, room, "%s/tcpautopsy.XXXXXX", sorter->temp_dir);
-    sorter->file = mkstemp(path);
-    if (sorter->file >= 0)
+    snprintf(path, room, "%s/tcpautopsy.XXXXXX", dir);
+    int file = mkostemp(path, O_CLOEXEC);
+    if (file >= 0)
         unlink(path); /* it goes with the process, whatever ends it */
     tca_free(path);
-    return sorter->file >= 0 ? TCA_OK : TCA_EOUTPUT;
+    if (file < 0)
+        return TCA_EOUTPUT;
+    *ret_file = file;
+    return TCA_OK;
 }
 
-static int write_all(int file, const uint8_t *bytes, size_t count)
+/* By place, not by the file's own offset: after a failed run the next one begins where the last whole one
+ * ends. */
+static int write_at(int file, const uint8_t *bytes, size_t count, int64_t *at)
 {
     while (count) {
-        ssize_t done = write(file, bytes, count);
+        ssize_t done = pwrite(file, bytes, count, *at);
         if (done < 0 && errno == EINTR)
             continue;
         if (done <= 0)
             return TCA_EOUTPUT;
         bytes += done;
+        *at += done;
         count -= (size_t)done;
     }
     return TCA_OK;
@@ -144,23 +153,24 @@ static int write_run(struct tca_sorter *sorter)
 {
     uint8_t *block = tca_alloc(READ_BUFFER);
     size_t held = 0;
+    int64_t place = sorter->file_end;
     int error = block ? TCA_OK : TCA_EMEMORY;
     for (size_t at = 0; at < sorter->count && !error; at++) {
         const uint8_t *head = sorter->bytes + sorter->index[at];
         size_t size = HEAD + item_size(head);
         if (held + size > READ_BUFFER) {
-            error = write_all(sorter->file, block, held);
+            error = write_at(sorter->file, block, held, &place);
             held = 0;
         }
         if (!error && size > READ_BUFFER)
-            error = write_all(sorter->file, head, size);
+            error = write_at(sorter->file, head, size, &place);
         else if (!error) {
             memcpy(block + held, head, size);
             held += size;
         }
     }
     if (!error)
-        error = write_all(sorter->file, block, held);
+        error = write_at(sorter->file, block, held, &place);
     tca_free(block);
     return error;
 }
@@ -170,7 +180,7 @@ static int spill(struct tca_sorter *sorter)
     if (!sorter->count)
         return TCA_OK;
     if (sorter->file < 0) {
-        int error = open_file(sorter);
+        int error = tca_temp_file(sorter->temp_dir, &sorter->file);
         if (error)
             return error;
     }

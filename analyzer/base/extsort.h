@@ -26,6 +26,10 @@ typedef int tca_sorter_fn(void *user, const void *item, size_t size);
 int tca_sorter_walk(struct tca_sorter *sorter, tca_sorter_fn *fn, void *user);
 uint64_t tca_sorter_count(const struct tca_sorter *sorter);
 
+/* A temporary file without a name; `temp_dir` as above. *ret_file is its descriptor. 0, TCA_EMEMORY or
+ * TCA_EOUTPUT. */
+int tca_temp_file(const char *temp_dir, int *ret_file);
+
 /* Big-endian parts of a key, so that memcmp orders numbers; signed ones by flipping the sign bit. */
 void tca_key_u64(uint8_t *at, uint64_t value);
 void tca_key_i64(uint8_t *at, int64_t value);

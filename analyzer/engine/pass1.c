@@ -9,7 +9,8 @@
 
 #include <string.h>
 
-/* Times are kept in [0, 2^62) ns, until the year 2116, so that differences and timers cannot overflow. */
+/* Times are kept in [0, 2^62) ns, until the year 2116, so that differences cannot overflow; intervals that are
+ * multiplied are capped where they are measured (mirror/deviations.h). */
 static int64_t sane_time(int64_t time_ns)
 {
     const int64_t limit = (INT64_C(1) << 62) - 1;
@@ -55,10 +56,14 @@ static int add_capture(struct tca_session *s, const char *name)
     struct capture *c = tca_alloc(sizeof *c);
     if (!c)
         return TCA_EMEMORY;
-    s->capture[s->capture_count++] = c;
     c->name = tca_strdup(name);
+    if (!c->name) {
+        tca_free(c);
+        return TCA_EMEMORY;
+    }
+    s->capture[s->capture_count++] = c;
     c->facts = (struct tca_capture_facts){.ordinal = (uint32_t)s->capture_count,
-                                          .name = c->name ? c->name : "",
+                                          .name = c->name,
                                           .format = "",
                                           .ts_precision = "",
                                           .status = "ok",
@@ -67,8 +72,7 @@ static int add_capture(struct tca_session *s, const char *name)
                                           .error_offset = -1,
                                           .first_ns = -1,
                                           .last_ns = -1};
-    s->open = c;
-    return c->name ? TCA_OK : TCA_EMEMORY;
+    return TCA_OK;
 }
 
 /* The hash seed differs by run so that nobody can aim collisions at it; nothing printed depends on it. */
@@ -97,7 +101,10 @@ int tca_pass1_begin(struct tca_session *s, const char *name)
                                     .payload_size = sizeof(struct tca_mirror),
                                     .over = flow_over,
                                     .user = s};
-    return tca_flow_table_new(&set, &s->flows);
+    error = tca_flow_table_new(&set, &s->flows);
+    if (!error)
+        s->open = s->capture[s->capture_count - 1];
+    return error;
 }
 
 static void note_record(struct capture *c, const struct tca_record *record)

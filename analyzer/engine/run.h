@@ -61,6 +61,7 @@ struct tca_session {
     struct tca_buf decoded; /* and its marks, decoded */
     FILE *trace;            /* unlinked temporary file of struct tca_trace */
     bool finished;
+    int broken; /* memory or a temporary file failed: what is held is not whole; only free is left */
     volatile sig_atomic_t stop;
 };
 

@@ -27,6 +27,31 @@ static int words(struct tca_error *error, int code)
     }
 }
 
+/* Pass 1 has lost something, or pass 2 was not prepared: nothing can be told any more. */
+static int keep_whole(struct tca_session *s, int code)
+{
+    if (code == TCA_EMEMORY || code == TCA_EOUTPUT)
+        s->broken = code;
+    return code;
+}
+
+static int must_be_whole(const struct tca_session *s, struct tca_error *error)
+{
+    return s->broken ? tca_fail(error, s->broken, "the session failed before: free it") : TCA_OK;
+}
+
+static int open_trace(struct tca_session *s)
+{
+    int file;
+    int code = tca_temp_file(s->set.temp_dir, &file);
+    if (code)
+        return code;
+    s->trace = fdopen(file, "w+b");
+    if (!s->trace)
+        close(file);
+    return s->trace ? TCA_OK : TCA_EMEMORY;
+}
+
 int tca_session_open(const struct tca_settings *set, struct tca_session **ret_session,
                      struct tca_error *error)
 {
@@ -43,8 +68,8 @@ int tca_session_open(const struct tca_settings *set, struct tca_session **ret_se
     }
     if (!code)
         code = tca_sorter_new(DOSSIER_MEMORY, s->set.temp_dir, &s->dossiers);
-    if (!code && set->trace && !(s->trace = tmpfile()))
-        code = TCA_EOUTPUT;
+    if (!code && set->trace)
+        code = open_trace(s);
     if (code) {
         tca_session_free(s);
         return words(error, code);
@@ -85,28 +110,33 @@ void tca_session_interrupt(struct tca_session *s)
 
 int tca_session_capture_begin(struct tca_session *s, const char *name, struct tca_error *error)
 {
+    if (s->broken)
+        return must_be_whole(s, error);
     if (s->open || s->finished)
         return tca_fail(error, TCA_EUSAGE, s->open ? "a capture is already open" : "the session is finished");
-    return words(error, tca_pass1_begin(s, name));
+    return words(error, keep_whole(s, tca_pass1_begin(s, name)));
 }
 
 int tca_session_feed(struct tca_session *s, const struct tca_record *records, size_t count,
                      struct tca_error *error)
 {
+    if (s->broken)
+        return must_be_whole(s, error);
     if (!s->open)
         return tca_fail(error, TCA_EUSAGE, "no capture is open");
     if (count && s->open->facts.link < 0)
         s->open->facts.link = records[0].link;
     for (size_t at = 0; at < count; at++)
         s->open->facts.bytes += records[at].captured;
-    return words(error, tca_pass1_feed(s, records, count));
+    return words(error, keep_whole(s, tca_pass1_feed(s, records, count)));
 }
 
 int tca_session_capture_end(struct tca_session *s, struct tca_error *error)
 {
     if (!s->open)
         return tca_fail(error, TCA_EUSAGE, "no capture is open");
-    return words(error, tca_pass1_end(s));
+    int code = keep_whole(s, tca_pass1_end(s));
+    return words(error, code ? code : s->broken);
 }
 
 static int keep_message(struct capture *c, const char *text)
@@ -174,7 +204,7 @@ static int read_source(struct tca_session *s, struct tca_source *source, struct 
     if (!code)
         code = warn_of_tags(c);
     if (code)
-        return words(error, code);
+        return words(error, keep_whole(s, code));
     bool whole = facts->status == TCA_SOURCE_ok || facts->status == TCA_SOURCE_truncated ||
                  facts->status == TCA_SOURCE_interrupted;
     code = whole ? TCA_OK : facts->status == TCA_SOURCE_unsupported ? TCA_EUNSUPPORTED : TCA_EINPUT;
@@ -203,10 +233,12 @@ int tca_session_read(struct tca_session *s, const char *path, struct tca_error *
     if (code == TCA_EINPUT) {
         s->open->facts.status = "damaged";
         int kept = keep_message(s->open, error->text);
+        keep_whole(s, kept);
         tca_pass1_end(s);
         return kept ? words(error, kept) : code;
     }
     if (code) {
+        keep_whole(s, code);
         tca_pass1_end(s);
         return code;
     }
@@ -217,11 +249,15 @@ int tca_session_read(struct tca_session *s, const char *path, struct tca_error *
 
 int tca_session_finish(struct tca_session *s, struct tca_error *error)
 {
+    if (s->broken)
+        return must_be_whole(s, error);
     if (s->finished || s->open)
         return tca_fail(error, TCA_EUSAGE,
                         s->open ? "a capture is still open" : "the session is already finished");
     s->finished = true;
-    int code = tca_pass2_prepare(s);
+    if (s->trace && fflush(s->trace)) /* here, since rewind() keeps no error */
+        return words(error, keep_whole(s, TCA_EOUTPUT));
+    int code = keep_whole(s, tca_pass2_prepare(s));
     for (size_t at = 0; !code && at < tca_sweep_count(s->sweep); at++) {
         /* A capture has one vantage if all its listeners agree. */
         const struct tca_listener *l = tca_sweep_at(s->sweep, at);
@@ -239,7 +275,9 @@ int tca_session_finish(struct tca_session *s, struct tca_error *error)
 
 static int must_be_finished(const struct tca_session *s, struct tca_error *error)
 {
-    return s->finished ? TCA_OK : tca_fail(error, TCA_EUSAGE, "the session is not finished yet");
+    if (!s->finished)
+        return tca_fail(error, TCA_EUSAGE, "the session is not finished yet");
+    return must_be_whole(s, error);
 }
 
 struct rows {
@@ -400,6 +438,8 @@ static int explain_flow(struct explain *e, const struct tca_flow_view *view)
     while (!code && fread(&t, sizeof t, 1, e->s->trace) == 1)
         if (t.capture == view->c->d->capture && t.flow_frame == view->c->d->id_frame)
             code = tca_explain_segment(ex, &t);
+    if (!code && ferror(e->s->trace))
+        code = TCA_EOUTPUT;
     int end = tca_explain_end(ex);
     return code ? code : end;
 }
@@ -482,11 +522,14 @@ int tca_session_has_finding(struct tca_session *s, const char *ids, bool *ret_fo
         return TCA_EUSAGE;
     memcpy(h.wanted, list.wanted, sizeof h.wanted);
     code = tca_pass2_walk(s, hunt_flow, &h);
-    *ret_found = code == TCA_ESTOPPED;
-    for (size_t at = 0; at < tca_sweep_count(s->sweep) && !*ret_found; at++) {
+    if (code && code != TCA_ESTOPPED)
+        return words(error, code);
+    bool found = code == TCA_ESTOPPED;
+    for (size_t at = 0; at < tca_sweep_count(s->sweep) && !found; at++) {
         struct tca_told_listener told;
         tca_pass2_listener(s, at, &told);
-        *ret_found = told.listener.episode_count && hit(&h, TCA_overflow_interval);
+        found = told.listener.episode_count && hit(&h, TCA_overflow_interval);
     }
-    return code == TCA_ESTOPPED ? TCA_OK : words(error, code);
+    *ret_found = found;
+    return TCA_OK;
 }

@@ -73,7 +73,7 @@ bool tca_parse_endpoint(const char *text, size_t length, uint8_t ret_addr[16], u
     memcpy(copy, text, length);
     copy[length] = '\0';
     char *colon = strrchr(copy, ':');
-    if (!colon || colon == copy || !colon[1])
+    if (!colon || colon == copy || colon[1] < '0' || colon[1] > '9')
         return false;
     *colon = '\0';
     char *end;
@@ -129,11 +129,12 @@ static bool parse_iso(const char *text, int64_t *ret_ns)
     at = parse_fraction(at, &fraction);
     if (*at == 'Z')
         at++;
-    if (*at || month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 || minute > 59 || second > 60)
-        return false;
+    if (*at || year < 1678 || year > 2261 || month < 1 || month > 12 || day < 1 || day > 31 || hour < 0 ||
+        hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 60)
+        return false; /* int64 nanoseconds reach from 1677 to 2262 */
     int64_t seconds = days_of(year, month, day) * 86400 + hour * 3600 + minute * 60 + second;
     *ret_ns = seconds * 1000000000 + fraction;
-    return year >= 1678 && year <= 2261;
+    return true;
 }
 
 bool tca_parse_time(const char *text, int64_t *ret_ns)
@@ -161,44 +162,41 @@ static int word_index(const char *const *list, const char *word)
 
 static bool parse_bool(const char *value, bool *ret)
 {
-    *ret = !strcmp(value, "true");
-    return *ret || !strcmp(value, "false");
+    bool yes = !strcmp(value, "true");
+    if (!yes && strcmp(value, "false") != 0)
+        return false;
+    *ret = yes;
+    return true;
 }
 
-static bool set_text(char **place, const char *value)
-{
-    tca_free(*place);
-    *place = tca_strdup(value);
-    return *place != NULL;
-}
-
-/* ---- setters: false means a bad value ---- */
-
-static bool set_filter(struct tca_settings *set, const char *value)
-{
-    return set_text(&set->filter, value);
-}
-
-static bool set_temp_dir(struct tca_settings *set, const char *value)
-{
-    return set_text(&set->temp_dir, value);
-}
+/* ---- setters: false means a bad value, and changes nothing ---- */
 
 static bool set_after(struct tca_settings *set, const char *value)
 {
-    return set->has_after = tca_parse_time(value, &set->after_ns);
+    int64_t ns;
+    if (!tca_parse_time(value, &ns))
+        return false;
+    set->after_ns = ns;
+    return set->has_after = true;
 }
 
 static bool set_before(struct tca_settings *set, const char *value)
 {
-    return set->has_before = tca_parse_time(value, &set->before_ns);
+    int64_t ns;
+    if (!tca_parse_time(value, &ns))
+        return false;
+    set->before_ns = ns;
+    return set->has_before = true;
 }
 
 static bool set_count(struct tca_settings *set, const char *value)
 {
     char *end;
-    set->max_records = strtoull(value, &end, 10);
-    return *value >= '0' && *value <= '9' && !*end && set->max_records > 0;
+    unsigned long long count = strtoull(value, &end, 10);
+    if (*value < '0' || *value > '9' || *end || !count)
+        return false;
+    set->max_records = count;
+    return true;
 }
 
 static bool set_vantage(struct tca_settings *set, const char *value)
@@ -229,9 +227,11 @@ static bool set_key(struct tca_settings *set, const char *value)
 {
     static const char *const word[] = {"vlan", "tunnel", "vlan,tunnel", "tunnel,vlan", NULL};
     int at = word_index(word, value);
+    if (at < 0)
+        return false;
     set->key_vlan = at == 0 || at >= 2;
     set->key_tunnel = at >= 1;
-    return at >= 0;
+    return true;
 }
 
 static bool set_checksums(struct tca_settings *set, const char *value)
@@ -273,8 +273,12 @@ static bool mark_findings(const char *list, bool wanted[TCA_FINDING_COUNT])
 
 static bool set_finding(struct tca_settings *set, const char *value)
 {
-    set->some_findings = true;
-    return *value && mark_findings(value, set->wanted);
+    bool wanted[TCA_FINDING_COUNT];
+    memcpy(wanted, set->wanted, sizeof wanted);
+    if (!*value || !mark_findings(value, wanted))
+        return false;
+    memcpy(set->wanted, wanted, sizeof wanted);
+    return set->some_findings = true;
 }
 
 static bool set_all_states(struct tca_settings *set, const char *value)
@@ -307,7 +311,6 @@ static const struct setter {
     bool (*set)(struct tca_settings *set, const char *value);
     const char *wants;
 } setters[] = {
-    {"filter", set_filter, "a BPF expression"},
     {"after", set_after, "epoch seconds or ISO 8601 in UTC, such as 2023-11-14T22:13:20Z"},
     {"before", set_before, "epoch seconds or ISO 8601 in UTC, such as 2023-11-14T22:13:20Z"},
     {"count", set_count, "a number of records above 0"},
@@ -320,20 +323,33 @@ static const struct setter {
     {"all-states", set_all_states, "true or false"},
     {"raw-text", set_raw_text, "true or false"},
     {"time", set_time, "rel, iso, epoch or ns"},
-    {"temp-dir", set_temp_dir, "a directory"},
     {"trace", set_trace, "true or false"},
 };
 
+static int set_text(char **place, const char *value, struct tca_error *error)
+{
+    char *copy = tca_strdup(value);
+    if (!copy)
+        return tca_fail(error, TCA_EMEMORY, "out of memory");
+    tca_free(*place);
+    *place = copy;
+    return TCA_OK;
+}
+
 int tca_settings_set(struct tca_settings *set, const char *name, const char *value, struct tca_error *error)
 {
+    struct tca_error ignored;
+    if (!strcmp(name, "filter")) {
+        int code = tca_source_check_filter(value, error ? error : &ignored);
+        return code ? code : set_text(&set->filter, value, error);
+    }
+    if (!strcmp(name, "temp-dir"))
+        return set_text(&set->temp_dir, value, error);
     for (size_t at = 0; at < sizeof setters / sizeof *setters; at++) {
         if (strcmp(setters[at].name, name))
             continue;
         if (!setters[at].set(set, value))
             return tca_fail(error, TCA_EUSAGE, "%s '%s': wants %s", name, value, setters[at].wants);
-        struct tca_error ignored;
-        if (!strcmp(name, "filter"))
-            return tca_source_check_filter(value, error ? error : &ignored);
         return TCA_OK;
     }
     return tca_fail(error, TCA_EUSAGE, "unknown setting '%s'", name);

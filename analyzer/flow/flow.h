@@ -84,7 +84,7 @@ struct tca_flow_found {
 };
 
 int tca_flow_table_new(const struct tca_flow_settings *set, struct tca_flow_table **ret_table);
-/* Ends all flows, oldest first, by calling `over`. */
+/* Ends all flows by calling `over`, in no order that may matter. */
 int tca_flow_table_end(struct tca_flow_table *table);
 void tca_flow_table_free(struct tca_flow_table *table);
 
@@ -102,7 +102,8 @@ void tca_flow_note(struct tca_flow_table *table, struct tca_flow *flow, const st
                    enum tca_flow_class age_class);
 /* End the incarnations older than this one. */
 int tca_flow_end_older(struct tca_flow_table *table, struct tca_flow *flow);
-/* End what has waited too long at this capture time. */
+/* Take back the memory of what has waited too long at this capture time. Results do not depend on it: find ends
+ * what is due of its own tuple. */
 int tca_flow_expire(struct tca_flow_table *table, int64_t now_ns);
 size_t tca_flow_live(const struct tca_flow_table *table);
 

@@ -201,6 +201,32 @@ static int end_flow(struct tca_flow_table *table, struct tca_flow *flow)
     return error;
 }
 
+/* ---- expiry ---- */
+
+static bool due(const struct tca_flow *flow, int64_t now_ns)
+{
+    return now_ns - flow->last_ns > patience_ns[flow->age_class];
+}
+
+/* A flow ends by its own tuple's time: whether another tuple's record gave the occasion to take it out of
+ * memory before must not matter. *tuple becomes NULL if nothing of it is left. */
+static int expire_tuple(struct tca_flow_table *table, struct tca_tuple **tuple, int64_t now_ns)
+{
+    struct tca_flow *flow = *tuple ? (*tuple)->newest : NULL;
+    while (flow) {
+        struct tca_flow *older = flow->older;
+        if (due(flow, now_ns)) {
+            if ((*tuple)->live == 1)
+                *tuple = NULL;
+            int error = end_flow(table, flow);
+            if (error)
+                return error;
+        }
+        flow = older;
+    }
+    return TCA_OK;
+}
+
 /* ---- roles ---- */
 
 static bool hinted(const struct tca_flow_table *table, const uint8_t addr[16], uint16_t port)
@@ -263,15 +289,17 @@ static int new_flow(struct tca_flow_table *table, struct tca_tuple *tuple, const
     return TCA_OK;
 }
 
-/* At most so many live incarnations of one tuple: a walk of ISNs must not cost more. */
+/* At most so many live incarnations of one tuple: a walk of ISNs must not cost more. The oldest that nobody
+ * answered goes: SYNs that somebody throws at a live connection must not end it. */
 static int limit_incarnations(struct tca_flow_table *table, struct tca_tuple *tuple)
 {
     if (tuple->live <= LIVE_INCARNATIONS)
         return TCA_OK;
-    struct tca_flow *oldest = tuple->newest;
-    while (oldest->older)
-        oldest = oldest->older;
-    return end_flow(table, oldest);
+    struct tca_flow *oldest = tuple->newest, *unanswered = NULL;
+    for (; oldest->older; oldest = oldest->older)
+        if (!oldest->older->committed)
+            unanswered = oldest->older;
+    return end_flow(table, unanswered ? unanswered : oldest);
 }
 
 int tca_flow_find(struct tca_flow_table *table, const struct tca_segment *seg,
@@ -281,6 +309,9 @@ int tca_flow_find(struct tca_flow_table *table, const struct tca_segment *seg,
     int side = make_key(table, seg, &key);
     uint64_t hash = XXH3_64bits_withSeed(&key, sizeof key, table->set.seed);
     struct tca_tuple *tuple = lookup(table, &key, hash);
+    int late = expire_tuple(table, &tuple, seg->time_ns);
+    if (late)
+        return late;
     if (!tuple && new_tuple(table, &key, hash, &tuple))
         return TCA_EMEMORY;
     struct tca_flow_found found = {0};
@@ -310,11 +341,15 @@ void tca_flow_find_quoted(struct tca_flow_table *table, const struct tca_segment
     memset(ret_found, 0, sizeof *ret_found);
     const struct tca_tuple *tuple =
         lookup(table, &key, XXH3_64bits_withSeed(&key, sizeof key, table->set.seed));
-    if (!tuple)
+    struct tca_flow *newest = tuple ? tuple->newest : NULL;
+    while (newest && due(newest, quote->time_ns))
+        newest = newest->older;
+    if (!newest)
         return;
-    ret_found->flow = tuple->newest;
-    for (struct tca_flow *flow = tuple->newest; flow; flow = flow->older)
-        if (flow->space[side].iss_known && flow->space[side].iss == quote->seq) {
+    ret_found->flow = newest;
+    for (struct tca_flow *flow = newest; flow; flow = flow->older)
+        if (!due(flow, quote->time_ns) && flow->space[side].iss_known &&
+            flow->space[side].iss == quote->seq) {
             ret_found->flow = flow;
             break;
         }
@@ -364,10 +399,16 @@ int tca_flow_expire(struct tca_flow_table *table, int64_t now_ns)
 {
     for (int age_class = 0; age_class < TCA_FLOW_CLASSES; age_class++) {
         struct age_list *list = &table->age[age_class];
-        while (list->oldest && now_ns - list->oldest->last_ns > patience_ns[age_class]) {
+        while (list->oldest && due(list->oldest, now_ns)) {
             int error = end_flow(table, list->oldest);
             if (error)
                 return error;
+        }
+        /* One from a far future (a broken clock) must not stand before all others. */
+        struct tca_flow *head = list->oldest;
+        if (head && head->next && head->last_ns - now_ns > patience_ns[age_class]) {
+            unlink_age(table, head);
+            append_age(table, head, (enum tca_flow_class)age_class);
         }
     }
     return TCA_OK;

@@ -143,7 +143,7 @@ static void sender_fin(struct step *s)
         first_fin(s);
     else
         repeated_fin(s);
-    from->fin_gap_ns = from->fin_last_ns >= 0 ? s->when.time_ns - from->fin_last_ns : 0;
+    from->fin_gap_ns = from->fin_last_ns >= 0 ? tca_interval(from->fin_last_ns, s->when.time_ns) : 0;
     from->fin_last_ns = s->when.time_ns;
     from->fin_last_frame = s->when.frame;
 }

@@ -34,6 +34,14 @@ enum { TCA_PAWS_TICKS = 1 };
 /* ts_recent is void after this: 24 days in 5.10 and 6.1 (RFC 7323 section 5.5), 2147 s since 6.12. The
  * shorter one is used: past it nothing is rejected. */
 #define TCA_PAWS_VALID_NS (2147 * TCA_SECOND)
+/* No timer of a stack runs longer (RTO 120 s, keepalive 2 h): what was measured beyond is a hole in the capture
+ * or a broken clock. Capped, so that twice it and more can be added to any time. */
+#define TCA_INTERVAL_MAX_NS (86400 * TCA_SECOND)
+static inline int64_t tca_interval(int64_t from_ns, int64_t to_ns)
+{
+    int64_t apart = to_ns - from_ns;
+    return apart < TCA_INTERVAL_MAX_NS ? apart : TCA_INTERVAL_MAX_NS;
+}
 /* Timers are never early and up to an eighth late (kernel/time/timer.c wheel), so a clock that nothing
  * contradicts is taken to have fired only then. */
 static inline int64_t tca_timer_latest(int64_t interval_ns)

@@ -179,6 +179,14 @@ static void count_segment(struct tca_side *from, const struct tca_segment *seg)
     from->last_ip_id = seg->ip_id;
 }
 
+/* Times may go back in a file: then nothing is added, and a sum never wraps. */
+static void add_zero_window(struct tca_side *side, int64_t until_ns)
+{
+    int64_t more = until_ns - side->zero_since_ns;
+    if (more > 0)
+        side->zero_ns = side->zero_ns < INT64_MAX - more ? side->zero_ns + more : INT64_MAX;
+}
+
 static void count_zero_window(struct step *s)
 {
     struct tca_side *from = s->from;
@@ -191,7 +199,7 @@ static void count_zero_window(struct step *s)
         s->mark.roles |= TCA_MARK_ZERO_WINDOW;
     } else if (seg->window && from->zero_open) {
         from->zero_open = false;
-        from->zero_ns += seg->time_ns - from->zero_since_ns;
+        add_zero_window(from, seg->time_ns);
     }
 }
 
@@ -340,7 +348,7 @@ int tca_mirror_finish(struct tca_mirror_context *ctx, struct tca_mirror *m)
         if (side->missed_bytes)
             m->damage |= TCA_DAMAGE_GAP;
         if (side->zero_open)
-            side->zero_ns += m->last_ns - side->zero_since_ns;
+            add_zero_window(side, m->last_ns);
         if (!side->pkts)
             m->damage |= TCA_DAMAGE_ONE_WAY;
         int error = tca_evidence_add_role(ctx, m, &side->recent, TCA_MARK_LAST);

@@ -55,7 +55,7 @@ static void count_copy(struct tca_side *from, uint64_t *count, struct step *s)
 {
     ++*count;
     s->mark.copy = *count > 255 ? 255 : (uint8_t)*count;
-    from->syn_gap_ns = from->syn_last_ns >= 0 ? s->when.time_ns - from->syn_last_ns : 0;
+    from->syn_gap_ns = from->syn_last_ns >= 0 ? tca_interval(from->syn_last_ns, s->when.time_ns) : 0;
     from->syn_last_ns = s->when.time_ns;
     from->syn_last_frame = s->when.frame;
 }

@@ -274,7 +274,7 @@ static void account_ladder(struct tca_side *from, const struct tca_segment *seg,
     } else if (seg->time_ns - from->rto_last_ns < TCA_MIN_RTO_NS) {
         return;
     } else {
-        from->rto_gap_ns = seg->time_ns - from->rto_last_ns;
+        from->rto_gap_ns = tca_interval(from->rto_last_ns, seg->time_ns);
         from->rto_run++;
     }
     from->rto_last_ns = seg->time_ns;

@@ -26,7 +26,7 @@ struct step {
 static inline int64_t step_path_ns(const struct tca_mirror *m, int role)
 {
     int64_t path = role == TCA_SERVER ? m->path_to_server_ns : m->ack_rtt_ns;
-    return path > 0 ? path : 0;
+    return path > 0 ? tca_interval(0, path) : 0;
 }
 
 /* A segment of that side which passes at `now_ns` had left before it could know what went towards it at

@@ -12,7 +12,9 @@
  *
  * One session belongs to one thread at a time; sessions share nothing. The library keeps no globals, prints
  * nothing and names no host. Strings passed in are copied; strings handed to callbacks are borrowed for that
- * call. All functions return 0 or a negative enum tca_code, and then fill *error (which may be NULL).
+ * call. All functions return 0 or a negative enum tca_code, and then fill *error (which may be NULL). Where
+ * memory or a temporary file fails while input is taken or judged, the session is no longer whole: every
+ * later call returns the same code, and only tca_session_free() is left.
  */
 #ifndef TCPAUTOPSY_SESSION_H
 #define TCPAUTOPSY_SESSION_H
