@@ -348,6 +348,11 @@ static bool read_filter(const char *path, char **ret_filter)
     for (char *c = text; *c; c++)
         if (*c == '\n' || *c == '\r' || *c == '\t')
             *c = ' ';
+    if (!text[strspn(text, " ")]) {
+        say("%s: holds no filter: -F wants a text file with one BPF expression", path);
+        free(text);
+        return false;
+    }
     *ret_filter = text;
     return true;
 }

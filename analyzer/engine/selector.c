@@ -5,6 +5,7 @@
 #include "engine/run.h"
 
 #include "report/community.h"
+#include "report/nearest.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -58,7 +59,34 @@ static bool parse_finding(const char *text, struct tca_selector *sel)
     sel->number = 1;
     if (finding)
         sel->finding = (int)(finding - tca_findings);
-    return finding && (!text[length] || (parse_number(text + length + 1, sel) && sel->number > 0));
+    return finding && finding->scope == TCA_SCOPE_FLOW &&
+           (!text[length] || (parse_number(text + length + 1, sel) && sel->number > 0));
+}
+
+/* Why parse_finding() refused: a listener's finding, a wrong K or an unknown id. */
+static int refuse_finding(const char *text, struct tca_error *error)
+{
+    char id[80];
+    size_t length = strcspn(text, ":");
+    snprintf(id, sizeof id, "%.*s", (int)(length < sizeof id ? length : sizeof id - 1), text);
+    const struct tca_finding *finding = tca_finding_by_id(id);
+    if (finding && finding->scope != TCA_SCOPE_FLOW)
+        return tca_fail(error, TCA_EUSAGE,
+                        "%s belongs to a listener, not to one connection: explain one that it hit, with "
+                        "finding=syn_drop_accept_full, finding=synack_ladder_accept_overflow or "
+                        "finding=rst_abort_on_overflow",
+                        id);
+    if (finding)
+        return tca_fail(error, TCA_EUSAGE,
+                        "selector 'finding=%s': K is a number from 1 on: write finding=%s:2 for the second",
+                        text, id);
+    struct tca_nearest near;
+    tca_nearest_init(&near, id);
+    for (int at = 0; at < TCA_FINDING_COUNT; at++)
+        tca_nearest_offer(&near, tca_findings[at].id);
+    return tca_fail(error, TCA_EUSAGE, "no finding '%s': %s%s%s", id,
+                    near.best ? "did you mean '" : "see tcpautopsy findings", near.best ? near.best : "",
+                    near.best ? "'?" : "");
 }
 
 static const struct {
@@ -95,6 +123,8 @@ int tca_selector_parse(const char *text, struct tca_selector *sel, struct tca_er
         sel->kind = kinds[at].kind;
         if (kinds[at].parse(text + length, sel))
             return TCA_OK;
+        if (sel->kind == SELECT_FINDING)
+            return refuse_finding(text + length, error);
         return tca_fail(error, TCA_EUSAGE, "selector '%s': bad value after %s", text, kinds[at].prefix);
     }
     if (parse_tuple(text, sel))

@@ -7,6 +7,7 @@
 #include "capture/source.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -192,8 +193,9 @@ static bool set_before(struct tca_settings *set, const char *value)
 static bool set_count(struct tca_settings *set, const char *value)
 {
     char *end;
+    errno = 0;
     unsigned long long count = strtoull(value, &end, 10);
-    if (*value < '0' || *value > '9' || *end || !count)
+    if (*value < '0' || *value > '9' || *end || errno || !count)
         return false;
     set->max_records = count;
     return true;

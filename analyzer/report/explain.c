@@ -158,7 +158,7 @@ static void add_label(struct tca_explain *ex, const struct tca_trace *t, struct 
         tca_buf_str(out, " (copy)");
 }
 
-/* An arrow with its label at the sender's end; an x where the receiver did not take it. */
+/* An arrow with its label at the sender's end; an x where the receiver is judged not to have taken it. */
 static void add_arrow(struct tca_explain *ex, int from, bool ignored, const char *label)
 {
     const char *line = ex->ascii ? "-" : "\u2500", *right = ex->ascii ? ">" : "\u25ba",
@@ -235,7 +235,7 @@ static void add_head(struct tca_explain *ex)
     add_isn(ex, TCA_SERVER);
     tca_buf_char(out, '\n');
     tca_buf_fmt(out, "\n%*s %*s  %-*s %-*s %s\n", NUMBER_WIDTH, "frame", time_width[ex->view->time], "time",
-                STATE_WIDTH, "client", ARROW_WIDTH, "segment (x: not taken by its receiver)", "server");
+                STATE_WIDTH, "client", ARROW_WIDTH, "segment (x: judged ignored or lost)", "server");
 }
 
 int tca_explain_new(const struct tca_flow_view *view, bool ascii, tca_write_fn *fn, void *user,
@@ -308,7 +308,8 @@ static enum tca_state state_after(const struct tca_side *s, const struct tca_tra
     return state;
 }
 
-/* Segments that their receiver did not take. */
+/* Openings, ACKs of them and resets that their receiver did not take. Of data this cannot be told as it passes: a
+ * segment sent again may have been lost, or its acknowledgment was. So an arrow does not promise arrival. */
 static bool is_ignored(const struct tca_explain *ex, const struct tca_trace *t)
 {
     const struct tca_mirror *m = mirror(ex);

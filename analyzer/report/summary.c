@@ -25,8 +25,11 @@ enum {
     SERVERS_MAX = 32,   /* servers told apart for one finding */
     INCIDENTS_MAX = 64, /* listeners with an overflow */
     BLOCK_LINES = 10,
-    FILE_MAX = 120, /* of a file name to be typed */
+    FILE_MAX = 120,       /* of a file name to be typed */
+    ANSWER_GROUPS = 1640, /* of answer_group(), for any int64_t */
+    LATE_ONE_IN = 20,     /* late answers are told from one in so many on */
 };
+static const int64_t LATE_NS = 1000000000; /* an answer that a person would have waited for */
 
 /* Where to look: one connection that shows it. */
 struct example {
@@ -73,6 +76,16 @@ struct incident {
     uint32_t backlog_min, backlog_max;
 };
 
+/* How long clients waited for the first byte of the service. Sorted into groups of equal two leading digits, so
+ * that the median is known to these two digits in fixed memory. */
+struct answers {
+    uint64_t group[ANSWER_GROUPS];
+    uint64_t count, late;
+    int64_t longest_ns;
+    uint32_t longest_capture;
+    uint64_t longest_stream;
+};
+
 struct tca_summary {
     struct kind kind[TCA_FINDING_COUNT];
     struct incident incident[INCIDENTS_MAX];
@@ -80,13 +93,15 @@ struct tca_summary {
     uint64_t incidents_dropped;
 
     char name[FILE_MAX]; /* of the first capture */
-    uint64_t captures, packets, tcp_packets, undecoded, not_whole;
+    uint64_t captures, packets, tcp_packets, undecoded, left_out, not_whole;
     int64_t first_ns, last_ns; /* -1: no record */
     enum tca_vantage vantage;
     bool several_vantages;
 
     uint64_t flows, troubled, normal;
     uint64_t pending; /* the capture ended before anything could be said of them */
+    uint64_t partial; /* of the others: not seen opening, or in one direction only */
+    struct answers answers;
     uint64_t vantage_unknown, start_cut, one_way, gap, snaplen, end_cut;
 };
 
@@ -133,8 +148,9 @@ int tca_summary_capture(struct tca_summary *sum, const struct tca_capture_facts 
     sum->tcp_packets += facts->tcp_packets;
     for (int i = 0; i < TCA_OUTCOME_COUNT; i++)
         if (i != TCA_OUTCOME_tcp && i != TCA_OUTCOME_tcp_quoted && i != TCA_OUTCOME_not_ip &&
-            i != TCA_OUTCOME_not_tcp)
+            i != TCA_OUTCOME_not_tcp && i != TCA_OUTCOME_filtered)
             sum->undecoded += facts->outcome[i];
+    sum->left_out += facts->outcome[TCA_OUTCOME_filtered];
     sum->not_whole += facts->status[0] && strcmp(facts->status, "ok") != 0;
     if (facts->first_ns >= 0 && (sum->first_ns < 0 || facts->first_ns < sum->first_ns))
         sum->first_ns = facts->first_ns;
@@ -214,9 +230,20 @@ static struct tally *tally_at(struct kind *kind, const struct place *at)
     return tally;
 }
 
-static int count_verdict(struct tca_summary *sum, const struct tca_flow_view *view, const struct place *at)
+/* The judgement a connection is told by: its verdict. Of two readings of one handshake or close that are equally
+ * severe, the one that its column shows. */
+static int told_by(const struct tca_verdict *v)
 {
-    const struct tca_judgement *j = &view->v->judgement[view->v->verdict];
+    const struct tca_finding *verdict = &tca_findings[v->judgement[v->verdict].id];
+    if (v->verdict < 2 || verdict->column == TCA_COLUMN_EVENT)
+        return v->verdict;
+    int own = verdict->column == TCA_COLUMN_HANDSHAKE ? 0 : 1;
+    return tca_findings[v->judgement[own].id].severity >= verdict->severity ? own : v->verdict;
+}
+
+static int count_told(struct tca_summary *sum, const struct tca_flow_view *view,
+                      const struct tca_judgement *j, const struct place *at)
+{
     struct kind *kind = &sum->kind[j->id];
     if (!kind->tally)
         kind->tally = tca_alloc(SERVERS_MAX * sizeof *kind->tally);
@@ -252,6 +279,61 @@ static bool only_syns(const struct tca_mirror *m)
     return m->side[TCA_CLIENT].pkts == m->side[TCA_CLIENT].syn_count && m->side[TCA_SERVER].pkts == 0;
 }
 
+/* Equal two leading digits are one group: 0 to 99, then 100, 110, ... 990, 1000, 1100, ... */
+static unsigned answer_group(int64_t ns)
+{
+    unsigned zeros = 0;
+    for (; ns >= 100; ns /= 10)
+        zeros++;
+    return zeros * 90 + (unsigned)ns;
+}
+
+static int64_t answer_of_group(unsigned group)
+{
+    unsigned zeros = group < 100 ? 0 : (group - 10) / 90;
+    int64_t ns = (int64_t)group - zeros * 90;
+    for (; zeros; zeros--)
+        ns *= 10;
+    return ns;
+}
+
+/* From the ACK that opened the connection, or from the client's first request where it came later, to the first
+ * payload of the server: a connection that was opened in reserve waits for its client, not for the service. */
+static void count_answer(struct answers *all, const struct tca_dossier *d)
+{
+    int64_t asked = d->m.first_ack_ns, request = d->m.side[TCA_CLIENT].first_data_ns;
+    int64_t answer = d->m.side[TCA_SERVER].first_data_ns;
+    if (request > asked && request <= answer)
+        asked = request;
+    if (d->m.first_ack_ns < 0 || answer < asked)
+        return;
+    int64_t waited = answer - asked;
+    all->group[answer_group(waited)]++;
+    all->count++;
+    all->late += waited > LATE_NS;
+    if (waited > all->longest_ns) {
+        all->longest_ns = waited;
+        all->longest_capture = d->capture;
+        all->longest_stream = d->tcp_stream;
+    }
+}
+
+static int64_t median_answer(const struct answers *all)
+{
+    unsigned group = 0;
+    for (uint64_t below = all->group[0]; below * 2 < all->count; below += all->group[group])
+        group++;
+    return answer_of_group(group);
+}
+
+/* Only what was seen from its opening on, and of both sides, can be called healthy. */
+static bool seen_in_part(const struct tca_flow_view *view)
+{
+    const struct tca_mirror *m = &view->c->d->m;
+    return (m->damage & TCA_DAMAGE_START_CUT) || view->v->judgement[0].id == TCA_handshake_midstream ||
+           ((m->damage & TCA_DAMAGE_ONE_WAY) && !only_syns(m));
+}
+
 static void count_damage(struct tca_summary *sum, const struct tca_flow_view *view)
 {
     uint32_t damage = view->c->d->m.damage;
@@ -271,7 +353,10 @@ int tca_summary_flow(struct tca_summary *sum, const struct tca_flow_view *view)
     struct place at = place_of(d->addr[TCA_SERVER], d->family, d->port[TCA_SERVER], d->capture);
     sum->flows++;
     sum->normal += v->verdict < 0;
-    sum->pending += v->judgement[0].id == TCA_handshake_pending_at_end;
+    bool pending = v->judgement[0].id == TCA_handshake_pending_at_end;
+    sum->pending += pending;
+    sum->partial += !pending && seen_in_part(view);
+    count_answer(&sum->answers, d);
     count_damage(sum, view);
 
     const struct tca_judgement *overflow = hit_by_overflow(view);
@@ -286,10 +371,11 @@ int tca_summary_flow(struct tca_summary *sum, const struct tca_flow_view *view)
     if (v->verdict < 0 || tca_findings[v->judgement[v->verdict].id].severity == TCA_SEVERITY_INFO)
         return 0;
     sum->troubled++;
+    int told = told_by(v);
     for (int i = 0; i < v->count; i++)
-        if (i != v->verdict && tca_findings[v->judgement[i].id].severity > TCA_SEVERITY_INFO)
+        if (i != told && tca_findings[v->judgement[i].id].severity > TCA_SEVERITY_INFO)
             sum->kind[v->judgement[i].id].beside++;
-    return count_verdict(sum, view, &at);
+    return count_told(sum, view, &v->judgement[told], &at);
 }
 
 int tca_summary_listener(struct tca_summary *sum, const struct tca_listener *listener,
@@ -387,23 +473,34 @@ static void add_clock(const struct page *page, struct tca_buf *out, int64_t time
     tca_buf_done(&text);
 }
 
-/* A text over at most `lines_max` lines behind a head; words that find no room are cut off. */
-static void add_wrapped(struct page *page, const char *head, const char *text, int lines_max)
+/* The lines that the first `bytes` of a text take behind `indent` columns. */
+static int lines_of(size_t indent, const char *text, size_t bytes)
+{
+    size_t column = indent, at = 0;
+    int lines = 1;
+    for (bool first = true; at < bytes && text[at]; first = false) {
+        size_t word = strcspn(text + at, " ");
+        if (word > bytes - at)
+            word = bytes - at;
+        size_t width = columns_of(text + at, word);
+        bool wraps = !first && column + 1 + width > (size_t)LINE_WIDTH;
+        lines += wraps;
+        column = wraps ? indent + width : column + width + !first;
+        at += word;
+        at += strspn(text + at, " ");
+    }
+    return lines;
+}
+
+/* A text behind a head, over as many lines as it takes. */
+static void add_wrapped(struct page *page, const char *head, const char *text)
 {
     size_t indent = strlen(head), column = indent;
     tca_buf_str(&page->out, head);
-    bool first = true;
-    for (int lines = 1; *text;) {
+    for (bool first = true; *text;) {
         size_t word = strcspn(text, " "), width = columns_of(text, word);
-        bool wraps = !first && column + 1 + width > (size_t)LINE_WIDTH;
-        if (wraps && lines == lines_max) {
-            if (column + 3 <= (size_t)LINE_WIDTH)
-                tca_buf_str(&page->out, " ..");
-            break;
-        }
-        if (wraps) {
+        if (!first && column + 1 + width > (size_t)LINE_WIDTH) {
             end_line(page);
-            lines++;
             tca_buf_fmt(&page->out, "%*s", (int)indent, "");
             column = indent;
             first = true;
@@ -417,6 +514,51 @@ static void add_wrapped(struct page *page, const char *head, const char *text, i
         text += strspn(text, " ");
     }
     end_line(page);
+}
+
+/* Whole sentences only, as many as fit in `lines_max` lines, but at least the first. */
+static void add_sentences(struct page *page, const char *head, const char *text, int lines_max)
+{
+    size_t indent = strlen(head), end = 0;
+    for (const char *at = text; *at;) {
+        const char *stop = strstr(at, ". ");
+        size_t next = stop ? (size_t)(stop - text) + 1 : strlen(text);
+        if (end && lines_of(indent, text, next) > lines_max)
+            break;
+        end = next;
+        at = text + end + strspn(text + end, " ");
+    }
+    struct tca_buf whole = {0};
+    tca_buf_add(&whole, text, end);
+    add_wrapped(page, head, tca_buf_text(&whole));
+    page->out.failed |= whole.failed;
+    tca_buf_done(&whole);
+}
+
+/* Whole items only, as many as fit in `lines_max` lines; ".." stands for the others. `between` ends in a blank. */
+static void add_items(struct page *page, const char *head, const char *text, const char *between,
+                      int lines_max)
+{
+    struct tca_buf some = {0};
+    for (const char *at = text; *at;) {
+        const char *stop = strstr(at, between);
+        size_t used = some.used;
+        tca_buf_add(&some, at, stop ? (size_t)(stop - at) : strlen(at));
+        size_t fits = some.used;
+        if (stop)
+            tca_buf_fmt(&some, "%s..", between); /* room for it is kept, unless this is the last */
+        bool over = lines_of(strlen(head), tca_buf_text(&some), some.used) > lines_max;
+        some.used = over ? used : fits;
+        if (over)
+            tca_buf_str(&some, "..");
+        if (over || !stop)
+            break;
+        tca_buf_str(&some, between);
+        at = stop + strlen(between);
+    }
+    add_wrapped(page, head, tca_buf_text(&some));
+    page->out.failed |= some.failed;
+    tca_buf_done(&some);
 }
 
 static void add_count(struct tca_buf *out, uint64_t count, const char *one, const char *many)
@@ -516,30 +658,44 @@ static void add_head(struct page *page, const struct tca_summary *sum)
     end_line(page);
 }
 
-static void add_reason(struct tca_buf *text, uint64_t count, const char *reason)
+static void add_reason(struct tca_buf *text, uint64_t count, const char *one, const char *many)
 {
     if (!count)
         return;
     if (text->used)
         tca_buf_str(text, "; ");
-    tca_buf_u64(text, count);
-    tca_buf_str(text, reason);
+    add_count(text, count, one, many);
+}
+
+/* What a filter or a time window took away may be in the capture all the same. */
+static const char *begun_before(const struct tca_summary *sum)
+{
+    return sum->left_out ? " begun before what was read" : " begun before the capture";
 }
 
 static void add_tail(struct page *page, const struct tca_summary *sum)
 {
     struct tca_buf text = {0};
-    add_reason(&text, sum->not_whole, " captures not read to their end");
-    add_reason(&text, sum->undecoded, " packets not decodable");
-    add_reason(&text, sum->vantage_unknown, " from an unknown vantage (--vantage tells)");
-    add_reason(&text, sum->start_cut, " begun before the capture");
-    add_reason(&text, sum->one_way, " seen in one direction only");
-    add_reason(&text, sum->gap, " with bytes that were not captured");
-    add_reason(&text, sum->snaplen, " with options cut by the snap length");
-    add_reason(&text, sum->end_cut, " still open when the capture ended");
+    const struct {
+        uint64_t count;
+        const char *one, *many; /* NULL: the same */
+    } reason[] = {
+        {sum->not_whole, " capture not read to its end", " captures not read to their end"},
+        {sum->left_out, " packet left out by -f, -A or -B", " packets left out by -f, -A or -B"},
+        {sum->undecoded, " packet not decodable", " packets not decodable"},
+        {sum->vantage_unknown, " from an unknown vantage (--vantage tells)", NULL},
+        {sum->start_cut, begun_before(sum), NULL},
+        {sum->one_way, " seen in one direction only", NULL},
+        {sum->gap, " with bytes that were not captured", NULL},
+        {sum->snaplen, " with options cut by the snap length", NULL},
+        {sum->end_cut, " still open when the capture ended", NULL},
+    };
+    for (size_t i = 0; i < sizeof reason / sizeof reason[0]; i++)
+        add_reason(&text, reason[i].count, reason[i].one, reason[i].many ? reason[i].many : reason[i].one);
     if (!text.used)
         tca_buf_str(&text, "nothing: every connection was seen whole");
-    add_wrapped(page, "not judged: ", tca_buf_text(&text), 3);
+    add_items(page, "not judged: ", tca_buf_text(&text), "; ", 3);
+    page->out.failed |= text.failed;
     tca_buf_done(&text);
 }
 
@@ -620,7 +776,7 @@ static void add_change(struct page *page, const struct incident *in)
     tca_buf_str(&text, "; raise the listen() backlog ");
     add_backlog(&text, in);
     tca_buf_str(&text, "and net.core.somaxconn together (the smaller one counts)");
-    add_wrapped(page, "   change: ", tca_buf_text(&text), 3);
+    add_wrapped(page, "   change: ", tca_buf_text(&text));
     page->out.failed |= text.failed;
     tca_buf_done(&text);
 }
@@ -635,7 +791,7 @@ static void add_span(struct page *page, const struct incident *in)
     tca_buf_seconds(&text, in->last_ns - in->first_ns, 3);
     tca_buf_fmt(&text, " s), frames %llu to %llu", (unsigned long long)in->first_frame,
                 (unsigned long long)in->last_frame);
-    add_wrapped(page, "   since ", tca_buf_text(&text), 2);
+    add_wrapped(page, "   since ", tca_buf_text(&text));
     page->out.failed |= text.failed;
     tca_buf_done(&text);
 }
@@ -652,7 +808,7 @@ static void add_hit(struct page *page, const struct incident *in)
                 (unsigned long long)in->drops, (unsigned long long)in->ignored);
     if (in->aborted)
         tca_buf_fmt(&text, ", %llu reset (tcp_abort_on_overflow)", (unsigned long long)in->aborted);
-    add_wrapped(page, "   hit: ", tca_buf_text(&text), 2);
+    add_wrapped(page, "   hit: ", tca_buf_text(&text));
     page->out.failed |= text.failed;
     tca_buf_done(&text);
 }
@@ -688,11 +844,11 @@ static void add_finding(struct page *page, const struct block *b)
     tca_buf_str(&text, "since ");
     add_clock(page, &text, b->first_ns);
     tca_buf_fmt(&text, ": %s", f->meaning ? f->meaning : b->tally->text);
-    add_wrapped(page, "   ", tca_buf_text(&text), 2);
+    add_wrapped(page, "   ", tca_buf_text(&text));
     page->out.failed |= text.failed;
     tca_buf_done(&text);
     if (f->host && f->host[0])
-        add_wrapped(page, "   host: ", f->host, 2);
+        add_sentences(page, "   host: ", f->host, 3);
     add_proof(page, &b->tally->example);
 }
 
@@ -820,24 +976,115 @@ static void add_blocks(struct page *page, const struct block *block, size_t coun
     end_line(page);
 }
 
-static void add_healthy(struct page *page, const struct tca_summary *sum)
+/* Enough of them to be told, though no finding yet weighs them. */
+static bool many_late(const struct answers *all)
+{
+    return all->late && all->late * LATE_ONE_IN >= all->count;
+}
+
+static void add_why_partial(struct tca_buf *text, const struct tca_summary *sum)
+{
+    bool begun = sum->start_cut || !sum->one_way;
+    if (begun)
+        tca_buf_str(text, begun_before(sum));
+    if (sum->one_way)
+        tca_buf_fmt(text, "%s seen in one direction only", begun ? " or" : "");
+}
+
+/* Nothing is wrong in what was seen; how much that says depends on how much was seen. Returns the sign. */
+static const char *add_untroubled(struct tca_buf *text, const struct tca_summary *sum)
+{
+    uint64_t judged = sum->flows - sum->pending, whole = judged - sum->partial;
+    if (!sum->flows) {
+        tca_buf_str(text, "no TCP connection in what was read");
+        return "-- ";
+    }
+    if (!judged) {
+        tca_buf_str(text, "cannot tell: the capture ended before any answer to ");
+        add_count(text, sum->pending, " connection", " connections");
+        return "?? ";
+    }
+    if (!whole) {
+        tca_buf_str(text, "cannot tell: ");
+        add_count(text, judged, " connection", " connections");
+        add_why_partial(text, sum);
+        tca_buf_str(text, "; nothing refused, lost or aborted in what was seen");
+        return "?? ";
+    }
+    if (!many_late(&sum->answers))
+        tca_buf_str(text, sum->not_whole ? "healthy as far as read: " : "healthy: ");
+    else if (sum->not_whole)
+        tca_buf_str(text, "as far as read: ");
+    tca_buf_str(text, "nothing refused, lost or aborted in ");
+    add_count(text, whole, " connection", " connections");
+    return "ok ";
+}
+
+/* Connections beside those that could be judged whole. */
+static void add_others(struct page *page, const struct tca_summary *sum)
 {
     uint64_t judged = sum->flows - sum->pending;
-    if (!sum->flows) {
-        tca_buf_str(&page->out, "-- no TCP connection in what was read");
-    } else if (!judged) {
-        tca_buf_str(&page->out, "?? cannot tell: the capture ended before any answer to ");
-        add_count(&page->out, sum->pending, " connection", " connections");
-    } else {
-        tca_buf_str(&page->out, "ok healthy: nothing refused, lost, delayed or aborted in ");
-        add_count(&page->out, judged, " connection", " connections");
+    if (judged > sum->partial && sum->partial) {
+        add_count(&page->out, sum->partial, " more", " more");
+        add_why_partial(&page->out, sum);
+        tca_buf_char(&page->out, ':');
+        end_line(page);
+        tca_buf_str(&page->out, "   nothing refused, lost or aborted in what was seen");
+        end_line(page);
     }
-    end_line(page);
     if (judged && sum->pending) {
         add_count(&page->out, sum->pending, " more was", " more were");
         tca_buf_str(&page->out, " not answered before the capture ended");
         end_line(page);
     }
+}
+
+static void add_healthy(struct page *page, const struct tca_summary *sum)
+{
+    struct tca_buf text = {0};
+    const char *head = add_untroubled(&text, sum);
+    add_wrapped(page, head, tca_buf_text(&text));
+    page->out.failed |= text.failed;
+    tca_buf_done(&text);
+    add_others(page, sum);
+}
+
+/* To two digits or so: more would promise what a median of groups does not hold. */
+static void add_wait(struct tca_buf *out, int64_t ns)
+{
+    static const struct {
+        int64_t ns;
+        int64_t decimal_below; /* print tenths of the unit */
+        const char *name;
+    } unit[] = {{1000000000, INT64_MAX, "s"}, {1000000, 10000000, "ms"}, {1000, 10000, "us"}, {1, 0, "ns"}};
+    size_t i = 0;
+    while (ns < unit[i].ns && unit[i].ns > 1)
+        i++;
+    tca_buf_i64(out, ns / unit[i].ns);
+    if (ns < unit[i].decimal_below)
+        tca_buf_fmt(out, ".%d", (int)(ns % unit[i].ns / (unit[i].ns / 10)));
+    tca_buf_fmt(out, " %s", unit[i].name);
+}
+
+/* A fact without a sign: a service may have its reasons to think. */
+static void add_answers(struct page *page, const struct tca_summary *sum)
+{
+    const struct answers *all = &sum->answers;
+    struct tca_buf text = {0};
+    if (!many_late(all))
+        return;
+    tca_buf_str(&text, "median ");
+    add_wait(&text, median_answer(all));
+    tca_buf_fmt(&text, ", %llu of %llu waited over 1 s, longest ", (unsigned long long)all->late,
+                (unsigned long long)all->count);
+    add_wait(&text, all->longest_ns);
+    tca_buf_str(&text, " (stream=");
+    if (page->several_captures)
+        tca_buf_fmt(&text, "c%u:", (unsigned)all->longest_capture);
+    tca_buf_fmt(&text, "%llu)", (unsigned long long)all->longest_stream);
+    add_wrapped(page, "first answer: ", tca_buf_text(&text));
+    page->out.failed |= text.failed;
+    tca_buf_done(&text);
 }
 
 /* What stands beside other verdicts and has no line of its own, most frequent first. */
@@ -858,7 +1105,7 @@ static void add_beside(struct page *page, const struct tca_summary *sum)
                     tca_findings[most].id);
     }
     if (text.used)
-        add_wrapped(page, "beside these: ", tca_buf_text(&text), 1);
+        add_items(page, "beside these: ", tca_buf_text(&text), ", ", 2);
     page->out.failed |= text.failed;
     tca_buf_done(&text);
 }
@@ -885,6 +1132,7 @@ int tca_summary_write(struct tca_summary *sum, tca_write_fn *fn, void *user)
                         .day_ns = sum->first_ns >= 0 ? sum->first_ns - sum->first_ns % DAY_NS : 0};
     struct page tail = page;
     add_tail(&tail, sum);
+    add_answers(&tail, sum);
     add_beside(&tail, sum); /* measured here for its lines, written before the tail */
     add_elsewhere(&tail, sum);
 
@@ -895,6 +1143,7 @@ int tca_summary_write(struct tca_summary *sum, tca_write_fn *fn, void *user)
         add_blocks(&page, block, count, LINES_MAX - tail.lines - 1);
     else
         add_healthy(&page, sum);
+    add_answers(&page, sum);
     add_beside(&page, sum);
     add_elsewhere(&page, sum);
     end_line(&page);

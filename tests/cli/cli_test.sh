@@ -133,6 +133,17 @@ exits 2 report ok.pcap
 says '-o DIR'
 exits 2 - -
 says 'once'
+exits 2 -c 99999999999999999999999 ok.pcap
+says 'a number of records above 0'
+: >empty
+exits 2 -F empty ok.pcap
+says 'holds no filter'
+exits 2 explain finding=syn_drop_acept_full bad.pcap
+says "did you mean 'syn_drop_accept_full'?"
+exits 2 explain finding=overflow_interval bad.pcap
+says 'finding=synack_ladder_accept_overflow'
+exits 2 explain finding=syn_drop_accept_full:0 bad.pcap
+says 'K is a number from 1 on'
 
 # ---- results ----
 exits 0 ok.pcap
@@ -146,6 +157,17 @@ shows 'accept queue full'
 ok 'the summary of an incident fits 25 lines' $?
 ! grep -q "$(printf '\033')" out
 ok 'no colour in a pipe' $?
+exits 0 -A 1795236079.4306 ok.pcap
+shows 'ok healthy: nothing refused, lost or aborted in 2 connections'
+shows '1 more begun before what was read:'
+exits 0 -A 1795236079.4306 -B 1795236079.7 ok.pcap
+shows '?? cannot tell: 1 connection begun before what was read; '
+exits 0 -f 'port 9999' ok.pcap
+shows 'packets left out by -f, -A or -B'
+! grep -q 'not decodable' out
+ok '  and none of them is called not decodable' $?
+exits 0 -f 'port 40001 and src port 40001' ok.pcap
+shows '?? cannot tell: 1 connection seen in one direction only'
 exits 0 --color always bad.pcap
 grep -q "$(printf '\033')" out
 ok 'colour when asked for' $?
@@ -165,6 +187,10 @@ exits 0 flows -o table.csv ok.pcap
 same 'a table with -o is the same bytes' flows.stdout table.csv
 [ "$(echo table.csv*)" = table.csv ]
 ok 'no temporary file is left' $?
+ln -s table.csv link.csv
+exits 0 flows -o link.csv bad.pcap
+! [ -L link.csv ] && cmp -s table.csv flows.stdout
+ok 'a symbolic link is replaced, not followed' $?
 exits 0 flows -e flow_id,verdict -e severity ok.pcap
 [ "$(sed -n 1p out)" = flow_id,verdict,severity ]
 ok 'columns in the order asked for' $?
@@ -212,6 +238,9 @@ exits 0 flows -q cut.pcap
 ! [ -s err ]
 ok '  and silent with -q' $?
 exits 3 --strict flows cut.pcap
+exits 0 -q cut.pcap
+shows 'ok healthy as far as read: '
+shows '1 capture not read to its end'
 cp ok.pcap keep.pcap
 exits 2 flows -o ok.pcap ok.pcap
 says 'overwrite an input'
