@@ -6,16 +6,8 @@
 #ifndef TCA_CLASSIFY_DOSSIER_H
 #define TCA_CLASSIFY_DOSSIER_H
 
+#include "flow/flow.h"
 #include "mirror/mirror.h"
-
-enum tca_role_basis {
-    TCA_BASIS_SYN,
-    TCA_BASIS_SYNACK,
-    TCA_BASIS_OPTION,
-    TCA_BASIS_PORT,
-    TCA_BASIS_ORDER,
-    TCA_BASIS_USER,
-};
 
 struct tca_dossier {
     uint32_t capture;    /* 1-based ordinal in the run's list */

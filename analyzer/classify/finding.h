@@ -55,7 +55,7 @@ struct tca_judgement {
     enum tca_confidence confidence;
     uint8_t actor;                 /* TCA_CLIENT, TCA_SERVER, or TCA_ACTOR_PATH */
     int64_t time_ns;               /* when it happened */
-    uint64_t frame[TCA_PROOF_MAX]; /* the frames that prove it, ascending; frame[0] is where to look first */
+    uint64_t frame[TCA_PROOF_MAX]; /* the frames that prove it; frame[0] is where to look first */
     uint8_t frame_count;
     int64_t value;    /* a number that belongs to it (copies, ns, ...) */
     const char *unit; /* "pkts", "ns", "count"; NULL when value means nothing */

@@ -184,7 +184,7 @@ static void snapshot_prior(struct tca_session *s, struct tca_mirror *m, struct t
                            struct tca_flow *old, int64_t now_ns)
 {
     struct tca_mirror *om = mirror_of(old);
-    bool same = tca_flow_port(flow, 0) == tca_flow_port(old, 0) && flow->client == old->client;
+    bool same = flow->client == old->client;
     tca_mirror_clock(om, now_ns);
     m->prior = (struct tca_prior){.exists = true,
                                   .first_frame = old->first_frame,

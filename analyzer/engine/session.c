@@ -124,11 +124,19 @@ int tca_session_feed(struct tca_session *s, const struct tca_record *records, si
         return must_be_whole(s, error);
     if (!s->open)
         return tca_fail(error, TCA_EUSAGE, "no capture is open");
-    if (count && s->open->facts.link < 0)
-        s->open->facts.link = records[0].link;
-    for (size_t at = 0; at < count; at++)
-        s->open->facts.bytes += records[at].captured;
-    return words(error, keep_whole(s, tca_pass1_feed(s, records, count)));
+    struct tca_capture_facts *facts = &s->open->facts;
+    int code = TCA_OK;
+    for (size_t at = 0; at < count && !code; at++) {
+        if (s->stop) {
+            facts->status = tca_source_status_name(TCA_SOURCE_interrupted);
+            break;
+        }
+        if (facts->link < 0)
+            facts->link = records[at].link;
+        facts->bytes += records[at].captured;
+        code = keep_whole(s, tca_pass1_feed(s, &records[at], 1));
+    }
+    return words(error, code);
 }
 
 int tca_session_capture_end(struct tca_session *s, struct tca_error *error)
@@ -395,6 +403,13 @@ static int sum_flow(void *user, const struct tca_flow_view *view)
     return tca_summary_flow(user, view);
 }
 
+/* A stream's number depends on what tells connections apart; on filters it does not. */
+static const char *key_option(const struct tca_settings *set)
+{
+    static const char *const option[2][2] = {{"", "--key tunnel"}, {"--key vlan", "--key vlan,tunnel"}};
+    return option[set->key_vlan][set->key_tunnel];
+}
+
 int tca_session_summary(struct tca_session *s, tca_write_fn *fn, void *user, struct tca_error *error)
 {
     int code = must_be_finished(s, error);
@@ -402,6 +417,9 @@ int tca_session_summary(struct tca_session *s, tca_write_fn *fn, void *user, str
         return code;
     struct tca_summary *sum = NULL;
     code = tca_summary_new(&sum);
+    if (!code)
+        tca_summary_limits(sum, key_option(&s->set),
+                           s->set.some_findings || s->set.min_confidence > TCA_POSSIBLE);
     for (size_t at = 0; !code && at < s->capture_count; at++)
         code = tca_summary_capture(sum, &s->capture[at]->facts);
     if (!code)

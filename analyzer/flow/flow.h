@@ -33,6 +33,16 @@ struct tca_space {
     bool iss_known, nxt_known;
 };
 
+/* What told which end is the client. */
+enum tca_role_basis {
+    TCA_BASIS_SYN,
+    TCA_BASIS_SYNACK,
+    TCA_BASIS_OPTION, /* of SYN options alone: not told yet */
+    TCA_BASIS_PORT,
+    TCA_BASIS_ORDER,
+    TCA_BASIS_USER,
+};
+
 /* How long a flow waits for another segment. */
 enum tca_flow_class { TCA_FLOW_LIVE, TCA_FLOW_OPENING, TCA_FLOW_OVER, TCA_FLOW_CLASSES };
 
@@ -105,7 +115,6 @@ int tca_flow_end_older(struct tca_flow_table *table, struct tca_flow *flow);
 /* Take back the memory of what has waited too long at this capture time. Results do not depend on it: find ends
  * what is due of its own tuple. */
 int tca_flow_expire(struct tca_flow_table *table, int64_t now_ns);
-size_t tca_flow_live(const struct tca_flow_table *table);
 
 /* Address and port of a role. */
 const uint8_t *tca_flow_addr(const struct tca_flow *flow, int role);

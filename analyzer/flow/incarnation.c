@@ -20,7 +20,7 @@ static bool is_client(const struct tca_flow *flow, int side)
     return flow->client == side;
 }
 
-/* Both ends have numbers and the opener's SYN was answered: no longer opening. */
+/* Its SYN was seen, and no answer yet. */
 static bool opening(const struct tca_flow *flow)
 {
     return flow->opened_by_syn && !flow->committed;

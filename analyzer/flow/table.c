@@ -28,7 +28,6 @@ struct tca_flow_table {
     struct tca_flow_settings set;
     struct tca_tuple **slot; /* NULL: empty */
     size_t slot_count, used;
-    size_t live;
     uint64_t streams;
     struct tca_pool tuples, flows;
     struct age_list age[TCA_FLOW_CLASSES];
@@ -194,7 +193,6 @@ static int end_flow(struct tca_flow_table *table, struct tca_flow *flow)
     *link = flow->older;
     tuple->live--;
     unlink_age(table, flow);
-    table->live--;
     tca_pool_give(&table->flows, flow);
     if (!tuple->newest)
         drop_tuple(table, tuple);
@@ -243,25 +241,23 @@ static int port_rank(uint16_t port)
     return port < WELL_KNOWN ? 0 : port < EPHEMERAL ? 1 : 2;
 }
 
-enum { BASIS_SYN, BASIS_SYNACK, BASIS_OPTION, BASIS_PORT, BASIS_ORDER, BASIS_USER };
-
 static void decide_roles(const struct tca_flow_table *table, struct tca_flow *flow,
                          const struct tca_segment *seg, int side)
 {
     bool from_server = false;
     if (tca_is_bare_syn(seg)) {
-        flow->role_basis = BASIS_SYN;
+        flow->role_basis = TCA_BASIS_SYN;
     } else if ((seg->flags & TCA_SYN) && (seg->flags & TCA_ACK)) {
-        flow->role_basis = BASIS_SYNACK;
+        flow->role_basis = TCA_BASIS_SYNACK;
         from_server = true;
     } else if (hinted(table, seg->src, seg->sport) != hinted(table, seg->dst, seg->dport)) {
-        flow->role_basis = BASIS_USER;
+        flow->role_basis = TCA_BASIS_USER;
         from_server = hinted(table, seg->src, seg->sport);
     } else if (port_rank(seg->sport) != port_rank(seg->dport)) {
-        flow->role_basis = BASIS_PORT;
+        flow->role_basis = TCA_BASIS_PORT;
         from_server = port_rank(seg->sport) < port_rank(seg->dport);
     } else {
-        flow->role_basis = BASIS_ORDER;
+        flow->role_basis = TCA_BASIS_ORDER;
     }
     flow->client = (uint8_t)(from_server ? 1 - side : side);
 }
@@ -276,7 +272,6 @@ static int new_flow(struct tca_flow_table *table, struct tca_tuple *tuple, const
     flow->older = tuple->newest;
     tuple->newest = flow;
     tuple->live++;
-    table->live++;
     flow->first_frame = seg->frame;
     flow->last_ns = seg->time_ns;
     flow->stream = table->streams++;
@@ -424,11 +419,6 @@ int tca_flow_table_end(struct tca_flow_table *table)
                 first_error = error;
         }
     return first_error;
-}
-
-size_t tca_flow_live(const struct tca_flow_table *table)
-{
-    return table->live;
 }
 
 const uint8_t *tca_flow_addr(const struct tca_flow *flow, int role)

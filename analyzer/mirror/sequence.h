@@ -19,7 +19,7 @@ enum tca_acceptance {
 /* Would `to` take this segment of `from`? For segments without RST; SYNs only in synchronized states. */
 enum tca_acceptance tca_sequence_accept(const struct tca_side *from, const struct tca_side *to,
                                         const struct tca_segment *seg);
-/* How an RST of `from` fits what `to` expects. `to_client`: the receiver is the active opener. */
+/* How an RST of `from` fits what `to` expects. */
 enum tca_rst_fit tca_sequence_rst_fit(const struct tca_side *from, const struct tca_side *to,
                                       const struct tca_segment *seg);
 

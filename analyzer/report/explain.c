@@ -107,6 +107,7 @@ static void add_time(struct tca_explain *ex, int64_t time_ns)
     }
     const char *clock = strchr(tca_buf_text(&text), 'T'); /* the date is in the head */
     tca_buf_fmt(&ex->out, "%*s", time_width[ex->view->time], clock ? clock + 1 : tca_buf_text(&text));
+    ex->out.failed |= text.failed;
     tca_buf_done(&text);
 }
 
@@ -434,6 +435,7 @@ static void add_segment_line(struct tca_explain *ex, const struct tca_trace *t, 
     add_label(ex, t, &label);
     add_arrow(ex, t->icmp ? !t->from : t->from, ignored, tca_buf_text(&label));
     tca_buf_fmt(&ex->out, " %s\n", tca_state_name(state[TCA_SERVER]));
+    ex->out.failed |= label.failed;
     tca_buf_done(&label);
 
     if (ignored && !ex->parted && state[TCA_CLIENT] == TCA_ESTABLISHED && state[TCA_SERVER] == TCA_SYN_RECV) {

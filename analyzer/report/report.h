@@ -95,6 +95,9 @@ int tca_csv_end(struct tca_csv *csv); /* flushes and frees, also after a failure
 /* ---- summary ---- */
 struct tca_summary; /* bounded: counts and the first few examples per finding and listener */
 int tca_summary_new(struct tca_summary **ret_summary);
+/* How the run was limited. `options` are to be repeated in the commands told, or "" (borrowed; such as
+ * "--key vlan", since it changes what stream=N means); `limited`: not every finding that holds is told. */
+void tca_summary_limits(struct tca_summary *sum, const char *options, bool limited);
 int tca_summary_capture(struct tca_summary *sum, const struct tca_capture_facts *facts);
 int tca_summary_flow(struct tca_summary *sum, const struct tca_flow_view *view);
 int tca_summary_listener(struct tca_summary *sum, const struct tca_listener *listener,

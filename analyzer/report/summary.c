@@ -92,6 +92,8 @@ struct tca_summary {
     size_t incident_count;
     uint64_t incidents_dropped;
 
+    const char *options; /* of commands to be typed, borrowed */
+    bool limited;        /* not every finding is told */
     char name[FILE_MAX]; /* of the first capture */
     uint64_t captures, packets, tcp_packets, undecoded, left_out, not_whole;
     int64_t first_ns, last_ns; /* -1: no record */
@@ -110,10 +112,17 @@ int tca_summary_new(struct tca_summary **ret_summary)
     struct tca_summary *sum = tca_alloc(sizeof *sum);
     if (!sum)
         return TCA_EMEMORY;
+    sum->options = "";
     sum->first_ns = -1;
     sum->last_ns = -1;
     *ret_summary = sum;
     return 0;
+}
+
+void tca_summary_limits(struct tca_summary *sum, const char *options, bool limited)
+{
+    sum->options = options;
+    sum->limited = limited;
 }
 
 void tca_summary_free(struct tca_summary *sum)
@@ -422,7 +431,8 @@ struct page {
     struct tca_buf out;
     int lines, line_start; /* lines ended; where the open one begins in out */
     bool several_captures;
-    int64_t day_ns; /* begin of the first packet's day: other days are written out */
+    const char *options; /* as in the summary */
+    int64_t day_ns;      /* begin of the first packet's day: other days are written out */
 };
 
 /* Columns of a text: bytes that do not continue a UTF-8 sequence. */
@@ -470,6 +480,7 @@ static void add_clock(const struct page *page, struct tca_buf *out, int64_t time
         tca_buf_add(out, clock + 1, strcspn(clock + 1, "Z"));
     else
         tca_buf_str(out, iso);
+    out->failed |= text.failed;
     tca_buf_done(&text);
 }
 
@@ -600,7 +611,8 @@ static void add_proof(struct page *page, const struct example *example)
         tca_buf_fmt(&page->out, "%s%llu", i ? ";" : "", (unsigned long long)example->frame[i]);
     end_line(page);
     struct tca_buf command = {0};
-    tca_buf_fmt(&command, "tcpautopsy explain stream=%llu ", (unsigned long long)example->stream);
+    tca_buf_fmt(&command, "tcpautopsy explain %s%sstream=%llu ", page->options, page->options[0] ? " " : "",
+                (unsigned long long)example->stream);
     size_t before_file = command.used;
     add_file(&command, example->file);
     if (width_of(&command) > LINE_WIDTH) { /* a cut command would be a wrong one */
@@ -1004,6 +1016,11 @@ static const char *add_untroubled(struct tca_buf *text, const struct tca_summary
         add_count(text, sum->pending, " connection", " connections");
         return "?? ";
     }
+    if (sum->limited) {
+        tca_buf_str(text, "none of the findings asked for in ");
+        add_count(text, judged, " connection", " connections");
+        return "-- ";
+    }
     if (!whole) {
         tca_buf_str(text, "cannot tell: ");
         add_count(text, judged, " connection", " connections");
@@ -1024,7 +1041,7 @@ static const char *add_untroubled(struct tca_buf *text, const struct tca_summary
 static void add_others(struct page *page, const struct tca_summary *sum)
 {
     uint64_t judged = sum->flows - sum->pending;
-    if (judged > sum->partial && sum->partial) {
+    if (judged > sum->partial && sum->partial && !sum->limited) {
         add_count(&page->out, sum->partial, " more", " more");
         add_why_partial(&page->out, sum);
         tca_buf_char(&page->out, ':');
@@ -1129,6 +1146,7 @@ int tca_summary_write(struct tca_summary *sum, tca_write_fn *fn, void *user)
     if (!block)
         return TCA_EMEMORY;
     struct page page = {.several_captures = sum->captures > 1,
+                        .options = sum->options,
                         .day_ns = sum->first_ns >= 0 ? sum->first_ns - sum->first_ns % DAY_NS : 0};
     struct page tail = page;
     add_tail(&tail, sum);

@@ -49,7 +49,9 @@ void tca_session_free(struct tca_session *session);
  * still 0). */
 int tca_session_read(struct tca_session *session, const char *path, struct tca_error *error);
 
-/* The same with records of the caller's: begin, feed arrays, end. `name` appears as `capture`. */
+/* The same with records of the caller's: begin, feed arrays, end. `name` appears as `capture`. What to leave out
+ * is the caller's choice here: "filter", "after", "before" and "count" act on files only. Frame numbers start
+ * at 1 and rise. After an interrupt, feed takes no more and returns 0. */
 int tca_session_capture_begin(struct tca_session *session, const char *name, struct tca_error *error);
 int tca_session_feed(struct tca_session *session, const struct tca_record *records, size_t count,
                      struct tca_error *error);
