@@ -190,6 +190,16 @@ static struct event_row flow_event(const struct tca_flow_view *view, const struc
                               .text = ""};
 }
 
+/* The proving frame of the moment that the event is dated at; where none is, the one to look at first. */
+static uint64_t event_frame(const struct tca_dossier *d, const struct tca_judgement *j)
+{
+    for (unsigned at = 0; at < d->mark_count; at++)
+        for (unsigned i = 0; i < j->frame_count; i++)
+            if (d->mark[at].time_ns == j->time_ns && d->mark[at].frame == j->frame[i])
+                return j->frame[i];
+    return j->frame_count ? j->frame[0] : d->m.first_frame;
+}
+
 static struct event_row judgement_event(const struct tca_flow_view *view,
                                         const struct tca_report_options *opt, int i)
 {
@@ -202,7 +212,7 @@ static struct event_row judgement_event(const struct tca_flow_view *view,
     row.order = kind[i < 2 ? i : 2].order;
     row.event = kind[i < 2 ? i : 2].event;
     row.time_ns = j->time_ns;
-    row.frame = j->frame_count ? j->frame[0] : view->c->d->m.first_frame;
+    row.frame = event_frame(view->c->d, j);
     row.actor = j->actor <= TCA_ACTOR_PATH ? actor_name[j->actor] : "path";
     row.finding = tca_findings[j->id].id;
     row.confidence = tca_confidence_name(j->confidence);
