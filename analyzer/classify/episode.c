@@ -22,7 +22,12 @@
  * have in hand; then the slots are counted: from one drop on, every accept() frees a place and every child
  * takes one, and only without a free place a SYN is dropped. Then the service was either calm, accepting
  * nothing, and the queue filled up first; or it was slow, and then the drops must be many. Everything is
- * sorted or merged once: n log n in the number of edges.
+ * sorted or merged a bounded number of times: n log n in the number of edges.
+ *
+ * Idle connections on a service that says nothing look like a queue as well, and an outage of the path or a
+ * firewall like its limit. So it must also be seen that the application owes something: most candidates have
+ * asked, or ACKs were refused. A full queue lets nobody in before accept() took one. And the kernel goes on
+ * acknowledging what queued connections send: repeats in vain on established connections are the path's.
  */
 #include "classify/episode.h"
 
@@ -54,10 +59,20 @@ enum {
     FROZEN_CERTAIN = 5,
     FROZEN_ALONE = 3, /* drops of one connection only */
     ABORTS_AGREE = 3,
-    ADMITTED_MAX = 20, /* percent of all answers of the capture, at the level of a frozen service */
-    SLOTS_MIN = 10,    /* drops, and answers, that the count of free places foretold or not */
-    FILLED_MIN = 3,    /* of the queue, since the last proof of accept(), seen from away */
+    ADMITTED_MAX = 20,   /* percent of all answers of the capture, at the level of a frozen service */
+    SLOTS_MIN = 10,      /* drops, and answers, that the count of free places foretold or not */
+    FILLED_MIN = 3,      /* of the queue, since the last proof of accept(), seen from away */
+    SLOW_PROOFS = 5,     /* of accept(), and answers to SYNs, between the drops of a slow service */
+    ONE_PLACE_FLOWS = 5, /* connections hit, when the queue has one place only: one that waits is nothing */
+    PART_MIN = 64,       /* instants of a part that is judged for itself, */
+    PARTS = 16,          /* or this fraction of all */
+    BEGUN_PROBABLE = 10, /* drops, of a queue that was full when the capture began; */
+    BEGUN_FLOWS = 3,     /* connections hit, and connections answered together afterwards */
+    CORES_MAX = 8,       /* frozen times told of one run of drops */
+    LOSSES_SHARE = 10,   /* one run of repeats in vain for so many connections hit is the path's doing */
 };
+/* From accept() to the first word of a healthy service, at most: so long may SYNs be answered without proof. */
+static const int64_t GRACE_NS = SECOND;
 
 /* A moment at which the queue was full, if it was. */
 struct instant {
@@ -67,6 +82,7 @@ struct instant {
         served; /* answers to new SYNs and proofs of accept() so far: equal means nothing happened between */
     uint32_t conn, weight;
     uint32_t candidates; /* in one queue */
+    uint32_t asking;     /* of these: sent a request or FIN and wait for the application */
     uint32_t stalled;    /* in one of several */
     uint8_t kind;        /* enum tca_edge_kind */
     bool weak;
@@ -85,12 +101,20 @@ struct board {
     const struct tca_listener *l;
     /* Children in order of creation: when created, when accepted at the latest (FIFO), own proof. */
     int64_t *created, *accepted, *proved;
+    int64_t *ask; /* since when it waits for the application's word; INT64_MAX: it does not */
     size_t children;
     int64_t
         *loose; /* of children whose place in that order is not known: when accepted at the latest, sorted */
     size_t looses;
     int64_t *proof; /* own proofs, sorted */
     size_t proofs;
+    int64_t *asked, *released; /* of candidates that asked: since when, and when accepted, each sorted */
+    size_t asks;
+    int64_t *heard; /* first words on connections older than the capture, sorted */
+    size_t heards;
+    bool speaks;      /* the application has sent payload on some connection */
+    int64_t usual_ns; /* from creation to the first word; -1: not asked for yet */
+    const struct tca_losses *loss;
     struct instant *instant;
     size_t instants;
     struct answer *answer; /* of connections that were not stuck afterwards */
@@ -114,7 +138,9 @@ struct group {
     uint32_t separation;            /* percent, how well that level tells drops from answers */
     uint32_t strong;                /* instants that have no other explanation of their own, */
     uint32_t at_level, near, below; /* at the level or above, within the slack of it, below that */
+    uint32_t asked;                 /* strong instants at which most candidates waited for an answer */
     uint32_t flows, stuck_flows;
+    bool begun; /* full when the capture began: told by what was answered afterwards */
 };
 
 /* ---- small numbers ---- */
@@ -188,8 +214,12 @@ static int board_new(struct board *b, const struct tca_edge *edge, size_t count)
     b->created = tca_alloc(children * sizeof *b->created);
     b->accepted = tca_alloc(children * sizeof *b->accepted);
     b->proved = tca_alloc(children * sizeof *b->proved);
+    b->ask = tca_alloc(children * sizeof *b->ask);
     b->loose = tca_alloc(children * sizeof *b->loose);
     b->proof = tca_alloc(children * sizeof *b->proof);
+    b->asked = tca_alloc(children * sizeof *b->asked);
+    b->released = tca_alloc(children * sizeof *b->released);
+    b->heard = tca_alloc(count * sizeof *b->heard);
     b->late_created = tca_alloc(children * sizeof *b->late_created);
     b->late_proof = tca_alloc(children * sizeof *b->late_proof);
     b->instant = tca_alloc(instants * sizeof *b->instant);
@@ -197,8 +227,9 @@ static int board_new(struct board *b, const struct tca_edge *edge, size_t count)
     b->answered_at = tca_alloc(answers * sizeof *b->answered_at);
     b->dropped_at = tca_alloc(instants * sizeof *b->dropped_at);
     b->number = tca_alloc(count * sizeof *b->number);
-    bool complete = b->created && b->accepted && b->proved && b->loose && b->proof && b->late_created &&
-                    b->late_proof && b->instant && b->answer && b->answered_at && b->dropped_at && b->number;
+    bool complete = b->created && b->accepted && b->proved && b->ask && b->loose && b->proof && b->asked &&
+                    b->released && b->heard && b->late_created && b->late_proof && b->instant && b->answer &&
+                    b->answered_at && b->dropped_at && b->number;
     return complete ? TCA_OK : TCA_EMEMORY;
 }
 
@@ -207,8 +238,12 @@ static void board_free(struct board *b)
     tca_free(b->created);
     tca_free(b->accepted);
     tca_free(b->proved);
+    tca_free(b->ask);
     tca_free(b->loose);
     tca_free(b->proof);
+    tca_free(b->asked);
+    tca_free(b->released);
+    tca_free(b->heard);
     tca_free(b->late_created);
     tca_free(b->late_proof);
     tca_free(b->instant);
@@ -244,9 +279,43 @@ static void gather_loose(struct board *b, const struct tca_edge *edge, size_t co
     qsort(b->loose, b->looses, sizeof *b->loose, compare_i64);
 }
 
+/* Most connections on which the server sent payload got it unasked: a banner. Then all wait for it. */
+static bool speaks_unasked(struct board *b, const struct tca_edge *edge, size_t count)
+{
+    size_t answering = 0, first = 0;
+    for (size_t at = 0; at < count; at++) {
+        if (edge[at].kind != TCA_EDGE_CHILD)
+            continue;
+        answering += b->conn[edge[at].conn].answers;
+        first += b->conn[edge[at].conn].speaks_first;
+    }
+    b->speaks = answering > 0 || b->l->spoke > 0;
+    return first > 0 && 2 * first >= answering;
+}
+
+static void gather_asks(struct board *b, const struct tca_edge *edge, size_t count)
+{
+    bool unasked = speaks_unasked(b, edge, count);
+    size_t child = 0;
+    for (size_t at = 0; at < count; at++) {
+        if (edge[at].kind != TCA_EDGE_CHILD || edge[at].loose)
+            continue;
+        b->ask[child] = unasked || edge[at].ask_ns < b->created[child] ? b->created[child] : edge[at].ask_ns;
+        if (b->ask[child] < b->accepted[child]) {
+            b->asked[b->asks] = b->ask[child];
+            b->released[b->asks++] = b->accepted[child];
+        }
+        child++;
+    }
+    qsort(b->asked, b->asks, sizeof *b->asked, compare_i64);
+    qsort(b->released, b->asks, sizeof *b->released, compare_i64);
+}
+
 static void gather_children(struct board *b, const struct tca_edge *edge, size_t count)
 {
     for (size_t at = 0; at < count; at++) {
+        if (edge[at].kind == TCA_EDGE_HEARD)
+            b->heard[b->heards++] = edge[at].time_ns;
         if (edge[at].kind != TCA_EDGE_CHILD)
             continue;
         if (edge[at].other_ns != INT64_MAX)
@@ -259,11 +328,17 @@ static void gather_children(struct board *b, const struct tca_edge *edge, size_t
     qsort(b->proof, b->proofs, sizeof *b->proof, compare_i64);
     apply_fifo(b);
     gather_loose(b, edge, count);
+    gather_asks(b, edge, count);
 }
 
 static bool is_instant(const struct tca_edge *edge)
 {
     return edge->kind == TCA_EDGE_DROP || edge->kind == TCA_EDGE_IGNORED || edge->kind == TCA_EDGE_ABORTED;
+}
+
+static uint32_t asking_at(const struct board *b, int64_t time_ns)
+{
+    return (uint32_t)(count_until(b->asked, b->asks, time_ns) - count_until(b->released, b->asks, time_ns));
 }
 
 /* Walk all edges in time order, counting candidates. */
@@ -294,6 +369,7 @@ static void count_candidates(struct board *b, struct tca_listener *l, const stru
                                  .conn = e->conn,
                                  .weight = e->weight,
                                  .candidates = candidates,
+                                 .asking = asking_at(b, e->time_ns),
                                  .kind = e->kind,
                                  .weak = e->weak,
                                  .censored = l->midstream && (!b->children || e->time_ns < b->accepted[0])};
@@ -387,6 +463,7 @@ static void tell_instant(struct tca_episode *e, struct group *g, const struct in
     if (one->weak)
         return;
     g->strong++;
+    g->asked += 2 * (uint64_t)one->asking >= count;
     g->at_level += count >= g->level;
     g->near += count + LEVEL_SLACK >= g->level && count <= g->level + LEVEL_SLACK;
     if (one->censored)
@@ -419,12 +496,11 @@ static void count_hit(struct board *b, struct tca_episode *e, struct group *g, c
     e->clients = (uint32_t)sort_unique(b->number, used);
 }
 
-/* Count what belongs to the episode. False if nothing does. */
-static bool tell_group(struct board *b, struct group *g, struct tca_episode *e)
+/* Count what belongs to the episode at the group's level. False if nothing does. */
+static bool tell_at_level(struct board *b, struct group *g, struct tca_episode *e)
 {
     *e = (struct tca_episode){.stall_ns = -1, .resume_ns = -1, .capture = b->l->capture};
-    find_level(b, g);
-    g->strong = g->at_level = g->near = g->below = g->stuck_flows = 0;
+    g->strong = g->asked = g->at_level = g->near = g->below = g->stuck_flows = 0;
     for (size_t at = 0; at < g->count; at++)
         if (belongs(&g->instant[at], g->level))
             tell_instant(e, g, &g->instant[at], g->instant[at].candidates);
@@ -432,6 +508,12 @@ static bool tell_group(struct board *b, struct group *g, struct tca_episode *e)
     if (!e->plateau_max)
         e->plateau_min = e->plateau_max = g->level; /* all censored */
     return g->strong > 0;
+}
+
+static bool tell_group(struct board *b, struct group *g, struct tca_episode *e)
+{
+    find_level(b, g);
+    return tell_at_level(b, g, e);
 }
 
 /* ---- the tests ---- */
@@ -591,8 +673,12 @@ static enum tca_confidence_level frozen_confidence(const struct group *g, const 
 {
     bool agreed = (e->resume_ns >= 0 && e->burst_after) || g->stuck_flows > 1 || e->aborted >= ABORTS_AGREE;
     bool narrow = e->plateau_max - e->plateau_min <= LEVEL_SLACK && !g->below;
-    if (g->strong < 2 || g->level < 2)
+    if (g->strong < 2 || !g->level)
         return 0;
+    if (g->level == 1)
+        return agreed && narrow && g->strong >= SLOW_CERTAIN && g->flows >= ONE_PLACE_FLOWS
+                   ? TCA_EPISODE_PROBABLE
+                   : 0;
     if (g->flows < 2)
         return g->strong >= FROZEN_ALONE ? TCA_EPISODE_POSSIBLE : 0;
     return agreed && narrow && !e->answered && g->strong + (uint64_t)e->aborted >= FROZEN_CERTAIN
@@ -617,13 +703,37 @@ static size_t filled_before(const struct board *b, const struct tca_episode *e)
     return count_until(b->created, b->children, e->first_ns) - before;
 }
 
-static bool judge_frozen(const struct board *b, struct group *g, struct tca_episode *e)
+/* From a child's creation to its first word, as a rule. */
+static int64_t usual_wait(struct board *b)
+{
+    size_t used = 0;
+    if (b->usual_ns >= 0)
+        return b->usual_ns;
+    for (size_t at = 0; at < b->children; at++)
+        if (b->proved[at] != INT64_MAX)
+            b->number[used++] = (uint64_t)(b->proved[at] - b->created[at]);
+    qsort(b->number, used, sizeof *b->number, compare_u64);
+    b->usual_ns = used ? (int64_t)b->number[(used - 1) / 2] : 0;
+    return b->usual_ns;
+}
+
+/* A full queue lets somebody in after accept() only, and that is proved as soon as the service works as
+ * usual. Whom nothing let in before came back by a path that was open again. */
+static bool admitted_unproved(struct board *b, const struct calm *calm)
+{
+    int64_t grace = usual_wait(b) < GRACE_NS / 2 ? 2 * usual_wait(b) : GRACE_NS;
+    int64_t until = calm->to_ns >= 0 ? calm->to_ns - grace : INT64_MAX;
+    return until > calm->last_ns && count_answers(b, calm->last_ns, until, 0) > LEVEL_SLACK;
+}
+
+/* `core`: the instants of one calm only, whatever came before and after them. */
+static bool judge_frozen(struct board *b, struct group *g, struct tca_episode *e, bool core)
 {
     struct calm calm = longest_calm(b, g);
     bool mostly = 10 * (uint64_t)calm.instants >= 8 * (uint64_t)g->strong;
     bool longer = calm.from_ns >= 0 && calm.to_ns - calm.from_ns >= SHORT_CALM_NS &&
                   5 * (uint64_t)calm.instants >= g->strong;
-    if ((!mostly && !longer) || contradicted(b, g))
+    if ((!mostly && !longer) || (!core && contradicted(b, g)) || admitted_unproved(b, &calm))
         return false;
     uint32_t answered = count_answers(b, calm.first_ns, calm.last_ns, 0);
     if (10 * (uint64_t)answered > calm.instants)
@@ -641,6 +751,15 @@ static bool judge_frozen(const struct board *b, struct group *g, struct tca_epis
     return true;
 }
 
+/* Does the level also tell drops from answers while both go on? */
+static bool interleaves(const struct board *b, const struct group *g, uint32_t answered)
+{
+    uint32_t above = count_answers(b, g->first_ns, g->last_ns, g->level);
+    uint64_t dropped = 100 * (uint64_t)g->at_level / g->strong;
+    return dropped >= 100 * (uint64_t)above / answered + SEPARATION || slots_decide(b, g);
+}
+
+/* It never stopped: accept() and admissions are seen between the drops. */
 static void judge_slow(const struct board *b, struct group *g, struct tca_episode *e)
 {
     size_t before = count_until(b->proof, b->proofs, g->first_ns);
@@ -650,22 +769,11 @@ static void judge_slow(const struct board *b, struct group *g, struct tca_episod
     e->resume_ns = until < b->proofs ? b->proof[until] : -1;
     e->answered = count_answers(b, g->first_ns, g->last_ns, 0);
     e->burst_after = answers_follow(b, g->last_ns);
-    e->confidence = slow_confidence(g);
+    if (until - before >= SLOW_PROOFS && e->answered >= SLOW_PROOFS && interleaves(b, g, e->answered))
+        e->confidence = slow_confidence(g);
 }
 
 /* ---- several queues behind one port ---- */
-
-static int64_t usual_wait(struct board *b)
-{
-    size_t used = 0;
-    for (size_t at = 0; at < b->children; at++)
-        if (b->proved[at] != INT64_MAX)
-            b->number[used++] = (uint64_t)(b->proved[at] - b->created[at]);
-    if (!used)
-        return 0;
-    qsort(b->number, used, sizeof *b->number, compare_u64);
-    return (int64_t)b->number[(used - 1) / 2];
-}
 
 static void find_late(struct board *b)
 {
@@ -675,7 +783,7 @@ static void find_late(struct board *b)
     if (limit < STALLED_NS)
         limit = STALLED_NS;
     for (size_t at = 0; at < b->children; at++)
-        if (b->proved[at] != INT64_MAX && b->proved[at] - b->created[at] >= limit) {
+        if (b->proved[at] != INT64_MAX && b->ask[at] < b->proved[at] && b->proved[at] - b->ask[at] >= limit) {
             b->late_created[b->late] = b->created[at];
             b->late_proof[b->late++] = b->proved[at];
         }
@@ -691,7 +799,7 @@ static void tell_stalled(struct board *b, struct group *g, struct tca_episode *e
 {
     *e = (struct tca_episode){.stall_ns = -1, .resume_ns = -1, .capture = b->l->capture, .partial = true};
     g->level = usual_number(b, g);
-    g->strong = g->at_level = g->near = g->below = g->stuck_flows = 0;
+    g->strong = g->asked = g->at_level = g->near = g->below = g->stuck_flows = 0;
     for (size_t at = 0; at < g->count; at++)
         if (!g->instant[at].weak)
             tell_instant(e, g, &g->instant[at], g->instant[at].stalled);
@@ -737,6 +845,41 @@ static bool judge_partial(struct board *b, struct group *g, struct tca_episode *
     return true;
 }
 
+/* ---- a queue that was full when the capture began ---- */
+
+/* When the first is heard of the service, if it answers an old request; -1 if not. */
+static int64_t first_life(const struct board *b)
+{
+    int64_t life = time_or_never(b->heard, 0, b->heards), proof = time_or_never(b->proof, 0, b->proofs);
+    int64_t answer = b->answers ? b->answer[0].time_ns : INT64_MAX;
+    return b->heards && life <= proof && life <= answer ? life : -1;
+}
+
+/* Nothing is known of the number that waits. But from the capture's beginning on SYNs are dropped and nobody
+ * hears of the service, until it answers several old requests at once, and then lets SYNs in. */
+static bool judge_begun(struct board *b, struct group *g, struct tca_episode *e)
+{
+    int64_t life = first_life(b);
+    size_t before = 0;
+    while (before < g->count && g->instant[before].time_ns < life)
+        before++;
+    size_t together = life < 0 ? 0 : count_until(b->heard, b->heards, life + BURST_NS);
+    if (!before || g->instant != b->instant || together < BEGUN_FLOWS || 2 * together < b->heards ||
+        life - g->instant[0].time_ns < SHORT_CALM_NS || !answers_follow(b, life))
+        return false;
+    g->count = before;
+    g->level = 0;
+    g->begun = true;
+    tell_at_level(b, g, e);
+    if (g->flows < BEGUN_FLOWS)
+        return false;
+    e->plateau_min = e->plateau_max = (uint32_t)together;
+    e->resume_ns = life;
+    e->burst_after = true;
+    e->confidence = g->strong >= BEGUN_PROBABLE ? TCA_EPISODE_PROBABLE : TCA_EPISODE_POSSIBLE;
+    return true;
+}
+
 /* ---- the verdict over a group ---- */
 
 static enum tca_confidence_level lower_of(enum tca_confidence_level a, enum tca_confidence_level b)
@@ -751,6 +894,8 @@ static enum tca_confidence_level by_vantage(const struct board *b, const struct 
     if (b->l->vantage == TCA_VANTAGE_SERVER || b->l->vantage == TCA_VANTAGE_SAME_HOST)
         return e->confidence;
     /* Here an outage of the path silences everything as well; but then nobody gets in before. */
+    if (g->begun)
+        return TCA_EPISODE_POSSIBLE;
     size_t filled = filled_before(b, e);
     if (!e->slow && !e->partial && (filled < FILLED_MIN || 2 * filled < e->plateau_max))
         return 0;
@@ -764,7 +909,7 @@ static bool judge_whole(struct board *b, struct group *g, struct tca_episode *e)
 {
     if (!tell_group(b, g, e) || (!level_decides(g) && !slots_decide(b, g)))
         return false;
-    if (!judge_frozen(b, g, e))
+    if (!judge_frozen(b, g, e, false))
         judge_slow(b, g, e);
     return e->confidence > 0;
 }
@@ -778,18 +923,82 @@ static bool judge_core(struct board *b, struct group *g, struct tca_episode *e)
     if (calm.from_ns < 0 || calm.to_ns - calm.from_ns < SHORT_CALM_NS || calm.instants == 0)
         return false;
     struct group core = {.instant = g->instant + calm.first, .count = calm.last - calm.first + 1};
-    bool holds =
-        tell_group(b, &core, e) && level_decides(&core) && judge_frozen(b, &core, e) && e->confidence > 0;
+    bool holds = tell_group(b, &core, e) && level_decides(&core) && judge_frozen(b, &core, e, true) &&
+                 e->confidence > 0 && 2 * filled_before(b, e) >= e->plateau_max;
     if (holds)
         *g = core;
     return holds;
 }
 
+/* Cookies, ladders and a queue that drains blur the count with time. What a part of the drops shows clearly is
+ * not undone by the others: they are told with it while they do not contradict. */
+static bool judge_parts(struct board *b, struct group *g, struct tca_episode *e)
+{
+    size_t size = g->count / PARTS > PART_MIN ? g->count / PARTS : PART_MIN;
+    enum tca_confidence_level best = 0;
+    struct group found = *g;
+    for (size_t at = 0; at + size <= g->count; at += size / 2) {
+        struct group part = {.instant = g->instant + at, .count = size};
+        if (!judge_whole(b, &part, e) || !e->slow || e->confidence <= best)
+            continue;
+        best = e->confidence;
+        found = part;
+    }
+    if (!best)
+        return false;
+    g->level = found.level;
+    if (!tell_at_level(b, g, e) || 10 * (uint64_t)g->below > g->strong) {
+        *g = found;
+        tell_at_level(b, g, e);
+    }
+    judge_slow(b, g, e);
+    e->confidence = best;
+    return true;
+}
+
+/* The application must owe somebody an answer, or the kernel have refused somebody; and the path must have
+ * worked. */
+static enum tca_confidence_level by_evidence(const struct board *b, const struct group *g,
+                                             const struct tca_episode *e)
+{
+    size_t losses = count_until(b->loss->from_ns, b->loss->count, e->last_ns) -
+                    count_until(b->loss->to_ns, b->loss->count, e->first_ns);
+    /* Away from the server a lossy path makes ladders as well, unless they name the ACKs that were refused. */
+    bool near = b->l->vantage == TCA_VANTAGE_SERVER || b->l->vantage == TCA_VANTAGE_SAME_HOST;
+    bool refused = ((near || b->l->named_acks > 1) && g->stuck_flows > 1) || e->aborted >= ABORTS_AGREE;
+    if (losses > g->stuck_flows && LOSSES_SHARE * (uint64_t)losses >= g->flows)
+        return 0;
+    if (!refused && !e->partial && !g->begun && 2 * (uint64_t)g->asked < g->strong)
+        return 0;
+    return refused || b->speaks ? e->confidence : lower_of(e->confidence, TCA_EPISODE_POSSIBLE);
+}
+
+/* The most certain of the readings: the whole, the time when nothing was accepted, a part. */
+static bool judge_whole_or_part(struct board *b, struct group *g, struct tca_episode *e)
+{
+    bool (*const reading[])(struct board *, struct group *, struct tca_episode *) = {judge_whole, judge_core,
+                                                                                     judge_parts};
+    enum tca_confidence_level best = 0;
+    const struct group all = *g;
+    for (size_t at = 0; at < sizeof reading / sizeof reading[0] && best < TCA_EPISODE_CERTAIN; at++) {
+        struct group one = all;
+        struct tca_episode told;
+        if (!reading[at](b, &one, &told) || told.confidence <= best)
+            continue;
+        best = told.confidence;
+        *g = one;
+        *e = told;
+    }
+    return best > 0;
+}
+
 static bool judge_group(struct board *b, struct group *g, struct tca_episode *e)
 {
-    if (!judge_whole(b, g, e) && !judge_core(b, g, e) && !judge_partial(b, g, e))
+    if (!judge_whole_or_part(b, g, e) && !judge_partial(b, g, e) && !judge_begun(b, g, e))
         return false;
-    e->confidence = by_vantage(b, g, e);
+    e->confidence = by_evidence(b, g, e);
+    if (e->confidence)
+        e->confidence = by_vantage(b, g, e);
     return e->confidence > 0;
 }
 
@@ -858,11 +1067,19 @@ static size_t end_of_group(const struct board *b, size_t at)
 static int find_all(struct board *b, struct tca_listener *l, struct tca_episode **ret_episode)
 {
     struct tca_episode *kept = NULL;
+    unsigned cores = 0;
     for (size_t at = 0, end; at < b->instants; at = end) {
         end = end_of_group(b, at);
         struct group g = {.instant = &b->instant[at], .count = end - at};
         struct tca_episode e;
-        if (!judge_group(b, &g, &e))
+        bool found = judge_group(b, &g, &e);
+        size_t told = (size_t)(g.instant - b->instant) + g.count;
+        cores = found && told < end ? cores + 1 : 0;
+        if (cores && cores < CORES_MAX)
+            end = told; /* what came after it is judged for itself */
+        else
+            cores = 0;
+        if (!found)
             continue;
         if (!kept && !(kept = tca_alloc(TCA_EPISODES_MAX * sizeof *kept)))
             return TCA_EMEMORY;
@@ -875,9 +1092,10 @@ static int find_all(struct board *b, struct tca_listener *l, struct tca_episode 
 }
 
 int tca_episodes_find(struct tca_listener *l, const struct tca_edge *edge, size_t count,
-                      const struct tca_conn *conn, struct tca_episode **ret_episode)
+                      const struct tca_conn *conn, const struct tca_losses *loss,
+                      struct tca_episode **ret_episode)
 {
-    struct board b = {.conn = conn, .l = l};
+    struct board b = {.conn = conn, .l = l, .loss = loss, .usual_ns = -1};
     *ret_episode = NULL;
     int error = board_new(&b, edge, count);
     if (!error) {

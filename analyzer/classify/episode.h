@@ -16,10 +16,13 @@ enum tca_edge_kind {
     TCA_EDGE_IGNORED, /* ACK-bearing segments that did not create the child */
     TCA_EDGE_ABORTED, /* a third ACK answered by RST */
     TCA_EDGE_CLOSED,  /* active RST on a connection without any output: queued when its listener closed? */
+    TCA_EDGE_HEARD, /* open before the capture, and the first payload seen is the server's: a late answer? */
 };
 
 struct tca_edge {
     int64_t time_ns, other_ns;
+    int64_t
+        ask_ns; /* CHILD: since when the client waits for the application, by what it sent; INT64_MAX never */
     uint64_t frame;
     uint32_t conn, listener;
     uint32_t weight; /* segments it stands for */
@@ -36,18 +39,27 @@ struct tca_conn {
     uint32_t capture;
     uint16_t port;
     uint8_t family;
-    bool served, stuck; /* the server sent payload or FIN; an open was refuted */
-    uint64_t client;    /* hash of the client's address: for counting only */
+    bool served, stuck;         /* the server sent payload or FIN; an open was refuted */
+    bool answers, speaks_first; /* the server sent payload; and before the client did */
+    uint64_t client;            /* hash of the client's address: for counting only */
     uint32_t listener;
     uint32_t syns, synacks;
     uint32_t server_rtt_ns, client_rtt_ns; /* of a clean handshake, at most 4.29 s; UINT32_MAX: none */
     uint32_t flags;
 };
 
-/* Find the episodes of one listener. `edge`: its `count` edges by time and frame; `midstream`, `vantage` and
- * the counters of `l` are filled. Sets peak_unaccepted, the backlog bounds, and *ret_episode (owned by the
- * caller, NULL if none) with episode_count. 0 or TCA_EMEMORY. */
+/* When clients of established connections of one host repeated the same bytes or the same FIN in vain: where
+ * such runs began, and where they ended, each sorted. A full accept queue does not do that. */
+struct tca_losses {
+    const int64_t *from_ns, *to_ns;
+    size_t count;
+};
+
+/* Find the episodes of one listener. `edge`: its `count` edges by time and frame; `loss`: of its host;
+ * `midstream`, `vantage` and the counters of `l` are filled. Sets peak_unaccepted, the backlog bounds, and
+ * *ret_episode (owned by the caller, NULL if none) with episode_count. 0 or TCA_EMEMORY. */
 int tca_episodes_find(struct tca_listener *l, const struct tca_edge *edge, size_t count,
-                      const struct tca_conn *conn, struct tca_episode **ret_episode);
+                      const struct tca_conn *conn, const struct tca_losses *loss,
+                      struct tca_episode **ret_episode);
 
 #endif

@@ -37,6 +37,7 @@ static const int64_t LAN_NS = 300000;      /* a round trip below 0.3 ms touches 
 static const int64_t ANSWER_NS = 100 * MS; /* an answer slower than four round trips and this is none */
 static const int64_t SKEW_VALID_NS = 10 * SECOND; /* clocks drift apart */
 static const int64_t STILL_OPEN_NS = 100 * MS; /* a listener that answers a SYN within this was not closed */
+static const int64_t OUTAGE_NS = 300 * MS;     /* shorter runs of repeats are ordinary loss */
 enum { BURST_MIN = 3, COOKIE_SKEW_MIN = 4, COOKIE_SKEW_MAX = 63 };
 
 enum conn_flag {
@@ -55,12 +56,20 @@ enum conn_flag {
     CONN_COOKIE_SKEW = 1 << 12,
 };
 
+/* A run of repeats that nothing acknowledged. */
+struct loss {
+    int64_t from_ns, to_ns;
+    uint32_t conn, listener;
+};
+
 struct tca_sweep {
     enum tca_vantage user;
     struct tca_conn *conn; /* owned */
     size_t conns, conn_room;
     struct tca_edge *edge; /* owned */
     size_t edges, edge_room;
+    struct loss *loss; /* owned */
+    size_t losses, loss_room;
     struct tca_listener *listener; /* owned, with their episodes */
     size_t listeners;
 };
@@ -285,9 +294,16 @@ static int add_early_child(struct tca_sweep *sweep, const struct tca_dossier *d,
     return error;
 }
 
+static int64_t ask_of(const struct tca_dossier *d)
+{
+    const struct tca_mark *fin = tca_dossier_mark(d, TCA_MARK_FIN, TCA_CLIENT, 0);
+    int64_t data = d->m.side[TCA_CLIENT].first_data_ns;
+    return earlier(data >= 0 ? data : INT64_MAX, fin ? fin->time_ns : -1);
+}
+
 static int add_child(struct tca_sweep *sweep, const struct tca_dossier *d, const struct tca_ladder *ladder)
 {
-    struct tca_edge edge = {.kind = TCA_EDGE_CHILD, .weight = 1, .other_ns = INT64_MAX};
+    struct tca_edge edge = {.kind = TCA_EDGE_CHILD, .weight = 1, .other_ns = INT64_MAX, .ask_ns = ask_of(d)};
     if ((d->m.damage & TCA_DAMAGE_START_CUT && !d->m.side[TCA_SERVER].synack_count) ||
         !child_of(&d->m, &edge.time_ns, &edge.frame))
         return TCA_OK;
@@ -311,6 +327,18 @@ static int add_child(struct tca_sweep *sweep, const struct tca_dossier *d, const
                                                       .weight = 1});
     }
     return error ? error : add_edge(sweep, edge);
+}
+
+/* The answer to a request that was sent before the capture began. */
+static int add_heard(struct tca_sweep *sweep, const struct tca_dossier *d)
+{
+    int64_t server = d->m.side[TCA_SERVER].first_data_ns, client = d->m.side[TCA_CLIENT].first_data_ns;
+    const struct tca_mark *mark = tca_dossier_mark(d, TCA_MARK_FIRST_DATA, TCA_SERVER, 0);
+    bool begun = d->m.side[TCA_CLIENT].syn_count || d->m.side[TCA_SERVER].synack_count;
+    if (begun || !mark || server < 0 || (client >= 0 && client <= server))
+        return TCA_OK;
+    return add_edge(sweep, (struct tca_edge){
+                               .kind = TCA_EDGE_HEARD, .time_ns = server, .frame = mark->frame, .weight = 1});
 }
 
 static int add_synack(struct tca_sweep *sweep, const struct tca_dossier *d)
@@ -346,6 +374,42 @@ static int add_aborted(struct tca_sweep *sweep, const struct tca_dossier *d, con
                                              .frame = ladder->ack->frame,
                                              .weight = 1,
                                              .weak = true});
+}
+
+static int add_loss(struct tca_sweep *sweep, struct loss loss)
+{
+    if (loss.to_ns - loss.from_ns < OUTAGE_NS)
+        return TCA_OK;
+    void *array = sweep->loss;
+    int error = more_room(&array, &sweep->loss_room, sweep->losses, sizeof loss);
+    if (error)
+        return error;
+    sweep->loss = array;
+    loss.conn = (uint32_t)(sweep->conns - 1);
+    sweep->loss[sweep->losses++] = loss;
+    return TCA_OK;
+}
+
+/* The client of an established connection sends the same again and again: a queued child would have
+ * acknowledged it at once. */
+static int add_losses(struct tca_sweep *sweep, const struct tca_dossier *d)
+{
+    const struct tca_mark *before = NULL;
+    struct loss loss = {0};
+    int error = TCA_OK;
+    for (unsigned at = 0; at < d->mark_count && !d->m.open_refuted && !error; at++) {
+        const struct tca_mark *mark = &d->mark[at];
+        bool again = (mark->roles & TCA_MARK_DATA_RETX) || ((mark->roles & TCA_MARK_FIN) && mark->copy > 1);
+        if (mark->side != TCA_CLIENT || mark->witness || !again || (mark->roles & TCA_MARK_OPEN_ACK))
+            continue;
+        if (!before || before->seq != mark->seq) {
+            error = add_loss(sweep, loss);
+            loss.from_ns = mark->time_ns;
+        }
+        loss.to_ns = mark->time_ns;
+        before = mark;
+    }
+    return error ? error : add_loss(sweep, loss);
 }
 
 /* ---- flags of one connection ---- */
@@ -428,7 +492,17 @@ static int add_edges(struct tca_sweep *sweep, const struct tca_dossier *d, const
         error = add_child(sweep, d, ladder);
     if (!error)
         error = add_ignored(sweep, d, ladder);
-    return error ? error : add_aborted(sweep, d, ladder);
+    if (!error)
+        error = add_aborted(sweep, d, ladder);
+    if (!error)
+        error = add_heard(sweep, d);
+    return error ? error : add_losses(sweep, d);
+}
+
+static bool speaks_first(const struct tca_dossier *d)
+{
+    int64_t server = d->m.side[TCA_SERVER].first_data_ns, client = d->m.side[TCA_CLIENT].first_data_ns;
+    return server >= 0 && (client < 0 || client > server) && !(d->m.damage & TCA_DAMAGE_START_CUT);
 }
 
 int tca_sweep_add(struct tca_sweep *sweep, const struct tca_dossier *d)
@@ -448,6 +522,8 @@ int tca_sweep_add(struct tca_sweep *sweep, const struct tca_dossier *d)
                               .family = d->family,
                               .client = client_hash(d->addr[TCA_CLIENT]),
                               .stuck = d->m.open_refuted,
+                              .answers = d->m.side[TCA_SERVER].first_data_ns >= 0,
+                              .speaks_first = speaks_first(d),
                               .syns = clip_count(d->m.side[TCA_CLIENT].syn_count),
                               .synacks = clip_count(d->m.side[TCA_SERVER].synack_count),
                               .flags = flags_of(d, &ladder)};
@@ -511,6 +587,7 @@ static void count_conn(struct tca_listener *l, const struct tca_conn *conn)
     l->one_rung_at_1s += (conn->flags & CONN_ONE_RUNG) != 0;
     l->long_ladders += (conn->flags & CONN_LONG_LADDER) != 0;
     l->stuck_flows += conn->stuck;
+    l->spoke += conn->answers;
     l->named_acks += (conn->flags & CONN_NAMED_ACK) != 0;
     l->close_wait_flows += (conn->flags & CONN_CLOSE_WAIT) != 0;
     l->time_wait_absent += (conn->flags & CONN_TIME_WAIT_ABSENT) != 0;
@@ -691,8 +768,8 @@ static void forget_proofs(struct tca_edge *edge, size_t count, uint8_t *bursting
             edge[at].other_ns = INT64_MAX;
 }
 
-static int sweep_listener(struct tca_sweep *sweep, struct tca_edge *edge, size_t count, size_t *index,
-                          uint8_t *bursting)
+static int sweep_listener(struct tca_sweep *sweep, struct tca_edge *edge, size_t count,
+                          const struct tca_losses *loss, size_t *index, uint8_t *bursting)
 {
     struct tca_listener *l = &sweep->listener[edge->listener];
     count = leave_out_undecided(l, edge, count);
@@ -700,25 +777,89 @@ static int sweep_listener(struct tca_sweep *sweep, struct tca_edge *edge, size_t
     find_bursts(l, edge, count, index);
     forget_proofs(edge, count, bursting);
     struct tca_episode *episode = NULL;
-    int error = tca_episodes_find(l, edge, count, sweep->conn, &episode);
+    int error = tca_episodes_find(l, edge, count, sweep->conn, loss, &episode);
     l->episode = episode;
     return error;
 }
 
+/* ---- losses of one host ---- */
+
+static int compare_losses(const void *left, const void *right)
+{
+    const struct loss *a = left, *b = right;
+    return compare_u32(a->listener, b->listener);
+}
+
+static int compare_times(const void *left, const void *right)
+{
+    int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
+    return a < b ? -1 : a > b;
+}
+
+static bool same_host(const struct tca_listener *a, const struct tca_listener *b)
+{
+    return a->capture == b->capture && !memcmp(a->addr, b->addr, sizeof a->addr);
+}
+
+/* The losses of all hosts by listener, whose host's are side by side. `time` holds twice as many: where those
+ * of the present host begin, and where they end. */
+struct loss_walk {
+    int64_t *time;
+    size_t next;
+    const struct tca_listener *host;
+    struct tca_losses found;
+};
+
+static void find_losses(const struct tca_sweep *sweep, struct loss_walk *walk, const struct tca_listener *l)
+{
+    if (walk->host && same_host(walk->host, l))
+        return;
+    size_t used = 0, at = walk->next;
+    int64_t *from = walk->time, *to = walk->time + sweep->losses;
+    const struct tca_listener *first = l;
+    while (first > sweep->listener && same_host(first - 1, l))
+        first--;
+    while (at < sweep->losses && sweep->loss[at].listener < (uint32_t)(first - sweep->listener))
+        at++;
+    for (; at < sweep->losses && same_host(&sweep->listener[sweep->loss[at].listener], l); at++) {
+        from[used] = sweep->loss[at].from_ns;
+        to[used++] = sweep->loss[at].to_ns;
+    }
+    if (used) {
+        qsort(from, used, sizeof *from, compare_times);
+        qsort(to, used, sizeof *to, compare_times);
+    }
+    walk->next = at;
+    walk->host = l;
+    walk->found = (struct tca_losses){from, to, used};
+}
+
+static int sort_losses(struct tca_sweep *sweep, struct loss_walk *walk)
+{
+    for (size_t at = 0; at < sweep->losses; at++)
+        sweep->loss[at].listener = sweep->conn[sweep->loss[at].conn].listener;
+    if (sweep->losses)
+        qsort(sweep->loss, sweep->losses, sizeof *sweep->loss, compare_losses);
+    walk->time = tca_alloc(2 * sweep->losses * sizeof *walk->time);
+    return walk->time ? TCA_OK : TCA_EMEMORY;
+}
+
 static int sweep_edges(struct tca_sweep *sweep, size_t *index, uint8_t *bursting)
 {
+    struct loss_walk walk = {0};
     for (size_t at = 0; at < sweep->edges; at++)
         sweep->edge[at].listener = sweep->conn[sweep->edge[at].conn].listener;
     if (sweep->edges)
         qsort(sweep->edge, sweep->edges, sizeof *sweep->edge, compare_edges);
-    for (size_t at = 0, end; at < sweep->edges; at = end) {
+    int error = sort_losses(sweep, &walk);
+    for (size_t at = 0, end; at < sweep->edges && !error; at = end) {
         for (end = at + 1; end < sweep->edges && sweep->edge[end].listener == sweep->edge[at].listener;)
             end++;
-        int error = sweep_listener(sweep, &sweep->edge[at], end - at, index, bursting);
-        if (error)
-            return error;
+        find_losses(sweep, &walk, &sweep->listener[sweep->edge[at].listener]);
+        error = sweep_listener(sweep, &sweep->edge[at], end - at, &walk.found, index, bursting);
     }
-    return TCA_OK;
+    tca_free(walk.time);
+    return error;
 }
 
 /* ---- the sweep ---- */
@@ -752,6 +893,9 @@ int tca_sweep_run(struct tca_sweep *sweep)
     tca_free(sweep->edge);
     sweep->edge = NULL;
     sweep->edges = sweep->edge_room = 0;
+    tca_free(sweep->loss);
+    sweep->loss = NULL;
+    sweep->losses = sweep->loss_room = 0;
     tca_free(sweep->conn);
     sweep->conn = NULL;
     sweep->conns = sweep->conn_room = 0;
@@ -795,6 +939,7 @@ void tca_sweep_free(struct tca_sweep *sweep)
     tca_free(sweep->listener);
     tca_free(sweep->conn);
     tca_free(sweep->edge);
+    tca_free(sweep->loss);
     tca_free(sweep);
 }
 
