@@ -96,6 +96,12 @@ struct answer {
     uint32_t peak; /* most candidates so far */
 };
 
+/* When a connection was answered; each at most once. */
+struct taken {
+    uint32_t conn;
+    int64_t time_ns;
+};
+
 struct board {
     const struct tca_conn *conn;
     const struct tca_listener *l;
@@ -124,6 +130,7 @@ struct board {
     /* Children that waited much longer than the rest, for several queues; built when first asked for. */
     int64_t *late_created, *late_proof;
     size_t late;
+    struct taken *taken; /* as many as answers, by connection; built with them */
     bool late_known;
     uint64_t *number; /* scratch, one per edge */
     struct tca_episode *episode;
@@ -224,12 +231,13 @@ static int board_new(struct board *b, const struct tca_edge *edge, size_t count)
     b->late_proof = tca_alloc(children * sizeof *b->late_proof);
     b->instant = tca_alloc(instants * sizeof *b->instant);
     b->answer = tca_alloc(answers * sizeof *b->answer);
+    b->taken = tca_alloc(answers * sizeof *b->taken);
     b->answered_at = tca_alloc(answers * sizeof *b->answered_at);
     b->dropped_at = tca_alloc(instants * sizeof *b->dropped_at);
     b->number = tca_alloc(count * sizeof *b->number);
     bool complete = b->created && b->accepted && b->proved && b->ask && b->loose && b->proof && b->asked &&
                     b->released && b->heard && b->late_created && b->late_proof && b->instant && b->answer &&
-                    b->answered_at && b->dropped_at && b->number;
+                    b->taken && b->answered_at && b->dropped_at && b->number;
     return complete ? TCA_OK : TCA_EMEMORY;
 }
 
@@ -248,6 +256,7 @@ static void board_free(struct board *b)
     tca_free(b->late_proof);
     tca_free(b->instant);
     tca_free(b->answer);
+    tca_free(b->taken);
     tca_free(b->answered_at);
     tca_free(b->dropped_at);
     tca_free(b->number);
@@ -711,7 +720,8 @@ static int64_t usual_wait(struct board *b)
         return b->usual_ns;
     for (size_t at = 0; at < b->children; at++)
         if (b->proved[at] != INT64_MAX)
-            b->number[used++] = (uint64_t)(b->proved[at] - b->created[at]);
+            b->number[used++] =
+                b->proved[at] > b->created[at] ? (uint64_t)(b->proved[at] - b->created[at]) : 0;
     qsort(b->number, used, sizeof *b->number, compare_u64);
     b->usual_ns = used ? (int64_t)b->number[(used - 1) / 2] : 0;
     return b->usual_ns;
@@ -775,11 +785,20 @@ static void judge_slow(const struct board *b, struct group *g, struct tca_episod
 
 /* ---- several queues behind one port ---- */
 
+static int compare_taken(const void *left, const void *right)
+{
+    const struct taken *a = left, *b = right;
+    return a->conn < b->conn ? -1 : a->conn > b->conn;
+}
+
 static void find_late(struct board *b)
 {
     int64_t usual = usual_wait(b);
     int64_t limit = usual > INT64_MAX / STALLED_TIMES ? INT64_MAX : usual * STALLED_TIMES;
     b->late_known = true;
+    for (size_t at = 0; at < b->answers; at++)
+        b->taken[at] = (struct taken){b->answer[at].conn, b->answer[at].time_ns};
+    qsort(b->taken, b->answers, sizeof *b->taken, compare_taken);
     if (limit < STALLED_NS)
         limit = STALLED_NS;
     for (size_t at = 0; at < b->children; at++)
@@ -814,10 +833,10 @@ static bool retries_succeed(const struct board *b, const struct group *g, const 
     for (size_t at = 0; at < g->count; at++)
         b->number[hit++] = g->instant[at].conn;
     hit = sort_unique(b->number, hit);
-    for (size_t at = first_answer(b, e->first_ns); at < b->answers && b->answer[at].time_ns < e->resume_ns;
-         at++) {
-        uint64_t conn = b->answer[at].conn;
-        got_in += bsearch(&conn, b->number, hit, sizeof conn, compare_u64) != NULL;
+    for (size_t at = 0; at < hit; at++) {
+        struct taken key = {.conn = (uint32_t)b->number[at]};
+        const struct taken *one = bsearch(&key, b->taken, b->answers, sizeof key, compare_taken);
+        got_in += one && one->time_ns >= e->first_ns && one->time_ns < e->resume_ns;
     }
     return 10 * got_in > hit;
 }

@@ -222,11 +222,12 @@ static bool gone(const struct tca_side *side)
            (state == TCA_UNKNOWN && !side->pkts);
 }
 
-static enum tca_flow_class age_class(const struct tca_mirror *m)
+static enum tca_flow_class age_class(const struct tca_flow_found *found)
 {
+    const struct tca_mirror *m = mirror_of(found->flow);
     const struct tca_side *client = &m->side[TCA_CLIENT], *server = &m->side[TCA_SERVER];
-    if (!m->begun)
-        return TCA_FLOW_LIVE;
+    if (!m->begun) /* left out so far: the numbers alone tell, so that a filter changes no connection's name */
+        return found->flow->committed || found->commits ? TCA_FLOW_LIVE : TCA_FLOW_OPENING;
     if (gone(client) && gone(server))
         return TCA_FLOW_OVER;
     if (tca_side_state(client) == TCA_SYN_SENT)
@@ -279,7 +280,7 @@ static int feed_segment(struct tca_session *s, const struct tca_segment *seg, bo
     if (!error && found.commits)
         error = commit(s, found.flow, seg->time_ns);
     if (!error)
-        tca_flow_note(s->flows, found.flow, seg, age_class(mirror_of(found.flow)));
+        tca_flow_note(s->flows, found.flow, seg, age_class(&found));
     return error;
 }
 

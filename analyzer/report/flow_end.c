@@ -24,23 +24,14 @@ SIDE_COUNT(fin_count, fin_count)
 #undef SIDE_COUNT
 /* clang-format on */
 
-/* A window still closed counts to the connection's last packet: nobody saw it after that. */
-static int64_t zero_window_ns(const struct flow_row *row, int side)
-{
-    const struct tca_side *s = &row->m->side[side];
-    int64_t open_end =
-        s->zero_open && row->m->last_ns > s->zero_since_ns ? row->m->last_ns - s->zero_since_ns : 0;
-    return s->zero_ns + open_end;
-}
-
 void cell_flows_client_zero_window_s(const struct flow_row *row, struct tca_buf *buf)
 {
-    tca_buf_seconds(buf, zero_window_ns(row, TCA_CLIENT), 9);
+    tca_buf_seconds(buf, row->m->side[TCA_CLIENT].zero_ns, 9);
 }
 
 void cell_flows_server_zero_window_s(const struct flow_row *row, struct tca_buf *buf)
 {
-    tca_buf_seconds(buf, zero_window_ns(row, TCA_SERVER), 9);
+    tca_buf_seconds(buf, row->m->side[TCA_SERVER].zero_ns, 9);
 }
 
 void cell_flows_keepalive_count(const struct flow_row *row, struct tca_buf *buf)
