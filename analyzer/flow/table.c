@@ -31,6 +31,7 @@ struct tca_flow_table {
     uint64_t streams;
     struct tca_pool tuples, flows;
     struct age_list age[TCA_FLOW_CLASSES];
+    int64_t before_ns; /* time of the record before this one */
 };
 
 enum { FIRST_SLOTS = 1024, LIVE_INCARNATIONS = 4, WELL_KNOWN = 1024, EPHEMERAL = 32768 };
@@ -392,9 +393,12 @@ int tca_flow_end_older(struct tca_flow_table *table, struct tca_flow *flow)
 
 int tca_flow_expire(struct tca_flow_table *table, int64_t now_ns)
 {
+    /* Two records in a row must agree: a lone one from a far future must not end everybody's flows. */
+    int64_t steady_ns = now_ns < table->before_ns ? now_ns : table->before_ns;
+    table->before_ns = now_ns;
     for (int age_class = 0; age_class < TCA_FLOW_CLASSES; age_class++) {
         struct age_list *list = &table->age[age_class];
-        while (list->oldest && due(list->oldest, now_ns)) {
+        while (list->oldest && due(list->oldest, steady_ns)) {
             int error = end_flow(table, list->oldest);
             if (error)
                 return error;
