@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * When was the accept queue full? (INFERENCE.md sections 3.3, 4.1 and 4.2.)
+ * When was the accept queue full?
  *
  * Linux drops a SYN without a word, and ignores a third ACK, while the accept queue holds more than its limit
  * (sock.h sk_acceptq_is_full, tcp_input.c tcp_conn_request, tcp_ipv4.c tcp_v4_syn_recv_sock; read in 5.10
@@ -530,10 +530,14 @@ static bool tell_group(struct board *b, struct group *g, struct tca_episode *e)
 /* Answers to new SYNs in an interval, at or above a number of candidates. */
 static uint32_t count_answers(const struct board *b, int64_t from_ns, int64_t to_ns, uint32_t candidates)
 {
-    uint32_t count = 0;
-    for (size_t at = first_answer(b, from_ns); at < b->answers && b->answer[at].time_ns <= to_ns; at++)
+    size_t at = first_answer(b, from_ns), count = 0;
+    if (!candidates) { /* all of them: an interval may be as long as the capture, and is asked for each group */
+        size_t end = to_ns < INT64_MAX ? first_answer(b, to_ns + 1) : b->answers;
+        return end > at ? (uint32_t)(end - at) : 0;
+    }
+    for (; at < b->answers && b->answer[at].time_ns <= to_ns; at++)
         count += b->answer[at].candidates >= candidates;
-    return count;
+    return (uint32_t)count;
 }
 
 static bool level_decides(const struct group *g)
@@ -906,7 +910,7 @@ static enum tca_confidence_level lower_of(enum tca_confidence_level a, enum tca_
     return a < b ? a : b;
 }
 
-/* What can be claimed from where the capture was taken (section 3.9). */
+/* What can be claimed from where the capture was taken. */
 static enum tca_confidence_level by_vantage(const struct board *b, const struct group *g,
                                             const struct tca_episode *e)
 {
@@ -1046,7 +1050,7 @@ static void keep_episode(struct tca_listener *l, struct tca_episode *kept, const
     kept[TCA_EPISODES_MAX - 1] = *e;
 }
 
-/* Bounds of the limit (section 4.2): the queue held limit + 1, and candidates are at least what it held. Of a
+/* Bounds of the limit: the queue held limit + 1, and candidates are at least what it held. Of a
  * frozen service the candidates are the queue, apart from those that the application has in hand: as many as
  * it ever had before, if that was seen. */
 static void bound_backlog(const struct board *b, struct tca_listener *l, const struct tca_episode *e)

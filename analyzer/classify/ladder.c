@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Reading and deciding ladders of SYN+ACKs (INFERENCE.md section 3.2).
+ * Reading and deciding ladders of SYN+ACKs.
  *
  * Linux (inet_connection_sock.c reqsk_timer_handler, tcp_minisocks.c tcp_check_req; read in 5.10, 6.1, 6.12
  * and 7.2, measured on 6.18) repeats at 1, 3, 7, 15 and 31 s after the first SYN+ACK and forgets the request

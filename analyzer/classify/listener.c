@@ -614,7 +614,7 @@ static int64_t median_rtt(const struct conn_ref *ref, size_t count, bool server,
     return number[(used - 1) / 2];
 }
 
-/* Which end is near (section 1.4): a round trip under 0.3 ms touches a host, if the other one is clearly
+/* Which end is near: a round trip under 0.3 ms touches a host, if the other one is clearly
  * longer. */
 static enum tca_vantage vantage_of(int64_t server_rtt_ns, int64_t client_rtt_ns)
 {

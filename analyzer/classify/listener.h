@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The listener: what all connections of one server address and port show together. Built by a sweep in time
- * order over small facts of each dossier, before any flow is judged (INFERENCE.md's listener model, section
- * 4).
+ * order over small facts of each dossier, before any flow is judged.
  *
  *     dossier --> edges: SYN unanswered, SYN+ACK, child created (and when proved accepted), ACK ignored
  *     edges, sorted by listener and time --> candidates of the accept queue at every edge --> episodes

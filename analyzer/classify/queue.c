@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * The two queues of a listener, judged flow by flow (INFERENCE.md sections 3.2 and 3.3).
+ * The two queues of a listener, judged flow by flow.
  *
- *     SYN dropped      the queue is full when the SYN arrives         syn_drop_accept_full
- *     ACK ignored      it is full when the third ACK arrives          synack_ladder_accept_overflow,
- * overflow_* ladder, other    the ACK is lost, absent, late, or deferred     synack_*
+ *     SYN dropped     the queue is full when the SYN arrives       syn_drop_accept_full
+ *     ACK ignored     it is full when the third ACK arrives        synack_ladder_accept_overflow, overflow_*
+ *     ladder, other   the ACK is lost, absent, late, or deferred   synack_*
  *
  * On Linux since 4.10 the first is nearly all that an overflow shows on a fast path, and it can only be told
  * beside the listener's other connections: the episodes of the sweep (episode.c). Ladders are decided in
- * ladder.c; the judges here add confidence by vantage (section 3.9), frames and words. Read in Linux 5.10
+ * ladder.c; the judges here add confidence by vantage, frames and words. Read in Linux 5.10
  * to 7.2, measured on 6.18.
  */
 #include "classify/ladder.h"

@@ -2,10 +2,9 @@
  *
  * The shapes of an RST: which of a stack's three ways built it. Shared by every judge that meets one.
  *
- *   Q  RST|ACK  seq 0          ack = end of its trigger   answers a segment without ACK (a SYN to a closed
- * port) P  RST      seq = its trigger's ack                   answers a segment with ACK that no connection
- * wants X  RST|ACK  seq = SND.NXT  ack = RCV.NXT              nothing triggered it: an application or a timer
- * did
+ *   Q  RST|ACK  seq 0                   ack = end of its trigger   answers a segment without ACK (a SYN to a closed port)
+ *   P  RST      seq = its trigger's ack                            answers a segment with ACK that no connection wants
+ *   X  RST|ACK  seq = SND.NXT           ack = RCV.NXT              nothing triggered it: an application or a timer did
  *
  * Checked against RFC 9293 section 3.5.2 and Linux tcp_v4_send_reset(), tcp_send_active_reset() (5.10
  * to 7.2).

@@ -199,12 +199,13 @@ static int read_capture(struct run *run, const char *capture)
     int r = tca_session_read(run->session, capture, &error);
     bool fault = r == TCA_EINPUT || r == TCA_EUNSUPPORTED;
     bool warning = r == 0 && error.text[0] != '\0';
+    bool cut = warning && error.frame > 0; /* of the others no record is to blame */
     if (r != 0 || (warning && !request_has(run->req, OPTION_quiet))) {
         end_progress(run);
         say_error(name_of(capture), &error);
     }
     run->anything |= r == 0 || error.frame > 0;
-    if (fault || (warning && request_has(run->req, OPTION_strict)))
+    if (fault || (cut && request_has(run->req, OPTION_strict)))
         run->unreadable++;
     return fault ? 0 : r;
 }

@@ -188,7 +188,7 @@ static void snapshot_prior(struct tca_session *s, struct tca_mirror *m, struct t
     tca_mirror_clock(om, now_ns);
     m->prior = (struct tca_prior){.exists = true,
                                   .first_frame = old->first_frame,
-                                  .capture = (uint16_t)s->open->facts.ordinal,
+                                  .capture = s->open->facts.ordinal,
                                   .last_ns = om->last_ns,
                                   .time_wait_ns = -1,
                                   .same_client = same,

@@ -513,6 +513,7 @@ int tca_session_explain(struct tca_session *s, const char *selector, bool ascii,
 struct hunt {
     bool wanted[TCA_FINDING_COUNT];
     bool any;
+    enum tca_confidence least; /* --min-confidence holds for columns as well here */
 };
 
 static bool hit(const struct hunt *h, enum tca_finding_id id)
@@ -524,14 +525,14 @@ static int hunt_flow(void *user, const struct tca_flow_view *view)
 {
     const struct hunt *h = user;
     for (unsigned at = 0; at < view->v->count; at++)
-        if (hit(h, view->v->judgement[at].id))
+        if (view->v->judgement[at].confidence >= h->least && hit(h, view->v->judgement[at].id))
             return TCA_ESTOPPED;
     return TCA_OK;
 }
 
 int tca_session_has_finding(struct tca_session *s, const char *ids, bool *ret_found, struct tca_error *error)
 {
-    struct hunt h = {.any = !ids};
+    struct hunt h = {.any = !ids, .least = s->set.min_confidence};
     int code = must_be_finished(s, error);
     if (code)
         return code;

@@ -14,8 +14,6 @@
 
 /* TIME_WAIT lasts 60 s, not 2 x 2 minutes: include/net/tcp.h TCP_TIMEWAIT_LEN, not tunable. */
 #define TCA_LINUX_TIME_WAIT_NS (60 * TCA_SECOND)
-/* RFC 9293 section 3.4.2: MSL 2 minutes. */
-#define TCA_RFC_2MSL_NS (240 * TCA_SECOND)
 /* An orphan waits this long in FIN_WAIT2: net/ipv4/tcp.c tcp_close, sysctl tcp_fin_timeout. The RFC has no
  * limit. */
 #define TCA_LINUX_FIN_WAIT2_NS (60 * TCA_SECOND)

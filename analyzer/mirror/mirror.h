@@ -190,7 +190,7 @@ enum { TCA_OPENERS_MAX = 16 };
 struct tca_prior {
     bool exists;
     uint64_t first_frame; /* names the older flow within the same capture */
-    uint16_t capture;
+    uint32_t capture;
     int64_t last_ns;      /* its last segment */
     int64_t time_wait_ns; /* last (re)start of its TIME_WAIT clock; -1 if it had none */
     bool same_client;     /* the same end opened both */
