@@ -647,7 +647,7 @@ static void add_head(struct page *page, const struct tca_summary *sum)
                                         [TCA_VANTAGE_CLIENT] = "captured at the client",
                                         [TCA_VANTAGE_SERVER] = "captured at the server",
                                         [TCA_VANTAGE_MIDDLE] = "captured between the ends",
-                                        [TCA_VANTAGE_SAME_HOST] = "both ends on one host"};
+                                        [TCA_VANTAGE_SAME_HOST] = "near both ends"};
     struct tca_buf *out = &page->out;
     if (sum->captures == 1)
         add_short_name(out, sum->name);
