@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: MIT
 """The kernel's own account of what happened, to lay beside a capture.
 
-A capture shows what passed; only the kernel knows what it thought.  Three sources:
+A capture shows what passed; only the kernel knows what it thought.  The sources:
 
   counters   /proc net/snmp and net/netstat of a namespace, before and after
   events     tracepoints, in a tracing instance of our own, so that nobody else's
              tracing is disturbed and ours is removed as a whole
   samples    `ss -lnt` once a second: length and limit of each accept queue
+
+  samples    `ss -tan`: how many sockets are in which state, at both ends
+  probe      mini-sockets and dropped segments (probe.py)
 
 Clock: events are stamped with CLOCK_MONOTONIC, packets with CLOCK_REALTIME.  The
 difference is measured by bracketing (real, mono, real: the narrowest of many tries)
@@ -14,10 +17,11 @@ at both ends of the recording, so every line here can be laid on the capture's t
 
 Trap: tracepoints carry no namespace.  Each scenario therefore has addresses of its
 own, and events are kept by address.  TIME_WAIT, orphaned FIN_WAIT2 and request
-sockets are mini-sockets: inet_sock_set_state does not show them.
+sockets are mini-sockets: inet_sock_set_state does not show them, probe.py does.
 """
 
 import collections
+import errno
 import os
 import re
 import subprocess
@@ -26,7 +30,7 @@ import time
 
 TRACING = "/sys/kernel/tracing"
 EVENTS = ("sock/inet_sock_set_state", "tcp/tcp_retransmit_synack", "tcp/tcp_retransmit_skb",
-          "tcp/tcp_send_reset", "tcp/tcp_receive_reset")
+          "tcp/tcp_send_reset", "tcp/tcp_receive_reset", "tcp/tcp_destroy_sock", "sock/inet_sk_error_report")
 BUFFER_KB = 8192  # per processor; a second of a busy service is some 100 kB
 
 # "  task-123 [001] ..s2.  12.345678: event_name: key=value key=value"
@@ -138,26 +142,49 @@ def describe(name, fields):
     if name == "tcp_retransmit_skb":
         failed = f" not sent ({fields['err']})" if fields.get("err", "0") != "0" else ""
         return "repeats", local, remote, short(fields["state"]) + failed
+    if name == "tcp_destroy_sock":
+        return "destroyed", local, remote, ""
+    if name == "inet_sk_error_report":
+        return "error", local, remote, errno.errorcode.get(int(fields["error"]), fields["error"])
     return "takes-reset", local, remote, ""
 
 
-class QueueSampler(threading.Thread):
-    """Length and limit of the accept queues of one namespace, once a second."""
+def repeated_syns(lines):
+    """{client end: how often it repeated its SYN}, from described events."""
+    repeated = {}
+    for _, what, local, _, detail in lines:
+        if what == "repeats" and detail == "SYN_SENT":
+            repeated[local] = repeated.get(local, 0) + 1
+    return repeated
 
-    def __init__(self, namespace):
+
+class Sampler(threading.Thread):
+    """Once a second: length and limit of the server's accept queues, and both ends' sockets by state."""
+
+    def __init__(self, server, client):
         super().__init__(name="sampler", daemon=True)
-        self.rows = []  # (epoch, local address, queued, limit)
-        self._namespace = namespace
+        self.queues = []  # (epoch, local address, queued, limit)
+        self.states = []  # (epoch, side, "STATE=number ...")
+        self._spaces = (server, client)
         self._ended = threading.Event()
 
     def run(self):
-        with self._namespace:
-            while not self._ended.wait(1.0 - time.time() % 1.0):
-                now = time.time()
-                text = subprocess.run(["ss", "-Hlnt"], capture_output=True, text=True, check=False).stdout
-                for line in text.splitlines():
-                    _, queued, limit, local = line.split()[:4]
-                    self.rows.append((now, local, int(queued), int(limit)))
+        while not self._ended.wait(1.0 - time.time() % 1.0):
+            for space in self._spaces:
+                with space:
+                    self._sample(space.side)
+
+    def _sample(self, side):
+        now = time.time()
+        text = subprocess.run(["ss", "-Htan"], capture_output=True, text=True, check=False).stdout
+        counts = collections.Counter()
+        for line in text.splitlines():
+            state, queued, limit, local = line.split()[:4]
+            if state != "LISTEN":
+                counts[state] += 1
+            elif side == "server":
+                self.queues.append((now, local, int(queued), int(limit)))
+        self.states.append((now, side, " ".join(f"{state}={count}" for state, count in sorted(counts.items())) or "none"))
 
     def stop(self):
         self._ended.set()

@@ -7,6 +7,10 @@
     +---------------+                                       +---------------+
                                               tcpdump and nstat on both sides
 
+    With router=True a forwarding host stands between two subnets, and the wires may each have a delay:
+
+    client eth0 --[relay]-- m0 middle ns: IPv4 and IPv6 forwarding m1 --[relay2]-- eth0 server
+
 N is the scenario's number, so benches that run side by side never share an address and
 the kernel's events can be told apart.  One process holds both ends: a socket belongs for
 life to the namespace it was made in, so a scenario is an ordinary straight-line script
@@ -16,7 +20,7 @@ Invariants
   * Nothing leaves: the namespaces have no device but the veth pair of the bench.
   * Every name carries the process id; close() undoes everything, on every path, twice if asked.
   * Neighbours are permanent: no ARP, no neighbour discovery, so a silent host stays a TCP phenomenon.
-  * Segmentation offloads are off: a captured segment is a segment of the wire.
+  * Segmentation offloads are off, unless a scenario asks for them: a captured segment is a segment of the wire.
 """
 
 import contextlib
@@ -32,11 +36,15 @@ import time
 
 import account
 import wire
+from intent import Intent
 
 CLONE_NEWNET = 0x40000000
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 SERVICE, NEIGHBOUR = 8080, 8081  # the ports of every scenario
+# The two ends, and the two sides of a router
+CLIENT_MAC, SERVER_MAC, CLIENT_SIDE, SERVER_SIDE = (f"02:00:00:00:00:0{i}" for i in range(1, 5))
+
 GHOST = 50  # last byte of an address which the server can reach but which nobody answers
 
 # What a namespace would inherit from this machine's tuning is set to the kernel's defaults.
@@ -136,19 +144,20 @@ class Namespace:
 
 
 class Capture:
-    """tcpdump on eth0 of a namespace."""
+    """tcpdump on one device of a namespace."""
 
     # ICMPv6 errors only (types below 128): the rest is the neighbours' small talk.
-    FILTER = "tcp or icmp or (icmp6 and ip6[40] < 128)"
+    WANTED = "tcp or icmp or (icmp6 and ip6[40] < 128)"
+    FILTER = f"{WANTED} or (vlan and ({WANTED}))"  # libpcap: from `vlan` on, offsets are those behind the tag
 
-    def __init__(self, namespace, path, snaplen, nanoseconds):
+    def __init__(self, namespace, path, snaplen, nanoseconds, device="eth0", words=None):
         precision = "nano" if nanoseconds else "micro"
         with namespace:
             # Immediate mode: otherwise the last block of packets is lost with the signal that ends tcpdump.
             # A process group of its own: Ctrl-C must reach tcpdump only through stop().
             self._process = subprocess.Popen(
-                ["tcpdump", "-i", "eth0", "-n", "-U", "--immediate-mode", "-Z", "root", "-s", str(snaplen), "-B", "8192",
-                 f"--time-stamp-precision={precision}", "-w", path, self.FILTER],
+                ["tcpdump", "-i", device, "-n", "-U", "--immediate-mode", "-Z", "root", "-s", str(snaplen), "-B", "8192",
+                 f"--time-stamp-precision={precision}", "-w", path, words or self.FILTER],
                 stderr=subprocess.PIPE, text=True, start_new_session=True)
         self._talk = ""
         while "listening on" not in self._talk:
@@ -159,6 +168,8 @@ class Capture:
 
     def stop(self):
         """End the capture; complains when tcpdump itself lost packets, for then the case would lie."""
+        if self._process.returncode is not None:
+            return
         self._process.send_signal(signal.SIGINT)
         talk = self._process.communicate(timeout=10)[1]
         if "\n0 packets dropped by kernel" not in talk:
@@ -173,15 +184,22 @@ class Capture:
 class Bench:
     """See the head of this file.  Use as a context manager; scenarios get it ready to use."""
 
-    def __init__(self, number, delay=None, hosts=1, server_sysctl=None, client_sysctl=None):
+    def __init__(self, number, delay=None, hosts=1, server_sysctl=None, client_sysctl=None, router=False, vlan=None,
+                 offload=False):
         self.net4, self.net6 = f"10.66.{number}", f"fd00:66:{number:x}:"
         self.client4, self.server4 = f"{self.net4}.1", f"{self.net4}.100"
         self.client6, self.server6 = f"{self.net6}:1", f"{self.net6}:100"
         self.hosts4 = [f"{self.net4}.{i + 1}" for i in range(hosts)]
         self.ghost4 = f"{self.net4}.{GHOST}"
         self.facts = []  # (epoch or None, text): the truth which only the script knows
-        self.relay = None
-        self._delay = delay
+        self.relay = self.relay2 = self.middle = None
+        self.intent = Intent()
+        self.intend, self.also = self.intent.intend, self.intent.also
+        self.bystander, self.later = self.intent.bystander, self.intent.later
+        self.capture_begin = self.capture_end = lambda: None  # a windowed case's recorder puts the real ones here
+        self.repeated_syns = lambda port: []  # likewise
+        self.tap_space, self.tap_device = None, "eth0"  # where the server's capture is taken
+        self._delay, self._router, self._vlan, self._offload = delay, router, vlan, offload
         self._settings = {"server": server_sysctl or {}, "client": client_sysctl or {}}
         self._undo = contextlib.ExitStack()
         self._threads = []
@@ -211,18 +229,34 @@ class Bench:
 
     def _build(self):
         self.client, self.server = self._namespace("client"), self._namespace("server")
-        if self._delay is None:
+        if self._router:
+            self._build_routed()
+        elif self._delay is None and not self._vlan:
             self._link(self.client, "eth0", self.server, "eth0")
         else:
-            middle = self._namespace("middle")
-            middle.sysctl({"net.ipv6.conf.all.disable_ipv6": 1, "net.ipv6.conf.default.disable_ipv6": 1})
-            self._link(self.client, "eth0", middle, "m0")
-            self._link(self.server, "eth0", middle, "m1")
-            self._start_relay(middle)
-        for space, mac, other in ((self.client, 1, 2), (self.server, 2, 1)):
-            self._equip(space, mac, other)
+            self.relay = self._wire(self.client, "eth0", self.server, "eth0", self._delay or 0, "wire")
+        self.tap_space = self.tap_space or self.server
+        if not self._router:
+            self._equip(self.client, CLIENT_MAC, SERVER_MAC)
+            self._equip(self.server, SERVER_MAC, CLIENT_MAC)
         for space, key in ((self.client, "client"), (self.server, "server")):
             space.sysctl(self._settings[key])
+
+    def _build_routed(self):
+        near, far = self._delay if isinstance(self._delay, tuple) else (self._delay, None)
+        self.middle = self._namespace("middle")
+        self.middle.sysctl({"net.ipv4.ip_forward": 1, "net.ipv6.conf.all.forwarding": 1})
+        if near is None:
+            self._link(self.client, "eth0", self.middle, "m0")
+        else:
+            self.relay = self._wire(self.client, "eth0", self.middle, "m0", near, "wire")
+        if far is None:
+            self._link(self.middle, "m1", self.server, "eth0")
+        else:
+            self.relay2 = self._wire(self.middle, "m1", self.server, "eth0", far, "xwire")
+        self._equip(self.client, CLIENT_MAC, CLIENT_SIDE)
+        self._equip(self.server, SERVER_MAC, SERVER_SIDE)
+        self._equip_router()
 
     def _namespace(self, side):
         space = Namespace(f"tcalab-{os.getpid()}-{side[0]}", side)
@@ -230,35 +264,62 @@ class Bench:
         space.sysctl(DEFAULTS)
         return space
 
-    @staticmethod
-    def _link(left, left_device, right, right_device):
+    def _link(self, left, left_device, right, right_device):
         run("ip", "link", "add", left_device, "netns", left.name, "type", "veth",
             "peer", "name", right_device, "netns", right.name)
         for space, device in ((left, left_device), (right, right_device)):
             with space:
                 run("ip", "link", "set", device, "up")
-                run("ethtool", "-K", device, "tso", "off", "gso", "off", "gro", "off")
+                if not self._offload:
+                    run("ethtool", "-K", device, "tso", "off", "gso", "off", "gro", "off")
+
+    def _wire(self, left, left_device, right, right_device, delay, name):
+        """A delaying relay between two devices, in a namespace of its own."""
+        space = self._namespace(name)
+        space.sysctl({"net.ipv6.conf.all.disable_ipv6": 1, "net.ipv6.conf.default.disable_ipv6": 1})
+        self._link(left, left_device, space, "w0")
+        self._link(right, right_device, space, "w1")
+        for end, device in ((left, left_device), (right, right_device)):
+            with end:  # what leaves a packet socket is not trusted by its receiver: the checksum must be finished
+                run("ethtool", "-K", device, "tx", "off")
+        if self._vlan:  # copies of all frames, tagged, come out of mon1: the server's capture is taken there
+            self._link(space, "mon0", space, "mon1")
+            self.tap_space, self.tap_device = space, "mon1"
+        with space:
+            monitor = wire.tagged_copies("mon0", self._vlan) if self._vlan else None
+            relay = wire.Relay(wire.open_tap("w0"), wire.open_tap("w1"), delay, monitor)
+        relay.start()
+        self._undo.callback(relay.stop)
+        return relay
 
     def _equip(self, space, mac, other):
-        """Addresses and permanent neighbours of one end."""
-        if space is self.server:
-            mine, theirs = [self.server4, self.server6], self.hosts4 + [self.ghost4, self.client6]
-        else:
-            mine, theirs = self.hosts4 + [self.client6], [self.server4, self.server6]
-        words = [f"link set lo up\nlink set eth0 address 02:00:00:00:00:0{mac}"]
-        words += [f"addr add {a}/{64 if ':' in a else 24} dev eth0" + (" nodad" if ":" in a else "") for a in mine]
-        words += [f"neigh replace {a} lladdr 02:00:00:00:00:0{other} dev eth0 nud permanent" for a in theirs]
+        """Addresses, permanent neighbours and routes of one end."""
+        is_server = space is self.server
+        mine = [self.server4, self.server6] if is_server else self.hosts4 + [self.client6]
+        theirs = self.hosts4 + [self.ghost4, self.client6] if is_server else [self.server4, self.server6]
+        words = [f"link set lo up\nlink set eth0 address {mac}"]
+        bits = (120, 26) if self._router else (64, 24)
+        words += [f"addr add {a}/{bits[0]} dev eth0 nodad" if ":" in a else f"addr add {a}/{bits[1]} dev eth0"
+                  for a in mine]
+        if self._router:
+            theirs = [f"{self.net4}.65", f"{self.net6}:1fe"] if is_server else [f"{self.net4}.62", f"{self.net6}:fe"]
+            words += [f"route add 0.0.0.0/0 via {theirs[0]}", f"route add ::/0 via {theirs[1]}"]
+        words += [f"neigh replace {a} lladdr {other} dev eth0 nud permanent" for a in theirs]
         with space:
             run("ip", "-batch", "-", input="\n".join(words))
-            if self._delay is not None:
-                # What leaves a packet socket is not trusted by the receiver: its checksum must be finished.
-                run("ethtool", "-K", "eth0", "tx", "off")
 
-    def _start_relay(self, middle):
-        with middle:
-            self.relay = wire.Relay(wire.open_tap("m0"), wire.open_tap("m1"), self._delay)
-        self.relay.start()
-        self._undo.callback(self.relay.stop)
+    def _equip_router(self):
+        """Addresses and permanent neighbours of the middle; it forwards, and says so in TTL."""
+        words = ["link set lo up", f"link set m0 address {CLIENT_SIDE}", f"link set m1 address {SERVER_SIDE}"]
+        words += [f"addr add {self.net4}.62/26 dev m0", f"addr add {self.net6}:fe/120 dev m0 nodad",
+                  f"addr add {self.net4}.65/26 dev m1", f"addr add {self.net6}:1fe/128 dev m1 nodad",
+                  # No prefix here: the server's address would be its first, which every IPv6 router answers to.
+                  f"route add {self.server6}/128 dev m1"]
+        words += [f"neigh replace {a} lladdr {CLIENT_MAC} dev m0 nud permanent"
+                  for a in self.hosts4 + [self.ghost4, self.client6]]
+        words += [f"neigh replace {a} lladdr {SERVER_MAC} dev m1 nud permanent" for a in (self.server4, self.server6)]
+        with self.middle:
+            run("ip", "-batch", "-", input="\n".join(words))
 
     def start(self, thread):
         """Start a thread with a stop() of its own; close() stops it."""

@@ -22,7 +22,6 @@ class Case:
     name: str
     sentence: str
     play: object  # the function: play(bench)
-    number: int  # third byte of its addresses
     says: dict  # "server.TcpExtListenOverflows" -> "> 0"
     bench: dict  # keywords of bench.Bench
     sysctls: tuple  # settings worth writing down
@@ -30,6 +29,11 @@ class Case:
     snaplen: int = 120
     nanoseconds: bool = True
     client_view: bool = False  # record client.pcap too
+    middle_view: bool = False  # and middle.pcap, at the router's side towards the client
+    tap: str = ""  # another device for the server's capture, such as any
+    capture_filter: str = ""  # of the server's capture, instead of the usual one
+    windowed: bool = False  # play() says when the captures begin and end
+    alone: bool = False  # it touches limits of the whole host: nothing else may run
     linger: float = 0.3  # seconds the capture goes on after the last step
 
     @property
@@ -40,8 +44,7 @@ class Case:
 def case(name, sentence, says, sysctls=(), bench=None, **options):
     """Put the decorated function into the table."""
     def enter(play):
-        # Numbers follow the table: recording the same scenario twice at the same time is refused by the recorder.
-        TABLE[name] = Case(name, sentence, play, len(TABLE) + 1, says, bench or {}, tuple(sysctls), **options)
+        TABLE[name] = Case(name, sentence, play, says, bench or {}, tuple(sysctls), **options)
         return play
     return enter
 

@@ -10,22 +10,27 @@
 A case is a folder FAMILY/CASE with
     capture.pcap   what tcpdump saw at the server's interface
     client.pcap    the same traffic at the client's, where that teaches something else
+    middle.pcap    the same at a router between them
     kernel.txt     the kernel's account: settings, counters, events, queues, and the truth only the script knows
+    sockets.txt    every state of every socket, as the kernel changed it
+    intent.txt     the findings that each connection must, may and must not get
     story.txt      line 1 what happened, then how it was made and what the kernel said
 
 How it works: one process per scenario builds a bench (bench.py) of private network
 namespaces, starts the watchers (tcpdump, account.py), plays the scenario (cases_*.py),
-and renames the four files into the case folder only if the kernel's counters confirm
+and renames the files into the case folder only if the kernel's counters confirm
 the story.  Everything it made carries its process id and is removed on every exit path;
 `clean` is for SIGKILL, which nobody can catch.
 
-Needs: root, Linux with network namespaces and tracefs, ip, tcpdump, nft, ethtool, ss.
+Needs: root, Linux with network namespaces, tracefs and BTF, ip, tcpdump, nft, ethtool, ss, bpftrace.
 """
 
 import argparse
 import contextlib
 import fnmatch
+import functools
 import glob
+import importlib
 import os
 import re
 import shutil
@@ -33,112 +38,62 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
+import zlib
 
 sys.dont_write_bytecode = True  # no litter in the project's folders
 
 import account  # noqa: E402
 import bench as lab  # noqa: E402
 import cases  # noqa: E402
-import cases_close  # noqa: E402,F401  (importing a family enters its scenarios into the table)
-import cases_handshake  # noqa: E402,F401
-import cases_queue  # noqa: E402,F401
-import cases_reset  # noqa: E402,F401
-import cases_timewait  # noqa: E402,F401
+import probe  # noqa: E402
+import sockets  # noqa: E402
+import words  # noqa: E402
 
-TOOLS = ("ip", "tcpdump", "nft", "ethtool", "ss", "mount")
+HERE = os.path.dirname(os.path.abspath(__file__))
+BROKEN = []  # families that could not be imported: `run all` is refused then
+for family in sorted(glob.glob(f"{HERE}/cases_*.py")):  # importing a family enters its scenarios into the table
+    try:
+        importlib.import_module(os.path.basename(family)[:-3])
+    except (ImportError, SyntaxError, NameError, TypeError) as error:
+        BROKEN.append(f"{os.path.basename(family)}: {error}")
+
+TOOLS = ("ip", "tcpdump", "nft", "ethtool", "ss", "mount", "bpftrace")
 CAUGHT = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
-EVENT_LINES = 300  # of kernel.txt; what is left out is still counted in the totals
-CAPTURES = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-
-# Settings that decide the numbers in nearly every story; a case adds those of its own.
-SYSCTLS = ("net.ipv4.tcp_timestamps", "net.ipv4.tcp_synack_retries", "net.ipv4.tcp_syn_retries",
-           "net.ipv4.tcp_syn_linear_timeouts", "net.ipv4.tcp_syncookies", "net.ipv4.tcp_abort_on_overflow",
-           "net.ipv4.tcp_max_syn_backlog", "net.core.somaxconn", "net.ipv4.tcp_fin_timeout",
-           "net.ipv4.tcp_tw_reuse", "net.ipv4.tcp_rfc1337")
-
-
-# -- the kernel's account as text ----------------------------------------------------------------------
-
-def stamp(epoch):
-    return f"{epoch:.6f}"
-
-
-def text_settings(bench, case):
-    yield "[settings]"
-    for key in SYSCTLS + case.sysctls:
-        values = [space.read_sysctl(key) for space in (bench.server, bench.client)]
-        yield f"{key} server={values[0]} client={values[1]}"
-
-
-def text_truth(bench):
-    yield "[truth] what the script did, by its own clock (epoch seconds)"
-    dated = [fact for fact in bench.facts if fact[0] is not None] + bench.server.judged + bench.client.judged
-    if bench.relay:
-        dated += [(at, f"the wire {word}: {segment}") for at, word, segment in bench.relay.log]
-    yield from (f"{stamp(at)} {text}" for at, text in sorted(dated))
-    yield from (text for at, text in bench.facts if at is None)
-
-
-def text_counters(before, after):
-    for side in ("server", "client"):
-        yield f"[counters of the {side}] differences, without zeros"
-        for key, value in sorted(after[side].items()):
-            if value != before[side].get(key, 0):
-                yield f"{key} {value - before[side].get(key, 0)}"
-
-
-def text_samples(rows):
-    if rows:
-        yield "[accept queues of the server] ss -lnt: epoch seconds, listener, queued, limit"
-        yield from (f"{at:.3f} {local} {queued} {limit}" for at, local, queued, limit in rows)
-
-
-def text_syn_drops(lines):
-    """The clients that had to repeat their SYN, from the kernel's own retransmissions."""
-    repeated = {}
-    for _, what, local, _, detail in lines:
-        if what == "repeats" and detail == "SYN_SENT":
-            repeated[local] = repeated.get(local, 0) + 1
-    if repeated:
-        yield f"[repeated SYNs] {len(repeated)} client sockets, {sum(repeated.values())} repetitions: client=count"
-        items = [f"{client}={count}" for client, count in repeated.items()]
-        yield from (" ".join(items[i:i + 6]) for i in range(0, len(items), 6))
-
-
-def text_events(lines, lost):
-    yield f"[event totals] {len(lines)} events" + (f", AND {lost} LOST BY THE TRACE BUFFER" if lost else "")
-    yield from (f"{count} {what}" for what, count in sorted(account.totals(lines).items()))
-    yield "[events] epoch seconds, local end, remote end, what"
-    for at, what, local, remote, detail in lines[:EVENT_LINES]:
-        yield f"{stamp(at)} {local} {remote} {what} {detail}".rstrip()
-    if len(lines) > EVENT_LINES:
-        yield f"(cut: {len(lines) - EVENT_LINES} more events are counted in the totals above)"
-
+CAPTURES = os.path.dirname(HERE)
 
 # -- one recording -------------------------------------------------------------------------------------
 
-def only_one(number):
-    """Refuse to record one scenario twice at the same time: the two would share addresses, and so events."""
-    guard = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    try:
-        guard.bind(f"\0tcautopsy-lab-{number}")
-    except OSError:
-        raise lab.LabError("this scenario is being recorded by another process") from None
-    return guard
+def claim_number(name):
+    """(number, guard): the third byte of this recording's addresses, which no recording under way has.
+
+    The name decides where the search begins, so that a case usually gets the same addresses again.
+    """
+    for step in range(250):
+        number = (zlib.crc32(name.encode()) + step) % 250 + 1
+        guard = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            guard.bind(f"\0tcautopsy-lab-{number}")
+            return number, guard
+        except OSError:
+            guard.close()
+    raise lab.LabError("250 recordings are under way")
 
 
 class Recording:
     """One scenario on one bench: watch, play, judge, keep."""
 
-    def __init__(self, case, folder, force=False):
-        self.case, self.folder, self.force = case, folder, force
-        self.bench = lab.Bench(case.number, **case.bench)
+    def __init__(self, case, folder, probe_path, force=False):
+        self.case, self.folder, self.force, self.probe_path = case, folder, force, probe_path
+        number, self._guard = claim_number(case.name)
+        self.bench = lab.Bench(number, **case.bench)
         self.trace = account.Trace(f"tcalab-{os.getpid()}")
+        self.captures = []
 
     def run(self):
         with contextlib.ExitStack() as undo:
-            undo.enter_context(only_one(self.case.number))
+            undo.enter_context(self._guard)
             os.makedirs(self.folder, exist_ok=True)
             self.scratch = lab.scratch(self.folder)
             undo.callback(shutil.rmtree, self.scratch, ignore_errors=True)
@@ -147,9 +102,10 @@ class Recording:
             self._record(undo)
 
     def _record(self, undo):
-        captures = self._start_captures(undo)
+        self._prepare_captures(undo)
         self.trace.start()
-        sampler = account.QueueSampler(self.bench.server)
+        self.since = time.monotonic()
+        sampler = account.Sampler(self.bench.server, self.bench.client)
         undo.callback(sampler.stop)
         sampler.start()
         before = self._counters()
@@ -158,61 +114,92 @@ class Recording:
         after = self._counters()
         sampler.stop()
         drift = self.trace.stop()
-        for capture in captures:
-            capture.stop()
-        self._judge(before, after)
-        lines = self._events()
-        self._write("kernel.txt", self._kernel(before, after, sampler.rows, lines, drift))
-        self._write("story.txt", self._story(before, after))
+        self.until = time.monotonic()
+        self._end_captures()
+        seen = changes(before, after)
+        self._judge(seen)
+        self._keep(before, after, seen, sampler, drift)
+
+    def _keep(self, before, after, seen, sampler, drift):
+        """Write the account beside the captures and move all of it into the case's folder."""
+        raw = self._raw_events()
+        lines = [(at, *account.describe(name, fields)) for at, name, fields in raw]
+        probed = probe.Findings(self.probe_path, self.since, self.until, self._near, self.trace.offset)
+        self.trace.lost += probed.lost
+        self._write("kernel.txt", self._kernel(before, after, sampler, lines, probed.drops, drift))
+        servers = (self.bench.server4, self.bench.server6)
+        self._write("sockets.txt", sockets.text(raw, probed.mini, probed.drops, servers, self.until + self.trace.offset))
+        self._write("intent.txt", self.bench.intent.text())
+        self._write("story.txt", words.text_story(self.case, seen))
         for name in os.listdir(self.scratch):
             os.replace(f"{self.scratch}/{name}", f"{self.folder}/{name}")
 
-    def _start_captures(self, undo):
-        captures = []
-        views = [(self.bench.server, "capture.pcap")]
-        if self.case.client_view:
-            views.append((self.bench.client, "client.pcap"))
-        for space, name in views:
-            capture = lab.Capture(space, f"{self.scratch}/{name}", self.case.snaplen, self.case.nanoseconds)
-            undo.callback(capture.kill)
-            captures.append(capture)
-        return captures
+    # -- captures ---------------------------------------------------------------------------------
+
+    def _prepare_captures(self, undo):
+        case, bench = self.case, self.bench
+        self.views = [(bench.tap_space, "capture.pcap", case.tap or bench.tap_device, case.capture_filter)]
+        if case.client_view:
+            self.views.append((bench.client, "client.pcap", "eth0", ""))
+        if case.middle_view:
+            self.views.append((bench.middle, "middle.pcap", "m0", ""))
+        undo.callback(lambda: [capture.kill() for capture in self.captures])
+        bench.capture_begin, bench.capture_end = self._begin_captures, self._end_captures
+        bench.repeated_syns = self._repeated_syns
+        if not case.windowed:
+            self._begin_captures()
+
+    def _begin_captures(self):
+        case = self.case
+        for space, name, device, filter_words in self.views:
+            self.captures.append(lab.Capture(space, f"{self.scratch}/{name}", case.snaplen, case.nanoseconds, device,
+                                             filter_words))
+
+    def _end_captures(self):
+        time.sleep(.05)  # what was sent last is still on its way to the file
+        for capture in self.captures:
+            capture.stop()
+
+    # -- the account ------------------------------------------------------------------------------
 
     def _counters(self):
         return {"server": self.bench.server.counters(), "client": self.bench.client.counters()}
 
-    def _judge(self, before, after):
-        wrong = cases.verify(self.case.says, changes(before, after))
+    def _judge(self, seen):
+        wrong = cases.verify(self.case.says, seen)
         if wrong and not self.force:
             raise lab.LabError("the kernel does not confirm the story: " + "; ".join(wrong))
         for line in wrong:
             print(f"record.py: {self.case.name}: kept although {line}", file=sys.stderr)
 
-    def _events(self):
-        near = re.compile(re.escape(self.bench.net4) + r"\.\d|" + re.escape(self.bench.net6))
-        found = self.trace.events(near.search)
-        return [(at, *account.describe(name, fields)) for at, name, fields in found]
+    def _near(self, text):
+        """True for an address, or an event's text, of this bench."""
+        return self._addresses.search(text)
 
-    def _kernel(self, before, after, rows, lines, drift):
+    @functools.cached_property
+    def _addresses(self):
+        return re.compile(rf"(?<![\d.]){re.escape(self.bench.net4)}\.\d|(?<![\da-f:]){re.escape(self.bench.net6)}:")
+
+    def _raw_events(self):
+        return self.trace.events(self._near)
+
+    def _repeated_syns(self, port):
+        """Clients of one service port that repeated their SYN so far, by the kernel's events."""
+        lines = [(at, *account.describe(name, fields)) for at, name, fields in self._raw_events()
+                 if name == "tcp_retransmit_skb" and fields["dport"] == str(port)]
+        return list(account.repeated_syns(lines))
+
+    def _kernel(self, before, after, sampler, lines, drops, drift):
         yield f"Linux {os.uname().release.split('-')[0]}: its account of {self.case.name}"
         yield (f"event times are good to {(self.trace.uncertainty + abs(drift)) * 1e6 + 1:.0f} us on the capture's clock; "
                "the server is " + self.bench.server4)
-        yield from text_settings(self.bench, self.case)
-        yield from text_truth(self.bench)
-        yield from text_counters(before, after)
-        yield from text_samples(rows if self.case.name.startswith("queue/") else [])
-        yield from text_syn_drops(lines)
-        yield from text_events(lines, self.trace.lost)
-
-    def _story(self, before, after):
-        yield self.case.sentence
-        yield ""
-        yield from fold(self.case.details)
-        yield f"Made by: captures/lab/record.py run {self.case.name}"
-        seen = changes(before, after)
-        for key in self.case.says:
-            side, _, name = key.partition(".")
-            yield f"The {side}'s kernel counted: {name} {seen[side].get(name, 0)}"
+        yield from words.text_settings(self.bench, self.case)
+        yield from words.text_truth(self.bench)
+        yield from words.text_counters(before, after)
+        yield from words.text_samples(sampler)
+        yield from words.text_syn_drops(lines)
+        yield from words.text_events(lines, self.trace.lost)
+        yield from words.text_drops(drops)
 
     def _write(self, name, lines):
         with open(f"{self.scratch}/{name}", "w", encoding="utf-8") as file:
@@ -221,17 +208,6 @@ class Recording:
 
 def changes(before, after):
     return {side: {k: v - before[side].get(k, 0) for k, v in after[side].items()} for side in after}
-
-
-def fold(text, width=100):
-    line = ""
-    for word in text.split():
-        if line and len(line) + len(word) >= width:
-            yield line
-            line = ""
-        line += (" " if line else "") + word
-    if line:
-        yield line
 
 
 # -- commands --------------------------------------------------------------------------------------------
@@ -246,6 +222,10 @@ def require_machine():
 
 def choose(names):
     """The scenarios meant by names, families, patterns, or `all`."""
+    if BROKEN:
+        print("record.py: " + "; ".join(BROKEN), file=sys.stderr)
+        if "all" in names:
+            raise lab.LabError("not all scenarios can be read")
     chosen = []
     for name in names:
         fits = [n for n in cases.TABLE if name in ("all", n, n.split("/")[0]) or fnmatch.fnmatch(n, name)]
@@ -266,24 +246,25 @@ def catch_signals():
         signal.signal(signum, give_up)
 
 
-def record_one(name, out, force):
+def record_one(name, options):
     """Record in this process; every signal that can be caught ends in the tear-down."""
     case = cases.TABLE[name]
     catch_signals()
     signal.alarm(case.limit)
-    Recording(case, os.path.join(out, name), force).run()
+    Recording(case, os.path.join(options.out, name), options.probe, options.force).run()
     signal.alarm(0)
 
 
 def record_many(names, options):
-    """One process per scenario, --jobs at a time, the longest first; returns how many failed."""
-    waiting = sorted(names, key=lambda n: -cases.TABLE[n].limit)
-    catch_signals()
-    command = [sys.executable, os.path.abspath(__file__), "run", "--out", options.out] + ["--force"] * options.force
+    """One process per scenario, --jobs at a time, the longest first, what must be alone last; how many failed."""
+    table = cases.TABLE
+    waiting = sorted(names, key=lambda n: (table[n].alone, -table[n].limit))
+    command = [sys.executable, os.path.abspath(__file__), "run", "--out", options.out, "--probe", options.probe]
+    command += ["--force"] * options.force
     running, failed = {}, 0
     try:
         while waiting or running:
-            while waiting and len(running) < options.jobs:
+            while waiting and len(running) < (1 if table[waiting[0]].alone else options.jobs):
                 name = waiting.pop(0)
                 running[name] = subprocess.Popen(command + [name])
             time.sleep(0.1)
@@ -303,11 +284,21 @@ def command_run(options):
     require_machine()
     account.mount_tracing()
     names = choose(options.name)
-    if len(names) > 1:
-        return 1 if record_many(names, options) else 0
-    record_one(names[0], options.out, options.force)
-    print(f"recorded {names[0]}")
-    return 0
+    if options.probe:
+        record_one(names[0], options)
+        print(f"recorded {names[0]}", flush=True)
+        return 0
+    catch_signals()
+    with tempfile.TemporaryDirectory(prefix="tcalab-") as folder:
+        options.probe = os.path.join(folder, "probe.txt")
+        watcher = probe.Probe(options.probe)
+        try:
+            watcher.wait()
+            failed = record_many(names, options)
+        finally:
+            watcher.stop()
+    print(f"{len(names) - failed} recorded, {failed} failed")
+    return 1 if failed else 0
 
 
 def command_list(_options):
@@ -338,7 +329,7 @@ def command_clean(options):
 
 
 def is_orphan(name):
-    match = re.fullmatch(r"tcalab-(\d+)(-[cms])?", name)
+    match = re.fullmatch(r"tcalab-(\d+)(-[cmswx])?", name)
     return bool(match) and not os.path.isdir(f"/proc/{match[1]}")
 
 
@@ -350,6 +341,7 @@ def main():
     runner.add_argument("name", nargs="+", help="a scenario, a family, a pattern, or all")
     runner.add_argument("--jobs", type=int, default=6, help="scenarios at a time (default: %(default)s)")
     runner.add_argument("--force", action="store_true", help="keep a recording which the kernel's counters contradict")
+    runner.add_argument("--probe", help=argparse.SUPPRESS)  # the file of the probe that the parent process started
     runner.set_defaults(act=command_run)
     cleaner = commands.add_parser("clean", help="remove what a killed run left behind")
     cleaner.set_defaults(act=command_clean)

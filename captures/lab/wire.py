@@ -24,6 +24,7 @@ import threading
 import time
 
 ETH_P_ALL = 0x0003
+ETH_P_8021Q = 0x8100
 ETH_P_IP = 0x0800
 ETH_P_IPV6 = 0x86DD
 SOL_PACKET = 263
@@ -128,11 +129,12 @@ class Relay(threading.Thread):
     list of delays, in seconds, at which copies are delivered.
     """
 
-    def __init__(self, left, right, delay):
+    def __init__(self, left, right, delay, monitor=None):
         super().__init__(name="relay", daemon=True)
         self.policy = lambda segment: None
         self.log = []  # (epoch seconds, what was done, segment)
         self._delay = delay
+        self._monitor = monitor  # where each frame is copied to on arrival, as by the mirror port of a switch
         self._ends = {left: right, right: left}
         self._due = []  # heap of (instant, ordinal, socket, frame)
         self._ordinal = 0  # keeps equal instants in order of arrival
@@ -170,6 +172,8 @@ class Relay(threading.Thread):
             except OSError:  # the device goes away before this thread at tear-down
                 self._ended.set()
                 return
+            if self._monitor:
+                self._monitor(frame)
             for delay in self._verdict(frame):
                 self._ordinal += 1
                 heapq.heappush(self._due, (time.monotonic() + delay, self._ordinal, self._ends[end], frame))
@@ -194,6 +198,14 @@ class Relay(threading.Thread):
             except OSError:
                 self._ended.set()
                 return
+
+
+def tagged_copies(device, tag):
+    """A monitor for Relay: sends each frame, with this 802.1Q tag, out of `device` of the current namespace."""
+    port = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+    port.bind((device, 0))
+    header = struct.pack("!HH", ETH_P_8021Q, tag)
+    return lambda frame: port.send(frame[:12] + header + frame[12:])
 
 
 def drop_first(count, flags, **fields):
