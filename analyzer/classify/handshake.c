@@ -330,13 +330,15 @@ void judge_handshake_refused_icmp(const struct tca_case *c, struct tca_judgement
 
 /* ---- an older connection in the way ---- */
 
-/* Sent before the tuple's last connection was: by timestamp, or by the initial number, which a client's clock
- * only moves forward (RFC 6528 section 3). */
+/* Sent before the tuple's last connection was, or a copy of its SYN: by the initial number itself, by timestamp, or by
+ * the initial number, which a client's clock only moves forward (RFC 6528 section 3). */
 static bool syn_is_old(const struct opening *o)
 {
     const struct tca_prior *prior = &o->m->prior;
     if (!o->syn || !prior->exists || !prior->same_client)
         return false;
+    if (prior->iss_known[TCA_CLIENT] && o->syn->seq == prior->iss[TCA_CLIENT])
+        return true;
     if (o->syn->has_ts && prior->ts_on[TCA_CLIENT])
         return seq_diff(prior->tsval_last[TCA_CLIENT], o->syn->tsval) > 1;
     return prior->iss_known[TCA_CLIENT] && seq_before(o->syn->seq, prior->iss[TCA_CLIENT]);

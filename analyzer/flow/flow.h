@@ -56,6 +56,7 @@ struct tca_flow {
     struct tca_tags tags;         /* of the first frame */
     struct tca_tags side_tags[2]; /* of each side's first segment, by key side */
     bool side_tagged[2];          /* ... which has been seen */
+    bool fin[2], reset;           /* a FIN of that side was seen; an RST of either */
     bool mixed_tags;    /* one side's segments carry different tags: perhaps several connections in one */
     uint8_t client;     /* key side of the active opener */
     uint8_t role_basis; /* enum tca_role_basis */

@@ -26,11 +26,21 @@ static bool opening(const struct tca_flow *flow)
     return flow->opened_by_syn && !flow->committed;
 }
 
+/* It opened, said something, and was closed: its own SYN, coming again, is a copy that was delayed on the way. The
+ * SYN of a connection that was refused is repeated by some systems, and belongs to it. */
+static bool lived_and_ended(const struct tca_flow *flow, int side)
+{
+    const struct tca_space *space = &flow->space[side];
+    bool spoke =
+        space->iss_known && space->nxt_known && space->nxt != space->iss && space->nxt != space->iss + 1;
+    return flow->committed && spoke && (flow->reset || (flow->fin[0] && flow->fin[1]));
+}
+
 static struct tca_flow *pick_for_syn(struct tca_flow *newest, const struct tca_segment *seg, int side)
 {
     const struct tca_space *space = &newest->space[side];
     if (space->iss_known && space->iss == seg->seq)
-        return newest;
+        return lived_and_ended(newest, side) ? NULL : newest;
     /* The passive side opens as well: simultaneous open, or a split answer, whose ACK may have come before. */
     if (!is_client(newest, side) && newest->opened_by_syn && !space->iss_known)
         return newest;
@@ -89,6 +99,8 @@ struct tca_flow *tca_incarnation_pick(struct tca_flow *newest, const struct tca_
 void tca_incarnation_note(struct tca_flow *flow, const struct tca_segment *seg, int side)
 {
     struct tca_space *space = &flow->space[side], *peer = &flow->space[1 - side];
+    flow->reset |= (seg->flags & TCA_RST) != 0;
+    flow->fin[side] |= (seg->flags & TCA_FIN) != 0;
     if (seg->flags & TCA_RST)
         return;
     if ((seg->flags & TCA_SYN) && !space->iss_known) {

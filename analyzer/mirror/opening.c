@@ -407,6 +407,8 @@ static bool shows_child(const struct step *s)
 
 void tca_step_opening_sender(struct step *s)
 {
+    if (s->account.older)
+        return;
     switch (tca_side_state(s->from)) {
     case TCA_UNKNOWN:
     case TCA_LISTEN:
@@ -446,7 +448,7 @@ void tca_step_opening_receiver(struct step *s)
 static bool after_synack(const struct step *s)
 {
     return s->from_role == TCA_CLIENT && s->m->first_synack_ns >= 0 && !s->m->child_proved &&
-           tca_side_state(&s->m->side[TCA_SERVER]) != TCA_CLOSED;
+           !s->account.older && tca_side_state(&s->m->side[TCA_SERVER]) != TCA_CLOSED;
 }
 
 void tca_step_note_opener(struct step *s)

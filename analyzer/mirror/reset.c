@@ -12,12 +12,13 @@
 
 /* ---- RST ---- */
 
-/* RFC 9293 section 3.10.7.3: a side in SYN_SENT answers an unacceptable ACK with an RST and keeps its state.
- */
+/* RFC 9293 sections 3.10.7.3 and 3.10.7.4: a side in SYN_SENT or SYN_RECV answers an unacceptable ACK with an RST
+ * and keeps its state. */
 static bool rst_of_bad_ack(const struct step *s)
 {
     const struct tca_mark *trigger = &s->to->recent;
-    return tca_side_state(s->from) == TCA_SYN_SENT && !(s->seg->flags & TCA_ACK) && trigger->frame &&
+    unsigned state = tca_side_state(s->from);
+    return (state == TCA_SYN_SENT || state == TCA_SYN_RECV) && !(s->seg->flags & TCA_ACK) && trigger->frame &&
            (trigger->flags & TCA_ACK) && trigger->ack == s->seg->seq && trigger->ack != s->from->iss + 1;
 }
 

@@ -280,10 +280,19 @@ static void account_ladder(struct tca_side *from, const struct tca_segment *seg,
     from->rto_last_ns = seg->time_ns;
 }
 
+static bool of_older_connection(const struct tca_side *to, const struct tca_segment *seg)
+{
+    return (seg->flags & (TCA_SYN | TCA_RST | TCA_ACK)) == TCA_ACK && to->iss_known && !to->iss_inferred &&
+           seq_before_eq(seg->ack, to->iss);
+}
+
 struct tca_account tca_sequence_account(struct tca_mirror *m, const struct tca_segment *seg, int from_role)
 {
     struct tca_side *from = &m->side[from_role], *to = &m->side[1 - from_role];
-    struct tca_account account = {0};
+    struct tca_account account = {.older = of_older_connection(to, seg)};
+    account.foreign = account.older;
+    if (account.older)
+        return account;
     if (from->nxt_known && !(seg->flags & (TCA_SYN | TCA_RST)) &&
         (seq_diff(seg->seq, from->snd_nxt) > FAR || seq_diff(seg->seq, from->snd_nxt) < -FAR)) {
         account.foreign = true;

@@ -29,7 +29,8 @@ struct tca_account {
     bool retransmitted; /* payload without a new byte, and no probe */
     bool keepalive;     /* probe one below SND.NXT after a silence, peer's window open */
     bool probe;         /* the same shape at a closed window */
-    bool foreign;       /* so far off that it cannot be this connection's: moved nothing */
+    bool older;   /* acknowledges less than the peer's SYN: of a connection before this one; foreign too */
+    bool foreign; /* so far off that it cannot be this connection's: moved nothing */
 };
 /* Count the segment for its sender and the acknowledgment for its peer; moves SND.NXT, holes and edges. */
 struct tca_account tca_sequence_account(struct tca_mirror *m, const struct tca_segment *seg, int from);
