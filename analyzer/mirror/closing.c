@@ -38,13 +38,17 @@ static int assumed_at(const struct tca_side *side, enum tca_event event)
     return at >= 0 && !side->step[at].proved ? at : -1;
 }
 
+/* How late a busy host may send what it had decided before: far below the smallest timer of a lost FIN. */
+#define BUSY_NS (10 * TCA_MS)
+
 /* Could the FIN not have reached this sender yet? After its own FIN a bare ACK answers something that
  * arrived, so there the path alone is the measure, without the margin for a busy host. */
 static bool fin_under_way(const struct step *s, const struct tca_step *got)
 {
     if (got->state == TCA_CLOSING && step_is_pure_ack(s->seg) && step_path_ns(s->m, s->from_role))
         return s->when.time_ns <= got->time_ns + 2 * step_path_ns(s->m, s->from_role);
-    return step_crossed(s->m, s->from_role, got->time_ns, s->when.time_ns);
+    int64_t busy_ns = (s->seg->flags & TCA_FIN) && step_path_ns(s->m, s->from_role) ? BUSY_NS : 0;
+    return step_crossed(s->m, s->from_role, got->time_ns + busy_ns, s->when.time_ns);
 }
 
 /* Every segment carries RCV.NXT: one that does not cover a FIN that could have arrived says that it had not.
@@ -66,7 +70,59 @@ static void denies_fin(struct step *s)
     s->mark.refuting = true;
 }
 
-/* Its acknowledgment covers the peer's FIN: it has got it, at the last copy seen before. */
+/* What this side has got so far is in the capture: no FIN of its peer lies before the beginning, or in a gap, or in the
+ * direction that was not captured. Otherwise what it does may be the end of a close that began unseen. */
+static bool history_known(const struct step *s)
+{
+    bool begun = !(s->m->damage & TCA_DAMAGE_START_CUT);
+    for (unsigned at = 0; !begun && at < s->from->step_count; at++)
+        begun = s->from->step[at].proved && s->from->step[at].state != TCA_UNKNOWN;
+    const struct tca_side *to = s->to;
+    bool blind = (s->seg->flags & TCA_ACK) && !to->nxt_known;
+    for (unsigned at = 0; (s->seg->flags & TCA_ACK) && !blind && at < to->hole_count; at++)
+        blind = to->hole[at].to == s->seg->ack; /* what it acknowledges last was not seen: perhaps a FIN */
+    return begun && !blind;
+}
+
+/* D-SACK (RFC 2883 section 4): what it tells twice lies below the acknowledgment. Told of a repeated FIN, it says that an
+ * earlier copy had arrived already. */
+static bool had_fin_before(const struct step *s)
+{
+    const struct tca_options *opt = &s->seg->opt;
+    return s->to->fin_count > 1 && opt->sack_count && opt->sack[0][1] == s->to->fin_seq + 1 &&
+           seq_before_eq(opt->sack[0][1], s->seg->ack);
+}
+
+static struct tca_when fin_arrival(const struct step *s)
+{
+    const struct tca_side *to = s->to;
+    return had_fin_before(s) ? (struct tca_when){to->fin_first_ns, to->fin_first_frame}
+                             : (struct tca_when){to->fin_last_ns, to->fin_last_frame};
+}
+
+/* The acknowledgment of its own FIN was assumed to have reached it, and could not have when it sent this: the FIN that
+ * this acknowledges came first (CLOSING). Half the path is a measure that no jitter of a host reaches. */
+static struct tca_step take_back_answer(struct step *s)
+{
+    const struct tca_step *top = tca_history_top(s->from);
+    struct tca_step taken = {.event = TCA_EVENT_NONE};
+    if (!top || top->proved || top->event != TCA_GOT_ACK_OF_FIN || s->from->step_count < 2 ||
+        s->when.time_ns >= top->time_ns + step_path_ns(s->m, s->from_role) / 2)
+        return taken;
+    taken = *top;
+    tca_history_pop(s->from);
+    return taken;
+}
+
+/* The FIN was assumed at its last copy, and an earlier one had arrived. */
+static void take_back_fin(struct step *s)
+{
+    const struct tca_step *top = tca_history_top(s->from);
+    if (had_fin_before(s) && top && !top->proved && top->event == TCA_GOT_FIN && s->from->step_count > 1)
+        tca_history_pop(s->from);
+}
+
+/* Its acknowledgment covers the peer's FIN: it has got it, at the last copy seen before unless it says otherwise. */
 static void acknowledges_fin(struct step *s)
 {
     struct tca_side *from = s->from, *to = s->to;
@@ -78,30 +134,52 @@ static void acknowledges_fin(struct step *s)
     if (to->fin_acked_ns < 0)
         to->fin_acked_ns = s->when.time_ns;
     note_carried_ack(s);
-    struct tca_when when = {to->fin_last_ns, to->fin_last_frame};
-    tca_history_step(from, TCA_GOT_FIN, true, when);
+    bool known = history_known(s);
+    struct tca_step late = take_back_answer(s);
+    take_back_fin(s);
+    tca_history_step(from, TCA_GOT_FIN, known, fin_arrival(s));
     enum tca_state state = tca_side_state(from);
-    if (state == TCA_CLOSE_WAIT || state == TCA_CLOSING || state == TCA_TIME_WAIT)
+    if (known && (state == TCA_CLOSE_WAIT || state == TCA_CLOSING || state == TCA_TIME_WAIT))
         tca_history_prove(from);
-    if (state == TCA_TIME_WAIT)
+    if (late.event == TCA_GOT_ACK_OF_FIN)
+        tca_history_step(from, TCA_GOT_ACK_OF_FIN, false, (struct tca_when){late.time_ns, late.frame});
+    if (tca_side_state(from) == TCA_TIME_WAIT)
         from->timer_ns = s->when.time_ns;
 }
 
-/* A first FIN. If it does not acknowledge a FIN that had passed towards it, it was sent before that arrived.
- */
+enum { UNDER_WAY_MAX = 2 }; /* a FIN, and an RST behind it */
+
+/* Take back what was assumed to have reached this sender and had not when it sent this: a FIN that this segment does not
+ * acknowledge, an RST. `ret_late`: the events taken back, oldest first; returns how many. */
+static unsigned take_back_late(struct step *s, struct tca_step ret_late[UNDER_WAY_MAX])
+{
+    struct tca_side *from = s->from;
+    const struct tca_step *top = tca_history_top(from);
+    bool knows_fin = s->to->fin_sent && seq_after(s->seg->ack, s->to->fin_seq);
+    unsigned count = 0;
+    while (top && !top->proved && from->step_count > 1 && count < UNDER_WAY_MAX &&
+           (top->event == TCA_GOT_RST || (top->event == TCA_GOT_FIN && !knows_fin))) {
+        ret_late[1] = ret_late[0];
+        ret_late[0] = *top;
+        count++;
+        tca_history_pop(from);
+        top = tca_history_top(from);
+    }
+    return count;
+}
+
+/* A first FIN: it was sent before what was under way towards its sender arrived. */
 static void first_fin(struct step *s)
 {
-    struct tca_side *from = s->from, *to = s->to;
-    bool knows_peer_fin = to->fin_sent && seq_after(s->seg->ack, to->fin_seq);
-    bool assumed_fin = to->fin_sent && !knows_peer_fin && tca_side_state(from) == TCA_CLOSE_WAIT;
-    if (assumed_fin && !tca_history_top(from)->proved)
-        tca_history_pop(from);
-    else
-        assumed_fin = false;
-    tca_history_step(from, TCA_SENT_FIN, true, s->when);
-    if (assumed_fin)
-        tca_history_step(from, TCA_GOT_FIN, false, s->when);
+    struct tca_side *from = s->from;
+    struct tca_step late[UNDER_WAY_MAX];
+    unsigned count = take_back_late(s, late);
+    tca_history_step(from, TCA_SENT_FIN, history_known(s), s->when);
+    for (unsigned at = 0; at < count; at++)
+        tca_history_step(from, (enum tca_event)late[at].event, false, s->when);
     from->fin_sent = true;
+    from->fin_first_ns = s->when.time_ns;
+    from->fin_first_frame = s->when.frame;
     if (s->m->first_fin > TCA_SERVER)
         s->m->first_fin = (uint8_t)s->from_role;
 }
@@ -129,6 +207,18 @@ static void repeated_fin(struct step *s)
         tca_history_pop(to);
 }
 
+/* A second copy of one and the same segment, made by the network: a FIN that is sent again has a time stamp, and on a
+ * socket that counts an IP ID, of its own. */
+bool tca_step_fin_copied(const struct step *s)
+{
+    const struct tca_side *from = s->from;
+    if (!(s->seg->flags & TCA_FIN) || !from->fin_sent || s->when.time_ns - from->fin_last_ns < TCA_MIN_RTO_NS)
+        return false;
+    if (s->seg->opt.has_ts && from->ts_on)
+        return s->seg->opt.tsval == from->fin_tsval;
+    return s->seg->has_ip_id && s->seg->ip_id && s->seg->ip_id == from->fin_ip_id;
+}
+
 static void sender_fin(struct step *s)
 {
     struct tca_side *from = s->from;
@@ -137,6 +227,9 @@ static void sender_fin(struct step *s)
     if (s->account.foreign || s->acceptance == TCA_REJECT_CHECKSUM)
         return; /* not of this connection, or not what was sent */
     s->mark.roles |= TCA_MARK_FIN;
+    s->mark.copied = tca_step_fin_copied(s);
+    if (s->mark.copied)
+        return;
     from->fin_count++;
     s->mark.copy = from->fin_count > 255 ? 255 : (uint8_t)from->fin_count;
     if (!from->fin_sent)
@@ -146,6 +239,8 @@ static void sender_fin(struct step *s)
     from->fin_gap_ns = from->fin_last_ns >= 0 ? tca_interval(from->fin_last_ns, s->when.time_ns) : 0;
     from->fin_last_ns = s->when.time_ns;
     from->fin_last_frame = s->when.frame;
+    from->fin_tsval = s->seg->opt.tsval;
+    from->fin_ip_id = s->seg->ip_id;
 }
 
 static void half_close_used(struct step *s)

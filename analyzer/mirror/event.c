@@ -41,6 +41,8 @@ static void closed_sender(struct step *s)
     struct tca_side *from = s->from;
     const struct tca_step *top = tca_history_top(from);
     enum tca_event event = (enum tca_event)top->event;
+    if (tca_step_fin_copied(s))
+        return;
     if (event == TCA_SENT_RST) {
         s->mark.roles |= TCA_MARK_AFTER_RST; /* the RST was not its own, or another stack answers for it */
         tca_history_pop(from);
@@ -110,11 +112,25 @@ static void step_receiver(struct step *s)
     tca_step_closing_receiver(s);
 }
 
+/* Of a connection that had begun before: whoever sends new payload has not closed, so its peer is not behind a FIN that the
+ * capture lacks; and whoever sends it after taking a FIN is in CLOSE_WAIT, not in TIME_WAIT. */
+static void payload_tells(struct step *s)
+{
+    const struct tca_step *peer = tca_history_top(s->to), *own = tca_history_top(s->from);
+    if (!s->account.new_bytes || !(s->m->damage & TCA_DAMAGE_START_CUT))
+        return;
+    if (peer && !peer->proved && (peer->event == TCA_SENT_OPEN || peer->event == TCA_SENT_FIN))
+        tca_history_prove(s->to);
+    if (own && !own->proved && own->state == TCA_CLOSE_WAIT)
+        tca_history_prove(s->from);
+}
+
 static void step_ordinary(struct step *s)
 {
     tca_step_note_opener(s);
     challenge_role(s);
     step_sender(s);
+    payload_tells(s);
     step_receiver(s);
     if (s->account.new_bytes && s->from->bytes == s->account.new_bytes)
         s->mark.roles |= TCA_MARK_FIRST_DATA;

@@ -41,6 +41,17 @@ bool tca_history_step(struct tca_side *side, enum tca_event event, bool proved, 
     return true;
 }
 
+void tca_history_redate(struct tca_side *side, enum tca_event event, struct tca_when when)
+{
+    int at = side->step_count - 1;
+    while (at >= 0 && side->step[at].event != event)
+        at--;
+    for (; at >= 0 && at < side->step_count && side->step[at].time_ns < when.time_ns; at++) {
+        side->step[at].time_ns = when.time_ns;
+        side->step[at].frame = when.frame;
+    }
+}
+
 void tca_history_pop(struct tca_side *side)
 {
     if (side->step_count > 1)

@@ -29,6 +29,8 @@ void tca_history_enter(struct tca_side *side, enum tca_state state, enum tca_eve
  * now. */
 bool tca_history_back_to(struct tca_side *side, enum tca_state state);
 /* Take back the top step. The lowest step stays. */
+/* The newest step of this event happened later than was assumed, and what came after it not before. */
+void tca_history_redate(struct tca_side *side, enum tca_event event, struct tca_when when);
 void tca_history_pop(struct tca_side *side);
 /* The endpoint itself showed that it is in its present state: its tail is proved. */
 void tca_history_prove(struct tca_side *side);

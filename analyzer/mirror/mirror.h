@@ -90,6 +90,7 @@ struct tca_mark {
     uint8_t copy;           /* SYN, SYN+ACK, FIN: number of this copy, 1-based, 255 = that or more */
     bool has_ts, has_ip_id;
     bool witness; /* belongs to an older incarnation of the tuple; kept here because it answers this one */
+    bool copied;  /* FIN: the network's second copy of one segment, not sent again */
     bool answers_syn; /* SYN+ACK within the path's delay after a repeated SYN: not a timer's rung */
     bool crossing;    /* SYN+ACK repeat that left before the client's ACK could have arrived */
     bool refuting;    /* contradicted the assumed state of its sender: that state was rolled back */
@@ -165,7 +166,11 @@ struct tca_side {
     int64_t syn_last_ns, syn_gap_ns; /* ladder of its SYN or SYN+ACK: last copy, gap before it (0: first) */
     uint64_t syn_last_frame, fin_last_frame;
     int64_t fin_last_ns, fin_gap_ns; /* ladder of its FIN */
-    int64_t fin_acked_ns;            /* when the first ACK of its FIN passed that it may have got; -1: none */
+    int64_t fin_first_ns;
+    uint64_t fin_first_frame;
+    uint32_t fin_tsval;   /* of the newest copy of the FIN */
+    uint16_t fin_ip_id;   /* 0: none */
+    int64_t fin_acked_ns; /* when the first ACK of its FIN passed that it may have got; -1: none */
     uint32_t fin_ack_end; /* end of this side's first segment with payload or FIN that acknowledged the peer's
                              FIN */
     bool fin_ack_carried; /* ... there is one: who acknowledges it has got that ACK too */
@@ -182,7 +187,8 @@ struct tca_side {
 struct tca_opener {
     int64_t time_ns;
     uint64_t frame;
-    uint32_t len, ordinal; /* payload bytes; number among all of them, 1-based */
+    uint32_t seq, len;
+    uint32_t ordinal; /* number among all of them, 1-based */
 };
 enum { TCA_OPENERS_MAX = 16 };
 

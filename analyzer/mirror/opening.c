@@ -109,6 +109,21 @@ static struct tca_when answered_syn(const struct step *s)
     return best;
 }
 
+/* The SYN+ACK that an ACK answers: the one that TSecr names, else the last before it. */
+static struct tca_when answered_synack(const struct step *s)
+{
+    struct tca_when best = {s->to->syn_last_ns, s->to->syn_last_frame};
+    if (!s->seg->opt.has_ts || s->to->synack_count < 2)
+        return best;
+    struct tca_mark_walk walk = tca_mark_walk(s->m);
+    const struct tca_mark *mark;
+    while ((mark = tca_mark_next(&walk)))
+        if ((mark->roles & TCA_MARK_SYNACK) && mark->side != s->from_role && mark->has_ts &&
+            mark->tsval == s->seg->opt.tsecr)
+            return (struct tca_when){mark->time_ns, mark->frame};
+    return best;
+}
+
 static void time_synack(struct step *s, struct tca_when syn)
 {
     struct tca_mirror *m = s->m;
@@ -173,6 +188,8 @@ static void reopened_synack(struct step *s)
         return;
     }
     struct tca_when syn = answered_syn(s);
+    if (syn.frame <= tca_history_top(from)->frame)
+        syn.frame = 0; /* the SYN that it answers did not pass here */
     if (s->seg->seq != from->iss && !from->bytes) {
         from->snd_nxt = s->seg->seq + 1;
         from->hole_count = 0;
@@ -278,15 +295,27 @@ static void note_opener(struct step *s)
     m->acks_since_synack++;
     s->mark.roles |= TCA_MARK_OPEN_ACK;
     s->mark.ordinal = (uint32_t)m->acks_since_synack;
-    m->opener[(m->acks_since_synack - 1) % TCA_OPENERS_MAX] = (struct tca_opener){
-        .time_ns = s->when.time_ns, .frame = s->when.frame, .len = s->seg->len, .ordinal = s->mark.ordinal};
+    m->opener[(m->acks_since_synack - 1) % TCA_OPENERS_MAX] = (struct tca_opener){.time_ns = s->when.time_ns,
+                                                                                  .frame = s->when.frame,
+                                                                                  .seq = s->seg->seq,
+                                                                                  .len = s->seg->len,
+                                                                                  .ordinal = s->mark.ordinal};
     m->last_opener_ns = s->when.time_ns;
     if (m->first_ack_ns >= 0)
         return;
     m->first_ack_ns = s->when.time_ns;
     m->first_ack_frame = s->when.frame;
-    if (m->side[TCA_SERVER].synack_count == 1)
-        m->ack_rtt_ns = s->when.time_ns - m->first_synack_ns;
+    if (m->side[TCA_SERVER].synack_count == 1 || s->seg->opt.has_ts)
+        m->ack_rtt_ns = s->when.time_ns - answered_synack(s).time_ns;
+}
+
+/* It came again, at a retransmission timer's distance, and the answer knows nothing of a first copy (no D-SACK). */
+static bool sent_in_vain(const struct step *s, const struct tca_opener *one, const struct tca_opener *again)
+{
+    const struct tca_options *opt = &s->seg->opt;
+    bool twice = opt->sack_count && seq_before_eq(opt->sack[0][1], s->seg->ack);
+    return s->to->sack_ok && s->from->sack_ok && !twice && again->len && again->seq == one->seq &&
+           again->time_ns - one->time_ns >= TCA_MIN_RTO_NS;
 }
 
 /* The segment that created the child. A child acknowledges payload at once, at the latest after the delayed
@@ -300,7 +329,8 @@ static const struct tca_opener *creator(const struct step *s)
     const struct tca_opener *first = NULL;
     for (uint64_t back = 0; back < kept; back++) {
         const struct tca_opener *one = &m->opener[(m->acks_since_synack - 1 - back) % TCA_OPENERS_MAX];
-        if (one->time_ns < s->from->syn_last_ns || (one->len && first && one->time_ns < answered_ns))
+        if (one->time_ns < s->from->syn_last_ns ||
+            (one->len && first && (one->time_ns < answered_ns || sent_in_vain(s, one, first))))
             break;
         first = one;
     }
@@ -314,20 +344,23 @@ void tca_step_child_proved(struct step *s)
     m->child_proved = true;
     m->child_ns = m->first_ack_ns;
     m->child_frame = m->first_ack_frame;
-    if (m->open_refuted) {
-        const struct tca_opener *one = creator(s);
-        if (one) {
-            m->child_ns = one->time_ns;
-            m->child_frame = one->frame;
-            m->ack_ignored_count = one->ordinal - 1;
-        }
+    /* Near the server what passed has arrived: payload without an answer there was refused, as by a full queue, although
+     * no SYN+ACK had to be repeated. Farther away it may have been lost. */
+    bool near = m->path_to_server_ns >= 0 && m->path_to_server_ns < TCA_MS;
+    const struct tca_opener *one = m->open_refuted || near ? creator(s) : NULL;
+    if (one) {
+        m->child_ns = one->time_ns;
+        m->child_frame = one->frame;
     }
+    if (one && m->open_refuted)
+        m->ack_ignored_count = one->ordinal - 1;
     struct tca_when when = m->child_ns >= 0 ? (struct tca_when){m->child_ns, m->child_frame} : s->when;
     if (m->child_ns < 0) {
         m->child_ns = s->when.time_ns;
         m->child_frame = s->when.frame;
     }
     tca_history_step(s->from, TCA_GOT_ACK_OF_SYN, true, when);
+    tca_history_redate(s->from, TCA_GOT_ACK_OF_SYN, when);
     for (unsigned at = 0; at < s->from->step_count && s->from->step[at].state <= TCA_ESTABLISHED; at++)
         s->from->step[at].proved = true;
 }
@@ -347,21 +380,35 @@ static bool fast_open_child(const struct step *s)
     return s->to->tfo && s->m->first_ack_ns < 0;
 }
 
+/* The child of a fast open speaks, and its SYN+ACK did not pass here: it acknowledges what the SYN carried. */
+static bool shows_fast_open(const struct step *s)
+{
+    const struct tca_side *from = s->from, *to = s->to;
+    return s->from_role == TCA_SERVER && !from->step_count && to->tfo && tca_side_state(to) == TCA_SYN_SENT &&
+           seq_after(s->seg->ack, to->iss + 1) && seq_before_eq(s->seg->ack, to->snd_nxt);
+}
+
 /* The side had not been seen in any state: it answers a SYN without SYN+ACK, or the capture has a gap. */
 static void unknown_sender(struct step *s)
 {
     struct tca_side *from = s->from, *to = s->to;
+    if (shows_fast_open(s)) {
+        s->m->damage |= TCA_DAMAGE_GAP;
+        tca_history_step(from, TCA_GOT_SYN, true, (struct tca_when){to->syn_last_ns, to->syn_last_frame});
+        return;
+    }
     if (!from->step_count && to->iss_known && !to->iss_inferred && !to->acked_known) {
         if (s->seg->ack != to->iss + 1)
-            s->mark.roles |= TCA_MARK_CHALLENGE; /* old numbers: an older connection, or TIME_WAIT, speaks */
+            s->mark.roles |= TCA_MARK_CHALLENGE; /* numbers of another connection */
         if (step_is_pure_ack(s->seg))
             return; /* challenge, or the first half of a split answer */
     }
     if (from->step_count && tca_side_state(from) != TCA_UNKNOWN)
         return;
     if (to->acked_known || s->seg->len || (s->seg->flags & TCA_FIN) || s->m->damage & TCA_DAMAGE_START_CUT) {
-        if (!(s->seg->flags & TCA_FIN)) /* a FIN shows more: see sender_fin */
-            tca_history_step(from, TCA_SENT_OPEN, true, s->when);
+        /* A FIN shows more: see sender_fin. Whether its peer had closed before the capture began is not known yet. */
+        if (!(s->seg->flags & TCA_FIN))
+            tca_history_step(from, TCA_SENT_OPEN, !(s->m->damage & TCA_DAMAGE_START_CUT), s->when);
         if (tca_side_state(to) == TCA_SYN_SENT)
             s->m->damage |= TCA_DAMAGE_GAP;
     }
@@ -377,8 +424,7 @@ static void syn_sent_sender(struct step *s)
         to->iss_known = to->iss_inferred = true;
         s->m->damage |= TCA_DAMAGE_GAP;
     }
-    struct tca_when when =
-        to->synack_count ? (struct tca_when){to->syn_last_ns, to->syn_last_frame} : s->when;
+    struct tca_when when = to->synack_count ? answered_synack(s) : s->when;
     tca_history_step(from, TCA_GOT_SYNACK, true, when);
     if (!to->step_count)
         tca_history_step(to, TCA_GOT_SYN, true, s->when);
@@ -407,8 +453,11 @@ static bool shows_child(const struct step *s)
 
 void tca_step_opening_sender(struct step *s)
 {
-    if (s->account.older)
+    if (s->account.older) {
+        if (!s->from->step_count) /* in answer to a SYN: an older connection, or TIME_WAIT, speaks */
+            s->mark.roles |= TCA_MARK_CHALLENGE;
         return;
+    }
     switch (tca_side_state(s->from)) {
     case TCA_UNKNOWN:
     case TCA_LISTEN:

@@ -6,11 +6,14 @@
  * an acceptable-looking ACK from SYN_SENT (RFC 9293 section 3.10.7.3). A bare one also tells that its sender
  * had no socket for the segment that it answers.
  */
+#include "base/seq32.h"
 #include "mirror/clock.h"
 #include "mirror/evidence.h"
 #include "mirror/step.h"
 
 /* ---- RST ---- */
+
+#define FAR_NS (4 * TCA_MS) /* a path this long is not mistaken for a busy host */
 
 /* RFC 9293 sections 3.10.7.3 and 3.10.7.4: a side in SYN_SENT or SYN_RECV answers an unacceptable ACK with an RST
  * and keeps its state. */
@@ -39,18 +42,60 @@ static bool rst_of_syn(const struct step *s)
            s->seg->ack == trigger->seq + trigger->len + 1;
 }
 
-/* A bare RST answers a segment that found no socket: the FIN that it carried was never taken. */
+/* Payload that this side never acknowledged, though it had closed: what it resets is that (RFC 9293 section 3.6.1; Linux
+ * tcp_rcv_state_process, TCPAbortOnData), so the FIN behind it was not taken either. */
+static bool aborts_on_data(const struct step *s)
+{
+    const struct tca_side *from = s->from, *to = s->to;
+    uint32_t end = to->fin_sent ? to->fin_seq : to->snd_nxt;
+    return from->fin_sent && from->acked_known && to->nxt_known && seq_after(end, from->acked);
+}
+
+/* A bare RST answers a segment that found no socket: the FIN that it carried was never taken. Nor was an earlier one, if
+ * TIME_WAIT would have acknowledged this. */
 static void refute_trigger(struct step *s)
 {
+    struct tca_side *from = s->from;
     const struct tca_mark *trigger = &s->to->recent;
-    const struct tca_step *top = tca_history_top(s->from);
-    if (!(s->seg->flags & TCA_ACK) && trigger->frame && trigger->ack == s->seg->seq && top && !top->proved &&
-        top->event == TCA_GOT_FIN && top->frame == trigger->frame)
-        tca_history_pop(s->from);
+    const struct tca_step *top = tca_history_top(from);
+    bool bare = !(s->seg->flags & TCA_ACK);
+    bool to_bare = !bare && !s->seg->seq && !(trigger->flags & TCA_ACK) &&
+                   s->seg->ack == trigger->seq + trigger->len + ((trigger->flags & TCA_FIN) != 0);
+    if (!top || top->proved || !(bare || to_bare))
+        return;
+    bool direct = trigger->frame && (to_bare || trigger->ack == s->seg->seq);
+    bool aborts = bare && s->to->acked_known && seq_before_eq(s->seg->seq, s->to->acked) && aborts_on_data(s);
+    int at = from->step_count - 1;
+    while (at > 0 && !from->step[at].proved && from->step[at].event != TCA_GOT_FIN)
+        at--;
+    bool assumed = at > 0 && !from->step[at].proved;
+    bool taken_now = direct && from->step[at].frame == trigger->frame;
+    bool in_time_wait = direct && top->state == TCA_TIME_WAIT && (trigger->flags & TCA_FIN);
+    if (assumed && (taken_now || in_time_wait || aborts))
+        while (from->step_count > at)
+            tca_history_pop(from);
+}
+
+/* It came back sooner than the path allows, and nothing else of its receiver was outstanding: it was made on the way. */
+static bool made_on_the_way(const struct step *s)
+{
+    const struct tca_mark *trigger = &s->to->recent;
+    int64_t path_ns = step_path_ns(s->m, s->from_role);
+    return !(s->seg->flags & TCA_ACK) && trigger->frame && trigger->ack == s->seg->seq && path_ns > FAR_NS &&
+           s->when.time_ns - trigger->time_ns < path_ns / 4 && s->from->acked_known &&
+           trigger->seq == s->from->acked;
+}
+
+/* It took as many hops as what its sender sent before; if not, another device may have spoken in its name. */
+static bool same_distance(const struct step *s)
+{
+    int hops = (int)s->seg->ttl - (int)s->from->ttl;
+    return !s->from->pkts || (hops >= -1 && hops <= 1);
 }
 
 static void rst_sender(struct step *s)
 {
+    bool sure = same_distance(s);
     if (rst_of_bad_ack(s))
         return;
     refute_trigger(s);
@@ -69,11 +114,11 @@ static void rst_sender(struct step *s)
             tca_history_back_to(s->from, TCA_SYN_SENT); /* it has no such socket */
     }
     if (!s->from->step_count)
-        tca_history_enter(s->from, TCA_CLOSED, TCA_SENT_RST, true, s->when);
+        tca_history_enter(s->from, TCA_CLOSED, TCA_SENT_RST, sure, s->when);
     else
-        tca_history_step(s->from, TCA_SENT_RST, true, s->when);
+        tca_history_step(s->from, TCA_SENT_RST, sure, s->when);
     const struct tca_step *top = tca_history_top(s->from);
-    if (top->state == TCA_CLOSED && !top->proved)
+    if (sure && top->state == TCA_CLOSED && !top->proved)
         tca_history_prove(s->from);
 }
 
@@ -91,16 +136,26 @@ static void rst_receiver(struct step *s)
         tca_history_step(to, TCA_GOT_RST, false, s->when);
 }
 
+/* What its sender sent last is on its way to the receiver, or there and not acknowledged yet: the reset comes behind it. */
+static bool expects_all(const struct step *s)
+{
+    int64_t sent_ns =
+        s->from->last_data_ns > s->from->fin_last_ns ? s->from->last_data_ns : s->from->fin_last_ns;
+    return sent_ns >= 0 &&
+           s->when.time_ns - sent_ns <= step_path_ns(s->m, 1 - s->from_role) + TCA_DELAYED_ACK_NS;
+}
+
 int tca_step_rst(struct tca_mirror_context *ctx, struct step *s)
 {
     s->mark.roles |= TCA_MARK_RST;
-    s->mark.rst_fit = (uint8_t)tca_sequence_rst_fit(s->from, s->to, s->seg);
+    s->mark.rst_fit = (uint8_t)tca_sequence_rst_fit(s->from, s->to, s->seg, expects_all(s));
     s->from->rst_count++;
     if (s->m->first_rst > TCA_SERVER)
         s->m->first_rst = (uint8_t)s->from_role;
     if (s->mark.receiver_state == TCA_TIME_WAIT)
         s->mark.roles |= TCA_MARK_IN_TIME_WAIT;
     rst_receiver(s);
-    rst_sender(s);
+    if (!made_on_the_way(s))
+        rst_sender(s);
     return tca_evidence_add_role(ctx, s->m, &s->to->recent, TCA_MARK_TRIGGER);
 }

@@ -87,7 +87,7 @@ static enum tca_rst_fit fit_syn_sent(const struct tca_side *to, const struct tca
 }
 
 enum tca_rst_fit tca_sequence_rst_fit(const struct tca_side *from, const struct tca_side *to,
-                                      const struct tca_segment *seg)
+                                      const struct tca_segment *seg, bool expects_all)
 {
     enum tca_state state = tca_side_state(to);
     if (bad_checksum(from, seg))
@@ -101,6 +101,8 @@ enum tca_rst_fit tca_sequence_rst_fit(const struct tca_side *from, const struct 
     /* RCV.NXT lies between what the receiver has acknowledged and what was sent to it. */
     uint32_t low = receive_next(from, to);
     uint32_t high = from->nxt_known && seq_after(from->snd_nxt, low) ? from->snd_nxt : low;
+    if (expects_all && !from->hole_count)
+        low = high;
     if (state == TCA_CLOSE_WAIT || state == TCA_LAST_ACK || state == TCA_CLOSING)
         low--;
     if (seq_within(seg->seq, low, high))

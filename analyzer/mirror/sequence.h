@@ -19,9 +19,9 @@ enum tca_acceptance {
 /* Would `to` take this segment of `from`? For segments without RST; SYNs only in synchronized states. */
 enum tca_acceptance tca_sequence_accept(const struct tca_side *from, const struct tca_side *to,
                                         const struct tca_segment *seg);
-/* How an RST of `from` fits what `to` expects. */
+/* How an RST of `from` fits what `to` expects. `expects_all`: whatever `from` sent before is there by then. */
 enum tca_rst_fit tca_sequence_rst_fit(const struct tca_side *from, const struct tca_side *to,
-                                      const struct tca_segment *seg);
+                                      const struct tca_segment *seg, bool expects_all);
 
 /* What the segment was, in its sender's sequence space. */
 struct tca_account {

@@ -57,6 +57,9 @@ void tca_step_child_proved(struct step *s);
 void tca_step_closing_sender(struct step *s);
 void tca_step_closing_receiver(struct step *s);
 
+/* A FIN that the network delivers a second time, not its sender. */
+bool tca_step_fin_copied(const struct step *s);
+
 /* reset.c */
 int tca_step_rst(struct tca_mirror_context *ctx, struct step *s);
 
