@@ -136,15 +136,27 @@ class Customer:
         self.sock.sendall(LAST if self.last and self.asks == 1 else KEEP)
 
 
-class Crowd(threading.Thread):
-    """Customers that arrive at a steady rate, from several hosts, whatever the service does."""
+def name_of(sock):
+    """ADDR:PORT of its own end, as the kernel's account writes it."""
+    return ("[%s]:%d" if sock.family == socket.AF_INET6 else "%s:%d") % sock.getsockname()[:2]
 
-    def __init__(self, bench, rate, seconds, port, patience=60.0, asks=1, seed=1):
+
+TAKEN = set()  # addresses and ports of all crowds: none is used twice, so that a name means one connection
+
+
+class Crowd(threading.Thread):
+    """Customers that arrive at a steady rate, from several hosts, whatever the service does.
+
+    burst: so many at the same instant, as a browser opens several connections; v6: the share that comes over IPv6.
+    """
+
+    def __init__(self, bench, rate, seconds, port, patience=60.0, asks=1, seed=1, burst=1, v6=0.0):
         super().__init__(name="crowd", daemon=True)
         self.customers = []
-        self._bench, self._port, self._patience, self._asks = bench, port, patience, asks
+        self._bench, self._port, self._patience, self._asks, self._v6 = bench, port, patience, asks, v6
         self._dice = random.Random(seed)
-        self._arrivals = [(i + self._dice.uniform(0, .8)) / rate for i in range(int(rate * seconds))]
+        starts = [(i + self._dice.uniform(0, .8)) / rate for i in range(0, int(rate * seconds), burst)]
+        self._arrivals = [start for start in starts for _ in range(burst)]
         self._ended = threading.Event()
         self._selector = selectors.DefaultSelector()
 
@@ -178,16 +190,27 @@ class Crowd(threading.Thread):
         return ends
 
     def _arrive(self):
-        sock = self._bench.socket(self._bench.client)
-        sock.setblocking(False)
-        sock.bind((self._dice.choice(self._bench.hosts4), 0))
-        error = sock.connect_ex((self._bench.server4, self._port))
+        bench = self._bench
+        six = bool(self._v6) and self._dice.random() < self._v6
+        sock = self._take_place(six, bench.client6 if six else self._dice.choice(bench.hosts4))
+        error = sock.connect_ex((bench.server6 if six else bench.server4, self._port))
         if error not in (0, errno.EINPROGRESS):
             raise OSError(error, os.strerror(error))
         customer = Customer(sock, self._asks, last=self._dice.random() < .5)
-        customer.name = "%s:%d" % sock.getsockname()[:2]
+        customer.name = name_of(sock)
         self.customers.append(customer)
         self._selector.register(sock, selectors.EVENT_WRITE, customer)
+
+    def _take_place(self, six, host):
+        """A socket with an address and a port that the kernel chose and no customer had before."""
+        while True:
+            sock = self._bench.socket(self._bench.client, six)
+            sock.setblocking(False)
+            sock.bind((host, 0))
+            if name_of(sock) not in TAKEN:
+                TAKEN.add(name_of(sock))
+                return sock
+            sock.close()
 
     def _step(self, customer):
         try:

@@ -148,7 +148,7 @@ class Capture:
 
     # ICMPv6 errors only (types below 128): the rest is the neighbours' small talk.
     WANTED = "tcp or icmp or (icmp6 and ip6[40] < 128)"
-    FILTER = f"{WANTED} or (vlan and ({WANTED}))"  # libpcap: from `vlan` on, offsets are those behind the tag
+    TAGGED = f"{WANTED} or (vlan and ({WANTED}))"  # libpcap: from `vlan` on, offsets are those behind the tag
 
     def __init__(self, namespace, path, snaplen, nanoseconds, device="eth0", words=None):
         precision = "nano" if nanoseconds else "micro"
@@ -157,7 +157,7 @@ class Capture:
             # A process group of its own: Ctrl-C must reach tcpdump only through stop().
             self._process = subprocess.Popen(
                 ["tcpdump", "-i", device, "-n", "-U", "--immediate-mode", "-Z", "root", "-s", str(snaplen), "-B", "8192",
-                 f"--time-stamp-precision={precision}", "-w", path, words or self.FILTER],
+                 f"--time-stamp-precision={precision}", "-w", path, words or (self.WANTED if device == "any" else self.TAGGED)],
                 stderr=subprocess.PIPE, text=True, start_new_session=True)
         self._talk = ""
         while "listening on" not in self._talk:

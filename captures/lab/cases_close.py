@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Scenarios of closing: who says FIN first, what gets lost, and what happens to a peer that never closes."""
 
+import contextlib
 import socket
 import time
 
@@ -9,6 +10,7 @@ from bench import exchange, read_all
 from cases import case
 
 CLEAN = {"server.TcpRetransSegs": "== 0", "client.TcpRetransSegs": "== 0"}
+OTHER = {"server": "client", "client": "server"}
 
 
 @case("close/rec_four_way",
@@ -31,6 +33,7 @@ def four_way(bench):
         server.close()
         time.sleep(.1)
         client.close()
+    bench.intend("*", "close_four_way", at="certain")
 
 
 @case("close/rec_server_first",
@@ -50,6 +53,8 @@ def server_first(bench):
         time.sleep(pause)
         client.close()
         time.sleep(.15)
+    bench.intend([40001, 40002], "close_four_way", at="certain")
+    bench.intend([40003, 40004], "close_three_way", at="certain")
 
 
 @case("close/rec_simultaneous",
@@ -67,6 +72,7 @@ def simultaneous(bench):
         time.sleep(pause)
         server.close()
         time.sleep(.2)
+    bench.intend("*", "close_simultaneous_both", at="certain")
 
 
 @case("close/rec_half_close",
@@ -89,6 +95,7 @@ def half_close(bench):
         read_all(first)
         first.close()
         time.sleep(.1)
+    bench.intend("*", "close_half", at="certain")
 
 
 @case("close/rec_fin_lost",
@@ -111,6 +118,11 @@ def fin_lost(bench):
             time.sleep(.1)
             second.close()
             time.sleep(.7)
+    bench.intend(40001, "close_fin_retry", at="certain")
+    # What was lost before a tap leaves nothing there but an ordinary close that took longer.
+    for port, seen_by in ((40002, "client"), (40003, "server"), (40004, "client")):
+        bench.intend(port, "close_fin_retry", **{seen_by: "certain"})
+        bench.intend(port, "close_four_way", **{OTHER[seen_by]: "certain"})
 
 
 @case("close/rec_last_ack_lost",
@@ -130,6 +142,7 @@ def last_ack_lost(bench):
         time.sleep(.1)
         lose_last_ack(bench, port, second)
         time.sleep(1.2)
+    bench.intend("*", "close_last_ack_lost", server="certain", client="probable")
 
 
 def lose_last_ack(bench, port, second):
@@ -162,6 +175,7 @@ def fin_unacked(bench):
             server.close()
             time.sleep(.3)
         time.sleep(8)
+    bench.intend("*", "close_fin_unacked", at="certain")
 
 
 @case("close/rec_fin_wait2_timeout",
@@ -171,7 +185,7 @@ def fin_wait2_timeout(bench):
     """tcp_fin_timeout=4 at the server. Port 40001 and 40002 (IPv6): the client sends data after 7 s. Port 40003: the
     client closes after 7 s, its FIN is reset. Port 40004: the client closes after 2 s, in time."""
     four, six = bench.listen(), bench.listen(v6=True)
-    pairs = [bench.pair(listener, port) for listener, port in ((four, 40001), (six, 40002), (four, 40003), (four, 40004))]
+    pairs = [bench.pair(six if port == 40002 else four, port) for port in range(40001, 40005)]
     for client, server in pairs:
         exchange(client, server)
         server.close()
@@ -181,6 +195,12 @@ def fin_wait2_timeout(bench):
     pairs[0][0].sendall(b"too late\n")
     pairs[1][0].sendall(b"too late\n")
     pairs[2][0].close()
+    # Whether FIN_WAIT2 had expired makes no difference to late data: an orphan resets it either way.
+    bench.intend([40001, 40002], "rst_data_after_close", at="certain")
+    bench.also([40001, 40002], "close_half_then_rst", "close_fin_wait2_timeout")
+    bench.intend(40003, "close_fin_wait2_timeout", at="probable")
+    bench.also(40003, "rst_no_socket")
+    bench.bystander(40004)
 
 
 @case("close/rec_close_wait_leak",
@@ -204,3 +224,132 @@ def close_wait_leak(bench):
     client.close()
     server.close()
     bench.fact(f"the server still holds {len(leaked)} sockets whose peers closed")
+    # The state is certain; that nobody will ever close is the reading.
+    bench.intend(list(range(40001, 40007)), "close_wait_leak", at="probable")
+    bench.bystander(40010)
+
+
+@contextlib.contextmanager
+def without_timestamps(bench):
+    """Connections that the client begins meanwhile do without the timestamp option."""
+    bench.client.sysctl({"net.ipv4.tcp_timestamps": 0})
+    try:
+        yield
+    finally:
+        bench.client.sysctl({"net.ipv4.tcp_timestamps": 1})
+
+
+@case("close/rec_fin_ack_lost",
+      "The ACK of the first FIN is lost, so the FIN is repeated although it had arrived.",
+      says={"client.TcpRetransSegs": "== 3", "server.TcpRetransSegs": "== 2"}, bench={"delay": 0}, client_view=True)
+def fin_ack_lost(bench):
+    """The client closes first on ports 40001, 40004 (IPv6), 40005 and 40006 (no timestamps), and the server's ACK is
+    lost on the wire behind the server's tap. The server closes first on ports 40002 and 40003, and the client's ACK
+    is lost on the wire before the server's tap (40002) or dropped behind it (40003). The second end closes 0.6 s
+    later; on port 40005 it closes after 80 ms, so that its FIN carries the acknowledgment that was lost."""
+    four, six = bench.listen(), bench.listen(v6=True)
+    for port in range(40001, 40007):
+        with without_timestamps(bench) if port == 40006 else contextlib.nullcontext():
+            client, server = bench.pair(six if port == 40004 else four, port)
+        exchange(client, server)
+        time.sleep(.1)  # every byte is acknowledged: the next bare ACK is that of the FIN
+        first, second = (server, client) if port in (40002, 40003) else (client, server)
+        with losing_next_ack(bench, port, first is client):
+            first.close()
+            read_all(second)
+            time.sleep(.08 if port == 40005 else .6)
+        second.close()
+        time.sleep(.3)
+    bench.intend([40001, 40002, 40003, 40004, 40006], "close_fin_retry", at="certain")
+    bench.intend(40005, "close_four_way", server="certain")
+    bench.intend(40005, "close_three_way", client="certain")
+
+
+def losing_next_ack(bench, port, of_server):
+    """One bare ACK of this flow gets lost: the server's or the client's."""
+    if port == 40003:
+        return bench.server.filtering("tcp sport 40003", first=1)
+    bench.relay.policy = wire.drop_first(1, "A", **{"dport" if of_server else "sport": port})
+    return contextlib.nullcontext()
+
+
+@case("close/rec_second_fin_lost",
+      "The FIN of the end that closes second is lost, once or for good, while the first waits in FIN_WAIT2.",
+      says={"server.TcpRetransSegs": ">= 5", "client.TcpRetransSegs": ">= 14", "server.TcpOutRsts": "== 1"},
+      sysctls=("net.ipv4.tcp_orphan_retries",), bench={
+          "delay": 0, "server_sysctl": {"net.ipv4.tcp_fin_timeout": 4, "net.ipv4.tcp_orphan_retries": 3},
+          "client_sysctl": {"net.ipv4.tcp_fin_timeout": 4, "net.ipv4.tcp_orphan_retries": 5}}, client_view=True)
+def second_fin_lost(bench):
+    """tcp_fin_timeout=4 at both ends, tcp_orphan_retries 3 at the server and 5 at the client. Lost once: the server's
+    FIN behind the server's tap (40001, and 40007 without timestamps), the client's FIN before it (40002) or dropped
+    right behind it (40003, IPv6). Lost for good: the client's FIN before the server's tap (40004, IPv6: nothing ever
+    ends the server's FIN_WAIT2 but its timer), the server's behind it (40006). Port 40005: six copies of the
+    client's FIN are lost, the seventh finds the server's FIN_WAIT2 expired and is reset."""
+    four, six = bench.listen(), bench.listen(v6=True)
+    losses = {40001: ("dport", 1), 40007: ("dport", 1), 40002: ("sport", 1),
+              40004: ("sport", 99), 40005: ("sport", 6), 40006: ("dport", 99)}
+    bench.relay.policy = wire.any_of()
+    for port in (40001, 40007, 40002, 40003, 40004, 40005, 40006):
+        with without_timestamps(bench) if port == 40007 else contextlib.nullcontext():
+            client, server = bench.pair(six if port in (40003, 40004) else four, port)
+        exchange(client, server)
+        first, second = (client, server) if port in (40001, 40006, 40007) else (server, client)
+        first.close()
+        read_all(second)
+        time.sleep(.1)
+        if port in losses:
+            field, count = losses[port]
+            bench.relay.policy = wire.any_of(bench.relay.policy, wire.drop_first(count, "FA", **{field: port}))
+        with bench.server.filtering("tcp sport 40003 tcp flags & fin == fin", first=1):
+            second.close()
+            time.sleep(.8 if port < 40004 or port == 40007 else .1)
+    time.sleep(16)
+    intend_second_fin_lost(bench)
+
+
+def intend_second_fin_lost(bench):
+    bench.intend([40001, 40007], "close_fin_retry", server="certain")
+    bench.intend([40001, 40007], "close_four_way", client="certain")
+    bench.intend(40002, "close_four_way", server="certain")
+    bench.intend(40002, "close_fin_retry", client="certain")
+    bench.intend(40003, "close_fin_retry", at="certain")
+    # A silent FIN_WAIT2 may have expired or not: one end sees only that nothing more came.
+    bench.intend(40004, "close_none_open_at_end", server="certain")
+    bench.intend(40004, "close_last_ack_stuck", client="certain")
+    # The client's capture holds its FINs as well: they may have arrived, and been reset for another reason.
+    bench.intend(40005, "close_fin_wait2_timeout", server="probable")
+    bench.also(40005, "rst_no_socket", "close_rst_both_fin", "close_rst_reply")
+    bench.intend(40006, "close_last_ack_stuck", server="certain")
+    bench.intend(40006, "close_none_open_at_end", client="certain")
+
+
+@case("close/rec_data_crossing",
+      "Both ends send data and close at the same time: "
+      "what arrives after close() is reset, after shutdown() it is not.",
+      says={"server.TcpExtTCPAbortOnData": ">= 4", "client.TcpExtTCPAbortOnData": ">= 2"},
+      bench={"delay": .03}, client_view=True)
+def data_crossing(bench):
+    """The wire delays 30 ms each way. Ports 40001 and 40002 (IPv6): both ends send data and close(). Port 40003: both
+    close(), only the client has sent data. Port 40004 (IPv6): both send data and shutdown(SHUT_WR), read, and close:
+    nothing is lost. Port 40005: the client shuts down, the server closes, both have sent data."""
+    four, six = bench.listen(), bench.listen(v6=True)
+    for port in range(40001, 40006):
+        client, server = bench.pair(six if port in (40002, 40004) else four, port)
+        exchange(client, server)
+        time.sleep(.15)  # both directions acknowledged and idle
+        client.sendall(b"one more question\n")
+        if port != 40003:
+            server.sendall(b"one more answer\n")
+        for end, gently in ((client, port >= 40004), (server, port == 40004)):
+            if gently:
+                end.shutdown(socket.SHUT_WR)
+            else:
+                end.close()
+        time.sleep(.2)
+        for end in (client, server):
+            end.close()
+        time.sleep(.1)
+    bench.intend([40001, 40002, 40003, 40005], "rst_data_after_close", at="certain")
+    bench.also([40001, 40002, 40003, 40005], "close_half_then_rst", "close_rst_both_fin")
+    bench.also([40001, 40002, 40003, 40005], "rst_no_socket")  # the FIN behind the data finds nobody
+    bench.intend(40004, "close_simultaneous_both", at="certain")

@@ -26,7 +26,8 @@ def finish(client, server):
 
 @case("handshake/rec_healthy",
       "A busy, healthy service: connections in sequence and all at once, both ends close, nothing is wrong.",
-      says={**CLEAN, "server.TcpExtListenDrops": "== 0", "server.TcpPassiveOpens": "== 63", "server.TcpOutRsts": "== 0"},
+      says={**CLEAN, "server.TcpExtListenDrops": "== 0", "server.TcpPassiveOpens": "== 63",
+            "server.TcpOutRsts": "== 0"},
       bench={"delay": .004, "hosts": 3}, nanoseconds=False)
 def healthy(bench):
     """The wire delays 4 ms each way. Two services, 8080 and 8081, one to three requests each; in about half of the
@@ -46,11 +47,14 @@ def healthy(bench):
         client.close()
         time.sleep(.2)
     bench.truth("served: " + ", ".join(str(crowd.wait(10)) for crowd in crowds))
+    bench.bystander("*")
 
 
 @case("handshake/rec_syn_lost",
-      "The first SYN is lost, once behind and once before the capture; its repetition a second later opens the connection.",
-      says={"client.TcpExtTCPSynRetrans": "== 4", "server.TcpPassiveOpens": "== 4"}, bench={"delay": 0}, client_view=True)
+      "The first SYN is lost, once behind and once before the capture; its repetition a second later opens the "
+      "connection.",
+      says={"client.TcpExtTCPSynRetrans": "== 4", "server.TcpPassiveOpens": "== 4"},
+      bench={"delay": 0}, client_view=True)
 def syn_lost(bench):
     """Port 40001: the server's firewall drops the SYN behind the tap. Port 40002: it is lost on the wire before the
     tap. Port 40003 (IPv6): the first two SYNs are dropped behind the tap. Port 40004: nothing is lost."""
@@ -60,26 +64,53 @@ def syn_lost(bench):
          bench.server.filtering("tcp sport 40003 tcp flags syn", first=2):
         for listener, port in ((four, 40001), (four, 40002), (six, 40003), (four, 40004)):
             finish(*bench.pair(listener, port))
+    bench.intend((40001, 40003), "handshake_complete_syn_retry", "certain")
+    # What never reached the server's tap only the client's can tell.
+    bench.intend(40002, "handshake_complete_syn_retry", client="certain")
+    bench.intend(40002, "handshake_complete", server="certain")
+    bench.bystander(40004)
+
+
+def drop_repeated_syn(*ports):
+    """A policy that delivers the first SYN of these ports and loses the second."""
+    seen = []
+
+    def policy(segment):
+        if segment.is_("S") and segment.sport in ports:
+            seen.append(segment.sport)
+            return wire.DROP if seen.count(segment.sport) == 2 else None
+        return None
+    return policy
 
 
 @case("handshake/rec_synack_lost",
       "The SYN+ACK is lost on its way to the client: both have a timer of one second, and whichever is "
       "first opens the connection.",
-      says={"server.TcpExtTCPSynRetrans": ">= 3", "client.TcpExtTCPSynRetrans": ">= 1", "server.TcpPassiveOpens": "== 4"},
+      says={"server.TcpExtTCPSynRetrans": ">= 4", "client.TcpExtTCPSynRetrans": ">= 2",
+            "server.TcpPassiveOpens": "== 5"},
       bench={"delay": 0}, client_view=True)
 def synack_lost(bench):
     """All losses lie behind the server's tap. Port 40001: the first SYN+ACK is lost on the wire. Port 40002: the first
-    two. Port 40003 (IPv6): the client's firewall drops the first. Port 40004: nothing is lost."""
+    two. Port 40003 (IPv6): the client's firewall drops the first. Port 40004: nothing is lost. Port 40005: the first
+    SYN+ACK and the client's second SYN are lost, so that only the server's timer can open the connection."""
     four, six = bench.listen(), bench.listen(v6=True)
-    bench.relay.policy = wire.any_of(wire.drop_first(1, "SA", dport=40001), wire.drop_first(2, "SA", dport=40002))
+    bench.relay.policy = wire.any_of(wire.drop_first(1, "SA", dport=40001), wire.drop_first(2, "SA", dport=40002),
+                                     wire.drop_first(1, "SA", dport=40005), drop_repeated_syn(40005))
     with bench.client.filtering("tcp dport 40003 tcp flags & (syn|ack) == syn|ack", first=1):
-        for listener, port in ((four, 40001), (four, 40002), (six, 40003), (four, 40004)):
+        for listener, port in ((four, 40001), (four, 40002), (six, 40003), (four, 40004), (four, 40005)):
             finish(*bench.pair(listener, port))
+    bench.intend((40001, 40002, 40003), "handshake_complete_syn_retry", "certain")
+    # Which of the two timers of one second is first is a matter of microseconds.
+    bench.also((40001, 40002, 40003), "handshake_complete_synack_retry", "synack_dup_answer")
+    bench.bystander(40004)
+    bench.intend(40005, "handshake_complete_synack_retry", server="certain")
+    bench.intend(40005, "handshake_complete_syn_retry", client="certain")
 
 
 @case("handshake/rec_ack_lost",
       "The third ACK is lost once; the silent client hears the SYN+ACK again after a second and acknowledges it again.",
-      says={"server.TcpExtTCPSynRetrans": "== 3", "server.TcpPassiveOpens": "== 5"}, bench={"delay": 0}, client_view=True)
+      says={"server.TcpExtTCPSynRetrans": "== 3", "server.TcpPassiveOpens": "== 5"},
+      bench={"delay": 0}, client_view=True)
 def ack_lost(bench):
     """Port 40001: the ACK is lost on the wire before the tap. Ports 40002 and 40003 (IPv6): it is dropped behind the
     tap. These clients say nothing for 2 s. Port 40004: dropped behind the tap too, but the client's request 0.2 s
@@ -98,6 +129,13 @@ def ack_lost(bench):
         for port in (40001, 40002, 40005):
             finish(clients[port], bench.accept(four, port))
         finish(clients[40003], bench.accept(six, 40003))
+    # Lost before the tap, the ACK is simply missing there; seen at the tap, it may have been lost behind it.
+    bench.intend(40001, "handshake_complete_synack_retry", server="certain")
+    bench.intend(40001, "handshake_complete_ack_retry", client="probable")
+    bench.intend((40002, 40003), "handshake_complete_ack_retry", server="possible", client="probable")
+    bench.intend((40001, 40002, 40003), "synack_ladder_ack_path_loss", client="probable")
+    bench.intend(40004, "handshake_complete", "certain")
+    bench.bystander(40005)
 
 
 @case("handshake/rec_refused",
@@ -115,12 +153,15 @@ def refused(bench):
     finish(*bench.pair(listener, 40004))
     time.sleep(1)
     try_refused(bench, 40005, 8089)
+    bench.intend((40001, 40002, 40003, 40005), "handshake_refused_rst", "certain")
+    bench.intend((40001, 40002, 40003, 40005), "rst_refused", "certain")
+    bench.bystander(40004)
 
 
-def try_refused(bench, port, to, v6=False):
+def try_refused(bench, port, to, v6=False, **how):
     """Connect and tell how it failed; a connection would be a fault of the scenario."""
     try:
-        bench.dial(port, to=to, v6=v6).close()
+        bench.dial(port, to=to, v6=v6, **how).close()
     except OSError as error:
         bench.fact(f"connect() from port {port} to {to} failed: {errno.errorcode.get(error.errno, error)}")
     else:
@@ -142,6 +183,8 @@ def refused_icmp(bench):
         try_refused(bench, 40002, 8084)
         try_refused(bench, 40003, 8084, v6=True)
     finish(*bench.pair(listener, 40004))
+    bench.intend((40001, 40002, 40003), "handshake_refused_icmp", "certain")
+    bench.bystander(40004)
 
 
 @case("handshake/rec_no_answer",
@@ -163,6 +206,9 @@ def no_answer(bench):
         time.sleep(14)
         for sock in waiting:
             sock.close()
+    bench.intend((40001, 40002, 40003), "handshake_no_answer", "certain")
+    bench.later((40001, 40002, 40003), "syn_drop_firewall")
+    bench.bystander(40004)
 
 
 @case("handshake/rec_half_open",
@@ -179,6 +225,9 @@ def half_open(bench):
     finish(*bench.pair(listener, 40010))
     time.sleep(66)
     injector.close()
+    bench.intend((40001, 40002), "handshake_half_open", "certain")
+    bench.intend((40001, 40002), "synack_ladder_no_ack", "certain")
+    bench.bystander(40010)
 
 
 # MSS 1460, SACK permitted, timestamp, window scale 7: what a Linux client offers
@@ -199,6 +248,8 @@ def half_open_rst(bench):
         time.sleep(.2)
     finish(*bench.pair(listener, 40010))
     injector.close()
+    bench.intend((40001, 40002, 40003), "handshake_half_open_rst", "certain")
+    bench.bystander(40010)
 
 
 @case("handshake/rec_simultaneous_open",
@@ -208,18 +259,45 @@ def simultaneous_open(bench):
     """The wire delays 30 ms each way. Ports 40001 and 40002: each end binds its port and connects to the other's 8080
     within a millisecond. Then both exchange data, the client closes first."""
     for port in (40001, 40002):
-        client, server = bench.socket(bench.client), bench.socket(bench.server)
-        client.bind((bench.client4, port))
-        server.bind((bench.server4, SERVICE))
-        for sock, peer in ((client, (bench.server4, SERVICE)), (server, (bench.client4, port))):
-            sock.setblocking(False)
-            with contextlib.suppress(BlockingIOError):
-                sock.connect(peer)
+        finish(*connect_both(bench, port))
         time.sleep(.3)
-        client.settimeout(5)
-        server.settimeout(5)
-        finish(client, server)
+    bench.intend("*", "handshake_simultaneous_open", "certain")
+
+
+def connect_both(bench, port, v6=False):
+    """Both ends connect to each other in the same moment, the client from `port`, the server from 8080."""
+    client, server = bench.socket(bench.client, v6), bench.socket(bench.server, v6)
+    here, there = ((bench.client6, port), (bench.server6, SERVICE)) if v6 else \
+        ((bench.client4, port), (bench.server4, SERVICE))
+    client.bind(here)
+    server.bind(there)
+    for sock, peer in ((client, there), (server, here)):
+        sock.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            sock.connect(peer)
+    time.sleep(.3)
+    client.settimeout(5)
+    server.settimeout(5)
+    return client, server
+
+
+@case("handshake/rec_simultaneous_open_half",
+      "Both ends connect to each other and one of the two SYNs is lost: the other, answered by a SYN+ACK, "
+      "opens the connection.",
+      says={"client.TcpActiveOpens": "== 4", "server.TcpActiveOpens": "== 4", "client.TcpRetransSegs": "== 0",
+            "server.TcpRetransSegs": "== 0"},
+      bench={"delay": .03}, client_view=True)
+def simultaneous_open_half(bench):
+    """The wire delays 30 ms each way. Ports 40001 and 40002 (IPv6): the client's SYN is lost on the wire, 40003 and
+    40004 (IPv6): the server's. The end whose SYN arrived nowhere answers the other's with SYN+ACK. Only the tap of the
+    end whose SYN was lost sees two SYNs; at the other it is an ordinary opening."""
+    bench.relay.policy = wire.any_of(*(wire.drop_first(1, "S", sport=port) for port in (40001, 40002)),
+                                     *(wire.drop_first(1, "S", dport=port) for port in (40003, 40004)))
+    for port in (40001, 40002, 40003, 40004):
+        finish(*connect_both(bench, port, v6=port in (40002, 40004)))
         time.sleep(.3)
+    bench.intend((40001, 40002), "handshake_simultaneous_open", client="certain")
+    bench.intend((40003, 40004), "handshake_simultaneous_open", server="certain")
 
 
 @case("handshake/rec_fast_open",
@@ -246,6 +324,9 @@ def fast_open(bench):
         read_all(server)
         server.close()
         time.sleep(.1)
+    bench.intend(40001, "handshake_tfo_cookie_request", "certain")
+    bench.intend((40002, 40003), "handshake_tfo_data_accepted", "certain")
+    bench.intend(40004, "handshake_tfo_data_rejected", "certain")
 
 
 @case("handshake/rec_syncookie",
@@ -254,22 +335,39 @@ def fast_open(bench):
       bench={"server_sysctl": {"net.ipv4.tcp_syncookies": 2}})
 def syncookie(bench):
     """tcp_syncookies=2. Ports 40001 to 40003 and 40004 (IPv6) offer timestamps, 40005 and 40006 do not: their SYN+ACK
-    holds the MSS alone. One hand-made SYN from a silent address, port 40010: its SYN+ACK is never repeated."""
+    holds the MSS alone. With timestamps a cookie shows only in its own one, which is set back by up to 63 ms: about
+    30 ms here, but nothing on port 40002. One hand-made SYN from a silent address, port 40010: its SYN+ACK is never
+    repeated."""
     four, six = bench.listen(), bench.listen(v6=True)
     injector = Injector(bench)
     injector.send(bench.ghost4, 40010, bench.server4, SERVICE, "S", 123456789, options=SYN_OPTIONS, ip_id=4711)
     for port in range(40001, 40007):
         if port == 40005:
             bench.client.sysctl({"net.ipv4.tcp_timestamps": 0})
+        await_cookie_clock(0 if port == 40002 else 30)
         client, server = bench.pair(six if port == 40004 else four, port)
         time.sleep(.3)
         finish(client, server)
     time.sleep(2)
     injector.close()
+    bench.intend((40001, 40003, 40004, 40005, 40006), "handshake_synack_cookie", "certain")
+    bench.intend(40002, "close_three_way", "certain")
+    bench.also(40002, "handshake_synack_cookie")
+    bench.intend(40010, "handshake_half_open", "certain")
+
+
+def await_cookie_clock(lag):
+    """Wait until a cookie sent now would carry a timestamp that is `lag` ms old.
+
+    The low six bits of its millisecond clock hold the options: window scale 7 and SACK, 0x17.
+    """
+    while (time.monotonic_ns() // 1_000_000 - 0x17) % 64 != lag:
+        time.sleep(.0003)
 
 
 @case("handshake/rec_challenged",
-      "The client lost its socket and connects from the same port: the server's old connection answers with an ACK, the "
+      "The client lost its socket and connects from the same port: the server's old connection answers with an "
+      "ACK, the "
       "client's RST clears it, and the repeated SYN gets in.",
       says={"server.TcpExtTCPChallengeACK": "== 3", "server.TcpPassiveOpens": "== 6", "server.TcpEstabResets": "== 3"})
 def challenged(bench):
@@ -286,11 +384,15 @@ def challenged(bench):
         finish(*bench.pair(listener, port))
         server.close()
         time.sleep(.1)
+        bench.intend(f"{port}#1", "half_open_discovered", "certain")
+        bench.also(f"{port}#1", "rst_no_socket", "close_rst_reply", "close_killed_by_reuse")
+        bench.intend(f"{port}#2", "handshake_complete_after_challenge", "certain")
 
 
 @case("handshake/rec_delayed_dup_syn",
       "The network delivers a second, old copy of a SYN long after its connection was closed; it opens nothing.",
-      says={"server.TcpPassiveOpens": ">= 3", "client.TcpOutRsts": ">= 1"}, bench={"delay": 0}, client_view=True, limit=90)
+      says={"server.TcpPassiveOpens": ">= 3", "client.TcpOutRsts": ">= 1"},
+      bench={"delay": 0}, client_view=True, limit=90)
 def delayed_dup_syn(bench):
     """Port 40001: the copy of the SYN arrives 1.5 s later, when the client is in TIME_WAIT and the server has nothing:
     it answers SYN+ACK, TIME_WAIT's ACK draws its RST, and so does the client's host answer the SYN+ACK repeated a
@@ -318,18 +420,38 @@ def delayed_dup_syn(bench):
     exchange(client, server)
     time.sleep(2.5)
     finish(client, server)
+    # At the server's tap the old SYN begins a connection of its own; the client's never sees that copy.
+    bench.intend(("40001#2", "40002#2"), "handshake_delayed_dup_syn", server="probable")
+    bench.also(("40001#2", "40002#2"), "handshake_half_open_rst", "rst_no_socket")
+    bench.bystander("40001#1")
+    bench.intend("40002#1", "close_rst_active", "certain")
+    bench.also("40002#1", "rst_linger0", "rst_active_close")
+    bench.bystander(40003)
 
 
 @case("handshake/rec_spurious_synack",
-      "A round trip of 1.3 s is longer than the first timeouts: SYN and SYN+ACK are repeated although nothing was lost.",
-      says={"server.TcpExtTCPSynRetrans": ">= 3", "client.TcpExtTCPSynRetrans": ">= 3", "server.TcpPassiveOpens": "== 3"},
+      "A round trip of 1.3 s is longer than the first timeouts: SYN and SYN+ACK are repeated although nothing "
+      "was lost.",
+      says={"server.TcpExtTCPSynRetrans": ">= 4", "client.TcpExtTCPSynRetrans": ">= 4",
+            "server.TcpPassiveOpens": "== 4"},
       bench={"delay": .65}, client_view=True, linger=1.5)
 def spurious_synack(bench):
-    """The wire delays 650 ms each way and loses nothing. Ports 40001, 40002 and 40003 (IPv6), one after the other."""
+    """The wire delays 650 ms each way and loses nothing of ports 40001, 40002 and 40003 (IPv6), one after the other. Of
+    port 40004 it loses the repeated SYN, so that the second SYN+ACK is the timer's work alone."""
     four, six = bench.listen(), bench.listen(v6=True)
-    for listener, port in ((four, 40001), (four, 40002), (six, 40003)):
+    bench.relay.policy = drop_repeated_syn(40004)
+    for listener, port in ((four, 40001), (four, 40002), (six, 40003), (four, 40004)):
         finish(*bench.pair(listener, port))
         time.sleep(.3)
+    bench.intend((40001, 40002, 40003), "handshake_complete_syn_retry", "certain")
+    # The server's timer and the repeated SYN come in the same millisecond, in either order.
+    bench.also((40001, 40002, 40003), "handshake_spurious_synack_rtx", "synack_spurious", "synack_dup_answer")
+    bench.intend(40004, "synack_spurious", server="certain", client="probable")
+    bench.intend(40004, "handshake_complete_syn_retry", client="certain")
+    # At the client's tap the second SYN+ACK may be the answer to the second SYN as well.
+    bench.also(40004, "handshake_spurious_synack_rtx")
+    # The client answered the first SYN+ACK that came, at once.
+    bench.intend((40001, 40002, 40003, 40004), "handshake_complete_synack_retry", "-")
 
 
 @case("handshake/rec_data_on_ack",
@@ -353,3 +475,160 @@ def data_on_ack(bench):
         client.close()
         server.close()
         time.sleep(.1)
+    bench.intend((40001, 40002, 40003), "handshake_complete_data_on_ack", "certain")
+    bench.intend(40004, "handshake_complete", "certain")
+
+
+@case("handshake/rec_no_timestamps",
+      "Openings without timestamps: healthy ones, and each of the three segments lost once.",
+      says={"client.TcpExtTCPSynRetrans": "== 4", "server.TcpExtTCPSynRetrans": "== 3",
+            "server.TcpPassiveOpens": "== 9"},
+      bench={"delay": 0, "client_sysctl": {"net.ipv4.tcp_timestamps": 0}}, client_view=True)
+def no_timestamps(bench):
+    """The client offers no timestamps. Ports 40001 and 40002 (IPv6): nothing is lost. 40003 and 40004 (IPv6): the
+    first SYN is dropped behind the server's tap. 40005 and 40006 (IPv6): the first SYN+ACK is lost on the wire, and
+    so is the client's second SYN. 40007: the third ACK of a client that is silent for 2 s is dropped behind the tap.
+    Then the client offers timestamps and the server has none: 40008 and 40009 (IPv6), nothing is lost."""
+    four, six = bench.listen(), bench.listen(v6=True)
+    bench.relay.policy = wire.any_of(wire.drop_first(1, "SA", dport=40005), wire.drop_first(1, "SA", dport=40006),
+                                     drop_repeated_syn(40005, 40006))
+    with bench.server.filtering("tcp sport 40003 tcp flags syn", first=1), \
+         bench.server.filtering("tcp sport 40004 tcp flags syn", first=1), \
+         bench.server.filtering("tcp sport 40007 tcp flags & (syn|ack) == ack", first=1):
+        silent = bench.dial(40007)
+        for port in range(40001, 40007):
+            listener = four if port % 2 else six
+            finish(bench.dial(port, v6=listener is six), bench.accept(listener, port))
+        finish(silent, bench.accept(four, 40007))
+    bench.client.sysctl({"net.ipv4.tcp_timestamps": 1})
+    bench.server.sysctl({"net.ipv4.tcp_timestamps": 0})
+    for listener, port in ((four, 40008), (six, 40009)):
+        finish(*bench.pair(listener, port))
+    bench.bystander((40001, 40002, 40008, 40009))
+    bench.intend((40003, 40004), "handshake_complete_syn_retry", "certain")
+    bench.intend((40005, 40006), "handshake_complete_synack_retry", server="certain")
+    bench.intend((40005, 40006), "handshake_complete_syn_retry", client="certain")
+    bench.intend(40007, "handshake_complete_ack_retry", server="possible", client="probable")
+    bench.intend(40007, "synack_ladder_ack_path_loss", client="probable")
+
+
+@case("handshake/rec_syn_other_isn",
+      "A second SYN with another number reaches a half-open connection: an ACK answers it, and a client clears "
+      "the way.",
+      says={"server.TcpPassiveOpens": "== 3", "client.TcpOutRsts": ">= 2", "server.TcpOutRsts": "== 1"},
+      bench={"server_sysctl": {"net.ipv4.tcp_synack_retries": 1}}, limit=30)
+def syn_other_isn(bench):
+    """Ports 40001 and 40002 (IPv6): the client's firewall drops the SYN+ACK, the application gives up silently after
+    0.3 s and connects again from the same port: SYN, ACK with the old numbers, RST, SYN 10 to 20 ms later, SYN+ACK.
+    Ports 40003 and 40004: two hand-made SYNs from a silent address. Beyond the window, on 40003, the second one draws
+    an ACK and the request lives on; inside it, on 40004, it draws a reset and the request is gone.
+    tcp_synack_retries=1. Port 40010 is ordinary."""
+    four, six = bench.listen(), bench.listen(v6=True)
+    for listener, port in ((four, 40001), (six, 40002)):
+        with bench.client.filtering(f"tcp dport {port} tcp flags & (syn|ack) == syn|ack"):
+            given_up = bench.dial(port, v6=listener is six, wait=0)
+            time.sleep(.3)
+            given_up.close()
+            bench.fact(f"port {port} gave up")
+        finish(*bench.pair(listener, port))
+    injector = Injector(bench)
+    for port, step in ((40003, 5_000_000), (40004, 1000)):
+        for isn in (1000 * port, 1000 * port + step):
+            injector.send(bench.ghost4, port, bench.server4, SERVICE, "S", isn, options=SYN_OPTIONS, ip_id=port)
+            time.sleep(.3)
+    time.sleep(4)
+    injector.close()
+    finish(*bench.pair(four, 40010))
+    for port in (40001, 40002):
+        bench.intend(f"{port}#1", "close_handshake_failed", "certain")
+        bench.also(f"{port}#1", "handshake_half_open", "handshake_half_open_rst", "rst_no_socket")
+        bench.intend(f"{port}#2", "handshake_complete_after_challenge", "certain")
+    bench.intend("40003#1", "handshake_half_open", "certain")
+    bench.intend("40003#1", "synack_ladder_no_ack", "certain")
+    bench.intend("40003#2", "handshake_challenged", "certain")
+    bench.intend("40004#1", "close_handshake_failed", "certain")
+    bench.intend("40004#2", "handshake_refused_rst", "certain")
+    bench.also("40004#2", "rst_refused")
+    bench.later("40004#2", "rst_embryonic_dup")
+    bench.bystander(40010)
+
+
+@case("handshake/rec_syn_dup",
+      "The network doubles segments of the opening: the server answers each copy of a SYN, nobody repeated anything.",
+      says={"client.TcpExtTCPSynRetrans": "== 0", "server.TcpExtTCPSynRetrans": "== 4",
+            "server.TcpPassiveOpens": "== 7"},
+      bench={"delay": .005}, client_view=True)
+def syn_dup(bench):
+    """The wire delays 5 ms each way. Port 40001: the copy of the SYN follows at once, 40002 and 40003 (IPv6): before
+    the client's ACK can arrive. 40004: 50 ms later, when the connection is open. 40005: after 5 ms, without
+    timestamps. 40006: the SYN+ACK is doubled. 40007: nothing is."""
+    four, six = bench.listen(), bench.listen(v6=True)
+    again = {40001: 0, 40002: .003, 40003: .003, 40004: .05, 40005: .003}
+    left = set(again)
+
+    def twice(segment):
+        if segment.is_("S") and segment.sport in left:
+            left.remove(segment.sport)
+            return (.005, .005 + again[segment.sport])
+        if segment.is_("SA", dport=40006):
+            return (.005, .008)
+        return None
+    bench.relay.policy = twice
+    for port in range(40001, 40008):
+        bench.client.sysctl({"net.ipv4.tcp_timestamps": int(port != 40005)})
+        client, server = bench.pair(six if port == 40003 else four, port)
+        time.sleep(.1)
+        finish(client, server)
+    bench.intend(range(40001, 40007), "handshake_complete", "certain")
+    bench.also((40001, 40002, 40003, 40005), "synack_dup_answer")
+    bench.intend(range(40001, 40007), "handshake_complete_syn_retry", "-")
+    bench.bystander(40007)
+
+
+@case("handshake/rec_fast_open_lost",
+      "TCP Fast Open with losses: the data was taken and the SYN+ACK lost, or the SYN itself was; the repeated "
+      "SYN is bare.",
+      says={"server.TcpExtTCPFastOpenCookieReqd": "== 2", "server.TcpExtTCPFastOpenPassive": "== 3",
+            "client.TcpExtTCPSynRetrans": "== 3", "server.TcpPassiveOpens": "== 6"},
+      sysctls=("net.ipv4.tcp_fastopen",), client_view=True,
+      bench={"delay": .01, "server_sysctl": {"net.ipv4.tcp_fastopen": 3, "net.ipv4.tcp_synack_retries": 2}})
+def fast_open_lost(bench):
+    """The wire delays 10 ms each way. Ports 40001 and 40004 (IPv6): cookie request. 40002 and 40005 (IPv6): cookie
+    and data on the SYN; the data is taken, the SYN+ACK lost. On 40002 the service answers only after 1.5 s, on 40005
+    at once, before the client heard anything. 40003: the SYN with its data is lost; the second SYN opens the
+    connection and the data follows. 40006 (IPv6): a cookie and data, nothing is lost. 40010: a hand-made SYN from a
+    silent address with data and no option of Fast Open: the data is not taken."""
+    def listening(s):
+        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_FASTOPEN, 16)
+    four, six = bench.listen(setup=listening), bench.listen(v6=True, setup=listening)
+    bench.relay.policy = wire.any_of(wire.drop_first(1, "SA", dport=40002), wire.drop_first(1, "SA", dport=40005),
+                                     wire.drop_first(1, "S", sport=40003))
+    injector = Injector(bench)
+    injector.send(bench.ghost4, 40010, bench.server4, SERVICE, "S", 123456789, options=SYN_OPTIONS, data=b"question\n",
+                  ip_id=4711)
+    for listener, port, pause in ((four, 40001, 0), (four, 40002, 1.5), (four, 40003, 0),
+                                  (six, 40004, 0), (six, 40006, 0), (six, 40005, 0)):
+        client = bench.dial(port, v6=listener is six,
+                            setup=lambda s: s.setsockopt(socket.IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1))
+        client.sendall(b"question on the SYN\n")
+        server = listener.accept()[0]
+        server.recv(4096)
+        time.sleep(pause)
+        server.sendall(b"answer\n")
+        client.recv(4096)
+        client.close()
+        read_all(server)
+        server.close()
+        time.sleep(.1)
+    time.sleep(1)
+    injector.close()
+    bench.intend((40001, 40004), "handshake_tfo_cookie_request", "certain")
+    bench.intend((40002, 40005, 40006), "handshake_tfo_data_accepted", "certain")
+    bench.intend((40002, 40005), "handshake_complete_syn_retry", "certain")
+    bench.also((40002, 40005), "handshake_complete_synack_retry", "synack_dup_answer", "handshake_spurious_synack_rtx")
+    bench.intend(40003, "handshake_complete_syn_retry", client="certain")
+    bench.intend(40003, "close_three_way", "certain")
+    bench.also(40003, "handshake_tfo_data_rejected")
+    bench.intend(40010, "handshake_half_open", server="certain", client="possible")
+    bench.also(40010, "synack_ladder_no_ack")
+    bench.later(40010, "syn_data_no_tfo")

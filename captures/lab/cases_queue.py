@@ -8,35 +8,93 @@ ALL one sees of an overflow.  Repeated SYN+ACKs appear only where handshakes wer
 flight when the last slot went: that is why the ladder scenarios have a slow wire.
 """
 
+import contextlib
+import os
 import socket
 import time
 
+import account
 import apps
 from bench import NEIGHBOUR, SERVICE, Injector, exchange
 from cases import case
 
 SHORT_SYN_LADDER = {"net.ipv4.tcp_syn_retries": 1}
+TCP_USER_TIMEOUT = 18  # linux/tcp.h; the socket module of the oldest supported Python has it on some systems only
+
+# A full accept queue is certain at the server, where several connections of one listener agree; elsewhere they lift
+# what one connection could say by one level.
+OVERFLOW = {"server": "certain", "middle": "probable", "client": "probable"}
+RESIDENTS, REFUSED = (*range(40001, 40005), 40011), range(40012, 40016)  # of fill_and_crowd()
 
 
-def fill_and_crowd(bench, listener, data=()):
+@contextlib.contextmanager
+def no_timestamps(bench):
+    """SYNs that leave while the block runs offer no timestamps."""
+    bench.client.sysctl({"net.ipv4.tcp_timestamps": 0})
+    try:
+        yield
+    finally:
+        bench.client.sysctl({"net.ipv4.tcp_timestamps": 1})
+
+
+def fill_and_crowd(bench, listener, data=(), plain=(), pause=.15):
     """Leave one slot of the accept queue (backlog 4) free, then let five handshakes fly at once. The first of the five,
     40011, takes the slot; 40012 to 40015 complete at the client only. `data`: ports which send their request as soon
-    as they are connected."""
-    v6 = listener.family == socket.AF_INET6
-    early = [bench.dial(port, v6=v6) for port in range(40001, 40005)]
+    as they are connected. `plain`: ports without timestamps."""
+    def dial(port, **how):
+        with no_timestamps(bench) if port in plain else contextlib.nullcontext():
+            return bench.dial(port, v6=listener.family == socket.AF_INET6, **how)
+    early = [dial(port) for port in range(40001, 40005)]
     early[0].sendall(b"question\n")
     time.sleep(.2)
-    clients = {port: bench.dial(port, v6=v6, wait=0) for port in range(40011, 40016)}
-    time.sleep(.15)
+    clients = {port: dial(port, wait=0) for port in range(40011, 40016)}
+    time.sleep(pause)
     for port in data:
         clients[port].sendall(b"question\n")
     bench.truth("the accept queue is filled by ports 40001 to 40004 and 40011; ports 40012 to 40015 find it full")
     return early, clients
 
 
+def mean_overflow(bench, refused=REFUSED, dropped=(), residents=RESIDENTS, expired=()):
+    """The intent of an overflow on port 8080: who climbed the ladder, whose SYN was dropped, who just waits in the
+    queue, and who was answered by RST after the request had died."""
+    bench.intend("listener:8080", "overflow_interval", **OVERFLOW)
+    bench.bystander(residents)
+    bench.intend(refused, "synack_ladder_accept_overflow", **OVERFLOW)
+    bench.intend(dropped, "syn_drop_accept_full", **OVERFLOW)
+    for finding in ("overflow_rst_after_expiry", "rst_request_expired"):
+        bench.intend(expired, finding, **OVERFLOW)
+
+
+class Ledger:
+    """What the kernel has seen of one listener so far: this recording's own trace, read while it is still written."""
+
+    def __init__(self, bench, port=SERVICE):
+        self.rungs = {}  # client -> SYN+ACKs repeated by the timer, or in answer to a repeated SYN
+        self._connected, self._born = {}, {}  # client -> instant: ESTABLISHED there, the child made here
+        trace = account.Trace(f"tcalab-{os.getpid()}")
+        trace.offset = 0
+        ends = {f"{bench.server4}:{port}", f"[{bench.server6}]:{port}"}
+        for at, name, fields in trace.events(lambda text: bench.net4 in text or bench.net6 in text):
+            if name in ("inet_sock_set_state", "tcp_retransmit_synack"):
+                self._enter(at, name, *account.ends(fields), ends, fields.get("newstate"))
+
+    def _enter(self, at, name, local, remote, ends, state):
+        if local in ends and name == "tcp_retransmit_synack":
+            self.rungs[remote] = self.rungs.get(remote, 0) + 1
+        elif local in ends and state == "TCP_SYN_RECV":
+            self._born.setdefault(remote, at)
+        elif remote in ends and state == "TCP_ESTABLISHED":
+            self._connected[local] = at
+
+    def admitted_late(self, patience=.15):
+        """Clients whose first ACK did not make the child: it came more than `patience` later, or never."""
+        return [client for client, at in self._connected.items() if self._born.get(client, at + 999) - at > patience]
+
+
 @case("queue/rec_overflow_ladder",
-      "The application never accepts; four handshakes in flight find the accept queue full and the server repeats their "
-      "SYN+ACKs until it forgets them.",
+      "The application never accepts; four handshakes in flight find the accept queue full and the server repeats "
+      "their SYN+ACKs until it forgets them.",
       says={"server.TcpExtTCPSynRetrans": "== 20", "server.TcpExtListenOverflows": "> 20", "server.TcpOutRsts": "== 3"},
       bench={"delay": .03, "client_sysctl": SHORT_SYN_LADDER}, client_view=True, limit=120)
 def overflow_ladder(bench):
@@ -44,6 +102,11 @@ def overflow_ladder(bench):
     and port 40011 fill the queue. 40012 and 40013 send their request at once and repeat it; 40014 is silent until 67
     s, when its data draws a RST; 40015 is silent for ever and stays a ghost. The SYNs of 40021 and 40022 find the
     queue full and are dropped without an answer."""
+    mean_overflow(bench, dropped=(40021, 40022), expired=(40012, 40013, 40014))
+    bench.intend(REFUSED, "overflow_lost", **OVERFLOW)
+    bench.intend((40012, 40013), "overflow_data_unacked", **OVERFLOW)
+    bench.also(REFUSED, "handshake_half_open")
+    bench.also((40021, 40022), "handshake_no_answer")
     clients = fill_and_crowd(bench, bench.listen(backlog=4), data=(40011, 40012, 40013))[1]
     start = time.time()
     late = [bench.dial(port, wait=0) for port in (40021, 40022)]
@@ -66,6 +129,10 @@ def overflow_abort(bench):
     """Backlog 4 (five places), 30 ms each way. Four early connections and port 40011 fill the queue; the third ACKs of
     40012 to 40015 are answered by RST. The SYNs of 40021 and 40022 to the full queue are dropped in silence all the
     same."""
+    mean_overflow(bench, refused=(), dropped=(40021, 40022))
+    bench.intend(REFUSED, "rst_abort_on_overflow", **OVERFLOW)
+    bench.also(REFUSED, "handshake_half_open", "close_rst_reply")
+    bench.also((40021, 40022), "handshake_no_answer")
     fill_and_crowd(bench, bench.listen(backlog=4), data=(40011,))
     late = [bench.dial(port, wait=0) for port in (40021, 40022)]
     time.sleep(4)
@@ -76,13 +143,17 @@ def overflow_abort(bench):
 @case("queue/rec_overflow_recovered",
       "The application stalls and the accept queue overflows; after five seconds it accepts again and the waiting "
       "handshakes complete with the clients' next segments.",
-      says={"server.TcpExtTCPSynRetrans": ">= 6", "server.TcpExtListenOverflows": "> 6", "server.TcpPassiveOpens": "== 9",
-            "server.TcpOutRsts": "== 0"},
+      says={"server.TcpExtTCPSynRetrans": ">= 6", "server.TcpExtListenOverflows": "> 6",
+            "server.TcpPassiveOpens": "== 9", "server.TcpOutRsts": "== 0"},
       bench={"delay": .03}, client_view=True)
 def overflow_recovered(bench):
     """Backlog 4 (five places), 30 ms each way. Ports 40001 to 40004 and 40011 fill the queue, 40012 to 40015 climb the
     ladder; 40012 and 40013 repeat their request, 40014 and 40015 are silent. The application accepts again 5 s
     later: the queue is served at once, the four get in with their next data or ACK. All others ask after 11 s."""
+    mean_overflow(bench)
+    bench.intend(REFUSED, "overflow_recovered", **OVERFLOW)
+    bench.intend((40012, 40013), "overflow_data_unacked", **OVERFLOW)
+    bench.also(REFUSED, "handshake_complete_ack_retry")
     listener = bench.listen(backlog=4)
     early, clients = fill_and_crowd(bench, listener, data=(40011, 40012, 40013))
     time.sleep(5)
@@ -100,7 +171,8 @@ def overflow_recovered(bench):
 
 
 @case("queue/rec_client_gives_up",
-      "A client whose handshake found the accept queue full gives up and closes: its FIN is ignored like everything else.",
+      "A client whose handshake found the accept queue full gives up and closes: its FIN is ignored like everything "
+      "else.",
       says={"server.TcpExtTCPSynRetrans": ">= 8", "server.TcpExtListenOverflows": "> 8"},
       bench={"delay": .03, "client_sysctl": {**SHORT_SYN_LADDER, "net.ipv4.tcp_orphan_retries": 4},
              "server_sysctl": {"net.ipv4.tcp_synack_retries": 3}}, limit=60)
@@ -108,6 +180,13 @@ def client_gives_up(bench):
     """Backlog 4, tcp_synack_retries=3 (the request dies after 15 s), 30 ms each way. 40012 sent its request and closes
     after 2 s, but its FIN has to wait behind the unacknowledged request; 40013, silent, closes after 5 s. 40014
     waits in vain and closes after 20 s, when the request is gone: its FIN draws a RST. 40015 stays silent."""
+    mean_overflow(bench, expired=(40014,))
+    bench.intend(40012, "overflow_data_unacked", at="certain")
+    bench.intend(40013, "overflow_client_fin_unacked", at="certain")
+    bench.intend((40014, 40015), "overflow_lost", at="certain")
+    bench.also(REFUSED, "handshake_half_open")
+    bench.also(40012, "overflow_client_fin_unacked")  # its FIN left with the repeated request, or not at all
+    bench.also((40012, 40013), "close_fin_unacked")
     clients = fill_and_crowd(bench, bench.listen(backlog=4), data=(40011, 40012))[1]
     start = time.time()
     for port, instant in ((40012, 2), (40013, 5), (40014, 20)):
@@ -118,19 +197,19 @@ def client_gives_up(bench):
 
 
 @case("queue/rec_stalled_service",
-      "A service stops accepting for twelve seconds under load: its accept queue fills, new SYNs are dropped in silence, "
-      "and the neighbour port on the same host never notices.",
+      "A service stops accepting for twelve seconds under load: its accept queue fills, new SYNs are dropped in "
+      "silence, and the neighbour port on the same host never notices.",
       says={"server.TcpExtListenOverflows": "> 300", "server.TcpExtTCPSynRetrans": "== 0"},
       bench={"hosts": 6, "client_sysctl": {"net.ipv4.ip_local_port_range": "41000 59999"}},
       snaplen=96, nanoseconds=False, limit=90)
 def stalled_service(bench):
-    """A LAN without delay, backlog 32 (33 places). 24 connections per second from six client addresses to 8080, 4 per
+    """A LAN without delay, backlog 32 (33 places). 16 connections per second from six client addresses to 8080, 3 per
     second to 8081. After 5 s the application behind 8080 hangs for 12 s, resumes, and serves everyone; clients
     retry."""
     frozen = bench.start(apps.Service(bench.listen(SERVICE, backlog=32)))
     bench.start(apps.Service(bench.listen(NEIGHBOUR, backlog=32)))
-    crowd = bench.start(apps.Crowd(bench, 24, 22, SERVICE, seed=9))
-    beside = bench.start(apps.Crowd(bench, 4, 24, NEIGHBOUR, seed=10))
+    crowd = bench.start(apps.Crowd(bench, 16, 22, SERVICE, seed=9))
+    beside = bench.start(apps.Crowd(bench, 3, 24, NEIGHBOUR, seed=10))
     time.sleep(5)
     frozen.freeze()
     bench.fact("stall_start: the application behind 8080 hangs")
@@ -141,34 +220,82 @@ def stalled_service(bench):
     bench.truth(f"8080 customers: {crowd.wait(40)}")
     bench.truth(f"8081 customers: {beside.wait(5)}")
     tell_residents(bench, frozen, resumed, 33)
+    mean_crowd(bench, crowd, beside)
+
+
+def mean_crowd(bench, crowd, *healthy, late=()):
+    """The intent of an overflow under load, on port 8080. Who repeated a SYN met a full queue, for nothing else lost
+    segments; of whom the kernel made no child at the first ACK (`late`), the same; all others were served, sooner or
+    later."""
+    dropped, rungs = set(bench.repeated_syns(SERVICE)), Ledger(bench).rungs
+    bench.intend("listener:8080", "overflow_interval", **OVERFLOW)
+    bench.bystander([f"listener:{NEIGHBOUR}"] if healthy else [])
+    for customer in (c for one in healthy for c in one.customers):
+        bench.bystander(customer.name)
+    for customer in crowd.customers:
+        mean_customer(bench, customer, customer.name in dropped, customer.name in late, customer.name in rungs)
+
+
+def mean_customer(bench, customer, dropped, late, climbed):
+    name, forgotten = customer.name, customer.state == "Connection reset by peer"
+    if not (dropped or late or forgotten or customer.state.startswith("gave up")):
+        return bench.bystander(name)
+    if dropped:
+        bench.intend(name, "syn_drop_accept_full", **OVERFLOW)
+        bench.also(name, "handshake_complete_syn_retry", "handshake_no_answer")
+    if dropped and not late and customer.state == "served":
+        bench.intend(name, "handshake_complete_syn_retry", at="certain")
+    if late:
+        # Without a rung of the SYN+ACK only the client's repeated request shows it.
+        bench.intend(name, "synack_ladder_ack_path_loss", at="-")
+        bench.also(name, "overflow_data_unacked", "overflow_recovered", "handshake_complete_ack_retry",
+                   "synack_ladder_accept_overflow")
+    if late and climbed:
+        bench.intend(name, "synack_ladder_accept_overflow", **OVERFLOW)
+    if forgotten:
+        # Nothing else resets here: the request had died, pruned or at the end of its ladder.
+        bench.intend(name, "overflow_rst_after_expiry", **OVERFLOW)
+        bench.intend(name, "rst_request_expired", **OVERFLOW)
+        bench.also(name, "overflow_lost", "synack_ladder_pruned", "handshake_half_open")
+    if customer.state == "gave up while waiting":
+        # It closed before the answer: the answer, or its FIN, met a socket that was gone.
+        bench.intend(name, "synack_ladder_no_ack", at="-")
+        bench.also(name, "overflow_client_fin_unacked", "overflow_rst_after_expiry", "rst_request_expired",
+                   "overflow_lost", "synack_ladder_pruned", "handshake_half_open", "rst_data_after_close",
+                   "rst_no_socket", "close_half_then_rst", "close_rst_reply", "close_rst_both_fin",
+                   "close_fin_unacked", "close_fin_retry")
+    return None
 
 
 def tell_residents(bench, service, resumed, places):
     """Who sat in the accept queue all the time: those accepted first after the application resumed."""
     queued = [f"{peer}:{port}" for at, peer, port in service.accepted if at >= resumed][:places]
-    bench.truth(f"the first {len(queued)} accepted after the stall, the queue's residents, in order: " + " ".join(queued))
+    bench.truth(f"the first {len(queued)} accepted after the stall, the queue's residents, in order: "
+                + " ".join(queued))
 
 
 @case("queue/rec_slow_service",
-      "A service accepts three connections per second while four and a half arrive, for two minutes: its queue is full "
-      "all the time and it never stops working.",
-      says={"server.TcpExtListenOverflows": "> 200", "server.TcpPassiveOpens": "> 300"},
+      "A service accepts three connections per second while four and a half arrive, for over a minute: its queue is "
+      "full all the time and it never stops working.",
+      says={"server.TcpExtListenOverflows": "> 150", "server.TcpPassiveOpens": "> 150",
+            "server.TcpExtSyncookiesSent": "== 0"},
       bench={"hosts": 6, "client_sysctl": {"net.ipv4.ip_local_port_range": "41000 59999"}}, snaplen=96, limit=200)
 def slow_service(bench):
     """A LAN without delay, backlog 16 (17 places). One worker needs 0.33 s per request; 4.5 clients per second arrive
-    for 120 s and lose patience after 20 s. A neighbour on 8081 is served well at 0.5 per second."""
+    for 70 s and lose patience after 20 s. A neighbour on 8081 is served well at 0.5 per second."""
     slow = bench.start(apps.Service(bench.listen(SERVICE, backlog=16), work=.33))
     bench.start(apps.Service(bench.listen(NEIGHBOUR)))
-    crowd = bench.start(apps.Crowd(bench, 4.5, 120, SERVICE, patience=20, seed=4))
-    beside = bench.start(apps.Crowd(bench, .5, 120, NEIGHBOUR, seed=5))
-    bench.truth(f"8080 customers: {crowd.wait(170)}")
+    crowd = bench.start(apps.Crowd(bench, 4.5, 70, SERVICE, patience=20, seed=4))
+    beside = bench.start(apps.Crowd(bench, .5, 70, NEIGHBOUR, seed=5))
+    bench.truth(f"8080 customers: {crowd.wait(110)}")
     bench.truth(f"8081 customers: {beside.wait(10)}")
     bench.truth(f"the application accepted {len(slow.accepted)} connections")
+    mean_crowd(bench, crowd, beside, late=Ledger(bench).admitted_late())
 
 
 @case("queue/rec_pruned",
-      "More than half of the SYN queue is taken by requests that nobody acknowledges: the older ones get two repetitions "
-      "instead of five.",
+      "More than half of the SYN queue is taken by requests that nobody acknowledges: the older ones get two "
+      "repetitions instead of five.",
       says={"server.TcpExtTCPSynRetrans": ">= 30"}, bench={"server_sysctl": {"net.ipv4.tcp_syncookies": 0}}, limit=100)
 def pruned(bench):
     """Backlog 16. Twelve hand-made SYNs, ports 40001 to 40012, 50 ms apart, from a silent address: some ladders end
@@ -185,6 +312,18 @@ def pruned(bench):
     server.close()
     time.sleep(66)
     injector.close()
+    mean_silent(bench, [f"{bench.ghost4}:{port}" for port in range(40001, 40013)])
+    bench.bystander(40020)
+
+
+def mean_silent(bench, clients, port=SERVICE):
+    """The intent of half-open connections: those whose ladder ended after two rungs were pruned."""
+    rungs = Ledger(bench, port).rungs
+    bench.intend(clients, "synack_ladder_no_ack", server="certain", middle="probable", client="possible")
+    bench.intend(clients, "handshake_half_open", server="certain", middle="probable", client="possible")
+    for client in clients:
+        pruned = rungs[client] == 2
+        bench.intend(client, "synack_ladder_pruned", **({"server": "certain", "middle": "probable"} if pruned else {}))
 
 
 @case("queue/rec_defer_accept",
@@ -196,6 +335,9 @@ def defer_accept(bench):
     """TCP_DEFER_ACCEPT=5, IPv4 and IPv6. Port 40001 asks at once. Ports 40002 and 40003 (IPv6) are silent: one SYN+ACK
     after 7 s, whose ACK opens the connection; they ask after 9 s. Port 40004 asks after 2 s. Port 40005 closes after
     3 s without a word."""
+    bench.intend((40002, 40003), "synack_defer_accept", at="certain")
+    bench.bystander((40001, 40004, 40005))
+
     def setup(sock):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 5)
     bench.start(apps.Service(bench.listen(setup=setup), bench.listen(v6=True, setup=setup)))
@@ -210,7 +352,8 @@ def defer_accept(bench):
 
 
 @case("queue/rec_reuseport_one_frozen",
-      "Four workers share port 8080 by SO_REUSEPORT and one hangs: only the clients that hash to it wait or are dropped.",
+      "Four workers share port 8080 by SO_REUSEPORT and one hangs: only the clients that hash to it wait or are "
+      "dropped.",
       says={"server.TcpExtListenOverflows": "> 20", "server.TcpExtTCPSynRetrans": "== 0"},
       bench={"hosts": 6, "client_sysctl": {"net.ipv4.ip_local_port_range": "41000 59999"}}, snaplen=96, limit=60)
 def reuseport_one_frozen(bench):
@@ -230,3 +373,153 @@ def reuseport_one_frozen(bench):
     workers[0].resume()
     bench.truth(f"8080 customers: {crowd.wait(30)}")
     tell_residents(bench, workers[0], resumed, 9)
+    mean_crowd(bench, crowd)
+
+
+@case("queue/rec_overflow_ladder_v6",
+      "The same overflow over IPv6, two of its four clients without timestamps: neither IP identification nor "
+      "timestamps help to tell who spoke.",
+      says={"server.TcpExtTCPSynRetrans": "== 12", "server.TcpExtListenOverflows": "> 14", "server.TcpOutRsts": "== 3",
+            "server.TcpPassiveOpens": "== 5"},
+      bench={"delay": .03, "client_sysctl": SHORT_SYN_LADDER, "server_sysctl": {"net.ipv4.tcp_synack_retries": 3}},
+      client_view=True, limit=60)
+def overflow_ladder_v6(bench):
+    """Backlog 4 (five places), tcp_synack_retries=3 (the request dies after 15 s), 30 ms each way. 40011 takes the last
+    place. 40012 (no timestamps) and 40013 repeat their request to the end and beyond; 40014 (no timestamps) is silent
+    until 18 s, when its data draws a RST; 40015 is silent for ever. The SYNs of 40021 and 40022 are dropped."""
+    listener = bench.listen(backlog=4, v6=True)
+    clients = fill_and_crowd(bench, listener, data=(40011, 40012, 40013), plain=(40012, 40014))[1]
+    start = time.time()
+    late = [bench.dial(port, v6=True, wait=0) for port in (40021, 40022)]
+    time.sleep(6)
+    for sock in late:
+        sock.close()
+    time.sleep(max(0, start + 18 - time.time()))
+    bench.fact("port 40014 sends its first data")
+    clients[40014].sendall(b"question, too late\n")
+    time.sleep(3)
+    mean_overflow(bench, dropped=(40021, 40022), expired=(40012, 40013, 40014))
+    bench.intend(REFUSED, "overflow_lost", **OVERFLOW)
+    bench.intend((40012, 40013), "overflow_data_unacked", **OVERFLOW)
+    bench.also(REFUSED, "handshake_half_open")
+    bench.also((40021, 40022), "handshake_no_answer")
+
+
+@case("queue/rec_overflow_cookies",
+      "The accept queue overflows while SYN cookies are sent: a refused ACK leaves nothing at the server, which "
+      "repeats no SYN+ACK and forgets; the client's own repetitions are all that can still open the connection.",
+      says={"server.TcpExtTCPSynRetrans": "== 0", "server.TcpExtListenOverflows": "> 8",
+            "server.TcpPassiveOpens": "== 9", "server.TcpExtSyncookiesFailed": ">= 1", "server.TcpOutRsts": "== 1"},
+      bench={"delay": .03, "server_sysctl": {"net.ipv4.tcp_syncookies": 2}}, client_view=True, limit=180)
+def overflow_cookies(bench):
+    """Backlog 4 (five places), tcp_syncookies=2, 30 ms each way; all but 40011 and 40012 without timestamps, so that
+    their SYN+ACK holds the MSS alone. 40001 to 40004 and 40011 fill the queue, the ACKs of the others are refused.
+    40012 and 40013 send their request and repeat it; the application accepts again after 5 s and their next repetition
+    opens the connection. 40014 asks too, but its TCP_USER_TIMEOUT of 2 s ends it before. 40015 is silent until 124 s,
+    when its cookie is dead: its data draws a RST. The SYNs of 40021 and 40022 are dropped for five seconds."""
+    listener = bench.listen(backlog=4)
+    plain = (*range(40001, 40005), 40013, 40014, 40015)
+    early, clients = fill_and_crowd(bench, listener, plain=plain)
+    clients[40014].setsockopt(socket.IPPROTO_TCP, TCP_USER_TIMEOUT, 2000)
+    for port in (40011, 40012, 40013, 40014):
+        clients[port].sendall(apps.KEEP)
+    start = time.time()
+    with no_timestamps(bench):
+        late = [bench.dial(port, wait=0) for port in (40021, 40022)]
+        time.sleep(5.5)
+    bench.fact("the application accepts again")
+    bench.start(apps.Service(listener))
+    time.sleep(6)
+    for sock in (*early[1:], *late):
+        sock.sendall(apps.KEEP)
+    time.sleep(1)
+    for sock in (*early, *late, clients[40011], clients[40012], clients[40013]):
+        sock.recv(4096)
+        sock.close()
+    time.sleep(max(0, start + 124 - time.time()))
+    bench.fact("port 40015 sends its first data")
+    clients[40015].sendall(apps.KEEP)
+    time.sleep(1)
+    mean_cookies(bench, plain)
+
+
+def mean_cookies(bench, plain):
+    # What a SYN+ACK lacks although it was offered proves the cookie; with timestamps the siblings and a skewed clock.
+    bench.intend("listener:8080", "overflow_interval", **OVERFLOW)
+    bench.intend((*plain, 40011, 40012, 40021, 40022), "handshake_synack_cookie", at="certain")
+    bench.intend((40014, 40015), "handshake_cookie_ack_lost_state", server="probable", client="possible")
+    bench.also((40012, 40013), "handshake_cookie_ack_lost_state", "overflow_recovered")
+    bench.also(range(40012, 40015), "overflow_data_unacked")
+    bench.also((40014, 40015), "overflow_lost", "close_timeout_silent", "close_rst_reply", "half_open_discovered",
+               "rst_no_socket", "rst_request_expired")
+    bench.intend((40021, 40022), "syn_drop_accept_full", **OVERFLOW)
+    bench.also((40021, 40022), "handshake_complete_syn_retry")
+
+
+@case("queue/rec_defer_accept_short",
+      "The listener defers by one second: ten silent clients get exactly one repeated SYN+ACK each, as if their "
+      "ACK had been lost.",
+      says={"server.TcpExtTCPDeferAcceptDrop": "== 13", "server.TcpExtTCPSynRetrans": "== 10",
+            "server.TcpExtListenOverflows": "== 0", "server.TcpPassiveOpens": "== 13"},
+      bench={"delay": .005}, client_view=True)
+def defer_accept_short(bench):
+    """TCP_DEFER_ACCEPT=1, IPv4 and IPv6, 5 ms each way. Ports 40001 to 40005 and, over IPv6, 40006 to 40010
+    are silent for some 4 s and then ask. Ports 40011, 40012 (IPv6) and 40013 ask at once."""
+    def setup(sock):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 1)
+    idle, quick, six = range(40001, 40011), (40011, 40012, 40013), (*range(40006, 40011), 40012)
+    bench.intend(idle, "synack_defer_accept", at="probable")
+    bench.intend(idle, "synack_ladder_accept_overflow", at="-")
+    bench.also(idle, "handshake_complete_ack_retry")  # literally so: the first ACK did not open it
+    bench.bystander(quick)
+    bench.bystander("listener:8080")
+    bench.start(apps.Service(bench.listen(setup=setup), bench.listen(v6=True, setup=setup)))
+    start, clients = time.time(), {}
+    for port in (*idle, *quick):
+        clients[port] = bench.dial(port, v6=port in six)
+        if port in quick:
+            clients[port].sendall(apps.KEEP)
+        time.sleep(.1)
+    time.sleep(max(0, start + 4.5 - time.time()))
+    for port, client in clients.items():
+        if port in idle:
+            client.sendall(apps.KEEP)
+        client.recv(4096)
+        client.close()
+
+
+@case("queue/rec_backlog_zero",
+      "listen(0): one place in each queue, so that of three clients at once two are answered with SYN cookies and then "
+      "find the accept queue full.",
+      says={"server.TcpExtTCPReqQFullDoCookies": "== 2", "server.TcpExtTCPSynRetrans": "== 0",
+            "server.TcpExtListenOverflows": ">= 5", "server.TcpPassiveOpens": "== 5", "server.TcpOutRsts": "== 0"},
+      bench={"delay": .03}, client_view=True)
+def backlog_zero(bench):
+    """Backlog 0, tcp_syncookies=1, 30 ms each way. 40001, 40002 and 40003 connect in one instant: the first request
+    fills the SYN queue and then the accept queue; 40002 and 40003 (no timestamps) get cookies, their ACKs are refused
+    and leave nothing. 40002 asks at once and repeats its request, 40003 is silent. The SYN of 40004 is dropped. After
+    3.5 s the application accepts whatever comes; 40003 and 40005, an ordinary client, ask at 9 s."""
+    listener = bench.listen(backlog=0)
+    clients = {40001: bench.dial(40001, wait=0)}
+    with no_timestamps(bench):
+        clients.update({port: bench.dial(port, wait=0) for port in (40002, 40003)})
+    time.sleep(.15)
+    clients[40001].sendall(apps.KEEP)
+    clients[40002].sendall(apps.KEEP)
+    start = time.time()
+    clients[40004] = bench.dial(40004, wait=0)
+    time.sleep(3.5)
+    bench.fact("the application accepts")
+    bench.start(apps.Service(listener))
+    time.sleep(max(0, start + 9 - time.time()))
+    clients[40005] = bench.dial(40005)
+    for port in (40003, 40004, 40005):
+        clients[port].sendall(apps.KEEP)
+    for sock in clients.values():
+        sock.recv(4096)
+        sock.close()
+    time.sleep(.3)
+    mean_overflow(bench, refused=(), dropped=(40004,), residents=(40001, 40005))
+    bench.intend((40002, 40003), "handshake_synack_cookie", at="certain")
+    bench.also((40002, 40003), "handshake_cookie_ack_lost_state", "overflow_recovered", "overflow_data_unacked")
+    bench.also(40004, "handshake_complete_syn_retry")

@@ -6,13 +6,18 @@ window 0, IP ID 0.  An active reset, decided by the application or by a timer, i
 looks like any other segment of its socket.
 """
 
+import contextlib
 import socket
 import time
 
-from bench import SERVICE, Injector, exchange, read_all, reset
+import wire
+from bench import CLIENT_MAC, CLIENT_SIDE, SERVER_MAC, SERVER_SIDE, SERVICE, Injector, exchange, read_all, reset
 from cases import case
 
 IP_TTL_OF_FORGER = 37
+HOPS = ("net.ipv4.ip_default_ttl", "net.ipv6.conf.m0.hop_limit", "net.ipv6.conf.m1.hop_limit")
+HOPS_OF_FIREWALL, HOPS_OF_LINUX = dict.fromkeys(HOPS, 255), dict.fromkeys(HOPS, 64)
+RESET = "reject with tcp reset"  # nft's words
 
 
 @case("reset/rec_listener_closed",
@@ -34,6 +39,10 @@ def listener_closed(bench):
         bench.dial(port, v6=port == 40008, wait=0).close()
     for client in clients:
         client.close()
+    bench.intend(list(range(40001, 40007)), "rst_listener_closed", at="certain")
+    bench.intend(list(range(40001, 40007)), "close_rst_active", at="certain")
+    bench.intend([40007, 40008], "handshake_refused_rst", at="certain")
+    bench.intend([40007, 40008], "rst_refused", at="certain")
 
 
 @case("reset/rec_linger0",
@@ -52,6 +61,11 @@ def linger0(bench):
         time.sleep(.1)
         client.close()
         server.close()
+    bench.intend("*", "close_rst_active", at="certain")
+    # After a whole exchange no capture can tell SO_LINGER from data that nobody read.
+    bench.intend([40001, 40002, 40004], "rst_active_close", at="probable")
+    bench.also([40001, 40002, 40004], "rst_linger0")
+    bench.intend(40003, "rst_linger0", at="probable")
 
 
 @case("reset/rec_unread_data",
@@ -75,6 +89,11 @@ def unread_data(bench):
         if port == 40004:
             read_all(client)  # or the client would reset in its turn
         client.close()
+    bench.intend([40001, 40002, 40003], "close_rst_active", at="certain")
+    bench.intend([40001, 40002], "rst_active_close", at="probable")
+    bench.also([40001, 40002], "rst_unread_data")
+    bench.intend(40003, "rst_unread_data", at="probable")
+    bench.bystander(40004)
 
 
 @case("reset/rec_data_after_close",
@@ -94,6 +113,9 @@ def data_after_close(bench):
             client.sendall(b"one more question\n")
         time.sleep(.2)
         client.close()
+    bench.intend([40001, 40002, 40003], "rst_data_after_close", at="certain")
+    bench.intend([40001, 40002, 40003], "close_half_then_rst", at="certain")
+    bench.bystander(40004)
 
 
 @case("reset/rec_keepalive_dead",
@@ -116,6 +138,10 @@ def keepalive_dead(bench):
         time.sleep(7)
     pairs[2][0].close()
     pairs[2][1].close()
+    bench.intend([40001, 40002], "rst_keepalive_timeout", at="certain")
+    bench.intend([40001, 40002], "close_rst_active", at="certain")
+    bench.bystander(40003)
+    bench.later([40001, 40002, 40003], "keepalive_probe")
 
 
 @case("reset/rec_half_open_discovered",
@@ -139,6 +165,10 @@ def half_open_discovered(bench):
         else:
             server.sendall(b"news\n")
         time.sleep(.1)
+    bench.intend("*", "half_open_discovered", at="certain")
+    bench.intend("*", "rst_no_socket", at="certain")
+    bench.intend([40001, 40003], "close_rst_reply", at="certain")
+    bench.intend(40002, "close_rst_by_passive", at="certain")
 
 
 @case("reset/rec_forged",
@@ -173,3 +203,83 @@ def forged(bench):
         server.close()
         time.sleep(.1)
     injector.close()
+    bench.intend("*", "rst_forged_or_middlebox", at="certain")
+    bench.intend([40001, 40002], "rst_invalid", at="certain")
+    bench.intend(40003, "rst_no_socket", at="certain")
+    bench.intend(40003, "close_rst_reply", at="certain")
+
+
+@case("reset/rec_middlebox",
+      "A firewall between the ends resets connections in the other host's name, towards one end or towards both.",
+      says={"client.TcpEstabResets": "== 5", "server.TcpEstabResets": "== 4", "server.TcpOutRsts": "== 0",
+            "client.TcpOutRsts": "== 2"},
+      bench={"router": True, "delay": .005}, client_view=True, middle_view=True)
+def middlebox(bench):
+    """A router stands between the ends, 5 ms from the client; its own segments start with TTL 255, those of the ends
+    with 64. Ports 40001 and 40002 (IPv6): it answers the client's second question by RST; 0.3 s later the server,
+    which knows nothing of it, sends news and is reset by the client. Port 40003: it resets whatever either end sends.
+    Port 40004: it sends a RST to both ends in the same instant, which nothing had asked for. Port 40005: as 40001,
+    but the router's TTL is 64 like everybody's, and the server stays silent. Ports 40006 and 40007 (IPv6) are let
+    through."""
+    four, six = bench.listen(), bench.listen(v6=True)
+    injector = Injector(bench)
+    bench.middle.sysctl(HOPS_OF_FIREWALL)
+    for port in range(40001, 40008):
+        injector.drain()
+        client, server = bench.pair(six if port in (40002, 40007) else four, port)
+        exchange(client, server)
+        time.sleep(.1)
+        if port == 40005:
+            bench.middle.sysctl(HOPS_OF_LINUX)
+        if port == 40004:
+            reset_both(bench, injector.hear("A", sport=port, length=9), injector.hear("A", dport=port, length=141))
+        elif port >= 40006:
+            client.close()
+            read_all(server)
+            server.close()
+        else:
+            meet_firewall(bench, port, client, server)
+        time.sleep(.1)
+    injector.close()
+    intend_middlebox(bench)
+
+
+def meet_firewall(bench, port, client, server):
+    """Segments of the client, or of both ends, are answered by the router in the other's name."""
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(bench.middle.filtering(f"tcp sport {port}", RESET, hook="forward"))
+        if port == 40003:
+            stack.enter_context(bench.middle.filtering(f"tcp dport {port}", RESET, hook="forward"))
+            server.sendall(b"news\n")
+            time.sleep(.1)
+        client.sendall(b"another question\n")
+        time.sleep(.3)
+    if port in (40001, 40002):
+        server.sendall(b"news\n")
+        time.sleep(.1)
+
+
+def reset_both(bench, question, answer):
+    """The router sends each end a RST in the other's name, with exact numbers."""
+    for last, device, macs in ((question, "m1", SERVER_MAC + SERVER_SIDE), (answer, "m0", CLIENT_MAC + CLIENT_SIDE)):
+        with bench.middle, socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as out:
+            out.bind((device, 0))
+            packet = wire.build(last.src, last.sport, last.dst, last.dport, "R", last.next_seq,
+                                window=0, ttl=255, ip_id=4711)
+            out.send(bytes.fromhex(macs.replace(":", "")) + wire.ETH_P_IP.to_bytes(2, "big") + packet)
+    bench.fact(f"the router reset both ends of port {question.sport}")
+
+
+def intend_middlebox(bench):
+    """What the router sends to one end is not seen at the other; the middle's tap looks at the client's side."""
+    # The server goes on sending after "its" reset: no other reading is left.
+    bench.intend([40001, 40002], "rst_forged_or_middlebox", client="certain", middle="certain")
+    bench.intend([40001, 40002], "rst_no_socket", server="certain", client="probable", middle="probable")
+    bench.also([40001, 40002], "half_open_discovered", "close_rst_reply")
+    # Here nobody goes on: only the TTL, which never was that host's, tells.
+    bench.intend([40003, 40004], "rst_forged_or_middlebox", at="probable")
+    bench.also([40003, 40004], "close_rst_reply", "close_rst_active")
+    # One hop of difference is no proof of anything; and the server never hears of it.
+    bench.intend(40005, "close_none_open_at_end", server="certain")
+    bench.also(40005, "rst_forged_or_middlebox", "close_rst_reply")
+    bench.bystander([40006, 40007])

@@ -6,11 +6,13 @@ it; a SYN on the same four numbers is then judged by sequence number and timesta
 answer's initial sequence number (old SND.NXT + 65537) tells which of the two happened.
 """
 
+import socket
 import time
 
 import wire
-from bench import Injector, exchange, read_all, start_sequence_at
+from bench import SERVICE, Injector, exchange, read_all, start_sequence_at
 from cases import case
+from cases_handshake import finish, try_refused
 
 NO_TIMESTAMPS = {"net.ipv4.tcp_timestamps": 0}
 
@@ -25,7 +27,8 @@ def close_server_first(client, server):
 
 
 @case("timewait/rec_reuse_ts",
-      "The client reuses its port while the server is in TIME_WAIT; the newer timestamp or sequence number opens the door.",
+      "The client reuses its port while the server is in TIME_WAIT; the newer timestamp or sequence number "
+      "opens the door.",
       says={"server.TcpPassiveOpens": "== 8", "server.TcpOutRsts": "== 0", "client.TcpAttemptFails": "== 0"},
       nanoseconds=False)
 def reuse_ts(bench):
@@ -42,10 +45,19 @@ def reuse_ts(bench):
             how = {"setup": start_sequence_at(isn - 1000000)}
         bench.fact(f"port {port} connects again")
         close_server_first(*bench.pair(listener, port, **how))
+        intend_accepted(bench, port)
+
+
+def intend_accepted(bench, port):
+    """The second connection of this port was taken in the place of the first one's TIME_WAIT."""
+    bench.bystander(f"{port}#1")
+    bench.intend(f"{port}#2", "time_wait_reuse_accepted", "certain")
+    bench.intend(f"{port}#2", "handshake_complete", "certain")
 
 
 @case("timewait/rec_reuse_nots",
-      "Without timestamps the client reuses its port; the greater sequence number is what the server's TIME_WAIT accepts.",
+      "Without timestamps the client reuses its port; the greater sequence number is what the server's "
+      "TIME_WAIT accepts.",
       says={"server.TcpPassiveOpens": "== 6", "server.TcpOutRsts": "== 0", "client.TcpAttemptFails": "== 0"},
       bench={"client_sysctl": NO_TIMESTAMPS})
 def reuse_nots(bench):
@@ -57,10 +69,12 @@ def reuse_nots(bench):
         time.sleep(2)
         bench.fact(f"port {port} connects again")
         close_server_first(*bench.pair(listener, port))
+        intend_accepted(bench, port)
 
 
 @case("timewait/rec_assassination",
-      "A SYN below the old sequence number draws TIME_WAIT's ACK, the client's RST kills TIME_WAIT, the next SYN gets in.",
+      "A SYN below the old sequence number draws TIME_WAIT's ACK, the client's RST kills TIME_WAIT, the next "
+      "SYN gets in.",
       says={"server.TcpPassiveOpens": "== 4", "client.TcpOutRsts": "== 2", "server.TcpOutRsts": "== 0"},
       sysctls=("net.ipv4.tcp_rfc1337",), bench={"client_sysctl": NO_TIMESTAMPS})
 def assassination(bench):
@@ -73,10 +87,24 @@ def assassination(bench):
         time.sleep(1)
         bench.fact(f"port {port} connects again")
         close_server_first(*bench.pair(listener, port, setup=start_sequence_at(2999000000)))
+        intend_killed(bench, port, six=listener is six)
+
+
+def intend_killed(bench, port, six, which=2):
+    """TIME_WAIT answered this connection's SYN by an ACK, the client's RST killed it, the next SYN got in.
+
+    Only IPv4 has the identification 0 by which TIME_WAIT's ACK differs from a living connection's.
+    """
+    bench.intend(f"{port}#{which - 1}", "close_three_way", "certain")
+    bench.also(f"{port}#{which - 1}", "time_wait_assassinated")
+    bench.intend(f"{port}#{which}", "handshake_complete_after_challenge", "certain")
+    bench.intend(f"{port}#{which}", "time_wait_syn_challenged", "probable" if six else "certain")
+    bench.intend(f"{port}#{which}", "time_wait_assassinated", "certain")
 
 
 @case("timewait/rec_client_reuse",
-      "The client, itself in TIME_WAIT, reuses its only port: the SYN already carries the old connection's timestamp echo.",
+      "The client, itself in TIME_WAIT, reuses its only port: the SYN already carries the old connection's "
+      "timestamp echo.",
       says={"client.TcpExtTWRecycled": "== 3", "server.TcpPassiveOpens": "== 4"},
       sysctls=("net.ipv4.ip_local_port_range", "net.ipv4.tcp_tw_reuse_delay"),
       bench={"client_sysctl": {"net.ipv4.tcp_tw_reuse": 1, "net.ipv4.ip_local_port_range": "40001 40001"}})
@@ -93,6 +121,8 @@ def client_reuse(bench):
         client.close()
         read_all(server)
         server.close()
+    bench.bystander("40001#1")
+    bench.intend(("40001#2", "40001#3", "40001#4"), "time_wait_reuse_client", "certain")
 
 
 @case("timewait/rec_rst_ignored",
@@ -114,6 +144,11 @@ def rst_ignored(bench):
     time.sleep(13)
     for sock in again:
         sock.close()
+    for port, level in ((40001, "certain"), (40002, "probable")):
+        bench.bystander(f"{port}#1")
+        bench.intend(f"{port}#2", "handshake_challenge_loop", "certain")
+        bench.intend(f"{port}#2", "time_wait_refused_loop", level)
+        bench.intend(f"{port}#2", "time_wait_rst_ignored", level)
 
 
 @case("timewait/rec_fin_reack",
@@ -133,10 +168,14 @@ def fin_reack(bench):
         bench.relay.policy = wire.drop_first(losses, "A", dport=port)
         client.close()
         time.sleep(1.5)
+    bench.intend((40001, 40002), "close_last_ack_lost", server="certain", client="probable")
+    # The client's tap cannot tell the lost ACK from a lost FIN.
+    bench.intend((40001, 40002), "time_wait_fin_reack", server="certain")
 
 
 @case("timewait/rec_data",
-      "Old data reaches TIME_WAIT: it answers with an ACK; where the client's host answers that with RST, TIME_WAIT dies.",
+      "Old data reaches TIME_WAIT: it answers with an ACK; where the client's host answers that with RST, "
+      "TIME_WAIT dies.",
       says={"client.TcpOutRsts": "== 3", "server.TcpOutRsts": "== 1"})
 def stray_data(bench):
     """The server closes first. Half a second later the network delivers an old copy of the client's request. Port
@@ -159,6 +198,10 @@ def stray_data(bench):
         else:
             repeat_twice(injector, copy)
     injector.close()
+    bench.intend((40001, 40002), "time_wait_data", "certain")
+    bench.intend(40001, "time_wait_assassinated", "certain")
+    bench.also(40001, "rst_no_socket")
+    bench.intend(40002, "time_wait_assassinated", "-")
 
 
 def repeat_twice(injector, copy):
@@ -166,3 +209,245 @@ def repeat_twice(injector, copy):
         injector.send(copy.src, copy.sport, copy.dst, copy.dport, copy.flags, copy.seq, copy.ack,
                       options=copy.options, data=b"question\n", ip_id=4711)
         time.sleep(.7)  # beyond the 500 ms limit of answers to invalid segments
+
+
+@case("timewait/rec_expired",
+      "TIME_WAIT runs its whole minute and the port is used again after it; a port that comes back within it "
+      "is taken in.",
+      says={"server.TcpPassiveOpens": "== 10", "client.TcpAttemptFails": "== 0", "server.TcpOutRsts": "== 0",
+            "client.TcpOutRsts": "== 0"}, limit=100)
+def expired(bench):
+    """The server closes first on ports 40001, 40002 (IPv6) and 40003 (no timestamps), the client first on 40005; they
+    connect again after 66 s, when nothing is left at either end. Port 40004 connects again after 55 s, while the
+    server's TIME_WAIT still stands."""
+    four, six = bench.listen(), bench.listen(v6=True)
+
+    def connect(port):
+        bench.client.sysctl({"net.ipv4.tcp_timestamps": int(port != 40003)})
+        client, server = bench.pair(six if port == 40002 else four, port)
+        if port == 40005:
+            client, server = server, client
+        close_server_first(client, server)
+    for port in range(40001, 40006):
+        connect(port)
+    time.sleep(55)
+    bench.fact("port 40004 connects again")
+    connect(40004)
+    time.sleep(11)
+    bench.fact("the others connect again")
+    for port in (40001, 40002, 40003, 40005):
+        connect(port)
+    intend_accepted(bench, 40004)
+    for port in (40001, 40002, 40003, 40005):
+        bench.bystander((f"{port}#1", f"{port}#2"))
+        bench.intend(f"{port}#2", "handshake_complete", "certain")
+        for wrong in ("time_wait_absent", "time_wait_reuse_accepted", "time_wait_port_reuse_fast"):
+            bench.intend(f"{port}#2", wrong, "-")
+
+
+@case("timewait/rec_v6",
+      "TIME_WAIT over IPv6, where no identification tells who answers: old data, a client that reuses its "
+      "port, rfc1337.",
+      says={"client.TcpExtTWRecycled": ">= 2", "server.TcpPassiveOpens": "== 9", "server.TcpOutRsts": "== 1"},
+      sysctls=("net.ipv4.ip_local_port_range",),
+      bench={"delay": 0, "client_sysctl": {"net.ipv4.tcp_tw_reuse": 1, "net.ipv4.ip_local_port_range": "40001 40001"}},
+      client_view=True)
+def over_v6(bench):
+    """IPv6 but for port 40005. Port 40001 is the client's only ephemeral port (tcp_tw_reuse=1): it closes first and
+    connects again after 1.3 s, twice. Ports 40002 (tcp_rfc1337=0) and 40003 (1): the server closes first, copies of
+    the client's request arrive 1 and 2 s late; the client's host answers TIME_WAIT's ACK by RST, which kills
+    TIME_WAIT of 40002, so that the second copy draws the server's RST, but not that of 40003. Ports 40004 and 40005
+    (IPv4): the client closes first and, bound to its port, takes its own TIME_WAIT over after 0.3 s."""
+    four, six = bench.listen(), bench.listen(v6=True)
+    for connection in range(3):
+        time.sleep(1.3 if connection else 0)
+        close_client_first(*bench.pair(six, 0))
+    for listener, port in ((six, 40004), (four, 40005)):
+        for connection in range(2):
+            close_client_first(*bench.pair(listener, port))
+            time.sleep(.3)
+    bench.relay.policy = copies_of(lambda s: s.length == 9 and s.dport == SERVICE)
+    for port, rfc1337 in ((40002, 0), (40003, 1)):
+        bench.server.sysctl({"net.ipv4.tcp_rfc1337": rfc1337})
+        close_server_first(*bench.pair(six, port))
+        time.sleep(2.5)
+    bench.bystander(("40001#1", "40004#1", "40005#1"))
+    bench.intend(("40001#2", "40001#3", "40004#2", "40005#2"), "time_wait_reuse_client", "certain")
+    # At the client's tap nothing old arrives: what shows is an ACK out of the blue and the RST that answers it.
+    bench.intend((40002, 40003), "time_wait_data", server="certain")
+    bench.intend(40002, "time_wait_assassinated", server="certain", client="probable")
+    bench.also(40002, "rst_no_socket")
+    bench.intend(40003, "time_wait_rst_ignored", server="certain")
+    bench.intend(40003, "time_wait_assassinated", "-")
+
+
+def close_client_first(client, server):
+    close_server_first(server, client)
+
+
+def copies_of(meant):
+    """A policy that delivers the first such segment of each port at once, and again 1 and 2 s later."""
+    done = set()
+
+    def policy(segment):
+        if meant(segment) and segment.sport not in done:
+            done.add(segment.sport)
+            return (0, 1, 2)
+        return None
+    return policy
+
+
+@case("timewait/rec_old_fin",
+      "Copies of the client's FIN reach TIME_WAIT late; it acknowledges them, and the RST of the client's host "
+      "kills it or not.",
+      says={"server.TcpPassiveOpens": "== 4", "server.TcpOutRsts": "== 2", "client.TcpRetransSegs": "== 0",
+            "client.TcpOutRsts": ">= 6"}, bench={"delay": 0})
+def old_fin(bench):
+    """The server closes first; the network delivers the client's FIN again 1 and 2 s late. Ports 40001 and 40002 (IPv6)
+    with tcp_rfc1337=0: FIN, ACK, RST, and the second copy meets nothing, RST. Ports 40003 and 40004 (IPv6) with
+    tcp_rfc1337=1: TIME_WAIT outlives the RST and acknowledges the second copy too."""
+    four, six = bench.listen(), bench.listen(v6=True)
+    bench.relay.policy = copies_of(lambda s: "F" in s.flags and s.dport == SERVICE)
+    for rfc1337, ports in ((0, (40001, 40002)), (1, (40003, 40004))):
+        bench.server.sysctl({"net.ipv4.tcp_rfc1337": rfc1337})
+        for listener, port in zip((four, six), ports):
+            close_server_first(*bench.pair(listener, port))
+        time.sleep(2.5)
+    ports = (40001, 40002, 40003, 40004)
+    bench.intend(ports, "time_wait_fin_reack", "certain")
+    bench.intend(ports, "close_last_ack_lost", "-")  # the client repeated nothing
+    bench.intend((40001, 40002), "time_wait_assassinated", "certain")
+    bench.also((40001, 40002), "rst_no_socket")
+    bench.intend((40003, 40004), "time_wait_rst_ignored", "certain")
+    bench.intend((40003, 40004), "time_wait_assassinated", "-")
+
+
+@case("timewait/rec_paws",
+      "The client's timestamps go backwards: TIME_WAIT answers its SYN by an ACK although the sequence number "
+      "is greater.",
+      says={"server.TcpPassiveOpens": ">= 5", "client.TcpOutRsts": ">= 2", "client.TcpAttemptFails": "== 1",
+            "server.TcpExtPAWSTimewait": ">= 5", "server.TcpOutRsts": "== 0"},
+      sysctls=("net.ipv4.tcp_timestamps",), bench={"client_sysctl": {"net.ipv4.tcp_syn_retries": 2}}, limit=40)
+def paws(bench):
+    """What a translator does that gives one port to two hosts, the client does by its setting: tcp_timestamps=1 adds a
+    number of its own to the clock of each connection, 2 adds none. Where that does not go backwards at once, the
+    second connection is taken in and the third one is meant. Ports 40001 and 40002 (IPv6): SYN, ACK, RST, which kills
+    TIME_WAIT, SYN, SYN+ACK. Port 40003: the client's host lets no RST out and never gets in (tcp_syn_retries=2)."""
+    four, six = bench.listen(), bench.listen(v6=True)
+    injector = Injector(bench)
+    for listener, port in ((four, 40001), (six, 40002), (four, 40003)):
+        last = go_backwards(bench, injector, listener, port)
+        bench.fact(f"port {port} connects with an older timestamp")
+        if port == 40003:
+            with bench.muted(port):
+                hopeless = bench.dial(port, wait=0)
+                time.sleep(13)
+                hopeless.close()
+            bench.intend(f"{port}#{last}", "handshake_challenge_loop", "certain")
+            bench.intend(f"{port}#{last}", "time_wait_refused_loop", "certain")
+            bench.intend(f"{port}#{last}", "time_wait_assassinated", "-")
+            bench.bystander(f"{port}#{last - 1}")
+        else:
+            close_server_first(*bench.pair(listener, port))
+            intend_killed(bench, port, listener is six, which=last)
+    injector.close()
+
+
+def go_backwards(bench, injector, listener, port):
+    """Leave TIME_WAIT at the server such that the next SYN's timestamp is older; returns that connection's ordinal."""
+    bench.client.sysctl({"net.ipv4.tcp_timestamps": 1})
+    injector.drain()
+    close_server_first(*bench.pair(listener, port))
+    # MSS, SACK permitted, timestamp: the order of a Linux client's SYN
+    stamp = int.from_bytes(injector.hear("S", sport=port).options[8:12], "big")
+    clock = time.monotonic_ns() // 1_000_000
+    bench.client.sysctl({"net.ipv4.tcp_timestamps": 2})
+    if (stamp - clock) & 0xFFFFFFFF < 1 << 31:
+        return 2
+    time.sleep(.2)
+    close_server_first(*bench.pair(listener, port))
+    intend_accepted(bench, port)
+    bench.client.sysctl({"net.ipv4.tcp_timestamps": 1})
+    return 3
+
+
+@case("timewait/rec_dup_syn",
+      "SYNs that nobody means any more reach TIME_WAIT: a new one is taken in and then disowned, a copy of the "
+      "old one is not.",
+      says={"server.TcpPassiveOpens": "== 4", "client.TcpOutRsts": ">= 6", "server.TcpOutRsts": "== 0"},
+      bench={"delay": 0, "server_sysctl": {"net.ipv4.tcp_synack_retries": 1}})
+def dup_syn(bench):
+    """The server closes first. Ports 40001 and 40002 (IPv6): the client connects again, its SYN is 1.5 s on the way and
+    its application gives up meanwhile; TIME_WAIT gives way to it, and the client's host answers the SYN+ACK by RST.
+    Ports 40003 and 40004 (IPv6): copies of the first SYN arrive 1 and 2 s late; TIME_WAIT's ACK draws an RST that
+    kills it, so that the second copy is answered by SYN+ACK, and that by RST."""
+    four, six = bench.listen(), bench.listen(v6=True)
+    for listener, port in ((four, 40001), (six, 40002)):
+        close_server_first(*bench.pair(listener, port))
+    bench.relay.policy = lambda segment: (1.5,) if segment.is_("S") else None
+    given_up = [bench.dial(40001, wait=0), bench.dial(40002, v6=True, wait=0)]
+    time.sleep(.3)
+    for sock in given_up:
+        sock.close()
+    bench.fact("ports 40001 and 40002 gave up")
+    time.sleep(1.5)
+    bench.relay.policy = copies_of(lambda s: s.is_("S"))
+    for listener, port in ((four, 40003), (six, 40004)):
+        close_server_first(*bench.pair(listener, port))
+    time.sleep(2.5)
+    bench.bystander(("40001#1", "40002#1"))
+    # The second connection of these is the client's attempt, over before its SYN arrived; the third is the server's.
+    bench.bystander(("40001#2", "40002#2"))
+    bench.intend(("40001#3", "40002#3"), "time_wait_dup_syn_accepted_then_rst", "certain")
+    bench.also(("40001#3", "40002#3"), "handshake_half_open_rst", "handshake_delayed_dup_syn")
+    for port, level in ((40003, "certain"), (40004, "probable")):
+        bench.intend(f"{port}#1", "close_three_way", "certain")
+        bench.also(f"{port}#1", "time_wait_assassinated")
+        bench.intend(f"{port}#2", "handshake_delayed_dup_syn", "probable")
+        bench.intend(f"{port}#2", "time_wait_syn_challenged", level)
+        bench.intend(f"{port}#2", "time_wait_assassinated", "certain")
+        bench.also(f"{port}#2", "handshake_challenged", "handshake_half_open_rst")
+
+
+def begin_at(isn):
+    """start_sequence_at(), and the port stays free for a later socket: leaving TCP_REPAIR takes SO_REUSEADDR away."""
+    def setup(sock):
+        start_sequence_at(isn)(sock)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    return setup
+
+
+@case("timewait/rec_refused_rst",
+      "The server closed first and still waits for the client's FIN; the client forgot and connects again: "
+      "refused by RST.",
+      says={"server.TcpPassiveOpens": "== 6", "client.TcpAttemptFails": "== 2", "server.TcpOutRsts": "== 2"})
+def refused_rst(bench):
+    """The server closes and is in FIN_WAIT2 when the client's host forgets its socket; half a second later it connects
+    from the same port. Ports 40001 and 40002 (IPv6): the new initial sequence number lies in the old window: SYN,
+    RST, and a further attempt 0.2 s later gets in. Port 40003: it lies beyond: SYN, ACK, the client's RST, SYN 10 to
+    20 ms later, SYN+ACK."""
+    four, six = bench.listen(), bench.listen(v6=True)
+    for listener, port in ((four, 40001), (six, 40002), (four, 40003)):
+        client, server = bench.pair(listener, port, setup=begin_at(3000000000))
+        exchange(client, server)
+        server.close()
+        read_all(client)
+        time.sleep(.1)
+        bench.forget(client)
+        bench.fact(f"the client forgot port {port}")
+        time.sleep(.5)
+        bench.intend(f"{port}#1", "handshake_complete", "certain")
+        bench.also(f"{port}#1", "close_killed_by_reuse", "close_rst_by_passive", "close_rst_reply",
+                   "half_open_discovered", "rst_no_socket")
+        if port != 40003:
+            try_refused(bench, port, SERVICE, v6=listener is six, setup=begin_at(3000001000))
+            time.sleep(.2)
+            bench.intend(f"{port}#2", "handshake_refused_rst", "certain")
+            bench.intend(f"{port}#2", "time_wait_refused_rst", "certain")
+            bench.also(f"{port}#2", "rst_refused")
+            bench.bystander(f"{port}#3")
+        finish(*bench.pair(listener, port))
+        time.sleep(.1)
+    bench.intend("40003#2", "handshake_complete_after_challenge", "certain")
+    bench.intend(("40003#1", "40003#2"), "time_wait_assassinated", "-")  # it was FIN_WAIT2
+    bench.intend("40003#2", "time_wait_syn_challenged", "-")

@@ -144,6 +144,8 @@ class Probe:
         with open(path, "w", encoding="ascii") as file:
             self._process = subprocess.Popen(["bpftrace", "-B", "line", "-e", program], stdout=file, text=True,
                                              stderr=subprocess.PIPE, start_new_session=True, env={**os.environ, **settings})
+        with open(f"{path}.pid", "w", encoding="ascii") as file:
+            file.write(str(self._process.pid))
 
     def wait(self, seconds=30):
         """Until every probe is attached."""
@@ -158,6 +160,17 @@ class Probe:
             time.sleep(0.05)
         self.stop()
         raise OSError("bpftrace: did not get ready")
+
+    @staticmethod
+    def misses(path):
+        """How often the kernel skipped the program of this file so far, because one was running on that processor."""
+        with open(f"{path}.pid", encoding="ascii") as file:
+            folder = f"/proc/{file.read().strip()}/fdinfo"
+        total = 0
+        for name in os.listdir(folder):
+            with open(f"{folder}/{name}", encoding="ascii") as file:
+                total += sum(int(line.split()[1]) for line in file if line.startswith("recursion_misses:"))
+        return total
 
     def stop(self):
         """End it.  Raises nothing: what was lost is in its file's readers' eyes as `lost`."""
@@ -179,21 +192,22 @@ class Findings:
         self.drops = []  # (epoch, reason, source, destination, flags)
         reasons = drop_reasons()
         owners = {}  # timer -> (kind, local, remote) of the live mini-socket of this bench
+        # Each processor has a buffer of its own, so the file is in order of time only nearly.
+        for nanoseconds, words in sorted(self._lines(path, since, until)):
+            at = nanoseconds / 1e9 + offset
+            if words[1] == "drop":
+                self._drop(at, words, near, reasons)
+            else:
+                self._timer(at, words, near, owners)
+
+    def _lines(self, path, since, until):
         with open(path, encoding="ascii", errors="replace") as file:
             for line in file:
-                if line.startswith("Lost "):
-                    self.lost += int(line.split()[1])
-                    continue
                 words = line.split()
-                if not words or not words[0].isdigit() or not line.endswith("\n"):
-                    continue
-                at = int(words[0]) / 1e9
-                if not since <= at <= until:
-                    continue
-                if words[1] == "drop":
-                    self._drop(at + offset, words, near, reasons)
-                else:
-                    self._timer(at + offset, words, near, owners)
+                if line.startswith("Lost "):
+                    self.lost += int(words[1])
+                elif words and words[0].isdigit() and line.endswith("\n") and since <= int(words[0]) / 1e9 <= until:
+                    yield int(words[0]), words
 
     def _drop(self, at, words, near, reasons):
         src, sport, dst, dport, flags = words[3:8]

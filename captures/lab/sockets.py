@@ -133,12 +133,15 @@ def take_fins(lines, drops):
         if "F" in flags and reason == "NOT_SPECIFIED":
             fins.setdefault((dst, src), []).append(at)
     for line in lines:
-        if line.kind == "timewait" and not any(word == "TIME_WAIT" for _, word in line.words):
-            end = line.words[-1][0] - AT_ONCE if line.state in ("killed", "expired") else float("inf")
-            taken = next((at for at in fins.get((line.local, line.remote), ()) if line.start < at < end), None)
-            if taken:
-                line.words.append((taken, "TIME_WAIT"))
-                line.words.sort()
+        if line.kind != "timewait" or line.words[0][1] != "FIN_WAIT2":
+            continue
+        # A later FIN may have armed the timer: the first one made the change.
+        known = next((at for at, word in line.words if word in ("TIME_WAIT", "killed", "expired")), float("inf"))
+        taken = next((at for at in fins.get((line.local, line.remote), ()) if line.start < at < known - AT_ONCE), None)
+        if taken:
+            line.words = [(at, "again" if word == "TIME_WAIT" else word) for at, word in line.words]
+            line.words.append((taken, "TIME_WAIT"))
+            line.words.sort()
     return lines
 
 

@@ -17,6 +17,9 @@ SYSCTLS = ("net.ipv4.tcp_timestamps", "net.ipv4.tcp_synack_retries", "net.ipv4.t
            "net.ipv4.tcp_max_syn_backlog", "net.core.somaxconn", "net.ipv4.tcp_fin_timeout",
            "net.ipv4.tcp_tw_reuse", "net.ipv4.tcp_rfc1337")
 
+# QUEUE_PURGE: what lay unread, usually a bare FIN, when a socket was destroyed.  OTHERHOST: the stack below a relay's taps.
+ROUTINE = ("QUEUE_PURGE", "OTHERHOST")
+
 
 def stamp(epoch):
     return f"{epoch:.6f}"
@@ -90,10 +93,11 @@ def text_drops(drops):
     if drops:
         yield f"[segments dropped] {len(drops)} by reason"
         yield from (f"{count} {reason}" for reason, count in sorted(collections.Counter(d[1] for d in drops).items()))
-        yield "[drops] epoch seconds, source, destination, flags, reason"
-        yield from (f"{stamp(at)} {src} {dst} {flags} {reason}" for at, reason, src, dst, flags in drops[:EVENT_LINES])
-    if len(drops) > EVENT_LINES:
-        yield f"(cut: {len(drops) - EVENT_LINES} more drops are counted in the totals above)"
+        told = [drop for drop in drops if drop[1] not in ROUTINE]
+        yield f"[drops] epoch seconds, source, destination, flags, reason; without {' and '.join(ROUTINE)}"
+        yield from (f"{stamp(at)} {src} {dst} {flags} {reason}" for at, reason, src, dst, flags in told[:EVENT_LINES])
+        if len(told) > EVENT_LINES:
+            yield f"(cut: {len(told) - EVENT_LINES} more drops are counted in the totals above)"
 
 
 def text_story(case, seen):

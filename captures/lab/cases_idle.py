@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: MIT
+"""Scenarios of liveness: connections that wait, are probed, or die while nobody closes them."""
+
+import contextlib
+import socket
+import time
+
+from bench import exchange, read_all
+from cases import case
+from cases_close import CLEAN, without_timestamps
+
+
+def small_reader(sock):
+    """Room for little to read (the kernel doubles it), and for much to write."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 100000)
+
+
+def probe_idle(sock, idle=1, interval=1, count=3):
+    """Keepalive on this socket, in seconds."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in ((socket.TCP_KEEPIDLE, idle), (socket.TCP_KEEPINTVL, interval), (socket.TCP_KEEPCNT, count)):
+        sock.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
+@case("idle/rec_keepalive",
+      "Idle connections are probed every second or two and answer; then they are used again and close.",
+      says={**CLEAN, "server.TcpExtTCPKeepAlive": ">= 10", "client.TcpExtTCPKeepAlive": ">= 5"},
+      bench={"delay": .005}, client_view=True)
+def keepalive(bench):
+    """5 ms each way. Probes once a second by the server on ports 40001, 40002 (IPv6) and 40004 (no timestamps), by
+    the client on 40003 (IPv6), by both on 40005; 40006 is idle without any. After 6.5 s each asks once more and
+    closes."""
+    four, six = bench.listen(), bench.listen(v6=True)
+    pairs = []
+    for port in range(40001, 40007):
+        with without_timestamps(bench) if port == 40004 else contextlib.nullcontext():
+            client, server = bench.pair(six if port in (40002, 40003) else four, port)
+        exchange(client, server)
+        if port not in (40003, 40006):
+            probe_idle(server)
+        if port in (40003, 40005):
+            probe_idle(client)
+        pairs.append((client, server))
+        time.sleep(.05)
+    time.sleep(6.5)
+    for client, server in pairs:
+        exchange(client, server)
+        client.close()
+        read_all(server)
+        server.close()
+        time.sleep(.05)
+    bench.bystander("*")
+    bench.later([40001, 40002, 40003, 40004, 40005], "keepalive_probe")
+
+
+@case("idle/rec_zero_window",
+      "A reader stops reading: its window closes, the sender probes it, until the reader reads again or goes away.",
+      says={"client.TcpExtTCPFromZeroWindowAdv": ">= 1", "server.TcpExtTCPFromZeroWindowAdv": ">= 2",
+            "server.TcpExtTCPAbortOnClose": "== 1"}, bench={"delay": .002}, client_view=True)
+def zero_window(bench):
+    """2 ms each way, receive buffers of 8 kB. Port 40001, and 40005 without timestamps: the client sends 40 kB, which
+    the server reads 6 s later. Port 40002 (IPv6): the other way round. Port 40003: the client sends 40 kB and calls
+    close() at once: its FIN waits behind the closed window for 6 s. Port 40004: as 40003, but then the server closes
+    without reading, and resets."""
+    four, six = bench.listen(setup=small_reader), bench.listen(v6=True, setup=small_reader)
+    pairs = {}
+    for port in range(40001, 40006):
+        with without_timestamps(bench) if port == 40005 else contextlib.nullcontext():
+            pairs[port] = client, server = bench.pair(six if port == 40002 else four, port, setup=small_reader)
+        exchange(client, server)
+        time.sleep(.1)
+        (server if port == 40002 else client).sendall(b"a lot of data, really\n" * 1800)
+        if port in (40003, 40004):
+            client.close()
+    time.sleep(6)
+    pairs[40004][1].close()
+    for port in (40001, 40002, 40003, 40005):
+        writer, reader = pairs[port][::-1] if port == 40002 else pairs[port]
+        writer.close()
+        read_all(reader)
+        time.sleep(.1)
+        reader.close()
+    bench.intend([40001, 40002, 40003, 40005], "close_four_way", at="certain")
+    bench.intend(40004, "close_rst_active", at="certain")
+    bench.intend(40004, "rst_unread_data", at="probable")
+    bench.also(40004, "rst_active_close")
+    bench.later("*", "zero_window_stall")
+
+
+@case("idle/rec_nagle_delack",
+      "Requests written in two parts: Nagle's algorithm holds the second until the delayed ACK of the first.",
+      says={**CLEAN, "server.TcpExtDelayedACKs": ">= 10", "client.TcpExtDelayedACKs": ">= 5"})
+def nagle_delack(bench):
+    """Ten rounds on each port. 40001, 40002 (IPv6) and 40003 (no timestamps): the client writes a request in two
+    parts without TCP_NODELAY; each round stalls for 40 ms. Port 40004 (IPv6): the server writes its answers so. Near
+    misses: 40005 has TCP_NODELAY, 40006 writes each request in one part, and 40007 writes two parts and never waits
+    for an answer."""
+    four, six = bench.listen(), bench.listen(v6=True)
+    for port in range(40001, 40008):
+        with without_timestamps(bench) if port == 40003 else contextlib.nullcontext():
+            client, server = bench.pair(six if port in (40002, 40004) else four, port)
+        for end in (client, server):
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, port == 40005)
+        for _ in range(10):
+            talk_in_parts(client, server, port)
+        client.close()
+        read_all(server)
+        server.close()
+        time.sleep(.1)
+    bench.bystander("*")
+    bench.later([40001, 40002, 40003, 40004], "nagle_delack_stall")
+
+
+def talk_in_parts(client, server, port):
+    """One round: a request of 300 bytes and its answer of 200, each in the parts that the port stands for."""
+    whole = port in (40004, 40006)
+    for size in (300,) if whole else (100, 200):
+        client.sendall(b"q" * size)
+    read_exactly(server, 300)
+    if port == 40007:
+        return
+    for size in (80, 120) if port == 40004 else (200,):
+        server.sendall(b"a" * size)
+    read_exactly(client, 200)
+
+
+def read_exactly(sock, size):
+    while size:
+        size -= len(sock.recv(size))
+
+
+@case("reset/rec_user_timeout",
+      "Data is repeated without an answer and the kernel gives the connection up: "
+      "no FIN, no RST, nothing marks the end.",
+      says={"server.TcpExtTCPAbortOnTimeout": "== 4", "server.TcpOutRsts": "== 1", "client.TcpOutRsts": "== 0"},
+      sysctls=("net.ipv4.tcp_retries2",), bench={"server_sysctl": {"net.ipv4.tcp_retries2": 4}})
+def user_timeout(bench):
+    """After an exchange the client's host drops everything that comes, and the server sends news. Ports 40001 and
+    40002 (IPv6): TCP_USER_TIMEOUT is 3 s. Ports 40003 and 40004: tcp_retries2=4. Port 40005: the client's host hears
+    again after 1 s, the news arrives, and the connection closes as usual. 20 s later the client asks again on port
+    40004, and the server does not know it any more."""
+    four, six = bench.listen(), bench.listen(v6=True)
+    pairs = [bench.pair(six if port == 40002 else four, port) for port in range(40001, 40006)]
+    for client, server in pairs:
+        exchange(client, server)
+    for _, server in pairs[:2]:
+        server.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 3000)
+    time.sleep(.3)
+    with bench.client.filtering("tcp dport { 40001, 40002, 40003, 40004 }"):
+        with bench.client.filtering("tcp dport 40005"):
+            for _, server in pairs:
+                server.sendall(b"news\n")
+            time.sleep(1)
+        time.sleep(1)
+        client, server = pairs[4]
+        client.recv(4096)
+        client.close()
+        read_all(server)
+        server.close()
+        time.sleep(18)
+    pairs[3][0].sendall(b"another question\n")
+    bench.intend([40001, 40002, 40003], "close_timeout_silent", at="certain")
+    bench.intend(40004, "rst_no_socket", at="certain")
+    bench.intend(40004, "close_rst_reply", at="certain")
+    bench.also(40004, "half_open_discovered")
+    bench.bystander(40005)

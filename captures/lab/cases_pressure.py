@@ -1,0 +1,398 @@
+# SPDX-License-Identifier: MIT
+"""Scenarios of pressure: SYN floods, crowds, scans, an incident in the middle of ordinary traffic, and a busy day.
+
+Here the question is less what happened to one connection than whose fault it was: a flood and a crowd both fill a
+queue, a scan and an outage both leave SYNs without an answer, and next to all of them somebody is served as always.
+"""
+
+import contextlib
+import random
+import time
+
+import apps
+from bench import NEIGHBOUR, SERVICE, Injector, reset, run
+from cases import case
+from cases_queue import Ledger, mean_crowd, mean_silent, no_timestamps
+
+CLEAN = {"server.TcpRetransSegs": "== 0", "client.TcpRetransSegs": "== 0"}
+PORTS = {"net.ipv4.ip_local_port_range": "41000 59999"}  # those of the crowds; ports below are the script's own
+CLOSED = 8082
+
+# Options as Linux offers them, and the same without timestamps: mss, sackOK, (timestamps,) wscale 7.
+OPTIONS = bytes.fromhex("020405b4 0402 080a 0000a000 00000000 01 030307")
+PLAIN_OPTIONS = bytes.fromhex("020405b4 0402 01 030307")
+MSS_ONLY = bytes.fromhex("020405b4")
+
+
+def ask(bench, port, **how):
+    """One ordinary connection: a question, its answer, the client closes."""
+    client = bench.dial(port, **how)
+    client.sendall(apps.KEEP)
+    client.recv(4096)
+    client.close()
+
+
+def wait_until(instant):
+    time.sleep(max(0, instant - time.time()))
+
+
+# -- the SYN queue ---------------------------------------------------------------------------------------
+
+def fill_syn_queue(bench, injector):
+    """30 SYNs of a silent address, ports 40001 to 40030, every third without timestamps: 17 places for them."""
+    for port in range(40001, 40031):
+        injector.send(bench.ghost4, port, bench.server4, SERVICE, "S", 1000 * port, ip_id=port,
+                      options=PLAIN_OPTIONS if port % 3 == 0 else OPTIONS)
+        time.sleep(.02)
+
+
+@case("pressure/rec_synq_full_cookies0",
+      "The SYN queue is full of requests that nobody acknowledges and cookies are off: further SYNs are dropped in "
+      "silence although the application has nothing to do.",
+      says={"server.TcpExtTCPReqQFullDrop": "> 30", "server.TcpExtListenOverflows": "== 0",
+            "server.TcpExtSyncookiesSent": "== 0", "server.TcpPassiveOpens": "== 6"},
+      bench={"server_sysctl": {"net.ipv4.tcp_syncookies": 0}}, limit=60)
+def synq_full_cookies0(bench):
+    """Backlog 16 (17 places), tcp_syncookies=0, no delay. Of 30 hand-made SYNs of a silent address 17 are taken and 13
+    dropped. Ports 40101 to 40105 (40104 and 40105 without timestamps) repeat their SYNs until, 7 s after the flood, the
+    kernel prunes the older half of the queue. Port 40106 comes at 14 s and gets in at once."""
+    bench.start(apps.Service(bench.listen()))
+    injector = Injector(bench)
+    start = time.time()
+    fill_syn_queue(bench, injector)
+    clients = {}
+    for port in range(40101, 40106):
+        with no_timestamps(bench) if port > 40103 else contextlib.nullcontext():
+            clients[port] = bench.dial(port, wait=0)
+        time.sleep(.1)
+    wait_until(start + 13)
+    for client in clients.values():
+        client.sendall(apps.KEEP)
+        client.recv(4096)
+        client.close()
+    wait_until(start + 14)
+    ask(bench, 40106)
+    wait_until(start + 34)
+    injector.close()
+    ghosts = [f"{bench.ghost4}:{port}" for port in range(40001, 40031)]
+    mean_silent(bench, ghosts[:17])
+    bench.intend(ghosts[17:], "handshake_syn_only", at="certain")
+    bench.intend(list(clients), "handshake_complete_syn_retry", at="certain")
+    bench.later([*ghosts[17:], *clients], "syn_drop_synq_full")
+    bench.intend([*ghosts[17:], *clients], "syn_drop_accept_full", at="-")
+    bench.intend("listener:8080", "overflow_interval", at="-")
+    bench.bystander(40106)
+
+
+@case("pressure/rec_synq_full_cookies1",
+      "The SYN queue is full and the kernel answers further SYNs with cookies: everybody gets in, at the price of "
+      "fewer options.",
+      says={"server.TcpExtTCPReqQFullDoCookies": "== 18", "server.TcpExtSyncookiesRecv": "== 5",
+            "server.TcpExtListenDrops": "== 0", "client.TcpExtTCPSynRetrans": "== 0"}, limit=60)
+def synq_full_cookies1(bench):
+    """Backlog 16 (17 places), tcp_syncookies=1, no delay. Of 30 hand-made SYNs of a silent address 17 become requests
+    and 13 get one cookie each. So do ports 40101 to 40105 (40104 and 40105 without timestamps: their SYN+ACK holds the
+    MSS alone). Port 40106 comes at 14 s, when half of the queue was pruned, and gets an ordinary SYN+ACK."""
+    bench.start(apps.Service(bench.listen()))
+    injector = Injector(bench)
+    start = time.time()
+    fill_syn_queue(bench, injector)
+    for port in range(40101, 40106):
+        with no_timestamps(bench) if port > 40103 else contextlib.nullcontext():
+            ask(bench, port)
+        time.sleep(.1)
+    wait_until(start + 14)
+    ask(bench, 40106)
+    wait_until(start + 34)
+    injector.close()
+    ghosts = {port: f"{bench.ghost4}:{port}" for port in range(40001, 40031)}
+    mean_silent(bench, [ghosts[port] for port in range(40001, 40018)])
+    unused = range(40018, 40031)
+    mean_cookie_unused(bench, [ghosts[port] for port in unused])
+    bench.intend([ghosts[port] for port in unused if port % 3 == 0], "handshake_synack_cookie", at="certain")
+    bench.intend(range(40101, 40106), "handshake_synack_cookie", at="certain")
+    bench.intend("listener:8080", "overflow_interval", at="-")
+    bench.bystander(40106)
+
+
+def mean_cookie_unused(bench, clients):
+    """The intent of SYNs whose cookie nobody sent back: no ladder, for there was no request; half open to the eye."""
+    bench.intend(clients, "synack_ladder_no_ack", at="-")
+    bench.also(clients, "handshake_half_open", "handshake_synack_cookie")
+
+
+# -- floods ------------------------------------------------------------------------------------------------
+
+@case("pressure/rec_flood_spoofed",
+      "A SYN flood from invented addresses fills the SYN queue; the few real clients get in by SYN cookies.",
+      says={"server.TcpExtTCPReqQFullDoCookies": "> 150", "server.TcpExtSyncookiesRecv": "== 7",
+            "server.TcpExtEmbryonicRsts": ">= 1", "server.TcpPassiveOpens": "== 8",
+            "client.TcpExtTCPSynRetrans": "== 0"},
+      bench={"client_sysctl": {"net.ipv4.ip_forward": 0}}, snaplen=96, limit=60)
+def flood_spoofed(bench):
+    """Backlog 32 (33 places), tcp_syncookies=1, no delay. 200 SYNs from 198.18.0.0/15, 50 per second, one each, with
+    the MSS alone and TTL 241. Every 25th address belongs to a live host, whose RST comes back with another TTL. After
+    each 25 a real client asks: 40101 to 40108, of which 40103, 40105 and 40107 have no timestamps; from 40102 on
+    cookies."""
+    bench.start(apps.Service(bench.listen(backlog=32)))
+    with bench.server:  # the invented addresses are reached through the client's host, which throws all of it away
+        run("ip", "route", "add", "default", "via", bench.client4)
+    injector, dice = Injector(bench), random.Random(7)
+    start, silent, alive = time.time(), [], []
+    for count in range(1, 201):
+        source = f"198.{dice.choice((18, 19))}.{dice.randrange(256)}.{dice.randrange(1, 255)}"
+        port = dice.randrange(1024, 65536)
+        injector.drain()
+        injector.send(source, port, bench.server4, SERVICE, "S", dice.randrange(2**32), window=512, options=MSS_ONLY,
+                      ttl=241, ip_id=dice.randrange(65536))
+        (silent if count % 25 else alive).append(f"{source}:{port}")
+        if count % 25 == 0:
+            answer = injector.hear("SA", dst=source, dport=port)
+            injector.send(source, port, bench.server4, SERVICE, "R", answer.ack, window=0, ttl=49)
+            real = 40100 + count // 25
+            with no_timestamps(bench) if real in (40103, 40105, 40107) else contextlib.nullcontext():
+                ask(bench, real)
+        time.sleep(.02)
+    wait_until(start + 36)
+    injector.close()
+    mean_flood(bench, silent)
+    bench.intend(alive, "handshake_half_open_rst", server="certain", middle="certain", client="probable")
+    bench.also(alive, "handshake_synack_cookie")
+    bench.bystander(40101)
+    bench.intend(range(40102, 40109), "handshake_synack_cookie", at="certain")
+    bench.later("listener:8080", "syn_flood_spoofed")
+
+
+def mean_flood(bench, silent):
+    """Those that got a request climbed its ladder; the others got a cookie."""
+    rungs = Ledger(bench).rungs
+    mean_silent(bench, [one for one in silent if one in rungs])
+    mean_cookie_unused(bench, [one for one in silent if one not in rungs])
+    bench.intend("listener:8080", "overflow_interval", at="-")
+
+
+@case("pressure/rec_flood_direct",
+      "A SYN flood from three real hosts: one never answers the SYN+ACK, one resets each, one drops them and repeats "
+      "its SYN.",
+      says={"server.TcpExtTCPReqQFullDoCookies": ">= 10", "server.TcpExtEmbryonicRsts": "== 15",
+            "server.TcpExtListenOverflows": "== 0", "client.TcpExtTCPSynRetrans": ">= 12"},
+      bench={"hosts": 4}, snaplen=96, limit=60)
+def flood_direct(bench):
+    """Backlog 32, tcp_syncookies=1, no delay. Host .3 sends 15 hand-made SYNs (ports 43001 and up), its kernel resets
+    the SYN+ACKs. Host .4 connects four times (44001 and up) behind a firewall that drops the SYN+ACKs, repeats its SYNs
+    and gives up after 4.5 s. Host .2 sends 45 hand-made SYNs (42001 and up) and lets no RST out: they fill the queue.
+    40101 (before), 40102 (without timestamps) and 40103 (both during the flood) are real clients of host .1."""
+    bench.start(apps.Service(bench.listen(backlog=32)))
+    injector = Injector(bench)
+    silent, resetting, deaf = bench.hosts4[1:]
+    start = time.time()
+    ask(bench, 40101)
+    with bench.client.filtering(f"ip saddr {silent} tcp flags & rst == rst", hook="output"), \
+         bench.client.filtering(f"ip daddr {deaf}"):
+        calls = [bench.dial(44001 + i, src=deaf, wait=0) for i in range(4)]
+        for i in range(15):
+            injector.send(resetting, 43001 + i, bench.server4, SERVICE, "S", 7000 * i, options=OPTIONS, ip_id=i + 1)
+            time.sleep(.05)
+        for i in range(45):
+            injector.send(silent, 42001 + i, bench.server4, SERVICE, "S", 9000 * i, options=MSS_ONLY, window=1024,
+                          ip_id=i + 1)
+            time.sleep(.03)
+        with no_timestamps(bench):
+            ask(bench, 40102)
+        ask(bench, 40103)
+        wait_until(start + 4.5)
+        for call in calls:
+            call.close()
+        wait_until(start + 36)
+    injector.close()
+    mean_flood(bench, [f"{silent}:{port}" for port in range(42001, 42046)])
+    bench.intend(range(43001, 43016), "handshake_half_open_rst", server="certain", middle="certain", client="probable")
+    bench.intend(range(44001, 44005), "handshake_half_open", server="certain", middle="probable", client="possible")
+    bench.also(range(44001, 44005), "synack_ladder_no_ack", "synack_dup_answer", "synack_ladder_pruned")
+    bench.bystander(40101)
+    bench.intend((40102, 40103), "handshake_synack_cookie", at="certain")
+    bench.later("listener:8080", "syn_flood_direct")
+
+
+# -- crowds --------------------------------------------------------------------------------------------------
+
+@case("pressure/rec_flash_crowd",
+      "Eight times as many real clients as usual come at once: the queue overflows, they repeat their SYNs and in the "
+      "end all of them are served.",
+      says={"server.TcpExtListenOverflows": "> 60", "server.TcpExtListenDrops": "> 60", "server.TcpOutRsts": "== 0",
+            "server.TcpExtSyncookiesSent": "== 0"},
+      bench={"delay": .005, "hosts": 8, "client_sysctl": PORTS}, snaplen=96, nanoseconds=False, client_view=True,
+      limit=60)
+def flash_crowd(bench):
+    """5 ms each way, backlog 24 (25 places), one worker that needs 80 ms per request. Three clients per second ask all
+    the time; from 3 s to 8 s another 24 per second come. A neighbour on 8081 is served as always."""
+    bench.start(apps.Service(bench.listen(SERVICE, backlog=24), work=.08))
+    bench.start(apps.Service(bench.listen(NEIGHBOUR)))
+    usual = bench.start(apps.Crowd(bench, 3, 12, SERVICE, seed=21))
+    beside = bench.start(apps.Crowd(bench, 1, 12, NEIGHBOUR, seed=22))
+    time.sleep(3)
+    bench.fact("the crowd comes")
+    crowd = bench.start(apps.Crowd(bench, 24, 5, SERVICE, seed=23))
+    for name, one in (("usual", usual), ("crowd", crowd), ("neighbour's", beside)):
+        bench.truth(f"{name} customers: {one.wait(40)}")
+    crowd.customers += usual.customers
+    mean_crowd(bench, crowd, beside, late=Ledger(bench).admitted_late(.1))
+    bench.later("listener:8080", "flash_crowd")
+
+
+@case("pressure/rec_portscan",
+      "One host scans 24 ports by hand-made SYNs, another 22 by connect(); most are closed, three are open, one is "
+      "behind a firewall, and a quiet client never notices.",
+      says={"server.TcpExtEmbryonicRsts": "== 3", "server.TcpExtListenOverflows": "== 0",
+            "client.TcpAttemptFails": ">= 18"},
+      bench={"hosts": 3, "client_sysctl": {"net.ipv4.tcp_syn_retries": 1, "net.ipv4.tcp_syn_linear_timeouts": 0}},
+      snaplen=96)
+def portscan(bench):
+    """Open: 8080, 8081, 8090; 8070 drops what comes. Host .2 (source port 42000, MSS alone, window 1024, one sequence
+    number, TTL 43) tries 8069 to 8092, its kernel resets the open ones; then an ACK to the closed 8071 and to the open
+    8080, FIN, PSH and URG to the closed 8072, and a FIN to the open 8080. Host .3 (ports 43000 and up) connects to 8070
+    to 8091 and closes what opens. 40001 to 40003 are a quiet client's."""
+    opened = (SERVICE, NEIGHBOUR, 8090)
+    bench.start(apps.Service(*[bench.listen(port) for port in opened]))
+    injector = Injector(bench)
+    _, scanner, caller = bench.hosts4
+    with bench.server.filtering("tcp dport 8070"):
+        ask(bench, 40001)
+        for port in range(8069, 8093):
+            injector.send(scanner, 42000 + port - 8000, bench.server4, port, "S", 0x1F2E3D4C, window=1024,
+                          options=MSS_ONLY, ttl=43, ip_id=port)
+            time.sleep(.01)
+        ask(bench, 40002)
+        for source, port, flags, ack in ((42201, 8071, "A", 0x5A5A), (42202, SERVICE, "A", 0x5A5A),
+                                         (42203, 8072, "FPU", 0), (42204, SERVICE, "F", 0)):
+            injector.send(scanner, source, bench.server4, port, flags, 0x1F2E3D4C, ack, window=1024, ttl=43,
+                          ip_id=source)
+            time.sleep(.05)
+        for port in range(8070, 8092):
+            with contextlib.suppress(ConnectionRefusedError, TimeoutError):
+                bench.dial(43000 + port - 8000, to=port, src=caller, wait=2.5).close()
+        ask(bench, 40003)
+    injector.close()
+    raw = {port: 42000 + port - 8000 for port in range(8069, 8093)}
+    calls = {port: 43000 + port - 8000 for port in range(8070, 8092)}
+    for ports in (raw, calls):
+        for port, source in ports.items():
+            mean_scanned(bench, port, source, opened, raw=ports is raw)
+    bench.intend((42201, 42202, 42203), "rst_no_socket", server="certain", middle="probable", client="probable")
+    bench.also((42201, 42202, 42203), "close_rst_reply", "rst_refused")
+    bench.bystander((40001, 40002, 40003, 42204))
+    bench.later([*raw.values(), *calls.values(), *range(42201, 42205)], "portscan")
+
+
+def mean_scanned(bench, port, source, opened, raw):
+    if port == 8070:
+        bench.intend(source, "handshake_syn_only" if raw else "handshake_no_answer", at="certain")
+    elif port not in opened:
+        bench.intend(source, "handshake_refused_rst", at="certain")
+        bench.also(source, "rst_refused")
+    elif raw:
+        bench.intend(source, "handshake_half_open_rst", server="certain", middle="certain", client="probable")
+    else:
+        bench.bystander(source)
+
+
+# -- everything at once ----------------------------------------------------------------------------------
+
+def incident(bench, burst=1, rate=6):
+    """The service behind 8080 hangs from 4 s to 10 s of 13; its neighbour on 8081 does not; three connections to a
+    closed port, one whose client vanished in the handshake, two that are reset by their client."""
+    frozen = bench.start(apps.Service(bench.listen(SERVICE, backlog=16)))
+    bench.start(apps.Service(bench.listen(NEIGHBOUR, backlog=16)))
+    crowd = bench.start(apps.Crowd(bench, rate, 13, SERVICE, seed=31, burst=burst))
+    beside = bench.start(apps.Crowd(bench, 2, 13, NEIGHBOUR, asks=2, seed=32))
+    steps = ((1, refuse, 40801), (2, vanish, 40901), (3, abort, 40902), (4, hang, frozen), (5, refuse, 40802),
+             (8, abort, 40903), (10, recover, frozen), (11, refuse, 40803))
+    start = time.time()
+    with bench.client.filtering("tcp dport 40901"):
+        for instant, act, what in steps:
+            wait_until(start + instant)
+            act(bench, what)
+        bench.truth(f"8080 customers: {crowd.wait(40)}")
+        bench.truth(f"8081 customers: {beside.wait(10)}")
+        wait_until(start + 19)
+    mean_crowd(bench, crowd, beside, late=Ledger(bench).admitted_late(.2))
+    bench.intend((40801, 40802, 40803), "handshake_refused_rst", at="certain")
+    bench.also((40801, 40802, 40803), "rst_refused")
+    mean_silent(bench, [f"{bench.client4}:40901"], NEIGHBOUR)
+    bench.intend((40902, 40903), "close_rst_active", at="certain")
+    bench.also((40902, 40903), "rst_linger0", "rst_active_close")
+
+
+def hang(bench, service):
+    bench.fact("stall_start: the application behind 8080 hangs")
+    service.freeze()
+
+
+def recover(bench, service):
+    bench.fact("stall_end: the application behind 8080 resumes")
+    service.resume()
+
+
+def refuse(bench, port):
+    with contextlib.suppress(ConnectionRefusedError):
+        bench.dial(port, to=CLOSED)
+
+
+def vanish(bench, port):
+    """A client that is gone before the SYN+ACK arrives: its socket is closed without a word."""
+    client = bench.dial(port, to=NEIGHBOUR, wait=0)
+    time.sleep(.02)
+    client.close()
+
+
+def abort(bench, port):
+    client = bench.dial(port, to=NEIGHBOUR)
+    client.sendall(apps.KEEP)
+    client.recv(4096)
+    reset(client)
+
+
+@case("pressure/rec_mixed_incident",
+      "A service stops accepting for six seconds in the middle of ordinary traffic: healthy and refused connections, a "
+      "half-open one and resets go on beside it and have nothing to do with it.",
+      says={"server.TcpExtListenOverflows": "> 30", "server.TcpExtTCPSynRetrans": "== 4", "server.TcpOutRsts": "== 3",
+            "client.TcpAttemptFails": ">= 3", "server.TcpExtSyncookiesSent": "== 0"},
+      bench={"router": True, "delay": .002, "hosts": 5, "client_sysctl": PORTS}, snaplen=96, client_view=True,
+      middle_view=True, limit=60)
+def mixed_incident(bench):
+    """A router between the ends, 2 ms each way. Backlog 16 (17 places); 6 connections per second to 8080, which hangs
+    from 4 s to 10 s, and 2 per second to 8081. 40801 to 40803 try the closed 8082. 40901 vanishes after its SYN to
+    8081. 40902 and 40903 are served by 8081 and end with a reset."""
+    incident(bench)
+
+
+@case("pressure/rec_mixed_incident_long",
+      "The same incident over a long path: handshakes that were in flight when the queue filled climb the ladder of "
+      "SYN+ACKs, beside those whose SYN was dropped.",
+      says={"server.TcpExtListenOverflows": "> 30", "server.TcpExtTCPSynRetrans": "> 7", "server.TcpOutRsts": "== 3",
+            "server.TcpExtSyncookiesSent": "== 0"},
+      bench={"router": True, "delay": .06, "hosts": 5, "client_sysctl": PORTS}, snaplen=96, client_view=True,
+      middle_view=True, limit=60)
+def mixed_incident_long(bench):
+    """As rec_mixed_incident, with 60 ms each way and clients that come five at a time, 7 per second in all."""
+    incident(bench, burst=5, rate=7)
+
+
+@case("pressure/rec_busy_healthy",
+      "A busy, healthy quarter of a minute over IPv4 and IPv6: many requests, both ends close, nothing is wrong.",
+      says={**CLEAN, "server.TcpExtListenDrops": "== 0", "server.TcpPassiveOpens": ">= 200",
+            "server.TcpOutRsts": "== 0", "client.TcpOutRsts": "== 0"},
+      bench={"router": True, "delay": .01, "hosts": 8, "client_sysctl": PORTS}, snaplen=96, client_view=True,
+      middle_view=True, limit=60)
+def busy_healthy(bench):
+    """A router between the ends, 10 ms each way. Two services on both address families. 24 connections of three
+    requests each, 80 to the neighbour's with one, and 96 that come six at a time; a third is IPv6. In about half of
+    them the server closes first."""
+    bench.start(apps.Service(*[bench.listen(port, v6=v6) for port in (SERVICE, NEIGHBOUR) for v6 in (False, True)]))
+    crowds = [bench.start(apps.Crowd(bench, 2, 12, SERVICE, asks=3, seed=41, v6=.33)),
+              bench.start(apps.Crowd(bench, 8, 10, NEIGHBOUR, seed=42, v6=.33)),
+              bench.start(apps.Crowd(bench, 8, 12, SERVICE, seed=43, burst=6, v6=.33))]
+    bench.truth("served: " + ", ".join(str(crowd.wait(30)) for crowd in crowds))
+    time.sleep(.2)
+    bench.bystander("*")
+    bench.bystander(["listener:8080", "listener:8081"])
