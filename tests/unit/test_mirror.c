@@ -944,7 +944,7 @@ static const struct script_row hypotheses[] = {
           "= client ESTABLISHED! not CLOSED path " PATH_OPEN "\n"},
     {"H6_forged", "its sender goes on normally: the reset was not its own",
      TALK "0.500 < RA forged ttl=60\n"
-          "= server CLOSED!\n"
+          "= server CLOSED?\n"
           "2.000 < PA len=10\n"
           "= server ESTABLISHED! path " PATH_ACCEPT " at 6 ESTABLISHED\n"
           "= mark 7 AFTER_RST side=server\n"},
