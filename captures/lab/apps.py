@@ -48,7 +48,7 @@ class Service(threading.Thread):
         self.running.set()
         if self.is_alive():
             self.join(5)
-        for key in list(self._selector.get_map().values()):
+        for key in list((self._selector.get_map() or {}).values()):
             key.fileobj.close()
         self._selector.close()
 
@@ -224,7 +224,7 @@ class Crowd(threading.Thread):
 
     def _lose_patience(self):
         limit = time.monotonic() - self._patience
-        for key in list(self._selector.get_map().values()):
+        for key in list((self._selector.get_map() or {}).values()):
             if key.data.born < limit:
                 key.data.state = "gave up while " + key.data.state
                 self._leave(key.data)

@@ -275,19 +275,19 @@ def tell_residents(bench, service, resumed, places):
 
 
 @case("queue/rec_slow_service",
-      "A service accepts three connections per second while four and a half arrive, for over a minute: its queue is "
+      "A service accepts two connections per second while nearly three arrive, for more than two minutes: its queue is "
       "full all the time and it never stops working.",
       says={"server.TcpExtListenOverflows": "> 150", "server.TcpPassiveOpens": "> 150",
             "server.TcpExtSyncookiesSent": "== 0"},
       bench={"hosts": 6, "client_sysctl": {"net.ipv4.ip_local_port_range": "41000 59999"}}, snaplen=96, limit=200)
 def slow_service(bench):
-    """A LAN without delay, backlog 16 (17 places). One worker needs 0.33 s per request; 4.5 clients per second arrive
-    for 70 s and lose patience after 20 s. A neighbour on 8081 is served well at 0.5 per second."""
-    slow = bench.start(apps.Service(bench.listen(SERVICE, backlog=16), work=.33))
+    """A LAN without delay, backlog 16 (17 places). One worker needs 0.5 s per request; 2.8 clients per second arrive
+    for 130 s and lose patience after 20 s. A neighbour on 8081 is served well, one in three seconds."""
+    slow = bench.start(apps.Service(bench.listen(SERVICE, backlog=16), work=.5))
     bench.start(apps.Service(bench.listen(NEIGHBOUR)))
-    crowd = bench.start(apps.Crowd(bench, 4.5, 70, SERVICE, patience=20, seed=4))
-    beside = bench.start(apps.Crowd(bench, .5, 70, NEIGHBOUR, seed=5))
-    bench.truth(f"8080 customers: {crowd.wait(110)}")
+    crowd = bench.start(apps.Crowd(bench, 2.8, 130, SERVICE, patience=20, seed=4))
+    beside = bench.start(apps.Crowd(bench, .33, 130, NEIGHBOUR, seed=5))
+    bench.truth(f"8080 customers: {crowd.wait(160)}")
     bench.truth(f"8081 customers: {beside.wait(10)}")
     bench.truth(f"the application accepted {len(slow.accepted)} connections")
     mean_crowd(bench, crowd, beside, late=Ledger(bench).admitted_late())

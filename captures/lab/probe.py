@@ -17,6 +17,7 @@ The timers sit inside their sockets at an offset that differs between kernels: i
 from the kernel's own type information (BTF).
 """
 
+import ctypes
 import os
 import re
 import signal
@@ -24,6 +25,7 @@ import struct
 import subprocess
 import time
 
+PR_SET_PDEATHSIG = 1
 BTF = "/sys/kernel/btf/vmlinux"
 KFREE_FORMAT = "/sys/kernel/tracing/events/skb/kfree_skb/format"
 
@@ -140,10 +142,13 @@ class Probe:
         offsets = member_offsets({"request_sock": "rsk_timer", "inet_timewait_sock": "tw_timer"})
         program = PROGRAM.format(request=offsets["request_sock"], timewait=offsets["inet_timewait_sock"])
         # A group of its own: Ctrl-C must end it only through stop().
+        libc = ctypes.CDLL(None)
         settings = {"BPFTRACE_PERF_RB_PAGES": "1024", "BPFTRACE_MAP_KEYS_MAX": "65536"}
         with open(path, "w", encoding="ascii") as file:
             self._process = subprocess.Popen(["bpftrace", "-B", "line", "-e", program], stdout=file, text=True,
-                                             stderr=subprocess.PIPE, start_new_session=True, env={**os.environ, **settings})
+                                             stderr=subprocess.PIPE, start_new_session=True, env={**os.environ, **settings},
+                                             # Even a SIGKILL of the recorder must not leave it behind.
+                                             preexec_fn=lambda: libc.prctl(PR_SET_PDEATHSIG, signal.SIGINT))
         with open(f"{path}.pid", "w", encoding="ascii") as file:
             file.write(str(self._process.pid))
 

@@ -299,7 +299,7 @@ def command_run(options):
         print(f"recorded {names[0]}", flush=True)
         return 0
     catch_signals()
-    with tempfile.TemporaryDirectory(prefix="tcalab-") as folder:
+    with tempfile.TemporaryDirectory(prefix=f"tcalab-{os.getpid()}-") as folder:
         options.probe = os.path.join(folder, "probe.txt")
         watcher = probe.Probe(options.probe)
         try:
@@ -331,7 +331,8 @@ def command_clean(options):
         if is_orphan(entry):
             account.Trace(entry).remove()
             print(f"removed tracing instance {entry}")
-    for folder in glob.glob(f"{glob.escape(options.out)}/*/*/.recording-*"):
+    litter = glob.glob(f"{glob.escape(options.out)}/*/*/.recording-*") + glob.glob(f"{tempfile.gettempdir()}/tcalab-*-*")
+    for folder in litter:
         if is_orphan("tcalab-" + os.path.basename(folder).split("-")[1]):
             shutil.rmtree(folder)
             print(f"removed {folder}")
