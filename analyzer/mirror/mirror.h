@@ -92,9 +92,10 @@ struct tca_mark {
     bool witness; /* belongs to an older incarnation of the tuple; kept here because it answers this one */
     bool copied;  /* FIN: the network's second copy of one segment, not sent again */
     bool answers_syn; /* SYN+ACK within the path's delay after a repeated SYN: not a timer's rung */
-    bool crossing;    /* SYN+ACK repeat that left before the client's ACK could have arrived */
-    bool refuting;    /* contradicted the assumed state of its sender: that state was rolled back */
-    bool new_data;    /* carried payload never seen before */
+    bool
+        crossing; /* repeat of a SYN+ACK or SYN that left before the ACK, or the ICMP error, could have arrived */
+    bool refuting; /* contradicted the assumed state of its sender: that state was rolled back */
+    bool new_data; /* carried payload never seen before */
 };
 
 /* Marks are kept per role: the first ones, and the newest in the last place; counts in the mirror are exact.

@@ -70,6 +70,14 @@ static void passive_syn(struct step *s)
     tca_history_step(s->from, split ? TCA_SENT_SYNACK : TCA_SENT_SYN, true, s->when);
 }
 
+/* A repetition that was under way when the ICMP error passed. A client that only noted the error (its socket was locked)
+ * climbs on, and its next rung shows it. */
+static bool crosses_error(const struct step *s)
+{
+    const struct tca_step *top = tca_history_top(s->from);
+    return top && top->event == TCA_GOT_UNREACHABLE && s->when.time_ns - top->time_ns < TCA_MIN_RTO_NS;
+}
+
 void tca_step_syn(struct step *s)
 {
     struct tca_side *from = s->from, *to = s->to;
@@ -82,6 +90,8 @@ void tca_step_syn(struct step *s)
     bool opened = tca_history_has(from, TCA_SYN_SENT);
     if (s->from_role == TCA_SERVER && !opened)
         passive_syn(s);
+    else if (crosses_error(s))
+        s->mark.crossing = true;
     else if (tca_side_state(from) != TCA_SYN_SENT && tca_history_back_to(from, TCA_SYN_SENT))
         s->mark.refuting = true; /* H2: it has not got the SYN+ACK, or had not when it sent this */
     else if (!opened || !tca_history_top(from)->proved) /* an old copy of a SYN reopens nothing */
