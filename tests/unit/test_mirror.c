@@ -7,6 +7,7 @@
  *      rows          the 58 numbered rows of the mirror's transition table (docs/design/mirror.md)
  *      figures       RFC 9293 figures 6 to 13
  *      hypotheses    two readings, and what decides between them
+ *      laboratory    what the comparison with a kernel's own record had shown
  *      clocks        TIME_WAIT, FIN_WAIT2, SYN_RECV, ladders given up
  *      acceptability which segments may advance an endpoint at all
  *      ladders       copies, answers, crossings, at their tolerances
@@ -973,6 +974,93 @@ static const struct script_row hypotheses[] = {
           "= server CLOSE_WAIT! path " PATH_ACCEPT ";CLOSE_WAIT\n"},
 };
 
+/* ---- what a real kernel taught ---- */
+
+/* Each of these is a disagreement that the lab's comparison with the kernel's own record had shown (docs/agreement.md),
+ * and beside it, where there is one, the timeline that differs in one thing only. */
+static const struct script_row laboratory[] = {
+    {"fin_copy", "the network's second copy of a FIN: same time stamp, nobody sent it again",
+     OVER "1.130 < FA seq=1 ack=102 tsval=120\n" /* 10 */
+          "= server CLOSED path " PATH_ACCEPT ";CLOSE_WAIT;LAST_ACK;CLOSED\n"
+          "= server.fin_count 1\n"},
+    {"fin_repeat", "a FIN that is sent again: the last ACK had not arrived",
+     OVER "1.130 < FA seq=1 ack=102\n"
+          "= server LAST_ACK\n"
+          "= server.fin_count 2\n"},
+    {"dsack_of_fin", "a D-SACK in answer to the second FIN: the first had arrived",
+     TALK "0.100 > FA\n"         /* 6 */
+          "0.310 > FA seq=101\n" /* 7 */
+          "0.320 < A ack=102 sack=101-102\n"
+          "= server CLOSE_WAIT! at 6 CLOSE_WAIT\n"},
+    {"no_dsack_of_fin", "without it the second one counts",
+     TALK "0.100 > FA\n"
+          "0.310 > FA seq=101\n"
+          "0.320 < A ack=102\n"
+          "= server CLOSE_WAIT! at 7 CLOSE_WAIT\n"},
+    {"abort_on_data", "closed, then data: the reset answers the data, and the FIN behind it was never taken",
+     TALK "0.100 > FA\n"                /* 6 */
+          "0.101 < PA len=10 ack=101\n" /* 7: left before 6 arrived */
+          "0.102 < FA seq=11 ack=101\n" /* 8 */
+          "0.113 > R seq=101\n"         /* 9 */
+          "= client CLOSED! path " PATH_OPEN ";FIN_WAIT1;CLOSED\n"},
+    {"reset_on_the_way", "a reset that comes back sooner than its sender is away: somebody else made it",
+     TALK "0.500 < PA len=10\n" /* 6 */
+          "0.5001 > R seq=101 forged\n"
+          "= client ESTABLISHED\n"
+          "= server CLOSED?\n"},
+    {"reset_from_there", "after the time of the path it may be the client's own",
+     TALK "0.500 < PA len=10\n"
+          "0.511 > R seq=101\n"
+          "= client CLOSED!\n"},
+    {"reset_behind_data",
+     "a reset with an older number, behind data and FIN that are on their way: it will not fit",
+     TALK "0.100 < PA len=10\n" /* 6 */
+          "0.101 < FA seq=11\n" /* 7 */
+          "0.102 < R seq=1\n"   /* 8 */
+          "= client CLOSE_WAIT? not CLOSED\n"},
+    {"ack_after_fin", "its ACK of the peer's FIN leaves before the ACK of its own could arrive: CLOSING",
+     TALK "0.1000 < FA\n"              /* 6 */
+          "0.1105 > FA ack=1\n"        /* 7 */
+          "0.1106 < A seq=2 ack=102\n" /* 8 */
+          "0.1107 > A seq=102 ack=2\n" /* 9 */
+          "= client TIME_WAIT path " PATH_OPEN ";FIN_WAIT1;CLOSING;TIME_WAIT\n"},
+    {"child_by_repeat",
+     "near the server: payload without an answer was refused, and its repetition made the child",
+     "0.0000 > S\n"
+     "0.0001 < SA\n"
+     "0.0100 > A\n"               /* 3 */
+     "0.0101 > PA len=10\n"       /* 4 */
+     "0.2200 > PA len=10 seq=1\n" /* 5 */
+     "0.2201 < A\n"
+     "= server ESTABLISHED! at 5 ESTABLISHED\n"},
+    {"child_by_ack", "a delayed acknowledgment refuses nothing",
+     "0.0000 > S\n"
+     "0.0001 < SA\n"
+     "0.0100 > A\n"
+     "0.0101 > PA len=10\n"
+     "0.0520 < A\n"
+     "= server ESTABLISHED! at 3 ESTABLISHED\n"},
+    {"syn_meets_error",
+     "a SYN that was under way when the ICMP error passed does not say that it was ignored",
+     "0.000 > S\n"
+     "0.010 icmp 3 1 >\n"
+     "0.050 > S\n"
+     "= client CLOSED\n"
+     "1.050 > S\n"
+     "= client SYN_SENT\n"},
+    {"bad_ack_of_request", "a request answers an ACK that is none of its own by a reset, and stays",
+     "0.000 > S\n"
+     "0.010 < SA\n"
+     "0.020 > A seq=1 ack=500 forged\n"
+     "0.021 < R seq=500\n"
+     "= server SYN_RECV path SYN_RECV\n"},
+    {"fin_unseen_peer", "begun in the middle: whether this FIN is the first or the second is not certain",
+     "flow middle\n"
+     "0.000 > A\n"
+     "0.100 > FA\n"
+     "= client FIN_WAIT1?\n"},
+};
+
 /* ---- clocks: never before the deadline, and not surely before an eighth and 0.1 s more ---- */
 
 static const struct script_row clocks[] = {
@@ -1816,6 +1904,7 @@ END_TEST
 LOOP_TEST(rows)
 LOOP_TEST(figures)
 LOOP_TEST(hypotheses)
+LOOP_TEST(laboratory)
 LOOP_TEST(clocks)
 LOOP_TEST(acceptability)
 LOOP_TEST(ladders)
@@ -1836,6 +1925,7 @@ static Suite *mirror_suite(void)
     ADD_GROUP(suite, rows);
     ADD_GROUP(suite, figures);
     ADD_GROUP(suite, hypotheses);
+    ADD_GROUP(suite, laboratory);
     ADD_GROUP(suite, clocks);
     ADD_GROUP(suite, acceptability);
     ADD_GROUP(suite, ladders);
