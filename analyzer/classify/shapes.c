@@ -3,7 +3,8 @@
  * Shapes of RSTs, their triggers, and the signs that one came from elsewhere.
  *
  * A trigger is found by number, not by time: several segments may be in flight when a host resets, and each
- * gets its own RST. All searches walk the marks of one flow, at most TCA_MARKS_MAX.
+ * gets its own RST, in their order; so of replies with one number the last answers the newest segment. What the
+ * host acknowledged drew none. All searches walk the marks of one flow, at most TCA_MARKS_MAX.
  */
 #include "classify/shapes.h"
 
@@ -35,15 +36,50 @@ static bool triggers(const struct tca_mark *mark, const struct tca_mark *rst, en
     return (mark->flags & TCA_ACK) && mark->ack == rst->seq;
 }
 
+/* New bytes that the reset's sender acknowledged: it had taken them while it still knew the connection. */
+static bool was_taken(const struct tca_dossier *d, const struct tca_mark *mark)
+{
+    const struct tca_side *receiver = &d->m.side[1 - mark->side];
+    bool first = mark->new_data || (mark->flags & (TCA_SYN | TCA_FIN) && mark->copy == 1);
+    return first && receiver->acked_known && seq_after_eq(receiver->acked, mark_end(mark));
+}
+
+static bool may_trigger(const struct tca_dossier *d, const struct tca_mark *mark, const struct tca_mark *rst)
+{
+    enum tca_rst_shape shape = tca_rst_shape(rst);
+    return mark->side != rst->side && triggers(mark, rst, shape) &&
+           (shape == TCA_SHAPE_Q || !was_taken(d, mark));
+}
+
+/* Replies with the same number that follow before another segment that could draw one. */
+static unsigned replies_after(const struct tca_dossier *d, const struct tca_mark *rst)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < d->mark_count; i++) {
+        const struct tca_mark *mark = &d->mark[i];
+        if (mark->frame <= rst->frame || mark->witness)
+            continue;
+        if (may_trigger(d, mark, rst))
+            break;
+        count += mark->side == rst->side && tca_rst_shape(mark) == TCA_SHAPE_P && mark->seq == rst->seq;
+    }
+    return count;
+}
+
 const struct tca_mark *tca_rst_trigger(const struct tca_dossier *d, const struct tca_mark *rst)
 {
     enum tca_rst_shape shape = tca_rst_shape(rst);
     if (shape != TCA_SHAPE_Q && shape != TCA_SHAPE_P)
         return NULL;
     const struct tca_mark *found = NULL;
-    for (unsigned i = 0; i < d->mark_count && d->mark[i].frame < rst->frame; i++)
-        if (d->mark[i].side != rst->side && triggers(&d->mark[i], rst, shape))
-            found = &d->mark[i];
+    unsigned later = shape == TCA_SHAPE_P ? replies_after(d, rst) : 0;
+    for (unsigned i = d->mark_count; i-- > 0;) {
+        if (d->mark[i].frame >= rst->frame || !may_trigger(d, &d->mark[i], rst))
+            continue;
+        found = &d->mark[i];
+        if (later-- == 0)
+            break;
+    }
     return found;
 }
 

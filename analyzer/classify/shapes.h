@@ -25,7 +25,8 @@ enum tca_rst_shape {
  * asked of tca_rst_foreign(), so that other systems' resets keep their shape. */
 enum tca_rst_shape tca_rst_shape(const struct tca_mark *rst);
 
-/* The newest segment of the other side before this RST, that an RST of shape Q or P answers by its number;
+/* The segment of the other side before this RST that an RST of shape Q or P answers by its number, the newest
+ * but for those that later RSTs of the same number answer, and not what its sender had acknowledged;
  * NULL if none was kept, and always for X. Witnesses count: an older incarnation's segment can be a trigger
  * too. */
 const struct tca_mark *tca_rst_trigger(const struct tca_dossier *d, const struct tca_mark *rst);
