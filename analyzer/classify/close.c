@@ -31,6 +31,8 @@ static const int64_t LONG_CLOSE_WAIT_NS = 60 * SECOND;
 static const int64_t FIRST_REPEAT_NS = 3 * SECOND;
 /* A FIN that is acknowledged later than this, the round trip aside, was not acknowledged at once. */
 static const int64_t LATE_ACK_NS = 50 * MS;
+/* No clock of timestamps stands still for so long, and no retransmission follows sooner. */
+static const int64_t COPY_NS = 100 * MS;
 enum { LADDER = 3, LEAKS = 5 };
 
 static const struct tca_levels CERTAIN = {TCA_CERTAIN, TCA_CERTAIN, TCA_CERTAIN};
@@ -290,12 +292,28 @@ void judge_close_last_ack_stuck(const struct tca_case *c, struct tca_judgement *
             (int)j->value);
 }
 
+/* The path delivers a segment twice: a copy bears the timestamp of an earlier one, or its identification, and a
+ * segment sent again does not. */
+static bool copied_on_the_way(const struct tca_closing *k, const struct tca_mark *again)
+{
+    const struct tca_mark *fin;
+    for (unsigned n = 0; (fin = tca_dossier_mark(k->d, TCA_MARK_FIN, again->side, n)); n++) {
+        bool later = fin->frame < again->frame && again->time_ns - fin->time_ns >= COPY_NS;
+        bool stamped = fin->has_ts && again->has_ts;
+        bool numbered = fin->has_ip_id && fin->ip_id && fin->ip_id == again->ip_id;
+        if (later && (stamped ? fin->tsval == again->tsval : numbered))
+            return true;
+    }
+    return false;
+}
+
 /* The acknowledgment of this side's FIN was seen, and the FIN came again later than it could have arrived. */
 static const struct tca_mark *repeat_after_ack(const struct tca_closing *k, int side)
 {
     const struct tca_mark *ack = k->fin_ack[1 - side], *fin;
     for (unsigned n = 0; ack && (fin = tca_dossier_mark(k->d, TCA_MARK_FIN, side, n)); n++)
-        if (fin->copy > 1 && fin->frame > ack->frame && tca_closing_knew(k, fin, ack))
+        if (fin->copy > 1 && fin->frame > ack->frame && tca_closing_knew(k, fin, ack) &&
+            !copied_on_the_way(k, fin))
             return fin;
     return NULL;
 }
@@ -374,7 +392,8 @@ static const struct tca_mark *lost_fin(const struct tca_closing *k, int side)
 {
     const struct tca_mark *ack = k->fin_ack[1 - side], *fin;
     for (unsigned n = 0; k->fin[side] && ack && (fin = tca_dossier_mark(k->d, TCA_MARK_FIN, side, n)); n++)
-        if (fin->copy > 1 && fin->frame < ack->frame && !needless(k->fin[side], fin, ack))
+        if (fin->copy > 1 && fin->frame < ack->frame && !needless(k->fin[side], fin, ack) &&
+            !copied_on_the_way(k, fin))
             return fin;
     return NULL;
 }
@@ -519,11 +538,34 @@ static void hold_orderly(const struct tca_closing *k, struct tca_judgement *j, e
             NAME[k->passive], WHOLE(wait_ns), segments);
 }
 
+/* P's bare ACK of A's FIN left before P's FIN did, which overtook it: its timestamp is older, or its number. */
+static bool ack_overtaken(const struct tca_closing *k)
+{
+    const struct tca_mark *fin = k->fin[k->passive];
+    for (unsigned at = 0; at < k->d->mark_count; at++) {
+        const struct tca_mark *mark = &k->d->mark[at];
+        bool bare = (mark->flags & (TCA_SYN | TCA_FIN | TCA_RST | TCA_ACK)) == TCA_ACK && !mark->len;
+        if (mark->side != k->passive || mark->frame < fin->frame || !bare || mark->witness ||
+            (mark->roles & TCA_MARK_ICMP) || !tca_closing_covers_fin(k, mark, k->active))
+            continue;
+        bool numbered = mark->has_ip_id && mark->ip_id && fin->has_ip_id && fin->ip_id;
+        if (mark->has_ts && fin->has_ts ? seq_before(mark->tsval, fin->tsval)
+                                        : numbered && (int16_t)(mark->ip_id - fin->ip_id) < 0)
+            return true;
+    }
+    return false;
+}
+
+static bool merged(const struct tca_closing *k)
+{
+    return k->fin_ack[k->passive] == k->fin[k->passive] && !ack_overtaken(k);
+}
+
 void judge_close_three_way(const struct tca_case *c, struct tca_judgement *j)
 {
     struct tca_closing k = closing_of(c);
     enum tca_confidence confidence;
-    if (completed(&k, &confidence) && k.fin_ack[k.passive] == k.fin[k.passive])
+    if (completed(&k, &confidence) && merged(&k))
         hold_orderly(&k, j, confidence, "three");
 }
 
@@ -531,7 +573,7 @@ void judge_close_four_way(const struct tca_case *c, struct tca_judgement *j)
 {
     struct tca_closing k = closing_of(c);
     enum tca_confidence confidence;
-    if (completed(&k, &confidence) && k.fin_ack[k.passive] != k.fin[k.passive])
+    if (completed(&k, &confidence) && !merged(&k))
         hold_orderly(&k, j, confidence, "four");
 }
 
@@ -603,11 +645,29 @@ static bool unknown(const struct tca_side *side)
     return side->step_count && tca_side_state(side) == TCA_UNKNOWN;
 }
 
+/* Begun before the capture, one end closed within it, and the other, which sent nothing new, may have closed
+ * before. */
+static bool may_have_closed_before(const struct tca_closing *k)
+{
+    return (k->m->damage & TCA_DAMAGE_START_CUT) && k->active >= 0 && !k->fin[k->passive] &&
+           !k->m->side[k->passive].bytes;
+}
+
+/* One end acknowledges what the other sent, and nothing of that is in the capture: its silence is not its own. */
+static bool direction_missing(const struct tca_closing *k)
+{
+    for (int side = 0; side < 2 && (k->m->damage & TCA_DAMAGE_ONE_WAY); side++)
+        if (k->m->side[side].acked_known && !k->m->side[1 - side].pkts)
+            return true;
+    return false;
+}
+
 void judge_close_none_open_at_end(const struct tca_case *c, struct tca_judgement *j)
 {
     struct tca_closing k = closing_of(c);
     const struct tca_side *client = &k.m->side[TCA_CLIENT], *server = &k.m->side[TCA_SERVER];
-    if (!(still_open(client) || still_open(server)) || unknown(client) || unknown(server))
+    if (!(still_open(client) || still_open(server)) || unknown(client) || unknown(server) ||
+        may_have_closed_before(&k) || direction_missing(&k))
         return;
     tca_hold(j, seen(&k, CERTAIN), k.until_ns);
     prove_close(&k, j);

@@ -30,6 +30,7 @@
 
 static const int64_t MINUTE_NS = 60 * SECOND;
 static const int64_t PROMPT_NS = 100 * MS; /* an answer, the round trip aside */
+static const int64_t NEXT_SYN_NS = 20 * SECOND; /* the next try of a client whose RST ended TIME_WAIT, at the latest */
 /* Linux steps from a recycled TIME_WAIT's next number: the largest unscaled window and 2. 0 is skipped. */
 enum { RECYCLE_STEP = 65537, RECYCLERS = 5, LINUX_TTL = 64 };
 /* Linux' clock of initial numbers for one tuple: one step per 64 ns. */
@@ -470,6 +471,24 @@ static bool newer_to_blame(const struct wait *w, const struct tca_mark *rst)
     return !cause || answer->time_ns - cause->time_ns > PROMPT_NS + (path > 0 ? path : 0);
 }
 
+/* The same, where TIME_WAIT did not survive: a client whose RST ended it soon gets in. Without that the segment
+ * came into being beyond the capture point. */
+static bool newer_got_in(const struct wait *w, const struct tca_mark *rst)
+{
+    int64_t end = w->d->m.end_ns;
+    return end >= 0 && end - rst->time_ns <= NEXT_SYN_NS && newer_to_blame(w, rst);
+}
+
+/* The first exact reset that reached TIME_WAIT, unless a newer connection's row tells of it. */
+static const struct tca_mark *killing_rst(const struct wait *w)
+{
+    const struct tca_mark *rst;
+    for (unsigned n = 0; (rst = reached(w, TCA_RST, TCA_SYN, n)); n++)
+        if (rst->rst_fit == TCA_RST_EXACT && !newer_got_in(w, rst))
+            return rst;
+    return NULL;
+}
+
 /* The first reset that reached TIME_WAIT on this connection's own account, exact or not. */
 static const struct tca_mark *own_rst(const struct wait *w, bool exact)
 {
@@ -497,7 +516,7 @@ static void assassinated_by_own(const struct tca_case *c, struct tca_judgement *
 {
     struct wait w;
     const struct tca_mark *rst;
-    if (!wait_of(c->d, &w) || !(rst = own_rst(&w, true)))
+    if (!wait_of(c->d, &w) || !(rst = killing_rst(&w)))
         return;
     const struct tca_mark *sign = sign_after(&w, rst);
     if (sign && !(sign->flags & TCA_RST))
