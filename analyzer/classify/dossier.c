@@ -5,6 +5,8 @@
  */
 #include "classify/dossier.h"
 
+#include "base/seq32.h"
+
 #include <stddef.h>
 
 static bool matches(const struct tca_mark *mark, uint32_t roles, int side)
@@ -34,4 +36,34 @@ unsigned tca_dossier_count(const struct tca_dossier *d, uint32_t roles, int side
     for (unsigned at = 0; at < d->mark_count; at++)
         count += matches(&d->mark[at], roles, side);
     return count;
+}
+
+/* The client's first kept segment that acknowledges all of this one. */
+static const struct tca_mark *answer_to(const struct tca_dossier *d, const struct tca_mark *sent)
+{
+    uint32_t end = sent->seq + sent->len + ((sent->flags & TCA_FIN) ? 1 : 0);
+    for (unsigned at = 0; at < d->mark_count; at++) {
+        const struct tca_mark *mark = &d->mark[at];
+        bool answers = mark->side == TCA_CLIENT && mark->frame > sent->frame && !mark->witness &&
+                       !(mark->roles & TCA_MARK_ICMP) && (mark->flags & TCA_ACK);
+        if (answers && seq_after_eq(mark->ack, end))
+            return mark;
+    }
+    return NULL;
+}
+
+struct tca_client_path tca_dossier_client_path(const struct tca_dossier *d)
+{
+    struct tca_client_path path = {-1, -1};
+    const struct tca_mark *sent, *answer;
+    for (unsigned n = 0; (sent = tca_dossier_mark(d, TCA_MARK_FIRST_DATA | TCA_MARK_FIN, TCA_SERVER, n)); n++) {
+        if (!(answer = answer_to(d, sent)))
+            continue;
+        int64_t took = answer->time_ns - sent->time_ns;
+        if (path.most_ns < 0 || took < path.most_ns)
+            path.most_ns = took;
+        if ((sent->flags & TCA_FIN) && d->m.side[TCA_SERVER].fin_count == 1)
+            path.fin_ns = took;
+    }
+    return path;
 }

@@ -34,4 +34,11 @@ const struct tca_mark *tca_dossier_last(const struct tca_dossier *d, uint32_t ro
 /* How many of them were kept. */
 unsigned tca_dossier_count(const struct tca_dossier *d, uint32_t roles, int side);
 
+/* The round trip between the capture point and the client after the opening, by what the client answered. */
+struct tca_client_path {
+    int64_t most_ns; /* no longer than this; -1: nothing tells */
+    int64_t fin_ns;  /* its answer to a FIN that was sent once, which is not delayed; -1: none */
+};
+struct tca_client_path tca_dossier_client_path(const struct tca_dossier *d);
+
 #endif

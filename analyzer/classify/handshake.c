@@ -121,13 +121,21 @@ static void find_syns(const struct tca_dossier *d, struct opening *o)
     }
 }
 
+/* It acknowledges this SYN, with or without the data on it. A child of fast open may speak before its SYN+ACK is
+ * seen. */
+static bool of_this_syn(const struct opening *o, const struct tca_mark *mark)
+{
+    return o->client->iss_known && seq_after(mark->ack, o->client->iss) &&
+           seq_before_eq(mark->ack, o->client->iss + 1 + o->syn->len);
+}
+
 /* Witnesses are segments of the tuple's older connection, so tca_dossier_mark() passes over them. */
 static bool is_challenge(const struct opening *o, const struct tca_mark *mark)
 {
     return mark->side == TCA_SERVER && (mark->roles & TCA_MARK_CHALLENGE) &&
            (mark->flags & (TCA_SYN | TCA_RST | TCA_FIN | TCA_ACK)) == TCA_ACK && o->syn &&
            mark->frame > o->syn->frame && (!o->synack || mark->frame < o->synack->frame) &&
-           mark->ack != o->client->iss + 1;
+           !of_this_syn(o, mark);
 }
 
 static void find_challenges(const struct tca_dossier *d, struct opening *o)
@@ -509,6 +517,26 @@ void judge_handshake_syn_only(const struct tca_case *c, struct tca_judgement *j)
     tca_say(j, "One SYN, not answered and not repeated within %u.%03u s.", WHOLE(o.end_ns - o.syn->time_ns));
 }
 
+static bool near_server(const struct tca_case *c)
+{
+    return c->vantage == TCA_VANTAGE_SERVER || c->vantage == TCA_VANTAGE_SAME_HOST;
+}
+
+static bool options_missing(const struct opening *o)
+{
+    bool offered = o->client->has_wscale && o->client->sack_ok && o->syn && !o->syn->has_ts;
+    bool bare = o->server->has_mss && !o->server->has_wscale && !o->server->sack_ok;
+    bool request = o->synack && o->synack->has_ip_id && o->synack->ip_id == 0;
+    return offered && bare && request && !(o->m->damage & TCA_DAMAGE_SNAPLEN);
+}
+
+/* A cookie's SYN+ACK, and time for a request's timer to repeat it: the server was never in SYN_RECV. */
+static bool no_request(const struct tca_case *c, const struct opening *o)
+{
+    int64_t until_ns = request_reset(o) ? o->refusal->time_ns : o->end_ns;
+    return options_missing(o) && !rung(c, o, 0) && until_ns - o->synack->time_ns >= RUNG_NS;
+}
+
 static const char *half_open_how(const struct opening *o)
 {
     if (!o->stuck)
@@ -523,7 +551,7 @@ void judge_handshake_half_open(const struct tca_case *c, struct tca_judgement *j
     struct opening o = opening_of(c);
     bool waited = o.synack && o.end_ns - o.synack->time_ns >= RUNG_NS;
     bool silent = waited && !o.opened && !o.withdrawal && o.syn;
-    if (!o.synack || !o.syn || !(silent || o.stuck))
+    if (!o.synack || !o.syn || !(silent || o.stuck) || no_request(c, &o))
         return;
     enum tca_confidence level = tca_level(c, levels, TCA_BASIS_SILENCE);
     if (silent && (o.m->damage & TCA_DAMAGE_ONE_WAY))
@@ -542,19 +570,6 @@ void judge_handshake_half_open(const struct tca_case *c, struct tca_judgement *j
 }
 
 /* ---- SYN cookies and fast open ---- */
-
-static bool near_server(const struct tca_case *c)
-{
-    return c->vantage == TCA_VANTAGE_SERVER || c->vantage == TCA_VANTAGE_SAME_HOST;
-}
-
-static bool options_missing(const struct opening *o)
-{
-    bool offered = o->client->has_wscale && o->client->sack_ok && o->syn && !o->syn->has_ts;
-    bool bare = o->server->has_mss && !o->server->has_wscale && !o->server->sack_ok;
-    bool request = o->synack && o->synack->has_ip_id && o->synack->ip_id == 0;
-    return offered && bare && request && !(o->m->damage & TCA_DAMAGE_SNAPLEN);
-}
 
 /* The cookie hides options in the low six bits of TSval, so that it lies up to 63 ms in the past. */
 static bool clock_skew(const struct tca_case *c, const struct opening *o, int64_t *ret_ms)
@@ -604,7 +619,7 @@ void judge_handshake_synack_cookie(const struct tca_case *c, struct tca_judgemen
     struct opening o = opening_of(c);
     int64_t skew = 0;
     enum tca_cookie evidence = cookie_evidence(c, &o, &skew);
-    if (evidence == TCA_COOKIE_NONE || !o.opened || !o.syn)
+    if (evidence == TCA_COOKIE_NONE || !(o.opened || no_request(c, &o)) || !o.syn)
         return;
     bool many = near_server(c) && listener_lags(c->listener);
     tca_hold(j, many ? TCA_CERTAIN : TCA_PROBABLE, o.synack->time_ns);
@@ -622,6 +637,13 @@ void judge_handshake_synack_cookie(const struct tca_case *c, struct tca_judgemen
             (int)skew);
 }
 
+/* A cookie's ACK had no effect, for the client's next segment was answered as one of no connection. */
+static bool reset_without_state(const struct tca_case *c, const struct opening *o)
+{
+    return o->ack && !o->child && request_reset(o) && no_request(c, o) &&
+           o->refusal->time_ns - o->ack->time_ns >= QUIET_NS;
+}
+
 /* A request would repeat its SYN+ACK, a child would acknowledge the data: no state is left. */
 static bool state_was_lost(const struct tca_case *c, const struct opening *o)
 {
@@ -636,7 +658,8 @@ void judge_handshake_cookie_ack_lost_state(const struct tca_case *c, struct tca_
 {
     static const struct tca_levels levels = {TCA_PROBABLE, TCA_POSSIBLE, TCA_POSSIBLE};
     struct opening o = opening_of(c);
-    if (!state_was_lost(c, &o))
+    bool reset = reset_without_state(c, &o);
+    if (!reset && !state_was_lost(c, &o))
         return;
     bool cookie = options_missing(&o),
          full = tca_listener_episode(c->listener, o.ack->time_ns, 2 * SECOND) != NULL;
@@ -648,9 +671,13 @@ void judge_handshake_cookie_ack_lost_state(const struct tca_case *c, struct tca_
     tca_prove(j, o.synack);
     tca_prove(j, o.ack);
     tca_prove(j, tca_dossier_mark(c->d, TCA_MARK_FIRST_DATA, TCA_CLIENT, 0));
-    tca_prove(j, tca_dossier_last(c->d, TCA_MARK_DATA_RETX, TCA_CLIENT));
-    tca_say(j, "The server neither took the client's data (%u repeats) nor repeated its SYN+ACK.",
-            (unsigned)o.client->retx_pkts);
+    tca_prove(j, reset ? o.refusal : tca_dossier_last(c->d, TCA_MARK_DATA_RETX, TCA_CLIENT));
+    if (reset)
+        tca_say(j, "The ACK of a SYN cookie had no effect: the client's segment %u.%03u s later drew a reset.",
+                WHOLE(o.refusal->time_ns - o.ack->time_ns));
+    else
+        tca_say(j, "The server neither took the client's data (%u repeats) nor repeated its SYN+ACK.",
+                (unsigned)o.client->retx_pkts);
 }
 
 /* The SYN+ACK acknowledges data beyond the SYN. */
@@ -737,12 +764,30 @@ static bool echoes_first(const struct opening *o)
     return o->ack->has_ts && o->synack->has_ts && o->ack->tsecr == o->synack->tsval;
 }
 
-/* The repeat left although the first copy was being answered. On a path that slow the client's first SYN
- * timer has fired too; a single SYN says that the first ACK was lost before the capture point instead. */
-static bool spurious(const struct opening *o, const struct tca_mark *first)
+/* The client's later answers took as long as its ACK did from the first SYN+ACK. */
+static bool slow_path(const struct tca_case *c, const struct opening *o)
 {
-    bool late = o->ack->time_ns - o->synack->time_ns >= SATELLITE_NS && o->syn_copies > 1;
-    return late && (first->crossing || (first->frame < o->ack->frame && echoes_first(o)));
+    return 4 * tca_dossier_client_path(c->d).fin_ns >= 3 * (o->ack->time_ns - o->synack->time_ns);
+}
+
+/* The repeat left although the first copy was being answered: the ACK had passed before, or took that long. On a
+ * path that slow the client's first SYN timer has fired too, and what it answers later takes as long; else the
+ * first ACK was lost before the capture point, for the answer to a repeat echoes the first copy as well. */
+static bool spurious(const struct tca_case *c, const struct opening *o, const struct tca_mark *first)
+{
+    if (first->crossing)
+        return true;
+    bool late = o->ack->time_ns - o->synack->time_ns >= SATELLITE_NS;
+    return late && first->frame < o->ack->frame && echoes_first(o) && (o->syn_copies > 1 || slow_path(c, o));
+}
+
+/* Nothing excludes that this ACK answers the first copy: neither its echo nor what the client answered sooner. */
+static bool may_answer_first(const struct tca_case *c, const struct opening *o)
+{
+    bool stamped = o->ack->has_ts && o->synack->has_ts;
+    int64_t most_ns = tca_dossier_client_path(c->d).most_ns;
+    bool sooner = most_ns >= 0 && 4 * most_ns < 3 * (o->ack->time_ns - o->synack->time_ns);
+    return (!stamped || echoes_first(o)) && !sooner;
 }
 
 static bool client_was_late(const struct opening *o, const struct tca_mark *first)
@@ -755,9 +800,9 @@ void judge_handshake_complete_synack_retry(const struct tca_case *c, struct tca_
     static const struct tca_levels levels = {TCA_CERTAIN, TCA_CERTAIN, TCA_PROBABLE};
     struct opening o = opening_of(c);
     const struct tca_mark *first = rung(c, &o, 0);
-    if (!client_was_late(&o, first) || spurious(&o, first) || !o.syn)
+    if (!client_was_late(&o, first) || spurious(c, &o, first) || !o.syn)
         return;
-    tca_hold(j, tca_level(c, levels, TCA_BASIS_SEEN), first->time_ns);
+    tca_hold(j, tca_lower(tca_level(c, levels, TCA_BASIS_SEEN), may_answer_first(c, &o)), first->time_ns);
     j->actor = TCA_ACTOR_PATH;
     j->value = (int64_t)o.server->synack_count;
     j->unit = "pkts";
@@ -772,9 +817,10 @@ void judge_handshake_spurious_synack_rtx(const struct tca_case *c, struct tca_ju
 {
     struct opening o = opening_of(c);
     const struct tca_mark *first = rung(c, &o, 0);
-    if (!client_was_late(&o, first) || !spurious(&o, first) || !o.syn)
+    if (!client_was_late(&o, first) || !spurious(c, &o, first) || !o.syn)
         return;
-    tca_hold(j, echoes_first(&o) ? TCA_CERTAIN : TCA_PROBABLE, first->time_ns);
+    bool told = echoes_first(&o) && (first->crossing || o.syn_copies > 1);
+    tca_hold(j, told ? TCA_CERTAIN : TCA_PROBABLE, first->time_ns);
     j->actor = TCA_SERVER;
     j->value = o.ack->time_ns - o.synack->time_ns;
     j->unit = "ns";

@@ -16,6 +16,8 @@
 
 /* After the only rung a child would be quiet, a request would repeat two seconds later. */
 static const int64_t NEXT_RUNG_NS = 2300 * MS;
+/* A SYN+ACK that follows a SYN so closely answers it. */
+static const int64_t NEAR_NS = 20 * MS;
 /* Idle connections that must agree before one rung at one second is called deferred accept. */
 enum { DEFER_CONCORDANCE = 5 };
 
@@ -51,9 +53,70 @@ static bool too_soon(const struct tca_mark *mark, const struct tca_ladder *l)
     return mark->time_ns - l->last->time_ns < SECOND / 2;
 }
 
+/* The copy of the SYN that this SYN+ACK answers: the one that TSecr names, else the last before it. */
+static const struct tca_mark *answered_copy(const struct tca_dossier *d, const struct tca_mark *synack)
+{
+    const struct tca_mark *last = NULL;
+    for (unsigned at = 0; at < d->mark_count && d->mark[at].frame < synack->frame; at++) {
+        const struct tca_mark *syn = &d->mark[at];
+        if (!(syn->roles & TCA_MARK_SYN) || syn->side != TCA_CLIENT || syn->witness)
+            continue;
+        if (syn->has_ts && synack->has_ts && syn->tsval == synack->tsecr)
+            return syn;
+        last = syn;
+    }
+    return last;
+}
+
+/* The repeat follows a repeated SYN by the path's delay, but also the first SYN+ACK by the timer's. */
+static bool timer_was_due(const struct tca_mark *mark, const struct tca_mark *syn, const struct tca_ladder *l)
+{
+    return !l->rungs && !l->answers && mark->time_ns - syn->time_ns > NEAR_NS &&
+           fits_timer(mark->time_ns - l->first->time_ns, SECOND);
+}
+
+/* The answers to two SYNs are as far apart as the SYNs were: if a second fits better, it was the timer. */
+static bool rather_timer(const struct tca_dossier *d, const struct tca_mark *mark, const struct tca_mark *syn,
+                         const struct tca_ladder *l)
+{
+    const struct tca_mark *answered = answered_copy(d, l->first);
+    if (!answered || answered == syn)
+        return false;
+    int64_t apart = mark->time_ns - l->first->time_ns, syns = syn->time_ns - answered->time_ns;
+    int64_t off = apart > syns ? apart - syns : syns - apart;
+    int64_t late = apart > SECOND ? apart - SECOND : SECOND - apart;
+    return late < off;
+}
+
+static const struct tca_mark *newest_syn(const struct tca_dossier *d, const struct tca_mark *before)
+{
+    const struct tca_mark *newest = NULL, *syn;
+    for (unsigned n = 0; (syn = tca_dossier_mark(d, TCA_MARK_SYN, TCA_CLIENT, n)); n++)
+        if (syn->frame < before->frame)
+            newest = syn;
+    return newest;
+}
+
+/* By the marks an answer. Sets `unsure` where the timer could have sent it, too. */
+static bool is_answer(const struct tca_dossier *d, const struct tca_mark *mark, struct tca_ladder *l)
+{
+    const struct tca_mark *syn = mark->answers_syn ? newest_syn(d, mark) : NULL;
+    if (!syn || !timer_was_due(mark, syn, l))
+        return mark->answers_syn;
+    l->unsure = true;
+    return !rather_timer(d, mark, syn, l);
+}
+
+/* It left before the ACK could arrive. */
+static bool crosses(const struct tca_dossier *d, const struct tca_mark *mark, const struct tca_ladder *l)
+{
+    return mark->crossing || (mark->answers_syn && d->m.path_to_server_ns > 0 &&
+                              mark->time_ns - l->ack->time_ns <= d->m.path_to_server_ns + MS);
+}
+
 static void read_repeat(const struct tca_dossier *d, const struct tca_mark *mark, struct tca_ladder *l)
 {
-    if (mark->answers_syn) {
+    if (is_answer(d, mark, l)) {
         l->answers++;
         return;
     }
@@ -66,7 +129,7 @@ static void read_repeat(const struct tca_dossier *d, const struct tca_mark *mark
     l->rungs++;
     if (!l->ack) {
         l->silent++;
-    } else if (mark->crossing) {
+    } else if (crosses(d, mark, l)) {
         l->crossed++;
     } else {
         if (!l->stuck++)
@@ -122,6 +185,8 @@ void tca_ladder_read(const struct tca_dossier *d, struct tca_ladder *l)
         read_mark(d, &d->mark[at], l);
     uint64_t count = d->m.side[TCA_SERVER].synack_count;
     unsigned kept = tca_dossier_count(d, TCA_MARK_SYNACK, TCA_SERVER);
+    if (l->ack && l->first)
+        l->slow_path = 4 * tca_dossier_client_path(d).fin_ns >= 3 * (l->ack->time_ns - l->first->time_ns);
     if (l->rungs && count > kept)
         l->rungs += count - kept < 1000 ? (unsigned)(count - kept) : 1000;
 }
@@ -139,20 +204,6 @@ static bool answered_between(const struct tca_dossier *d, const struct tca_mark 
             return true;
     }
     return false;
-}
-
-static const struct tca_mark *answered_copy(const struct tca_dossier *d, const struct tca_mark *synack)
-{
-    const struct tca_mark *last = NULL;
-    for (unsigned at = 0; at < d->mark_count && d->mark[at].frame < synack->frame; at++) {
-        const struct tca_mark *syn = &d->mark[at];
-        if (!(syn->roles & TCA_MARK_SYN) || syn->side != TCA_CLIENT || syn->witness)
-            continue;
-        if (syn->has_ts && synack->has_ts && syn->tsval == synack->tsecr)
-            return syn;
-        last = syn;
-    }
-    return last;
 }
 
 const struct tca_mark *tca_syn_unanswered(const struct tca_dossier *d, const struct tca_mark *after)
@@ -187,12 +238,14 @@ static bool no_repeat(const struct tca_ladder *l)
     return l->mixed || (!l->rungs && !l->answers);
 }
 
-/* So slow a path lets the client's first timer fire as well. Without that an earlier ACK was lost before the
- * capture, and the one that was seen answers the repeat though it echoes the first copy. */
+/* So slow a path lets the client's first timer fire as well, and its later answers take as long. Without that an
+ * earlier ACK was lost before the capture, and the one that was seen answers the repeat though it echoes the
+ * first copy. An ACK that passed before the repeat can answer nothing but the first. */
 static bool spurious(const struct tca_ladder *l)
 {
     bool late = l->ack && l->first && l->ack->time_ns - l->first->time_ns >= SECOND / 100 * 98;
-    return !l->stuck && ((late && l->acks_first && l->syns > 1) || (l->crossed && !l->echo_known));
+    bool slow = late && l->acks_first && (l->syns > 1 || l->slow_path);
+    return !l->stuck && (slow || l->crossed);
 }
 
 static bool only_answers(const struct tca_ladder *l)

@@ -233,7 +233,9 @@ void judge_synack_spurious(const struct tca_case *c, struct tca_judgement *j)
     struct reading r = read_case(c);
     if (r.shape != TCA_LADDER_SPURIOUS)
         return;
-    enum tca_confidence confidence = r.ladder.acks_first ? TCA_CERTAIN : TCA_POSSIBLE;
+    /* Without a second SYN the first ACK may have been lost, and without timestamps it may answer any copy. */
+    bool told = r.ladder.syns > 1 && !r.ladder.unsure;
+    enum tca_confidence confidence = !r.ladder.acks_first ? TCA_POSSIBLE : told ? TCA_CERTAIN : TCA_PROBABLE;
     tca_hold(j, tca_lower(confidence, damaged(c)), r.ladder.ack->time_ns);
     j->actor = TCA_SERVER;
     j->value = r.ladder.ack->time_ns - r.ladder.first->time_ns;
@@ -268,7 +270,7 @@ void judge_synack_dup_answer(const struct tca_case *c, struct tca_judgement *j)
         if (!(mark->roles & TCA_MARK_SYNACK) || !mark->answers_syn || !answers_a_retry(c, mark))
             continue;
         if (!j->value++)
-            tca_hold(j, tca_lower(TCA_CERTAIN, damaged(c)), mark->time_ns);
+            tca_hold(j, tca_lower(TCA_CERTAIN, damaged(c) + r.ladder.unsure), mark->time_ns);
         tca_prove(j, mark);
     }
     j->actor = TCA_ACTOR_PATH;
