@@ -366,12 +366,45 @@ static enum tca_ladder_cause cause_of_one(const struct tca_case *c, const struct
     return TCA_CAUSE_ACK_LOSS;
 }
 
-/* Several ACKs in a row: at the server nothing but the queue ignores them; elsewhere others must be stuck
- * too. */
+/* The last segment of the client that is known to have made no child. */
+static int64_t last_ignored_ns(const struct tca_dossier *d, const struct tca_ladder *l)
+{
+    const struct tca_mirror *m = &d->m;
+    int64_t last = l->ack->time_ns, expiry = tca_ladder_expiry_ns(d, l);
+    for (unsigned at = 0; at < d->mark_count; at++) {
+        const struct tca_mark *mark = &d->mark[at];
+        bool ignored = m->child_proved ? mark->ordinal <= m->ack_ignored_count
+                                       : mark->frame < l->last->frame && mark->time_ns < expiry;
+        if ((mark->roles & TCA_MARK_OPEN_ACK) && !mark->witness && ignored)
+            last = mark->time_ns;
+    }
+    return last;
+}
+
+/* A full queue drops every new SYN (since 4.10) and lets nobody in. While the client's segments were ignored
+ * others got in, and no SYN was dropped: these segments did not arrive, or a filter on the host dropped them. */
+static bool others_got_in(const struct tca_case *c, const struct tca_ladder *l)
+{
+    return !l->named && tca_listener_admits(c->listener, l->ack->time_ns, last_ignored_ns(c->d, l));
+}
+
+/* The capture shows nothing else of this listener that would speak for a full queue or for a healthy one. */
+static bool alone(const struct tca_case *c)
+{
+    const struct tca_listener *listener = c->listener;
+    return listener->stuck_flows < 2 && !listener->established && !listener->dropped;
+}
+
+/* Several ACKs in a row: at the server nothing but the queue ignores them, or a filter of the host, which ignores
+ * those of some clients only; elsewhere others must be stuck too. */
 static enum tca_ladder_cause cause_of_many(const struct tca_case *c, const struct tca_ladder *l)
 {
     if (ack_never_named(c, l))
         return TCA_CAUSE_ACK_LOSS;
+    if (!full_meanwhile(c, l) && others_got_in(c, l))
+        return at_server(c) ? TCA_CAUSE_ACK_LOSS : TCA_CAUSE_EITHER;
+    if (!l->named && alone(c))
+        return TCA_CAUSE_EITHER;
     if (l->named || at_server(c) || full_meanwhile(c, l) || c->listener->stuck_flows > 1)
         return TCA_CAUSE_OVERFLOW;
     return TCA_CAUSE_EITHER;

@@ -72,6 +72,8 @@ struct tca_sweep {
     size_t losses, loss_room;
     struct tca_listener *listener; /* owned, with their episodes */
     size_t listeners;
+    int64_t *moment; /* owned: what the listeners' admitted_ns and dropped_ns point into */
+    size_t moments;
 };
 
 static const struct tca_listener nothing_known = {
@@ -522,6 +524,7 @@ int tca_sweep_add(struct tca_sweep *sweep, const struct tca_dossier *d)
                               .family = d->family,
                               .client = client_hash(d->addr[TCA_CLIENT]),
                               .stuck = d->m.open_refuted,
+                              .opened = d->m.child_proved && !d->m.open_refuted,
                               .answers = d->m.side[TCA_SERVER].first_data_ns >= 0,
                               .speaks_first = speaks_first(d),
                               .syns = clip_count(d->m.side[TCA_CLIENT].syn_count),
@@ -768,6 +771,21 @@ static void forget_proofs(struct tca_edge *edge, size_t count, uint8_t *bursting
             edge[at].other_ns = INT64_MAX;
 }
 
+/* The moments of one kind, in order. Returns how many; each edge is at most one moment. */
+static size_t keep_moments(struct tca_sweep *sweep, const struct tca_edge *edge, size_t count, bool drops,
+                           const int64_t **ret_first)
+{
+    size_t before = sweep->moments;
+    for (size_t at = 0; at < count; at++) {
+        bool admitted = edge[at].kind == TCA_EDGE_CHILD && sweep->conn[edge[at].conn].opened;
+        bool dropped = edge[at].kind == TCA_EDGE_DROP && !edge[at].weak;
+        if (drops ? dropped : admitted)
+            sweep->moment[sweep->moments++] = edge[at].time_ns;
+    }
+    *ret_first = sweep->moment + before;
+    return sweep->moments - before;
+}
+
 static int sweep_listener(struct tca_sweep *sweep, struct tca_edge *edge, size_t count,
                           const struct tca_losses *loss, size_t *index, uint8_t *bursting)
 {
@@ -776,6 +794,8 @@ static int sweep_listener(struct tca_sweep *sweep, struct tca_edge *edge, size_t
     find_synacks(l, edge, count);
     find_bursts(l, edge, count, index);
     forget_proofs(edge, count, bursting);
+    l->admitted = keep_moments(sweep, edge, count, false, &l->admitted_ns);
+    l->dropped = keep_moments(sweep, edge, count, true, &l->dropped_ns);
     struct tca_episode *episode = NULL;
     int error = tca_episodes_find(l, edge, count, sweep->conn, loss, &episode);
     l->episode = episode;
@@ -887,7 +907,8 @@ int tca_sweep_run(struct tca_sweep *sweep)
         return error;
     size_t *index = tca_alloc(sweep->edges * sizeof *index);
     uint8_t *bursting = tca_alloc(sweep->conns);
-    error = index && bursting ? sweep_edges(sweep, index, bursting) : TCA_EMEMORY;
+    sweep->moment = tca_alloc(sweep->edges * sizeof *sweep->moment);
+    error = index && bursting && sweep->moment ? sweep_edges(sweep, index, bursting) : TCA_EMEMORY;
     tca_free(index);
     tca_free(bursting);
     tca_free(sweep->edge);
@@ -937,10 +958,34 @@ void tca_sweep_free(struct tca_sweep *sweep)
     for (size_t at = 0; at < sweep->listeners; at++)
         tca_free((void *)(uintptr_t)sweep->listener[at].episode);
     tca_free(sweep->listener);
+    tca_free(sweep->moment);
     tca_free(sweep->conn);
     tca_free(sweep->edge);
     tca_free(sweep->loss);
     tca_free(sweep);
+}
+
+/* How many of the sorted times are before this one. */
+static size_t count_before(const int64_t *time, size_t count, int64_t limit_ns)
+{
+    size_t low = 0, high = count;
+    while (low < high) {
+        size_t at = low + (high - low) / 2;
+        if (time[at] < limit_ns)
+            low = at + 1;
+        else
+            high = at;
+    }
+    return low;
+}
+
+bool tca_listener_admits(const struct tca_listener *l, int64_t from_ns, int64_t to_ns)
+{
+    if (to_ns <= from_ns || count_before(l->dropped_ns, l->dropped, to_ns) !=
+                                count_before(l->dropped_ns, l->dropped, from_ns))
+        return false;
+    return count_before(l->admitted_ns, l->admitted, to_ns) !=
+           count_before(l->admitted_ns, l->admitted, from_ns);
 }
 
 const struct tca_episode *tca_listener_episode(const struct tca_listener *l, int64_t time_ns,

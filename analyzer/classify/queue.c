@@ -113,10 +113,11 @@ void judge_synack_ladder_accept_overflow(const struct tca_case *c, struct tca_ju
 
 void judge_synack_ladder_ack_path_loss(const struct tca_case *c, struct tca_judgement *j)
 {
-    static const struct tca_levels levels = {TCA_PROBABLE, TCA_PROBABLE, TCA_PROBABLE};
+    static const struct tca_levels levels = {TCA_POSSIBLE, TCA_PROBABLE, TCA_PROBABLE};
     struct reading r = read_case(c);
     if (r.cause != TCA_CAUSE_ACK_LOSS && r.cause != TCA_CAUSE_EITHER)
         return;
+    bool near = c->vantage == TCA_VANTAGE_SERVER || c->vantage == TCA_VANTAGE_SAME_HOST;
     enum tca_confidence confidence = tca_level(c, levels, TCA_BASIS_SILENCE);
     if (r.cause == TCA_CAUSE_EITHER)
         confidence = TCA_POSSIBLE;
@@ -127,8 +128,9 @@ void judge_synack_ladder_ack_path_loss(const struct tca_case *c, struct tca_judg
     j->value = r.ladder.stuck;
     j->unit = "pkts";
     prove_ladder(c, &r.ladder, j);
-    tca_say(j, "The client's ACK did not reach the server, which repeated its SYN+ACK %u time%s.",
-            r.ladder.stuck, r.ladder.stuck == 1 ? "" : "s");
+    tca_say(j, "The client's ACK did not reach the server%s, which repeated its SYN+ACK %u time%s.",
+            near ? "'s TCP (a filter behind the capture point?)" : "", r.ladder.stuck,
+            r.ladder.stuck == 1 ? "" : "s");
 }
 
 /* ---- ladders of other causes ---- */
@@ -378,6 +380,24 @@ void judge_overflow_recovered(const struct tca_case *c, struct tca_judgement *j)
             WHOLE(j->value > 0 ? j->value : 0));
 }
 
+/* When a timer that fired last at this time, after this gap, fires again at the latest. */
+static int64_t next_due_ns(int64_t last_ns, int64_t gap_ns)
+{
+    return last_ns + 2 * gap_ns + gap_ns / 4 + SECOND / 10;
+}
+
+/* The client left off repeating its data or its FIN before the server forgot: its socket was gone first. */
+static bool gave_up_before(const struct tca_case *c, int64_t expiry_ns)
+{
+    const struct tca_side *client = &c->d->m.side[TCA_CLIENT];
+    int64_t due_ns = -1;
+    if (client->rto_run > 1)
+        due_ns = next_due_ns(client->rto_last_ns, client->rto_gap_ns);
+    if (client->fin_count > 1 && next_due_ns(client->fin_last_ns, client->fin_gap_ns) > due_ns)
+        due_ns = next_due_ns(client->fin_last_ns, client->fin_gap_ns);
+    return due_ns >= 0 && due_ns < expiry_ns && client->last_ns < due_ns;
+}
+
 void judge_overflow_lost(const struct tca_case *c, struct tca_judgement *j)
 {
     struct reading r = read_case(c);
@@ -386,6 +406,8 @@ void judge_overflow_lost(const struct tca_case *c, struct tca_judgement *j)
         return;
     const struct tca_mark *rst = forgotten_rst(c, &r.ladder);
     int64_t expiry = tca_ladder_expiry_ns(c->d, &r.ladder);
+    if (gave_up_before(c, expiry))
+        return;
     if (!rst && end_ns(c) < expiry + (expiry - r.ladder.last->time_ns) / 8 + SECOND / 10)
         return; /* the ladder may still go on */
     tca_hold(j, overflow_confidence(c, &r), expiry);
@@ -395,7 +417,10 @@ void judge_overflow_lost(const struct tca_case *c, struct tca_judgement *j)
     prove_ladder(c, &r.ladder, j);
     tca_prove(j, rst);
     tca_say(j, "The server forgot the connection about %lld s after its first SYN+ACK; the client %s.",
-            (long long)(j->value / SECOND), rst ? "learnt it by a reset" : "still believed to be connected");
+            (long long)(j->value / SECOND),
+            rst                             ? "learnt it by a reset"
+            : c->d->m.side[TCA_CLIENT].fin_sent ? "still waited for the answer to its FIN"
+                                                : "still believed to be connected");
 }
 
 /* ---- SYNs dropped ---- */
