@@ -59,6 +59,7 @@ enum {
     FROZEN_CERTAIN = 5,
     FROZEN_ALONE = 3, /* drops of one connection only */
     ABORTS_AGREE = 3,
+    LADDERS_AGREE = 3,   /* seen from away, of connections that nobody else's admission contradicts */
     ADMITTED_MAX = 20,   /* percent of all answers of the capture, at the level of a frozen service */
     SLOTS_MIN = 10,      /* drops, and answers, that the count of free places foretold or not */
     FILLED_MIN = 3,      /* of the queue, since the last proof of accept(), seen from away */
@@ -989,11 +990,13 @@ static enum tca_confidence_level by_evidence(const struct board *b, const struct
     /* Away from the server a lossy path makes ladders as well, unless they name the ACKs that were refused. */
     bool near = b->l->vantage == TCA_VANTAGE_SERVER || b->l->vantage == TCA_VANTAGE_SAME_HOST;
     bool refused = ((near || b->l->named_acks > 1) && g->stuck_flows > 1) || e->aborted >= ABORTS_AGREE;
+    bool ladders = !e->answered && g->stuck_flows >= LADDERS_AGREE;
     if (losses > g->stuck_flows && LOSSES_SHARE * (uint64_t)losses >= g->flows)
         return 0;
-    if (!refused && !e->partial && !g->begun && 2 * (uint64_t)g->asked < g->strong)
+    bool owed = e->partial || g->begun || 2 * (uint64_t)g->asked >= g->strong;
+    if (!refused && !ladders && !owed)
         return 0;
-    return refused || b->speaks ? e->confidence : lower_of(e->confidence, TCA_EPISODE_POSSIBLE);
+    return refused || (owed && b->speaks) ? e->confidence : lower_of(e->confidence, TCA_EPISODE_POSSIBLE);
 }
 
 /* The most certain of the readings: the whole, the time when nothing was accepted, a part. */

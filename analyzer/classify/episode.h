@@ -41,6 +41,7 @@ struct tca_conn {
     uint8_t family;
     bool served, stuck;         /* the server sent payload or FIN; an open was refuted */
     bool answers, speaks_first; /* the server sent payload; and before the client did */
+    int64_t path_ns;            /* round trip between the capture point and the server; -1: not known */
     bool opened;                /* a child was proved and no open refuted */
     uint64_t client;            /* hash of the client's address: for counting only */
     uint32_t listener;

@@ -524,6 +524,7 @@ int tca_sweep_add(struct tca_sweep *sweep, const struct tca_dossier *d)
                               .family = d->family,
                               .client = client_hash(d->addr[TCA_CLIENT]),
                               .stuck = d->m.open_refuted,
+                              .path_ns = d->m.path_to_server_ns,
                               .opened = d->m.child_proved && !d->m.open_refuted,
                               .answers = d->m.side[TCA_SERVER].first_data_ns >= 0,
                               .speaks_first = speaks_first(d),
@@ -786,6 +787,35 @@ static size_t keep_moments(struct tca_sweep *sweep, const struct tca_edge *edge,
     return sweep->moments - before;
 }
 
+/* The shortest round trip to the server: that of a SYN which met no delay. */
+static int64_t shortest_path(const struct tca_sweep *sweep, const struct tca_edge *edge, size_t count)
+{
+    int64_t shortest = -1;
+    for (size_t at = 0; at < count; at++) {
+        int64_t path = sweep->conn[edge[at].conn].path_ns;
+        if (path >= 0 && (shortest < 0 || path < shortest))
+            shortest = path;
+    }
+    return shortest;
+}
+
+/* What decides is the order at the server: of what goes towards it, the order of passing; of what comes from it,
+ * that order less the round trip between. */
+static void order_as_at_server(const struct tca_sweep *sweep, struct tca_edge *edge, size_t count)
+{
+    int64_t path = shortest_path(sweep, edge, count);
+    if (path < LAN_NS)
+        return;
+    for (size_t at = 0; at < count; at++) {
+        struct tca_edge *one = &edge[at];
+        if (one->kind == TCA_EDGE_SYNACK || one->kind == TCA_EDGE_HEARD)
+            one->time_ns -= path;
+        else if (one->kind == TCA_EDGE_CHILD && one->other_ns != INT64_MAX)
+            one->other_ns = one->other_ns - path > one->time_ns ? one->other_ns - path : one->time_ns;
+    }
+    qsort(edge, count, sizeof *edge, compare_edges);
+}
+
 static int sweep_listener(struct tca_sweep *sweep, struct tca_edge *edge, size_t count,
                           const struct tca_losses *loss, size_t *index, uint8_t *bursting)
 {
@@ -794,6 +824,7 @@ static int sweep_listener(struct tca_sweep *sweep, struct tca_edge *edge, size_t
     find_synacks(l, edge, count);
     find_bursts(l, edge, count, index);
     forget_proofs(edge, count, bursting);
+    order_as_at_server(sweep, edge, count);
     l->admitted = keep_moments(sweep, edge, count, false, &l->admitted_ns);
     l->dropped = keep_moments(sweep, edge, count, true, &l->dropped_ns);
     struct tca_episode *episode = NULL;
