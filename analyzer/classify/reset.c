@@ -220,11 +220,20 @@ static bool is_abort_on_overflow(const struct reset *r)
     return in_request(r) && is_bare(r->rst) && answers_open_ack(r);
 }
 
+/* Bytes of the peer up to the end of what the reset answers that its sender had not taken. Before a FIN they may have
+ * gone in segments of their own. */
+static uint32_t bytes_not_taken(const struct reset *r)
+{
+    const struct tca_mark *trigger = r->trigger;
+    bool ahead = (trigger->flags & TCA_FIN) && r->from->acked_known && seq_after(trigger->seq, r->from->acked);
+    return trigger->len + (ahead ? trigger->seq - r->from->acked : 0);
+}
+
 /* New data, from a peer that had not closed itself. An old copy met no closed application but a forgotten one. */
 static bool is_data_after_close(const struct reset *r)
 {
     const struct tca_mark *fin = own_fin(r), *peer_fin = first_fin_of(r, 1 - r->rst->side);
-    if (r->shape != TCA_SHAPE_P || !fin || !r->trigger || !r->trigger->len)
+    if (r->shape != TCA_SHAPE_P || !fin || !r->trigger || !bytes_not_taken(r))
         return false;
     bool peer_open = !peer_fin || peer_fin->frame >= r->trigger->frame;
     return peer_open && r->rst->time_ns - fin->time_ns <= ORPHAN_NS;
@@ -541,7 +550,7 @@ void judge_rst_data_after_close(const struct tca_case *c, struct tca_judgement *
         return;
     tca_prove(j, own_fin(&f.first));
     tca_say(j, "The %s had closed; %u bytes that the %s still sent drew a reset.", who(&f.first),
-            (unsigned)f.first.trigger->len, peer(&f.first));
+            (unsigned)bytes_not_taken(&f.first), peer(&f.first));
 }
 
 void judge_rst_unread_data(const struct tca_case *c, struct tca_judgement *j)
