@@ -56,7 +56,8 @@ struct tca_client_path tca_dossier_client_path(const struct tca_dossier *d)
 {
     struct tca_client_path path = {-1, -1};
     const struct tca_mark *sent, *answer;
-    for (unsigned n = 0; (sent = tca_dossier_mark(d, TCA_MARK_FIRST_DATA | TCA_MARK_FIN, TCA_SERVER, n)); n++) {
+    for (unsigned n = 0; (sent = tca_dossier_mark(d, TCA_MARK_FIRST_DATA | TCA_MARK_FIN, TCA_SERVER, n));
+         n++) {
         if (!(answer = answer_to(d, sent)))
             continue;
         int64_t took = answer->time_ns - sent->time_ns;

@@ -673,7 +673,8 @@ void judge_handshake_cookie_ack_lost_state(const struct tca_case *c, struct tca_
     tca_prove(j, tca_dossier_mark(c->d, TCA_MARK_FIRST_DATA, TCA_CLIENT, 0));
     tca_prove(j, reset ? o.refusal : tca_dossier_last(c->d, TCA_MARK_DATA_RETX, TCA_CLIENT));
     if (reset)
-        tca_say(j, "The ACK of a SYN cookie had no effect: the client's segment %u.%03u s later drew a reset.",
+        tca_say(j,
+                "The ACK of a SYN cookie had no effect: the client's segment %u.%03u s later drew a reset.",
                 WHOLE(o.refusal->time_ns - o.ack->time_ns));
     else
         tca_say(j, "The server neither took the client's data (%u repeats) nor repeated its SYN+ACK.",

@@ -1012,8 +1012,8 @@ static size_t count_before(const int64_t *time, size_t count, int64_t limit_ns)
 
 bool tca_listener_admits(const struct tca_listener *l, int64_t from_ns, int64_t to_ns)
 {
-    if (to_ns <= from_ns || count_before(l->dropped_ns, l->dropped, to_ns) !=
-                                count_before(l->dropped_ns, l->dropped, from_ns))
+    if (to_ns <= from_ns ||
+        count_before(l->dropped_ns, l->dropped, to_ns) != count_before(l->dropped_ns, l->dropped, from_ns))
         return false;
     return count_before(l->admitted_ns, l->admitted, to_ns) !=
            count_before(l->admitted_ns, l->admitted, from_ns);

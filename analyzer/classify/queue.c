@@ -418,7 +418,7 @@ void judge_overflow_lost(const struct tca_case *c, struct tca_judgement *j)
     tca_prove(j, rst);
     tca_say(j, "The server forgot the connection about %lld s after its first SYN+ACK; the client %s.",
             (long long)(j->value / SECOND),
-            rst                             ? "learnt it by a reset"
+            rst                                 ? "learnt it by a reset"
             : c->d->m.side[TCA_CLIENT].fin_sent ? "still waited for the answer to its FIN"
                                                 : "still believed to be connected");
 }

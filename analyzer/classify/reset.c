@@ -225,7 +225,8 @@ static bool is_abort_on_overflow(const struct reset *r)
 static uint32_t bytes_not_taken(const struct reset *r)
 {
     const struct tca_mark *trigger = r->trigger;
-    bool ahead = (trigger->flags & TCA_FIN) && r->from->acked_known && seq_after(trigger->seq, r->from->acked);
+    bool ahead =
+        (trigger->flags & TCA_FIN) && r->from->acked_known && seq_after(trigger->seq, r->from->acked);
     return trigger->len + (ahead ? trigger->seq - r->from->acked : 0);
 }
 

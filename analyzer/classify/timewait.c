@@ -30,7 +30,8 @@
 
 static const int64_t MINUTE_NS = 60 * SECOND;
 static const int64_t PROMPT_NS = 100 * MS; /* an answer, the round trip aside */
-static const int64_t NEXT_SYN_NS = 20 * SECOND; /* the next try of a client whose RST ended TIME_WAIT, at the latest */
+static const int64_t NEXT_SYN_NS =
+    20 * SECOND; /* the next try of a client whose RST ended TIME_WAIT, at the latest */
 /* Linux steps from a recycled TIME_WAIT's next number: the largest unscaled window and 2. 0 is skipped. */
 enum { RECYCLE_STEP = 65537, RECYCLERS = 5, LINUX_TTL = 64 };
 /* Linux' clock of initial numbers for one tuple: one step per 64 ns. */
