@@ -185,7 +185,7 @@ void tca_ladder_read(const struct tca_dossier *d, struct tca_ladder *l)
         read_mark(d, &d->mark[at], l);
     uint64_t count = d->m.side[TCA_SERVER].synack_count;
     unsigned kept = tca_dossier_count(d, TCA_MARK_SYNACK, TCA_SERVER);
-    if (l->ack && l->first)
+    if (l->rungs && l->ack)
         l->slow_path = 4 * tca_dossier_client_path(d).fin_ns >= 3 * (l->ack->time_ns - l->first->time_ns);
     if (l->rungs && count > kept)
         l->rungs += count - kept < 1000 ? (unsigned)(count - kept) : 1000;
