@@ -381,8 +381,9 @@ static int64_t last_ignored_ns(const struct tca_dossier *d, const struct tca_lad
     return last;
 }
 
-/* A full queue drops every new SYN (since 4.10) and lets nobody in. While the client's segments were ignored
- * others got in, and no SYN was dropped: these segments did not arrive, or a filter on the host dropped them. */
+/* A full queue drops every new SYN (since 4.10), and whom it lets in waits for all before it. While the client's
+ * segments were ignored others got in, were served at once, and no SYN was dropped: these segments did not arrive,
+ * or a filter on the host dropped them. */
 static bool others_got_in(const struct tca_case *c, const struct tca_ladder *l)
 {
     return !l->named && tca_listener_admits(c->listener, l->ack->time_ns, last_ignored_ns(c->d, l));

@@ -37,6 +37,7 @@ static const int64_t LAN_NS = 300000;      /* a round trip below 0.3 ms touches 
 static const int64_t ANSWER_NS = 100 * MS; /* an answer slower than four round trips and this is none */
 static const int64_t SKEW_VALID_NS = 10 * SECOND; /* clocks drift apart */
 static const int64_t STILL_OPEN_NS = 100 * MS; /* a listener that answers a SYN within this was not closed */
+static const int64_t AT_ONCE_NS = 500 * MS;    /* from a request to its answer, nobody in between */
 static const int64_t OUTAGE_NS = 300 * MS;     /* shorter runs of repeats are ordinary loss */
 enum { BURST_MIN = 3, COOKIE_SKEW_MIN = 4, COOKIE_SKEW_MAX = 63 };
 
@@ -772,13 +773,22 @@ static void forget_proofs(struct tca_edge *edge, size_t count, uint8_t *bursting
             edge[at].other_ns = INT64_MAX;
 }
 
+/* Accepted and answered as soon as it asked: accept() takes the oldest, so nobody waited in the queue before it. */
+static bool served_at_once(const struct tca_edge *child)
+{
+    int64_t since =
+        child->ask_ns != INT64_MAX && child->ask_ns > child->time_ns ? child->ask_ns : child->time_ns;
+    return child->other_ns != INT64_MAX && child->other_ns - since <= AT_ONCE_NS;
+}
+
 /* The moments of one kind, in order. Returns how many; each edge is at most one moment. */
 static size_t keep_moments(struct tca_sweep *sweep, const struct tca_edge *edge, size_t count, bool drops,
                            const int64_t **ret_first)
 {
     size_t before = sweep->moments;
     for (size_t at = 0; at < count; at++) {
-        bool admitted = edge[at].kind == TCA_EDGE_CHILD && sweep->conn[edge[at].conn].opened;
+        bool admitted =
+            edge[at].kind == TCA_EDGE_CHILD && sweep->conn[edge[at].conn].opened && served_at_once(&edge[at]);
         bool dropped = edge[at].kind == TCA_EDGE_DROP && !edge[at].weak;
         if (drops ? dropped : admitted)
             sweep->moment[sweep->moments++] = edge[at].time_ns;

@@ -79,8 +79,8 @@ struct tca_listener {
     uint8_t episode_count;
     uint32_t episodes_left_off;        /* smaller ones beyond TCA_EPISODES_MAX */
     const struct tca_episode *episode; /* episode_count of them, in time order; borrowed from the sweep */
-    /* When connections that had no ladder got in, by what the server then sent, and when SYNs were left unanswered;
-     * each sorted, borrowed from the sweep. */
+    /* When connections that had no ladder got in, to be served at once, and when SYNs were left unanswered; each
+     * sorted, borrowed from the sweep. */
     const int64_t *admitted_ns, *dropped_ns;
     size_t admitted, dropped;
 };
@@ -89,7 +89,8 @@ struct tca_listener {
 const struct tca_episode *tca_listener_episode(const struct tca_listener *l, int64_t time_ns,
                                                int64_t slack_ns);
 
-/* Between these moments connections got in and no SYN was dropped: the accept queue was not full all the time. */
+/* Between these moments connections got in, were served at once, and no SYN was dropped: nobody waited in the accept
+ * queue. */
 bool tca_listener_admits(const struct tca_listener *l, int64_t from_ns, int64_t to_ns);
 
 struct tca_sweep; /* opaque; owns its listeners and their episodes */
