@@ -423,7 +423,8 @@ def delayed_dup_syn(bench):
     # At the server's tap the old SYN begins a connection of its own; the client's never sees that copy.
     bench.intend(("40001#2", "40002#2"), "handshake_delayed_dup_syn", server="probable")
     bench.also(("40001#2", "40002#2"), "handshake_half_open_rst", "rst_no_socket")
-    bench.bystander("40001#1")
+    bench.intend("40001#1", "handshake_complete", "certain")
+    bench.also("40001#1", "time_wait_assassinated", "rst_in_time_wait")  # the listener's RST ended the client's TIME_WAIT
     bench.intend("40002#1", "close_rst_active", "certain")
     bench.also("40002#1", "rst_linger0", "rst_active_close")
     bench.bystander(40003)
