@@ -157,10 +157,15 @@ shows 'accept queue full'
 ok 'the summary of an incident fits 25 lines' $?
 ! grep -q "$(printf '\033')" out
 ok 'no colour in a pipe' $?
-exits 0 -A 1795236079.4306 ok.pcap
+# In the middle of the second connection of ok.pcap, and between it and the third.
+second=$("$binary" flows -e start_ns ok.pcap | sed -n 3p)
+seconds() { echo "$(($1 / 1000000000)).$(printf %09d $(($1 % 1000000000)))"; }
+middle=$(seconds $((second + 100000)))
+behind=$(seconds $((second + 270000000)))
+exits 0 -A "$middle" ok.pcap
 shows 'ok healthy: nothing refused, lost or aborted in 2 connections'
 shows '1 more begun before what was read:'
-exits 0 -A 1795236079.4306 -B 1795236079.7 ok.pcap
+exits 0 -A "$middle" -B "$behind" ok.pcap
 shows '?? cannot tell: 1 connection begun before what was read; '
 exits 0 -f 'port 9999' ok.pcap
 shows 'packets left out by -f, -A or -B'
