@@ -114,7 +114,8 @@ void cell_flows_time_wait(const struct flow_row *row, struct tca_buf *buf)
 {
     const struct tca_side *client = &row->m->side[TCA_CLIENT], *server = &row->m->side[TCA_SERVER];
     bool by_client = passed_through(client, TCA_TIME_WAIT), by_server = passed_through(server, TCA_TIME_WAIT);
-    bool unknown = tca_side_state(client) == TCA_UNKNOWN || tca_side_state(server) == TCA_UNKNOWN;
+    bool half = (row->m->damage & TCA_DAMAGE_ONE_WAY) && (client->fin_sent || server->fin_sent);
+    bool unknown = half || tca_side_state(client) == TCA_UNKNOWN || tca_side_state(server) == TCA_UNKNOWN;
     tca_buf_str(buf, !by_client && !by_server && unknown ? "unknown" : which_sides(by_client, by_server));
 }
 
