@@ -17,6 +17,7 @@
 #include "base/alloc.h"
 #include "base/seq32.h"
 #include "classify/close.h"
+#include "classify/handshake.h"
 #include "classify/ladder.h"
 #include "classify/shapes.h"
 #include "classify/timewait.h"
@@ -40,7 +41,7 @@ static const int64_t STILL_OPEN_NS = 100 * MS; /* a listener that answers a SYN 
 static const int64_t AT_ONCE_NS = 500 * MS;    /* from a request to its answer, nobody in between */
 static const int64_t OUTAGE_NS = 300 * MS;     /* shorter runs of repeats are ordinary loss */
 enum { REFUSED_MIN = 2 }; /* payload and its first repetition; one segment alone is lost easily */
-enum { BURST_MIN = 3, COOKIE_SKEW_MIN = 4, COOKIE_SKEW_MAX = 63 };
+enum { BURST_MIN = 3 };
 
 enum conn_flag {
     CONN_ESTABLISHED = 1 << 0,
@@ -462,9 +463,7 @@ static bool only_rung_at_1s(const struct tca_ladder *ladder)
            ladder->gap_ns >= 980 * MS && ladder->gap_ns <= 1145 * MS;
 }
 
-/* How far the server's clock had moved from its SYN+ACK to the child's first word, beyond the time between.
- * Low bits of a cookie's TSval carry options, so it lies up to 63 ms in the past (syncookies.c
- * cookie_init_timestamp). */
+/* How far the server's clock had moved from its SYN+ACK to the child's first word, beyond the time between. */
 static uint32_t skew_flags(const struct tca_dossier *d, const struct tca_ladder *ladder)
 {
     const struct tca_mark *child = tca_dossier_mark(d, TCA_MARK_CHILD, TCA_SERVER, 0);
@@ -474,7 +473,7 @@ static uint32_t skew_flags(const struct tca_dossier *d, const struct tca_ladder 
     if (apart < 0 || apart > SKEW_VALID_NS)
         return 0;
     int64_t skew = seq_diff(child->tsval, ladder->last->tsval) - apart / MS;
-    return CONN_SKEW | (skew >= COOKIE_SKEW_MIN && skew <= COOKIE_SKEW_MAX ? CONN_COOKIE_SKEW : 0);
+    return CONN_SKEW | (skew >= TCA_COOKIE_SKEW_MIN && skew <= TCA_COOKIE_SKEW_MAX ? CONN_COOKIE_SKEW : 0);
 }
 
 static uint32_t flags_of(const struct tca_dossier *d, const struct tca_ladder *ladder)
