@@ -524,8 +524,8 @@ static bool options_withheld(const struct tca_mirror *m)
            !(m->damage & TCA_DAMAGE_SNAPLEN);
 }
 
-/* Near the server payload came again and again, by its timer, and since the SYN+ACK not a word from there: a child would
- * have acknowledged it. A request would have repeated its SYN+ACK, but after a SYN cookie there is none. */
+/* Near the server payload came again and again, by its timer, and since the SYN+ACK not a word from there: a child
+ * would have acknowledged it. A request would have repeated its SYN+ACK, but after a SYN cookie there is none. */
 static bool payload_refused(const struct step *s)
 {
     const struct tca_mirror *m = s->m;
