@@ -27,7 +27,9 @@
  * Idle connections on a service that says nothing look like a queue as well, and an outage of the path or a
  * firewall like its limit. So it must also be seen that the application owes something: most candidates have
  * asked, or ACKs were refused. A full queue lets nobody in before accept() took one. And the kernel goes on
- * acknowledging what queued connections send: repeats in vain on established connections are the path's.
+ * acknowledging what queued connections send: repeats in vain on established connections are the path's. Near
+ * the server, though, what nothing answered before there was a child was refused, as by a full queue after a SYN
+ * cookie: together with SYNs dropped it tells, alone a filter on the host explains it as well.
  */
 #include "classify/episode.h"
 
