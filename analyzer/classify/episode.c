@@ -27,7 +27,9 @@
  * Idle connections on a service that says nothing look like a queue as well, and an outage of the path or a
  * firewall like its limit. So it must also be seen that the application owes something: most candidates have
  * asked, or ACKs were refused. A full queue lets nobody in before accept() took one. And the kernel goes on
- * acknowledging what queued connections send: repeats in vain on established connections are the path's.
+ * acknowledging what queued connections send: repeats in vain on established connections are the path's. Near
+ * the server, though, what nothing answered before there was a child was refused, as by a full queue after a SYN
+ * cookie: together with SYNs dropped it tells, alone a filter on the host explains it as well.
  */
 #include "classify/episode.h"
 
@@ -94,7 +96,8 @@ struct instant {
 struct answer {
     int64_t time_ns;
     uint32_t conn, candidates;
-    uint32_t peak; /* most candidates so far */
+    uint32_t peak;   /* most candidates so far */
+    uint32_t asking; /* of the candidates: wait for the application */
 };
 
 /* When a connection was answered; each at most once. */
@@ -128,6 +131,8 @@ struct board {
     size_t answers;
     uint64_t *answered_at, *dropped_at; /* candidates at all answers, and at all strong instants, sorted */
     size_t dropped;
+    uint64_t *owed_at; /* of these answers: where most candidates had asked */
+    size_t owed;
     /* Children that waited much longer than the rest, for several queues; built when first asked for. */
     int64_t *late_created, *late_proof;
     size_t late;
@@ -147,7 +152,7 @@ struct group {
     uint32_t strong;                /* instants that have no other explanation of their own, */
     uint32_t at_level, near, below; /* at the level or above, within the slack of it, below that */
     uint32_t asked;                 /* strong instants at which most candidates waited for an answer */
-    uint32_t flows, stuck_flows;
+    uint32_t flows, stuck_flows, refused_flows;
     bool begun; /* full when the capture began: told by what was answered afterwards */
 };
 
@@ -234,11 +239,12 @@ static int board_new(struct board *b, const struct tca_edge *edge, size_t count)
     b->answer = tca_alloc(answers * sizeof *b->answer);
     b->taken = tca_alloc(answers * sizeof *b->taken);
     b->answered_at = tca_alloc(answers * sizeof *b->answered_at);
+    b->owed_at = tca_alloc(answers * sizeof *b->owed_at);
     b->dropped_at = tca_alloc(instants * sizeof *b->dropped_at);
     b->number = tca_alloc(count * sizeof *b->number);
     bool complete = b->created && b->accepted && b->proved && b->ask && b->loose && b->proof && b->asked &&
                     b->released && b->heard && b->late_created && b->late_proof && b->instant && b->answer &&
-                    b->taken && b->answered_at && b->dropped_at && b->number;
+                    b->taken && b->answered_at && b->owed_at && b->dropped_at && b->number;
     return complete ? TCA_OK : TCA_EMEMORY;
 }
 
@@ -259,6 +265,7 @@ static void board_free(struct board *b)
     tca_free(b->answer);
     tca_free(b->taken);
     tca_free(b->answered_at);
+    tca_free(b->owed_at);
     tca_free(b->dropped_at);
     tca_free(b->number);
 }
@@ -368,9 +375,13 @@ static void count_candidates(struct board *b, struct tca_listener *l, const stru
         created += (e->kind == TCA_EDGE_CHILD && !e->loose) || e->kind == TCA_EDGE_EARLY;
         if (candidates > l->peak_unaccepted)
             l->peak_unaccepted = candidates;
-        if (e->kind == TCA_EDGE_SYNACK && !b->conn[e->conn].stuck)
+        if (e->kind == TCA_EDGE_SYNACK && !b->conn[e->conn].stuck && !b->conn[e->conn].refused)
             b->answer[b->answers++] =
-                (struct answer){e->time_ns, e->conn, candidates, (uint32_t)l->peak_unaccepted};
+                (struct answer){.time_ns = e->time_ns,
+                                .conn = e->conn,
+                                .candidates = candidates,
+                                .peak = (uint32_t)l->peak_unaccepted,
+                                .asking = asking_at(b, e->time_ns)};
         if (is_instant(e))
             b->instant[b->instants++] =
                 (struct instant){.time_ns = e->time_ns,
@@ -388,12 +399,16 @@ static void count_candidates(struct board *b, struct tca_listener *l, const stru
 
 static void sort_levels(struct board *b)
 {
-    for (size_t at = 0; at < b->answers; at++)
+    for (size_t at = 0; at < b->answers; at++) {
         b->answered_at[at] = b->answer[at].candidates;
+        if (2 * (uint64_t)b->answer[at].asking >= b->answer[at].candidates)
+            b->owed_at[b->owed++] = b->answer[at].candidates;
+    }
     for (size_t at = 0; at < b->instants; at++)
         if (!b->instant[at].weak)
             b->dropped_at[b->dropped++] = b->instant[at].candidates;
     qsort(b->answered_at, b->answers, sizeof *b->answered_at, compare_u64);
+    qsort(b->owed_at, b->owed, sizeof *b->owed_at, compare_u64);
     qsort(b->dropped_at, b->dropped, sizeof *b->dropped_at, compare_u64);
 }
 
@@ -501,6 +516,7 @@ static void count_hit(struct board *b, struct tca_episode *e, struct group *g, c
         const struct tca_conn *conn = &b->conn[b->number[at]];
         e->lost += !conn->served;
         g->stuck_flows += conn->stuck;
+        g->refused_flows += conn->refused;
         b->number[at] = conn->client;
     }
     e->clients = (uint32_t)sort_unique(b->number, used);
@@ -510,7 +526,7 @@ static void count_hit(struct board *b, struct tca_episode *e, struct group *g, c
 static bool tell_at_level(struct board *b, struct group *g, struct tca_episode *e)
 {
     *e = (struct tca_episode){.stall_ns = -1, .resume_ns = -1, .capture = b->l->capture};
-    g->strong = g->asked = g->at_level = g->near = g->below = g->stuck_flows = 0;
+    g->strong = g->asked = g->at_level = g->near = g->below = g->stuck_flows = g->refused_flows = 0;
     for (size_t at = 0; at < g->count; at++)
         if (belongs(&g->instant[at], g->level))
             tell_instant(e, g, &g->instant[at], g->instant[at].candidates);
@@ -675,12 +691,30 @@ static size_t count_below(const uint64_t *number, size_t count, uint64_t limit)
 }
 
 /* The limit does not change: at no time in the capture many were admitted at this level, or dropped below it.
- */
+ * Candidates that had asked for nothing may have been accepted long since: they do not compare with such as had. */
 static bool contradicted(const struct board *b, const struct group *g)
 {
-    size_t admitted = b->answers - count_below(b->answered_at, b->answers, g->level);
+    size_t admitted = 2 * (uint64_t)g->asked >= g->strong
+                          ? b->owed - count_below(b->owed_at, b->owed, g->level)
+                          : b->answers - count_below(b->answered_at, b->answers, g->level);
     return 100 * (uint64_t)admitted > ADMITTED_MAX * (uint64_t)b->answers ||
            count_below(b->dropped_at, b->dropped, g->level) > g->strong;
+}
+
+/* Near the server what others sent on open connections was refused while SYNs were dropped. Without the drops a filter
+ * on the host explains it as well. */
+static bool refused_among_drops(const struct group *g, const struct tca_episode *e)
+{
+    return g->refused_flows > 0 && g->flows > 1 && e->drops > 0;
+}
+
+/* One connection that waits is nothing, unless the queue refused in both ways. */
+static enum tca_confidence_level one_place_confidence(const struct group *g, const struct tca_episode *e,
+                                                      bool agreed, bool narrow)
+{
+    if (agreed && narrow && g->strong >= SLOW_CERTAIN && g->flows >= ONE_PLACE_FLOWS)
+        return TCA_EPISODE_PROBABLE;
+    return narrow && g->strong >= FROZEN_ALONE && refused_among_drops(g, e) ? TCA_EPISODE_POSSIBLE : 0;
 }
 
 static enum tca_confidence_level frozen_confidence(const struct group *g, const struct tca_episode *e)
@@ -690,9 +724,7 @@ static enum tca_confidence_level frozen_confidence(const struct group *g, const 
     if (g->strong < 2 || !g->level)
         return 0;
     if (g->level == 1)
-        return agreed && narrow && g->strong >= SLOW_CERTAIN && g->flows >= ONE_PLACE_FLOWS
-                   ? TCA_EPISODE_PROBABLE
-                   : 0;
+        return one_place_confidence(g, e, agreed, narrow);
     if (g->flows < 2)
         return g->strong >= FROZEN_ALONE ? TCA_EPISODE_POSSIBLE : 0;
     return agreed && narrow && !e->answered && g->strong + (uint64_t)e->aborted >= FROZEN_CERTAIN
@@ -823,7 +855,7 @@ static void tell_stalled(struct board *b, struct group *g, struct tca_episode *e
 {
     *e = (struct tca_episode){.stall_ns = -1, .resume_ns = -1, .capture = b->l->capture, .partial = true};
     g->level = usual_number(b, g);
-    g->strong = g->asked = g->at_level = g->near = g->below = g->stuck_flows = 0;
+    g->strong = g->asked = g->at_level = g->near = g->below = g->stuck_flows = g->refused_flows = 0;
     for (size_t at = 0; at < g->count; at++)
         if (!g->instant[at].weak)
             tell_instant(e, g, &g->instant[at], g->instant[at].stalled);
@@ -989,13 +1021,16 @@ static enum tca_confidence_level by_evidence(const struct board *b, const struct
                     count_until(b->loss->to_ns, b->loss->count, e->first_ns);
     /* Away from the server a lossy path makes ladders as well, unless they name the ACKs that were refused. */
     bool near = b->l->vantage == TCA_VANTAGE_SERVER || b->l->vantage == TCA_VANTAGE_SAME_HOST;
-    bool refused = ((near || b->l->named_acks > 1) && g->stuck_flows > 1) || e->aborted >= ABORTS_AGREE;
+    bool refused = ((near || b->l->named_acks > 1) && g->stuck_flows > 1) || e->aborted >= ABORTS_AGREE ||
+                   (near && g->stuck_flows + g->refused_flows > 1 && refused_among_drops(g, e));
     bool ladders = !e->answered && g->stuck_flows >= LADDERS_AGREE;
     if (losses > g->stuck_flows && LOSSES_SHARE * (uint64_t)losses >= g->flows)
         return 0;
     bool owed = e->partial || g->begun || 2 * (uint64_t)g->asked >= g->strong;
     if (!refused && !ladders && !owed)
         return 0;
+    if (g->refused_flows && !g->stuck_flows && !e->drops && !e->aborted)
+        return TCA_EPISODE_POSSIBLE;
     return refused || (owed && b->speaks) ? e->confidence : lower_of(e->confidence, TCA_EPISODE_POSSIBLE);
 }
 

@@ -39,7 +39,8 @@ struct tca_conn {
     uint32_t capture;
     uint16_t port;
     uint8_t family;
-    bool served, stuck;         /* the server sent payload or FIN; an open was refuted */
+    bool served, stuck;         /* the server sent payload or FIN; a repeated SYN+ACK refuted an open */
+    bool refused;               /* near the server its payload came in vain before there was a child */
     bool answers, speaks_first; /* the server sent payload; and before the client did */
     int64_t path_ns;            /* round trip between the capture point and the server; -1: not known */
     bool opened;                /* a child was proved and no open refuted */

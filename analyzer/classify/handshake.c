@@ -21,6 +21,7 @@
 #include "classify/handshake.h"
 
 #include "base/seq32.h"
+#include "classify/ladder.h"
 #include "classify/level.h"
 
 #define MS     INT64_C(1000000)
@@ -571,7 +572,6 @@ void judge_handshake_half_open(const struct tca_case *c, struct tca_judgement *j
 
 /* ---- SYN cookies and fast open ---- */
 
-/* The cookie hides options in the low six bits of TSval, so that it lies up to 63 ms in the past. */
 static bool clock_skew(const struct tca_case *c, const struct opening *o, int64_t *ret_ms)
 {
     const struct tca_mark *child = tca_dossier_mark(c->d, TCA_MARK_CHILD, TCA_SERVER, 0);
@@ -590,18 +590,34 @@ static bool listener_lags(const struct tca_listener *l)
     return l->cookie_skew_flows >= 3 && l->cookie_skew_flows >= l->skew_flows - l->skew_flows / 5;
 }
 
+/* How many bytes the child's first word takes back of the window that the SYN+ACK offered; 0 for none. A TCP does not
+ * do that; but a cookie remembers no window. Computed anew it holds whole segments without time stamps, where that of
+ * a request held whole segments with them (tcp_openreq_init_rwin, cookie_v4_check): less than one segment apart. */
+static int64_t window_taken_back(const struct tca_case *c, const struct opening *o)
+{
+    const struct tca_mark *child = tca_dossier_mark(c->d, TCA_MARK_CHILD, TCA_SERVER, 0);
+    bool known = o->client->iss_known && o->server->wscale_known && o->synack && o->synack->has_ts;
+    if (!known || !child || !(child->flags & TCA_ACK) || (child->flags & TCA_RST))
+        return 0;
+    int64_t unit = INT64_C(1) << o->server->wscale;
+    int64_t promised = seq_diff(o->synack->ack, o->client->iss) + o->synack->window;
+    int64_t offered = seq_diff(child->ack, o->client->iss) + child->window * unit;
+    int64_t less = promised - offered;
+    return less > unit && less < o->server->mss ? less : 0;
+}
+
 static enum tca_cookie cookie_evidence(const struct tca_case *c, const struct opening *o, int64_t *ret_ms)
 {
     if (!o->synack || rung(c, o, 0))
         return TCA_COOKIE_NONE; /* nobody is left to repeat a cookie */
     if (options_missing(o))
         return TCA_COOKIE_STRONG;
-    if (!clock_skew(c, o, ret_ms) || *ret_ms < 4 || *ret_ms > 63)
-        return TCA_COOKIE_NONE;
+    if (!clock_skew(c, o, ret_ms) || *ret_ms < TCA_COOKIE_SKEW_MIN || *ret_ms > TCA_COOKIE_SKEW_MAX)
+        return window_taken_back(c, o) ? TCA_COOKIE_WEAK : TCA_COOKIE_NONE;
     if (listener_lags(c->listener))
         return TCA_COOKIE_STRONG;
     /* One flow away from the server: a varying path delay makes the same difference. */
-    return near_server(c) ? TCA_COOKIE_WEAK : TCA_COOKIE_NONE;
+    return near_server(c) || window_taken_back(c, o) ? TCA_COOKIE_WEAK : TCA_COOKIE_NONE;
 }
 
 enum tca_cookie tca_cookie_evidence(const struct tca_case *c, int64_t *ret_skew_ms)
@@ -630,9 +646,15 @@ void judge_handshake_synack_cookie(const struct tca_case *c, struct tca_judgemen
         tca_say(j, "The SYN+ACK has neither window scale nor SACK although the client offered both.");
         return;
     }
+    tca_prove(j, tca_dossier_mark(c->d, TCA_MARK_CHILD, TCA_SERVER, 0));
+    if (skew < TCA_COOKIE_SKEW_MIN || skew > TCA_COOKIE_SKEW_MAX) {
+        j->value = window_taken_back(c, &o);
+        j->unit = "bytes";
+        tca_say(j, "The child offers %u bytes less than the SYN+ACK did, as after a SYN cookie.", (unsigned)j->value);
+        return;
+    }
     j->value = skew * MS;
     j->unit = "ns";
-    tca_prove(j, tca_dossier_mark(c->d, TCA_MARK_CHILD, TCA_SERVER, 0));
     tca_say(j, "The SYN+ACK's timestamp lags the server's clock by %d ms, as a SYN cookie's does.",
             (int)skew);
 }
@@ -743,7 +765,7 @@ void judge_handshake_complete_ack_retry(const struct tca_case *c, struct tca_jud
 {
     static const struct tca_levels levels = {TCA_POSSIBLE, TCA_PROBABLE, TCA_PROBABLE};
     struct opening o = opening_of(c);
-    if (!o.opened || o.stuck || !o.m->open_refuted || !o.ack || !o.synack || deferred(c, &o))
+    if (!o.opened || o.stuck || !o.m->open_refuted || !o.ack || !o.synack || !rung(c, &o, 0) || deferred(c, &o))
         return;
     int full = tca_listener_episode(c->listener, o.ack->time_ns, SECOND) != NULL;
     tca_hold(j, tca_lower(tca_level(c, levels, TCA_BASIS_SEEN), full + !o.child), o.ack->time_ns);
@@ -820,7 +842,9 @@ void judge_handshake_spurious_synack_rtx(const struct tca_case *c, struct tca_ju
     const struct tca_mark *first = rung(c, &o, 0);
     if (!client_was_late(&o, first) || !spurious(c, &o, first) || !o.syn)
         return;
-    bool told = echoes_first(&o) && (first->crossing || o.syn_copies > 1);
+    struct tca_ladder ladder;
+    tca_ladder_read(c->d, &ladder);
+    bool told = echoes_first(&o) && (first->crossing || o.syn_copies > 1) && !ladder.unsure;
     tca_hold(j, told ? TCA_CERTAIN : TCA_PROBABLE, first->time_ns);
     j->actor = TCA_SERVER;
     j->value = o.ack->time_ns - o.synack->time_ns;

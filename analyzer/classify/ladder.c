@@ -97,14 +97,22 @@ static const struct tca_mark *newest_syn(const struct tca_dossier *d, const stru
     return newest;
 }
 
-/* By the marks an answer. Sets `unsure` where the timer could have sent it, too. */
+/* It came later after the repeated SYN than the path takes, but a path that varies a little delays an answer so far. */
+static bool may_be_delayed(const struct tca_dossier *d, const struct tca_mark *mark, const struct tca_mark *syn,
+                           const struct tca_ladder *l)
+{
+    int64_t path = d->m.path_to_server_ns;
+    return l->syns > 1 && path > 0 && mark->time_ns - syn->time_ns <= path + path / 8;
+}
+
+/* By the marks an answer. Sets `unsure` where the timer as well as an answer is possible. */
 static bool is_answer(const struct tca_dossier *d, const struct tca_mark *mark, struct tca_ladder *l)
 {
-    const struct tca_mark *syn = mark->answers_syn ? newest_syn(d, mark) : NULL;
+    const struct tca_mark *syn = newest_syn(d, mark);
     if (!syn || !timer_was_due(mark, syn, l))
         return mark->answers_syn;
-    l->unsure = true;
-    return !rather_timer(d, mark, syn, l);
+    l->unsure = mark->answers_syn || may_be_delayed(d, mark, syn, l);
+    return mark->answers_syn && !rather_timer(d, mark, syn, l);
 }
 
 /* It left before the ACK could arrive. */
@@ -117,6 +125,7 @@ static bool crosses(const struct tca_dossier *d, const struct tca_mark *mark, co
 static void read_repeat(const struct tca_dossier *d, const struct tca_mark *mark, struct tca_ladder *l)
 {
     if (is_answer(d, mark, l)) {
+        l->in_vain |= !l->answers && l->unsure && l->ack && crosses(d, mark, l);
         l->answers++;
         return;
     }

@@ -32,7 +32,8 @@ struct tca_ladder {
     bool echo_known; /* timestamps tell which SYN+ACK the client's ACK answers */
     bool acks_first; /* then: it answers the first one, though repeats had passed */
     bool slow_path;  /* the client's later answers take as long as that ACK took from the first one */
-    bool unsure;     /* an answer to a repeated SYN came when the first timer was due as well */
+    bool unsure;     /* the first timer or an answer to a repeated SYN: both were due */
+    bool in_vain;    /* ... taken for the answer, and it left before the client's ACK could arrive */
 };
 void tca_ladder_read(const struct tca_dossier *d, struct tca_ladder *ret_ladder);
 

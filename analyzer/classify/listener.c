@@ -17,6 +17,7 @@
 #include "base/alloc.h"
 #include "base/seq32.h"
 #include "classify/close.h"
+#include "classify/handshake.h"
 #include "classify/ladder.h"
 #include "classify/shapes.h"
 #include "classify/timewait.h"
@@ -39,7 +40,8 @@ static const int64_t SKEW_VALID_NS = 10 * SECOND; /* clocks drift apart */
 static const int64_t STILL_OPEN_NS = 100 * MS; /* a listener that answers a SYN within this was not closed */
 static const int64_t AT_ONCE_NS = 500 * MS;    /* from a request to its answer, nobody in between */
 static const int64_t OUTAGE_NS = 300 * MS;     /* shorter runs of repeats are ordinary loss */
-enum { BURST_MIN = 3, COOKIE_SKEW_MIN = 4, COOKIE_SKEW_MAX = 63 };
+enum { REFUSED_MIN = 2 }; /* payload and its first repetition; one segment alone is lost easily */
+enum { BURST_MIN = 3 };
 
 enum conn_flag {
     CONN_ESTABLISHED = 1 << 0,
@@ -232,9 +234,38 @@ static uint64_t refused_in_haste(const struct tca_dossier *d)
     return 0;
 }
 
+/* The client's segments with payload from the SYN+ACK on, before this frame and before there was a child. */
+static unsigned payloads_before(const struct tca_dossier *d, uint64_t frame)
+{
+    unsigned count = 0;
+    for (unsigned at = 0; at < d->mark_count && d->mark[at].frame < frame; at++)
+        count += (d->mark[at].roles & TCA_MARK_OPEN_ACK) && d->mark[at].len > 0;
+    return count;
+}
+
+/* Near the server what passed has arrived, and a child acknowledges payload at once. Payload that was repeated there
+ * in vain met none, although no SYN+ACK was repeated: after a SYN cookie there is no request that could. Returns the
+ * frame before which all was refused, UINT64_MAX if nothing was ever taken, 0 if nothing was refused. */
+static uint64_t refused_before(const struct tca_dossier *d, const struct tca_ladder *ladder)
+{
+    const struct tca_mirror *m = &d->m;
+    bool near = m->path_to_server_ns >= 0 && m->path_to_server_ns < MS;
+    if (!near || ladder->rungs || ladder->mixed || m->first_ack_ns < 0)
+        return 0;
+    if (m->child_proved)
+        return m->child_frame > m->first_ack_frame && payloads_before(d, m->child_frame) >= REFUSED_MIN
+                   ? m->child_frame
+                   : 0;
+    bool silent = m->side[TCA_SERVER].pkts == m->side[TCA_SERVER].synack_count;
+    return silent && payloads_before(d, UINT64_MAX) > REFUSED_MIN ? UINT64_MAX : 0;
+}
+
 static int add_ignored(struct tca_sweep *sweep, const struct tca_dossier *d, const struct tca_ladder *ladder)
 {
     enum tca_ladder_shape shape = tca_ladder_shape(ladder);
+    uint64_t refused = refused_before(d, ladder);
+    if (refused)
+        return add_ignored_marks(sweep, d, d->m.acks_since_synack, refused, false);
     if (shape == TCA_LADDER_ONE_RUNG || shape == TCA_LADDER_STUCK || shape == TCA_LADDER_DEFERRED_STUCK)
         return add_ignored_marks(sweep, d, ignored_count(d, ladder), silent_creator(d),
                                  shape != TCA_LADDER_STUCK);
@@ -307,7 +338,8 @@ static int64_t ask_of(const struct tca_dossier *d)
 static int add_child(struct tca_sweep *sweep, const struct tca_dossier *d, const struct tca_ladder *ladder)
 {
     struct tca_edge edge = {.kind = TCA_EDGE_CHILD, .weight = 1, .other_ns = INT64_MAX, .ask_ns = ask_of(d)};
-    if ((d->m.damage & TCA_DAMAGE_START_CUT && !d->m.side[TCA_SERVER].synack_count) ||
+    if (refused_before(d, ladder) == UINT64_MAX || /* what the mirror assumes of its ACK is not so */
+        (d->m.damage & TCA_DAMAGE_START_CUT && !d->m.side[TCA_SERVER].synack_count) ||
         !child_of(&d->m, &edge.time_ns, &edge.frame))
         return TCA_OK;
     const struct tca_mark *fin = tca_dossier_mark(d, TCA_MARK_FIN, TCA_SERVER, 0), *rst = wordless_reset(d);
@@ -431,9 +463,7 @@ static bool only_rung_at_1s(const struct tca_ladder *ladder)
            ladder->gap_ns >= 980 * MS && ladder->gap_ns <= 1145 * MS;
 }
 
-/* How far the server's clock had moved from its SYN+ACK to the child's first word, beyond the time between.
- * Low bits of a cookie's TSval carry options, so it lies up to 63 ms in the past (syncookies.c
- * cookie_init_timestamp). */
+/* How far the server's clock had moved from its SYN+ACK to the child's first word, beyond the time between. */
 static uint32_t skew_flags(const struct tca_dossier *d, const struct tca_ladder *ladder)
 {
     const struct tca_mark *child = tca_dossier_mark(d, TCA_MARK_CHILD, TCA_SERVER, 0);
@@ -443,7 +473,7 @@ static uint32_t skew_flags(const struct tca_dossier *d, const struct tca_ladder 
     if (apart < 0 || apart > SKEW_VALID_NS)
         return 0;
     int64_t skew = seq_diff(child->tsval, ladder->last->tsval) - apart / MS;
-    return CONN_SKEW | (skew >= COOKIE_SKEW_MIN && skew <= COOKIE_SKEW_MAX ? CONN_COOKIE_SKEW : 0);
+    return CONN_SKEW | (skew >= TCA_COOKIE_SKEW_MIN && skew <= TCA_COOKIE_SKEW_MAX ? CONN_COOKIE_SKEW : 0);
 }
 
 static uint32_t flags_of(const struct tca_dossier *d, const struct tca_ladder *ladder)
@@ -520,13 +550,15 @@ int tca_sweep_add(struct tca_sweep *sweep, const struct tca_dossier *d)
     struct tca_ladder ladder;
     tca_ladder_read(d, &ladder);
     struct tca_conn *conn = &sweep->conn[sweep->conns++];
+    bool refused = refused_before(d, &ladder) != 0;
     *conn = (struct tca_conn){.capture = d->capture,
                               .port = d->port[TCA_SERVER],
                               .family = d->family,
                               .client = client_hash(d->addr[TCA_CLIENT]),
-                              .stuck = d->m.open_refuted,
+                              .stuck = d->m.open_refuted && !refused,
+                              .refused = refused,
                               .path_ns = d->m.path_to_server_ns,
-                              .opened = d->m.child_proved && !d->m.open_refuted,
+                              .opened = d->m.child_proved && !d->m.open_refuted && !refused,
                               .answers = d->m.side[TCA_SERVER].first_data_ns >= 0,
                               .speaks_first = speaks_first(d),
                               .syns = clip_count(d->m.side[TCA_CLIENT].syn_count),

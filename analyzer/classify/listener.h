@@ -66,7 +66,7 @@ struct tca_listener {
     uint64_t close_wait_flows; /* the server sat idle in CLOSE_WAIT for more than a minute */
     uint64_t time_wait_absent; /* reused tuples whose TIME_WAIT was gone early at the server */
     uint64_t skew_flows;       /* the server's first TSval could be compared with its SYN+ACK's */
-    uint64_t cookie_skew_flows; /* of these: 4 to 63 ms ahead of the time between, as after a SYN cookie */
+    uint64_t cookie_skew_flows; /* of these: 4 to 64 ms ahead of the time between, as after a SYN cookie */
     uint64_t closed_burst;      /* largest number of active RSTs at ISS+1/IRS+1 within 10 ms */
     int64_t closed_burst_ns;    /* when it began; meaningless while closed_burst is 0 */
     int64_t first_synack_ns, last_synack_ns; /* -1: none */

@@ -233,11 +233,14 @@ void judge_synack_ladder_pruned(const struct tca_case *c, struct tca_judgement *
 void judge_synack_spurious(const struct tca_case *c, struct tca_judgement *j)
 {
     struct reading r = read_case(c);
-    if (r.shape != TCA_LADDER_SPURIOUS)
+    bool unsure = r.shape == TCA_LADDER_DUP_ANSWER && r.ladder.in_vain;
+    if (r.shape != TCA_LADDER_SPURIOUS && !unsure)
         return;
     /* Without a second SYN the first ACK may have been lost, and without timestamps it may answer any copy. */
     bool told = r.ladder.syns > 1 && !r.ladder.unsure;
-    enum tca_confidence confidence = !r.ladder.acks_first ? TCA_POSSIBLE : told ? TCA_CERTAIN : TCA_PROBABLE;
+    enum tca_confidence confidence = told ? TCA_CERTAIN : TCA_PROBABLE;
+    if (unsure || !r.ladder.acks_first)
+        confidence = TCA_POSSIBLE;
     tca_hold(j, tca_lower(confidence, damaged(c)), r.ladder.ack->time_ns);
     j->actor = TCA_SERVER;
     j->value = r.ladder.ack->time_ns - r.ladder.first->time_ns;
