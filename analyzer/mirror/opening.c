@@ -107,8 +107,8 @@ void tca_step_syn(struct step *s)
 
 /* ---- SYN+ACK ---- */
 
-/* The copy of the SYN that a SYN+ACK answers: the one that TSecr names, else the last before it. */
-static struct tca_when answered_syn(const struct step *s)
+/* The copy of the peer's SYN or SYN+ACK that this answers: the one that TSecr names, else the last before it. */
+static struct tca_when answered(const struct step *s, unsigned role)
 {
     struct tca_when best = {s->to->syn_last_ns, s->to->syn_last_frame};
     if (!s->seg->opt.has_ts)
@@ -116,22 +116,7 @@ static struct tca_when answered_syn(const struct step *s)
     struct tca_mark_walk walk = tca_mark_walk(s->m);
     const struct tca_mark *mark;
     while ((mark = tca_mark_next(&walk)))
-        if ((mark->roles & TCA_MARK_SYN) && mark->side != s->from_role && mark->has_ts &&
-            mark->tsval == s->seg->opt.tsecr)
-            return (struct tca_when){mark->time_ns, mark->frame};
-    return best;
-}
-
-/* The SYN+ACK that an ACK answers: the one that TSecr names, else the last before it. */
-static struct tca_when answered_synack(const struct step *s)
-{
-    struct tca_when best = {s->to->syn_last_ns, s->to->syn_last_frame};
-    if (!s->seg->opt.has_ts || s->to->synack_count < 2)
-        return best;
-    struct tca_mark_walk walk = tca_mark_walk(s->m);
-    const struct tca_mark *mark;
-    while ((mark = tca_mark_next(&walk)))
-        if ((mark->roles & TCA_MARK_SYNACK) && mark->side != s->from_role && mark->has_ts &&
+        if ((mark->roles & role) && mark->side != s->from_role && mark->has_ts &&
             mark->tsval == s->seg->opt.tsecr)
             return (struct tca_when){mark->time_ns, mark->frame};
     return best;
@@ -200,7 +185,7 @@ static void reopened_synack(struct step *s)
         s->mark.refuting = true;
         return;
     }
-    struct tca_when syn = answered_syn(s);
+    struct tca_when syn = answered(s, TCA_MARK_SYN);
     if (syn.frame <= tca_history_top(from)->frame)
         syn.frame = 0; /* the SYN that it answers did not pass here */
     if (s->seg->seq != from->iss && !from->bytes) {
@@ -215,7 +200,7 @@ static void server_synack(struct step *s)
 {
     struct tca_side *from = s->from;
     if (!from->step_count || tca_side_state(from) == TCA_UNKNOWN) {
-        struct tca_when syn = answered_syn(s);
+        struct tca_when syn = answered(s, TCA_MARK_SYN);
         tca_history_step(from, TCA_GOT_SYN, true, syn.frame ? syn : s->when);
     } else if (tca_history_has(from, TCA_SYN_SENT)) {
         synack_of_opener(s);
@@ -279,7 +264,7 @@ void tca_step_synack(struct step *s)
         learn_options(s->m, from, s->seg);
         settle_options(s->m, s->seg);
     }
-    struct tca_when syn = answered_syn(s);
+    struct tca_when syn = answered(s, TCA_MARK_SYN);
     if (s->from_role == TCA_SERVER)
         server_synack(s);
     else
@@ -319,7 +304,7 @@ static void note_opener(struct step *s)
     m->first_ack_ns = s->when.time_ns;
     m->first_ack_frame = s->when.frame;
     if (m->side[TCA_SERVER].synack_count == 1 || s->seg->opt.has_ts)
-        m->ack_rtt_ns = s->when.time_ns - answered_synack(s).time_ns;
+        m->ack_rtt_ns = s->when.time_ns - answered(s, TCA_MARK_SYNACK).time_ns;
 }
 
 /* It came again, at a retransmission timer's distance, and the answer knows nothing of a first copy (no D-SACK). */
@@ -437,7 +422,7 @@ static void syn_sent_sender(struct step *s)
         to->iss_known = to->iss_inferred = true;
         s->m->damage |= TCA_DAMAGE_GAP;
     }
-    struct tca_when when = to->synack_count ? answered_synack(s) : s->when;
+    struct tca_when when = to->synack_count ? answered(s, TCA_MARK_SYNACK) : s->when;
     tca_history_step(from, TCA_GOT_SYNACK, true, when);
     if (!to->step_count)
         tca_history_step(to, TCA_GOT_SYN, true, s->when);
@@ -520,8 +505,8 @@ static bool options_withheld(const struct tca_mirror *m)
     for (unsigned at = 0; at < client->order_count; at++)
         if (client->order[at] == TIMESTAMP_KIND)
             return false;
-    return client->has_wscale && client->sack_ok && server->has_mss && !server->has_wscale && !server->sack_ok &&
-           !(m->damage & TCA_DAMAGE_SNAPLEN);
+    return client->has_wscale && client->sack_ok && server->has_mss && !server->has_wscale &&
+           !server->sack_ok && !(m->damage & TCA_DAMAGE_SNAPLEN);
 }
 
 /* Near the server payload came again and again, by its timer, and since the SYN+ACK not a word from there: a child
@@ -531,8 +516,8 @@ static bool payload_refused(const struct step *s)
     const struct tca_mirror *m = s->m;
     const struct tca_step *top = tca_history_top(s->to);
     bool near = m->path_to_server_ns >= 0 && m->path_to_server_ns < TCA_MS;
-    return near && s->from_role == TCA_CLIENT && s->from->rto_run >= REFUSALS_MIN && !m->child_proved && top &&
-           !top->proved && top->event == TCA_GOT_ACK_OF_SYN && m->first_ack_ns >= 0 &&
+    return near && s->from_role == TCA_CLIENT && s->from->rto_run >= REFUSALS_MIN && !m->child_proved &&
+           top && !top->proved && top->event == TCA_GOT_ACK_OF_SYN && m->first_ack_ns >= 0 &&
            s->to->last_ns < m->first_ack_ns && options_withheld(m);
 }
 
