@@ -376,12 +376,11 @@ static void count_candidates(struct board *b, struct tca_listener *l, const stru
         if (candidates > l->peak_unaccepted)
             l->peak_unaccepted = candidates;
         if (e->kind == TCA_EDGE_SYNACK && !b->conn[e->conn].stuck && !b->conn[e->conn].refused)
-            b->answer[b->answers++] =
-                (struct answer){.time_ns = e->time_ns,
-                                .conn = e->conn,
-                                .candidates = candidates,
-                                .peak = (uint32_t)l->peak_unaccepted,
-                                .asking = asking_at(b, e->time_ns)};
+            b->answer[b->answers++] = (struct answer){.time_ns = e->time_ns,
+                                                      .conn = e->conn,
+                                                      .candidates = candidates,
+                                                      .peak = (uint32_t)l->peak_unaccepted,
+                                                      .asking = asking_at(b, e->time_ns)};
         if (is_instant(e))
             b->instant[b->instants++] =
                 (struct instant){.time_ns = e->time_ns,

@@ -650,7 +650,8 @@ void judge_handshake_synack_cookie(const struct tca_case *c, struct tca_judgemen
     if (skew < TCA_COOKIE_SKEW_MIN || skew > TCA_COOKIE_SKEW_MAX) {
         j->value = window_taken_back(c, &o);
         j->unit = "bytes";
-        tca_say(j, "The child offers %u bytes less than the SYN+ACK did, as after a SYN cookie.", (unsigned)j->value);
+        tca_say(j, "The child offers %u bytes less than the SYN+ACK did, as after a SYN cookie.",
+                (unsigned)j->value);
         return;
     }
     j->value = skew * MS;
@@ -765,7 +766,8 @@ void judge_handshake_complete_ack_retry(const struct tca_case *c, struct tca_jud
 {
     static const struct tca_levels levels = {TCA_POSSIBLE, TCA_PROBABLE, TCA_PROBABLE};
     struct opening o = opening_of(c);
-    if (!o.opened || o.stuck || !o.m->open_refuted || !o.ack || !o.synack || !rung(c, &o, 0) || deferred(c, &o))
+    if (!o.opened || o.stuck || !o.m->open_refuted || !o.ack || !o.synack || !rung(c, &o, 0) ||
+        deferred(c, &o))
         return;
     int full = tca_listener_episode(c->listener, o.ack->time_ns, SECOND) != NULL;
     tca_hold(j, tca_lower(tca_level(c, levels, TCA_BASIS_SEEN), full + !o.child), o.ack->time_ns);

@@ -98,8 +98,8 @@ static const struct tca_mark *newest_syn(const struct tca_dossier *d, const stru
 }
 
 /* It came later after the repeated SYN than the path takes, but a path that varies a little delays an answer so far. */
-static bool may_be_delayed(const struct tca_dossier *d, const struct tca_mark *mark, const struct tca_mark *syn,
-                           const struct tca_ladder *l)
+static bool may_be_delayed(const struct tca_dossier *d, const struct tca_mark *mark,
+                           const struct tca_mark *syn, const struct tca_ladder *l)
 {
     int64_t path = d->m.path_to_server_ns;
     return l->syns > 1 && path > 0 && mark->time_ns - syn->time_ns <= path + path / 8;
