@@ -35,8 +35,10 @@ import tempfile
 import time
 
 import account
+import host
 import wire
 from intent import Intent
+from process import LabError, Spoilt, unbroken
 
 CLONE_NEWNET = 0x40000000
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -60,10 +62,6 @@ DEFAULTS = {
 
 # linux/tcp.h, where the socket module of the oldest supported Python has no name for it
 TCP_REPAIR, TCP_REPAIR_QUEUE, TCP_QUEUE_SEQ, TCP_SEND_QUEUE = 19, 20, 21, 2
-
-
-class LabError(Exception):
-    """Something about this machine or this run, said in words for the person at the terminal."""
 
 
 def run(*command, **options):
@@ -172,8 +170,10 @@ class Capture:
             return
         self._process.send_signal(signal.SIGINT)
         talk = self._process.communicate(timeout=10)[1]
+        if "packets dropped by kernel" not in talk:  # it ended before it was told to, as on a full disk
+            raise LabError(f"tcpdump: {talk.strip() or 'ended early'}")
         if "\n0 packets dropped by kernel" not in talk:
-            raise LabError(f"tcpdump lost packets: {talk.strip()}")
+            raise Spoilt(f"tcpdump lost packets: {talk.strip()}")
 
     def kill(self):
         if self._process.poll() is None:
@@ -259,8 +259,9 @@ class Bench:
         self._equip_router()
 
     def _namespace(self, side):
-        space = Namespace(f"tcalab-{os.getpid()}-{side[0]}", side)
-        self._undo.callback(space.remove)
+        with unbroken():
+            space = Namespace(f"tcalab-{os.getpid()}-{side[0]}", side)
+            self._undo.callback(space.remove)
         space.sysctl(DEFAULTS)
         return space
 
@@ -336,6 +337,19 @@ class Bench:
     def truth(self, text):
         """Record a truth that has no instant."""
         self.facts.append((None, text))
+
+    @contextlib.contextmanager
+    def host_sysctl(self, values):
+        """Settings which the whole host has once, for a while; only for a scenario with alone=True."""
+        settings = host.Settings(values)
+        with unbroken():
+            self._undo.callback(settings.restore)  # should a signal come just before the one below
+            settings.change()
+        try:
+            yield
+        finally:
+            with unbroken():
+                settings.restore()
 
     # -- what scenarios do ------------------------------------------------------------------------------
 
@@ -453,7 +467,7 @@ class Injector:
                 continue
             if segment and segment.is_(flags, **fields):
                 return segment
-        raise LabError(f"no {flags} with {fields} was heard in {wait} s")
+        raise Spoilt(f"no {flags} with {fields} was heard in {wait} s")
 
     def drain(self):
         """Forget what was heard so far."""

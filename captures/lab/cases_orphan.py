@@ -14,8 +14,6 @@ from bench import exchange, read_all
 from cases import case
 from cases_close import without_timestamps
 
-MAX_ORPHANS = "/proc/sys/net/ipv4/tcp_max_orphans"  # one for the whole host
-
 
 @case("close/rec_fin_ladder_full",
       "The peer vanished: by default an orphan repeats its FIN for almost two minutes and then disappears in silence.",
@@ -106,7 +104,7 @@ def orphan_limit(bench):
         for port in range(40001, 40005):
             pairs[port][1].close()
         time.sleep(.3)  # the kernel counts its orphans ten times a second
-        with limited_orphans(1):
+        with bench.host_sysctl({"net.ipv4.tcp_max_orphans": 1}):
             bench.fact("tcp_max_orphans is 1")
             for port in range(40005, 40011):
                 pairs[port][1].close()
@@ -120,23 +118,6 @@ def orphan_limit(bench):
     bench.also(list(range(40005, 40010)), "rst_active_close")
     bench.later(list(range(40005, 40010)), "rst_orphan_limit")
     bench.bystander(40010)
-
-
-@contextlib.contextmanager
-def limited_orphans(count):
-    """tcp_max_orphans for a moment; it has the whole host in its hand, so it is put back whatever happens."""
-    with open(MAX_ORPHANS, encoding="ascii") as file:
-        before = file.read()
-    try:
-        write_setting(MAX_ORPHANS, str(count))
-        yield
-    finally:
-        write_setting(MAX_ORPHANS, before)
-
-
-def write_setting(path, text):
-    with open(path, "w", encoding="ascii") as file:
-        file.write(text)
 
 
 @case("reset/rec_tw_overflow",

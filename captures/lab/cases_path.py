@@ -14,7 +14,7 @@ import threading
 import time
 
 import wire
-from bench import NEIGHBOUR, LabError, read_all, reset
+from bench import NEIGHBOUR, LabError, Spoilt, read_all, reset
 from cases import case
 
 CLEAN = {"server.TcpRetransSegs": "== 0", "client.TcpRetransSegs": "== 0"}
@@ -107,12 +107,12 @@ class Together:
         self._threads[-1].start()
 
     def wait(self, seconds=50):
-        """Until all are done; LabError when one went wrong."""
+        """Until all are done; Spoilt when one went wrong."""
         end = time.monotonic() + seconds
         for thread in self._threads:
             thread.join(max(0, end - time.monotonic()))
         if self._faults or any(thread.is_alive() for thread in self._threads):
-            raise LabError(f"conversations went wrong: {self._faults or 'not done in time'}")
+            raise Spoilt(f"conversations went wrong: {self._faults or 'not done in time'}")
 
     def _receive(self, listener):
         while True:

@@ -248,10 +248,11 @@ def flash_crowd(bench):
       bench={"hosts": 3, "client_sysctl": {"net.ipv4.tcp_syn_retries": 1, "net.ipv4.tcp_syn_linear_timeouts": 0}},
       snaplen=96)
 def portscan(bench):
-    """Open: 8080, 8081, 8090; 8070 drops what comes. Host .2 (source port 42000, MSS alone, window 1024, one sequence
-    number, TTL 43) tries 8069 to 8092, its kernel resets the open ones; then an ACK to the closed 8071 and to the open
-    8080, FIN, PSH and URG to the closed 8072, and a FIN to the open 8080. Host .3 (ports 43000 and up) connects to 8070
-    to 8091 and closes what opens. 40001 to 40003 are a quiet client's."""
+    """Open: 8080, 8081, 8090; 8070 drops what comes. Host .2 (MSS alone, window 1024, one sequence number, TTL 43)
+    tries 8069 to 8092, each from its own port: 42069 to 42092 in step; its kernel resets the open ones. Then an ACK to
+    the closed 8071 (from 42201) and to the open 8080 (42202), FIN, PSH and URG to the closed 8072 (42203), and a FIN to
+    the open 8080 (42204). Host .3 connects to 8070 to 8091, from 43070 to 43091, and closes what opens. 40001 to 40003
+    are a quiet client's."""
     opened = (SERVICE, NEIGHBOUR, 8090)
     bench.start(apps.Service(*[bench.listen(port) for port in opened]))
     injector = Injector(bench)

@@ -17,6 +17,7 @@ The timers sit inside their sockets at an offset that differs between kernels: i
 from the kernel's own type information (BTF).
 """
 
+import contextlib
 import ctypes
 import os
 import re
@@ -24,6 +25,8 @@ import signal
 import struct
 import subprocess
 import time
+
+from process import LabError, gone
 
 PR_SET_PDEATHSIG = 1
 BTF = "/sys/kernel/btf/vmlinux"
@@ -134,6 +137,17 @@ def end(address, port):
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
+def descriptors(pid):
+    """What the kernel says of a process's open files, its BPF programs among them."""
+    parts = []
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for name in os.listdir(f"/proc/{pid}/fdinfo"):
+            # One that was closed meanwhile
+            with contextlib.suppress(FileNotFoundError), open(f"/proc/{pid}/fdinfo/{name}", encoding="ascii") as file:
+                parts.append(file.read())
+    return "".join(parts)
+
+
 class Probe:
     """The bpftrace process.  Whoever starts it stops it; others read its file."""
 
@@ -170,12 +184,18 @@ class Probe:
     def misses(path):
         """How often the kernel skipped the program of this file so far, because one was running on that processor."""
         with open(f"{path}.pid", encoding="ascii") as file:
-            folder = f"/proc/{file.read().strip()}/fdinfo"
-        total = 0
-        for name in os.listdir(folder):
-            with open(f"{folder}/{name}", encoding="ascii") as file:
-                total += sum(int(line.split()[1]) for line in file if line.startswith("recursion_misses:"))
-        return total
+            pid = file.read().strip()
+        text = "" if gone(pid) else descriptors(pid)
+        if "prog_type:" not in text:  # a zombie has no descriptors: it would seem to have missed nothing
+            raise LabError("bpftrace ended too early, so the account would lack mini-sockets and dropped segments")
+        return sum(int(count) for count in re.findall(r"^recursion_misses:\s*(\d+)", text, re.MULTILINE))
+
+    def check(self):
+        """LabError when the process is gone.  For whoever started it."""
+        if self._process.poll() is not None:
+            code = self._process.returncode
+            why = f"signal {-code}" if code < 0 else self._process.stderr.read().strip()
+            raise LabError(f"bpftrace ended too early: {why or code}")
 
     def stop(self):
         """End it.  Raises nothing: what was lost is in its file's readers' eyes as `lost`."""

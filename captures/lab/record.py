@@ -35,19 +35,19 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-import zlib
 
 sys.dont_write_bytecode = True  # no litter in the project's folders
 
 import account  # noqa: E402
 import bench as lab  # noqa: E402
 import cases  # noqa: E402
+import host  # noqa: E402
 import probe  # noqa: E402
+import process as proc  # noqa: E402
 import sockets  # noqa: E402
 import words  # noqa: E402
 
@@ -61,33 +61,19 @@ for family in sorted(glob.glob(f"{HERE}/cases_*.py")):  # importing a family ent
 
 TOOLS = ("ip", "tcpdump", "nft", "ethtool", "ss", "mount", "bpftrace")
 TRIES = 3  # a busy machine can spoil a recording: a lost race, a missed event; then it is made again
-CAUGHT = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
+AGAIN = 75  # the exit status of a recording that may succeed another time (EX_TEMPFAIL)
+MAY_PASS = (proc.Spoilt, TimeoutError, ConnectionError, subprocess.TimeoutExpired)
+CLEAN_SECONDS = 5  # a process that was just killed takes a moment to let go
 CAPTURES = os.path.dirname(HERE)
 
 # -- one recording -------------------------------------------------------------------------------------
-
-def claim_number(name):
-    """(number, guard): the third byte of this recording's addresses, which no recording under way has.
-
-    The name decides where the search begins, so that a case usually gets the same addresses again.
-    """
-    for step in range(250):
-        number = (zlib.crc32(name.encode()) + step) % 250 + 1
-        guard = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        try:
-            guard.bind(f"\0tcautopsy-lab-{number}")
-            return number, guard
-        except OSError:
-            guard.close()
-    raise lab.LabError("250 recordings are under way")
-
 
 class Recording:
     """One scenario on one bench: watch, play, judge, keep."""
 
     def __init__(self, case, folder, probe_path, force=False):
         self.case, self.folder, self.force, self.probe_path = case, folder, force, probe_path
-        number, self._guard = claim_number(case.name)
+        number, self._guard = host.claim(case.name, case.alone)
         self.bench = lab.Bench(number, **case.bench)
         self.trace = account.Trace(f"tcalab-{os.getpid()}")
         self.captures = []
@@ -96,11 +82,15 @@ class Recording:
         with contextlib.ExitStack() as undo:
             undo.enter_context(self._guard)
             os.makedirs(self.folder, exist_ok=True)
-            self.scratch = lab.scratch(self.folder)
-            undo.callback(shutil.rmtree, self.scratch, ignore_errors=True)
-            undo.callback(self.trace.remove)
-            undo.enter_context(self.bench)
-            self._record(undo)
+            try:
+                with proc.unbroken():
+                    self.scratch = lab.scratch(self.folder)
+                    undo.callback(shutil.rmtree, self.scratch, ignore_errors=True)
+                undo.callback(self.trace.remove)
+                undo.enter_context(self.bench)
+                self._record(undo)
+            finally:
+                proc.hold()
 
     def _record(self, undo):
         self._prepare_captures(undo)
@@ -127,6 +117,7 @@ class Recording:
         raw = self._raw_events()
         lines = [(at, *account.describe(name, fields)) for at, name, fields in raw]
         probed = probe.Findings(self.probe_path, self.since, self.until, self._near, self.trace.offset)
+        probe.Probe.misses(self.probe_path)  # raises if the probe ended before its last lines were read
         self.trace.lost += probed.lost
         self._write("kernel.txt", self._kernel(before, after, sampler, lines, probed.drops, drift))
         servers = (self.bench.server4, self.bench.server6)
@@ -157,8 +148,9 @@ class Recording:
     def _begin_captures(self):
         case = self.case
         for space, name, device, filter_words in self.views:
-            self.captures.append(lab.Capture(space, f"{self.scratch}/{name}", case.snaplen, case.nanoseconds, device,
-                                             filter_words))
+            with proc.unbroken():
+                self.captures.append(lab.Capture(space, f"{self.scratch}/{name}", case.snaplen, case.nanoseconds,
+                                                 device, filter_words))
 
     def _end_captures(self):
         time.sleep(.05)  # what was sent last is still on its way to the file
@@ -175,7 +167,7 @@ class Recording:
         if self.missed:
             wrong.append(f"{self.missed} events were missed by the probe, so its account may be incomplete")
         if wrong and not self.force:
-            raise lab.LabError("not kept: " + "; ".join(wrong))
+            raise lab.Spoilt("not kept: " + "; ".join(wrong))
         for line in wrong:
             print(f"record.py: {self.case.name}: kept although {line}", file=sys.stderr)
 
@@ -242,28 +234,21 @@ def choose(names):
     return chosen
 
 
-def give_up(signum, _frame):
-    for other in CAUGHT:
-        signal.signal(other, signal.SIG_IGN)  # nothing may interrupt the tear-down that follows
-    raise lab.LabError("took longer than its limit" if signum == signal.SIGALRM else "interrupted")
-
-
-def catch_signals():
-    for signum in CAUGHT:
-        signal.signal(signum, give_up)
-
-
 def record_one(name, options):
     """Record in this process; every signal that can be caught ends in the tear-down."""
     case = cases.TABLE[name]
-    catch_signals()
-    signal.alarm(case.limit)
-    Recording(case, os.path.join(options.out, name), options.probe, options.force).run()
+    proc.catch()
+    recording = Recording(case, os.path.join(options.out, name), options.probe, options.force)
+    signal.alarm(case.limit)  # waiting for others does not count
+    recording.run()
     signal.alarm(0)
 
 
-def record_many(names, options):
-    """One process per scenario, --jobs at a time, the longest first, what must be alone last, again what failed; how many failed."""
+def record_many(names, options, check):
+    """One process per scenario, --jobs at a time, the longest first, what must be alone last; how many failed.
+
+    What a busy machine spoilt is made again.  `check` raises when going on is in vain.
+    """
     table = cases.TABLE
     waiting = sorted(names, key=lambda n: (table[n].alone, -table[n].limit))
     command = [sys.executable, os.path.abspath(__file__), "run", "--out", options.out, "--probe", options.probe]
@@ -274,14 +259,17 @@ def record_many(names, options):
             while waiting and len(running) < (1 if table[waiting[0]].alone else options.jobs):
                 name = waiting.pop(0)
                 tries[name] = tries.get(name, 0) + 1
-                running[name] = subprocess.Popen(command + [name])
+                with proc.withheld():
+                    running[name] = subprocess.Popen(command + [name])
             time.sleep(0.1)
+            check()
             for name, process in list(running.items()):
                 if process.poll() is not None:
                     del running[name]
-                    if process.returncode and tries[name] < TRIES:
+                    if process.returncode == AGAIN and tries[name] < TRIES:
                         waiting.append(name)
-                    failed += process.returncode != 0 and tries[name] == TRIES
+                    else:
+                        failed += process.returncode != 0
     finally:
         for process in running.values():  # none, unless a signal came
             process.terminate()
@@ -298,15 +286,18 @@ def command_run(options):
         record_one(names[0], options)
         print(f"recorded {names[0]}", flush=True)
         return 0
-    catch_signals()
-    with tempfile.TemporaryDirectory(prefix=f"tcalab-{os.getpid()}-") as folder:
-        options.probe = os.path.join(folder, "probe.txt")
-        watcher = probe.Probe(options.probe)
+    proc.catch()
+    with contextlib.ExitStack() as undo:
         try:
+            with proc.unbroken():
+                folder = undo.enter_context(tempfile.TemporaryDirectory(prefix=f"tcalab-{os.getpid()}-"))
+                options.probe = os.path.join(folder, "probe.txt")
+                watcher = probe.Probe(options.probe)
+                undo.callback(watcher.stop)
             watcher.wait()
-            failed = record_many(names, options)
+            failed = record_many(names, options, watcher.check)
         finally:
-            watcher.stop()
+            proc.hold()
     print(f"{len(names) - failed} recorded, {failed} failed")
     return 1 if failed else 0
 
@@ -318,30 +309,63 @@ def command_list(_options):
 
 
 def command_clean(options):
-    """Remove the namespaces, tracing instances and unfinished folders of runs whose process is gone."""
+    """Undo what runs left behind whose process is gone: host's settings, namespaces, tracing instances, folders."""
     require_machine()
     account.mount_tracing()
+    end = time.monotonic() + CLEAN_SECONDS
+    while (failed := sweep(options.out)) and time.monotonic() < end:
+        time.sleep(0.3)
+    if failed:
+        raise lab.LabError("; ".join(failed))
+    return 0
+
+
+def sweep(out):
+    """One round of cleaning; what could not be undone yet."""
+    failed = []
+    for what, act in list(leftovers(out)):
+        try:
+            act()
+            print(what)
+        except (lab.LabError, OSError) as error:
+            failed.append(f"not {what}: {error}")
+    return failed
+
+
+def leftovers(out):
+    """(what will have been done, how to do it) for everything of recorders that are gone."""
+    for path, pid in host.changed_settings():
+        if proc.gone(pid):
+            yield f"restored the host's settings of {path}", functools.partial(host.restore, path)
     for entry in sorted(os.listdir("/run/netns") if os.path.isdir("/run/netns") else []):
         if is_orphan(entry):
-            for pid in lab.run("ip", "netns", "pids", entry).split():
-                os.kill(int(pid), signal.SIGTERM)  # the tcpdump of that run
-            lab.run("ip", "netns", "del", entry)
-            print(f"removed namespace {entry}")
+            yield f"removed namespace {entry}", functools.partial(remove_namespace, entry)
     for entry in sorted(os.listdir(f"{account.TRACING}/instances")):
         if is_orphan(entry):
-            account.Trace(entry).remove()
-            print(f"removed tracing instance {entry}")
-    litter = glob.glob(f"{glob.escape(options.out)}/*/*/.recording-*") + glob.glob(f"{tempfile.gettempdir()}/tcalab-*-*")
+            yield f"removed tracing instance {entry}", account.Trace(entry).remove
+    litter = glob.glob(f"{glob.escape(out)}/*/*/.recording-*") + glob.glob(f"{tempfile.gettempdir()}/tcalab-*-*")
     for folder in litter:
         if is_orphan("tcalab-" + os.path.basename(folder).split("-")[1]):
-            shutil.rmtree(folder)
-            print(f"removed {folder}")
-    return 0
+            yield f"removed {folder}", functools.partial(shutil.rmtree, folder)
+
+
+def remove_namespace(name):
+    for pid in lab.run("ip", "netns", "pids", name).split():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(pid), signal.SIGTERM)  # the tcpdump of that run
+    lab.run("ip", "netns", "del", name)
 
 
 def is_orphan(name):
     match = re.fullmatch(r"tcalab-(\d+)(-[cmswx])?", name)
-    return bool(match) and not os.path.isdir(f"/proc/{match[1]}")
+    return bool(match) and proc.gone(match[1])
+
+
+def positive(text):
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+    return number
 
 
 def main():
@@ -350,7 +374,7 @@ def main():
     commands.add_parser("list", help="list the scenarios").set_defaults(act=command_list)
     runner = commands.add_parser("run", help="record scenarios")
     runner.add_argument("name", nargs="+", help="a scenario, a family, a pattern, or all")
-    runner.add_argument("--jobs", type=int, default=6, help="scenarios at a time (default: %(default)s)")
+    runner.add_argument("--jobs", type=positive, default=6, help="scenarios at a time (default: %(default)s)")
     runner.add_argument("--force", action="store_true", help="keep a recording which the kernel's counters contradict")
     runner.add_argument("--probe", help=argparse.SUPPRESS)  # the file of the probe that the parent process started
     runner.set_defaults(act=command_run)
@@ -363,7 +387,7 @@ def main():
         return options.act(options)
     except (lab.LabError, OSError, subprocess.TimeoutExpired) as error:
         print(": ".join(["record.py", *getattr(options, "name", []), str(error)]), file=sys.stderr)
-        return 1
+        return AGAIN if isinstance(error, MAY_PASS) and getattr(options, "probe", None) else 1
     except KeyboardInterrupt:
         return 130
 
