@@ -192,6 +192,8 @@ static void reopened_synack(struct step *s)
         from->snd_nxt = s->seg->seq + 1;
         from->hole_count = 0;
     }
+    if (s->seg->seq != from->iss)
+        from->acked = s->seg->ack; /* a request knows nothing of what came before: RCV.NXT is IRS+1 again */
     learn_isn(from, s->seg);
     tca_history_step(from, TCA_SENT_SYNACK, true, syn.frame ? syn : s->when);
 }

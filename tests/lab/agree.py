@@ -11,6 +11,7 @@ run it, and
 
   paths    each endpoint's states, their order and their times, must be the kernel's;
            what a tap cannot know must be excused by a rule (paths.py)
+           and a state that names a segment must have the very time of that segment
   ids      each intended finding must be told, no more strongly than that vantage can honour;
            nothing certain may be told that nobody meant, nothing at all of a bystander
 
@@ -39,6 +40,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 def find(captures, wanted):
     """(names of the cases to compare, names of recorded cases without a kernel record)"""
     found, without = [], []
+    for name in wanted:
+        if not os.path.isdir(os.path.join(captures, name)) or not os.path.basename(name).startswith("rec_"):
+            raise ValueError(f"{name} is no recorded case of {captures}")
     for path in sorted(glob.glob(f"{glob.escape(captures)}/*/rec_*")):
         name = os.path.relpath(path, captures)
         if wanted and name not in wanted:
@@ -91,12 +95,15 @@ def compare_case(name, options, severities, exceptions, used, tap):
     return results
 
 
-def check_exceptions(results, exceptions, used, tap):
-    """Exceptions of the vantages that were compared must each have been needed."""
+def check_exceptions(captures, results, exceptions, used, tap):
+    """Exceptions must be of cases and vantages that there are; of those that were compared each must have been needed.
+    """
     compared = {(result.case, result.vantage) for result in results}
     for key in sorted(set(exceptions) - used):
         if key[:2] in compared:
             tap.point(False, f"exceptions.txt: no longer needed: {' '.join(key)}")
+        elif not os.path.exists(os.path.join(captures, key[0], dict(case.VIEWS).get(key[1], key[1]))):
+            tap.point(False, f"exceptions.txt: no such case or vantage: {' '.join(key)}")
 
 
 def check_table(path, results, tap):
@@ -114,7 +121,7 @@ def parse_options(arguments):
     parser.add_argument("--exceptions", metavar="FILE", default=f"{HERE}/exceptions.txt",
                         help="known gaps (default: %(default)s)")
     parser.add_argument("--verbose", action="store_true", help="tell what was excused by rule, too")
-    return parser.parse_args(arguments)
+    return parser.parse_intermixed_args(arguments)
 
 
 def main(arguments=None):
@@ -126,11 +133,13 @@ def main(arguments=None):
         names, without = find(options.captures, options.case)
         for name in names:
             results += compare_case(name, options, severities, exceptions, used, tap)
-        check_exceptions(results, exceptions, used, tap)
+        check_exceptions(options.captures, results, exceptions, used, tap)
         if options.table:
             report.write_table(options.table, report.table(results))
         if options.check_table:
             check_table(options.check_table, results, tap)
+    except BrokenPipeError:
+        raise
     except (OSError, ValueError, program.ProgramError) as error:
         print(f"Bail out! {error}")
         return 2
@@ -145,4 +154,10 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        status = main()
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 1
+    sys.exit(status)

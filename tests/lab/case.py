@@ -39,6 +39,7 @@ class Result:
     transitions: int = 0  # that both have, in the same order
     intended: int = 0
     right: int = 0
+    no_socket: int = 0  # endpoints of flows without any kernel socket
     excused: collections.Counter = dataclasses.field(default_factory=collections.Counter)
     notes: list = dataclasses.field(default_factory=list)
     wrong: list = dataclasses.field(default_factory=list)
@@ -126,6 +127,7 @@ class Comparison:
         return evidence.View(
             local=local, remote=remote, rows=rows, steps=[step for life in lives for step in life.steps],
             segments=[s for s in self.capture.of(local, remote) if first <= s.frame <= last],
+            left_aside=self.account.left_aside(local, remote, lives),
             own=side == self.vantage, delay=self.delays.of(side), taken_over=taken_over,
             capture_first=self.capture.first, capture_last=self.capture.last, until=self.account.until,
             far=[s for s in far.of(local, remote) if begin - spare <= s.at <= end + spare] if far else None,
@@ -141,14 +143,17 @@ class Comparison:
         last = max(flow.last_frame, after.first_frame - 1) if after else float("inf")
         return flow.first_frame, last, flow.start, max(after.start, flow.last) if after else float("inf")
 
-    def made_by_hand(self, flow, actor):
-        """An end without a kernel socket, whose segments a script sent: there is nothing to compare."""
-        local, remote = flow.end(actor), flow.end("server" if actor == "client" else "client")
-        if actor == "client":
-            return True  # a kernel's client has a socket from its SYN on
-        opened = any(s.src == local and s.has("S") for s in self.capture.of(local, remote)
-                     if flow.first_frame <= s.frame <= flow.last_frame)
-        return opened and not self.account.counters.get("server.TcpExtSyncookiesSent")
+    def lacks_socket(self, flow):
+        """Did this client, without a socket, open and then acknowledge to what is or should be a full socket?
+
+        Scripts make SYNs, and resets, by hand, but no whole connections.
+        """
+        sent = [s for s in self.capture.of(flow.client, flow.server)
+                if s.src == flow.client and flow.first_frame <= s.frame <= flow.last_frame and not s.icmp]
+        peer = self.owned.get((flow.name, "server"), [])
+        full = not peer or any(step.state == "ESTABLISHED" for life in peer for step in life.steps)
+        acknowledged = any(s.has("A") and not s.has("S") and not s.has("R") for s in sent)
+        return full and acknowledged and any(s.has("S") for s in sent)
 
     def compare_paths(self):
         for subject in self.subjects:
@@ -156,7 +161,11 @@ class Comparison:
                 continue
             for actor in ("client", "server"):
                 lives = self.owned.get((subject.flow.name, actor), [])
-                if lives or not self.made_by_hand(subject.flow, actor):
+                self.result.no_socket += not lives
+                if not lives and actor == "client" and self.lacks_socket(subject.flow):
+                    self.result.wrong.append(Wrong(f"{subject.name}/client", "it acknowledges, and the kernel's record "
+                                                   "has no socket of it", (subject.flow.first_frame,)))
+                if lives or actor == "server":  # segments of a client without a socket were made by hand
                     self.compare_end(subject, actor, lives)
         for life in self.alone:
             self.compare_alone(life)
@@ -169,6 +178,7 @@ class Comparison:
         taken_over = next((one.start for one in self.output.flows if one.columns["reuse_of"] == flow.name), None)
         view = self.view(lives, local, remote, flow.paths[actor], self.window(flow), taken_over)
         verdict = paths.compare(view)
+        paths.check_dates(view, verdict)
         side = "client" if local == subject.client else "server"
         self.enter(f"{subject.name}/{side}", view, verdict,
                    bool(verdict.agreed or verdict.wrong or not verdict.excused))

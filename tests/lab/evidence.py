@@ -28,11 +28,15 @@ class View:
     drops: tuple = ()  # kernel.Drop of this connection
     cookies: bool = False  # the server's kernel sent SYN cookies in this case
     no_bucket: bool = False  # the endpoint's kernel had no room for all TIME_WAITs of this case
+    left_aside: bool = False  # the server's kernel left ACKs aside (kernel.Account.left_aside)
     taken_over: float = None  # when the next connection of the same ports began, by the program
 
     @property
     def tolerance(self):
         return CLOSE_BY + self.delay
+
+    def segment(self, frame):
+        return next((s for s in self.segments if s.frame == frame), None)
 
     def near(self, segment, at, segments):
         return abs(segment.at - at) <= (CLOSE_BY if segments is self.home else self.tolerance)
@@ -123,7 +127,7 @@ def dropped(view, segment):
 
 def lost_behind(view, frame):
     """Was the segment of this frame, meant for the endpoint, lost between the tap and the endpoint's TCP?"""
-    segment = next((s for s in view.segments if s.frame == frame), None)
+    segment = view.segment(frame)
     if segment is None or segment.icmp or segment.src == view.local:
         return False
     if dropped(view, segment):
@@ -135,7 +139,7 @@ def lost_behind(view, frame):
 
 def arrivals(view, frame):
     """When the segment of this frame came to, or left, the endpoint's own tap; empty where that is not known."""
-    segment = next((s for s in view.segments if s.frame == frame), None)
+    segment = view.segment(frame)
     if segment is None or view.own or view.far is None:
         return []
     apart = view.tolerance + (1 if segment.distinct else CLOSE_BY)  # a copy sent again must not be taken for this one
@@ -155,7 +159,7 @@ def overtaken(view, frame, step):
 
 def forged(view, frame):
     """(Was this segment sent in the endpoint's name by somebody else?  Is its TTL within one of the endpoint's own?)"""
-    segment = next((s for s in view.segments if s.frame == frame), None)
+    segment = view.segment(frame)
     if segment is None or segment.icmp or segment.src != view.local or view.own or view.far is None:
         return False, False
     own = [s.ttl for s in view.segments if s.src == view.local and s.frame != frame and arrivals(view, s.frame)]
@@ -178,18 +182,22 @@ def silent_child(view, at):
 
 
 def nothing_shows(view, frame, at):
-    """Until that time, was there behind this frame nothing of the endpoint, and no payload to be answered?"""
+    """Is this frame an ACK that a kernel may have left aside, and was there, until that time, behind it nothing of the
+    endpoint, and no payload to be answered?"""
+    ack = view.segment(frame)
+    if not view.left_aside or ack is None or ack.src != view.remote or not ack.has("A") or ack.has("S"):
+        return False
     between = [s for s in view.segments if s.frame > frame and s.at < at - view.tolerance and not s.icmp]
     return not any(s.src == view.local or view.own and (s.length or s.has("F")) for s in between)
 
 
 def later_copy(view, step, frame):
     """Is this frame a repeat, and nothing here says that the endpoint had an earlier copy: no answer, and no D-SACK?"""
-    used = next((s for s in view.segments if s.frame == frame), None)
+    used = view.segment(frame)
     if used is None or used.src != view.remote:
         return False
     first = [s for s in view.segments if s.src == view.remote and s.frame < frame and s.at <= step.at + view.tolerance
-             and s.end == used.end != s.seq and s.has("F") == used.has("F")]
+             and (s.seq, s.length, s.flags) == (used.seq, used.length, used.flags) and s.end != s.seq]
     mine = [s for s in view.segments if s.src == view.local and not s.icmp and s.at >= step.at - view.tolerance]
     between = [s for s in mine if s.frame < frame and s.has("A") and s.ack == used.end]
     answered = next((s for s in mine if s.frame > frame), None)

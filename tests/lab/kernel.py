@@ -48,6 +48,7 @@ class Life:
     remote: str
     steps: list
     by_request: bool = False
+    repeated: bool = False  # the request sent its SYN+ACK again
 
     @property
     def start(self):
@@ -101,6 +102,13 @@ class Account:
     until: float = float("inf")
     drops: list = dataclasses.field(default_factory=list)
     counters: dict = dataclasses.field(default_factory=dict)  # "server.TcpExtSyncookiesSent" -> number
+    overflowed: set = dataclasses.field(default_factory=set)  # {end, end} whose ACK found the accept queue full
+
+    def left_aside(self, local, remote, lives):
+        """Did the server's kernel leave ACKs of handshakes aside: of this connection, or, by its counters, of some?"""
+        counted = ("TcpExtListenOverflows", "TcpExtTCPDeferAcceptDrop")
+        return (any(self.counters.get(f"server.{name}", 0) > 0 for name in counted)
+                or frozenset((local, remote)) in self.overflowed or any(life.repeated for life in lives))
 
 
 # -- sockets.txt ---------------------------------------------------------------------------------------
@@ -124,7 +132,7 @@ def request_life(line):
     last, at = line.words[-1]
     if last in ("gone", "expired"):
         steps.append(Step("CLOSED", at, last))
-    return Life(line.side, line.local, line.remote, steps, by_request=True)
+    return Life(line.side, line.local, line.remote, steps, by_request=True, repeated="again" in line.names)
 
 
 def timewait_steps(line):
@@ -158,7 +166,8 @@ def child_life(line, requests):
     if life is None:
         steps[0] = dataclasses.replace(steps[0], timed=False)
         return Life(line.side, line.local, line.remote, steps)
-    return Life(line.side, line.local, line.remote, life.steps[:1] + steps[1:], by_request=True)
+    return Life(line.side, line.local, line.remote, life.steps[:1] + steps[1:], by_request=True,
+                repeated=life.repeated)
 
 
 def append_timewait(line, lives):
@@ -211,15 +220,25 @@ def is_listener(line):
     return line.remote in ("0.0.0.0:0", "[::]:0")
 
 
+def check_until(until, lines):
+    """A record that does not say when it ended, or goes on after that, has been cut or changed."""
+    if until is None:
+        raise ValueError("sockets.txt is cut: its last line '# recorded until EPOCH' is missing")
+    last = max((at for line in lines for _, at in line.words), default=until)
+    if last > until:
+        raise ValueError(f"sockets.txt was recorded until {until:.6f} and tells of {last:.6f}")
+
+
 def read_sockets(text):
     """({(local, remote): [Life]}, epoch until which was recorded)"""
-    grouped, until, lines = {}, float("inf"), []
+    grouped, until, lines = {}, None, []
     for row in text.splitlines():
         match = re.match(r"# recorded until (\d+\.\d+)", row)
         if match:
             until = float(match[1])
         if row.strip() and not row.startswith("#"):
             lines.append(parse_line(row))
+    check_until(until, lines)
     lines.sort(key=lambda line: line.start)
     for line in give_ports([line for line in lines if not is_listener(line)]):
         grouped.setdefault((line.local, line.remote), []).append(line)
@@ -230,6 +249,8 @@ def read_sockets(text):
 
 WIRE_DROP = re.compile(r"^(\d+\.\d+) the (?:server's )?wire dropped: "
                        r"(\S+) > (\S+) (\S+) seq (\d+) ack (\d+) len (\d+)$")
+HEADER = re.compile(r"Linux \S+: its account of \S+\n")
+OVERFLOW = "TCP_LISTEN_OVERFLOW"  # the reason for an ACK that found the accept queue full
 FILTERED = "NETFILTER_DROP"  # the reason of skb:kfree_skb that keeps a segment from the TCP it was meant for
 
 
@@ -251,6 +272,8 @@ def sections(text):
 
 def read_kernel(text, account):
     """Add counters and drops of kernel.txt to the account."""
+    if not HEADER.match(text):
+        raise ValueError("kernel.txt does not begin with 'Linux RELEASE: its account of CASE'")
     for title, row in sections(text):
         if title.startswith("counters of the "):
             name, _, number = row.partition(" ")
@@ -261,6 +284,20 @@ def read_kernel(text, account):
         elif title == "drops" and row.endswith(" " + FILTERED):
             at, src, dst, flags, _ = row.split()
             account.drops.append(Drop(float(at), src, dst, flags))
+        elif title == "drops" and row.endswith(" " + OVERFLOW):
+            account.overflowed.add(frozenset(row.split()[1:3]))
+        elif title == "events" and (match := re.match(r"\d+\.\d+ ", row)) and float(match[0]) > account.until:
+            raise ValueError(f"sockets.txt was recorded until {account.until:.6f}, kernel.txt tells of {match[0]}")
+
+
+def check_children(account):
+    """The server's children without a request are no more than SYN cookies and fast opens that its kernel counted."""
+    without = sum(life.side == "server" and life.steps[0].state == "SYN_RECV" and not life.by_request
+                  for mine in account.lives.values() for life in mine)
+    counted = sum(account.counters.get(f"server.TcpExt{name}", 0) for name in ("SyncookiesRecv", "TCPFastOpenPassive"))
+    if without > counted:
+        raise ValueError(f"sockets.txt is cut: {without} children without a request, the server's kernel counted "
+                         f"{counted} (SYN cookies, fast open)")
 
 
 def read_account(folder):
@@ -268,9 +305,7 @@ def read_account(folder):
     with open(f"{folder}/sockets.txt", encoding="utf-8") as file:
         lives, until = read_sockets(file.read())
     account = Account(lives, until)
-    try:
-        with open(f"{folder}/kernel.txt", encoding="utf-8") as file:
-            read_kernel(file.read(), account)
-    except FileNotFoundError:
-        pass
+    with open(f"{folder}/kernel.txt", encoding="utf-8") as file:
+        read_kernel(file.read(), account)
+    check_children(account)
     return account

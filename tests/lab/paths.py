@@ -14,6 +14,7 @@ import dataclasses
 import evidence
 import rules
 
+EXACT = 1.5e-6  # seconds; a capture's microsecond, in two floating-point numbers of today's epoch
 
 @dataclasses.dataclass
 class Verdict:
@@ -64,11 +65,14 @@ def judge_time(view, steps, index, row, verdict):
 def told_rows(rows, steps):
     """The program's rows that say something of this endpoint.
 
-    A request that goes leaves the listener as it was: the program's LISTEN is the end of the endpoint.  UNKNOWN says
-    nothing, nor does CLOSED where nothing had been.
+    A request that goes leaves the listener as it was: the program's LISTEN is the end of an endpoint whose last life never
+    left SYN_RECV, by the kernel as well.  UNKNOWN says nothing, nor does CLOSED where nothing had been.
     """
-    kept = [dataclasses.replace(row, state="CLOSED") if row.state == "LISTEN" else row
-            for row in rows if row.state != "UNKNOWN"]
+    kept = [row for row in rows if row.state != "UNKNOWN"]
+    ends = [step.state for step in steps[-2:]]
+    request = not steps or ends == ["SYN_RECV", "CLOSED"] or ends[-1] == "SYN_RECV"
+    if request and [row.state for row in kept[-2:]] == ["SYN_RECV", "LISTEN"]:
+        kept[-1] = dataclasses.replace(kept[-1], state="CLOSED")
     return [] if not steps and all(row.state == "CLOSED" for row in kept) else kept
 
 
@@ -110,6 +114,35 @@ def excuse_blindness(view, missed, added, verdict):
         verdict.excused.append((rules.BLIND, f"{row.state} at frame {row.frame}"))
         missed = [step for step in missed if abs(step.at - row.at) > view.tolerance]
     return missed, added
+
+
+def by_the_clock(view, row):
+    """Is this an end that the program dates by the clock, and did a timer or the application end it then?"""
+    if row.state not in ("CLOSED", "LISTEN"):
+        return False
+    if view.cookies and not view.steps:  # as long as a request would have lived
+        return abs(row.at - view.rows[0].at - rules.REQUEST_LIFE) <= rules.TIMER_SPARE
+    for index, step in enumerate(view.steps):
+        if rules.silent_end(view, view.steps, index):
+            interval = step.at - view.steps[index - 1].at
+            if rules.timer_fits(interval, view.tolerance - abs(row.at - step.at)) or rules.missed_rung(view, step, row):
+                return True
+    return False
+
+
+def check_dates(view, verdict):
+    """A change of state has the time of the segment that it names, and that is one of this connection."""
+    for row in view.rows:
+        segment = view.segment(row.frame)
+        if segment is None:
+            verdict.wrong.append(f"{row.state} is told at frame {row.frame}, which is no segment of this connection")
+        elif abs(row.at - segment.at) > EXACT and not by_the_clock(view, row):
+            late = f", {row.at - view.capture_last:.6f} s after the capture" if row.at > view.capture_last else ""
+            verdict.wrong.append(f"{row.state} is dated {row.at - segment.at:+.6f} s off its own frame "
+                                 f"{row.frame}{late}")
+        else:
+            continue
+        verdict.frames.append(row.frame)
 
 
 def compare(view):

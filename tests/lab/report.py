@@ -7,8 +7,8 @@ import rules
 
 BEGIN = "<!-- made by tests/lab/agree.py --table: begin -->"
 END = "<!-- made by tests/lab/agree.py --table: end -->"
-HEAD = ("| scenario | vantage | flows | paths equal | ids right | not knowable, by rule |",
-        "| --- | --- | ---: | ---: | ---: | --- |")
+HEAD = ("| scenario | vantage | flows | no socket | paths equal | ids right | further | not knowable, by rule |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: | --- |")
 
 
 class Tap:
@@ -62,14 +62,16 @@ def reasons(result):
 
 
 def total(results):
-    """(flows, equal, compared, right, intended) over several results."""
-    return tuple(sum(getattr(result, field) for result in results)
-                 for field in ("flows", "equal", "compared", "right", "intended"))
+    """(flows, equal, compared, right, intended, no_socket, further) over several results."""
+    fields = ("flows", "equal", "compared", "right", "intended", "no_socket")
+    return (*(sum(getattr(result, field) for result in results) for field in fields),
+            sum(len(result.unasked) for result in results))
 
 
 def row(name, vantage, figures, rest):
-    flows, equal, compared, right, intended = figures
-    return f"| {name} | {vantage} | {flows} | {ratio(equal, compared)} | {ratio(right, intended)} | {rest} |"
+    flows, equal, compared, right, intended, no_socket, further = figures
+    return (f"| {name} | {vantage} | {flows} | {no_socket} | {ratio(equal, compared)} | {ratio(right, intended)} | "
+            f"{further} | {rest} |")
 
 
 def table(results):
@@ -105,11 +107,13 @@ def summed(results):
 
 def figures(results):
     """The closing words on the terminal."""
-    flows, equal, compared, right, intended = total(results)
+    flows, equal, compared, right, intended, no_socket, further = total(results)
     yield (f"{len({result.case for result in results})} scenarios, {len(results)} captures, {flows} flows: "
            f"paths equal {ratio(equal, compared)} ({sum(result.transitions for result in results)} transitions), "
            f"ids right {ratio(right, intended)}, disagreements {sum(len(result.wrong) for result in results)}, "
            f"known gaps {sum(len(result.known) for result in results)}")
+    yield (f"endpoints without a kernel socket {no_socket}; findings told besides, of no bystander, "
+           f"below certain: {further}")
     yield f"not knowable, by rule: {summed(results) or 'nothing'}"
     pending = collections.Counter(finding for result in results for finding in result.pending)
     if pending:

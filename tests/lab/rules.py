@@ -12,6 +12,9 @@ import evidence
 
 TIMER_LATE, TIMER_SPARE = 1 / 8, 0.1  # a kernel timer comes this part of its interval late, and this much jitter
 
+REQUEST_LIFE = 63.0  # seconds; 1 + 2 + 4 + 8 + 16 + 32, net.ipv4.tcp_synack_retries = 5
+FIRST_RUNGS = 3.0  # seconds; the first two repetitions of a SYN or SYN+ACK
+
 NEVER_PASSED = "its segment never passed this tap"
 IN_SILENCE = "ended in silence"
 AFTER_END = "after the capture's end"
@@ -79,7 +82,8 @@ REASONS = {
         "A new connection took over the ports of one in TIME_WAIT; the program tells that in the new row "
         "(`reuse_of`), the old row ends in TIME_WAIT.",
     NO_ANSWER:
-        "The SYN passed, the SYN+ACK did not: a SYN alone does not show that the server took it.",
+        "The SYN passed, the SYN+ACK did not: a SYN alone does not show that the server took it; what the client "
+        "acknowledges then does.",
     BLIND:
         "Part of the connection is not in the capture, and the program, which says so by a confidence below "
         "certain, reads the rest otherwise (a FIN as FIN_WAIT1 where the peer's was never seen).",
@@ -139,6 +143,15 @@ def timer_fits(interval, difference):
     return -difference <= interval * TIMER_LATE + TIMER_SPARE
 
 
+def missed_rung(view, step, row):
+    """Is this row dated by when the endpoint would have sent again, at the latest, had it not ended after its frame?"""
+    shown = view.segment(row.frame).at
+    own = [s.at for s in view.segments if s.src == view.local and not s.icmp and s.at <= row.at]
+    longest = max((2 * (after - before) for before, after in zip(own, own[1:])), default=0.0)
+    return (shown - view.tolerance <= step.at <= row.at
+            and timer_fits(max(FIRST_RUNGS, longest), shown + max(FIRST_RUNGS, longest) - row.at))
+
+
 def silent_end(view, steps, index):
     """Was this the end of a life that no segment shows, at the endpoint's own tap or, failing that, at this one?"""
     step = steps[index]
@@ -183,6 +196,9 @@ def why_other_time(view, steps, index, row):
     child = (before, step.state) == ("SYN_RECV", "ESTABLISHED")
     if difference < 0 and child and evidence.nothing_shows(view, row.frame, step.at):
         return NOT_TAKEN
+    if difference > 0 and step.state == "SYN_RECV" and not evidence.answered_syn(view):
+        shown = view.segment(row.frame)
+        return NO_ANSWER if shown and shown.src == view.remote and shown.has("A") else None
     if step.state in evidence.SENDING:
         passed = evidence.first_sent(view, step.state)
         return NEVER_PASSED if difference > 0 and (passed is None or by_first_sent(view, row)) else None

@@ -14,6 +14,7 @@ import json
 import os
 import stat
 import struct
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -35,6 +36,7 @@ CLIENT, SERVER = "10.66.1.1:40001", "10.66.1.100:8080"
 CLIENT6, SERVER6 = "[fd00:66:1::1]:40003", "[fd00:66:1::100]:8080"
 T = 1000.0  # epoch at which every fixture begins
 ISS_C, ISS_S = 5000, 9000
+HEADER = "Linux 6.18: its account of close/rec_one\n"
 
 
 # -- fixtures --------------------------------------------------------------------------------------------
@@ -112,7 +114,7 @@ class KernelHistory(unittest.TestCase):
     """sockets.txt as lives."""
 
     def lives(self, *lines, end=(SERVER, CLIENT)):
-        return kernel.read_sockets("\n".join(lines))[0].get(end, [])
+        return kernel.read_sockets("\n".join([*lines, "# recorded until 2000.0"]))[0].get(end, [])
 
     def path(self, life):
         return " ".join(f"{step.state}+{step.at - T:g}" for step in life.steps)
@@ -179,9 +181,34 @@ class KernelHistory(unittest.TestCase):
         with self.assertRaises(ValueError):
             kernel.read_sockets("server thing a b 1000 SYN_RECV+0")
 
+    def test_cut_records_are_errors(self):
+        line = f"server request {SERVER} {CLIENT} 1000 SYN_RECV+0 gone+5\n"
+        for text, words in ((line, "is missing"), (line + "# recorded until 1004.9\n", "and tells of 1005")):
+            with self.assertRaisesRegex(ValueError, words):
+                kernel.read_sockets(text)
+        event = f"{HEADER}[events] x\n1005.0 {SERVER} {CLIENT} state LISTEN > SYN_RECV\n"
+        kernel.read_kernel(event, kernel.Account({}, 1005.0))
+        for text, words in ((event, "kernel.txt tells of 1005"), ("", "does not begin"), (event[5:], "does not begin")):
+            with self.assertRaisesRegex(ValueError, words):
+                kernel.read_kernel(text, kernel.Account({}, 1004.9))
+
+    def test_acks_left_aside(self):
+        again = self.lives(f"server request {SERVER} {CLIENT} 1000 SYN_RECV+0 again+1 gone+1.5")
+        once = self.lives(f"server request {SERVER} {CLIENT} 1000 SYN_RECV+0 gone+1.5")
+        for text, lives, wanted in (("", once, False), ("", again, True),
+                                    ("[counters of the server] x\nTcpExtListenOverflows 3\n", once, True),
+                                    ("[counters of the server] x\nTcpExtTCPDeferAcceptDrop 1\n", once, True),
+                                    ("[counters of the client] x\nTcpExtListenOverflows 3\n", once, False),
+                                    (f"[drops] x\n1001.0 {CLIENT} {SERVER} A TCP_LISTEN_OVERFLOW\n", once, True),
+                                    (f"[drops] x\n1001.0 {CLIENT}9 {SERVER} A TCP_LISTEN_OVERFLOW\n", once, False)):
+            account = kernel.Account({})
+            kernel.read_kernel(HEADER + text, account)
+            self.assertEqual(account.left_aside(SERVER, CLIENT, lives), wanted, text)
+
     def test_counters_and_drops(self):
         account = kernel.Account({})
-        kernel.read_kernel("[truth] x\n1000.5 the wire dropped: fd00::1:40003 > fd00::2:8080 FA seq 7 ack 8 len 9\n"
+        kernel.read_kernel(HEADER + "[truth] x\n"
+                           "1000.5 the wire dropped: fd00::1:40003 > fd00::2:8080 FA seq 7 ack 8 len 9\n"
                            "[counters of the server] differences\nTcpExtSyncookiesSent 4\n"
                            f"[drops] x\n1001.0 {CLIENT} {SERVER} A NETFILTER_DROP\n"
                            f"1001.5 {CLIENT} {SERVER} A QUEUE_PURGE\n", account)
@@ -332,6 +359,13 @@ class Excused(Check):
         path = (("SYN_RECV", 0), ("CLOSED", .2))
         self.agrees(server_view(path, (("SYN_RECV", 0), ("LISTEN", .2)), (1, 3), passed))
 
+    def test_listen_ends_nothing_else(self):
+        told = SERVER_PATH[:4] + (("LISTEN", .1501),)
+        self.wrong(server_view(told=told), "CLOSED at", "LISTEN (certain)")
+        self.wrong(server_view((), (("LISTEN", .1),), (2,)), "LISTEN (certain)")
+        self.wrong(client_view((("SYN_SENT", 0), ("CLOSED", .0001)), (("SYN_SENT", 0), ("LISTEN", .0001)), (1, 2),
+                               [healthy()[0], seg(2, .0001, "s", "RA", 0, ISS_C + 1)]), "CLOSED at", "LISTEN (certain)")
+
     def test_after_the_captures_end(self):
         self.agrees(client_view(told=CLIENT_PATH[:2], frames=(1, 2), passed=healthy()[:5], capture_last=T + .0004),
                     *[rules.AFTER_END] * 3)
@@ -425,6 +459,12 @@ class Excused(Check):
         passed[-1] = seg(8, .3001, "s", "A", ISS_S + 1, ISS_C + 12, dsack=(ISS_C + 11, ISS_C + 12))
         view = server_view(SERVER_PATH[:3], told, (1, 3, 7), passed, own=False)
         self.wrong(view, "CLOSE_WAIT (certain) is told +0.2")
+        for other in (("FPA", ISS_C + 11, 0), ("FA", ISS_C + 10, 1)):  # the same end, and yet no copy
+            flags, seq, length = other
+            passed[-2:] = [seg(7, .3, "c", flags, seq, ISS_S + 1, length),
+                           seg(8, .3001, "s", "A", ISS_S + 1, ISS_C + 12)]
+            view = server_view(SERVER_PATH[:3], told, (1, 3, 7), passed, own=False)
+            self.wrong(view, "CLOSE_WAIT (certain) is told +0.2")
 
     def test_overtaken_behind_the_tap(self):
         data, fin = ("c", "PA", ISS_C + 5, ISS_S + 1, 6), ("c", "FA", ISS_C + 11, ISS_S + 1)
@@ -447,15 +487,20 @@ class Excused(Check):
         passed = healthy()[:3] + [seg(4, 2, "c", "PA", ISS_C + 1, ISS_S + 1, 10),
                                   seg(5, 2.0001, "s", "A", ISS_S + 1, ISS_C + 11)]
         path = (("SYN_RECV", 0), ("ESTABLISHED", 2))
-        self.agrees(server_view(path, SERVER_PATH[:2], (1, 3), passed), rules.NOT_TAKEN)
-        passed.insert(3, seg(4, 1, "c", "PA", ISS_C + 1, ISS_S + 1, 10))
+        self.agrees(server_view(path, SERVER_PATH[:2], (1, 3), passed, left_aside=True), rules.NOT_TAKEN)
         self.wrong(server_view(path, SERVER_PATH[:2], (1, 3), passed), "ESTABLISHED (certain) is told -1.9998")
-        self.agrees(server_view(path, SERVER_PATH[:2], (1, 3), passed, own=False), rules.NOT_TAKEN)
+        for frame in (1, 2, 99):
+            self.wrong(server_view(path, SERVER_PATH[:2], (1, frame), passed, left_aside=True), "s off, at frame")
+        passed.insert(3, seg(4, 1, "c", "PA", ISS_C + 1, ISS_S + 1, 10))
+        self.wrong(server_view(path, SERVER_PATH[:2], (1, 3), passed, left_aside=True),
+                   "ESTABLISHED (certain) is told -1.9998")
+        self.agrees(server_view(path, SERVER_PATH[:2], (1, 3), passed, own=False, left_aside=True), rules.NOT_TAKEN)
 
     def test_ack_that_was_not_taken_until_the_record_ended(self):
         passed = healthy()[:3] + [seg(4, 5, "c", "PA", ISS_C + 1, ISS_S + 1, 10),
                                   seg(5, 5.0001, "s", "A", ISS_S + 1, ISS_C + 11)]
-        view = {"kernels": SERVER_PATH[:1], "told": SERVER_PATH[:2], "frames": (1, 3), "passed": passed}
+        view = {"kernels": SERVER_PATH[:1], "told": SERVER_PATH[:2], "frames": (1, 3), "passed": passed,
+                "left_aside": True}
         self.agrees(server_view(**view, until=T + 4.9), rules.NOT_TAKEN)
         self.wrong(server_view(**view, until=T + 5.1), "ESTABLISHED (certain) at frame 3")
 
@@ -506,6 +551,12 @@ class Excused(Check):
     def test_answer_that_never_passed(self):
         self.agrees(server_view(SERVER_PATH[:1], (), (), healthy()[:1], own=False), rules.NO_ANSWER)
         self.wrong(server_view(SERVER_PATH[:1], (), (), healthy()[:2], own=False), "SYN_RECV at")
+        path, told = SERVER_PATH[:2], (("SYN_RECV", .1), ("ESTABLISHED", .1))
+        one_way = [healthy()[0], seg(2, .1, "c", "A", ISS_C + 1, ISS_S + 1)]
+        view = server_view((path[0], ("ESTABLISHED", .1)), told, (2, 2), one_way)
+        self.agrees(view, rules.NO_ANSWER)
+        view.segments = [*one_way, seg(3, .2, "s", "SA", ISS_S, ISS_C + 1)]
+        self.wrong(view, "SYN_RECV (certain) is told +0.1")
 
     def test_every_rule_has_a_reason_and_a_test(self):
         names = {value for name, value in vars(rules).items() if name.isupper() and isinstance(value, str)}
@@ -515,6 +566,57 @@ class Excused(Check):
         for name, value in vars(rules).items():
             if name.isupper() and value in rules.REASONS.values():
                 self.assertIn(f"rules.{name}", text)
+
+
+class Dates(Check):
+    """A row has the time of the segment that it names."""
+
+    def misdated(self, view):
+        verdict = paths.Verdict()
+        paths.check_dates(view, verdict)
+        return "; ".join(verdict.wrong)
+
+    def test_the_segments_time(self):
+        self.assertEqual(self.misdated(client_view()), "")
+        for after, words in ((5, "+5.000000"), (-5, "-5.000000"), (.00001, "+0.000010")):
+            for own in (True, False):
+                told = tuple((state, at + after) for state, at in CLIENT_PATH)
+                self.assertEqual(self.misdated(client_view(told=told, own=own, delay=9.)).count(words), 5)
+
+    def test_a_segment_of_another_connection(self):
+        self.assertIn("ESTABLISHED is told at frame 77, which is no segment of this connection",
+                      self.misdated(client_view(frames=(1, 77, 6, 7, 8))))
+        self.assertIn("CLOSED is told at frame 0", self.misdated(client_view(told=CLIENT_PATH + (("CLOSED", 60.15),),
+                                                                             frames=CLIENT_FRAMES + (0,))))
+
+    def test_ends_by_the_clock(self):
+        path, ended = CLIENT_PATH + (("CLOSED", 60.15),), {"ends": {"CLOSED": "expired"}}
+        for after, wanted in ((60.15, ""), (66., ""), (54., ""), (70., "off its own"), (50., "off its own")):
+            view = client_view(path, CLIENT_PATH + (("CLOSED", after),), CLIENT_FRAMES + (9,), **ended)
+            self.assertIn(wanted, self.misdated(view))
+            self.assertEqual(bool(wanted), bool(self.misdated(view)), after)
+
+    def test_an_end_that_a_segment_shows_is_not_dated_by_the_clock(self):
+        told = SERVER_PATH[:4] + (("CLOSED", .1601),)
+        self.assertIn("CLOSED is dated +0.01", self.misdated(server_view(told=told)))
+
+    def test_a_rung_that_did_not_come(self):
+        passed = [seg(1, 0, "c", "S", ISS_C), seg(2, 1, "c", "S", ISS_C), seg(3, 3, "c", "S", ISS_C)]
+        path = (("SYN_SENT", 0), ("CLOSED", 4.))
+        for after, good in ((7., True), (8., False), (3.3, False), (12., False)):
+            view = client_view(path, (("SYN_SENT", 0), ("CLOSED", after)), (1, 3), passed)
+            self.assertEqual(self.misdated(view) == "", good, after)
+
+    def test_a_cookies_end(self):
+        for after, cookies, good in ((63., True, True), (64., True, False), (63., False, False)):
+            view = server_view((), (("SYN_RECV", 0), ("CLOSED", after)), (1, 2), healthy()[:2], cookies=cookies)
+            self.assertEqual(self.misdated(view) == "", good, after)
+
+    def test_after_the_captures_end(self):
+        told = SERVER_PATH[:3] + (("LAST_ACK", .25), ("CLOSED", .2501))
+        words = self.misdated(server_view(told=told, capture_last=T + .1501))
+        self.assertIn("LAST_ACK is dated +0.100000 s off its own frame 8, 0.099900 s after the capture", words)
+        self.assertEqual(words.count("after the capture"), 2)
 
 
 # -- which life is which flow's -----------------------------------------------------------------------------------
@@ -717,6 +819,7 @@ class Whole(unittest.TestCase):
         os.makedirs(self.folder)
         self.write("sockets.txt", SOCKETS)
         self.write("intent.txt", INTENT)
+        self.write("kernel.txt", HEADER)
         frames = [(s.at, ethernet(packet(s.src, s.dst, s.flags, s.seq, s.ack, b"x" * s.length))) for s in healthy()]
         with open(os.path.join(self.folder, "capture.pcap"), "wb") as file:
             file.write(pcap(frames))
@@ -759,7 +862,7 @@ class Whole(unittest.TestCase):
         self.assertIn("paths 1/2", out)
 
     def test_invented_state_names_its_frame(self):
-        path = SERVER_PATH[:3] + (("CLOSING", .12),) + SERVER_PATH[4:]
+        path = SERVER_PATH[:3] + (("CLOSING", .15),) + SERVER_PATH[4:]
         self.fails("CLOSING (certain) at frame 8 is told, the kernel was never there [frames 8]",
                    said=told_tables(server=path))
 
@@ -799,13 +902,61 @@ class Whole(unittest.TestCase):
         self.assertEqual(self.agree("--table", path)[0], 0)
         with open(path, encoding="utf-8") as file:
             text = file.read()
-        self.assertIn("| close/rec_one | server | 1 | 2/2 | 1/1 |  |", text)
+        self.assertIn("| close/rec_one | server | 1 | 0 | 2/2 | 1/1 | 0 |  |", text)
         self.assertTrue(text.endswith("The end.\n"))
         self.assertEqual(self.agree("--check-table", path)[0], 0)
-        self.fails("this run:  | close/rec_one | server | 1 | 2/2 | 0/1", "--check-table", path,
+        self.fails("this run:  | close/rec_one | server | 1 | 0 | 2/2 | 0/1", "--check-table", path,
                    said={**told_tables(), "flows": told_tables()["flows"].replace("four_way", "three_way")})
+        self.fails("this run:  | close/rec_one | server | 1 | 0 | 2/2 | 1/1 | 1 |", "--check-table", path,
+                   said=told_tables(findings=[("rst_linger0", "probable")]))
         os.remove(path)
         self.assertEqual(self.agree("--check-table", path)[0], 2)
+
+    def test_lines_that_are_gone_from_the_record(self):
+        for side, words in (("client", "it acknowledges, and the kernel's record has no socket"),
+                            ("server", "the kernel was never there"), ("", "it acknowledges")):
+            kept = [line for line in SOCKETS.splitlines() if line[0] == "#" or not line.startswith(side)]
+            self.write("sockets.txt", "\n".join(kept))
+            self.fails(words)
+        self.write("sockets.txt", "\n".join(line for line in SOCKETS.splitlines() if " request " not in line))
+        self.fails("1 children without a request, the server's kernel counted 0")
+        self.write("kernel.txt", HEADER + "[counters of the server] x\nTcpExtSyncookiesRecv 1\n")
+        self.assertEqual(self.agree()[0], 0)
+        self.write("sockets.txt", SOCKETS.rpartition("#")[0])
+        self.fails("is cut")
+        self.write("sockets.txt", SOCKETS)
+        os.remove(os.path.join(self.folder, "kernel.txt"))
+        self.fails("kernel.txt")
+
+    def test_endpoints_without_a_socket_are_counted(self):
+        self.write("sockets.txt", "\n".join(line for line in SOCKETS.splitlines() if not line.startswith("client")))
+        self.assertIn("endpoints without a kernel socket 1", self.agree()[1])
+
+    def test_dates(self):
+        shifted = tuple((state, at + .001) for state, at in SERVER_PATH)
+        out = self.fails("CLOSED is dated +0.001000 s off its own frame 9", said=told_tables(server=shifted))
+        self.assertEqual(out.count("off its own frame"), 5)
+
+    def test_names_that_do_not_exist(self):
+        for name in ("close/rec_two", "close", "nonsense"):
+            code, out = self.agree("close/rec_one", name)
+            self.assertEqual(code, 2)
+            self.assertIn(f"{name} is no recorded case", out)
+        for key in ("close/rec_two server", "close/rec_one middle", "close/rec_one servr"):
+            with open(self.exceptions, "w", encoding="utf-8") as file:
+                file.write(f"{key} 40001/server a reason\n")
+            self.fails(f"exceptions.txt: no such case or vantage: {key} 40001/server")
+
+    def test_a_reader_that_leaves(self):
+        self.agree()
+        here = os.path.dirname(os.path.abspath(__file__))
+        reading, writing = os.pipe()
+        os.close(reading)
+        done = subprocess.run([sys.executable, os.path.join(here, "agree.py"), os.path.join(self.root, "captures"),
+                               self.program, "--exceptions", self.exceptions], stdout=writing, stderr=subprocess.PIPE,
+                              check=False)
+        os.close(writing)
+        self.assertEqual((done.returncode, done.stderr), (1, b""))
 
     def test_program_that_fails(self):
         code, out = self.agree(status=3)
@@ -819,7 +970,8 @@ class Whole(unittest.TestCase):
 
     def test_empty_record(self):
         self.write("sockets.txt", "# recorded until 1001.0\n")
-        self.fails("no endpoint could be compared", said={**told_tables((), ()), "events": ",".join(EVENT_COLUMNS)})
+        self.fails("no endpoint could be compared", said={**told_tables(), "flows": ",".join(FLOW_COLUMNS),
+                                                               "events": ",".join(EVENT_COLUMNS)})
 
     def test_damaged_record(self):
         self.write("sockets.txt", "server thing a b 1000 SYN_RECV+0\n")
