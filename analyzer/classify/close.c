@@ -31,8 +31,6 @@ static const int64_t LONG_CLOSE_WAIT_NS = 60 * SECOND;
 static const int64_t FIRST_REPEAT_NS = 3 * SECOND;
 /* A FIN that is acknowledged later than this, the round trip aside, was not acknowledged at once. */
 static const int64_t LATE_ACK_NS = 50 * MS;
-/* No clock of timestamps stands still for so long, and no retransmission follows sooner. */
-static const int64_t COPY_NS = 100 * MS;
 enum { LADDER = 3, LEAKS = 5 };
 
 static const struct tca_levels CERTAIN = {TCA_CERTAIN, TCA_CERTAIN, TCA_CERTAIN};
@@ -292,28 +290,12 @@ void judge_close_last_ack_stuck(const struct tca_case *c, struct tca_judgement *
             (int)j->value);
 }
 
-/* The path delivers a segment twice: a copy bears the timestamp of an earlier one, or its identification, and a
- * segment sent again does not. */
-static bool copied_on_the_way(const struct tca_closing *k, const struct tca_mark *again)
-{
-    const struct tca_mark *fin;
-    for (unsigned n = 0; (fin = tca_dossier_mark(k->d, TCA_MARK_FIN, again->side, n)); n++) {
-        bool later = fin->frame < again->frame && again->time_ns - fin->time_ns >= COPY_NS;
-        bool stamped = fin->has_ts && again->has_ts;
-        bool numbered = fin->has_ip_id && fin->ip_id && fin->ip_id == again->ip_id;
-        if (later && (stamped ? fin->tsval == again->tsval : numbered))
-            return true;
-    }
-    return false;
-}
-
 /* The acknowledgment of this side's FIN was seen, and the FIN came again later than it could have arrived. */
 static const struct tca_mark *repeat_after_ack(const struct tca_closing *k, int side)
 {
     const struct tca_mark *ack = k->fin_ack[1 - side], *fin;
     for (unsigned n = 0; ack && (fin = tca_dossier_mark(k->d, TCA_MARK_FIN, side, n)); n++)
-        if (fin->copy > 1 && fin->frame > ack->frame && tca_closing_knew(k, fin, ack) &&
-            !copied_on_the_way(k, fin))
+        if (fin->copy > 1 && fin->frame > ack->frame && tca_closing_knew(k, fin, ack))
             return fin;
     return NULL;
 }
@@ -392,8 +374,7 @@ static const struct tca_mark *lost_fin(const struct tca_closing *k, int side)
 {
     const struct tca_mark *ack = k->fin_ack[1 - side], *fin;
     for (unsigned n = 0; k->fin[side] && ack && (fin = tca_dossier_mark(k->d, TCA_MARK_FIN, side, n)); n++)
-        if (fin->copy > 1 && fin->frame < ack->frame && !needless(k->fin[side], fin, ack) &&
-            !copied_on_the_way(k, fin))
+        if (fin->copy > 1 && fin->frame < ack->frame && !needless(k->fin[side], fin, ack))
             return fin;
     return NULL;
 }

@@ -207,12 +207,14 @@ static void repeated_fin(struct step *s)
         tca_history_pop(to);
 }
 
+#define COPY_NS (100 * TCA_MS) /* a clock of time stamps does not stand still for so long */
+
 /* A second copy of one and the same segment, made by the network: a FIN that is sent again has a time stamp, and on a
  * socket that counts an IP ID, of its own. */
 bool tca_step_fin_copied(const struct step *s)
 {
     const struct tca_side *from = s->from;
-    if (!(s->seg->flags & TCA_FIN) || !from->fin_sent || s->when.time_ns - from->fin_last_ns < TCA_MIN_RTO_NS)
+    if (!(s->seg->flags & TCA_FIN) || !from->fin_sent || s->when.time_ns - from->fin_last_ns < COPY_NS)
         return false;
     if (s->seg->opt.has_ts && from->ts_on)
         return s->seg->opt.tsval == from->fin_tsval;
@@ -227,9 +229,8 @@ static void sender_fin(struct step *s)
     if (s->account.foreign || s->acceptance == TCA_REJECT_CHECKSUM)
         return; /* not of this connection, or not what was sent */
     s->mark.roles |= TCA_MARK_FIN;
-    s->mark.copied = tca_step_fin_copied(s);
-    if (s->mark.copied)
-        return;
+    if (tca_step_fin_copied(s))
+        return; /* `copy` stays 0: no repeat */
     from->fin_count++;
     s->mark.copy = from->fin_count > 255 ? 255 : (uint8_t)from->fin_count;
     if (!from->fin_sent)

@@ -90,7 +90,6 @@ struct tca_mark {
     uint8_t copy;           /* SYN, SYN+ACK, FIN: number of this copy, 1-based, 255 = that or more */
     bool has_ts, has_ip_id;
     bool witness; /* belongs to an older incarnation of the tuple; kept here because it answers this one */
-    bool copied;  /* FIN: the network's second copy of one segment, not sent again */
     bool answers_syn; /* SYN+ACK within the path's delay after a repeated SYN: not a timer's rung */
     bool
         crossing; /* repeat of a SYN+ACK or SYN that left before the ACK, or the ICMP error, could have arrived */
