@@ -346,13 +346,15 @@ static bool seen_in_part(const struct tca_flow_view *view)
 static void count_damage(struct tca_summary *sum, const struct tca_flow_view *view)
 {
     uint32_t damage = view->c->d->m.damage;
+    /* Where a direction is missing it is that which hides the end, too. */
+    bool half = (damage & TCA_DAMAGE_ONE_WAY) && !only_syns(&view->c->d->m);
     sum->vantage_unknown += view->c->vantage == TCA_VANTAGE_UNKNOWN;
     sum->start_cut += (damage & TCA_DAMAGE_START_CUT) != 0;
-    sum->one_way += (damage & TCA_DAMAGE_ONE_WAY) && !only_syns(&view->c->d->m);
+    sum->one_way += half;
     sum->gap += (damage & TCA_DAMAGE_GAP) != 0;
     sum->snaplen += (damage & TCA_DAMAGE_SNAPLEN) != 0;
     sum->end_cut +=
-        still_open(&view->c->d->m.side[TCA_CLIENT]) || still_open(&view->c->d->m.side[TCA_SERVER]);
+        !half && (still_open(&view->c->d->m.side[TCA_CLIENT]) || still_open(&view->c->d->m.side[TCA_SERVER]));
 }
 
 int tca_summary_flow(struct tca_summary *sum, const struct tca_flow_view *view)
