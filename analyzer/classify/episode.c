@@ -946,7 +946,7 @@ static enum tca_confidence_level lower_of(enum tca_confidence_level a, enum tca_
 static enum tca_confidence_level by_vantage(const struct board *b, const struct group *g,
                                             const struct tca_episode *e)
 {
-    if (b->l->vantage == TCA_VANTAGE_SERVER || b->l->vantage == TCA_VANTAGE_SAME_HOST)
+    if (tca_near_server(b->l->vantage))
         return e->confidence;
     /* Here an outage of the path silences everything as well; but then nobody gets in before. */
     if (g->begun)
@@ -1019,7 +1019,7 @@ static enum tca_confidence_level by_evidence(const struct board *b, const struct
     size_t losses = count_until(b->loss->from_ns, b->loss->count, e->last_ns) -
                     count_until(b->loss->to_ns, b->loss->count, e->first_ns);
     /* Away from the server a lossy path makes ladders as well, unless they name the ACKs that were refused. */
-    bool near = b->l->vantage == TCA_VANTAGE_SERVER || b->l->vantage == TCA_VANTAGE_SAME_HOST;
+    bool near = tca_near_server(b->l->vantage);
     bool refused = ((near || b->l->named_acks > 1) && g->stuck_flows > 1) || e->aborted >= ABORTS_AGREE ||
                    (near && g->stuck_flows + g->refused_flows > 1 && refused_among_drops(g, e));
     bool ladders = !e->answered && g->stuck_flows >= LADDERS_AGREE;

@@ -520,7 +520,7 @@ void judge_handshake_syn_only(const struct tca_case *c, struct tca_judgement *j)
 
 static bool near_server(const struct tca_case *c)
 {
-    return c->vantage == TCA_VANTAGE_SERVER || c->vantage == TCA_VANTAGE_SAME_HOST;
+    return tca_near_server(c->vantage);
 }
 
 static bool options_missing(const struct opening *o)

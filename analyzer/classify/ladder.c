@@ -327,7 +327,7 @@ enum tca_ladder_shape tca_ladder_shape(const struct tca_ladder *l)
 
 static bool at_server(const struct tca_case *c)
 {
-    return c->vantage == TCA_VANTAGE_SERVER || c->vantage == TCA_VANTAGE_SAME_HOST;
+    return tca_near_server(c->vantage);
 }
 
 /* The listener's queue was full at some time between the client's ACK and the rung that ignored it. */

@@ -22,6 +22,12 @@ enum tca_vantage {
     TCA_VANTAGE_SAME_HOST,
 };
 
+/* The capture sees what reaches the server's kernel: at the server, or where both ends are one host. */
+static inline bool tca_near_server(enum tca_vantage vantage)
+{
+    return vantage == TCA_VANTAGE_SERVER || vantage == TCA_VANTAGE_SAME_HOST;
+}
+
 /* A time in which the accept queue was full. Times are ns since the epoch. */
 struct tca_episode {
     int64_t first_ns, last_ns; /* first and last dropped SYN or ignored ACK */

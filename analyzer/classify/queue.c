@@ -117,7 +117,7 @@ void judge_synack_ladder_ack_path_loss(const struct tca_case *c, struct tca_judg
     struct reading r = read_case(c);
     if (r.cause != TCA_CAUSE_ACK_LOSS && r.cause != TCA_CAUSE_EITHER)
         return;
-    bool near = c->vantage == TCA_VANTAGE_SERVER || c->vantage == TCA_VANTAGE_SAME_HOST;
+    bool near = tca_near_server(c->vantage);
     enum tca_confidence confidence = tca_level(c, levels, TCA_BASIS_SILENCE);
     if (r.cause == TCA_CAUSE_EITHER)
         confidence = TCA_POSSIBLE;

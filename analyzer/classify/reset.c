@@ -447,7 +447,7 @@ static enum tca_confidence overflow_level(const struct reset *r)
 {
     static const struct tca_levels levels = {TCA_PROBABLE, TCA_PROBABLE, TCA_POSSIBLE};
     const struct tca_listener *l = r->c->listener;
-    bool near = r->c->vantage == TCA_VANTAGE_SERVER || r->c->vantage == TCA_VANTAGE_SAME_HOST;
+    bool near = tca_near_server(r->c->vantage);
     bool siblings = l->aborted_opens >= 2 || tca_listener_episode(l, r->rst->time_ns, SECOND);
     if (!near && !siblings)
         return TCA_POSSIBLE;
