@@ -10,6 +10,7 @@
 #define TCA_CLASSIFY_FINDING_H
 
 #include "classify/dossier.h"
+#include "classify/host.h"
 #include "classify/listener.h"
 
 enum tca_column {
@@ -17,7 +18,7 @@ enum tca_column {
     TCA_COLUMN_HANDSHAKE, /* exactly one per flow: the first of the list that holds */
     TCA_COLUMN_CLOSE,
 };
-enum tca_scope { TCA_SCOPE_FLOW, TCA_SCOPE_LISTENER, TCA_SCOPE_CAPTURE };
+enum tca_scope { TCA_SCOPE_FLOW, TCA_SCOPE_LISTENER, TCA_SCOPE_CAPTURE, TCA_SCOPE_HOST };
 enum tca_severity { TCA_SEVERITY_INFO, TCA_SEVERITY_LOW, TCA_SEVERITY_MEDIUM, TCA_SEVERITY_HIGH };
 enum tca_confidence { TCA_NO, TCA_POSSIBLE, TCA_PROBABLE, TCA_CERTAIN };
 /* Where the reading was seen to be true: in a kernel's own account, in a public capture, in its source, or only in
@@ -67,7 +68,9 @@ enum { TCA_ACTOR_PATH = 2 };
 struct tca_case {
     const struct tca_dossier *d;
     const struct tca_listener
-        *listener;            /* what the sweep showed of d's server address and port; never NULL */
+        *listener; /* what the sweep showed of d's server address and port; never NULL */
+    const struct tca_host
+        *host[2];             /* by role: what their other connections show of these systems; never NULL */
     enum tca_vantage vantage; /* where the capture was taken, for this host pair or by --vantage */
 };
 

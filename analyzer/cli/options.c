@@ -25,7 +25,8 @@
 #define EXPLAIN BIT(explain)
 #define REPORT BIT(report)
 #define SCHEMA BIT(schema)
-#define TABLES (BIT(flows) | EVENTS)
+#define STATES BIT(states)
+#define TABLES (BIT(flows) | EVENTS | BIT(listeners) | STATES | BIT(settings))
 #define READING (BIT(summary) | TABLES | EXPLAIN | REPORT)
 #define ANY (~0u)
 const struct option_info option_table[OPTION_COUNT] = {
@@ -38,6 +39,7 @@ const struct option_info option_table[OPTION_COUNT] = {
 #undef EXPLAIN
 #undef REPORT
 #undef SCHEMA
+#undef STATES
 #undef TABLES
 #undef READING
 #undef ANY

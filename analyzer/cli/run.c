@@ -100,7 +100,9 @@ static bool word_known(const char *option, const char *value, const char *const 
 
 static bool check_request(const struct request *req)
 {
-    static const char *const colors[] = {"auto", "always", "never", NULL}, *const formats[] = {"text", NULL};
+    static const char *const colors[] = {"auto", "always", "never", NULL}, *const texts[] = {"text", NULL},
+                             *const censuses[] = {"csv", "ss", "nstat", NULL};
+    bool states = req->command == COMMAND_states;
     const char *path = request_value(req, OPTION_output, NULL);
     size_t from_stdin = 0;
     for (size_t i = 0; i < req->capture_count; i++)
@@ -113,7 +115,8 @@ static bool check_request(const struct request *req)
         say("report needs a directory: -o DIR");
     else
         return word_known("color", request_value(req, OPTION_color, "auto"), colors) &&
-               word_known("format", request_value(req, OPTION_format, "text"), formats) &&
+               word_known("format", request_value(req, OPTION_format, states ? "csv" : "text"),
+                          states ? censuses : texts) &&
                (!path || is_stdin(path) || !overwrites_input(req, path));
     return false;
 }
@@ -335,31 +338,48 @@ static int write_run(struct run *run, struct output *out)
 enum product {
     PRODUCT_FLOWS,
     PRODUCT_EVENTS,
+    PRODUCT_LISTENERS,
+    PRODUCT_STATES,
+    PRODUCT_COUNTERS,
+    PRODUCT_SETTINGS,
     PRODUCT_CAPTURES,
     PRODUCT_SUMMARY,
     PRODUCT_RUN,
-    PRODUCT_EXPLAIN
+    PRODUCT_EXPLAIN,
+    PRODUCT_COUNT
 };
-static const char *const report_file[] = {"flows.csv", "events.csv", "captures.csv", "summary.txt",
-                                          "run.csv"};
+static const char *const report_file[] = {"flows.csv",    "events.csv",   "listeners.csv",
+                                          "states.csv",   "counters.csv", "settings.csv",
+                                          "captures.csv", "summary.txt",  "run.csv"};
+
+static const char *const product_table[PRODUCT_COUNT] = {
+    [PRODUCT_FLOWS] = "flows",       [PRODUCT_EVENTS] = "events",     [PRODUCT_LISTENERS] = "listeners",
+    [PRODUCT_STATES] = "states",     [PRODUCT_COUNTERS] = "counters", [PRODUCT_SETTINGS] = "settings",
+    [PRODUCT_CAPTURES] = "captures",
+};
+
+/* states prints its table, or what a command of the host would have printed. */
+static const char *text_wanted(const struct request *req)
+{
+    const char *format = request_value(req, OPTION_format, "csv");
+    return req->command == COMMAND_states && strcmp(format, "csv") != 0 ? format : NULL;
+}
 
 static int write_product(struct run *run, enum product product, struct output *out, struct tca_error *error)
 {
     const struct request *req = run->req;
     struct painter painter = {.out = out};
+    if (product == PRODUCT_STATES && text_wanted(req))
+        return tca_session_text(run->session, text_wanted(req), output_write, out, error);
+    if (product_table[product])
+        return tca_session_csv(run->session, product_table[product], req->columns, output_write, out, error);
     switch (product) {
-    case PRODUCT_FLOWS:
-        return tca_session_csv(run->session, "flows", req->columns, output_write, out, error);
-    case PRODUCT_EVENTS:
-        return tca_session_csv(run->session, "events", req->columns, output_write, out, error);
-    case PRODUCT_CAPTURES:
-        return tca_session_csv(run->session, "captures", NULL, output_write, out, error);
     case PRODUCT_EXPLAIN:
         return tca_session_explain(run->session, req->word, request_has(req, OPTION_ascii), output_write, out,
                                    error);
     case PRODUCT_RUN:
         return write_run(run, out);
-    case PRODUCT_SUMMARY:
+    default:
         break;
     }
     return wants_color(req, out) ? tca_session_summary(run->session, paint_write, &painter, error)
@@ -411,10 +431,11 @@ static int write_report(struct run *run)
 
 static int write_all(struct run *run)
 {
-    static const enum product product[COMMAND_COUNT] = {[COMMAND_summary] = PRODUCT_SUMMARY,
-                                                        [COMMAND_flows] = PRODUCT_FLOWS,
-                                                        [COMMAND_events] = PRODUCT_EVENTS,
-                                                        [COMMAND_explain] = PRODUCT_EXPLAIN};
+    static const enum product product[COMMAND_COUNT] = {
+        [COMMAND_summary] = PRODUCT_SUMMARY, [COMMAND_flows] = PRODUCT_FLOWS,
+        [COMMAND_events] = PRODUCT_EVENTS,   [COMMAND_listeners] = PRODUCT_LISTENERS,
+        [COMMAND_states] = PRODUCT_STATES,   [COMMAND_settings] = PRODUCT_SETTINGS,
+        [COMMAND_explain] = PRODUCT_EXPLAIN};
     if (run->req->command == COMMAND_report)
         return write_report(run);
     if (!run->anything && run->unreadable)

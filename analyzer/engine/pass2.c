@@ -46,6 +46,8 @@ static int add_to_sweep(void *user, const void *item, size_t size)
     struct tca_session *s = user;
     struct tca_dossier d;
     int error = settle(s, item, size, &d);
+    if (!error)
+        error = tca_hosts_add(s->hosts, &d);
     return error ? error : tca_sweep_add(s->sweep, &d);
 }
 
@@ -53,8 +55,20 @@ int tca_pass2_prepare(struct tca_session *s)
 {
     int error = tca_sweep_new(s->set.vantage, &s->sweep);
     if (!error)
+        error = tca_hosts_new(s->set.vantage, &s->hosts);
+    if (!error)
         error = tca_sorter_walk(s->dossiers, add_to_sweep, s);
-    return error ? error : tca_sweep_run(s->sweep);
+    if (!error)
+        error = tca_hosts_run(s->hosts);
+    if (!error)
+        error = tca_sweep_run(s->sweep);
+    tca_incidents_sort(&s->incidents);
+    return error;
+}
+
+bool tca_pass2_tells(const struct tca_session *s, const struct tca_incident *one)
+{
+    return one->confidence >= s->set.min_confidence && (!s->set.some_findings || s->set.wanted[one->id]);
 }
 
 /* Drop what the user does not want to read; the handshake and the close stay, they are columns. */
@@ -92,6 +106,8 @@ static int judge_item(void *user, const void *item, size_t size)
         return error;
     struct tca_case c = {.d = &d, .listener = tca_sweep_find(w->s->sweep, &d)};
     c.vantage = c.listener->vantage;
+    for (int role = 0; role < 2; role++)
+        c.host[role] = tca_hosts_find(w->s->hosts, d.capture, d.addr[role]);
     tca_judge_flow(&c, &w->verdict);
     limit(&w->s->set, &w->verdict);
     struct tca_flow_view view = {
@@ -169,6 +185,19 @@ static int events_of_listeners(struct event_sort *e)
     return TCA_OK;
 }
 
+static int events_of_incidents(struct event_sort *e)
+{
+    for (size_t at = 0; at < e->s->incidents.count; at++) {
+        const struct tca_incident *one = &e->s->incidents.list[at];
+        if (!tca_pass2_tells(e->s, one))
+            continue;
+        const struct tca_capture_facts *capture = &e->s->capture[one->capture - 1]->facts;
+        if (tca_events_incident(one, (uint32_t)at, capture, &e->opt, sort_event, e))
+            return e->error ? e->error : TCA_EMEMORY;
+    }
+    return TCA_OK;
+}
+
 struct event_print {
     struct tca_cells cells;
     tca_cells_fn *fn;
@@ -201,6 +230,8 @@ int tca_pass2_events(struct tca_session *s, tca_cells_fn *fn, void *user)
         error = tca_pass2_walk(s, events_of_flow, &e);
     if (!error)
         error = events_of_listeners(&e);
+    if (!error)
+        error = events_of_incidents(&e);
     if (!error)
         error = tca_sorter_walk(e.sorter, print_event, &p);
     tca_sorter_free(e.sorter);

@@ -8,7 +8,7 @@
 #include "engine/run.h"
 
 static const char *const severities[] = {"info", "low", "medium", "high"};
-static const char *const scopes[] = {"flow", "listener", "capture"};
+static const char *const scopes[] = {"flow", "listener", "capture", "host"};
 static const char *const columns[] = {"event", "handshake", "close"};
 static const char *const origins[] = {"kernel", "public", "source", "crafted"};
 

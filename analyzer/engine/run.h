@@ -12,6 +12,7 @@
 
 #include "base/extsort.h"
 #include "classify/finding.h"
+#include "classify/incident.h"
 #include "flow/flow.h"
 #include "report/report.h"
 
@@ -36,6 +37,9 @@ struct tca_settings {
     bool wanted[TCA_FINDING_COUNT];
     bool all_states, raw_text, trace;
     enum tca_time_style time; /* of the ladder */
+    int64_t at_ns, width_ns;  /* of states; width 0: one second */
+    bool has_at, has_host;
+    uint8_t host[16]; /* IPv4 as ::ffff:a.b.c.d */
 };
 int tca_settings_copy(const struct tca_settings *from, struct tca_settings *ret_copy);
 void tca_settings_clear(struct tca_settings *set);
@@ -57,9 +61,11 @@ struct tca_session {
     struct tca_flow_table *flows; /* of the open capture */
     struct tca_sorter *dossiers;
     struct tca_sweep *sweep;
-    struct tca_buf encoded; /* one dossier */
-    struct tca_buf decoded; /* and its marks, decoded */
-    FILE *trace;            /* unlinked temporary file of struct tca_trace */
+    struct tca_hosts *hosts;
+    struct tca_incidents incidents; /* sorted, before --finding and --min-confidence */
+    struct tca_buf encoded;         /* one dossier */
+    struct tca_buf decoded;         /* and its marks, decoded */
+    FILE *trace;                    /* unlinked temporary file of struct tca_trace */
     bool finished;
     int broken; /* memory or a temporary file failed: what is held is not whole; only free is left */
     volatile sig_atomic_t stop;
@@ -68,6 +74,11 @@ struct tca_session {
 /* Set words; returns the code. `error` may be NULL. */
 int tca_fail(struct tca_error *error, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* Words for a code, where nothing better is known; returns the code (session.c). */
+int tca_words(struct tca_error *error, int code);
+/* 0, or TCA_EUSAGE and the like while nothing can be asked for yet or any more. */
+int tca_must_be_finished(const struct tca_session *s, struct tca_error *error);
 
 /* ---- pass 1 (pass1.c) ---- */
 int tca_pass1_begin(struct tca_session *s, const char *name);
@@ -91,6 +102,8 @@ struct tca_told_listener {
     const struct tca_capture_facts *capture;
 };
 void tca_pass2_listener(const struct tca_session *s, size_t index, struct tca_told_listener *ret_told);
+/* Does the user want to read about it? */
+bool tca_pass2_tells(const struct tca_session *s, const struct tca_incident *one);
 /* Every event in order. */
 typedef int tca_cells_fn(void *user, const struct tca_cells *cells);
 int tca_pass2_events(struct tca_session *s, tca_cells_fn *fn, void *user);
@@ -114,6 +127,8 @@ int tca_selector_parse(const char *text, struct tca_selector *ret, struct tca_er
 bool tca_selector_fits(struct tca_selector *sel, const struct tca_flow_view *view);
 /* "ADDR:PORT" or "[ADDR6]:PORT". */
 bool tca_parse_endpoint(const char *text, size_t length, uint8_t ret_addr[16], uint16_t *ret_port);
+/* An IPv4 or IPv6 address without brackets. */
+bool tca_parse_address(const char *text, uint8_t ret_addr[16]);
 /* Epoch seconds with fraction, or ISO 8601 in UTC with optional fraction and Z. */
 bool tca_parse_time(const char *text, int64_t *ret_ns);
 

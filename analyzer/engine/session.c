@@ -13,7 +13,7 @@
 
 enum { DOSSIER_MEMORY = 64 << 20 };
 
-static int words(struct tca_error *error, int code)
+int tca_words(struct tca_error *error, int code)
 {
     switch (code) {
     case TCA_OK:
@@ -57,7 +57,7 @@ int tca_session_open(const struct tca_settings *set, struct tca_session **ret_se
 {
     struct tca_session *s = tca_alloc(sizeof *s);
     if (!s)
-        return words(error, TCA_EMEMORY);
+        return tca_words(error, TCA_EMEMORY);
     tca_mirror_context_init(&s->mirrors);
     int code = tca_settings_copy(set, &s->set);
     s->mirrors.strict_checksums = set->checksums == CHECKSUMS_ON;
@@ -72,7 +72,7 @@ int tca_session_open(const struct tca_settings *set, struct tca_session **ret_se
         code = open_trace(s);
     if (code) {
         tca_session_free(s);
-        return words(error, code);
+        return tca_words(error, code);
     }
     *ret_session = s;
     return TCA_OK;
@@ -91,6 +91,8 @@ void tca_session_free(struct tca_session *s)
     }
     tca_free(s->capture);
     tca_sweep_free(s->sweep);
+    tca_hosts_free(s->hosts);
+    tca_incidents_done(&s->incidents);
     tca_sorter_free(s->dossiers);
     tca_buf_done(&s->encoded);
     tca_buf_done(&s->decoded);
@@ -114,7 +116,7 @@ int tca_session_capture_begin(struct tca_session *s, const char *name, struct tc
         return must_be_whole(s, error);
     if (s->open || s->finished)
         return tca_fail(error, TCA_EUSAGE, s->open ? "a capture is already open" : "the session is finished");
-    return words(error, keep_whole(s, tca_pass1_begin(s, name)));
+    return tca_words(error, keep_whole(s, tca_pass1_begin(s, name)));
 }
 
 int tca_session_feed(struct tca_session *s, const struct tca_record *records, size_t count,
@@ -136,7 +138,7 @@ int tca_session_feed(struct tca_session *s, const struct tca_record *records, si
         facts->bytes += records[at].captured;
         code = keep_whole(s, tca_pass1_feed(s, &records[at], 1));
     }
-    return words(error, code);
+    return tca_words(error, code);
 }
 
 int tca_session_capture_end(struct tca_session *s, struct tca_error *error)
@@ -144,7 +146,7 @@ int tca_session_capture_end(struct tca_session *s, struct tca_error *error)
     if (!s->open)
         return tca_fail(error, TCA_EUSAGE, "no capture is open");
     int code = keep_whole(s, tca_pass1_end(s));
-    return words(error, code ? code : s->broken);
+    return tca_words(error, code ? code : s->broken);
 }
 
 static int keep_message(struct capture *c, const char *text)
@@ -212,7 +214,7 @@ static int read_source(struct tca_session *s, struct tca_source *source, struct 
     if (!code)
         code = warn_of_tags(c);
     if (code)
-        return words(error, keep_whole(s, code));
+        return tca_words(error, keep_whole(s, code));
     bool whole = facts->status == TCA_SOURCE_ok || facts->status == TCA_SOURCE_truncated ||
                  facts->status == TCA_SOURCE_interrupted;
     code = whole ? TCA_OK : facts->status == TCA_SOURCE_unsupported ? TCA_EUNSUPPORTED : TCA_EINPUT;
@@ -243,7 +245,7 @@ int tca_session_read(struct tca_session *s, const char *path, struct tca_error *
         int kept = keep_message(s->open, error->text);
         keep_whole(s, kept);
         tca_pass1_end(s);
-        return kept ? words(error, kept) : code;
+        return kept ? tca_words(error, kept) : code;
     }
     if (code) {
         keep_whole(s, code);
@@ -264,7 +266,7 @@ int tca_session_finish(struct tca_session *s, struct tca_error *error)
                         s->open ? "a capture is still open" : "the session is already finished");
     s->finished = true;
     if (s->trace && fflush(s->trace)) /* here, since rewind() keeps no error */
-        return words(error, keep_whole(s, TCA_EOUTPUT));
+        return tca_words(error, keep_whole(s, TCA_EOUTPUT));
     int code = keep_whole(s, tca_pass2_prepare(s));
     for (size_t at = 0; !code && at < tca_sweep_count(s->sweep); at++) {
         /* A capture has one vantage if all its listeners agree. */
@@ -276,124 +278,14 @@ int tca_session_finish(struct tca_session *s, struct tca_error *error)
         else if (facts->vantage != l->vantage)
             facts->vantage = TCA_VANTAGE_UNKNOWN;
     }
-    return words(error, code);
+    return tca_words(error, code);
 }
 
-/* ---- tables ---- */
-
-static int must_be_finished(const struct tca_session *s, struct tca_error *error)
+int tca_must_be_finished(const struct tca_session *s, struct tca_error *error)
 {
     if (!s->finished)
         return tca_fail(error, TCA_EUSAGE, "the session is not finished yet");
     return must_be_whole(s, error);
-}
-
-struct rows {
-    struct tca_session *s;
-    struct tca_cells cells;
-    struct tca_report_options opt;
-    tca_cells_fn *fn;
-    void *user;
-};
-
-static int flow_row(void *user, const struct tca_flow_view *view)
-{
-    struct rows *r = user;
-    tca_cells_reset(&r->cells);
-    tca_row_flow(view, &r->opt, &r->cells);
-    return r->cells.text.failed ? TCA_EMEMORY : r->fn(r->user, &r->cells);
-}
-
-static int each_flow(struct rows *r)
-{
-    return tca_pass2_walk(r->s, flow_row, r);
-}
-
-static int each_event(struct rows *r)
-{
-    return tca_pass2_events(r->s, r->fn, r->user);
-}
-
-static int each_capture(struct rows *r)
-{
-    for (size_t at = 0; at < r->s->capture_count; at++) {
-        tca_cells_reset(&r->cells);
-        tca_row_capture(&r->s->capture[at]->facts, &r->opt, &r->cells);
-        int stop = r->cells.text.failed ? TCA_EMEMORY : r->fn(r->user, &r->cells);
-        if (stop)
-            return stop;
-    }
-    return TCA_OK;
-}
-
-static const struct {
-    const char *name;
-    int (*each)(struct rows *r);
-} tables[] = {{"flows", each_flow}, {"events", each_event}, {"captures", each_capture}};
-
-static int each_row(struct tca_session *s, const char *table, tca_cells_fn *fn, void *user,
-                    struct tca_error *error)
-{
-    struct rows r = {.s = s, .opt = tca_report_options_of(s), .fn = fn, .user = user};
-    for (size_t at = 0; at < sizeof tables / sizeof *tables; at++)
-        if (!strcmp(tables[at].name, table)) {
-            int code = tables[at].each(&r);
-            tca_cells_done(&r.cells);
-            return words(error, code);
-        }
-    return tca_fail(error, TCA_EUSAGE, "no table '%s': there are flows, events and captures", table);
-}
-
-enum { CELLS_MAX = 160 };
-
-struct row_call {
-    tca_row_fn *fn;
-    void *user;
-    struct tca_row row;
-    const char *name[CELLS_MAX], *cell[CELLS_MAX];
-};
-
-static int call_row(void *user, const struct tca_cells *cells)
-{
-    struct row_call *call = user;
-    for (size_t at = 0; at < cells->count; at++)
-        call->cell[at] = tca_cell(cells, at);
-    call->row.count = cells->count;
-    return call->fn(call->user, &call->row) ? TCA_ESTOPPED : TCA_OK;
-}
-
-int tca_session_table(struct tca_session *s, const char *table, tca_row_fn *fn, void *user,
-                      struct tca_error *error)
-{
-    int code = must_be_finished(s, error);
-    if (code)
-        return code;
-    struct row_call call = {.fn = fn, .user = user, .row = {.table = table}};
-    size_t first, count = tca_table_columns(table, &first);
-    for (size_t at = 0; at < count && at < CELLS_MAX; at++)
-        call.name[at] = tca_columns[first + at].name;
-    call.row.name = call.name;
-    call.row.cell = call.cell;
-    return each_row(s, table, call_row, &call, error);
-}
-
-static int csv_row(void *user, const struct tca_cells *cells)
-{
-    return tca_csv_row(user, cells);
-}
-
-int tca_session_csv(struct tca_session *s, const char *table, const char *columns, tca_write_fn *fn,
-                    void *user, struct tca_error *error)
-{
-    int code = must_be_finished(s, error);
-    struct tca_csv *csv;
-    if (!code)
-        code = tca_csv_new(table, columns, fn, user, &csv, error);
-    if (code)
-        return code;
-    code = each_row(s, table, csv_row, csv, error);
-    int end = tca_csv_end(csv);
-    return code ? code : words(error, end);
 }
 
 /* ---- summary ---- */
@@ -412,7 +304,7 @@ static const char *key_option(const struct tca_settings *set)
 
 int tca_session_summary(struct tca_session *s, tca_write_fn *fn, void *user, struct tca_error *error)
 {
-    int code = must_be_finished(s, error);
+    int code = tca_must_be_finished(s, error);
     if (code)
         return code;
     struct tca_summary *sum = NULL;
@@ -429,10 +321,15 @@ int tca_session_summary(struct tca_session *s, tca_write_fn *fn, void *user, str
         tca_pass2_listener(s, at, &told);
         code = tca_summary_listener(sum, &told.listener, told.capture);
     }
+    for (size_t at = 0; !code && at < s->incidents.count; at++) {
+        const struct tca_incident *one = &s->incidents.list[at];
+        if (tca_pass2_tells(s, one))
+            code = tca_summary_incident(sum, one, &s->capture[one->capture - 1]->facts);
+    }
     if (!code)
         code = tca_summary_write(sum, fn, user);
     tca_summary_free(sum);
-    return words(error, code);
+    return tca_words(error, code);
 }
 
 /* ---- explain ---- */
@@ -490,7 +387,7 @@ int tca_session_explain(struct tca_session *s, const char *selector, bool ascii,
                         struct tca_error *error)
 {
     struct explain e = {.s = s, .ascii = ascii, .fn = fn, .user = user};
-    int code = must_be_finished(s, error);
+    int code = tca_must_be_finished(s, error);
     if (!code)
         code = tca_selector_parse(selector, &e.sel, error);
     if (code)
@@ -501,7 +398,7 @@ int tca_session_explain(struct tca_session *s, const char *selector, bool ascii,
         frame_to_flow(&e);
     code = tca_pass2_walk(s, explain_if_chosen, &e);
     if (code && code != TCA_ESTOPPED)
-        return words(error, code);
+        return tca_words(error, code);
     if (!e.found)
         return tca_fail(error, TCA_EUSAGE,
                         "no connection fits '%s': see 'tcpautopsy flows' for what there is", selector);
@@ -533,7 +430,7 @@ static int hunt_flow(void *user, const struct tca_flow_view *view)
 int tca_session_has_finding(struct tca_session *s, const char *ids, bool *ret_found, struct tca_error *error)
 {
     struct hunt h = {.any = !ids, .least = s->set.min_confidence};
-    int code = must_be_finished(s, error);
+    int code = tca_must_be_finished(s, error);
     if (code)
         return code;
     struct tca_settings list = {0};
@@ -542,13 +439,15 @@ int tca_session_has_finding(struct tca_session *s, const char *ids, bool *ret_fo
     memcpy(h.wanted, list.wanted, sizeof h.wanted);
     code = tca_pass2_walk(s, hunt_flow, &h);
     if (code && code != TCA_ESTOPPED)
-        return words(error, code);
+        return tca_words(error, code);
     bool found = code == TCA_ESTOPPED;
     for (size_t at = 0; at < tca_sweep_count(s->sweep) && !found; at++) {
         struct tca_told_listener told;
         tca_pass2_listener(s, at, &told);
         found = told.listener.episode_count && hit(&h, TCA_overflow_interval);
     }
+    for (size_t at = 0; at < s->incidents.count && !found; at++)
+        found = tca_pass2_tells(s, &s->incidents.list[at]) && hit(&h, s->incidents.list[at].id);
     *ret_found = found;
     return TCA_OK;
 }

@@ -88,9 +88,7 @@ bool tca_parse_endpoint(const char *text, size_t length, uint8_t ret_addr[16], u
         host++;
     }
     *ret_port = (uint16_t)port;
-    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-    memcpy(ret_addr, mapped, sizeof mapped);
-    return inet_pton(AF_INET, host, ret_addr + 12) == 1 || inet_pton(AF_INET6, host, ret_addr) == 1;
+    return tca_parse_address(host, ret_addr);
 }
 
 /* Up to nine digits of a fraction, as nanoseconds. */
@@ -298,6 +296,41 @@ static bool set_trace(struct tca_settings *set, const char *value)
     return parse_bool(value, &set->trace);
 }
 
+static bool set_at(struct tca_settings *set, const char *value)
+{
+    int64_t ns;
+    if (!tca_parse_time(value, &ns))
+        return false;
+    set->at_ns = ns;
+    return set->has_at = true;
+}
+
+/* Above 0, at most a day. */
+static bool set_width(struct tca_settings *set, const char *value)
+{
+    int64_t ns;
+    if (!tca_parse_time(value, &ns) || ns <= 0 || ns > 86400 * INT64_C(1000000000))
+        return false;
+    set->width_ns = ns;
+    return true;
+}
+
+bool tca_parse_address(const char *text, uint8_t ret_addr[16])
+{
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    memcpy(ret_addr, mapped, sizeof mapped);
+    return inet_pton(AF_INET, text, ret_addr + 12) == 1 || inet_pton(AF_INET6, text, ret_addr) == 1;
+}
+
+static bool set_host(struct tca_settings *set, const char *value)
+{
+    uint8_t addr[16];
+    if (!tca_parse_address(value, addr))
+        return false;
+    memcpy(set->host, addr, sizeof addr);
+    return set->has_host = true;
+}
+
 static bool set_time(struct tca_settings *set, const char *value)
 {
     static const char *const word[] = {"rel", "iso", "epoch", "ns", NULL};
@@ -324,6 +357,9 @@ static const struct setter {
     {"finding", set_finding, "a comma list of finding ids; see 'tcpautopsy findings'"},
     {"all-states", set_all_states, "true or false"},
     {"raw-text", set_raw_text, "true or false"},
+    {"at", set_at, "epoch seconds or ISO 8601 in UTC, such as 2023-11-14T22:13:20Z"},
+    {"width", set_width, "seconds above 0, at most 86400"},
+    {"host", set_host, "an IPv4 or IPv6 address"},
     {"time", set_time, "rel, iso, epoch or ns"},
     {"trace", set_trace, "true or false"},
 };

@@ -21,6 +21,8 @@ void cell_events_event_id(const struct event_row *row, struct tca_buf *buf)
 {
     if (row->view) {
         cell_events_flow_id(row, buf);
+    } else if (row->incident) {
+        tca_buf_fmt(buf, "c%ui%u", (unsigned)row->incident->capture, (unsigned)row->scope_number + 1);
     } else {
         tca_buf_fmt(buf, "c%ul", (unsigned)row->listener->capture);
         tca_text_endpoint(buf, row->listener->addr, row->listener->family, row->listener->port);
@@ -82,13 +84,20 @@ void cell_events_server_ip(const struct event_row *row, struct tca_buf *buf)
 {
     if (row->view)
         tca_buf_ip(buf, row->view->c->d->addr[TCA_SERVER], row->view->c->d->family);
-    else
+    else if (row->listener)
         tca_buf_ip(buf, row->listener->addr, row->listener->family);
+    else if (row->incident->scope != TCA_SCOPE_CAPTURE)
+        tca_buf_ip(buf, row->incident->addr, row->incident->family);
 }
 
 void cell_events_server_port(const struct event_row *row, struct tca_buf *buf)
 {
-    tca_buf_u64(buf, row->view ? row->view->c->d->port[TCA_SERVER] : row->listener->port);
+    if (row->view)
+        tca_buf_u64(buf, row->view->c->d->port[TCA_SERVER]);
+    else if (row->listener)
+        tca_buf_u64(buf, row->listener->port);
+    else if (row->incident->scope == TCA_SCOPE_LISTENER)
+        tca_buf_u64(buf, row->incident->port);
 }
 
 /* Cells that are one word of the row. */
@@ -140,16 +149,10 @@ void cell_events_text(const struct event_row *row, struct tca_buf *buf)
 
 /* ---- rows ---- */
 
-/* clang-format off */
-#define COLUMN(table, name, type, unit, meaning) PICK_##table(name)
-#define PICK_flows(name)
 #define PICK_events(name) cell_events_##name,
-#define PICK_captures(name)
-#define PICK_run(name)
 static event_cell *const event_cells[] = {
-#include "report/columns.def"
+#include "report/pick.def"
 };
-/* clang-format on */
 
 static void fill(const struct event_row *row, struct tca_cells *cells)
 {
@@ -398,6 +401,47 @@ int tca_events_listener(const struct tca_listener *listener, const struct tca_ca
         if (r == 0)
             r = emit(&row, &cells, fn, user);
     }
+    tca_cells_done(&cells);
+    return r;
+}
+
+/* ---- events of an incident ---- */
+
+int tca_events_incident(const struct tca_incident *one, uint32_t index,
+                        const struct tca_capture_facts *capture, const struct tca_report_options *opt,
+                        tca_event_fn *fn, void *user)
+{
+    static const char *const actor[] = {
+        [TCA_SCOPE_LISTENER] = "listener", [TCA_SCOPE_CAPTURE] = "capture", [TCA_SCOPE_HOST] = "host"};
+    struct tca_cells cells = {0};
+    struct event_row row = {.incident = one,
+                            .scope_number = index,
+                            .capture = capture,
+                            .opt = opt ? opt : &defaults,
+                            .number = 1,
+                            .order = ORDER_BEGIN,
+                            .time_ns = one->first_ns,
+                            .base_ns = capture->first_ns,
+                            .frame = one->frame_count ? one->frame[0] : 0,
+                            .actor = actor[one->scope],
+                            .event = "begin",
+                            .finding = tca_findings[one->id].id,
+                            .confidence = tca_confidence_name(one->confidence),
+                            .from_state = "",
+                            .to_state = "",
+                            .value = one->value,
+                            .unit = one->unit,
+                            .frame_count = one->frame_count,
+                            .text = one->text};
+    memcpy(row.frames, one->frame, sizeof row.frames);
+    int r = emit(&row, &cells, fn, user);
+    row.number++;
+    row.order = ORDER_END;
+    row.event = "end";
+    row.time_ns = one->last_ns;
+    row.frame = one->frame_count ? one->frame[one->frame_count - 1] : 0;
+    if (r == 0)
+        r = emit(&row, &cells, fn, user);
     tca_cells_done(&cells);
     return r;
 }

@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "classify/finding.h"
+#include "classify/incident.h"
 #include "decode/outcome.h"
 
 #include <tcpautopsy/session.h>
@@ -83,6 +84,10 @@ int tca_events_flow(const struct tca_flow_view *view, const struct tca_report_op
                     void *user);
 int tca_events_listener(const struct tca_listener *listener, const struct tca_capture_facts *capture,
                         const struct tca_report_options *opt, tca_event_fn *fn, void *user);
+/* `index`: its place among the run's incidents, whatever is left out; names its events. */
+int tca_events_incident(const struct tca_incident *one, uint32_t index,
+                        const struct tca_capture_facts *capture, const struct tca_report_options *opt,
+                        tca_event_fn *fn, void *user);
 
 /* ---- CSV (the only user of libcsv) ---- */
 struct tca_csv; /* chooses columns, quotes what needs it, writes large pieces */
@@ -101,6 +106,8 @@ void tca_summary_limits(struct tca_summary *sum, const char *options, bool limit
 int tca_summary_capture(struct tca_summary *sum, const struct tca_capture_facts *facts);
 int tca_summary_flow(struct tca_summary *sum, const struct tca_flow_view *view);
 int tca_summary_listener(struct tca_summary *sum, const struct tca_listener *listener,
+                         const struct tca_capture_facts *capture);
+int tca_summary_incident(struct tca_summary *sum, const struct tca_incident *one,
                          const struct tca_capture_facts *capture);
 int tca_summary_write(struct tca_summary *sum, tca_write_fn *fn, void *user);
 void tca_summary_free(struct tca_summary *sum);

@@ -27,13 +27,15 @@ struct capture_row {
 /* An event before it is printed; strings are static or borrowed from its flow. */
 struct event_row {
     const struct tca_flow_view *view;    /* NULL for a listener's event */
-    const struct tca_listener *listener; /* NULL for a flow's event */
+    const struct tca_listener *listener; /* NULL for a flow's event and for an incident's */
+    const struct tca_incident *incident; /* NULL for a flow's event and for a listener's queue's */
     const struct tca_capture_facts *capture;
     const struct tca_report_options *opt;
-    uint32_t number;                                                          /* n of event_id */
-    uint32_t order;                                                           /* enum event_order */
-    int64_t time_ns, base_ns;                                                 /* rel_s is their difference */
-    uint64_t frame;                                                           /* 0: none */
+    uint32_t scope_number;    /* of an incident: its place among the run's */
+    uint32_t number;          /* n of event_id */
+    uint32_t order;           /* enum event_order */
+    int64_t time_ns, base_ns; /* rel_s is their difference */
+    uint64_t frame;           /* 0: none */
     const char *actor, *event, *finding, *confidence, *from_state, *to_state; /* "" for null */
     int64_t value;
     const char *unit; /* NULL: no value */
@@ -44,6 +46,11 @@ struct event_row {
 
 enum event_order { ORDER_OPEN, ORDER_STATE, ORDER_FINDING, ORDER_BEGIN, ORDER_END, ORDER_CLOSE };
 
+struct listener_row;
+struct state_row;
+struct counter_row;
+struct setting_row;
+
 struct run_row {
     const char *key, *value;
     const struct tca_report_options *opt;
@@ -52,11 +59,19 @@ struct run_row {
 typedef void flow_cell(const struct flow_row *row, struct tca_buf *buf);
 typedef void event_cell(const struct event_row *row, struct tca_buf *buf);
 typedef void capture_cell(const struct capture_row *row, struct tca_buf *buf);
+typedef void listener_cell(const struct listener_row *row, struct tca_buf *buf);
+typedef void state_cell(const struct state_row *row, struct tca_buf *buf);
+typedef void counter_cell(const struct counter_row *row, struct tca_buf *buf);
+typedef void setting_cell(const struct setting_row *row, struct tca_buf *buf);
 typedef void run_cell(const struct run_row *row, struct tca_buf *buf);
 
 /* clang-format off */
 #define CELL_OF_flows(name) extern flow_cell cell_flows_##name;
 #define CELL_OF_events(name) extern event_cell cell_events_##name;
+#define CELL_OF_listeners(name) extern listener_cell cell_listeners_##name;
+#define CELL_OF_states(name) extern state_cell cell_states_##name;
+#define CELL_OF_counters(name) extern counter_cell cell_counters_##name;
+#define CELL_OF_settings(name) extern setting_cell cell_settings_##name;
 #define CELL_OF_captures(name) extern capture_cell cell_captures_##name;
 #define CELL_OF_run(name) extern run_cell cell_run_##name;
 #define COLUMN(table, name, type, unit, meaning) CELL_OF_##table(name)
@@ -64,6 +79,10 @@ typedef void run_cell(const struct run_row *row, struct tca_buf *buf);
 #undef COLUMN
 #undef CELL_OF_flows
 #undef CELL_OF_events
+#undef CELL_OF_listeners
+#undef CELL_OF_states
+#undef CELL_OF_counters
+#undef CELL_OF_settings
 #undef CELL_OF_captures
 #undef CELL_OF_run
 /* clang-format on */

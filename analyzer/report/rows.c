@@ -4,35 +4,20 @@
  */
 #include "report/row.h"
 
-/* clang-format off */
-#define NOTHING(name)
-#define CELL_flows(name) cell_flows_##name,
-#define CELL_captures(name) cell_captures_##name,
-#define CELL_run(name) cell_run_##name,
-
-#define COLUMN(table, name, type, unit, meaning) PICK_##table(name)
-#define PICK_flows CELL_flows
-#define PICK_events NOTHING
-#define PICK_captures NOTHING
-#define PICK_run NOTHING
+#define PICK_flows(name) cell_flows_##name,
 static flow_cell *const flow_cells[] = {
-#include "report/columns.def"
+#include "report/pick.def"
 };
-#undef PICK_flows
-#undef PICK_captures
-#define PICK_flows NOTHING
-#define PICK_captures CELL_captures
+
+#define PICK_captures(name) cell_captures_##name,
 static capture_cell *const capture_cells[] = {
-#include "report/columns.def"
+#include "report/pick.def"
 };
-#undef PICK_captures
-#undef PICK_run
-#define PICK_captures NOTHING
-#define PICK_run CELL_run
+
+#define PICK_run(name) cell_run_##name,
 static run_cell *const run_cells[] = {
-#include "report/columns.def"
+#include "report/pick.def"
 };
-/* clang-format on */
 
 static const struct tca_report_options defaults;
 

@@ -1141,6 +1141,15 @@ static void add_elsewhere(struct page *page, const struct tca_summary *sum)
     end_line(page);
 }
 
+int tca_summary_incident(struct tca_summary *sum, const struct tca_incident *one,
+                         const struct tca_capture_facts *capture)
+{
+    (void)sum;
+    (void)one;
+    (void)capture;
+    return TCA_OK;
+}
+
 int tca_summary_write(struct tca_summary *sum, tca_write_fn *fn, void *user)
 {
     struct block *block =

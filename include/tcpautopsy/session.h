@@ -35,7 +35,8 @@ void tca_settings_free(struct tca_settings *set);
  * ISO 8601 in UTC), "count" (records), "vantage" (auto, client, server, middle), "server" (ADDR:PORT,
  * repeatable), "key" (vlan, tunnel, vlan,tunnel), "checksums" (auto, on, off), "min-confidence" (possible,
  * probable, certain), "finding" (list of ids, others are not reported), "all-states" (true), "time" (rel,
- * iso, epoch, ns: of a ladder), "temp-dir", "raw-text" (true), "trace" (true: keep what explain needs).
+ * iso, epoch, ns: of a ladder), "temp-dir", "raw-text" (true), "trace" (true: keep what explain needs), "at" (epoch seconds or ISO 8601) and
+ * "width" (seconds) of states, "host" (address: whose states, counters, settings).
  * TCA_EUSAGE with words where name or value is unknown. */
 int tca_settings_set(struct tca_settings *set, const char *name, const char *value, struct tca_error *error);
 
@@ -74,7 +75,7 @@ struct tca_row {
 typedef int tca_row_fn(void *user, const struct tca_row *row);         /* non-zero stops with TCA_ESTOPPED */
 typedef int tca_write_fn(void *user, const void *bytes, size_t count); /* non-zero stops with TCA_EOUTPUT */
 
-/* Tables: "flows", "events", "captures". */
+/* Tables: "flows", "events", "listeners", "states", "counters", "settings", "captures". */
 int tca_session_table(struct tca_session *session, const char *table, tca_row_fn *fn, void *user,
                       struct tca_error *error);
 /* The same as CSV (RFC 4180 with LF, header line first); `columns` is a comma list or NULL for all. */
@@ -82,6 +83,10 @@ int tca_session_csv(struct tca_session *session, const char *table, const char *
                     void *user, struct tca_error *error);
 /* The incident in at most 25 lines of 80 columns. */
 int tca_session_summary(struct tca_session *session, tca_write_fn *fn, void *user, struct tca_error *error);
+/* What a command of the host would have printed: "ss" (as `ss -tan` at the setting "at"), "nstat" (kernel counters with
+ * lower and upper bounds). */
+int tca_session_text(struct tca_session *session, const char *what, tca_write_fn *fn, void *user,
+                     struct tca_error *error);
 /* One connection as a ladder; needs the setting "trace". `selector`: stream=N, frame=N (c2: before N for
  * another capture), flow=c1f3456, cid=1:..., IP:PORT-IP:PORT[@TIME], finding=ID[:K]. */
 int tca_session_explain(struct tca_session *session, const char *selector, bool ascii, tca_write_fn *fn,

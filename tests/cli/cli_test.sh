@@ -116,7 +116,7 @@ says "did you mean 'handshake_no_answer'?"
 exits 2 --vantage sever ok.pcap
 says 'vantage'
 exits 2 -f 'tcp prot 80' ok.pcap
-exits 2 listeners ok.pcap
+exits 2 scan ok.pcap
 says 'not in this version'
 exits 2 -w x.pcap ok.pcap
 says 'not in this version'
@@ -220,7 +220,7 @@ exits 0 explain --ascii stream=0 ok.pcap
 ! LC_ALL=C grep -q '[^ -~]' out
 ok 'an ASCII ladder' $?
 exits 0 report -o dir ok.pcap
-[ "$(cd dir && echo *)" = 'captures.csv events.csv flows.csv run.csv summary.txt' ]
+[ "$(cd dir && echo *)" = 'captures.csv counters.csv events.csv flows.csv listeners.csv run.csv settings.csv states.csv summary.txt' ]
 ok 'report writes its files and nothing else' $?
 same 'report: the same flows' flows.stdout dir/flows.csv
 same 'report: the same events' events.stdout dir/events.csv

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The host: what all connections of one address show of its system together, and where the capture was taken
+ * as seen from each pair of hosts. Built by a sweep over all dossiers, before any flow is judged.
+ *
+ * Until something is shown, nothing is claimed: `os` UNKNOWN, `ids_tell` false, `echo` UNKNOWN.
+ */
+#ifndef TCA_CLASSIFY_HOST_H
+#define TCA_CLASSIFY_HOST_H
+
+#include "classify/dossier.h"
+#include "classify/listener.h"
+
+enum tca_os { TCA_OS_UNKNOWN, TCA_OS_LINUX, TCA_OS_OTHER };
+
+/* Which TSval a repeated SYN+ACK echoes after the client's ACK was received and refused
+ * (tcp_minisocks.c tcp_check_req): kernels up to 5.10 that ACK's, 6.1.192 and later the SYN's. */
+enum tca_echo { TCA_ECHO_UNKNOWN, TCA_ECHO_OLD, TCA_ECHO_NEW };
+
+struct tca_host {
+    uint8_t addr[16];
+    uint8_t family;
+    uint32_t capture;
+    enum tca_os os;
+    uint8_t os_marks; /* independent marks that agree with `os` */
+    bool
+        ids_tell; /* SYN+ACK has IP ID 0 and data counts up, on three flows or more: IP ID names the emitter */
+    enum tca_echo echo;
+};
+
+struct tca_hosts; /* opaque */
+
+/* 0 or TCA_EMEMORY. `user`: the vantage given for every pair, or TCA_VANTAGE_UNKNOWN to infer it. */
+int tca_hosts_new(enum tca_vantage user, struct tca_hosts **ret_hosts);
+int tca_hosts_add(struct tca_hosts *hosts, const struct tca_dossier *d);
+/* All flows are in. Call once, before find and vantage. */
+int tca_hosts_run(struct tca_hosts *hosts);
+/* Never NULL: an empty one for an address never added. Borrowed until the hosts are freed. */
+const struct tca_host *tca_hosts_find(const struct tca_hosts *hosts, uint32_t capture,
+                                      const uint8_t addr[16]);
+void tca_hosts_free(struct tca_hosts *hosts); /* accepts NULL */
+
+#endif

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Tables: which there are, and where the rows of each come from. A table is made anew each time it is asked for,
+ * from the dossiers or from what the sweeps found, and costs memory only for what it counts.
+ */
+#include "engine/run.h"
+
+#include <string.h>
+
+struct rows {
+    struct tca_session *s;
+    struct tca_cells cells;
+    struct tca_report_options opt;
+    tca_cells_fn *fn;
+    void *user;
+};
+
+static int flow_row(void *user, const struct tca_flow_view *view)
+{
+    struct rows *r = user;
+    tca_cells_reset(&r->cells);
+    tca_row_flow(view, &r->opt, &r->cells);
+    return r->cells.text.failed ? TCA_EMEMORY : r->fn(r->user, &r->cells);
+}
+
+static int each_flow(struct rows *r)
+{
+    return tca_pass2_walk(r->s, flow_row, r);
+}
+
+static int each_event(struct rows *r)
+{
+    return tca_pass2_events(r->s, r->fn, r->user);
+}
+
+static int each_capture(struct rows *r)
+{
+    for (size_t at = 0; at < r->s->capture_count; at++) {
+        tca_cells_reset(&r->cells);
+        tca_row_capture(&r->s->capture[at]->facts, &r->opt, &r->cells);
+        int stop = r->cells.text.failed ? TCA_EMEMORY : r->fn(r->user, &r->cells);
+        if (stop)
+            return stop;
+    }
+    return TCA_OK;
+}
+
+static int each_listener(struct rows *r)
+{
+    (void)r;
+    return TCA_OK;
+}
+
+static int each_state(struct rows *r)
+{
+    (void)r;
+    return TCA_OK;
+}
+
+static int each_counter(struct rows *r)
+{
+    (void)r;
+    return TCA_OK;
+}
+
+static int each_setting(struct rows *r)
+{
+    (void)r;
+    return TCA_OK;
+}
+
+static const struct {
+    const char *name;
+    int (*each)(struct rows *r);
+} tables[] = {{"flows", each_flow},      {"events", each_event},     {"listeners", each_listener},
+              {"states", each_state},    {"counters", each_counter}, {"settings", each_setting},
+              {"captures", each_capture}};
+
+static int each_row(struct tca_session *s, const char *table, tca_cells_fn *fn, void *user,
+                    struct tca_error *error)
+{
+    struct rows r = {.s = s, .opt = tca_report_options_of(s), .fn = fn, .user = user};
+    for (size_t at = 0; at < sizeof tables / sizeof *tables; at++)
+        if (!strcmp(tables[at].name, table)) {
+            int code = tables[at].each(&r);
+            tca_cells_done(&r.cells);
+            return tca_words(error, code);
+        }
+    return tca_fail(
+        error, TCA_EUSAGE,
+        "no table '%s': there are flows, events, listeners, states, counters, settings and captures", table);
+}
+
+enum { CELLS_MAX = 160 };
+
+struct row_call {
+    tca_row_fn *fn;
+    void *user;
+    struct tca_row row;
+    const char *name[CELLS_MAX], *cell[CELLS_MAX];
+};
+
+static int call_row(void *user, const struct tca_cells *cells)
+{
+    struct row_call *call = user;
+    for (size_t at = 0; at < cells->count; at++)
+        call->cell[at] = tca_cell(cells, at);
+    call->row.count = cells->count;
+    return call->fn(call->user, &call->row) ? TCA_ESTOPPED : TCA_OK;
+}
+
+int tca_session_table(struct tca_session *s, const char *table, tca_row_fn *fn, void *user,
+                      struct tca_error *error)
+{
+    int code = tca_must_be_finished(s, error);
+    if (code)
+        return code;
+    struct row_call call = {.fn = fn, .user = user, .row = {.table = table}};
+    size_t first, count = tca_table_columns(table, &first);
+    for (size_t at = 0; at < count && at < CELLS_MAX; at++)
+        call.name[at] = tca_columns[first + at].name;
+    call.row.name = call.name;
+    call.row.cell = call.cell;
+    return each_row(s, table, call_row, &call, error);
+}
+
+static int csv_row(void *user, const struct tca_cells *cells)
+{
+    return tca_csv_row(user, cells);
+}
+
+int tca_session_csv(struct tca_session *s, const char *table, const char *columns, tca_write_fn *fn,
+                    void *user, struct tca_error *error)
+{
+    int code = tca_must_be_finished(s, error);
+    struct tca_csv *csv;
+    if (!code)
+        code = tca_csv_new(table, columns, fn, user, &csv, error);
+    if (code)
+        return code;
+    code = each_row(s, table, csv_row, csv, error);
+    int end = tca_csv_end(csv);
+    return code ? code : tca_words(error, end);
+}
+
+/* ---- texts ---- */
+
+static int write_ss(struct tca_session *s, tca_write_fn *fn, void *user)
+{
+    (void)s;
+    (void)fn;
+    (void)user;
+    return TCA_OK;
+}
+
+static int write_nstat(struct tca_session *s, tca_write_fn *fn, void *user)
+{
+    (void)s;
+    (void)fn;
+    (void)user;
+    return TCA_OK;
+}
+
+static const struct {
+    const char *name;
+    int (*write)(struct tca_session *s, tca_write_fn *fn, void *user);
+} texts[] = {{"ss", write_ss}, {"nstat", write_nstat}};
+
+int tca_session_text(struct tca_session *s, const char *what, tca_write_fn *fn, void *user,
+                     struct tca_error *error)
+{
+    int code = tca_must_be_finished(s, error);
+    if (code)
+        return code;
+    for (size_t at = 0; at < sizeof texts / sizeof *texts; at++)
+        if (!strcmp(texts[at].name, what))
+            return tca_words(error, texts[at].write(s, fn, user));
+    return tca_fail(error, TCA_EUSAGE, "no text '%s': there are ss and nstat", what);
+}
