@@ -54,6 +54,11 @@ struct tca_episode {
 };
 enum { TCA_EPISODES_MAX = 32 };
 
+/* At least and at most so many. */
+struct tca_bounds {
+    uint64_t min, max;
+};
+
 struct tca_listener {
     uint8_t addr[16];
     uint16_t port;
@@ -82,6 +87,10 @@ struct tca_listener {
         client_rtt_ns;        /* medians of SYN to SYN+ACK and SYN+ACK to ACK; -1: no clean handshake */
     uint64_t peak_unaccepted; /* most candidates for the accept queue at one time */
     uint32_t backlog_min, backlog_max; /* bounds of min(backlog, somaxconn); 0: unknown */
+    /* What the server's kernel counted at this listener (linux/snmp.h LINUX_MIB_...). */
+    struct tca_bounds listen_overflows, listen_drops;
+    struct tca_bounds cookies_sent;                       /* SyncookiesSent */
+    struct tca_bounds reqq_full_cookies, reqq_full_drops; /* TCPReqQFullDoCookies, TCPReqQFullDrop */
     uint8_t episode_count;
     uint32_t episodes_left_off;        /* smaller ones beyond TCA_EPISODES_MAX */
     const struct tca_episode *episode; /* episode_count of them, in time order; borrowed from the sweep */
