@@ -29,7 +29,8 @@
 #define WHOLE(ns) (int)((ns) / SECOND), (int)((ns) / MS % 1000)
 
 static const int64_t MINUTE_NS = 60 * SECOND;
-static const int64_t PROMPT_NS = 100 * MS; /* an answer, the round trip aside */
+static const int64_t RFC_2MSL_NS = 240 * SECOND; /* RFC 9293 section 3.4.2: MSL is two minutes */
+static const int64_t PROMPT_NS = 100 * MS;       /* an answer, the round trip aside */
 static const int64_t NEXT_SYN_NS =
     20 * SECOND; /* the next try of a client whose RST ended TIME_WAIT, at the latest */
 /* Linux steps from a recycled TIME_WAIT's next number: the largest unscaled window and 2. 0 is skipped. */
@@ -587,6 +588,20 @@ void judge_time_wait_rst_ignored(const struct tca_case *c, struct tca_judgement 
 {
     if (!ignored_in_reuse(c, j))
         ignored_by_own(c, j);
+}
+
+void judge_reuse_within_rfc_2msl(const struct tca_case *c, struct tca_judgement *j)
+{
+    struct reuse r;
+    if (!reuse_of(c->d, &r) || r.age_ns < MINUTE_NS || r.age_ns >= RFC_2MSL_NS)
+        return;
+    tca_hold(j, TCA_CERTAIN, r.syn->time_ns);
+    tca_prove(j, r.syn);
+    j->actor = TCA_CLIENT;
+    set_value(j, r.age_ns, "ns");
+    tca_say(j,
+            "The addresses and ports came back %d.%03d s after the last segment of the previous connection.",
+            WHOLE(r.age_ns));
 }
 
 /* ---- the column reuse_outcome ---- */
