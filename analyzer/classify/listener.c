@@ -79,8 +79,11 @@ struct tca_sweep {
     size_t moments;
 };
 
-static const struct tca_listener nothing_known = {
-    .first_synack_ns = -1, .last_synack_ns = -1, .server_rtt_ns = -1, .client_rtt_ns = -1};
+static const struct tca_listener nothing_known = {.first_synack_ns = -1,
+                                                  .last_synack_ns = -1,
+                                                  .server_rtt_ns = -1,
+                                                  .client_rtt_ns = -1,
+                                                  .peak_syn_recv_ns = -1};
 
 /* ---- gathering: one dossier ---- */
 
