@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Edges: the small dated facts of which the sweep over a listener is made, and the search for times in which
- * its accept queue was full. Shared by listener.c, which gathers edges, and episode.c, which reads them.
+ * its accept queue was full. Shared by gather.c, which gathers edges, and episode.c, which reads them.
  */
 #ifndef TCA_CLASSIFY_EPISODE_H
 #define TCA_CLASSIFY_EPISODE_H

@@ -59,6 +59,23 @@ struct tca_bounds {
     uint64_t min, max;
 };
 
+/* What kind of pressure came in SYNs. */
+enum tca_flood_kind {
+    TCA_FLOOD_NONE,
+    TCA_FLOOD_SPOOFED, /* from forged addresses that never answer */
+    TCA_FLOOD_DIRECT,  /* from a few real hosts that do not complete */
+    TCA_FLOOD_CROWD,   /* real clients, only too many */
+};
+
+enum tca_backlog_basis {
+    TCA_BACKLOG_UNKNOWN,
+    TCA_BACKLOG_CANDIDATES, /* from above: no more connections waited when SYNs were dropped */
+    TCA_BACKLOG_FROZEN,     /* both: the application took none while the queue filled */
+    TCA_BACKLOG_CLOSED,     /* the listener was closed and reset its whole queue */
+    TCA_BACKLOG_PRUNED,     /* half-open requests were given up early: more than half the limit were there */
+    TCA_BACKLOG_COOKIES,    /* half-open requests when SYN cookies began */
+};
+
 struct tca_listener {
     uint8_t addr[16];
     uint16_t port;
@@ -91,6 +108,16 @@ struct tca_listener {
     struct tca_bounds listen_overflows, listen_drops;
     struct tca_bounds cookies_sent;                       /* SyncookiesSent */
     struct tca_bounds reqq_full_cookies, reqq_full_drops; /* TCPReqQFullDoCookies, TCPReqQFullDrop */
+    uint8_t backlog_basis;                                /* enum tca_backlog_basis */
+    /* SYN pressure. */
+    uint8_t flood;             /* enum tca_confidence; 0: none */
+    uint8_t flood_kind;        /* enum tca_flood_kind; of the flood, or of a crowd without one */
+    uint64_t flood_peak_per_s; /* most SYNs within one second of it */
+    uint64_t flood_sources;    /* different client addresses in it */
+    uint64_t cookie_count;     /* SYN+ACKs that were SYN cookies */
+    uint64_t paws_drop_count;  /* SYNs dropped for an old timestamp */
+    uint64_t peak_syn_recv;    /* most half-open connections at one time */
+    int64_t peak_syn_recv_ns;  /* when; -1: there was none */
     uint8_t episode_count;
     uint32_t episodes_left_off;        /* smaller ones beyond TCA_EPISODES_MAX */
     const struct tca_episode *episode; /* episode_count of them, in time order; borrowed from the sweep */
