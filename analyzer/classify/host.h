@@ -3,7 +3,12 @@
  * The host: what all connections of one address show of its system together, and where the capture was taken
  * as seen from each pair of hosts. Built by a sweep over all dossiers, before any flow is judged.
  *
- * Until something is shown, nothing is claimed: `os` UNKNOWN, `ids_tell` false, `echo` UNKNOWN.
+ *     dossier --> one trait per end: how its opening segment was built, its IP IDs, its TSval
+ *             --> one pair: the two round trips of a clean handshake, on whose side segments looked local
+ *     sorted by (capture, address), by (capture, addresses) --> hosts, vantages
+ *
+ * Until something is shown, nothing is claimed: `os` UNKNOWN, `ids_tell` false, `echo` UNKNOWN. The result does not
+ * depend on the order in which dossiers were added; time is n log n, memory proportional to the connections.
  */
 #ifndef TCA_CLASSIFY_HOST_H
 #define TCA_CLASSIFY_HOST_H
@@ -16,6 +21,14 @@ enum tca_os { TCA_OS_UNKNOWN, TCA_OS_LINUX, TCA_OS_OTHER };
 /* Which TSval a repeated SYN+ACK echoes after the client's ACK was received and refused
  * (tcp_minisocks.c tcp_check_req): kernels up to 5.10 that ACK's, 6.1.192 and later the SYN's. */
 enum tca_echo { TCA_ECHO_UNKNOWN, TCA_ECHO_OLD, TCA_ECHO_NEW };
+
+/* What speaks for a system, each told by another part of its code. */
+enum tca_os_mark {
+    TCA_OS_TTL = 1 << 0,     /* first TTL, rounded up from what is left of it */
+    TCA_OS_OPTIONS = 1 << 1, /* order of the options in its SYN or SYN+ACK */
+    TCA_OS_WINDOW = 1 << 2,  /* first window: a whole number of segments */
+    TCA_OS_IP_ID = 1 << 3,   /* 0 in SYN+ACKs, counting up in connections */
+};
 
 struct tca_host {
     uint8_t addr[16];
@@ -38,6 +51,11 @@ int tca_hosts_run(struct tca_hosts *hosts);
 /* Never NULL: an empty one for an address never added. Borrowed until the hosts are freed. */
 const struct tca_host *tca_hosts_find(const struct tca_hosts *hosts, uint32_t capture,
                                       const uint8_t addr[16]);
+/* All hosts, ordered by capture and address. */
+size_t tca_hosts_count(const struct tca_hosts *hosts);
+const struct tca_host *tca_hosts_at(const struct tca_hosts *hosts, size_t index);
+/* Where the capture was taken, as this pair of hosts shows it by itself; UNKNOWN where that is too little. */
+enum tca_vantage tca_hosts_vantage(const struct tca_hosts *hosts, const struct tca_dossier *d);
 void tca_hosts_free(struct tca_hosts *hosts); /* accepts NULL */
 
 #endif

@@ -32,7 +32,7 @@ static bool full_meanwhile(const struct tca_case *c, const struct tca_ladder *l)
 /* On a server that echoes refused ACKs, an echo that stays the SYN's says that no ACK arrived. */
 static bool ack_never_named(const struct tca_case *c, const struct tca_ladder *l)
 {
-    return c->listener->named_acks > 0 && !l->named && l->first->has_ts && l->ack->has_ts &&
+    return c->host[TCA_SERVER]->echo == TCA_ECHO_OLD && !l->named && l->first->has_ts && l->ack->has_ts &&
            l->ack->tsval != l->first->tsecr;
 }
 

@@ -105,7 +105,9 @@ static int judge_item(void *user, const void *item, size_t size)
     if (error)
         return error;
     struct tca_case c = {.d = &d, .listener = tca_sweep_find(w->s->sweep, &d)};
-    c.vantage = c.listener->vantage;
+    c.vantage = tca_hosts_vantage(w->s->hosts, &d);
+    if (!c.vantage)
+        c.vantage = c.listener->vantage;
     for (int role = 0; role < 2; role++)
         c.host[role] = tca_hosts_find(w->s->hosts, d.capture, d.addr[role]);
     tca_judge_flow(&c, &w->verdict);

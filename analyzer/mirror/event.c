@@ -237,6 +237,15 @@ static void count_checksum(struct tca_side *from, const struct tca_segment *seg,
         from->good_checksums = UINT32_MAX;
 }
 
+/* Who was near the capture point: the link header of a cooked capture, and checksums that a card was to finish. */
+static void note_nearness(struct tca_side *from, const struct tca_segment *seg)
+{
+    enum { RECEIVED_HERE = 0, SENT_HERE = 4 };
+    from->unfinished_checksums += seg->checksum == TCA_CHECKSUM_UNFINISHED;
+    from->link_out |= seg->direction == SENT_HERE;
+    from->link_in |= seg->direction == RECEIVED_HERE;
+}
+
 static int dispatch(struct tca_mirror_context *ctx, struct step *s)
 {
     if (s->seg->flags & TCA_RST)
@@ -262,6 +271,7 @@ int tca_mirror_step(struct tca_mirror_context *ctx, struct tca_mirror *m, const 
     tca_mirror_clock(m, seg->time_ns);
     note_damage(m, seg, s.to);
     count_checksum(s.from, seg, ctx->strict_checksums);
+    note_nearness(s.from, seg);
     m->last_frame = seg->frame;
     if (seg->time_ns > m->last_ns)
         m->last_ns = seg->time_ns;

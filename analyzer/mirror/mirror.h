@@ -154,7 +154,9 @@ struct tca_side {
     uint64_t pkts, bytes, retx_pkts, missed_bytes, capture_copies;
     uint64_t syn_count, synack_count, fin_count, rst_count, keepalive_count;
     uint32_t good_checksums,
-        bad_checksums;              /* finished ones; a bad one is damage only where good ones are the rule */
+        bad_checksums;             /* finished ones; a bad one is damage only where good ones are the rule */
+    uint32_t unfinished_checksums; /* left to the sending card: captured before it */
+    bool link_out, link_in; /* the link header said of segments of this side: sent here, received here */
     int64_t zero_since_ns, zero_ns; /* a window still closed at the end counts to the flow's last segment */
     bool zero_open;
 
