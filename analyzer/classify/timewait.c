@@ -511,8 +511,8 @@ void judge_time_wait_rst_ignored(const struct tca_case *c, struct tca_judgement 
 
 void judge_reuse_within_rfc_2msl(const struct tca_case *c, struct tca_judgement *j)
 {
-    struct reuse r;
-    if (!reuse_of(c->d, &r) || r.age_ns < MINUTE_NS || r.age_ns >= RFC_2MSL_NS)
+    struct tca_reuse r;
+    if (!tca_reuse_of(c->d, &r) || r.age_ns < MINUTE_NS || r.age_ns >= RFC_2MSL_NS)
         return;
     tca_hold(j, TCA_CERTAIN, r.syn->time_ns);
     tca_prove(j, r.syn);
