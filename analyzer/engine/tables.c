@@ -51,10 +51,23 @@ static int each_listener(struct rows *r)
     return TCA_OK;
 }
 
+static int state_row(void *user, const struct tca_census_row *row)
+{
+    struct rows *r = user;
+    tca_cells_reset(&r->cells);
+    tca_row_state(row, &r->cells);
+    return r->cells.text.failed ? TCA_EMEMORY : r->fn(r->user, &r->cells);
+}
+
 static int each_state(struct rows *r)
 {
-    (void)r;
-    return TCA_OK;
+    const struct tca_settings *set = &r->s->set;
+    struct tca_census *census;
+    int error = tca_census_of(r->s, &census);
+    if (error)
+        return error;
+    return tca_census_rows(census, set->width_ns ? set->width_ns : INT64_C(1000000000),
+                           set->has_host ? set->host : NULL, state_row, r);
 }
 
 static int each_counter(struct rows *r)

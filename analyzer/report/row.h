@@ -47,7 +47,9 @@ struct event_row {
 enum event_order { ORDER_OPEN, ORDER_STATE, ORDER_FINDING, ORDER_BEGIN, ORDER_END, ORDER_CLOSE };
 
 struct listener_row;
-struct state_row;
+struct state_row {
+    const struct tca_census_row *c;
+};
 struct counter_row;
 struct setting_row;
 
