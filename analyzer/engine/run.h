@@ -121,6 +121,12 @@ int tca_census_of(struct tca_session *s, struct tca_census **ret_census);
 /* The same with clocks that run on to `until_ns`; the caller's to free. */
 int tca_census_until(struct tca_session *s, int64_t until_ns, struct tca_census **ret_census);
 
+/* ---- the sockets of one host (ss.c) ---- */
+/* The host that the user named, else the only one, else the only one at whose side the captures were taken: then
+ * *error says so, with code 0. TCA_EUSAGE with the names of the hosts where none of these is one. */
+int tca_choose_host(struct tca_session *s, uint8_t ret_addr[16], struct tca_error *error);
+int tca_write_ss(struct tca_session *s, tca_write_fn *fn, void *user, struct tca_error *error);
+
 /* ---- selectors (selector.c) ---- */
 /* Which flow: called with each judged flow in row order until it says yes. */
 struct tca_selector {

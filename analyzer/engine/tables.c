@@ -158,16 +158,9 @@ int tca_session_csv(struct tca_session *s, const char *table, const char *column
 
 /* ---- texts ---- */
 
-static int write_ss(struct tca_session *s, tca_write_fn *fn, void *user)
+static int write_nstat(struct tca_session *s, tca_write_fn *fn, void *user, struct tca_error *error)
 {
-    (void)s;
-    (void)fn;
-    (void)user;
-    return TCA_OK;
-}
-
-static int write_nstat(struct tca_session *s, tca_write_fn *fn, void *user)
-{
+    (void)error;
     (void)s;
     (void)fn;
     (void)user;
@@ -176,8 +169,8 @@ static int write_nstat(struct tca_session *s, tca_write_fn *fn, void *user)
 
 static const struct {
     const char *name;
-    int (*write)(struct tca_session *s, tca_write_fn *fn, void *user);
-} texts[] = {{"ss", write_ss}, {"nstat", write_nstat}};
+    int (*write)(struct tca_session *s, tca_write_fn *fn, void *user, struct tca_error *error); /* fills it */
+} texts[] = {{"ss", tca_write_ss}, {"nstat", write_nstat}};
 
 int tca_session_text(struct tca_session *s, const char *what, tca_write_fn *fn, void *user,
                      struct tca_error *error)
@@ -187,6 +180,6 @@ int tca_session_text(struct tca_session *s, const char *what, tca_write_fn *fn, 
         return code;
     for (size_t at = 0; at < sizeof texts / sizeof *texts; at++)
         if (!strcmp(texts[at].name, what))
-            return tca_words(error, texts[at].write(s, fn, user));
+            return texts[at].write(s, fn, user, error);
     return tca_fail(error, TCA_EUSAGE, "no text '%s': there are ss and nstat", what);
 }
