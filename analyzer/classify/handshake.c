@@ -606,10 +606,11 @@ void judge_handshake_synack_cookie(const struct tca_case *c, struct tca_judgemen
         return;
     bool many = near_server(c) && listener_lags(c->listener);
     enum tca_confidence level = many ? TCA_CERTAIN : TCA_PROBABLE;
-    tca_hold(j, options_missing(&o) ? level : tca_linux_only(c, TCA_SERVER, level), o.synack->time_ns);
+    bool missing = tca_cookie_options_missing(o.m, o.syn, o.synack);
+    tca_hold(j, missing ? level : tca_linux_only(c, TCA_SERVER, level), o.synack->time_ns);
     j->actor = TCA_SERVER;
     tca_prove(j, o.synack);
-    if (tca_cookie_options_missing(o.m, o.syn, o.synack)) {
+    if (missing) {
         tca_prove(j, o.syn);
         tca_say(j, "The SYN+ACK has neither window scale nor SACK although the client offered both.");
         return;
