@@ -163,8 +163,10 @@ struct tca_trouble {
     uint32_t again_count;
     int64_t tlp_gap_ns; /* the interval that the newest probe ended, while it may have been a timer's */
     struct tca_spell ladder,
-        ladder_worst; /* copies of the same payload at a timer's distance: newest, longest */
-    uint32_t gap_count, reorder_count, old_dup_count, unseen_count;
+        ladder_worst;                  /* copies of the same payload at a timer's distance: newest, longest */
+    uint32_t gap_count, gap_reordered; /* holes left by its segments; those that an overtaken one filled */
+    uint32_t reorder_count, reorder_sure; /* overtaken; those of them that an older time stamp proves */
+    uint32_t old_dup_count, unseen_count;
     int64_t hole_ns;     /* when the newest gap was opened */
     int64_t reorder_ns;  /* largest delay of what was overtaken, as far as it can be told */
     uint32_t zero_count; /* times this side closed its window */

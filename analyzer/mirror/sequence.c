@@ -322,7 +322,12 @@ struct tca_account tca_sequence_account(struct tca_mirror *m, const struct tca_s
         from->nxt_known = true;
         from->snd_nxt = seg->seq + 1;
     }
-    account.late = behind(from, seg) && older(from, seg);
+    if (behind(from, seg)) {
+        bool clock = seg->opt.has_ts && from->ts_on;
+        account.late = older(from, seg);
+        account.older_clock = clock && seq_before(seg->opt.tsval, from->tsval_last);
+        account.same_clock = clock && seg->opt.tsval == from->tsval_last;
+    }
     account_payload(from, to, seg, &account);
     account_ladder(from, seg, account.retransmitted);
     if (seg->flags & TCA_ACK) {

@@ -141,7 +141,9 @@ def keepalive_dead(bench):
     bench.intend([40001, 40002], "rst_keepalive_timeout", at="certain")
     bench.intend([40001, 40002], "close_rst_active", at="certain")
     bench.bystander(40003)
-    bench.later([40001, 40002, 40003], "keepalive_probe")
+    bench.intend([40001, 40002, 40003], "keepalive_probe", at="certain")
+    bench.intend([40001, 40002], "keepalive_dead", at="certain")
+    bench.intend(40003, "keepalive_dead", at="-")
 
 
 @case("reset/rec_half_open_discovered",
