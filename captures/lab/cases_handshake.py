@@ -549,8 +549,7 @@ def syn_other_isn(bench):
     bench.intend("40003#2", "handshake_challenged", "certain")
     bench.intend("40004#1", "close_handshake_failed", "certain")
     bench.intend("40004#2", "handshake_refused_rst", "certain")
-    bench.also("40004#2", "rst_refused")
-    bench.later("40004#2", "rst_embryonic_dup")
+    bench.intend("40004#2", "rst_embryonic_dup", server="probable", client="possible", middle="probable")
     bench.bystander(40010)
 
 
