@@ -23,4 +23,7 @@ enum { TCA_COOKIE_SKEW_MIN = 4, TCA_COOKIE_SKEW_MAX = 64 };
  * or 1. */
 enum tca_cookie tca_cookie_evidence(const struct tca_case *c, int64_t *ret_skew_ms);
 
+/* The words of an ICMP error that says a destination cannot be reached; NULL for other errors. Static text. */
+const char *tca_icmp_word(uint8_t family, const struct tca_mark *mark);
+
 #endif

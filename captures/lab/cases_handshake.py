@@ -631,4 +631,4 @@ def fast_open_lost(bench):
     bench.also(40003, "handshake_tfo_data_rejected")
     bench.intend(40010, "handshake_half_open", server="certain", client="possible")
     bench.also(40010, "synack_ladder_no_ack")
-    bench.later(40010, "syn_data_no_tfo")
+    bench.intend(40010, "syn_data_no_tfo", "certain")
