@@ -35,6 +35,18 @@ static bool is_synack(const struct tca_segment *seg)
 
 /* ---- ordinary segments: the sender ---- */
 
+/* After an RST the same numbers and the same window once more: something asked for it, and what it says is that its sender
+ * still waits for a number before the RST's. Nothing fills that gap any more, so the RST was not accepted (RFC 5961
+ * section 3.2: a challenge). An ACK that was under way when the RST passed would say something new. */
+static bool waits_before_rst(const struct step *s)
+{
+    const struct tca_mark *rst = &s->to->recent, *last = &s->from->recent;
+    return (rst->flags & TCA_RST) && last->frame && step_is_pure_ack(s->seg) &&
+           seq_before(s->seg->ack, rst->seq) && (last->flags & (TCA_SYN | TCA_ACK)) == TCA_ACK &&
+           s->seg->ack == last->ack && s->seg->window == last->window &&
+           s->seg->seq == last->seq + last->len && last->time_ns < rst->time_ns;
+}
+
 /* It goes on sending: what closed it was not so. */
 static void closed_sender(struct step *s)
 {
@@ -47,7 +59,8 @@ static void closed_sender(struct step *s)
         s->mark.roles |= TCA_MARK_AFTER_RST; /* the RST was not its own, or another stack answers for it */
         tca_history_pop(from);
         s->mark.refuting = true;
-    } else if (!top->proved && !step_crossed(s->m, s->from_role, top->time_ns, s->when.time_ns)) {
+    } else if (!top->proved && (!step_crossed(s->m, s->from_role, top->time_ns, s->when.time_ns) ||
+                                (event == TCA_GOT_RST && waits_before_rst(s)))) {
         bool last_ack = from->step_count > 1 && from->step[from->step_count - 2].state == TCA_LAST_ACK;
         if (event == TCA_GOT_ACK_OF_FIN && last_ack && !(s->seg->flags & TCA_FIN))
             return;
@@ -80,8 +93,9 @@ static void challenge_role(struct step *s)
         s->seg->time_ns - asked->time_ns > TCA_SECOND)
         return;
     bool unchanged = (last->flags & TCA_ACK) && s->seg->ack == last->ack;
-    if (unchanged && is_odd(s, asked) && !is_copied_ack(s, last) &&
-        tca_state_synchronized((enum tca_state)s->mark.sender_state))
+    bool challenge = unchanged && is_odd(s, asked) && !is_copied_ack(s, last) &&
+                     tca_state_synchronized((enum tca_state)s->mark.sender_state);
+    if (challenge || waits_before_rst(s))
         s->mark.roles |= TCA_MARK_CHALLENGE;
 }
 
