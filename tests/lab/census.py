@@ -273,7 +273,8 @@ class Census:
             if state not in CALM:
                 continue
             steps = [step for life in self.lives if (life.local, life.remote) == (local, peer) for step in life.steps]
-            entered = max((step.at for step in steps if KERNEL_WORDS.get(step.state) == state), default=None)
+            entered = max((step.at for step in steps
+                           if KERNEL_WORDS.get(step.state) == state and step.at <= sample.at + LATE), default=None)
             near = any(abs(step.at - sample.at) <= LATE for step in steps)
             if entered is not None and not near and sample.at - entered < CALM[state]:
                 yield f"{sample.at:.6f}: {state} {local} {peer} is listed apart for no reason"
