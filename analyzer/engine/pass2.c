@@ -104,6 +104,17 @@ struct walk {
     struct tca_verdict verdict;
 };
 
+struct tca_case tca_pass2_case(const struct tca_session *s, const struct tca_dossier *d)
+{
+    struct tca_case c = {.d = d, .listener = tca_sweep_find(s->sweep, d)};
+    c.vantage = tca_hosts_vantage(s->hosts, d);
+    if (!c.vantage)
+        c.vantage = c.listener->vantage;
+    for (int role = 0; role < 2; role++)
+        c.host[role] = tca_hosts_find(s->hosts, d->capture, d->addr[role]);
+    return c;
+}
+
 static int judge_item(void *user, const void *item, size_t size)
 {
     struct walk *w = user;
@@ -111,12 +122,7 @@ static int judge_item(void *user, const void *item, size_t size)
     int error = settle(w->s, item, size, &d);
     if (error)
         return error;
-    struct tca_case c = {.d = &d, .listener = tca_sweep_find(w->s->sweep, &d)};
-    c.vantage = tca_hosts_vantage(w->s->hosts, &d);
-    if (!c.vantage)
-        c.vantage = c.listener->vantage;
-    for (int role = 0; role < 2; role++)
-        c.host[role] = tca_hosts_find(w->s->hosts, d.capture, d.addr[role]);
+    struct tca_case c = tca_pass2_case(w->s, &d);
     tca_judge_flow(&c, &w->verdict);
     limit(&w->s->set, &w->verdict);
     struct tca_flow_view view = {
