@@ -65,9 +65,8 @@ struct tca_hosts {
     size_t hosts;
     struct place *place; /* owned */
     size_t places;
+    struct tca_host unseen; /* of an address that was never added: what is known of every host */
 };
-
-static const struct tca_host nothing_known;
 
 static int more_room(void **array, size_t *room, size_t used, size_t size)
 {
@@ -474,7 +473,39 @@ int tca_hosts_run(struct tca_hosts *hosts)
     return error;
 }
 
+/* Kernels from 6.12 on echo the SYN, those up to 5.10 the ACK; between them stable releases changed. */
+static enum tca_echo echo_of(uint32_t kernel)
+{
+    if (kernel == TCA_KERNEL_UNKNOWN)
+        return TCA_ECHO_UNKNOWN;
+    return kernel < TCA_KERNEL(5, 11)    ? TCA_ECHO_OLD
+           : kernel >= TCA_KERNEL(6, 12) ? TCA_ECHO_NEW
+                                         : TCA_ECHO_UNKNOWN;
+}
+
+void tca_hosts_learn(struct tca_hosts *hosts, const struct tca_known *known)
+{
+    hosts->unseen.known = known;
+    for (size_t at = 0; at < hosts->hosts; at++) {
+        struct tca_host *host = &hosts->host[at];
+        enum tca_echo echo = echo_of(tca_known_kernel(known, host->addr));
+        host->known = known;
+        if (!host->echo)
+            host->echo = echo;
+    }
+}
+
 /* ---- asking ---- */
+
+bool tca_host_knows(const struct tca_host *host, enum tca_setting_id id, int64_t *ret_value)
+{
+    return host->known && tca_known_value(host->known, host->addr, id, ret_value);
+}
+
+uint32_t tca_host_kernel(const struct tca_host *host)
+{
+    return host->known ? tca_known_kernel(host->known, host->addr) : TCA_KERNEL_UNKNOWN;
+}
 
 const struct tca_host *tca_hosts_find(const struct tca_hosts *hosts, uint32_t capture, const uint8_t addr[16])
 {
@@ -492,7 +523,7 @@ const struct tca_host *tca_hosts_find(const struct tca_hosts *hosts, uint32_t ca
         else
             high = at;
     }
-    return &nothing_known;
+    return &hosts->unseen;
 }
 
 size_t tca_hosts_count(const struct tca_hosts *hosts)

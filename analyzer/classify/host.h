@@ -14,6 +14,7 @@
 #define TCA_CLASSIFY_HOST_H
 
 #include "classify/dossier.h"
+#include "classify/known.h"
 #include "classify/listener.h"
 
 enum tca_os { TCA_OS_UNKNOWN, TCA_OS_LINUX, TCA_OS_OTHER };
@@ -39,7 +40,13 @@ struct tca_host {
     bool
         ids_tell; /* SYN+ACK has IP ID 0 and data counts up, on three flows or more: IP ID names the emitter */
     enum tca_echo echo;
+    const struct tca_known *known; /* what the user told of hosts; NULL: nothing. Ask tca_host_knows() */
 };
+
+/* Did the user tell this setting of the host? */
+bool tca_host_knows(const struct tca_host *host, enum tca_setting_id id, int64_t *ret_value);
+/* Its kernel, as told by the user; TCA_KERNEL_UNKNOWN if it was not. */
+uint32_t tca_host_kernel(const struct tca_host *host);
 
 struct tca_hosts; /* opaque */
 
@@ -48,6 +55,9 @@ int tca_hosts_new(enum tca_vantage user, struct tca_hosts **ret_hosts);
 int tca_hosts_add(struct tca_hosts *hosts, const struct tca_dossier *d);
 /* All flows are in. Call once, before find and vantage. */
 int tca_hosts_run(struct tca_hosts *hosts);
+/* From now on judges may ask for what is known of hosts besides the traffic. `known` is borrowed until the hosts are
+ * freed. Call at most once, after run. */
+void tca_hosts_learn(struct tca_hosts *hosts, const struct tca_known *known);
 /* Never NULL: an empty one for an address never added. Borrowed until the hosts are freed. */
 const struct tca_host *tca_hosts_find(const struct tca_hosts *hosts, uint32_t capture,
                                       const uint8_t addr[16]);

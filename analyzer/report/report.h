@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "classify/finding.h"
 #include "classify/incident.h"
+#include "classify/setting.h"
 #include "decode/outcome.h"
 
 #include <tcpautopsy/session.h>
@@ -68,6 +69,8 @@ void tca_row_flow(const struct tca_flow_view *view, const struct tca_report_opti
 void tca_row_capture(const struct tca_capture_facts *facts, const struct tca_report_options *opt,
                      struct tca_cells *cells);
 
+void tca_row_setting(const struct tca_estimate *estimate, const struct tca_capture_facts *capture,
+                     const struct tca_report_options *opt, struct tca_cells *cells);
 void tca_row_run(const char *key, const char *value, const struct tca_report_options *opt,
                  struct tca_cells *cells);
 
