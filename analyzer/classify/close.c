@@ -14,10 +14,9 @@
  * of close.def decides; those that need no mention beside another are `normal` there. Checked against RFC
  * 9293 section 3.6 and Linux tcp_fin(), tcp_close() (5.10 to 7.2).
  */
-#include "classify/close.h"
+#include "classify/closing.h"
 
 #include "base/seq32.h"
-#include "classify/closing.h"
 #include "classify/level.h"
 
 #define MS     INT64_C(1000000)
@@ -25,8 +24,6 @@
 /* Arguments for "%d.%03d s". */
 #define WHOLE(ns) (int)((ns) / SECOND), (int)((ns) / MS % 1000)
 
-/* CLOSE_WAIT longer than this is worth a word. An orphan's FIN_WAIT2 at the other end is over by then. */
-static const int64_t LONG_CLOSE_WAIT_NS = 60 * SECOND;
 /* A FIN that nobody acknowledges is repeated within this: after 0.2 s as a rule, 3 s at the very most. */
 static const int64_t FIRST_REPEAT_NS = 3 * SECOND;
 /* A FIN that is acknowledged later than this, the round trip aside, was not acknowledged at once. */
@@ -417,40 +414,24 @@ void judge_close_fin_wait2_timeout(const struct tca_case *c, struct tca_judgemen
             NAME[j->actor], WHOLE(waited_ns), NAME[1 - j->actor]);
 }
 
-/* How long P has been idle in CLOSE_WAIT, -1 if it closed or never knew of A's FIN. */
-static int64_t idle_close_wait_ns(const struct tca_closing *k)
-{
-    if (k->active < 0 || k->fin[k->passive] || !k->fin_ack[k->passive])
-        return -1;
-    const struct tca_mark *rst = tca_closing_rst(k);
-    int64_t until = rst ? rst->time_ns : k->until_ns;
-    return until - latest(k->fin_ack[k->passive]->time_ns, k->m->side[k->passive].last_data_ns);
-}
-
-bool tca_server_close_wait_idle(const struct tca_dossier *d)
-{
-    struct tca_closing k = tca_closing_gather(d);
-    return k.passive == TCA_SERVER && idle_close_wait_ns(&k) > LONG_CLOSE_WAIT_NS;
-}
-
 /* A connection that waits in a full accept queue is in CLOSE_WAIT without any application to blame. */
 static bool not_accepted(const struct tca_closing *k)
 {
     return k->passive == TCA_SERVER &&
-           tca_listener_episode(k->c->listener, k->fin[k->active]->time_ns, LONG_CLOSE_WAIT_NS) != NULL;
+           tca_listener_episode(k->c->listener, k->fin[k->active]->time_ns, TCA_LONG_CLOSE_WAIT_NS) != NULL;
 }
 
 void judge_close_wait_leak(const struct tca_case *c, struct tca_judgement *j)
 {
     struct tca_closing k = closing_of(c);
-    int64_t idle_ns = idle_close_wait_ns(&k);
-    if (idle_ns <= LONG_CLOSE_WAIT_NS)
+    int64_t idle_ns = tca_closing_idle_ns(&k);
+    if (idle_ns <= TCA_LONG_CLOSE_WAIT_NS)
         return;
     bool mute = k.m->side[k.passive].bytes == 0;
     bool likely =
         (mute || (k.passive == TCA_SERVER && c->listener->close_wait_flows >= LEAKS)) && !not_accepted(&k);
     tca_hold(j, likely ? seen(&k, PROBABLE) : TCA_POSSIBLE,
-             k.fin_ack[k.passive]->time_ns + LONG_CLOSE_WAIT_NS);
+             k.fin_ack[k.passive]->time_ns + TCA_LONG_CLOSE_WAIT_NS);
     prove_close(&k, j);
     j->actor = (uint8_t)k.passive;
     set_value(j, idle_ns, "ns");
@@ -632,6 +613,23 @@ static bool may_have_closed_before(const struct tca_closing *k)
 {
     return (k->m->damage & TCA_DAMAGE_START_CUT) && k->active >= 0 && !k->fin[k->passive] &&
            !k->m->side[k->passive].bytes;
+}
+
+void judge_fin_lost(const struct tca_case *c, struct tca_judgement *j)
+{
+    struct tca_closing k = closing_of(c);
+    if (!tca_closing_both_fins(&k) || k.m->side[k.active].fin_count < 2 ||
+        tca_closing_covers_fin(&k, k.fin[k.passive], k.active) ||
+        !tca_closing_knew(&k, k.fin[k.passive], k.fin[k.active]))
+        return;
+    tca_hold(j, seen(&k, PROBABLE), k.fin[k.active]->time_ns);
+    tca_prove(j, k.fin[k.active]);
+    tca_prove(j, k.fin[k.passive]);
+    j->actor = TCA_ACTOR_PATH;
+    tca_say(j,
+            "The %s's FIN was lost behind the capture point: the %s closed %d.%03d s later without "
+            "acknowledging it.",
+            NAME[k.active], NAME[k.passive], WHOLE(between_fins_ns(&k)));
 }
 
 /* One end acknowledges what the other sent, and nothing of that is in the capture: its silence is not its own. */

@@ -236,3 +236,13 @@ struct tca_crossing tca_closing_crossing(const struct tca_closing *k)
     }
     return x;
 }
+
+int64_t tca_closing_idle_ns(const struct tca_closing *k)
+{
+    if (k->active < 0 || k->fin[k->passive] || !k->fin_ack[k->passive])
+        return -1;
+    const struct tca_mark *rst = tca_closing_rst(k);
+    int64_t until = rst ? rst->time_ns : k->until_ns;
+    int64_t from = k->fin_ack[k->passive]->time_ns, data = k->m->side[k->passive].last_data_ns;
+    return until - (from > data ? from : data);
+}

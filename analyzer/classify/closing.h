@@ -6,7 +6,9 @@
 #ifndef TCA_CLASSIFY_CLOSING_H
 #define TCA_CLASSIFY_CLOSING_H
 
-#include "classify/finding.h"
+#include "classify/dossier.h"
+
+struct tca_case;
 
 struct tca_closing {
     const struct tca_case *c; /* NULL where only a dossier was at hand */
@@ -48,6 +50,11 @@ struct tca_reset tca_closing_reset(const struct tca_closing *k);
 /* The RST that ended the connection, NULL if none did: one that reaches TIME_WAIT or a closed end does not.
  */
 const struct tca_mark *tca_closing_rst(const struct tca_closing *k);
+
+/* CLOSE_WAIT longer than this is worth a word. An orphan's FIN_WAIT2 at the other end is over by then. */
+#define TCA_LONG_CLOSE_WAIT_NS (60 * INT64_C(1000000000))
+/* How long P has been idle in CLOSE_WAIT, -1 if it closed or never knew of A's FIN. */
+int64_t tca_closing_idle_ns(const struct tca_closing *k);
 
 /* Did a side pass through CLOSING? */
 enum tca_through { TCA_THROUGH_NOT_TOLD, TCA_THROUGH_NOT_CLOSING, TCA_THROUGH_CLOSING };

@@ -34,6 +34,7 @@
 #include "classify/episode.h"
 
 #include "base/alloc.h"
+#include "base/sorted.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -129,9 +130,9 @@ struct board {
     size_t instants;
     struct answer *answer; /* of connections that were not stuck afterwards */
     size_t answers;
-    uint64_t *answered_at, *dropped_at; /* candidates at all answers, and at all strong instants, sorted */
+    int64_t *answered_at, *dropped_at; /* candidates at all answers, and at all strong instants, sorted */
     size_t dropped;
-    uint64_t *owed_at; /* of these answers: where most candidates had asked */
+    int64_t *owed_at; /* of these answers: where most candidates had asked */
     size_t owed;
     /* Children that waited much longer than the rest, for several queues; built when first asked for. */
     int64_t *late_created, *late_proof;
@@ -178,20 +179,6 @@ static size_t sort_unique(uint64_t *number, size_t count)
         if (!kept || number[kept - 1] != number[at])
             number[kept++] = number[at];
     return kept;
-}
-
-/* How many of the sorted times are at or before this one. */
-static size_t count_until(const int64_t *time, size_t count, int64_t until_ns)
-{
-    size_t low = 0, high = count;
-    while (low < high) {
-        size_t at = low + (high - low) / 2;
-        if (time[at] <= until_ns)
-            low = at + 1;
-        else
-            high = at;
-    }
-    return low;
 }
 
 /* Index of the first answer at or after this time. */
@@ -287,7 +274,7 @@ static void gather_loose(struct board *b, const struct tca_edge *edge, size_t co
     for (size_t at = 0; at < count; at++) {
         if (edge[at].kind != TCA_EDGE_CHILD || !edge[at].loose)
             continue;
-        size_t younger = count_until(b->created, b->children, edge[at].time_ns);
+        size_t younger = tca_count_until(b->created, b->children, edge[at].time_ns);
         int64_t accepted = edge[at].other_ns;
         if (accepted == INT64_MAX && younger < b->children)
             accepted = b->accepted[younger];
@@ -355,7 +342,8 @@ static bool is_instant(const struct tca_edge *edge)
 
 static uint32_t asking_at(const struct board *b, int64_t time_ns)
 {
-    return (uint32_t)(count_until(b->asked, b->asks, time_ns) - count_until(b->released, b->asks, time_ns));
+    return (uint32_t)(tca_count_until(b->asked, b->asks, time_ns) -
+                      tca_count_until(b->released, b->asks, time_ns));
 }
 
 /* Walk all edges in time order, counting candidates. */
@@ -406,9 +394,9 @@ static void sort_levels(struct board *b)
     for (size_t at = 0; at < b->instants; at++)
         if (!b->instant[at].weak)
             b->dropped_at[b->dropped++] = b->instant[at].candidates;
-    qsort(b->answered_at, b->answers, sizeof *b->answered_at, compare_u64);
-    qsort(b->owed_at, b->owed, sizeof *b->owed_at, compare_u64);
-    qsort(b->dropped_at, b->dropped, sizeof *b->dropped_at, compare_u64);
+    qsort(b->answered_at, b->answers, sizeof *b->answered_at, compare_i64);
+    qsort(b->owed_at, b->owed, sizeof *b->owed_at, compare_i64);
+    qsort(b->dropped_at, b->dropped, sizeof *b->dropped_at, compare_i64);
 }
 
 /* ---- one group: which level, who was hit ---- */
@@ -623,9 +611,9 @@ static void step_slots(const struct board *b, const struct group *g, struct slot
 static bool slots_decide(const struct board *b, const struct group *g)
 {
     int64_t from = g->instant[0].time_ns;
-    struct slots s = {.proof = count_until(b->proof, b->proofs, from),
+    struct slots s = {.proof = tca_count_until(b->proof, b->proofs, from),
                       .answer = first_answer(b, from),
-                      .child = count_until(b->created, b->children, from)};
+                      .child = tca_count_until(b->created, b->children, from)};
     while (s.instant < g->count)
         step_slots(b, g, &s);
     if (s.drops < SLOTS_MIN || s.answers < SLOTS_MIN || !g->level)
@@ -645,7 +633,7 @@ struct calm {
 static struct calm longest_calm(const struct board *b, const struct group *g)
 {
     struct calm best = {.from_ns = -1, .to_ns = -1};
-    size_t next = count_until(b->proof, b->proofs, g->first_ns);
+    size_t next = tca_count_until(b->proof, b->proofs, g->first_ns);
     struct calm now = {.from_ns = next ? b->proof[next - 1] : -1};
     for (size_t at = 0; at <= g->count; at++) {
         bool over = at == g->count;
@@ -657,7 +645,7 @@ static struct calm longest_calm(const struct board *b, const struct group *g)
                 best = now;
             if (over)
                 break;
-            next = count_until(b->proof, b->proofs, g->instant[at].time_ns);
+            next = tca_count_until(b->proof, b->proofs, g->instant[at].time_ns);
             now = (struct calm){.from_ns = b->proof[next - 1]};
         }
         if (!now.instants++) {
@@ -676,28 +664,15 @@ static bool answers_follow(const struct board *b, int64_t after_ns)
     return at < b->answers && b->answer[at].time_ns <= after_ns + BURST_NS;
 }
 
-static size_t count_below(const uint64_t *number, size_t count, uint64_t limit)
-{
-    size_t low = 0, high = count;
-    while (low < high) {
-        size_t at = low + (high - low) / 2;
-        if (number[at] < limit)
-            low = at + 1;
-        else
-            high = at;
-    }
-    return low;
-}
-
 /* The limit does not change: at no time in the capture many were admitted at this level, or dropped below it.
  * Candidates that had asked for nothing may have been accepted long since: they do not compare with such as had. */
 static bool contradicted(const struct board *b, const struct group *g)
 {
     size_t admitted = 2 * (uint64_t)g->asked >= g->strong
-                          ? b->owed - count_below(b->owed_at, b->owed, g->level)
-                          : b->answers - count_below(b->answered_at, b->answers, g->level);
+                          ? b->owed - tca_count_before(b->owed_at, b->owed, g->level)
+                          : b->answers - tca_count_before(b->answered_at, b->answers, g->level);
     return 100 * (uint64_t)admitted > ADMITTED_MAX * (uint64_t)b->answers ||
-           count_below(b->dropped_at, b->dropped, g->level) > g->strong;
+           tca_count_before(b->dropped_at, b->dropped, g->level) > g->strong;
 }
 
 /* Near the server what others sent on open connections was refused while SYNs were dropped. Without the drops a filter
@@ -744,8 +719,8 @@ static enum tca_confidence_level slow_confidence(const struct group *g)
  * fill up. */
 static size_t filled_before(const struct board *b, const struct tca_episode *e)
 {
-    size_t before = count_until(b->created, b->children, e->stall_ns);
-    return count_until(b->created, b->children, e->first_ns) - before;
+    size_t before = tca_count_until(b->created, b->children, e->stall_ns);
+    return tca_count_until(b->created, b->children, e->first_ns) - before;
 }
 
 /* From a child's creation to its first word, as a rule. */
@@ -808,8 +783,8 @@ static bool interleaves(const struct board *b, const struct group *g, uint32_t a
 /* It never stopped: accept() and admissions are seen between the drops. */
 static void judge_slow(const struct board *b, struct group *g, struct tca_episode *e)
 {
-    size_t before = count_until(b->proof, b->proofs, g->first_ns);
-    size_t until = count_until(b->proof, b->proofs, g->last_ns);
+    size_t before = tca_count_until(b->proof, b->proofs, g->first_ns);
+    size_t until = tca_count_until(b->proof, b->proofs, g->last_ns);
     e->slow = true;
     e->stall_ns = before ? b->proof[before - 1] : -1;
     e->resume_ns = until < b->proofs ? b->proof[until] : -1;
@@ -845,8 +820,8 @@ static void find_late(struct board *b)
     qsort(b->late_proof, b->late, sizeof *b->late_proof, compare_i64);
     for (size_t at = 0; at < b->instants; at++) {
         int64_t now = b->instant[at].time_ns;
-        b->instant[at].stalled =
-            (uint32_t)(count_until(b->late_created, b->late, now) - count_until(b->late_proof, b->late, now));
+        b->instant[at].stalled = (uint32_t)(tca_count_until(b->late_created, b->late, now) -
+                                            tca_count_until(b->late_proof, b->late, now));
     }
 }
 
@@ -884,14 +859,14 @@ static bool judge_partial(struct board *b, struct group *g, struct tca_episode *
     if (!b->late_known)
         find_late(b);
     tell_stalled(b, g, e);
-    size_t served = count_until(b->late_proof, b->late, e->last_ns);
-    size_t created = count_until(b->late_created, b->late, e->last_ns);
+    size_t served = tca_count_until(b->late_proof, b->late, e->last_ns);
+    size_t created = tca_count_until(b->late_created, b->late, e->last_ns);
     if (g->level < 2 || g->strong < PARTIAL_PROBABLE || g->flows < 3 || e->clients < 2 ||
         10 * (uint64_t)g->below > g->strong || created - served < g->level / 2 || served >= b->late)
         return false;
     e->resume_ns = b->late_proof[served];
     e->stall_ns = b->late_created[served];
-    size_t together = count_until(b->late_proof, b->late, e->resume_ns + 2 * SECOND) - served;
+    size_t together = tca_count_until(b->late_proof, b->late, e->resume_ns + 2 * SECOND) - served;
     if (2 * together < g->level || retries_succeed(b, g, e))
         return false;
     e->answered = count_answers(b, e->first_ns, e->last_ns, 0);
@@ -918,7 +893,7 @@ static bool judge_begun(struct board *b, struct group *g, struct tca_episode *e)
     size_t before = 0;
     while (before < g->count && g->instant[before].time_ns < life)
         before++;
-    size_t together = life < 0 ? 0 : count_until(b->heard, b->heards, life + BURST_NS);
+    size_t together = life < 0 ? 0 : tca_count_until(b->heard, b->heards, life + BURST_NS);
     if (!before || g->instant != b->instant || together < BEGUN_FLOWS || 2 * together < b->heards ||
         life - g->instant[0].time_ns < SHORT_CALM_NS || !answers_follow(b, life))
         return false;
@@ -1016,8 +991,8 @@ static bool judge_parts(struct board *b, struct group *g, struct tca_episode *e)
 static enum tca_confidence_level by_evidence(const struct board *b, const struct group *g,
                                              const struct tca_episode *e)
 {
-    size_t losses = count_until(b->loss->from_ns, b->loss->count, e->last_ns) -
-                    count_until(b->loss->to_ns, b->loss->count, e->first_ns);
+    size_t losses = tca_count_until(b->loss->from_ns, b->loss->count, e->last_ns) -
+                    tca_count_until(b->loss->to_ns, b->loss->count, e->first_ns);
     /* Away from the server a lossy path makes ladders as well, unless they name the ACKs that were refused. */
     bool near = tca_near_server(b->l->vantage);
     bool refused = ((near || b->l->named_acks > 1) && g->stuck_flows > 1) || e->aborted >= ABORTS_AGREE ||

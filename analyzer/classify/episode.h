@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Edges: the small dated facts of which the sweep over a listener is made, and the search for times in which
- * its accept queue was full. Shared by listener.c, which gathers edges, and episode.c, which reads them.
+ * its accept queue was full. Shared by gather.c, which gathers edges, and episode.c, which reads them.
  */
 #ifndef TCA_CLASSIFY_EPISODE_H
 #define TCA_CLASSIFY_EPISODE_H
@@ -16,6 +16,7 @@ enum tca_edge_kind {
     TCA_EDGE_IGNORED, /* ACK-bearing segments that did not create the child */
     TCA_EDGE_ABORTED, /* a third ACK answered by RST */
     TCA_EDGE_CLOSED,  /* active RST on a connection without any output: queued when its listener closed? */
+    TCA_EDGE_DOUBT, /* ACK-bearing segments before the one that made the child; other_ns: when that passed */
     TCA_EDGE_HEARD, /* open before the capture, and the first payload seen is the server's: a late answer? */
 };
 
@@ -49,6 +50,9 @@ struct tca_conn {
     uint32_t syns, synacks;
     uint32_t server_rtt_ns, client_rtt_ns; /* of a clean handshake, at most 4.29 s; UINT32_MAX: none */
     uint32_t flags;
+    struct tca_tags tags;
+    int64_t start_ns, last_ns, response_ns; /* response: -1 without one */
+    uint64_t first_frame;
 };
 
 /* When clients of established connections of one host repeated the same bytes or the same FIN in vain: where

@@ -21,8 +21,8 @@
 #include "classify/handshake.h"
 
 #include "base/seq32.h"
-#include "classify/ladder.h"
 #include "classify/level.h"
+#include "classify/rungs.h"
 
 #define MS     INT64_C(1000000)
 #define SECOND INT64_C(1000000000)
@@ -524,19 +524,12 @@ static bool near_server(const struct tca_case *c)
     return tca_near_server(c->vantage);
 }
 
-static bool options_missing(const struct opening *o)
-{
-    bool offered = o->client->has_wscale && o->client->sack_ok && o->syn && !o->syn->has_ts;
-    bool bare = o->server->has_mss && !o->server->has_wscale && !o->server->sack_ok;
-    bool request = o->synack && o->synack->has_ip_id && o->synack->ip_id == 0;
-    return offered && bare && request && !(o->m->damage & TCA_DAMAGE_SNAPLEN);
-}
-
 /* A cookie's SYN+ACK, and time for a request's timer to repeat it: the server was never in SYN_RECV. */
 static bool no_request(const struct tca_case *c, const struct opening *o)
 {
     int64_t until_ns = request_reset(o) ? o->refusal->time_ns : o->end_ns;
-    return options_missing(o) && !rung(c, o, 0) && until_ns - o->synack->time_ns >= RUNG_NS;
+    return tca_cookie_options_missing(o->m, o->syn, o->synack) && !rung(c, o, 0) &&
+           until_ns - o->synack->time_ns >= RUNG_NS;
 }
 
 static const char *half_open_how(const struct opening *o)
@@ -573,52 +566,25 @@ void judge_handshake_half_open(const struct tca_case *c, struct tca_judgement *j
 
 /* ---- SYN cookies and fast open ---- */
 
-static bool clock_skew(const struct tca_case *c, const struct opening *o, int64_t *ret_ms)
-{
-    const struct tca_mark *child = tca_dossier_mark(c->d, TCA_MARK_CHILD, TCA_SERVER, 0);
-    if (!child || !o->last_synack || !child->has_ts || !o->last_synack->has_ts)
-        return false;
-    int64_t apart = child->time_ns - o->last_synack->time_ns;
-    if (apart < 0 || apart > 10 * SECOND)
-        return false; /* clocks drift apart */
-    *ret_ms = seq_diff(child->tsval, o->last_synack->tsval) - apart / MS;
-    return true;
-}
-
 /* Most connections of this listener show the lag: a SYN cookie's is below 4 ms once in sixteen. */
 static bool listener_lags(const struct tca_listener *l)
 {
     return l->cookie_skew_flows >= 3 && l->cookie_skew_flows >= l->skew_flows - l->skew_flows / 5;
 }
 
-/* How many bytes the child's first word takes back of the window that the SYN+ACK offered; 0 for none. A TCP does not
- * do that; but a cookie remembers no window. Computed anew it holds whole segments without time stamps, where that of
- * a request held whole segments with them (tcp_openreq_init_rwin, cookie_v4_check): less than one segment apart. */
-static int64_t window_taken_back(const struct tca_case *c, const struct opening *o)
-{
-    const struct tca_mark *child = tca_dossier_mark(c->d, TCA_MARK_CHILD, TCA_SERVER, 0);
-    bool known = o->client->iss_known && o->server->wscale_known && o->synack && o->synack->has_ts;
-    if (!known || !child || !(child->flags & TCA_ACK) || (child->flags & TCA_RST))
-        return 0;
-    int64_t unit = INT64_C(1) << o->server->wscale;
-    int64_t promised = seq_diff(o->synack->ack, o->client->iss) + o->synack->window;
-    int64_t offered = seq_diff(child->ack, o->client->iss) + child->window * unit;
-    int64_t less = promised - offered;
-    return less > unit && less < o->server->mss ? less : 0;
-}
-
 static enum tca_cookie cookie_evidence(const struct tca_case *c, const struct opening *o, int64_t *ret_ms)
 {
     if (!o->synack || rung(c, o, 0))
         return TCA_COOKIE_NONE; /* nobody is left to repeat a cookie */
-    if (options_missing(o))
+    if (tca_cookie_options_missing(o->m, o->syn, o->synack))
         return TCA_COOKIE_STRONG;
-    if (!clock_skew(c, o, ret_ms) || *ret_ms < TCA_COOKIE_SKEW_MIN || *ret_ms > TCA_COOKIE_SKEW_MAX)
-        return window_taken_back(c, o) ? TCA_COOKIE_WEAK : TCA_COOKIE_NONE;
+    if (!tca_cookie_lag(c->d, o->last_synack, ret_ms) || *ret_ms < TCA_COOKIE_SKEW_MIN ||
+        *ret_ms > TCA_COOKIE_SKEW_MAX)
+        return tca_cookie_window(c->d, o->synack) ? TCA_COOKIE_WEAK : TCA_COOKIE_NONE;
     if (listener_lags(c->listener))
         return TCA_COOKIE_STRONG;
     /* One flow away from the server: a varying path delay makes the same difference. */
-    return near_server(c) || window_taken_back(c, o) ? TCA_COOKIE_WEAK : TCA_COOKIE_NONE;
+    return near_server(c) || tca_cookie_window(c->d, o->synack) ? TCA_COOKIE_WEAK : TCA_COOKIE_NONE;
 }
 
 enum tca_cookie tca_cookie_evidence(const struct tca_case *c, int64_t *ret_skew_ms)
@@ -640,17 +606,18 @@ void judge_handshake_synack_cookie(const struct tca_case *c, struct tca_judgemen
         return;
     bool many = near_server(c) && listener_lags(c->listener);
     enum tca_confidence level = many ? TCA_CERTAIN : TCA_PROBABLE;
-    tca_hold(j, options_missing(&o) ? level : tca_linux_only(c, TCA_SERVER, level), o.synack->time_ns);
+    bool missing = tca_cookie_options_missing(o.m, o.syn, o.synack);
+    tca_hold(j, missing ? level : tca_linux_only(c, TCA_SERVER, level), o.synack->time_ns);
     j->actor = TCA_SERVER;
     tca_prove(j, o.synack);
-    if (options_missing(&o)) {
+    if (missing) {
         tca_prove(j, o.syn);
         tca_say(j, "The SYN+ACK has neither window scale nor SACK although the client offered both.");
         return;
     }
     tca_prove(j, tca_dossier_mark(c->d, TCA_MARK_CHILD, TCA_SERVER, 0));
     if (skew < TCA_COOKIE_SKEW_MIN || skew > TCA_COOKIE_SKEW_MAX) {
-        j->value = window_taken_back(c, &o);
+        j->value = tca_cookie_window(c->d, o.synack);
         j->unit = "bytes";
         tca_say(j, "The child offers %u bytes less than the SYN+ACK did, as after a SYN cookie.",
                 (unsigned)j->value);
@@ -686,7 +653,7 @@ void judge_handshake_cookie_ack_lost_state(const struct tca_case *c, struct tca_
     bool reset = reset_without_state(c, &o);
     if (!reset && !state_was_lost(c, &o))
         return;
-    bool cookie = options_missing(&o),
+    bool cookie = tca_cookie_options_missing(o.m, o.syn, o.synack),
          full = tca_listener_episode(c->listener, o.ack->time_ns, 2 * SECOND) != NULL;
     if (!cookie && !full && !near_server(c))
         return; /* a path that died towards the server explains it better */

@@ -5,6 +5,7 @@
 #ifndef TCA_CLASSIFY_HANDSHAKE_H
 #define TCA_CLASSIFY_HANDSHAKE_H
 
+#include "classify/cookie.h"
 #include "classify/finding.h"
 
 enum tca_cookie {
@@ -12,11 +13,6 @@ enum tca_cookie {
     TCA_COOKIE_WEAK,   /* one mark */
     TCA_COOKIE_STRONG, /* options missing from the SYN+ACK as only a cookie makes them */
 };
-
-/* A SYN+ACK's lag that tells, in ms. A cookie's TSval carries options in its low six bits, so it lies up to 63 ms in
- * the past (syncookies.c cookie_init_timestamp), and one more where the time between was rounded down; below 4 ms
- * other causes are as likely. */
-enum { TCA_COOKIE_SKEW_MIN = 4, TCA_COOKIE_SKEW_MAX = 64 };
 
 /* The evidence of this flow alone. `ret_skew_ms` (may be NULL) is set where timestamps allow the comparison:
  * how far the SYN+ACK's TSval lags the server's clock, in ms; a cookie's lies in 0..64, anything else's at 0

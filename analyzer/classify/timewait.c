@@ -19,6 +19,7 @@
 
 #include "base/seq32.h"
 #include "classify/level.h"
+#include "classify/reuse.h"
 #include "classify/shapes.h"
 
 #include <string.h>
@@ -29,11 +30,11 @@
 #define WHOLE(ns) (int)((ns) / SECOND), (int)((ns) / MS % 1000)
 
 static const int64_t MINUTE_NS = 60 * SECOND;
-static const int64_t PROMPT_NS = 100 * MS; /* an answer, the round trip aside */
+static const int64_t RFC_2MSL_NS = 240 * SECOND; /* RFC 9293 section 3.4.2: MSL is two minutes */
+static const int64_t PROMPT_NS = 100 * MS;       /* an answer, the round trip aside */
 static const int64_t NEXT_SYN_NS =
     20 * SECOND; /* the next try of a client whose RST ended TIME_WAIT, at the latest */
-/* Linux steps from a recycled TIME_WAIT's next number: the largest unscaled window and 2. 0 is skipped. */
-enum { RECYCLE_STEP = 65537, RECYCLERS = 5, LINUX_TTL = 64 };
+enum { RECYCLERS = 5, LINUX_TTL = 64 };
 /* Linux' clock of initial numbers for one tuple: one step per 64 ns. */
 enum { ISN_TICK_NS = 64 };
 
@@ -52,92 +53,24 @@ static void set_value(struct tca_judgement *j, int64_t value, const char *unit)
 
 /* ---- the new connection and what was before it ---- */
 
-struct reuse {
-    const struct tca_dossier *d;
-    const struct tca_prior *prior;
-    const struct tca_mark *syn, *synack; /* the first ones */
-    int64_t age_ns;                      /* since the old connection's last segment */
-};
-
-static bool reuse_of(const struct tca_dossier *d, struct reuse *ret)
-{
-    *ret = (struct reuse){
-        .d = d,
-        .prior = &d->m.prior,
-        .syn = tca_dossier_mark(d, TCA_MARK_SYN, TCA_CLIENT, 0),
-        .synack = tca_dossier_mark(d, TCA_MARK_SYNACK, TCA_SERVER, 0),
-        .age_ns = d->m.start_ns - d->m.prior.last_ns,
-    };
-    return ret->prior->exists && ret->syn;
-}
-
-static bool held_by_server(const struct reuse *r)
-{
-    return r->prior->state[TCA_SERVER] == TCA_TIME_WAIT;
-}
-
-static uint32_t recycled_isn(uint32_t old_next)
-{
-    bool wraps_to_zero = old_next == UINT32_MAX - RECYCLE_STEP + 1;
-    return wraps_to_zero ? 1 : old_next + RECYCLE_STEP;
-}
-
-/* The SYN+ACK carries the mark of a recycled TIME_WAIT. */
-static bool recycled(const struct reuse *r)
-{
-    return r->synack && r->prior->nxt_known[TCA_SERVER] &&
-           r->synack->seq == recycled_isn(r->prior->snd_nxt[TCA_SERVER]);
-}
-
 static bool linux_request(const struct tca_mark *synack)
 {
     return synack->has_ip_id && synack->ip_id == 0 && synack->ttl <= LINUX_TTL;
 }
 
-/* The n-th segment of the older connection that is kept as an answer to this one's SYN. */
-static const struct tca_mark *witness(const struct tca_dossier *d, int side, bool rst, unsigned n)
-{
-    for (unsigned at = 0; at < d->mark_count; at++) {
-        const struct tca_mark *mark = &d->mark[at];
-        bool is_rst = (mark->flags & TCA_RST) != 0;
-        if (mark->witness && mark->side == side && is_rst == rst && n-- == 0)
-            return mark;
-    }
-    return NULL;
-}
-
-/* An ACK of the old connection in answer to a SYN: no data, the old numbers, and no ID where there are IDs,
- * since a connection that is still open has a running one. */
-static bool from_time_wait(const struct reuse *r, const struct tca_mark *mark)
-{
-    bool bare = (mark->flags & (TCA_SYN | TCA_FIN | TCA_RST | TCA_ACK)) == TCA_ACK && !mark->len;
-    bool old = !r->prior->nxt_known[TCA_SERVER] || mark->seq == r->prior->snd_nxt[TCA_SERVER];
-    bool mini = !mark->has_ip_id || mark->ip_id == 0;
-    return bare && old && mini && mark->frame > r->syn->frame && held_by_server(r);
-}
-
-static const struct tca_mark *challenge(const struct reuse *r, unsigned n)
-{
-    const struct tca_mark *mark;
-    for (unsigned at = 0; (mark = witness(r->d, TCA_SERVER, false, at)); at++)
-        if (from_time_wait(r, mark) && n-- == 0)
-            return mark;
-    return NULL;
-}
-
-static unsigned challenges(const struct reuse *r)
+static unsigned challenges(const struct tca_reuse *r)
 {
     unsigned count = 0;
-    while (challenge(r, count))
+    while (tca_reuse_challenge(r, count))
         count++;
     return count;
 }
 
 /* The client's reset with exactly the number that this ACK asks for. */
-static const struct tca_mark *exact_rst(const struct reuse *r, const struct tca_mark *ack)
+static const struct tca_mark *exact_rst(const struct tca_reuse *r, const struct tca_mark *ack)
 {
     const struct tca_mark *rst;
-    for (unsigned at = 0; (rst = witness(r->d, TCA_CLIENT, true, at)); at++)
+    for (unsigned at = 0; (rst = tca_reuse_witness(r->d, TCA_CLIENT, true, at)); at++)
         if (rst->frame > ack->frame && rst->seq == ack->ack)
             return rst;
     return NULL;
@@ -147,8 +80,8 @@ static const struct tca_mark *exact_rst(const struct reuse *r, const struct tca_
 
 void judge_time_wait_reuse_accepted(const struct tca_case *c, struct tca_judgement *j)
 {
-    struct reuse r;
-    if (!reuse_of(c->d, &r) || !recycled(&r))
+    struct tca_reuse r;
+    if (!tca_reuse_of(c->d, &r) || !tca_reuse_recycled(&r))
         return;
     tca_hold(j, tca_linux_only(c, TCA_SERVER, tca_level(c, CERTAIN, TCA_BASIS_SEEN)), r.synack->time_ns);
     tca_prove(j, r.syn);
@@ -161,9 +94,9 @@ void judge_time_wait_reuse_accepted(const struct tca_case *c, struct tca_judgeme
 
 void judge_time_wait_reuse_client(const struct tca_case *c, struct tca_judgement *j)
 {
-    struct reuse r;
-    if (!reuse_of(c->d, &r) || !r.prior->nxt_known[TCA_CLIENT] || !r.syn->has_ts || !r.syn->tsecr ||
-        r.syn->seq != recycled_isn(r.prior->snd_nxt[TCA_CLIENT]))
+    struct tca_reuse r;
+    if (!tca_reuse_of(c->d, &r) || !r.prior->nxt_known[TCA_CLIENT] || !r.syn->has_ts || !r.syn->tsecr ||
+        r.syn->seq != tca_reuse_isn(r.prior->snd_nxt[TCA_CLIENT]))
         return;
     tca_hold(j, tca_linux_only(c, TCA_CLIENT, tca_level(c, CERTAIN, TCA_BASIS_SEEN)), r.syn->time_ns);
     tca_prove(j, r.syn);
@@ -174,7 +107,7 @@ void judge_time_wait_reuse_client(const struct tca_case *c, struct tca_judgement
 }
 
 /* The server's two initial numbers lie on the line of Linux' clock: it has not restarted in between. */
-static bool same_boot(const struct reuse *r)
+static bool same_boot(const struct tca_reuse *r)
 {
     if (!r->prior->iss_known[TCA_SERVER] || r->prior->isn_age_ns[TCA_SERVER] < 0)
         return false;
@@ -184,21 +117,7 @@ static bool same_boot(const struct reuse *r)
     return off > -(int32_t)(20 * MS / ISN_TICK_NS) && off < (int32_t)(20 * MS / ISN_TICK_NS);
 }
 
-static bool absent(const struct reuse *r)
-{
-    if (!r->synack || !held_by_server(r) || !r->prior->nxt_known[TCA_SERVER] || r->prior->time_wait_ns < 0)
-        return false;
-    bool due = r->synack->time_ns - r->prior->time_wait_ns < MINUTE_NS;
-    return due && !recycled(r) && !challenge(r, 0) && !witness(r->d, TCA_CLIENT, true, 0);
-}
-
-bool tca_time_wait_absent(const struct tca_dossier *d)
-{
-    struct reuse r;
-    return reuse_of(d, &r) && absent(&r);
-}
-
-static int64_t time_wait_age_ns(const struct reuse *r)
+static int64_t time_wait_age_ns(const struct tca_reuse *r)
 {
     int64_t age = r->syn->time_ns - r->prior->time_wait_ns;
     return age > 0 ? age : 0;
@@ -206,8 +125,8 @@ static int64_t time_wait_age_ns(const struct reuse *r)
 
 void judge_time_wait_absent(const struct tca_case *c, struct tca_judgement *j)
 {
-    struct reuse r;
-    if (!reuse_of(c->d, &r) || !absent(&r))
+    struct tca_reuse r;
+    if (!tca_reuse_of(c->d, &r) || !tca_reuse_absent(&r))
         return;
     enum tca_confidence level = tca_level(c, PROBABLE, TCA_BASIS_SEEN);
     tca_hold(j, tca_lower(level, !linux_request(r.synack)), r.synack->time_ns);
@@ -221,8 +140,8 @@ void judge_time_wait_absent(const struct tca_case *c, struct tca_judgement *j)
 
 void judge_time_wait_early_recycle(const struct tca_case *c, struct tca_judgement *j)
 {
-    struct reuse r;
-    if (!reuse_of(c->d, &r) || !absent(&r) || c->listener->time_wait_absent < RECYCLERS)
+    struct tca_reuse r;
+    if (!tca_reuse_of(c->d, &r) || !tca_reuse_absent(&r) || c->listener->time_wait_absent < RECYCLERS)
         return;
     tca_hold(j, tca_level(c, PROBABLE, TCA_BASIS_SEEN), r.synack->time_ns);
     tca_prove(j, r.syn);
@@ -242,9 +161,9 @@ static enum tca_confidence mini_level(const struct tca_case *c, const struct tca
 
 void judge_time_wait_syn_challenged(const struct tca_case *c, struct tca_judgement *j)
 {
-    struct reuse r;
+    struct tca_reuse r;
     const struct tca_mark *ack;
-    if (!reuse_of(c->d, &r) || !(ack = challenge(&r, 0)))
+    if (!tca_reuse_of(c->d, &r) || !(ack = tca_reuse_challenge(&r, 0)))
         return;
     tca_hold(j, mini_level(c, ack, CERTAIN), ack->time_ns);
     tca_prove(j, r.syn);
@@ -255,12 +174,12 @@ void judge_time_wait_syn_challenged(const struct tca_case *c, struct tca_judgeme
             WHOLE(r.age_ns));
 }
 
-static bool killed_then_open(const struct reuse *r, const struct tca_mark **ret_ack,
+static bool killed_then_open(const struct tca_reuse *r, const struct tca_mark **ret_ack,
                              const struct tca_mark **ret_rst)
 {
-    for (unsigned n = 0; (*ret_ack = challenge(r, n)); n++) {
+    for (unsigned n = 0; (*ret_ack = tca_reuse_challenge(r, n)); n++) {
         *ret_rst = exact_rst(r, *ret_ack);
-        if (*ret_rst && r->synack && r->synack->frame > (*ret_rst)->frame && !recycled(r))
+        if (*ret_rst && r->synack && r->synack->frame > (*ret_rst)->frame && !tca_reuse_recycled(r))
             return true;
     }
     return false;
@@ -268,9 +187,9 @@ static bool killed_then_open(const struct reuse *r, const struct tca_mark **ret_
 
 static bool assassinated_by_reuse(const struct tca_case *c, struct tca_judgement *j)
 {
-    struct reuse r;
+    struct tca_reuse r;
     const struct tca_mark *ack, *rst;
-    if (!reuse_of(c->d, &r) || !killed_then_open(&r, &ack, &rst))
+    if (!tca_reuse_of(c->d, &r) || !killed_then_open(&r, &ack, &rst))
         return false;
     tca_hold(j, mini_level(c, ack, BUT_CLIENT), rst->time_ns);
     tca_prove(j, r.syn);
@@ -287,13 +206,13 @@ static bool assassinated_by_reuse(const struct tca_case *c, struct tca_judgement
 
 void judge_time_wait_refused_loop(const struct tca_case *c, struct tca_judgement *j)
 {
-    struct reuse r;
-    if (!reuse_of(c->d, &r) || r.synack || challenges(&r) < 2)
+    struct tca_reuse r;
+    if (!tca_reuse_of(c->d, &r) || r.synack || challenges(&r) < 2)
         return;
-    const struct tca_mark *mark, *first = challenge(&r, 0);
+    const struct tca_mark *mark, *first = tca_reuse_challenge(&r, 0);
     tca_hold(j, mini_level(c, first, CERTAIN), first->time_ns);
     tca_prove(j, r.syn);
-    for (unsigned n = 0; (mark = challenge(&r, n)); n++) {
+    for (unsigned n = 0; (mark = tca_reuse_challenge(&r, n)); n++) {
         tca_prove(j, mark);
         tca_prove(j, exact_rst(&r, mark));
     }
@@ -305,12 +224,13 @@ void judge_time_wait_refused_loop(const struct tca_case *c, struct tca_judgement
 
 void judge_time_wait_refused_rst(const struct tca_case *c, struct tca_judgement *j)
 {
-    struct reuse r;
+    struct tca_reuse r;
     const struct tca_mark *rst = tca_dossier_mark(c->d, TCA_MARK_RST, TCA_SERVER, 0);
-    if (!reuse_of(c->d, &r) || r.synack || !rst || tca_rst_shape(rst) != TCA_SHAPE_Q || challenge(&r, 0))
+    if (!tca_reuse_of(c->d, &r) || r.synack || !rst || tca_rst_shape(rst) != TCA_SHAPE_Q ||
+        tca_reuse_challenge(&r, 0))
         return;
     bool fin_wait2 = r.prior->state[TCA_SERVER] == TCA_FIN_WAIT2;
-    if (!fin_wait2 && !held_by_server(&r))
+    if (!fin_wait2 && !tca_reuse_held_by_server(&r))
         return;
     enum tca_confidence level = c->listener->listens ? TCA_PROBABLE : TCA_POSSIBLE;
     tca_hold(j, tca_lower(level, !fin_wait2), rst->time_ns);
@@ -324,11 +244,11 @@ void judge_time_wait_refused_rst(const struct tca_case *c, struct tca_judgement 
 
 void judge_time_wait_syn_dropped(const struct tca_case *c, struct tca_judgement *j)
 {
-    struct reuse r;
-    if (!reuse_of(c->d, &r) || !held_by_server(&r) || c->d->m.side[TCA_SERVER].pkts ||
+    struct tca_reuse r;
+    if (!tca_reuse_of(c->d, &r) || !tca_reuse_held_by_server(&r) || c->d->m.side[TCA_SERVER].pkts ||
         c->d->m.side[TCA_CLIENT].syn_count < 2 || !c->listener->listens)
         return;
-    if (witness(c->d, TCA_SERVER, false, 0) || witness(c->d, TCA_SERVER, true, 0) ||
+    if (tca_reuse_witness(c->d, TCA_SERVER, false, 0) || tca_reuse_witness(c->d, TCA_SERVER, true, 0) ||
         tca_dossier_mark(c->d, TCA_MARK_ICMP, -1, 0) ||
         tca_listener_episode(c->listener, r.syn->time_ns, SECOND))
         return;
@@ -343,9 +263,9 @@ void judge_time_wait_syn_dropped(const struct tca_case *c, struct tca_judgement 
 
 void judge_time_wait_dup_syn_accepted_then_rst(const struct tca_case *c, struct tca_judgement *j)
 {
-    struct reuse r;
+    struct tca_reuse r;
     const struct tca_mark *rst = tca_dossier_mark(c->d, TCA_MARK_RST, TCA_CLIENT, 0);
-    if (!reuse_of(c->d, &r) || !recycled(&r) || !rst || rst->frame < r.synack->frame ||
+    if (!tca_reuse_of(c->d, &r) || !tca_reuse_recycled(&r) || !rst || rst->frame < r.synack->frame ||
         rst->seq != r.synack->ack || c->d->m.acks_since_synack)
         return;
     tca_hold(j, tca_linux_only(c, TCA_SERVER, tca_level(c, CERTAIN, TCA_BASIS_SEEN)), rst->time_ns);
@@ -358,8 +278,8 @@ void judge_time_wait_dup_syn_accepted_then_rst(const struct tca_case *c, struct 
 
 void judge_time_wait_port_reuse_fast(const struct tca_case *c, struct tca_judgement *j)
 {
-    struct reuse r;
-    if (!reuse_of(c->d, &r) || !r.prior->same_client || r.age_ns < 0 || r.age_ns >= MINUTE_NS)
+    struct tca_reuse r;
+    if (!tca_reuse_of(c->d, &r) || !r.prior->same_client || r.age_ns < 0 || r.age_ns >= MINUTE_NS)
         return;
     tca_hold(j, TCA_CERTAIN, r.syn->time_ns);
     tca_prove(j, r.syn);
@@ -541,11 +461,11 @@ void judge_time_wait_assassinated(const struct tca_case *c, struct tca_judgement
 /* A newer connection's row: an exact reset, and TIME_WAIT answers the next SYN all the same. */
 static bool ignored_in_reuse(const struct tca_case *c, struct tca_judgement *j)
 {
-    struct reuse r;
+    struct tca_reuse r;
     const struct tca_mark *first, *rst, *again = NULL;
-    if (!reuse_of(c->d, &r) || !(first = challenge(&r, 0)) || !(rst = exact_rst(&r, first)))
+    if (!tca_reuse_of(c->d, &r) || !(first = tca_reuse_challenge(&r, 0)) || !(rst = exact_rst(&r, first)))
         return false;
-    for (unsigned n = 1; (again = challenge(&r, n)); n++)
+    for (unsigned n = 1; (again = tca_reuse_challenge(&r, n)); n++)
         if (again->frame > rst->frame)
             break;
     if (!again)
@@ -587,6 +507,20 @@ void judge_time_wait_rst_ignored(const struct tca_case *c, struct tca_judgement 
 {
     if (!ignored_in_reuse(c, j))
         ignored_by_own(c, j);
+}
+
+void judge_reuse_within_rfc_2msl(const struct tca_case *c, struct tca_judgement *j)
+{
+    struct tca_reuse r;
+    if (!tca_reuse_of(c->d, &r) || r.age_ns < MINUTE_NS || r.age_ns >= RFC_2MSL_NS)
+        return;
+    tca_hold(j, TCA_CERTAIN, r.syn->time_ns);
+    tca_prove(j, r.syn);
+    j->actor = TCA_CLIENT;
+    set_value(j, r.age_ns, "ns");
+    tca_say(j,
+            "The addresses and ports came back %d.%03d s after the last segment of the previous connection.",
+            WHOLE(r.age_ns));
 }
 
 /* ---- the column reuse_outcome ---- */

@@ -12,8 +12,4 @@
  * Static text. */
 const char *tca_reuse_outcome(const struct tca_verdict *v);
 
-/* The server should have held TIME_WAIT for this tuple when the flow's SYN came, and its SYN+ACK shows that
- * it did not. For the sweep's count of such connections. */
-bool tca_time_wait_absent(const struct tca_dossier *d);
-
 #endif

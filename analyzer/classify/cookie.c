@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Reading the marks of a SYN cookie. Checked against Linux cookie_init_timestamp(), tcp_conn_request() and
+ * cookie_v4_check() (5.10 to 7.2).
+ */
+#include "classify/cookie.h"
+
+#include "base/seq32.h"
+
+#define MS     INT64_C(1000000)
+#define SECOND INT64_C(1000000000)
+
+static const int64_t VALID_NS = 10 * SECOND; /* clocks drift apart */
+
+bool tca_cookie_lag(const struct tca_dossier *d, const struct tca_mark *synack, int64_t *ret_ms)
+{
+    const struct tca_mark *child = tca_dossier_mark(d, TCA_MARK_CHILD, TCA_SERVER, 0);
+    if (!child || !synack || !child->has_ts || !synack->has_ts)
+        return false;
+    int64_t apart = child->time_ns - synack->time_ns;
+    if (apart < 0 || apart > VALID_NS)
+        return false;
+    *ret_ms = seq_diff(child->tsval, synack->tsval) - apart / MS;
+    return true;
+}
+
+bool tca_cookie_options_missing(const struct tca_mirror *m, const struct tca_mark *syn,
+                                const struct tca_mark *synack)
+{
+    const struct tca_side *client = &m->side[TCA_CLIENT], *server = &m->side[TCA_SERVER];
+    bool offered = client->has_wscale && client->sack_ok && syn && !syn->has_ts;
+    bool bare = server->has_mss && !server->has_wscale && !server->sack_ok;
+    bool request = synack && synack->has_ip_id && synack->ip_id == 0;
+    return offered && bare && request && !(m->damage & TCA_DAMAGE_SNAPLEN);
+}
+
+int64_t tca_cookie_window(const struct tca_dossier *d, const struct tca_mark *synack)
+{
+    const struct tca_side *client = &d->m.side[TCA_CLIENT], *server = &d->m.side[TCA_SERVER];
+    const struct tca_mark *child = tca_dossier_mark(d, TCA_MARK_CHILD, TCA_SERVER, 0);
+    bool known = client->iss_known && server->wscale_known && synack && synack->has_ts;
+    if (!known || !child || !(child->flags & TCA_ACK) || (child->flags & TCA_RST))
+        return 0;
+    int64_t unit = INT64_C(1) << server->wscale;
+    int64_t promised = seq_diff(synack->ack, client->iss) + synack->window;
+    int64_t offered = seq_diff(child->ack, client->iss) + child->window * unit;
+    int64_t less = promised - offered;
+    return less > unit && less < server->mss ? less : 0;
+}
