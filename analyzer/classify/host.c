@@ -51,8 +51,8 @@ struct pair {
 struct place {
     uint8_t addr[2][16];
     uint32_t capture;
-    bool near[2], shown;
-    bool middle;
+    bool near[2], middle, shown;
+    bool proved; /* near an end by more than round trips */
 };
 
 struct tca_hosts {
@@ -429,9 +429,23 @@ static void build_place(struct place *place, const struct pair *pair, size_t cou
             local[end] += pair[at].local[end];
     for (int end = 0; end < 2; end++)
         place->near[end] = prevails(local[end], local[1 - end]);
-    place->shown = place->near[0] || place->near[1];
+    place->proved = place->shown = place->near[0] || place->near[1];
     if (!place->shown)
         place_by_time(place, (uint32_t[2]){median(pair, count, 0, number), median(pair, count, 1, number)});
+}
+
+static void tell_locals(struct tca_hosts *hosts)
+{
+    for (size_t at = 0; at < hosts->places; at++)
+        for (int end = 0; end < 2 && hosts->place[at].proved; end++) {
+            const struct place *place = &hosts->place[at];
+            const struct tca_host *found = tca_hosts_find(hosts, place->capture, place->addr[end]);
+            if (found == &hosts->unseen)
+                continue;
+            struct tca_host *host = &hosts->host[found - hosts->host];
+            host->local |= place->near[end];
+            host->peers_local |= place->near[1 - end];
+        }
 }
 
 static size_t same_pair(const struct pair *pair, size_t at, size_t count)
@@ -457,7 +471,10 @@ static int build_places(struct tca_hosts *hosts)
         build_place(&hosts->place[hosts->places++], &hosts->pair[at], end - at, number);
     }
     tca_free(number);
-    return hosts->places ? TCA_OK : TCA_EMEMORY;
+    if (!hosts->places)
+        return TCA_EMEMORY;
+    tell_locals(hosts);
+    return TCA_OK;
 }
 
 int tca_hosts_run(struct tca_hosts *hosts)

@@ -173,7 +173,7 @@ int tca_pass2_prepare(struct tca_session *s)
     if (!error)
         error = tca_hosts_run(s->hosts);
     if (!error)
-        error = tca_sweep_run(s->sweep);
+        error = tca_sweep_run(s->sweep, s->hosts);
     if (!error && s->set.known.count)
         error = learn(s);
     tca_incidents_sort(&s->incidents);
