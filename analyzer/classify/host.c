@@ -8,9 +8,9 @@
  *
  * Vantage of a pair. Any of these suffices: the cooked link header says that one side's segments went out and the
  * other's came in; or one side's checksums are all unfinished and the other's all good, as at the sender's own tap.
- * Failing that, round trips of three clean handshakes or more. A router that forwards shows each segment coming in and
- * going out, which tells nothing. Not used: a TTL that no router has lowered, since the first router behind the host
- * sees the same; and giant segments, which a receiver's tap shows as well as a sender's.
+ * Failing that, round trips of three clean handshakes or more, unless routers have lowered the TTL of the host that
+ * would be near. A router that forwards shows each segment coming in and going out, which tells nothing. Not used: a TTL
+ * that no router has lowered, since the first router behind the host sees the same; and giant segments, which a receiver's tap shows as well as a sender's.
  *
  * Checked against Linux tcp_options_write(), tcp_select_initial_window(), ip_select_ident_segs() (5.10 to 7.2).
  */
@@ -39,6 +39,7 @@ struct trait {
     uint8_t agrees, denies;  /* enum tca_os_mark bits */
     bool ids_count, ids_odd; /* as server: the calibration holds, or does not */
     bool old_echo;
+    bool routed, unrouted;
 };
 
 struct pair {
@@ -114,8 +115,16 @@ static void mark_options(const struct tca_side *side, struct trait *t)
     *(same ? &t->agrees : &t->denies) |= TCA_OS_OPTIONS;
 }
 
+/* A first TTL is one of these, unless somebody chose another. */
+static bool is_first_ttl(uint8_t ttl)
+{
+    return ttl == 32 || ttl == 64 || ttl == 128 || ttl == 255;
+}
+
 static void mark_ttl(uint8_t ttl, struct trait *t)
 {
+    t->unrouted = is_first_ttl(ttl);
+    t->routed = !t->unrouted;
     if (ttl > 64)
         t->denies |= TCA_OS_TTL;
     else if (ttl > 32)
@@ -300,7 +309,7 @@ static bool prevails(uint64_t count, uint64_t against)
 
 struct tally {
     uint64_t agree[MARKS], deny[MARKS];
-    uint64_t ids_count, ids_odd;
+    uint64_t ids_count, ids_odd, routed, unrouted;
 };
 
 static void count_trait(struct tally *sum, const struct trait *t)
@@ -311,6 +320,8 @@ static void count_trait(struct tally *sum, const struct trait *t)
     }
     sum->ids_count += t->ids_count;
     sum->ids_odd += t->ids_odd;
+    sum->routed += t->routed;
+    sum->unrouted += t->unrouted;
 }
 
 /* One mark is shared with other systems; TTL and window together as well. */
@@ -353,6 +364,7 @@ static void build_host(struct tca_host *host, const struct trait *trait, size_t 
             host->echo = TCA_ECHO_OLD;
     }
     host->ids_tell = sum.ids_count >= IDS_MIN && prevails(sum.ids_count, sum.ids_odd);
+    host->routed = prevails(sum.routed, sum.unrouted);
     tell_system(host, &sum);
 }
 
@@ -587,6 +599,20 @@ enum tca_vantage tca_hosts_vantage(const struct tca_hosts *hosts, const struct t
         return TCA_VANTAGE_MIDDLE;
     bool client = place->near[low == TCA_CLIENT ? 0 : 1], server = place->near[low == TCA_CLIENT ? 1 : 0];
     return client && server ? TCA_VANTAGE_SAME_HOST : server ? TCA_VANTAGE_SERVER : TCA_VANTAGE_CLIENT;
+}
+
+enum tca_vantage tca_vantage_by_ttl(enum tca_vantage vantage, const struct tca_host *client,
+                                    const struct tca_host *server)
+{
+    bool at_client = vantage == TCA_VANTAGE_CLIENT || vantage == TCA_VANTAGE_SAME_HOST;
+    bool at_server = tca_near_server(vantage);
+    if (!at_client && !at_server)
+        return vantage;
+    at_client &= !client || !client->routed || client->local;
+    at_server &= !server || !server->routed || server->local;
+    if (at_client && at_server)
+        return TCA_VANTAGE_SAME_HOST;
+    return at_server ? TCA_VANTAGE_SERVER : at_client ? TCA_VANTAGE_CLIENT : TCA_VANTAGE_MIDDLE;
 }
 
 void tca_hosts_free(struct tca_hosts *hosts)

@@ -40,8 +40,9 @@ struct tca_host {
     bool
         ids_tell; /* SYN+ACK has IP ID 0 and data counts up, on three flows or more: IP ID names the emitter */
     enum tca_echo echo;
-    bool local;                    /* the capture was taken on this host, by more than round trips */
-    bool peers_local;              /* ... on the other host, whichever it was */
+    bool local;       /* the capture was taken on this host, by more than round trips */
+    bool peers_local; /* ... on the other host, whichever it was */
+    bool routed;      /* routers lowered its TTL before the capture point, which is then not on this host */
     const struct tca_known *known; /* what the user told of hosts; NULL: nothing. Ask tca_host_knows() */
 };
 
@@ -68,6 +69,10 @@ size_t tca_hosts_count(const struct tca_hosts *hosts);
 const struct tca_host *tca_hosts_at(const struct tca_hosts *hosts, size_t index);
 /* Where the capture was taken, as this pair of hosts shows it by itself; UNKNOWN where that is too little. */
 enum tca_vantage tca_hosts_vantage(const struct tca_hosts *hosts, const struct tca_dossier *d);
+/* Round trips alone take a router next to a host for the host: the vantage without what TTLs exclude. Either host may be
+ * NULL. */
+enum tca_vantage tca_vantage_by_ttl(enum tca_vantage vantage, const struct tca_host *client,
+                                    const struct tca_host *server);
 void tca_hosts_free(struct tca_hosts *hosts); /* accepts NULL */
 
 #endif

@@ -306,6 +306,7 @@ static void place_listeners(struct tca_sweep *sweep, const struct tca_hosts *hos
             l->vantage = host->peers_local ? TCA_VANTAGE_SAME_HOST : TCA_VANTAGE_SERVER;
         else if (host->peers_local)
             l->vantage = TCA_VANTAGE_CLIENT;
+        l->vantage = tca_vantage_by_ttl(l->vantage, NULL, host);
     }
 }
 

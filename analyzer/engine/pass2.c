@@ -80,6 +80,15 @@ struct walk {
     struct tca_verdict verdict;
 };
 
+/* What its hosts show, else its listener; as far as the TTLs allow. */
+static enum tca_vantage vantage_of(const struct tca_session *s, const struct tca_case *c)
+{
+    if (s->set.vantage)
+        return s->set.vantage;
+    enum tca_vantage pair = tca_hosts_vantage(s->hosts, c->d);
+    return tca_vantage_by_ttl(pair ? pair : c->listener->vantage, c->host[TCA_CLIENT], c->host[TCA_SERVER]);
+}
+
 static int judge_item(void *user, const void *item, size_t size)
 {
     struct walk *w = user;
@@ -88,11 +97,9 @@ static int judge_item(void *user, const void *item, size_t size)
     if (error)
         return error;
     struct tca_case c = {.d = &d, .listener = tca_sweep_find(w->s->sweep, &d)};
-    c.vantage = tca_hosts_vantage(w->s->hosts, &d);
-    if (!c.vantage)
-        c.vantage = c.listener->vantage;
     for (int role = 0; role < 2; role++)
         c.host[role] = tca_hosts_find(w->s->hosts, d.capture, d.addr[role]);
+    c.vantage = vantage_of(w->s, &c);
     tca_judge_flow(&c, &w->verdict);
     if (!w->everything)
         limit(&w->s->set, &w->verdict);
