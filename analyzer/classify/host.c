@@ -531,6 +531,21 @@ bool tca_host_knows(const struct tca_host *host, enum tca_setting_id id, int64_t
     return host->known && tca_known_value(host->known, host->addr, id, ret_value);
 }
 
+int64_t tca_host_seconds(const struct tca_host *host, enum tca_setting_id id, int64_t otherwise_ns)
+{
+    int64_t seconds;
+    bool sound = tca_host_knows(host, id, &seconds) && seconds >= 0 && seconds <= UINT32_MAX;
+    return sound ? seconds * INT64_C(1000000000) : otherwise_ns;
+}
+
+int64_t tca_host_request_ns(const struct tca_host *host)
+{
+    int64_t retries;
+    bool sound =
+        tca_host_knows(host, TCA_SETTING_tcp_synack_retries, &retries) && retries >= 0 && retries < 16;
+    return sound ? ((INT64_C(2) << retries) - 1) * INT64_C(1000000000) : -1;
+}
+
 uint32_t tca_host_kernel(const struct tca_host *host)
 {
     return host->known ? tca_known_kernel(host->known, host->addr) : TCA_KERNEL_UNKNOWN;

@@ -48,6 +48,10 @@ struct tca_host {
 
 /* Did the user tell this setting of the host? */
 bool tca_host_knows(const struct tca_host *host, enum tca_setting_id id, int64_t *ret_value);
+/* A setting in seconds, if it is known; else `otherwise_ns`. */
+int64_t tca_host_seconds(const struct tca_host *host, enum tca_setting_id id, int64_t otherwise_ns);
+/* After so long a request is forgotten whatever became of its SYN+ACKs, if tcp_synack_retries is known; else -1. */
+int64_t tca_host_request_ns(const struct tca_host *host);
 /* Its kernel, as told by the user; TCA_KERNEL_UNKNOWN if it was not. */
 uint32_t tca_host_kernel(const struct tca_host *host);
 
