@@ -183,6 +183,9 @@ static bool is_request_expired(const struct reset *r)
     if (!in_request(r))
         return false;
     int64_t since = r->rst->time_ns - r->from->syn_last_ns;
+    int64_t life = tca_host_request_ns(r->c->host[TCA_SERVER]);
+    if (life >= 0 && r->rst->time_ns - r->c->d->m.first_synack_ns >= life)
+        return true;
     if (r->from->synack_count < 2)
         return since >= REQUEST_NS;
     int64_t interval = 2 * r->from->syn_gap_ns;
@@ -238,7 +241,10 @@ static bool is_bare(const struct tca_mark *rst)
 
 static bool is_abort_on_overflow(const struct reset *r)
 {
-    return in_request(r) && is_bare(r->rst) && answers_open_ack(r);
+    int64_t aborts;
+    bool never =
+        tca_host_knows(r->c->host[TCA_SERVER], TCA_SETTING_tcp_abort_on_overflow, &aborts) && !aborts;
+    return !never && in_request(r) && is_bare(r->rst) && answers_open_ack(r);
 }
 
 /* Bytes of the peer up to the end of what the reset answers that its sender had not taken. Before a FIN they may have
@@ -258,7 +264,9 @@ static bool is_data_after_close(const struct reset *r)
     if (r->shape != TCA_SHAPE_P || !fin || !r->trigger || !bytes_not_taken(r))
         return false;
     bool peer_open = !peer_fin || peer_fin->frame >= r->trigger->frame;
-    return peer_open && r->rst->time_ns - fin->time_ns <= ORPHAN_NS;
+    int64_t known = tca_host_seconds(r->c->host[r->rst->side], TCA_SETTING_tcp_fin_timeout, -1);
+    return peer_open &&
+           r->rst->time_ns - fin->time_ns <= (known < 0 ? ORPHAN_NS : known + known / 8 + SECOND);
 }
 
 /* The other side's first acknowledgment of the FIN that the reset's sender had sent. */

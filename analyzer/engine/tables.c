@@ -90,10 +90,24 @@ static int each_counter(struct rows *r)
     return TCA_OK;
 }
 
+static bool asked_for(const struct tca_settings *set, const uint8_t addr[16])
+{
+    return !set->has_host || set->many_hosts || !memcmp(set->host, addr, sizeof set->host);
+}
+
 static int each_setting(struct rows *r)
 {
-    (void)r;
-    return TCA_OK;
+    const struct tca_estimates *all;
+    int error = tca_pass2_estimates(r->s, &all);
+    for (size_t at = 0; !error && at < tca_estimates_count(all); at++) {
+        const struct tca_estimate *e = tca_estimates_at(all, at);
+        if (!asked_for(&r->s->set, e->addr))
+            continue;
+        tca_cells_reset(&r->cells);
+        tca_row_setting(e, &r->s->capture[e->capture - 1]->facts, &r->opt, &r->cells);
+        error = r->cells.text.failed ? TCA_EMEMORY : r->fn(r->user, &r->cells);
+    }
+    return error;
 }
 
 static const struct {

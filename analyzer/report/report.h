@@ -10,6 +10,7 @@
 #include "classify/census.h"
 #include "classify/finding.h"
 #include "classify/incident.h"
+#include "classify/setting.h"
 #include "decode/outcome.h"
 
 #include <tcpautopsy/session.h>
@@ -82,6 +83,8 @@ void tca_row_listener(const struct tca_listener_view *view, const struct tca_rep
 void tca_row_capture(const struct tca_capture_facts *facts, const struct tca_report_options *opt,
                      struct tca_cells *cells);
 
+void tca_row_setting(const struct tca_estimate *estimate, const struct tca_capture_facts *capture,
+                     const struct tca_report_options *opt, struct tca_cells *cells);
 void tca_row_state(const struct tca_census_row *row, struct tca_cells *cells);
 void tca_row_run(const char *key, const char *value, const struct tca_report_options *opt,
                  struct tca_cells *cells);
