@@ -48,6 +48,8 @@ static int add_to_sweep(void *user, const void *item, size_t size)
     int error = settle(s, item, size, &d);
     if (!error)
         error = tca_hosts_add(s->hosts, &d);
+    if (!error)
+        error = tca_twins_add_flow(s, &d);
     return error ? error : tca_sweep_add(s->sweep, &d);
 }
 
@@ -56,12 +58,16 @@ int tca_pass2_prepare(struct tca_session *s)
     int error = tca_sweep_new(s->set.vantage, &s->sweep);
     if (!error)
         error = tca_hosts_new(s->set.vantage, &s->hosts);
+    if (!error && s->capture_count > 1)
+        error = tca_twins_new(&s->twins);
     if (!error)
         error = tca_sorter_walk(s->dossiers, add_to_sweep, s);
     if (!error)
         error = tca_hosts_run(s->hosts);
     if (!error)
         error = tca_sweep_run(s->sweep);
+    if (!error)
+        error = tca_twins_prepare(s);
     tca_incidents_sort(&s->incidents);
     return error;
 }
@@ -108,6 +114,7 @@ static int judge_item(void *user, const void *item, size_t size)
     c.vantage = c.listener->vantage;
     for (int role = 0; role < 2; role++)
         c.host[role] = tca_hosts_find(w->s->hosts, d.capture, d.addr[role]);
+    c.twin = tca_twins_find(w->s->twins, &d);
     tca_judge_flow(&c, &w->verdict);
     limit(&w->s->set, &w->verdict);
     struct tca_flow_view view = {
