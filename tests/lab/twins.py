@@ -149,12 +149,12 @@ def frames_of(event):
 
 
 def check_claim(event, captures, drops):
-    """Faults of one event, and the segments that it rightly tells lost."""
+    """Faults of one event."""
     words = CLAIM.fullmatch(event["text"])
     if not words:
-        return [f"{event['event_id']}: what does this mean: {event['text']}"], set()
+        return [f"{event['event_id']}: what does this mean: {event['text']}"]
     what, near, frame, far = words[1], int(words[2]) - 1, int(words[3]), int(words[4]) - 1
-    faults, lost = [], set()
+    faults = []
     if (near, frame) not in set(frames_of(event)):
         faults.append(f"{event['event_id']}: frame {frame} is not among its frames")
     own = int(event["event_id"][1:].partition("f")[0]) - 1
@@ -177,19 +177,20 @@ def check_claim(event, captures, drops):
         if away and not known:
             faults.append(f"{event['event_id']}: the account does not know of the loss of frame {number} of capture "
                           f"{capture + 1}")
-        if away or fewer:
-            lost.add(segment.identity)
-    return faults, lost
+    return faults
 
 
 def check(told, captures, drops):
-    """(faults, identities of lost segments)"""
-    faults, lost = list(check_rows(told, captures)), set()
+    faults = list(check_rows(told, captures))
     for event in told.events:
-        wrong, right = check_claim(event, captures, drops)
-        faults += wrong
-        lost |= right
-    return faults, lost
+        faults += check_claim(event, captures, drops)
+    return faults
+
+
+def losses(told):
+    """{connection: segments lost of it}, the same whichever capture is first."""
+    return {(event["client_ip"], event["client_port"]): int(event["value"])
+            for event in sorted(told.events, key=lambda event: int(event["value"]))}
 
 
 # -- the same captures in other clothes ----------------------------------------------------------------------
@@ -228,7 +229,7 @@ def dressed(binary, files, drops, whole):
             for first, last in ((.5, 1), (0, .5)):
                 some = [rewrite(path, named(k), first=first if k == i else 0, last=last if k == i else 1)
                         for k, path in enumerate(files)]
-                faults, _ = check(ask(binary, some), [segments.read(path) for path in some], drops)
+                faults = check(ask(binary, some), [segments.read(path) for path in some], drops)
                 yield from (f"capture {i + 1} from {first:.0%} to {last:.0%}: {fault}" for fault in faults
                             if "not linked" not in fault)
 
@@ -239,14 +240,14 @@ def test_case(binary, folder):
     with open(os.path.join(folder, "kernel.txt"), encoding="utf-8") as file:
         drops = account(file.read())
     told = ask(binary, files)
-    faults, lost = check(told, [segments.read(path) for path in files], drops)
+    faults = check(told, [segments.read(path) for path in files], drops)
     back = ask(binary, files[::-1])
-    wrong, again = check(back, [segments.read(path) for path in files[::-1]], drops)
+    wrong = check(back, [segments.read(path) for path in files[::-1]], drops)
     faults += [f"in the other order: {fault}" for fault in wrong]
-    if again != lost:
-        faults.append(f"in the other order {len(again)} losses instead of {len(lost)}")
+    if losses(back) != losses(told):
+        faults.append(f"in the other order other losses: {losses(back)} instead of {losses(told)}")
     faults += dressed(binary, files, drops, told)
-    return faults, len(lost), sum(drop.seq is not None for drop in drops), len(told.rows)
+    return faults, sum(losses(told).values()), sum(drop.seq is not None for drop in drops), len(told.rows)
 
 
 def main(captures, binary, *wanted):
