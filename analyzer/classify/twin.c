@@ -323,15 +323,32 @@ const struct tca_twin *tca_twins_find(const struct tca_twins *twins, const struc
     return bsearch(d, twins->twin, twins->twin_count, sizeof *twins->twin, find_twin);
 }
 
+/* Where a capture begins in a sorted list. */
+static size_t lower_bound(const void *list, size_t count, size_t size, const struct tca_dossier *wanted,
+                          int (*compare)(const void *wanted, const void *one))
+{
+    size_t low = 0, high = count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (compare(wanted, (const char *)list + middle * size) > 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 bool tca_twins_shadowed(const struct tca_twins *twins, uint32_t capture)
 {
-    size_t flows = 0, linked = 0;
+    struct tca_dossier begin = {.capture = capture}, end = {.capture = capture + 1};
     if (!twins)
         return false;
-    for (size_t at = 0; at < twins->key_count; at++)
-        flows += twins->key[at].capture == capture;
-    for (size_t at = 0; at < twins->twin_count; at++) {
-        if (twins->twin[at].capture != capture || !twins->twin[at].others)
+    size_t flows = lower_bound(twins->key, twins->key_count, sizeof *twins->key, &end, find_key) -
+                   lower_bound(twins->key, twins->key_count, sizeof *twins->key, &begin, find_key);
+    size_t at = lower_bound(twins->twin, twins->twin_count, sizeof *twins->twin, &begin, find_twin),
+           linked = 0;
+    for (; at < twins->twin_count && twins->twin[at].capture == capture; at++) {
+        if (!twins->twin[at].others)
             continue;
         if (twins->twin[at].chief)
             return false;
