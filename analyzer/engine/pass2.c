@@ -95,6 +95,7 @@ struct tca_case tca_pass2_case(const struct tca_session *s, const struct tca_dos
     for (int role = 0; role < 2; role++)
         c.host[role] = tca_hosts_find(s->hosts, d->capture, d->addr[role]);
     c.vantage = vantage_of(s, &c);
+    c.twin = tca_twins_find(s->twins, d);
     return c;
 }
 
@@ -135,6 +136,8 @@ static int add_to_sweep(void *user, const void *item, size_t size)
     int error = settle(s, item, size, &d);
     if (!error)
         error = tca_hosts_add(s->hosts, &d);
+    if (!error)
+        error = tca_twins_add_flow(s, &d);
     return error ? error : tca_sweep_add(s->sweep, &d);
 }
 
@@ -181,12 +184,16 @@ int tca_pass2_prepare(struct tca_session *s)
     int error = tca_sweep_new(s->set.vantage, &s->sweep);
     if (!error)
         error = tca_hosts_new(s->set.vantage, &s->hosts);
+    if (!error && s->capture_count > 1)
+        error = tca_twins_new(&s->twins);
     if (!error)
         error = tca_sorter_walk(s->dossiers, add_to_sweep, s);
     if (!error)
         error = tca_hosts_run(s->hosts);
     if (!error)
         error = tca_sweep_run(s->sweep, s->hosts);
+    if (!error)
+        error = tca_twins_prepare(s);
     if (!error && s->set.known.count)
         error = learn(s);
     tca_incidents_sort(&s->incidents);

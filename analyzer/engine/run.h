@@ -72,6 +72,8 @@ struct tca_session {
     struct tca_hosts *hosts;
     struct tca_estimates *estimates; /* NULL until somebody asks (pass2.c) */
     struct tca_census *census;       /* NULL until somebody asks (census.c) */
+    struct tca_twins *twins;         /* NULL: one capture only */
+    struct tca_sorter *grouped;      /* while twins are compared */
     struct tca_incidents incidents;  /* sorted, before --finding and --min-confidence */
     struct tca_buf encoded;          /* one dossier */
     struct tca_buf decoded;          /* and its marks, decoded */
@@ -99,6 +101,10 @@ int tca_pass1_end(struct tca_session *s);
 int tca_spool_put(struct tca_session *s, const struct tca_flow *flow);
 /* Decode one item of the sorter into *ret; its marks live in s->decoded until the next call. */
 int tca_spool_get(struct tca_session *s, const void *item, size_t size, struct tca_dossier *ret);
+
+/* ---- twins (twins.c): after every flow was added, find the same connections in several captures ---- */
+int tca_twins_add_flow(struct tca_session *s, const struct tca_dossier *d);
+int tca_twins_prepare(struct tca_session *s);
 
 /* ---- pass 2 (pass2.c) ---- */
 int tca_pass2_prepare(struct tca_session *s);

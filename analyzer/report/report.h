@@ -26,6 +26,7 @@ struct tca_capture_facts {
     int64_t error_offset;      /* -1: none or unknown */
     int64_t first_ns, last_ns; /* -1 when it holds no record */
     enum tca_vantage vantage;
+    bool shadowed; /* other captures of the run show its connections from better places */
     uint64_t outcome[TCA_OUTCOME_COUNT];
 };
 
@@ -121,6 +122,7 @@ int tca_summary_new(struct tca_summary **ret_summary);
 /* How the run was limited. `options` are to be repeated in the commands told, or "" (borrowed; such as
  * "--key vlan", since it changes what stream=N means); `limited`: not every finding that holds is told. */
 void tca_summary_limits(struct tca_summary *sum, const char *options, bool limited);
+/* In this order: captures, incidents, every flow, listeners. */
 int tca_summary_capture(struct tca_summary *sum, const struct tca_capture_facts *facts);
 int tca_summary_flow(struct tca_summary *sum, const struct tca_flow_view *view);
 int tca_summary_listener(struct tca_summary *sum, const struct tca_listener *listener,
