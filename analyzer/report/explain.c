@@ -326,6 +326,17 @@ static bool is_ignored(const struct tca_explain *ex, const struct tca_trace *t)
            before_child && state_after(&m->side[TCA_SERVER], t) == TCA_SYN_RECV;
 }
 
+/* What the mirror knows of a segment by its roles. `payload`: the role says it of payload only. */
+static const struct {
+    uint32_t role;
+    bool payload;
+    const char *name;
+} ROLES[] = {
+    {TCA_MARK_KEEPALIVE, false, "keepalive probe"}, {TCA_MARK_WINDOW_PROBE, false, "window probe"},
+    {TCA_MARK_CHALLENGE, false, "challenge ACK"},   {TCA_MARK_OLD_DUP, true, "delivered twice"},
+    {TCA_MARK_REORDERED, true, "overtaken"},
+};
+
 /* The name of a repeat; "" for what is none. The counts of copies are those of the whole connection. */
 static void name_repeat(struct tca_explain *ex, const struct tca_trace *t, char *name, size_t size)
 {
@@ -355,11 +366,12 @@ static void name_repeat(struct tca_explain *ex, const struct tca_trace *t, char 
         return;
     }
     const struct tca_mark *mark = mark_of(ex->view->c->d, t->frame);
-    if (mark && (mark->roles & TCA_MARK_KEEPALIVE))
-        snprintf(name, size, "keepalive probe");
-    else if (mark && (mark->roles & TCA_MARK_CHALLENGE))
-        snprintf(name, size, "challenge ACK");
-    else if (t->len && s->sent_known && seq_before_eq(t->seq + t->len, s->sent_end))
+    for (size_t i = 0; mark && i < sizeof ROLES / sizeof *ROLES; i++)
+        if ((mark->roles & ROLES[i].role) && (t->len || !ROLES[i].payload)) {
+            snprintf(name, size, "%s", ROLES[i].name);
+            return;
+        }
+    if (t->len && s->sent_known && seq_before_eq(t->seq + t->len, s->sent_end))
         snprintf(name, size, "data retransmission");
 }
 
