@@ -665,13 +665,22 @@ void judge_rst_data_after_close(const struct tca_case *c, struct tca_judgement *
             (unsigned)bytes_not_taken(&f.first), peer(&f.first));
 }
 
+/* Options and limits of Linux: of a host that is known to be another system they are a guess. */
+static enum tca_confidence linux_level(const struct tca_case *c, const struct reset *r,
+                                       struct tca_levels levels)
+{
+    enum tca_confidence level = tca_level(c, levels, TCA_BASIS_SEEN);
+    return tca_lower(level, c->host[r->rst->side]->os == TCA_OS_OTHER);
+}
+
 static const struct tca_levels LIMITS = {TCA_PROBABLE, TCA_PROBABLE, TCA_POSSIBLE};
 
 void judge_rst_linger2(const struct tca_case *c, struct tca_judgement *j)
 {
     struct found f;
-    if (!hold_cause(c, j, tca_level(c, LIMITS, TCA_BASIS_SEEN), &f))
+    if (!hold_cause(c, j, TCA_POSSIBLE, &f))
         return;
+    j->confidence = linux_level(c, &f.first, LIMITS);
     tca_prove(j, own_fin(&f.first));
     tca_say(j, "The %s reset the connection as soon as its FIN was acknowledged.", who(&f.first));
 }
@@ -679,8 +688,9 @@ void judge_rst_linger2(const struct tca_case *c, struct tca_judgement *j)
 void judge_rst_tw_overflow(const struct tca_case *c, struct tca_judgement *j)
 {
     struct found f;
-    if (!hold_cause(c, j, tca_level(c, LIMITS, TCA_BASIS_SEEN), &f))
+    if (!hold_cause(c, j, TCA_POSSIBLE, &f))
         return;
+    j->confidence = linux_level(c, &f.first, LIMITS);
     const struct tca_mark *ack = fin_ack_of(&f.first);
     tca_prove(j, own_fin(&f.first));
     tca_prove(j, ack);
@@ -693,8 +703,10 @@ void judge_rst_tw_overflow(const struct tca_case *c, struct tca_judgement *j)
 void judge_rst_orphan_limit(const struct tca_case *c, struct tca_judgement *j)
 {
     struct found f;
-    if (!hold_cause(c, j, TCA_PROBABLE, &f))
+    static const struct tca_levels levels = {TCA_PROBABLE, TCA_PROBABLE, TCA_PROBABLE};
+    if (!hold_cause(c, j, TCA_POSSIBLE, &f))
         return;
+    j->confidence = linux_level(c, &f.first, levels);
     const struct tca_mark *fin = own_fin(&f.first);
     tca_prove(j, fin);
     tca_say(j,

@@ -1054,6 +1054,27 @@ static const struct script_row laboratory[] = {
      "0.020 > A seq=1 ack=500 forged\n"
      "0.021 < R seq=500\n"
      "= server SYN_RECV path SYN_RECV\n"},
+    {"reset_before_answer", "the client resets its SYN before the answer can have come: the request meets it",
+     "0.000 > S\n"       /* 1 */
+     "0.002 > R seq=1\n" /* 2 */
+     "0.010 < SA\n"      /* 3 */
+     "= server LISTEN? path SYN_RECV;LISTEN\n"},
+    {"reset_never_came", "the request repeats its answer: that reset was lost",
+     "0.000 > S\n"
+     "0.002 > R seq=1\n"
+     "0.010 < SA\n"
+     "1.010 < SA\n"
+     "= server SYN_RECV\n"},
+    {"reset_challenged",
+     "after the reset the same ACK once more: the data before it was lost, it was not accepted",
+     TALK "0.100 < A\n"              /* 6 */
+          "0.200 > PA len=10 lost\n" /* 7 */
+          "0.2001 > RA seq=111\n"    /* 8 */
+          "= server CLOSED?\n"
+          "0.2101 < A\n" /* 9 */
+          "= server ESTABLISHED\n"
+          "0.2102 > R seq=101\n" /* 10 */
+          "= server CLOSED? at 10 CLOSED\n"},
     {"fin_unseen_peer", "begun in the middle: whether this FIN is the first or the second is not certain",
      "flow middle\n"
      "0.000 > A\n"
