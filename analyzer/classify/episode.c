@@ -1100,6 +1100,18 @@ static void bound_by_burst(struct tca_listener *l)
         l->backlog_min = l->backlog_max;
 }
 
+/* How long the application took, once it went on, to take those who had waited. */
+static void time_drain(const struct board *b, struct tca_listener *l, const struct tca_episode *e)
+{
+    size_t waited =
+        e->resume_ns < 0 || e->partial ? 0 : tca_count_until(b->created, b->children, e->resume_ns);
+    if (!waited || b->accepted[waited - 1] == INT64_MAX)
+        return;
+    int64_t drain = b->accepted[waited - 1] > e->resume_ns ? b->accepted[waited - 1] - e->resume_ns : 0;
+    if (drain > l->drain_ns)
+        l->drain_ns = drain;
+}
+
 static size_t end_of_group(const struct board *b, size_t at)
 {
     for (at++; at < b->instants; at++) {
@@ -1130,6 +1142,7 @@ static int find_all(struct board *b, struct tca_listener *l, struct tca_episode 
         if (!kept && !(kept = tca_alloc(TCA_EPISODES_MAX * sizeof *kept)))
             return TCA_EMEMORY;
         bound_backlog(b, l, &e);
+        time_drain(b, l, &e);
         keep_episode(l, kept, &e);
     }
     bound_by_burst(l);

@@ -4,6 +4,7 @@
  * time: both are put in order once, and then every listener finds its incidents side by side.
  */
 #include "base/alloc.h"
+#include "classify/census.h"
 #include "engine/run.h"
 
 #include <stdlib.h>
@@ -73,6 +74,26 @@ static void find_places(const struct tca_session *s, struct place *place, size_t
         qsort(place, count, sizeof *place, compare_rows);
 }
 
+static int tell(struct tca_session *s, const struct place *place, const struct tca_incident **incident,
+                tca_listener_fn *fn, void *user)
+{
+    struct tca_census *census;
+    struct tca_told_listener told;
+    int error = tca_census_of(s, &census);
+    if (error)
+        return error;
+    tca_pass2_listener(s, place->index, &told);
+    const struct tca_listener *l = &told.listener;
+    struct tca_listener_view view = {
+        .listener = l,
+        .capture = told.capture,
+        .incident = incident + place->incident,
+        .incidents = place->incidents,
+        .close_wait_peak = tca_census_peak(census, l->capture, l->addr, l->port, TCA_CLOSE_WAIT).count,
+        .time_wait_peak = tca_census_peak(census, l->capture, l->addr, l->port, TCA_TIME_WAIT).count};
+    return fn(user, &view);
+}
+
 int tca_listeners_each(struct tca_session *s, tca_listener_fn *fn, void *user)
 {
     size_t count = tca_sweep_count(s->sweep);
@@ -81,15 +102,8 @@ int tca_listeners_each(struct tca_session *s, tca_listener_fn *fn, void *user)
     int stop = place && incident ? TCA_OK : TCA_EMEMORY;
     if (!stop)
         find_places(s, place, count, incident);
-    for (size_t at = 0; at < count && !stop; at++) {
-        struct tca_told_listener told;
-        tca_pass2_listener(s, place[at].index, &told);
-        struct tca_listener_view view = {.listener = &told.listener,
-                                         .capture = told.capture,
-                                         .incident = incident + place[at].incident,
-                                         .incidents = place[at].incidents};
-        stop = fn(user, &view);
-    }
+    for (size_t at = 0; at < count && !stop; at++)
+        stop = tell(s, &place[at], incident, fn, user);
     tca_free(incident);
     tca_free(place);
     return stop;

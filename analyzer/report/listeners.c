@@ -190,14 +190,12 @@ void cell_listeners_flood_kind(const struct listener_row *row, struct tca_buf *b
 
 void cell_listeners_close_wait_peak(const struct listener_row *row, struct tca_buf *buf)
 {
-    if (row->v->peaks_known)
-        tca_buf_u64(buf, row->v->close_wait_peak);
+    tca_buf_u64(buf, row->v->close_wait_peak);
 }
 
 void cell_listeners_time_wait_peak(const struct listener_row *row, struct tca_buf *buf)
 {
-    if (row->v->peaks_known)
-        tca_buf_u64(buf, row->v->time_wait_peak);
+    tca_buf_u64(buf, row->v->time_wait_peak);
 }
 
 /* ---- findings ---- */

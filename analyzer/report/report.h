@@ -49,7 +49,6 @@ struct tca_listener_view {
     const struct tca_incident *const *incident;
     size_t incidents;
     uint64_t close_wait_peak, time_wait_peak;
-    bool peaks_known;
 };
 
 struct tca_report_options {
