@@ -129,6 +129,8 @@ static int add_to_sweep(void *user, const void *item, size_t size)
     int error = settle(s, item, size, &d);
     if (!error)
         error = tca_hosts_add(s->hosts, &d);
+    if (!error)
+        error = tca_isns_add(s->isns, &d);
     return error ? error : tca_sweep_add(s->sweep, &d);
 }
 
@@ -176,11 +178,17 @@ int tca_pass2_prepare(struct tca_session *s)
     if (!error)
         error = tca_hosts_new(s->set.vantage, &s->hosts);
     if (!error)
+        error = tca_isns_new(&s->isns);
+    if (!error)
         error = tca_sorter_walk(s->dossiers, add_to_sweep, s);
     if (!error)
         error = tca_hosts_run(s->hosts);
     if (!error)
         error = tca_sweep_run(s->sweep, s->hosts);
+    if (!error)
+        error = tca_isns_run(s->isns, &s->incidents);
+    tca_isns_free(s->isns);
+    s->isns = NULL;
     if (!error && s->set.known.count)
         error = learn(s);
     tca_incidents_sort(&s->incidents);
