@@ -89,6 +89,15 @@ static enum tca_vantage vantage_of(const struct tca_session *s, const struct tca
     return tca_vantage_by_ttl(pair ? pair : c->listener->vantage, c->host[TCA_CLIENT], c->host[TCA_SERVER]);
 }
 
+struct tca_case tca_pass2_case(const struct tca_session *s, const struct tca_dossier *d)
+{
+    struct tca_case c = {.d = d, .listener = tca_sweep_find(s->sweep, d)};
+    for (int role = 0; role < 2; role++)
+        c.host[role] = tca_hosts_find(s->hosts, d->capture, d->addr[role]);
+    c.vantage = vantage_of(s, &c);
+    return c;
+}
+
 static int judge_item(void *user, const void *item, size_t size)
 {
     struct walk *w = user;
@@ -96,10 +105,7 @@ static int judge_item(void *user, const void *item, size_t size)
     int error = settle(w->s, item, size, &d);
     if (error)
         return error;
-    struct tca_case c = {.d = &d, .listener = tca_sweep_find(w->s->sweep, &d)};
-    for (int role = 0; role < 2; role++)
-        c.host[role] = tca_hosts_find(w->s->hosts, d.capture, d.addr[role]);
-    c.vantage = vantage_of(w->s, &c);
+    struct tca_case c = tca_pass2_case(w->s, &d);
     tca_judge_flow(&c, &w->verdict);
     if (!w->everything)
         limit(&w->s->set, &w->verdict);

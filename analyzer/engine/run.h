@@ -108,6 +108,8 @@ int tca_pass2_prepare(struct tca_session *s);
  * `until_ns` if that is later. */
 int tca_pass2_settle(struct tca_session *s, const void *item, size_t size, int64_t until_ns,
                      struct tca_dossier *ret);
+/* What a judge, or the census, may look at. Borrows the dossier. */
+struct tca_case tca_pass2_case(const struct tca_session *s, const struct tca_dossier *d);
 /* Every flow in row order, judged. Non-zero from fn stops and is returned. */
 typedef int tca_view_fn(void *user, const struct tca_flow_view *view);
 int tca_pass2_walk(struct tca_session *s, tca_view_fn *fn, void *user);

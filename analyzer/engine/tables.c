@@ -77,6 +77,13 @@ static int each_state(struct rows *r)
                            set->has_host ? set->host : NULL, state_row, r);
 }
 
+/* The host asked for is one of those that there are. */
+static int check_host(struct tca_session *s, struct tca_error *error)
+{
+    uint8_t host[16];
+    return s->set.has_host ? tca_choose_host(s, host, error) : TCA_OK;
+}
+
 static int each_counter(struct rows *r)
 {
     (void)r;
@@ -106,9 +113,21 @@ static int each_setting(struct rows *r)
 static const struct {
     const char *name;
     int (*each)(struct rows *r);
-} tables[] = {{"flows", each_flow},      {"events", each_event},     {"listeners", each_listener},
-              {"states", each_state},    {"counters", each_counter}, {"settings", each_setting},
-              {"captures", each_capture}};
+    int (*check)(struct tca_session *s,
+                 struct tca_error *error); /* before anything is written; NULL: nothing to */
+} tables[] = {{"flows", each_flow, NULL},         {"events", each_event, NULL},
+              {"listeners", each_listener, NULL}, {"states", each_state, check_host},
+              {"counters", each_counter, NULL},   {"settings", each_setting, NULL},
+              {"captures", each_capture, NULL}};
+
+static int check(struct tca_session *s, const char *table, struct tca_error *error)
+{
+    int code = tca_must_be_finished(s, error);
+    for (size_t at = 0; at < sizeof tables / sizeof *tables && !code; at++)
+        if (tables[at].check && !strcmp(tables[at].name, table))
+            code = tables[at].check(s, error);
+    return code;
+}
 
 static int each_row(struct tca_session *s, const char *table, tca_cells_fn *fn, void *user,
                     struct tca_error *error)
@@ -146,7 +165,7 @@ static int call_row(void *user, const struct tca_cells *cells)
 int tca_session_table(struct tca_session *s, const char *table, tca_row_fn *fn, void *user,
                       struct tca_error *error)
 {
-    int code = tca_must_be_finished(s, error);
+    int code = check(s, table, error);
     if (code)
         return code;
     struct row_call call = {.fn = fn, .user = user, .row = {.table = table}};
@@ -166,7 +185,7 @@ static int csv_row(void *user, const struct tca_cells *cells)
 int tca_session_csv(struct tca_session *s, const char *table, const char *columns, tca_write_fn *fn,
                     void *user, struct tca_error *error)
 {
-    int code = tca_must_be_finished(s, error);
+    int code = check(s, table, error);
     struct tca_csv *csv;
     if (!code)
         code = tca_csv_new(table, columns, fn, user, &csv, error);

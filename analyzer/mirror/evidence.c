@@ -52,7 +52,8 @@ struct tca_mark tca_mark_of(const struct tca_mirror *m, const struct tca_segment
                             .has_ts = seg->opt.has_ts,
                             .has_ip_id = seg->has_ip_id,
                             .icmp_type = seg->icmp_type,
-                            .icmp_code = seg->icmp_code};
+                            .icmp_code = seg->icmp_code,
+                            .icmp_mtu = seg->icmp_mtu};
     return mark;
 }
 

@@ -139,6 +139,9 @@ static void rst_receiver(struct step *s)
 /* What its sender sent last is on its way to the receiver, or there and not acknowledged yet: the reset comes behind it. */
 static bool expects_all(const struct step *s)
 {
+    const struct tca_mark *trigger = &s->to->recent;
+    if (!(s->seg->flags & TCA_ACK) && trigger->roles & TCA_MARK_CHALLENGE && trigger->ack == s->seg->seq)
+        return false; /* it repeats what its receiver has just said to expect */
     int64_t sent_ns =
         s->from->last_data_ns > s->from->fin_last_ns ? s->from->last_data_ns : s->from->fin_last_ns;
     return sent_ns >= 0 &&
