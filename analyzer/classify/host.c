@@ -220,7 +220,7 @@ static int add_trait(struct tca_hosts *hosts, const struct tca_dossier *d, int r
         mark_ttl(first->ttl, &t);
         mark_window(&d->m.side[role], first, &t);
         mark_ids(d, role, first, &t);
-        t.old_echo = role == TCA_SERVER && named_an_ack(d);
+        t.old_echo = role == TCA_SERVER && d->m.side[role].synack_count > 1 && named_an_ack(d);
     }
     hosts->trait[hosts->traits++] = t;
     return TCA_OK;

@@ -121,7 +121,8 @@ static void observe(struct gather *g, int role, enum tca_setting_id id, int64_t 
 {
     struct seen one = {.capture = g->d->capture,
                        .family = g->d->family,
-                       .port = settings[id].reach == REACH_LISTENER ? g->d->port[role] : 0,
+                       .port =
+                           settings[id].reach == REACH_LISTENER && role == TCA_SERVER ? g->d->port[role] : 0,
                        .id = (uint8_t)id,
                        .min = min,
                        .max = max,
@@ -515,9 +516,70 @@ static void assassination(struct gather *g)
         observe_finding(g, TCA_SERVER, TCA_SETTING_tcp_rfc1337, 1, 1, loop);
 }
 
+/* ---- keepalive, and payload without an answer ---- */
+
+/* A timer of whole seconds, late by up to an eighth, that ran for this time. */
+static void observe_seconds(struct gather *g, int role, enum tca_setting_id id, int64_t time_ns,
+                            const struct tca_mark *from, const struct tca_mark *to)
+{
+    int64_t most = (time_ns + SECOND / 50) / SECOND, least = (time_ns - SECOND / 25) / 115 * 100;
+    if (most >= 1)
+        observe(g, role, id, (least + SECOND - 1) / SECOND, most, from, to);
+}
+
+static void keepalive(struct gather *g)
+{
+    const struct tca_judgement *reset = found(g, TCA_rst_keepalive_timeout, TCA_CERTAIN);
+    for (int role = 0; role < 2; role++) {
+        const struct tca_side *side = &g->d->m.side[role];
+        const struct tca_mark *first = tca_dossier_mark(g->d, TCA_MARK_KEEPALIVE, role, 0),
+                              *last = tca_dossier_last(g->d, TCA_MARK_KEEPALIVE, role);
+        if (!first || !is_linux(g, role))
+            continue;
+        if (side->keepalive_idle_ns > 0)
+            observe_seconds(g, role, TCA_SETTING_keepidle, side->keepalive_idle_ns, first, first);
+        if (side->keepalive_interval_ns > 0)
+            observe_seconds(g, role, TCA_SETTING_keepintvl, side->keepalive_interval_ns, first, last);
+        if (reset && reset->actor == role && side->keepalive_unanswered > 1)
+            observe(g, role, TCA_SETTING_keepcnt, side->keepalive_unanswered, side->keepalive_unanswered,
+                    first, last);
+    }
+}
+
+/* The smallest tcp_retries2 with which payload is still repeated so long after its first repetition by timer
+ * (tcp_model_timeout): intervals double up to 120 s. */
+static int64_t retries_for(int64_t elapsed_ns)
+{
+    enum { DOUBLING = 9 };
+    const int64_t doubled_ns = ((INT64_C(2) << DOUBLING) - 1) * RTO_MIN_NS, longest_ns = 120 * SECOND;
+    if (elapsed_ns < doubled_ns)
+        return steps_above(elapsed_ns, RTO_MIN_NS);
+    return DOUBLING + 1 + (elapsed_ns - doubled_ns) / longest_ns;
+}
+
+/* Of a socket that its program had not closed. When it was given up is the program's choice as well
+ * (TCP_USER_TIMEOUT). */
+static void payload_ladder(struct gather *g)
+{
+    for (int role = 0; role < 2; role++) {
+        const struct tca_spell *ladder = &g->d->trouble[role].ladder_worst;
+        const struct tca_mark *again = NULL;
+        if (g->d->m.side[role].fin_sent || ladder->count < 3 || !is_linux(g, role))
+            continue;
+        for (unsigned n = 0; (again = tca_dossier_mark(g->d, TCA_MARK_RETX_RTO, role, n)); n++)
+            if (again->frame >= ladder->first_frame)
+                break;
+        const struct tca_mark *last = mark_of(g->d, ladder->last_frame);
+        if (!again || !last || last->frame <= again->frame || last->seq != again->seq)
+            continue;
+        observe(g, role, TCA_SETTING_tcp_retries2, retries_for(last->time_ns - again->time_ns), NONE, again,
+                last);
+    }
+}
+
 static void (*const estimators[])(struct gather *g) = {
-    syn_ladder, synack_ladder, fin_ladder, overflow_action, deferral,      cookies,
-    fin_wait2,  timestamps,    read_clock, reuse,           assassination,
+    syn_ladder, synack_ladder, fin_ladder, overflow_action, deferral,  cookies,        fin_wait2,
+    timestamps, read_clock,    reuse,      assassination,   keepalive, payload_ladder,
 };
 
 int tca_estimates_new(struct tca_estimates **ret_estimates)

@@ -138,6 +138,8 @@ static int add_to_sweep(void *user, const void *item, size_t size)
         error = tca_hosts_add(s->hosts, &d);
     if (!error)
         error = tca_twins_add_flow(s, &d);
+    if (!error)
+        error = tca_isns_add(s->isns, &d);
     return error ? error : tca_sweep_add(s->sweep, &d);
 }
 
@@ -187,6 +189,8 @@ int tca_pass2_prepare(struct tca_session *s)
     if (!error && s->capture_count > 1)
         error = tca_twins_new(&s->twins);
     if (!error)
+        error = tca_isns_new(&s->isns);
+    if (!error)
         error = tca_sorter_walk(s->dossiers, add_to_sweep, s);
     if (!error)
         error = tca_hosts_run(s->hosts);
@@ -194,6 +198,10 @@ int tca_pass2_prepare(struct tca_session *s)
         error = tca_sweep_run(s->sweep, s->hosts);
     if (!error)
         error = tca_twins_prepare(s);
+    if (!error)
+        error = tca_isns_run(s->isns, &s->incidents);
+    tca_isns_free(s->isns);
+    s->isns = NULL;
     if (!error && s->set.known.count)
         error = learn(s);
     tca_incidents_sort(&s->incidents);

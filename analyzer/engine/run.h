@@ -14,6 +14,7 @@
 #include "classify/census.h"
 #include "classify/finding.h"
 #include "classify/incident.h"
+#include "classify/isn.h"
 #include "classify/known.h"
 #include "classify/setting.h"
 #include "flow/flow.h"
@@ -70,6 +71,7 @@ struct tca_session {
     struct tca_sorter *dossiers;
     struct tca_sweep *sweep;
     struct tca_hosts *hosts;
+    struct tca_isns *isns;           /* while pass 2 prepares */
     struct tca_estimates *estimates; /* NULL until somebody asks (pass2.c) */
     struct tca_census *census;       /* NULL until somebody asks (census.c) */
     struct tca_twins *twins;         /* NULL: one capture only */

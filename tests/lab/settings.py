@@ -26,7 +26,7 @@ sys.dont_write_bytecode = True  # no litter in the source tree
 
 TIME_WAIT_SECONDS = 60  # TCP_TIMEWAIT_LEN
 ORPHAN_RETRIES = 8  # what 0 stands for
-WITHOUT_TRUTH = {"TCP_DEFER_ACCEPT"}  # kernel.txt does not hold it
+WITHOUT_TRUTH = {"TCP_DEFER_ACCEPT", "TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT"}  # not in kernel.txt
 # Scenarios that change a setting while they run; kernel.txt holds one of its values only.
 CHANGED = {("handshake/rec_syncookie", "client", "tcp_timestamps"),
            ("handshake/rec_no_timestamps", "client", "tcp_timestamps"),
