@@ -246,6 +246,14 @@ static const struct {
       "retransmission_", "synack_ladder_", "segment_lost_between"}},
 };
 
+static bool has_finding(const struct tca_verdict *v, enum tca_finding_id id)
+{
+    for (int i = 0; i < v->count; i++)
+        if (v->judgement[i].id == id)
+            return true;
+    return false;
+}
+
 static bool explains(const struct incident *in, const struct tca_flow_view *view, const char *verdict)
 {
     const struct tca_dossier *d = view->c->d;
@@ -259,6 +267,8 @@ static bool explains(const struct incident *in, const struct tca_flow_view *view
         return false;
     if (what->scope == TCA_SCOPE_HOST && memcmp(what->addr, d->addr[TCA_CLIENT], sizeof what->addr) != 0)
         return false;
+    if (has_finding(view->v, what->id))
+        return true;
     for (size_t i = 0; i < sizeof brings / sizeof *brings; i++)
         if (begins_with_one_of(tca_findings[what->id].id, &brings[i].incident, 1))
             return begins_with_one_of(verdict, brings[i].flows,
@@ -279,7 +289,6 @@ static bool fold_into_incident(struct tca_summary *sum, const struct tca_flow_vi
     if (!best)
         return false;
     best->connections++;
-    count_client(&best->clients, view->c->d->addr[TCA_CLIENT]);
     return true;
 }
 
