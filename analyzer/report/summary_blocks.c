@@ -143,6 +143,7 @@ static void add_lost(struct page *page, const struct overflow *in)
 static void add_service(struct page *page, const struct tca_episode *e)
 {
     struct tca_buf text = {0};
+    tca_buf_str(&text, e->confidence == TCA_EPISODE_POSSIBLE ? "perhaps " : "");
     if (e->slow) {
         tca_buf_str(
             &text,
@@ -248,8 +249,9 @@ static void add_victims(struct page *page, const struct incident *in)
                        " connections of others");
     if (!attacks && what->flows) {
         tca_page_count(&text, what->flows, " connection", " connections");
-        tca_buf_str(&text, " of ");
-        tca_page_count(&text, what->peers, " address", " addresses");
+        tca_buf_str(&text, what->peers ? " of " : "");
+        if (what->peers)
+            tca_page_count(&text, what->peers, " address", " addresses");
     }
     if (text.used)
         tca_page_wrapped(page, "   hit: ", tca_buf_text(&text));
