@@ -228,7 +228,7 @@ static bool fold_into_overflow(struct tca_summary *sum, const struct tca_flow_vi
 /* Which verdicts each kind of incident brings about, by the beginnings of their ids. */
 static const struct {
     const char *incident;
-    const char *flows[8];
+    const char *flows[12];
 } brings[] = {
     {"syn_flood_",
      {"handshake_half_open", "handshake_syn_only", "handshake_synack_cookie", "synack_ladder_no_ack",
@@ -243,15 +243,32 @@ static const struct {
       "close_rst_active", "rst_"}},
     {"path_loss_burst",
      {"syn_lost_path", "handshake_no_answer", "handshake_syn_only", "handshake_complete_syn_retry",
-      "retransmission_", "synack_ladder_", "segment_lost_between"}},
+      "retransmission_", "synack_ladder_", "segment_lost_between", "handshake_complete_synack_retry",
+      "handshake_complete_ack_retry", "rto_ladder_established", "close_fin_retry", "close_last_ack_lost"}},
 };
 
-static bool explains(const struct incident *in, const struct tca_flow_view *view, const char *verdict)
+static bool has_finding(const struct tca_verdict *v, enum tca_finding_id id)
+{
+    for (int i = 0; i < v->count; i++)
+        if (v->judgement[i].id == id)
+            return true;
+    return false;
+}
+
+static bool at_its_time(const struct tca_incident *what, int64_t time_ns)
+{
+    return time_ns >= what->first_ns - SLACK_NS && time_ns <= what->last_ns + SLACK_NS;
+}
+
+/* By place, by time (of the connection's beginning, or of what it is told by), and by kind. */
+static bool explains(const struct incident *in, const struct tca_flow_view *view,
+                     const struct tca_judgement *told)
 {
     const struct tca_dossier *d = view->c->d;
     const struct tca_incident *what = &in->what;
-    if (what->capture != d->capture || d->m.start_ns < what->first_ns - SLACK_NS ||
-        d->m.start_ns > what->last_ns + SLACK_NS)
+    const char *verdict = tca_findings[told->id].id;
+    if (what->capture != d->capture ||
+        !(at_its_time(what, d->m.start_ns) || at_its_time(what, told->time_ns)))
         return false;
     if (what->scope == TCA_SCOPE_LISTENER &&
         (what->port != d->port[TCA_SERVER] ||
@@ -259,6 +276,8 @@ static bool explains(const struct incident *in, const struct tca_flow_view *view
         return false;
     if (what->scope == TCA_SCOPE_HOST && memcmp(what->addr, d->addr[TCA_CLIENT], sizeof what->addr) != 0)
         return false;
+    if (has_finding(view->v, what->id))
+        return true;
     for (size_t i = 0; i < sizeof brings / sizeof *brings; i++)
         if (begins_with_one_of(tca_findings[what->id].id, &brings[i].incident, 1))
             return begins_with_one_of(verdict, brings[i].flows,
@@ -267,19 +286,19 @@ static bool explains(const struct incident *in, const struct tca_flow_view *view
 }
 
 /* The gravest incident that explains it; in the order of time among equals. */
-static bool fold_into_incident(struct tca_summary *sum, const struct tca_flow_view *view, const char *verdict)
+static bool fold_into_incident(struct tca_summary *sum, const struct tca_flow_view *view,
+                               const struct tca_judgement *told)
 {
     struct incident *best = NULL;
     for (size_t i = 0; i < sum->incident_count; i++) {
         struct incident *in = &sum->incident[i];
         bool graver = !best || tca_findings[in->what.id].severity > tca_findings[best->what.id].severity;
-        if (graver && explains(in, view, verdict))
+        if (graver && explains(in, view, told))
             best = in;
     }
     if (!best)
         return false;
     best->connections++;
-    count_client(&best->clients, view->c->d->addr[TCA_CLIENT]);
     return true;
 }
 
@@ -441,7 +460,7 @@ int tca_summary_flow(struct tca_summary *sum, const struct tca_flow_view *view)
     if (v->verdict < 0)
         return 0;
     int told = told_by(v);
-    if (fold_into_incident(sum, view, tca_findings[v->judgement[told].id].id) ||
+    if (fold_into_incident(sum, view, &v->judgement[told]) ||
         tca_findings[v->judgement[v->verdict].id].severity == TCA_SEVERITY_INFO)
         return 0;
     for (int i = 0; i < v->count; i++)

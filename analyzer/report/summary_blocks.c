@@ -143,6 +143,7 @@ static void add_lost(struct page *page, const struct overflow *in)
 static void add_service(struct page *page, const struct tca_episode *e)
 {
     struct tca_buf text = {0};
+    tca_buf_str(&text, e->confidence == TCA_EPISODE_POSSIBLE ? "perhaps " : "");
     if (e->slow) {
         tca_buf_str(
             &text,
@@ -234,6 +235,30 @@ static void add_incident_head(struct page *page, const struct incident *in)
     tca_buf_fmt(out, " (%s)", tca_confidence_name(in->what.confidence));
 }
 
+/* Of an attack the connections beside its own, of anything else those that it consists of. */
+static void add_victims(struct page *page, const struct incident *in)
+{
+    static const char *const attack[] = {"syn_flood_", "portscan"};
+    const struct tca_incident *what = &in->what;
+    struct tca_buf text = {0};
+    bool attacks = false;
+    for (size_t i = 0; i < sizeof attack / sizeof *attack; i++)
+        attacks |= strncmp(tca_findings[what->id].id, attack[i], strlen(attack[i])) == 0;
+    if (attacks && in->connections > what->flows)
+        tca_page_count(&text, in->connections - what->flows, " connection of others",
+                       " connections of others");
+    if (!attacks && what->flows) {
+        tca_page_count(&text, what->flows, " connection", " connections");
+        tca_buf_str(&text, what->peers ? " of " : "");
+        if (what->peers)
+            tca_page_count(&text, what->peers, " address", " addresses");
+    }
+    if (text.used)
+        tca_page_wrapped(page, "   hit: ", tca_buf_text(&text));
+    page->out.failed |= text.failed;
+    tca_buf_done(&text);
+}
+
 static void add_incident(struct page *page, const struct story *story, const struct block *b)
 {
     const struct incident *in = b->incident;
@@ -247,15 +272,7 @@ static void add_incident(struct page *page, const struct story *story, const str
         add_frames(&text, in->what.frame[0], in->what.frame[in->what.frame_count - 1]);
     add_text(page, "   since ", &text);
     tca_page_wrapped(page, "   why: ", in->what.text[0] ? in->what.text : f->meaning);
-    if (b->count) {
-        struct tca_buf hit = {0};
-        tca_page_count(&hit, b->count, " connection", " connections");
-        if (in->connections == b->count) {
-            tca_buf_str(&hit, " of ");
-            add_clients(&hit, &in->clients);
-        }
-        add_text(page, "   hit: ", &hit);
-    }
+    add_victims(page, in);
     add_companions(page, story, b);
     if (f->host && f->host[0])
         tca_page_sentences(page, "   change: ", f->host, 3);

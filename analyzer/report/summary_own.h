@@ -88,7 +88,6 @@ struct incident {
     struct tca_incident what;
     struct place at;
     uint64_t connections; /* folded into it */
-    struct clients clients;
     char file[FILE_MAX];
     bool shadowed; /* its capture's connections are told of a better place */
     bool told;     /* with another block */

@@ -58,8 +58,9 @@ void tca_page_clock(const struct page *page, struct tca_buf *out, int64_t time_n
 
 void tca_page_span(const struct page *page, struct tca_buf *out, int64_t first_ns, int64_t last_ns)
 {
+    const int64_t shown_ns = 1000000; /* clocks show milliseconds */
     tca_page_clock(page, out, first_ns);
-    if (last_ns <= first_ns)
+    if (last_ns < first_ns + shown_ns)
         return;
     tca_buf_str(out, " until ");
     tca_page_clock(page, out, last_ns);

@@ -150,15 +150,15 @@ static const char *add_untroubled(struct tca_buf *text, const struct tca_summary
         tca_buf_str(text, "cannot tell: ");
         tca_page_count(text, judged, " connection", " connections");
         add_why_partial(text, sum);
-        tca_buf_str(text, "; nothing refused, lost or aborted in what was seen");
+        tca_buf_str(text, "; no connection refused, lost or aborted in what was seen");
         return "?? ";
     }
     if (!many_late(&sum->answers))
         tca_buf_str(text, sum->not_whole ? "healthy as far as read: " : "healthy: ");
     else if (sum->not_whole)
         tca_buf_str(text, "as far as read: ");
-    tca_buf_str(text, "nothing refused, lost or aborted in ");
     tca_page_count(text, whole, " connection", " connections");
+    tca_buf_str(text, ", none refused, lost or aborted");
     return "ok ";
 }
 
@@ -171,7 +171,7 @@ static void add_others(struct page *page, const struct tca_summary *sum)
         add_why_partial(&page->out, sum);
         tca_buf_char(&page->out, ':');
         tca_page_end_line(page);
-        tca_buf_str(&page->out, "   nothing refused, lost or aborted in what was seen");
+        tca_buf_str(&page->out, "   no connection refused, lost or aborted in what was seen");
         tca_page_end_line(page);
     }
     if (judged && sum->pending) {

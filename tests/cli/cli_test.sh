@@ -186,7 +186,7 @@ seconds() { echo "$(($1 / 1000000000)).$(printf %09d $(($1 % 1000000000)))"; }
 middle=$(seconds $((second + 100000)))
 behind=$(seconds $((second + 270000000)))
 exits 0 -A "$middle" ok.pcap
-shows 'ok healthy: nothing refused, lost or aborted in 2 connections'
+shows 'ok healthy: 2 connections, none refused, lost or aborted'
 shows '1 more begun before what was read:'
 exits 0 -A "$middle" -B "$behind" ok.pcap
 shows '?? cannot tell: 1 connection begun before what was read; '
