@@ -48,6 +48,8 @@ static int add_to_sweep(void *user, const void *item, size_t size)
     int error = settle(s, item, size, &d);
     if (!error)
         error = tca_hosts_add(s->hosts, &d);
+    if (!error)
+        error = tca_pressure_add(s->pressure, &d);
     return error ? error : tca_sweep_add(s->sweep, &d);
 }
 
@@ -57,11 +59,15 @@ int tca_pass2_prepare(struct tca_session *s)
     if (!error)
         error = tca_hosts_new(s->set.vantage, &s->hosts);
     if (!error)
+        error = tca_pressure_new(&s->pressure);
+    if (!error)
         error = tca_sorter_walk(s->dossiers, add_to_sweep, s);
     if (!error)
         error = tca_hosts_run(s->hosts);
     if (!error)
         error = tca_sweep_run(s->sweep);
+    if (!error)
+        error = tca_pressure_run(s->pressure, s->sweep, &s->incidents);
     tca_incidents_sort(&s->incidents);
     return error;
 }
@@ -106,6 +112,7 @@ static int judge_item(void *user, const void *item, size_t size)
         return error;
     struct tca_case c = {.d = &d, .listener = tca_sweep_find(w->s->sweep, &d)};
     c.vantage = c.listener->vantage;
+    c.pressed = tca_pressure_find(w->s->pressure, &d);
     for (int role = 0; role < 2; role++)
         c.host[role] = tca_hosts_find(w->s->hosts, d.capture, d.addr[role]);
     tca_judge_flow(&c, &w->verdict);

@@ -62,6 +62,7 @@ struct tca_session {
     struct tca_sorter *dossiers;
     struct tca_sweep *sweep;
     struct tca_hosts *hosts;
+    struct tca_pressure *pressure;
     struct tca_incidents incidents; /* sorted, before --finding and --min-confidence */
     struct tca_buf encoded;         /* one dossier */
     struct tca_buf decoded;         /* and its marks, decoded */
