@@ -142,25 +142,6 @@ static enum tca_confidence level_of(const struct tca_listener *l, const struct b
     return tca_lower(level, b->by_client < EACH_WAY_MIN || b->by_server < EACH_WAY_MIN);
 }
 
-/* SYNs without an answer in these moments: the path lost them, or their answer. */
-static int press_lost(struct tca_pressure *p, const struct burst *b, uint32_t capture)
-{
-    for (size_t at = 0; at < p->drops; at++) {
-        const struct tca_dropped *one = &p->drop[at];
-        struct tca_attempt *a = &p->attempt[one->attempt];
-        const struct tca_listener *l = listener_of(p, a);
-        if (a->capture != capture || one->weak || one->time_ns < b->first_ns - SECOND ||
-            one->time_ns > b->last_ns || !l || tca_near_server(l->vantage))
-            continue;
-        int error =
-            tca_press(p, a, TCA_PRESS_LOST, tca_lower(TCA_PROBABLE, l->vantage == TCA_VANTAGE_UNKNOWN));
-        if (error)
-            return error;
-        tca_pressed_of(p, a)->others = (uint32_t)b->flows - 1;
-    }
-    return TCA_OK;
-}
-
 static int tell_burst(struct tca_pressure *p, const struct burst *b, const struct tca_attempt *first)
 {
     const struct tca_listener *l = listener_of(p, first);
@@ -184,28 +165,91 @@ static int tell_burst(struct tca_pressure *p, const struct burst *b, const struc
         "servers': the path they share lost segments.",
         (unsigned long long)b->flows, (unsigned long long)b->hosts, (unsigned long long)b->listeners,
         (unsigned long long)b->count, (unsigned long long)b->by_server);
-    int error = tca_incidents_add(p->incidents, &in);
-    return error ? error : press_lost(p, b, first->capture);
+    return tca_incidents_add(p->incidents, &in);
 }
 
 /* ---- one capture ---- */
 
-/* From the first connection's beginning to the last one's end. */
+/* The bursts that were told, by capture and time; they do not overlap. */
+struct told {
+    struct moment {
+        uint32_t capture, flows;
+        int64_t first_ns, last_ns;
+    } * burst; /* owned */
+    size_t count, room;
+};
+
+static int keep_told(struct told *told, const struct burst *b)
+{
+    if (told->count == told->room) {
+        size_t room = told->room ? 2 * told->room : 16;
+        struct moment *grown = tca_grow(told->burst, room, sizeof *grown);
+        if (!grown)
+            return TCA_EMEMORY;
+        told->burst = grown;
+        told->room = room;
+    }
+    told->burst[told->count++] =
+        (struct moment){b->repeat->capture, (uint32_t)b->flows, b->first_ns, b->last_ns};
+    return TCA_OK;
+}
+
+/* The burst around or right behind this moment; NULL if there is none. */
+static const struct moment *burst_at(const struct told *told, uint32_t capture, int64_t time_ns)
+{
+    size_t low = 0, high = told->count;
+    while (low < high) {
+        size_t at = low + (high - low) / 2;
+        const struct moment *m = &told->burst[at];
+        if (m->capture < capture || (m->capture == capture && m->last_ns < time_ns))
+            low = at + 1;
+        else
+            high = at;
+    }
+    const struct moment *found = low < told->count ? &told->burst[low] : NULL;
+    return found && found->capture == capture && found->first_ns - SECOND <= time_ns ? found : NULL;
+}
+
+/* SYNs without an answer in these moments: the path lost them, or their answer. */
+static int press_lost(struct tca_pressure *p, const struct told *told)
+{
+    for (size_t at = 0; at < p->drops && told->count; at++) {
+        const struct tca_dropped *one = &p->drop[at];
+        struct tca_attempt *a = &p->attempt[one->attempt];
+        const struct moment *burst = one->weak ? NULL : burst_at(told, a->capture, one->time_ns);
+        const struct tca_listener *l = burst ? listener_of(p, a) : NULL;
+        if (!l || tca_near_server(l->vantage))
+            continue;
+        int error =
+            tca_press(p, a, TCA_PRESS_LOST, tca_lower(TCA_PROBABLE, l->vantage == TCA_VANTAGE_UNKNOWN));
+        if (error)
+            return error;
+        tca_pressed_of(p, a)->others = burst->flows - 1;
+    }
+    return TCA_OK;
+}
+
+/* From the first connection's beginning to the last one's end. Attempts are in the order of their listeners. */
 static int64_t span_of(const struct tca_pressure *p, uint32_t capture)
 {
     int64_t first = INT64_MAX, last = INT64_MIN;
-    for (size_t at = 0; at < p->attempts; at++) {
-        const struct tca_attempt *a = &p->attempt[at];
-        if (a->capture != capture)
-            continue;
-        first = a->first_ns < first ? a->first_ns : first;
-        last = a->last_ns > last ? a->last_ns : last;
+    size_t low = 0, high = p->attempts;
+    while (low < high) {
+        size_t at = low + (high - low) / 2;
+        if (p->order[at]->capture < capture)
+            low = at + 1;
+        else
+            high = at;
+    }
+    for (size_t at = low; at < p->attempts && p->order[at]->capture == capture; at++) {
+        first = p->order[at]->first_ns < first ? p->order[at]->first_ns : first;
+        last = p->order[at]->last_ns > last ? p->order[at]->last_ns : last;
     }
     return last > first ? last - first : 0;
 }
 
 static int read_capture(struct tca_pressure *p, const struct tca_repeat *repeat, size_t count,
-                        struct tca_attempt **hit)
+                        struct tca_attempt **hit, struct told *told)
 {
     int64_t span = count >= FLOWS_MIN ? span_of(p, repeat->capture) : 0;
     int error = TCA_OK;
@@ -219,27 +263,38 @@ static int read_capture(struct tca_pressure *p, const struct tca_repeat *repeat,
         if (b.count < FLOWS_MIN)
             continue;
         count_burst(p, &b, hit);
-        if (is_burst(&b, count, span))
-            error = tell_burst(p, &b, &p->attempt[repeat[at].attempt]);
+        if (!is_burst(&b, count, span))
+            continue;
+        error = tell_burst(p, &b, &p->attempt[repeat[at].attempt]);
+        if (!error)
+            error = keep_told(told, &b);
+    }
+    return error;
+}
+
+static int read_captures(struct tca_pressure *p, struct tca_attempt **hit, struct told *told)
+{
+    int error = TCA_OK;
+    qsort(p->repeat, p->repeats, sizeof *p->repeat, compare_keys);
+    for (size_t at = 0, end; at < p->repeats && !error; at = end) {
+        for (end = at + 1; end < p->repeats && p->repeat[end].capture == p->repeat[at].capture;)
+            end++;
+        error = read_capture(p, &p->repeat[at], end - at, hit, told);
     }
     return error;
 }
 
 int tca_pathloss_read(struct tca_pressure *p)
 {
-    int error = TCA_OK;
     keep_repeats(p);
     if (p->repeats < FLOWS_MIN)
         return TCA_OK;
+    struct told told = {0};
     struct tca_attempt **hit = tca_grow(NULL, p->repeats, sizeof(struct tca_attempt *));
-    if (!hit)
-        return TCA_EMEMORY;
-    qsort(p->repeat, p->repeats, sizeof *p->repeat, compare_keys);
-    for (size_t at = 0, end; at < p->repeats && !error; at = end) {
-        for (end = at + 1; end < p->repeats && p->repeat[end].capture == p->repeat[at].capture;)
-            end++;
-        error = read_capture(p, &p->repeat[at], end - at, hit);
-    }
+    int error = hit ? read_captures(p, hit, &told) : TCA_EMEMORY;
+    if (!error)
+        error = press_lost(p, &told);
     tca_free(hit);
+    tca_free(told.burst);
     return error;
 }

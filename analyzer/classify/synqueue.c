@@ -310,7 +310,7 @@ static void find_peak(const struct queue *q)
 struct interval {
     int64_t first_ns, last_ns;
     uint64_t frame[2]; /* first and last */
-    uint64_t count, flows, onset_low, onset_high;
+    uint64_t count, flows, onset_low, onset_high, onset_stuck;
     uint32_t serial;
     size_t from; /* its first moment */
 };
@@ -346,6 +346,7 @@ static void extend(const struct queue *q, struct interval *in, size_t at, const 
                                 .frame = {m->frame},
                                 .onset_low = now->low,
                                 .onset_high = now->high,
+                                .onset_stuck = now->stuck,
                                 .from = at};
     in->flows += tca_first_met(m->a, in->serial);
     in->last_ns = m->time_ns;
@@ -382,13 +383,10 @@ static bool made_cookie(const struct queue *q, const struct moment *m)
 
 /* ---- full, and no cookies ---- */
 
-/* The requests of the queue stand for a full accept queue where most of them were acknowledged. */
-static bool mostly_silent(const struct queue *q, const struct interval *in)
+/* Where most of the queue's requests were acknowledged, it is the accept queue that is full. */
+static bool mostly_silent(const struct interval *in)
 {
-    struct level now = {0};
-    for (size_t at = 0; at < in->from; at++)
-        apply(&q->moment[at], &now);
-    return 2 * now.stuck <= now.low;
+    return 2 * in->onset_stuck <= in->onset_low;
 }
 
 static enum tca_confidence full_level(const struct queue *q, const struct interval *in)
@@ -417,7 +415,7 @@ static int press_flows(const struct queue *q, const struct interval *in, enum tc
 
 static int add_full(const struct queue *q, const struct interval *in)
 {
-    if (in->count < DROPS_MIN || in->flows < DROPPED_FLOWS_MIN || !mostly_silent(q, in))
+    if (in->count < DROPS_MIN || in->flows < DROPPED_FLOWS_MIN || !mostly_silent(in))
         return TCA_OK;
     struct tca_listener *l = q->t->listener;
     enum tca_confidence level = full_level(q, in);
