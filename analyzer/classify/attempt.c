@@ -138,7 +138,7 @@ static enum tca_cookie_word word_of_clock(const struct tca_dossier *d, const str
         return TCA_WORD_MAYBE;
     if (lag >= TCA_COOKIE_SKEW_MIN && lag <= TCA_COOKIE_SKEW_MAX)
         return TCA_WORD_LAG;
-    return lag >= FRESH_MIN && lag < TCA_COOKIE_SKEW_MIN ? TCA_WORD_FRESH : TCA_WORD_MAYBE;
+    return lag >= FRESH_MIN && lag < TCA_COOKIE_SKEW_MIN ? TCA_WORD_FRESH : TCA_WORD_ODD;
 }
 
 static enum tca_cookie_word word_of(const struct tca_dossier *d, const struct tca_ladder *l,
@@ -186,6 +186,7 @@ static uint32_t flags_of(const struct tca_dossier *d, const struct tca_ladder *l
         {syn && syn->has_ts, TCA_TRY_TS},
         {server->has_wscale || server->sack_ok, TCA_TRY_OPTIONS},
         {m->server_syn_bare || m->client_synack, TCA_TRY_BOTH},
+        {l->ack && !(l->ack->flags & TCA_FIN), TCA_TRY_PURE_ACK},
         {!client->syn_count, TCA_TRY_CUT},
         {l->stuck > 0 || (l->ack && m->open_refuted), TCA_TRY_STUCK},
     };

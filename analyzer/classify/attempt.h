@@ -28,6 +28,8 @@ enum tca_attempt_flag {
     TCA_TRY_OPTIONS = 1 << 13, /* its SYN+ACK announces window scale or SACK */
     TCA_TRY_BOTH = 1 << 14,    /* both ends opened: no listener */
     TCA_TRY_CUT = 1 << 15,     /* begun before the capture */
+    TCA_TRY_PURE_ACK =
+        1 << 18, /* the client's ACK was captured, not only what a filter for SYN and FIN keeps */
     TCA_TRY_PAIR_HEARD = 1 << 17, /* this server answered this client, here or in another connection */
     TCA_TRY_STUCK = 1 << 16,      /* acknowledged, and the server repeated its SYN+ACK */
 };
@@ -38,6 +40,7 @@ enum tca_cookie_word {
     TCA_WORD_REQUEST, /* no: its timer repeated it, or it bears what a cookie cannot */
     TCA_WORD_FRESH,   /* its timestamp does not lag: no, or one cookie in sixteen */
     TCA_WORD_MAYBE,   /* nothing tells */
+    TCA_WORD_ODD, /* the server's clock moved as no cookie's and no request's does: it counts something else */
     TCA_WORD_LAG,     /* its timestamp lags as a cookie's does */
     TCA_WORD_OPTIONS, /* it lacks the options that a cookie cannot bear */
     TCA_WORD_SILENT,  /* it was not acknowledged, and no timer repeated it */
@@ -95,6 +98,7 @@ struct tca_pressure {
     size_t presseds, pressed_room;
     struct tca_attempt **order; /* owned: attempts in the order of the present part */
     uint32_t serial;            /* of the groups that count each attempt once */
+    bool acks;                  /* the capture of the present listener holds ACKs of clients */
     struct tca_sweep *sweep;
     struct tca_incidents *incidents;
 };

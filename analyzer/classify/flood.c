@@ -9,7 +9,7 @@
  *
  * Of a flood only the attempts that nobody completed are looked at; clients that repeat their SYN want to connect, so
  * where most do it is a path or a queue that fails them, no flood. That nobody completes must be more than what the
- * capture leaves out (a filter that kept SYNs alone): somebody else's ACK was captured, or the server's timer
+ * capture leaves out (a filter that kept SYNs alone): somebody's ACK was captured, or the server's timer
  * repeated its SYN+ACKs. A crowd is no trouble by itself: it is told where the accept queue overflowed under it and
  * where the capture shows how many came before.
  */
@@ -33,7 +33,7 @@ enum { CROWD_MIN = 20, CROWD_SOURCES_MIN = 3, CROWD_TIMES = 3, CROWD_BASE = 3, B
 
 struct group {
     size_t from, to; /* in `one` */
-    uint64_t count, sources, one_shot, repeated, rungs, all, acked, peak, wide;
+    uint64_t count, sources, one_shot, repeated, reset, rungs, all, peak, wide;
 };
 
 static int compare_sources(const void *left, const void *right)
@@ -90,6 +90,7 @@ static struct group group_of(struct tca_attempt **one, size_t from, size_t to, s
     for (size_t at = from; at < to; at++) {
         g.repeated += one[at]->syns > 1;
         g.rungs += one[at]->rungs > 0;
+        g.reset += (one[at]->flags & TCA_TRY_RESET) != 0;
     }
     memcpy(scratch, one + from, g.count * sizeof(struct tca_attempt *));
     count_sources(scratch, g.count, &g);
@@ -113,10 +114,13 @@ static uint64_t count_others(const struct tca_tries *t, int64_t first_ns, int64_
     return all;
 }
 
-/* Dense in the wide window, half of all attempts at least, and nobody tries again. */
-static bool is_flood(const struct group *g)
+/* Dense in the wide window, half of all attempts at least, nobody tries again, and not checks that withdraw what was
+ * granted. Had there been ACKs, they would have been captured, or the timer would not have repeated the SYN+ACK. */
+static bool is_flood(const struct tca_tries *t, const struct group *g)
 {
-    return g->wide >= WIDE_MIN && 2 * g->count >= g->all && 2 * g->repeated < g->count;
+    bool shown = t->p->acks || g->rungs >= RUNGS_MIN;
+    return shown && g->wide >= WIDE_MIN && 2 * g->count >= g->all && 2 * g->repeated < g->count &&
+           2 * g->reset < g->count;
 }
 
 static bool is_spoofed(const struct group *g)
@@ -127,10 +131,9 @@ static bool is_spoofed(const struct group *g)
 
 static enum tca_confidence flood_level(const struct tca_tries *t, const struct group *g, bool clear)
 {
-    bool shown = g->acked || g->rungs >= RUNGS_MIN; /* ACKs would have been captured */
     enum tca_confidence level =
         tca_press_level(t->listener->vantage, TCA_PROBABLE, TCA_PROBABLE, TCA_POSSIBLE);
-    return tca_lower(level, !shown + !clear + (g->peak < NARROW_MIN));
+    return tca_lower(level, !clear + (g->peak < NARROW_MIN));
 }
 
 static void note_flood(struct tca_listener *l, enum tca_flood_kind kind, enum tca_confidence level,
@@ -173,13 +176,11 @@ static int tell_flood(const struct tca_tries *t, struct tca_attempt **one, const
 /* Runs of attempts that nobody completed. `one` and `scratch` hold as many as the listener has attempts. */
 static int find_floods(const struct tca_tries *t, struct tca_attempt **one, struct tca_attempt **scratch)
 {
-    size_t count = 0, acked = 0;
+    size_t count = 0;
     int error = TCA_OK;
-    for (size_t at = 0; at < t->count; at++) {
-        acked += (t->one[at]->flags & TCA_TRY_ACKED) != 0;
+    for (size_t at = 0; at < t->count; at++)
         if (tca_attempt_incomplete(t->one[at]) && !scanned(t, t->one[at]))
             one[count++] = t->one[at];
-    }
     for (size_t at = 0, end; at < count && !error; at = end) {
         for (end = at + 1; end < count && one[end]->first_ns - one[end - 1]->first_ns <= APART_NS;)
             end++;
@@ -187,8 +188,7 @@ static int find_floods(const struct tca_tries *t, struct tca_attempt **one, stru
             continue;
         struct group g = group_of(one, at, end, scratch);
         g.all = count_others(t, one[at]->first_ns, one[end - 1]->first_ns);
-        g.acked = acked;
-        if (is_flood(&g))
+        if (is_flood(t, &g))
             error = tell_flood(t, one, &g);
     }
     return error;
@@ -239,11 +239,13 @@ static double usual_rate(const struct bins *b)
     return sum / (double)(half < b->bins ? half : b->bins);
 }
 
+/* Its first drop came after the crowd, and the service had not stopped before. */
 static const struct tca_episode *overflow_in(const struct tca_listener *l, int64_t from_ns, int64_t to_ns)
 {
     for (unsigned at = 0; at < l->episode_count; at++) {
         const struct tca_episode *e = &l->episode[at];
-        if (e->first_ns >= from_ns && e->first_ns <= to_ns + CROWD_AFTER_NS)
+        bool stopped = !e->slow && e->stall_ns >= 0 && e->stall_ns < from_ns;
+        if (!stopped && e->first_ns >= from_ns && e->first_ns <= to_ns + CROWD_AFTER_NS)
             return e;
     }
     return NULL;

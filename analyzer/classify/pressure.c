@@ -162,6 +162,15 @@ static void number_places(struct tca_pressure *p)
         qsort(p->drop, p->drops, sizeof *p->drop, compare_drops);
 }
 
+/* Of the capture that begins here; attempts of one capture are side by side. */
+static bool holds_acks(const struct tca_pressure *p, size_t from)
+{
+    for (size_t at = from; at < p->attempts && p->order[at]->capture == p->order[from]->capture; at++)
+        if (p->order[at]->flags & TCA_TRY_PURE_ACK)
+            return true;
+    return false;
+}
+
 static int read_listener(const struct tca_tries *t)
 {
     int error = tca_synqueue_read(t);
@@ -178,6 +187,8 @@ static int read_listeners(struct tca_pressure *p)
         const struct tca_attempt *first = p->order[at];
         for (end = at + 1; end < p->attempts && p->order[end]->place == first->place;)
             end++;
+        if (!at || p->order[at - 1]->capture != first->capture)
+            p->acks = holds_acks(p, at);
         struct tca_tries t = {.p = p,
                               .one = &p->order[at],
                               .count = end - at,

@@ -99,7 +99,7 @@ static struct targets count_targets(struct tca_attempt **one, size_t count)
         t.targets += !at || !same_target(one[at - 1], a);
         t.failed += failed(a);
         t.answered += (a->flags & TCA_TRY_HEARD) != 0;
-        t.bare += (a->flags & TCA_TRY_BARE) != 0;
+        t.bare += (a->flags & TCA_TRY_BARE) && !(a->flags & TCA_TRY_ACKED);
         t.same_iss += at && (a->flags & TCA_TRY_SYN) && a->iss == one[0]->iss;
         t.same_port += at && a->client_port == one[0]->client_port;
         t.odd += a->probe > TCA_SCAN_CONNECT;

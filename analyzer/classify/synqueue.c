@@ -55,8 +55,9 @@ struct queue {
     const struct tca_tries *t;
     struct moment *moment; /* owned */
     size_t moments;
-    bool near, regime; /* some SYN+ACK was a cookie */
-    bool whole;        /* near the server, and nothing was under way when the capture began */
+    bool near, regime;  /* some SYN+ACK was a cookie */
+    bool silence_alone; /* ... by nothing else than that no timer repeated it */
+    bool whole;         /* near the server, and nothing was under way when the capture began */
     uint64_t limit_min, limit_max;
 };
 
@@ -136,14 +137,16 @@ static struct words count_words(const struct tca_tries *t)
     return w;
 }
 
-/* From the first to the last that lags nearly all do: a busy server's clock lags now and then. */
+/* From the first to the last that lags nearly all do: a busy server's clock lags now and then, and one that does not
+ * count milliseconds leaves the range of a cookie's lag as often as it meets it. */
 static bool lags_agree(const struct tca_tries *t, const struct words *w)
 {
     uint64_t fresh = 0;
     for (size_t at = 0; at < t->count; at++)
         fresh += t->one[at]->cookie == TCA_WORD_FRESH && t->one[at]->synack_ns >= w->lag_first_ns &&
                  t->one[at]->synack_ns <= w->lag_last_ns;
-    return w->count[TCA_WORD_LAG] >= LAGS_MIN && 4 * fresh <= w->count[TCA_WORD_LAG];
+    return w->count[TCA_WORD_LAG] >= LAGS_MIN &&
+           4 * (fresh + w->count[TCA_WORD_ODD]) <= w->count[TCA_WORD_LAG];
 }
 
 /* What one flow alone suggests is settled by what the listener's others show. */
@@ -155,6 +158,7 @@ static void settle_words(struct queue *q)
     bool silent = q->near && w.count[TCA_WORD_SILENT] && w.rungs;
     bool lags = q->near && (lags_agree(t, &w) || ((options || silent) && w.count[TCA_WORD_LAG]));
     q->regime = options || silent || lags;
+    q->silence_alone = silent && !options && !lags_agree(t, &w);
     for (size_t at = 0; at < t->count; at++) {
         struct tca_attempt *a = t->one[at];
         bool yes = (a->cookie == TCA_WORD_OPTIONS && options) || (a->cookie == TCA_WORD_SILENT && silent) ||
@@ -224,6 +228,18 @@ static void find_limit(struct queue *q)
 static bool has_limit(const struct queue *q)
 {
     return q->limit_max != UINT64_MAX && q->limit_min <= q->limit_max;
+}
+
+/* Cookies come when the queue is full, or always, and then there are no requests. Silence that fits neither is the
+ * capture's: it lost the repeats of some requests. */
+static void doubt_silence(struct queue *q)
+{
+    if (!q->silence_alone || has_limit(q))
+        return;
+    for (size_t at = 0; at < q->t->count; at++)
+        if (is_cookie(q->t->one[at]))
+            q->t->one[at]->cookie = TCA_WORD_MAYBE;
+    q->regime = false;
 }
 
 /* What the limit decides, where all that goes in and out of the queue is seen. A cookie though nothing stood in it
@@ -393,8 +409,8 @@ static enum tca_confidence full_level(const struct queue *q, const struct interv
 {
     bool exact = q->whole && q->limit_min == q->limit_max && in->count >= DROPS_CERTAIN;
     bool close = q->limit_max - q->limit_min <= 1 + q->limit_max / 8;
-    if (!close)
-        return TCA_POSSIBLE;
+    if (!close || (q->near && !q->whole))
+        return TCA_POSSIBLE; /* requests from before the capture are not counted */
     return tca_press_level(q->t->listener->vantage, exact ? TCA_CERTAIN : TCA_PROBABLE, TCA_POSSIBLE,
                            TCA_POSSIBLE);
 }
@@ -450,6 +466,7 @@ static int read_queue(struct queue *q)
     struct tca_listener *l = q->t->listener;
     settle_words(q);
     find_limit(q);
+    doubt_silence(q);
     settle_by_limit(q);
     count_cookies(q);
     if (!q->regime)
