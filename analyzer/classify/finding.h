@@ -12,6 +12,7 @@
 #include "classify/dossier.h"
 #include "classify/host.h"
 #include "classify/listener.h"
+#include "classify/pressure.h"
 #include "classify/twin.h"
 
 enum tca_column {
@@ -73,9 +74,10 @@ struct tca_case {
     const struct tca_listener
         *listener; /* what the sweep showed of d's server address and port; never NULL */
     const struct tca_host
-        *host[2];                /* by role: what their other connections show of these systems; never NULL */
-    enum tca_vantage vantage;    /* where the capture was taken, for this host pair or by --vantage */
-    const struct tca_twin *twin; /* the same connection in other captures; NULL: none known */
+        *host[2]; /* by role: what their other connections show of these systems; never NULL */
+    const struct tca_pressed *pressed; /* what the attempts of others show of this flow; never NULL */
+    const struct tca_twin *twin;       /* the same connection in other captures; NULL: none known */
+    enum tca_vantage vantage;          /* where the capture was taken, for this host pair or by --vantage */
 };
 
 typedef void tca_judge(const struct tca_case *c, struct tca_judgement *j);

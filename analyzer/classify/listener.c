@@ -246,14 +246,14 @@ int tca_sweep_listeners(struct tca_sweep *sweep)
 
 /* ---- look-up ---- */
 
-const struct tca_listener *tca_sweep_find(const struct tca_sweep *sweep, const struct tca_dossier *d)
+static struct tca_listener *find_place(const struct tca_sweep *sweep, uint32_t capture, const uint8_t *addr,
+                                       uint16_t port)
 {
     size_t low = 0, high = sweep->listeners;
     while (low < high) {
         size_t at = low + (high - low) / 2;
-        const struct tca_listener *l = &sweep->listener[at];
-        int order = tca_compare_places(l->capture, l->addr, l->port, d->capture, d->addr[TCA_SERVER],
-                                       d->port[TCA_SERVER]);
+        struct tca_listener *l = &sweep->listener[at];
+        int order = tca_compare_places(l->capture, l->addr, l->port, capture, addr, port);
         if (!order)
             return l;
         if (order < 0)
@@ -261,7 +261,19 @@ const struct tca_listener *tca_sweep_find(const struct tca_sweep *sweep, const s
         else
             high = at;
     }
-    return &nothing_known;
+    return NULL;
+}
+
+const struct tca_listener *tca_sweep_find(const struct tca_sweep *sweep, const struct tca_dossier *d)
+{
+    const struct tca_listener *l = find_place(sweep, d->capture, d->addr[TCA_SERVER], d->port[TCA_SERVER]);
+    return l ? l : &nothing_known;
+}
+
+struct tca_listener *tca_sweep_edit(struct tca_sweep *sweep, uint32_t capture, const uint8_t addr[16],
+                                    uint16_t port)
+{
+    return find_place(sweep, capture, addr, port);
 }
 
 size_t tca_sweep_count(const struct tca_sweep *sweep)

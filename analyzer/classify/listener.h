@@ -132,6 +132,8 @@ struct tca_listener {
     uint64_t paws_drop_count;  /* SYNs dropped for an old timestamp */
     uint64_t peak_syn_recv;    /* most half-open connections at one time */
     int64_t peak_syn_recv_ns;  /* when; -1: there was none */
+    struct tca_bounds
+        synq; /* half-open connections at which the SYN queue was full; max UINT64_MAX: it never was */
     uint8_t episode_count;
     uint32_t episodes_left_off;        /* smaller ones beyond TCA_EPISODES_MAX */
     const struct tca_episode *episode; /* episode_count of them, in time order; borrowed from the sweep */
@@ -168,6 +170,10 @@ int tca_sweep_run(struct tca_sweep *sweep, const struct tca_hosts *hosts);
 /* The listener of this flow, borrowed until the sweep is freed. Never NULL: an empty one for a flow never
  * added. */
 const struct tca_listener *tca_sweep_find(const struct tca_sweep *sweep, const struct tca_dossier *d);
+/* The same listener, to be completed by what SYN pressure shows of it; NULL if there is none. Before any judge looks
+ * at it. */
+struct tca_listener *tca_sweep_edit(struct tca_sweep *sweep, uint32_t capture, const uint8_t addr[16],
+                                    uint16_t port);
 /* All listeners, ordered by capture, address, port. */
 size_t tca_sweep_count(const struct tca_sweep *sweep);
 const struct tca_listener *tca_sweep_at(const struct tca_sweep *sweep, size_t index);

@@ -96,6 +96,7 @@ struct tca_case tca_pass2_case(const struct tca_session *s, const struct tca_dos
         c.host[role] = tca_hosts_find(s->hosts, d->capture, d->addr[role]);
     c.vantage = vantage_of(s, &c);
     c.twin = tca_twins_find(s->twins, d);
+    c.pressed = tca_pressure_find(s->pressure, d);
     return c;
 }
 
@@ -138,6 +139,8 @@ static int add_to_sweep(void *user, const void *item, size_t size)
         error = tca_hosts_add(s->hosts, &d);
     if (!error)
         error = tca_twins_add_flow(s, &d);
+    if (!error)
+        error = tca_pressure_add(s->pressure, &d);
     if (!error)
         error = tca_isns_add(s->isns, &d);
     return error ? error : tca_sweep_add(s->sweep, &d);
@@ -191,11 +194,15 @@ int tca_pass2_prepare(struct tca_session *s)
     if (!error)
         error = tca_isns_new(&s->isns);
     if (!error)
+        error = tca_pressure_new(&s->pressure);
+    if (!error)
         error = tca_sorter_walk(s->dossiers, add_to_sweep, s);
     if (!error)
         error = tca_hosts_run(s->hosts);
     if (!error)
         error = tca_sweep_run(s->sweep, s->hosts);
+    if (!error)
+        error = tca_pressure_run(s->pressure, s->sweep, &s->incidents);
     if (!error)
         error = tca_twins_prepare(s);
     if (!error)

@@ -71,6 +71,7 @@ struct tca_session {
     struct tca_sorter *dossiers;
     struct tca_sweep *sweep;
     struct tca_hosts *hosts;
+    struct tca_pressure *pressure;   /* who asks, and why nothing answers */
     struct tca_isns *isns;           /* while pass 2 prepares */
     struct tca_estimates *estimates; /* NULL until somebody asks (pass2.c) */
     struct tca_census *census;       /* NULL until somebody asks (census.c) */

@@ -95,6 +95,7 @@ void tca_session_free(struct tca_session *s)
     tca_estimates_free(s->estimates);
     tca_census_free(s->census);
     tca_twins_free(s->twins);
+    tca_pressure_free(s->pressure);
     tca_incidents_done(&s->incidents);
     tca_sorter_free(s->dossiers);
     tca_buf_done(&s->encoded);

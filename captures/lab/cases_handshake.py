@@ -207,7 +207,9 @@ def no_answer(bench):
         for sock in waiting:
             sock.close()
     bench.intend((40001, 40002, 40003), "handshake_no_answer", "certain")
-    bench.later((40001, 40002, 40003), "syn_drop_firewall")
+    # The host answers at 8080; of the IPv6 address of 40002 nothing else was captured.
+    bench.intend((40001, 40003), "syn_drop_firewall", "possible")
+    bench.intend(40002, "syn_to_dead_host", "possible")
     bench.bystander(40004)
 
 
@@ -354,6 +356,7 @@ def syncookie(bench):
     bench.intend(40002, "close_three_way", "certain")
     bench.also(40002, "handshake_synack_cookie")
     bench.intend(40010, "handshake_half_open", "certain")
+    bench.intend("listener:8080", "syncookie_interval", server="certain", middle="probable", client="probable")
 
 
 def await_cookie_clock(lag):

@@ -10,13 +10,19 @@ import random
 import time
 
 import apps
-from bench import NEIGHBOUR, SERVICE, Injector, reset, run
+import wire
+from bench import NEIGHBOUR, SERVICE, Injector, exchange, read_all, reset, run
 from cases import case
 from cases_queue import Ledger, mean_crowd, mean_silent, no_timestamps
 
 CLEAN = {"server.TcpRetransSegs": "== 0", "client.TcpRetransSegs": "== 0"}
 PORTS = {"net.ipv4.ip_local_port_range": "41000 59999"}  # those of the crowds; ports below are the script's own
 CLOSED = 8082
+
+# What one listener's attempts show together: whose fault it was is never certain, that cookies were sent can be.
+CAUSE = {"server": "probable", "middle": "probable", "client": "possible"}
+COOKIES = {"server": "certain", "middle": "probable", "client": "probable"}
+SYNQ_FULL = {"server": "certain", "middle": "possible", "client": "possible"}
 
 # Options as Linux offers them, and the same without timestamps: mss, sackOK, (timestamps,) wscale 7.
 OPTIONS = bytes.fromhex("020405b4 0402 080a 0000a000 00000000 01 030307")
@@ -78,9 +84,11 @@ def synq_full_cookies0(bench):
     mean_silent(bench, ghosts[:17])
     bench.intend(ghosts[17:], "handshake_syn_only", at="certain")
     bench.intend(list(clients), "handshake_complete_syn_retry", at="certain")
-    bench.later([*ghosts[17:], *clients], "syn_drop_synq_full")
+    bench.intend([*ghosts[17:], *clients], "syn_drop_synq_full", **SYNQ_FULL)
     bench.intend([*ghosts[17:], *clients], "syn_drop_accept_full", at="-")
     bench.intend("listener:8080", "overflow_interval", at="-")
+    bench.intend("listener:8080", "synq_full_interval", **SYNQ_FULL)
+    bench.also("listener:8080", "syn_flood_direct")  # 30 SYNs in 0.6 s: small, but one
     bench.bystander(40106)
 
 
@@ -112,6 +120,8 @@ def synq_full_cookies1(bench):
     bench.intend([ghosts[port] for port in unused if port % 3 == 0], "handshake_synack_cookie", at="certain")
     bench.intend(range(40101, 40106), "handshake_synack_cookie", at="certain")
     bench.intend("listener:8080", "overflow_interval", at="-")
+    bench.intend("listener:8080", "syncookie_interval", **COOKIES)
+    bench.also("listener:8080", "syn_flood_direct")
     bench.bystander(40106)
 
 
@@ -160,7 +170,8 @@ def flood_spoofed(bench):
     bench.also(alive, "handshake_synack_cookie")
     bench.bystander(40101)
     bench.intend(range(40102, 40109), "handshake_synack_cookie", at="certain")
-    bench.later("listener:8080", "syn_flood_spoofed")
+    bench.intend("listener:8080", "syn_flood_spoofed", **CAUSE)
+    bench.intend("listener:8080", "syncookie_interval", **COOKIES)
 
 
 def mean_flood(bench, silent):
@@ -211,7 +222,8 @@ def flood_direct(bench):
     bench.also(range(44001, 44005), "synack_ladder_no_ack", "synack_dup_answer", "synack_ladder_pruned")
     bench.bystander(40101)
     bench.intend((40102, 40103), "handshake_synack_cookie", at="certain")
-    bench.later("listener:8080", "syn_flood_direct")
+    bench.intend("listener:8080", "syn_flood_direct", **CAUSE)
+    bench.intend("listener:8080", "syncookie_interval", **COOKIES)
 
 
 # -- crowds --------------------------------------------------------------------------------------------------
@@ -237,7 +249,7 @@ def flash_crowd(bench):
         bench.truth(f"{name} customers: {one.wait(40)}")
     crowd.customers += usual.customers
     mean_crowd(bench, crowd, beside, late=Ledger(bench).admitted_late(.1))
-    bench.later("listener:8080", "flash_crowd")
+    bench.intend("listener:8080", "flash_crowd", **CAUSE)
 
 
 @case("pressure/rec_portscan",
@@ -282,7 +294,8 @@ def portscan(bench):
     bench.intend((42201, 42202, 42203), "rst_no_socket", server="certain", middle="probable", client="probable")
     bench.also((42201, 42202, 42203), "close_rst_reply", "rst_refused")
     bench.bystander((40001, 40002, 40003, 42204))
-    bench.later([*raw.values(), *calls.values(), *range(42201, 42205)], "portscan")
+    bench.intend([*raw.values(), *calls.values(), *range(42201, 42205)], "portscan", at="certain")
+    bench.intend((f"host:{scanner}", f"host:{caller}"), "portscan", at="certain")
 
 
 def mean_scanned(bench, port, source, opened, raw):
@@ -295,6 +308,164 @@ def mean_scanned(bench, port, source, opened, raw):
         bench.intend(source, "handshake_half_open_rst", server="certain", middle="certain", client="probable")
     else:
         bench.bystander(source)
+
+
+@case("pressure/rec_scan_flags",
+      "One host scans 20 ports each by ACK, FIN, no flags and FIN with PSH and URG: closed ports answer by a reset, the "
+      "open one only to the ACK.",
+      says={"server.TcpOutRsts": "== 77", "server.TcpPassiveOpens": "== 2", "server.TcpExtListenDrops": "== 0"},
+      bench={"hosts": 5}, snaplen=96)
+def scan_flags(bench):
+    """8080 is open, 8071 to 8090 are tried: by ACK from host .2, by FIN from .3, without flags from .4, by FIN, PSH and
+    URG from .5, each from its own port, window 1024, TTL 51. 40001 and 40002 are a quiet client's."""
+    bench.start(apps.Service(bench.listen()))
+    injector = Injector(bench)
+    ask(bench, 40001)
+    scans = dict(zip(bench.hosts4[1:], ("A", "F", "", "FPU")))
+    for port in range(8071, 8091):
+        for source, flags in scans.items():
+            injector.send(source, 42000 + port - 8000, bench.server4, port, flags, 0x2B3C4D5E, 0x5A5A if flags == "A" else 0,
+                          window=1024, ttl=51, ip_id=port)
+        time.sleep(.02)
+    ask(bench, 40002)
+    time.sleep(1.5)
+    injector.close()
+    closed = [f"{source}:{42000 + port - 8000}" for source in scans for port in range(8071, 8091)
+              if port != SERVICE or scans[source] == "A"]
+    bench.intend(closed, "rst_no_socket", server="certain", middle="probable", client="probable")
+    bench.also(closed, "close_rst_reply", "rst_refused", "close_rst_by_passive")
+    bench.intend([f"{source}:{42000 + port - 8000}" for source in scans for port in range(8071, 8091)], "portscan",
+                 at="certain")
+    bench.intend([f"host:{source}" for source in scans], "portscan", at="certain")
+    bench.bystander((40001, 40002))
+
+
+@case("pressure/rec_flood_no_cookies",
+      "Two hosts flood a listener that sends no cookies: its SYN queue is full and a real client gets in only when the "
+      "kernel has pruned it.",
+      says={"server.TcpExtTCPReqQFullDrop": "> 150", "server.TcpExtListenOverflows": "== 0",
+            "server.TcpExtSyncookiesSent": "== 0", "server.TcpPassiveOpens": "== 2"},
+      bench={"hosts": 3, "server_sysctl": {"net.ipv4.tcp_syncookies": 0}}, snaplen=96, limit=60)
+def flood_no_cookies(bench):
+    """Backlog 16 (17 places), tcp_syncookies=0. Hosts .2 and .3 send 100 hand-made SYNs each in two seconds, window 1024,
+    the MSS alone, and let no RST out. 40101 asks before, 40102 in the middle of it: it repeats its SYN until the older
+    half of the queue is pruned."""
+    bench.start(apps.Service(bench.listen()))
+    injector = Injector(bench)
+    ask(bench, 40101)
+    sources, start = bench.hosts4[1:], time.time()
+    with bench.client.filtering(f"ip saddr {{ {', '.join(sources)} }} tcp flags & rst == rst", hook="output"):
+        for count in range(100):
+            for source in sources:
+                injector.send(source, 42001 + count, bench.server4, SERVICE, "S", 9000 * count, options=MSS_ONLY,
+                              window=1024, ip_id=count + 1)
+            if count == 50:
+                client = bench.dial(40102, wait=0)
+            time.sleep(.02)
+        wait_until(start + 12)
+        client.sendall(apps.KEEP)
+        client.recv(4096)
+        client.close()
+        wait_until(start + 36)
+    injector.close()
+    rungs = Ledger(bench).rungs
+    flood = [f"{source}:{42001 + count}" for count in range(100) for source in sources]
+    dropped = [one for one in flood if one not in rungs]
+    mean_silent(bench, [one for one in flood if one in rungs])
+    bench.intend(dropped, "handshake_syn_only", at="certain")
+    bench.intend(40102, "handshake_complete_syn_retry", at="certain")
+    bench.intend([*dropped, 40102], "syn_drop_synq_full", **SYNQ_FULL)
+    bench.intend("listener:8080", "synq_full_interval", **SYNQ_FULL)
+    bench.intend("listener:8080", "syn_flood_direct", **CAUSE)
+    bench.intend("listener:8080", "overflow_interval", at="-")
+    bench.bystander(40101)
+
+
+@case("pressure/rec_crowd_served",
+      "A crowd of real clients comes at once to a service that is fast enough: nobody waits, nothing is dropped.",
+      says={**CLEAN, "server.TcpExtListenOverflows": "== 0", "server.TcpExtListenDrops": "== 0",
+            "server.TcpPassiveOpens": ">= 60"},
+      bench={"hosts": 6, "client_sysctl": PORTS}, snaplen=96, limit=60)
+def crowd_served(bench):
+    """Backlog 64, no delay. Two clients per second ask all the time, from 4 s to 7 s another 16 per second."""
+    bench.start(apps.Service(bench.listen(SERVICE, backlog=64)))
+    usual = bench.start(apps.Crowd(bench, 2, 10, SERVICE, seed=51))
+    time.sleep(4)
+    bench.fact("the crowd comes")
+    crowd = bench.start(apps.Crowd(bench, 16, 3, SERVICE, seed=52))
+    bench.truth(f"served: {usual.wait(30)}, {crowd.wait(30)}")
+    time.sleep(.2)
+    bench.bystander(["*", "listener:8080"])
+
+
+# -- the path ------------------------------------------------------------------------------------------------
+
+def lossy(hosts, share, seed):
+    """A policy that loses this share of what goes to or comes from these hosts."""
+    dice = random.Random(seed)
+    return lambda s: wire.DROP if {s.src, s.dst} & hosts and dice.random() < share else None
+
+
+@case("pressure/rec_path_loss",
+      "For three seconds the path of three hosts loses most segments, both ways, whatever service they use; a fourth "
+      "host comes another way and notices nothing.",
+      says={"server.TcpRetransSegs": ">= 8", "client.TcpRetransSegs": ">= 8", "server.TcpExtListenDrops": "== 0",
+            "server.TcpOutRsts": "== 0", "client.TcpOutRsts": "== 0"},
+      bench={"delay": .01, "hosts": 4}, client_view=True, snaplen=96, limit=60)
+def path_loss(bench):
+    """10 ms each way. Services on 8080, 8081 and 8090. Ports 40001 to 40012 are connections of hosts .1 to .3, four to
+    each service, 40021 to 40023 one each of host .4. All ask at the beginning and at the end; at 3 s, when six of ten
+    segments of hosts .1 to .3 begin to be lost, the clients ask and the servers send, too, and 40031 to 40036 connect,
+    two to each service. At 6 s the path is whole again."""
+    listeners = [bench.listen(port) for port in (SERVICE, NEIGHBOUR, 8090)]
+    hosts, start = bench.hosts4, time.time()
+    pairs = {}
+    for i in range(12):
+        pairs[40001 + i] = bench.pair(listeners[i % 3], 40001 + i, src=hosts[i % 4 % 3])
+    for i in range(3):
+        pairs[40021 + i] = bench.pair(listeners[i], 40021 + i, src=hosts[3])
+    for ends in pairs.values():
+        exchange(*ends)
+    wait_until(start + 3)
+    bench.fact("the path of hosts .1 to .3 begins to lose")
+    bench.relay.policy = lossy(set(hosts[:3]), .6, 5)
+    for client, server in pairs.values():
+        client.sendall(b"question\n")
+        server.sendall(b"news\n")
+    late = {40031 + i: (listeners[i % 3], bench.dial(40031 + i, to=(SERVICE, NEIGHBOUR, 8090)[i % 3],
+                                                      src=hosts[i % 3], wait=0)) for i in range(6)}
+    wait_until(start + 6)
+    bench.relay.policy = lambda s: None
+    bench.fact("the path is whole again")
+    wait_until(start + 10)
+    for client, _ in pairs.values():
+        client.recv(65536)  # the news: closing with unread bytes would reset
+    pairs.update({port: (client, bench.accept(listener, port)) for port, (listener, client) in late.items()})
+    for client, server in pairs.values():
+        client.sendall(b"and\n")
+        client.close()
+        read_all(server)
+        server.close()
+        time.sleep(.01)
+    wait_until(start + 14)
+    lost = {port: {s.flags for _, word, s in bench.relay.log if word == "dropped" and port in (s.sport, s.dport)}
+            for port in late}
+    mean_path_loss(bench, pairs, lost)
+
+
+def mean_path_loss(bench, pairs, lost):
+    bench.intend("capture", "path_loss_burst", **CAUSE)
+    for port in pairs:
+        if port < 40020:
+            bench.intend(port, "handshake_complete", at="certain")
+        elif port < 40030:
+            bench.bystander(port)
+    for port, flags in lost.items():
+        unanswered = bool(flags & {"S", "SA"})
+        bench.intend(port, "syn_lost_path", **({"client": "probable"} if unanswered else {}))
+        bench.also(port, "handshake_complete_syn_retry", "handshake_complete_synack_retry", "handshake_complete_ack_retry",
+                   "synack_dup_answer", "synack_ladder_ack_path_loss")
+        bench.intend(port, "syn_drop_accept_full", at="-")
 
 
 # -- everything at once ----------------------------------------------------------------------------------

@@ -447,6 +447,7 @@ def mean_cookies(bench, plain):
     # What a SYN+ACK lacks although it was offered proves the cookie; with timestamps the siblings and a skewed clock.
     bench.intend("listener:8080", "overflow_interval", **OVERFLOW)
     bench.intend((*plain, 40011, 40012, 40021, 40022), "handshake_synack_cookie", at="certain")
+    bench.intend("listener:8080", "syncookie_interval", **OVERFLOW)
     bench.intend((40014, 40015), "handshake_cookie_ack_lost_state", server="probable", client="possible")
     bench.also((40012, 40013), "handshake_cookie_ack_lost_state", "overflow_recovered")
     bench.also(range(40012, 40015), "overflow_data_unacked")
@@ -521,5 +522,6 @@ def backlog_zero(bench):
     time.sleep(.3)
     mean_overflow(bench, refused=(), dropped=(40004,), residents=(40001, 40005))
     bench.intend((40002, 40003), "handshake_synack_cookie", at="certain")
+    bench.intend("listener:8080", "syncookie_interval", **OVERFLOW)
     bench.also((40002, 40003), "handshake_cookie_ack_lost_state", "overflow_recovered", "overflow_data_unacked")
     bench.also(40004, "handshake_complete_syn_retry")

@@ -12,7 +12,8 @@ intent is written beside the capture (intent.txt) at recording time and the comp
     WHO scripted              a script sends what the server's end sends: no kernel has a socket of it
 
 WHO is a client port (40001), its second connection (40001#2), a client's ADDR:PORT, every
-connection of the case (*), or a listener (listener:8080).  A level is the strongest
+connection of the case (*), a listener (listener:8080), a host (host:10.66.1.2), or the whole
+capture (capture).  A level is the strongest
 confidence which that vantage can honour; "-" says that it cannot be known there, so that
 telling it would be a guess.
 """

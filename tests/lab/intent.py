@@ -183,23 +183,28 @@ def judge_subject(subject, clauses, vantage, severities, result):
     judge_rest(subject.name, subject.flow.told, mine, severities, vantage, result)
 
 
+def is_scope(who):
+    """It is no connection: listener:PORT, host:ADDR, capture."""
+    return who == "capture" or who.startswith(("listener:", "host:"))
+
+
 def judge(clauses, subjects, listeners, vantage, severities):
-    """The Judgement of one vantage; `listeners` is {port: told}."""
+    """The Judgement of one vantage; `listeners` is {port, host:ADDR or capture: told}."""
     result = Judgement()
     for subject in subjects:
         judge_subject(subject, clauses, vantage, severities, result)
-    named = {clause.who.partition(":")[2] for clause in clauses if clause.who.startswith("listener:")}
-    for port in sorted(named | set(listeners)):
-        mine = [clause for clause in clauses if clause.who == f"listener:{port}"]
-        told = listeners.get(port, [])
+    told_of = {key if is_scope(key) else f"listener:{key}": told for key, told in listeners.items()}
+    for who in sorted({clause.who for clause in clauses if is_scope(clause.who)} | set(told_of)):
+        mine = [clause for clause in clauses if clause.who == who]
+        told = told_of.get(who, [])
         for clause in mine:
             if clause.kind == "intend":
-                judge_intended(f"listener:{port}", told, clause, vantage, result)
+                judge_intended(who, told, clause, vantage, result)
             elif clause.kind == "later":
                 result.pending += clause.ids
-        judge_rest(f"listener:{port}", told, mine, severities, vantage, result)
+        judge_rest(who, told, mine, severities, vantage, result)
     for clause in clauses:
-        if clause.who.startswith("listener:"):
+        if is_scope(clause.who):
             continue
         # What only another vantage saw is named there: here it is a fault only if it must be told here.
         wanted = clause.level(vantage) != "-" if clause.kind == "intend" else vantage == "server"

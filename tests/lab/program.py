@@ -62,7 +62,7 @@ class Output:
     """Everything of one run."""
 
     flows: list
-    listeners: dict  # "8080" -> [Told]
+    listeners: dict  # "8080", "host:10.0.0.1", "capture" -> [Told]
     mismatches: list  # where flows and events contradict each other
 
 
@@ -121,6 +121,13 @@ def contradictions(flows):
                 yield f"{flow.name} {actor}: flows says {';'.join(column)}, events say {';'.join(events)}"
 
 
+def subject_of(row):
+    """What an event without a flow is about: a listener's port, a host or the whole capture."""
+    if row["actor"] == "host":
+        return f"host:{row['server_ip']}"
+    return "capture" if row["actor"] == "capture" else row["server_port"]
+
+
 def read(program, capture, vantage):
     """Run the program over one capture file."""
     flows = [read_flow(row) for row in table(program, "flows", "--vantage", vantage, capture)]
@@ -131,5 +138,5 @@ def read(program, capture, vantage):
             read_event(row, by_name[row["flow_id"]])
         elif row["finding"] and row["event"] != "end":
             told = Told(row["finding"], row["confidence"], int(row["frame"] or 0), row["text"])
-            listeners.setdefault(row["server_port"], []).append(told)
+            listeners.setdefault(subject_of(row), []).append(told)
     return Output(flows, listeners, list(contradictions(flows)))

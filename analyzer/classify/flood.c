@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Many attempts at once at one listener: a flood, or a crowd.
+ *
+ *                     completed   SYNs repeated   sources
+ *     flood, spoofed  none        none            many, one attempt each
+ *     flood, direct   none        none            few, many attempts each
+ *     crowd           in the end  yes             many, and what they send is served
+ *
+ * Of a flood only the attempts that nobody completed are looked at; clients that repeat their SYN want to connect, so
+ * where most do it is a path or a queue that fails them, no flood. That nobody completes must be more than what the
+ * capture leaves out (a filter that kept SYNs alone): somebody's ACK was captured, or the server's timer
+ * repeated its SYN+ACKs. A crowd is no trouble by itself: it is told where the accept queue overflowed under it and
+ * where the capture shows how many came before.
+ */
+#include "classify/attempt.h"
+
+#include "base/alloc.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <tcpautopsy/error.h>
+
+#define SECOND INT64_C(1000000000)
+
+static const int64_t NARROW_NS = SECOND, WIDE_NS = 10 * SECOND; /* both windows must agree */
+static const int64_t APART_NS = 5 * SECOND;
+static const int64_t CROWD_AFTER_NS = 10 * SECOND; /* so long after it came its queue may overflow */
+enum { NARROW_MIN = 10, WIDE_MIN = 30, SPOOFED_SOURCES_MIN = 20, RUNGS_MIN = 3 };
+enum { CROWD_MIN = 20, CROWD_SOURCES_MIN = 3, CROWD_TIMES = 3, CROWD_BASE = 3, BINS_MAX = 86400 };
+
+/* ---- a group of attempts ---- */
+
+struct group {
+    size_t from, to; /* in `one` */
+    uint64_t count, sources, one_shot, repeated, reset, rungs, all, peak, wide;
+};
+
+static int compare_sources(const void *left, const void *right)
+{
+    const struct tca_attempt *a = *(struct tca_attempt *const *)left,
+                             *b = *(struct tca_attempt *const *)right;
+    return memcmp(a->client, b->client, sizeof a->client);
+}
+
+/* Most of them within one window. */
+static uint64_t densest(struct tca_attempt *const *one, size_t count, int64_t window_ns)
+{
+    uint64_t most = 0;
+    for (size_t from = 0, to = 0; to < count; to++) {
+        while (one[to]->first_ns - one[from]->first_ns >= window_ns)
+            from++;
+        most = to - from + 1 > most ? to - from + 1 : most;
+    }
+    return most;
+}
+
+/* The first of them that is not earlier; they are in order of time. */
+static size_t first_at(struct tca_attempt *const *one, size_t count, int64_t time_ns)
+{
+    size_t low = 0, high = count;
+    while (low < high) {
+        size_t at = low + (high - low) / 2;
+        if (one[at]->first_ns < time_ns)
+            low = at + 1;
+        else
+            high = at;
+    }
+    return low;
+}
+
+/* Different addresses, and those that tried once only. `scratch` is sorted by address. */
+static void count_sources(struct tca_attempt **scratch, size_t count, struct group *g)
+{
+    if (count)
+        qsort(scratch, count, sizeof(struct tca_attempt *), compare_sources);
+    for (size_t at = 0, end; at < count; at = end) {
+        for (end = at + 1; end < count && !compare_sources(&scratch[at], &scratch[end]);)
+            end++;
+        g->sources++;
+        g->one_shot += end - at == 1 && scratch[at]->syns == 1;
+    }
+}
+
+static struct group group_of(struct tca_attempt **one, size_t from, size_t to, struct tca_attempt **scratch)
+{
+    struct group g = {.from = from, .to = to, .count = to - from};
+    g.peak = densest(one + from, g.count, NARROW_NS);
+    g.wide = densest(one + from, g.count, WIDE_NS);
+    for (size_t at = from; at < to; at++) {
+        g.repeated += one[at]->syns > 1;
+        g.rungs += one[at]->rungs > 0;
+        g.reset += (one[at]->flags & TCA_TRY_RESET) != 0;
+    }
+    memcpy(scratch, one + from, g.count * sizeof(struct tca_attempt *));
+    count_sources(scratch, g.count, &g);
+    return g;
+}
+
+/* ---- floods ---- */
+
+static bool scanned(const struct tca_tries *t, const struct tca_attempt *a)
+{
+    return a->number && t->p->pressed[a->number - 1].confidence[TCA_PRESS_SCAN];
+}
+
+/* All attempts of the listener meanwhile. */
+static uint64_t count_others(const struct tca_tries *t, int64_t first_ns, int64_t last_ns)
+{
+    uint64_t all = 0;
+    for (size_t at = first_at(t->one, t->count, first_ns); at < t->count && t->one[at]->first_ns <= last_ns;
+         at++)
+        all += (t->one[at]->flags & TCA_TRY_SYN) != 0;
+    return all;
+}
+
+/* Dense in the wide window, half of all attempts at least, nobody tries again, and not checks that withdraw what was
+ * granted. Had there been ACKs, they would have been captured, or the timer would not have repeated the SYN+ACK. */
+static bool is_flood(const struct tca_tries *t, const struct group *g)
+{
+    bool shown = t->p->acks || g->rungs >= RUNGS_MIN;
+    return shown && g->wide >= WIDE_MIN && 2 * g->count >= g->all && 2 * g->repeated < g->count &&
+           2 * g->reset < g->count;
+}
+
+static bool is_spoofed(const struct group *g)
+{
+    return g->sources >= SPOOFED_SOURCES_MIN && 5 * g->one_shot >= 4 * g->sources &&
+           5 * g->sources >= 4 * g->count && 10 * g->repeated < g->count;
+}
+
+static enum tca_confidence flood_level(const struct tca_tries *t, const struct group *g, bool clear)
+{
+    enum tca_confidence level =
+        tca_press_level(t->listener->vantage, TCA_PROBABLE, TCA_PROBABLE, TCA_POSSIBLE);
+    return tca_lower(level, !clear + (g->peak < NARROW_MIN));
+}
+
+static void note_flood(struct tca_listener *l, enum tca_flood_kind kind, enum tca_confidence level,
+                       const struct group *g)
+{
+    if (l->flood_kind != TCA_FLOOD_NONE && l->flood_peak_per_s >= g->peak)
+        return;
+    l->flood = (uint8_t)level;
+    l->flood_kind = (uint8_t)kind;
+    l->flood_peak_per_s = g->peak;
+    l->flood_sources = g->sources;
+}
+
+static int tell_flood(const struct tca_tries *t, struct tca_attempt **one, const struct group *g)
+{
+    struct tca_attempt *first = one[g->from], *last = one[g->to - 1];
+    bool spoofed = is_spoofed(g), direct = 4 * g->sources <= g->count;
+    enum tca_confidence level = flood_level(t, g, spoofed || direct);
+    struct tca_incident in =
+        tca_incident_of(t->listener, spoofed ? TCA_syn_flood_spoofed : TCA_syn_flood_direct, level,
+                        first->first_ns, last->first_ns);
+    for (size_t at = g->from; at < g->to && in.frame_count + 1 < TCA_PROOF_MAX; at++)
+        tca_incident_prove(&in, one[at]->frame);
+    tca_incident_prove(&in, last->frame);
+    in.flows = g->count;
+    in.peers = g->sources;
+    in.value = (int64_t)g->peak;
+    in.unit = "count";
+    tca_incident_say(
+        &in,
+        "%llu SYNs of %llu address%s, up to %llu in one second, none of them completed%s; of all "
+        "attempts meanwhile they are %llu of 100.",
+        (unsigned long long)g->count, (unsigned long long)g->sources, g->sources == 1 ? "" : "es",
+        (unsigned long long)g->peak, spoofed ? ", nearly every address came once" : "",
+        (unsigned long long)(100 * g->count / g->all));
+    note_flood(t->listener, spoofed ? TCA_FLOOD_SPOOFED : TCA_FLOOD_DIRECT, level, g);
+    return tca_incidents_add(t->p->incidents, &in);
+}
+
+/* Runs of attempts that nobody completed. `one` and `scratch` hold as many as the listener has attempts. */
+static int find_floods(const struct tca_tries *t, struct tca_attempt **one, struct tca_attempt **scratch)
+{
+    size_t count = 0;
+    int error = TCA_OK;
+    for (size_t at = 0; at < t->count; at++)
+        if (tca_attempt_incomplete(t->one[at]) && !scanned(t, t->one[at]))
+            one[count++] = t->one[at];
+    for (size_t at = 0, end; at < count && !error; at = end) {
+        for (end = at + 1; end < count && one[end]->first_ns - one[end - 1]->first_ns <= APART_NS;)
+            end++;
+        if (end - at < WIDE_MIN)
+            continue;
+        struct group g = group_of(one, at, end, scratch);
+        g.all = count_others(t, one[at]->first_ns, one[end - 1]->first_ns);
+        if (is_flood(t, &g))
+            error = tell_flood(t, one, &g);
+    }
+    return error;
+}
+
+/* ---- crowds ---- */
+
+/* Arrivals of one listener, second by second, from its first to its last. */
+struct bins {
+    uint32_t *count, *sorted; /* `bins` each */
+    size_t bins;
+    int64_t first_ns;
+};
+
+static int compare_u32(const void *left, const void *right)
+{
+    uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
+    return a < b ? -1 : a > b;
+}
+
+static int fill_bins(struct tca_attempt *const *one, size_t count, struct bins *b)
+{
+    b->first_ns = one[0]->first_ns;
+    b->bins = (size_t)((one[count - 1]->first_ns - b->first_ns) / SECOND) + 1;
+    if (b->bins > BINS_MAX)
+        b->bins = BINS_MAX; /* a day: what comes later is not judged */
+    b->count = tca_alloc(2 * b->bins * sizeof *b->count);
+    if (!b->count)
+        return TCA_EMEMORY;
+    b->sorted = b->count + b->bins;
+    for (size_t at = 0; at < count; at++) {
+        size_t bin = (size_t)((one[at]->first_ns - b->first_ns) / SECOND);
+        if (bin < b->bins)
+            b->count[bin]++;
+    }
+    memcpy(b->sorted, b->count, b->bins * sizeof *b->count);
+    qsort(b->sorted, b->bins, sizeof *b->sorted, compare_u32);
+    return TCA_OK;
+}
+
+/* How many come in an ordinary second: the mean of the quieter half. */
+static double usual_rate(const struct bins *b)
+{
+    size_t half = b->bins / 2 + 1;
+    double sum = 0;
+    for (size_t at = 0; at < half && at < b->bins; at++)
+        sum += b->sorted[at];
+    return sum / (double)(half < b->bins ? half : b->bins);
+}
+
+/* Its first drop came after the crowd, and the service had not stopped before. */
+static const struct tca_episode *overflow_in(const struct tca_listener *l, int64_t from_ns, int64_t to_ns)
+{
+    for (unsigned at = 0; at < l->episode_count; at++) {
+        const struct tca_episode *e = &l->episode[at];
+        bool stopped = !e->slow && e->stall_ns >= 0 && e->stall_ns < from_ns;
+        if (!stopped && e->first_ns >= from_ns && e->first_ns <= to_ns + CROWD_AFTER_NS)
+            return e;
+    }
+    return NULL;
+}
+
+/* They are alive: they completed, or at least tried again; and those that completed asked for something. */
+static bool are_clients(struct tca_attempt *const *one, const struct group *g)
+{
+    uint64_t alive = 0, acked = 0, asked = 0;
+    for (size_t at = g->from; at < g->to; at++) {
+        alive += (one[at]->flags & TCA_TRY_ACKED) || one[at]->syns > 1;
+        acked += (one[at]->flags & TCA_TRY_ACKED) != 0;
+        asked += (one[at]->flags & TCA_TRY_ASKED) != 0;
+    }
+    return 5 * alive >= 4 * g->count && 2 * acked >= g->count && 2 * asked >= acked;
+}
+
+static int tell_crowd(const struct tca_tries *t, struct tca_attempt **one, const struct group *g,
+                      const struct tca_episode *e, double before)
+{
+    const struct tca_attempt *first = one[g->from], *last = one[g->to - 1];
+    enum tca_confidence level =
+        tca_press_level(t->listener->vantage, TCA_PROBABLE, TCA_PROBABLE, TCA_POSSIBLE);
+    if ((enum tca_confidence)e->confidence < level)
+        level = (enum tca_confidence)e->confidence; /* no surer than the overflow */
+    struct tca_incident in =
+        tca_incident_of(t->listener, TCA_flash_crowd, level, first->first_ns, last->first_ns);
+    tca_incident_prove(&in, first->frame);
+    tca_incident_prove(&in, e->first_frame);
+    if (last->frame > e->first_frame)
+        tca_incident_prove(&in, last->frame);
+    in.flows = g->count;
+    in.peers = g->sources;
+    in.value = (int64_t)g->peak;
+    in.unit = "count";
+    tca_incident_say(
+        &in,
+        "%llu connection attempts of %llu clients, up to %llu in one second where %llu.%llu are usual, "
+        "and the accept queue overflowed.",
+        (unsigned long long)g->count, (unsigned long long)g->sources, (unsigned long long)g->peak,
+        (unsigned long long)before, (unsigned long long)(before * 10) % 10);
+    note_flood(t->listener, TCA_FLOOD_CROWD, TCA_NO, g);
+    return tca_incidents_add(t->p->incidents, &in);
+}
+
+/* A run of busy seconds [from, to) between ordinary ones. */
+static int judge_run(const struct tca_tries *t, struct tca_attempt **one, size_t count, const struct bins *b,
+                     const size_t run[2], struct tca_attempt **scratch)
+{
+    int64_t first_ns = b->first_ns + (int64_t)run[0] * SECOND,
+            end_ns = b->first_ns + (int64_t)run[1] * SECOND;
+    const struct tca_episode *e = overflow_in(t->listener, first_ns, end_ns);
+    size_t from = first_at(one, count, first_ns), to = first_at(one, count, end_ns);
+    size_t outside = count - (to - from), seconds = b->bins - (run[1] - run[0]);
+    if (!e || to - from < CROWD_MIN || seconds < CROWD_BASE || !outside)
+        return TCA_OK;
+    double before = (double)outside / (double)seconds;
+    struct group g = group_of(one, from, to, scratch);
+    bool more = (double)g.count / (double)(run[1] - run[0]) >= CROWD_TIMES * before;
+    if (!more || g.sources < CROWD_SOURCES_MIN || !are_clients(one, &g))
+        return TCA_OK;
+    return tell_crowd(t, one, &g, e, before);
+}
+
+static int find_crowds(const struct tca_tries *t, struct tca_attempt **one, struct tca_attempt **scratch)
+{
+    size_t count = 0;
+    for (size_t at = 0; at < t->count; at++)
+        if ((t->one[at]->flags & TCA_TRY_SYN) && !scanned(t, t->one[at]))
+            one[count++] = t->one[at];
+    if (count < CROWD_MIN || !t->listener->episode_count)
+        return TCA_OK;
+    struct bins b = {0};
+    int error = fill_bins(one, count, &b);
+    double busy = error ? 0 : CROWD_TIMES * usual_rate(&b);
+    for (size_t at = 0, end; at < b.bins && !error; at = end) {
+        for (end = at; end < b.bins && b.count[end] > busy;)
+            end++;
+        if (end > at)
+            error = judge_run(t, one, count, &b, (const size_t[2]){at, end}, scratch);
+        else
+            end++;
+    }
+    tca_free(b.count);
+    return error;
+}
+
+int tca_flood_read(const struct tca_tries *t)
+{
+    if (t->count < CROWD_MIN)
+        return TCA_OK;
+    struct tca_attempt **one = tca_alloc(2 * t->count * sizeof(struct tca_attempt *));
+    int error = one ? find_floods(t, one, one + t->count) : TCA_EMEMORY;
+    if (!error)
+        error = find_crowds(t, one, one + t->count);
+    tca_free(one);
+    return error;
+}
