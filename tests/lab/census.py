@@ -196,7 +196,7 @@ class Rules(case.Comparison):
     def __init__(self, folder, vantage, binary):
         super().__init__(folder, vantage, program.read(binary, folder.files[vantage], vantage))
         self.excused, self.contradicted = {}, set()
-        self.compare_paths()
+        self.compare_paths([clause for clause in folder.intent(())[0] if clause.kind == "scripted"])
 
     def enter(self, subject, view, verdict, comparable):
         super().enter(subject, view, verdict, comparable)
