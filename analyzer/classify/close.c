@@ -556,20 +556,22 @@ static bool copies_stopped(const struct tca_closing *k, const struct tca_side *s
            k->until_ns > side->rto_last_ns + side->rto_gap_ns * 2 + side->rto_gap_ns / 4 + 100 * MS;
 }
 
-/* Keepalive probes after the peer's last sign of life, and then nothing for longer than their spacing. */
+/* Probes, of an idle peer or a closed window, after the peer's last sign of life, and then nothing for longer than the next
+ * would have taken. */
 static bool probes_stopped(const struct tca_closing *k, int side)
 {
     const struct tca_mark *probe, *last = NULL;
     unsigned count = 0;
     int64_t gap_ns = 0;
-    for (unsigned n = 0; (probe = tca_dossier_mark(k->d, TCA_MARK_KEEPALIVE, side, n)); n++) {
+    for (unsigned n = 0;
+         (probe = tca_dossier_mark(k->d, TCA_MARK_KEEPALIVE | TCA_MARK_WINDOW_PROBE, side, n)); n++) {
         if (probe->time_ns <= k->m->side[1 - side].last_ns)
             continue;
         gap_ns = last ? probe->time_ns - last->time_ns : 0;
         last = probe;
         count++;
     }
-    return count >= LADDER && k->until_ns > last->time_ns + gap_ns * 2;
+    return count >= LADDER && k->until_ns > last->time_ns + gap_ns * 2 + gap_ns / 4 + 100 * MS;
 }
 
 static int silent_side(const struct tca_closing *k)
@@ -588,7 +590,9 @@ void judge_close_timeout_silent(const struct tca_case *c, struct tca_judgement *
         return;
     tca_hold(j, tca_level(c, PROBABLE, TCA_BASIS_SILENCE), k.m->last_ns);
     tca_prove(j, tca_dossier_last(c->d, TCA_MARK_LAST, 1 - side));
-    tca_prove(j, tca_dossier_last(c->d, TCA_MARK_LAST | TCA_MARK_DATA_RETX | TCA_MARK_KEEPALIVE, side));
+    tca_prove(
+        j, tca_dossier_last(
+               c->d, TCA_MARK_LAST | TCA_MARK_DATA_RETX | TCA_MARK_KEEPALIVE | TCA_MARK_WINDOW_PROBE, side));
     j->actor = (uint8_t)side;
     set_value(j, k.m->last_ns - k.m->side[1 - side].last_ns, "ns");
     tca_say(j, "The %s got no answer any more, repeated for %d.%03d s and fell silent.", NAME[side],

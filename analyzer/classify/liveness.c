@@ -115,6 +115,8 @@ void judge_keepalive_probe(const struct tca_case *c, struct tca_judgement *j)
     int side;
     if (!hold_kind(c, j, &kind, &side))
         return;
+    if (c->d->m.damage & TCA_DAMAGE_START_CUT) /* the window may have been closed before */
+        j->confidence = tca_lower(j->confidence, 1);
     const char *both = s[1 - side].keepalive_count ? ", the other end some too," : "";
     int64_t interval = s[side].keepalive_interval_ns;
     if (interval)

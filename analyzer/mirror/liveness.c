@@ -226,6 +226,9 @@ static bool may_probe(const struct step *s)
 static enum why why_again(const struct step *s, int64_t quiet_ns)
 {
     const struct tca_side *from = s->from;
+    enum tca_state state = tca_side_state(from);
+    if (state == TCA_TIME_WAIT || state == TCA_CLOSED)
+        return WHY_UNSURE; /* it has no timer any more */
     bool after_rto = from->recovery == TCA_RECOVERY_RTO && seq_before(s->seg->seq, from->recover_end);
     if (!after_rto && is_fast(s))
         return WHY_FAST;
