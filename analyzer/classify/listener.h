@@ -132,6 +132,8 @@ struct tca_listener {
     uint64_t paws_drop_count;  /* SYNs dropped for an old timestamp */
     uint64_t peak_syn_recv;    /* most half-open connections at one time */
     int64_t peak_syn_recv_ns;  /* when; -1: there was none */
+    struct tca_bounds
+        synq; /* half-open connections at which the SYN queue was full; max UINT64_MAX: it never was */
     uint8_t episode_count;
     uint32_t episodes_left_off;        /* smaller ones beyond TCA_EPISODES_MAX */
     const struct tca_episode *episode; /* episode_count of them, in time order; borrowed from the sweep */
@@ -163,6 +165,8 @@ int tca_sweep_new(enum tca_vantage user, struct tca_sweep **ret_sweep);
 int tca_sweep_add(struct tca_sweep *sweep, const struct tca_dossier *d);
 /* All flows are in: build the listeners. Call once, before find, count and at. 0 or TCA_EMEMORY. */
 int tca_sweep_run(struct tca_sweep *sweep);
+/* What SYN pressure shows of the listeners is entered: complete their bounds by it. Once, before any judge looks at them. */
+void tca_sweep_settle(struct tca_sweep *sweep);
 /* The listener of this flow, borrowed until the sweep is freed. Never NULL: an empty one for a flow never
  * added. */
 const struct tca_listener *tca_sweep_find(const struct tca_sweep *sweep, const struct tca_dossier *d);

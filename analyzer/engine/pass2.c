@@ -69,6 +69,8 @@ int tca_pass2_prepare(struct tca_session *s)
         error = tca_hosts_run(s->hosts);
     if (!error)
         error = tca_sweep_run(s->sweep);
+    if (!error)
+        tca_sweep_settle(s->sweep);
     tca_incidents_sort(&s->incidents);
     return error;
 }
