@@ -115,18 +115,17 @@ void judge_keepalive_probe(const struct tca_case *c, struct tca_judgement *j)
     int side;
     if (!hold_kind(c, j, &kind, &side))
         return;
-    bool both = s[1 - side].keepalive_count > 0;
+    const char *both = s[1 - side].keepalive_count ? ", the other end some too," : "";
     int64_t interval = s[side].keepalive_interval_ns;
-    tca_say(j, "The %s sent %u keepalive probe(s)%s after %u.%03u s of silence%s%s.", NAME[side],
-            (unsigned)j->value, both ? ", the other end some too," : "", WHOLE(s[side].keepalive_idle_ns),
-            interval ? ", and repeated them unanswered" : "",
-            answered_all(c, side) ? "; all were answered" : "");
     if (interval)
         tca_say(j,
                 "The %s sent %u keepalive probe(s)%s after %u.%03u s of silence; unanswered ones came every "
                 "%u.%03u s.",
-                NAME[side], (unsigned)j->value, both ? ", the other end some too," : "",
-                WHOLE(s[side].keepalive_idle_ns), WHOLE(interval));
+                NAME[side], (unsigned)j->value, both, WHOLE(s[side].keepalive_idle_ns), WHOLE(interval));
+    else
+        tca_say(j, "The %s sent %u keepalive probe(s)%s after %u.%03u s of silence%s.", NAME[side],
+                (unsigned)j->value, both, WHOLE(s[side].keepalive_idle_ns),
+                answered_all(c, side) ? "; all were answered" : "");
 }
 
 static const struct tca_mark *rst_after(const struct tca_case *c, int side, int64_t time_ns)
@@ -476,6 +475,9 @@ void judge_reorder(const struct tca_case *c, struct tca_judgement *j)
     if (t[side].reorder_sure)
         j->confidence = tca_level(c, CERTAIN, TCA_BASIS_SEEN);
     j->actor = TCA_ACTOR_PATH;
-    tca_say(j, "%u segment(s) of the %s were overtaken on the way here, by up to %u.%03u s.",
-            (unsigned)j->value, NAME[side], WHOLE(t[side].reorder_ns));
+    if (t[side].reorder_ns < MS)
+        tca_say(j, "%u segment(s) of the %s were overtaken on the way here.", (unsigned)j->value, NAME[side]);
+    else
+        tca_say(j, "%u segment(s) of the %s were overtaken on the way here, by up to %u.%03u s.",
+                (unsigned)j->value, NAME[side], WHOLE(t[side].reorder_ns));
 }

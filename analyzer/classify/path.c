@@ -43,12 +43,12 @@ static const char *const NAME[2] = {"client", "server"};
 
 /* ---- ICMP errors ---- */
 
-/* What it quotes is sent and not acknowledged: hosts take no other error (RFC 5927 section 4.1). SYNs have findings of
- * their own. */
+/* What it quotes is sent and not acknowledged, or a bare ACK of now: hosts take no other error (RFC 5927 section 4.1).
+ * SYNs have findings of their own. */
 static bool quotes_under_way(const struct tca_case *c, const struct tca_mark *error)
 {
     const struct tca_side *sender = &c->d->m.side[error->side], *peer = &c->d->m.side[1 - error->side];
-    if (!sender->nxt_known || !seq_before(error->seq, error->sent_end))
+    if (!sender->nxt_known || seq_after(error->seq, error->sent_end))
         return false;
     if (sender->iss_known && error->seq == sender->iss)
         return false;

@@ -183,6 +183,9 @@ static bool is_request_expired(const struct reset *r)
     if (!in_request(r))
         return false;
     int64_t since = r->rst->time_ns - r->from->syn_last_ns;
+    int64_t life = tca_host_request_ns(r->c->host[TCA_SERVER]);
+    if (life >= 0 && r->rst->time_ns - r->c->d->m.first_synack_ns >= life)
+        return true;
     if (r->from->synack_count < 2)
         return since >= REQUEST_NS;
     int64_t interval = 2 * r->from->syn_gap_ns;
@@ -238,7 +241,10 @@ static bool is_bare(const struct tca_mark *rst)
 
 static bool is_abort_on_overflow(const struct reset *r)
 {
-    return in_request(r) && is_bare(r->rst) && answers_open_ack(r);
+    int64_t aborts;
+    bool never =
+        tca_host_knows(r->c->host[TCA_SERVER], TCA_SETTING_tcp_abort_on_overflow, &aborts) && !aborts;
+    return !never && in_request(r) && is_bare(r->rst) && answers_open_ack(r);
 }
 
 /* Bytes of the peer up to the end of what the reset answers that its sender had not taken. Before a FIN they may have
@@ -258,7 +264,9 @@ static bool is_data_after_close(const struct reset *r)
     if (r->shape != TCA_SHAPE_P || !fin || !r->trigger || !bytes_not_taken(r))
         return false;
     bool peer_open = !peer_fin || peer_fin->frame >= r->trigger->frame;
-    return peer_open && r->rst->time_ns - fin->time_ns <= ORPHAN_NS;
+    int64_t known = tca_host_seconds(r->c->host[r->rst->side], TCA_SETTING_tcp_fin_timeout, -1);
+    return peer_open &&
+           r->rst->time_ns - fin->time_ns <= (known < 0 ? ORPHAN_NS : known + known / 8 + SECOND);
 }
 
 /* The other side's first acknowledgment of the FIN that the reset's sender had sent. */
@@ -657,13 +665,22 @@ void judge_rst_data_after_close(const struct tca_case *c, struct tca_judgement *
             (unsigned)bytes_not_taken(&f.first), peer(&f.first));
 }
 
+/* Options and limits of Linux: of a host that is known to be another system they are a guess. */
+static enum tca_confidence linux_level(const struct tca_case *c, const struct reset *r,
+                                       struct tca_levels levels)
+{
+    enum tca_confidence level = tca_level(c, levels, TCA_BASIS_SEEN);
+    return tca_lower(level, c->host[r->rst->side]->os == TCA_OS_OTHER);
+}
+
 static const struct tca_levels LIMITS = {TCA_PROBABLE, TCA_PROBABLE, TCA_POSSIBLE};
 
 void judge_rst_linger2(const struct tca_case *c, struct tca_judgement *j)
 {
     struct found f;
-    if (!hold_cause(c, j, tca_level(c, LIMITS, TCA_BASIS_SEEN), &f))
+    if (!hold_cause(c, j, TCA_POSSIBLE, &f))
         return;
+    j->confidence = linux_level(c, &f.first, LIMITS);
     tca_prove(j, own_fin(&f.first));
     tca_say(j, "The %s reset the connection as soon as its FIN was acknowledged.", who(&f.first));
 }
@@ -671,8 +688,9 @@ void judge_rst_linger2(const struct tca_case *c, struct tca_judgement *j)
 void judge_rst_tw_overflow(const struct tca_case *c, struct tca_judgement *j)
 {
     struct found f;
-    if (!hold_cause(c, j, tca_level(c, LIMITS, TCA_BASIS_SEEN), &f))
+    if (!hold_cause(c, j, TCA_POSSIBLE, &f))
         return;
+    j->confidence = linux_level(c, &f.first, LIMITS);
     const struct tca_mark *ack = fin_ack_of(&f.first);
     tca_prove(j, own_fin(&f.first));
     tca_prove(j, ack);
@@ -685,8 +703,10 @@ void judge_rst_tw_overflow(const struct tca_case *c, struct tca_judgement *j)
 void judge_rst_orphan_limit(const struct tca_case *c, struct tca_judgement *j)
 {
     struct found f;
-    if (!hold_cause(c, j, TCA_PROBABLE, &f))
+    static const struct tca_levels levels = {TCA_PROBABLE, TCA_PROBABLE, TCA_PROBABLE};
+    if (!hold_cause(c, j, TCA_POSSIBLE, &f))
         return;
+    j->confidence = linux_level(c, &f.first, levels);
     const struct tca_mark *fin = own_fin(&f.first);
     tca_prove(j, fin);
     tca_say(j,

@@ -20,6 +20,7 @@ static uint8_t quota(unsigned role_bit)
         return 14;
     case TCA_MARK_FIN_ACK:
     case TCA_MARK_KEEPALIVE:
+    case TCA_MARK_WINDOW_PROBE:
     case TCA_MARK_DATA_RETX:
     case TCA_MARK_RST:
     case TCA_MARK_IN_TIME_WAIT:

@@ -341,6 +341,9 @@ static void overtaken(struct step *s, struct tca_trouble *t)
 {
     bool old =
         !s->account.new_bytes && s->to->acked_known && seq_before_eq(tca_segment_end(s->seg), s->to->acked);
+    bool copy = s->account.older_clock || is_network_copy(s);
+    if (!s->account.new_bytes && carries(s->seg) && !copy)
+        return; /* by its IP ID alone, which elsewhere is random */
     if (old && carries(s->seg)) {
         t->old_dup_count++;
         s->mark.roles |= TCA_MARK_OLD_DUP;

@@ -227,6 +227,16 @@ struct tca_side {
     int64_t timer_ns; /* when the clock of the present state was (re)started */
     uint64_t last_frame;
 
+    /* What every segment touches of its sender's liveness. */
+    int64_t sent_ns, una_ns; /* newest payload or FIN sent; newest acknowledgment of any got; -1 */
+    uint32_t held_us;     /* its newest payload, small and alone, was acknowledged so late; 0: it was not */
+    uint32_t sacked_to;   /* highest edge that the peer has selectively acknowledged, while `sacked` */
+    uint32_t recover_end; /* SND.NXT when `recovery` began: it ends there */
+    uint8_t recovery;     /* enum tca_recovery */
+    uint8_t dup_acks;     /* acknowledgments without progress */
+    bool sacked;
+    bool alone; /* its newest payload is less than a full segment, and all before it was acknowledged */
+
     int64_t syn_last_ns, syn_gap_ns; /* ladder of its SYN or SYN+ACK: last copy, gap before it (0: first) */
     uint64_t syn_last_frame, fin_last_frame;
     int64_t fin_last_ns, fin_gap_ns; /* ladder of its FIN */
@@ -259,13 +269,6 @@ struct tca_side {
     uint32_t keepalive_unanswered; /* longest run of probes without any word of the peer */
     int64_t keepalive_idle_ns;     /* shortest silence of the peer that drew a first probe; 0: none */
     int64_t keepalive_interval_ns; /* shortest interval between unanswered probes; 0: none */
-    int64_t sent_ns, una_ns;       /* newest payload or FIN sent; newest acknowledgment of any got; -1 */
-    uint32_t
-        held_us; /* the newest payload, small and alone, was acknowledged after so long a delay; 0: it was not */
-    uint32_t sacked_to,
-        recover_end;            /* highest edge the peer has selectively acknowledged; where recovery ends */
-    uint8_t recovery, dup_acks; /* enum tca_recovery; acknowledgments without progress */
-    bool sacked, alone; /* sacked_to counts; the newest payload is less than a full segment and alone */
 
     struct tca_seen seen[TCA_SEEN_MAX]; /* ring of the newest segments, against copies of the capture */
     uint8_t seen_next;

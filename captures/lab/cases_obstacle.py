@@ -85,6 +85,7 @@ def pmtu_blackhole(bench):
             close_client_first(*pairs[port], .05)
             time.sleep(.1)
     bench.intend((40001, 40002, 40003), "pmtu_blackhole", server="probable")
+    bench.also((40001, 40002, 40003), "rto_ladder_established")
     bench.intend((40001, 40002), "close_none_open_at_end", "certain")
     bench.bystander(40004)
 
@@ -172,6 +173,7 @@ def state_expired(bench):
     # host, for 40003: what the server sends in vain may as well have met a host that is gone.
     bench.intend(40001, "middlebox_state_expired", client="probable", middle="possible")
     bench.also(40002, "middlebox_state_expired")
+    bench.also((40001, 40002, 40003), "rto_ladder_established")
     bench.intend((40001, 40002, 40003), "close_none_open_at_end", "certain")
     bench.bystander((40004, 40005))
 
@@ -207,5 +209,6 @@ def conntrack_invalid(bench):
     # Port 40002 is alone at its address: no other connection shows that the service is well.
     bench.intend(40001, "conntrack_invalid_drop", server="possible")
     bench.also(40002, "conntrack_invalid_drop")
+    bench.also((40001, 40002), "rto_ladder_established")
     bench.intend((40001, 40002), "close_none_open_at_end", "certain")
     bench.bystander((40003, 40004))

@@ -58,6 +58,7 @@ def split(bench):
             time.sleep(.1)
     finish(*bench.pair(listener, 40010))
     injector.close()
+    bench.scripted((40001, 40002))
     bench.intend(40001, "handshake_split", "probable")
     # Without the ACK before it a SYN of the server's own accord looks the same.
     bench.also(40002, "handshake_split", "handshake_simultaneous_open")
