@@ -11,7 +11,8 @@
 enum tca_edge_kind {
     TCA_EDGE_CHILD,   /* a child was created; other_ns: when accept() was proved, INT64_MAX never */
     TCA_EDGE_EARLY,   /* the same child, at the earliest moment possible; its CHILD edge is then `loose` */
-    TCA_EDGE_SYNACK,  /* first SYN+ACK of a connection; other_ns: its last one */
+    TCA_EDGE_SYNACK,  /* first SYN+ACK of a connection; other_ns: its last one; ask_ns: the third repeat by
+                        timer, INT64_MAX never */
     TCA_EDGE_DROP,    /* a SYN that nothing answered */
     TCA_EDGE_IGNORED, /* ACK-bearing segments that did not create the child */
     TCA_EDGE_ABORTED, /* a third ACK answered by RST */

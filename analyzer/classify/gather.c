@@ -23,8 +23,10 @@
 
 static const int64_t IDLE_NS = SECOND;         /* a client silent for longer than this is idle */
 static const int64_t IDLE_SEEN_NS = 1200 * MS; /* and the capture must have watched it that long */
-static const int64_t ABORT_NS = SECOND;    /* an RST later than this after the ACK is no abort on overflow */
-static const int64_t RUNG_NS = 1200 * MS;  /* a request would have repeated its SYN+ACK, lateness included */
+static const int64_t ABORT_NS = SECOND;   /* an RST later than this after the ACK is no abort on overflow */
+static const int64_t RUNG_NS = 1200 * MS; /* a request would have repeated its SYN+ACK, lateness included */
+static const int64_t PRUNED_NS =
+    8 * SECOND; /* the third rung comes 7 s after the first SYN+ACK, lateness included */
 static const int64_t HASTE_NS = 150 * MS;  /* no retransmission timer is shorter, 200 ms less its jitter */
 static const int64_t OUTAGE_NS = 300 * MS; /* shorter runs of repeats are ordinary loss */
 enum { REFUSED_MIN = 2 }; /* payload and its first repetition; one segment alone is lost easily */
@@ -427,13 +429,32 @@ static int add_heard(struct tca_sweep *sweep, const struct tca_dossier *d)
                                .kind = TCA_EDGE_HEARD, .time_ns = server, .frame = mark->frame, .weight = 1});
 }
 
-static int add_synack(struct tca_sweep *sweep, const struct tca_dossier *d)
+/* All repeats are the timer's, and they begin with the first rung. */
+static bool is_classic(const struct tca_ladder *ladder)
+{
+    return ladder->rungs && !ladder->answers && !ladder->mixed && tca_fits_timer(ladder->gap_ns, SECOND);
+}
+
+/* Two repeats, then for longer than the third would take neither that nor a child nor a reset. */
+static bool two_rungs(const struct tca_dossier *d, const struct tca_ladder *ladder)
+{
+    int64_t ns;
+    uint64_t frame;
+    return is_classic(ladder) && ladder->rungs == 2 && !child_of(&d->m, &ns, &frame) &&
+           !tca_dossier_mark(d, TCA_MARK_RST, -1, 0) && flow_end_ns(d) - ladder->first->time_ns > PRUNED_NS &&
+           tca_fits_timer(ladder->last->time_ns - ladder->first->time_ns, 3 * SECOND);
+}
+
+static int add_synack(struct tca_sweep *sweep, const struct tca_dossier *d, const struct tca_ladder *ladder)
 {
     const struct tca_mark *synack = tca_dossier_mark(d, TCA_MARK_SYNACK, TCA_SERVER, 0);
     if (!synack)
         return TCA_OK;
+    const struct tca_mark *third =
+        is_classic(ladder) ? tca_dossier_mark(d, TCA_MARK_SYNACK, TCA_SERVER, 3) : NULL;
     int64_t last = d->m.side[TCA_SERVER].syn_last_ns;
     return add_edge(sweep, (struct tca_edge){.kind = TCA_EDGE_SYNACK,
+                                             .ask_ns = third ? third->time_ns : INT64_MAX,
                                              .time_ns = synack->time_ns,
                                              .frame = synack->frame,
                                              .weight = 1,
@@ -550,6 +571,8 @@ static uint32_t flags_of(const struct tca_dossier *d, const struct tca_ladder *l
         flags |= TCA_CONN_IDLE | (only_rung_at_1s(ladder) ? TCA_CONN_ONE_RUNG : 0);
     if (ladder->rungs > 2)
         flags |= TCA_CONN_LONG_LADDER;
+    if (two_rungs(d, ladder))
+        flags |= TCA_CONN_TWO_RUNGS;
     if (ladder->named)
         flags |= TCA_CONN_NAMED_ACK;
     if (m->side[TCA_CLIENT].tfo_cookie)
@@ -581,7 +604,7 @@ static int add_edges(struct tca_sweep *sweep, const struct tca_dossier *d, const
         return TCA_OK; /* two openers, no listener */
     int error = add_drops(sweep, d);
     if (!error)
-        error = add_synack(sweep, d);
+        error = add_synack(sweep, d, ladder);
     if (!error)
         error = add_child(sweep, d, ladder);
     size_t before = sweep->edges;

@@ -167,6 +167,9 @@ int tca_sweep_add(struct tca_sweep *sweep, const struct tca_dossier *d);
  * are not needed for that. Call once, before find, count and at. 0 or TCA_EMEMORY. */
 struct tca_hosts;
 int tca_sweep_run(struct tca_sweep *sweep, const struct tca_hosts *hosts);
+/* What SYN pressure shows of the listeners is entered: complete their bounds by it. Once, before any judge looks at
+ * them. */
+void tca_sweep_settle(struct tca_sweep *sweep);
 /* The listener of this flow, borrowed until the sweep is freed. Never NULL: an empty one for a flow never
  * added. */
 const struct tca_listener *tca_sweep_find(const struct tca_sweep *sweep, const struct tca_dossier *d);

@@ -6,6 +6,7 @@
 #include "classify/sweep.h"
 
 #include "base/alloc.h"
+#include "classify/backlog.h"
 #include "classify/bounds.h"
 #include "classify/host.h"
 
@@ -176,6 +177,8 @@ static int sweep_listener(struct tca_sweep *sweep, struct tca_edge *edge, size_t
     struct tca_episode *episode = NULL;
     int error = tca_episodes_find(l, edge, count, sweep->conn, loss, &episode);
     l->episode = episode;
+    if (!error)
+        error = tca_backlog_prune(l, edge, count, sweep->conn);
     return error ? error : tca_bounds_find(l, edge, count, all - count, sweep->conn);
 }
 
@@ -323,6 +326,12 @@ int tca_sweep_run(struct tca_sweep *sweep, const struct tca_hosts *hosts)
     error = tca_sweep_edges(sweep);
     forget_gathered(sweep);
     return error;
+}
+
+void tca_sweep_settle(struct tca_sweep *sweep)
+{
+    for (size_t at = 0; at < sweep->listeners; at++)
+        tca_backlog_settle(&sweep->listener[at]);
 }
 
 void tca_sweep_free(struct tca_sweep *sweep)

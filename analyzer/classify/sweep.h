@@ -29,6 +29,8 @@ enum tca_conn_flag {
     TCA_CONN_SKEW = 1 << 11,
     TCA_CONN_COOKIE_SKEW = 1 << 12,
     TCA_CONN_FAST_OPEN = 1 << 13,
+    TCA_CONN_TWO_RUNGS =
+        1 << 15, /* given up after two repeats of its SYN+ACK, at 1 and 3 s, for all that is seen */
     TCA_CONN_COOKIE_BARE = 1 << 14, /* its SYN+ACK lacks options as only a cookie's does */
 };
 

@@ -204,6 +204,8 @@ int tca_pass2_prepare(struct tca_session *s)
     if (!error)
         error = tca_pressure_run(s->pressure, s->sweep, &s->incidents);
     if (!error)
+        tca_sweep_settle(s->sweep);
+    if (!error)
         error = tca_twins_prepare(s);
     if (!error)
         error = tca_isns_run(s->isns, &s->incidents);

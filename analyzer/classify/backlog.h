@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Second estimators of a listener's limit: its SYN queue, which has the same one.
+ */
+#ifndef TCA_CLASSIFY_BACKLOG_H
+#define TCA_CLASSIFY_BACKLOG_H
+
+#include "classify/episode.h"
+
+/* By half-open requests that were given up early beside others that were not. `edge`: `count` edges of the listener.
+ * 0 or TCA_EMEMORY. */
+int tca_backlog_prune(struct tca_listener *l, const struct tca_edge *edge, size_t count,
+                      const struct tca_conn *conn);
+
+/* What SYN pressure showed is known: complete the bounds by it. Once, after all else is known of the listener. */
+void tca_backlog_settle(struct tca_listener *l);
+
+#endif
