@@ -429,6 +429,15 @@ static int press_flows(const struct queue *q, const struct interval *in, enum tc
     return error;
 }
 
+/* Each is a ListenDrop, too, which the accept queue alone does not show. */
+static void count_drops(struct tca_listener *l, uint64_t count)
+{
+    l->reqq_full_drops.min += count;
+    l->listen_drops.min += count;
+    if (l->listen_drops.min > l->listen_drops.max)
+        l->listen_drops.min = l->listen_drops.max;
+}
+
 static int add_full(const struct queue *q, const struct interval *in)
 {
     if (in->count < DROPS_MIN || in->flows < DROPPED_FLOWS_MIN || !mostly_silent(in))
@@ -446,7 +455,7 @@ static int add_full(const struct queue *q, const struct interval *in)
     if (level >= TCA_PROBABLE)
         l->synq.max = q->limit_max;
     if (level >= TCA_PROBABLE && q->near && q->limit_max <= QUARTER_OF_DEFAULT)
-        l->reqq_full_drops.min += in->count;
+        count_drops(l, in->count);
     int error = tca_incidents_add(q->t->p->incidents, &one);
     return error ? error : press_flows(q, in, level);
 }
