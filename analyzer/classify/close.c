@@ -615,6 +615,23 @@ static bool may_have_closed_before(const struct tca_closing *k)
            !k->m->side[k->passive].bytes;
 }
 
+void judge_fin_lost(const struct tca_case *c, struct tca_judgement *j)
+{
+    struct tca_closing k = closing_of(c);
+    if (!tca_closing_both_fins(&k) || k.m->side[k.active].fin_count < 2 ||
+        tca_closing_covers_fin(&k, k.fin[k.passive], k.active) ||
+        !tca_closing_knew(&k, k.fin[k.passive], k.fin[k.active]))
+        return;
+    tca_hold(j, seen(&k, PROBABLE), k.fin[k.active]->time_ns);
+    tca_prove(j, k.fin[k.active]);
+    tca_prove(j, k.fin[k.passive]);
+    j->actor = TCA_ACTOR_PATH;
+    tca_say(j,
+            "The %s's FIN was lost behind the capture point: the %s closed %d.%03d s later without "
+            "acknowledging it.",
+            NAME[k.active], NAME[k.passive], WHOLE(between_fins_ns(&k)));
+}
+
 /* One end acknowledges what the other sent, and nothing of that is in the capture: its silence is not its own. */
 static bool direction_missing(const struct tca_closing *k)
 {

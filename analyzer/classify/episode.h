@@ -16,6 +16,8 @@ enum tca_edge_kind {
     TCA_EDGE_IGNORED, /* ACK-bearing segments that did not create the child */
     TCA_EDGE_ABORTED, /* a third ACK answered by RST */
     TCA_EDGE_CLOSED,  /* active RST on a connection without any output: queued when its listener closed? */
+    TCA_EDGE_DOUBT, /* ACK-bearing segments that may have been refused before the one that was not; other_ns: when
+                         that passed, INT64_MAX never; ask_ns: when the application answered, INT64_MAX never */
     TCA_EDGE_HEARD, /* open before the capture, and the first payload seen is the server's: a late answer? */
 };
 
@@ -30,7 +32,8 @@ struct tca_edge {
     bool weak;       /* has other explanations: joins an episode, never makes one */
     bool open_end;   /* DROP: the capture's last copy, other_ns says when the capture ended; CHILD: proved by
                         RST only */
-    bool loose;      /* CHILD: dated at the latest moment possible; an EARLY edge counts it */
+    bool loose; /* CHILD: dated at the latest moment possible; an EARLY edge counts it; DOUBT: only of a SYN
+                        cookie, for a request would have repeated its SYN+ACK */
 };
 
 /* One connection, as much of it as the sweep needs. */
@@ -49,6 +52,9 @@ struct tca_conn {
     uint32_t syns, synacks;
     uint32_t server_rtt_ns, client_rtt_ns; /* of a clean handshake, at most 4.29 s; UINT32_MAX: none */
     uint32_t flags;
+    struct tca_tags tags;
+    int64_t start_ns, last_ns, response_ns; /* response: -1 without one */
+    uint64_t first_frame;
 };
 
 /* When clients of established connections of one host repeated the same bytes or the same FIN in vain: where

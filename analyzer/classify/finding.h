@@ -13,6 +13,7 @@
 #include "classify/host.h"
 #include "classify/listener.h"
 #include "classify/pressure.h"
+#include "classify/twin.h"
 
 enum tca_column {
     TCA_COLUMN_EVENT,     /* any number per flow: `findings` only */
@@ -58,6 +59,8 @@ struct tca_judgement {
     uint8_t actor;                 /* TCA_CLIENT, TCA_SERVER, or TCA_ACTOR_PATH */
     int64_t time_ns;               /* when it happened */
     uint64_t frame[TCA_PROOF_MAX]; /* the frames that prove it; frame[0] is where to look first */
+    uint32_t
+        frame_capture[TCA_PROOF_MAX]; /* of a frame of another capture its ordinal; 0: of the flow's own */
     uint8_t frame_count;
     int64_t value;    /* a number that belongs to it (copies, ns, ...) */
     const char *unit; /* "pkts", "ns", "count"; NULL when value means nothing */
@@ -73,6 +76,7 @@ struct tca_case {
     const struct tca_host
         *host[2]; /* by role: what their other connections show of these systems; never NULL */
     const struct tca_pressed *pressed; /* what the attempts of others show of this flow; never NULL */
+    const struct tca_twin *twin;       /* the same connection in other captures; NULL: none known */
     enum tca_vantage vantage;          /* where the capture was taken, for this host pair or by --vantage */
 };
 

@@ -1,18 +1,273 @@
 /* SPDX-License-Identifier: MIT
  *
  * Hosts out of dossiers.
+ *
+ * A system is recognized by marks that come from different parts of its code, and only where none speaks against it:
+ * another system may imitate one of them, and one address may hide several. What was added is sorted before it is
+ * read; keys are compared, never hashed.
+ *
+ * Vantage of a pair. Any of these suffices: the cooked link header says that one side's segments went out and the
+ * other's came in; or one side's checksums are all unfinished and the other's all good, as at the sender's own tap.
+ * Failing that, round trips of three clean handshakes or more, unless routers have lowered the TTL of the host that
+ * would be near. A router that forwards shows each segment coming in and going out, which tells nothing. Not used: a TTL
+ * that no router has lowered, since the first router behind the host sees the same; and giant segments, which a receiver's tap shows as well as a sender's.
+ *
+ * Checked against Linux tcp_options_write(), tcp_select_initial_window(), ip_select_ident_segs() (5.10 to 7.2).
  */
 #include "classify/host.h"
 
 #include "base/alloc.h"
+#include "classify/ladder.h"
 
+#include <stdlib.h>
+#include <string.h>
 #include <tcpautopsy/error.h>
+
+static const int64_t LAN_NS = 300000; /* a round trip below 0.3 ms touches the host */
+enum { CLEAN_MIN = 3 };               /* handshakes that speak for a pair */
+enum { IDS_MIN = 3 };                 /* connections that calibrate IP IDs */
+enum { ODD_SHARE = 20 };              /* one contrary segment in so many is somebody else's */
+enum { SUMS_MIN = 2 };                /* checksums of a side that tell */
+enum { OPTION_EOL = 0, OPTION_NOP = 1, OPTION_MSS = 2, OPTION_WS = 3, OPTION_SACK = 4, OPTION_TS = 8 };
+enum { MARKS = 4 }; /* kinds of enum tca_os_mark */
+
+/* What one end of one connection shows. */
+struct trait {
+    uint8_t addr[16];
+    uint32_t capture;
+    uint8_t family;
+    uint8_t agrees, denies;  /* enum tca_os_mark bits */
+    bool ids_count, ids_odd; /* as server: the calibration holds, or does not */
+    bool old_echo;
+    bool routed, unrouted;
+};
+
+struct pair {
+    uint8_t addr[2][16]; /* the lower one first */
+    uint32_t capture;
+    uint32_t rtt_ns[2]; /* to each; UINT32_MAX: no clean handshake */
+    bool local[2];      /* the capture was taken on this host */
+};
+
+struct place {
+    uint8_t addr[2][16];
+    uint32_t capture;
+    bool near[2], middle, shown;
+    bool proved; /* near an end by more than round trips */
+};
 
 struct tca_hosts {
     enum tca_vantage user;
+    struct trait *trait; /* owned */
+    size_t traits, trait_room;
+    struct pair *pair; /* owned */
+    size_t pairs, pair_room;
+    struct tca_host *host; /* owned */
+    size_t hosts;
+    struct place *place; /* owned */
+    size_t places;
+    struct tca_host unseen; /* of an address that was never added: what is known of every host */
 };
 
-static const struct tca_host nothing_known;
+static int more_room(void **array, size_t *room, size_t used, size_t size)
+{
+    if (used < *room)
+        return TCA_OK;
+    size_t wanted = *room ? 2 * *room : 64;
+    void *grown = tca_grow(*array, wanted, size);
+    if (!grown)
+        return TCA_EMEMORY;
+    *array = grown;
+    *room = wanted;
+    return TCA_OK;
+}
+
+/* ---- marks of a system ---- */
+
+/* The order in which Linux writes the options that this side sent; fast open, MPTCP and padding follow. */
+static unsigned linux_order(const struct tca_side *side, uint8_t order[TCA_OPTION_ORDER_MAX])
+{
+    unsigned count = 0;
+    bool ts = memchr(side->order, OPTION_TS, side->order_count) != NULL;
+    order[count++] = OPTION_MSS;
+    if (ts && !side->sack_ok)
+        order[count++] = OPTION_NOP, order[count++] = OPTION_NOP;
+    if (!ts && side->sack_ok)
+        order[count++] = OPTION_NOP, order[count++] = OPTION_NOP;
+    if (side->sack_ok)
+        order[count++] = OPTION_SACK;
+    if (ts)
+        order[count++] = OPTION_TS;
+    if (side->has_wscale)
+        order[count++] = OPTION_NOP, order[count++] = OPTION_WS;
+    return count;
+}
+
+/* Systems differ only in where the window scale stands among at least one more. */
+static void mark_options(const struct tca_side *side, struct trait *t)
+{
+    uint8_t order[TCA_OPTION_ORDER_MAX];
+    bool ts = memchr(side->order, OPTION_TS, side->order_count) != NULL;
+    if (!side->has_mss || !side->has_wscale || (!ts && !side->sack_ok))
+        return;
+    unsigned count = linux_order(side, order);
+    bool same = count <= side->order_count && !memcmp(order, side->order, count);
+    *(same ? &t->agrees : &t->denies) |= TCA_OS_OPTIONS;
+}
+
+/* A first TTL is one of these, unless somebody chose another. */
+static bool is_first_ttl(uint8_t ttl)
+{
+    return ttl == 32 || ttl == 64 || ttl == 128 || ttl == 255;
+}
+
+static void mark_ttl(uint8_t ttl, struct trait *t)
+{
+    t->unrouted = is_first_ttl(ttl);
+    t->routed = !t->unrouted;
+    if (ttl > 64)
+        t->denies |= TCA_OS_TTL;
+    else if (ttl > 32)
+        t->agrees |= TCA_OS_TTL;
+}
+
+/* A program may set its buffer, so another window denies nothing. */
+static void mark_window(const struct tca_side *side, const struct tca_mark *first, struct trait *t)
+{
+    enum { TS_BYTES = 12, SEGMENTS_MIN = 4, BIG = 16384 };
+    for (int less = 0; less <= TS_BYTES; less += TS_BYTES) {
+        unsigned size = side->has_mss && side->mss > 200 ? side->mss - (unsigned)less : 0;
+        if (size && first->window % size == 0 && (first->window / size >= SEGMENTS_MIN || size > BIG))
+            t->agrees |= TCA_OS_WINDOW;
+    }
+}
+
+/* A segment that only a full socket sends. */
+static bool full_socket(const struct tca_mark *mark)
+{
+    bool opening = (mark->flags & TCA_SYN) != 0;
+    return !mark->witness && !(mark->flags & TCA_RST) && !(mark->roles & TCA_MARK_ICMP) &&
+           (opening ? !(mark->flags & TCA_ACK) : mark->len > 0);
+}
+
+/* IP IDs of full sockets: each ahead of the one before, by no more than the segments sent. */
+struct ids {
+    unsigned steps, odd, zero;
+};
+
+static struct ids ids_of(const struct tca_dossier *d, int role)
+{
+    struct ids ids = {0};
+    const struct tca_mark *before = NULL;
+    for (unsigned at = 0; at < d->mark_count; at++) {
+        const struct tca_mark *mark = &d->mark[at];
+        if (mark->side != role || !mark->has_ip_id || !full_socket(mark))
+            continue;
+        ids.zero += mark->ip_id == 0;
+        if (before) {
+            uint16_t step = (uint16_t)(mark->ip_id - before->ip_id);
+            bool counts = step > 0 && step <= d->m.side[role].pkts;
+            *(counts ? &ids.steps : &ids.odd) += 1;
+        }
+        before = mark;
+    }
+    return ids;
+}
+
+/* The child is another socket than the request, so its own segments are compared: its payload among itself. */
+static void mark_ids(const struct tca_dossier *d, int role, const struct tca_mark *first, struct trait *t)
+{
+    if (!first->has_ip_id)
+        return;
+    struct ids ids = ids_of(d, role);
+    bool server = role == TCA_SERVER;
+    bool fin_counts = false;
+    const struct tca_mark *data = tca_dossier_mark(d, TCA_MARK_FIRST_DATA, role, 0),
+                          *fin = tca_dossier_mark(d, TCA_MARK_FIN, role, 0);
+    if (data && fin && fin->frame > data->frame && data->ip_id && fin->ip_id) {
+        uint16_t step = (uint16_t)(fin->ip_id - data->ip_id);
+        fin_counts = step > 0 && step <= d->m.side[role].pkts;
+    }
+    bool counts = (ids.steps || fin_counts) && !ids.odd && ids.zero == 0;
+    if (counts && (!server || first->ip_id == 0))
+        t->agrees |= TCA_OS_IP_ID;
+    if (!server || d->m.client_synack || d->m.server_syn_bare)
+        return;
+    t->ids_count = counts && first->ip_id == 0;
+    t->ids_odd = first->ip_id != 0 || ids.zero > 0 || ids.odd > ids.steps;
+}
+
+static bool named_an_ack(const struct tca_dossier *d)
+{
+    struct tca_ladder ladder;
+    tca_ladder_read(d, &ladder);
+    return ladder.named != NULL;
+}
+
+static int add_trait(struct tca_hosts *hosts, const struct tca_dossier *d, int role)
+{
+    void *array = hosts->trait;
+    int error = more_room(&array, &hosts->trait_room, hosts->traits, sizeof *hosts->trait);
+    if (error)
+        return error;
+    hosts->trait = array;
+    struct trait t = {.capture = d->capture, .family = d->family};
+    memcpy(t.addr, d->addr[role], sizeof t.addr);
+    const struct tca_mark *first =
+        tca_dossier_mark(d, role == TCA_CLIENT ? TCA_MARK_SYN : TCA_MARK_SYNACK, role, 0);
+    if (first) {
+        mark_options(&d->m.side[role], &t);
+        mark_ttl(first->ttl, &t);
+        mark_window(&d->m.side[role], first, &t);
+        mark_ids(d, role, first, &t);
+        t.old_echo = role == TCA_SERVER && d->m.side[role].synack_count > 1 && named_an_ack(d);
+    }
+    hosts->trait[hosts->traits++] = t;
+    return TCA_OK;
+}
+
+/* ---- vantage of a pair ---- */
+
+/* By the cooked link header, else by the checksums that the sender's own card has still to finish. */
+static bool is_local(const struct tca_side *side, const struct tca_side *peer)
+{
+    bool cooked = side->link_out || side->link_in || peer->link_out || peer->link_in;
+    if (cooked)
+        return side->link_out && !side->link_in && !peer->link_out;
+    return side->unfinished_checksums >= SUMS_MIN && !side->good_checksums &&
+           peer->good_checksums >= SUMS_MIN && !peer->unfinished_checksums;
+}
+
+static uint32_t clip(int64_t ns)
+{
+    return ns < UINT32_MAX ? (uint32_t)ns : UINT32_MAX - 1;
+}
+
+static int add_pair(struct tca_hosts *hosts, const struct tca_dossier *d)
+{
+    const struct tca_mirror *m = &d->m;
+    bool clean = m->syn_rtt_ns >= 0 && m->ack_rtt_ns >= 0;
+    bool local[2];
+    for (int role = 0; role < 2; role++)
+        local[role] = is_local(&m->side[role], &m->side[1 - role]);
+    if (!clean && !local[TCA_CLIENT] && !local[TCA_SERVER])
+        return TCA_OK;
+    void *array = hosts->pair;
+    int error = more_room(&array, &hosts->pair_room, hosts->pairs, sizeof *hosts->pair);
+    if (error)
+        return error;
+    hosts->pair = array;
+    int low = memcmp(d->addr[TCA_CLIENT], d->addr[TCA_SERVER], 16) <= 0 ? TCA_CLIENT : TCA_SERVER;
+    struct pair *p = &hosts->pair[hosts->pairs++];
+    *p = (struct pair){.capture = d->capture};
+    for (int end = 0; end < 2; end++) {
+        int role = end ? 1 - low : low;
+        memcpy(p->addr[end], d->addr[role], sizeof p->addr[end]);
+        p->local[end] = local[role];
+        p->rtt_ns[end] = clean ? clip(role == TCA_SERVER ? m->syn_rtt_ns : m->ack_rtt_ns) : UINT32_MAX;
+    }
+    return TCA_OK;
+}
 
 int tca_hosts_new(enum tca_vantage user, struct tca_hosts **ret_hosts)
 {
@@ -26,26 +281,362 @@ int tca_hosts_new(enum tca_vantage user, struct tca_hosts **ret_hosts)
 
 int tca_hosts_add(struct tca_hosts *hosts, const struct tca_dossier *d)
 {
-    (void)hosts;
-    (void)d;
+    int error = add_pair(hosts, d);
+    for (int role = 0; role < 2 && !error; role++)
+        error = add_trait(hosts, d, role);
+    return error;
+}
+
+/* ---- all flows are in ---- */
+
+static int compare_u32(uint32_t a, uint32_t b)
+{
+    return a < b ? -1 : a > b;
+}
+
+static int compare_traits(const void *left, const void *right)
+{
+    const struct trait *a = left, *b = right;
+    int order = compare_u32(a->capture, b->capture);
+    return order ? order : memcmp(a->addr, b->addr, sizeof a->addr);
+}
+
+/* More than stray segments of somebody else. */
+static bool prevails(uint64_t count, uint64_t against)
+{
+    return count > 0 && against * ODD_SHARE <= count;
+}
+
+struct tally {
+    uint64_t agree[MARKS], deny[MARKS];
+    uint64_t ids_count, ids_odd, routed, unrouted;
+};
+
+static void count_trait(struct tally *sum, const struct trait *t)
+{
+    for (unsigned bit = 0; bit < MARKS; bit++) {
+        sum->agree[bit] += (t->agrees >> bit) & 1u;
+        sum->deny[bit] += (t->denies >> bit) & 1u;
+    }
+    sum->ids_count += t->ids_count;
+    sum->ids_odd += t->ids_odd;
+    sum->routed += t->routed;
+    sum->unrouted += t->unrouted;
+}
+
+/* One mark is shared with other systems; TTL and window together as well. */
+static enum tca_os system_of(unsigned agree, unsigned deny)
+{
+    const unsigned own_way = TCA_OS_OPTIONS | TCA_OS_IP_ID;
+    if (deny)
+        return (deny & TCA_OS_OPTIONS) || !agree ? TCA_OS_OTHER : TCA_OS_UNKNOWN;
+    return (agree & own_way) && (agree & ~own_way || agree == own_way) ? TCA_OS_LINUX : TCA_OS_UNKNOWN;
+}
+
+static unsigned bits(unsigned set)
+{
+    unsigned count = 0;
+    for (; set; set &= set - 1)
+        count++;
+    return count;
+}
+
+static void tell_system(struct tca_host *host, const struct tally *sum)
+{
+    unsigned agree = 0, deny = 0;
+    for (unsigned bit = 0; bit < MARKS; bit++)
+        if (prevails(sum->agree[bit], sum->deny[bit]))
+            agree |= 1u << bit;
+        else if (sum->deny[bit])
+            deny |= 1u << bit;
+    host->os = system_of(agree, deny);
+    host->os_marks = (uint8_t)bits(host->os == TCA_OS_OTHER ? deny : agree);
+}
+
+static void build_host(struct tca_host *host, const struct trait *trait, size_t count)
+{
+    struct tally sum = {0};
+    *host = (struct tca_host){.family = trait->family, .capture = trait->capture};
+    memcpy(host->addr, trait->addr, sizeof host->addr);
+    for (size_t at = 0; at < count; at++) {
+        count_trait(&sum, &trait[at]);
+        if (trait[at].old_echo)
+            host->echo = TCA_ECHO_OLD;
+    }
+    host->ids_tell = sum.ids_count >= IDS_MIN && prevails(sum.ids_count, sum.ids_odd);
+    host->routed = prevails(sum.routed, sum.unrouted);
+    tell_system(host, &sum);
+}
+
+static size_t same_host(const struct trait *trait, size_t at, size_t count)
+{
+    size_t end = at + 1;
+    while (end < count && !compare_traits(&trait[at], &trait[end]))
+        end++;
+    return end;
+}
+
+static int build_hosts(struct tca_hosts *hosts)
+{
+    size_t count = 0;
+    if (!hosts->traits)
+        return TCA_OK;
+    qsort(hosts->trait, hosts->traits, sizeof *hosts->trait, compare_traits);
+    for (size_t at = 0; at < hosts->traits; at = same_host(hosts->trait, at, hosts->traits))
+        count++;
+    hosts->host = tca_alloc(count * sizeof *hosts->host);
+    if (!hosts->host)
+        return TCA_EMEMORY;
+    for (size_t at = 0, end; at < hosts->traits; at = end) {
+        end = same_host(hosts->trait, at, hosts->traits);
+        build_host(&hosts->host[hosts->hosts++], &hosts->trait[at], end - at);
+    }
+    return TCA_OK;
+}
+
+static int compare_pairs(const void *left, const void *right)
+{
+    const struct pair *a = left, *b = right;
+    int order = compare_u32(a->capture, b->capture);
+    return order ? order : memcmp(a->addr, b->addr, sizeof a->addr);
+}
+
+static int compare_numbers(const void *left, const void *right)
+{
+    return compare_u32(*(const uint32_t *)left, *(const uint32_t *)right);
+}
+
+/* The median round trip to one end; UINT32_MAX if too few connections tell. `number` is scratch. */
+static uint32_t median(const struct pair *pair, size_t count, int end, uint32_t *number)
+{
+    size_t used = 0;
+    for (size_t at = 0; at < count; at++)
+        if (pair[at].rtt_ns[end] != UINT32_MAX)
+            number[used++] = pair[at].rtt_ns[end];
+    if (used < CLEAN_MIN)
+        return UINT32_MAX;
+    qsort(number, used, sizeof *number, compare_numbers);
+    return number[(used - 1) / 2];
+}
+
+/* A round trip under 0.3 ms touches a host, if the other one is clearly longer. */
+static void place_by_time(struct place *place, const uint32_t rtt[2])
+{
+    if (rtt[0] == UINT32_MAX)
+        return;
+    bool near[2] = {rtt[0] < LAN_NS, rtt[1] < LAN_NS};
+    for (int end = 0; end < 2; end++)
+        place->near[end] = near[end] && (near[1 - end] || rtt[1 - end] > 3 * rtt[end]);
+    place->middle = !near[0] && !near[1];
+    place->shown = place->middle || place->near[0] || place->near[1];
+}
+
+static void build_place(struct place *place, const struct pair *pair, size_t count, uint32_t *number)
+{
+    uint64_t local[2] = {0};
+    *place = (struct place){.capture = pair->capture};
+    memcpy(place->addr, pair->addr, sizeof place->addr);
+    for (size_t at = 0; at < count; at++)
+        for (int end = 0; end < 2; end++)
+            local[end] += pair[at].local[end];
+    for (int end = 0; end < 2; end++)
+        place->near[end] = prevails(local[end], local[1 - end]);
+    place->proved = place->shown = place->near[0] || place->near[1];
+    if (!place->shown)
+        place_by_time(place, (uint32_t[2]){median(pair, count, 0, number), median(pair, count, 1, number)});
+}
+
+static void tell_locals(struct tca_hosts *hosts)
+{
+    for (size_t at = 0; at < hosts->places; at++)
+        for (int end = 0; end < 2 && hosts->place[at].proved; end++) {
+            const struct place *place = &hosts->place[at];
+            const struct tca_host *found = tca_hosts_find(hosts, place->capture, place->addr[end]);
+            if (found == &hosts->unseen)
+                continue;
+            struct tca_host *host = &hosts->host[found - hosts->host];
+            host->local |= place->near[end];
+            host->peers_local |= place->near[1 - end];
+        }
+}
+
+static size_t same_pair(const struct pair *pair, size_t at, size_t count)
+{
+    size_t end = at + 1;
+    while (end < count && !compare_pairs(&pair[at], &pair[end]))
+        end++;
+    return end;
+}
+
+static int build_places(struct tca_hosts *hosts)
+{
+    if (!hosts->pairs)
+        return TCA_OK;
+    qsort(hosts->pair, hosts->pairs, sizeof *hosts->pair, compare_pairs);
+    size_t count = 0;
+    for (size_t at = 0; at < hosts->pairs; at = same_pair(hosts->pair, at, hosts->pairs))
+        count++;
+    uint32_t *number = tca_alloc(hosts->pairs * sizeof *number);
+    hosts->place = tca_alloc(count * sizeof *hosts->place);
+    for (size_t at = 0, end; at < hosts->pairs && number && hosts->place; at = end) {
+        end = same_pair(hosts->pair, at, hosts->pairs);
+        build_place(&hosts->place[hosts->places++], &hosts->pair[at], end - at, number);
+    }
+    tca_free(number);
+    if (!hosts->places)
+        return TCA_EMEMORY;
+    tell_locals(hosts);
     return TCA_OK;
 }
 
 int tca_hosts_run(struct tca_hosts *hosts)
 {
-    (void)hosts;
-    return TCA_OK;
+    int error = build_hosts(hosts);
+    if (!error)
+        error = build_places(hosts);
+    tca_free(hosts->trait);
+    tca_free(hosts->pair);
+    hosts->trait = NULL;
+    hosts->pair = NULL;
+    hosts->traits = hosts->trait_room = hosts->pairs = hosts->pair_room = 0;
+    return error;
+}
+
+/* Kernels from 6.12 on echo the SYN, those up to 5.10 the ACK; between them stable releases changed. */
+static enum tca_echo echo_of(uint32_t kernel)
+{
+    if (kernel == TCA_KERNEL_UNKNOWN)
+        return TCA_ECHO_UNKNOWN;
+    return kernel < TCA_KERNEL(5, 11)    ? TCA_ECHO_OLD
+           : kernel >= TCA_KERNEL(6, 12) ? TCA_ECHO_NEW
+                                         : TCA_ECHO_UNKNOWN;
+}
+
+void tca_hosts_learn(struct tca_hosts *hosts, const struct tca_known *known)
+{
+    hosts->unseen.known = known;
+    for (size_t at = 0; at < hosts->hosts; at++) {
+        struct tca_host *host = &hosts->host[at];
+        enum tca_echo echo = echo_of(tca_known_kernel(known, host->addr));
+        host->known = known;
+        if (!host->echo)
+            host->echo = echo;
+    }
+}
+
+/* ---- asking ---- */
+
+bool tca_host_knows(const struct tca_host *host, enum tca_setting_id id, int64_t *ret_value)
+{
+    return host->known && tca_known_value(host->known, host->addr, id, ret_value);
+}
+
+int64_t tca_host_seconds(const struct tca_host *host, enum tca_setting_id id, int64_t otherwise_ns)
+{
+    int64_t seconds;
+    bool sound = tca_host_knows(host, id, &seconds) && seconds >= 0 && seconds <= UINT32_MAX;
+    return sound ? seconds * INT64_C(1000000000) : otherwise_ns;
+}
+
+int64_t tca_host_request_ns(const struct tca_host *host)
+{
+    int64_t retries;
+    bool sound =
+        tca_host_knows(host, TCA_SETTING_tcp_synack_retries, &retries) && retries >= 0 && retries < 16;
+    return sound ? ((INT64_C(2) << retries) - 1) * INT64_C(1000000000) : -1;
+}
+
+uint32_t tca_host_kernel(const struct tca_host *host)
+{
+    return host->known ? tca_known_kernel(host->known, host->addr) : TCA_KERNEL_UNKNOWN;
 }
 
 const struct tca_host *tca_hosts_find(const struct tca_hosts *hosts, uint32_t capture, const uint8_t addr[16])
 {
-    (void)hosts;
-    (void)capture;
-    (void)addr;
-    return &nothing_known;
+    size_t low = 0, high = hosts->hosts;
+    while (low < high) {
+        size_t at = low + (high - low) / 2;
+        const struct tca_host *host = &hosts->host[at];
+        int order = compare_u32(host->capture, capture);
+        if (!order)
+            order = memcmp(host->addr, addr, sizeof host->addr);
+        if (!order)
+            return host;
+        if (order < 0)
+            low = at + 1;
+        else
+            high = at;
+    }
+    return &hosts->unseen;
+}
+
+size_t tca_hosts_count(const struct tca_hosts *hosts)
+{
+    return hosts->hosts;
+}
+
+const struct tca_host *tca_hosts_at(const struct tca_hosts *hosts, size_t index)
+{
+    return &hosts->host[index];
+}
+
+static const struct place *find_place(const struct tca_hosts *hosts, uint32_t capture, uint8_t addr[2][16])
+{
+    size_t low = 0, high = hosts->places;
+    while (low < high) {
+        size_t at = low + (high - low) / 2;
+        const struct place *place = &hosts->place[at];
+        int order = compare_u32(place->capture, capture);
+        if (!order)
+            order = memcmp(place->addr, addr, sizeof place->addr);
+        if (!order)
+            return place;
+        if (order < 0)
+            low = at + 1;
+        else
+            high = at;
+    }
+    return NULL;
+}
+
+enum tca_vantage tca_hosts_vantage(const struct tca_hosts *hosts, const struct tca_dossier *d)
+{
+    if (hosts->user)
+        return hosts->user;
+    int low = memcmp(d->addr[TCA_CLIENT], d->addr[TCA_SERVER], 16) <= 0 ? TCA_CLIENT : TCA_SERVER;
+    uint8_t addr[2][16];
+    memcpy(addr[0], d->addr[low], sizeof addr[0]);
+    memcpy(addr[1], d->addr[1 - low], sizeof addr[1]);
+    const struct place *place = find_place(hosts, d->capture, addr);
+    if (!place || !place->shown)
+        return TCA_VANTAGE_UNKNOWN;
+    if (place->middle)
+        return TCA_VANTAGE_MIDDLE;
+    bool client = place->near[low == TCA_CLIENT ? 0 : 1], server = place->near[low == TCA_CLIENT ? 1 : 0];
+    return client && server ? TCA_VANTAGE_SAME_HOST : server ? TCA_VANTAGE_SERVER : TCA_VANTAGE_CLIENT;
+}
+
+enum tca_vantage tca_vantage_by_ttl(enum tca_vantage vantage, const struct tca_host *client,
+                                    const struct tca_host *server)
+{
+    bool at_client = vantage == TCA_VANTAGE_CLIENT || vantage == TCA_VANTAGE_SAME_HOST;
+    bool at_server = tca_near_server(vantage);
+    if (!at_client && !at_server)
+        return vantage;
+    at_client &= !client || !client->routed || client->local;
+    at_server &= !server || !server->routed || server->local;
+    if (at_client && at_server)
+        return TCA_VANTAGE_SAME_HOST;
+    return at_server ? TCA_VANTAGE_SERVER : at_client ? TCA_VANTAGE_CLIENT : TCA_VANTAGE_MIDDLE;
 }
 
 void tca_hosts_free(struct tca_hosts *hosts)
 {
+    if (!hosts)
+        return;
+    tca_free(hosts->trait);
+    tca_free(hosts->pair);
+    tca_free(hosts->host);
+    tca_free(hosts->place);
     tca_free(hosts);
 }

@@ -22,6 +22,10 @@ enum tca_basis {
 /* The level for this case. `same host` sees what the server sees; `unknown` is taken for the middle. */
 enum tca_confidence tca_level(const struct tca_case *c, struct tca_levels levels, enum tca_basis basis);
 
+/* Of a reading that only Linux' way of building segments gives (a step of 65537, IP ID 0, the lag of a cookie's
+ * TSval): this level if that end's system is Linux by two marks or more, else one lower. */
+enum tca_confidence tca_linux_only(const struct tca_case *c, int role, enum tca_confidence level);
+
 /* A duration in words: whole seconds, and the milliseconds left over. A negative one (the capture's time stamps went
  * backwards) is 0. */
 static inline unsigned tca_whole_s(int64_t ns)

@@ -28,6 +28,8 @@ enum tca_conn_flag {
     TCA_CONN_TIME_WAIT_ABSENT = 1 << 10,
     TCA_CONN_SKEW = 1 << 11,
     TCA_CONN_COOKIE_SKEW = 1 << 12,
+    TCA_CONN_FAST_OPEN = 1 << 13,
+    TCA_CONN_COOKIE_BARE = 1 << 14, /* its SYN+ACK lacks options as only a cookie's does */
 };
 
 /* A run of repeats that nothing acknowledged. */
@@ -55,10 +57,6 @@ struct tca_sweep {
 int tca_sweep_listeners(struct tca_sweep *sweep);
 /* What all edges of each listener show together. 0 or TCA_EMEMORY. */
 int tca_sweep_edges(struct tca_sweep *sweep);
-
-/* Order of listeners: by capture, address, port. */
-int tca_compare_places(uint32_t capture_a, const uint8_t *addr_a, uint16_t port_a, uint32_t capture_b,
-                       const uint8_t *addr_b, uint16_t port_b);
 
 static inline int tca_compare_u32(uint32_t a, uint32_t b)
 {

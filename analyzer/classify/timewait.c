@@ -30,7 +30,8 @@
 #define WHOLE(ns) (int)((ns) / SECOND), (int)((ns) / MS % 1000)
 
 static const int64_t MINUTE_NS = 60 * SECOND;
-static const int64_t PROMPT_NS = 100 * MS; /* an answer, the round trip aside */
+static const int64_t RFC_2MSL_NS = 240 * SECOND; /* RFC 9293 section 3.4.2: MSL is two minutes */
+static const int64_t PROMPT_NS = 100 * MS;       /* an answer, the round trip aside */
 static const int64_t NEXT_SYN_NS =
     20 * SECOND; /* the next try of a client whose RST ended TIME_WAIT, at the latest */
 enum { RECYCLERS = 5, LINUX_TTL = 64 };
@@ -82,7 +83,7 @@ void judge_time_wait_reuse_accepted(const struct tca_case *c, struct tca_judgeme
     struct tca_reuse r;
     if (!tca_reuse_of(c->d, &r) || !tca_reuse_recycled(&r))
         return;
-    tca_hold(j, tca_level(c, CERTAIN, TCA_BASIS_SEEN), r.synack->time_ns);
+    tca_hold(j, tca_linux_only(c, TCA_SERVER, tca_level(c, CERTAIN, TCA_BASIS_SEEN)), r.synack->time_ns);
     tca_prove(j, r.syn);
     tca_prove(j, r.synack);
     j->actor = TCA_SERVER;
@@ -97,7 +98,7 @@ void judge_time_wait_reuse_client(const struct tca_case *c, struct tca_judgement
     if (!tca_reuse_of(c->d, &r) || !r.prior->nxt_known[TCA_CLIENT] || !r.syn->has_ts || !r.syn->tsecr ||
         r.syn->seq != tca_reuse_isn(r.prior->snd_nxt[TCA_CLIENT]))
         return;
-    tca_hold(j, tca_level(c, CERTAIN, TCA_BASIS_SEEN), r.syn->time_ns);
+    tca_hold(j, tca_linux_only(c, TCA_CLIENT, tca_level(c, CERTAIN, TCA_BASIS_SEEN)), r.syn->time_ns);
     tca_prove(j, r.syn);
     j->actor = TCA_CLIENT;
     set_value(j, r.age_ns, "ns");
@@ -142,7 +143,9 @@ void judge_time_wait_early_recycle(const struct tca_case *c, struct tca_judgemen
     struct tca_reuse r;
     if (!tca_reuse_of(c->d, &r) || !tca_reuse_absent(&r) || c->listener->time_wait_absent < RECYCLERS)
         return;
-    tca_hold(j, tca_level(c, PROBABLE, TCA_BASIS_SEEN), r.synack->time_ns);
+    bool no_recycling =
+        tca_host_kernel(c->host[TCA_SERVER]) >= TCA_KERNEL(4, 12); /* tcp_tw_recycle is gone */
+    tca_hold(j, tca_lower(tca_level(c, PROBABLE, TCA_BASIS_SEEN), no_recycling), r.synack->time_ns);
     tca_prove(j, r.syn);
     tca_prove(j, r.synack);
     j->actor = TCA_SERVER;
@@ -155,7 +158,7 @@ void judge_time_wait_early_recycle(const struct tca_case *c, struct tca_judgemen
 static enum tca_confidence mini_level(const struct tca_case *c, const struct tca_mark *ack,
                                       struct tca_levels levels)
 {
-    return tca_lower(tca_level(c, levels, TCA_BASIS_SEEN), !ack->has_ip_id);
+    return tca_linux_only(c, TCA_SERVER, tca_lower(tca_level(c, levels, TCA_BASIS_SEEN), !ack->has_ip_id));
 }
 
 void judge_time_wait_syn_challenged(const struct tca_case *c, struct tca_judgement *j)
@@ -267,7 +270,7 @@ void judge_time_wait_dup_syn_accepted_then_rst(const struct tca_case *c, struct 
     if (!tca_reuse_of(c->d, &r) || !tca_reuse_recycled(&r) || !rst || rst->frame < r.synack->frame ||
         rst->seq != r.synack->ack || c->d->m.acks_since_synack)
         return;
-    tca_hold(j, tca_level(c, CERTAIN, TCA_BASIS_SEEN), rst->time_ns);
+    tca_hold(j, tca_linux_only(c, TCA_SERVER, tca_level(c, CERTAIN, TCA_BASIS_SEEN)), rst->time_ns);
     tca_prove(j, r.syn);
     tca_prove(j, r.synack);
     tca_prove(j, rst);
@@ -506,6 +509,20 @@ void judge_time_wait_rst_ignored(const struct tca_case *c, struct tca_judgement 
 {
     if (!ignored_in_reuse(c, j))
         ignored_by_own(c, j);
+}
+
+void judge_reuse_within_rfc_2msl(const struct tca_case *c, struct tca_judgement *j)
+{
+    struct tca_reuse r;
+    if (!tca_reuse_of(c->d, &r) || r.age_ns < MINUTE_NS || r.age_ns >= RFC_2MSL_NS)
+        return;
+    tca_hold(j, TCA_CERTAIN, r.syn->time_ns);
+    tca_prove(j, r.syn);
+    j->actor = TCA_CLIENT;
+    set_value(j, r.age_ns, "ns");
+    tca_say(j,
+            "The addresses and ports came back %d.%03d s after the last segment of the previous connection.",
+            WHOLE(r.age_ns));
 }
 
 /* ---- the column reuse_outcome ---- */

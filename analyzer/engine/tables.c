@@ -45,16 +45,43 @@ static int each_capture(struct rows *r)
     return TCA_OK;
 }
 
+static int listener_row(void *user, const struct tca_listener_view *view)
+{
+    struct rows *r = user;
+    tca_cells_reset(&r->cells);
+    tca_row_listener(view, &r->opt, &r->cells);
+    return r->cells.text.failed ? TCA_EMEMORY : r->fn(r->user, &r->cells);
+}
+
 static int each_listener(struct rows *r)
 {
-    (void)r;
-    return TCA_OK;
+    return tca_listeners_each(r->s, listener_row, r);
+}
+
+static int state_row(void *user, const struct tca_census_row *row)
+{
+    struct rows *r = user;
+    tca_cells_reset(&r->cells);
+    tca_row_state(row, &r->cells);
+    return r->cells.text.failed ? TCA_EMEMORY : r->fn(r->user, &r->cells);
 }
 
 static int each_state(struct rows *r)
 {
-    (void)r;
-    return TCA_OK;
+    const struct tca_settings *set = &r->s->set;
+    struct tca_census *census;
+    int error = tca_census_of(r->s, &census);
+    if (error)
+        return error;
+    return tca_census_rows(census, set->width_ns ? set->width_ns : INT64_C(1000000000),
+                           set->has_host ? set->host : NULL, state_row, r);
+}
+
+/* The host asked for is one of those that there are. */
+static int check_host(struct tca_session *s, struct tca_error *error)
+{
+    uint8_t host[16];
+    return s->set.has_host ? tca_choose_host(s, host, error) : TCA_OK;
 }
 
 static int each_counter(struct rows *r)
@@ -63,18 +90,44 @@ static int each_counter(struct rows *r)
     return TCA_OK;
 }
 
+static bool asked_for(const struct tca_settings *set, const uint8_t addr[16])
+{
+    return !set->has_host || set->many_hosts || !memcmp(set->host, addr, sizeof set->host);
+}
+
 static int each_setting(struct rows *r)
 {
-    (void)r;
-    return TCA_OK;
+    const struct tca_estimates *all;
+    int error = tca_pass2_estimates(r->s, &all);
+    for (size_t at = 0; !error && at < tca_estimates_count(all); at++) {
+        const struct tca_estimate *e = tca_estimates_at(all, at);
+        if (!asked_for(&r->s->set, e->addr))
+            continue;
+        tca_cells_reset(&r->cells);
+        tca_row_setting(e, &r->s->capture[e->capture - 1]->facts, &r->opt, &r->cells);
+        error = r->cells.text.failed ? TCA_EMEMORY : r->fn(r->user, &r->cells);
+    }
+    return error;
 }
 
 static const struct {
     const char *name;
     int (*each)(struct rows *r);
-} tables[] = {{"flows", each_flow},      {"events", each_event},     {"listeners", each_listener},
-              {"states", each_state},    {"counters", each_counter}, {"settings", each_setting},
-              {"captures", each_capture}};
+    int (*check)(struct tca_session *s,
+                 struct tca_error *error); /* before anything is written; NULL: nothing to */
+} tables[] = {{"flows", each_flow, NULL},         {"events", each_event, NULL},
+              {"listeners", each_listener, NULL}, {"states", each_state, check_host},
+              {"counters", each_counter, NULL},   {"settings", each_setting, NULL},
+              {"captures", each_capture, NULL}};
+
+static int check(struct tca_session *s, const char *table, struct tca_error *error)
+{
+    int code = tca_must_be_finished(s, error);
+    for (size_t at = 0; at < sizeof tables / sizeof *tables && !code; at++)
+        if (tables[at].check && !strcmp(tables[at].name, table))
+            code = tables[at].check(s, error);
+    return code;
+}
 
 static int each_row(struct tca_session *s, const char *table, tca_cells_fn *fn, void *user,
                     struct tca_error *error)
@@ -112,7 +165,7 @@ static int call_row(void *user, const struct tca_cells *cells)
 int tca_session_table(struct tca_session *s, const char *table, tca_row_fn *fn, void *user,
                       struct tca_error *error)
 {
-    int code = tca_must_be_finished(s, error);
+    int code = check(s, table, error);
     if (code)
         return code;
     struct row_call call = {.fn = fn, .user = user, .row = {.table = table}};
@@ -132,7 +185,7 @@ static int csv_row(void *user, const struct tca_cells *cells)
 int tca_session_csv(struct tca_session *s, const char *table, const char *columns, tca_write_fn *fn,
                     void *user, struct tca_error *error)
 {
-    int code = tca_must_be_finished(s, error);
+    int code = check(s, table, error);
     struct tca_csv *csv;
     if (!code)
         code = tca_csv_new(table, columns, fn, user, &csv, error);
@@ -145,16 +198,9 @@ int tca_session_csv(struct tca_session *s, const char *table, const char *column
 
 /* ---- texts ---- */
 
-static int write_ss(struct tca_session *s, tca_write_fn *fn, void *user)
+static int write_nstat(struct tca_session *s, tca_write_fn *fn, void *user, struct tca_error *error)
 {
-    (void)s;
-    (void)fn;
-    (void)user;
-    return TCA_OK;
-}
-
-static int write_nstat(struct tca_session *s, tca_write_fn *fn, void *user)
-{
+    (void)error;
     (void)s;
     (void)fn;
     (void)user;
@@ -163,8 +209,8 @@ static int write_nstat(struct tca_session *s, tca_write_fn *fn, void *user)
 
 static const struct {
     const char *name;
-    int (*write)(struct tca_session *s, tca_write_fn *fn, void *user);
-} texts[] = {{"ss", write_ss}, {"nstat", write_nstat}};
+    int (*write)(struct tca_session *s, tca_write_fn *fn, void *user, struct tca_error *error); /* fills it */
+} texts[] = {{"ss", tca_write_ss}, {"nstat", write_nstat}};
 
 int tca_session_text(struct tca_session *s, const char *what, tca_write_fn *fn, void *user,
                      struct tca_error *error)
@@ -174,6 +220,6 @@ int tca_session_text(struct tca_session *s, const char *what, tca_write_fn *fn, 
         return code;
     for (size_t at = 0; at < sizeof texts / sizeof *texts; at++)
         if (!strcmp(texts[at].name, what))
-            return tca_words(error, texts[at].write(s, fn, user));
+            return texts[at].write(s, fn, user, error);
     return tca_fail(error, TCA_EUSAGE, "no text '%s': there are ss and nstat", what);
 }

@@ -35,6 +35,18 @@ static bool is_synack(const struct tca_segment *seg)
 
 /* ---- ordinary segments: the sender ---- */
 
+/* After an RST the same numbers and the same window once more: something asked for it, and what it says is that its sender
+ * still waits for a number before the RST's. Nothing fills that gap any more, so the RST was not accepted (RFC 5961
+ * section 3.2: a challenge). An ACK that was under way when the RST passed would say something new. */
+static bool waits_before_rst(const struct step *s)
+{
+    const struct tca_mark *rst = &s->to->recent, *last = &s->from->recent;
+    return (rst->flags & TCA_RST) && last->frame && step_is_pure_ack(s->seg) &&
+           seq_before(s->seg->ack, rst->seq) && (last->flags & (TCA_SYN | TCA_ACK)) == TCA_ACK &&
+           s->seg->ack == last->ack && s->seg->window == last->window &&
+           s->seg->seq == last->seq + last->len && last->time_ns < rst->time_ns;
+}
+
 /* It goes on sending: what closed it was not so. */
 static void closed_sender(struct step *s)
 {
@@ -47,7 +59,8 @@ static void closed_sender(struct step *s)
         s->mark.roles |= TCA_MARK_AFTER_RST; /* the RST was not its own, or another stack answers for it */
         tca_history_pop(from);
         s->mark.refuting = true;
-    } else if (!top->proved && !step_crossed(s->m, s->from_role, top->time_ns, s->when.time_ns)) {
+    } else if (!top->proved && (!step_crossed(s->m, s->from_role, top->time_ns, s->when.time_ns) ||
+                                (event == TCA_GOT_RST && waits_before_rst(s)))) {
         bool last_ack = from->step_count > 1 && from->step[from->step_count - 2].state == TCA_LAST_ACK;
         if (event == TCA_GOT_ACK_OF_FIN && last_ack && !(s->seg->flags & TCA_FIN))
             return;
@@ -57,6 +70,21 @@ static void closed_sender(struct step *s)
     }
 }
 
+/* What its receiver could not take. The SYN+ACK of a simultaneous open completes it. */
+static bool is_odd(const struct step *s, const struct tca_mark *asked)
+{
+    if (asked->flags & TCA_RST)
+        return asked->rst_fit != TCA_RST_EXACT && asked->rst_fit != TCA_RST_BLIND;
+    return asked->refusal == TCA_REJECT_ACK || ((asked->flags & TCA_SYN) && !s->m->client_synack);
+}
+
+/* The tap's copy of a bare ACK, where no IP ID tells (is_capture_copy() leaves those alone). */
+static bool is_copied_ack(const struct step *s, const struct tca_mark *last)
+{
+    return (s->m->damage & TCA_DAMAGE_DUP) && s->seg->time_ns - last->time_ns < TCA_MS / 10 &&
+           !s->seg->ip_id && !last->len && last->tsval == s->seg->opt.tsval;
+}
+
 /* A bare ACK with the numbers of the side's last segment, right after something that it could not take. */
 static void challenge_role(struct step *s)
 {
@@ -64,11 +92,10 @@ static void challenge_role(struct step *s)
     if (!step_is_pure_ack(s->seg) || !asked->frame || !last->frame ||
         s->seg->time_ns - asked->time_ns > TCA_SECOND)
         return;
-    bool odd_rst =
-        (asked->flags & TCA_RST) && asked->rst_fit != TCA_RST_EXACT && asked->rst_fit != TCA_RST_BLIND;
     bool unchanged = (last->flags & TCA_ACK) && s->seg->ack == last->ack;
-    if (((asked->flags & TCA_SYN) || odd_rst) && unchanged &&
-        tca_state_synchronized((enum tca_state)s->mark.sender_state))
+    bool challenge = unchanged && is_odd(s, asked) && !is_copied_ack(s, last) &&
+                     tca_state_synchronized((enum tca_state)s->mark.sender_state);
+    if (challenge || waits_before_rst(s))
         s->mark.roles |= TCA_MARK_CHALLENGE;
 }
 
@@ -195,30 +222,6 @@ static void count_segment(struct tca_side *from, const struct tca_segment *seg)
     from->last_ip_id = seg->ip_id;
 }
 
-/* Times may go back in a file: then nothing is added, and a sum never wraps. */
-static void add_zero_window(struct tca_side *side, int64_t until_ns)
-{
-    int64_t more = until_ns - side->zero_since_ns;
-    if (more > 0)
-        side->zero_ns = side->zero_ns < INT64_MAX - more ? side->zero_ns + more : INT64_MAX;
-}
-
-static void count_zero_window(struct step *s)
-{
-    struct tca_side *from = s->from;
-    const struct tca_segment *seg = s->seg;
-    if (!(seg->flags & TCA_ACK) || (seg->flags & (TCA_RST | TCA_SYN)))
-        return;
-    if (!seg->window && !from->zero_open) {
-        from->zero_open = true;
-        from->zero_since_ns = seg->time_ns;
-        s->mark.roles |= TCA_MARK_ZERO_WINDOW;
-    } else if (seg->window && from->zero_open) {
-        from->zero_open = false;
-        add_zero_window(from, seg->time_ns);
-    }
-}
-
 /* More payload than the receiver's MSS allows was cut into pieces behind the tap, or put together before it.
  */
 static void note_damage(struct tca_mirror *m, const struct tca_segment *seg, const struct tca_side *to)
@@ -235,6 +238,15 @@ static void count_checksum(struct tca_side *from, const struct tca_segment *seg,
     from->bad_checksums += seg->checksum == TCA_CHECKSUM_BAD;
     if (strict) /* every bad one counts */
         from->good_checksums = UINT32_MAX;
+}
+
+/* Who was near the capture point: the link header of a cooked capture, and checksums that a card was to finish. */
+static void note_nearness(struct tca_side *from, const struct tca_segment *seg)
+{
+    enum { RECEIVED_HERE = 0, SENT_HERE = 4 };
+    from->unfinished_checksums += seg->checksum == TCA_CHECKSUM_UNFINISHED;
+    from->link_out |= seg->direction == SENT_HERE;
+    from->link_in |= seg->direction == RECEIVED_HERE;
 }
 
 static int dispatch(struct tca_mirror_context *ctx, struct step *s)
@@ -262,6 +274,7 @@ int tca_mirror_step(struct tca_mirror_context *ctx, struct tca_mirror *m, const 
     tca_mirror_clock(m, seg->time_ns);
     note_damage(m, seg, s.to);
     count_checksum(s.from, seg, ctx->strict_checksums);
+    note_nearness(s.from, seg);
     m->last_frame = seg->frame;
     if (seg->time_ns > m->last_ns)
         m->last_ns = seg->time_ns;
@@ -275,10 +288,12 @@ int tca_mirror_step(struct tca_mirror_context *ctx, struct tca_mirror *m, const 
     s.acceptance = tca_sequence_accept(s.from, s.to, seg);
     s.account = tca_sequence_account(m, seg, from);
     s.mark.new_data = s.account.new_bytes > 0;
+    s.mark.refusal = (uint8_t)s.acceptance;
     int error = dispatch(ctx, &s);
+    if (!error)
+        error = tca_step_liveness(ctx, &s);
     if (error)
         return error;
-    count_zero_window(&s);
     count_segment(s.from, seg);
     if (s.account.new_bytes) {
         s.from->last_data_ns = seg->time_ns;
@@ -295,6 +310,7 @@ static void side_begin(struct tca_side *side)
 {
     side->ts_recent_ns = side->first_ns = side->last_ns = side->first_data_ns = side->last_data_ns = -1;
     side->syn_last_ns = side->fin_last_ns = side->fin_acked_ns = -1;
+    side->sent_ns = side->una_ns = -1;
 }
 
 void tca_mirror_begin(struct tca_mirror *m, const struct tca_segment *first)
@@ -323,6 +339,11 @@ int tca_mirror_witness(struct tca_mirror_context *ctx, struct tca_mirror *m, con
     struct tca_mark mark = tca_mark_of(m, seg, from);
     mark.witness = true;
     mark.roles = (seg->flags & TCA_RST) ? TCA_MARK_RST : TCA_MARK_CHALLENGE;
+    uint8_t state = m->prior.state[from];
+    bool mini = seg->has_ip_id && !seg->ip_id;
+    bool counted =
+        m->prior.exists && !mini && state != TCA_TIME_WAIT && state != TCA_SYN_RECV; /* as Linux does */
+    m->side[from].challenge_count += !(seg->flags & TCA_RST) && counted;
     return tca_evidence_keep(ctx, m, &mark);
 }
 
@@ -358,13 +379,12 @@ static uint64_t missed(const struct tca_side *side, const struct tca_side *peer)
 int tca_mirror_finish(struct tca_mirror_context *ctx, struct tca_mirror *m)
 {
     m->ended = true;
+    tca_liveness_finish(m);
     for (int role = 0; role < 2; role++) {
         struct tca_side *side = &m->side[role];
         side->missed_bytes = missed(side, &m->side[1 - role]);
         if (side->missed_bytes)
             m->damage |= TCA_DAMAGE_GAP;
-        if (side->zero_open)
-            add_zero_window(side, m->last_ns);
         if (!side->pkts)
             m->damage |= TCA_DAMAGE_ONE_WAY;
         int error = tca_evidence_add_role(ctx, m, &side->recent, TCA_MARK_LAST);

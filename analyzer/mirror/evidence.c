@@ -20,6 +20,7 @@ static uint8_t quota(unsigned role_bit)
         return 14;
     case TCA_MARK_FIN_ACK:
     case TCA_MARK_KEEPALIVE:
+    case TCA_MARK_WINDOW_PROBE:
     case TCA_MARK_DATA_RETX:
     case TCA_MARK_RST:
     case TCA_MARK_IN_TIME_WAIT:
@@ -52,7 +53,8 @@ struct tca_mark tca_mark_of(const struct tca_mirror *m, const struct tca_segment
                             .has_ts = seg->opt.has_ts,
                             .has_ip_id = seg->has_ip_id,
                             .icmp_type = seg->icmp_type,
-                            .icmp_code = seg->icmp_code};
+                            .icmp_code = seg->icmp_code,
+                            .icmp_mtu = seg->icmp_mtu};
     return mark;
 }
 
@@ -152,11 +154,13 @@ int tca_evidence_add_role(struct tca_mirror_context *ctx, struct tca_mirror *m, 
 void tca_mirror_context_init(struct tca_mirror_context *ctx)
 {
     tca_pool_init(&ctx->chunks, sizeof(struct tca_mark_chunk));
+    tca_pool_init(&ctx->troubles, 2 * sizeof(struct tca_trouble));
 }
 
 void tca_mirror_context_done(struct tca_mirror_context *ctx)
 {
     tca_pool_done(&ctx->chunks);
+    tca_pool_done(&ctx->troubles);
 }
 
 void tca_mirror_free(struct tca_mirror_context *ctx, struct tca_mirror *m)
@@ -167,4 +171,7 @@ void tca_mirror_free(struct tca_mirror_context *ctx, struct tca_mirror *m)
         m->marks = next;
     }
     m->mark_count = 0;
+    if (m->trouble)
+        tca_pool_give(&ctx->troubles, m->trouble);
+    m->trouble = NULL;
 }

@@ -326,6 +326,17 @@ static bool is_ignored(const struct tca_explain *ex, const struct tca_trace *t)
            before_child && state_after(&m->side[TCA_SERVER], t) == TCA_SYN_RECV;
 }
 
+/* What the mirror knows of a segment by its roles. `payload`: the role says it of payload only. */
+static const struct {
+    uint32_t role;
+    bool payload;
+    const char *name;
+} ROLES[] = {
+    {TCA_MARK_KEEPALIVE, false, "keepalive probe"}, {TCA_MARK_WINDOW_PROBE, false, "window probe"},
+    {TCA_MARK_CHALLENGE, false, "challenge ACK"},   {TCA_MARK_OLD_DUP, true, "delivered twice"},
+    {TCA_MARK_REORDERED, true, "overtaken"},
+};
+
 /* The name of a repeat; "" for what is none. The counts of copies are those of the whole connection. */
 static void name_repeat(struct tca_explain *ex, const struct tca_trace *t, char *name, size_t size)
 {
@@ -355,11 +366,12 @@ static void name_repeat(struct tca_explain *ex, const struct tca_trace *t, char 
         return;
     }
     const struct tca_mark *mark = mark_of(ex->view->c->d, t->frame);
-    if (mark && (mark->roles & TCA_MARK_KEEPALIVE))
-        snprintf(name, size, "keepalive probe");
-    else if (mark && (mark->roles & TCA_MARK_CHALLENGE))
-        snprintf(name, size, "challenge ACK");
-    else if (t->len && s->sent_known && seq_before_eq(t->seq + t->len, s->sent_end))
+    for (size_t i = 0; mark && i < sizeof ROLES / sizeof *ROLES; i++)
+        if ((mark->roles & ROLES[i].role) && (t->len || !ROLES[i].payload)) {
+            snprintf(name, size, "%s", ROLES[i].name);
+            return;
+        }
+    if (t->len && s->sent_known && seq_before_eq(t->seq + t->len, s->sent_end))
         snprintf(name, size, "data retransmission");
 }
 
@@ -473,7 +485,7 @@ static bool proves_something(const struct tca_verdict *v, uint64_t frame)
 {
     for (int i = 0; i < v->count; i++)
         for (int k = 0; k < v->judgement[i].frame_count; k++)
-            if (v->judgement[i].frame[k] == frame)
+            if (!v->judgement[i].frame_capture[k] && v->judgement[i].frame[k] == frame)
                 return true;
     return false;
 }
@@ -557,12 +569,10 @@ static void add_finding(struct tca_explain *ex, const struct tca_judgement *j)
     struct tca_buf *out = &ex->out;
     tca_buf_fmt(out, "\n%s  (%s, %s)", f->id, tca_severity_name(f->severity),
                 tca_confidence_name(j->confidence));
-    for (int i = 0; i < j->frame_count; i++)
-        tca_buf_fmt(out, "%s%llu",
-                    i                    ? ", "
-                    : j->frame_count > 1 ? "  frames "
-                                         : "  frame ",
-                    (unsigned long long)j->frame[i]);
+    for (int i = 0; i < j->frame_count; i++) {
+        tca_buf_str(out, i ? ", " : j->frame_count > 1 ? "  frames " : "  frame ");
+        tca_text_frame(out, j->frame_capture[i], j->frame[i]);
+    }
     tca_buf_char(out, '\n');
     if (j->text[0])
         add_wrapped(out, "    ", j->text);

@@ -7,8 +7,10 @@
 #define TCA_REPORT_REPORT_H
 
 #include "base/buf.h"
+#include "classify/census.h"
 #include "classify/finding.h"
 #include "classify/incident.h"
+#include "classify/setting.h"
 #include "decode/outcome.h"
 
 #include <tcpautopsy/session.h>
@@ -24,6 +26,7 @@ struct tca_capture_facts {
     int64_t error_offset;      /* -1: none or unknown */
     int64_t first_ns, last_ns; /* -1 when it holds no record */
     enum tca_vantage vantage;
+    bool shadowed; /* other captures of the run show its connections from better places */
     uint64_t outcome[TCA_OUTCOME_COUNT];
 };
 
@@ -36,6 +39,16 @@ struct tca_flow_view {
     const struct tca_verdict *v;
     const struct tca_capture_facts *capture;
     enum tca_time_style time; /* of explain only */
+};
+
+/* One listener with the episodes that are told, and the most connections that sat in a state at its side at one time.
+ * `incident`: those of this listener that are told. All borrowed for the call. */
+struct tca_listener_view {
+    const struct tca_listener *listener;
+    const struct tca_capture_facts *capture;
+    const struct tca_incident *const *incident;
+    size_t incidents;
+    uint64_t close_wait_peak, time_wait_peak;
 };
 
 struct tca_report_options {
@@ -65,9 +78,14 @@ const char *tca_cell(const struct tca_cells *cells, size_t index); /* borrowed u
 /* ---- rows ---- */
 void tca_row_flow(const struct tca_flow_view *view, const struct tca_report_options *opt,
                   struct tca_cells *cells);
+void tca_row_listener(const struct tca_listener_view *view, const struct tca_report_options *opt,
+                      struct tca_cells *cells);
 void tca_row_capture(const struct tca_capture_facts *facts, const struct tca_report_options *opt,
                      struct tca_cells *cells);
 
+void tca_row_setting(const struct tca_estimate *estimate, const struct tca_capture_facts *capture,
+                     const struct tca_report_options *opt, struct tca_cells *cells);
+void tca_row_state(const struct tca_census_row *row, struct tca_cells *cells);
 void tca_row_run(const char *key, const char *value, const struct tca_report_options *opt,
                  struct tca_cells *cells);
 
@@ -103,6 +121,7 @@ int tca_summary_new(struct tca_summary **ret_summary);
 /* How the run was limited. `options` are to be repeated in the commands told, or "" (borrowed; such as
  * "--key vlan", since it changes what stream=N means); `limited`: not every finding that holds is told. */
 void tca_summary_limits(struct tca_summary *sum, const char *options, bool limited);
+/* In this order: captures, incidents, every flow, listeners. */
 int tca_summary_capture(struct tca_summary *sum, const struct tca_capture_facts *facts);
 int tca_summary_flow(struct tca_summary *sum, const struct tca_flow_view *view);
 int tca_summary_listener(struct tca_summary *sum, const struct tca_listener *listener,

@@ -9,8 +9,18 @@ static flow_cell *const flow_cells[] = {
 #include "report/pick.def"
 };
 
+#define PICK_listeners(name) cell_listeners_##name,
+static listener_cell *const listener_cells[] = {
+#include "report/pick.def"
+};
+
 #define PICK_captures(name) cell_captures_##name,
 static capture_cell *const capture_cells[] = {
+#include "report/pick.def"
+};
+
+#define PICK_states(name) cell_states_##name,
+static state_cell *const state_cells[] = {
 #include "report/pick.def"
 };
 
@@ -38,6 +48,18 @@ void tca_row_flow(const struct tca_flow_view *view, const struct tca_report_opti
     }
 }
 
+void tca_row_listener(const struct tca_listener_view *view, const struct tca_report_options *opt,
+                      struct tca_cells *cells)
+{
+    const struct listener_row row = {.v = view, .l = view->listener, .opt = opt ? opt : &defaults};
+    tca_cells_reset(cells);
+    for (size_t i = 0; i < sizeof listener_cells / sizeof listener_cells[0]; i++) {
+        size_t begin = cells->text.used;
+        listener_cells[i](&row, &cells->text);
+        tca_cells_next(cells, begin);
+    }
+}
+
 void tca_row_capture(const struct tca_capture_facts *facts, const struct tca_report_options *opt,
                      struct tca_cells *cells)
 {
@@ -46,6 +68,17 @@ void tca_row_capture(const struct tca_capture_facts *facts, const struct tca_rep
     for (size_t i = 0; i < sizeof capture_cells / sizeof capture_cells[0]; i++) {
         size_t begin = cells->text.used;
         capture_cells[i](&row, &cells->text);
+        tca_cells_next(cells, begin);
+    }
+}
+
+void tca_row_state(const struct tca_census_row *counts, struct tca_cells *cells)
+{
+    const struct state_row row = {.c = counts};
+    tca_cells_reset(cells);
+    for (size_t i = 0; i < sizeof state_cells / sizeof state_cells[0]; i++) {
+        size_t begin = cells->text.used;
+        state_cells[i](&row, &cells->text);
         tca_cells_next(cells, begin);
     }
 }

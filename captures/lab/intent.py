@@ -9,6 +9,7 @@ intent is written beside the capture (intent.txt) at recording time and the comp
     WHO also ID ID ...        true as well, never required
     WHO bystander             ordinary traffic: nothing above severity info
     WHO later ID              a phenomenon that has no finding of its own yet
+    WHO scripted              a script sends what the server's end sends: no kernel has a socket of it
 
 WHO is a client port (40001), its second connection (40001#2), a client's ADDR:PORT, every
 connection of the case (*), a listener (listener:8080), a host (host:10.66.1.2), or the whole
@@ -40,6 +41,9 @@ class Intent:
 
     def bystander(self, who):
         self._each(who, "bystander")
+
+    def scripted(self, who):
+        self._each(who, "scripted")
 
     def later(self, who, finding):
         self._each(who, f"later {finding}")

@@ -155,7 +155,7 @@ class Comparison:
         acknowledged = any(s.has("A") and not s.has("S") and not s.has("R") for s in sent)
         return full and acknowledged and any(s.has("S") for s in sent)
 
-    def compare_paths(self):
+    def compare_paths(self, clauses):
         for subject in self.subjects:
             if subject.flow is None:
                 continue
@@ -165,7 +165,9 @@ class Comparison:
                 if not lives and actor == "client" and self.lacks_socket(subject.flow):
                     self.result.wrong.append(Wrong(f"{subject.name}/client", "it acknowledges, and the kernel's record "
                                                    "has no socket of it", (subject.flow.first_frame,)))
-                if lives or actor == "server":  # segments of a client without a socket were made by hand
+                scripted = any(clause.kind == "scripted" and intent.means(clause.who, subject) for clause in clauses)
+                # Segments of a client without a socket were made by hand.
+                if lives or (actor == "server" and not scripted):
                     self.compare_end(subject, actor, lives)
         for life in self.alone:
             self.compare_alone(life)
@@ -232,6 +234,7 @@ def run(folder, vantage, binary, severities):
     except program.ProgramError as error:
         return Result(folder.name, vantage, wrong=[Wrong("program", str(error))])
     comparison = Comparison(folder, vantage, output)
-    comparison.compare_paths()
-    comparison.compare_intent(*folder.intent(severities), severities)
+    clauses, faults = folder.intent(severities)
+    comparison.compare_paths(clauses)
+    comparison.compare_intent(clauses, faults, severities)
     return comparison.result

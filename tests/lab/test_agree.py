@@ -932,6 +932,13 @@ class Whole(unittest.TestCase):
         self.write("sockets.txt", "\n".join(line for line in SOCKETS.splitlines() if not line.startswith("client")))
         self.assertIn("endpoints without a kernel socket 1", self.agree()[1])
 
+    def test_a_scripted_server_has_no_socket(self):
+        self.write("sockets.txt", "\n".join(line for line in SOCKETS.splitlines() if not line.startswith("server")))
+        self.fails("the kernel was never there")
+        with open(os.path.join(self.folder, "intent.txt"), "a", encoding="utf-8") as file:
+            file.write("\n40001 scripted\n")
+        self.assertNotIn("the kernel was never there", self.agree()[1])
+
     def test_dates(self):
         shifted = tuple((state, at + .001) for state, at in SERVER_PATH)
         out = self.fails("CLOSED is dated +0.001000 s off its own frame 9", said=told_tables(server=shifted))

@@ -147,6 +147,8 @@ static void add_wrapping(struct text *text, const struct tca_segment *seg)
         add(text, " quoted=%u/%u by ", seg->icmp_type, seg->icmp_code);
     if (seg->quoted)
         add_address(text, seg->icmp_from);
+    if (seg->icmp_mtu)
+        add(text, " mtu=%u", seg->icmp_mtu);
     if (seg->quote_cut)
         add(text, " quote-cut");
 }
@@ -573,6 +575,15 @@ static const struct row quote_rows[] = {
      ETH4 ICMP4("0044", "03", "04") INNER4("05dc") PORTS "00000010 00000020 5010 0100 0000 0000", QUOTED,
      "4 10.0.0.9:1000>10.0.0.8:80 A seq=16 ack=32 win=256 len=1460 captured=0 quoted=3/4 by 10.0.0.1",
      "the quoted length is the quoted packet's"},
+    {"frag needed, mtu", 1,
+     ETH4 IP4("0044", "01") "03 04 0000 beef 0514 " INNER4("05dc") PORTS
+     "00000010 00000020 5010 0100 0000 0000",
+     QUOTED,
+     "4 10.0.0.9:1000>10.0.0.8:80 A seq=16 ack=32 win=256 len=1460 captured=0 quoted=3/4 by 10.0.0.1 "
+     "mtu=1300",
+     "the low half of the second word"},
+    {"unreachable, mtu", 1, ETH4 IP4("0038", "01") "03 01 0000 0000 0514 " INNER4("003c") PORTS "fffffffe",
+     QUOTED, QUOTE_TEXT "3/1 by 10.0.0.1 quote-cut", "only that code tells an MTU"},
     {"to the window", 1, ETH4 ICMP4("0040", "03", "03") INNER4("003c") PORTS "fffffffe 00000000 a002 2000",
      QUOTED,
      "4 10.0.0.9:1000>10.0.0.8:80 S seq=4294967294 ack=0 win=8192 len=0 opt-cut quoted=3/3 by 10.0.0.1",
@@ -606,6 +617,20 @@ static const struct row quote_rows[] = {
      "6 2001:db8::1:1000>2001:db8::2:80 A seq=16 ack=32 win=256 len=1420 captured=0 quoted=2/0 by "
      "2001:db8::1",
      "type 2"},
+    {"v6 too big, mtu", 1,
+     ETH6 IP6("0044", "3a") "02 00 0000 00000500 " IP6("05a0", "06") PORTS
+     "00000010 00000020 5010 0100 0000 0000",
+     QUOTED,
+     "6 2001:db8::1:1000>2001:db8::2:80 A seq=16 ack=32 win=256 len=1420 captured=0 quoted=2/0 by "
+     "2001:db8::1 mtu=1280",
+     "all of the second word"},
+    {"v6 too big, huge", 1,
+     ETH6 IP6("0044", "3a") "02 00 0000 00010500 " IP6("05a0", "06") PORTS
+     "00000010 00000020 5010 0100 0000 0000",
+     QUOTED,
+     "6 2001:db8::1:1000>2001:db8::2:80 A seq=16 ack=32 win=256 len=1420 captured=0 quoted=2/0 by "
+     "2001:db8::1",
+     "no limit to anything"},
     {"v6 time exceeded", 1, ETH6 ICMP6("0044", "03", "00") IP6("0014", "06") SYN, QUOTED,
      SYN6_TEXT " quoted=3/0 by 2001:db8::1", "type 3"},
     {"v6 parameter", 1, ETH6 ICMP6("0044", "04", "01") IP6("0014", "06") SYN, QUOTED,

@@ -1054,6 +1054,27 @@ static const struct script_row laboratory[] = {
      "0.020 > A seq=1 ack=500 forged\n"
      "0.021 < R seq=500\n"
      "= server SYN_RECV path SYN_RECV\n"},
+    {"reset_before_answer", "the client resets its SYN before the answer can have come: the request meets it",
+     "0.000 > S\n"       /* 1 */
+     "0.002 > R seq=1\n" /* 2 */
+     "0.010 < SA\n"      /* 3 */
+     "= server LISTEN? path SYN_RECV;LISTEN\n"},
+    {"reset_never_came", "the request repeats its answer: that reset was lost",
+     "0.000 > S\n"
+     "0.002 > R seq=1\n"
+     "0.010 < SA\n"
+     "1.010 < SA\n"
+     "= server SYN_RECV\n"},
+    {"reset_challenged",
+     "after the reset the same ACK once more: the data before it was lost, it was not accepted",
+     TALK "0.100 < A\n"              /* 6 */
+          "0.200 > PA len=10 lost\n" /* 7 */
+          "0.2001 > RA seq=111\n"    /* 8 */
+          "= server CLOSED?\n"
+          "0.2101 < A\n" /* 9 */
+          "= server ESTABLISHED\n"
+          "0.2102 > R seq=101\n" /* 10 */
+          "= server CLOSED? at 10 CLOSED\n"},
     {"fin_unseen_peer", "begun in the middle: whether this FIN is the first or the second is not certain",
      "flow middle\n"
      "0.000 > A\n"
@@ -1769,6 +1790,122 @@ static const struct script_row bytes[] = {
      "= server.missed_bytes 0\n"},
 };
 
+/* ---- liveness: why payload is sent again, probes, delays ---- */
+
+static const struct script_row liveness[] = {
+    {"probe_then_timer", "a tail loss probe is not backed off: the timer comes after the same interval",
+     TALK "0.100 < PA len=300\n"
+          "0.310 < PA seq=1 len=300\n"
+          "= mark 7 RETX_TLP side=server\n"
+          "0.520 < PA seq=1 len=300\n"
+          "0.940 < PA seq=1 len=300\n"
+          "= server.retx_tlp 1\n"
+          "= server.retx_rto 2\n"},
+    {"timer_doubles", "an interval twice as long: the first copy was the timer's, too",
+     TALK "0.100 < PA len=300\n"
+          "0.310 < PA seq=1 len=300\n"
+          "0.730 < PA seq=1 len=300\n"
+          "= server.retx_tlp 0\n"
+          "= server.retx_rto 2\n"},
+    {"not_the_last", "a probe repeats the newest segment, the timer the oldest",
+     TALK "0.100 < PA len=300 lost\n"
+          "0.101 < PA len=300 lost\n"
+          "0.400 < PA seq=1 len=300\n"
+          "= server.retx_tlp 0\n"
+          "= server.retx_rto 1\n"},
+    {"after_timer", "what else was outstanding then follows the acknowledgments",
+     TALK "0.100 < PA len=300 lost\n"
+          "0.101 < PA len=300 lost\n"
+          "0.400 < PA seq=1 len=300\n"
+          "0.420 > A\n"
+          "0.421 < PA seq=301 len=300\n"
+          "= server.retx_rto 1\n"
+          "= server.retx_after_rto 1\n"
+          "= server.retx_unsure 0\n"},
+    {"fast", "a loss told by SACK, and at once the copy",
+     TALK "0.100 < PA len=300 lost\n"
+          "0.101 < PA len=300\n"
+          "0.120 > A ack=1 sack=301-601\n"
+          "0.121 < PA seq=1 len=300\n"
+          "= mark 9 RETX_FAST side=server\n"
+          "= server.retx_fast 1\n"
+          "= server.retx_tlp 0\n"},
+    {"three_acks", "or by three acknowledgments without progress",
+     TALK "0.100 < PA len=300 lost\n"
+          "0.101 < PA len=300\n"
+          "0.102 < PA len=300\n"
+          "0.103 < PA len=300\n"
+          "0.120 > A ack=1\n"
+          "0.121 > A ack=1\n"
+          "0.122 > A ack=1\n"
+          "0.123 < PA seq=1 len=300\n"
+          "= server.retx_fast 1\n"},
+    {"two_acks", "two do not tell of a loss",
+     TALK "0.100 < PA len=300 lost\n"
+          "0.101 < PA len=300\n"
+          "0.120 > A ack=1\n"
+          "0.121 > A ack=1\n"
+          "0.123 < PA seq=1 len=300\n"
+          "= server.retx_fast 0\n"
+          "= server.retx_unsure 1\n"},
+    {"needless_dsack", "the receiver tells that it came twice",
+     TALK "0.100 < PA len=300\n"
+          "0.310 < PA seq=1 len=300\n"
+          "0.330 > A ack=301 sack=1-301\n"
+          "0.340 > A ack=301 sack=1-301\n"
+          "= mark 8 SPURIOUS side=client\n"
+          "= server.retx_spurious 1\n"},
+    {"needless_echo", "the acknowledgment echoes the first copy",
+     TALK "0.100 < PA len=300\n"
+          "0.310 < PA seq=1 len=300\n"
+          "0.330 > A ack=301 tsecr=6\n"
+          "= server.retx_spurious 1\n"},
+    {"needed_echo", "the acknowledgment echoes the copy",
+     TALK "0.100 < PA len=300 lost\n"
+          "0.310 < PA seq=1 len=300\n"
+          "0.330 > A ack=301 tsecr=7\n"
+          "= server.retx_spurious 0\n"},
+    {"doubled", "a D-SACK of what was sent once is the network's doing",
+     TALK "0.100 < PA len=300\n"
+          "0.120 > A ack=301 sack=1-301\n"
+          "= mark 7 OLD_DUP side=client\n"
+          "= server.retx_spurious 0\n"},
+    {"keepalive_times", "the silence before the first probe, the interval of unanswered ones",
+     TALK "10.035 > A seq=100\n"
+          "10.045 < A\n"
+          "30.000 > A seq=100\n"
+          "35.000 > A seq=100\n"
+          "40.000 > A seq=100\n"
+          "= client.keepalive_unanswered 3\n"
+          "= client.keepalive_interval_ns 5.0\n"
+          "= client.retx_rto 0\n"},
+    {"window_probes", "towards a closed window",
+     TALK "0.050 < A win=0\n"
+          "0.300 > A seq=100\n"
+          "0.310 < A win=0\n"
+          "0.800 > A seq=100\n"
+          "= client.window_probes 2\n"
+          "= client.keepalive_unanswered 0\n"},
+    {"delayed_ack", "50 ms after the payload; an answer at once is none",
+     TALK "0.100 > PA len=10\n"
+          "0.160 < A\n"
+          "0.200 > PA len=10\n"
+          "0.211 < A\n"
+          "= server.delayed_acks 1\n"
+          "= client.delayed_acks 0\n"},
+    {"paws", "a late copy with its old time stamp is refused and answered",
+     TALK "0.100 > PA len=10\n"
+          "0.110 < A\n"
+          "0.120 > PA len=10\n"
+          "0.130 < A\n"
+          "0.160 > PA seq=101 len=10 tsval=100 id=2\n"
+          "0.170 < A\n"
+          "= server.paws_rejected 1\n"
+          "= mark 10 PAWS,OLD_DUP side=client\n"
+          "= mark 11 PAWS_ACK side=server\n"
+          "= client.retx_unsure 0\n"},
+};
+
 /* ---- noise ---- */
 
 /* A small generator with a known sequence: the tests are the same everywhere. */
@@ -1804,6 +1941,11 @@ static void noise_segment(struct script *s, uint32_t *seed, struct script_packet
     p->seg.opt.wscale = (uint8_t)noise(seed);
     p->seg.opt.tsval += noise(seed) % 8 == 0 ? noise(seed) << 8 : 0;
     p->seg.opt.tsecr = noise_number(seed, p->seg.opt.tsval);
+    p->seg.opt.sack_count = noise(seed) % 4 == 0 ? (uint8_t)(noise(seed) % 5) : 0;
+    for (unsigned at = 0; at < p->seg.opt.sack_count; at++) {
+        p->seg.opt.sack[at][0] = noise_number(seed, s->end[1 - from].isn);
+        p->seg.opt.sack[at][1] = noise_number(seed, s->end[1 - from].isn);
+    }
     p->seg.ip_id = (uint16_t)(noise(seed) % 3);
     p->seg.checksum = (uint8_t)(noise(seed) % 4);
 }
@@ -1909,6 +2051,7 @@ LOOP_TEST(clocks)
 LOOP_TEST(acceptability)
 LOOP_TEST(ladders)
 LOOP_TEST(bytes)
+LOOP_TEST(liveness)
 
 #define ADD_GROUP(suite, group)                                                                              \
     do {                                                                                                     \
@@ -1930,6 +2073,7 @@ static Suite *mirror_suite(void)
     ADD_GROUP(suite, acceptability);
     ADD_GROUP(suite, ladders);
     ADD_GROUP(suite, bytes);
+    ADD_GROUP(suite, liveness);
     tcase_add_loop_test(hostile, test_noise, 0, NOISE_COUNT);
     tcase_add_test(hostile, test_many_copies);
     suite_add_tcase(suite, hostile);
