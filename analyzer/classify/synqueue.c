@@ -20,6 +20,7 @@
 
 #include "base/alloc.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <tcpautopsy/error.h>
 
@@ -345,11 +346,14 @@ static int add_cookies(const struct queue *q, const struct interval *in)
     one.flows = in->flows;
     one.value = (int64_t)in->count;
     one.unit = "pkts";
+    char between[32] = "";
+    if (in->onset_low < in->onset_high)
+        snprintf(between, sizeof between, "%llu to ", (unsigned long long)in->onset_low);
     tca_incident_say(
         &one,
-        "The listener answered %llu SYNs with SYN cookies; %llu to %llu half-open connections stood in "
-        "its SYN queue when it began.",
-        (unsigned long long)in->count, (unsigned long long)in->onset_low, (unsigned long long)in->onset_high);
+        "The listener answered %llu SYNs with SYN cookies; %s%llu half-open connections stood in its SYN "
+        "queue when it began.",
+        (unsigned long long)in->count, between, (unsigned long long)in->onset_high);
     return tca_incidents_add(q->t->p->incidents, &one);
 }
 
