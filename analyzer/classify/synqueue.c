@@ -20,6 +20,7 @@
 
 #include "base/alloc.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <tcpautopsy/error.h>
 
@@ -345,11 +346,14 @@ static int add_cookies(const struct queue *q, const struct interval *in)
     one.flows = in->flows;
     one.value = (int64_t)in->count;
     one.unit = "pkts";
+    char between[32] = "";
+    if (in->onset_low < in->onset_high)
+        snprintf(between, sizeof between, "%llu to ", (unsigned long long)in->onset_low);
     tca_incident_say(
         &one,
-        "The listener answered %llu SYNs with SYN cookies; %llu to %llu half-open connections stood in "
-        "its SYN queue when it began.",
-        (unsigned long long)in->count, (unsigned long long)in->onset_low, (unsigned long long)in->onset_high);
+        "The listener answered %llu SYNs with SYN cookies; %s%llu half-open connections stood in its SYN "
+        "queue when it began.",
+        (unsigned long long)in->count, between, (unsigned long long)in->onset_high);
     return tca_incidents_add(q->t->p->incidents, &one);
 }
 
@@ -429,6 +433,15 @@ static int press_flows(const struct queue *q, const struct interval *in, enum tc
     return error;
 }
 
+/* Each is a ListenDrop, too, which the accept queue alone does not show. */
+static void count_drops(struct tca_listener *l, uint64_t count)
+{
+    l->reqq_full_drops.min += count;
+    l->listen_drops.min += count;
+    if (l->listen_drops.min > l->listen_drops.max)
+        l->listen_drops.min = l->listen_drops.max;
+}
+
 static int add_full(const struct queue *q, const struct interval *in)
 {
     if (in->count < DROPS_MIN || in->flows < DROPPED_FLOWS_MIN || !mostly_silent(in))
@@ -446,7 +459,7 @@ static int add_full(const struct queue *q, const struct interval *in)
     if (level >= TCA_PROBABLE)
         l->synq.max = q->limit_max;
     if (level >= TCA_PROBABLE && q->near && q->limit_max <= QUARTER_OF_DEFAULT)
-        l->reqq_full_drops.min += in->count;
+        count_drops(l, in->count);
     int error = tca_incidents_add(q->t->p->incidents, &one);
     return error ? error : press_flows(q, in, level);
 }

@@ -458,6 +458,7 @@ def mean_path_loss(bench, pairs, lost):
     for port in pairs:
         if port < 40020:
             bench.intend(port, "handshake_complete", at="certain")
+            bench.also(port, "rto_ladder_established", "retransmission_rto", "retransmission_tlp")
         elif port < 40030:
             bench.bystander(port)
     for port, flags in lost.items():
