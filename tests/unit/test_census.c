@@ -158,6 +158,23 @@ START_TEST(tuple_again)
 }
 END_TEST
 
+/* After five hours of silence the row is closed; what comes then begins another one, of the same two sockets. */
+START_TEST(silent_tuple)
+{
+    struct tca_session *session = open_session(NULL, NULL);
+    struct table states, flows;
+    feed(session, one_open, 0, 3, 5 * 3600 * SECOND);
+    read_states(session, &states);
+    ck_assert_int_eq(table_read(session, "flows", &flows, NULL), 0);
+    ck_assert_uint_eq(flows.rows, 2);
+    ck_assert_int_eq(most(&states, "established_max"), 2);
+    ck_assert_int_eq(table_number(&states, last_all(&states), "established"), 2);
+    table_done(&states);
+    table_done(&flows);
+    tca_session_free(session);
+}
+END_TEST
+
 static int stop_row(void *user, const struct tca_row *row)
 {
     (void)row;
@@ -244,6 +261,7 @@ int main(void)
     tcase_add_test(tc, one_after_another);
     tcase_add_test(tc, side_by_side);
     tcase_add_test(tc, tuple_again);
+    tcase_add_test(tc, silent_tuple);
     tcase_add_test(tc, callbacks_can_stop);
     tcase_add_test(tc, nothing);
     tcase_add_test(tc, queues);
