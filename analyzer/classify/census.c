@@ -2,9 +2,10 @@
  *
  * The census, in three walks over sorted things:
  *
- *     sockets by (own address, own port, capture, hash of the tuple, stream)
- *         a socket ends at the latest when the next one on its tuple begins; hosts and listeners come in
- *         the order of their rows and so get numbers in that order; one edge for each change of state
+ *     sockets by (own address, own port, hash of the tuple, beginning)
+ *         a socket ends at the latest when the next one on its tuple begins, unless another capture shows the
+ *         same one: then the one of its own side counts; hosts and listeners come in the order of their rows
+ *         and so get numbers in that order; one edge for each change of state
  *     edges by time
  *         counters per listener and capture, for the peaks
  *     edges by time, for each table
@@ -110,11 +111,13 @@ static int add_socket(struct tca_census *c, const struct tca_socket *s)
     memcpy(key, s->addr[0], 16);
     key[16] = (uint8_t)(s->port[0] >> 8);
     key[17] = (uint8_t)s->port[0];
-    tca_key_u32(key + 18, s->capture);
-    tca_key_u64(wide, peer_hash(s));
-    memcpy(key + 22, wide + 3, 5);
-    tca_key_u64(wide, s->tcp_stream);
-    memcpy(key + 27, wide + 3, 5);
+    tca_key_u32(key + 18, (uint32_t)peer_hash(s));
+    tca_key_u64(wide,
+                (uint64_t)s->step[0].time_ns << 1); /* times lie in [0, 2^62): all but the lowest 7 bits */
+    memcpy(key + 22, wide, 7);
+    key[29] = (uint8_t)(s->capture >> 8);
+    key[30] = (uint8_t)s->capture;
+    key[31] = (uint8_t)s->tcp_stream;
     return tca_sorter_add(c->sockets, key, s, socket_size(s));
 }
 
@@ -142,8 +145,16 @@ struct relay {
 
 static bool same_tuple(const struct tca_socket *a, const struct tca_socket *b)
 {
-    return a->capture == b->capture && a->port[0] == b->port[0] && a->port[1] == b->port[1] &&
+    return a->port[0] == b->port[0] && a->port[1] == b->port[1] &&
            memcmp(a->addr, b->addr, sizeof a->addr) == 0;
+}
+
+/* Two captures watched the same socket at the same time. */
+static bool is_twin(const struct tca_socket *held, const struct tca_socket *next)
+{
+    int64_t begin_ns = next->step[0].time_ns;
+    return held->capture != next->capture && begin_ns <= held->watched_ns &&
+           tca_socket_state_at(held, begin_ns) != TCA_CLOSED;
 }
 
 static int let_through(struct relay *r)
@@ -159,7 +170,13 @@ static int relay_socket(void *user, const void *item, size_t size)
     struct tca_socket next;
     memset(&next, 0, sizeof next);
     memcpy(&next, item, size);
-    if (r->holds && same_tuple(&r->held, &next))
+    bool same = r->holds && same_tuple(&r->held, &next);
+    if (same && is_twin(&r->held, &next)) {
+        if (next.own_side && !r->held.own_side)
+            r->held = next;
+        return 0;
+    }
+    if (same)
         tca_socket_cut(&r->held, next.step[0].time_ns);
     int stop = let_through(r);
     r->held = next;
@@ -207,29 +224,43 @@ static int enter_host(struct tca_census *c, const struct tca_socket *s)
     return same_host(&c->hosts, s) ? TCA_OK : add_place(&c->hosts, s);
 }
 
-static int enter_listener(struct tca_census *c, const struct tca_socket *s)
+/* Its number, or the next one. A port has as many entries as captures that show it: the newest is looked at first. */
+static uint32_t find_listener(const struct places *all, const struct tca_socket *s)
+{
+    for (size_t at = all->count; at > 0; at--) {
+        const struct place *one = &all->list[at - 1];
+        if (one->port != s->port[0] || memcmp(one->addr, s->addr[0], 16) != 0)
+            break;
+        if (one->capture == s->capture)
+            return (uint32_t)(at - 1);
+    }
+    return (uint32_t)all->count;
+}
+
+static int enter_listener(struct tca_census *c, const struct tca_socket *s, uint32_t *ret_number)
 {
     struct places *all = &c->listeners;
-    bool known = same_port(all, s);
-    if (s->role != TCA_SERVER || (known && all->list[all->count - 1].capture == s->capture))
+    *ret_number = NOBODY;
+    if (s->role != TCA_SERVER)
         return TCA_OK;
+    *ret_number = find_listener(all, s);
+    if (*ret_number < all->count)
+        return TCA_OK;
+    c->shown += !same_port(all, s);
     int error = add_place(all, s);
-    if (error)
-        return error;
-    c->shown += !known;
-    all->list[all->count - 1].shown = (uint32_t)(c->shown - 1);
-    return TCA_OK;
+    if (!error)
+        all->list[all->count - 1].shown = (uint32_t)(c->shown - 1);
+    return error;
 }
 
 static int add_edges(void *user, const struct tca_socket *s)
 {
     struct tca_census *c = user;
+    struct edge edge = {.to = TCA_CLOSED};
     int error = enter_host(c, s);
     if (!error)
-        error = enter_listener(c, s);
-    struct edge edge = {.host = (uint32_t)(c->hosts.count - 1),
-                        .listener = s->role == TCA_SERVER ? (uint32_t)(c->listeners.count - 1) : NOBODY,
-                        .to = TCA_CLOSED};
+        error = enter_listener(c, s, &edge.listener);
+    edge.host = (uint32_t)(c->hosts.count - 1);
     for (unsigned at = 0; at < s->step_count && !error; at++) {
         uint8_t key[TCA_SORT_KEY] = {0};
         edge.from = edge.to;
@@ -324,26 +355,27 @@ int tca_census_run(struct tca_census *c)
     return error ? error : find_peaks(c);
 }
 
-static int by_place(const void *a, const void *b)
+static int compare_place(const struct place *place, const uint8_t addr[16], uint16_t port)
 {
-    const struct place *x = a, *y = b;
-    int order = memcmp(x->addr, y->addr, sizeof x->addr);
-    if (order)
-        return order;
-    if (x->port != y->port)
-        return x->port < y->port ? -1 : 1;
-    return x->capture < y->capture ? -1 : x->capture > y->capture;
+    int order = memcmp(place->addr, addr, sizeof place->addr);
+    return order ? order : (int)place->port - (int)port;
 }
 
 struct tca_peak tca_census_peak(const struct tca_census *c, uint32_t capture, const uint8_t addr[16],
                                 uint16_t port, enum tca_state state)
 {
-    struct place wanted = {.port = port, .capture = capture};
-    memcpy(wanted.addr, addr, sizeof wanted.addr);
-    const struct place *found =
-        c->listeners.count ? bsearch(&wanted, c->listeners.list, c->listeners.count, sizeof wanted, by_place)
-                           : NULL;
-    return found ? c->peaks[found - c->listeners.list].of[state] : (struct tca_peak){0};
+    size_t low = 0, high = c->listeners.count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (compare_place(&c->listeners.list[middle], addr, port) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (; low < c->listeners.count && !compare_place(&c->listeners.list[low], addr, port); low++)
+        if (c->listeners.list[low].capture == capture)
+            return c->peaks[low].of[state];
+    return (struct tca_peak){0};
 }
 
 /* ---- rows ---- */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * The census: how many sockets were in which state, at every host and every listener, at any time. Each socket
- * counts once, at its own host.
+ * counts once, at its own host, also where two captures show it.
  *
- *     dossiers --> sockets, sorted by host, port, capture, tuple --> edges (time, host, listener, from, to)
+ *     dossiers --> sockets, sorted by host, port, tuple --> edges (time, host, listener, from, to)
  *     edges, sorted by time --> counts per bucket and scope; the highest count of each listener
  *
  * Memory is a few hundred bytes for each host and each listener; sockets and edges wait in sorters that spill.
@@ -26,7 +26,7 @@ int tca_census_add(struct tca_census *census, const struct tca_case *c, int64_t 
 int tca_census_run(struct tca_census *census);
 void tca_census_free(struct tca_census *census); /* accepts NULL */
 
-/* Every socket by own address, own port, capture and tuple; of one tuple in time order, never two at once. Non-zero
+/* Every socket by own address, own port and tuple; of one tuple in time order, never two at once. Non-zero
  * from fn stops and is returned. */
 typedef int tca_socket_fn(void *user, const struct tca_socket *socket);
 int tca_census_sockets(struct tca_census *census, tca_socket_fn *fn, void *user);
@@ -36,7 +36,8 @@ struct tca_peak {
     uint32_t count;
     int64_t at_ns; /* meaningless while count is 0 */
 };
-/* Of the server ends at this address and port in this capture. */
+/* Of the server ends at this address and port that this capture tells of (of two that show the same one the server's
+ * own side). */
 struct tca_peak tca_census_peak(const struct tca_census *census, uint32_t capture, const uint8_t addr[16],
                                 uint16_t port, enum tca_state state);
 

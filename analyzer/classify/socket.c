@@ -181,6 +181,8 @@ bool tca_socket_of(const struct tca_case *c, int role, int64_t until_ns, struct 
     s->family = d->family;
     s->role = (uint8_t)role;
     s->capture = d->capture;
+    s->own_side = at_own_side(c, role);
+    s->watched_ns = d->capture_end_ns;
     s->id_frame = d->id_frame;
     s->tcp_stream = d->tcp_stream;
     s->accepted_ns = role == TCA_SERVER ? accepted_ns(d) : -1;

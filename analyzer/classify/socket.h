@@ -26,6 +26,8 @@ struct tca_socket {
     uint8_t family; /* 4 or 6 */
     uint8_t role;   /* TCA_CLIENT or TCA_SERVER */
     uint32_t capture;
+    bool own_side;       /* the capture was taken at its own host */
+    int64_t watched_ns;  /* the capture's end */
     uint64_t id_frame;   /* with the capture, names the connection */
     uint64_t tcp_stream; /* of several connections on one tuple the later one has the higher number */
     /* A clock that nothing on the wire shows may have fired at any time in here; from_ns > to_ns: none runs. */

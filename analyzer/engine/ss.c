@@ -198,10 +198,9 @@ struct listed {
     bool sent, has_ack, got;    /* got: payload or a FIN passed towards it */
 };
 
-/* The accept queue of one port in one capture. */
+/* The accept queue of one port. */
 struct queue {
     uint16_t port;
-    uint32_t capture;
     int64_t newest_ns; /* when the newest child that had been accepted at the moment was made */
     int64_t waiting;
 };
@@ -212,7 +211,7 @@ struct listing {
     int64_t time_ns;
     struct listed *list; /* owned */
     size_t count, room;
-    struct queue *queue; /* owned, by port and capture */
+    struct queue *queue; /* owned, by port */
     size_t queues, queue_room;
 };
 
@@ -241,11 +240,11 @@ static int64_t made_ns(const struct tca_socket *socket)
     return socket->step[0].state == TCA_ESTABLISHED ? socket->step[0].time_ns : -1;
 }
 
-/* Sockets come by port and capture. */
+/* Sockets come by port. */
 static int note_accepted(struct listing *l, const struct tca_socket *socket)
 {
     struct queue *last = l->queues ? &l->queue[l->queues - 1] : NULL;
-    if (!last || last->port != socket->port[0] || last->capture != socket->capture) {
+    if (!last || last->port != socket->port[0]) {
         if (l->queues == l->queue_room) {
             size_t room = l->queue_room ? 2 * l->queue_room : 16;
             void *grown = tca_grow(l->queue, room, sizeof *l->queue);
@@ -255,7 +254,7 @@ static int note_accepted(struct listing *l, const struct tca_socket *socket)
             l->queue_room = room;
         }
         last = &l->queue[l->queues++];
-        *last = (struct queue){.port = socket->port[0], .capture = socket->capture, .newest_ns = INT64_MIN};
+        *last = (struct queue){.port = socket->port[0], .newest_ns = INT64_MIN};
     }
     int64_t made = made_ns(socket);
     if (made > last->newest_ns && socket->accepted_ns >= 0 && socket->accepted_ns <= l->time_ns)
@@ -390,14 +389,12 @@ static void fill_queues(struct listed *one, bool traced)
 static int by_port(const void *a, const void *b)
 {
     const struct queue *x = a, *y = b;
-    if (x->port != y->port)
-        return x->port < y->port ? -1 : 1;
-    return x->capture < y->capture ? -1 : x->capture > y->capture;
+    return (int)x->port - (int)y->port;
 }
 
-static struct queue *queue_of(const struct listing *l, uint16_t port, uint32_t capture)
+static struct queue *queue_of(const struct listing *l, uint16_t port)
 {
-    struct queue wanted = {.port = port, .capture = capture};
+    struct queue wanted = {.port = port};
     return l->queues ? bsearch(&wanted, l->queue, l->queues, sizeof wanted, by_port) : NULL;
 }
 
@@ -409,7 +406,7 @@ static void fill_accept_queues(struct listing *l)
         const struct listed *one = &l->list[at];
         bool child = one->role == TCA_SERVER && one->made_ns >= 0 && one->made_ns <= l->time_ns;
         bool accepted = one->accepted_ns >= 0 && one->accepted_ns <= l->time_ns;
-        struct queue *queue = child ? queue_of(l, one->told.port[0], one->capture) : NULL;
+        struct queue *queue = child ? queue_of(l, one->told.port[0]) : NULL;
         if (queue && !accepted && one->made_ns > queue->newest_ns)
             queue->waiting++;
     }
@@ -422,7 +419,7 @@ static bool overflows_at(const struct tca_listener *listener, int64_t time_ns)
 
 static int list_listener(struct listing *l, const struct tca_listener *listener)
 {
-    const struct queue *queue = queue_of(l, listener->port, listener->capture);
+    const struct queue *queue = queue_of(l, listener->port);
     int64_t waiting = queue ? queue->waiting : 0;
     struct listed *one = add_listed(l);
     if (!one)

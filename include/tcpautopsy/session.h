@@ -83,8 +83,10 @@ int tca_session_csv(struct tca_session *session, const char *table, const char *
                     void *user, struct tca_error *error);
 /* The incident in at most 25 lines of 80 columns. */
 int tca_session_summary(struct tca_session *session, tca_write_fn *fn, void *user, struct tca_error *error);
-/* What a command of the host would have printed: "ss" (as `ss -tan` at the setting "at"), "nstat" (kernel counters with
- * lower and upper bounds). */
+/* What a command of the host would have printed: "ss" (as `ss -tan` at the setting "at", else at the captures' end; of the
+ * setting "host", which may be left out where the captures were taken at one host's side; Send-Q needs the setting
+ * "trace"), "nstat" (kernel counters with lower and upper bounds). Returns 0 with words in *error, and error->code still
+ * 0, where the host was chosen, or the moment lies after the last packet. */
 int tca_session_text(struct tca_session *session, const char *what, tca_write_fn *fn, void *user,
                      struct tca_error *error);
 /* One connection as a ladder; needs the setting "trace". `selector`: stream=N, frame=N (c2: before N for

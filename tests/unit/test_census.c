@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The census where captures of a laboratory do not lead: times far apart, captures one after another and side by
+ * side, tuples used again, callbacks that stop.
+ */
+#include "cases.h"
+#include "table.h"
+#include "wire.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SECOND INT64_C(1000000000)
+
+static const char one_open[] = "flow A 10.0.0.2:40000 10.0.0.1:80\n"
+                               "0      A > S\n"
+                               "+0.010 A < SA\n"
+                               "+0.001 A > A\n"
+                               "+0.001 A > PA len=500\n"
+                               "+0.010 A < A\n";
+static const char goes_on[] = "flow A 10.0.0.2:40000 10.0.0.1:80\n"
+                              "0      A > PA len=500\n"
+                              "+0.010 A < A\n";
+
+/* ---- helpers ---- */
+
+static struct tca_session *open_session(const char *name, const char *value)
+{
+    struct tca_settings *set = tca_settings_new();
+    struct tca_session *session = NULL;
+    struct tca_error error = {0};
+    ck_assert_ptr_nonnull(set);
+    if (name)
+        ck_assert_msg(tca_settings_set(set, name, value, &error) == 0, "%s", error.text);
+    ck_assert_msg(tca_session_open(set, &session, &error) == 0, "%s", error.text);
+    tca_settings_free(set);
+    return session;
+}
+
+/* A capture whose times are moved; packets from the n-th on by `late_ns` more. */
+static void feed(struct tca_session *session, const char *script, int64_t moved_ns, size_t from,
+                 int64_t late_ns)
+{
+    struct wire wire;
+    struct wire_error bad;
+    struct tca_error error = {0};
+    size_t count;
+    ck_assert_msg(wire_parse("script", script, strlen(script), &wire, &bad) == 0, "%s", bad.text);
+    for (size_t at = 0; at < wire.count; at++)
+        wire.packets[at].time_ns += moved_ns + (at >= from ? late_ns : 0);
+    struct tca_record *records = wire_records(&wire, &count);
+    ck_assert_ptr_nonnull(records);
+    ck_assert_int_eq(tca_session_capture_begin(session, "c.pcap", &error), 0);
+    ck_assert_int_eq(tca_session_feed(session, records, count, &error), 0);
+    ck_assert_int_eq(tca_session_capture_end(session, &error), 0);
+    free(records);
+    wire_done(&wire);
+}
+
+static void read_states(struct tca_session *session, struct table *ret)
+{
+    struct tca_error error = {0};
+    ck_assert_msg(tca_session_finish(session, &error) == 0, "%s", error.text);
+    ck_assert_msg(table_read(session, "states", ret, &error) == 0, "%s", error.text);
+}
+
+/* The last row of scope `all`. */
+static size_t last_all(const struct table *states)
+{
+    size_t at = states->rows;
+    while (at > 0 && strcmp(table_cell(states, at - 1, "scope"), "all") != 0)
+        at--;
+    ck_assert_uint_gt(at, 0);
+    return at - 1;
+}
+
+static int64_t most(const struct table *states, const char *column)
+{
+    int64_t found = 0;
+    for (size_t at = 0; at < states->rows; at++)
+        if (table_number(states, at, column) > found)
+            found = table_number(states, at, column);
+    return found;
+}
+
+/* ---- tests ---- */
+
+/* Sixty years between two packets: rows follow the changes. */
+START_TEST(far_apart)
+{
+    struct tca_session *session = open_session("width", "0.001");
+    struct table states;
+    feed(session, one_open, 0, 4, 60 * INT64_C(365) * 86400 * SECOND);
+    read_states(session, &states);
+    ck_assert_uint_lt(states.rows, 20);
+    table_done(&states);
+    tca_session_free(session);
+}
+END_TEST
+
+/* The next file of a rotation tells of the same connection, begun before it. */
+START_TEST(one_after_another)
+{
+    struct tca_session *session = open_session(NULL, NULL);
+    struct table states;
+    feed(session, one_open, 0, 0, 0);
+    feed(session, goes_on, 100 * SECOND, 0, 0);
+    read_states(session, &states);
+    ck_assert_int_eq(most(&states, "established_max"), 2);
+    ck_assert_int_eq(table_number(&states, last_all(&states), "established"), 2);
+    table_done(&states);
+    tca_session_free(session);
+}
+END_TEST
+
+/* Two captures of one traffic: each socket counts once. */
+START_TEST(side_by_side)
+{
+    struct tca_session *session = open_session(NULL, NULL);
+    struct table states;
+    feed(session, one_open, 0, 0, 0);
+    feed(session, one_open, 2000000, 0, 0);
+    feed(session, one_open, 2000000, 0, 0);
+    read_states(session, &states);
+    ck_assert_int_eq(most(&states, "established_max"), 2);
+    ck_assert_int_eq(most(&states, "opened"), 2);
+    ck_assert_int_eq(table_number(&states, last_all(&states), "established"), 2);
+    table_done(&states);
+    tca_session_free(session);
+}
+END_TEST
+
+/* A tuple holds one socket at a time, whatever became of the one before. */
+START_TEST(tuple_again)
+{
+    static const char again[] = "flow A 10.0.0.2:40000 10.0.0.1:80 isn=1000\n"
+                                "flow B 10.0.0.2:40000 10.0.0.1:80 isn=900000000\n"
+                                "0      A > S\n"
+                                "+0.010 A < SA\n"
+                                "+0.001 A > A\n"
+                                "5      B > S\n"
+                                "+0.010 B < SA\n"
+                                "+0.001 B > A\n";
+    struct tca_session *session = open_session(NULL, NULL);
+    struct table states;
+    feed(session, again, 0, 0, 0);
+    read_states(session, &states);
+    for (size_t at = 0; at < states.rows; at++) {
+        int64_t there = 0;
+        static const char *const names[] = {"syn_sent", "syn_recv", "established", "time_wait", "unknown"};
+        for (size_t n = 0; n < sizeof names / sizeof *names; n++)
+            there += table_number(&states, at, names[n]);
+        ck_assert_int_le(there, 2);
+    }
+    table_done(&states);
+    tca_session_free(session);
+}
+END_TEST
+
+/* After five hours of silence the row is closed; what comes then begins another one, of the same two sockets. */
+START_TEST(silent_tuple)
+{
+    struct tca_session *session = open_session(NULL, NULL);
+    struct table states, flows;
+    feed(session, one_open, 0, 3, 5 * 3600 * SECOND);
+    read_states(session, &states);
+    ck_assert_int_eq(table_read(session, "flows", &flows, NULL), 0);
+    ck_assert_uint_eq(flows.rows, 2);
+    ck_assert_int_eq(most(&states, "established_max"), 2);
+    ck_assert_int_eq(table_number(&states, last_all(&states), "established"), 2);
+    table_done(&states);
+    table_done(&flows);
+    tca_session_free(session);
+}
+END_TEST
+
+static int stop_row(void *user, const struct tca_row *row)
+{
+    (void)row;
+    ++*(int *)user;
+    return 1;
+}
+
+static int stop_write(void *user, const void *bytes, size_t count)
+{
+    (void)user;
+    (void)bytes;
+    (void)count;
+    return 1;
+}
+
+START_TEST(callbacks_can_stop)
+{
+    struct tca_session *session = open_session("host", "10.0.0.1");
+    struct tca_error error = {0};
+    int rows = 0;
+    feed(session, one_open, 0, 0, 0);
+    ck_assert_int_eq(tca_session_finish(session, &error), 0);
+    ck_assert_int_eq(tca_session_table(session, "states", stop_row, &rows, &error), TCA_ESTOPPED);
+    ck_assert_int_eq(rows, 1);
+    ck_assert_int_eq(tca_session_csv(session, "states", NULL, stop_write, NULL, &error), TCA_EOUTPUT);
+    ck_assert_int_eq(tca_session_text(session, "ss", stop_write, NULL, &error), TCA_EOUTPUT);
+    tca_session_free(session);
+}
+END_TEST
+
+/* Nothing captured, nothing there: a header, no row. */
+START_TEST(nothing)
+{
+    struct tca_session *session = open_session(NULL, NULL);
+    struct tca_error error = {0};
+    struct tca_buf text = {0};
+    struct table states;
+    read_states(session, &states);
+    ck_assert_uint_eq(states.rows, 0);
+    ck_assert_int_eq(tca_session_text(session, "ss", write_to_buf, &text, &error), 0);
+    ck_assert_int_eq(strncmp(tca_buf_text(&text), "State Recv-Q Send-Q Local Address:Port", 38), 0);
+    table_done(&states);
+    tca_buf_done(&text);
+    tca_session_free(session);
+}
+END_TEST
+
+/* Without the trace nobody knows the queues; with it Send-Q is what was not acknowledged. */
+START_TEST(queues)
+{
+    static const char waits[] = "flow A 10.0.0.2:40000 10.0.0.1:80\n"
+                                "0      A > S\n"
+                                "+0.010 A < SA\n"
+                                "+0.001 A > A\n"
+                                "+0.500 A > PA len=500\n"
+                                "+0.100 A > PA len=200 lost\n";
+    static const char *const settings[] = {NULL, "trace"};
+    static const char *const wanted[] = {"ESTAB -      -       ", "ESTAB 0      700     "};
+    for (int traced = 0; traced < 2; traced++) {
+        struct tca_settings *set = tca_settings_new();
+        struct tca_session *session = NULL;
+        struct tca_error error = {0};
+        struct tca_buf text = {0};
+        if (settings[traced])
+            ck_assert_int_eq(tca_settings_set(set, settings[traced], "true", &error), 0);
+        ck_assert_int_eq(tca_settings_set(set, "host", "10.0.0.2", &error), 0);
+        ck_assert_int_eq(tca_session_open(set, &session, &error), 0);
+        tca_settings_free(set);
+        feed(session, waits, 0, 0, 0);
+        ck_assert_int_eq(tca_session_finish(session, &error), 0);
+        ck_assert_int_eq(tca_session_text(session, "ss", write_to_buf, &text, &error), 0);
+        ck_assert_msg(strstr(tca_buf_text(&text), wanted[traced]) != NULL, "%s", tca_buf_text(&text));
+        tca_buf_done(&text);
+        tca_session_free(session);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("census");
+    TCase *tc = tcase_create("census");
+    tcase_add_test(tc, far_apart);
+    tcase_add_test(tc, one_after_another);
+    tcase_add_test(tc, side_by_side);
+    tcase_add_test(tc, tuple_again);
+    tcase_add_test(tc, silent_tuple);
+    tcase_add_test(tc, callbacks_can_stop);
+    tcase_add_test(tc, nothing);
+    tcase_add_test(tc, queues);
+    tcase_set_timeout(tc, 60);
+    suite_add_tcase(suite, tc);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
