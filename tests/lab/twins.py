@@ -126,8 +126,8 @@ def check_rows(told, captures):
 
 
 def copies(capture, segment):
-    """How many segments of this connection carry this payload."""
-    return sum(s.src == segment.src and s.seq == segment.seq and s.length == segment.length
+    """How many segments of this connection carry the first byte of this payload, in pieces of whatever size."""
+    return sum(s.src == segment.src and (segment.seq - s.seq) & 0xFFFFFFFF < s.length
                for s in capture.of(segment.src, segment.dst))
 
 
@@ -173,7 +173,7 @@ def check_claim(event, captures, drops):
             faults.append(f"{event['event_id']}: frame {number} of capture {capture + 1} did reach {far + 1}")
         # A payload's account names one of its copies, not necessarily this one.
         known = any(drop.fits(segment) for drop in drops) or (fewer and any(
-            (drop.src, drop.dst, drop.seq) == (segment.src, segment.dst, segment.seq) for drop in drops))
+            (drop.src, drop.dst) == (segment.src, segment.dst) and drop.seq in (None, segment.seq) for drop in drops))
         if away and not known:
             faults.append(f"{event['event_id']}: the account does not know of the loss of frame {number} of capture "
                           f"{capture + 1}")
