@@ -49,6 +49,9 @@ struct tca_conn {
     uint32_t syns, synacks;
     uint32_t server_rtt_ns, client_rtt_ns; /* of a clean handshake, at most 4.29 s; UINT32_MAX: none */
     uint32_t flags;
+    struct tca_tags tags;
+    int64_t start_ns, last_ns, response_ns; /* response: -1 without one */
+    uint64_t first_frame;
 };
 
 /* When clients of established connections of one host repeated the same bytes or the same FIN in vain: where

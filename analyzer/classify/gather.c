@@ -474,6 +474,13 @@ static int add_edges(struct tca_sweep *sweep, const struct tca_dossier *d, const
     return error ? error : add_losses(sweep, d);
 }
 
+/* From the client's first ACK to the first payload byte of the server. */
+static int64_t response_of(const struct tca_mirror *m)
+{
+    int64_t first = m->side[TCA_SERVER].first_data_ns;
+    return m->first_ack_ns >= 0 && first >= m->first_ack_ns ? first - m->first_ack_ns : -1;
+}
+
 static bool speaks_first(const struct tca_dossier *d)
 {
     int64_t server = d->m.side[TCA_SERVER].first_data_ns, client = d->m.side[TCA_CLIENT].first_data_ns;
@@ -505,7 +512,12 @@ int tca_sweep_add(struct tca_sweep *sweep, const struct tca_dossier *d)
                               .speaks_first = speaks_first(d),
                               .syns = clip_count(d->m.side[TCA_CLIENT].syn_count),
                               .synacks = clip_count(d->m.side[TCA_SERVER].synack_count),
-                              .flags = flags_of(d, &ladder)};
+                              .flags = flags_of(d, &ladder),
+                              .tags = d->tags,
+                              .start_ns = d->m.start_ns,
+                              .last_ns = d->m.last_ns,
+                              .response_ns = response_of(&d->m),
+                              .first_frame = d->m.first_frame};
     memcpy(conn->addr, d->addr[TCA_SERVER], sizeof conn->addr);
     time_handshake(&d->m, conn);
     return add_edges(sweep, d, &ladder);

@@ -14,10 +14,17 @@
 #include <string.h>
 #include <tcpautopsy/error.h>
 
-static const struct tca_listener nothing_known = {.first_synack_ns = -1,
+static const struct tca_listener nothing_known = {.first_seen_ns = -1,
+                                                  .last_seen_ns = -1,
+                                                  .first_synack_ns = -1,
                                                   .last_synack_ns = -1,
                                                   .server_rtt_ns = -1,
                                                   .client_rtt_ns = -1,
+                                                  .handshake_p50_ns = -1,
+                                                  .handshake_p99_ns = -1,
+                                                  .response_p50_ns = -1,
+                                                  .response_p99_ns = -1,
+                                                  .drain_ns = -1,
                                                   .peak_syn_recv_ns = -1};
 
 int tca_compare_places(uint32_t capture_a, const uint8_t *addr_a, uint16_t port_a, uint32_t capture_b,
@@ -41,9 +48,10 @@ static int compare_conns(const void *left, const void *right)
     return tca_compare_places(a->capture, a->addr, a->port, b->capture, b->addr, b->port);
 }
 
-static int compare_numbers(const void *left, const void *right)
+static int compare_times(const void *left, const void *right)
 {
-    return tca_compare_u32(*(const uint32_t *)left, *(const uint32_t *)right);
+    int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
+    return a < b ? -1 : a > b;
 }
 
 static void count_conn(struct tca_listener *l, const struct tca_conn *conn)
@@ -57,6 +65,7 @@ static void count_conn(struct tca_listener *l, const struct tca_conn *conn)
     l->one_rung_at_1s += (conn->flags & TCA_CONN_ONE_RUNG) != 0;
     l->long_ladders += (conn->flags & TCA_CONN_LONG_LADDER) != 0;
     l->stuck_flows += conn->stuck;
+    l->cookie_acks_refused += conn->refused;
     l->spoke += conn->answers;
     l->named_acks += (conn->flags & TCA_CONN_NAMED_ACK) != 0;
     l->close_wait_flows += (conn->flags & TCA_CONN_CLOSE_WAIT) != 0;
@@ -66,22 +75,82 @@ static void count_conn(struct tca_listener *l, const struct tca_conn *conn)
     l->aborted_opens += (conn->flags & TCA_CONN_ABORTED) != 0;
     l->syn_count += conn->syns;
     l->synack_count += conn->synacks;
+    l->syn_retx += conn->syns ? conn->syns - 1 : 0;
+    l->synack_retx += conn->synacks ? conn->synacks - 1 : 0;
     l->listens |= conn->synacks > 0;
 }
 
-/* The median of a field over connections with a clean handshake; -1 without one. `number` is scratch. */
-static int64_t median_rtt(const struct conn_ref *ref, size_t count, bool server, uint32_t *number)
+/* Which of a connection's times; -1 where it has none. */
+typedef int64_t time_of(const struct tca_conn *conn);
+
+static int64_t server_rtt_of(const struct tca_conn *conn)
 {
-    size_t used = 0;
+    return conn->server_rtt_ns != UINT32_MAX ? (int64_t)conn->server_rtt_ns : -1;
+}
+
+static int64_t client_rtt_of(const struct tca_conn *conn)
+{
+    return conn->client_rtt_ns != UINT32_MAX ? (int64_t)conn->client_rtt_ns : -1;
+}
+
+static int64_t handshake_of(const struct tca_conn *conn)
+{
+    int64_t server = server_rtt_of(conn), client = client_rtt_of(conn);
+    return server >= 0 && client >= 0 ? server + client : -1;
+}
+
+static int64_t response_of(const struct tca_conn *conn)
+{
+    return conn->response_ns;
+}
+
+struct times {
+    int64_t *time; /* sorted */
+    size_t count;
+};
+
+static struct times times_of(const struct conn_ref *ref, size_t count, time_of *of, int64_t *time)
+{
+    struct times all = {.time = time};
     for (size_t at = 0; at < count; at++) {
-        uint32_t ns = server ? ref[at].conn->server_rtt_ns : ref[at].conn->client_rtt_ns;
-        if (ns != UINT32_MAX)
-            number[used++] = ns;
+        int64_t ns = of(ref[at].conn);
+        if (ns >= 0)
+            time[all.count++] = ns;
     }
-    if (!used)
-        return -1;
-    qsort(number, used, sizeof *number, compare_numbers);
-    return number[(used - 1) / 2];
+    if (all.count)
+        qsort(time, all.count, sizeof *time, compare_times);
+    return all;
+}
+
+/* The smallest of the times that `percent` of them do not exceed; -1 without any. */
+static int64_t percentile(struct times all, size_t percent)
+{
+    return all.count ? all.time[(all.count * percent + 99) / 100 - 1] : -1;
+}
+
+static void measure_times(struct tca_listener *l, const struct conn_ref *ref, size_t count, int64_t *time)
+{
+    l->server_rtt_ns = percentile(times_of(ref, count, server_rtt_of, time), 50);
+    l->client_rtt_ns = percentile(times_of(ref, count, client_rtt_of, time), 50);
+    struct times handshake = times_of(ref, count, handshake_of, time);
+    l->handshake_p50_ns = percentile(handshake, 50);
+    l->handshake_p99_ns = percentile(handshake, 99);
+    struct times response = times_of(ref, count, response_of, time);
+    l->response_p50_ns = percentile(response, 50);
+    l->response_p99_ns = percentile(response, 99);
+}
+
+/* Of several that are seen first at one time, the earliest frame. */
+static void date_listener(struct tca_listener *l, const struct tca_conn *conn)
+{
+    if (l->first_seen_ns < 0 || conn->start_ns < l->first_seen_ns ||
+        (conn->start_ns == l->first_seen_ns && conn->first_frame < l->first_frame)) {
+        l->first_seen_ns = conn->start_ns;
+        l->first_frame = conn->first_frame;
+        l->tags = conn->tags;
+    }
+    if (conn->last_ns > l->last_seen_ns)
+        l->last_seen_ns = conn->last_ns;
 }
 
 /* Which end is near: a round trip under 0.3 ms touches a host, if the other one is clearly
@@ -100,7 +169,7 @@ static enum tca_vantage vantage_of(int64_t server_rtt_ns, int64_t client_rtt_ns)
     return TCA_VANTAGE_MIDDLE;
 }
 
-static void build_listener(struct tca_listener *l, const struct conn_ref *ref, size_t count, uint32_t *number)
+static void build_listener(struct tca_listener *l, const struct conn_ref *ref, size_t count, int64_t *time)
 {
     const struct tca_conn *first = ref[0].conn;
     *l = nothing_known;
@@ -108,10 +177,11 @@ static void build_listener(struct tca_listener *l, const struct conn_ref *ref, s
     l->port = first->port;
     l->family = first->family;
     l->capture = first->capture;
-    for (size_t at = 0; at < count; at++)
+    for (size_t at = 0; at < count; at++) {
         count_conn(l, ref[at].conn);
-    l->server_rtt_ns = median_rtt(ref, count, true, number);
-    l->client_rtt_ns = median_rtt(ref, count, false, number);
+        date_listener(l, ref[at].conn);
+    }
+    measure_times(l, ref, count, time);
     l->vantage = vantage_of(l->server_rtt_ns, l->client_rtt_ns);
 }
 
@@ -142,8 +212,8 @@ static void borrow_vantage(struct tca_sweep *sweep)
     }
 }
 
-/* `ref` and `number` are scratch for one entry per connection. */
-static int build_listeners(struct tca_sweep *sweep, struct conn_ref *ref, uint32_t *number)
+/* `ref` and `time` are scratch for one entry per connection. */
+static int build_listeners(struct tca_sweep *sweep, struct conn_ref *ref, int64_t *time)
 {
     for (size_t at = 0; at < sweep->conns; at++)
         ref[at].conn = &sweep->conn[at];
@@ -158,7 +228,7 @@ static int build_listeners(struct tca_sweep *sweep, struct conn_ref *ref, uint32
         end = same_place(ref, at, sweep->conns);
         for (size_t one = at; one < end; one++)
             sweep->conn[ref[one].conn - sweep->conn].listener = (uint32_t)sweep->listeners;
-        build_listener(&sweep->listener[sweep->listeners++], &ref[at], end - at, number);
+        build_listener(&sweep->listener[sweep->listeners++], &ref[at], end - at, time);
     }
     borrow_vantage(sweep);
     return TCA_OK;
@@ -167,10 +237,10 @@ static int build_listeners(struct tca_sweep *sweep, struct conn_ref *ref, uint32
 int tca_sweep_listeners(struct tca_sweep *sweep)
 {
     struct conn_ref *ref = tca_alloc(sweep->conns * sizeof *ref);
-    uint32_t *number = tca_alloc(sweep->conns * sizeof *number);
-    int error = ref && number ? build_listeners(sweep, ref, number) : TCA_EMEMORY;
+    int64_t *time = tca_alloc(sweep->conns * sizeof *time);
+    int error = ref && time ? build_listeners(sweep, ref, time) : TCA_EMEMORY;
     tca_free(ref);
-    tca_free(number);
+    tca_free(time);
     return error;
 }
 

@@ -81,19 +81,26 @@ struct tca_listener {
     uint16_t port;
     uint8_t family;
     uint32_t capture; /* ordinal of the capture; listeners of different captures are kept apart */
+    /* When it was first and last heard of, the frame that began it, and what wrapped that frame. */
+    int64_t first_seen_ns, last_seen_ns;
+    uint64_t first_frame;
+    struct tca_tags tags;
     uint64_t flows, established, refused, unanswered;
     uint64_t midstream; /* flows that were open before the capture began: the queue may hold more */
     uint64_t syn_count, synack_count;
-    uint64_t idle_opens;       /* opened, client silent for more than 1 s after its ACK */
-    uint64_t one_rung_at_1s;   /* of these: exactly one SYN+ACK repeat, at 1 s */
-    uint64_t long_ladders;     /* connections with more than two SYN+ACK rungs */
-    uint64_t stuck_flows;      /* connections with at least one refuted open (ACK seen, SYN+ACK repeated) */
-    uint64_t named_acks;       /* of these: TSecr of the repeat named an ACK, so the server had received it */
-    uint64_t aborted_opens;    /* third ACK answered by a bare RST with seq = ISS+1 */
-    uint64_t spoke;            /* connections on which the server sent payload */
-    uint64_t close_wait_flows; /* the server sat idle in CLOSE_WAIT for more than a minute */
-    uint64_t time_wait_absent; /* reused tuples whose TIME_WAIT was gone early at the server */
-    uint64_t skew_flows;       /* the server's first TSval could be compared with its SYN+ACK's */
+    uint64_t syn_retx, synack_retx; /* of these: repeats */
+    uint64_t idle_opens;            /* opened, client silent for more than 1 s after its ACK */
+    uint64_t one_rung_at_1s;        /* of these: exactly one SYN+ACK repeat, at 1 s */
+    uint64_t long_ladders;          /* connections with more than two SYN+ACK rungs */
+    uint64_t stuck_flows; /* connections with at least one refuted open (ACK seen, SYN+ACK repeated) */
+    uint64_t named_acks;  /* of these: TSecr of the repeat named an ACK, so the server had received it */
+    uint64_t
+        cookie_acks_refused; /* connections whose payload was refused though no request was left to repeat a SYN+ACK */
+    uint64_t aborted_opens;     /* third ACK answered by a bare RST with seq = ISS+1 */
+    uint64_t spoke;             /* connections on which the server sent payload */
+    uint64_t close_wait_flows;  /* the server sat idle in CLOSE_WAIT for more than a minute */
+    uint64_t time_wait_absent;  /* reused tuples whose TIME_WAIT was gone early at the server */
+    uint64_t skew_flows;        /* the server's first TSval could be compared with its SYN+ACK's */
     uint64_t cookie_skew_flows; /* of these: 4 to 64 ms ahead of the time between, as after a SYN cookie */
     uint64_t closed_burst;      /* largest number of active RSTs at ISS+1/IRS+1 within 10 ms */
     int64_t closed_burst_ns;    /* when it began; meaningless while closed_burst is 0 */
@@ -101,8 +108,15 @@ struct tca_listener {
     bool listens;                            /* answered at least one SYN with SYN+ACK in this capture */
     enum tca_vantage vantage; /* inferred from the listener's handshake round trips, or given by the user */
     int64_t server_rtt_ns,
-        client_rtt_ns;        /* medians of SYN to SYN+ACK and SYN+ACK to ACK; -1: no clean handshake */
-    uint64_t peak_unaccepted; /* most candidates for the accept queue at one time */
+        client_rtt_ns; /* medians of SYN to SYN+ACK and SYN+ACK to ACK; -1: no clean handshake */
+    /* Of clean handshakes, SYN to the client's ACK; and of answered connections, that ACK to the first payload byte of
+     * the server: the median, and what one in a hundred exceeds. -1: there was none. */
+    int64_t handshake_p50_ns, handshake_p99_ns, response_p50_ns, response_p99_ns;
+    uint64_t peak_unaccepted;       /* most candidates for the accept queue at one time */
+    uint64_t hit_flows, lost_flows; /* connections hit by an episode; of these, never served */
+    int64_t
+        drain_ns; /* longest time from the first accept() after an episode until its queue was worked off; -1: not
+                         seen */
     uint32_t backlog_min, backlog_max; /* bounds of min(backlog, somaxconn); 0: unknown */
     /* What the server's kernel counted at this listener (linux/snmp.h LINUX_MIB_...). */
     struct tca_bounds listen_overflows, listen_drops;
@@ -134,6 +148,10 @@ const struct tca_episode *tca_listener_episode(const struct tca_listener *l, int
 /* Between these moments connections got in, were served at once, and no SYN was dropped: nobody waited in the accept
  * queue. */
 bool tca_listener_admits(const struct tca_listener *l, int64_t from_ns, int64_t to_ns);
+
+/* Order of listeners: by capture, address, port. */
+int tca_compare_places(uint32_t capture_a, const uint8_t *addr_a, uint16_t port_a, uint32_t capture_b,
+                       const uint8_t *addr_b, uint16_t port_b);
 
 struct tca_sweep; /* opaque; owns its listeners and their episodes */
 

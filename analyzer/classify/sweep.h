@@ -56,10 +56,6 @@ int tca_sweep_listeners(struct tca_sweep *sweep);
 /* What all edges of each listener show together. 0 or TCA_EMEMORY. */
 int tca_sweep_edges(struct tca_sweep *sweep);
 
-/* Order of listeners: by capture, address, port. */
-int tca_compare_places(uint32_t capture_a, const uint8_t *addr_a, uint16_t port_a, uint32_t capture_b,
-                       const uint8_t *addr_b, uint16_t port_b);
-
 static inline int tca_compare_u32(uint32_t a, uint32_t b)
 {
     return a < b ? -1 : a > b;

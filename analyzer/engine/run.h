@@ -102,6 +102,9 @@ struct tca_told_listener {
     const struct tca_capture_facts *capture;
 };
 void tca_pass2_listener(const struct tca_session *s, size_t index, struct tca_told_listener *ret_told);
+/* Every listener with its incidents, by (first packet, capture, first frame) (listeners.c). Non-zero from fn stops. */
+typedef int tca_listener_fn(void *user, const struct tca_listener_view *view);
+int tca_listeners_each(struct tca_session *s, tca_listener_fn *fn, void *user);
 /* Does the user want to read about it? */
 bool tca_pass2_tells(const struct tca_session *s, const struct tca_incident *one);
 /* Every event in order. */

@@ -45,10 +45,17 @@ static int each_capture(struct rows *r)
     return TCA_OK;
 }
 
+static int listener_row(void *user, const struct tca_listener_view *view)
+{
+    struct rows *r = user;
+    tca_cells_reset(&r->cells);
+    tca_row_listener(view, &r->opt, &r->cells);
+    return r->cells.text.failed ? TCA_EMEMORY : r->fn(r->user, &r->cells);
+}
+
 static int each_listener(struct rows *r)
 {
-    (void)r;
-    return TCA_OK;
+    return tca_listeners_each(r->s, listener_row, r);
 }
 
 static int each_state(struct rows *r)

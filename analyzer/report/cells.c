@@ -78,6 +78,27 @@ void tca_text_clean(struct tca_buf *buf, const char *text, bool raw)
     }
 }
 
+void tca_text_vlan(struct tca_buf *buf, const struct tca_tags *tags)
+{
+    for (int i = 0; i < tags->vlan_count && i < 4; i++) {
+        if (i)
+            tca_buf_char(buf, '.');
+        tca_buf_u64(buf, tags->vlan[i]);
+    }
+}
+
+void tca_text_encap(struct tca_buf *buf, const struct tca_tags *tags)
+{
+    static const char *const name[] = {
+        [TCA_ENCAP_NONE] = "", [TCA_ENCAP_GRE] = "gre", [TCA_ENCAP_IPIP] = "ipip", [TCA_ENCAP_6IN4] = "6in4"};
+    size_t encap = tags->encap;
+    tca_buf_str(buf, encap < sizeof name / sizeof name[0] ? name[encap] : "unknown");
+    if (tags->encap_id) {
+        tca_buf_char(buf, ':');
+        tca_buf_u64(buf, tags->encap_id);
+    }
+}
+
 void tca_text_endpoint(struct tca_buf *buf, const uint8_t addr[16], int family, uint16_t port)
 {
     if (family == 6)

@@ -170,23 +170,12 @@ void cell_flows_community_id(const struct flow_row *row, struct tca_buf *buf)
 
 void cell_flows_vlan(const struct flow_row *row, struct tca_buf *buf)
 {
-    for (int i = 0; i < row->d->tags.vlan_count && i < 4; i++) {
-        if (i)
-            tca_buf_char(buf, '.');
-        tca_buf_u64(buf, row->d->tags.vlan[i]);
-    }
+    tca_text_vlan(buf, &row->d->tags);
 }
 
 void cell_flows_encap(const struct flow_row *row, struct tca_buf *buf)
 {
-    static const char *const name[] = {
-        [TCA_ENCAP_NONE] = "", [TCA_ENCAP_GRE] = "gre", [TCA_ENCAP_IPIP] = "ipip", [TCA_ENCAP_6IN4] = "6in4"};
-    size_t encap = row->d->tags.encap;
-    tca_buf_str(buf, encap < sizeof name / sizeof name[0] ? name[encap] : "unknown");
-    if (row->d->tags.encap_id) {
-        tca_buf_char(buf, ':');
-        tca_buf_u64(buf, row->d->tags.encap_id);
-    }
+    tca_text_encap(buf, &row->d->tags);
 }
 
 void cell_flows_last_capture(const struct flow_row *row, struct tca_buf *buf)

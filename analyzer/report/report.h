@@ -38,6 +38,17 @@ struct tca_flow_view {
     enum tca_time_style time; /* of explain only */
 };
 
+/* One listener with the episodes that are told, and the most connections that sat in a state at its side at one time.
+ * `incident`: those of this listener that are told. All borrowed for the call. */
+struct tca_listener_view {
+    const struct tca_listener *listener;
+    const struct tca_capture_facts *capture;
+    const struct tca_incident *const *incident;
+    size_t incidents;
+    uint64_t close_wait_peak, time_wait_peak;
+    bool peaks_known;
+};
+
 struct tca_report_options {
     bool raw_text;   /* no quote mark before free text that a spreadsheet would take for a formula */
     bool all_states; /* events: every change of state too */
@@ -65,6 +76,8 @@ const char *tca_cell(const struct tca_cells *cells, size_t index); /* borrowed u
 /* ---- rows ---- */
 void tca_row_flow(const struct tca_flow_view *view, const struct tca_report_options *opt,
                   struct tca_cells *cells);
+void tca_row_listener(const struct tca_listener_view *view, const struct tca_report_options *opt,
+                      struct tca_cells *cells);
 void tca_row_capture(const struct tca_capture_facts *facts, const struct tca_report_options *opt,
                      struct tca_cells *cells);
 

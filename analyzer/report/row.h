@@ -46,7 +46,11 @@ struct event_row {
 
 enum event_order { ORDER_OPEN, ORDER_STATE, ORDER_FINDING, ORDER_BEGIN, ORDER_END, ORDER_CLOSE };
 
-struct listener_row;
+struct listener_row {
+    const struct tca_listener_view *v;
+    const struct tca_listener *l; /* v->listener */
+    const struct tca_report_options *opt;
+};
 struct state_row;
 struct counter_row;
 struct setting_row;
@@ -95,6 +99,9 @@ void tca_cells_next(struct tca_cells *cells, size_t begin);
 /* Free text: control characters and bytes that are no UTF-8 become \xNN; a leading = + - @ or tab gets a
  * quote mark before it, so that no spreadsheet takes it for a formula, unless `raw`. */
 void tca_text_clean(struct tca_buf *buf, const char *text, bool raw);
+/* VLAN numbers with dots between; the innermost tunnel with its key. */
+void tca_text_vlan(struct tca_buf *buf, const struct tca_tags *tags);
+void tca_text_encap(struct tca_buf *buf, const struct tca_tags *tags);
 /* "ADDR:PORT", an IPv6 address in brackets. */
 void tca_text_endpoint(struct tca_buf *buf, const uint8_t addr[16], int family, uint16_t port);
 /* c<ordinal>f<frame> */

@@ -9,6 +9,11 @@ static flow_cell *const flow_cells[] = {
 #include "report/pick.def"
 };
 
+#define PICK_listeners(name) cell_listeners_##name,
+static listener_cell *const listener_cells[] = {
+#include "report/pick.def"
+};
+
 #define PICK_captures(name) cell_captures_##name,
 static capture_cell *const capture_cells[] = {
 #include "report/pick.def"
@@ -34,6 +39,18 @@ void tca_row_flow(const struct tca_flow_view *view, const struct tca_report_opti
     for (size_t i = 0; i < sizeof flow_cells / sizeof flow_cells[0]; i++) {
         size_t begin = cells->text.used;
         flow_cells[i](&row, &cells->text);
+        tca_cells_next(cells, begin);
+    }
+}
+
+void tca_row_listener(const struct tca_listener_view *view, const struct tca_report_options *opt,
+                      struct tca_cells *cells)
+{
+    const struct listener_row row = {.v = view, .l = view->listener, .opt = opt ? opt : &defaults};
+    tca_cells_reset(cells);
+    for (size_t i = 0; i < sizeof listener_cells / sizeof listener_cells[0]; i++) {
+        size_t begin = cells->text.used;
+        listener_cells[i](&row, &cells->text);
         tca_cells_next(cells, begin);
     }
 }

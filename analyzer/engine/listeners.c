@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Listeners in row order, each with the incidents that are its own. The sweep has them by address, incidents come by
+ * time: both are put in order once, and then every listener finds its incidents side by side.
+ */
+#include "base/alloc.h"
+#include "engine/run.h"
+
+#include <stdlib.h>
+
+struct place {
+    const struct tca_listener *l;
+    size_t index;               /* in the sweep */
+    size_t incident, incidents; /* first of its own, and how many */
+};
+
+static int compare_u64(uint64_t a, uint64_t b)
+{
+    return a < b ? -1 : a > b;
+}
+
+static int compare_incident(const struct tca_incident *one, const struct tca_listener *l)
+{
+    return tca_compare_places(one->capture, one->addr, one->port, l->capture, l->addr, l->port);
+}
+
+static int compare_incidents(const void *left, const void *right)
+{
+    const struct tca_incident *a = *(const struct tca_incident *const *)left,
+                              *b = *(const struct tca_incident *const *)right;
+    int order = tca_compare_places(a->capture, a->addr, a->port, b->capture, b->addr, b->port);
+    return order ? order : (a > b) - (a < b); /* of one list: as they were */
+}
+
+static int compare_rows(const void *left, const void *right)
+{
+    const struct place *a = left, *b = right;
+    int order = (a->l->first_seen_ns > b->l->first_seen_ns) - (a->l->first_seen_ns < b->l->first_seen_ns);
+    if (!order)
+        order = compare_u64(a->l->capture, b->l->capture);
+    if (!order)
+        order = compare_u64(a->l->first_frame, b->l->first_frame);
+    return order ? order : compare_u64(a->index, b->index);
+}
+
+static size_t told_incidents(const struct tca_session *s, const struct tca_incident **incident)
+{
+    size_t count = 0;
+    for (size_t at = 0; at < s->incidents.count; at++) {
+        const struct tca_incident *one = &s->incidents.list[at];
+        if (one->scope == TCA_SCOPE_LISTENER && tca_pass2_tells(s, one))
+            incident[count++] = one;
+    }
+    if (count)
+        qsort(incident, count, sizeof *incident, compare_incidents);
+    return count;
+}
+
+static void find_places(const struct tca_session *s, struct place *place, size_t count,
+                        const struct tca_incident **incident)
+{
+    size_t told = told_incidents(s, incident), next = 0;
+    for (size_t at = 0; at < count; at++) {
+        place[at] = (struct place){.l = tca_sweep_at(s->sweep, at), .index = at};
+        while (next < told && compare_incident(incident[next], place[at].l) < 0)
+            next++;
+        place[at].incident = next;
+        while (next < told && compare_incident(incident[next], place[at].l) == 0)
+            next++;
+        place[at].incidents = next - place[at].incident;
+    }
+    if (count)
+        qsort(place, count, sizeof *place, compare_rows);
+}
+
+int tca_listeners_each(struct tca_session *s, tca_listener_fn *fn, void *user)
+{
+    size_t count = tca_sweep_count(s->sweep);
+    struct place *place = tca_alloc(count * sizeof *place);
+    const struct tca_incident **incident = tca_alloc(s->incidents.count * sizeof *incident);
+    int stop = place && incident ? TCA_OK : TCA_EMEMORY;
+    if (!stop)
+        find_places(s, place, count, incident);
+    for (size_t at = 0; at < count && !stop; at++) {
+        struct tca_told_listener told;
+        tca_pass2_listener(s, place[at].index, &told);
+        struct tca_listener_view view = {.listener = &told.listener,
+                                         .capture = told.capture,
+                                         .incident = incident + place[at].incident,
+                                         .incidents = place[at].incidents};
+        stop = fn(user, &view);
+    }
+    tca_free(incident);
+    tca_free(place);
+    return stop;
+}
