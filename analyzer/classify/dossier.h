@@ -21,7 +21,8 @@ struct tca_dossier {
     struct tca_tags tags;   /* of the first frame */
     int64_t capture_end_ns; /* time of the capture's last record, set before pass 2 judges */
 
-    struct tca_mirror m; /* m.marks is not used here: the marks follow */
+    struct tca_mirror m; /* m.marks and m.trouble are not used here: they follow */
+    struct tca_trouble trouble[2];
     uint16_t mark_count;
     struct tca_mark *mark; /* by frame; owned by whoever decoded the dossier */
 };

@@ -66,6 +66,9 @@ static void fill(struct tca_session *s, const struct tca_flow *flow, struct tca_
     d->tags = flow->tags;
     d->m = *m;
     d->m.marks = NULL;
+    if (m->trouble)
+        memcpy(d->trouble, m->trouble, sizeof d->trouble);
+    d->m.trouble = NULL;
     d->mark_count = m->mark_count;
 }
 

@@ -64,10 +64,11 @@ static void challenge_role(struct step *s)
     if (!step_is_pure_ack(s->seg) || !asked->frame || !last->frame ||
         s->seg->time_ns - asked->time_ns > TCA_SECOND)
         return;
+    bool bad_ack = asked->refusal == TCA_REJECT_ACK;
     bool odd_rst =
         (asked->flags & TCA_RST) && asked->rst_fit != TCA_RST_EXACT && asked->rst_fit != TCA_RST_BLIND;
     bool unchanged = (last->flags & TCA_ACK) && s->seg->ack == last->ack;
-    if (((asked->flags & TCA_SYN) || odd_rst) && unchanged &&
+    if (((asked->flags & TCA_SYN) || odd_rst || bad_ack) && unchanged &&
         tca_state_synchronized((enum tca_state)s->mark.sender_state))
         s->mark.roles |= TCA_MARK_CHALLENGE;
 }
@@ -195,30 +196,6 @@ static void count_segment(struct tca_side *from, const struct tca_segment *seg)
     from->last_ip_id = seg->ip_id;
 }
 
-/* Times may go back in a file: then nothing is added, and a sum never wraps. */
-static void add_zero_window(struct tca_side *side, int64_t until_ns)
-{
-    int64_t more = until_ns - side->zero_since_ns;
-    if (more > 0)
-        side->zero_ns = side->zero_ns < INT64_MAX - more ? side->zero_ns + more : INT64_MAX;
-}
-
-static void count_zero_window(struct step *s)
-{
-    struct tca_side *from = s->from;
-    const struct tca_segment *seg = s->seg;
-    if (!(seg->flags & TCA_ACK) || (seg->flags & (TCA_RST | TCA_SYN)))
-        return;
-    if (!seg->window && !from->zero_open) {
-        from->zero_open = true;
-        from->zero_since_ns = seg->time_ns;
-        s->mark.roles |= TCA_MARK_ZERO_WINDOW;
-    } else if (seg->window && from->zero_open) {
-        from->zero_open = false;
-        add_zero_window(from, seg->time_ns);
-    }
-}
-
 /* More payload than the receiver's MSS allows was cut into pieces behind the tap, or put together before it.
  */
 static void note_damage(struct tca_mirror *m, const struct tca_segment *seg, const struct tca_side *to)
@@ -285,10 +262,12 @@ int tca_mirror_step(struct tca_mirror_context *ctx, struct tca_mirror *m, const 
     s.acceptance = tca_sequence_accept(s.from, s.to, seg);
     s.account = tca_sequence_account(m, seg, from);
     s.mark.new_data = s.account.new_bytes > 0;
+    s.mark.refusal = (uint8_t)s.acceptance;
     int error = dispatch(ctx, &s);
+    if (!error)
+        error = tca_step_liveness(ctx, &s);
     if (error)
         return error;
-    count_zero_window(&s);
     count_segment(s.from, seg);
     if (s.account.new_bytes) {
         s.from->last_data_ns = seg->time_ns;
@@ -305,6 +284,7 @@ static void side_begin(struct tca_side *side)
 {
     side->ts_recent_ns = side->first_ns = side->last_ns = side->first_data_ns = side->last_data_ns = -1;
     side->syn_last_ns = side->fin_last_ns = side->fin_acked_ns = -1;
+    side->sent_ns = side->una_ns = -1;
 }
 
 void tca_mirror_begin(struct tca_mirror *m, const struct tca_segment *first)
@@ -368,13 +348,12 @@ static uint64_t missed(const struct tca_side *side, const struct tca_side *peer)
 int tca_mirror_finish(struct tca_mirror_context *ctx, struct tca_mirror *m)
 {
     m->ended = true;
+    tca_liveness_finish(m);
     for (int role = 0; role < 2; role++) {
         struct tca_side *side = &m->side[role];
         side->missed_bytes = missed(side, &m->side[1 - role]);
         if (side->missed_bytes)
             m->damage |= TCA_DAMAGE_GAP;
-        if (side->zero_open)
-            add_zero_window(side, m->last_ns);
         if (!side->pkts)
             m->damage |= TCA_DAMAGE_ONE_WAY;
         int error = tca_evidence_add_role(ctx, m, &side->recent, TCA_MARK_LAST);

@@ -152,11 +152,13 @@ int tca_evidence_add_role(struct tca_mirror_context *ctx, struct tca_mirror *m, 
 void tca_mirror_context_init(struct tca_mirror_context *ctx)
 {
     tca_pool_init(&ctx->chunks, sizeof(struct tca_mark_chunk));
+    tca_pool_init(&ctx->troubles, 2 * sizeof(struct tca_trouble));
 }
 
 void tca_mirror_context_done(struct tca_mirror_context *ctx)
 {
     tca_pool_done(&ctx->chunks);
+    tca_pool_done(&ctx->troubles);
 }
 
 void tca_mirror_free(struct tca_mirror_context *ctx, struct tca_mirror *m)
@@ -167,4 +169,7 @@ void tca_mirror_free(struct tca_mirror_context *ctx, struct tca_mirror *m)
         m->marks = next;
     }
     m->mark_count = 0;
+    if (m->trouble)
+        tca_pool_give(&ctx->troubles, m->trouble);
+    m->trouble = NULL;
 }

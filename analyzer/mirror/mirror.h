@@ -54,8 +54,20 @@ enum tca_role {
     TCA_MARK_IN_TIME_WAIT = 1 << 15, /* any segment towards a side in TIME_WAIT, FIN repeats included */
     TCA_MARK_LAST = 1 << 16,         /* the side's last segment (added when the flow ends) */
     TCA_MARK_ZERO_WINDOW = 1 << 17,  /* the side closed its window */
+    TCA_MARK_RETX_RTO = 1 << 18,     /* sent again because the retransmission timer ran out */
+    TCA_MARK_RETX_TLP = 1 << 19,     /* sent again as a tail loss probe */
+    TCA_MARK_RETX_FAST = 1 << 20,    /* sent again because acknowledgments told of a loss */
+    TCA_MARK_SPURIOUS = 1 << 21,     /* shows that its sender had got what the other side sent again */
+    TCA_MARK_WINDOW_PROBE = 1 << 22, /* asks whether the other side's window is still closed */
+    TCA_MARK_WINDOW_FULL = 1 << 23,  /* payload up to the very end of the other side's window */
+    TCA_MARK_REORDERED = 1 << 24,    /* overtaken on the way to the capture point */
+    TCA_MARK_OLD_DUP = 1 << 25, /* a copy that the network made, or (on an ACK) the receiver's word of one */
+    TCA_MARK_GAP = 1 << 26, /* leaves out, or (on an ACK) acknowledges, what did not pass the capture point */
+    TCA_MARK_PAWS = 1 << 27,     /* older than its receiver's newest time stamp: refused */
+    TCA_MARK_PAWS_ACK = 1 << 28, /* the acknowledgment that answers one */
+    TCA_MARK_HELD = 1 << 29,     /* payload that had waited for a delayed acknowledgment */
 };
-enum { TCA_ROLE_COUNT = 18 };
+enum { TCA_ROLE_COUNT = 30 };
 
 /* How an RST's number stood to what its receiver expected (RFC 9293 section 3.10.7.4, RFC 5961 section 3.2).
  */
@@ -88,6 +100,7 @@ struct tca_mark {
     uint8_t icmp_type, icmp_code;
     uint8_t icmp_from_peer; /* the ICMP error came from the quoted destination itself */
     uint8_t copy;           /* SYN, SYN+ACK, FIN: number of this copy, 1-based, 255 = that or more */
+    uint8_t refusal;        /* enum tca_acceptance (sequence.h): whether its receiver would take it */
     bool has_ts, has_ip_id;
     bool witness; /* belongs to an older incarnation of the tuple; kept here because it answers this one */
     bool answers_syn; /* SYN+ACK within the path's delay after a repeated SYN: not a timer's rung */
@@ -99,7 +112,7 @@ struct tca_mark {
 
 /* Marks are kept per role: the first ones, and the newest in the last place; counts in the mirror are exact.
  */
-enum { TCA_MARKS_PER_CHUNK = 6, TCA_MARKS_MAX = 160 };
+enum { TCA_MARKS_PER_CHUNK = 6, TCA_MARKS_MAX = 192 };
 struct tca_mark_chunk {
     struct tca_mark_chunk *next;
     struct tca_mark mark[TCA_MARKS_PER_CHUNK];
@@ -119,6 +132,52 @@ struct tca_seen {
     bool used;
 };
 enum { TCA_SEEN_MAX = 4 };
+
+/* What a side does about payload that it takes for lost. */
+enum tca_recovery {
+    TCA_RECOVERY_NONE,
+    TCA_RECOVERY_TLP,  /* one probe is out */
+    TCA_RECOVERY_FAST, /* acknowledgments told of a loss */
+    TCA_RECOVERY_RTO,  /* the timer ran out: all that is outstanding counts as lost */
+};
+
+/* One of the newest payloads of a side that were sent again. */
+struct tca_again {
+    uint32_t seq, end, tsval;
+    bool first_waiting; /* it began where the peer's acknowledgments stood: the peer echoes its time stamp */
+    bool has_ts;
+    bool told; /* already known to have been needless */
+};
+enum { TCA_AGAIN_MAX = 4 };
+
+/* Something that lasted: from the first frame to the last. */
+struct tca_spell {
+    int64_t start_ns, end_ns;
+    uint64_t first_frame, last_frame; /* last_frame 0: it never ended */
+    uint32_t count;                   /* of what it consists of */
+};
+
+/* What only a side in trouble needs (liveness.c). */
+struct tca_trouble {
+    struct tca_again again[TCA_AGAIN_MAX]; /* ring of the newest */
+    uint32_t again_count;
+    int64_t tlp_gap_ns; /* the interval that the newest probe ended, while it may have been a timer's */
+    struct tca_spell ladder,
+        ladder_worst; /* copies of the same payload at a timer's distance: newest, longest */
+    uint32_t gap_count, reorder_count, old_dup_count, unseen_count;
+    int64_t hole_ns;     /* when the newest gap was opened */
+    int64_t reorder_ns;  /* largest delay of what was overtaken, as far as it can be told */
+    uint32_t zero_count; /* times this side closed its window */
+    struct tca_spell zero,
+        zero_worst; /* newest; longest while the peer had something to send. count: probes */
+    uint32_t probe_run,
+        probe_even; /* probes since the peer's last word; window probes at keepalive's even pace */
+    int64_t probe_last_ns, probe_gap_ns;
+    uint64_t probe_last_frame;
+    uint32_t stall_count; /* payload held back for a delayed acknowledgment */
+    int64_t stall_ns;     /* ... and for how long in all */
+    uint32_t window_full_count, paws_answered;
+};
 
 /* One endpoint as mirrored. "Sent" is proved by the capture, "got" is assumed until the endpoint shows it. */
 struct tca_side {
@@ -179,6 +238,27 @@ struct tca_side {
     uint32_t rto_run;     /* times the same payload came again, at a retransmission timer's distance */
     uint32_t rto_seq;
     int64_t rto_last_ns, rto_gap_ns;
+
+    /* Liveness (liveness.c). What it sent again, by what made it do so; FINs and what was lost before the capture point
+     * included, so the sum is not retx_pkts. */
+    uint32_t retx_rto, retx_tlp, retx_fast;
+    uint32_t retx_after_rto; /* the rest of what was outstanding when the timer ran out */
+    uint32_t retx_unsure;    /* nothing tells why */
+    uint32_t retx_spurious;  /* of all these, those that its peer shows to have been needless */
+    uint32_t window_probes;  /* sent by this side, at the peer's closed window */
+    uint32_t challenge_count, paws_rejected; /* challenge ACKs it sent; segments that its PAWS refused */
+    uint32_t delayed_acks;                   /* ACKs without payload that waited for a timer */
+    uint32_t delayed_ack_min_us, delayed_ack_max_us;
+    uint32_t keepalive_unanswered; /* longest run of probes without any word of the peer */
+    int64_t keepalive_idle_ns;     /* shortest silence of the peer that drew a first probe; 0: none */
+    int64_t keepalive_interval_ns; /* shortest interval between unanswered probes; 0: none */
+    int64_t sent_ns, una_ns;       /* newest payload or FIN sent; newest acknowledgment of any got; -1 */
+    uint32_t
+        held_us; /* the newest payload, small and alone, was acknowledged after so long a delay; 0: it was not */
+    uint32_t sacked_to,
+        recover_end;            /* highest edge the peer has selectively acknowledged; where recovery ends */
+    uint8_t recovery, dup_acks; /* enum tca_recovery; acknowledgments without progress */
+    bool sacked, alone; /* sacked_to counts; the newest payload is less than a full segment and alone */
 
     struct tca_seen seen[TCA_SEEN_MAX]; /* ring of the newest segments, against copies of the capture */
     uint8_t seen_next;
@@ -258,6 +338,7 @@ struct tca_mirror {
     bool ended;              /* no segment will be added any more */
     int64_t end_ns;          /* when the next incarnation was committed; -1: not ended by one */
 
+    struct tca_trouble *trouble;  /* two, by role; NULL while there is none; owned by the pool */
     struct tca_mark_chunk *marks; /* in order of frames once finished; owned by the pool */
     uint16_t mark_count;
     uint8_t role_count[TCA_ROLE_COUNT][2]; /* marks kept per role and side */
@@ -265,8 +346,9 @@ struct tca_mirror {
 
 /* Facts of a run that the mirror needs; borrowed by the calls. */
 struct tca_mirror_context {
-    struct tca_pool chunks; /* of struct tca_mark_chunk */
-    bool strict_checksums;  /* a bad checksum always counts; else only once that side has shown a good one */
+    struct tca_pool chunks;   /* of struct tca_mark_chunk */
+    struct tca_pool troubles; /* of two struct tca_trouble */
+    bool strict_checksums; /* a bad checksum always counts; else only once that side has shown a good one */
 };
 void tca_mirror_context_init(struct tca_mirror_context *ctx);
 void tca_mirror_context_done(struct tca_mirror_context *ctx);

@@ -158,7 +158,7 @@ static uint32_t fill_holes(struct tca_side *side, uint32_t start, uint32_t end)
 }
 
 /* Payload [start, end): how much of it was never seen. */
-static uint32_t take_payload(struct tca_side *side, uint32_t start, uint32_t end)
+static uint32_t take_payload(struct tca_side *side, uint32_t start, uint32_t end, struct tca_account *account)
 {
     if (!side->nxt_known) {
         side->nxt_known = true;
@@ -166,8 +166,10 @@ static uint32_t take_payload(struct tca_side *side, uint32_t start, uint32_t end
         return end - start;
     }
     uint32_t fresh = fill_holes(side, start, end);
+    account->filled = fresh > 0;
     if (seq_after(end, side->snd_nxt)) {
-        if (seq_after(start, side->snd_nxt))
+        account->opened = seq_after(start, side->snd_nxt);
+        if (account->opened)
             add_hole(side, side->snd_nxt, start);
         fresh += end - seq_max(start, side->snd_nxt);
         side->snd_nxt = end;
@@ -177,7 +179,7 @@ static uint32_t take_payload(struct tca_side *side, uint32_t start, uint32_t end
 
 /* The peer acknowledged what the capture never showed: the hole says so. */
 static void take_ack(struct tca_mirror *m, struct tca_side *from, struct tca_side *to,
-                     const struct tca_segment *seg)
+                     const struct tca_segment *seg, struct tca_account *account)
 {
     if (!to->nxt_known) {
         to->nxt_known = true;
@@ -188,8 +190,10 @@ static void take_ack(struct tca_mirror *m, struct tca_side *from, struct tca_sid
         add_hole(to, to->snd_nxt, seg->ack);
         to->snd_nxt = seg->ack;
         m->damage |= TCA_DAMAGE_GAP;
+        account->unseen = true;
     }
     if (!from->acked_known || seq_after(seg->ack, from->acked)) {
+        account->advanced = from->acked_known;
         from->acked = seg->ack;
         from->acked_known = true;
         to->rto_run = 0;
@@ -239,6 +243,14 @@ static bool older(const struct tca_side *from, const struct tca_segment *seg)
     return by_id || by_ts;
 }
 
+/* Not the next thing that its sender had to say. */
+static bool behind(const struct tca_side *from, const struct tca_segment *seg)
+{
+    if (seg->len || (seg->flags & TCA_FIN))
+        return from->nxt_known && seq_before(seg->seq, from->snd_nxt);
+    return (seg->flags & TCA_ACK) && from->acked_known && seq_before(seg->ack, from->acked);
+}
+
 static void account_payload(struct tca_side *from, const struct tca_side *to, const struct tca_segment *seg,
                             struct tca_account *account)
 {
@@ -250,8 +262,10 @@ static void account_payload(struct tca_side *from, const struct tca_side *to, co
         if (account->probe || account->keepalive)
             return;
     }
-    account->new_bytes = take_payload(from, start, end);
-    account->retransmitted = seg->len && !account->new_bytes && !older(from, seg);
+    if (to->zero_open && seg->len == 1 && to->edge_known && seg->seq == to->right_edge)
+        account->probe = true; /* BSD and Windows probe with the next byte */
+    account->new_bytes = take_payload(from, start, end, account);
+    account->retransmitted = seg->len && !account->new_bytes && !account->late;
     /* One FIN ends the stream: of two at different places the one in order is it. */
     bool in_order = !from->fin_acked_by_peer && end == tca_sequence_contiguous(from);
     if ((seg->flags & TCA_FIN) && (!from->fin_sent || in_order)) {
@@ -308,10 +322,11 @@ struct tca_account tca_sequence_account(struct tca_mirror *m, const struct tca_s
         from->nxt_known = true;
         from->snd_nxt = seg->seq + 1;
     }
+    account.late = behind(from, seg) && older(from, seg);
     account_payload(from, to, seg, &account);
     account_ladder(from, seg, account.retransmitted);
     if (seg->flags & TCA_ACK) {
-        take_ack(m, from, to, seg);
+        take_ack(m, from, to, seg, &account);
         take_window(from, seg);
     }
     take_timestamps(from, to, seg);

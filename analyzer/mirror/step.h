@@ -60,6 +60,11 @@ void tca_step_closing_receiver(struct step *s);
 /* A FIN that the network delivers a second time, not its sender. */
 bool tca_step_fin_copied(const struct step *s);
 
+/* liveness.c. After everything else of a segment, but before it counts as its sender's newest. 0 or TCA_EMEMORY. */
+int tca_step_liveness(struct tca_mirror_context *ctx, struct step *s);
+/* The flow is over: a window still closed counts up to now. */
+void tca_liveness_finish(struct tca_mirror *m);
+
 /* reset.c */
 int tca_step_rst(struct tca_mirror_context *ctx, struct step *s);
 
