@@ -16,6 +16,7 @@ enum tca_edge_kind {
     TCA_EDGE_IGNORED, /* ACK-bearing segments that did not create the child */
     TCA_EDGE_ABORTED, /* a third ACK answered by RST */
     TCA_EDGE_CLOSED,  /* active RST on a connection without any output: queued when its listener closed? */
+    TCA_EDGE_DOUBT, /* ACK-bearing segments before the one that made the child; other_ns: when that passed */
     TCA_EDGE_HEARD, /* open before the capture, and the first payload seen is the server's: a late answer? */
 };
 

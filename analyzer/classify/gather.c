@@ -216,6 +216,39 @@ static int add_ignored(struct tca_sweep *sweep, const struct tca_dossier *d, con
     return add_ignored_marks(sweep, d, refused_in_haste(d), UINT64_MAX - 1, true);
 }
 
+/* The latest of the client's segments that can have made the child: the one that its first word names, else the last
+ * before that word; NULL without a word. */
+static const struct tca_mark *latest_creator(const struct tca_dossier *d)
+{
+    const struct tca_mark *word = tca_dossier_mark(d, TCA_MARK_CHILD, TCA_SERVER, 0), *latest = NULL;
+    bool named = false;
+    for (unsigned at = 0; word && at < d->mark_count && d->mark[at].frame < word->frame; at++) {
+        const struct tca_mark *mark = &d->mark[at];
+        bool names = word->has_ts && mark->has_ts && mark->tsval == word->tsecr;
+        if (!(mark->roles & TCA_MARK_OPEN_ACK) || (named && !names))
+            continue;
+        latest = mark;
+        named |= names;
+    }
+    return latest;
+}
+
+/* Segments that a full queue may have refused without a trace, beside the `told` ones that left one: of a child those
+ * before it, else all. */
+static int add_doubt(struct tca_sweep *sweep, const struct tca_dossier *d, uint64_t told)
+{
+    const struct tca_mark *first = tca_dossier_mark(d, TCA_MARK_OPEN_ACK, TCA_CLIENT, 0),
+                          *last = latest_creator(d);
+    uint64_t most = last ? last->ordinal - 1 : d->m.child_proved ? 0 : d->m.acks_since_synack;
+    if (!first || most <= told)
+        return TCA_OK;
+    return add_edge(sweep, (struct tca_edge){.time_ns = first->time_ns,
+                                             .frame = first->frame,
+                                             .weight = clip_count(most - told),
+                                             .kind = TCA_EDGE_DOUBT,
+                                             .other_ns = last ? last->time_ns : INT64_MAX});
+}
+
 /* When the child was created: proved, or settled by the mirror's clocks. */
 static bool child_of(const struct tca_mirror *m, int64_t *time_ns, uint64_t *frame)
 {
@@ -445,6 +478,8 @@ static uint32_t flags_of(const struct tca_dossier *d, const struct tca_ladder *l
         flags |= TCA_CONN_LONG_LADDER;
     if (ladder->named)
         flags |= TCA_CONN_NAMED_ACK;
+    if (m->side[TCA_CLIENT].tfo_cookie)
+        flags |= TCA_CONN_FAST_OPEN;
     return flags;
 }
 
@@ -456,6 +491,14 @@ static void time_handshake(const struct tca_mirror *m, struct tca_conn *conn)
     conn->client_rtt_ns = known ? clip(m->ack_rtt_ns) : UINT32_MAX;
 }
 
+static uint64_t weight_since(const struct tca_sweep *sweep, size_t before)
+{
+    uint64_t weight = 0;
+    for (size_t at = before; at < sweep->edges; at++)
+        weight += sweep->edge[at].weight;
+    return weight;
+}
+
 static int add_edges(struct tca_sweep *sweep, const struct tca_dossier *d, const struct tca_ladder *ladder)
 {
     if (d->m.server_syn_bare || d->m.client_synack)
@@ -465,8 +508,11 @@ static int add_edges(struct tca_sweep *sweep, const struct tca_dossier *d, const
         error = add_synack(sweep, d);
     if (!error)
         error = add_child(sweep, d, ladder);
+    size_t before = sweep->edges;
     if (!error)
         error = add_ignored(sweep, d, ladder);
+    if (!error)
+        error = add_doubt(sweep, d, weight_since(sweep, before));
     if (!error)
         error = add_aborted(sweep, d, ladder);
     if (!error)

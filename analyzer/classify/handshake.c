@@ -403,9 +403,10 @@ void judge_handshake_challenge_loop(const struct tca_case *c, struct tca_judgeme
             o.challenges);
 }
 
-static const char *challenger(const struct opening *o)
+/* That TIME_WAIT's answers have no IP ID is Linux' way. */
+static const char *challenger(const struct tca_case *c, const struct opening *o)
 {
-    if (!o->challenge->has_ip_id)
+    if (!o->challenge->has_ip_id || tca_linux_only(c, TCA_SERVER, TCA_CERTAIN) != TCA_CERTAIN)
         return "an older connection";
     return o->challenge->ip_id ? "an older connection that still lived" : "an older connection in TIME_WAIT";
 }
@@ -423,7 +424,7 @@ void judge_handshake_complete_after_challenge(const struct tca_case *c, struct t
     tca_prove(j, o.challenge);
     tca_prove(j, o.last_syn);
     tca_prove(j, o.synack);
-    tca_say(j, "The first SYN met %s; the SYN+ACK came %u.%03u s later.", challenger(&o),
+    tca_say(j, "The first SYN met %s; the SYN+ACK came %u.%03u s later.", challenger(c, &o),
             WHOLE(o.synack->time_ns - o.syn->time_ns));
 }
 
@@ -436,7 +437,7 @@ void judge_handshake_challenged(const struct tca_case *c, struct tca_judgement *
     j->actor = TCA_SERVER;
     tca_prove(j, o.syn);
     tca_prove(j, o.challenge);
-    tca_say(j, "The SYN met %s at the server.", challenger(&o));
+    tca_say(j, "The SYN met %s at the server.", challenger(c, &o));
 }
 
 /* ---- given up, or never answered ---- */
@@ -604,10 +605,12 @@ void judge_handshake_synack_cookie(const struct tca_case *c, struct tca_judgemen
     if (evidence == TCA_COOKIE_NONE || !(o.opened || no_request(c, &o)) || !o.syn)
         return;
     bool many = near_server(c) && listener_lags(c->listener);
-    tca_hold(j, many ? TCA_CERTAIN : TCA_PROBABLE, o.synack->time_ns);
+    enum tca_confidence level = many ? TCA_CERTAIN : TCA_PROBABLE;
+    bool missing = tca_cookie_options_missing(o.m, o.syn, o.synack);
+    tca_hold(j, missing ? level : tca_linux_only(c, TCA_SERVER, level), o.synack->time_ns);
     j->actor = TCA_SERVER;
     tca_prove(j, o.synack);
-    if (tca_cookie_options_missing(o.m, o.syn, o.synack)) {
+    if (missing) {
         tca_prove(j, o.syn);
         tca_say(j, "The SYN+ACK has neither window scale nor SACK although the client offered both.");
         return;

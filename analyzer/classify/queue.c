@@ -121,7 +121,7 @@ void judge_synack_ladder_ack_path_loss(const struct tca_case *c, struct tca_judg
     enum tca_confidence confidence = tca_level(c, levels, TCA_BASIS_SILENCE);
     if (r.cause == TCA_CAUSE_EITHER)
         confidence = TCA_POSSIBLE;
-    else if (c->listener->named_acks)
+    else if (c->host[TCA_SERVER]->echo == TCA_ECHO_OLD)
         confidence = tca_lower(TCA_CERTAIN, damaged(c)); /* this server echoes the ACKs that it refuses */
     tca_hold(j, confidence, r.ladder.ack->time_ns);
     j->actor = TCA_ACTOR_PATH;

@@ -463,7 +463,7 @@ void judge_rst_abort_on_overflow(const struct tca_case *c, struct tca_judgement 
     struct found f;
     if (!c->d->m.side[TCA_SERVER].rst_count || !hold_cause(c, j, TCA_POSSIBLE, &f))
         return;
-    j->confidence = overflow_level(&f.first);
+    j->confidence = tca_linux_only(c, TCA_SERVER, overflow_level(&f.first));
     tca_say(j, "The server reset the connection in answer to the handshake's last ACK.");
 }
 

@@ -6,6 +6,7 @@
 #include "classify/sweep.h"
 
 #include "base/alloc.h"
+#include "classify/bounds.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -31,15 +32,19 @@ static int compare_edges(const void *left, const void *right)
     return order ? order : (int)a->kind - (int)b->kind;
 }
 
-/* The last copy of a SYN is undecided if the capture ended before an answer could have come. */
-static size_t leave_out_undecided(const struct tca_listener *l, struct tca_edge *edge, size_t count)
+/* The last copy of a SYN is undecided if the capture ended before an answer could have come. Such edges go to the end.
+ * Returns how many are left before them, in their order. */
+static size_t put_off_undecided(const struct tca_listener *l, struct tca_edge *edge, size_t count)
 {
     int64_t patience = ANSWER_NS + (l->server_rtt_ns > 0 ? 4 * l->server_rtt_ns : 0);
     size_t kept = 0;
-    for (size_t at = 0; at < count; at++)
-        if (edge[at].kind != TCA_EDGE_DROP || !edge[at].open_end ||
-            edge[at].other_ns - edge[at].time_ns > patience)
-            edge[kept++] = edge[at];
+    for (size_t at = 0; at < count; at++) {
+        struct tca_edge one = edge[at];
+        if (one.kind == TCA_EDGE_DROP && one.open_end && one.other_ns - one.time_ns <= patience)
+            continue;
+        edge[at] = edge[kept];
+        edge[kept++] = one;
+    }
     return kept;
 }
 
@@ -159,7 +164,8 @@ static int sweep_listener(struct tca_sweep *sweep, struct tca_edge *edge, size_t
                           const struct tca_losses *loss, size_t *index, uint8_t *bursting)
 {
     struct tca_listener *l = &sweep->listener[edge->listener];
-    count = leave_out_undecided(l, edge, count);
+    size_t all = count;
+    count = put_off_undecided(l, edge, count);
     find_synacks(l, edge, count);
     find_bursts(l, edge, count, index);
     forget_proofs(edge, count, bursting);
@@ -169,7 +175,7 @@ static int sweep_listener(struct tca_sweep *sweep, struct tca_edge *edge, size_t
     struct tca_episode *episode = NULL;
     int error = tca_episodes_find(l, edge, count, sweep->conn, loss, &episode);
     l->episode = episode;
-    return error;
+    return error ? error : tca_bounds_find(l, edge, count, all - count, sweep->conn);
 }
 
 /* ---- losses of one host ---- */

@@ -28,6 +28,7 @@ enum tca_conn_flag {
     TCA_CONN_TIME_WAIT_ABSENT = 1 << 10,
     TCA_CONN_SKEW = 1 << 11,
     TCA_CONN_COOKIE_SKEW = 1 << 12,
+    TCA_CONN_FAST_OPEN = 1 << 13,
 };
 
 /* A run of repeats that nothing acknowledged. */

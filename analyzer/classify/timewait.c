@@ -83,7 +83,7 @@ void judge_time_wait_reuse_accepted(const struct tca_case *c, struct tca_judgeme
     struct tca_reuse r;
     if (!tca_reuse_of(c->d, &r) || !tca_reuse_recycled(&r))
         return;
-    tca_hold(j, tca_level(c, CERTAIN, TCA_BASIS_SEEN), r.synack->time_ns);
+    tca_hold(j, tca_linux_only(c, TCA_SERVER, tca_level(c, CERTAIN, TCA_BASIS_SEEN)), r.synack->time_ns);
     tca_prove(j, r.syn);
     tca_prove(j, r.synack);
     j->actor = TCA_SERVER;
@@ -98,7 +98,7 @@ void judge_time_wait_reuse_client(const struct tca_case *c, struct tca_judgement
     if (!tca_reuse_of(c->d, &r) || !r.prior->nxt_known[TCA_CLIENT] || !r.syn->has_ts || !r.syn->tsecr ||
         r.syn->seq != tca_reuse_isn(r.prior->snd_nxt[TCA_CLIENT]))
         return;
-    tca_hold(j, tca_level(c, CERTAIN, TCA_BASIS_SEEN), r.syn->time_ns);
+    tca_hold(j, tca_linux_only(c, TCA_CLIENT, tca_level(c, CERTAIN, TCA_BASIS_SEEN)), r.syn->time_ns);
     tca_prove(j, r.syn);
     j->actor = TCA_CLIENT;
     set_value(j, r.age_ns, "ns");
@@ -156,7 +156,7 @@ void judge_time_wait_early_recycle(const struct tca_case *c, struct tca_judgemen
 static enum tca_confidence mini_level(const struct tca_case *c, const struct tca_mark *ack,
                                       struct tca_levels levels)
 {
-    return tca_lower(tca_level(c, levels, TCA_BASIS_SEEN), !ack->has_ip_id);
+    return tca_linux_only(c, TCA_SERVER, tca_lower(tca_level(c, levels, TCA_BASIS_SEEN), !ack->has_ip_id));
 }
 
 void judge_time_wait_syn_challenged(const struct tca_case *c, struct tca_judgement *j)
@@ -268,7 +268,7 @@ void judge_time_wait_dup_syn_accepted_then_rst(const struct tca_case *c, struct 
     if (!tca_reuse_of(c->d, &r) || !tca_reuse_recycled(&r) || !rst || rst->frame < r.synack->frame ||
         rst->seq != r.synack->ack || c->d->m.acks_since_synack)
         return;
-    tca_hold(j, tca_level(c, CERTAIN, TCA_BASIS_SEEN), rst->time_ns);
+    tca_hold(j, tca_linux_only(c, TCA_SERVER, tca_level(c, CERTAIN, TCA_BASIS_SEEN)), rst->time_ns);
     tca_prove(j, r.syn);
     tca_prove(j, r.synack);
     tca_prove(j, rst);

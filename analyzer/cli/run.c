@@ -113,6 +113,8 @@ static bool check_request(const struct request *req)
         say("standard input can be read once: name '-' once");
     else if (req->command == COMMAND_report && (!path || is_stdin(path)))
         say("report needs a directory: -o DIR");
+    else if (states && request_has(req, OPTION_at) && !strcmp(request_value(req, OPTION_format, "ss"), "csv"))
+        say("--at tells one moment: with --format ss or nstat");
     else
         return word_known("color", request_value(req, OPTION_color, "auto"), colors) &&
                word_known("format", request_value(req, OPTION_format, states ? "csv" : "text"),
@@ -143,10 +145,19 @@ static int set_option(struct tca_settings *set, const char *name, const char *va
     return r;
 }
 
+/* states prints its table, or what a command of the host would have printed. */
+static const char *text_wanted(const struct request *req)
+{
+    const char *format = request_value(req, OPTION_format, request_has(req, OPTION_at) ? "ss" : "csv");
+    return req->command == COMMAND_states && strcmp(format, "csv") != 0 ? format : NULL;
+}
+
 static int apply_options(const struct request *req, struct tca_settings *set)
 {
+    const char *text = text_wanted(req);
+    bool traced = req->command == COMMAND_explain || (text && strcmp(text, "ss") == 0);
     int r = req->filter ? set_option(set, "filter", req->filter) : 0;
-    if (r == 0 && req->command == COMMAND_explain)
+    if (r == 0 && traced)
         r = set_option(set, "trace", "true");
     for (size_t i = 0; i < req->given_count && r == 0; i++) {
         const struct option_info *info = &option_table[req->given[i].option];
@@ -358,13 +369,6 @@ static const char *const product_table[PRODUCT_COUNT] = {
     [PRODUCT_CAPTURES] = "captures",
 };
 
-/* states prints its table, or what a command of the host would have printed. */
-static const char *text_wanted(const struct request *req)
-{
-    const char *format = request_value(req, OPTION_format, "csv");
-    return req->command == COMMAND_states && strcmp(format, "csv") != 0 ? format : NULL;
-}
-
 static int write_product(struct run *run, enum product product, struct output *out, struct tca_error *error)
 {
     const struct request *req = run->req;
@@ -399,7 +403,11 @@ static int write_to(struct run *run, enum product product, const char *path)
         output_abort(&out);
         return r;
     }
-    return output_commit(&out) ? 0 : TCA_EOUTPUT;
+    if (!output_commit(&out))
+        return TCA_EOUTPUT;
+    if (error.text[0] && !request_has(run->req, OPTION_quiet))
+        say_error(NULL, &error); /* a note */
+    return 0;
 }
 
 static int write_into(struct run *run, enum product product, const char *directory)

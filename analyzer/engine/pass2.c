@@ -27,18 +27,25 @@ static bool open_at_end(const struct tca_mirror *m)
 /* One clock may start the next (a refuted open, then its retransmissions): a few rounds settle all. */
 enum { CLOCK_ROUNDS = 3 };
 
-static int settle(struct tca_session *s, const void *item, size_t size, struct tca_dossier *d)
+int tca_pass2_settle(struct tca_session *s, const void *item, size_t size, int64_t until_ns,
+                     struct tca_dossier *d)
 {
     int error = tca_spool_get(s, item, size, d);
     if (error)
         return error;
     d->capture_end_ns = s->capture[d->capture - 1]->facts.last_ns;
-    int64_t end_ns = d->m.end_ns >= 0 ? d->m.end_ns : d->capture_end_ns;
+    int64_t watched_ns = until_ns > d->capture_end_ns ? until_ns : d->capture_end_ns;
+    int64_t end_ns = d->m.end_ns >= 0 ? d->m.end_ns : watched_ns;
     for (int round = 0; round < CLOCK_ROUNDS; round++)
         tca_mirror_clock(&d->m, end_ns);
     if (d->m.end_ns < 0 && open_at_end(&d->m))
         d->m.damage |= TCA_DAMAGE_END_CUT;
     return TCA_OK;
+}
+
+static int settle(struct tca_session *s, const void *item, size_t size, struct tca_dossier *d)
+{
+    return tca_pass2_settle(s, item, size, INT64_MIN, d);
 }
 
 static int add_to_sweep(void *user, const void *item, size_t size)

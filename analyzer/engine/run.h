@@ -11,6 +11,7 @@
 #define TCA_ENGINE_RUN_H
 
 #include "base/extsort.h"
+#include "classify/census.h"
 #include "classify/finding.h"
 #include "classify/incident.h"
 #include "flow/flow.h"
@@ -62,6 +63,7 @@ struct tca_session {
     struct tca_sorter *dossiers;
     struct tca_sweep *sweep;
     struct tca_hosts *hosts;
+    struct tca_census *census;      /* NULL until somebody asks (census.c) */
     struct tca_incidents incidents; /* sorted, before --finding and --min-confidence */
     struct tca_buf encoded;         /* one dossier */
     struct tca_buf decoded;         /* and its marks, decoded */
@@ -92,6 +94,10 @@ int tca_spool_get(struct tca_session *s, const void *item, size_t size, struct t
 
 /* ---- pass 2 (pass2.c) ---- */
 int tca_pass2_prepare(struct tca_session *s);
+/* Decode one item of the sorter as tca_spool_get does, and let its clocks run to the end of its capture, or to
+ * `until_ns` if that is later. */
+int tca_pass2_settle(struct tca_session *s, const void *item, size_t size, int64_t until_ns,
+                     struct tca_dossier *ret);
 /* Every flow in row order, judged. Non-zero from fn stops and is returned. */
 typedef int tca_view_fn(void *user, const struct tca_flow_view *view);
 int tca_pass2_walk(struct tca_session *s, tca_view_fn *fn, void *user);
@@ -111,6 +117,18 @@ bool tca_pass2_tells(const struct tca_session *s, const struct tca_incident *one
 typedef int tca_cells_fn(void *user, const struct tca_cells *cells);
 int tca_pass2_events(struct tca_session *s, tca_cells_fn *fn, void *user);
 struct tca_report_options tca_report_options_of(const struct tca_session *s);
+
+/* ---- the census (census.c) ---- */
+/* How many sockets were in which state, up to the captures' end; borrowed. Costs one walk when first asked for. */
+int tca_census_of(struct tca_session *s, struct tca_census **ret_census);
+/* The same with clocks that run on to `until_ns`; the caller's to free. */
+int tca_census_until(struct tca_session *s, int64_t until_ns, struct tca_census **ret_census);
+
+/* ---- the sockets of one host (ss.c) ---- */
+/* The host that the user named, else the only one, else the only one at whose side the captures were taken: then
+ * *error says so, with code 0. TCA_EUSAGE with the names of the hosts where none of these is one. */
+int tca_choose_host(struct tca_session *s, uint8_t ret_addr[16], struct tca_error *error);
+int tca_write_ss(struct tca_session *s, tca_write_fn *fn, void *user, struct tca_error *error);
 
 /* ---- selectors (selector.c) ---- */
 /* Which flow: called with each judged flow in row order until it says yes. */

@@ -92,6 +92,7 @@ void tca_session_free(struct tca_session *s)
     tca_free(s->capture);
     tca_sweep_free(s->sweep);
     tca_hosts_free(s->hosts);
+    tca_census_free(s->census);
     tca_incidents_done(&s->incidents);
     tca_sorter_free(s->dossiers);
     tca_buf_done(&s->encoded);

@@ -58,10 +58,23 @@ static int each_listener(struct rows *r)
     return tca_listeners_each(r->s, listener_row, r);
 }
 
+static int state_row(void *user, const struct tca_census_row *row)
+{
+    struct rows *r = user;
+    tca_cells_reset(&r->cells);
+    tca_row_state(row, &r->cells);
+    return r->cells.text.failed ? TCA_EMEMORY : r->fn(r->user, &r->cells);
+}
+
 static int each_state(struct rows *r)
 {
-    (void)r;
-    return TCA_OK;
+    const struct tca_settings *set = &r->s->set;
+    struct tca_census *census;
+    int error = tca_census_of(r->s, &census);
+    if (error)
+        return error;
+    return tca_census_rows(census, set->width_ns ? set->width_ns : INT64_C(1000000000),
+                           set->has_host ? set->host : NULL, state_row, r);
 }
 
 static int each_counter(struct rows *r)
@@ -152,16 +165,9 @@ int tca_session_csv(struct tca_session *s, const char *table, const char *column
 
 /* ---- texts ---- */
 
-static int write_ss(struct tca_session *s, tca_write_fn *fn, void *user)
+static int write_nstat(struct tca_session *s, tca_write_fn *fn, void *user, struct tca_error *error)
 {
-    (void)s;
-    (void)fn;
-    (void)user;
-    return TCA_OK;
-}
-
-static int write_nstat(struct tca_session *s, tca_write_fn *fn, void *user)
-{
+    (void)error;
     (void)s;
     (void)fn;
     (void)user;
@@ -170,8 +176,8 @@ static int write_nstat(struct tca_session *s, tca_write_fn *fn, void *user)
 
 static const struct {
     const char *name;
-    int (*write)(struct tca_session *s, tca_write_fn *fn, void *user);
-} texts[] = {{"ss", write_ss}, {"nstat", write_nstat}};
+    int (*write)(struct tca_session *s, tca_write_fn *fn, void *user, struct tca_error *error); /* fills it */
+} texts[] = {{"ss", tca_write_ss}, {"nstat", write_nstat}};
 
 int tca_session_text(struct tca_session *s, const char *what, tca_write_fn *fn, void *user,
                      struct tca_error *error)
@@ -181,6 +187,6 @@ int tca_session_text(struct tca_session *s, const char *what, tca_write_fn *fn, 
         return code;
     for (size_t at = 0; at < sizeof texts / sizeof *texts; at++)
         if (!strcmp(texts[at].name, what))
-            return tca_words(error, texts[at].write(s, fn, user));
+            return texts[at].write(s, fn, user, error);
     return tca_fail(error, TCA_EUSAGE, "no text '%s': there are ss and nstat", what);
 }

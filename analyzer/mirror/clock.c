@@ -61,9 +61,10 @@ static struct deadline request(const struct tca_mirror *m, const struct tca_side
     return next_opening_rung(side);
 }
 
-static struct deadline deadline_of(const struct tca_mirror *m, const struct tca_side *side)
+static struct deadline deadline_of(const struct tca_mirror *m, const struct tca_side *side,
+                                   enum tca_state state)
 {
-    switch (tca_side_state(side)) {
+    switch (state) {
     case TCA_SYN_SENT:
         return next_opening_rung(side);
     case TCA_SYN_RECV:
@@ -139,7 +140,7 @@ void tca_clock_request_rst(struct tca_mirror *m, int64_t now_ns)
 
 static void run_clock(struct tca_mirror *m, struct tca_side *side, int64_t now_ns)
 {
-    struct deadline d = deadline_of(m, side);
+    struct deadline d = deadline_of(m, side, tca_side_state(side));
     if (d.start_ns < 0 || now_ns - d.start_ns < tca_timer_latest(d.interval_ns))
         return;
     if (tca_side_state(side) == TCA_SYN_RECV && silent_child(m, side)) {
@@ -151,6 +152,13 @@ static void run_clock(struct tca_mirror *m, struct tca_side *side, int64_t now_n
         expire_request(m, side, d.start_ns + d.interval_ns);
     else
         tca_history_step(side, d.event, false, (struct tca_when){d.start_ns + d.interval_ns, m->last_frame});
+}
+
+bool tca_mirror_timer(const struct tca_mirror *m, int role, enum tca_state state, struct tca_timer *ret)
+{
+    struct deadline d = deadline_of(m, &m->side[role], state);
+    *ret = (struct tca_timer){.start_ns = d.start_ns, .interval_ns = d.interval_ns};
+    return d.start_ns >= 0;
 }
 
 void tca_mirror_clock(struct tca_mirror *m, int64_t now_ns)

@@ -369,6 +369,13 @@ int tca_mirror_icmp(struct tca_mirror_context *ctx, struct tca_mirror *m, const 
 
 /* Let the clocks run up to `now_ns`: TIME_WAIT, FIN_WAIT2, SYN_RECV, given-up ladders. Idempotent. */
 void tca_mirror_clock(struct tca_mirror *m, int64_t now_ns);
+/* The clock that runs, or ran, in this state of that side; false: none. Once the clock has fired only its interval
+ * means something. */
+struct tca_timer {
+    int64_t start_ns, interval_ns;
+};
+bool tca_mirror_timer(const struct tca_mirror *m, int role, enum tca_state state,
+                      struct tca_timer *ret_timer);
 
 /* End: add the LAST marks. The history may still be settled against the capture's end with tca_mirror_clock.
  */

@@ -7,6 +7,7 @@
 #define TCA_REPORT_REPORT_H
 
 #include "base/buf.h"
+#include "classify/census.h"
 #include "classify/finding.h"
 #include "classify/incident.h"
 #include "decode/outcome.h"
@@ -81,6 +82,7 @@ void tca_row_listener(const struct tca_listener_view *view, const struct tca_rep
 void tca_row_capture(const struct tca_capture_facts *facts, const struct tca_report_options *opt,
                      struct tca_cells *cells);
 
+void tca_row_state(const struct tca_census_row *row, struct tca_cells *cells);
 void tca_row_run(const char *key, const char *value, const struct tca_report_options *opt,
                  struct tca_cells *cells);
 

@@ -51,7 +51,9 @@ struct listener_row {
     const struct tca_listener *l; /* v->listener */
     const struct tca_report_options *opt;
 };
-struct state_row;
+struct state_row {
+    const struct tca_census_row *c;
+};
 struct counter_row;
 struct setting_row;
 

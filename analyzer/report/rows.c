@@ -19,6 +19,11 @@ static capture_cell *const capture_cells[] = {
 #include "report/pick.def"
 };
 
+#define PICK_states(name) cell_states_##name,
+static state_cell *const state_cells[] = {
+#include "report/pick.def"
+};
+
 #define PICK_run(name) cell_run_##name,
 static run_cell *const run_cells[] = {
 #include "report/pick.def"
@@ -63,6 +68,17 @@ void tca_row_capture(const struct tca_capture_facts *facts, const struct tca_rep
     for (size_t i = 0; i < sizeof capture_cells / sizeof capture_cells[0]; i++) {
         size_t begin = cells->text.used;
         capture_cells[i](&row, &cells->text);
+        tca_cells_next(cells, begin);
+    }
+}
+
+void tca_row_state(const struct tca_census_row *counts, struct tca_cells *cells)
+{
+    const struct state_row row = {.c = counts};
+    tca_cells_reset(cells);
+    for (size_t i = 0; i < sizeof state_cells / sizeof state_cells[0]; i++) {
+        size_t begin = cells->text.used;
+        state_cells[i](&row, &cells->text);
         tca_cells_next(cells, begin);
     }
 }

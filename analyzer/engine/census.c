@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The census of a run: made when it is first asked for, from one more walk over the dossiers, and kept.
+ *
+ * A capture tells nothing after its last packet. What it told last holds on, until a capture begins that was
+ * taken after it (the next file of a rotation, say): that one then tells anew of the connections that live.
+ */
+#include "engine/run.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int by_time(const void *a, const void *b)
+{
+    const int64_t *x = a, *y = b;
+    return *x < *y ? -1 : *x > *y;
+}
+
+/* When captures begin, sorted; those without a packet left out. */
+struct begins {
+    int64_t *time_ns; /* owned */
+    size_t count;
+};
+
+static int find_begins(const struct tca_session *s, struct begins *b)
+{
+    b->time_ns = tca_grow(NULL, s->capture_count + 1, sizeof *b->time_ns);
+    if (!b->time_ns)
+        return TCA_EMEMORY;
+    b->count = 0;
+    for (size_t at = 0; at < s->capture_count; at++)
+        if (s->capture[at]->facts.packets)
+            b->time_ns[b->count++] = s->capture[at]->facts.first_ns;
+    if (b->count)
+        qsort(b->time_ns, b->count, sizeof *b->time_ns, by_time);
+    return TCA_OK;
+}
+
+/* The first capture that begins after this moment; INT64_MAX: none. */
+static int64_t next_begin(const struct begins *b, int64_t time_ns)
+{
+    size_t low = 0, high = b->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (b->time_ns[middle] <= time_ns)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < b->count ? b->time_ns[low] : INT64_MAX;
+}
+
+struct taking {
+    struct tca_session *s;
+    struct tca_census *census;
+    struct begins begins;
+    int64_t until_ns; /* clocks run on to this moment, where that is after the capture's end */
+};
+
+static int take(void *user, const void *item, size_t size)
+{
+    struct taking *t = user;
+    struct tca_dossier d;
+    int error = tca_pass2_settle(t->s, item, size, t->until_ns, &d);
+    return error ? error : tca_census_add(t->census, &d, next_begin(&t->begins, d.capture_end_ns));
+}
+
+int tca_census_until(struct tca_session *s, int64_t until_ns, struct tca_census **ret_census)
+{
+    struct taking t = {.s = s, .until_ns = until_ns};
+    int error = find_begins(s, &t.begins);
+    if (!error)
+        error = tca_census_new(s->set.temp_dir, &t.census);
+    if (!error)
+        error = tca_sorter_walk(s->dossiers, take, &t);
+    if (!error)
+        error = tca_census_run(t.census);
+    tca_free(t.begins.time_ns);
+    if (error)
+        tca_census_free(t.census);
+    else
+        *ret_census = t.census;
+    return error;
+}
+
+int tca_census_of(struct tca_session *s, struct tca_census **ret_census)
+{
+    int error = s->census ? TCA_OK : tca_census_until(s, INT64_MIN, &s->census);
+    if (!error)
+        *ret_census = s->census;
+    return error;
+}
