@@ -101,6 +101,7 @@ struct walk {
     struct tca_session *s;
     tca_view_fn *fn;
     void *user;
+    bool all; /* whatever the user wants to read */
     struct tca_verdict verdict;
 };
 
@@ -118,7 +119,8 @@ static int judge_item(void *user, const void *item, size_t size)
     for (int role = 0; role < 2; role++)
         c.host[role] = tca_hosts_find(w->s->hosts, d.capture, d.addr[role]);
     tca_judge_flow(&c, &w->verdict);
-    limit(&w->s->set, &w->verdict);
+    if (!w->all)
+        limit(&w->s->set, &w->verdict);
     struct tca_flow_view view = {
         .c = &c, .v = &w->verdict, .capture = &w->s->capture[d.capture - 1]->facts, .time = w->s->set.time};
     return w->fn(w->user, &view);
@@ -127,6 +129,12 @@ static int judge_item(void *user, const void *item, size_t size)
 int tca_pass2_walk(struct tca_session *s, tca_view_fn *fn, void *user)
 {
     struct walk w = {.s = s, .fn = fn, .user = user};
+    return tca_sorter_walk(s->dossiers, judge_item, &w);
+}
+
+int tca_pass2_walk_all(struct tca_session *s, tca_view_fn *fn, void *user)
+{
+    struct walk w = {.s = s, .fn = fn, .user = user, .all = true};
     return tca_sorter_walk(s->dossiers, judge_item, &w);
 }
 

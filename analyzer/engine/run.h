@@ -101,6 +101,8 @@ int tca_pass2_settle(struct tca_session *s, const void *item, size_t size, int64
 /* Every flow in row order, judged. Non-zero from fn stops and is returned. */
 typedef int tca_view_fn(void *user, const struct tca_flow_view *view);
 int tca_pass2_walk(struct tca_session *s, tca_view_fn *fn, void *user);
+/* The same with every finding, whatever the user wants to read: for what is counted from them. */
+int tca_pass2_walk_all(struct tca_session *s, tca_view_fn *fn, void *user);
 /* A listener with only the episodes that the user wants to read about. */
 struct tca_told_listener {
     struct tca_listener listener; /* its episodes point here */
@@ -129,6 +131,11 @@ int tca_census_until(struct tca_session *s, int64_t until_ns, struct tca_census 
  * *error says so, with code 0. TCA_EUSAGE with the names of the hosts where none of these is one. */
 int tca_choose_host(struct tca_session *s, uint8_t ret_addr[16], struct tca_error *error);
 int tca_write_ss(struct tca_session *s, tca_write_fn *fn, void *user, struct tca_error *error);
+
+/* ---- kernel counters (counters.c) ---- */
+/* What each host's kernel counted, by capture and address; with --host of that one alone. Non-zero from fn stops. */
+typedef int tca_host_counts_fn(void *user, const struct tca_host_counts *host);
+int tca_pass2_counters(struct tca_session *s, tca_host_counts_fn *fn, void *user);
 
 /* ---- selectors (selector.c) ---- */
 /* Which flow: called with each judged flow in row order until it says yes. */

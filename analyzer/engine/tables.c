@@ -77,10 +77,23 @@ static int each_state(struct rows *r)
                            set->has_host ? set->host : NULL, state_row, r);
 }
 
+static int counter_rows(void *user, const struct tca_host_counts *host)
+{
+    struct rows *r = user;
+    int stop = TCA_OK;
+    for (unsigned id = 0; id < TCA_COUNTER_COUNT && !stop; id++) {
+        if (!tca_counter_tells(host, (enum tca_counter_id)id))
+            continue;
+        tca_cells_reset(&r->cells);
+        tca_row_counter(host, (enum tca_counter_id)id, &r->opt, &r->cells);
+        stop = r->cells.text.failed ? TCA_EMEMORY : r->fn(r->user, &r->cells);
+    }
+    return stop;
+}
+
 static int each_counter(struct rows *r)
 {
-    (void)r;
-    return TCA_OK;
+    return tca_pass2_counters(r->s, counter_rows, r);
 }
 
 static int each_setting(struct rows *r)
@@ -165,13 +178,31 @@ int tca_session_csv(struct tca_session *s, const char *table, const char *column
 
 /* ---- texts ---- */
 
+struct nstat {
+    struct tca_buf text;
+    tca_write_fn *fn;
+    void *user;
+};
+
+static int nstat_of_host(void *user, const struct tca_host_counts *host)
+{
+    struct nstat *n = user;
+    if (!host->near)
+        return TCA_OK;
+    tca_buf_reset(&n->text);
+    tca_text_nstat(host, &n->text);
+    if (n->text.failed)
+        return TCA_EMEMORY;
+    return n->fn(n->user, n->text.bytes, n->text.used) ? TCA_EOUTPUT : TCA_OK;
+}
+
 static int write_nstat(struct tca_session *s, tca_write_fn *fn, void *user, struct tca_error *error)
 {
     (void)error;
-    (void)s;
-    (void)fn;
-    (void)user;
-    return TCA_OK;
+    struct nstat n = {.fn = fn, .user = user};
+    int code = tca_pass2_counters(s, nstat_of_host, &n);
+    tca_buf_done(&n.text);
+    return code;
 }
 
 static const struct {
