@@ -13,15 +13,15 @@
  *     in an episode near the server, sure                  1    1             1    1
  *     the queue may have been full                         0    1             0    1
  *     SYN, and the queue was empty                         0    0             0    1
- *     refused or not: left no trace, in an episode         0    1             0    1
+ *     refused or not: no trace, but others were, nearby    0    1             0    1
  *
  * A SYN may also be lost on the path or be dropped by a filter of the host. Near the server it passed the path. In an
  * episode it is sure unless something speaks for a filter: its client was never answered here, or the connection was
  * left unanswered outside of episodes as well. Away from the server one refusal is sure where a repeated SYN+ACK names
  * an ACK that had arrived.
  *
- * The queue was empty where every child had been proved accepted by its own output (with several queues behind one port
- * the order of accept() proves nothing for the others). What was queued before the capture began is gone once a child
+ * The queue was empty where every child had been proved accepted: by its own output, or by that of a younger one where
+ * nothing speaks for several queues behind one port. What was queued before the capture began is gone once a child
  * of the capture was accepted and all older connections were heard.
  */
 #include "classify/bounds.h"
@@ -33,17 +33,30 @@
 #include <stdlib.h>
 #include <tcpautopsy/error.h>
 
+static const int64_t AT_ONCE_NS = 100000000;    /* from a request to its answer, nobody in between */
+static const int64_t PATIENCE_NS = 1000000000;  /* who waits longer than a younger one is in another queue */
+static const int64_t NEIGHBOUR_NS = 4500000000; /* the third gap of a SYN ladder, late as it may be */
+
+struct child {
+    int64_t since, proof, ask; /* ask, proof: INT64_MAX never */
+};
+
 struct sums {
     struct tca_listener *l;
     const struct tca_conn *conn;
-    int64_t *since, *until; /* children, and own proofs of accept(), each sorted */
-    size_t children, proofs;
+    struct child *child; /* those whose place in the order is known, by creation */
+    size_t known;
+    int64_t *since, *until; /* all children: when created, and when accepted at the latest, each sorted */
+    size_t children, accepts;
     int64_t known_ns; /* from here on the queue holds children of this capture only; INT64_MAX: never known */
     int64_t *answered; /* hashes of clients that got a SYN+ACK, sorted */
     size_t answers;
+    int64_t *refused; /* when segments were refused, sorted */
+    size_t refusals;
     int64_t *astray,
         *hit; /* connections with SYNs unanswered outside of episodes; those hit within; sorted */
     size_t strays, hits;
+    bool cookies; /* SYN cookies were sent, by some mark of theirs */
 };
 
 static int compare_i64(const void *left, const void *right)
@@ -84,11 +97,58 @@ static bool is_refusal(const struct tca_edge *edge)
 static void gather_child(struct sums *s, const struct tca_edge *edge)
 {
     const struct tca_conn *conn = &s->conn[edge->conn];
-    bool early = conn->flags & TCA_CONN_FAST_OPEN; /* its child came with the SYN */
+    int64_t since =
+        conn->flags & TCA_CONN_FAST_OPEN ? conn->start_ns : edge->time_ns; /* its child came with the SYN */
     if (edge->kind == TCA_EDGE_EARLY || !edge->loose)
-        s->since[s->children++] = early ? conn->start_ns : edge->time_ns;
-    if (edge->kind == TCA_EDGE_CHILD && edge->other_ns != INT64_MAX)
-        s->until[s->proofs++] = edge->other_ns;
+        s->since[s->children++] = since;
+    if (edge->kind == TCA_EDGE_CHILD && !edge->loose)
+        s->child[s->known++] = (struct child){since, edge->other_ns, edge->ask_ns};
+    if (edge->kind == TCA_EDGE_CHILD && edge->loose && edge->other_ns != INT64_MAX)
+        s->until[s->accepts++] = edge->other_ns;
+}
+
+static int compare_children(const void *left, const void *right)
+{
+    const struct child *a = left, *b = right;
+    int order = (a->since > b->since) - (a->since < b->since);
+    return order ? order : (a->proof > b->proof) - (a->proof < b->proof);
+}
+
+/* accept() takes the oldest of its queue, so a child is accepted when a younger one is: where one queue is all there
+ * is. Not if a client that had asked was answered long after a younger one. */
+static bool one_queue(const struct sums *s)
+{
+    int64_t younger = INT64_MAX;
+    for (size_t at = s->known; at-- > 0;) {
+        const struct child *c = &s->child[at];
+        int64_t owed = c->ask > younger ? c->ask : younger;
+        if (c->ask != INT64_MAX && owed != INT64_MAX && c->proof > owed && c->proof - owed > PATIENCE_NS)
+            return false;
+        if (c->proof < younger)
+            younger = c->proof;
+    }
+    for (unsigned at = 0; at < s->l->episode_count; at++)
+        if (s->l->episode[at].partial)
+            return false;
+    return true;
+}
+
+static void date_accepts(struct sums *s)
+{
+    if (s->known)
+        qsort(s->child, s->known, sizeof *s->child, compare_children);
+    int64_t younger = INT64_MAX;
+    bool one = one_queue(s);
+    for (size_t at = s->known; at-- > 0;) {
+        int64_t proof = s->child[at].proof;
+        if (proof < younger)
+            younger = proof;
+        int64_t accepted = one ? younger : proof;
+        if (accepted != INT64_MAX)
+            s->until[s->accepts++] = accepted > s->child[at].since ? accepted : s->child[at].since;
+    }
+    sort(s->since, s->children);
+    sort(s->until, s->accepts);
 }
 
 static void gather_conns(struct sums *s, const struct tca_edge *edge, size_t count)
@@ -100,30 +160,49 @@ static void gather_conns(struct sums *s, const struct tca_edge *edge, size_t cou
             gather_child(s, e);
         if (e->kind == TCA_EDGE_HEARD)
             heard_ns = e->time_ns;
+        s->cookies |= s->conn[e->conn].refused ||
+                      (s->conn[e->conn].flags & (TCA_CONN_COOKIE_SKEW | TCA_CONN_COOKIE_BARE)) != 0;
         if (e->kind == TCA_EDGE_SYNACK)
             s->answered[s->answers++] = (int64_t)s->conn[e->conn].client;
         if (!is_refusal(e))
             continue;
+        s->refused[s->refusals++] = e->time_ns;
         if (tca_listener_episode(s->l, e->time_ns, 0))
             s->hit[s->hits++] = e->conn;
         else if (e->kind == TCA_EDGE_DROP)
             s->astray[s->strays++] = e->conn;
     }
-    sort(s->since, s->children);
-    sort(s->until, s->proofs);
+    date_accepts(s);
     s->answers = unique(s->answered, s->answers);
     s->strays = unique(s->astray, s->strays);
     s->hits = unique(s->hit, s->hits);
-    s->known_ns = !s->proofs ? INT64_MAX : s->until[0] > heard_ns ? s->until[0] : heard_ns;
+    s->known_ns = !s->accepts ? INT64_MAX : s->until[0] > heard_ns ? s->until[0] : heard_ns;
 }
 
 /* ---- one contribution ---- */
 
+/* What was queued before the capture is gone, and all connections were seen. */
+static bool queue_is_known(const struct sums *s, int64_t time_ns)
+{
+    return tca_near_server(s->l->vantage) && time_ns > s->known_ns;
+}
+
+static size_t accepted_before(const struct sums *s, int64_t time_ns)
+{
+    return tca_count_before(s->until, s->accepts, time_ns);
+}
+
 static bool may_be_full(const struct sums *s, int64_t time_ns)
 {
-    if (!tca_near_server(s->l->vantage) || time_ns <= s->known_ns)
-        return true;
-    return tca_count_until(s->since, s->children, time_ns) > tca_count_before(s->until, s->proofs, time_ns);
+    return !queue_is_known(s, time_ns) ||
+           tca_count_until(s->since, s->children, time_ns) > accepted_before(s, time_ns);
+}
+
+/* The same for a connection that may itself have become a child then; and the limit counts, where it is known. */
+static bool may_have_been_full(const struct sums *s, int64_t time_ns)
+{
+    return !queue_is_known(s, time_ns) ||
+           tca_count_before(s->since, s->children, time_ns) > accepted_before(s, time_ns) + s->l->backlog_min;
 }
 
 static bool filter_likely(const struct sums *s, const struct tca_edge *edge)
@@ -155,16 +234,47 @@ static void add_refusal(struct sums *s, const struct tca_edge *edge)
     add(&s->l->listen_drops, sure, full || syn ? edge->weight : 0);
 }
 
-/* Between two moments of a time in which nothing was accepted a full queue stays full. */
-static bool stays_full(const struct tca_episode *e, const struct tca_edge *edge)
+/* Between its last sign of life and the next a frozen service takes nothing from the queue: once full it stays full. So
+ * it was not full yet if this connection got in meanwhile, or, where there is one queue only, a later one. */
+static bool not_full_yet(const struct sums *s, const struct tca_edge *edge)
 {
-    return !e->slow && !e->partial && edge->time_ns >= e->first_ns && edge->other_ns <= e->last_ns;
+    size_t next = tca_count_until(s->since, s->children, edge->time_ns);
+    int64_t later = next < s->children ? s->since[next] : INT64_MAX;
+    for (unsigned at = 0; at < s->l->episode_count; at++) {
+        const struct tca_episode *e = &s->l->episode[at];
+        int64_t end_ns = e->resume_ns < 0 ? INT64_MAX : e->resume_ns;
+        bool got_in = edge->other_ns < end_ns || (later < end_ns && !e->partial);
+        if (!e->slow && edge->time_ns >= e->stall_ns && edge->time_ns < end_ns && got_in)
+            return true;
+    }
+    return false;
+}
+
+/* From the first of these segments to the application's answer it took no time: in its queue nobody waited. */
+static bool served_at_once(const struct tca_edge *edge)
+{
+    return edge->ask_ns != INT64_MAX && edge->ask_ns - edge->time_ns <= AT_ONCE_NS;
+}
+
+/* Others were refused shortly before or after. */
+static bool among_refusals(const struct sums *s, int64_t time_ns)
+{
+    return tca_count_until(s->refused, s->refusals, time_ns + NEIGHBOUR_NS) >
+           tca_count_before(s->refused, s->refusals, time_ns - NEIGHBOUR_NS);
+}
+
+static bool doubt_holds(const struct sums *s, const struct tca_edge *edge)
+{
+    if (!edge->weak)
+        return may_be_full(s, edge->time_ns);
+    if ((edge->loose && !s->cookies) || served_at_once(edge) || not_full_yet(s, edge))
+        return false;
+    return may_have_been_full(s, edge->time_ns) && among_refusals(s, edge->time_ns);
 }
 
 static void add_doubt(struct sums *s, const struct tca_edge *edge)
 {
-    const struct tca_episode *e = tca_listener_episode(s->l, edge->time_ns, 0);
-    if (!e || stays_full(e, edge))
+    if (!doubt_holds(s, edge))
         return;
     add(&s->l->listen_overflows, 0, edge->weight);
     add(&s->l->listen_drops, 0, edge->weight);
@@ -201,19 +311,24 @@ static void count_hits(struct sums *s)
 
 static int sums_new(struct sums *s, size_t count)
 {
+    s->child = tca_alloc(count * sizeof *s->child);
     s->since = tca_alloc(count * sizeof *s->since);
     s->until = tca_alloc(count * sizeof *s->until);
     s->answered = tca_alloc(count * sizeof *s->answered);
+    s->refused = tca_alloc(count * sizeof *s->refused);
     s->astray = tca_alloc(count * sizeof *s->astray);
     s->hit = tca_alloc(count * sizeof *s->hit);
-    return s->since && s->until && s->answered && s->astray && s->hit ? TCA_OK : TCA_EMEMORY;
+    return s->child && s->since && s->until && s->answered && s->refused && s->astray && s->hit ? TCA_OK
+                                                                                                : TCA_EMEMORY;
 }
 
 static void sums_free(struct sums *s)
 {
+    tca_free(s->child);
     tca_free(s->since);
     tca_free(s->until);
     tca_free(s->answered);
+    tca_free(s->refused);
     tca_free(s->astray);
     tca_free(s->hit);
 }

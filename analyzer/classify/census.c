@@ -118,11 +118,11 @@ static int add_socket(struct tca_census *c, const struct tca_socket *s)
     return tca_sorter_add(c->sockets, key, s, socket_size(s));
 }
 
-int tca_census_add(struct tca_census *c, const struct tca_dossier *d, int64_t let_go_ns)
+int tca_census_add(struct tca_census *c, const struct tca_case *flow, int64_t until_ns, int64_t let_go_ns)
 {
     for (int role = 0; role < 2; role++) {
         struct tca_socket s;
-        if (!tca_socket_of(d, role, &s))
+        if (!tca_socket_of(flow, role, until_ns, &s))
             continue;
         tca_socket_cut(&s, let_go_ns);
         int error = s.step_count ? add_socket(c, &s) : TCA_OK;

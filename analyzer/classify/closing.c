@@ -15,6 +15,7 @@
 #include "classify/closing.h"
 
 #include "base/seq32.h"
+#include "classify/finding.h"
 #include "classify/shapes.h"
 
 #define MS     INT64_C(1000000)
@@ -132,7 +133,10 @@ static bool fin_wait2_gone(const struct tca_closing *k, const struct tca_mark *r
     if (late && late->frame < trigger->frame)
         return false;
     int64_t silent_ns = trigger->time_ns - acked->time_ns;
-    return silent_ns >= (trigger->len ? FIN_TIMEOUT_NS : SHORTEST_FIN_WAIT2_NS);
+    int64_t least_ns = trigger->len ? FIN_TIMEOUT_NS : SHORTEST_FIN_WAIT2_NS;
+    if (k->c)
+        least_ns = tca_host_seconds(k->c->host[a], TCA_SETTING_tcp_fin_timeout, least_ns);
+    return silent_ns >= least_ns;
 }
 
 /* P had A's FIN when it reset: the numbers of the reset include it. */

@@ -95,6 +95,13 @@ static bool had_socket(const struct tca_counting *k)
     return ack && ack->has_ip_id && ack->ip_id && k->c->host[k->role]->ids_tell;
 }
 
+/* The next connection of the tuple showed that the TIME_WAIT which it should have met was not there. */
+static bool missed(const struct tca_counting *k)
+{
+    return k->role == TCA_SERVER && (tca_counting_told(k, TCA_time_wait_absent) != TCA_NO ||
+                                     tca_counting_told(k, TCA_time_wait_early_recycle) != TCA_NO);
+}
+
 struct tca_wait_count tca_counting_waits(const struct tca_counting *k)
 {
     enum tca_passage passed = tca_counting_passed(k->me, TCA_TIME_WAIT);
@@ -107,6 +114,7 @@ struct tca_wait_count tca_counting_waits(const struct tca_counting *k)
         .orphan = halfway && half_ns <= SHORT_WAIT_NS,
         .patient = halfway && half_ns > SHORT_WAIT_NS,
         .denied = denied(k),
+        .missed = missed(k),
     };
 }
 

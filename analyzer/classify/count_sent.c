@@ -134,7 +134,7 @@ static struct tca_bounds stream_timer(const struct tca_counting *k)
     const struct tca_side *me = k->me;
     struct tca_bounds again = stream_again(k);
     bool silent = again.max > 0 && tca_side_may_be(me, TCA_CLOSED);
-    uint64_t fast = (uint64_t)me->retx_fast + me->retx_after_rto;
+    uint64_t fast = me->retx_rto ? 0 : me->retx_fast; /* after a timeout nothing is sure to be no timer's */
     uint64_t most = again.max > fast ? again.max - fast : 0;
     uint64_t least = me->retx_rto;
     return count_between(least, (most > least ? most : least) + silent);
@@ -169,8 +169,9 @@ struct tca_bounds tca_count_loss_probes(const struct tca_counting *k)
 
 struct tca_bounds tca_count_fast_retrans(const struct tca_counting *k)
 {
-    uint64_t sure = k->me->retx_fast, unsure = (uint64_t)k->me->retx_unsure + k->me->retx_after_rto;
-    return count_between(sure, sure + unsure);
+    uint64_t fast = k->me->retx_fast, unsure = (uint64_t)k->me->retx_unsure + k->me->retx_after_rto;
+    return count_between(k->me->retx_rto ? 0 : fast,
+                         fast + unsure); /* after a timeout: TCPSlowStartRetrans */
 }
 
 /* ---- challenges ---- */

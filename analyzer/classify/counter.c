@@ -161,7 +161,7 @@ static void gather_waits(const struct tca_counting *k, struct tca_counts *ret)
     ret->facts.waits_if_patient = sure && w.orphan;
     ret->facts.waits_if_kept = sure && !w.orphan && !w.shown;
     ret->facts.patient = w.patient && w.shown;
-    ret->facts.denied = w.denied;
+    ret->facts.denied = w.denied || w.missed;
 }
 
 void tca_count_flow(const struct tca_case *c, const struct tca_verdict *v, int role, struct tca_counts *ret)

@@ -70,6 +70,7 @@ struct tca_wait_count {
         orphan; /* through FIN_WAIT2 for four seconds or less, without its program: that may count elsewhere */
     bool patient; /* ... or for longer */
     bool denied;  /* it answered with a reset what TIME_WAIT would have taken */
+    bool missed;  /* the one before it on these ports was not there any more */
 };
 struct tca_wait_count tca_counting_waits(const struct tca_counting *k);
 

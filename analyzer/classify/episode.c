@@ -1062,9 +1062,15 @@ static void keep_episode(struct tca_listener *l, struct tca_episode *kept, const
     kept[TCA_EPISODES_MAX - 1] = *e;
 }
 
-/* Bounds of the limit: the queue held limit + 1, and candidates are at least what it held. Of a
- * frozen service the candidates are the queue, apart from those that the application has in hand: as many as
- * it ever had before, if that was seen. */
+/* Connections that the application may have had in hand at its last sign of life before it froze. */
+static uint32_t in_hand_at(const struct board *b, int64_t stall_ns)
+{
+    return (uint32_t)(tca_count_until(b->created, b->children, stall_ns) -
+                      tca_count_until(b->accepted, b->children, stall_ns));
+}
+
+/* Bounds of the limit: the queue held limit + 1, and candidates are at least what it held. Of a frozen service the
+ * candidates are the queue, apart from those that the application had in hand when it froze. */
 static void bound_backlog(const struct board *b, struct tca_listener *l, const struct tca_episode *e)
 {
     bool older = l->midstream && b->children && e->first_ns < b->accepted[0];
@@ -1073,18 +1079,23 @@ static void bound_backlog(const struct board *b, struct tca_listener *l, const s
     uint32_t most = e->plateau_min - 1;
     if (!l->backlog_max || most < l->backlog_max)
         l->backlog_max = most;
-    size_t before = e->stall_ns >= 0 ? first_answer(b, e->stall_ns) : 0;
-    if (e->slow || e->partial || !before)
+    if (l->backlog_basis == TCA_BACKLOG_UNKNOWN)
+        l->backlog_basis = TCA_BACKLOG_CANDIDATES;
+    if (e->slow || e->partial)
         return;
-    uint32_t in_hand = b->answer[before - 1].peak > 1 ? b->answer[before - 1].peak : 1;
-    if (in_hand < most && most - in_hand > l->backlog_min)
+    uint32_t in_hand = in_hand_at(b, e->stall_ns);
+    if (in_hand < most && most - in_hand > l->backlog_min) {
         l->backlog_min = most - in_hand;
+        l->backlog_basis = TCA_BACKLOG_FROZEN;
+    }
 }
 
 static void bound_by_burst(struct tca_listener *l)
 {
-    if (l->closed_burst > 2 && l->closed_burst - 1 > l->backlog_min)
+    if (l->closed_burst > 2 && l->closed_burst - 1 > l->backlog_min) {
         l->backlog_min = l->closed_burst <= UINT32_MAX ? (uint32_t)l->closed_burst - 1 : UINT32_MAX;
+        l->backlog_basis = TCA_BACKLOG_CLOSED;
+    }
     if (l->backlog_max && l->backlog_min > l->backlog_max)
         l->backlog_min = l->backlog_max;
 }

@@ -16,7 +16,8 @@ enum tca_edge_kind {
     TCA_EDGE_IGNORED, /* ACK-bearing segments that did not create the child */
     TCA_EDGE_ABORTED, /* a third ACK answered by RST */
     TCA_EDGE_CLOSED,  /* active RST on a connection without any output: queued when its listener closed? */
-    TCA_EDGE_DOUBT, /* ACK-bearing segments before the one that made the child; other_ns: when that passed */
+    TCA_EDGE_DOUBT, /* ACK-bearing segments that may have been refused before the one that was not; other_ns: when
+                         that passed, INT64_MAX never; ask_ns: when the application answered, INT64_MAX never */
     TCA_EDGE_HEARD, /* open before the capture, and the first payload seen is the server's: a late answer? */
 };
 
@@ -31,7 +32,8 @@ struct tca_edge {
     bool weak;       /* has other explanations: joins an episode, never makes one */
     bool open_end;   /* DROP: the capture's last copy, other_ns says when the capture ended; CHILD: proved by
                         RST only */
-    bool loose;      /* CHILD: dated at the latest moment possible; an EARLY edge counts it */
+    bool loose; /* CHILD: dated at the latest moment possible; an EARLY edge counts it; DOUBT: only of a SYN
+                        cookie, for a request would have repeated its SYN+ACK */
 };
 
 /* One connection, as much of it as the sweep needs. */

@@ -12,6 +12,7 @@
 #include "classify/dossier.h"
 #include "classify/host.h"
 #include "classify/listener.h"
+#include "classify/twin.h"
 
 enum tca_column {
     TCA_COLUMN_EVENT,     /* any number per flow: `findings` only */
@@ -57,6 +58,8 @@ struct tca_judgement {
     uint8_t actor;                 /* TCA_CLIENT, TCA_SERVER, or TCA_ACTOR_PATH */
     int64_t time_ns;               /* when it happened */
     uint64_t frame[TCA_PROOF_MAX]; /* the frames that prove it; frame[0] is where to look first */
+    uint32_t
+        frame_capture[TCA_PROOF_MAX]; /* of a frame of another capture its ordinal; 0: of the flow's own */
     uint8_t frame_count;
     int64_t value;    /* a number that belongs to it (copies, ns, ...) */
     const char *unit; /* "pkts", "ns", "count"; NULL when value means nothing */
@@ -70,8 +73,9 @@ struct tca_case {
     const struct tca_listener
         *listener; /* what the sweep showed of d's server address and port; never NULL */
     const struct tca_host
-        *host[2];             /* by role: what their other connections show of these systems; never NULL */
-    enum tca_vantage vantage; /* where the capture was taken, for this host pair or by --vantage */
+        *host[2];                /* by role: what their other connections show of these systems; never NULL */
+    enum tca_vantage vantage;    /* where the capture was taken, for this host pair or by --vantage */
+    const struct tca_twin *twin; /* the same connection in other captures; NULL: none known */
 };
 
 typedef void tca_judge(const struct tca_case *c, struct tca_judgement *j);

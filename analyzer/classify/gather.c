@@ -24,6 +24,7 @@
 static const int64_t IDLE_NS = SECOND;         /* a client silent for longer than this is idle */
 static const int64_t IDLE_SEEN_NS = 1200 * MS; /* and the capture must have watched it that long */
 static const int64_t ABORT_NS = SECOND;    /* an RST later than this after the ACK is no abort on overflow */
+static const int64_t RUNG_NS = 1200 * MS;  /* a request would have repeated its SYN+ACK, lateness included */
 static const int64_t HASTE_NS = 150 * MS;  /* no retransmission timer is shorter, 200 ms less its jitter */
 static const int64_t OUTAGE_NS = 300 * MS; /* shorter runs of repeats are ordinary loss */
 enum { REFUSED_MIN = 2 }; /* payload and its first repetition; one segment alone is lost easily */
@@ -204,10 +205,28 @@ static uint64_t refused_before(const struct tca_dossier *d, const struct tca_lad
     return silent && payloads_before(d, UINT64_MAX) > REFUSED_MIN ? UINT64_MAX : 0;
 }
 
+static const struct tca_mark *childless_reset(const struct tca_dossier *d);
+static const struct tca_mark *last_taken(const struct tca_dossier *d);
+
+/* Near the server, after a SYN cookie: much later the client's segment finds no child, and there never was a request
+ * that could have expired. So what came before that segment was refused. Returns its frame, 0 if it is not so. */
+static uint64_t forgotten_before(const struct tca_dossier *d, const struct tca_ladder *ladder)
+{
+    const struct tca_mirror *m = &d->m;
+    const struct tca_mark *taken = childless_reset(d) ? last_taken(d) : NULL;
+    bool near = m->path_to_server_ns >= 0 && m->path_to_server_ns < MS;
+    bool waited = taken && ladder->last && taken->time_ns - ladder->last->time_ns > RUNG_NS;
+    return near && waited && !ladder->rungs && !ladder->mixed && taken->frame > m->first_ack_frame
+               ? taken->frame
+               : 0;
+}
+
 static int add_ignored(struct tca_sweep *sweep, const struct tca_dossier *d, const struct tca_ladder *ladder)
 {
     enum tca_ladder_shape shape = tca_ladder_shape(ladder);
     uint64_t refused = refused_before(d, ladder);
+    if (!refused)
+        refused = forgotten_before(d, ladder);
     if (refused)
         return add_ignored_marks(sweep, d, d->m.acks_since_synack, refused, false);
     if (shape == TCA_LADDER_ONE_RUNG || shape == TCA_LADDER_STUCK || shape == TCA_LADDER_DEFERRED_STUCK)
@@ -233,20 +252,75 @@ static const struct tca_mark *latest_creator(const struct tca_dossier *d)
     return latest;
 }
 
-/* Segments that a full queue may have refused without a trace, beside the `told` ones that left one: of a child those
- * before it, else all. */
+/* The server's reset of the opening, if it never had a child: what draws it finds neither that nor a request. */
+static const struct tca_mark *childless_reset(const struct tca_dossier *d)
+{
+    const struct tca_mark *rst = tca_dossier_mark(d, TCA_MARK_RST, TCA_SERVER, 0);
+    bool childless = rst && !d->m.child_proved && tca_rst_shape(rst) == TCA_SHAPE_P &&
+                     rst->seq == d->m.side[TCA_SERVER].iss + 1;
+    return childless ? rst : NULL;
+}
+
+/* The segment that was answered otherwise than by silence: it made the child, or it drew the reset. NULL: all met
+ * silence. */
+static const struct tca_mark *last_taken(const struct tca_dossier *d)
+{
+    const struct tca_mark *rst = childless_reset(d), *last = NULL;
+    for (unsigned at = 0; rst && at < d->mark_count && d->mark[at].frame < rst->frame; at++)
+        if (d->mark[at].roles & TCA_MARK_OPEN_ACK)
+            last = &d->mark[at];
+    return rst ? last : latest_creator(d);
+}
+
+static int64_t answer_ns(const struct tca_mirror *m)
+{
+    int64_t first = m->side[TCA_SERVER].first_data_ns;
+    return first >= 0 ? first : INT64_MAX;
+}
+
+/* Payload that came again before there was a child: a trace of refusal, or of loss. */
+static bool repeated_before(const struct tca_dossier *d, const struct tca_mark *taken)
+{
+    for (unsigned at = 0; at < d->mark_count && (!taken || d->mark[at].frame <= taken->frame); at++)
+        if ((d->mark[at].roles & TCA_MARK_OPEN_ACK) && (d->mark[at].roles & TCA_MARK_DATA_RETX))
+            return true;
+    return false;
+}
+
+/* A request that had refused this segment would have repeated its SYN+ACK before `until_ns`. */
+static bool rung_was_due(const struct tca_dossier *d, const struct tca_mark *refused, int64_t until_ns)
+{
+    const struct tca_mark *synack = NULL, *before = NULL;
+    for (unsigned at = 0; at < d->mark_count && d->mark[at].frame < refused->frame; at++)
+        if ((d->mark[at].roles & TCA_MARK_SYNACK) && d->mark[at].side == TCA_SERVER && !d->mark[at].witness) {
+            before = synack;
+            synack = &d->mark[at];
+        }
+    if (!synack)
+        return false;
+    int64_t interval = before ? 2 * (synack->time_ns - before->time_ns) : SECOND;
+    return until_ns - synack->time_ns > interval + interval / 8 + 100 * MS;
+}
+
+/* Segments that a full queue may have refused beside the `told` ones. It is weak if nothing else speaks for it. */
 static int add_doubt(struct tca_sweep *sweep, const struct tca_dossier *d, uint64_t told)
 {
-    const struct tca_mark *first = tca_dossier_mark(d, TCA_MARK_OPEN_ACK, TCA_CLIENT, 0),
-                          *last = latest_creator(d);
-    uint64_t most = last ? last->ordinal - 1 : d->m.child_proved ? 0 : d->m.acks_since_synack;
+    const struct tca_mark *taken = last_taken(d), *first = NULL;
+    uint64_t most = taken ? taken->ordinal - 1 : d->m.child_proved ? 0 : d->m.acks_since_synack;
+    for (unsigned at = 0; !first && at < d->mark_count; at++)
+        if ((d->mark[at].roles & TCA_MARK_OPEN_ACK) && d->mark[at].ordinal > told)
+            first = &d->mark[at];
     if (!first || most <= told)
         return TCA_OK;
-    return add_edge(sweep, (struct tca_edge){.time_ns = first->time_ns,
-                                             .frame = first->frame,
-                                             .weight = clip_count(most - told),
-                                             .kind = TCA_EDGE_DOUBT,
-                                             .other_ns = last ? last->time_ns : INT64_MAX});
+    return add_edge(
+        sweep, (struct tca_edge){.time_ns = first->time_ns,
+                                 .frame = first->frame,
+                                 .weight = clip_count(most - told),
+                                 .kind = TCA_EDGE_DOUBT,
+                                 .weak = !repeated_before(d, taken),
+                                 .loose = rung_was_due(d, first, taken ? taken->time_ns : flow_end_ns(d)),
+                                 .ask_ns = answer_ns(&d->m),
+                                 .other_ns = taken ? taken->time_ns : INT64_MAX});
 }
 
 /* When the child was created: proved, or settled by the mirror's clocks. */
@@ -480,6 +554,8 @@ static uint32_t flags_of(const struct tca_dossier *d, const struct tca_ladder *l
         flags |= TCA_CONN_NAMED_ACK;
     if (m->side[TCA_CLIENT].tfo_cookie)
         flags |= TCA_CONN_FAST_OPEN;
+    if (tca_cookie_options_missing(m, tca_dossier_mark(d, TCA_MARK_SYN, TCA_CLIENT, 0), ladder->first))
+        flags |= TCA_CONN_COOKIE_BARE;
     return flags;
 }
 

@@ -301,7 +301,7 @@ static const struct icmp_word icmp_words[] = {
     {6, 3, 0, "hop limit exceeded"},
 };
 
-static const char *icmp_refusal(uint8_t family, const struct tca_mark *mark)
+const char *tca_icmp_word(uint8_t family, const struct tca_mark *mark)
 {
     for (unsigned at = 0; at < sizeof icmp_words / sizeof *icmp_words; at++) {
         const struct icmp_word *one = &icmp_words[at];
@@ -317,7 +317,7 @@ static const struct tca_mark *icmp_for_syn(const struct tca_case *c, const struc
     if (!o->syn || o->server->synack_count || o->refusal || o->opened)
         return NULL;
     for (unsigned n = 0; (mark = tca_dossier_mark(c->d, TCA_MARK_ICMP, TCA_CLIENT, n)); n++)
-        if (mark->seq == o->client->iss && icmp_refusal(c->d->family, mark))
+        if (mark->seq == o->client->iss && tca_icmp_word(c->d->family, mark))
             return mark;
     return NULL;
 }
@@ -332,7 +332,7 @@ void judge_handshake_refused_icmp(const struct tca_case *c, struct tca_judgement
     j->actor = error->icmp_from_peer ? TCA_SERVER : TCA_ACTOR_PATH;
     tca_prove(j, o.syn);
     tca_prove(j, error);
-    tca_say(j, "ICMP \"%s\" (type %d code %d) from %s answered the SYN.", icmp_refusal(c->d->family, error),
+    tca_say(j, "ICMP \"%s\" (type %d code %d) from %s answered the SYN.", tca_icmp_word(c->d->family, error),
             error->icmp_type, error->icmp_code,
             error->icmp_from_peer ? "the server itself" : "another address");
 }

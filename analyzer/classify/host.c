@@ -8,9 +8,9 @@
  *
  * Vantage of a pair. Any of these suffices: the cooked link header says that one side's segments went out and the
  * other's came in; or one side's checksums are all unfinished and the other's all good, as at the sender's own tap.
- * Failing that, round trips of three clean handshakes or more. A router that forwards shows each segment coming in and
- * going out, which tells nothing. Not used: a TTL that no router has lowered, since the first router behind the host
- * sees the same; and giant segments, which a receiver's tap shows as well as a sender's.
+ * Failing that, round trips of three clean handshakes or more, unless routers have lowered the TTL of the host that
+ * would be near. A router that forwards shows each segment coming in and going out, which tells nothing. Not used: a TTL
+ * that no router has lowered, since the first router behind the host sees the same; and giant segments, which a receiver's tap shows as well as a sender's.
  *
  * Checked against Linux tcp_options_write(), tcp_select_initial_window(), ip_select_ident_segs() (5.10 to 7.2).
  */
@@ -39,6 +39,7 @@ struct trait {
     uint8_t agrees, denies;  /* enum tca_os_mark bits */
     bool ids_count, ids_odd; /* as server: the calibration holds, or does not */
     bool old_echo;
+    bool routed, unrouted;
 };
 
 struct pair {
@@ -51,8 +52,8 @@ struct pair {
 struct place {
     uint8_t addr[2][16];
     uint32_t capture;
-    bool near[2], shown;
-    bool middle;
+    bool near[2], middle, shown;
+    bool proved; /* near an end by more than round trips */
 };
 
 struct tca_hosts {
@@ -65,9 +66,8 @@ struct tca_hosts {
     size_t hosts;
     struct place *place; /* owned */
     size_t places;
+    struct tca_host unseen; /* of an address that was never added: what is known of every host */
 };
-
-static const struct tca_host nothing_known;
 
 static int more_room(void **array, size_t *room, size_t used, size_t size)
 {
@@ -115,8 +115,16 @@ static void mark_options(const struct tca_side *side, struct trait *t)
     *(same ? &t->agrees : &t->denies) |= TCA_OS_OPTIONS;
 }
 
+/* A first TTL is one of these, unless somebody chose another. */
+static bool is_first_ttl(uint8_t ttl)
+{
+    return ttl == 32 || ttl == 64 || ttl == 128 || ttl == 255;
+}
+
 static void mark_ttl(uint8_t ttl, struct trait *t)
 {
+    t->unrouted = is_first_ttl(ttl);
+    t->routed = !t->unrouted;
     if (ttl > 64)
         t->denies |= TCA_OS_TTL;
     else if (ttl > 32)
@@ -301,7 +309,7 @@ static bool prevails(uint64_t count, uint64_t against)
 
 struct tally {
     uint64_t agree[MARKS], deny[MARKS];
-    uint64_t ids_count, ids_odd;
+    uint64_t ids_count, ids_odd, routed, unrouted;
 };
 
 static void count_trait(struct tally *sum, const struct trait *t)
@@ -312,6 +320,8 @@ static void count_trait(struct tally *sum, const struct trait *t)
     }
     sum->ids_count += t->ids_count;
     sum->ids_odd += t->ids_odd;
+    sum->routed += t->routed;
+    sum->unrouted += t->unrouted;
 }
 
 /* One mark is shared with other systems; TTL and window together as well. */
@@ -354,6 +364,7 @@ static void build_host(struct tca_host *host, const struct trait *trait, size_t 
             host->echo = TCA_ECHO_OLD;
     }
     host->ids_tell = sum.ids_count >= IDS_MIN && prevails(sum.ids_count, sum.ids_odd);
+    host->routed = prevails(sum.routed, sum.unrouted);
     tell_system(host, &sum);
 }
 
@@ -430,9 +441,23 @@ static void build_place(struct place *place, const struct pair *pair, size_t cou
             local[end] += pair[at].local[end];
     for (int end = 0; end < 2; end++)
         place->near[end] = prevails(local[end], local[1 - end]);
-    place->shown = place->near[0] || place->near[1];
+    place->proved = place->shown = place->near[0] || place->near[1];
     if (!place->shown)
         place_by_time(place, (uint32_t[2]){median(pair, count, 0, number), median(pair, count, 1, number)});
+}
+
+static void tell_locals(struct tca_hosts *hosts)
+{
+    for (size_t at = 0; at < hosts->places; at++)
+        for (int end = 0; end < 2 && hosts->place[at].proved; end++) {
+            const struct place *place = &hosts->place[at];
+            const struct tca_host *found = tca_hosts_find(hosts, place->capture, place->addr[end]);
+            if (found == &hosts->unseen)
+                continue;
+            struct tca_host *host = &hosts->host[found - hosts->host];
+            host->local |= place->near[end];
+            host->peers_local |= place->near[1 - end];
+        }
 }
 
 static size_t same_pair(const struct pair *pair, size_t at, size_t count)
@@ -458,7 +483,10 @@ static int build_places(struct tca_hosts *hosts)
         build_place(&hosts->place[hosts->places++], &hosts->pair[at], end - at, number);
     }
     tca_free(number);
-    return hosts->places ? TCA_OK : TCA_EMEMORY;
+    if (!hosts->places)
+        return TCA_EMEMORY;
+    tell_locals(hosts);
+    return TCA_OK;
 }
 
 int tca_hosts_run(struct tca_hosts *hosts)
@@ -474,7 +502,54 @@ int tca_hosts_run(struct tca_hosts *hosts)
     return error;
 }
 
+/* Kernels from 6.12 on echo the SYN, those up to 5.10 the ACK; between them stable releases changed. */
+static enum tca_echo echo_of(uint32_t kernel)
+{
+    if (kernel == TCA_KERNEL_UNKNOWN)
+        return TCA_ECHO_UNKNOWN;
+    return kernel < TCA_KERNEL(5, 11)    ? TCA_ECHO_OLD
+           : kernel >= TCA_KERNEL(6, 12) ? TCA_ECHO_NEW
+                                         : TCA_ECHO_UNKNOWN;
+}
+
+void tca_hosts_learn(struct tca_hosts *hosts, const struct tca_known *known)
+{
+    hosts->unseen.known = known;
+    for (size_t at = 0; at < hosts->hosts; at++) {
+        struct tca_host *host = &hosts->host[at];
+        enum tca_echo echo = echo_of(tca_known_kernel(known, host->addr));
+        host->known = known;
+        if (!host->echo)
+            host->echo = echo;
+    }
+}
+
 /* ---- asking ---- */
+
+bool tca_host_knows(const struct tca_host *host, enum tca_setting_id id, int64_t *ret_value)
+{
+    return host->known && tca_known_value(host->known, host->addr, id, ret_value);
+}
+
+int64_t tca_host_seconds(const struct tca_host *host, enum tca_setting_id id, int64_t otherwise_ns)
+{
+    int64_t seconds;
+    bool sound = tca_host_knows(host, id, &seconds) && seconds >= 0 && seconds <= UINT32_MAX;
+    return sound ? seconds * INT64_C(1000000000) : otherwise_ns;
+}
+
+int64_t tca_host_request_ns(const struct tca_host *host)
+{
+    int64_t retries;
+    bool sound =
+        tca_host_knows(host, TCA_SETTING_tcp_synack_retries, &retries) && retries >= 0 && retries < 16;
+    return sound ? ((INT64_C(2) << retries) - 1) * INT64_C(1000000000) : -1;
+}
+
+uint32_t tca_host_kernel(const struct tca_host *host)
+{
+    return host->known ? tca_known_kernel(host->known, host->addr) : TCA_KERNEL_UNKNOWN;
+}
 
 const struct tca_host *tca_hosts_find(const struct tca_hosts *hosts, uint32_t capture, const uint8_t addr[16])
 {
@@ -492,7 +567,7 @@ const struct tca_host *tca_hosts_find(const struct tca_hosts *hosts, uint32_t ca
         else
             high = at;
     }
-    return &nothing_known;
+    return &hosts->unseen;
 }
 
 size_t tca_hosts_count(const struct tca_hosts *hosts)
@@ -539,6 +614,20 @@ enum tca_vantage tca_hosts_vantage(const struct tca_hosts *hosts, const struct t
         return TCA_VANTAGE_MIDDLE;
     bool client = place->near[low == TCA_CLIENT ? 0 : 1], server = place->near[low == TCA_CLIENT ? 1 : 0];
     return client && server ? TCA_VANTAGE_SAME_HOST : server ? TCA_VANTAGE_SERVER : TCA_VANTAGE_CLIENT;
+}
+
+enum tca_vantage tca_vantage_by_ttl(enum tca_vantage vantage, const struct tca_host *client,
+                                    const struct tca_host *server)
+{
+    bool at_client = vantage == TCA_VANTAGE_CLIENT || vantage == TCA_VANTAGE_SAME_HOST;
+    bool at_server = tca_near_server(vantage);
+    if (!at_client && !at_server)
+        return vantage;
+    at_client &= !client || !client->routed || client->local;
+    at_server &= !server || !server->routed || server->local;
+    if (at_client && at_server)
+        return TCA_VANTAGE_SAME_HOST;
+    return at_server ? TCA_VANTAGE_SERVER : at_client ? TCA_VANTAGE_CLIENT : TCA_VANTAGE_MIDDLE;
 }
 
 void tca_hosts_free(struct tca_hosts *hosts)

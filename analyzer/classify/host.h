@@ -14,6 +14,7 @@
 #define TCA_CLASSIFY_HOST_H
 
 #include "classify/dossier.h"
+#include "classify/known.h"
 #include "classify/listener.h"
 
 enum tca_os { TCA_OS_UNKNOWN, TCA_OS_LINUX, TCA_OS_OTHER };
@@ -39,7 +40,20 @@ struct tca_host {
     bool
         ids_tell; /* SYN+ACK has IP ID 0 and data counts up, on three flows or more: IP ID names the emitter */
     enum tca_echo echo;
+    bool local;       /* the capture was taken on this host, by more than round trips */
+    bool peers_local; /* ... on the other host, whichever it was */
+    bool routed;      /* routers lowered its TTL before the capture point, which is then not on this host */
+    const struct tca_known *known; /* what the user told of hosts; NULL: nothing. Ask tca_host_knows() */
 };
+
+/* Did the user tell this setting of the host? */
+bool tca_host_knows(const struct tca_host *host, enum tca_setting_id id, int64_t *ret_value);
+/* A setting in seconds, if it is known; else `otherwise_ns`. */
+int64_t tca_host_seconds(const struct tca_host *host, enum tca_setting_id id, int64_t otherwise_ns);
+/* After so long a request is forgotten whatever became of its SYN+ACKs, if tcp_synack_retries is known; else -1. */
+int64_t tca_host_request_ns(const struct tca_host *host);
+/* Its kernel, as told by the user; TCA_KERNEL_UNKNOWN if it was not. */
+uint32_t tca_host_kernel(const struct tca_host *host);
 
 struct tca_hosts; /* opaque */
 
@@ -48,6 +62,9 @@ int tca_hosts_new(enum tca_vantage user, struct tca_hosts **ret_hosts);
 int tca_hosts_add(struct tca_hosts *hosts, const struct tca_dossier *d);
 /* All flows are in. Call once, before find and vantage. */
 int tca_hosts_run(struct tca_hosts *hosts);
+/* From now on judges may ask for what is known of hosts besides the traffic. `known` is borrowed until the hosts are
+ * freed. Call at most once, after run. */
+void tca_hosts_learn(struct tca_hosts *hosts, const struct tca_known *known);
 /* Never NULL: an empty one for an address never added. Borrowed until the hosts are freed. */
 const struct tca_host *tca_hosts_find(const struct tca_hosts *hosts, uint32_t capture,
                                       const uint8_t addr[16]);
@@ -56,6 +73,10 @@ size_t tca_hosts_count(const struct tca_hosts *hosts);
 const struct tca_host *tca_hosts_at(const struct tca_hosts *hosts, size_t index);
 /* Where the capture was taken, as this pair of hosts shows it by itself; UNKNOWN where that is too little. */
 enum tca_vantage tca_hosts_vantage(const struct tca_hosts *hosts, const struct tca_dossier *d);
+/* Round trips alone take a router next to a host for the host: the vantage without what TTLs exclude. Either host may be
+ * NULL. */
+enum tca_vantage tca_vantage_by_ttl(enum tca_vantage vantage, const struct tca_host *client,
+                                    const struct tca_host *server);
 void tca_hosts_free(struct tca_hosts *hosts); /* accepts NULL */
 
 #endif

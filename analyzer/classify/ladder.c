@@ -50,9 +50,16 @@ static bool settled_after(const struct tca_case *c, const struct tca_ladder *l)
     return m->child_proved || end - l->first_stuck->time_ns > NEXT_RUNG_NS;
 }
 
+/* A full queue would have reset instead of ignoring. */
+static bool would_reset(const struct tca_case *c)
+{
+    int64_t aborts;
+    return tca_host_knows(c->host[TCA_SERVER], TCA_SETTING_tcp_abort_on_overflow, &aborts) && aborts;
+}
+
 static enum tca_ladder_cause cause_of_one(const struct tca_case *c, const struct tca_ladder *l)
 {
-    if (ack_never_named(c, l))
+    if (ack_never_named(c, l) || (would_reset(c) && full_meanwhile(c, l)))
         return TCA_CAUSE_ACK_LOSS;
     if (full_meanwhile(c, l))
         return TCA_CAUSE_OVERFLOW;
@@ -97,7 +104,7 @@ static bool alone(const struct tca_case *c)
  * those of some clients only; elsewhere others must be stuck too. */
 static enum tca_ladder_cause cause_of_many(const struct tca_case *c, const struct tca_ladder *l)
 {
-    if (ack_never_named(c, l))
+    if (ack_never_named(c, l) || would_reset(c))
         return TCA_CAUSE_ACK_LOSS;
     if (!full_meanwhile(c, l) && others_got_in(c, l))
         return at_server(c) ? TCA_CAUSE_ACK_LOSS : TCA_CAUSE_EITHER;

@@ -34,6 +34,7 @@ enum { LINUX_MARKS = 2 };
 enum tca_confidence tca_linux_only(const struct tca_case *c, int role, enum tca_confidence level)
 {
     const struct tca_host *host = c->host[role];
-    bool linux_host = host->os == TCA_OS_LINUX && host->os_marks >= LINUX_MARKS;
+    bool linux_host = (host->os == TCA_OS_LINUX && host->os_marks >= LINUX_MARKS) ||
+                      tca_host_kernel(host) != TCA_KERNEL_UNKNOWN;
     return linux_host || level == TCA_NO ? level : tca_lower(level, 1);
 }

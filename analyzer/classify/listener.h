@@ -161,8 +161,10 @@ int tca_sweep_new(enum tca_vantage user, struct tca_sweep **ret_sweep);
 /* Take one flow's small facts; the dossier may go away afterwards. Clocks and capture_end_ns must be settled.
  * Dossiers come in any order. 0 or TCA_EMEMORY. */
 int tca_sweep_add(struct tca_sweep *sweep, const struct tca_dossier *d);
-/* All flows are in: build the listeners. Call once, before find, count and at. 0 or TCA_EMEMORY. */
-int tca_sweep_run(struct tca_sweep *sweep);
+/* All flows are in: build the listeners; `hosts`, which are run, tell where their captures were taken if round trips
+ * are not needed for that. Call once, before find, count and at. 0 or TCA_EMEMORY. */
+struct tca_hosts;
+int tca_sweep_run(struct tca_sweep *sweep, const struct tca_hosts *hosts);
 /* The listener of this flow, borrowed until the sweep is freed. Never NULL: an empty one for a flow never
  * added. */
 const struct tca_listener *tca_sweep_find(const struct tca_sweep *sweep, const struct tca_dossier *d);

@@ -201,8 +201,10 @@ static const struct tca_mark *forgotten_rst(const struct tca_case *c, const stru
 static bool was_pruned(const struct tca_case *c, const struct reading *r, const struct tca_mark *rst)
 {
     bool acked = r->ladder.ack != NULL;
+    int64_t retries = 0;
+    bool known = tca_host_knows(c->host[TCA_SERVER], TCA_SETTING_tcp_synack_retries, &retries);
     if (r->ladder.rungs != PRUNED_RUNGS || r->ladder.answers || r->ladder.withdrawn || c->d->m.child_proved ||
-        !c->listener->long_ladders)
+        (known ? retries <= PRUNED_RUNGS : !c->listener->long_ladders))
         return false;
     if (acked ? r->ladder.stuck != PRUNED_RUNGS : r->shape != TCA_LADDER_NO_ACK)
         return false;

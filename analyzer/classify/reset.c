@@ -5,16 +5,20 @@
  * An RST is read by three things: its shape (which code path built it, shapes.h), what triggered it, and the
  * state its sender was in. CAUSES below asks in this order, the first that holds is the cause:
  *
- *      forged?       its alleged sender went on                      -> nothing else matters
- *      receiver      in TIME_WAIT, in SYN_SENT                       -> in_time_wait, refused
- *      reply (P, Q)  to a challenge; in SYN_RECV; after a FIN; else  -> to_challenge, request family,
- * data_after_close, no_socket active (X)    burst; after probes; nothing received; else     ->
- * listener_closed, keepalive_timeout, linger0, ...
+ *      forged?       its alleged sender went on        nothing else matters
+ *      receiver      in TIME_WAIT, in SYN_SENT         in_time_wait, embryonic_dup, refused
+ *      reply (P, Q)  to a challenge; in SYN_RECV       to_challenge, the request family
+ *                    after the own FIN                 data_after_close, linger2, tw_overflow
+ *                    else                              no_socket
+ *      active (X)    burst; right behind the own FIN   listener_closed, orphan_limit
+ *                    after probes; nothing received    keepalive_timeout, linger0
+ *                    else                              unread_data, active_close
  *
  * Invariants: each RST has at most one cause; an RST of a side that an earlier one had already closed has
  * none, being a consequence of it (segments in flight draw a bare RST each). Checked against RFC 9293
  * sections 3.5.2 and 3.10.7, RFC 5961 section 3, and Linux tcp_v4_send_reset(), tcp_send_active_reset(),
- * __tcp_close(), tcp_keepalive_timer(), inet_csk_listen_stop() (5.10 to 7.2).
+ * __tcp_close(), tcp_rcv_state_process(), tcp_time_wait(), tcp_check_req(), tcp_keepalive_timer(),
+ * inet_csk_listen_stop() (5.10 to 7.2).
  */
 #include "classify/reset.h"
 
@@ -41,6 +45,12 @@ static const int64_t REQUEST_NS = 60 * SECOND;
 static const int64_t ORPHAN_NS = 66 * SECOND;
 /* An end that spoke more recently has hardly lost its memory since. */
 static const int64_t SILENCE_NS = SECOND / 2;
+/* FIN and RST of one close(). */
+static const int64_t SAME_CALL_NS = 2 * MS;
+/* No FIN_WAIT2 of an orphan ends sooner: 3.5 times the smallest retransmission timer (tcp_fin_time()). */
+static const int64_t FIN_WAIT2_NS = 3 * SECOND / 5;
+/* A request's receive window, which is never scaled, is no larger. */
+enum { REQUEST_WINDOW = 65535 };
 /* What was under way when an RST passed has arrived by then. */
 static const int64_t GOES_ON_NS = SECOND;
 
@@ -133,6 +143,17 @@ static bool is_refused(const struct reset *r)
            r->rst->rst_fit == TCA_RST_EXACT;
 }
 
+/* Another SYN, inside the window of a request that still waits: tcp_check_req() resets it, and the request is gone. */
+static bool is_embryonic_dup(const struct reset *r)
+{
+    const struct tca_prior *prior = &r->c->d->m.prior;
+    if (!is_refused(r) || r->rst->side != TCA_SERVER || !prior->exists || !prior->iss_known[TCA_CLIENT] ||
+        prior->state[TCA_SERVER] != TCA_SYN_RECV)
+        return false;
+    return seq_after(r->to->iss, prior->iss[TCA_CLIENT]) &&
+           r->to->iss - prior->iss[TCA_CLIENT] <= REQUEST_WINDOW;
+}
+
 /* ---- replies ---- */
 
 /* Sent by a host that is opening another connection, or answers the SYN+ACK to a SYN from long ago. */
@@ -162,6 +183,9 @@ static bool is_request_expired(const struct reset *r)
     if (!in_request(r))
         return false;
     int64_t since = r->rst->time_ns - r->from->syn_last_ns;
+    int64_t life = tca_host_request_ns(r->c->host[TCA_SERVER]);
+    if (life >= 0 && r->rst->time_ns - r->c->d->m.first_synack_ns >= life)
+        return true;
     if (r->from->synack_count < 2)
         return since >= REQUEST_NS;
     int64_t interval = 2 * r->from->syn_gap_ns;
@@ -217,7 +241,10 @@ static bool is_bare(const struct tca_mark *rst)
 
 static bool is_abort_on_overflow(const struct reset *r)
 {
-    return in_request(r) && is_bare(r->rst) && answers_open_ack(r);
+    int64_t aborts;
+    bool never =
+        tca_host_knows(r->c->host[TCA_SERVER], TCA_SETTING_tcp_abort_on_overflow, &aborts) && !aborts;
+    return !never && in_request(r) && is_bare(r->rst) && answers_open_ack(r);
 }
 
 /* Bytes of the peer up to the end of what the reset answers that its sender had not taken. Before a FIN they may have
@@ -237,7 +264,35 @@ static bool is_data_after_close(const struct reset *r)
     if (r->shape != TCA_SHAPE_P || !fin || !r->trigger || !bytes_not_taken(r))
         return false;
     bool peer_open = !peer_fin || peer_fin->frame >= r->trigger->frame;
-    return peer_open && r->rst->time_ns - fin->time_ns <= ORPHAN_NS;
+    int64_t known = tca_host_seconds(r->c->host[r->rst->side], TCA_SETTING_tcp_fin_timeout, -1);
+    return peer_open &&
+           r->rst->time_ns - fin->time_ns <= (known < 0 ? ORPHAN_NS : known + known / 8 + SECOND);
+}
+
+/* The other side's first acknowledgment of the FIN that the reset's sender had sent. */
+static const struct tca_mark *fin_ack_of(const struct reset *r)
+{
+    return tca_dossier_mark(r->c->d, TCA_MARK_FIN_ACK, 1 - r->rst->side, 0);
+}
+
+/* TCP_LINGER2 below zero: there is no FIN_WAIT2, so the very ACK of the FIN meets the end of the socket. A FIN that was
+ * repeated more often than a probe may have been given up before. */
+static bool is_linger2(const struct reset *r)
+{
+    const struct tca_mark *ack = r->trigger;
+    return r->shape == TCA_SHAPE_P && own_fin(r) && ack && ack == fin_ack_of(r) &&
+           ack->receiver_state == TCA_FIN_WAIT1 && r->rst->seq == r->from->fin_seq + 1 &&
+           r->from->fin_count <= 2 && !bytes_not_taken(r);
+}
+
+/* Its FIN had been acknowledged and nothing came of it; the other side's FIN follows sooner than any FIN_WAIT2 can have
+ * ended, and meets no socket. */
+static bool is_tw_overflow(const struct reset *r)
+{
+    const struct tca_mark *ack = fin_ack_of(r), *fin = r->trigger;
+    return r->shape == TCA_SHAPE_P && own_fin(r) && fin && (fin->flags & TCA_FIN) && ack &&
+           ack->frame < fin->frame && fin->receiver_state == TCA_FIN_WAIT2 && !bytes_not_taken(r) &&
+           r->rst->time_ns - ack->time_ns < FIN_WAIT2_NS;
 }
 
 static bool is_no_socket(const struct reset *r)
@@ -327,6 +382,22 @@ static bool is_unread_data(const struct reset *r)
            r->to->last_data_ns > r->from->last_data_ns && !r->to->fin_sent;
 }
 
+/* What came last from the other side was never answered: it may lie unread. */
+static bool owes_answer(const struct reset *r)
+{
+    return r->to->bytes && r->to->last_data_ns > r->from->last_data_ns;
+}
+
+/* FIN and RST from one call of close(), which found too many orphans. Had anything been unread, shutdown() and close()
+ * would look the same. */
+static bool is_orphan_limit(const struct reset *r)
+{
+    const struct tca_mark *fin = own_fin(r), *ack = fin_ack_of(r);
+    return is_active(r) && fin && r->from->fin_count == 1 && r->rst->seq == r->from->fin_seq + 1 &&
+           !(ack && ack->frame < r->rst->frame) && r->rst->time_ns - fin->time_ns <= SAME_CALL_NS &&
+           !owes_answer(r);
+}
+
 /* ---- the table ---- */
 
 static const struct {
@@ -335,16 +406,20 @@ static const struct {
 } CAUSES[] = {
     {TCA_rst_forged_or_middlebox, is_forged},
     {TCA_rst_in_time_wait, is_in_time_wait},
+    {TCA_rst_embryonic_dup, is_embryonic_dup},
     {TCA_rst_refused, is_refused},
     {TCA_rst_to_challenge, is_to_challenge},
     {TCA_rst_listener_closed, is_listener_closed},
     {TCA_rst_request_expired, is_request_expired},
     {TCA_rst_abort_on_overflow, is_abort_on_overflow},
     {TCA_rst_data_after_close, is_data_after_close},
+    {TCA_rst_linger2, is_linger2},
+    {TCA_rst_tw_overflow, is_tw_overflow},
     {TCA_rst_no_socket, is_no_socket},
     {TCA_rst_keepalive_timeout, is_keepalive_timeout},
     {TCA_rst_linger0, is_linger0},
     {TCA_rst_unread_data, is_unread_data},
+    {TCA_rst_orphan_limit, is_orphan_limit},
     {TCA_rst_active_close, is_active},
 };
 
@@ -363,13 +438,38 @@ static bool ends_sender(enum tca_finding_id cause)
            cause != TCA_rst_to_challenge;
 }
 
+/* RFC 5961 section 3.2: a reset in the window but not at the expected number, what it was asked, and the exact reset that
+ * only a host without such a connection gives. */
+struct challenged {
+    const struct tca_mark *challenge, *exact;
+};
+
+static struct challenged challenged_of(const struct tca_case *c, const struct tca_mark *rst)
+{
+    struct challenged found = {NULL, NULL};
+    if (rst->rst_fit == TCA_RST_OUTSIDE || rst->rst_fit == TCA_RST_BLIND)
+        return found;
+    for (unsigned n = 0; (found.challenge = tca_dossier_mark(c->d, TCA_MARK_CHALLENGE, 1 - rst->side, n));
+         n++)
+        if (found.challenge->frame > rst->frame && seq_before(found.challenge->ack, rst->seq))
+            break;
+    for (unsigned n = 0; found.challenge; n++) {
+        found.exact = tca_dossier_mark(c->d, TCA_MARK_RST, rst->side, n);
+        if (!found.exact ||
+            (found.exact->frame > found.challenge->frame && tca_rst_shape(found.exact) == TCA_SHAPE_P &&
+             found.exact->seq == found.challenge->ack))
+            break;
+    }
+    return found;
+}
+
 /* An ignored reset is no cause of anything: its receiver challenged it, or went on. A reply that bears the
  * acknowledgment of what it answers is always taken. */
 static bool is_ignored(const struct tca_case *c, const struct tca_mark *rst)
 {
     if ((rst->rst_fit != TCA_RST_IN_WINDOW && rst->rst_fit != TCA_RST_OUTSIDE) ||
         tca_rst_trigger(c->d, rst) || rst->receiver_state == TCA_TIME_WAIT ||
-        rst->receiver_state == TCA_CLOSED)
+        rst->receiver_state == TCA_CLOSED || challenged_of(c, rst).exact)
         return false;
     const struct tca_mark *mark;
     for (unsigned n = 0; (mark = tca_dossier_mark(c->d, TCA_MARK_CHALLENGE, 1 - rst->side, n)); n++)
@@ -440,6 +540,17 @@ void judge_rst_refused(const struct tca_case *c, struct tca_judgement *j)
         return;
     if (hold_cause(c, j, TCA_CERTAIN, &f))
         tca_say(j, "The %s refused the connection.", who(&f.first));
+}
+
+void judge_rst_embryonic_dup(const struct tca_case *c, struct tca_judgement *j)
+{
+    static const struct tca_levels levels = {TCA_PROBABLE, TCA_PROBABLE, TCA_POSSIBLE};
+    struct found f;
+    if (!c->d->m.side[TCA_SERVER].rst_count || !hold_cause(c, j, tca_level(c, levels, TCA_BASIS_SEEN), &f))
+        return;
+    tca_say(j,
+            "The SYN met the server's half-open connection of the same ports, whose SYN had another number, "
+            "inside its window: the server reset it and forgot both.");
 }
 
 /* Siblings decide: one reset alone may come from anything in front of the service. */
@@ -552,6 +663,68 @@ void judge_rst_data_after_close(const struct tca_case *c, struct tca_judgement *
     tca_prove(j, own_fin(&f.first));
     tca_say(j, "The %s had closed; %u bytes that the %s still sent drew a reset.", who(&f.first),
             (unsigned)bytes_not_taken(&f.first), peer(&f.first));
+}
+
+static const struct tca_levels LIMITS = {TCA_PROBABLE, TCA_PROBABLE, TCA_POSSIBLE};
+
+void judge_rst_linger2(const struct tca_case *c, struct tca_judgement *j)
+{
+    struct found f;
+    if (!hold_cause(c, j, tca_level(c, LIMITS, TCA_BASIS_SEEN), &f))
+        return;
+    tca_prove(j, own_fin(&f.first));
+    tca_say(j, "The %s reset the connection as soon as its FIN was acknowledged.", who(&f.first));
+}
+
+void judge_rst_tw_overflow(const struct tca_case *c, struct tca_judgement *j)
+{
+    struct found f;
+    if (!hold_cause(c, j, tca_level(c, LIMITS, TCA_BASIS_SEEN), &f))
+        return;
+    const struct tca_mark *ack = fin_ack_of(&f.first);
+    tca_prove(j, own_fin(&f.first));
+    tca_prove(j, ack);
+    tca_say(
+        j,
+        "The %s had forgotten the connection %u.%03u s after its FIN was acknowledged: no room in TIME_WAIT.",
+        who(&f.first), WHOLE(j->time_ns - ack->time_ns));
+}
+
+void judge_rst_orphan_limit(const struct tca_case *c, struct tca_judgement *j)
+{
+    struct found f;
+    if (!hold_cause(c, j, TCA_PROBABLE, &f))
+        return;
+    const struct tca_mark *fin = own_fin(&f.first);
+    tca_prove(j, fin);
+    tca_say(j,
+            "The %s closed and reset in one breath, %u us after its FIN: too many orphans, or too much "
+            "memory in use.",
+            who(&f.first), (unsigned)((j->time_ns - fin->time_ns) / 1000));
+}
+
+/* Two resets of one host: the first was its own decision, the second says that no such connection is left. */
+void judge_rst_challenge_needed(const struct tca_case *c, struct tca_judgement *j)
+{
+    static const struct tca_levels levels = {TCA_CERTAIN, TCA_CERTAIN, TCA_PROBABLE};
+    const struct tca_mark *rst;
+    for (unsigned n = 0; (rst = tca_dossier_mark(c->d, TCA_MARK_RST, -1, n)); n++) {
+        struct challenged found = challenged_of(c, rst);
+        if (!found.exact)
+            continue;
+        tca_hold(j, tca_level(c, levels, TCA_BASIS_SEEN), found.exact->time_ns);
+        j->actor = rst->side;
+        j->value = found.exact->time_ns - rst->time_ns;
+        j->unit = "ns";
+        tca_prove(j, rst);
+        tca_prove(j, found.challenge);
+        tca_prove(j, found.exact);
+        tca_say(j,
+                "The %s's reset was %u bytes ahead of what the %s expected; asked, it repeated it exactly.",
+                rst->side == TCA_CLIENT ? "client" : "server", rst->seq - found.challenge->ack,
+                rst->side == TCA_CLIENT ? "server" : "client");
+        return;
+    }
 }
 
 void judge_rst_unread_data(const struct tca_case *c, struct tca_judgement *j)

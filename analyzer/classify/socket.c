@@ -4,6 +4,7 @@
  */
 #include "classify/socket.h"
 
+#include "classify/handshake.h"
 #include "mirror/deviations.h"
 
 #include <string.h>
@@ -44,7 +45,17 @@ static bool begins_unknown(const struct tca_dossier *d, const struct tca_side *s
 
 /* ---- clocks ---- */
 
-/* The last step is a clock's, or a clock runs: between its time and the latest one that a kernel's timer takes. */
+/* How much sooner than by the mirror's clock it may be over. TIME_WAIT and FIN_WAIT2 have a constant time; a ladder's
+ * next rung is reckoned from the gap before, which was itself up to an eighth late; and the gaps between SYNs need not
+ * grow (net.ipv4.tcp_syn_linear_timeouts), so that half of it may be all. */
+static int64_t sooner_ns(enum tca_state state, int64_t interval_ns)
+{
+    if (state == TCA_TIME_WAIT || state == TCA_FIN_WAIT2)
+        return 0;
+    return interval_ns / 8 + (state == TCA_SYN_SENT ? interval_ns / 2 : 0);
+}
+
+/* The last step is a clock's, or a clock runs: the times between which a kernel's timer may end it. */
 static void find_clock(const struct tca_dossier *d, const struct tca_side *side, struct tca_socket *s)
 {
     const struct tca_step *top = side->step_count ? &side->step[side->step_count - 1] : NULL;
@@ -56,8 +67,9 @@ static void find_clock(const struct tca_dossier *d, const struct tca_side *side,
     s->unsure_to_ns = -1;
     if (!tca_mirror_timer(&d->m, s->role, state, &timer))
         return;
-    s->unsure_from_ns = fired ? top->time_ns : timer.start_ns + timer.interval_ns;
-    s->unsure_to_ns = s->unsure_from_ns + tca_timer_latest(timer.interval_ns) - timer.interval_ns;
+    int64_t over_ns = fired ? top->time_ns : timer.start_ns + timer.interval_ns;
+    s->unsure_from_ns = over_ns - sooner_ns(state, timer.interval_ns);
+    s->unsure_to_ns = over_ns + tca_timer_latest(timer.interval_ns) - timer.interval_ns;
 }
 
 /* Payload or a FIN is the application's word. */
@@ -70,16 +82,94 @@ static int64_t accepted_ns(const struct tca_dossier *d)
     return server->first_data_ns;
 }
 
+/* ---- what only the host's own side shows ---- */
+
+/* A request repeats its SYN+ACK when a second is over; a SYN cookie has neither a request nor a timer
+ * (net/ipv4/tcp_input.c tcp_conn_request). */
+static bool has_timer_rung(const struct tca_dossier *d)
+{
+    const struct tca_mark *synack;
+    for (unsigned n = 1; (synack = tca_dossier_mark(d, TCA_MARK_SYNACK, TCA_SERVER, n)) != NULL; n++)
+        if (!synack->answers_syn)
+            return true;
+    return false;
+}
+
+static bool at_own_side(const struct tca_case *c, int role)
+{
+    return c->vantage == TCA_VANTAGE_SAME_HOST ||
+           c->vantage == (role == TCA_SERVER ? TCA_VANTAGE_SERVER : TCA_VANTAGE_CLIENT);
+}
+
+/* The SYN+ACKs were cookies: they look so, or at the server's side they stood for longer than a request's timer. */
+static bool is_cookie(const struct tca_case *c, int64_t until_ns)
+{
+    const struct tca_dossier *d = c->d;
+    const struct tca_side *server = &d->m.side[TCA_SERVER];
+    if (!server->synack_count || has_timer_rung(d))
+        return false;
+    if (tca_cookie_evidence(c, NULL) == TCA_COOKIE_STRONG)
+        return true;
+    int64_t enough = tca_timer_latest(server->synack_count > 1 ? 4 * TCA_INITIAL_RTO_NS : TCA_INITIAL_RTO_NS);
+    return at_own_side(c, TCA_SERVER) && until_ns - server->syn_last_ns > enough;
+}
+
+/* The SYN+ACK passed its own host's tap and no ACK followed: it was not received (a firewall), or there is no socket
+ * that waits for it (a hand-made SYN). */
+static bool never_took_synack(const struct tca_dossier *d, const struct tca_side *client, int64_t until_ns)
+{
+    const struct tca_step *top = client->step_count ? &client->step[client->step_count - 1] : NULL;
+    return top && top->state == TCA_ESTABLISHED && top->event == TCA_GOT_SYNACK && !top->proved &&
+           !d->m.acks_since_synack && until_ns - top->time_ns > TCA_INITIAL_RTO_NS;
+}
+
+/* Without the SYN+ACK: as long as its SYN's clock ran, if that ever rang. */
+static void end_of_asking(const struct tca_dossier *d, int64_t until_ns, struct tca_socket *s)
+{
+    struct tca_timer timer;
+    bool runs = tca_mirror_timer(&d->m, TCA_CLIENT, TCA_SYN_SENT, &timer);
+    int64_t over_ns = runs ? timer.start_ns + timer.interval_ns : until_ns;
+    if (d->m.side[TCA_CLIENT].syn_count == 1)
+        s->step_count = 0;
+    else if (over_ns < until_ns)
+        enter(s, over_ns, TCA_CLOSED);
+}
+
 /* ---- the whole ---- */
 
-bool tca_socket_of(const struct tca_dossier *d, int role, struct tca_socket *s)
+static void enter_steps(const struct tca_case *c, int role, int64_t until_ns, struct tca_socket *s)
 {
+    const struct tca_dossier *d = c->d;
+    const struct tca_side *side = &d->m.side[role];
+    bool refused = role == TCA_CLIENT && at_own_side(c, role) && never_took_synack(d, side, until_ns);
+    for (int at = 0; at < side->step_count - refused; at++) {
+        const struct tca_step *step = &side->step[at];
+        int64_t left_ns = at + 1 < side->step_count ? step[1].time_ns : until_ns;
+        bool cookie = role == TCA_SERVER && step->state == TCA_SYN_RECV && is_cookie(c, left_ns);
+        enter(s, step->time_ns, cookie ? TCA_CLOSED : (enum tca_state)step->state);
+    }
+    if (refused)
+        end_of_asking(d, until_ns, s);
+}
+
+/* It sent nothing, though its own host was watched: nobody was there to be spoken to. */
+static bool mute(const struct tca_dossier *d, const struct tca_side *side, bool own_side)
+{
+    return own_side && !side->pkts && begins_unknown(d, side);
+}
+
+bool tca_socket_of(const struct tca_case *c, int role, int64_t until_ns, struct tca_socket *s)
+{
+    const struct tca_dossier *d = c->d;
     const struct tca_side *side = &d->m.side[role];
     memset(s, 0, sizeof *s);
+    if (mute(d, side, at_own_side(c, role)))
+        return false;
     if (begins_unknown(d, side))
         enter(s, d->m.start_ns, TCA_UNKNOWN);
-    for (int at = 0; at < side->step_count; at++)
-        enter(s, side->step[at].time_ns, (enum tca_state)side->step[at].state);
+    if (d->m.end_ns >= 0)
+        until_ns = d->m.end_ns;
+    enter_steps(c, role, until_ns, s);
     if (d->m.end_ns >= 0)
         enter(s, d->m.end_ns, TCA_CLOSED);
     if (!s->step_count)

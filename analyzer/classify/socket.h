@@ -13,7 +13,7 @@
 #ifndef TCA_CLASSIFY_SOCKET_H
 #define TCA_CLASSIFY_SOCKET_H
 
-#include "classify/dossier.h"
+#include "classify/finding.h"
 
 struct tca_socket_step {
     int64_t time_ns;
@@ -41,8 +41,9 @@ static inline bool tca_state_counted(enum tca_state state)
     return (state >= TCA_SYN_SENT && state <= TCA_TIME_WAIT) || state == TCA_UNKNOWN;
 }
 
-/* One end of a dossier whose clocks are settled. False: it never had a socket that the capture could show. */
-bool tca_socket_of(const struct tca_dossier *d, int role, struct tca_socket *ret_socket);
+/* One end of a flow whose clocks ran to `until_ns`. Where the capture was taken at this end's own host, what it does
+ * not send is told, too. False: it never had a socket that the capture could show. */
+bool tca_socket_of(const struct tca_case *c, int role, int64_t until_ns, struct tca_socket *ret_socket);
 /* It is gone from this moment on at the latest: its host uses the same addresses and ports anew, or nobody watches
  * any more; INT64_MAX: never. */
 void tca_socket_cut(struct tca_socket *socket, int64_t time_ns);

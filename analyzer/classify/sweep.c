@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "classify/bounds.h"
+#include "classify/host.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -295,13 +296,31 @@ static void forget_gathered(struct tca_sweep *sweep)
     sweep->conns = sweep->conn_room = 0;
 }
 
-int tca_sweep_run(struct tca_sweep *sweep)
+/* What the capture itself says of where it was taken comes before round trips. */
+static void place_listeners(struct tca_sweep *sweep, const struct tca_hosts *hosts)
+{
+    for (size_t at = 0; at < sweep->listeners && !sweep->user; at++) {
+        struct tca_listener *l = &sweep->listener[at];
+        const struct tca_host *host = tca_hosts_find(hosts, l->capture, l->addr);
+        if (host->local)
+            l->vantage = host->peers_local ? TCA_VANTAGE_SAME_HOST : TCA_VANTAGE_SERVER;
+        else if (host->peers_local)
+            l->vantage = TCA_VANTAGE_CLIENT;
+        l->vantage = tca_vantage_by_ttl(l->vantage, NULL, host);
+    }
+}
+
+int tca_sweep_run(struct tca_sweep *sweep, const struct tca_hosts *hosts)
 {
     if (!sweep->conns)
         return TCA_OK;
     int error = tca_sweep_listeners(sweep);
-    if (!error)
-        error = tca_sweep_edges(sweep);
+    if (error) {
+        forget_gathered(sweep);
+        return error;
+    }
+    place_listeners(sweep, hosts);
+    error = tca_sweep_edges(sweep);
     forget_gathered(sweep);
     return error;
 }

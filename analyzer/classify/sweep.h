@@ -29,6 +29,7 @@ enum tca_conn_flag {
     TCA_CONN_SKEW = 1 << 11,
     TCA_CONN_COOKIE_SKEW = 1 << 12,
     TCA_CONN_FAST_OPEN = 1 << 13,
+    TCA_CONN_COOKIE_BARE = 1 << 14, /* its SYN+ACK lacks options as only a cookie's does */
 };
 
 /* A run of repeats that nothing acknowledged. */

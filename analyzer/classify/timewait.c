@@ -143,7 +143,9 @@ void judge_time_wait_early_recycle(const struct tca_case *c, struct tca_judgemen
     struct tca_reuse r;
     if (!tca_reuse_of(c->d, &r) || !tca_reuse_absent(&r) || c->listener->time_wait_absent < RECYCLERS)
         return;
-    tca_hold(j, tca_level(c, PROBABLE, TCA_BASIS_SEEN), r.synack->time_ns);
+    bool no_recycling =
+        tca_host_kernel(c->host[TCA_SERVER]) >= TCA_KERNEL(4, 12); /* tcp_tw_recycle is gone */
+    tca_hold(j, tca_lower(tca_level(c, PROBABLE, TCA_BASIS_SEEN), no_recycling), r.synack->time_ns);
     tca_prove(j, r.syn);
     tca_prove(j, r.synack);
     j->actor = TCA_SERVER;

@@ -258,12 +258,26 @@ int tca_step_erspan(struct tca_walk *walk)
     return cursor_take(&walk->cursor, 8) ? walk_on(walk, LAYER_ETHERNET) : TCA_OUTCOME_short_ip;
 }
 
+/* The narrow link's MTU: the low half of the second word, all of it for ICMPv6 (RFC 1191 section 4, RFC 4443
+ * section 3.2). What does not fit in 16 bits is no limit to anything. */
+static uint16_t next_mtu(const struct tca_walk *walk, const uint8_t *header)
+{
+    bool four = walk->family == 4;
+    if (four ? header[0] != 3 || header[1] != 4 : header[0] != 2)
+        return 0;
+    return four || !be16(header + 4) ? be16(header + 6) : 0;
+}
+
 /* An error quotes the packet that caused it after eight bytes of its own. An error about an error is never
  * sent (RFC 1122 section 3.2.2), so a quoted ICMP packet ends the walk. */
 static int quote(struct tca_walk *walk, const uint8_t *header, enum tca_layer quoted)
 {
-    walk->quote = (struct tca_quotation){
-        .inside = true, .type = header[0], .code = header[1], .from_family = walk->family, .from = walk->src};
+    walk->quote = (struct tca_quotation){.inside = true,
+                                         .type = header[0],
+                                         .code = header[1],
+                                         .from_family = walk->family,
+                                         .mtu = next_mtu(walk, header),
+                                         .from = walk->src};
     return walk_on(walk, quoted);
 }
 

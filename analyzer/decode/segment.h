@@ -88,6 +88,8 @@ struct tca_segment {
     bool quoted;
     bool quote_cut; /* the quotation ended before the acknowledgment number: flags, ack, window are 0 */
     uint8_t icmp_type, icmp_code;
+    uint16_t
+        icmp_mtu; /* of the link that was too narrow (RFC 1191, RFC 8201); 0: another error, or not told */
     uint8_t icmp_from[16]; /* who sent the error */
 };
 

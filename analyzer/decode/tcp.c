@@ -145,6 +145,7 @@ static int quoted_tcp(struct tca_walk *walk)
     seg->quoted = true;
     seg->icmp_type = walk->quote.type;
     seg->icmp_code = walk->quote.code;
+    seg->icmp_mtu = walk->quote.mtu;
     store_address(seg->icmp_from, walk->quote.from_family, walk->quote.from);
     store_ports(seg, tcp);
     seg->quote_cut = header_len < HEADER_LEN;

@@ -53,6 +53,7 @@ struct tca_quotation {
     bool inside;
     uint8_t type, code;
     uint8_t from_family;
+    uint16_t mtu; /* of the next link, where the error is about it; 0: not told */
     const uint8_t *from;
 };
 

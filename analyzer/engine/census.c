@@ -62,7 +62,11 @@ static int take(void *user, const void *item, size_t size)
     struct taking *t = user;
     struct tca_dossier d;
     int error = tca_pass2_settle(t->s, item, size, t->until_ns, &d);
-    return error ? error : tca_census_add(t->census, &d, next_begin(&t->begins, d.capture_end_ns));
+    if (error)
+        return error;
+    struct tca_case c = tca_pass2_case(t->s, &d);
+    int64_t until_ns = t->until_ns > d.capture_end_ns ? t->until_ns : d.capture_end_ns;
+    return tca_census_add(t->census, &c, until_ns, next_begin(&t->begins, d.capture_end_ns));
 }
 
 int tca_census_until(struct tca_session *s, int64_t until_ns, struct tca_census **ret_census)

@@ -53,11 +53,6 @@ static int add_part(struct parts *p, const struct whose *whose, const struct tca
     return p->item.failed ? TCA_EMEMORY : tca_sorter_add(p->sorter, key, p->item.bytes, p->item.used);
 }
 
-static bool wanted(const struct tca_session *s, const uint8_t addr[16])
-{
-    return !s->set.has_host || !memcmp(s->set.host, addr, sizeof s->set.host);
-}
-
 static int parts_of_flow(void *user, const struct tca_flow_view *view)
 {
     struct parts *p = user;
@@ -67,7 +62,7 @@ static int parts_of_flow(void *user, const struct tca_flow_view *view)
         struct whose whose = {.capture = d->capture, .family = d->family};
         memcpy(whose.addr, d->addr[role], sizeof whose.addr);
         struct tca_counts part;
-        if (!wanted(p->s, whose.addr))
+        if (!tca_asked_for(&p->s->set, whose.addr))
             continue;
         tca_count_flow(view->c, view->v, role, &part);
         error = add_part(p, &whose, &part);
@@ -83,7 +78,7 @@ static int parts_of_listeners(struct parts *p)
         struct whose whose = {.capture = l->capture, .family = l->family};
         memcpy(whose.addr, l->addr, sizeof whose.addr);
         struct tca_counts part;
-        if (!wanted(p->s, whose.addr))
+        if (!tca_asked_for(&p->s->set, whose.addr))
             continue;
         tca_count_listener(l, &part);
         error = add_part(p, &whose, &part);

@@ -48,31 +48,6 @@ static int settle(struct tca_session *s, const void *item, size_t size, struct t
     return tca_pass2_settle(s, item, size, INT64_MIN, d);
 }
 
-static int add_to_sweep(void *user, const void *item, size_t size)
-{
-    struct tca_session *s = user;
-    struct tca_dossier d;
-    int error = settle(s, item, size, &d);
-    if (!error)
-        error = tca_hosts_add(s->hosts, &d);
-    return error ? error : tca_sweep_add(s->sweep, &d);
-}
-
-int tca_pass2_prepare(struct tca_session *s)
-{
-    int error = tca_sweep_new(s->set.vantage, &s->sweep);
-    if (!error)
-        error = tca_hosts_new(s->set.vantage, &s->hosts);
-    if (!error)
-        error = tca_sorter_walk(s->dossiers, add_to_sweep, s);
-    if (!error)
-        error = tca_hosts_run(s->hosts);
-    if (!error)
-        error = tca_sweep_run(s->sweep);
-    tca_incidents_sort(&s->incidents);
-    return error;
-}
-
 bool tca_pass2_tells(const struct tca_session *s, const struct tca_incident *one)
 {
     return one->confidence >= s->set.min_confidence && (!s->set.some_findings || s->set.wanted[one->id]);
@@ -101,9 +76,28 @@ struct walk {
     struct tca_session *s;
     tca_view_fn *fn;
     void *user;
-    bool all; /* whatever the user wants to read */
+    bool everything; /* whatever the user wants to read */
     struct tca_verdict verdict;
 };
+
+/* What its hosts show, else its listener; as far as the TTLs allow. */
+static enum tca_vantage vantage_of(const struct tca_session *s, const struct tca_case *c)
+{
+    if (s->set.vantage)
+        return s->set.vantage;
+    enum tca_vantage pair = tca_hosts_vantage(s->hosts, c->d);
+    return tca_vantage_by_ttl(pair ? pair : c->listener->vantage, c->host[TCA_CLIENT], c->host[TCA_SERVER]);
+}
+
+struct tca_case tca_pass2_case(const struct tca_session *s, const struct tca_dossier *d)
+{
+    struct tca_case c = {.d = d, .listener = tca_sweep_find(s->sweep, d)};
+    for (int role = 0; role < 2; role++)
+        c.host[role] = tca_hosts_find(s->hosts, d->capture, d->addr[role]);
+    c.vantage = vantage_of(s, &c);
+    c.twin = tca_twins_find(s->twins, d);
+    return c;
+}
 
 static int judge_item(void *user, const void *item, size_t size)
 {
@@ -112,14 +106,9 @@ static int judge_item(void *user, const void *item, size_t size)
     int error = settle(w->s, item, size, &d);
     if (error)
         return error;
-    struct tca_case c = {.d = &d, .listener = tca_sweep_find(w->s->sweep, &d)};
-    c.vantage = tca_hosts_vantage(w->s->hosts, &d);
-    if (!c.vantage)
-        c.vantage = c.listener->vantage;
-    for (int role = 0; role < 2; role++)
-        c.host[role] = tca_hosts_find(w->s->hosts, d.capture, d.addr[role]);
+    struct tca_case c = tca_pass2_case(w->s, &d);
     tca_judge_flow(&c, &w->verdict);
-    if (!w->all)
+    if (!w->everything)
         limit(&w->s->set, &w->verdict);
     struct tca_flow_view view = {
         .c = &c, .v = &w->verdict, .capture = &w->s->capture[d.capture - 1]->facts, .time = w->s->set.time};
@@ -134,8 +123,81 @@ int tca_pass2_walk(struct tca_session *s, tca_view_fn *fn, void *user)
 
 int tca_pass2_walk_all(struct tca_session *s, tca_view_fn *fn, void *user)
 {
-    struct walk w = {.s = s, .fn = fn, .user = user, .all = true};
+    struct walk w = {.s = s, .fn = fn, .user = user, .everything = true};
     return tca_sorter_walk(s->dossiers, judge_item, &w);
+}
+
+/* ---- before the first question ---- */
+
+static int add_to_sweep(void *user, const void *item, size_t size)
+{
+    struct tca_session *s = user;
+    struct tca_dossier d;
+    int error = settle(s, item, size, &d);
+    if (!error)
+        error = tca_hosts_add(s->hosts, &d);
+    if (!error)
+        error = tca_twins_add_flow(s, &d);
+    return error ? error : tca_sweep_add(s->sweep, &d);
+}
+
+static int estimate_flow(void *user, const struct tca_flow_view *view)
+{
+    return tca_estimates_flow(user, view->c, view->v, view->capture->first_ns);
+}
+
+int tca_pass2_estimates(struct tca_session *s, const struct tca_estimates **ret_estimates)
+{
+    struct tca_estimates *all = s->estimates;
+    int error = TCA_OK;
+    if (!all) {
+        error = tca_estimates_new(&all);
+        if (!error)
+            error = tca_pass2_walk_all(s, estimate_flow, all);
+        for (size_t at = 0; !error && at < tca_sweep_count(s->sweep); at++)
+            error = tca_estimates_listener(all, tca_sweep_at(s->sweep, at));
+        if (!error)
+            error = tca_estimates_run(all, &s->set.known);
+    }
+    if (error) {
+        tca_estimates_free(all);
+        return error;
+    }
+    *ret_estimates = s->estimates = all;
+    return TCA_OK;
+}
+
+/* What is known is held against what the traffic shows by itself, and only then takes part in judging. */
+static int learn(struct tca_session *s)
+{
+    const struct tca_estimates *all;
+    int error = tca_pass2_estimates(s, &all);
+    if (!error)
+        error = tca_estimates_contradictions(all, &s->incidents);
+    if (!error)
+        tca_hosts_learn(s->hosts, &s->set.known);
+    return error;
+}
+
+int tca_pass2_prepare(struct tca_session *s)
+{
+    int error = tca_sweep_new(s->set.vantage, &s->sweep);
+    if (!error)
+        error = tca_hosts_new(s->set.vantage, &s->hosts);
+    if (!error && s->capture_count > 1)
+        error = tca_twins_new(&s->twins);
+    if (!error)
+        error = tca_sorter_walk(s->dossiers, add_to_sweep, s);
+    if (!error)
+        error = tca_hosts_run(s->hosts);
+    if (!error)
+        error = tca_sweep_run(s->sweep, s->hosts);
+    if (!error)
+        error = tca_twins_prepare(s);
+    if (!error && s->set.known.count)
+        error = learn(s);
+    tca_incidents_sort(&s->incidents);
+    return error;
 }
 
 /* ---- events: made flow by flow, sorted by time ---- */

@@ -14,11 +14,14 @@
 #include "classify/census.h"
 #include "classify/finding.h"
 #include "classify/incident.h"
+#include "classify/known.h"
+#include "classify/setting.h"
 #include "flow/flow.h"
 #include "report/report.h"
 
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <tcpautopsy/session.h>
 
 enum checksums { CHECKSUMS_AUTO, CHECKSUMS_ON, CHECKSUMS_OFF };
@@ -40,10 +43,20 @@ struct tca_settings {
     enum tca_time_style time; /* of the ladder */
     int64_t at_ns, width_ns;  /* of states; width 0: one second */
     bool has_at, has_host;
-    uint8_t host[16]; /* IPv4 as ::ffff:a.b.c.d */
+    uint8_t host[16]; /* IPv4 as ::ffff:a.b.c.d; the last one given */
+    bool many_hosts;  /* several were given: each says whose facts follow it, none is to be picked */
+    struct tca_known known;
 };
+/* "KEY=VALUE" or "@FILE"; a version. Of the host given last (facts.c). */
+int tca_settings_sysctl(struct tca_settings *set, const char *value, struct tca_error *error);
+int tca_settings_kernel(struct tca_settings *set, const char *value, struct tca_error *error);
 int tca_settings_copy(const struct tca_settings *from, struct tca_settings *ret_copy);
 void tca_settings_clear(struct tca_settings *set);
+/* Does the user want to read about this host? Several names say whose facts follow, and pick none. */
+static inline bool tca_asked_for(const struct tca_settings *set, const uint8_t addr[16])
+{
+    return !set->has_host || set->many_hosts || !memcmp(set->host, addr, sizeof set->host);
+}
 
 /* One capture of the run. */
 struct capture {
@@ -63,11 +76,14 @@ struct tca_session {
     struct tca_sorter *dossiers;
     struct tca_sweep *sweep;
     struct tca_hosts *hosts;
-    struct tca_census *census;      /* NULL until somebody asks (census.c) */
-    struct tca_incidents incidents; /* sorted, before --finding and --min-confidence */
-    struct tca_buf encoded;         /* one dossier */
-    struct tca_buf decoded;         /* and its marks, decoded */
-    FILE *trace;                    /* unlinked temporary file of struct tca_trace */
+    struct tca_estimates *estimates; /* NULL until somebody asks (pass2.c) */
+    struct tca_census *census;       /* NULL until somebody asks (census.c) */
+    struct tca_twins *twins;         /* NULL: one capture only */
+    struct tca_sorter *grouped;      /* while twins are compared */
+    struct tca_incidents incidents;  /* sorted, before --finding and --min-confidence */
+    struct tca_buf encoded;          /* one dossier */
+    struct tca_buf decoded;          /* and its marks, decoded */
+    FILE *trace;                     /* unlinked temporary file of struct tca_trace */
     bool finished;
     int broken; /* memory or a temporary file failed: what is held is not whole; only free is left */
     volatile sig_atomic_t stop;
@@ -92,12 +108,18 @@ int tca_spool_put(struct tca_session *s, const struct tca_flow *flow);
 /* Decode one item of the sorter into *ret; its marks live in s->decoded until the next call. */
 int tca_spool_get(struct tca_session *s, const void *item, size_t size, struct tca_dossier *ret);
 
+/* ---- twins (twins.c): after every flow was added, find the same connections in several captures ---- */
+int tca_twins_add_flow(struct tca_session *s, const struct tca_dossier *d);
+int tca_twins_prepare(struct tca_session *s);
+
 /* ---- pass 2 (pass2.c) ---- */
 int tca_pass2_prepare(struct tca_session *s);
 /* Decode one item of the sorter as tca_spool_get does, and let its clocks run to the end of its capture, or to
  * `until_ns` if that is later. */
 int tca_pass2_settle(struct tca_session *s, const void *item, size_t size, int64_t until_ns,
                      struct tca_dossier *ret);
+/* What a judge, or the census, may look at. Borrows the dossier. */
+struct tca_case tca_pass2_case(const struct tca_session *s, const struct tca_dossier *d);
 /* Every flow in row order, judged. Non-zero from fn stops and is returned. */
 typedef int tca_view_fn(void *user, const struct tca_flow_view *view);
 int tca_pass2_walk(struct tca_session *s, tca_view_fn *fn, void *user);
@@ -115,6 +137,8 @@ typedef int tca_listener_fn(void *user, const struct tca_listener_view *view);
 int tca_listeners_each(struct tca_session *s, tca_listener_fn *fn, void *user);
 /* Does the user want to read about it? */
 bool tca_pass2_tells(const struct tca_session *s, const struct tca_incident *one);
+/* Settings told by the traffic: made at the first call, owned by the session. */
+int tca_pass2_estimates(struct tca_session *s, const struct tca_estimates **ret_estimates);
 /* Every event in order. */
 typedef int tca_cells_fn(void *user, const struct tca_cells *cells);
 int tca_pass2_events(struct tca_session *s, tca_cells_fn *fn, void *user);

@@ -92,7 +92,9 @@ void tca_session_free(struct tca_session *s)
     tca_free(s->capture);
     tca_sweep_free(s->sweep);
     tca_hosts_free(s->hosts);
+    tca_estimates_free(s->estimates);
     tca_census_free(s->census);
+    tca_twins_free(s->twins);
     tca_incidents_done(&s->incidents);
     tca_sorter_free(s->dossiers);
     tca_buf_done(&s->encoded);
@@ -279,6 +281,8 @@ int tca_session_finish(struct tca_session *s, struct tca_error *error)
         else if (facts->vantage != l->vantage)
             facts->vantage = TCA_VANTAGE_UNKNOWN;
     }
+    for (size_t at = 0; !code && at < s->capture_count; at++)
+        s->capture[at]->facts.shadowed = tca_twins_shadowed(s->twins, s->capture[at]->facts.ordinal);
     return tca_words(error, code);
 }
 
@@ -315,17 +319,17 @@ int tca_session_summary(struct tca_session *s, tca_write_fn *fn, void *user, str
                            s->set.some_findings || s->set.min_confidence > TCA_POSSIBLE);
     for (size_t at = 0; !code && at < s->capture_count; at++)
         code = tca_summary_capture(sum, &s->capture[at]->facts);
+    for (size_t at = 0; !code && at < s->incidents.count; at++) {
+        const struct tca_incident *one = &s->incidents.list[at];
+        if (tca_pass2_tells(s, one))
+            code = tca_summary_incident(sum, one, &s->capture[one->capture - 1]->facts);
+    }
     if (!code)
         code = tca_pass2_walk(s, sum_flow, sum);
     for (size_t at = 0; !code && at < tca_sweep_count(s->sweep); at++) {
         struct tca_told_listener told;
         tca_pass2_listener(s, at, &told);
         code = tca_summary_listener(sum, &told.listener, told.capture);
-    }
-    for (size_t at = 0; !code && at < s->incidents.count; at++) {
-        const struct tca_incident *one = &s->incidents.list[at];
-        if (tca_pass2_tells(s, one))
-            code = tca_summary_incident(sum, one, &s->capture[one->capture - 1]->facts);
     }
     if (!code)
         code = tca_summary_write(sum, fn, user);

@@ -40,6 +40,7 @@ void tca_settings_clear(struct tca_settings *set)
     tca_free(set->filter);
     tca_free(set->temp_dir);
     tca_free(set->server);
+    tca_known_done(&set->known);
     memset(set, 0, sizeof *set);
 }
 
@@ -59,7 +60,8 @@ int tca_settings_copy(const struct tca_settings *from, struct tca_settings *copy
     copy->server = from->server_count ? tca_grow(NULL, from->server_count, sizeof *copy->server) : NULL;
     if (copy->server)
         memcpy(copy->server, from->server, from->server_count * sizeof *copy->server);
-    bool whole = (!from->filter || copy->filter) && (!from->temp_dir || copy->temp_dir) &&
+    int known = tca_known_copy(&from->known, &copy->known);
+    bool whole = !known && (!from->filter || copy->filter) && (!from->temp_dir || copy->temp_dir) &&
                  (!from->server_count || copy->server);
     return whole ? TCA_OK : TCA_EMEMORY;
 }
@@ -327,6 +329,7 @@ static bool set_host(struct tca_settings *set, const char *value)
     uint8_t addr[16];
     if (!tca_parse_address(value, addr))
         return false;
+    set->many_hosts |= set->has_host && memcmp(set->host, addr, sizeof addr) != 0;
     memcpy(set->host, addr, sizeof addr);
     return set->has_host = true;
 }
@@ -383,6 +386,10 @@ int tca_settings_set(struct tca_settings *set, const char *name, const char *val
     }
     if (!strcmp(name, "temp-dir"))
         return set_text(&set->temp_dir, value, error);
+    if (!strcmp(name, "sysctl"))
+        return tca_settings_sysctl(set, value, error);
+    if (!strcmp(name, "kernel"))
+        return tca_settings_kernel(set, value, error);
     for (size_t at = 0; at < sizeof setters / sizeof *setters; at++) {
         if (strcmp(setters[at].name, name))
             continue;

@@ -91,6 +91,13 @@ static int counter_rows(void *user, const struct tca_host_counts *host)
     return stop;
 }
 
+/* The host asked for is one of those that there are. */
+static int check_host(struct tca_session *s, struct tca_error *error)
+{
+    uint8_t host[16];
+    return s->set.has_host ? tca_choose_host(s, host, error) : TCA_OK;
+}
+
 static int each_counter(struct rows *r)
 {
     return tca_pass2_counters(r->s, counter_rows, r);
@@ -98,16 +105,40 @@ static int each_counter(struct rows *r)
 
 static int each_setting(struct rows *r)
 {
-    (void)r;
-    return TCA_OK;
+    const struct tca_estimates *all;
+    int error = tca_pass2_estimates(r->s, &all);
+    for (size_t at = 0; !error && at < tca_estimates_count(all); at++) {
+        const struct tca_estimate *e = tca_estimates_at(all, at);
+        if (!tca_asked_for(&r->s->set, e->addr))
+            continue;
+        tca_cells_reset(&r->cells);
+        tca_row_setting(e, &r->s->capture[e->capture - 1]->facts, &r->opt, &r->cells);
+        error = r->cells.text.failed ? TCA_EMEMORY : r->fn(r->user, &r->cells);
+    }
+    return error;
 }
 
 static const struct {
     const char *name;
     int (*each)(struct rows *r);
-} tables[] = {{"flows", each_flow},      {"events", each_event},     {"listeners", each_listener},
-              {"states", each_state},    {"counters", each_counter}, {"settings", each_setting},
-              {"captures", each_capture}};
+    int (*check)(struct tca_session *s,
+                 struct tca_error *error); /* before anything is written; NULL: nothing to */
+} tables[] = {{"flows", each_flow, NULL},
+              {"events", each_event, NULL},
+              {"listeners", each_listener, NULL},
+              {"states", each_state, check_host},
+              {"counters", each_counter, NULL},
+              {"settings", each_setting, NULL},
+              {"captures", each_capture, NULL}};
+
+static int check(struct tca_session *s, const char *table, struct tca_error *error)
+{
+    int code = tca_must_be_finished(s, error);
+    for (size_t at = 0; at < sizeof tables / sizeof *tables && !code; at++)
+        if (tables[at].check && !strcmp(tables[at].name, table))
+            code = tables[at].check(s, error);
+    return code;
+}
 
 static int each_row(struct tca_session *s, const char *table, tca_cells_fn *fn, void *user,
                     struct tca_error *error)
@@ -145,7 +176,7 @@ static int call_row(void *user, const struct tca_cells *cells)
 int tca_session_table(struct tca_session *s, const char *table, tca_row_fn *fn, void *user,
                       struct tca_error *error)
 {
-    int code = tca_must_be_finished(s, error);
+    int code = check(s, table, error);
     if (code)
         return code;
     struct row_call call = {.fn = fn, .user = user, .row = {.table = table}};
@@ -165,7 +196,7 @@ static int csv_row(void *user, const struct tca_cells *cells)
 int tca_session_csv(struct tca_session *s, const char *table, const char *columns, tca_write_fn *fn,
                     void *user, struct tca_error *error)
 {
-    int code = tca_must_be_finished(s, error);
+    int code = check(s, table, error);
     struct tca_csv *csv;
     if (!code)
         code = tca_csv_new(table, columns, fn, user, &csv, error);
@@ -180,6 +211,7 @@ int tca_session_csv(struct tca_session *s, const char *table, const char *column
 
 struct nstat {
     struct tca_buf text;
+    uint64_t hosts; /* told */
     tca_write_fn *fn;
     void *user;
 };
@@ -189,6 +221,7 @@ static int nstat_of_host(void *user, const struct tca_host_counts *host)
     struct nstat *n = user;
     if (!host->near)
         return TCA_OK;
+    n->hosts++;
     tca_buf_reset(&n->text);
     tca_text_nstat(host, &n->text);
     if (n->text.failed)
@@ -198,10 +231,11 @@ static int nstat_of_host(void *user, const struct tca_host_counts *host)
 
 static int write_nstat(struct tca_session *s, tca_write_fn *fn, void *user, struct tca_error *error)
 {
-    (void)error;
     struct nstat n = {.fn = fn, .user = user};
     int code = tca_pass2_counters(s, nstat_of_host, &n);
     tca_buf_done(&n.text);
+    if (!code && !n.hosts && s->set.has_host)
+        return tca_fail(error, TCA_EUSAGE, "no connection of the host given");
     return code;
 }
 

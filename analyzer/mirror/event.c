@@ -35,6 +35,18 @@ static bool is_synack(const struct tca_segment *seg)
 
 /* ---- ordinary segments: the sender ---- */
 
+/* After an RST the same numbers and the same window once more: something asked for it, and what it says is that its sender
+ * still waits for a number before the RST's. Nothing fills that gap any more, so the RST was not accepted (RFC 5961
+ * section 3.2: a challenge). An ACK that was under way when the RST passed would say something new. */
+static bool waits_before_rst(const struct step *s)
+{
+    const struct tca_mark *rst = &s->to->recent, *last = &s->from->recent;
+    return (rst->flags & TCA_RST) && last->frame && step_is_pure_ack(s->seg) &&
+           seq_before(s->seg->ack, rst->seq) && (last->flags & (TCA_SYN | TCA_ACK)) == TCA_ACK &&
+           s->seg->ack == last->ack && s->seg->window == last->window &&
+           s->seg->seq == last->seq + last->len && last->time_ns < rst->time_ns;
+}
+
 /* It goes on sending: what closed it was not so. */
 static void closed_sender(struct step *s)
 {
@@ -47,7 +59,8 @@ static void closed_sender(struct step *s)
         s->mark.roles |= TCA_MARK_AFTER_RST; /* the RST was not its own, or another stack answers for it */
         tca_history_pop(from);
         s->mark.refuting = true;
-    } else if (!top->proved && !step_crossed(s->m, s->from_role, top->time_ns, s->when.time_ns)) {
+    } else if (!top->proved && (!step_crossed(s->m, s->from_role, top->time_ns, s->when.time_ns) ||
+                                (event == TCA_GOT_RST && waits_before_rst(s)))) {
         bool last_ack = from->step_count > 1 && from->step[from->step_count - 2].state == TCA_LAST_ACK;
         if (event == TCA_GOT_ACK_OF_FIN && last_ack && !(s->seg->flags & TCA_FIN))
             return;
@@ -57,6 +70,21 @@ static void closed_sender(struct step *s)
     }
 }
 
+/* What its receiver could not take. The SYN+ACK of a simultaneous open completes it. */
+static bool is_odd(const struct step *s, const struct tca_mark *asked)
+{
+    if (asked->flags & TCA_RST)
+        return asked->rst_fit != TCA_RST_EXACT && asked->rst_fit != TCA_RST_BLIND;
+    return asked->refusal == TCA_REJECT_ACK || ((asked->flags & TCA_SYN) && !s->m->client_synack);
+}
+
+/* The tap's copy of a bare ACK, where no IP ID tells (is_capture_copy() leaves those alone). */
+static bool is_copied_ack(const struct step *s, const struct tca_mark *last)
+{
+    return (s->m->damage & TCA_DAMAGE_DUP) && s->seg->time_ns - last->time_ns < TCA_MS / 10 &&
+           !s->seg->ip_id && !last->len && last->tsval == s->seg->opt.tsval;
+}
+
 /* A bare ACK with the numbers of the side's last segment, right after something that it could not take. */
 static void challenge_role(struct step *s)
 {
@@ -64,12 +92,10 @@ static void challenge_role(struct step *s)
     if (!step_is_pure_ack(s->seg) || !asked->frame || !last->frame ||
         s->seg->time_ns - asked->time_ns > TCA_SECOND)
         return;
-    bool bad_ack = asked->refusal == TCA_REJECT_ACK;
-    bool odd_rst =
-        (asked->flags & TCA_RST) && asked->rst_fit != TCA_RST_EXACT && asked->rst_fit != TCA_RST_BLIND;
     bool unchanged = (last->flags & TCA_ACK) && s->seg->ack == last->ack;
-    if (((asked->flags & TCA_SYN) || odd_rst || bad_ack) && unchanged &&
-        tca_state_synchronized((enum tca_state)s->mark.sender_state))
+    bool challenge = unchanged && is_odd(s, asked) && !is_copied_ack(s, last) &&
+                     tca_state_synchronized((enum tca_state)s->mark.sender_state);
+    if (challenge || waits_before_rst(s))
         s->mark.roles |= TCA_MARK_CHALLENGE;
 }
 
@@ -313,6 +339,11 @@ int tca_mirror_witness(struct tca_mirror_context *ctx, struct tca_mirror *m, con
     struct tca_mark mark = tca_mark_of(m, seg, from);
     mark.witness = true;
     mark.roles = (seg->flags & TCA_RST) ? TCA_MARK_RST : TCA_MARK_CHALLENGE;
+    uint8_t state = m->prior.state[from];
+    bool mini = seg->has_ip_id && !seg->ip_id;
+    bool counted =
+        m->prior.exists && !mini && state != TCA_TIME_WAIT && state != TCA_SYN_RECV; /* as Linux does */
+    m->side[from].challenge_count += !(seg->flags & TCA_RST) && counted;
     return tca_evidence_keep(ctx, m, &mark);
 }
 

@@ -53,7 +53,8 @@ struct tca_mark tca_mark_of(const struct tca_mirror *m, const struct tca_segment
                             .has_ip_id = seg->has_ip_id,
                             .checksum = seg->checksum,
                             .icmp_type = seg->icmp_type,
-                            .icmp_code = seg->icmp_code};
+                            .icmp_code = seg->icmp_code,
+                            .icmp_mtu = seg->icmp_mtu};
     return mark;
 }
 

@@ -30,8 +30,10 @@
 static const int64_t DELAYED_NS = 30 * TCA_MS, DELAYED_MOST_NS = 600 * TCA_MS;
 /* What follows an acknowledgment within this, the path aside, had waited for it. */
 static const int64_t FOLLOWS_NS = 2 * TCA_MS;
-/* A recovery may wait this long, and a quarter of the path, for what was merely reordered (RFC 8985 section 6.2). */
-static const int64_t SETTLE_NS = 10 * TCA_MS;
+/* A recovery may wait a quarter of the path for what was merely reordered (RFC 8985 section 6.2), by a coarse timer. */
+static const int64_t SETTLE_NS = 20 * TCA_MS;
+/* Some ticks of a time stamp clock (1 ms each on the systems in use). */
+static const int64_t TICKS_NS = 3 * TCA_MS;
 /* A path shorter than this cannot tell reordering from a repetition by time. */
 static const int64_t MEASURABLE_NS = 2 * TCA_MS;
 /* Window probes back off up to this (TCP_RTO_MAX); then they are even, as keepalive is from the first on. */
@@ -69,13 +71,13 @@ static bool is_delay_of_a_stack(int64_t delay_ns)
            (delay_ns >= 180 * TCA_MS && delay_ns <= 250 * TCA_MS);
 }
 
-/* An ACK of all there is, long after the last payload came: it waited for a timer. */
+/* An ACK of all there is, long after the last of it came: it waited for a timer. */
 static void note_delayed_ack(struct step *s)
 {
     struct tca_side *from = s->from, *to = s->to;
-    if (!step_is_pure_ack(s->seg) || s->seg->ack != to->snd_nxt || to->sent_ns != to->last_data_ns)
+    if (!step_is_pure_ack(s->seg) || s->seg->ack != to->snd_nxt)
         return;
-    int64_t delay = since(to->last_data_ns, s->seg->time_ns) - step_path_ns(s->m, s->from_role);
+    int64_t delay = since(to->sent_ns, s->seg->time_ns) - step_path_ns(s->m, s->from_role);
     if (delay < DELAYED_NS || delay > DELAYED_MOST_NS)
         return;
     uint32_t us = (uint32_t)(delay / 1000);
@@ -117,7 +119,8 @@ static void read_dsack(struct step *s, struct tca_trouble *t, uint32_t left, uin
             return;
         }
     /* A probe's single byte is meant to come twice; and of many repetitions only the newest are known. */
-    if (right - left <= 1 || t->again_count > TCA_AGAIN_MAX || s->to->keepalive_count)
+    bool seen = (s->to->recent.roles & TCA_MARK_OLD_DUP) && s->to->recent.seq == left; /* counted already */
+    if (right - left <= 1 || seen || t->again_count > TCA_AGAIN_MAX || s->to->keepalive_count)
         return;
     t->old_dup_count++;
     s->mark.roles |= TCA_MARK_OLD_DUP;
@@ -210,12 +213,14 @@ static bool is_fast(const struct step *s)
            since(s->to->last_ns, s->seg->time_ns) <= path + whole / 4 + SETTLE_NS;
 }
 
-/* A probe needs SACK (tcp_schedule_loss_probe); where the handshake was not seen it is taken to be agreed on. */
+/* A probe needs SACK (tcp_schedule_loss_probe); where the handshake was not seen it is taken to be agreed on. What only
+ * a SYN has carried is not probed. */
 static bool may_probe(const struct step *s)
 {
     bool agreed = (s->from->sack_ok && s->to->sack_ok) || (s->m->damage & TCA_DAMAGE_START_CUT);
-    return agreed && s->from->recovery == TCA_RECOVERY_NONE && !s->from->sacked &&
-           s->from->dup_acks < DUPLICATE_ACKS && tca_segment_end(s->seg) == s->from->snd_nxt;
+    return agreed && s->from->sent_ns >= 0 && s->to->acked_known && s->from->recovery == TCA_RECOVERY_NONE &&
+           !s->from->sacked && s->from->dup_acks < DUPLICATE_ACKS &&
+           tca_segment_end(s->seg) == s->from->snd_nxt;
 }
 
 static enum why why_again(const struct step *s, int64_t quiet_ns)
@@ -321,9 +326,12 @@ static bool is_network_copy(const struct step *s)
     return same > 1; /* it is among them itself */
 }
 
-/* It fills a hole sooner than its receiver could have asked for it. */
+/* It fills a hole sooner than its receiver could have asked for it; or it bears the very time stamp of what overtook it,
+ * although it comes some ticks of any usual clock later. */
 static bool fills_too_soon(const struct step *s, const struct tca_trouble *t)
 {
+    if (s->account.filled && s->account.same_clock && since(t->hole_ns, s->seg->time_ns) >= TICKS_NS)
+        return true;
     int64_t whole = step_path_ns(s->m, TCA_CLIENT) + step_path_ns(s->m, TCA_SERVER);
     return s->account.filled && s->m->path_to_server_ns > 0 && s->m->ack_rtt_ns > 0 &&
            whole >= MEASURABLE_NS && since(t->hole_ns, s->seg->time_ns) < whole * 3 / 4;
@@ -339,7 +347,9 @@ static void overtaken(struct step *s, struct tca_trouble *t)
         return;
     }
     int64_t delay = s->account.filled ? since(t->hole_ns, s->seg->time_ns) : 0;
+    t->gap_reordered += s->account.filled;
     t->reorder_count++;
+    t->reorder_sure += s->account.older_clock;
     t->reorder_ns = later(t->reorder_ns, delay);
     s->mark.roles |= TCA_MARK_REORDERED;
 }
@@ -546,7 +556,8 @@ int tca_step_liveness(struct tca_mirror_context *ctx, struct step *s)
 {
     if ((s->seg->flags & (TCA_SYN | TCA_RST)) || s->account.foreign)
         return TCA_OK;
-    s->from->challenge_count += (s->mark.roles & TCA_MARK_CHALLENGE) != 0;
+    bool socket = s->mark.sender_state != TCA_SYN_RECV; /* a request's answer has no counter on Linux */
+    s->from->challenge_count += (s->mark.roles & TCA_MARK_CHALLENGE) && socket;
     int error = read_ack(ctx, s);
     if (!error)
         error = read_sending(ctx, s);

@@ -92,6 +92,7 @@ struct tca_mark {
     uint32_t peer_end;   /* the same of the other side */
     uint32_t peer_acked; /* highest acknowledgment the other side had sent before */
     uint16_t flags, window, ip_id;
+    uint16_t icmp_mtu; /* what the ICMP error says that the next link carries; 0: nothing */
     uint8_t ttl;
     uint8_t side;         /* sender: TCA_CLIENT or TCA_SERVER */
     uint8_t sender_state; /* enum tca_state before this segment, assumed */
@@ -164,8 +165,10 @@ struct tca_trouble {
     uint32_t again_count;
     int64_t tlp_gap_ns; /* the interval that the newest probe ended, while it may have been a timer's */
     struct tca_spell ladder,
-        ladder_worst; /* copies of the same payload at a timer's distance: newest, longest */
-    uint32_t gap_count, reorder_count, old_dup_count, unseen_count;
+        ladder_worst;                  /* copies of the same payload at a timer's distance: newest, longest */
+    uint32_t gap_count, gap_reordered; /* holes left by its segments; those that an overtaken one filled */
+    uint32_t reorder_count, reorder_sure; /* overtaken; those of them that an older time stamp proves */
+    uint32_t old_dup_count, unseen_count;
     int64_t hole_ns;     /* when the newest gap was opened */
     int64_t reorder_ns;  /* largest delay of what was overtaken, as far as it can be told */
     uint32_t zero_count; /* times this side closed its window */
@@ -236,7 +239,11 @@ struct tca_side {
     uint32_t fin_ack_end; /* end of this side's first segment with payload or FIN that acknowledged the peer's
                              FIN */
     bool fin_ack_carried; /* ... there is one: who acknowledges it has got that ACK too */
-    uint32_t rto_run;     /* times the same payload came again, at a retransmission timer's distance */
+    /* Sizes: the first payload larger than any that has arrived, until it is acknowledged or sent again in pieces. */
+    uint32_t big_end;
+    uint16_t big_len, passed_len; /* 0: none under way; the largest that has arrived in one piece, perhaps */
+    bool small_passed;            /* the peer has got smaller pieces from behind it (SACK) */
+    uint32_t rto_run; /* times the same payload came again, at a retransmission timer's distance */
     uint32_t rto_seq;
     int64_t rto_last_ns, rto_gap_ns;
 

@@ -227,6 +227,16 @@ static void infer_client_syn(struct step *s)
     tca_history_step(s->to, TCA_SENT_SYN, true, s->when);
 }
 
+/* The client had reset its SYN before it could have this answer: the RST comes behind the SYN and ends the request. */
+static void meet_reset(struct step *s)
+{
+    const struct tca_mark *rst = &s->to->recent;
+    bool crossing = s->from_role == TCA_SERVER && s->from->synack_count == 1 && (rst->flags & TCA_RST) &&
+                    s->to->iss_known && rst->seq == s->to->iss + 1;
+    if (crossing && tca_side_state(s->from) == TCA_SYN_RECV)
+        tca_history_step(s->from, TCA_GOT_RST, false, (struct tca_when){rst->time_ns, rst->frame});
+}
+
 /* Another ISN while the first answer still stands: not this request's copy, but another host behind the
  * address, or a cookie. Which of them lives is the client's choice: the one that it acknowledges. */
 static bool other_synack(struct step *s)
@@ -275,6 +285,7 @@ void tca_step_synack(struct step *s)
     count_copy(from, &from->synack_count, s);
     if (!acks_syn)
         return;
+    meet_reset(s);
     if (s->from_role == TCA_SERVER)
         time_synack(s, syn);
     if (s->mark.answers_syn)

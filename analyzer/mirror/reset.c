@@ -70,6 +70,10 @@ static void refute_trigger(struct step *s)
         at--;
     bool assumed = at > 0 && !from->step[at].proved;
     bool taken_now = direct && from->step[at].frame == trigger->frame;
+    /* A FIN that acknowledges as well moved it twice, and payload before it was what it reset. */
+    while (aborts && at > 1 && !from->step[at - 1].proved &&
+           from->step[at - 1].frame == from->step[at].frame)
+        at--;
     bool in_time_wait = direct && top->state == TCA_TIME_WAIT && (trigger->flags & TCA_FIN);
     if (assumed && (taken_now || in_time_wait || aborts))
         while (from->step_count > at)
@@ -139,6 +143,9 @@ static void rst_receiver(struct step *s)
 /* What its sender sent last is on its way to the receiver, or there and not acknowledged yet: the reset comes behind it. */
 static bool expects_all(const struct step *s)
 {
+    const struct tca_mark *trigger = &s->to->recent;
+    if (!(s->seg->flags & TCA_ACK) && trigger->roles & TCA_MARK_CHALLENGE && trigger->ack == s->seg->seq)
+        return false; /* it repeats what its receiver has just said to expect */
     int64_t sent_ns =
         s->from->last_data_ns > s->from->fin_last_ns ? s->from->last_data_ns : s->from->fin_last_ns;
     return sent_ns >= 0 &&

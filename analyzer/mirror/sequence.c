@@ -296,6 +296,47 @@ static void account_ladder(struct tca_side *from, const struct tca_segment *seg,
     from->rto_last_ns = seg->time_ns;
 }
 
+/* Did payloads of this size arrive? Of those larger than any that did the oldest is watched; once it goes again in
+ * smaller pieces, or part of it is acknowledged, its size says nothing any more. */
+static void account_size(struct tca_side *from, const struct tca_segment *seg)
+{
+    uint32_t end = tca_segment_end(seg);
+    uint16_t len = seg->len > UINT16_MAX ? UINT16_MAX : (uint16_t)seg->len;
+    bool inside =
+        from->big_len && seq_after(end, from->big_end - from->big_len) && seq_before(seg->seq, from->big_end);
+    if (inside && len < from->big_len)
+        from->big_len = 0;
+    if (len <= from->passed_len || from->big_len || seg->flags & TCA_SYN)
+        return;
+    from->big_end = seg->seq + seg->len;
+    from->big_len = len;
+}
+
+static void account_size_acked(struct tca_side *to, const struct tca_segment *seg)
+{
+    if (!to->big_len || seq_before_eq(seg->ack, to->big_end - to->big_len))
+        return;
+    if (seq_after_eq(seg->ack, to->big_end) && to->big_len > to->passed_len)
+        to->passed_len = to->big_len;
+    to->big_len = 0;
+}
+
+/* A block that is shorter than what is missing before it cannot hold a piece of that size. */
+static void account_size_sacked(struct tca_side *to, const struct tca_segment *seg)
+{
+    for (unsigned at = 0; to->big_len && at < seg->opt.sack_count; at++) {
+        uint32_t left = seg->opt.sack[at][0], right = seg->opt.sack[at][1];
+        if (seq_before(left, seg->ack) || seq_after(right, to->snd_nxt))
+            continue; /* D-SACK, or nonsense */
+        if (right - left >= to->big_len && to->big_len > to->passed_len) {
+            to->passed_len = to->big_len;
+            to->big_len = 0;
+        } else if (seq_after_eq(left, to->big_end)) {
+            to->small_passed = true;
+        }
+    }
+}
+
 static bool of_older_connection(const struct tca_side *to, const struct tca_segment *seg)
 {
     return (seg->flags & (TCA_SYN | TCA_RST | TCA_ACK)) == TCA_ACK && to->iss_known && !to->iss_inferred &&
@@ -322,10 +363,21 @@ struct tca_account tca_sequence_account(struct tca_mirror *m, const struct tca_s
         from->nxt_known = true;
         from->snd_nxt = seg->seq + 1;
     }
-    account.late = behind(from, seg) && older(from, seg);
+    if (behind(from, seg)) {
+        bool clock = seg->opt.has_ts && from->ts_on;
+        account.late = older(from, seg);
+        account.older_clock = clock && seq_before(seg->opt.tsval, from->tsval_last);
+        account.same_clock = clock && seg->opt.tsval == from->tsval_last;
+    }
     account_payload(from, to, seg, &account);
     account_ladder(from, seg, account.retransmitted);
+    if (seg->len > from->passed_len || (seg->len && from->big_len))
+        account_size(from, seg);
     if (seg->flags & TCA_ACK) {
+        if (to->big_len) {
+            account_size_acked(to, seg);
+            account_size_sacked(to, seg);
+        }
         take_ack(m, from, to, seg, &account);
         take_window(from, seg);
     }

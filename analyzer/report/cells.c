@@ -118,6 +118,14 @@ void tca_text_flow_id(struct tca_buf *buf, uint32_t capture, uint64_t frame)
     tca_buf_u64(buf, frame);
 }
 
+void tca_text_frame(struct tca_buf *buf, uint32_t capture, uint64_t frame)
+{
+    if (capture)
+        tca_text_flow_id(buf, capture, frame);
+    else
+        tca_buf_u64(buf, frame);
+}
+
 const char *tca_confidence_name(enum tca_confidence confidence)
 {
     static const char *const name[] = {

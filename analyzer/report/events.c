@@ -138,7 +138,7 @@ void cell_events_frames(const struct event_row *row, struct tca_buf *buf)
     for (int i = 0; i < row->frame_count; i++) {
         if (i)
             tca_buf_char(buf, ';');
-        tca_buf_u64(buf, row->frames[i]);
+        tca_text_frame(buf, row->frames_of[i], row->frames[i]);
     }
 }
 
@@ -198,7 +198,7 @@ static uint64_t event_frame(const struct tca_dossier *d, const struct tca_judgem
 {
     for (unsigned at = 0; at < d->mark_count; at++)
         for (unsigned i = 0; i < j->frame_count; i++)
-            if (d->mark[at].time_ns == j->time_ns && d->mark[at].frame == j->frame[i])
+            if (!j->frame_capture[i] && d->mark[at].time_ns == j->time_ns && d->mark[at].frame == j->frame[i])
                 return j->frame[i];
     return j->frame_count ? j->frame[0] : d->m.first_frame;
 }
@@ -223,6 +223,7 @@ static struct event_row judgement_event(const struct tca_flow_view *view,
     row.unit = j->unit;
     row.frame_count = j->frame_count;
     memcpy(row.frames, j->frame, sizeof row.frames);
+    memcpy(row.frames_of, j->frame_capture, sizeof row.frames_of);
     row.text = j->text;
     return row;
 }

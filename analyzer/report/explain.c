@@ -473,7 +473,7 @@ static bool proves_something(const struct tca_verdict *v, uint64_t frame)
 {
     for (int i = 0; i < v->count; i++)
         for (int k = 0; k < v->judgement[i].frame_count; k++)
-            if (v->judgement[i].frame[k] == frame)
+            if (!v->judgement[i].frame_capture[k] && v->judgement[i].frame[k] == frame)
                 return true;
     return false;
 }
@@ -557,12 +557,10 @@ static void add_finding(struct tca_explain *ex, const struct tca_judgement *j)
     struct tca_buf *out = &ex->out;
     tca_buf_fmt(out, "\n%s  (%s, %s)", f->id, tca_severity_name(f->severity),
                 tca_confidence_name(j->confidence));
-    for (int i = 0; i < j->frame_count; i++)
-        tca_buf_fmt(out, "%s%llu",
-                    i                    ? ", "
-                    : j->frame_count > 1 ? "  frames "
-                                         : "  frame ",
-                    (unsigned long long)j->frame[i]);
+    for (int i = 0; i < j->frame_count; i++) {
+        tca_buf_str(out, i ? ", " : j->frame_count > 1 ? "  frames " : "  frame ");
+        tca_text_frame(out, j->frame_capture[i], j->frame[i]);
+    }
     tca_buf_char(out, '\n');
     if (j->text[0])
         add_wrapped(out, "    ", j->text);

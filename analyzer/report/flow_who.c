@@ -185,8 +185,12 @@ void cell_flows_last_capture(const struct flow_row *row, struct tca_buf *buf)
 
 void cell_flows_twin(const struct flow_row *row, struct tca_buf *buf)
 {
-    (void)row;
-    (void)buf; /* captures are not compared with each other: none known */
+    const struct tca_twin *twin = row->c->twin;
+    for (int i = 0; twin && i < twin->others; i++) {
+        if (i)
+            tca_buf_char(buf, ';');
+        tca_text_flow_id(buf, twin->other[i].capture, twin->other[i].id_frame);
+    }
 }
 
 void cell_flows_vantage(const struct flow_row *row, struct tca_buf *buf)

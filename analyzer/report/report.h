@@ -11,6 +11,7 @@
 #include "classify/counter.h"
 #include "classify/finding.h"
 #include "classify/incident.h"
+#include "classify/setting.h"
 #include "decode/outcome.h"
 
 #include <tcpautopsy/session.h>
@@ -26,6 +27,7 @@ struct tca_capture_facts {
     int64_t error_offset;      /* -1: none or unknown */
     int64_t first_ns, last_ns; /* -1 when it holds no record */
     enum tca_vantage vantage;
+    bool shadowed; /* other captures of the run show its connections from better places */
     uint64_t outcome[TCA_OUTCOME_COUNT];
 };
 
@@ -83,6 +85,8 @@ void tca_row_listener(const struct tca_listener_view *view, const struct tca_rep
 void tca_row_capture(const struct tca_capture_facts *facts, const struct tca_report_options *opt,
                      struct tca_cells *cells);
 
+void tca_row_setting(const struct tca_estimate *estimate, const struct tca_capture_facts *capture,
+                     const struct tca_report_options *opt, struct tca_cells *cells);
 void tca_row_state(const struct tca_census_row *row, struct tca_cells *cells);
 void tca_row_run(const char *key, const char *value, const struct tca_report_options *opt,
                  struct tca_cells *cells);
@@ -134,6 +138,7 @@ int tca_summary_new(struct tca_summary **ret_summary);
 /* How the run was limited. `options` are to be repeated in the commands told, or "" (borrowed; such as
  * "--key vlan", since it changes what stream=N means); `limited`: not every finding that holds is told. */
 void tca_summary_limits(struct tca_summary *sum, const char *options, bool limited);
+/* In this order: captures, incidents, every flow, listeners. */
 int tca_summary_capture(struct tca_summary *sum, const struct tca_capture_facts *facts);
 int tca_summary_flow(struct tca_summary *sum, const struct tca_flow_view *view);
 int tca_summary_listener(struct tca_summary *sum, const struct tca_listener *listener,

@@ -40,6 +40,7 @@ struct event_row {
     int64_t value;
     const char *unit; /* NULL: no value */
     uint64_t frames[TCA_PROOF_MAX];
+    uint32_t frames_of[TCA_PROOF_MAX]; /* capture of each; 0: the row's own */
     uint8_t frame_count;
     const char *text;
 };
@@ -112,6 +113,8 @@ void tca_text_encap(struct tca_buf *buf, const struct tca_tags *tags);
 void tca_text_endpoint(struct tca_buf *buf, const uint8_t addr[16], int family, uint16_t port);
 /* c<ordinal>f<frame> */
 void tca_text_flow_id(struct tca_buf *buf, uint32_t capture, uint64_t frame);
+/* A frame in a list: its number, or c<ordinal>f<frame> if it is another capture's (`capture` not 0). */
+void tca_text_frame(struct tca_buf *buf, uint32_t capture, uint64_t frame);
 
 const char *tca_confidence_name(enum tca_confidence confidence); /* "" for TCA_NO */
 const char *tca_severity_name(enum tca_severity severity);

@@ -5,11 +5,91 @@
 #include "report/row.h"
 
 struct setting_row {
-    const uint8_t *addr;
-    int family;
+    const struct tca_estimate *e;
+    const struct tca_capture_facts *capture;
+    const struct tca_report_options *opt;
 };
+
+void cell_settings_capture(const struct setting_row *row, struct tca_buf *buf)
+{
+    tca_text_clean(buf, row->capture->name, row->opt->raw_text);
+}
 
 void cell_settings_host(const struct setting_row *row, struct tca_buf *buf)
 {
-    tca_buf_ip(buf, row->addr, row->family);
+    tca_buf_ip(buf, row->e->addr, row->e->family);
+}
+
+void cell_settings_port(const struct setting_row *row, struct tca_buf *buf)
+{
+    if (row->e->port)
+        tca_buf_u64(buf, row->e->port);
+}
+
+void cell_settings_setting(const struct setting_row *row, struct tca_buf *buf)
+{
+    tca_buf_str(buf, tca_setting_name(row->e->id));
+}
+
+void cell_settings_min(const struct setting_row *row, struct tca_buf *buf)
+{
+    tca_buf_i64(buf, row->e->min);
+}
+
+void cell_settings_max(const struct setting_row *row, struct tca_buf *buf)
+{
+    if (row->e->max != INT64_MAX)
+        tca_buf_i64(buf, row->e->max);
+}
+
+void cell_settings_basis(const struct setting_row *row, struct tca_buf *buf)
+{
+    if (row->e->disagree)
+        tca_buf_str(buf, "connections disagree, as where programs set it for their own sockets: ");
+    tca_buf_str(buf, tca_setting_basis(row->e->id));
+}
+
+void cell_settings_evidence_count(const struct setting_row *row, struct tca_buf *buf)
+{
+    tca_buf_u64(buf, row->e->count);
+}
+
+void cell_settings_frames(const struct setting_row *row, struct tca_buf *buf)
+{
+    for (unsigned at = 0; at < row->e->frame_count; at++) {
+        if (at)
+            tca_buf_char(buf, ';');
+        tca_buf_u64(buf, row->e->frame[at]);
+    }
+}
+
+void cell_settings_known(const struct setting_row *row, struct tca_buf *buf)
+{
+    if (row->e->is_known)
+        tca_buf_i64(buf, row->e->known);
+}
+
+void cell_settings_verdict(const struct setting_row *row, struct tca_buf *buf)
+{
+    static const char *const word[] = {[TCA_ESTIMATE_NOT_JUDGED] = "not_judged",
+                                       [TCA_ESTIMATE_CONSISTENT] = "consistent",
+                                       [TCA_ESTIMATE_CONTRADICTED] = "contradicted"};
+    tca_buf_str(buf, word[tca_estimate_verdict(row->e)]);
+}
+
+#define PICK_settings(name) cell_settings_##name,
+static setting_cell *const cells_in_order[] = {
+#include "report/pick.def"
+};
+
+void tca_row_setting(const struct tca_estimate *estimate, const struct tca_capture_facts *capture,
+                     const struct tca_report_options *opt, struct tca_cells *cells)
+{
+    const struct setting_row row = {.e = estimate, .capture = capture, .opt = opt};
+    tca_cells_reset(cells);
+    for (size_t at = 0; at < sizeof cells_in_order / sizeof *cells_in_order; at++) {
+        size_t begin = cells->text.used;
+        cells_in_order[at](&row, &cells->text);
+        tca_cells_next(cells, begin);
+    }
 }

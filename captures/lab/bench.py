@@ -443,10 +443,12 @@ def exchange(client, server, ask=b"question\n", answer=b"answer " * 20 + b"\n"):
 
 
 class Injector:
-    """Puts hand-made IPv4 segments on the client's side of the wire, and hears what passes there."""
+    """Puts hand-made IPv4 segments on one side of the wire, the client's unless told, and hears what passes there."""
 
-    def __init__(self, bench):
-        with bench.client:
+    def __init__(self, bench, space=None):
+        macs = (CLIENT_MAC, SERVER_MAC) if space is bench.server else (SERVER_MAC, CLIENT_MAC)
+        self._header = bytes.fromhex("".join(macs).replace(":", "")) + wire.ETH_P_IP.to_bytes(2, "big")
+        with space or bench.client:
             self._out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
             self._out.bind(("eth0", 0))  # protocol 0: this one never hears
             self._ear = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(wire.ETH_P_ALL))
@@ -455,7 +457,7 @@ class Injector:
 
     def send(self, *args, **fields):
         packet = wire.build(*args, **fields)
-        self._out.send(bytes.fromhex("020000000002020000000001") + wire.ETH_P_IP.to_bytes(2, "big") + packet)
+        self._out.send(self._header + packet)
 
     def hear(self, flags, wait=3.0, **fields):
         """The next segment with these flags and fields, in either direction; LabError when none comes."""

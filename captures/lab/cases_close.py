@@ -75,6 +75,36 @@ def simultaneous(bench):
     bench.intend("*", "close_simultaneous_both", at="certain")
 
 
+@case("close/rec_simultaneous_lost",
+      "Both ends send FIN unaware of the other's, and segments of the close are lost: one end alone goes through CLOSING.",
+      says={"server.TcpRetransSegs": ">= 3", "client.TcpRetransSegs": ">= 2", "server.TcpOutRsts": "== 0"},
+      bench={"delay": .03}, client_view=True)
+def simultaneous_lost(bench):
+    """The wire delays 30 ms each way. Ports 40001 and 40002 (IPv6): the server's FIN is lost on the wire, the client's,
+    0.15 s later, in the server's firewall behind the tap; the server's next copy finds the client in FIN_WAIT1, so
+    the client alone goes through CLOSING. Port 40003: both close in the same instant, and what the client says
+    afterwards is lost before the server's tap: both go through CLOSING, the server sees only its own."""
+    four, six = bench.listen(), bench.listen(v6=True)
+    for listener, port in ((four, 40001), (six, 40002), (four, 40003)):
+        client, server = bench.pair(listener, port)
+        exchange(client, server)
+        time.sleep(.15)  # both directions acknowledged and idle
+        with bench.server.filtering(f"tcp sport {port} tcp flags & fin == fin", first=1) if port != 40003 \
+                else contextlib.nullcontext():
+            bench.relay.policy = wire.drop_first(1, "FA", dport=port) if port != 40003 \
+                else lambda segment: wire.DROP if segment.is_("A", sport=40003) else None
+            server.close()
+            time.sleep(0 if port == 40003 else .15)
+            client.close()
+            time.sleep(1.5)
+        bench.relay.policy = lambda segment: None
+    bench.intend((40001, 40002), "close_simultaneous_one", server="certain", client="certain")
+    bench.intend(40003, "close_fin_crossing", server="probable")
+    bench.intend(40003, "close_simultaneous_both", client="certain")
+    bench.also((40001, 40002, 40003), "close_fin_retry", "close_last_ack_lost", "close_fin_unacked",
+               "close_simultaneous_both", "close_fin_crossing")
+
+
 @case("close/rec_half_close",
       "One end closes its direction and goes on receiving for a second: a legal half-close.",
       says={**CLEAN, "client.TcpActiveOpens": "== 4"})

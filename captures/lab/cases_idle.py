@@ -51,7 +51,9 @@ def keepalive(bench):
         server.close()
         time.sleep(.05)
     bench.bystander("*")
-    bench.later([40001, 40002, 40003, 40004, 40005], "keepalive_probe")
+    bench.intend([40001, 40002, 40003, 40004, 40005], "keepalive_probe", at="certain")
+    bench.intend(40006, "keepalive_probe", at="-")
+    bench.intend(list(range(40001, 40007)), "keepalive_dead", at="-")
 
 
 @case("idle/rec_zero_window",
@@ -85,7 +87,48 @@ def zero_window(bench):
     bench.intend(40004, "close_rst_active", at="certain")
     bench.intend(40004, "rst_unread_data", at="probable")
     bench.also(40004, "rst_active_close")
-    bench.later("*", "zero_window_stall")
+    bench.intend(list(range(40001, 40006)), "zero_window_stall", at="certain")
+    bench.intend(list(range(40001, 40006)), "persist_timeout", at="-")
+
+
+@case("idle/rec_persist_dead",
+      "A reader stops reading and then its host vanishes: nothing answers the probes of its window, the sender gives up.",
+      says={"server.TcpExtTCPAbortOnTimeout": "== 2", "server.TcpExtTCPToZeroWindowAdv": "== 0",
+            "server.TcpExtTCPWinProbe": ">= 8", "server.TcpOutRsts": "== 0"},
+      sysctls=("net.ipv4.tcp_retries2",),
+      bench={"delay": .002, "server_sysctl": {"net.ipv4.tcp_retries2": 4}}, linger=1.0)
+def persist_dead(bench):
+    """2 ms each way, receive buffers of 8 kB, tcp_retries2=4 at the server. The server sends 40 kB on each port and the
+    client does not read. Ports 40001 and 40002 (IPv6): once the window is closed the client's host drops everything
+    that comes. Port 40003: only for 0.7 s, after 5 s the client reads, and all is well. Port 40004: 12 s later, as
+    usual."""
+    four, six = bench.listen(setup=small_reader), bench.listen(v6=True, setup=small_reader)
+    pairs = [bench.pair(six if port == 40002 else four, port, setup=small_reader) for port in (40001, 40002, 40003)]
+    for client, server in pairs:
+        exchange(client, server)
+        server.sendall(b"a lot of data, really\n" * 1800)
+    time.sleep(.6)
+    with bench.client.filtering("tcp dport { 40001, 40002 }"):
+        with bench.client.filtering("tcp dport 40003"):
+            time.sleep(.7)
+        time.sleep(4)
+        client, server = pairs[2]
+        server.close()
+        read_all(client)
+        time.sleep(.1)
+        client.close()
+        time.sleep(12)
+    late_client, late_server = bench.pair(four, 40004)
+    exchange(late_client, late_server)
+    late_client.close()
+    read_all(late_server)
+    late_server.close()
+    bench.intend([40001, 40002], "persist_timeout", at="probable")
+    bench.intend([40001, 40002, 40003], "zero_window_stall", at="certain")
+    bench.intend(40003, "persist_timeout", at="-")
+    bench.bystander(40004)
+    bench.intend(40003, "close_four_way", at="certain")
+    bench.also([40001, 40002], "close_timeout_silent")
 
 
 @case("idle/rec_nagle_delack",
@@ -109,7 +152,8 @@ def nagle_delack(bench):
         server.close()
         time.sleep(.1)
     bench.bystander("*")
-    bench.later([40001, 40002, 40003, 40004], "nagle_delack_stall")
+    bench.intend([40001, 40002, 40003, 40004], "nagle_delack_stall", at="probable")
+    bench.intend([40005, 40006, 40007], "nagle_delack_stall", at="-")
 
 
 def talk_in_parts(client, server, port):
@@ -164,4 +208,5 @@ def user_timeout(bench):
     bench.intend(40004, "rst_no_socket", at="certain")
     bench.intend(40004, "close_rst_reply", at="certain")
     bench.also(40004, "half_open_discovered")
+    bench.intend([40001, 40002, 40003, 40004], "rto_ladder_established", at="certain")
     bench.bystander(40005)

@@ -16,6 +16,7 @@ import time
 import wire
 from bench import NEIGHBOUR, LabError, Spoilt, read_all, reset
 from cases import case
+from cases_close import without_timestamps
 
 CLEAN = {"server.TcpRetransSegs": "== 0", "client.TcpRetransSegs": "== 0"}
 ALL = {"at": "certain"}  # every vantage may be certain
@@ -263,6 +264,66 @@ def kind_of(segment, ends):
         return "data"
     acked = ends.get((segment.dport, segment.sport, segment.ack))
     return f"ack of a {acked}" if acked else "data"
+
+
+def lose_once(wanted):
+    """A policy that loses the first segment for which `wanted(segment)` holds."""
+    left = [1]
+
+    def policy(segment):
+        if left[0] and wanted(segment):
+            left[0] = 0
+            return wire.DROP
+        return None
+    return policy
+
+
+@case("path/rec_upload",
+      "Uploads of ten segments, one of which is lost before the server: repeated at once, or by a probe if it was the last.",
+      says={"client.TcpExtTCPFastRetrans": "== 3", "client.TcpExtTCPLossProbes": "== 2", "client.TcpRetransSegs": "== 5",
+            "server.TcpRetransSegs": "== 0", "server.TcpOutRsts": "== 0"}, bench={"delay": .01})
+def upload(bench):
+    """10 ms each way. Ports 40001, 40002 (IPv6) and 40003 (no timestamps): the third segment is lost. 40004: the last
+    one. 40005: nothing of it is lost, but the server's acknowledgments of the last segment are, for 0.1 s."""
+    four, six = bench.listen(), bench.listen(v6=True)
+    for port in (40001, 40002, 40003):
+        add_policy(bench, lose_once(from_client(port, nth_data(3))))
+    add_policy(bench, lose_once(from_client(40004, nth_data(10))))
+    add_policy(bench, lose_acks_of(40005, 13500, .1))
+    for port in range(40001, 40006):
+        with without_timestamps(bench) if port == 40003 else contextlib.nullcontext():
+            client, server = bench.pair(six if port == 40002 else four, port)
+        client.sendall(bytes(13500))
+        read_exactly(server, 13500)
+        time.sleep(.4)
+        close_client_first(client, server, .08)
+        time.sleep(.05)
+    bench.bystander(list(range(40001, 40006)))
+    bench.intend(list(range(40001, 40006)), "handshake_complete", **ALL)
+    bench.intend(list(range(40001, 40006)), "close_four_way", **ALL)
+    bench.intend([40001, 40002, 40003], "retransmission_fast", at="probable")
+    bench.intend([40001, 40002, 40003], "seq_gap", at="certain")
+    bench.intend([40004, 40005], "seq_gap", at="-")
+    bench.intend(40005, "retransmission_tlp", at="probable")
+    bench.intend(40005, "retransmission_spurious", at="certain")
+    bench.intend(list(range(40001, 40006)), "reorder", at="-")
+    bench.intend(list(range(40001, 40006)), "ack_of_unseen", at="-")
+
+
+def lose_acks_of(port, size, seconds):
+    """A policy that loses the server's bare ACKs of so many bytes for a while."""
+    base, until = [], []
+
+    def policy(segment):
+        if segment.dport != port:
+            return None
+        if "S" in segment.flags:
+            base[:] = [segment.ack]
+        if not is_bare(segment) or not base or segment.ack != (base[0] + size) & 0xFFFFFFFF:
+            return None
+        until[:] = until or [time.monotonic() + seconds]
+        return wire.DROP if time.monotonic() < until[0] else None
+    return policy
 
 
 # -- reordering ------------------------------------------------------------------------------------------
@@ -544,6 +605,8 @@ def outage(bench):
     bench.bystander([40001, 40002, 40003, 40006, 40008])
     bench.intend([40001, 40002, 40003, 40006, 40008], "handshake_complete", **ALL)
     bench.intend([40001, 40002, 40003, 40006, 40008], "close_four_way", **ALL)
+    bench.intend([40001, 40002], "rto_ladder_established", client="certain", server="-")
+    bench.intend(40003, "rto_ladder_established", server="certain", client="-")
     bench.intend(40004, "close_fin_retry", client="certain", server="-")
     bench.intend(40005, "close_fin_retry", server="certain", client="-")
     bench.intend(40004, "handshake_complete", **ALL)

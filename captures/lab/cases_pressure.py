@@ -397,3 +397,37 @@ def busy_healthy(bench):
     time.sleep(.2)
     bench.bystander("*")
     bench.bystander(["listener:8080", "listener:8081"])
+
+
+@case("pressure/rec_mixed_incident_lost",
+      "A service stops accepting for ten seconds and its clients wait four: most of those who come meanwhile are lost, "
+      "beside healthy, refused, half-open and reset connections that have nothing to do with it.",
+      says={"server.TcpExtListenOverflows": "> 20", "server.TcpExtTCPSynRetrans": "> 5",
+            "server.TcpExtSyncookiesSent": "== 0", "client.TcpAttemptFails": "== 3"},
+      bench={"delay": .02, "hosts": 5, "client_sysctl": PORTS}, snaplen=96, nanoseconds=False, limit=60)
+def mixed_incident_lost(bench):
+    """20 ms each way. Backlog 12 (13 places); 4 connections per second, four at a time, to 8080, which hangs from 4 s to
+    14 s, and one in two seconds to 8081. Every client gives up 4 s after it began. 40801 to 40803 try the closed 8082.
+    40901 vanishes after its SYN to 8081. 40902 and 40903 are served by 8081 and end with a reset."""
+    frozen = bench.start(apps.Service(bench.listen(SERVICE, backlog=12)))
+    bench.start(apps.Service(bench.listen(NEIGHBOUR, backlog=12)))
+    crowd = bench.start(apps.Crowd(bench, 4, 17, SERVICE, patience=4, seed=33, burst=4))
+    beside = bench.start(apps.Crowd(bench, .5, 17, NEIGHBOUR, seed=34))
+    steps = ((1, refuse, 40801), (2, vanish, 40901), (3, abort, 40902), (4, hang, frozen), (6, refuse, 40802),
+             (9, abort, 40903), (14, recover, frozen), (15, refuse, 40803))
+    start = time.time()
+    with bench.client.filtering("tcp dport 40901"):
+        for instant, act, what in steps:
+            wait_until(start + instant)
+            act(bench, what)
+        bench.truth(f"8080 customers: {crowd.wait(40)}")
+        bench.truth(f"8081 customers: {beside.wait(10)}")
+        wait_until(start + 21)
+    bench.truth("8080 customers who gave up: " + " ".join(
+        f"{one.name}={one.state.split()[-1]}" for one in crowd.customers if one.state.startswith("gave up")))
+    mean_crowd(bench, crowd, beside, late=Ledger(bench).admitted_late(.2))
+    bench.intend((40801, 40802, 40803), "handshake_refused_rst", at="certain")
+    bench.also((40801, 40802, 40803), "rst_refused")
+    mean_silent(bench, [f"{bench.client4}:40901"], NEIGHBOUR)
+    bench.intend((40902, 40903), "close_rst_active", at="certain")
+    bench.also((40902, 40903), "rst_linger0", "rst_active_close")

@@ -141,7 +141,9 @@ def keepalive_dead(bench):
     bench.intend([40001, 40002], "rst_keepalive_timeout", at="certain")
     bench.intend([40001, 40002], "close_rst_active", at="certain")
     bench.bystander(40003)
-    bench.later([40001, 40002, 40003], "keepalive_probe")
+    bench.intend([40001, 40002, 40003], "keepalive_probe", at="certain")
+    bench.intend([40001, 40002], "keepalive_dead", at="certain")
+    bench.intend(40003, "keepalive_dead", at="-")
 
 
 @case("reset/rec_half_open_discovered",
@@ -207,6 +209,36 @@ def forged(bench):
     bench.intend([40001, 40002], "rst_invalid", at="certain")
     bench.intend(40003, "rst_no_socket", at="certain")
     bench.intend(40003, "close_rst_reply", at="certain")
+
+
+@case("reset/rec_challenge_needed",
+      "The last data is lost and the client resets: the number of its RST is not the one expected, so the server asks, "
+      "and a second RST is exact.",
+      says={"server.TcpExtTCPChallengeACK": "== 2", "client.TcpOutRsts": "== 5", "server.TcpOutRsts": "== 0"},
+      bench={"delay": .01}, client_view=True)
+def challenge_needed(bench):
+    """Ports 40001 and 40002 (IPv6): after an exchange the client sends a question, which the wire loses, and closes with
+    SO_LINGER 0 at once. Its RST lies nine bytes ahead: challenge ACK, and the client's host, which has no such socket
+    any more, answers that by RST. Port 40003: nothing is lost, one RST is enough. Port 40004 closes as usual."""
+    four, six = bench.listen(), bench.listen(v6=True)
+    for port in (40001, 40002, 40003, 40004):
+        client, server = bench.pair(six if port == 40002 else four, port)
+        exchange(client, server)
+        time.sleep(.1)
+        if port < 40003:
+            bench.relay.policy = lambda segment: wire.DROP if segment.length else None
+            client.sendall(b"question\n")
+        if port < 40004:
+            reset(client)
+        time.sleep(.1)
+        bench.relay.policy = lambda segment: None
+        client.close()
+        server.close()
+        time.sleep(.1)
+    bench.intend((40001, 40002), "rst_challenge_needed", server="certain", client="probable", middle="certain")
+    bench.intend((40001, 40002, 40003), "close_rst_active", at="certain")
+    bench.also((40001, 40002, 40003), "rst_active_close", "rst_linger0")
+    bench.bystander(40004)
 
 
 @case("reset/rec_middlebox",

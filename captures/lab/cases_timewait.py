@@ -451,3 +451,71 @@ def refused_rst(bench):
     bench.intend("40003#2", "handshake_complete_after_challenge", "certain")
     bench.intend(("40003#1", "40003#2"), "time_wait_assassinated", "-")  # it was FIN_WAIT2
     bench.intend("40003#2", "time_wait_syn_challenged", "-")
+
+
+@case("timewait/rec_absent",
+      "The server closes first and has no room for another time-wait socket, so the same ports are taken in as if they "
+      "were new.",
+      says={"server.TcpExtTCPTimeWaitOverflow": ">= 6", "server.TcpPassiveOpens": "== 14", "server.TcpOutRsts": "== 0"},
+      sysctls=("net.ipv4.tcp_max_tw_buckets",), bench={"server_sysctl": {"net.ipv4.tcp_max_tw_buckets": 1}})
+def absent(bench):
+    """tcp_max_tw_buckets=1 at the server. Ports 40011 and 40012 fill the table. Ports 40001 to 40006 (40006 over IPv6):
+    the server closes, the client's FIN follows at once and carries the acknowledgment, so no TIME_WAIT begins; a
+    second later the port connects again: SYN+ACK with a fresh number."""
+    four, six = bench.listen(), bench.listen(v6=True)
+    for port in (40011, 40012):
+        close_in_three(*bench.pair(four, port))
+    ports = (40001, 40002, 40003, 40004, 40005, 40006)
+    for port in ports:
+        close_in_three(*bench.pair(six if port == 40006 else four, port))
+    time.sleep(1)
+    bench.fact("the ports connect again")
+    for port in ports:
+        client, server = bench.pair(six if port == 40006 else four, port)
+        exchange(client, server)
+        client.close()
+        read_all(server)
+        server.close()
+        time.sleep(.05)
+        bench.bystander(f"{port}#1")
+        bench.intend(f"{port}#2", "time_wait_absent", "probable")
+    bench.intend([f"{port}#2" for port in ports[:5]], "time_wait_early_recycle", "probable")
+    bench.bystander((40011, 40012))
+
+
+def close_in_three(client, server):
+    """An exchange; the server closes, and the client's FIN carries the acknowledgment of the server's."""
+    exchange(client, server)
+    time.sleep(.05)
+    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)
+    server.close()
+    read_all(client)
+    client.close()
+    time.sleep(.1)
+
+
+@case("timewait/rec_syn_dropped",
+      "TIME_WAIT has just acknowledged something old; SYNs below the old number that follow within half a second get no "
+      "answer at all.",
+      says={"server.TcpExtTCPACKSkippedTimeWait": "== 4", "server.TcpPassiveOpens": "== 3", "server.TcpOutRsts": "== 0"},
+      bench={"client_sysctl": NO_TIMESTAMPS})
+def syn_dropped(bench):
+    """No timestamps. Ports 40001 and 40002: the server closes first. A hand-made duplicate ACK with an old number draws
+    TIME_WAIT's ACK, which the client's host keeps silent about; two copies of a SYN 1000 below the old initial number
+    follow within 0.4 s, and TIME_WAIT acknowledges such things twice a second at most. Port 40010 is ordinary."""
+    listener = bench.listen()
+    injector = Injector(bench)
+    for port in (40001, 40002):
+        close_server_first(*bench.pair(listener, port, setup=begin_at(3000000000)))
+        with bench.muted(port):
+            for flags, number, ack in (("A", 3000000001, 1), ("S", 2999999000, 0), ("S", 2999999000, 0)):
+                injector.send(bench.client4, port, bench.server4, SERVICE, flags, number, ack)
+                time.sleep(.12)
+            time.sleep(.3)
+    injector.close()
+    time.sleep(2)
+    finish(*bench.pair(listener, 40010))
+    bench.intend(("40001#2", "40002#2"), "time_wait_syn_dropped", server="probable", client="possible")
+    bench.intend(("40001#1", "40002#1"), "close_three_way", "certain")
+    bench.also(("40001#2", "40002#2"), "handshake_no_answer", "close_handshake_failed")
+    bench.bystander(40010)

@@ -66,7 +66,7 @@ exits 0 --help
 shows 'usage: tcpautopsy'
 exits 0 -h
 for name in read filter filter-file after before count numeric vantage server key checksums min-confidence finding \
-    fail-on output column time all-states format ascii color raw-text temp-dir strict quiet verbose help version; do
+    fail-on output column time all-states format at width host ascii color raw-text temp-dir strict quiet verbose help version; do
     grep -qF -- "--$name" out || echo "$name"
 done >missing
 ! [ -s missing ]
@@ -145,6 +145,44 @@ says 'finding=synack_ladder_accept_overflow'
 exits 2 explain finding=syn_drop_accept_full:0 bad.pcap
 says 'K is a number from 1 on'
 
+exits 2 states --format sss ok.pcap
+says "'sss' is not known here: did you mean ss"
+exits 2 states --format csv --at 1700000000 ok.pcap
+says '--at tells one moment'
+exits 2 states --at noon ok.pcap
+says 'at'
+exits 2 states --at 1000 --host 10.66.58.1 ok.pcap
+says '--at lies before the first packet, at 2'
+exits 2 states --format nstat --host 192.0.2.1 ok.pcap
+says 'no connection of the host given'
+exits 0 states --format nstat --vantage server bad.pcap
+grep -q '^#host 10\.66\.[0-9]*\.100: captured at this host' out &&
+    grep -q '^TcpExtListenOverflows  *[1-9][0-9]*  *[1-9][0-9]*  *# SYNs' out
+ok 'nstat: the server, and what its kernel counted' $?
+[ "$(grep -c '^#' out)" -eq 1 ]
+ok 'nstat: of several hosts only those at whose side the capture was taken' $?
+exits 0 states --format nstat --vantage middle bad.pcap
+grep -q '^TcpExtListenOverflows  *[0-9][0-9]*  *-  *# SYNs' out && ! grep -q 'captured at' out
+ok 'nstat: no upper bound elsewhere' $?
+"$binary" states --format nstat --vantage server bad.pcap >all 2>err
+"$binary" states --format nstat --vantage server --finding rst_refused --min-confidence certain bad.pcap >out 2>err
+cmp -s all out
+ok 'nstat: what the user wants to read does not change what was counted' $?
+exits 2 states --format ss ok.pcap
+says 'the capture shows 4 hosts: choose one with --host: 10.66.58.1, 10.66.58.100, fd00:66:3a::1'
+for format in csv ss; do
+    exits 2 states --format $format --host 192.0.2.1 ok.pcap
+    says 'no connection of the host given: there are 10.66.58.1, 10.66.58.100'
+done
+exits 2 states --host example ok.pcap
+says 'host'
+for width in 0 -1 x 86401; do
+    exits 2 states --width $width ok.pcap
+    says 'width'
+done
+exits 2 flows --at 1000 ok.pcap
+says 'flows takes no --at'
+
 # ---- results ----
 exits 0 ok.pcap
 shows 'healthy'
@@ -219,11 +257,40 @@ shows 'FIN_WAIT1'
 exits 0 explain --ascii stream=0 ok.pcap
 ! LC_ALL=C grep -q '[^ -~]' out
 ok 'an ASCII ladder' $?
+exits 0 states ok.pcap
+cp out states.stdout
+exits 0 states --width 0.25 ok.pcap
+[ "$(wc -l <out)" -gt "$(wc -l <states.stdout)" ]
+ok 'states: shorter buckets are more rows' $?
+exits 0 states --host 10.66.58.100 -e scope,host,port ok.pcap
+[ "$(sort -u out | tr '\n' ' ')" = 'host,10.66.58.100, listener,10.66.58.100,8080 scope,host,port ' ]
+ok 'states: of one host alone' $?
+listens='^LISTEN +[0-9-]+ +[0-9-]+ +10\.66\.58\.100:8080 +0\.0\.0\.0:\* *$'
+exits 0 states --format ss --host 10.66.58.100 ok.pcap
+grep -q '^State  *Recv-Q  *Send-Q  *Local Address:Port  *Peer Address:Port  *Process$' out && grep -qE "$listens" out
+ok 'states as ss -tan prints them' $?
+cp out ss.stdout
+exits 0 states --format ss --host 10.66.58.100 -o ss.txt ok.pcap
+same '  the same bytes with -o' ss.stdout ss.txt
+exits 0 states --at "$middle" --host 10.66.58.100 ok.pcap
+ok '--at alone means --format ss' "$(grep -q '^State' out; echo $?)"
+exits 0 states --vantage server --format ss -f ip ok.pcap
+grep -qF 'the capture was taken at 10.66.58.100: these are its sockets; --host names another' err
+ok '  of the host at whose side the capture was taken' $?
+exits 0 states -q --vantage server --format ss -f ip ok.pcap
+! [ -s err ]
+ok '  which -q does not say' $?
+exits 0 states --at 2030-01-01T00:00:00Z --host 10.66.58.1 ok.pcap
+grep -q ' s after the last packet: as if nothing but timers had gone on' err && ! grep -q '^TIME-WAIT' out
+ok '  long after the last packet no TIME-WAIT is left' $?
+TZ=Asia/Kathmandu LC_ALL=tr_TR.UTF-8 "$binary" states ok.pcap >out 2>err
+same 'states: neither time zone nor locale changes a byte' states.stdout out
 exits 0 report -o dir ok.pcap
 [ "$(cd dir && echo *)" = 'captures.csv counters.csv events.csv flows.csv listeners.csv run.csv settings.csv states.csv summary.txt' ]
 ok 'report writes its files and nothing else' $?
 same 'report: the same flows' flows.stdout dir/flows.csv
 same 'report: the same events' events.stdout dir/events.csv
+same 'report: the same states' states.stdout dir/states.csv
 
 # ---- inputs that are bad, outputs that fail ----
 exits 3 missing.pcap

@@ -154,14 +154,14 @@ static void print_gap(struct tap *tap, const char *name, const struct expectatio
     tap_comment(why);
 }
 
-static void check_expectations(const struct expectations *expect, const struct said *said,
+static void check_expectations(const char *file, const struct expectations *expect, const struct said *said,
                                struct tca_buf *why)
 {
     for (size_t i = 0; i < expect->count; i++) {
         const struct expectation *e = &expect->list[i];
         struct tca_buf words = {0};
         if (!e->gap[0] && !expect_met(e, said, &words))
-            tca_buf_fmt(why, "expect.txt:%u: %s: %s\n", e->line, e->text, tca_buf_text(&words));
+            tca_buf_fmt(why, "%s:%u: %s: %s\n", file, e->line, e->text, tca_buf_text(&words));
         tca_buf_done(&words);
     }
 }
@@ -187,17 +187,39 @@ static void read_story(struct tca_buf *story, struct tca_buf *why)
         story->used = (size_t)(newline - story->bytes);
 }
 
-static bool read_expectations(struct expectations *expect, struct tca_buf *why)
+static bool read_expectations(const char *file, struct expectations *expect, struct tca_buf *why)
 {
     struct tca_buf text = {0};
-    bool good = file_read("expect.txt", &text);
+    bool good = file_read(file, &text);
 
     if (!good)
-        tca_buf_str(why, "expect.txt is missing: what must be said, and what must not?\n");
+        tca_buf_fmt(why, "%s is missing: what must be said, and what must not?\n", file);
     else if (!(good = expect_parse(text.bytes, text.used, expect, why)))
         tca_buf_char(why, '\n');
     tca_buf_done(&text);
     return good;
+}
+
+/* The case's capture together with those of the other capture points: twins.txt says what they prove. */
+static void check_twins(struct tca_buf *why)
+{
+    struct expectations expect = {0};
+    struct said said = {0};
+    struct case_run run;
+    struct tca_error error;
+
+    if (!file_exists("twins.txt"))
+        return;
+    read_expectations("twins.txt", &expect, why);
+    if (case_run_twins(&run, &error) == 0) {
+        read_said(&run, &said, why);
+        check_expectations("twins.txt", &expect, &said, why);
+    } else {
+        tca_buf_fmt(why, "twins: %s\n", error.text);
+    }
+    tca_session_free(run.session);
+    said_done(&said);
+    expect_done(&expect);
 }
 
 static void test_case(struct tap *tap, const char *name)
@@ -210,11 +232,12 @@ static void test_case(struct tap *tap, const char *name)
 
     read_story(&story, &why);
     compare_capture(&why);
-    bool expects = read_expectations(&expect, &why);
+    bool expects = read_expectations("expect.txt", &expect, &why);
     bool ran = case_run(&run, &error) == 0;
     if (ran) {
         read_said(&run, &said, &why);
-        check_expectations(&expect, &said, &why);
+        check_expectations("expect.txt", &expect, &said, &why);
+        check_twins(&why);
         for (size_t i = 0; i < OUTPUTS; i++)
             compare_output(&outputs[i], &run, &why);
     } else {

@@ -12,6 +12,10 @@ Slack: sockets that the program lists apart, near a transition, may count in any
 tell how many samples needed none, how many had such sockets and would have agreed without them, and how many
 agree because of them.
 
+What a tap cannot know: where the counts differ nevertheless, each socket whose state the kernel's record has otherwise
+than the program must be one that agree.py excuses by rule (rules.py: it ended in silence, its FIN was queued and never
+left, ...).  Such samples are counted apart; one socket without a rule makes the sample wrong.
+
 A sample is dated by the instant before ss was started; what it lists is some milliseconds younger.  sockets.txt holds
 every change of state with its instant, so where a sample is not what that record says of its own date, it is dated at
 the first later instant, within 0.1 s, at which it is.
@@ -32,13 +36,17 @@ import sys
 sys.dont_write_bytecode = True  # no litter in the source tree
 
 import agree  # noqa: E402
+import case  # noqa: E402
 import kernel  # noqa: E402
 import program  # noqa: E402
 import report  # noqa: E402
-import segments  # noqa: E402
 
-VIEWS = (("server", "capture.pcap"), ("client", "client.pcap"))  # taken at that side
+SIDES = ("server", "client")  # samples are of these; none of a router between them
+ONE_HOST = ("view/rec_lo",)  # both ends in one namespace: what its ss lists is both sides'
+CALM = {"ESTAB": 1.0, "CLOSE-WAIT": 1.0, "TIME-WAIT": 59.0}  # seconds in a state before which no clock of it rings
+QUEUED = "the FIN was queued and had not left"
 APART = "# within 20 ms, or 1/8 of the running timer, of a transition:"
+JUST = 1e-6  # seconds, the resolution of the record
 LATE = 0.1  # seconds after its date within which ss reads the kernel's tables
 KERNEL_WORDS = {"SYN_SENT": "SYN-SENT", "SYN_RECV": "SYN-RECV", "ESTABLISHED": "ESTAB", "FIN_WAIT1": "FIN-WAIT-1",
                 "FIN_WAIT2": "FIN-WAIT-2", "CLOSE_WAIT": "CLOSE-WAIT", "LAST_ACK": "LAST-ACK", "CLOSING": "CLOSING",
@@ -64,11 +72,13 @@ class Result:
     slack: int = 0  # agreed because of it
     left_out: str = ""  # why nothing was compared
     beyond: int = 0  # samples that the capture cannot know of
+    unknowable: int = 0  # differ by sockets that a rule excuses
+    reasons: set = dataclasses.field(default_factory=set)  # the rules
     wrong: list = dataclasses.field(default_factory=list)
 
     @property
     def judged(self):
-        return self.plain + self.spare + self.slack + len(self.wrong)
+        return self.plain + self.spare + self.slack + self.unknowable + len(self.wrong)
 
 
 # -- what the hosts printed ------------------------------------------------------------------------------------
@@ -89,38 +99,70 @@ def read_samples(text):
 
 
 def every_second(samples, until):
-    """Samples that equal the one before are left out of kernel.txt: put them back, at the full second."""
+    """Samples that equal the one before are left out of kernel.txt: put them back, at the full second, fewer and fewer
+    of a long stretch."""
     for sample, following in zip(samples, [*samples[1:], None]):
         yield sample
         end = following.at - 0.5 if following else until - LATE
-        second = int(sample.at) + 1
+        first = second = int(sample.at) + 1
         while second < end:
             yield Sample(float(second), sample.counts)
-            second += 1
+            second += max(1, (second - first) // 4)
 
 
-def recorded_at(lives, at):
-    """What the kernel's record of every socket says of this instant."""
-    states = (life.state_at(at) for life in lives)
-    return collections.Counter(KERNEL_WORDS[state] for state in states if state in KERNEL_WORDS)
+def recorded(lives, at):
+    """{(local, remote): state} by the kernel's record of this instant."""
+    states = ((life, life.state_at(at)) for life in lives)
+    return {(life.local, life.remote): KERNEL_WORDS[state] for life, state in states if state in KERNEL_WORDS}
 
 
 def dated(sample, lives):
     """The sample, dated at the first instant within LATE at which the record says what it says."""
     changes = (step.at for life in lives for step in life.steps if sample.at < step.at <= sample.at + LATE)
     for at in [sample.at, *sorted(changes)]:
-        if recorded_at(lives, at + 1e-6) == sample.counts:
-            return Sample(at + 1e-6, sample.counts)
+        if collections.Counter(recorded(lives, at + JUST).values()) == sample.counts:
+            return Sample(at + JUST, sample.counts)
     return sample
 
 
 # -- what the program lists ------------------------------------------------------------------------------------
 
 
-def parse_listing(text):
-    """(sockets by state, sockets listed apart by state) of `states --format ss`; LISTEN left out."""
-    sure, apart = collections.Counter(), collections.Counter()
-    into = sure
+@dataclasses.dataclass
+class Listing:
+    """What the program printed of one moment; LISTEN left out."""
+
+    sockets: list = dataclasses.field(default_factory=list)  # (state, local, peer)
+    apart: list = dataclasses.field(default_factory=list)  # the same, near a transition
+
+    @property
+    def sure(self):
+        return collections.Counter(state for state, _, _ in self.sockets)
+
+    def agrees(self, counts):
+        """Could the sockets listed apart make up the difference?"""
+        sure, spare = self.sure, len(self.apart)
+        return (all(sure[state] <= counts[state] <= sure[state] + spare for state in counts | sure)
+                and 0 <= sum(counts.values()) - sum(sure.values()) <= spare)
+
+    def differing(self, known):
+        """The ends of which the kernel's record says otherwise."""
+        told = {(local, peer): state for state, local, peer in self.sockets}
+        apart = {(local, peer) for _, local, peer in self.apart}
+        return {ends for ends in known.keys() | told.keys() if known.get(ends) != told.get(ends)} - apart
+
+    def words(self):
+        apart = collections.Counter(state for state, _, _ in self.apart)
+        return words(self.sure) + (f"; apart {words(apart)}" if apart else "")
+
+
+def words(counts):
+    return " ".join(f"{state}={count}" for state, count in sorted(counts.items()) if count) or "none"
+
+
+def parse_listing(text, listing):
+    """Add what `states --format ss` printed."""
+    into = listing.sockets
     lines = text.splitlines()
     if not lines or not lines[0].startswith("State "):
         raise program.ProgramError("states --format ss printed no header")
@@ -128,95 +170,160 @@ def parse_listing(text):
         if line.startswith("#"):
             if line != APART:
                 raise program.ProgramError(f"states --format ss printed: {line}")
-            into = apart
+            into = listing.apart
         elif not line.startswith("LISTEN "):
-            into[line.split()[0]] += 1
-    return sure, apart
+            state, _, _, local, peer = line.split()
+            into.append((state, local, peer))
 
 
-def listing(binary, capture, vantage, host, at):
-    done = subprocess.run([binary, "states", "-q", "--format", "ss", "--vantage", vantage, "--host", host,
-                           "--at", f"{at:.6f}", capture], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise program.ProgramError(f"states ended with status {done.returncode}: {done.stderr.strip()}")
-    return parse_listing(done.stdout)
+def list_sockets(binary, capture, vantage, hosts, at):
+    listing = Listing()
+    for host in hosts:
+        done = subprocess.run([binary, "states", "-q", "--format", "ss", "--vantage", vantage, "--host", host,
+                               "--at", f"{at:.6f}", capture], capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise program.ProgramError(f"states ended with status {done.returncode}: {done.stderr.strip()}")
+        parse_listing(done.stdout, listing)
+    return listing
 
 
-def agrees(counts, sure, apart):
-    """Could the sockets listed apart make up the difference?"""
-    spare = sum(apart.values())
-    return (all(sure[state] <= counts[state] <= sure[state] + spare for state in counts | sure)
-            and 0 <= sum(counts.values()) - sum(sure.values()) <= spare)
+# -- what cannot be known --------------------------------------------------------------------------------------
+
+
+class Rules(case.Comparison):
+    """The ends of one capture that agree.py excuses: {(local, remote): the rules}."""
+
+    def __init__(self, folder, vantage, binary):
+        super().__init__(folder, vantage, program.read(binary, folder.files[vantage], vantage))
+        self.excused, self.contradicted = {}, set()
+        self.compare_paths()
+
+    def enter(self, subject, view, verdict, comparable):
+        super().enter(subject, view, verdict, comparable)
+        ends = view.local, view.remote
+        if verdict.wrong:
+            self.contradicted.add(ends)
+        for reason, _ in verdict.excused:
+            self.excused.setdefault(ends, set()).add(reason)
+
+    def of(self, ends):
+        return set() if ends in self.contradicted else self.excused.get(ends, set())
 
 
 # -- one capture -----------------------------------------------------------------------------------------------
 
 
-def began_before(lives, capture):
-    """Had a socket of this side a life before the first packet?"""
-    return any(life.start < capture.first - LATE for life in lives)
+class Census:
+    """One capture of one case, and what both told of it."""
 
+    def __init__(self, root, name, vantage, binary):
+        self.folder, self.vantage, self.binary = case.Folder(root, name), vantage, binary
+        self.path, self.capture = self.folder.files[vantage], self.folder.captures[vantage]
+        self.result = Result(f"{name} {vantage}")
+        self.lives = [life for mine in self.folder.account.lives.values() for life in mine
+                      if life.side == vantage or name in ONE_HOST]
+        with open(os.path.join(self.folder.path, "kernel.txt"), encoding="utf-8") as text:
+            self.samples = read_samples(text.read())[vantage]
+        self._rules = None
 
-def words(counts):
-    return " ".join(f"{state}={count}" for state, count in sorted(counts.items()) if count) or "none"
+    def why_not(self):
+        """Why nothing can be compared; empty if it can."""
+        heard = {(s.src, s.dst) for s in self.capture.by_frame.values() if not s.icmp}
+        if not self.samples:
+            return "no sample"
+        if any(life.start < self.capture.first - LATE for life in self.lives):
+            return "connections were open before the capture began"
+        if not any((dst, src) in heard for src, dst in heard):
+            return "the capture holds one direction only"
+        return ""
 
+    def end(self):
+        """When the capture stopped watching: sockets that went on to send or take something show that it had."""
+        moved = ("SYN_SENT", "SYN_RECV", "ESTABLISHED", "FIN_WAIT1", "CLOSE_WAIT", "LAST_ACK")
+        early = any(step.state in moved and step.at > self.capture.last + LATE
+                    for life in self.lives for step in life.steps)
+        return self.capture.last if early else float("inf")
 
-def judge(sample, sure, apart, result):
-    if not agrees(sample.counts, sure, apart):
-        result.wrong.append(f"{sample.at:.6f}: ss listed {words(sample.counts)}; told {words(sure)}"
-                            + (f"; apart {words(apart)}" if apart else ""))
-    elif not apart:
-        result.plain += 1
-    elif +sure == +sample.counts:
-        result.spare += 1
-    else:
-        result.slack += 1
+    def hosts(self):
+        """This side's addresses of which the capture tells."""
+        own = {life.local.rpartition(":")[0].strip("[]") for life in self.lives}
+        rows = program.table(self.binary, "states", "--vantage", self.vantage, self.path)
+        return sorted(own & {row["host"] for row in rows if row["scope"] == "host"})
 
+    def queued(self, ends, state, at):
+        """Is it by the kernel in a state that it enters by queuing its FIN, and had no FIN left until this instant?"""
+        left = any(s.src == ends[0] and s.has("F") and s.at <= at for s in self.capture.of(*ends))
+        return {QUEUED} if state in ("FIN-WAIT-1", "LAST-ACK") and not left else set()
 
-def addresses(lives):
-    return {life.local.rpartition(":")[0].strip("[]") for life in lives}
+    def excuses(self, sample, listing):
+        """The rules that excuse every difference from the kernel's record; empty if one has none."""
+        known = recorded(self.lives, sample.at)
+        if collections.Counter(known.values()) != sample.counts:
+            return set()
+        if self._rules is None:
+            self._rules = Rules(self.folder, self.vantage, self.binary)
+        found = [self._rules.of(ends) or self.queued(ends, known.get(ends), sample.at)
+                 for ends in listing.differing(known)]
+        return set().union(*found) if all(found) else set()
 
+    def needless(self, sample, listing):
+        """Sockets listed apart though, by the kernel, nothing happened to them about then and their state has no clock
+        that could have rung: slack for the asking."""
+        for state, local, peer in listing.apart:
+            if state not in CALM:
+                continue
+            steps = [step for life in self.lives if (life.local, life.remote) == (local, peer) for step in life.steps]
+            entered = max((step.at for step in steps
+                           if KERNEL_WORDS.get(step.state) == state and step.at <= sample.at + LATE), default=None)
+            near = any(abs(step.at - sample.at) <= LATE for step in steps)
+            if entered is not None and not near and sample.at - entered < CALM[state]:
+                yield f"{sample.at:.6f}: {state} {local} {peer} is listed apart for no reason"
 
-def told_hosts(binary, path, vantage):
-    return {row["host"] for row in program.table(binary, "states", "--vantage", vantage, path) if row["scope"] == "host"}
+    def judge(self, sample, listing):
+        result = self.result
+        needless = list(self.needless(sample, listing))
+        if needless:
+            result.wrong += needless
+            return
+        if listing.agrees(sample.counts):
+            if not listing.apart:
+                result.plain += 1
+            elif +listing.sure == +sample.counts:
+                result.spare += 1
+            else:
+                result.slack += 1
+            return
+        reasons = self.excuses(sample, listing)
+        if reasons:
+            result.unknowable += 1
+            result.reasons |= reasons
+        else:
+            result.wrong.append(f"{sample.at:.6f}: ss listed {words(sample.counts)}; told {listing.words()}")
 
-
-def compare(root, name, vantage, file, binary):
-    """The Result of one capture."""
-    path = os.path.join(root, name, file)
-    result = Result(f"{name} {vantage}")
-    account = kernel.read_account(os.path.join(root, name))
-    with open(os.path.join(root, name, "kernel.txt"), encoding="utf-8") as text:
-        samples = read_samples(text.read())[vantage]
-    lives = [life for mine in account.lives.values() for life in mine if life.side == vantage]
-    capture = segments.read(path)
-    if not samples:
-        result.left_out = "no sample"
-    elif began_before(lives, capture):
-        result.left_out = "connections were open before the capture began"
-    if result.left_out:
-        return result
-    hosts = sorted(addresses(lives) & told_hosts(binary, path, vantage))
-    for sample in every_second(samples, account.until):
-        sample = dated(sample, lives)
-        if sample.at < capture.first:
-            continue
-        sure, apart = collections.Counter(), collections.Counter()
-        for host in hosts:
-            one, more = listing(binary, path, vantage, host, sample.at)
-            sure, apart = sure + one, apart + more
-        judge(sample, sure, apart, result)
-    return result
+    def run(self):
+        self.result.left_out = self.why_not()
+        if self.result.left_out:
+            return self.result
+        hosts, end = self.hosts(), self.end()
+        for sample in every_second(self.samples, self.folder.account.until):
+            sample = dated(sample, self.lives)
+            if self.capture.first <= sample.at <= end:
+                self.judge(sample, list_sockets(self.binary, self.path, self.vantage, hosts, sample.at))
+            else:
+                self.result.beyond += 1
+        return self.result
 
 
 # -- all of them -----------------------------------------------------------------------------------------------
 
 
 def tell(result, tap, verbose):
-    if result.left_out:
-        tap.point(True, f"{result.name}: # SKIP {result.left_out}")
+    if not result.judged:
+        tap.point(True, f"{result.name} # SKIP {result.left_out or 'every sample lies outside of the capture'}")
         return
     told = f"{result.name}: {result.judged} samples, {result.slack} by slack"
+    if result.unknowable:
+        told += f", {result.unknowable} not knowable ({'; '.join(sorted(result.reasons))})"
     tap.point(not result.wrong, told, result.wrong if verbose else result.wrong[:8])
 
 
@@ -226,7 +333,9 @@ def figures(results):
            f"{sum(result.plain for result in results)} without a socket near a transition, "
            f"{sum(result.spare for result in results)} with some and equal without them, "
            f"{sum(result.slack for result in results)} equal because of them, "
-           f"{sum(len(result.wrong) for result in results)} wrong")
+           f"{sum(result.unknowable for result in results)} that differ by sockets which no tap can know, "
+           f"{sum(len(result.wrong) for result in results)} wrong; "
+           f"{sum(result.beyond for result in results)} outside of their capture, not judged")
 
 
 def main(arguments=None):
@@ -239,10 +348,10 @@ def main(arguments=None):
     tap = report.Tap()
     try:
         names, _ = agree.find(options.captures, options.case)
-        jobs = [(name, vantage, file) for name in names for vantage, file in VIEWS
-                if os.path.exists(os.path.join(options.captures, name, file))]
+        jobs = [(name, vantage) for name in names for vantage, file in case.VIEWS
+                if vantage in SIDES and os.path.exists(os.path.join(options.captures, name, file))]
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
-            results = list(pool.map(lambda job: compare(options.captures, *job, options.program), jobs))
+            results = list(pool.map(lambda job: Census(options.captures, *job, options.program).run(), jobs))
     except (OSError, ValueError, program.ProgramError) as error:
         print(f"Bail out! {error}")
         return 2

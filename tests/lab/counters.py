@@ -165,8 +165,6 @@ def known_counters():
 def told_of(text, names):
     """{name: Bounds} out of nstat's text for one host."""
     lines = text.splitlines()
-    if not lines:
-        return {name: Bounds() for name in names}  # no connection of this host: nothing that it did was captured
     heads = [line for line in lines if line.startswith("#")]
     if len(heads) != 1:
         raise program.ProgramError(f"one host was asked for, {len(heads)} are told")
@@ -184,17 +182,16 @@ def told_of(text, names):
 def ask(executable, capture, vantage, addresses, names):
     """The bounds of the kernel that has these addresses; None where the capture shows none of them."""
     total = {name: Bounds() for name in names}
-    seen = False
-    for address in addresses:
+    shown = {row[column] for row in program.table(executable, "flows", capture) for column in ("client_ip", "server_ip")}
+    for address in (address for address in addresses if address in shown):
         options = ["--vantage", vantage] if vantage else []
         done = subprocess.run([executable, "states", "-q", "--format", "nstat", "--host", address, *options, capture],
                               capture_output=True, text=True, check=False)
         if done.returncode:
             raise program.ProgramError(f"states ended with status {done.returncode}: {done.stderr.strip()}")
-        seen = seen or bool(done.stdout)
         told = told_of(done.stdout, names)
         total = {name: total[name] + told[name] for name in names}
-    return total if seen else None
+    return total if shown.intersection(addresses) else None
 
 
 # -- the comparison --------------------------------------------------------------------------------------------
@@ -210,13 +207,20 @@ class View:
     near: bool
 
 
-def views(folder):
+def undelayed(executable, capture):
+    """Nothing lies between the two ends: one capture shows what both sent."""
+    return {row["vantage"] for row in program.table(executable, "flows", capture)} <= {"same_host", "unknown"}
+
+
+def views(folder, executable):
     """What is asked of one case."""
     client = "client.pcap" if os.path.exists(f"{folder}/client.pcap") else "capture.pcap"
     yield View("server", "capture.pcap", "server", True)
-    yield View("client", client, "client", True)
+    if client == "client.pcap" or undelayed(executable, f"{folder}/{client}"):
+        yield View("client", client, "client", True)
     yield View("client", "capture.pcap", "server", False)
-    yield View("server", client, "client", False)
+    if client == "client.pcap":
+        yield View("server", client, "client", False)
     if os.path.exists(f"{folder}/middle.pcap"):
         yield from (View(kernel, "middle.pcap", "middle", False) for kernel in KERNELS)
     yield from (View(kernel, "capture.pcap", None, False) for kernel in KERNELS)
@@ -277,7 +281,7 @@ def compare(name, options, names, tallies):
     """The wrong words of one case; near views of whole captures enter the tallies."""
     folder = os.path.join(options.captures, name)
     truth, wrong = read_truth(folder, name in ONE_KERNEL), []
-    for view in views(folder):
+    for view in views(folder, options.program):
         if not view.near and name in TURNED_ROUND:
             continue
         bounds = ask(options.program, f"{folder}/{view.capture}", view.vantage, truth.hosts[view.kernel], names)

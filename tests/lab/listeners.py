@@ -44,10 +44,11 @@ class Truth:
 
     counters: dict = dataclasses.field(default_factory=dict)
     limits: dict = dataclasses.field(default_factory=dict)  # "10.66.1.100:8080" -> limit
+    address: str = ""
 
     @property
     def addresses(self):
-        return {listener.rpartition(":")[0].strip("[]") for listener in self.limits}
+        return {self.address, *(listener.rpartition(":")[0].strip("[]") for listener in self.limits)}
 
 
 def read_truth(path):
@@ -56,14 +57,16 @@ def read_truth(path):
     with open(path, encoding="utf-8") as file:
         for line in file:
             words = line.split()
-            if line.startswith("["):
+            if "the server is " in line and not section:
+                truth.address = words[-1]
+            elif line.startswith("["):
                 section = line
             elif section.startswith("[counters of the server]") and len(words) == 2:
                 truth.counters[words[0]] = int(words[1])
             elif section.startswith("[accept queues of the server]") and len(words) == 4:
                 truth.limits[words[1]] = int(words[3])
-    if not truth.limits:
-        raise ValueError(f"{path}: no accept queue")
+    if not truth.address:
+        raise ValueError(f"{path}: whose account is it?")
     return truth
 
 

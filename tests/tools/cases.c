@@ -110,16 +110,19 @@ static int apply_args(struct tca_settings *set, struct case_run *run, struct tca
     return rc;
 }
 
-static int run_capture(struct case_run *run, struct tca_error *error)
+static int run_captures(struct case_run *run, const char *const *more, struct tca_error *error)
 {
     int rc = tca_session_read(run->session, run->capture, error);
 
+    for (; *more && (!rc || rc == TCA_EINPUT || rc == TCA_EUNSUPPORTED); more++)
+        if (file_exists(*more))
+            rc = tca_session_read(run->session, *more, error);
     if (rc && rc != TCA_EINPUT && rc != TCA_EUNSUPPORTED)
         return rc;
     return tca_session_finish(run->session, error);
 }
 
-int case_run(struct case_run *ret_run, struct tca_error *error)
+static int run_with(const char *const *more, struct case_run *ret_run, struct tca_error *error)
 {
     *ret_run = (struct case_run){.explain = "stream=0"};
     memset(error, 0, sizeof *error);
@@ -137,5 +140,17 @@ int case_run(struct case_run *ret_run, struct tca_error *error)
     if (!rc)
         rc = tca_session_open(set, &ret_run->session, error);
     tca_settings_free(set);
-    return rc ? rc : run_capture(ret_run, error);
+    return rc ? rc : run_captures(ret_run, more, error);
+}
+
+int case_run(struct case_run *ret_run, struct tca_error *error)
+{
+    static const char *const none[] = {NULL};
+    return run_with(none, ret_run, error);
+}
+
+int case_run_twins(struct case_run *ret_run, struct tca_error *error)
+{
+    static const char *const other[] = {"client.pcap", "middle.pcap", NULL};
+    return run_with(other, ret_run, error);
 }

@@ -25,5 +25,7 @@ struct case_run {
     char explain[CASE_WORD_MAX]; /* selector for explain.txt: `explain SELECTOR` in args.txt, else stream=0 */
 };
 int case_run(struct case_run *ret_run, struct tca_error *error);
+/* The same with client.pcap and middle.pcap after it, as far as they exist. */
+int case_run_twins(struct case_run *ret_run, struct tca_error *error);
 
 #endif

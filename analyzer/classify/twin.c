@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Keys and groups. A connection is found again in another capture by what no other connection shares:
+ *
+ *     1  addresses, ports, both ISNs
+ *     2  addresses, ports, the client's ISN        a direction is missing, or nobody answered
+ *     3  both ISNs                                 addresses translated between the captures
+ *     4  addresses, ports, both last numbers       one of the captures began later
+ *
+ * Each round sorts the keys anew and joins those that are equal, unless one capture has more of them than another.
+ */
+#include "classify/twin.h"
+
+#include "base/alloc.h"
+#include "classify/twin_parts.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <tcpautopsy/error.h>
+
+int tca_twins_new(struct tca_twins **ret_twins)
+{
+    *ret_twins = tca_alloc(sizeof **ret_twins);
+    return *ret_twins ? TCA_OK : TCA_EMEMORY;
+}
+
+void tca_twins_free(struct tca_twins *twins)
+{
+    if (!twins)
+        return;
+    tca_free(twins->key);
+    tca_free(twins->parent);
+    tca_free(twins->way);
+    tca_free(twins->pair);
+    tca_free(twins->lost);
+    tca_free(twins->twin);
+    tca_free(twins);
+}
+
+bool tca_twins_room(void **list, size_t count, size_t *room, size_t size)
+{
+    if (count < *room)
+        return true;
+    size_t wanted = *room ? 2 * *room : 64;
+    void *more = tca_grow(*list, wanted, size);
+    if (!more)
+        return false;
+    *list = more;
+    *room = wanted;
+    return true;
+}
+
+/* ---- keys ---- */
+
+int tca_twins_add(struct tca_twins *twins, const struct tca_dossier *d)
+{
+    if (twins->key_count == UINT32_MAX ||
+        !tca_twins_room((void **)&twins->key, twins->key_count, &twins->key_room, sizeof *twins->key))
+        return TCA_EMEMORY;
+    int order = memcmp(d->addr[TCA_CLIENT], d->addr[TCA_SERVER], sizeof d->addr[0]);
+    bool client_first = order < 0 || (order == 0 && d->port[TCA_CLIENT] <= d->port[TCA_SERVER]);
+    struct tca_twin_key key = {.capture = d->capture,
+                               .client = client_first ? 0 : 1,
+                               .id_frame = d->id_frame,
+                               .start_ns = d->m.start_ns,
+                               .index = (uint32_t)twins->key_count};
+    for (int end = 0; end < 2; end++) {
+        int role = client_first ? end : 1 - end;
+        const struct tca_side *side = &d->m.side[role];
+        memcpy(key.addr[end], d->addr[role], sizeof key.addr[end]);
+        key.port[end] = d->port[role];
+        key.isn[end] = side->iss;
+        key.isn_known[end] = side->iss_known;
+        key.nxt[end] = side->snd_nxt;
+        key.nxt_known[end] = side->nxt_known && side->pkts;
+    }
+    const struct tca_mark *answer = tca_dossier_mark(d, TCA_MARK_SYNACK, TCA_SERVER, 0);
+    if (answer && tca_twin_mixed(d)) /* the first answer counts */
+        key.isn[client_first ? 1 : 0] = answer->seq;
+    const struct tca_side *client = &d->m.side[TCA_CLIENT];
+    key.only_syns = client->pkts && client->pkts == client->syn_count && !d->m.side[TCA_SERVER].pkts;
+    twins->key[twins->key_count++] = key;
+    return TCA_OK;
+}
+
+static int compare_number(uint64_t a, uint64_t b)
+{
+    return a < b ? -1 : a > b;
+}
+
+static int compare_ends(const struct tca_twin_key *a, const struct tca_twin_key *b)
+{
+    int order = memcmp(a->addr, b->addr, sizeof a->addr);
+    if (!order)
+        order = compare_number(a->port[0], b->port[0]);
+    return order ? order : compare_number(a->port[1], b->port[1]);
+}
+
+static int compare_isns(const struct tca_twin_key *a, const struct tca_twin_key *b)
+{
+    int order = compare_number(a->isn[0], b->isn[0]);
+    return order ? order : compare_number(a->isn[1], b->isn[1]);
+}
+
+/* Within equal keys: captures apart, in each the older connection first. */
+static int compare_rest(const struct tca_twin_key *a, const struct tca_twin_key *b)
+{
+    int order = compare_number(a->capture, b->capture);
+    if (!order)
+        order = a->start_ns < b->start_ns ? -1 : a->start_ns > b->start_ns;
+    return order ? order : compare_number(a->id_frame, b->id_frame);
+}
+
+static int by_all(const struct tca_twin_key *a, const struct tca_twin_key *b)
+{
+    int order = compare_ends(a, b);
+    return order ? order : compare_isns(a, b);
+}
+
+static int by_client(const struct tca_twin_key *a, const struct tca_twin_key *b)
+{
+    int order = compare_ends(a, b);
+    if (!order)
+        order = compare_number(a->client, b->client);
+    return order ? order : compare_number(a->isn[a->client], b->isn[b->client]);
+}
+
+/* Translated addresses may change the order of the ends: by role here. */
+static int by_isns(const struct tca_twin_key *a, const struct tca_twin_key *b)
+{
+    int order = compare_number(a->isn[a->client], b->isn[b->client]);
+    return order ? order : compare_number(a->isn[1 - a->client], b->isn[1 - b->client]);
+}
+
+static int by_last(const struct tca_twin_key *a, const struct tca_twin_key *b)
+{
+    int order = compare_ends(a, b);
+    if (!order)
+        order = compare_number(a->nxt[0], b->nxt[0]);
+    return order ? order : compare_number(a->nxt[1], b->nxt[1]);
+}
+
+static bool both_isns(const struct tca_twin_key *key)
+{
+    return key->isn_known[0] && key->isn_known[1];
+}
+
+static bool client_isn(const struct tca_twin_key *key)
+{
+    return key->isn_known[key->client];
+}
+
+static bool both_last(const struct tca_twin_key *key)
+{
+    return key->nxt_known[0] && key->nxt_known[1];
+}
+
+static const struct round {
+    int (*compare)(const struct tca_twin_key *a, const struct tca_twin_key *b);
+    bool (*usable)(const struct tca_twin_key *key);
+    bool alone; /* only those that no round before has joined */
+} rounds[] = {{by_all, both_isns, false},
+              {by_client, client_isn, false},
+              {by_isns, both_isns, true},
+              {by_last, both_last, true}};
+enum { ROUNDS = sizeof rounds / sizeof *rounds };
+
+/* qsort() takes no argument beside the two: one comparison function for each round. */
+#define ORDER(n)                                                                                             \
+    static int order_##n(const void *left, const void *right)                                                \
+    {                                                                                                        \
+        const struct tca_twin_key *a = left, *b = right;                                                     \
+        bool x = rounds[n].usable(a), y = rounds[n].usable(b);                                               \
+        int order = x != y ? (x ? -1 : 1) : x ? rounds[n].compare(a, b) : 0;                                 \
+        return order ? order : compare_rest(a, b);                                                           \
+    }
+ORDER(0)
+ORDER(1)
+ORDER(2)
+ORDER(3)
+#undef ORDER
+static int (*const orders[ROUNDS])(const void *, const void *) = {order_0, order_1, order_2, order_3};
+
+/* ---- groups ---- */
+
+static uint32_t root_of(uint32_t *parent, uint32_t index)
+{
+    while (parent[index] != index)
+        index = parent[index] = parent[parent[index]];
+    return index;
+}
+
+static void join(uint32_t *parent, uint32_t one, uint32_t other)
+{
+    uint32_t a = root_of(parent, one), b = root_of(parent, other);
+    parent[a > b ? a : b] = a > b ? b : a;
+}
+
+/* Equal keys, captures apart: the k-th of one capture is the k-th of every other, if all have as many. */
+static void join_run(struct tca_twins *twins, const struct tca_twin_key *key, size_t count)
+{
+    size_t each = 1;
+    while (each < count && key[each].capture == key[0].capture)
+        each++;
+    if (each == count || count % each)
+        return;
+    for (size_t at = 0; at < count; at++)
+        if ((at % each == 0) != (at == 0 || key[at].capture != key[at - 1].capture))
+            return;
+    for (size_t at = each; at < count; at++)
+        join(twins->parent, key[at].index, key[at - each].index);
+}
+
+/* Rounds for what is alone leave out what is joined: `joined` marks the roots of groups. */
+static void join_round(struct tca_twins *twins, unsigned n, const bool *joined)
+{
+    const struct round *round = &rounds[n];
+    struct tca_twin_key *key = twins->key;
+    qsort(key, twins->key_count, sizeof *key, orders[n]);
+    for (size_t begin = 0, end; begin < twins->key_count && round->usable(&key[begin]); begin = end) {
+        bool fit = true;
+        for (end = begin; end < twins->key_count && round->usable(&key[end]) &&
+                          round->compare(&key[begin], &key[end]) == 0;
+             end++)
+            fit = fit && !(round->alone && joined[root_of(twins->parent, key[end].index)]);
+        if (fit && end - begin > 1)
+            join_run(twins, key + begin, end - begin);
+    }
+}
+
+static void mark_joined(const struct tca_twins *twins, bool *joined)
+{
+    for (size_t at = 0; at < twins->key_count; at++) {
+        uint32_t root = root_of(twins->parent, (uint32_t)at);
+        if (root != at)
+            joined[root] = true;
+    }
+}
+
+static int compare_names(uint32_t capture, uint64_t frame, uint32_t other_capture, uint64_t other_frame)
+{
+    int order = compare_number(capture, other_capture);
+    return order ? order : compare_number(frame, other_frame);
+}
+
+static int order_names(const void *left, const void *right)
+{
+    const struct tca_twin_key *a = left, *b = right;
+    return compare_names(a->capture, a->id_frame, b->capture, b->id_frame);
+}
+
+int tca_twins_link(struct tca_twins *twins)
+{
+    size_t count = twins->key_count;
+    if (!count)
+        return TCA_OK;
+    twins->parent = tca_grow(NULL, count, sizeof *twins->parent);
+    bool *joined = tca_alloc(count * sizeof *joined);
+    if (!twins->parent || !joined) {
+        tca_free(joined);
+        return TCA_EMEMORY;
+    }
+    for (size_t at = 0; at < count; at++)
+        twins->parent[at] = (uint32_t)at;
+    for (unsigned n = 0; n < ROUNDS; n++) {
+        if (rounds[n].alone)
+            mark_joined(twins, joined);
+        join_round(twins, n, joined);
+    }
+    mark_joined(twins, joined);
+    for (size_t at = 0; at < count; at++) {
+        uint32_t root = root_of(twins->parent, twins->key[at].index);
+        twins->key[at].group = joined[root] || twins->key[at].only_syns ? (uint64_t)root + 1 : 0;
+    }
+    qsort(twins->key, count, sizeof *twins->key, order_names);
+    tca_free(joined);
+    tca_free(twins->parent);
+    twins->parent = NULL;
+    return TCA_OK;
+}
+
+static int find_key(const void *wanted, const void *one)
+{
+    const struct tca_dossier *d = wanted;
+    const struct tca_twin_key *key = one;
+    return compare_names(d->capture, d->id_frame, key->capture, key->id_frame);
+}
+
+uint64_t tca_twins_group(const struct tca_twins *twins, const struct tca_dossier *d)
+{
+    const struct tca_twin_key *key =
+        twins->key_count ? bsearch(d, twins->key, twins->key_count, sizeof *twins->key, find_key) : NULL;
+    return key ? key->group : 0;
+}
+
+/* ---- rows ---- */
+
+static int order_twins(const void *left, const void *right)
+{
+    const struct tca_twin *a = left, *b = right;
+    return compare_names(a->capture, a->id_frame, b->capture, b->id_frame);
+}
+
+void tca_twins_settle(struct tca_twins *twins)
+{
+    if (twins->twin_count)
+        qsort(twins->twin, twins->twin_count, sizeof *twins->twin, order_twins);
+    for (size_t at = 0; at < twins->twin_count; at++)
+        twins->twin[at].lost = twins->lost + twins->twin[at].lost_at;
+}
+
+static int find_twin(const void *wanted, const void *one)
+{
+    const struct tca_dossier *d = wanted;
+    const struct tca_twin *twin = one;
+    return compare_names(d->capture, d->id_frame, twin->capture, twin->id_frame);
+}
+
+const struct tca_twin *tca_twins_find(const struct tca_twins *twins, const struct tca_dossier *d)
+{
+    if (!twins || !twins->twin_count)
+        return NULL;
+    return bsearch(d, twins->twin, twins->twin_count, sizeof *twins->twin, find_twin);
+}
+
+/* Where a capture begins in a sorted list. */
+static size_t lower_bound(const void *list, size_t count, size_t size, const struct tca_dossier *wanted,
+                          int (*compare)(const void *wanted, const void *one))
+{
+    size_t low = 0, high = count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (compare(wanted, (const char *)list + middle * size) > 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+bool tca_twins_shadowed(const struct tca_twins *twins, uint32_t capture)
+{
+    struct tca_dossier begin = {.capture = capture}, end = {.capture = capture + 1};
+    if (!twins)
+        return false;
+    size_t flows = lower_bound(twins->key, twins->key_count, sizeof *twins->key, &end, find_key) -
+                   lower_bound(twins->key, twins->key_count, sizeof *twins->key, &begin, find_key);
+    size_t at = lower_bound(twins->twin, twins->twin_count, sizeof *twins->twin, &begin, find_twin),
+           linked = 0;
+    for (; at < twins->twin_count && twins->twin[at].capture == capture; at++) {
+        if (!twins->twin[at].others)
+            continue;
+        if (twins->twin[at].chief)
+            return false;
+        linked++;
+    }
+    return linked && 2 * linked >= flows;
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The parts of twins; private to classify/twin*.c.
+ *
+ *     twin.c       keys and groups, rows
+ *     twin_way.c   which captures are two views of one traffic, and how they stand on the way between two hosts
+ *     twin_lost.c  what was lost between two of them
+ */
+#ifndef TCA_CLASSIFY_TWIN_PARTS_H
+#define TCA_CLASSIFY_TWIN_PARTS_H
+
+#include "classify/twin.h"
+
+/* What names a connection, its ends in order of address and port: end 0 is the lower one. */
+struct tca_twin_key {
+    uint32_t capture, client; /* which end the client is */
+    uint64_t id_frame;
+    int64_t start_ns;
+    uint8_t addr[2][16];
+    uint16_t port[2];
+    uint32_t isn[2], nxt[2];
+    bool isn_known[2], nxt_known[2];
+    bool only_syns; /* nothing but the client's SYNs: all that the next capture would show may be lost */
+    uint32_t index; /* its place in parent[]; until linked */
+    uint64_t group; /* 0: alone and of no interest */
+};
+
+/* The kinds of segments that a capture may be filtered by. */
+enum tca_way_kind { TCA_WAY_OPENING, TCA_WAY_PLAIN, TCA_WAY_FIN, TCA_WAY_RST, TCA_WAY_KINDS };
+
+/* Segments of one service and client that two captures hold both. [0]: capture a, [1]: capture b. */
+struct tca_way {
+    uint32_t a, b; /* captures, a < b; addresses as in a */
+    uint8_t client[16], server[16];
+    uint16_t port;
+    uint32_t ttl_votes[2], time_votes[2];  /* for a, for b being the one nearer to the client */
+    uint64_t strict;                       /* segments that both hold, told by time stamp or IP ID */
+    uint64_t kind[TCA_WAY_KINDS];          /* segments of each kind that both hold */
+    uint64_t gaps[2];                      /* connections of which it missed bytes that were acknowledged */
+    int64_t first_ns[2][2], last_ns[2][2]; /* [sender][capture]: of those segments; first > last: none */
+};
+
+struct tca_pair {
+    uint32_t a, b;
+    uint64_t strict;
+};
+
+struct tca_twins {
+    struct tca_twin_key *key; /* owned; once linked by capture and frame */
+    size_t key_count, key_room;
+    uint32_t *parent; /* owned */
+    struct tca_way *way;
+    size_t way_count, way_room;
+    struct tca_pair *pair; /* captures that are two views of one traffic */
+    size_t pair_count;
+    struct tca_lost *lost;
+    size_t lost_count, lost_room;
+    struct tca_twin *twin; /* once settled by capture and frame */
+    size_t twin_count, twin_room;
+};
+
+/* Room for one more in a list that grows; false when memory is out. */
+bool tca_twins_room(void **list, size_t count, size_t *room, size_t size);
+
+/* The role in y of the end that has `role` in x. */
+int tca_twin_role(const struct tca_dossier *x, const struct tca_dossier *y, int role);
+/* Was a late copy of the SYN answered as well? Then the row is more than one connection's. */
+bool tca_twin_mixed(const struct tca_dossier *d);
+/* Is this mark a segment of the connection's own? */
+bool tca_twin_own(const struct tca_mark *mark);
+/* The same segment, as far as both tell? With *ret_strict: told by more than its numbers. */
+bool tca_twin_same(const struct tca_mark *one, const struct tca_mark *other, bool *ret_strict);
+
+/* Are these captures two views of one traffic? */
+bool tca_twins_paired(const struct tca_twins *twins, uint32_t one, uint32_t other);
+
+/* All ways between the client and the service of connection d: a run of `*ret_count`, NULL for none. */
+const struct tca_way *tca_ways_of(const struct tca_twins *twins, const struct tca_dossier *d,
+                                  size_t *ret_count);
+/* The way between two captures of one connection; NULL: none. */
+const struct tca_way *tca_way_between(const struct tca_twins *twins, const struct tca_dossier *x,
+                                      const struct tca_dossier *y);
+/* Which of the way's captures is nearer to the end with this role: 0 for a, 1 for b, -1: unknown. */
+int tca_way_nearer(const struct tca_way *way, int role);
+
+#endif

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Ways: what two captures share of one client's traffic with one service, and in which order they stand on it.
+ *
+ *     client ---- [ a ] ------------ [ b ] ---- server
+ *       TTL of the client's segments     higher at a: a router stands between        exact, where there is one
+ *       SYN to SYN+ACK                   longer at a: all of it that b saw, and more  by vote of the connections
+ *
+ * Two captures are views of one traffic if they hold the same segments, told by time stamp or IP ID; equal numbers alone
+ * are not enough, or the parts of a capture that was cut in two, with a connection that repeats itself, would do.
+ */
+#include "base/alloc.h"
+#include "classify/twin_parts.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <tcpautopsy/error.h>
+
+enum {
+    STRICT_MIN = 2,  /* segments that make two captures views of one traffic */
+    VOTE_SHARE = 10, /* one in so many may vote otherwise */
+};
+
+bool tca_twin_own(const struct tca_mark *mark)
+{
+    return !mark->witness && !(mark->roles & TCA_MARK_ICMP);
+}
+
+bool tca_twin_mixed(const struct tca_dossier *d)
+{
+    const struct tca_mark *first = tca_dossier_mark(d, TCA_MARK_SYNACK, TCA_SERVER, 0);
+    const struct tca_mark *last = tca_dossier_last(d, TCA_MARK_SYNACK, TCA_SERVER);
+    return d->m.synack_isn_changed || (first && first->seq != last->seq);
+}
+
+/* A FIN may carry another part of the stream where offload joined segments: its end is what counts. */
+static bool same_numbers(const struct tca_mark *one, const struct tca_mark *other)
+{
+    enum { KIND = TCA_SYN | TCA_FIN | TCA_RST | TCA_ACK };
+    if ((one->flags & KIND) != (other->flags & KIND) || one->ack != other->ack)
+        return false;
+    if (one->flags & TCA_FIN)
+        return one->seq + one->len == other->seq + other->len;
+    return one->seq == other->seq && one->len == other->len;
+}
+
+bool tca_twin_same(const struct tca_mark *one, const struct tca_mark *other, bool *ret_strict)
+{
+    *ret_strict = false;
+    if (!same_numbers(one, other) || one->has_ts != other->has_ts)
+        return false;
+    if (one->has_ts) {
+        *ret_strict = one->tsval == other->tsval && one->tsecr == other->tsecr;
+        return *ret_strict;
+    }
+    if (!one->ip_id || !other->ip_id)
+        return true;
+    *ret_strict = one->ip_id == other->ip_id;
+    return *ret_strict;
+}
+
+int tca_twin_role(const struct tca_dossier *x, const struct tca_dossier *y, int role)
+{
+    const struct tca_side *side = &x->m.side[role];
+    for (int other = 0; other < 2; other++)
+        if (memcmp(x->addr[role], y->addr[other], sizeof x->addr[role]) == 0 &&
+            x->port[role] == y->port[other])
+            return other;
+    bool swapped = side->iss_known && y->m.side[1 - role].iss_known && y->m.side[1 - role].iss == side->iss;
+    return swapped ? 1 - role : role;
+}
+
+/* ---- what two dossiers share ---- */
+
+static enum tca_way_kind kind_of(const struct tca_mark *mark)
+{
+    return mark->flags & TCA_RST   ? TCA_WAY_RST
+           : mark->flags & TCA_SYN ? TCA_WAY_OPENING
+           : mark->flags & TCA_FIN ? TCA_WAY_FIN
+                                   : TCA_WAY_PLAIN;
+}
+
+static void widen(int64_t *first, int64_t *last, int64_t time_ns)
+{
+    if (time_ns < *first)
+        *first = time_ns;
+    if (time_ns > *last)
+        *last = time_ns;
+}
+
+static void count_shared(struct tca_way *way, int role, const struct tca_mark *a, const struct tca_mark *b,
+                         bool strict)
+{
+    way->strict += strict;
+    way->kind[kind_of(a)]++;
+    widen(&way->first_ns[role][0], &way->last_ns[role][0], a->time_ns);
+    widen(&way->first_ns[role][1], &way->last_ns[role][1], b->time_ns);
+    if (a->ttl != b->ttl && strict) {
+        /* Each hop takes one: the higher is nearer to the sender. */
+        int nearer_to_sender = a->ttl > b->ttl ? 0 : 1;
+        way->ttl_votes[role == TCA_CLIENT ? nearer_to_sender : 1 - nearer_to_sender] = 1;
+    }
+}
+
+/* The first segment in b that is the same as this one in a and was not taken before. */
+static void match(struct tca_way *way, const struct tca_mark *mark, int role, const struct tca_dossier *b,
+                  int b_role, bool *taken)
+{
+    bool strict;
+    for (unsigned at = 0; at < b->mark_count; at++) {
+        const struct tca_mark *other = &b->mark[at];
+        if (taken[at] || other->side != b_role || !tca_twin_own(other) ||
+            !tca_twin_same(mark, other, &strict))
+            continue;
+        taken[at] = true;
+        count_shared(way, role, mark, other, strict);
+        return;
+    }
+}
+
+static void vote(struct tca_way *way, const struct tca_dossier *a, const struct tca_dossier *b)
+{
+    int64_t x = a->m.syn_rtt_ns, y = b->m.syn_rtt_ns;
+    if (x >= 0 && y >= 0 && x != y)
+        way->time_votes[x > y ? 0 : 1]++;
+}
+
+static void compare_two(struct tca_way *way, const struct tca_dossier *a, const struct tca_dossier *b)
+{
+    bool taken[TCA_MARKS_MAX] = {false};
+    *way = (struct tca_way){.a = a->capture, .b = b->capture, .port = a->port[TCA_SERVER]};
+    memcpy(way->client, a->addr[TCA_CLIENT], sizeof way->client);
+    memcpy(way->server, a->addr[TCA_SERVER], sizeof way->server);
+    for (int role = 0; role < 2; role++)
+        for (int view = 0; view < 2; view++) {
+            way->first_ns[role][view] = INT64_MAX;
+            way->last_ns[role][view] = INT64_MIN;
+        }
+    for (unsigned at = 0; at < a->mark_count; at++)
+        if (tca_twin_own(&a->mark[at]))
+            match(way, &a->mark[at], a->mark[at].side, b, tca_twin_role(a, b, a->mark[at].side), taken);
+    way->gaps[0] = (a->m.damage & TCA_DAMAGE_GAP) != 0;
+    way->gaps[1] = (b->m.damage & TCA_DAMAGE_GAP) != 0;
+    if (tca_twin_role(a, b, TCA_CLIENT) == TCA_CLIENT)
+        vote(way, a, b);
+}
+
+int tca_twins_compare(struct tca_twins *twins, const struct tca_dossier *d, size_t count)
+{
+    for (size_t x = 0; x + 1 < count; x++)
+        for (size_t y = x + 1; y < count; y++) {
+            if (!tca_twins_room((void **)&twins->way, twins->way_count, &twins->way_room, sizeof *twins->way))
+                return TCA_EMEMORY;
+            compare_two(&twins->way[twins->way_count], &d[x], &d[y]);
+            twins->way_count += d[x].capture < d[y].capture;
+        }
+    return TCA_OK;
+}
+
+/* ---- all of them ---- */
+
+static int compare_u32(uint32_t a, uint32_t b)
+{
+    return a < b ? -1 : a > b;
+}
+
+static int compare_places(const struct tca_way *x, const struct tca_way *y)
+{
+    int order = memcmp(x->client, y->client, sizeof x->client);
+    if (!order)
+        order = memcmp(x->server, y->server, sizeof x->server);
+    return order ? order : compare_u32(x->port, y->port);
+}
+
+static int compare_ways(const void *left, const void *right)
+{
+    const struct tca_way *x = left, *y = right;
+    int order = compare_places(x, y);
+    if (!order)
+        order = compare_u32(x->a, y->a);
+    return order ? order : compare_u32(x->b, y->b);
+}
+
+static int compare_pairs(const void *left, const void *right)
+{
+    const struct tca_pair *x = left, *y = right;
+    int order = compare_u32(x->a, y->a);
+    return order ? order : compare_u32(x->b, y->b);
+}
+
+static void add_way(struct tca_way *to, const struct tca_way *from)
+{
+    to->strict += from->strict;
+    for (int kind = 0; kind < TCA_WAY_KINDS; kind++)
+        to->kind[kind] += from->kind[kind];
+    for (int view = 0; view < 2; view++) {
+        to->ttl_votes[view] += from->ttl_votes[view];
+        to->time_votes[view] += from->time_votes[view];
+        to->gaps[view] += from->gaps[view];
+        for (int role = 0; role < 2; role++) {
+            if (from->first_ns[role][view] < to->first_ns[role][view])
+                to->first_ns[role][view] = from->first_ns[role][view];
+            if (from->last_ns[role][view] > to->last_ns[role][view])
+                to->last_ns[role][view] = from->last_ns[role][view];
+        }
+    }
+}
+
+static void merge_ways(struct tca_twins *twins)
+{
+    size_t kept = 0;
+    qsort(twins->way, twins->way_count, sizeof *twins->way, compare_ways);
+    for (size_t at = 0; at < twins->way_count; at++) {
+        if (kept && compare_ways(&twins->way[kept - 1], &twins->way[at]) == 0)
+            add_way(&twins->way[kept - 1], &twins->way[at]);
+        else
+            twins->way[kept++] = twins->way[at];
+    }
+    twins->way_count = kept;
+}
+
+/* Pairs of captures with enough in common. */
+static int gather_pairs(struct tca_twins *twins)
+{
+    size_t kept = 0;
+    twins->pair = tca_grow(NULL, twins->way_count, sizeof *twins->pair);
+    if (!twins->pair)
+        return TCA_EMEMORY;
+    for (size_t at = 0; at < twins->way_count; at++)
+        twins->pair[at] = (struct tca_pair){twins->way[at].a, twins->way[at].b, twins->way[at].strict};
+    qsort(twins->pair, twins->way_count, sizeof *twins->pair, compare_pairs);
+    for (size_t at = 0; at < twins->way_count; at++) {
+        if (kept && compare_pairs(&twins->pair[kept - 1], &twins->pair[at]) == 0)
+            twins->pair[kept - 1].strict += twins->pair[at].strict;
+        else
+            twins->pair[kept++] = twins->pair[at];
+    }
+    for (size_t at = 0; at < kept; at++)
+        if (twins->pair[at].strict >= STRICT_MIN)
+            twins->pair[twins->pair_count++] = twins->pair[at];
+    return TCA_OK;
+}
+
+int tca_twins_order(struct tca_twins *twins)
+{
+    if (!twins->way_count)
+        return TCA_OK;
+    merge_ways(twins);
+    return gather_pairs(twins);
+}
+
+bool tca_twins_paired(const struct tca_twins *twins, uint32_t one, uint32_t other)
+{
+    struct tca_pair wanted = {.a = one < other ? one : other, .b = one < other ? other : one};
+    return twins->pair_count &&
+           bsearch(&wanted, twins->pair, twins->pair_count, sizeof *twins->pair, compare_pairs);
+}
+
+const struct tca_way *tca_ways_of(const struct tca_twins *twins, const struct tca_dossier *d,
+                                  size_t *ret_count)
+{
+    struct tca_way wanted = {.port = d->port[TCA_SERVER]};
+    memcpy(wanted.client, d->addr[TCA_CLIENT], sizeof wanted.client);
+    memcpy(wanted.server, d->addr[TCA_SERVER], sizeof wanted.server);
+    size_t low = 0, high = twins->way_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (compare_places(&twins->way[middle], &wanted) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    size_t end = low;
+    while (end < twins->way_count && compare_places(&twins->way[end], &wanted) == 0)
+        end++;
+    *ret_count = end - low;
+    return end > low ? &twins->way[low] : NULL;
+}
+
+const struct tca_way *tca_way_between(const struct tca_twins *twins, const struct tca_dossier *x,
+                                      const struct tca_dossier *y)
+{
+    const struct tca_dossier *a = x->capture < y->capture ? x : y, *b = a == x ? y : x;
+    struct tca_way wanted = {.a = a->capture, .b = b->capture, .port = a->port[TCA_SERVER]};
+    memcpy(wanted.client, a->addr[TCA_CLIENT], sizeof wanted.client);
+    memcpy(wanted.server, a->addr[TCA_SERVER], sizeof wanted.server);
+    if (!twins->way_count)
+        return NULL;
+    return bsearch(&wanted, twins->way, twins->way_count, sizeof *twins->way, compare_ways);
+}
+
+/* 0 or 1 if nearly all say so, else -1. */
+static int majority(const uint32_t votes[2])
+{
+    uint64_t all = (uint64_t)votes[0] + votes[1];
+    int most = votes[0] >= votes[1] ? 0 : 1;
+    return all && (uint64_t)votes[1 - most] * VOTE_SHARE <= all ? most : -1;
+}
+
+int tca_way_nearer(const struct tca_way *way, int role)
+{
+    bool hops = way->ttl_votes[0] || way->ttl_votes[1];
+    int nearer_to_client = majority(hops ? way->ttl_votes : way->time_votes);
+    if (nearer_to_client < 0)
+        return -1;
+    return role == TCA_CLIENT ? nearer_to_client : 1 - nearer_to_client;
+}

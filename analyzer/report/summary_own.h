@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The parts of the summary; private to report/summary*.c.
+ *
+ *     summary.c         gathering: each connection is counted once, by what explains it
+ *     summary_tail.c    head, tail, and what is told where nothing went wrong
+ *     summary_blocks.c  what happened, by impact
+ *     summary_page.c    lines of 80 columns
+ */
+#ifndef TCA_REPORT_SUMMARY_OWN_H
+#define TCA_REPORT_SUMMARY_OWN_H
+
+#include "report/row.h"
+
+enum {
+    LINES_MAX = 25,
+    LINE_WIDTH = 80,
+    SERVERS_MAX = 32,   /* servers told apart for one finding */
+    OVERFLOWS_MAX = 64, /* listeners with a full accept queue */
+    INCIDENTS_MAX = 96, /* of all other kinds */
+    CLIENTS_MAX = 24,   /* client addresses told apart in one place */
+    BLOCK_LINES = 10,
+    FILE_MAX = 120,       /* of a file name to be typed */
+    ANSWER_GROUPS = 1640, /* groups of waiting times, for any int64_t */
+};
+
+/* ---- what is gathered ---- */
+
+/* Where to look: one connection that shows it. */
+struct example {
+    bool set;
+    uint64_t stream, frame[3];
+    uint32_t frame_capture[3]; /* 0: its own */
+    uint8_t frame_count;
+    char file[FILE_MAX]; /* "" when the name is too long to be repeated */
+};
+
+struct place {
+    uint8_t addr[16];
+    uint16_t port;
+    uint8_t family;
+    uint32_t capture;
+};
+
+/* Different addresses, as long as they are few. */
+struct clients {
+    uint8_t addr[CLIENTS_MAX][16];
+    uint8_t count;
+    bool more;
+};
+
+/* One finding at one server. */
+struct tally {
+    struct place at;
+    uint64_t count;
+    int64_t first_ns, last_ns;
+    enum tca_confidence confidence;
+    struct clients clients;
+    struct example example;
+};
+
+struct kind {
+    struct tally *tally; /* owned, SERVERS_MAX of them, NULL until the first */
+    size_t tally_count;
+    uint64_t elsewhere; /* connections at servers beyond these */
+    uint64_t beside;    /* connections where it stands beside another verdict */
+};
+
+/* A listener whose accept queue was full. */
+struct overflow {
+    struct place at;
+    uint64_t connections; /* folded into it; episodes count what they hit themselves */
+    uint64_t gave_up;     /* left before an answer; those that were hit and never served not counted */
+    uint64_t waited;      /* of these: had a place in the queue, so no episode counts them */
+    struct clients clients;
+    struct example example;
+    bool measured; /* the listener itself was told */
+    uint32_t episodes;
+    struct tca_episode worst; /* by connections hit */
+    int64_t first_ns, last_ns;
+    uint64_t first_frame, last_frame;
+    uint64_t drops, ignored, aborted, flows, lost;
+    uint32_t backlog_min, backlog_max;
+};
+
+/* Any other incident. */
+struct incident {
+    struct tca_incident what;
+    struct place at;
+    uint64_t connections; /* folded into it */
+    struct clients clients;
+    char file[FILE_MAX];
+    bool shadowed; /* its capture's connections are told of a better place */
+    bool told;     /* with another block */
+};
+
+/* How long clients waited for the first byte of the service. Sorted into groups of equal two leading digits, so
+ * that the median is known to these two digits in fixed memory. */
+struct answers {
+    uint64_t group[ANSWER_GROUPS];
+    uint64_t count, late;
+    int64_t longest_ns;
+    uint32_t longest_capture;
+    uint64_t longest_stream;
+};
+
+struct tca_summary {
+    struct kind kind[TCA_FINDING_COUNT];
+    struct overflow overflow[OVERFLOWS_MAX];
+    size_t overflow_count;
+    struct incident incident[INCIDENTS_MAX];
+    size_t incident_count;
+    uint64_t left_off; /* incidents of either kind that found no room */
+
+    const char *options; /* of commands to be typed, borrowed */
+    bool limited;        /* not every finding is told */
+    char name[FILE_MAX]; /* of the first capture */
+    uint64_t captures, packets, tcp_packets, undecoded, left_out, not_whole;
+    int64_t first_ns, last_ns; /* -1: no record */
+    enum tca_vantage vantage;
+    bool several_vantages;
+
+    uint64_t flows, normal;
+    uint64_t twins;   /* further rows of connections that several captures show; not in flows */
+    uint64_t pending; /* the capture ended before anything could be said of them */
+    uint64_t partial; /* of the others: not seen opening, or in one direction only */
+    struct answers answers;
+    uint64_t vantage_unknown, start_cut, one_way, gap, snaplen, end_cut;
+};
+
+/* ---- the page ---- */
+
+struct page {
+    struct tca_buf out;
+    int lines, line_start; /* lines ended; where the open one begins in out */
+    bool several_captures;
+    const char *options; /* as in the summary */
+    int64_t day_ns;      /* begin of the first packet's day: other days are written out */
+};
+
+/* End the open line; what is wider than the page is cut, and shows that it was. */
+void tca_page_end_line(struct page *page);
+/* Of the first packet's day the clock alone, in UTC as the head says; else the date too. */
+void tca_page_clock(const struct page *page, struct tca_buf *out, int64_t time_ns);
+/* "FROM until TO (N s)" */
+void tca_page_span(const struct page *page, struct tca_buf *out, int64_t first_ns, int64_t last_ns);
+/* A text behind a head, over as many lines as it takes. */
+void tca_page_wrapped(struct page *page, const char *head, const char *text);
+/* Whole sentences only, as many as fit in `lines_max` lines, but at least the first. */
+void tca_page_sentences(struct page *page, const char *head, const char *text, int lines_max);
+/* Whole items only, as many as fit in `lines_max` lines; ".." stands for the others. `between` ends in a blank. */
+void tca_page_items(struct page *page, const char *head, const char *text, const char *between,
+                    int lines_max);
+void tca_page_count(struct tca_buf *out, uint64_t count, const char *one, const char *many);
+/* A command about a file, on a line of its own. */
+void tca_page_command(struct page *page, const char *command, const char *file);
+/* The connection that shows it, and the command that tells it line by line. */
+void tca_page_proof(struct page *page, const struct example *example);
+
+/* ---- head, tail, and no trouble ---- */
+void tca_page_head(struct page *page, const struct tca_summary *sum);
+void tca_page_tail(struct page *page, const struct tca_summary *sum);
+void tca_page_healthy(struct page *page, const struct tca_summary *sum);
+void tca_page_answers(struct page *page, const struct tca_summary *sum);
+void tca_page_beside(struct page *page, const struct tca_summary *sum);
+void tca_page_elsewhere(struct page *page, const struct tca_summary *sum);
+int64_t tca_summary_median(const struct answers *all);
+
+/* ---- blocks ---- */
+/* All of them, up to the line with this number; false if nothing happened. 0 or TCA_EMEMORY. */
+int tca_page_blocks(struct page *page, struct tca_summary *sum, int last_line, bool *ret_any);
+
+#endif

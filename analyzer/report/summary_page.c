@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The page of the summary: lines of 80 columns that are never cut within a word, a sentence or a command.
+ */
+#include "report/summary_own.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const int64_t DAY_NS = INT64_C(86400000000000);
+
+/* Columns of a text: bytes that do not continue a UTF-8 sequence. */
+static size_t columns_of(const char *text, size_t bytes)
+{
+    size_t columns = 0;
+    for (size_t i = 0; i < bytes; i++)
+        columns += ((unsigned char)text[i] & 0xc0) != 0x80;
+    return columns;
+}
+
+static size_t width_of(const struct tca_buf *buf)
+{
+    return buf->failed || !buf->used ? 0 : columns_of(buf->bytes, buf->used);
+}
+
+void tca_page_end_line(struct page *page)
+{
+    size_t start = (size_t)page->line_start;
+    if (page->out.failed)
+        return;
+    if (columns_of(page->out.bytes + start, page->out.used - start) > LINE_WIDTH) {
+        size_t end = start, columns = 0;
+        while (columns < LINE_WIDTH - 2 || ((unsigned char)page->out.bytes[end] & 0xc0) == 0x80) {
+            columns += ((unsigned char)page->out.bytes[end] & 0xc0) != 0x80;
+            end++;
+        }
+        page->out.used = end;
+        tca_buf_str(&page->out, "..");
+    }
+    tca_buf_char(&page->out, '\n');
+    page->lines++;
+    page->line_start = (int)page->out.used;
+}
+
+void tca_page_clock(const struct page *page, struct tca_buf *out, int64_t time_ns)
+{
+    struct tca_buf text = {0};
+    tca_buf_iso(&text, time_ns, 3);
+    const char *iso = tca_buf_text(&text), *clock = strchr(iso, 'T');
+    bool same_day = time_ns >= page->day_ns && time_ns - page->day_ns < DAY_NS;
+    if (same_day && clock)
+        tca_buf_add(out, clock + 1, strcspn(clock + 1, "Z"));
+    else
+        tca_buf_str(out, iso);
+    out->failed |= text.failed;
+    tca_buf_done(&text);
+}
+
+void tca_page_span(const struct page *page, struct tca_buf *out, int64_t first_ns, int64_t last_ns)
+{
+    tca_page_clock(page, out, first_ns);
+    if (last_ns <= first_ns)
+        return;
+    tca_buf_str(out, " until ");
+    tca_page_clock(page, out, last_ns);
+    tca_buf_str(out, " (");
+    tca_buf_seconds(out, last_ns - first_ns, 3);
+    tca_buf_str(out, " s)");
+}
+
+/* The lines that the first `bytes` of a text take behind `indent` columns. */
+static int lines_of(size_t indent, const char *text, size_t bytes)
+{
+    size_t column = indent, at = 0;
+    int lines = 1;
+    for (bool first = true; at < bytes && text[at]; first = false) {
+        size_t word = strcspn(text + at, " ");
+        if (word > bytes - at)
+            word = bytes - at;
+        size_t width = columns_of(text + at, word);
+        bool wraps = !first && column + 1 + width > (size_t)LINE_WIDTH;
+        lines += wraps;
+        column = wraps ? indent + width : column + width + !first;
+        at += word;
+        at += strspn(text + at, " ");
+    }
+    return lines;
+}
+
+void tca_page_wrapped(struct page *page, const char *head, const char *text)
+{
+    size_t indent = strlen(head), column = indent;
+    tca_buf_str(&page->out, head);
+    for (bool first = true; *text;) {
+        size_t word = strcspn(text, " "), width = columns_of(text, word);
+        if (!first && column + 1 + width > (size_t)LINE_WIDTH) {
+            tca_page_end_line(page);
+            tca_buf_fmt(&page->out, "%*s", (int)indent, "");
+            column = indent;
+            first = true;
+        }
+        if (!first)
+            tca_buf_char(&page->out, ' ');
+        tca_buf_add(&page->out, text, word);
+        column += width + !first;
+        first = false;
+        text += word;
+        text += strspn(text, " ");
+    }
+    tca_page_end_line(page);
+}
+
+void tca_page_sentences(struct page *page, const char *head, const char *text, int lines_max)
+{
+    size_t indent = strlen(head), end = 0;
+    for (const char *at = text; *at;) {
+        const char *stop = strstr(at, ". ");
+        size_t next = stop ? (size_t)(stop - text) + 1 : strlen(text);
+        if (end && lines_of(indent, text, next) > lines_max)
+            break;
+        end = next;
+        at = text + end + strspn(text + end, " ");
+    }
+    struct tca_buf whole = {0};
+    tca_buf_add(&whole, text, end);
+    tca_page_wrapped(page, head, tca_buf_text(&whole));
+    page->out.failed |= whole.failed;
+    tca_buf_done(&whole);
+}
+
+void tca_page_items(struct page *page, const char *head, const char *text, const char *between, int lines_max)
+{
+    struct tca_buf some = {0};
+    for (const char *at = text; *at;) {
+        const char *stop = strstr(at, between);
+        size_t used = some.used;
+        tca_buf_add(&some, at, stop ? (size_t)(stop - at) : strlen(at));
+        size_t fits = some.used;
+        if (stop)
+            tca_buf_fmt(&some, "%s..", between); /* room for it is kept, unless this is the last */
+        bool over = lines_of(strlen(head), tca_buf_text(&some), some.used) > lines_max;
+        some.used = over ? used : fits;
+        if (over)
+            tca_buf_str(&some, "..");
+        if (over || !stop)
+            break;
+        tca_buf_str(&some, between);
+        at = stop + strlen(between);
+    }
+    tca_page_wrapped(page, head, tca_buf_text(&some));
+    page->out.failed |= some.failed;
+    tca_buf_done(&some);
+}
+
+void tca_page_count(struct tca_buf *out, uint64_t count, const char *one, const char *many)
+{
+    tca_buf_u64(out, count);
+    tca_buf_str(out, count == 1 ? one : many);
+}
+
+static bool plain_for_shell(const char *name)
+{
+    return name[0] != '-' &&
+           name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                             "_./,:=@%+-")] == '\0';
+}
+
+/* A file name as it can be typed: quoted for a shell where it needs that. */
+static void add_file(struct tca_buf *out, const char *file)
+{
+    if (!file[0]) {
+        tca_buf_str(out, "CAPTURE");
+        return;
+    }
+    if (plain_for_shell(file)) {
+        tca_buf_str(out, file);
+        return;
+    }
+    tca_buf_char(out, '\'');
+    for (const char *c = file; *c; c++)
+        tca_buf_add(out, *c == '\'' ? "'\\''" : c, *c == '\'' ? 4 : 1);
+    tca_buf_char(out, '\'');
+}
+
+void tca_page_command(struct page *page, const char *command, const char *file)
+{
+    struct tca_buf line = {0};
+    const char *between = page->options[0] ? " " : "";
+    const char *verb_end = command + strcspn(command, " ");
+    tca_buf_fmt(&line, "tcpautopsy %.*s%s%s%s ", (int)(verb_end - command), command, between, page->options,
+                verb_end);
+    size_t before_file = line.used;
+    add_file(&line, file);
+    if (width_of(&line) > LINE_WIDTH) { /* a cut command would be a wrong one */
+        line.used = before_file;
+        tca_buf_str(&line, "CAPTURE");
+    }
+    bool indent = width_of(&line) + 5 <= LINE_WIDTH;
+    tca_buf_fmt(&page->out, "%s%s", indent ? "   $ " : "", tca_buf_text(&line));
+    page->out.failed |= line.failed;
+    tca_buf_done(&line);
+    tca_page_end_line(page);
+}
+
+void tca_page_proof(struct page *page, const struct example *example)
+{
+    char command[48];
+    if (!example->set)
+        return;
+    tca_buf_fmt(&page->out, "   proof: stream=%llu frames ", (unsigned long long)example->stream);
+    for (int i = 0; i < example->frame_count; i++) {
+        if (i)
+            tca_buf_char(&page->out, ';');
+        tca_text_frame(&page->out, example->frame_capture[i], example->frame[i]);
+    }
+    tca_page_end_line(page);
+    snprintf(command, sizeof command, "explain stream=%llu", (unsigned long long)example->stream);
+    tca_page_command(page, command, example->file);
+}

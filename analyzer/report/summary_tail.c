@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Head and tail of the summary, what it says where nothing went wrong, and what stands beside.
+ */
+#include "report/summary_own.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { LATE_ONE_IN = 20 }; /* late answers are told from one in so many on */
+static const int64_t DAY_NS = INT64_C(86400000000000);
+
+/* A name that leaves room for the counts beside it: the last part of a long path. */
+static void add_short_name(struct tca_buf *out, const char *name)
+{
+    enum { NAME_WIDTH = 26 };
+    const char *slash = strrchr(name, '/');
+    if (strlen(name) > NAME_WIDTH && slash)
+        name = slash + 1;
+    if (!name[0])
+        name = "capture";
+    tca_buf_fmt(out, "%.*s%s", (int)(strlen(name) > NAME_WIDTH ? NAME_WIDTH - 2 : strlen(name)), name,
+                strlen(name) > NAME_WIDTH ? ".." : "");
+}
+
+void tca_page_head(struct page *page, const struct tca_summary *sum)
+{
+    static const char *const taken[] = {[TCA_VANTAGE_UNKNOWN] = "vantage unknown",
+                                        [TCA_VANTAGE_CLIENT] = "captured at the client",
+                                        [TCA_VANTAGE_SERVER] = "captured at the server",
+                                        [TCA_VANTAGE_MIDDLE] = "captured between the ends",
+                                        [TCA_VANTAGE_SAME_HOST] = "near both ends"};
+    struct tca_buf *out = &page->out;
+    if (sum->captures == 1)
+        add_short_name(out, sum->name);
+    else
+        tca_page_count(out, sum->captures, " capture", " captures");
+    tca_buf_str(out, ": ");
+    tca_page_count(out, sum->packets, " packet, ", " packets, ");
+    tca_buf_u64(out, sum->tcp_packets);
+    tca_buf_str(out, " TCP, ");
+    tca_page_count(out, sum->flows, " connection", " connections");
+    if (sum->twins)
+        tca_buf_str(out, ", each told once");
+    tca_page_end_line(page);
+    if (sum->first_ns < 0)
+        return;
+    tca_buf_iso(out, sum->first_ns, 3);
+    tca_buf_str(out, " to ");
+    tca_page_clock(page, out, sum->last_ns);
+    tca_buf_str(out, " (");
+    tca_buf_seconds(out, sum->last_ns - sum->first_ns, sum->last_ns - sum->first_ns < DAY_NS ? 3 : 0);
+    tca_buf_fmt(out, " s), %s", sum->several_vantages ? "several vantages" : taken[sum->vantage]);
+    tca_page_end_line(page);
+}
+
+static void add_reason(struct tca_buf *text, uint64_t count, const char *one, const char *many)
+{
+    if (!count)
+        return;
+    if (text->used)
+        tca_buf_str(text, "; ");
+    tca_page_count(text, count, one, many);
+}
+
+/* What a filter or a time window took away may be in the capture all the same. */
+static const char *begun_before(const struct tca_summary *sum)
+{
+    return sum->left_out ? " begun before what was read" : " begun before the capture";
+}
+
+void tca_page_tail(struct page *page, const struct tca_summary *sum)
+{
+    struct tca_buf text = {0};
+    const struct {
+        uint64_t count;
+        const char *one, *many; /* NULL: the same */
+    } reason[] = {
+        {sum->not_whole, " capture not read to its end", " captures not read to their end"},
+        {sum->left_out, " packet left out by -f, -A or -B", " packets left out by -f, -A or -B"},
+        {sum->undecoded, " packet not decodable", " packets not decodable"},
+        {sum->vantage_unknown, " from an unknown vantage (--vantage tells)", NULL},
+        {sum->start_cut, begun_before(sum), NULL},
+        {sum->one_way, " seen in one direction only", NULL},
+        {sum->gap, " with bytes that were not captured", NULL},
+        {sum->snaplen, " with options cut by the snap length", NULL},
+        {sum->end_cut, " still open when the capture ended", NULL},
+    };
+    for (size_t i = 0; i < sizeof reason / sizeof reason[0]; i++)
+        add_reason(&text, reason[i].count, reason[i].one, reason[i].many ? reason[i].many : reason[i].one);
+    if (!text.used)
+        tca_buf_str(&text, "nothing: every connection was seen whole");
+    tca_page_items(page, "not judged: ", tca_buf_text(&text), "; ", 3);
+    page->out.failed |= text.failed;
+    tca_buf_done(&text);
+}
+/* ---- answers ---- */
+
+static int64_t answer_of_group(unsigned group)
+{
+    unsigned zeros = group < 100 ? 0 : (group - 10) / 90;
+    int64_t ns = (int64_t)group - zeros * 90;
+    for (; zeros; zeros--)
+        ns *= 10;
+    return ns;
+}
+
+int64_t tca_summary_median(const struct answers *all)
+{
+    unsigned group = 0;
+    for (uint64_t below = all->group[0]; below * 2 < all->count; below += all->group[group])
+        group++;
+    return answer_of_group(group);
+}
+
+/* Enough of them to be told, though no finding yet weighs them. */
+static bool many_late(const struct answers *all)
+{
+    return all->late && all->late * LATE_ONE_IN >= all->count;
+}
+
+static void add_why_partial(struct tca_buf *text, const struct tca_summary *sum)
+{
+    bool begun = sum->start_cut || !sum->one_way;
+    if (begun)
+        tca_buf_str(text, begun_before(sum));
+    if (sum->one_way)
+        tca_buf_fmt(text, "%s seen in one direction only", begun ? " or" : "");
+}
+
+/* Nothing is wrong in what was seen; how much that says depends on how much was seen. Returns the sign. */
+static const char *add_untroubled(struct tca_buf *text, const struct tca_summary *sum)
+{
+    uint64_t judged = sum->flows - sum->pending, whole = judged - sum->partial;
+    if (!sum->flows) {
+        tca_buf_str(text, "no TCP connection in what was read");
+        return "-- ";
+    }
+    if (!judged) {
+        tca_buf_str(text, "cannot tell: the capture ended before any answer to ");
+        tca_page_count(text, sum->pending, " connection", " connections");
+        return "?? ";
+    }
+    if (sum->limited) {
+        tca_buf_str(text, "none of the findings asked for in ");
+        tca_page_count(text, judged, " connection", " connections");
+        return "-- ";
+    }
+    if (!whole) {
+        tca_buf_str(text, "cannot tell: ");
+        tca_page_count(text, judged, " connection", " connections");
+        add_why_partial(text, sum);
+        tca_buf_str(text, "; nothing refused, lost or aborted in what was seen");
+        return "?? ";
+    }
+    if (!many_late(&sum->answers))
+        tca_buf_str(text, sum->not_whole ? "healthy as far as read: " : "healthy: ");
+    else if (sum->not_whole)
+        tca_buf_str(text, "as far as read: ");
+    tca_buf_str(text, "nothing refused, lost or aborted in ");
+    tca_page_count(text, whole, " connection", " connections");
+    return "ok ";
+}
+
+/* Connections beside those that could be judged whole. */
+static void add_others(struct page *page, const struct tca_summary *sum)
+{
+    uint64_t judged = sum->flows - sum->pending;
+    if (judged > sum->partial && sum->partial && !sum->limited) {
+        tca_page_count(&page->out, sum->partial, " more", " more");
+        add_why_partial(&page->out, sum);
+        tca_buf_char(&page->out, ':');
+        tca_page_end_line(page);
+        tca_buf_str(&page->out, "   nothing refused, lost or aborted in what was seen");
+        tca_page_end_line(page);
+    }
+    if (judged && sum->pending) {
+        tca_page_count(&page->out, sum->pending, " more was", " more were");
+        tca_buf_str(&page->out, " not answered before the capture ended");
+        tca_page_end_line(page);
+    }
+}
+
+void tca_page_healthy(struct page *page, const struct tca_summary *sum)
+{
+    struct tca_buf text = {0};
+    const char *head = add_untroubled(&text, sum);
+    tca_page_wrapped(page, head, tca_buf_text(&text));
+    page->out.failed |= text.failed;
+    tca_buf_done(&text);
+    add_others(page, sum);
+}
+
+/* To two digits or so: more would promise what a median of groups does not hold. */
+static void add_wait(struct tca_buf *out, int64_t ns)
+{
+    static const struct {
+        int64_t ns;
+        int64_t decimal_below; /* print tenths of the unit */
+        const char *name;
+    } unit[] = {{1000000000, INT64_MAX, "s"}, {1000000, 10000000, "ms"}, {1000, 10000, "us"}, {1, 0, "ns"}};
+    size_t i = 0;
+    while (ns < unit[i].ns && unit[i].ns > 1)
+        i++;
+    tca_buf_i64(out, ns / unit[i].ns);
+    if (ns < unit[i].decimal_below)
+        tca_buf_fmt(out, ".%d", (int)(ns % unit[i].ns / (unit[i].ns / 10)));
+    tca_buf_fmt(out, " %s", unit[i].name);
+}
+
+/* A fact without a sign: a service may have its reasons to think. */
+void tca_page_answers(struct page *page, const struct tca_summary *sum)
+{
+    const struct answers *all = &sum->answers;
+    struct tca_buf text = {0};
+    if (!many_late(all))
+        return;
+    tca_buf_str(&text, "median ");
+    add_wait(&text, tca_summary_median(all));
+    tca_buf_fmt(&text, ", %llu of %llu over 1 s, longest ", (unsigned long long)all->late,
+                (unsigned long long)all->count);
+    add_wait(&text, all->longest_ns);
+    tca_buf_str(&text, " (stream=");
+    if (page->several_captures)
+        tca_buf_fmt(&text, "c%u:", (unsigned)all->longest_capture);
+    tca_buf_fmt(&text, "%llu)", (unsigned long long)all->longest_stream);
+    tca_page_wrapped(page, "first answer: ", tca_buf_text(&text));
+    page->out.failed |= text.failed;
+    tca_buf_done(&text);
+}
+
+/* What stands beside other verdicts and has no line of its own, most frequent first. */
+void tca_page_beside(struct page *page, const struct tca_summary *sum)
+{
+    struct tca_buf text = {0};
+    bool told[TCA_FINDING_COUNT] = {false};
+    for (;;) {
+        int most = -1;
+        for (int id = 0; id < TCA_FINDING_COUNT; id++)
+            if (sum->kind[id].beside && !told[id] &&
+                (most < 0 || sum->kind[id].beside > sum->kind[most].beside))
+                most = id;
+        if (most < 0)
+            break;
+        told[most] = true;
+        tca_buf_fmt(&text, "%s%llux %s", text.used ? ", " : "", (unsigned long long)sum->kind[most].beside,
+                    tca_findings[most].id);
+    }
+    if (text.used)
+        tca_page_items(page, "beside these: ", tca_buf_text(&text), ", ", 1);
+    page->out.failed |= text.failed;
+    tca_buf_done(&text);
+}
+
+void tca_page_elsewhere(struct page *page, const struct tca_summary *sum)
+{
+    uint64_t elsewhere = sum->left_off;
+    for (int id = 0; id < TCA_FINDING_COUNT; id++)
+        elsewhere += sum->kind[id].elsewhere;
+    if (!elsewhere)
+        return;
+    tca_buf_fmt(&page->out, "%llu more at further servers: see tcpautopsy flows",
+                (unsigned long long)elsewhere);
+    tca_page_end_line(page);
+}

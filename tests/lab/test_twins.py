@@ -1,0 +1,72 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""twins.py can fail: wrong links and wrong losses are found.  TAP."""
+
+import sys
+
+sys.dont_write_bytecode = True  # no litter in the source tree
+
+import segments  # noqa: E402
+import twins  # noqa: E402
+
+CLIENT, SERVER = "10.0.0.1:40001", "10.0.0.9:80"
+
+
+def segment(frame, at, flags, seq=100, src=CLIENT, dst=SERVER, tsval=7, length=0):
+    return segments.Segment(frame, at, src, dst, flags, seq, 0, length, tsval)
+
+
+def row(name, last, twin=""):
+    return {"flow_id": name, "first_frame": "1", "last_frame": str(last), "twin": twin, "client_ip": "10.0.0.1",
+            "client_port": "40001", "server_ip": "10.0.0.9", "server_port": "80"}
+
+
+def event(name, frames, frame, near=1, far=2, what="SYN copy 1 of 2"):
+    return {"event_id": f"{name}e1", "frames": frames, "finding": "segment_lost_between",
+            "text": f"The client's {what} passed capture {near} (frame {frame}) and never reached capture {far}."}
+
+
+FIRST, AGAIN = segment(1, 10.0, "S"), segment(2, 11.0, "S", tsval=1007)
+NEAR = segments.Capture([FIRST, AGAIN])
+FAR = segments.Capture([segment(1, 11.1, "S", tsval=1007)])
+OTHER = segments.Capture([segment(1, 11.1, "S", seq=999, tsval=4)])
+DROPS = twins.account(f"10.000100 the wire dropped: {CLIENT} > {SERVER} S seq 100 ack 0 len 0\n")
+LINKED = [row("c1f1", 2, "c2f1"), row("c2f1", 1, "c1f1")]
+APART = [row("c1f1", 2), row("c2f1", 1)]
+LOST = event("c1f1", "1;c2f1", 1)
+
+
+def faults(rows, events, captures, drops=None):
+    return twins.check(twins.Told(rows, events), captures, DROPS if drops is None else drops)
+
+
+CASES = (
+    ("what is true is found true", not faults(LINKED, [LOST], [NEAR, FAR])),
+    ("rows that share segments must be linked", faults(APART, [], [NEAR, FAR])),
+    ("rows that share none must not", faults(LINKED, [], [NEAR, OTHER])),
+    ("connections of other ends must not be linked", faults([row("c1f1", 2, "c2f7")], [], [NEAR, FAR])),
+    ("a segment that arrived is not lost", faults(LINKED, [event("c1f1", "2", 2)], [NEAR, FAR])),
+    ("a loss must be in the account", faults(LINKED, [LOST], [NEAR, FAR], drops=[])),
+    ("the account of another segment is none", faults(LINKED, [LOST], [NEAR, FAR],
+                                                      twins.account(f"10.0 the wire dropped: {CLIENT} > {SERVER} S "
+                                                                    "seq 5 ack 0 len 0\n"))),
+    ("a socket's end is no loss on the way", faults(LINKED, [LOST], [NEAR, FAR],
+                                                    twins.account(f"10.0 {CLIENT} {SERVER} S OTHERHOST\n"))),
+    ("a firewall's drop is", not faults(LINKED, [LOST], [NEAR, FAR],
+                                        twins.account(f"10.0 {CLIENT} {SERVER} S NETFILTER_DROP\n"))),
+    ("a frame must exist", faults(LINKED, [event("c1f1", "9", 9)], [NEAR, FAR])),
+    ("a claim's frame must be among its proof", faults(LINKED, [event("c1f1", "2", 1)], [NEAR, FAR])),
+    ("unknown words are a fault", faults(LINKED, [dict(LOST, text="It was lost.")], [NEAR, FAR])),
+    ("the relay's IPv6 ends are read", twins.bracketed("fd00::1:80") == "[fd00::1]:80"),
+)
+
+
+def main():
+    for number, (name, good) in enumerate(CASES, 1):
+        print(f"{'ok' if good else 'not ok'} {number} - {name}")
+    print(f"1..{len(CASES)}")
+    return 0 if all(good for _, good in CASES) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

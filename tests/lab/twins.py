@@ -1,0 +1,274 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Two and three captures of one recorded case, given together, against what the wire and the kernels say.
+
+    twins.py CAPTURES PROGRAM [CASE...]      TAP: one line per case and order of its captures
+
+Truth is read without the program: which rows are the same connection (they share segments, by
+the captures themselves), and which segments were lost on the way (the laboratory's relay wrote
+down what it dropped, the kernels what their firewalls and routers dropped).
+
+  * Rows that share segments are linked, and no others.
+  * What is told to be lost is in the nearer capture, is not in the farther one, and is in the account.
+  * A clock that is wrong by hours, the other order of captures, and a capture that begins in the middle
+    or ends early add no claim that is not true.
+"""
+
+import collections
+import dataclasses
+import os
+import re
+import struct
+import sys
+import tempfile
+
+sys.dont_write_bytecode = True  # no litter in the source tree
+
+import program  # noqa: E402
+import segments  # noqa: E402
+
+VIEWS = ("capture.pcap", "client.pcap", "middle.pcap")
+DROPPED = re.compile(r"([\d.]+) the (?:server's )?wire dropped: (\S+) > (\S+) (\w+) seq (\d+) ack (\d+) len (\d+)")
+REASONED = re.compile(r"([\d.]+) (\S+) (\S+) ([A-Z]+) ([A-Z_0-9]+)$")
+CLAIM = re.compile(r"The (?:client|server)'s (.*) passed capture (\d+) \(frame (\d+)\) and never reached capture (\d+)"
+                   r"(?:, and (\d+) more such losses)?\.")
+SOON = 0.5  # seconds between a segment's passing a tap and the account of its end
+OTHER_END = ("OTHERHOST", "QUEUE_PURGE", "NO_SOCKET")  # no loss: a bridge's copy, a socket's end, a refusal
+
+
+@dataclasses.dataclass(frozen=True)
+class Drop:
+    """One segment that did not go on: by the relay (all its numbers) or by a kernel (ends and flags)."""
+
+    at: float
+    src: str
+    dst: str
+    flags: str
+    seq: int = None
+
+    def fits(self, segment):
+        same = (self.src, self.dst) == (segment.src, segment.dst) and set(self.flags) == set(segment.flags)
+        if self.seq is not None:
+            return same and self.seq == segment.seq
+        return same and -SOON < self.at - segment.at < SOON
+
+
+def bracketed(end):
+    """ADDR:PORT, an IPv6 address in brackets, which the relay does not write."""
+    address, _, port = end.rpartition(":")
+    return f"[{address}]:{port}" if ":" in address.strip("[]") and address[0] != "[" else end
+
+
+def account(text):
+    """Every Drop that kernel.txt tells."""
+    drops = [Drop(float(m[1]), bracketed(m[2]), bracketed(m[3]), m[4], int(m[5])) for m in map(DROPPED.match, text.splitlines()) if m]
+    drops += [Drop(float(m[1]), m[2], m[3], m[4]) for m in map(REASONED.match, text.splitlines())
+              if m and m[5] not in OTHER_END]
+    return drops
+
+
+@dataclasses.dataclass
+class Told:
+    """What the program said of all captures of one case together."""
+
+    rows: list  # of flows
+    events: list  # of events, segment_lost_between only
+
+
+def ask(binary, files):
+    rows = program.table(binary, "flows", *files)
+    events = [row for row in program.table(binary, "events", *files) if row["finding"] == "segment_lost_between"]
+    return Told(rows, events)
+
+
+# -- rows --------------------------------------------------------------------------------------------------
+
+
+def identities(capture, row):
+    """What passed this tap of this row's connection, by identity: a Counter."""
+    first, last = int(row["first_frame"]), int(row["last_frame"])
+    mine = [s for s in capture.of(program.end_of(row, "client"), program.end_of(row, "server"))
+            if first <= s.frame <= last and not s.icmp]
+    begins = {("SYN", s.src, s.seq): 1 for s in mine if s.has("S")}  # where no copy passed both
+    return collections.Counter({**collections.Counter(s.identity for s in mine), **begins})
+
+
+def doubled(seen, number, mates):
+    """Does one of the captures hold two rows with one SYN? Then only one of them has its like elsewhere."""
+    syns = [(number[name], mark) for name in mates for mark in seen[name] if mark[0] == "SYN"]
+    return len(syns) > len(set(syns))
+
+
+def check_rows(told, captures):
+    """Faults of the column twin."""
+    number = {row["flow_id"]: int(row["flow_id"][1:].partition("f")[0]) - 1 for row in told.rows}
+    seen = {row["flow_id"]: identities(captures[number[row["flow_id"]]], row) for row in told.rows}
+    ends = collections.defaultdict(list)
+    for row in told.rows:
+        ends[frozenset((program.end_of(row, "client"), program.end_of(row, "server")))].append(row["flow_id"])
+    for row in told.rows:
+        name = row["flow_id"]
+        mates = ends[frozenset((program.end_of(row, "client"), program.end_of(row, "server")))]
+        linked = set(filter(None, row["twin"].split(";")))
+        for other in mates:
+            if number[other] == number[name]:
+                continue
+            share = bool(seen[name] & seen[other])
+            if share and other not in linked and not doubled(seen, number, mates):
+                yield f"{name} and {other} share segments and are not linked"
+            if not share and other in linked:
+                yield f"{name} and {other} are linked and share no segment"
+        for other in linked - set(mates):
+            yield f"{name} is linked to {other}, which has other ends"
+
+
+# -- losses ------------------------------------------------------------------------------------------------
+
+
+def copies(capture, segment):
+    """How many segments of this connection carry this payload."""
+    return sum(s.src == segment.src and s.seq == segment.seq and s.length == segment.length
+               for s in capture.of(segment.src, segment.dst))
+
+
+def passed(capture, segment):
+    return sum(s.identity == segment.identity for s in capture.of(segment.src, segment.dst))
+
+
+def missing(near, far, segment):
+    """Is it in the nearer capture, and not (or less often) in the farther one?"""
+    return passed(near, segment) > passed(far, segment)
+
+
+def frames_of(event):
+    """[(capture, frame)], captures from 0."""
+    own = int(event["event_id"][1:].partition("f")[0])
+    for word in event["frames"].split(";"):
+        capture, _, frame = word[1:].partition("f") if word[0] == "c" else (own, "", word)
+        yield int(capture) - 1, int(frame)
+
+
+def check_claim(event, captures, drops):
+    """Faults of one event."""
+    words = CLAIM.fullmatch(event["text"])
+    if not words:
+        return [f"{event['event_id']}: what does this mean: {event['text']}"]
+    what, near, frame, far = words[1], int(words[2]) - 1, int(words[3]), int(words[4]) - 1
+    faults = []
+    if (near, frame) not in set(frames_of(event)):
+        faults.append(f"{event['event_id']}: frame {frame} is not among its frames")
+    own = int(event["event_id"][1:].partition("f")[0]) - 1
+    for place, (capture, number) in enumerate(frames_of(event)):
+        segment = captures[capture].by_frame.get(number)
+        if not segment:
+            faults.append(f"{event['event_id']}: capture {capture + 1} has no segment {number}")
+            continue
+        if (place == 0 and own != near) or capture == far:
+            continue  # where to look in this capture, or the copy that did arrive
+        away = [other for other in range(len(captures)) if other != capture and missing(captures[capture],
+                                                                                          captures[other], segment)]
+        fewer = "payload" in what and segment.length and any(
+            copies(captures[capture], segment) > copies(captures[other], segment) for other in range(len(captures)))
+        if (capture, number) == (near, frame) and far not in away and not fewer:
+            faults.append(f"{event['event_id']}: frame {number} of capture {capture + 1} did reach {far + 1}")
+        # A payload's account names one of its copies, not necessarily this one.
+        known = any(drop.fits(segment) for drop in drops) or (fewer and any(
+            (drop.src, drop.dst, drop.seq) == (segment.src, segment.dst, segment.seq) for drop in drops))
+        if away and not known:
+            faults.append(f"{event['event_id']}: the account does not know of the loss of frame {number} of capture "
+                          f"{capture + 1}")
+    return faults
+
+
+def check(told, captures, drops):
+    faults = list(check_rows(told, captures))
+    for event in told.events:
+        faults += check_claim(event, captures, drops)
+    return faults
+
+
+def losses(told):
+    """{connection: segments lost of it}, the same whichever capture is first."""
+    return {(event["client_ip"], event["client_port"]): int(event["value"])
+            for event in sorted(told.events, key=lambda event: int(event["value"]))}
+
+
+# -- the same captures in other clothes ----------------------------------------------------------------------
+
+
+def rewrite(path, target, shift=0, first=0.0, last=1.0):
+    """A copy with the clock `shift` seconds ahead, and only the records from `first` to `last` of all."""
+    with open(path, "rb") as file:
+        data = file.read()
+    order = "<" if data[:4] in (b"\xd4\xc3\xb2\xa1", b"\x4d\x3c\xb2\xa1") else ">"
+    records, at = [], 24
+    while at + 16 <= len(data):
+        seconds, fraction, captured, size = struct.unpack_from(order + "IIII", data, at)
+        records.append(struct.pack(order + "IIII", seconds + shift, fraction, captured, size)
+                       + data[at + 16:at + 16 + captured])
+        at += 16 + captured
+    count = len(records)
+    with open(target, "wb") as file:
+        file.write(data[:24] + b"".join(records[int(first * count):int(last * count)]))
+    return target
+
+
+def claims(told):
+    return sorted((event["event_id"], event["frames"], event["text"]) for event in told.events)
+
+
+def dressed(binary, files, drops, whole):
+    """Faults of other clothes; `whole` is what the whole captures told."""
+    with tempfile.TemporaryDirectory() as folder:
+        def named(number):
+            return os.path.join(folder, f"{number}.pcap")
+        shifted = [rewrite(path, named(i), shift=3600 * i - 1800) for i, path in enumerate(files)]
+        if claims(ask(binary, shifted)) != claims(whole):
+            yield "other clocks, other claims"
+        for i in range(len(files)):
+            for first, last in ((.5, 1), (0, .5)):
+                some = [rewrite(path, named(k), first=first if k == i else 0, last=last if k == i else 1)
+                        for k, path in enumerate(files)]
+                faults = check(ask(binary, some), [segments.read(path) for path in some], drops)
+                yield from (f"capture {i + 1} from {first:.0%} to {last:.0%}: {fault}" for fault in faults
+                            if "not linked" not in fault)
+
+
+def test_case(binary, folder):
+    """(faults, losses told, segments dropped by the relay, rows) of one case."""
+    files = [os.path.join(folder, view) for view in VIEWS if os.path.exists(os.path.join(folder, view))]
+    with open(os.path.join(folder, "kernel.txt"), encoding="utf-8") as file:
+        drops = account(file.read())
+    told = ask(binary, files)
+    faults = check(told, [segments.read(path) for path in files], drops)
+    back = ask(binary, files[::-1])
+    wrong = check(back, [segments.read(path) for path in files[::-1]], drops)
+    faults += [f"in the other order: {fault}" for fault in wrong]
+    if losses(back) != losses(told):
+        faults.append(f"in the other order other losses: {losses(back)} instead of {losses(told)}")
+    faults += dressed(binary, files, drops, told)
+    return faults, sum(losses(told).values()), sum(drop.seq is not None for drop in drops), len(told.rows)
+
+
+def main(captures, binary, *wanted):
+    cases = sorted(os.path.join(family, name) for family in os.listdir(captures) if family[0] not in "._"
+                   and os.path.isdir(os.path.join(captures, family))
+                   for name in os.listdir(os.path.join(captures, family))
+                   if os.path.exists(os.path.join(captures, family, name, VIEWS[1])))
+    failed, total = 0, 0
+    cases = [case for case in cases if not wanted or case in wanted]
+    for number, case in enumerate(cases, 1):
+        faults, lost, dropped, rows = test_case(binary, os.path.join(captures, case))
+        total += lost
+        failed += bool(faults)
+        print(f"{'not ok' if faults else 'ok'} {number} - {case}: {rows} rows, {lost} losses told, "
+              f"the relay dropped {dropped}")
+        for fault in faults[:20]:
+            print(f"# {fault}")
+    print(f"{'ok' if total else 'not ok'} {len(cases) + 1} - losses told in all: {total}")
+    print(f"1..{len(cases) + 1}")
+    return 1 if failed or not total else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
