@@ -122,7 +122,7 @@ int tca_pass2_walk(struct tca_session *s, tca_view_fn *fn, void *user)
     return tca_sorter_walk(s->dossiers, judge_item, &w);
 }
 
-static int walk_all(struct tca_session *s, tca_view_fn *fn, void *user)
+int tca_pass2_walk_all(struct tca_session *s, tca_view_fn *fn, void *user)
 {
     struct walk w = {.s = s, .fn = fn, .user = user, .everything = true};
     return tca_sorter_walk(s->dossiers, judge_item, &w);
@@ -158,7 +158,7 @@ int tca_pass2_estimates(struct tca_session *s, const struct tca_estimates **ret_
     if (!all) {
         error = tca_estimates_new(&all);
         if (!error)
-            error = walk_all(s, estimate_flow, all);
+            error = tca_pass2_walk_all(s, estimate_flow, all);
         for (size_t at = 0; !error && at < tca_sweep_count(s->sweep); at++)
             error = tca_estimates_listener(all, tca_sweep_at(s->sweep, at));
         if (!error)

@@ -22,6 +22,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <tcpautopsy/session.h>
 
 enum checksums { CHECKSUMS_AUTO, CHECKSUMS_ON, CHECKSUMS_OFF };
@@ -52,6 +53,11 @@ int tca_settings_sysctl(struct tca_settings *set, const char *value, struct tca_
 int tca_settings_kernel(struct tca_settings *set, const char *value, struct tca_error *error);
 int tca_settings_copy(const struct tca_settings *from, struct tca_settings *ret_copy);
 void tca_settings_clear(struct tca_settings *set);
+/* Does the user want to read about this host? Several names say whose facts follow, and pick none. */
+static inline bool tca_asked_for(const struct tca_settings *set, const uint8_t addr[16])
+{
+    return !set->has_host || set->many_hosts || !memcmp(set->host, addr, sizeof set->host);
+}
 
 /* One capture of the run. */
 struct capture {
@@ -120,6 +126,8 @@ struct tca_case tca_pass2_case(const struct tca_session *s, const struct tca_dos
 /* Every flow in row order, judged. Non-zero from fn stops and is returned. */
 typedef int tca_view_fn(void *user, const struct tca_flow_view *view);
 int tca_pass2_walk(struct tca_session *s, tca_view_fn *fn, void *user);
+/* The same with every finding, whatever the user wants to read: for what is counted from them. */
+int tca_pass2_walk_all(struct tca_session *s, tca_view_fn *fn, void *user);
 /* A listener with only the episodes that the user wants to read about. */
 struct tca_told_listener {
     struct tca_listener listener; /* its episodes point here */
@@ -150,6 +158,11 @@ int tca_census_until(struct tca_session *s, int64_t until_ns, struct tca_census 
  * *error says so, with code 0. TCA_EUSAGE with the names of the hosts where none of these is one. */
 int tca_choose_host(struct tca_session *s, uint8_t ret_addr[16], struct tca_error *error);
 int tca_write_ss(struct tca_session *s, tca_write_fn *fn, void *user, struct tca_error *error);
+
+/* ---- kernel counters (counters.c) ---- */
+/* What each host's kernel counted, by capture and address; with --host of that one alone. Non-zero from fn stops. */
+typedef int tca_host_counts_fn(void *user, const struct tca_host_counts *host);
+int tca_pass2_counters(struct tca_session *s, tca_host_counts_fn *fn, void *user);
 
 /* ---- selectors (selector.c) ---- */
 /* Which flow: called with each judged flow in row order until it says yes. */

@@ -77,6 +77,20 @@ static int each_state(struct rows *r)
                            set->has_host ? set->host : NULL, state_row, r);
 }
 
+static int counter_rows(void *user, const struct tca_host_counts *host)
+{
+    struct rows *r = user;
+    int stop = TCA_OK;
+    for (unsigned id = 0; id < TCA_COUNTER_COUNT && !stop; id++) {
+        if (!tca_counter_tells(host, (enum tca_counter_id)id))
+            continue;
+        tca_cells_reset(&r->cells);
+        tca_row_counter(host, (enum tca_counter_id)id, &r->opt, &r->cells);
+        stop = r->cells.text.failed ? TCA_EMEMORY : r->fn(r->user, &r->cells);
+    }
+    return stop;
+}
+
 /* The host asked for is one of those that there are. */
 static int check_host(struct tca_session *s, struct tca_error *error)
 {
@@ -86,13 +100,7 @@ static int check_host(struct tca_session *s, struct tca_error *error)
 
 static int each_counter(struct rows *r)
 {
-    (void)r;
-    return TCA_OK;
-}
-
-static bool asked_for(const struct tca_settings *set, const uint8_t addr[16])
-{
-    return !set->has_host || set->many_hosts || !memcmp(set->host, addr, sizeof set->host);
+    return tca_pass2_counters(r->s, counter_rows, r);
 }
 
 static int each_setting(struct rows *r)
@@ -101,7 +109,7 @@ static int each_setting(struct rows *r)
     int error = tca_pass2_estimates(r->s, &all);
     for (size_t at = 0; !error && at < tca_estimates_count(all); at++) {
         const struct tca_estimate *e = tca_estimates_at(all, at);
-        if (!asked_for(&r->s->set, e->addr))
+        if (!tca_asked_for(&r->s->set, e->addr))
             continue;
         tca_cells_reset(&r->cells);
         tca_row_setting(e, &r->s->capture[e->capture - 1]->facts, &r->opt, &r->cells);
@@ -115,9 +123,12 @@ static const struct {
     int (*each)(struct rows *r);
     int (*check)(struct tca_session *s,
                  struct tca_error *error); /* before anything is written; NULL: nothing to */
-} tables[] = {{"flows", each_flow, NULL},         {"events", each_event, NULL},
-              {"listeners", each_listener, NULL}, {"states", each_state, check_host},
-              {"counters", each_counter, NULL},   {"settings", each_setting, NULL},
+} tables[] = {{"flows", each_flow, NULL},
+              {"events", each_event, NULL},
+              {"listeners", each_listener, NULL},
+              {"states", each_state, check_host},
+              {"counters", each_counter, NULL},
+              {"settings", each_setting, NULL},
               {"captures", each_capture, NULL}};
 
 static int check(struct tca_session *s, const char *table, struct tca_error *error)
@@ -198,13 +209,34 @@ int tca_session_csv(struct tca_session *s, const char *table, const char *column
 
 /* ---- texts ---- */
 
+struct nstat {
+    struct tca_buf text;
+    uint64_t hosts; /* told */
+    tca_write_fn *fn;
+    void *user;
+};
+
+static int nstat_of_host(void *user, const struct tca_host_counts *host)
+{
+    struct nstat *n = user;
+    if (!host->near)
+        return TCA_OK;
+    n->hosts++;
+    tca_buf_reset(&n->text);
+    tca_text_nstat(host, &n->text);
+    if (n->text.failed)
+        return TCA_EMEMORY;
+    return n->fn(n->user, n->text.bytes, n->text.used) ? TCA_EOUTPUT : TCA_OK;
+}
+
 static int write_nstat(struct tca_session *s, tca_write_fn *fn, void *user, struct tca_error *error)
 {
-    (void)error;
-    (void)s;
-    (void)fn;
-    (void)user;
-    return TCA_OK;
+    struct nstat n = {.fn = fn, .user = user};
+    int code = tca_pass2_counters(s, nstat_of_host, &n);
+    tca_buf_done(&n.text);
+    if (!code && !n.hosts && s->set.has_host)
+        return tca_fail(error, TCA_EUSAGE, "no connection of the host given");
+    return code;
 }
 
 static const struct {

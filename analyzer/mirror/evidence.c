@@ -52,6 +52,7 @@ struct tca_mark tca_mark_of(const struct tca_mirror *m, const struct tca_segment
                             .receiver_state = (uint8_t)tca_side_state(peer),
                             .has_ts = seg->opt.has_ts,
                             .has_ip_id = seg->has_ip_id,
+                            .checksum = seg->checksum,
                             .icmp_type = seg->icmp_type,
                             .icmp_code = seg->icmp_code,
                             .icmp_mtu = seg->icmp_mtu};

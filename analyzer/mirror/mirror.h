@@ -102,6 +102,7 @@ struct tca_mark {
     uint8_t icmp_from_peer; /* the ICMP error came from the quoted destination itself */
     uint8_t copy;           /* SYN, SYN+ACK, FIN: number of this copy, 1-based, 255 = that or more */
     uint8_t refusal;        /* enum tca_acceptance (sequence.h): whether its receiver would take it */
+    uint8_t checksum;       /* enum tca_checksum */
     bool has_ts, has_ip_id;
     bool witness; /* belongs to an older incarnation of the tuple; kept here because it answers this one */
     bool answers_syn; /* SYN+ACK within the path's delay after a repeated SYN: not a timer's rung */

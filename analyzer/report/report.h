@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "classify/census.h"
+#include "classify/counter.h"
 #include "classify/finding.h"
 #include "classify/incident.h"
 #include "classify/setting.h"
@@ -88,6 +89,21 @@ void tca_row_setting(const struct tca_estimate *estimate, const struct tca_captu
 void tca_row_state(const struct tca_census_row *row, struct tca_cells *cells);
 void tca_row_run(const char *key, const char *value, const struct tca_report_options *opt,
                  struct tca_cells *cells);
+
+/* What the kernel of one host counted of one capture's connections. All borrowed for the call. */
+struct tca_host_counts {
+    const uint8_t *addr;
+    int family;
+    const struct tca_capture_facts *capture;
+    const struct tca_counts *counts; /* settled */
+    bool near; /* the capture was taken at this host, or nothing tells at which: nstat prints it unasked */
+};
+/* Does this counter say anything? Not where it is 0 for sure, nor far from the host where it may be anything. */
+bool tca_counter_tells(const struct tca_host_counts *host, enum tca_counter_id id);
+void tca_row_counter(const struct tca_host_counts *host, enum tca_counter_id id,
+                     const struct tca_report_options *opt, struct tca_cells *cells);
+/* A host's counters as `nstat` prints them: a line with `#`, then name, lower and upper bound, and how it was counted. */
+void tca_text_nstat(const struct tca_host_counts *host, struct tca_buf *text);
 
 /* Events of one flow, or of one listener, in no particular order; the engine sorts all of them by (time_ns,
  * capture, frame, order). `cells` is complete except that it is printed later. Non-zero from fn stops. */

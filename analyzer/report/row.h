@@ -55,7 +55,11 @@ struct listener_row {
 struct state_row {
     const struct tca_census_row *c;
 };
-struct counter_row;
+struct counter_row {
+    const struct tca_host_counts *host;
+    enum tca_counter_id id;
+    const struct tca_report_options *opt;
+};
 struct setting_row;
 
 struct run_row {

@@ -24,6 +24,11 @@ static state_cell *const state_cells[] = {
 #include "report/pick.def"
 };
 
+#define PICK_counters(name) cell_counters_##name,
+static counter_cell *const counter_cells[] = {
+#include "report/pick.def"
+};
+
 #define PICK_run(name) cell_run_##name,
 static run_cell *const run_cells[] = {
 #include "report/pick.def"
@@ -79,6 +84,18 @@ void tca_row_state(const struct tca_census_row *counts, struct tca_cells *cells)
     for (size_t i = 0; i < sizeof state_cells / sizeof state_cells[0]; i++) {
         size_t begin = cells->text.used;
         state_cells[i](&row, &cells->text);
+        tca_cells_next(cells, begin);
+    }
+}
+
+void tca_row_counter(const struct tca_host_counts *host, enum tca_counter_id id,
+                     const struct tca_report_options *opt, struct tca_cells *cells)
+{
+    const struct counter_row row = {.host = host, .id = id, .opt = opt ? opt : &defaults};
+    tca_cells_reset(cells);
+    for (size_t i = 0; i < sizeof counter_cells / sizeof counter_cells[0]; i++) {
+        size_t begin = cells->text.used;
+        counter_cells[i](&row, &cells->text);
         tca_cells_next(cells, begin);
     }
 }

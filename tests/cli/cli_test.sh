@@ -153,6 +153,21 @@ exits 2 states --at noon ok.pcap
 says 'at'
 exits 2 states --at 1000 --host 10.66.58.1 ok.pcap
 says '--at lies before the first packet, at 2'
+exits 2 states --format nstat --host 192.0.2.1 ok.pcap
+says 'no connection of the host given'
+exits 0 states --format nstat --vantage server bad.pcap
+grep -q '^#host 10\.66\.[0-9]*\.100: captured at this host' out &&
+    grep -q '^TcpExtListenOverflows  *[1-9][0-9]*  *[1-9][0-9]*  *# SYNs' out
+ok 'nstat: the server, and what its kernel counted' $?
+[ "$(grep -c '^#' out)" -eq 1 ]
+ok 'nstat: of several hosts only those at whose side the capture was taken' $?
+exits 0 states --format nstat --vantage middle bad.pcap
+grep -q '^TcpExtListenOverflows  *[0-9][0-9]*  *-  *# SYNs' out && ! grep -q 'captured at' out
+ok 'nstat: no upper bound elsewhere' $?
+"$binary" states --format nstat --vantage server bad.pcap >all 2>err
+"$binary" states --format nstat --vantage server --finding rst_refused --min-confidence certain bad.pcap >out 2>err
+cmp -s all out
+ok 'nstat: what the user wants to read does not change what was counted' $?
 exits 2 states --format ss ok.pcap
 says 'the capture shows 4 hosts: choose one with --host: 10.66.58.1, 10.66.58.100, fd00:66:3a::1'
 for format in csv ss; do

@@ -123,26 +123,26 @@ def figures(results):
 # -- docs/agreement.md ---------------------------------------------------------------------------------------
 
 
-def split(text):
+def split(text, begin=BEGIN, closing=END):
     """(before, inside, after) of the part that is made here."""
-    head, mark, rest = text.partition(BEGIN + "\n")
-    inside, end, tail = rest.partition(END)
+    head, mark, rest = text.partition(begin + "\n")
+    inside, end, tail = rest.partition(closing)
     if not mark or not end:
-        raise ValueError(f"the marks {BEGIN} and {END} are missing")
+        raise ValueError(f"the marks {begin} and {closing} are missing")
     return head, inside, tail
 
 
-def write_table(path, lines):
+def write_table(path, lines, begin=BEGIN, closing=END):
     with open(path, encoding="utf-8") as file:
-        head, _, tail = split(file.read())
+        head, _, tail = split(file.read(), begin, closing)
     with open(path, "w", encoding="utf-8") as file:
-        file.write(head + BEGIN + "\n" + "\n".join(lines) + "\n" + END + tail)
+        file.write(head + begin + "\n" + "\n".join(lines) + "\n" + closing + tail)
 
 
-def differences(path, lines):
+def differences(path, lines, begin=BEGIN, closing=END):
     """Where the committed table is not the one of this run."""
     with open(path, encoding="utf-8") as file:
-        committed = split(file.read())[1].splitlines()
+        committed = split(file.read(), begin, closing)[1].splitlines()
     lines = list(lines)
     for gone in (line for line in committed if line not in lines):
         yield f"committed: {gone}"

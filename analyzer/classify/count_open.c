@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Counters of openings: who tried, what became of it, cookies and fast open.
+ *
+ * A SYN alone says nothing of its author: floods and scans are made without sockets. Whoever goes on with the
+ * connection, repeats the SYN as a timer does, or sends all that a system's connect() sends, has one.
+ */
+#include "classify/counting.h"
+
+#include "base/seq32.h"
+#include "classify/handshake.h"
+#include "classify/shapes.h"
+
+#define MS     INT64_C(1000000)
+#define SECOND INT64_C(1000000000)
+
+static const int64_t TIMER_NS = 900 * MS; /* repeats closer than this may be copies that the path made */
+
+static bool presumed_open(const struct tca_side *side)
+{
+    for (unsigned at = 0; at < side->step_count; at++)
+        if (tca_state_synchronized((enum tca_state)side->step[at].state))
+            return true;
+    return false;
+}
+
+static const struct tca_mark *first_syn(const struct tca_counting *k)
+{
+    return tca_dossier_mark(k->d, TCA_MARK_SYN, TCA_CLIENT, 0);
+}
+
+/* connect() offers a size and at least one thing more. */
+static bool built_by_a_system(const struct tca_side *side)
+{
+    return side->has_mss && (side->sack_ok || side->has_wscale || side->ts_on);
+}
+
+static uint64_t surely_again(const struct tca_counting *k, uint32_t role, uint64_t count);
+
+/* The client's SYN was no scanner's and no old copy. */
+static bool has_socket(const struct tca_counting *k)
+{
+    bool disowned = tca_counting_told(k, TCA_handshake_half_open_rst) != TCA_NO ||
+                    tca_counting_told(k, TCA_handshake_delayed_dup_syn) != TCA_NO;
+    bool again = surely_again(k, TCA_MARK_SYN, k->me->syn_count) > 0;
+    return !disowned && (tca_counting_opened(k->me) || again || built_by_a_system(k->me));
+}
+
+struct tca_bounds tca_count_active_opens(const struct tca_counting *k)
+{
+    bool bare_syn = k->role == TCA_SERVER && k->m->server_syn_bare;
+    if (bare_syn)
+        return count_one_if(tca_counting_told(k, TCA_handshake_simultaneous_open) == TCA_CERTAIN, true);
+    if (k->role == TCA_SERVER || !first_syn(k))
+        return count_exactly(0);
+    return count_one_if(has_socket(k), true);
+}
+
+/* ---- the server's socket ---- */
+
+/* Near the server silence speaks: a request would have repeated its SYN+ACK. */
+static bool surely_opened(const struct tca_counting *k)
+{
+    if (k->m->child_proved)
+        return true;
+    enum tca_confidence opened = k->v->judgement[0].confidence;
+    return k->near && presumed_open(k->me) && opened >= TCA_PROBABLE &&
+           tca_cookie_evidence(k->c, NULL) == TCA_COOKIE_NONE && !k->c->listener->one_rung_at_1s;
+}
+
+struct tca_bounds tca_count_passive_opens(const struct tca_counting *k)
+{
+    if (k->role == TCA_CLIENT || tca_counting_told(k, TCA_handshake_simultaneous_open) == TCA_CERTAIN)
+        return count_exactly(0);
+    bool asked = k->m->acks_since_synack || k->m->first_ack_ns >= 0 || k->m->child_proved;
+    if (!first_syn(k))
+        return count_up_to(1); /* opened before the capture, or its opening fell out of it */
+    bool refused = !k->m->child_proved && k->m->open_refuted && !presumed_open(k->me) &&
+                   !tca_side_may_be(k->me, TCA_ESTABLISHED);
+    return count_one_if(surely_opened(k) && asked, asked && !refused);
+}
+
+/* ---- attempts that failed ---- */
+
+static bool from_opening(enum tca_state state)
+{
+    return state == TCA_SYN_SENT || state == TCA_SYN_RECV;
+}
+
+static bool ended(const struct tca_side *side, unsigned n)
+{
+    return side->step[n].state == TCA_CLOSED || side->step[n].state == TCA_LISTEN;
+}
+
+/* What ended the opening of this end; TCA_EVENT_NONE if nothing did. */
+static enum tca_event end_of_opening(const struct tca_counting *k)
+{
+    for (unsigned at = 0; at < k->me->step_count; at++)
+        if (ended(k->me, at) && from_opening(tca_counting_before(k, at)))
+            return (enum tca_event)k->me->step[at].event;
+    return TCA_EVENT_NONE;
+}
+
+static bool maybe_cookie(const struct tca_counting *k)
+{
+    const struct tca_listener *l = k->c->listener;
+    return l->cookies_sent.max || l->cookie_skew_flows || tca_cookie_evidence(k->c, NULL) != TCA_COOKIE_NONE;
+}
+
+/* The server answered a SYN with a reset while a request of the same tuple waited: the reset ended that one. */
+static bool reset_older_request(const struct tca_counting *k)
+{
+    const struct tca_prior *prior = &k->m->prior;
+    return prior->exists && prior->state[TCA_SERVER] == TCA_SYN_RECV && k->me->rst_count &&
+           !k->me->synack_count;
+}
+
+static struct tca_bounds reset_request(const struct tca_counting *k)
+{
+    if (reset_older_request(k))
+        return count_up_to(1);
+    enum tca_event end = end_of_opening(k);
+    bool reset = end == TCA_GOT_RST;
+    uint64_t resets = k->peer->rst_count + k->me->rst_count;
+    uint64_t most = k->m->child_proved || !k->me->synack_count ? 0
+                    : resets < k->me->synack_count             ? resets
+                                                               : k->me->synack_count;
+    return count_between(reset && k->near && !maybe_cookie(k), reset && !most ? 1 : most);
+}
+
+struct tca_bounds tca_count_attempt_fails(const struct tca_counting *k)
+{
+    if (k->role == TCA_SERVER)
+        return reset_request(k);
+    enum tca_event end = end_of_opening(k);
+    bool refused = end == TCA_GOT_RST || end == TCA_GOT_UNREACHABLE;
+    bool may = refused || !tca_counting_opened(k->me) || tca_side_may_be(k->me, TCA_CLOSED);
+    return count_one_if(refused && k->near && has_socket(k), may && first_syn(k));
+}
+
+struct tca_bounds tca_count_embryonic_rsts(const struct tca_counting *k)
+{
+    if (k->role == TCA_CLIENT)
+        return count_exactly(0);
+    enum tca_confidence aborted = tca_counting_told(k, TCA_rst_abort_on_overflow);
+    struct tca_bounds by_server = count_one_if(aborted >= TCA_PROBABLE, aborted != TCA_NO);
+    return tca_counting_sum(by_server, reset_request(k));
+}
+
+/* ---- SYNs and SYN+ACKs sent again ---- */
+
+/* Copies of one segment that its sender surely sent again: a new time stamp, or a timer's distance. */
+static uint64_t surely_again(const struct tca_counting *k, uint32_t role, uint64_t count)
+{
+    const struct tca_mark *last = NULL, *mark;
+    uint64_t sure = 0, kept = 0;
+    for (; (mark = tca_dossier_mark(k->d, role, k->role, (unsigned)kept)); kept++) {
+        bool stamped = last && last->has_ts && mark->has_ts;
+        bool later = stamped ? mark->tsval != last->tsval : last && mark->time_ns - last->time_ns >= TIMER_NS;
+        sure += last && mark->seq == last->seq && later;
+        last = mark;
+    }
+    return count > kept ? sure + (count - kept) : sure;
+}
+
+static struct tca_bounds again(const struct tca_counting *k, uint32_t role, uint64_t count)
+{
+    if (!count)
+        return count_exactly(0);
+    return count_between(surely_again(k, role, count), count - 1 + k->me->capture_copies);
+}
+
+struct tca_bounds tca_count_syn_retrans(const struct tca_counting *k)
+{
+    struct tca_bounds syns = again(k, TCA_MARK_SYN, k->me->syn_count);
+    struct tca_bounds synacks = again(k, TCA_MARK_SYNACK, k->me->synack_count);
+    if (maybe_cookie(k) || k->m->synack_isn_changed)
+        synacks.min = 0; /* each SYN of a cookie's client gets a first one */
+    return tca_counting_sum(syns, synacks);
+}
+
+/* ---- cookies ---- */
+
+/* The listener tells how many cookies were sent; where it told of none this connection may know better. */
+struct tca_bounds tca_count_cookies_untold(const struct tca_counting *k)
+{
+    bool told = k->role == TCA_CLIENT || k->c->listener->cookies_sent.max;
+    return count_up_to(!told && tca_cookie_evidence(k->c, NULL) != TCA_COOKIE_NONE ? TCA_UNBOUNDED : 0);
+}
+
+struct tca_bounds tca_count_cookies_recv(const struct tca_counting *k)
+{
+    if (k->role == TCA_CLIENT || !maybe_cookie(k) || !k->me->synack_count)
+        return count_exactly(0);
+    bool sure = tca_cookie_evidence(k->c, NULL) != TCA_COOKIE_NONE && k->m->child_proved && k->near;
+    uint64_t most = k->m->acks_since_synack; /* counted until the child shows itself */
+    return count_between(sure, most > sure ? most : sure);
+}
+
+struct tca_bounds tca_count_cookies_failed(const struct tca_counting *k)
+{
+    if (k->role == TCA_CLIENT || !maybe_cookie(k))
+        return count_exactly(0);
+    return count_up_to(k->me->rst_count);
+}
+
+/* ---- TCP_DEFER_ACCEPT ---- */
+
+struct tca_bounds tca_count_defer_drop(const struct tca_counting *k)
+{
+    const struct tca_listener *l = k->c->listener;
+    if (k->role == TCA_CLIENT || !k->me->synack_count || (l->idle_opens && !l->stuck_flows))
+        return count_exactly(0);
+    const struct tca_mark *ack = tca_dossier_mark(k->d, TCA_MARK_OPEN_ACK, TCA_CLIENT, 0);
+    bool bare = ack && !ack->len && !(ack->flags & TCA_FIN);
+    bool deferred = tca_counting_told(k, TCA_synack_defer_accept) >= TCA_PROBABLE;
+    uint64_t most = k->m->acks_since_synack > k->m->ack_ignored_count ? k->m->ack_ignored_count + 1
+                                                                      : k->m->acks_since_synack;
+    return count_between(bare && deferred && k->near, bare ? most : 0);
+}
+
+/* ---- fast open ---- */
+
+/* The SYN+ACK that answers a SYN with payload: does it cover the payload? */
+enum answer { NO_ANSWER, COVERS_SYN, COVERS_PAYLOAD };
+
+static enum answer answer_to_payload(const struct tca_counting *k)
+{
+    const struct tca_mark *syn = first_syn(k);
+    const struct tca_mark *synack = tca_dossier_mark(k->d, TCA_MARK_SYNACK, TCA_SERVER, 0);
+    if (!syn || !syn->len || !synack || !k->m->side[TCA_CLIENT].tfo)
+        return NO_ANSWER;
+    return seq_after(synack->ack, syn->seq + 1) ? COVERS_PAYLOAD : COVERS_SYN;
+}
+
+static struct tca_bounds if_answered(const struct tca_counting *k, int role, enum answer answer, bool sure)
+{
+    bool so = k->role == role && answer_to_payload(k) == answer;
+    return count_one_if(so && sure, so);
+}
+
+struct tca_bounds tca_count_tfo_active(const struct tca_counting *k)
+{
+    return if_answered(k, TCA_CLIENT, COVERS_PAYLOAD, tca_counting_opened(k->me));
+}
+
+struct tca_bounds tca_count_tfo_active_fail(const struct tca_counting *k)
+{
+    return if_answered(k, TCA_CLIENT, COVERS_SYN, tca_counting_opened(k->me));
+}
+
+struct tca_bounds tca_count_tfo_passive(const struct tca_counting *k)
+{
+    return if_answered(k, TCA_SERVER, COVERS_PAYLOAD, true);
+}
+
+struct tca_bounds tca_count_tfo_passive_fail(const struct tca_counting *k)
+{
+    return if_answered(k, TCA_SERVER, COVERS_SYN, false);
+}
+
+struct tca_bounds tca_count_tfo_cookie_requests(const struct tca_counting *k)
+{
+    const struct tca_side *client = &k->m->side[TCA_CLIENT];
+    if (k->role == TCA_CLIENT || !client->tfo || client->tfo_cookie || !k->me->synack_count)
+        return count_exactly(0);
+    return count_one_if(!maybe_cookie(k), true);
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Counters of hosts. Every judged flow gives two parts, every listener one; a sorter brings the parts of a host
+ * together, so that a flood of invented addresses costs disk, not memory.
+ *
+ *     flow --judge--> part of client, part of server \
+ *     listener ------> part of its host               --> sorter by (capture, address) --> sum, settled --> rows
+ *
+ * A part is mostly zeros: only what is not goes into the sorter.
+ */
+#include "engine/run.h"
+
+#include <string.h>
+
+enum { PARTS_MEMORY = 16 << 20 };
+
+struct whose {
+    uint32_t capture;
+    uint8_t family;
+    uint8_t addr[16];
+};
+
+struct head {
+    struct whose whose;
+    struct tca_count_facts facts;
+    uint32_t count; /* of struct entry that follow */
+};
+
+struct entry {
+    uint32_t id;
+    struct tca_bounds bounds;
+};
+
+struct parts {
+    struct tca_session *s;
+    struct tca_sorter *sorter;
+    struct tca_buf item;
+};
+
+static int add_part(struct parts *p, const struct whose *whose, const struct tca_counts *part)
+{
+    struct head head = {.whose = *whose, .facts = part->facts};
+    struct entry entry[TCA_COUNTER_COUNT] = {0};
+    for (uint32_t id = 0; id < TCA_COUNTER_COUNT; id++)
+        if (part->of[id].max)
+            entry[head.count++] = (struct entry){id, part->of[id]};
+    uint8_t key[TCA_SORT_KEY] = {0};
+    tca_key_u32(key, whose->capture);
+    memcpy(key + 4, whose->addr, sizeof whose->addr);
+    tca_buf_reset(&p->item);
+    tca_buf_add(&p->item, &head, sizeof head);
+    tca_buf_add(&p->item, entry, head.count * sizeof *entry);
+    return p->item.failed ? TCA_EMEMORY : tca_sorter_add(p->sorter, key, p->item.bytes, p->item.used);
+}
+
+static int parts_of_flow(void *user, const struct tca_flow_view *view)
+{
+    struct parts *p = user;
+    const struct tca_dossier *d = view->c->d;
+    int error = TCA_OK;
+    for (int role = 0; role < 2 && !error; role++) {
+        struct whose whose = {.capture = d->capture, .family = d->family};
+        memcpy(whose.addr, d->addr[role], sizeof whose.addr);
+        struct tca_counts part;
+        if (!tca_asked_for(&p->s->set, whose.addr))
+            continue;
+        tca_count_flow(view->c, view->v, role, &part);
+        error = add_part(p, &whose, &part);
+    }
+    return error;
+}
+
+static int parts_of_listeners(struct parts *p)
+{
+    int error = TCA_OK;
+    for (size_t at = 0; at < tca_sweep_count(p->s->sweep) && !error; at++) {
+        const struct tca_listener *l = tca_sweep_at(p->s->sweep, at);
+        struct whose whose = {.capture = l->capture, .family = l->family};
+        memcpy(whose.addr, l->addr, sizeof whose.addr);
+        struct tca_counts part;
+        if (!tca_asked_for(&p->s->set, whose.addr))
+            continue;
+        tca_count_listener(l, &part);
+        error = add_part(p, &whose, &part);
+    }
+    return error;
+}
+
+/* ---- totals ---- */
+
+struct totals {
+    struct tca_session *s;
+    tca_host_counts_fn *fn;
+    void *user;
+    struct whose whose;
+    bool any;         /* a host is being added up */
+    bool counting;    /* first walk: are there hosts at whose side the capture was taken? */
+    uint64_t at_side; /* so many */
+    struct tca_counts sum;
+};
+
+static int tell(struct totals *t)
+{
+    if (!t->any)
+        return TCA_OK;
+    tca_counts_settle(&t->sum);
+    bool near = tca_counts_near(&t->sum);
+    if (t->counting) {
+        t->at_side += near;
+        return TCA_OK;
+    }
+    struct tca_host_counts host = {.addr = t->whose.addr,
+                                   .family = t->whose.family,
+                                   .capture = &t->s->capture[t->whose.capture - 1]->facts,
+                                   .counts = &t->sum,
+                                   .near = near || !t->at_side || t->s->set.has_host};
+    return t->fn(t->user, &host);
+}
+
+static int take_part(void *user, const void *item, size_t size)
+{
+    struct totals *t = user;
+    struct head head;
+    memcpy(&head, item, sizeof head);
+    int stop = TCA_OK;
+    bool same = t->any && head.whose.capture == t->whose.capture &&
+                !memcmp(head.whose.addr, t->whose.addr, sizeof head.whose.addr);
+    if (!same) {
+        stop = tell(t);
+        t->whose = head.whose;
+        t->any = true;
+        memset(&t->sum, 0, sizeof t->sum);
+    }
+    struct tca_counts part = {.facts = head.facts};
+    const char *bytes = (const char *)item + sizeof head;
+    for (uint32_t at = 0; at < head.count && sizeof head + (at + 1) * sizeof(struct entry) <= size; at++) {
+        struct entry entry;
+        memcpy(&entry, bytes + at * sizeof entry, sizeof entry);
+        part.of[entry.id] = entry.bounds;
+    }
+    tca_counts_add(&t->sum, &part);
+    return stop;
+}
+
+static int add_up(struct parts *p, struct totals *t)
+{
+    t->any = false;
+    int error = tca_sorter_walk(p->sorter, take_part, t);
+    return error ? error : tell(t);
+}
+
+int tca_pass2_counters(struct tca_session *s, tca_host_counts_fn *fn, void *user)
+{
+    struct parts p = {.s = s};
+    struct totals t = {.s = s, .fn = fn, .user = user};
+    int error = tca_sorter_new(PARTS_MEMORY, s->set.temp_dir, &p.sorter);
+    if (!error)
+        error = tca_pass2_walk_all(s, parts_of_flow, &p);
+    if (!error)
+        error = parts_of_listeners(&p);
+    t.counting = true;
+    if (!error)
+        error = add_up(&p, &t);
+    t.counting = false;
+    if (!error)
+        error = add_up(&p, &t);
+    tca_sorter_free(p.sorter);
+    tca_buf_done(&p.item);
+    return error;
+}
