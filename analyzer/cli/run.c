@@ -178,6 +178,9 @@ static int open_session(struct run *run)
     }
     struct tca_error error = {.offset = -1};
     int r = apply_options(run->req, set);
+    if (r == 0 && tca_settings_ignored(set) && request_has(run->req, OPTION_verbose))
+        say("--sysctl: %llu settings change nothing that is told and were left aside",
+            tca_settings_ignored(set));
     if (r == 0) {
         r = tca_session_open(set, &run->session, &error);
         if (r != 0)

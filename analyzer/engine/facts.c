@@ -120,6 +120,11 @@ int tca_settings_sysctl(struct tca_settings *set, const char *value, struct tca_
     }
 }
 
+unsigned long long tca_settings_ignored(const struct tca_settings *set)
+{
+    return set->known.ignored;
+}
+
 int tca_settings_kernel(struct tca_settings *set, const char *value, struct tca_error *error)
 {
     unsigned part[3] = {0};

@@ -36,9 +36,13 @@ void tca_settings_free(struct tca_settings *set);
  * repeatable), "key" (vlan, tunnel, vlan,tunnel), "checksums" (auto, on, off), "min-confidence" (possible,
  * probable, certain), "finding" (list of ids, others are not reported), "all-states" (true), "time" (rel,
  * iso, epoch, ns: of a ladder), "temp-dir", "raw-text" (true), "trace" (true: keep what explain needs), "at" (epoch seconds or ISO 8601) and
- * "width" (seconds) of states, "host" (address: whose states, counters, settings).
+ * "width" (seconds) of states, "host" (address: whose states, counters, settings), "sysctl" (KEY=VALUE, or @FILE with what
+ * sysctl printed) and "kernel" (version): what is known of the host set last, else of every host; repeatable.
  * TCA_EUSAGE with words where name or value is unknown. */
 int tca_settings_set(struct tca_settings *set, const char *name, const char *value, struct tca_error *error);
+
+/* Lines of sysctl files that are no setting of ours and were left aside. */
+unsigned long long tca_settings_ignored(const struct tca_settings *set);
 
 int tca_session_open(const struct tca_settings *set, struct tca_session **ret_session,
                      struct tca_error *error);

@@ -65,7 +65,7 @@ same() {
 exits 0 --help
 shows 'usage: tcpautopsy'
 exits 0 -h
-for name in read filter filter-file after before count numeric vantage server key checksums min-confidence finding \
+for name in read filter filter-file after before count numeric vantage server key checksums host sysctl kernel min-confidence finding \
     fail-on output column time all-states format at width host ascii color raw-text temp-dir strict quiet verbose help version; do
     grep -qF -- "--$name" out || echo "$name"
 done >missing
@@ -257,6 +257,29 @@ shows 'FIN_WAIT1'
 exits 0 explain --ascii stream=0 ok.pcap
 ! LC_ALL=C grep -q '[^ -~]' out
 ok 'an ASCII ladder' $?
+told=$captures/host/contradicted/capture.pcap
+exits 0 settings -e host,port,setting,min,max,known,verdict "$told"
+shows '198.51.100.5,,tcp_timestamps,1,2,,not_judged'
+exits 0 settings --host 198.51.100.5 --sysctl 'net.ipv4.tcp_timestamps = 0' -e host,setting,known,verdict "$told"
+shows '198.51.100.5,tcp_timestamps,0,contradicted'
+[ "$(grep -c 192.0.2.10 out)" -eq 0 ]
+ok 'settings: of one host alone' $?
+printf 'net.ipv4.tcp_timestamps = 1\nnet.ipv4.tcp_rmem = 4096\t131072\t6291456\n\nkernel.pid_max = 4194304\n' >sysctl.txt
+exits 0 settings --host 198.51.100.5 --sysctl @sysctl.txt --host 192.0.2.10 --sysctl tcp_timestamps=0 -e host,known,verdict "$told"
+[ "$(grep -v '^host' out | tr '\n' ' ')" = '192.0.2.10,0,contradicted 198.51.100.5,1,consistent ' ]
+ok 'settings: each host has its own file' $?
+exits 0 settings -v --sysctl @sysctl.txt -e host "$told"
+grep -q '2 settings change nothing' err
+ok 'settings: others of a sysctl file are counted' $?
+exits 1 events --sysctl tcp_timestamps=0 --fail-on setting_contradicted "$told"
+exits 0 events --sysctl tcp_timestamps=1 --kernel 6.1.0-18-amd64 --fail-on setting_contradicted "$told"
+for wrong in tcp_timestamps tcp_timestamps=on tcp_no_such_thing=1 =1 @none.txt @ok.pcap; do
+    exits 2 events --sysctl $wrong "$told"
+    ok '  and says so' "$(grep -q "sysctl '$wrong'" err; echo $?)"
+done
+exits 2 events --kernel six "$told"
+says "kernel 'six': wants a version of Linux"
+
 exits 0 states ok.pcap
 cp out states.stdout
 exits 0 states --width 0.25 ok.pcap
