@@ -123,12 +123,9 @@ static const struct {
     int (*each)(struct rows *r);
     int (*check)(struct tca_session *s,
                  struct tca_error *error); /* before anything is written; NULL: nothing to */
-} tables[] = {{"flows", each_flow, NULL},
-              {"events", each_event, NULL},
-              {"listeners", each_listener, NULL},
-              {"states", each_state, check_host},
-              {"counters", each_counter, NULL},
-              {"settings", each_setting, NULL},
+} tables[] = {{"flows", each_flow, NULL},         {"events", each_event, NULL},
+              {"listeners", each_listener, NULL}, {"states", each_state, check_host},
+              {"counters", each_counter, NULL},   {"settings", each_setting, NULL},
               {"captures", each_capture, NULL}};
 
 static int check(struct tca_session *s, const char *table, struct tca_error *error)
