@@ -49,7 +49,8 @@ static void set_value(struct tca_judgement *j, int64_t value, const char *unit)
 
 static void prove_frame(struct tca_judgement *j, uint64_t frame)
 {
-    tca_prove(j, frame ? &(struct tca_mark){.frame = frame} : NULL);
+    const struct tca_mark mark = {.frame = frame};
+    tca_prove(j, frame ? &mark : NULL);
 }
 
 /* The marks with these roles that this side sent. */
