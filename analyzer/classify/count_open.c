@@ -181,13 +181,6 @@ struct tca_bounds tca_count_syn_retrans(const struct tca_counting *k)
 
 /* ---- cookies ---- */
 
-/* The listener tells how many cookies were sent; where it told of none this connection may know better. */
-struct tca_bounds tca_count_cookies_untold(const struct tca_counting *k)
-{
-    bool told = k->role == TCA_CLIENT || k->c->listener->cookies_sent.max;
-    return count_up_to(!told && tca_cookie_evidence(k->c, NULL) != TCA_COOKIE_NONE ? TCA_UNBOUNDED : 0);
-}
-
 struct tca_bounds tca_count_cookies_recv(const struct tca_counting *k)
 {
     if (k->role == TCA_CLIENT || !maybe_cookie(k) || !k->me->synack_count)

@@ -184,22 +184,14 @@ void tca_count_flow(const struct tca_case *c, const struct tca_verdict *v, int r
     }
 }
 
-/* No bounds where the sweep over listeners gave none although there are signs of what it counts. */
-static struct tca_bounds unless(bool signs, struct tca_bounds told)
-{
-    return signs && !told.max ? (struct tca_bounds){0, TCA_UNBOUNDED} : told;
-}
-
 void tca_count_listener(const struct tca_listener *l, struct tca_counts *ret)
 {
-    bool cookies = l->cookie_skew_flows > 0 || l->stuck_flows > 0 || l->unanswered > 0;
-    bool unanswered = l->unanswered > 0;
     memset(ret, 0, sizeof *ret);
     ret->of[TCA_COUNT_TcpExtListenOverflows] = l->listen_overflows;
     ret->of[TCA_COUNT_TcpExtListenDrops] = l->listen_drops;
-    ret->of[TCA_COUNT_TcpExtSyncookiesSent] = unless(cookies, l->cookies_sent);
-    ret->of[TCA_COUNT_TcpExtTCPReqQFullDoCookies] = unless(cookies, l->reqq_full_cookies);
-    ret->of[TCA_COUNT_TcpExtTCPReqQFullDrop] = unless(unanswered, l->reqq_full_drops);
+    ret->of[TCA_COUNT_TcpExtSyncookiesSent] = l->cookies_sent;
+    ret->of[TCA_COUNT_TcpExtTCPReqQFullDoCookies] = l->reqq_full_cookies;
+    ret->of[TCA_COUNT_TcpExtTCPReqQFullDrop] = l->reqq_full_drops;
 }
 
 void tca_counts_add(struct tca_counts *sum, const struct tca_counts *part)
