@@ -20,6 +20,7 @@
 #include "base/alloc.h"
 #include "base/sorted.h"
 #include "classify/sweep.h"
+#include "mirror/deviations.h"
 
 #include <stdlib.h>
 #include <tcpautopsy/error.h>
@@ -58,7 +59,7 @@ static void sort(int64_t *number, size_t count)
 /* The timer after the last repeat is as long as all before it together and a second, and an eighth late. */
 static int64_t gone_at_latest(const struct tca_edge *synack)
 {
-    int64_t next = synack->other_ns - synack->time_ns + SECOND;
+    int64_t next = tca_interval(synack->time_ns, synack->other_ns) + SECOND;
     return synack->other_ns + next + next / 8 + SECOND / 10;
 }
 

@@ -14,6 +14,7 @@
 #include "classify/reuse.h"
 #include "classify/rungs.h"
 #include "classify/shapes.h"
+#include "mirror/deviations.h"
 
 #include <string.h>
 #include <tcpautopsy/error.h>
@@ -300,7 +301,7 @@ static bool rung_was_due(const struct tca_dossier *d, const struct tca_mark *ref
         }
     if (!synack)
         return false;
-    int64_t interval = before ? 2 * (synack->time_ns - before->time_ns) : SECOND;
+    int64_t interval = before ? 2 * tca_interval(before->time_ns, synack->time_ns) : SECOND;
     return until_ns - synack->time_ns > interval + interval / 8 + 100 * MS;
 }
 

@@ -20,6 +20,7 @@
 #include "base/seq32.h"
 #include "classify/ladder.h"
 #include "classify/level.h"
+#include "mirror/deviations.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -361,12 +362,13 @@ static struct fins read_fins(const struct tca_dossier *d, int role)
     struct fins f = {.first = fin[0]};
     if (!fin[3])
         return f;
-    bool probe = !doubles(fin[2]->time_ns - fin[1]->time_ns, fin[1]->time_ns - fin[0]->time_ns);
+    bool probe = !doubles(tca_interval(fin[1]->time_ns, fin[2]->time_ns),
+                          tca_interval(fin[0]->time_ns, fin[1]->time_ns));
     f.stamp = f.last = fin[probe ? 2 : 1];
     f.regular = d->m.side[role].fin_count == tca_dossier_count(d, TCA_MARK_FIN, role);
     const struct tca_mark *next;
     for (unsigned n = probe ? 3 : 2; (next = tca_dossier_mark(d, TCA_MARK_FIN, role, n)); n++) {
-        int64_t gap = next->time_ns - f.last->time_ns;
+        int64_t gap = tca_interval(f.last->time_ns, next->time_ns);
         f.regular &= gap >= RTO_MIN_NS && (!f.gap_ns || doubles(gap, f.gap_ns));
         f.gap_ns = gap;
         f.last = next;
