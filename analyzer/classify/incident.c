@@ -33,7 +33,9 @@ static int compare_incidents(const void *left, const void *right)
         order = tca_compare_u64(a->id, b->id);
     if (!order)
         order = memcmp(a->addr, b->addr, sizeof a->addr);
-    return order ? order : tca_compare_u64(a->port, b->port);
+    if (!order)
+        order = tca_compare_u64(a->port, b->port);
+    return order ? order : strcmp(a->text, b->text);
 }
 
 void tca_incidents_sort(struct tca_incidents *all)
