@@ -92,7 +92,7 @@ static struct facts facts_of(const struct group *g)
     return f;
 }
 
-/* A scan's probes want no answer, and a full queue explains its own. */
+/* A full queue explains its own, and so do time stamps out of order. */
 static bool explained(const struct tca_pressure *p, const struct tca_attempt *a)
 {
     const struct tca_pressed *mine = a->number ? &p->pressed[a->number - 1] : NULL;
