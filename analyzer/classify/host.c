@@ -546,16 +546,6 @@ const struct tca_host *tca_hosts_find(const struct tca_hosts *hosts, uint32_t ca
     return &hosts->unseen;
 }
 
-size_t tca_hosts_count(const struct tca_hosts *hosts)
-{
-    return hosts->hosts;
-}
-
-const struct tca_host *tca_hosts_at(const struct tca_hosts *hosts, size_t index)
-{
-    return &hosts->host[index];
-}
-
 static const struct place *find_place(const struct tca_hosts *hosts, uint32_t capture, uint8_t addr[2][16])
 {
     size_t low = 0, high = hosts->places;
