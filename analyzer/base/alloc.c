@@ -24,6 +24,18 @@ void *tca_grow(void *old, size_t count, size_t size)
     return realloc(old, bytes ? bytes : 1);
 }
 
+void *tca_room(void *list, size_t used, size_t *room, size_t size)
+{
+    enum { FIRST = 64 };
+    if (used < *room)
+        return list;
+    size_t wanted = *room ? 2 * *room : FIRST;
+    void *grown = tca_grow(list, wanted, size);
+    if (grown)
+        *room = wanted;
+    return grown;
+}
+
 char *tca_strdup(const char *text)
 {
     size_t n = strlen(text) + 1;

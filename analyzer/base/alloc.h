@@ -11,6 +11,9 @@
 void *tca_alloc(size_t size);
 void *tca_grow(void *old, size_t count, size_t size);
 char *tca_strdup(const char *text);
+/* Room for one more in a list of `used` objects: the list, grown to twice its size where it was full. NULL when memory is
+ * out; the old list stays as it was. */
+void *tca_room(void *list, size_t used, size_t *room, size_t size);
 void tca_free(void *memory);
 
 /* A pool of equal objects: carved from slabs, given back to a free list, the slabs freed as a whole. */

@@ -1,12 +1,39 @@
 /* SPDX-License-Identifier: MIT
  *
- * Looking things up in sorted arrays of numbers: times in ns, counts.
+ * Sorting numbers (times in ns, counts), and looking them up in sorted arrays.
  */
 #ifndef TCA_BASE_SORTED_H
 #define TCA_BASE_SORTED_H
 
 #include <stddef.h>
 #include <stdint.h>
+
+/* Below 0, 0, above 0, for comparing by several fields. */
+static inline int tca_compare_u64(uint64_t a, uint64_t b)
+{
+    return (a > b) - (a < b);
+}
+
+static inline int tca_compare_i64(int64_t a, int64_t b)
+{
+    return (a > b) - (a < b);
+}
+
+/* For qsort(). */
+static inline int tca_order_u32(const void *left, const void *right)
+{
+    return tca_compare_u64(*(const uint32_t *)left, *(const uint32_t *)right);
+}
+
+static inline int tca_order_u64(const void *left, const void *right)
+{
+    return tca_compare_u64(*(const uint64_t *)left, *(const uint64_t *)right);
+}
+
+static inline int tca_order_i64(const void *left, const void *right)
+{
+    return tca_compare_i64(*(const int64_t *)left, *(const int64_t *)right);
+}
 
 /* How many of the sorted numbers are below this one. */
 static inline size_t tca_count_before(const int64_t *sorted, size_t count, int64_t limit)

@@ -22,19 +22,6 @@ static const int64_t ANSWER_NS =
 static const int64_t TIMER_NS = 150 * MS; /* no retransmission timer is shorter, 200 ms less its jitter */
 enum { FRESH_MIN = -2, PROBE_PKTS = 3 };
 
-static int more_room(void **array, size_t *room, size_t used, size_t size)
-{
-    if (used < *room)
-        return TCA_OK;
-    size_t wanted = *room ? 2 * *room : 256;
-    void *grown = tca_grow(*array, wanted, size);
-    if (!grown)
-        return TCA_EMEMORY;
-    *array = grown;
-    *room = wanted;
-    return TCA_OK;
-}
-
 static uint32_t clip(uint64_t count)
 {
     return count < UINT32_MAX ? (uint32_t)count : UINT32_MAX;
@@ -230,10 +217,9 @@ static int add_drops(struct tca_pressure *p, const struct tca_dossier *d, struct
     if (a->flags & (TCA_TRY_BOTH | TCA_TRY_ICMP))
         return TCA_OK;
     for (const struct tca_mark *syn = NULL; (syn = tca_syn_unanswered(d, syn)) != NULL;) {
-        void *array = p->drop;
-        int error = more_room(&array, &p->drop_room, p->drops, sizeof *p->drop);
-        if (error)
-            return error;
+        void *array = tca_room(p->drop, p->drops, &p->drop_room, sizeof *p->drop);
+        if (!array)
+            return TCA_EMEMORY;
         p->drop = array;
         bool last = syn == newest && !(a->flags & TCA_TRY_ANSWERED);
         bool undecided = syn == newest && a->until_ns - syn->time_ns < ANSWER_NS;
@@ -267,10 +253,9 @@ static int add_repeats(struct tca_pressure *p, const struct tca_dossier *d)
         if (!is_repeat(mark) || mark->time_ns - before[mark->side] < TIMER_NS)
             continue;
         before[mark->side] = mark->time_ns;
-        void *array = p->repeat;
-        int error = more_room(&array, &p->repeat_room, p->repeats, sizeof *p->repeat);
-        if (error)
-            return error;
+        void *array = tca_room(p->repeat, p->repeats, &p->repeat_room, sizeof *p->repeat);
+        if (!array)
+            return TCA_EMEMORY;
         p->repeat = array;
         p->repeat[p->repeats++] = (struct tca_repeat){.time_ns = mark->time_ns,
                                                       .frame = mark->frame,
@@ -316,12 +301,11 @@ static void read_rest(const struct tca_dossier *d, int asker, bool probe, struct
 
 int tca_pressure_add(struct tca_pressure *p, const struct tca_dossier *d)
 {
-    void *array = p->attempt;
-    int error = p->attempts < UINT32_MAX
-                    ? more_room(&array, &p->attempt_room, p->attempts, sizeof *p->attempt)
-                    : TCA_EMEMORY;
-    if (error)
-        return error;
+    void *array = p->attempts < UINT32_MAX
+                      ? tca_room(p->attempt, p->attempts, &p->attempt_room, sizeof *p->attempt)
+                      : NULL;
+    if (!array)
+        return TCA_EMEMORY;
     p->attempt = array;
     bool opened = d->m.side[TCA_CLIENT].syn_count || d->m.side[TCA_SERVER].synack_count;
     int probing = opened ? -1 : prober(&d->m), asker = probing >= 0 ? probing : TCA_CLIENT;
@@ -330,7 +314,7 @@ int tca_pressure_add(struct tca_pressure *p, const struct tca_dossier *d)
         read_opening(d, &a);
     else
         read_rest(d, asker, probing >= 0, &a);
-    error = opened ? add_drops(p, d, &a) : TCA_OK;
+    int error = opened ? add_drops(p, d, &a) : TCA_OK;
     if (!error)
         error = add_repeats(p, d);
     p->attempt[p->attempts++] = a;

@@ -20,6 +20,7 @@
 #include "base/alloc.h"
 #include "base/sorted.h"
 #include "classify/sweep.h"
+#include "mirror/deviations.h"
 
 #include <stdlib.h>
 #include <tcpautopsy/error.h>
@@ -43,22 +44,16 @@ struct requests {
     bool cookies;
 };
 
-static int compare_i64(const void *left, const void *right)
-{
-    int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
-    return a < b ? -1 : a > b;
-}
-
 static void sort(int64_t *number, size_t count)
 {
     if (count)
-        qsort(number, count, sizeof *number, compare_i64);
+        qsort(number, count, sizeof *number, tca_order_i64);
 }
 
 /* The timer after the last repeat is as long as all before it together and a second, and an eighth late. */
 static int64_t gone_at_latest(const struct tca_edge *synack)
 {
-    int64_t next = synack->other_ns - synack->time_ns + SECOND;
+    int64_t next = tca_interval(synack->time_ns, synack->other_ns) + SECOND;
     return synack->other_ns + next + next / 8 + SECOND / 10;
 }
 

@@ -59,16 +59,10 @@ struct sums {
     bool cookies; /* SYN cookies were sent, by some mark of theirs */
 };
 
-static int compare_i64(const void *left, const void *right)
-{
-    int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
-    return a < b ? -1 : a > b;
-}
-
 static void sort(int64_t *number, size_t count)
 {
     if (count)
-        qsort(number, count, sizeof *number, compare_i64);
+        qsort(number, count, sizeof *number, tca_order_i64);
 }
 
 static size_t unique(int64_t *number, size_t count)

@@ -300,14 +300,10 @@ static void end_instant(struct climb *k)
 
 static int note_raised(struct climb *k, const struct edge *edge)
 {
-    if (k->raised_count == k->raised_room) {
-        size_t room = k->raised_room ? 2 * k->raised_room : 64;
-        void *grown = tca_grow(k->raised, room, sizeof *k->raised);
-        if (!grown)
-            return TCA_EMEMORY;
-        k->raised = grown;
-        k->raised_room = room;
-    }
+    void *list = tca_room(k->raised, k->raised_count, &k->raised_room, sizeof *k->raised);
+    if (!list)
+        return TCA_EMEMORY;
+    k->raised = list;
     k->raised[k->raised_count].listener = edge->listener;
     k->raised[k->raised_count++].state = edge->to;
     return TCA_OK;

@@ -18,6 +18,7 @@
 
 #include "base/seq32.h"
 #include "classify/level.h"
+#include "mirror/deviations.h"
 
 #define MS     INT64_C(1000000)
 #define SECOND INT64_C(1000000000)
@@ -567,7 +568,7 @@ static bool probes_stopped(const struct tca_closing *k, int side)
          (probe = tca_dossier_mark(k->d, TCA_MARK_KEEPALIVE | TCA_MARK_WINDOW_PROBE, side, n)); n++) {
         if (probe->time_ns <= k->m->side[1 - side].last_ns)
             continue;
-        gap_ns = last ? probe->time_ns - last->time_ns : 0;
+        gap_ns = last ? tca_interval(last->time_ns, probe->time_ns) : 0;
         last = probe;
         count++;
     }

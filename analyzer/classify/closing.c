@@ -17,6 +17,7 @@
 #include "base/seq32.h"
 #include "classify/finding.h"
 #include "classify/shapes.h"
+#include "mirror/deviations.h"
 
 #define MS     INT64_C(1000000)
 #define SECOND INT64_C(1000000000)
@@ -61,7 +62,7 @@ bool tca_closing_both_fins(const struct tca_closing *k)
 int64_t tca_closing_path_ns(const struct tca_closing *k, int side)
 {
     int64_t path = side == TCA_SERVER ? k->m->path_to_server_ns : k->m->ack_rtt_ns;
-    return path > 0 ? path : 0;
+    return path > 0 ? tca_interval(0, path) : 0;
 }
 
 /* This segment of `side` left after `mark`, which went towards it, could have arrived. */

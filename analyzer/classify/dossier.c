@@ -6,6 +6,7 @@
 #include "classify/dossier.h"
 
 #include "base/seq32.h"
+#include "mirror/deviations.h"
 
 #include <stddef.h>
 
@@ -60,7 +61,7 @@ struct tca_client_path tca_dossier_client_path(const struct tca_dossier *d)
          n++) {
         if (!(answer = answer_to(d, sent)))
             continue;
-        int64_t took = answer->time_ns - sent->time_ns;
+        int64_t took = tca_interval(sent->time_ns, answer->time_ns);
         if (path.most_ns < 0 || took < path.most_ns)
             path.most_ns = took;
         if ((sent->flags & TCA_FIN) && d->m.side[TCA_SERVER].fin_count == 1)

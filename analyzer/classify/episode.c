@@ -159,22 +159,10 @@ struct group {
 
 /* ---- small numbers ---- */
 
-static int compare_i64(const void *left, const void *right)
-{
-    int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
-    return a < b ? -1 : a > b;
-}
-
-static int compare_u64(const void *left, const void *right)
-{
-    uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
-    return a < b ? -1 : a > b;
-}
-
 static size_t sort_unique(uint64_t *number, size_t count)
 {
     size_t kept = 0;
-    qsort(number, count, sizeof *number, compare_u64);
+    qsort(number, count, sizeof *number, tca_order_u64);
     for (size_t at = 0; at < count; at++)
         if (!kept || number[kept - 1] != number[at])
             number[kept++] = number[at];
@@ -280,7 +268,7 @@ static void gather_loose(struct board *b, const struct tca_edge *edge, size_t co
             accepted = b->accepted[younger];
         b->loose[b->looses++] = accepted;
     }
-    qsort(b->loose, b->looses, sizeof *b->loose, compare_i64);
+    qsort(b->loose, b->looses, sizeof *b->loose, tca_order_i64);
 }
 
 /* Most connections on which the server sent payload got it unasked: a banner. Then all wait for it. */
@@ -311,8 +299,8 @@ static void gather_asks(struct board *b, const struct tca_edge *edge, size_t cou
         }
         child++;
     }
-    qsort(b->asked, b->asks, sizeof *b->asked, compare_i64);
-    qsort(b->released, b->asks, sizeof *b->released, compare_i64);
+    qsort(b->asked, b->asks, sizeof *b->asked, tca_order_i64);
+    qsort(b->released, b->asks, sizeof *b->released, tca_order_i64);
 }
 
 static void gather_children(struct board *b, const struct tca_edge *edge, size_t count)
@@ -329,7 +317,7 @@ static void gather_children(struct board *b, const struct tca_edge *edge, size_t
         b->created[b->children] = edge[at].time_ns;
         b->proved[b->children++] = edge[at].other_ns;
     }
-    qsort(b->proof, b->proofs, sizeof *b->proof, compare_i64);
+    qsort(b->proof, b->proofs, sizeof *b->proof, tca_order_i64);
     apply_fifo(b);
     gather_loose(b, edge, count);
     gather_asks(b, edge, count);
@@ -394,9 +382,9 @@ static void sort_levels(struct board *b)
     for (size_t at = 0; at < b->instants; at++)
         if (!b->instant[at].weak)
             b->dropped_at[b->dropped++] = b->instant[at].candidates;
-    qsort(b->answered_at, b->answers, sizeof *b->answered_at, compare_i64);
-    qsort(b->owed_at, b->owed, sizeof *b->owed_at, compare_i64);
-    qsort(b->dropped_at, b->dropped, sizeof *b->dropped_at, compare_i64);
+    qsort(b->answered_at, b->answers, sizeof *b->answered_at, tca_order_i64);
+    qsort(b->owed_at, b->owed, sizeof *b->owed_at, tca_order_i64);
+    qsort(b->dropped_at, b->dropped, sizeof *b->dropped_at, tca_order_i64);
 }
 
 /* ---- one group: which level, who was hit ---- */
@@ -410,7 +398,7 @@ static uint32_t usual_number(const struct board *b, const struct group *g)
     for (size_t at = 0; at < g->count; at++)
         if (!g->instant[at].weak)
             b->number[used++] = g->instant[at].stalled;
-    qsort(b->number, used, sizeof *b->number, compare_u64);
+    qsort(b->number, used, sizeof *b->number, tca_order_u64);
     for (size_t at = 0, end; at < used; at = end) {
         for (end = at + 1; end < used && b->number[end] == b->number[at];)
             end++;
@@ -434,8 +422,8 @@ static void find_level(const struct board *b, struct group *g)
     uint64_t *answer = b->number + drops;
     for (size_t at = first_answer(b, from); at < b->answers && b->answer[at].time_ns <= to; at++)
         answer[answers++] = b->answer[at].candidates;
-    qsort(b->number, drops, sizeof *b->number, compare_u64);
-    qsort(answer, answers, sizeof *answer, compare_u64);
+    qsort(b->number, drops, sizeof *b->number, tca_order_u64);
+    qsort(answer, answers, sizeof *answer, tca_order_u64);
     g->level = g->separation = 0;
     while (dropped_below < drops) {
         uint64_t level = b->number[dropped_below];
@@ -733,7 +721,7 @@ static int64_t usual_wait(struct board *b)
         if (b->proved[at] != INT64_MAX)
             b->number[used++] =
                 b->proved[at] > b->created[at] ? (uint64_t)(b->proved[at] - b->created[at]) : 0;
-    qsort(b->number, used, sizeof *b->number, compare_u64);
+    qsort(b->number, used, sizeof *b->number, tca_order_u64);
     b->usual_ns = used ? (int64_t)b->number[(used - 1) / 2] : 0;
     return b->usual_ns;
 }
@@ -817,7 +805,7 @@ static void find_late(struct board *b)
             b->late_created[b->late] = b->created[at];
             b->late_proof[b->late++] = b->proved[at];
         }
-    qsort(b->late_proof, b->late, sizeof *b->late_proof, compare_i64);
+    qsort(b->late_proof, b->late, sizeof *b->late_proof, tca_order_i64);
     for (size_t at = 0; at < b->instants; at++) {
         int64_t now = b->instant[at].time_ns;
         b->instant[at].stalled = (uint32_t)(tca_count_until(b->late_created, b->late, now) -

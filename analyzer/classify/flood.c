@@ -16,6 +16,7 @@
 #include "classify/attempt.h"
 
 #include "base/alloc.h"
+#include "base/sorted.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -203,12 +204,6 @@ struct bins {
     int64_t first_ns;
 };
 
-static int compare_u32(const void *left, const void *right)
-{
-    uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
-    return a < b ? -1 : a > b;
-}
-
 static int fill_bins(struct tca_attempt *const *one, size_t count, struct bins *b)
 {
     b->first_ns = one[0]->first_ns;
@@ -225,7 +220,7 @@ static int fill_bins(struct tca_attempt *const *one, size_t count, struct bins *
             b->count[bin]++;
     }
     memcpy(b->sorted, b->count, b->bins * sizeof *b->count);
-    qsort(b->sorted, b->bins, sizeof *b->sorted, compare_u32);
+    qsort(b->sorted, b->bins, sizeof *b->sorted, tca_order_u32);
     return TCA_OK;
 }
 

@@ -14,6 +14,7 @@
 #include "classify/reuse.h"
 #include "classify/rungs.h"
 #include "classify/shapes.h"
+#include "mirror/deviations.h"
 
 #include <string.h>
 #include <tcpautopsy/error.h>
@@ -31,25 +32,11 @@ static const int64_t HASTE_NS = 150 * MS;  /* no retransmission timer is shorter
 static const int64_t OUTAGE_NS = 300 * MS; /* shorter runs of repeats are ordinary loss */
 enum { REFUSED_MIN = 2 }; /* payload and its first repetition; one segment alone is lost easily */
 
-static int more_room(void **array, size_t *room, size_t used, size_t size)
-{
-    if (used < *room)
-        return TCA_OK;
-    size_t wanted = *room ? 2 * *room : 256;
-    void *grown = tca_grow(*array, wanted, size);
-    if (!grown)
-        return TCA_EMEMORY;
-    *array = grown;
-    *room = wanted;
-    return TCA_OK;
-}
-
 static int add_edge(struct tca_sweep *sweep, struct tca_edge edge)
 {
-    void *array = sweep->edge;
-    int error = more_room(&array, &sweep->edge_room, sweep->edges, sizeof edge);
-    if (error)
-        return error;
+    void *array = tca_room(sweep->edge, sweep->edges, &sweep->edge_room, sizeof edge);
+    if (!array)
+        return TCA_EMEMORY;
     sweep->edge = array;
     edge.conn = (uint32_t)(sweep->conns - 1);
     sweep->edge[sweep->edges++] = edge;
@@ -300,7 +287,7 @@ static bool rung_was_due(const struct tca_dossier *d, const struct tca_mark *ref
         }
     if (!synack)
         return false;
-    int64_t interval = before ? 2 * (synack->time_ns - before->time_ns) : SECOND;
+    int64_t interval = before ? 2 * tca_interval(before->time_ns, synack->time_ns) : SECOND;
     return until_ns - synack->time_ns > interval + interval / 8 + 100 * MS;
 }
 
@@ -487,10 +474,9 @@ static int add_loss(struct tca_sweep *sweep, struct tca_loss loss)
 {
     if (loss.to_ns - loss.from_ns < OUTAGE_NS)
         return TCA_OK;
-    void *array = sweep->loss;
-    int error = more_room(&array, &sweep->loss_room, sweep->losses, sizeof loss);
-    if (error)
-        return error;
+    void *array = tca_room(sweep->loss, sweep->losses, &sweep->loss_room, sizeof loss);
+    if (!array)
+        return TCA_EMEMORY;
     sweep->loss = array;
     loss.conn = (uint32_t)(sweep->conns - 1);
     sweep->loss[sweep->losses++] = loss;
@@ -634,12 +620,11 @@ static bool speaks_first(const struct tca_dossier *d)
 
 int tca_sweep_add(struct tca_sweep *sweep, const struct tca_dossier *d)
 {
-    void *array = sweep->conn;
-    int error = sweep->conns < UINT32_MAX
-                    ? more_room(&array, &sweep->conn_room, sweep->conns, sizeof *sweep->conn)
-                    : TCA_EMEMORY;
-    if (error)
-        return error;
+    void *array = sweep->conns < UINT32_MAX
+                      ? tca_room(sweep->conn, sweep->conns, &sweep->conn_room, sizeof *sweep->conn)
+                      : NULL;
+    if (!array)
+        return TCA_EMEMORY;
     sweep->conn = array;
     struct tca_ladder ladder;
     tca_ladder_read(d, &ladder);

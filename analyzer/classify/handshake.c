@@ -23,6 +23,7 @@
 #include "base/seq32.h"
 #include "classify/level.h"
 #include "classify/rungs.h"
+#include "mirror/deviations.h"
 
 #define MS     INT64_C(1000000)
 #define SECOND INT64_C(1000000000)
@@ -761,7 +762,7 @@ static bool echoes_first(const struct opening *o)
 /* The client's later answers took as long as its ACK did from the first SYN+ACK. */
 static bool slow_path(const struct tca_case *c, const struct opening *o)
 {
-    return 4 * tca_dossier_client_path(c->d).fin_ns >= 3 * (o->ack->time_ns - o->synack->time_ns);
+    return 4 * tca_dossier_client_path(c->d).fin_ns >= 3 * tca_interval(o->synack->time_ns, o->ack->time_ns);
 }
 
 /* The repeat left although the first copy was being answered: the ACK had passed before, or took that long. On a
@@ -780,7 +781,7 @@ static bool may_answer_first(const struct tca_case *c, const struct opening *o)
 {
     bool stamped = o->ack->has_ts && o->synack->has_ts;
     int64_t most_ns = tca_dossier_client_path(c->d).most_ns;
-    bool sooner = most_ns >= 0 && 4 * most_ns < 3 * (o->ack->time_ns - o->synack->time_ns);
+    bool sooner = most_ns >= 0 && 4 * most_ns < 3 * tca_interval(o->synack->time_ns, o->ack->time_ns);
     return (!stamped || echoes_first(o)) && !sooner;
 }
 

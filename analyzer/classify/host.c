@@ -17,6 +17,7 @@
 #include "classify/host.h"
 
 #include "base/alloc.h"
+#include "base/sorted.h"
 #include "classify/ladder.h"
 
 #include <stdlib.h>
@@ -68,19 +69,6 @@ struct tca_hosts {
     size_t places;
     struct tca_host unseen; /* of an address that was never added: what is known of every host */
 };
-
-static int more_room(void **array, size_t *room, size_t used, size_t size)
-{
-    if (used < *room)
-        return TCA_OK;
-    size_t wanted = *room ? 2 * *room : 64;
-    void *grown = tca_grow(*array, wanted, size);
-    if (!grown)
-        return TCA_EMEMORY;
-    *array = grown;
-    *room = wanted;
-    return TCA_OK;
-}
 
 /* ---- marks of a system ---- */
 
@@ -206,10 +194,9 @@ static bool named_an_ack(const struct tca_dossier *d)
 
 static int add_trait(struct tca_hosts *hosts, const struct tca_dossier *d, int role)
 {
-    void *array = hosts->trait;
-    int error = more_room(&array, &hosts->trait_room, hosts->traits, sizeof *hosts->trait);
-    if (error)
-        return error;
+    void *array = tca_room(hosts->trait, hosts->traits, &hosts->trait_room, sizeof *hosts->trait);
+    if (!array)
+        return TCA_EMEMORY;
     hosts->trait = array;
     struct trait t = {.capture = d->capture, .family = d->family};
     memcpy(t.addr, d->addr[role], sizeof t.addr);
@@ -252,10 +239,9 @@ static int add_pair(struct tca_hosts *hosts, const struct tca_dossier *d)
         local[role] = is_local(&m->side[role], &m->side[1 - role]);
     if (!clean && !local[TCA_CLIENT] && !local[TCA_SERVER])
         return TCA_OK;
-    void *array = hosts->pair;
-    int error = more_room(&array, &hosts->pair_room, hosts->pairs, sizeof *hosts->pair);
-    if (error)
-        return error;
+    void *array = tca_room(hosts->pair, hosts->pairs, &hosts->pair_room, sizeof *hosts->pair);
+    if (!array)
+        return TCA_EMEMORY;
     hosts->pair = array;
     int low = memcmp(d->addr[TCA_CLIENT], d->addr[TCA_SERVER], 16) <= 0 ? TCA_CLIENT : TCA_SERVER;
     struct pair *p = &hosts->pair[hosts->pairs++];
@@ -289,15 +275,10 @@ int tca_hosts_add(struct tca_hosts *hosts, const struct tca_dossier *d)
 
 /* ---- all flows are in ---- */
 
-static int compare_u32(uint32_t a, uint32_t b)
-{
-    return a < b ? -1 : a > b;
-}
-
 static int compare_traits(const void *left, const void *right)
 {
     const struct trait *a = left, *b = right;
-    int order = compare_u32(a->capture, b->capture);
+    int order = tca_compare_u64(a->capture, b->capture);
     return order ? order : memcmp(a->addr, b->addr, sizeof a->addr);
 }
 
@@ -397,13 +378,8 @@ static int build_hosts(struct tca_hosts *hosts)
 static int compare_pairs(const void *left, const void *right)
 {
     const struct pair *a = left, *b = right;
-    int order = compare_u32(a->capture, b->capture);
+    int order = tca_compare_u64(a->capture, b->capture);
     return order ? order : memcmp(a->addr, b->addr, sizeof a->addr);
-}
-
-static int compare_numbers(const void *left, const void *right)
-{
-    return compare_u32(*(const uint32_t *)left, *(const uint32_t *)right);
 }
 
 /* The median round trip to one end; UINT32_MAX if too few connections tell. `number` is scratch. */
@@ -415,7 +391,7 @@ static uint32_t median(const struct pair *pair, size_t count, int end, uint32_t 
             number[used++] = pair[at].rtt_ns[end];
     if (used < CLEAN_MIN)
         return UINT32_MAX;
-    qsort(number, used, sizeof *number, compare_numbers);
+    qsort(number, used, sizeof *number, tca_order_u32);
     return number[(used - 1) / 2];
 }
 
@@ -557,7 +533,7 @@ const struct tca_host *tca_hosts_find(const struct tca_hosts *hosts, uint32_t ca
     while (low < high) {
         size_t at = low + (high - low) / 2;
         const struct tca_host *host = &hosts->host[at];
-        int order = compare_u32(host->capture, capture);
+        int order = tca_compare_u64(host->capture, capture);
         if (!order)
             order = memcmp(host->addr, addr, sizeof host->addr);
         if (!order)
@@ -570,23 +546,13 @@ const struct tca_host *tca_hosts_find(const struct tca_hosts *hosts, uint32_t ca
     return &hosts->unseen;
 }
 
-size_t tca_hosts_count(const struct tca_hosts *hosts)
-{
-    return hosts->hosts;
-}
-
-const struct tca_host *tca_hosts_at(const struct tca_hosts *hosts, size_t index)
-{
-    return &hosts->host[index];
-}
-
 static const struct place *find_place(const struct tca_hosts *hosts, uint32_t capture, uint8_t addr[2][16])
 {
     size_t low = 0, high = hosts->places;
     while (low < high) {
         size_t at = low + (high - low) / 2;
         const struct place *place = &hosts->place[at];
-        int order = compare_u32(place->capture, capture);
+        int order = tca_compare_u64(place->capture, capture);
         if (!order)
             order = memcmp(place->addr, addr, sizeof place->addr);
         if (!order)

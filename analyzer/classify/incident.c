@@ -5,6 +5,7 @@
 #include "classify/incident.h"
 
 #include "base/alloc.h"
+#include "base/sorted.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,36 +13,29 @@
 
 int tca_incidents_add(struct tca_incidents *all, const struct tca_incident *one)
 {
-    if (all->count == all->room) {
-        size_t room = all->room ? 2 * all->room : 16;
-        struct tca_incident *more = tca_grow(all->list, room, sizeof *more);
-        if (!more)
-            return TCA_EMEMORY;
-        all->list = more;
-        all->room = room;
-    }
+    void *list = tca_room(all->list, all->count, &all->room, sizeof *all->list);
+    if (!list)
+        return TCA_EMEMORY;
+    all->list = list;
     all->list[all->count++] = *one;
     return TCA_OK;
-}
-
-static int compare_u64(uint64_t a, uint64_t b)
-{
-    return a < b ? -1 : a > b;
 }
 
 static int compare_incidents(const void *left, const void *right)
 {
     const struct tca_incident *a = left, *b = right;
-    int order = compare_u64(a->capture, b->capture);
+    int order = tca_compare_u64(a->capture, b->capture);
     if (!order)
         order = a->first_ns < b->first_ns ? -1 : a->first_ns > b->first_ns;
     if (!order)
-        order = compare_u64(a->frame[0], b->frame[0]);
+        order = tca_compare_u64(a->frame[0], b->frame[0]);
     if (!order)
-        order = compare_u64(a->id, b->id);
+        order = tca_compare_u64(a->id, b->id);
     if (!order)
         order = memcmp(a->addr, b->addr, sizeof a->addr);
-    return order ? order : compare_u64(a->port, b->port);
+    if (!order)
+        order = tca_compare_u64(a->port, b->port);
+    return order ? order : strcmp(a->text, b->text);
 }
 
 void tca_incidents_sort(struct tca_incidents *all)

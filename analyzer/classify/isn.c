@@ -14,6 +14,7 @@
 #include "classify/isn.h"
 
 #include "base/alloc.h"
+#include "base/sorted.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -47,14 +48,10 @@ int tca_isns_new(struct tca_isns **ret_isns)
 
 static int add(struct tca_isns *isns, const struct tca_dossier *d, int role, const struct tca_mark *first)
 {
-    if (isns->count == isns->room) {
-        size_t room = isns->room ? 2 * isns->room : 64;
-        struct number *more = tca_grow(isns->list, room, sizeof *more);
-        if (!more)
-            return TCA_EMEMORY;
-        isns->list = more;
-        isns->room = room;
-    }
+    void *list = tca_room(isns->list, isns->count, &isns->room, sizeof *isns->list);
+    if (!list)
+        return TCA_EMEMORY;
+    isns->list = list;
     struct number *one = &isns->list[isns->count++];
     *one = (struct number){.capture = d->capture,
                            .isn = first->seq,
@@ -81,16 +78,6 @@ int tca_isns_add(struct tca_isns *isns, const struct tca_dossier *d)
 
 /* ---- tests of one host's numbers, in time order ---- */
 
-static int compare_u64(uint64_t a, uint64_t b)
-{
-    return a < b ? -1 : a > b;
-}
-
-static int compare_u32(const void *left, const void *right)
-{
-    return compare_u64(*(const uint32_t *)left, *(const uint32_t *)right);
-}
-
 /* Rounded up. */
 static int64_t log2_of(uint64_t value)
 {
@@ -108,7 +95,7 @@ struct weakness {
 /* The shortest stretch of the circle that holds all values. They come back sorted. */
 static uint32_t span_of(uint32_t *value, size_t count)
 {
-    qsort(value, count, sizeof *value, compare_u32);
+    qsort(value, count, sizeof *value, tca_order_u32);
     uint32_t gap = value[0] - value[count - 1]; /* around the end */
     for (size_t at = 1; at < count; at++)
         if (value[at] - value[at - 1] > gap)
@@ -157,7 +144,7 @@ static void stepped(const struct number *n, size_t count, uint32_t *value, struc
 {
     for (size_t at = 1; at < count; at++)
         value[at - 1] = n[at].isn - n[at - 1].isn;
-    qsort(value, count - 1, sizeof *value, compare_u32);
+    qsort(value, count - 1, sizeof *value, tca_order_u32);
     size_t best = 0, first = 0;
     uint32_t step = 0;
     for (size_t at = 0; at < count - 1; at++) {
@@ -203,7 +190,7 @@ static bool is_weak(const struct number *n, size_t count, uint32_t *value, struc
 
 static int compare_hosts(const struct number *a, const struct number *b)
 {
-    int order = compare_u64(a->capture, b->capture);
+    int order = tca_compare_u64(a->capture, b->capture);
     if (!order)
         order = memcmp(a->addr, b->addr, sizeof a->addr);
     return order ? order : (int)a->role - (int)b->role;
@@ -215,7 +202,7 @@ static int compare_numbers(const void *left, const void *right)
     int order = compare_hosts(a, b);
     if (!order)
         order = a->time_ns < b->time_ns ? -1 : a->time_ns > b->time_ns;
-    return order ? order : compare_u64(a->frame, b->frame);
+    return order ? order : tca_compare_u64(a->frame, b->frame);
 }
 
 static int tell(const struct number *n, size_t count, const struct weakness *w,

@@ -49,12 +49,6 @@ static int compare_conns(const void *left, const void *right)
     return tca_compare_places(a->capture, a->addr, a->port, b->capture, b->addr, b->port);
 }
 
-static int compare_times(const void *left, const void *right)
-{
-    int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
-    return a < b ? -1 : a > b;
-}
-
 static void count_conn(struct tca_listener *l, const struct tca_conn *conn)
 {
     l->flows++;
@@ -119,7 +113,7 @@ static struct times times_of(const struct conn_ref *ref, size_t count, time_of *
             time[all.count++] = ns;
     }
     if (all.count)
-        qsort(time, all.count, sizeof *time, compare_times);
+        qsort(time, all.count, sizeof *time, tca_order_i64);
     return all;
 }
 

@@ -12,6 +12,7 @@
 #include "classify/attempt.h"
 
 #include "base/alloc.h"
+#include "base/sorted.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -31,17 +32,12 @@ struct burst {
     int64_t first_ns, last_ns;
 };
 
-static int compare_u64(uint64_t a, uint64_t b)
-{
-    return a < b ? -1 : a > b;
-}
-
 static int compare_places(const void *left, const void *right)
 {
     const struct tca_attempt *a = *(struct tca_attempt *const *)left,
                              *b = *(struct tca_attempt *const *)right;
-    int order = compare_u64(a->place, b->place);
-    return order ? order : compare_u64(a->frame, b->frame);
+    int order = tca_compare_u64(a->place, b->place);
+    return order ? order : tca_compare_u64(a->frame, b->frame);
 }
 
 static int compare_clients(const void *left, const void *right)
@@ -85,7 +81,7 @@ static int compare_keys(const void *left, const void *right)
         return a->capture < b->capture ? -1 : 1;
     if (a->time_ns != b->time_ns)
         return a->time_ns < b->time_ns ? -1 : 1;
-    return compare_u64(a->frame, b->frame);
+    return tca_compare_u64(a->frame, b->frame);
 }
 
 /* ---- one burst ---- */
@@ -181,14 +177,10 @@ struct told {
 
 static int keep_told(struct told *told, const struct burst *b)
 {
-    if (told->count == told->room) {
-        size_t room = told->room ? 2 * told->room : 16;
-        struct moment *grown = tca_grow(told->burst, room, sizeof *grown);
-        if (!grown)
-            return TCA_EMEMORY;
-        told->burst = grown;
-        told->room = room;
-    }
+    void *list = tca_room(told->burst, told->count, &told->room, sizeof *told->burst);
+    if (!list)
+        return TCA_EMEMORY;
+    told->burst = list;
     told->burst[told->count++] =
         (struct moment){b->repeat->capture, (uint32_t)b->flows, b->first_ns, b->last_ns};
     return TCA_OK;

@@ -7,6 +7,7 @@
 #include "classify/rungs.h"
 
 #include "base/alloc.h"
+#include "base/sorted.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -50,14 +51,10 @@ struct tca_pressed *tca_pressed_of(struct tca_pressure *p, struct tca_attempt *a
 {
     if (a->number)
         return &p->pressed[a->number - 1];
-    if (p->presseds == p->pressed_room) {
-        size_t wanted = p->pressed_room ? 2 * p->pressed_room : 64;
-        struct tca_pressed *grown = tca_grow(p->pressed, wanted, sizeof *grown);
-        if (!grown)
-            return NULL;
-        p->pressed = grown;
-        p->pressed_room = wanted;
-    }
+    void *list = tca_room(p->pressed, p->presseds, &p->pressed_room, sizeof *p->pressed);
+    if (!list)
+        return NULL;
+    p->pressed = list;
     p->pressed[p->presseds++] = nothing_holds;
     a->number = (uint32_t)p->presseds;
     return &p->pressed[p->presseds - 1];
@@ -116,17 +113,12 @@ void tca_incident_say(struct tca_incident *one, const char *format, ...)
 
 /* ---- listeners, one after the other ---- */
 
-static int compare_u64(uint64_t a, uint64_t b)
-{
-    return a < b ? -1 : a > b;
-}
-
 static int compare_places(const struct tca_attempt *a, const struct tca_attempt *b)
 {
-    int order = compare_u64(a->capture, b->capture);
+    int order = tca_compare_u64(a->capture, b->capture);
     if (!order)
         order = memcmp(a->server, b->server, sizeof a->server);
-    return order ? order : compare_u64(a->server_port, b->server_port);
+    return order ? order : tca_compare_u64(a->server_port, b->server_port);
 }
 
 static int compare_tries(const void *left, const void *right)
@@ -136,16 +128,16 @@ static int compare_tries(const void *left, const void *right)
     int order = compare_places(a, b);
     if (!order)
         order = a->first_ns < b->first_ns ? -1 : a->first_ns > b->first_ns;
-    return order ? order : compare_u64(a->frame, b->frame);
+    return order ? order : tca_compare_u64(a->frame, b->frame);
 }
 
 static int compare_drops(const void *left, const void *right)
 {
     const struct tca_dropped *a = left, *b = right;
-    int order = compare_u64(a->place, b->place);
+    int order = tca_compare_u64(a->place, b->place);
     if (!order)
         order = a->time_ns < b->time_ns ? -1 : a->time_ns > b->time_ns;
-    return order ? order : compare_u64(a->frame, b->frame);
+    return order ? order : tca_compare_u64(a->frame, b->frame);
 }
 
 /* Number the listeners, and put their drops side by side. */
@@ -208,10 +200,10 @@ static int read_listeners(struct tca_pressure *p)
 static int compare_ids(const void *left, const void *right)
 {
     const struct tca_attempt *a = left, *b = right;
-    int order = compare_u64(a->capture, b->capture);
+    int order = tca_compare_u64(a->capture, b->capture);
     if (!order)
-        order = compare_u64(a->id_frame, b->id_frame);
-    return order ? order : compare_u64(a->frame, b->frame);
+        order = tca_compare_u64(a->id_frame, b->id_frame);
+    return order ? order : tca_compare_u64(a->frame, b->frame);
 }
 
 /* Only what the judges will ask for stays: the attempts of which something holds, by the name of their flow. */

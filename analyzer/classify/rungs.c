@@ -10,6 +10,7 @@
 #include "classify/rungs.h"
 
 #include "base/seq32.h"
+#include "mirror/deviations.h"
 
 #define MS     INT64_C(1000000)
 #define SECOND INT64_C(1000000000)
@@ -188,7 +189,8 @@ void tca_ladder_read(const struct tca_dossier *d, struct tca_ladder *l)
     uint64_t count = d->m.side[TCA_SERVER].synack_count;
     unsigned kept = tca_dossier_count(d, TCA_MARK_SYNACK, TCA_SERVER);
     if (l->rungs && l->ack)
-        l->slow_path = 4 * tca_dossier_client_path(d).fin_ns >= 3 * (l->ack->time_ns - l->first->time_ns);
+        l->slow_path =
+            4 * tca_dossier_client_path(d).fin_ns >= 3 * tca_interval(l->first->time_ns, l->ack->time_ns);
     if (l->rungs && count > kept)
         l->rungs += count - kept < 1000 ? (unsigned)(count - kept) : 1000;
 }

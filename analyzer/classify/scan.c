@@ -13,6 +13,7 @@
 #include "classify/attempt.h"
 
 #include "base/alloc.h"
+#include "base/sorted.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,14 +24,9 @@
 static const int64_t PAUSE_NS = 30 * SECOND;
 enum { TARGETS_MIN = 15, ANSWERS_MIN = 3 };
 
-static int compare_u64(uint64_t a, uint64_t b)
-{
-    return a < b ? -1 : a > b;
-}
-
 static int compare_sources(const struct tca_attempt *a, const struct tca_attempt *b)
 {
-    int order = compare_u64(a->capture, b->capture);
+    int order = tca_compare_u64(a->capture, b->capture);
     return order ? order : memcmp(a->client, b->client, sizeof a->client);
 }
 
@@ -41,7 +37,7 @@ static int by_source(const void *left, const void *right)
     int order = compare_sources(a, b);
     if (!order)
         order = a->first_ns < b->first_ns ? -1 : a->first_ns > b->first_ns;
-    return order ? order : compare_u64(a->frame, b->frame);
+    return order ? order : tca_compare_u64(a->frame, b->frame);
 }
 
 static int by_host(const void *left, const void *right)
@@ -50,18 +46,18 @@ static int by_host(const void *left, const void *right)
                              *b = *(struct tca_attempt *const *)right;
     int order = memcmp(a->server, b->server, sizeof a->server);
     if (!order)
-        order = compare_u64(a->server_port, b->server_port);
-    return order ? order : compare_u64(a->frame, b->frame);
+        order = tca_compare_u64(a->server_port, b->server_port);
+    return order ? order : tca_compare_u64(a->frame, b->frame);
 }
 
 static int by_port(const void *left, const void *right)
 {
     const struct tca_attempt *a = *(struct tca_attempt *const *)left,
                              *b = *(struct tca_attempt *const *)right;
-    int order = compare_u64(a->server_port, b->server_port);
+    int order = tca_compare_u64(a->server_port, b->server_port);
     if (!order)
         order = memcmp(a->server, b->server, sizeof a->server);
-    return order ? order : compare_u64(a->frame, b->frame);
+    return order ? order : tca_compare_u64(a->frame, b->frame);
 }
 
 /* ---- probes ---- */

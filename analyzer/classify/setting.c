@@ -18,8 +18,10 @@
 
 #include "base/alloc.h"
 #include "base/seq32.h"
+#include "base/sorted.h"
 #include "classify/ladder.h"
 #include "classify/level.h"
+#include "mirror/deviations.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -91,25 +93,11 @@ struct gather {
     int error;
 };
 
-static int more_room(void **array, size_t *room, size_t used, size_t size)
-{
-    if (used < *room)
-        return TCA_OK;
-    size_t wanted = *room ? 2 * *room : 64;
-    void *grown = tca_grow(*array, wanted, size);
-    if (!grown)
-        return TCA_EMEMORY;
-    *array = grown;
-    *room = wanted;
-    return TCA_OK;
-}
-
 static int add_seen(struct tca_estimates *all, const struct seen *one)
 {
-    void *array = all->seen;
-    int error = more_room(&array, &all->room, all->count, sizeof *all->seen);
-    if (error)
-        return error;
+    void *array = tca_room(all->seen, all->count, &all->room, sizeof *all->seen);
+    if (!array)
+        return TCA_EMEMORY;
     all->seen = array;
     all->seen[all->count++] = *one;
     return TCA_OK;
@@ -361,12 +349,13 @@ static struct fins read_fins(const struct tca_dossier *d, int role)
     struct fins f = {.first = fin[0]};
     if (!fin[3])
         return f;
-    bool probe = !doubles(fin[2]->time_ns - fin[1]->time_ns, fin[1]->time_ns - fin[0]->time_ns);
+    bool probe = !doubles(tca_interval(fin[1]->time_ns, fin[2]->time_ns),
+                          tca_interval(fin[0]->time_ns, fin[1]->time_ns));
     f.stamp = f.last = fin[probe ? 2 : 1];
     f.regular = d->m.side[role].fin_count == tca_dossier_count(d, TCA_MARK_FIN, role);
     const struct tca_mark *next;
     for (unsigned n = probe ? 3 : 2; (next = tca_dossier_mark(d, TCA_MARK_FIN, role, n)); n++) {
-        int64_t gap = next->time_ns - f.last->time_ns;
+        int64_t gap = tca_interval(f.last->time_ns, next->time_ns);
         f.regular &= gap >= RTO_MIN_NS && (!f.gap_ns || doubles(gap, f.gap_ns));
         f.gap_ns = gap;
         f.last = next;
@@ -474,9 +463,9 @@ static void read_clock(struct gather *g)
             tca_dossier_mark(g->d, role == TCA_CLIENT ? TCA_MARK_SYN : TCA_MARK_SYNACK, role, 0);
         if (!first || !first->has_ts || !is_linux(g, role))
             continue;
-        void *array = all->clock;
-        g->error = more_room(&array, &all->clock_room, all->clocks, sizeof *all->clock);
-        if (g->error)
+        void *array = tca_room(all->clock, all->clocks, &all->clock_room, sizeof *all->clock);
+        g->error = array ? TCA_OK : TCA_EMEMORY;
+        if (!array)
             return;
         all->clock = array;
         struct reading *clock = &all->clock[all->clocks++];
@@ -626,18 +615,13 @@ int tca_estimates_listener(struct tca_estimates *all, const struct tca_listener 
 
 /* ---- clocks ---- */
 
-static int compare_u64(uint64_t a, uint64_t b)
-{
-    return a < b ? -1 : a > b;
-}
-
 static int compare_clocks(const void *left, const void *right)
 {
     const struct reading *a = left, *b = right;
-    int order = compare_u64(a->capture, b->capture);
+    int order = tca_compare_u64(a->capture, b->capture);
     if (!order)
         order = memcmp(a->addr, b->addr, sizeof a->addr);
-    return order ? order : compare_u64(a->frame, b->frame);
+    return order ? order : tca_compare_u64(a->frame, b->frame);
 }
 
 /* Two connections of one system whose time stamps no common clock explains: each began at an offset of its own. */
@@ -686,12 +670,12 @@ static int judge_clocks(struct tca_estimates *all)
 
 static int compare_keys(const struct seen *a, const struct seen *b)
 {
-    int order = compare_u64(a->capture, b->capture);
+    int order = tca_compare_u64(a->capture, b->capture);
     if (!order)
         order = memcmp(a->addr, b->addr, sizeof a->addr);
     if (!order)
-        order = compare_u64(a->port, b->port);
-    return order ? order : compare_u64(a->id, b->id);
+        order = tca_compare_u64(a->port, b->port);
+    return order ? order : tca_compare_u64(a->id, b->id);
 }
 
 static int compare_seen(const void *left, const void *right)
@@ -701,7 +685,7 @@ static int compare_seen(const void *left, const void *right)
     if (!order)
         order = a->time_ns < b->time_ns ? -1 : a->time_ns > b->time_ns;
     if (!order)
-        order = compare_u64(a->frame[0], b->frame[0]);
+        order = tca_compare_u64(a->frame[0], b->frame[0]);
     if (!order)
         order = a->min < b->min ? -1 : a->min > b->min;
     return order ? order : (a->max < b->max ? -1 : a->max > b->max);
@@ -716,11 +700,6 @@ static void prove(struct tca_estimate *e, uint64_t frame)
         e->frame[e->frame_count++] = frame;
 }
 
-static int compare_frames(const void *left, const void *right)
-{
-    return compare_u64(*(const uint64_t *)left, *(const uint64_t *)right);
-}
-
 /* Where there are too many, frames of the observations that set the bounds. */
 static void prove_all(struct tca_estimate *e, const struct seen *seen, size_t count)
 {
@@ -733,7 +712,7 @@ static void prove_all(struct tca_estimate *e, const struct seen *seen, size_t co
             prove(e, seen[at].frame[1]);
         }
     if (e->frame_count)
-        qsort(e->frame, e->frame_count, sizeof *e->frame, compare_frames);
+        qsort(e->frame, e->frame_count, sizeof *e->frame, tca_order_u64);
 }
 
 static void combine(struct tca_estimate *e, const struct seen *seen, size_t count)

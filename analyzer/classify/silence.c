@@ -13,6 +13,8 @@
  */
 #include "classify/attempt.h"
 
+#include "base/sorted.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <tcpautopsy/error.h>
@@ -22,14 +24,9 @@
 static const int64_t STAMP_NS = 60 * SECOND; /* TCP_PAWS_MSL: how long a host's newest timestamp counts */
 enum { COPIES_MIN = 2, CLIENT_COPIES_MIN = 3, STAMPS_MIN = 5 };
 
-static int compare_u64(uint64_t a, uint64_t b)
-{
-    return a < b ? -1 : a > b;
-}
-
 static int compare_hosts(const struct tca_attempt *a, const struct tca_attempt *b)
 {
-    int order = compare_u64(a->capture, b->capture);
+    int order = tca_compare_u64(a->capture, b->capture);
     return order ? order : memcmp(a->server, b->server, sizeof a->server);
 }
 
@@ -40,12 +37,12 @@ static int by_server(const void *left, const void *right)
                              *b = *(struct tca_attempt *const *)right;
     int order = compare_hosts(a, b);
     if (!order)
-        order = compare_u64(a->server_port, b->server_port);
+        order = tca_compare_u64(a->server_port, b->server_port);
     if (!order)
         order = memcmp(a->client, b->client, sizeof a->client);
     if (!order)
         order = a->first_ns < b->first_ns ? -1 : a->first_ns > b->first_ns;
-    return order ? order : compare_u64(a->frame, b->frame);
+    return order ? order : tca_compare_u64(a->frame, b->frame);
 }
 
 /* Of one pair of hosts: by time. */
@@ -58,7 +55,7 @@ static int by_pair(const void *left, const void *right)
         order = memcmp(a->client, b->client, sizeof a->client);
     if (!order)
         order = a->first_ns < b->first_ns ? -1 : a->first_ns > b->first_ns;
-    return order ? order : compare_u64(a->frame, b->frame);
+    return order ? order : tca_compare_u64(a->frame, b->frame);
 }
 
 /* ---- groups of attempts ---- */
@@ -95,7 +92,7 @@ static struct facts facts_of(const struct group *g)
     return f;
 }
 
-/* A scan's probes want no answer, and a full queue explains its own. */
+/* A full queue explains its own, and so do time stamps out of order. */
 static bool explained(const struct tca_pressure *p, const struct tca_attempt *a)
 {
     const struct tca_pressed *mine = a->number ? &p->pressed[a->number - 1] : NULL;

@@ -6,6 +6,7 @@
 #include "classify/sweep.h"
 
 #include "base/alloc.h"
+#include "base/sorted.h"
 #include "classify/backlog.h"
 #include "classify/bounds.h"
 #include "classify/host.h"
@@ -190,12 +191,6 @@ static int compare_losses(const void *left, const void *right)
     return tca_compare_u32(a->listener, b->listener);
 }
 
-static int compare_times(const void *left, const void *right)
-{
-    int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
-    return a < b ? -1 : a > b;
-}
-
 static bool same_host(const struct tca_listener *a, const struct tca_listener *b)
 {
     return a->capture == b->capture && !memcmp(a->addr, b->addr, sizeof a->addr);
@@ -226,8 +221,8 @@ static void find_losses(const struct tca_sweep *sweep, struct loss_walk *walk, c
         to[used++] = sweep->loss[at].to_ns;
     }
     if (used) {
-        qsort(from, used, sizeof *from, compare_times);
-        qsort(to, used, sizeof *to, compare_times);
+        qsort(from, used, sizeof *from, tca_order_i64);
+        qsort(to, used, sizeof *to, tca_order_i64);
     }
     walk->next = at;
     walk->host = l;

@@ -12,6 +12,7 @@
 #include "classify/twin.h"
 
 #include "base/alloc.h"
+#include "base/sorted.h"
 #include "classify/twin_parts.h"
 
 #include <stdlib.h>
@@ -37,26 +38,16 @@ void tca_twins_free(struct tca_twins *twins)
     tca_free(twins);
 }
 
-bool tca_twins_room(void **list, size_t count, size_t *room, size_t size)
-{
-    if (count < *room)
-        return true;
-    size_t wanted = *room ? 2 * *room : 64;
-    void *more = tca_grow(*list, wanted, size);
-    if (!more)
-        return false;
-    *list = more;
-    *room = wanted;
-    return true;
-}
-
 /* ---- keys ---- */
 
 int tca_twins_add(struct tca_twins *twins, const struct tca_dossier *d)
 {
-    if (twins->key_count == UINT32_MAX ||
-        !tca_twins_room((void **)&twins->key, twins->key_count, &twins->key_room, sizeof *twins->key))
+    void *list = twins->key_count < UINT32_MAX
+                     ? tca_room(twins->key, twins->key_count, &twins->key_room, sizeof *twins->key)
+                     : NULL;
+    if (!list)
         return TCA_EMEMORY;
+    twins->key = list;
     int order = memcmp(d->addr[TCA_CLIENT], d->addr[TCA_SERVER], sizeof d->addr[0]);
     bool client_first = order < 0 || (order == 0 && d->port[TCA_CLIENT] <= d->port[TCA_SERVER]);
     struct tca_twin_key key = {.capture = d->capture,
@@ -83,32 +74,27 @@ int tca_twins_add(struct tca_twins *twins, const struct tca_dossier *d)
     return TCA_OK;
 }
 
-static int compare_number(uint64_t a, uint64_t b)
-{
-    return a < b ? -1 : a > b;
-}
-
 static int compare_ends(const struct tca_twin_key *a, const struct tca_twin_key *b)
 {
     int order = memcmp(a->addr, b->addr, sizeof a->addr);
     if (!order)
-        order = compare_number(a->port[0], b->port[0]);
-    return order ? order : compare_number(a->port[1], b->port[1]);
+        order = tca_compare_u64(a->port[0], b->port[0]);
+    return order ? order : tca_compare_u64(a->port[1], b->port[1]);
 }
 
 static int compare_isns(const struct tca_twin_key *a, const struct tca_twin_key *b)
 {
-    int order = compare_number(a->isn[0], b->isn[0]);
-    return order ? order : compare_number(a->isn[1], b->isn[1]);
+    int order = tca_compare_u64(a->isn[0], b->isn[0]);
+    return order ? order : tca_compare_u64(a->isn[1], b->isn[1]);
 }
 
 /* Within equal keys: captures apart, in each the older connection first. */
 static int compare_rest(const struct tca_twin_key *a, const struct tca_twin_key *b)
 {
-    int order = compare_number(a->capture, b->capture);
+    int order = tca_compare_u64(a->capture, b->capture);
     if (!order)
         order = a->start_ns < b->start_ns ? -1 : a->start_ns > b->start_ns;
-    return order ? order : compare_number(a->id_frame, b->id_frame);
+    return order ? order : tca_compare_u64(a->id_frame, b->id_frame);
 }
 
 static int by_all(const struct tca_twin_key *a, const struct tca_twin_key *b)
@@ -121,23 +107,23 @@ static int by_client(const struct tca_twin_key *a, const struct tca_twin_key *b)
 {
     int order = compare_ends(a, b);
     if (!order)
-        order = compare_number(a->client, b->client);
-    return order ? order : compare_number(a->isn[a->client], b->isn[b->client]);
+        order = tca_compare_u64(a->client, b->client);
+    return order ? order : tca_compare_u64(a->isn[a->client], b->isn[b->client]);
 }
 
 /* Translated addresses may change the order of the ends: by role here. */
 static int by_isns(const struct tca_twin_key *a, const struct tca_twin_key *b)
 {
-    int order = compare_number(a->isn[a->client], b->isn[b->client]);
-    return order ? order : compare_number(a->isn[1 - a->client], b->isn[1 - b->client]);
+    int order = tca_compare_u64(a->isn[a->client], b->isn[b->client]);
+    return order ? order : tca_compare_u64(a->isn[1 - a->client], b->isn[1 - b->client]);
 }
 
 static int by_last(const struct tca_twin_key *a, const struct tca_twin_key *b)
 {
     int order = compare_ends(a, b);
     if (!order)
-        order = compare_number(a->nxt[0], b->nxt[0]);
-    return order ? order : compare_number(a->nxt[1], b->nxt[1]);
+        order = tca_compare_u64(a->nxt[0], b->nxt[0]);
+    return order ? order : tca_compare_u64(a->nxt[1], b->nxt[1]);
 }
 
 static bool both_isns(const struct tca_twin_key *key)
@@ -239,8 +225,8 @@ static void mark_joined(const struct tca_twins *twins, bool *joined)
 
 static int compare_names(uint32_t capture, uint64_t frame, uint32_t other_capture, uint64_t other_frame)
 {
-    int order = compare_number(capture, other_capture);
-    return order ? order : compare_number(frame, other_frame);
+    int order = tca_compare_u64(capture, other_capture);
+    return order ? order : tca_compare_u64(frame, other_frame);
 }
 
 static int order_names(const void *left, const void *right)

@@ -9,6 +9,7 @@
  * of the connection escaped it. ACKs are marked only where they settle something, so of them only those before the first
  * one that arrived are told; of payload only that one of several copies is missing, not which.
  */
+#include "base/alloc.h"
 #include "base/seq32.h"
 #include "classify/finding.h"
 #include "classify/twin_parts.h"
@@ -453,8 +454,10 @@ static int add_row(struct tca_twins *twins, const struct tca_dossier *d, size_t 
         const struct tca_lost *lost = &found->lost[at];
         if (lost->near != twin.capture && lost->far != twin.capture)
             continue;
-        if (!tca_twins_room((void **)&twins->lost, twins->lost_count, &twins->lost_room, sizeof *twins->lost))
+        void *list = tca_room(twins->lost, twins->lost_count, &twins->lost_room, sizeof *twins->lost);
+        if (!list)
             return TCA_EMEMORY;
+        twins->lost = list;
         twins->lost[twins->lost_count] = *lost;
         for (size_t y = 0; y < count; y++)
             if (d[y].capture == lost->near)
@@ -465,8 +468,10 @@ static int add_row(struct tca_twins *twins, const struct tca_dossier *d, size_t 
     if (!twin.others && !twin.lost_count)
         return TCA_OK;
     twin.chief = is_chief(twins, d, count, x);
-    if (!tca_twins_room((void **)&twins->twin, twins->twin_count, &twins->twin_room, sizeof *twins->twin))
+    void *list = tca_room(twins->twin, twins->twin_count, &twins->twin_room, sizeof *twins->twin);
+    if (!list)
         return TCA_EMEMORY;
+    twins->twin = list;
     twins->twin[twins->twin_count++] = twin;
     return TCA_OK;
 }

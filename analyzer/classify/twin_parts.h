@@ -59,9 +59,6 @@ struct tca_twins {
     size_t twin_count, twin_room;
 };
 
-/* Room for one more in a list that grows; false when memory is out. */
-bool tca_twins_room(void **list, size_t count, size_t *room, size_t size);
-
 /* The role in y of the end that has `role` in x. */
 int tca_twin_role(const struct tca_dossier *x, const struct tca_dossier *y, int role);
 /* Was a late copy of the SYN answered as well? Then the row is more than one connection's. */

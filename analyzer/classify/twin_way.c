@@ -10,6 +10,7 @@
  * are not enough, or the parts of a capture that was cut in two, with a connection that repeats itself, would do.
  */
 #include "base/alloc.h"
+#include "base/sorted.h"
 #include "classify/twin_parts.h"
 
 #include <stdlib.h>
@@ -149,8 +150,10 @@ int tca_twins_compare(struct tca_twins *twins, const struct tca_dossier *d, size
 {
     for (size_t x = 0; x + 1 < count; x++)
         for (size_t y = x + 1; y < count; y++) {
-            if (!tca_twins_room((void **)&twins->way, twins->way_count, &twins->way_room, sizeof *twins->way))
+            void *list = tca_room(twins->way, twins->way_count, &twins->way_room, sizeof *twins->way);
+            if (!list)
                 return TCA_EMEMORY;
+            twins->way = list;
             compare_two(&twins->way[twins->way_count], &d[x], &d[y]);
             twins->way_count += d[x].capture < d[y].capture;
         }
@@ -159,17 +162,12 @@ int tca_twins_compare(struct tca_twins *twins, const struct tca_dossier *d, size
 
 /* ---- all of them ---- */
 
-static int compare_u32(uint32_t a, uint32_t b)
-{
-    return a < b ? -1 : a > b;
-}
-
 static int compare_places(const struct tca_way *x, const struct tca_way *y)
 {
     int order = memcmp(x->client, y->client, sizeof x->client);
     if (!order)
         order = memcmp(x->server, y->server, sizeof x->server);
-    return order ? order : compare_u32(x->port, y->port);
+    return order ? order : tca_compare_u64(x->port, y->port);
 }
 
 static int compare_ways(const void *left, const void *right)
@@ -177,15 +175,15 @@ static int compare_ways(const void *left, const void *right)
     const struct tca_way *x = left, *y = right;
     int order = compare_places(x, y);
     if (!order)
-        order = compare_u32(x->a, y->a);
-    return order ? order : compare_u32(x->b, y->b);
+        order = tca_compare_u64(x->a, y->a);
+    return order ? order : tca_compare_u64(x->b, y->b);
 }
 
 static int compare_pairs(const void *left, const void *right)
 {
     const struct tca_pair *x = left, *y = right;
-    int order = compare_u32(x->a, y->a);
-    return order ? order : compare_u32(x->b, y->b);
+    int order = tca_compare_u64(x->a, y->a);
+    return order ? order : tca_compare_u64(x->b, y->b);
 }
 
 static void add_way(struct tca_way *to, const struct tca_way *from)

@@ -7,14 +7,10 @@
  */
 #include "engine/run.h"
 
+#include "base/sorted.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-static int by_time(const void *a, const void *b)
-{
-    const int64_t *x = a, *y = b;
-    return *x < *y ? -1 : *x > *y;
-}
 
 /* When captures begin, sorted; those without a packet left out. */
 struct begins {
@@ -32,7 +28,7 @@ static int find_begins(const struct tca_session *s, struct begins *b)
         if (s->capture[at]->facts.packets)
             b->time_ns[b->count++] = s->capture[at]->facts.first_ns;
     if (b->count)
-        qsort(b->time_ns, b->count, sizeof *b->time_ns, by_time);
+        qsort(b->time_ns, b->count, sizeof *b->time_ns, tca_order_i64);
     return TCA_OK;
 }
 

@@ -4,6 +4,7 @@
  * time: both are put in order once, and then every listener finds its incidents side by side.
  */
 #include "base/alloc.h"
+#include "base/sorted.h"
 #include "classify/census.h"
 #include "engine/run.h"
 
@@ -14,11 +15,6 @@ struct place {
     size_t index;               /* in the sweep */
     size_t incident, incidents; /* first of its own, and how many */
 };
-
-static int compare_u64(uint64_t a, uint64_t b)
-{
-    return a < b ? -1 : a > b;
-}
 
 static int compare_incident(const struct tca_incident *one, const struct tca_listener *l)
 {
@@ -38,10 +34,10 @@ static int compare_rows(const void *left, const void *right)
     const struct place *a = left, *b = right;
     int order = (a->l->first_seen_ns > b->l->first_seen_ns) - (a->l->first_seen_ns < b->l->first_seen_ns);
     if (!order)
-        order = compare_u64(a->l->capture, b->l->capture);
+        order = tca_compare_u64(a->l->capture, b->l->capture);
     if (!order)
-        order = compare_u64(a->l->first_frame, b->l->first_frame);
-    return order ? order : compare_u64(a->index, b->index);
+        order = tca_compare_u64(a->l->first_frame, b->l->first_frame);
+    return order ? order : tca_compare_u64(a->index, b->index);
 }
 
 static size_t told_incidents(const struct tca_session *s, const struct tca_incident **incident)

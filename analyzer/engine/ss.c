@@ -217,14 +217,10 @@ struct listing {
 
 static struct listed *add_listed(struct listing *l)
 {
-    if (l->count == l->room) {
-        size_t room = l->room ? 2 * l->room : 256;
-        void *grown = tca_grow(l->list, room, sizeof *l->list);
-        if (!grown)
-            return NULL;
-        l->list = grown;
-        l->room = room;
-    }
+    void *list = tca_room(l->list, l->count, &l->room, sizeof *l->list);
+    if (!list)
+        return NULL;
+    l->list = list;
     struct listed *one = &l->list[l->count++];
     memset(one, 0, sizeof *one);
     one->told.recv_q = one->told.send_q = -1;
@@ -245,14 +241,10 @@ static int note_accepted(struct listing *l, const struct tca_socket *socket)
 {
     struct queue *last = l->queues ? &l->queue[l->queues - 1] : NULL;
     if (!last || last->port != socket->port[0]) {
-        if (l->queues == l->queue_room) {
-            size_t room = l->queue_room ? 2 * l->queue_room : 16;
-            void *grown = tca_grow(l->queue, room, sizeof *l->queue);
-            if (!grown)
-                return TCA_EMEMORY;
-            l->queue = grown;
-            l->queue_room = room;
-        }
+        void *list = tca_room(l->queue, l->queues, &l->queue_room, sizeof *l->queue);
+        if (!list)
+            return TCA_EMEMORY;
+        l->queue = list;
         last = &l->queue[l->queues++];
         *last = (struct queue){.port = socket->port[0], .newest_ns = INT64_MIN};
     }

@@ -13,8 +13,8 @@
  *                --> anything else above info                                      told by its verdict, per server
  *
  * Of a connection that several captures show, one row counts. Blocks that find no room shrink to one line, and then to
- * a count: memory and lines are bounded whatever the capture holds. First come, first kept in row order, so the
- * result depends on the input alone.
+ * a count: memory and lines are bounded whatever the capture holds. Graver incidents are kept first; else first come,
+ * first kept in row order, so the result depends on the input alone.
  */
 #include "base/alloc.h"
 #include "base/seq32.h"
@@ -302,15 +302,29 @@ static bool fold_into_incident(struct tca_summary *sum, const struct tca_flow_vi
     return true;
 }
 
+/* Many harmless incidents do not crowd out a grave one: the latest of the least severe makes room for what is graver. */
+static bool leave_off_below(struct tca_summary *sum, enum tca_severity severity)
+{
+    size_t least = 0, last = sum->incident_count - 1;
+    for (size_t i = 1; i <= last; i++)
+        if (tca_findings[sum->incident[i].what.id].severity <=
+            tca_findings[sum->incident[least].what.id].severity)
+            least = i;
+    if (tca_findings[sum->incident[least].what.id].severity >= severity)
+        return false;
+    memmove(&sum->incident[least], &sum->incident[least + 1], (last - least) * sizeof sum->incident[0]);
+    sum->incident_count--;
+    return true;
+}
+
 int tca_summary_incident(struct tca_summary *sum, const struct tca_incident *one,
                          const struct tca_capture_facts *capture)
 {
     if (tca_findings[one->id].severity == TCA_SEVERITY_INFO && one->scope != TCA_SCOPE_LISTENER)
         return TCA_OK;
-    if (sum->incident_count == INCIDENTS_MAX) {
-        sum->left_off++;
+    sum->left_off += sum->incident_count == INCIDENTS_MAX;
+    if (sum->incident_count == INCIDENTS_MAX && !leave_off_below(sum, tca_findings[one->id].severity))
         return TCA_OK;
-    }
     struct incident *in = &sum->incident[sum->incident_count++];
     *in = (struct incident){.what = *one,
                             .at = place_of(one->addr, one->family, one->port, one->capture),

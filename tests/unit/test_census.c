@@ -99,6 +99,66 @@ START_TEST(far_apart)
 }
 END_TEST
 
+/* Ladders of every kind, of which one gap is as long as times can be: nothing that is reckoned from it overflows. */
+static const char *const ladders[] = {
+    "flow A 10.0.0.2:40000 10.0.0.1:80\n"
+    "0      A > S\n+0.0001 A < SA\n+0.01 A > A\n+1 A < SA\n+0.01 A > A\n+2 A < SA\n+4 A < SA\n"
+    "+0.01 A > A\n+0.01 A > PA len=9\n+0.01 A < A\n+0.01 A < PA len=9\n+0.01 A > A\n"
+    "+0.01 A < FA\n+0.01 A > FA\n+0.01 A < A\n",
+    "flow A 10.0.0.2:40000 10.0.0.1:80\n"
+    "0      A > S\n+1 A > S\n+2 A > S\n+4 A > S\n+8 A > S\n",
+    "flow A 10.0.0.2:40000 10.0.0.1:80\n"
+    "0      A > S\n+0.0001 A < SA\n+1 A < SA\n+2 A < SA\n+4 A < SA\n",
+    "flow A 10.0.0.2:40000 10.0.0.1:80\n"
+    "0      A > S\n+0.0001 A < SA\n+0.01 A > A\n+0.01 A > PA len=9\n+0.0001 A < A\n+1 A > PA len=9\n"
+    "+0.2 A > PA len=9 seq=10\n+0.4 A > PA len=9 seq=10\n+0.8 A > PA len=9 seq=10\n+1.6 A > PA len=9 "
+    "seq=10\n",
+    "flow A 10.0.0.2:40000 10.0.0.1:80\n"
+    "0      A > S\n+0.0001 A < SA\n+0.01 A > A\n+0.01 A < FA\n+0.3 A < FA seq=1\n+0.2 A < FA seq=1\n"
+    "+0.4 A < FA seq=1\n+0.8 A < FA seq=1\n+0.01 A > A\n+0.01 A > FA\n+0.01 A < A\n",
+    "flow A 10.0.0.2:40000 10.0.0.1:80\n"
+    "0      A > S\n+0.0001 A < SA\n+0.01 A > A\n+9 A < A seq=0\n+0.01 A > A\n+9 A < A seq=0\n"
+    "+9 A < A seq=0\n+9 A < A seq=0\n+9 A < RA\n",
+};
+
+static int take_row(void *user, const struct tca_row *row)
+{
+    *(size_t *)user += row->count;
+    return 0;
+}
+
+static int take_text(void *user, const void *bytes, size_t count)
+{
+    (void)bytes;
+    *(size_t *)user += count;
+    return 0;
+}
+
+static void ask_for_everything(struct tca_session *session)
+{
+    static const char *const tables[] = {"flows", "events", "listeners", "states", "counters", "settings"};
+    struct tca_error error = {0};
+    size_t told = 0;
+    ck_assert_msg(tca_session_finish(session, &error) == 0, "%s", error.text);
+    for (size_t at = 0; at < sizeof tables / sizeof *tables; at++)
+        ck_assert_int_eq(tca_session_table(session, tables[at], take_row, &told, &error), 0);
+    ck_assert_int_eq(tca_session_summary(session, take_text, &told, &error), 0);
+    ck_assert_uint_gt(told, 0);
+}
+
+START_TEST(as_far_apart_as_can_be)
+{
+    enum { LONGEST = 16 };
+    const int64_t begin_ns = -1700000000 * SECOND, gap_ns = (INT64_C(1) << 62) - 60 * SECOND;
+    for (size_t from = 1; from < LONGEST; from++) {
+        struct tca_session *session = open_session(_i % 2 ? "vantage" : NULL, "server");
+        feed(session, ladders[_i / 2], begin_ns, from, gap_ns);
+        ask_for_everything(session);
+        tca_session_free(session);
+    }
+}
+END_TEST
+
 /* The next file of a rotation tells of the same connection, begun before it. */
 START_TEST(one_after_another)
 {
@@ -258,6 +318,7 @@ int main(void)
     Suite *suite = suite_create("census");
     TCase *tc = tcase_create("census");
     tcase_add_test(tc, far_apart);
+    tcase_add_loop_test(tc, as_far_apart_as_can_be, 0, 2 * (int)(sizeof ladders / sizeof *ladders));
     tcase_add_test(tc, one_after_another);
     tcase_add_test(tc, side_by_side);
     tcase_add_test(tc, tuple_again);
