@@ -16,6 +16,12 @@
 static const int64_t TIME_WAIT_NS = 60 * SECOND;
 static const int64_t SHORT_WAIT_NS = 4 * SECOND; /* an orphan's FIN_WAIT2 up to this counts as TWKilled */
 
+/* Why a program reset is in no segment: here a probable finding of this end is taken at its word, near its host. */
+static bool probably(const struct tca_counting *k, enum tca_finding_id id)
+{
+    return k->near && tca_counting_did(k, id) >= TCA_PROBABLE;
+}
+
 /* ---- resets of open connections ---- */
 
 static bool open_state(enum tca_state state)
@@ -132,16 +138,9 @@ struct tca_bounds tca_count_time_wait(const struct tca_counting *k)
     return count_one_if(w.due && w.shown && !w.orphan && !w.denied, may_wait(k));
 }
 
-struct tca_bounds tca_count_tw_killed(const struct tca_counting *k)
-{
-    bool half = tca_counting_passed(k->me, TCA_FIN_WAIT2) != TCA_PASSED_NEVER;
-    bool through = tca_counting_passed(k->me, TCA_TIME_WAIT) >= TCA_PASSED_ASSUMED;
-    return count_up_to(half && (!through || tca_counting_waits(k).orphan));
-}
-
 struct tca_bounds tca_count_tw_overflow(const struct tca_counting *k)
 {
-    return count_up_to(may_wait(k));
+    return count_one_if(probably(k, TCA_rst_tw_overflow) && may_wait(k), may_wait(k));
 }
 
 struct tca_bounds tca_count_tw_recycled(const struct tca_counting *k)
@@ -163,19 +162,30 @@ static uint64_t reached_time_wait(const struct tca_counting *k)
     return own + (held ? k->peer->syn_count : 0);
 }
 
-struct tca_bounds tca_count_paws_timewait(const struct tca_counting *k)
+/* SYNs that came after newer ones: a request takes no old timestamp either. */
+static uint64_t overtaken_syns(const struct tca_counting *k)
 {
-    return count_up_to(reached_time_wait(k));
+    uint64_t count = 0;
+    uint32_t newest = 0;
+    const struct tca_mark *syn;
+    unsigned kept = 0;
+    for (; (syn = tca_dossier_mark(k->d, TCA_MARK_SYN, 1 - k->role, kept)); kept++) {
+        count += kept && syn->has_ts && seq_before(syn->tsval, newest);
+        if (!kept || seq_after(syn->tsval, newest))
+            newest = syn->tsval;
+    }
+    return k->peer->syn_count > kept ? count + (k->peer->syn_count - kept) : count;
 }
 
 struct tca_bounds tca_count_paws_estab(const struct tca_counting *k)
 {
-    return count_up_to(k->me->paws_rejected + reached_time_wait(k));
-}
-
-struct tca_bounds tca_count_acks_skipped_tw(const struct tca_counting *k)
-{
-    return count_up_to(reached_time_wait(k));
+    uint64_t refused = k->me->paws_rejected, least = 0;
+    bool answered = k->near && tca_counting_did(k, TCA_dup_ack_paws) == TCA_CERTAIN;
+    const struct tca_mark *mark;
+    for (unsigned at = 0; answered && (mark = tca_dossier_mark(k->d, TCA_MARK_PAWS, 1 - k->role, at)); at++)
+        least += mark->len > 0; /* a bare ACK counts elsewhere, or not at all */
+    return count_between(least < refused ? least : refused,
+                         refused + reached_time_wait(k) + overtaken_syns(k));
 }
 
 /* ---- why it was given up ---- */
@@ -186,7 +196,7 @@ struct tca_bounds tca_count_abort_on_data(const struct tca_counting *k)
     const struct tca_mark *active = own_rst(k, TCA_SHAPE_X), *reply = own_rst(k, TCA_SHAPE_P);
     bool linger = active && tca_counting_told(k, TCA_rst_listener_closed) < TCA_PROBABLE &&
                   tca_counting_did(k, TCA_rst_keepalive_timeout) == TCA_NO;
-    bool sure = linger && tca_counting_did(k, TCA_rst_linger0) == TCA_CERTAIN;
+    bool sure = (linger && probably(k, TCA_rst_linger0)) || probably(k, TCA_rst_linger2);
     bool late = reply && k->me->fin_sent;
     bool unacked = late && tca_counting_did(k, TCA_rst_data_after_close) == TCA_CERTAIN &&
                    tca_counting_passed(k->me, TCA_FIN_WAIT2) == TCA_PASSED_NEVER &&
@@ -198,18 +208,13 @@ struct tca_bounds tca_count_abort_on_close(const struct tca_counting *k)
 {
     bool active =
         own_rst(k, TCA_SHAPE_X) && k->peer->bytes && tca_counting_did(k, TCA_rst_keepalive_timeout) == TCA_NO;
-    return count_up_to(active);
+    return count_one_if(active && probably(k, TCA_rst_unread_data), active);
 }
 
 struct tca_bounds tca_count_abort_on_memory(const struct tca_counting *k)
 {
-    return count_up_to(own_rst(k, TCA_SHAPE_X) && k->me->fin_sent);
-}
-
-struct tca_bounds tca_count_abort_on_linger(const struct tca_counting *k)
-{
-    const struct tca_mark *rst = own_rst(k, TCA_SHAPE_X);
-    return count_up_to(rst && k->me->fin_sent && k->me->fin_acked_by_peer);
+    bool possible = own_rst(k, TCA_SHAPE_X) && k->me->fin_sent;
+    return count_one_if(possible && probably(k, TCA_rst_orphan_limit), possible);
 }
 
 struct tca_bounds tca_count_abort_on_timeout(const struct tca_counting *k)

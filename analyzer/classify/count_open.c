@@ -190,13 +190,6 @@ struct tca_bounds tca_count_cookies_recv(const struct tca_counting *k)
     return count_between(sure, most > sure ? most : sure);
 }
 
-struct tca_bounds tca_count_cookies_failed(const struct tca_counting *k)
-{
-    if (k->role == TCA_CLIENT || !maybe_cookie(k))
-        return count_exactly(0);
-    return count_up_to(k->me->rst_count);
-}
-
 /* ---- TCP_DEFER_ACCEPT ---- */
 
 struct tca_bounds tca_count_defer_drop(const struct tca_counting *k)
@@ -237,9 +230,19 @@ struct tca_bounds tca_count_tfo_active(const struct tca_counting *k)
     return if_answered(k, TCA_CLIENT, COVERS_PAYLOAD, tca_counting_opened(k->me));
 }
 
+/* Twice the timer, or once and then nothing: fast open is taken to be blocked on the way. */
+static bool maybe_blocked(const struct tca_counting *k)
+{
+    uint64_t sent = (uint64_t)k->me->retx_rto + k->me->syn_count;
+    bool given_up = !tca_counting_opened(k->me) || tca_side_may_be(k->me, TCA_CLOSED);
+    return k->role == TCA_CLIENT && k->me->tfo && (sent > 2 || (sent == 2 && given_up));
+}
+
 struct tca_bounds tca_count_tfo_active_fail(const struct tca_counting *k)
 {
-    return if_answered(k, TCA_CLIENT, COVERS_SYN, tca_counting_opened(k->me));
+    struct tca_bounds n = if_answered(k, TCA_CLIENT, COVERS_SYN, tca_counting_opened(k->me));
+    n.max += maybe_blocked(k);
+    return n;
 }
 
 struct tca_bounds tca_count_tfo_passive(const struct tca_counting *k)
@@ -249,7 +252,8 @@ struct tca_bounds tca_count_tfo_passive(const struct tca_counting *k)
 
 struct tca_bounds tca_count_tfo_passive_fail(const struct tca_counting *k)
 {
-    return if_answered(k, TCA_SERVER, COVERS_SYN, false);
+    const struct tca_side *client = &k->m->side[TCA_CLIENT];
+    return if_answered(k, TCA_SERVER, COVERS_SYN, client->tfo_cookie && k->me->tfo_cookie && k->near);
 }
 
 struct tca_bounds tca_count_tfo_cookie_requests(const struct tca_counting *k)

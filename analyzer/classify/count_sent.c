@@ -163,8 +163,7 @@ struct tca_bounds tca_count_loss_probes(const struct tca_counting *k)
     uint64_t segment = k->peer->has_mss && k->peer->mss ? k->peer->mss : SMALL_SEGMENT;
     bool waits =
         k->me->bytes > FIRST_WINDOW * segment; /* a probe takes new payload if any waits to be sent */
-    bool early = k->m->side[TCA_CLIENT].tfo;   /* payload of a fast open that is sent again is no probe */
-    return count_between(early ? 0 : k->me->retx_tlp, waits ? TCA_UNBOUNDED : most);
+    return count_between(k->me->retx_tlp, waits ? TCA_UNBOUNDED : most);
 }
 
 struct tca_bounds tca_count_fast_retrans(const struct tca_counting *k)

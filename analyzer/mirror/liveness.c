@@ -151,8 +151,10 @@ static int read_sack(struct tca_mirror_context *ctx, struct step *s)
         uint32_t edge = seg->opt.sack[at][1];
         if (seq_before_eq(edge, seg->ack) || seq_after(edge, to->snd_nxt))
             continue;
-        if (!to->sacked || seq_after(edge, to->sacked_to))
+        if (!to->sacked || seq_after(edge, to->sacked_to)) {
             to->sacked_to = edge;
+            to->news = true;
+        }
         to->sacked = true;
     }
     return TCA_OK;
@@ -164,6 +166,7 @@ static void read_progress(struct step *s)
     uint32_t ack = s->seg->ack;
     note_delayed_ack(s);
     to->una_ns = s->seg->time_ns;
+    to->news = true;
     to->dup_acks = 0;
     if (to->recovery && seq_after_eq(ack, to->recover_end))
         to->recovery = TCA_RECOVERY_NONE;
@@ -187,8 +190,11 @@ static int read_ack(struct tca_mirror_context *ctx, struct step *s)
         return TCA_OK;
     if (s->account.advanced)
         read_progress(s);
-    else if (is_duplicate_ack(s) && s->to->dup_acks < UINT8_MAX)
-        s->to->dup_acks++;
+    else if (is_duplicate_ack(s)) {
+        if (s->to->dup_acks < UINT8_MAX)
+            s->to->dup_acks++;
+        s->to->news = true;
+    }
     if (s->account.unseen) {
         if (!trouble_of(ctx, s->m))
             return TCA_EMEMORY;
@@ -202,21 +208,38 @@ static int read_ack(struct tca_mirror_context *ctx, struct step *s)
 
 enum why { WHY_RTO, WHY_TLP, WHY_FAST, WHY_AFTER_RTO, WHY_UNSURE };
 
-/* Something below what the peer has, and soon after the peer said so. */
-static bool is_fast(const struct step *s)
+/* Something below what the peer has, and soon after the peer said so. What it said before this side's last payload is no
+ * reason to send again a timer's time later, though the peer may have spoken of other things meanwhile. */
+static bool is_fast(const struct step *s, int64_t quiet_ns)
 {
     const struct tca_side *from = s->from;
     bool told = (from->sacked && seq_after(from->sacked_to, s->seg->seq)) ||
                 from->dup_acks >= DUPLICATE_ACKS || from->recovery == TCA_RECOVERY_FAST;
     int64_t path = step_path_ns(s->m, s->from_role), whole = path + step_path_ns(s->m, 1 - s->from_role);
-    return told && s->to->last_ns >= 0 &&
+    return told && (from->news || quiet_ns < TCA_MIN_RTO_NS) && s->to->last_ns >= 0 &&
            since(s->to->last_ns, s->seg->time_ns) <= path + whole / 4 + SETTLE_NS;
+}
+
+/* The SYN+ACK did not take the payload that came with the SYN: it is sent again at once (tcp_rcv_fastopen_synack). */
+static bool was_on_syn(const struct step *s)
+{
+    bool whole = !(s->m->damage & (TCA_DAMAGE_START_CUT | TCA_DAMAGE_GAP));
+    return whole && s->from_role == TCA_CLIENT && s->from->tfo && s->from->sent_ns < 0;
+}
+
+/* The server's answer, sent ahead of the handshake's end: no probe is set for that (tcp_schedule_loss_probe). */
+static bool sent_early(const struct step *s)
+{
+    return s->from_role == TCA_SERVER && s->to->tfo &&
+           (s->m->first_ack_ns < 0 || s->from->sent_ns < s->m->first_ack_ns);
 }
 
 /* A probe needs SACK (tcp_schedule_loss_probe); where the handshake was not seen it is taken to be agreed on. What only
  * a SYN has carried is not probed. */
 static bool may_probe(const struct step *s)
 {
+    if (sent_early(s))
+        return false;
     bool agreed = (s->from->sack_ok && s->to->sack_ok) || (s->m->damage & TCA_DAMAGE_START_CUT);
     return agreed && s->from->sent_ns >= 0 && s->to->acked_known && s->from->recovery == TCA_RECOVERY_NONE &&
            !s->from->sacked && s->from->dup_acks < DUPLICATE_ACKS &&
@@ -230,8 +253,10 @@ static enum why why_again(const struct step *s, int64_t quiet_ns)
     if (state == TCA_TIME_WAIT || state == TCA_CLOSED)
         return WHY_UNSURE; /* it has no timer any more */
     bool after_rto = from->recovery == TCA_RECOVERY_RTO && seq_before(s->seg->seq, from->recover_end);
-    if (!after_rto && is_fast(s))
+    if (!after_rto && is_fast(s, quiet_ns))
         return WHY_FAST;
+    if (was_on_syn(s))
+        return WHY_AFTER_RTO;
     if (may_probe(s))
         return WHY_TLP;
     if (quiet_ns >= TCA_MIN_RTO_NS)
@@ -422,6 +447,7 @@ static int read_payload(struct tca_mirror_context *ctx, struct step *s)
         }
     }
     s->from->sent_ns = s->seg->time_ns;
+    s->from->news = false;
     return again || !s->seg->len ? TCA_OK : sent_new(ctx, s);
 }
 

@@ -236,6 +236,7 @@ struct tca_side {
     uint8_t recovery;     /* enum tca_recovery */
     uint8_t dup_acks;     /* acknowledgments without progress */
     bool sacked;
+    bool news;  /* the peer told of something that arrived since this side last sent payload */
     bool alone; /* its newest payload is less than a full segment, and all before it was acknowledged */
 
     int64_t syn_last_ns, syn_gap_ns; /* ladder of its SYN or SYN+ACK: last copy, gap before it (0: first) */

@@ -1822,6 +1822,30 @@ static const struct script_row liveness[] = {
           "= server.retx_rto 1\n"
           "= server.retx_after_rto 1\n"
           "= server.retx_unsure 0\n"},
+    {"not_fast", "the peer spoke again, but of nothing new: the copy is the timer's",
+     TALK "0.100 < PA len=300 lost\n"
+          "0.101 < PA len=300\n"
+          "0.121 > A sack=301-601\n"
+          "0.140 < PA seq=1 len=300 lost\n"
+          "0.350 > PA len=9 sack=301-601\n"
+          "0.360 < PA seq=1 len=300\n"
+          "= server.retx_fast 1\n"
+          "= server.retx_rto 1\n"},
+    {"from_the_syn", "payload that the SYN+ACK did not take is sent again without being probed for",
+     "0.000 > S len=20 tfo\n"
+     "0.010 < SA ack=1\n"
+     "0.020 > PA seq=1 len=20\n"
+     "= client.retx_tlp 0\n"
+     "= client.retx_unsure 0\n"
+     "= client.retx_after_rto 1\n"},
+    {"ahead_of_the_ack", "no probe is set for an answer that was sent before the handshake's end",
+     "0.000 > S len=20 tfo\n"
+     "0.010 < SA\n"
+     "0.011 < PA len=7 lost\n"
+     "1.020 > A ack=1\n"
+     "1.280 < PA seq=1 len=7\n"
+     "= server.retx_tlp 0\n"
+     "= server.retx_rto 1\n"},
     {"fast", "a loss told by SACK, and at once the copy",
      TALK "0.100 < PA len=300 lost\n"
           "0.101 < PA len=300\n"
