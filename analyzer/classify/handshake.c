@@ -486,6 +486,38 @@ static bool nothing_came_back(const struct opening *o)
            !o->challenges && !o->opened;
 }
 
+/* Copies of a SYN that the client's kernel sends if nothing comes back, by what is known of it; 0: not enough. The first
+ * intervals are a second each and do not count as retries, but the time that is left does not depend on them
+ * (tcp_write_timeout). */
+static unsigned syn_copies_known(const struct tca_case *c)
+{
+    int64_t retries = 0, linear = 0, interval = 1, elapsed = 1;
+    const struct tca_host *client = c->host[TCA_CLIENT];
+    if (!tca_host_knows(client, TCA_SETTING_tcp_syn_retries, &retries) ||
+        !tca_host_knows(client, TCA_SETTING_tcp_syn_linear_timeouts, &linear) || retries < 1 ||
+        retries > 30 || linear < 0 || linear > UINT8_MAX)
+        return 0;
+    int64_t repeats = 0, longest = 120;
+    while (repeats < retries + linear && elapsed < (INT64_C(2) << retries) - 1) {
+        repeats++;
+        interval = repeats <= linear ? 1 : interval < longest / 2 ? 2 * interval : longest;
+        elapsed += interval;
+    }
+    return (unsigned)repeats + 1;
+}
+
+/* What ended a ladder of SYNs that is over. Away from the client, copies may have been lost before the capture point. */
+static const char *end_of_syns(const struct tca_case *c, const struct opening *o)
+{
+    unsigned copies = syn_copies_known(c);
+    bool near = c->vantage == TCA_VANTAGE_CLIENT || c->vantage == TCA_VANTAGE_SAME_HOST;
+    if (copies && o->syn_copies == copies)
+        return "; that was its last try, as tcp_syn_retries says";
+    if (copies && near && o->syn_copies < copies)
+        return "; its application gave up sooner than tcp_syn_retries says";
+    return "; then the client gave up";
+}
+
 void judge_handshake_no_answer(const struct tca_case *c, struct tca_judgement *j)
 {
     struct opening o = opening_of(c);
@@ -505,7 +537,7 @@ void judge_handshake_no_answer(const struct tca_case *c, struct tca_judgement *j
     tca_prove(j, o.last_syn);
     tca_say(j, "%u SYN copies over %u.%03u s and no answer%s.", o.syn_copies,
             WHOLE(o.last_syn->time_ns - o.syn->time_ns),
-            over ? "; then the client gave up" : "; the ladder may go on after the capture");
+            over ? end_of_syns(c, &o) : "; the ladder may go on after the capture");
 }
 
 void judge_handshake_syn_only(const struct tca_case *c, struct tca_judgement *j)

@@ -20,6 +20,8 @@
 /* Arguments for "%lld.%03d s"; durations here are never negative. */
 #define WHOLE(ns) (long long)((ns) / SECOND), (int)((ns) / MS % 1000)
 
+static const int64_t LOST_RUNG_NS =
+    5 * SECOND; /* from the SYN+ACK to the third rung takes longer, to the second less */
 static const int64_t THIRD_RUNG_NS = 4600 * MS; /* the rung after the second would have passed */
 static const int64_t SYN_TIMER_NS = 200 * MS;   /* SYNs closer than this are one SYN, duplicated on the way */
 enum { PRUNED_RUNGS = 2, CONCORDANCE = 3 };
@@ -172,8 +174,10 @@ void judge_synack_defer_accept(const struct tca_case *c, struct tca_judgement *j
     struct reading r = read_case(c);
     if (r.cause != TCA_CAUSE_DEFERRED && r.cause != TCA_CAUSE_DEFERRED_OVERFLOW)
         return;
-    tca_hold(j, tca_lower(r.shape == TCA_LADDER_ONE_RUNG ? TCA_PROBABLE : TCA_CERTAIN, damaged(c)),
-             r.ladder.first_rung->time_ns);
+    /* Away from the server, one earlier repeat may have been lost before the capture point. */
+    bool sure =
+        r.shape != TCA_LADDER_ONE_RUNG && (tca_near_server(c->vantage) || r.ladder.gap_ns > LOST_RUNG_NS);
+    tca_hold(j, tca_lower(sure ? TCA_CERTAIN : TCA_PROBABLE, damaged(c)), r.ladder.first_rung->time_ns);
     j->actor = TCA_SERVER;
     j->value = r.ladder.gap_ns;
     j->unit = "ns";

@@ -34,6 +34,7 @@
 #define NONE   INT64_MAX /* not bounded from above */
 
 static const int64_t RTO_MIN_NS = 200 * MS;      /* TCP_RTO_MIN */
+static const int64_t RTO_MAX_LEAST_NS = SECOND;  /* tcp_rto_max_ms is 1000 at least */
 static const int64_t LONG_TRY_NS = 60 * SECOND;  /* applications rarely wait so long to connect */
 static const int64_t LONG_FIN_NS = 110 * SECOND; /* a FIN repeated longer than this is hardly an orphan's */
 static const int64_t LONG_WAIT_NS = 3 * SECOND;  /* in FIN_WAIT2: sooner, a table of TIME_WAITs may be full */
@@ -416,6 +417,12 @@ static void cookies(struct gather *g)
         observe_finding(g, TCA_SERVER, TCA_SETTING_tcp_syncookies, 1, 2, j);
 }
 
+/* The smallest number of seconds whose timer, late by up to an eighth, may run for this time. */
+static int64_t least_seconds(int64_t time_ns)
+{
+    return ((time_ns - SECOND / 25) / 9 * 8 + SECOND - 1) / SECOND;
+}
+
 /* An orphan's FIN_WAIT2: gone when the peer's segment drew a reset, still there when it answered the peer's FIN as
  * TIME_WAIT does, without an IP ID. */
 static void fin_wait2(struct gather *g)
@@ -432,9 +439,10 @@ static void fin_wait2(struct gather *g)
     if (!fin || !ack || side->fin_acked_ns < 0 || !ack->has_ip_id || ack->ip_id || ack->frame < fin->frame ||
         ack->flags & (TCA_RST | TCA_FIN))
         return;
-    int64_t waited = (fin->time_ns - side->fin_acked_ns) / 115 * 100;
-    if (waited >= SECOND)
-        observe(g, role, TCA_SETTING_tcp_fin_timeout, waited / SECOND, NONE, fin, ack);
+    int64_t waited = fin->time_ns - side->fin_acked_ns;
+    if (waited >=
+        LONG_WAIT_NS) /* no shorter than three and a half retransmission timeouts, whatever the setting */
+        observe(g, role, TCA_SETTING_tcp_fin_timeout, least_seconds(waited), NONE, fin, ack);
 }
 
 /* By what its own options say. A SYN+ACK that lacks all of the client's is a cookie's. */
@@ -511,9 +519,9 @@ static void assassination(struct gather *g)
 static void observe_seconds(struct gather *g, int role, enum tca_setting_id id, int64_t time_ns,
                             const struct tca_mark *from, const struct tca_mark *to)
 {
-    int64_t most = (time_ns + SECOND / 50) / SECOND, least = (time_ns - SECOND / 25) / 115 * 100;
+    int64_t most = (time_ns + SECOND / 50) / SECOND;
     if (most >= 1)
-        observe(g, role, id, (least + SECOND - 1) / SECOND, most, from, to);
+        observe(g, role, id, least_seconds(time_ns), most, from, to);
 }
 
 static void keepalive(struct gather *g)
@@ -566,9 +574,70 @@ static void payload_ladder(struct gather *g)
     }
 }
 
+/* ---- the retransmission timer's own bounds, and the one of acknowledgments ---- */
+
+/* Copies of the same payload or FIN by timer. */
+struct rungs {
+    const struct tca_mark *first, *second, *last;
+    unsigned copies;
+    int64_t gap_ns;
+    bool doubled; /* so it is no timer of a thin stream, which stays as it is (tcp_thin_linear_timeouts) */
+};
+
+static void next_rung(struct gather *g, int role, struct rungs *r, const struct tca_mark *copy)
+{
+    if (!r->copies || copy->seq != r->first->seq) {
+        *r = (struct rungs){.first = copy, .last = copy, .copies = 1};
+        return;
+    }
+    int64_t gap = copy->time_ns - r->last->time_ns, before = r->gap_ns;
+    if (r->copies++ == 1)
+        r->second = copy;
+    r->last = copy;
+    r->gap_ns = gap;
+    if (before && doubles(gap, before)) {
+        r->doubled = true;
+        if (r->copies == 3)
+            observe(g, role, TCA_SETTING_tcp_rto_min_us, 1,
+                    (r->second->time_ns - r->first->time_ns + 20 * MS) / 1000, r->first, r->second);
+    }
+    if (!r->doubled)
+        return;
+    int64_t least = gap < before ? gap : before, most = gap > before ? gap : before;
+    bool stays = least >= RTO_MAX_LEAST_NS && most - least <= least / 16;
+    if (stays || doubles(gap, before))
+        observe(g, role, TCA_SETTING_tcp_rto_max_ms, (most - 20 * MS) / 115 * 100 / MS,
+                stays ? least / MS + 10 : NONE, r->first, copy);
+}
+
+/* Where copies were lost on the way to the capture, intervals are not the timer's. */
+static void timers(struct gather *g)
+{
+    for (int role = 0; role < 2; role++) {
+        struct rungs r = {0};
+        const struct tca_mark *copy;
+        bool all = g->d->m.side[role].retx_rto == tca_dossier_count(g->d, TCA_MARK_RETX_RTO, role);
+        if (!all || !near_end(g->c, role) || !is_linux(g, role))
+            continue;
+        for (unsigned n = 0; (copy = tca_dossier_mark(g->d, TCA_MARK_RETX_RTO, role, n)); n++)
+            next_rung(g, role, &r, copy);
+    }
+}
+
+static void delayed_acks(struct gather *g)
+{
+    for (int role = 0; role < 2; role++) {
+        const struct tca_side *side = &g->d->m.side[role];
+        if (side->delayed_acks && near_end(g->c, role))
+            observe(g, role, TCA_SETTING_delayed_ack, side->delayed_ack_min_us / 1000,
+                    (side->delayed_ack_max_us + 999) / 1000, &side->recent, &side->recent);
+    }
+}
+
 static void (*const estimators[])(struct gather *g) = {
-    syn_ladder, synack_ladder, fin_ladder, overflow_action, deferral,  cookies,        fin_wait2,
-    timestamps, read_clock,    reuse,      assassination,   keepalive, payload_ladder,
+    syn_ladder,    synack_ladder, fin_ladder,     overflow_action, deferral,
+    cookies,       fin_wait2,     timestamps,     read_clock,      reuse,
+    assassination, keepalive,     payload_ladder, timers,          delayed_acks,
 };
 
 int tca_estimates_new(struct tca_estimates **ret_estimates)
@@ -594,10 +663,35 @@ int tca_estimates_flow(struct tca_estimates *all, const struct tca_case *c, cons
     return g.error;
 }
 
+/* The SYN queue of one listener was full and SYNs were dropped: with cookies they had been answered. A request is still
+ * made with this many others while a quarter of tcp_max_syn_backlog is free (tcp_conn_request), and dropped with more;
+ * where the accept queue's limit is larger, it is this that dropped them. */
+static int observe_full_synq(struct tca_estimates *all, const struct tca_listener *l)
+{
+    const struct tca_synq_full *full = &l->synq_full;
+    if (full->confidence < TCA_CERTAIN)
+        return TCA_OK;
+    int64_t others = (int64_t)l->synq.min - 1, most = NONE;
+    if (l->backlog_min > full->limit)
+        most = (4 * (int64_t)full->limit - 1) / 3 - 1;
+    struct seen one = {.capture = l->capture,
+                       .family = l->family,
+                       .id = TCA_SETTING_tcp_syncookies,
+                       .time_ns = full->first_ns,
+                       .frame = {full->frame[0], full->frame[1]}};
+    memcpy(one.addr, l->addr, sizeof one.addr);
+    int error = add_seen(all, &one);
+    one.id = TCA_SETTING_tcp_max_syn_backlog;
+    one.min = others > 0 ? (4 * others - 1) / 3 : 1;
+    one.max = most;
+    return error || one.min > one.max ? error : add_seen(all, &one);
+}
+
 int tca_estimates_listener(struct tca_estimates *all, const struct tca_listener *l)
 {
-    if (!l->backlog_min && !l->backlog_max)
-        return TCA_OK;
+    int error = observe_full_synq(all, l);
+    if (error || (!l->backlog_min && !l->backlog_max))
+        return error;
     struct seen one = {.capture = l->capture,
                        .family = l->family,
                        .port = l->port,
@@ -733,6 +827,10 @@ static void combine(struct tca_estimate *e, const struct seen *seen, size_t coun
         e->max = seen[at].max < e->max ? seen[at].max : e->max;
         low = seen[at].min < low ? seen[at].min : low;
         high = seen[at].max > high ? seen[at].max : high;
+    }
+    if (e->id == TCA_SETTING_delayed_ack) { /* no setting, but a range */
+        e->min = low;
+        e->max = high;
     }
     if (e->min > e->max) {
         e->disagree = true;

@@ -458,6 +458,11 @@ static int add_full(const struct queue *q, const struct interval *in)
                      (unsigned long long)q->limit_max, (unsigned long long)in->count);
     if (level >= TCA_PROBABLE)
         l->synq.max = q->limit_max;
+    if (level > l->synq_full.confidence)
+        l->synq_full = (struct tca_synq_full){.first_ns = in->first_ns,
+                                              .frame = {in->frame[0], in->frame[1]},
+                                              .limit = q->limit_max,
+                                              .confidence = (uint8_t)level};
     if (level >= TCA_PROBABLE && q->near && q->limit_max <= QUARTER_OF_DEFAULT)
         count_drops(l, in->count);
     int error = tca_incidents_add(q->t->p->incidents, &one);

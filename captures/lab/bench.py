@@ -192,6 +192,7 @@ class Bench:
         self.hosts4 = [f"{self.net4}.{i + 1}" for i in range(hosts)]
         self.ghost4 = f"{self.net4}.{GHOST}"
         self.facts = []  # (epoch or None, text): the truth which only the script knows
+        self.options = {}  # (side, its port or 0 for a client's, option) -> value that sockets of it were given
         self.relay = self.relay2 = self.middle = None
         self.intent = Intent()
         self.intend, self.also = self.intent.intend, self.intent.also
@@ -338,6 +339,11 @@ class Bench:
     def truth(self, text):
         """Record a truth that has no instant."""
         self.facts.append((None, text))
+
+    def option(self, side, port, name, value):
+        """Record that all sockets of a side, or of a port of it, that use this option were given this value."""
+        if self.options.setdefault((side, port, name), value) != value:
+            raise LabError(f"{name} of {side} {port} has two values")
 
     @contextlib.contextmanager
     def host_sysctl(self, values):

@@ -16,11 +16,13 @@ def small_reader(sock):
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 100000)
 
 
-def probe_idle(sock, idle=1, interval=1, count=3):
-    """Keepalive on this socket, in seconds."""
+def probe_idle(bench, sock, idle=1, interval=1, count=3):
+    """Keepalive on this connected socket, in seconds."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for option, value in ((socket.TCP_KEEPIDLE, idle), (socket.TCP_KEEPINTVL, interval), (socket.TCP_KEEPCNT, count)):
-        sock.setsockopt(socket.IPPROTO_TCP, option, value)
+    served = sock.getpeername()[1] >= 40000  # a client's port
+    for option, value in (("TCP_KEEPIDLE", idle), ("TCP_KEEPINTVL", interval), ("TCP_KEEPCNT", count)):
+        sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+        bench.option("server" if served else "client", sock.getsockname()[1] if served else 0, option, value)
 
 
 @case("idle/rec_keepalive",
@@ -38,9 +40,9 @@ def keepalive(bench):
             client, server = bench.pair(six if port in (40002, 40003) else four, port)
         exchange(client, server)
         if port not in (40003, 40006):
-            probe_idle(server)
+            probe_idle(bench, server)
         if port in (40003, 40005):
-            probe_idle(client)
+            probe_idle(bench, client)
         pairs.append((client, server))
         time.sleep(.05)
     time.sleep(6.5)

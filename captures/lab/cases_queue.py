@@ -335,6 +335,7 @@ def defer_accept(bench):
     """TCP_DEFER_ACCEPT=5, IPv4 and IPv6. Port 40001 asks at once. Ports 40002 and 40003 (IPv6) are silent: one SYN+ACK
     after 7 s, whose ACK opens the connection; they ask after 9 s. Port 40004 asks after 2 s. Port 40005 closes after
     3 s without a word."""
+    bench.option("server", 8080, "TCP_DEFER_ACCEPT", 5)
     bench.intend((40002, 40003), "synack_defer_accept", at="certain")
     bench.bystander((40001, 40004, 40005))
 
@@ -468,6 +469,7 @@ def defer_accept_short(bench):
     are silent for some 4 s and then ask. Ports 40011, 40012 (IPv6) and 40013 ask at once."""
     def setup(sock):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 1)
+    bench.option("server", 8080, "TCP_DEFER_ACCEPT", 1)
     idle, quick, six = range(40001, 40011), (40011, 40012, 40013), (*range(40006, 40011), 40012)
     bench.intend(idle, "synack_defer_accept", at="probable")
     bench.intend(idle, "synack_ladder_accept_overflow", at="-")

@@ -13,6 +13,7 @@ import time
 import wire
 from bench import CLIENT_MAC, CLIENT_SIDE, SERVER_MAC, SERVER_SIDE, SERVICE, Injector, exchange, read_all, reset
 from cases import case
+from cases_idle import probe_idle
 
 IP_TTL_OF_FORGER = 37
 HOPS = ("net.ipv4.ip_default_ttl", "net.ipv6.conf.m0.hop_limit", "net.ipv6.conf.m1.hop_limit")
@@ -129,9 +130,7 @@ def keepalive_dead(bench):
     pairs = []
     for listener, port in ((four, 40001), (six, 40002), (four, 40003)):
         client, server = bench.pair(listener, port)
-        server.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for option, value in ((socket.TCP_KEEPIDLE, 2), (socket.TCP_KEEPINTVL, 1), (socket.TCP_KEEPCNT, 3)):
-            server.setsockopt(socket.IPPROTO_TCP, option, value)
+        probe_idle(bench, server, idle=2, interval=1, count=3)
         exchange(client, server)
         pairs.append((client, server))
     with bench.client.filtering("tcp dport { 40001, 40002 }"):

@@ -193,6 +193,7 @@ class Recording:
         yield (f"event times are good to {(self.trace.uncertainty + abs(drift)) * 1e6 + 1:.0f} us on the capture's clock; "
                "the server is " + self.bench.server4)
         yield from words.text_settings(self.bench, self.case)
+        yield from words.text_options(self.bench)
         yield from words.text_truth(self.bench)
         yield from words.text_counters(before, after)
         yield from words.text_samples(sampler)

@@ -15,7 +15,7 @@ EVENT_LINES = 300  # of kernel.txt; what is left out is still counted in the tot
 SYSCTLS = ("net.ipv4.tcp_timestamps", "net.ipv4.tcp_synack_retries", "net.ipv4.tcp_syn_retries",
            "net.ipv4.tcp_syn_linear_timeouts", "net.ipv4.tcp_syncookies", "net.ipv4.tcp_abort_on_overflow",
            "net.ipv4.tcp_max_syn_backlog", "net.core.somaxconn", "net.ipv4.tcp_fin_timeout",
-           "net.ipv4.tcp_tw_reuse", "net.ipv4.tcp_rfc1337")
+           "net.ipv4.tcp_tw_reuse", "net.ipv4.tcp_rfc1337", "net.ipv4.tcp_rto_min_us", "net.ipv4.tcp_rto_max_ms")
 
 # QUEUE_PURGE: what lay unread, usually a bare FIN, when a socket was destroyed.  OTHERHOST: the stack below a relay's taps.
 ROUTINE = ("QUEUE_PURGE", "OTHERHOST")
@@ -30,6 +30,13 @@ def text_settings(bench, case):
     for key in SYSCTLS + case.sysctls:
         values = [space.read_sysctl(key) for space in (bench.server, bench.client)]
         yield f"{key} server={values[0]} client={values[1]}"
+
+
+def text_options(bench):
+    """What scripts chose for their own sockets, where a program can tell it from traffic."""
+    if bench.options:
+        yield "[socket options] side, its port (0: any of its clients), option, value"
+        yield from (f"{side} {port} {name} {value}" for (side, port, name), value in sorted(bench.options.items()))
 
 
 def text_truth(bench):

@@ -23,6 +23,9 @@ ACCOUNT = """Linux 6.18: its account of close/rec_one
 net.ipv4.tcp_synack_retries server=5 client=3
 net.ipv4.tcp_orphan_retries server=0 client=2
 net.core.somaxconn server=4096 client=4096
+[socket options] side, its port (0: any of its clients), option, value
+client 0 TCP_KEEPIDLE 7
+server 8080 TCP_DEFER_ACCEPT 5
 [accept queues of the server] ss -lnt once a second
 1000.0 10.66.1.100:8080 0 4
 1001.0 10.66.1.100:8080 5 4
@@ -89,6 +92,16 @@ class Settings(unittest.TestCase):
     def test_time_wait(self):
         self.agrees("10.66.1.100,,TIME_WAIT,55,")
         self.disagrees("10.66.1.100,,TIME_WAIT,61,")
+
+    def test_socket_options(self):
+        self.agrees("10.66.1.100,8080,TCP_DEFER_ACCEPT,4,7", "fd00::1,,TCP_KEEPIDLE,7,7")
+        self.disagrees("10.66.1.100,8080,TCP_DEFER_ACCEPT,2,3")
+        self.disagrees("10.66.1.100,8081,TCP_DEFER_ACCEPT,4,7")
+
+    def test_kernels_own_timers(self):
+        self.agrees("10.66.1.100,,tcp_rto_min_us,1,300000", "10.66.1.100,,delayed ACK,40,44")
+        self.disagrees("10.66.1.100,,tcp_rto_max_ms,1000,2000")
+        self.disagrees("10.66.1.100,,delayed ACK,12,44")
 
     def test_strangers_are_left_aside(self):
         self.disagrees("192.0.2.1,,tcp_synack_retries,9,9", code=2)
