@@ -38,6 +38,7 @@ static const int64_t RTO_MAX_LEAST_NS = SECOND;  /* tcp_rto_max_ms is 1000 at le
 static const int64_t LONG_TRY_NS = 60 * SECOND;  /* applications rarely wait so long to connect */
 static const int64_t LONG_FIN_NS = 110 * SECOND; /* a FIN repeated longer than this is hardly an orphan's */
 static const int64_t LONG_WAIT_NS = 3 * SECOND;  /* in FIN_WAIT2: sooner, a table of TIME_WAITs may be full */
+enum { WHOLE_RTO = 4 };                          /* marks of a role that are always kept */
 enum { PRUNE_QUEUE = 4 };                        /* no listener prunes so few requests */
 enum { REUSE_MIN = 5 };                          /* ports: one may have been bound by its program */
 enum { OFF_LINE_MS = 10000000 };                 /* two clocks' distance that no uptime explains */
@@ -616,10 +617,12 @@ static void timers(struct gather *g)
     for (int role = 0; role < 2; role++) {
         struct rungs r = {0};
         const struct tca_mark *copy;
-        bool all = g->d->m.side[role].retx_rto == tca_dossier_count(g->d, TCA_MARK_RETX_RTO, role);
-        if (!all || !near_end(g->c, role) || !is_linux(g, role))
+        unsigned kept = tca_dossier_count(g->d, TCA_MARK_RETX_RTO, role);
+        if (kept < g->d->m.side[role].retx_rto)
+            kept = kept < WHOLE_RTO ? kept : WHOLE_RTO; /* later ones have gaps between them */
+        if (!near_end(g->c, role) || !is_linux(g, role))
             continue;
-        for (unsigned n = 0; (copy = tca_dossier_mark(g->d, TCA_MARK_RETX_RTO, role, n)); n++)
+        for (unsigned n = 0; n < kept && (copy = tca_dossier_mark(g->d, TCA_MARK_RETX_RTO, role, n)); n++)
             next_rung(g, role, &r, copy);
     }
 }

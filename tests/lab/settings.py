@@ -178,9 +178,21 @@ def compare(rows, truth, tallies):
     return wrong
 
 
+def compare_vantage(folder, program):
+    """Lines about a router's capture that is taken for one of an end; that it cannot be told is no error."""
+    capture = f"{folder}/middle.pcap"
+    if not os.path.exists(capture):
+        return []
+    done = subprocess.run([program, "flows", "-q", capture], capture_output=True, text=True, check=False)
+    told = collections.Counter(row.get("vantage") for row in csv.DictReader(io.StringIO(done.stdout)))
+    wrong = [f"middle.pcap: {count} flows are told seen at {where}" for where, count in sorted(told.items(), key=str)
+             if where not in ("middle", "unknown")]
+    return wrong if told["middle"] else wrong + ["middle.pcap: no flow is told seen in the middle"]
+
+
 def compare_case(folder, program, tallies):
     truth = read_truth(folder)
-    wrong = []
+    wrong = compare_vantage(folder, program)
     for name, vantage in VIEWS.items():
         for where in (vantage, "auto") if os.path.exists(f"{folder}/{name}") else ():
             rows = ask(program, f"{folder}/{name}", where)

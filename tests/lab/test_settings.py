@@ -103,6 +103,16 @@ class Settings(unittest.TestCase):
         self.disagrees("10.66.1.100,,tcp_rto_max_ms,1000,2000")
         self.disagrees("10.66.1.100,,delayed ACK,12,44")
 
+    def test_router_taken_for_an_end(self):
+        for told, wrong in (("middle", 0), ("unknown", 1), ("server", 1)):
+            with tempfile.TemporaryDirectory() as root:
+                with open(f"{root}/middle.pcap", "w", encoding="ascii"):
+                    pass
+                with open(f"{root}/program", "w", encoding="ascii") as file:
+                    file.write(f"#!/bin/sh\necho vantage\necho {told}\n")
+                os.chmod(f"{root}/program", 0o700)
+                self.assertEqual(bool(settings.compare_vantage(root, f"{root}/program")), bool(wrong), told)
+
     def test_strangers_are_left_aside(self):
         self.disagrees("192.0.2.1,,tcp_synack_retries,9,9", code=2)
 
