@@ -14,6 +14,7 @@
 #include "base/alloc.h"
 #include "base/sorted.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <tcpautopsy/error.h>
@@ -155,12 +156,15 @@ static int tell_burst(struct tca_pressure *p, const struct burst *b, const struc
     for (size_t at = 0; at < b->count && in.frame_count + 1 < TCA_PROOF_MAX; at++)
         tca_incident_prove(&in, b->repeat[at].frame);
     tca_incident_prove(&in, b->repeat[b->count - 1].frame);
+    char whose[48] = "all of them the clients'";
+    if (b->by_server)
+        snprintf(whose, sizeof whose, "%llu of them the servers'", (unsigned long long)b->by_server);
     tca_incident_say(
         &in,
-        "%llu connections of %llu clients with %llu listeners repeated %llu segments, %llu of them the "
-        "servers': the path they share lost segments.",
-        (unsigned long long)b->flows, (unsigned long long)b->hosts, (unsigned long long)b->listeners,
-        (unsigned long long)b->count, (unsigned long long)b->by_server);
+        "%llu connections of %llu client%s with %llu listeners repeated %llu segments, %s: the path "
+        "they share lost segments.",
+        (unsigned long long)b->flows, (unsigned long long)b->hosts, b->hosts == 1 ? "" : "s",
+        (unsigned long long)b->listeners, (unsigned long long)b->count, whose);
     return tca_incidents_add(p->incidents, &in);
 }
 

@@ -13,6 +13,7 @@
 #include "classify/attempt.h"
 
 #include "base/alloc.h"
+#include "base/buf.h"
 #include "base/sorted.h"
 
 #include <stdlib.h>
@@ -225,9 +226,15 @@ static int tell_run(struct run *r)
     for (size_t at = 0; at < r->count && in.frame_count + 1 < TCA_PROOF_MAX; at++)
         tca_incident_prove(&in, r->one[at]->frame);
     tca_incident_prove(&in, last->frame);
-    tca_incident_say(&in, "This host tried %u port%s of %u host%s in %llu attempts, mostly %s.", ports,
-                     ports == 1 ? "" : "s", hosts, hosts == 1 ? "" : "s", (unsigned long long)r->count,
+    struct tca_buf whom = {0};
+    if (hosts == 1)
+        tca_buf_ip(&whom, first->server, first->family);
+    else
+        tca_buf_fmt(&whom, "%u hosts", hosts);
+    tca_incident_say(&in, "This host tried %u port%s of %s in %llu attempts, mostly %s.", ports,
+                     ports == 1 ? "" : "s", tca_buf_text(&whom), (unsigned long long)r->count,
                      words[kind_of_run(r)]);
+    tca_buf_done(&whom);
     int error = tca_incidents_add(r->p->incidents, &in);
     return error ? error : press_run(r, ports, hosts);
 }

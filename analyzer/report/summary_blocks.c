@@ -256,7 +256,7 @@ static void add_victims(struct page *page, const struct incident *in)
         attacks |= strncmp(tca_findings[what->id].id, attack[i], strlen(attack[i])) == 0;
     if (attacks && in->connections > what->flows)
         tca_page_count(&text, in->connections - what->flows, " other connection", " other connections");
-    if (!attacks && what->flows) {
+    if (!attacks && what->flows && what->scope != TCA_SCOPE_CAPTURE) { /* of a path `why` counts them */
         tca_page_count(&text, what->flows, " connection", " connections");
         tca_buf_str(&text, what->peers ? " of " : "");
         if (what->peers)
