@@ -209,6 +209,19 @@ exits 0 -f 'port 9999' ok.pcap
 shows 'packets left out by -f, -A or -B'
 ! grep -q 'not decodable' out
 ok '  and none of them is called not decodable' $?
+# Two UDP datagrams to port 4789, as a tunnel sends them: records of link type 101 (IP), 28 bytes each.
+datagram='\105\000\000\034\000\000\000\000\100\021\000\000\012\000\000\001\012\000\000\002\234\100\022\265\000\010\000\000'
+record="\\000\\000\\000\\001\\000\\000\\000\\000\\034\\000\\000\\000\\034\\000\\000\\000$datagram"
+header='\324\303\262\241\002\000\004\000\000\000\000\000\000\000\000\000\377\377\000\000\145\000\000\000'
+# shellcheck disable=SC2059 # the bytes are the format
+printf "$header$record$record" >udp.pcap
+exits 0 udp.pcap
+shows 'no TCP connection in what was read'
+shows 'not judged: 2 IP packets without TCP (VXLAN and the like are not read)'
+# shellcheck disable=SC2059
+printf "$header" >none.pcap
+exits 0 none.pcap
+shows 'not judged: nothing: none was there'
 exits 0 -f 'port 40001 and src port 40001' ok.pcap
 shows '?? cannot tell: 1 connection seen in one direction only'
 exits 0 --color always bad.pcap
