@@ -111,7 +111,7 @@ void cell_listeners_overflow_action(const struct listener_row *row, struct tca_b
     struct told all = all_told(row->l);
     if (all.aborted)
         tca_buf_str(buf, "rst");
-    else if (all.ignored && row->l->cookie_acks_refused && !row->l->stuck_flows)
+    else if (all.ignored && !all.drops && row->l->cookie_acks_refused && !row->l->stuck_flows)
         tca_buf_str(buf, "cookie");
     else if (all.drops && all.ignored)
         tca_buf_str(buf, "drop_both");

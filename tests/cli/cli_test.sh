@@ -229,6 +229,11 @@ grep -q "$(printf '\033')" out
 ok 'colour when asked for' $?
 exits 1 --fail-on any bad.pcap
 exits 0 --fail-on any ok.pcap
+exits 1 --fail-on any,portscan bad.pcap
+exits 1 --fail-on close_four_way,any ok.pcap
+exits 2 --finding any ok.pcap
+exits 0 listeners -e overflow_action "$captures/queue/rec_overflow_cookies/capture.pcap"
+shows 'drop_both'
 exits 0 -n flows ok.pcap
 [ "$(wc -l <out)" -eq 5 ]
 ok 'flows: a header and one row per connection' $?
