@@ -94,8 +94,11 @@ static int64_t client_rtt_of(const struct tca_conn *conn)
     return conn->client_rtt_ns != UINT32_MAX ? (int64_t)conn->client_rtt_ns : -1;
 }
 
+/* Where a timer ran in between, the sum would be the timer's and not the path's. */
 static int64_t handshake_of(const struct tca_conn *conn)
 {
+    if (conn->syns != 1 || conn->synacks != 1)
+        return -1;
     int64_t server = server_rtt_of(conn), client = client_rtt_of(conn);
     return server >= 0 && client >= 0 ? server + client : -1;
 }

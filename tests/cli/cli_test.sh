@@ -234,6 +234,9 @@ exits 1 --fail-on close_four_way,any ok.pcap
 exits 2 --finding any ok.pcap
 exits 0 listeners -e overflow_action "$captures/queue/rec_overflow_cookies/capture.pcap"
 shows 'drop_both'
+exits 0 listeners -e handshake_rtt_p50_s,handshake_rtt_p99_s "$captures/path/rec_very_long/capture.pcap"
+[ "$(sed -n 2p out)" = , ]
+ok '  no round trip of a handshake with repeats' $?
 exits 0 -n flows ok.pcap
 [ "$(wc -l <out)" -eq 5 ]
 ok 'flows: a header and one row per connection' $?
