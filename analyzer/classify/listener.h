@@ -130,8 +130,6 @@ struct tca_listener {
     uint64_t flood_sources;    /* different client addresses in it */
     uint64_t cookie_count;     /* SYN+ACKs that were SYN cookies */
     uint64_t paws_drop_count;  /* SYNs dropped for an old timestamp */
-    uint64_t peak_syn_recv;    /* most half-open connections at one time */
-    int64_t peak_syn_recv_ns;  /* when; -1: there was none */
     struct tca_bounds
         synq; /* half-open connections at which the SYN queue was full; max UINT64_MAX: it never was */
     uint8_t episode_count;
