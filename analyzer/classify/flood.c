@@ -261,12 +261,12 @@ static double usual_rate(const struct bins *b)
     return sum / (double)(half < b->bins ? half : b->bins);
 }
 
-/* Its first drop came after the crowd, and the service had not stopped before. */
+/* Its first drop came after the crowd, and it was not that the service had stopped: then any load fills the queue. */
 static const struct tca_episode *overflow_in(const struct tca_listener *l, int64_t from_ns, int64_t to_ns)
 {
     for (unsigned at = 0; at < l->episode_count; at++) {
         const struct tca_episode *e = &l->episode[at];
-        bool stopped = !e->slow && e->stall_ns >= 0 && e->stall_ns < from_ns;
+        bool stopped = !e->slow && e->stall_ns >= 0;
         if (!stopped && e->first_ns >= from_ns && e->first_ns <= to_ns + CROWD_AFTER_NS)
             return e;
     }
@@ -313,6 +313,15 @@ static int tell_crowd(const struct tca_tries *t, struct tca_attempt **one, const
     return tca_incidents_add(t->p->incidents, &in);
 }
 
+/* Seconds outside the run in which somebody came. Idle ones tell nothing of how many come when the service is used. */
+static size_t used_seconds(const struct bins *b, const size_t run[2])
+{
+    size_t used = 0;
+    for (size_t at = 0; at < b->bins; at++)
+        used += b->count[at] && (at < run[0] || at >= run[1]);
+    return used;
+}
+
 /* A run of busy seconds [from, to) between ordinary ones. */
 static int judge_run(const struct tca_tries *t, struct tca_attempt **one, size_t count, const struct bins *b,
                      const size_t run[2], struct tca_attempt **scratch)
@@ -321,8 +330,8 @@ static int judge_run(const struct tca_tries *t, struct tca_attempt **one, size_t
             end_ns = b->first_ns + (int64_t)run[1] * SECOND;
     const struct tca_episode *e = overflow_in(t->listener, first_ns, end_ns);
     size_t from = first_at(one, count, first_ns), to = first_at(one, count, end_ns);
-    size_t outside = count - (to - from), seconds = b->bins - (run[1] - run[0]);
-    if (!e || to - from < CROWD_MIN || seconds < CROWD_BASE || !outside)
+    size_t outside = count - (to - from), seconds;
+    if (!e || to - from < CROWD_MIN || !outside || (seconds = used_seconds(b, run)) < CROWD_BASE)
         return TCA_OK;
     double before = (double)outside / (double)seconds;
     struct group g = group_of(one, from, to, scratch);

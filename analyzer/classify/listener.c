@@ -25,7 +25,6 @@ static const struct tca_listener nothing_known = {.first_seen_ns = -1,
                                                   .response_p50_ns = -1,
                                                   .response_p99_ns = -1,
                                                   .drain_ns = -1,
-                                                  .peak_syn_recv_ns = -1,
                                                   .synq = {.max = UINT64_MAX}};
 
 int tca_compare_places(uint32_t capture_a, const uint8_t *addr_a, uint16_t port_a, uint32_t capture_b,
@@ -88,8 +87,11 @@ static int64_t client_rtt_of(const struct tca_conn *conn)
     return conn->client_rtt_ns != UINT32_MAX ? (int64_t)conn->client_rtt_ns : -1;
 }
 
+/* Where a timer ran in between, the sum would be the timer's and not the path's. */
 static int64_t handshake_of(const struct tca_conn *conn)
 {
+    if (conn->syns != 1 || conn->synacks != 1)
+        return -1;
     int64_t server = server_rtt_of(conn), client = client_rtt_of(conn);
     return server >= 0 && client >= 0 ? server + client : -1;
 }

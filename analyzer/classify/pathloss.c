@@ -7,7 +7,8 @@
  *
  * What tells a path from a listener: a full queue drops the SYNs and ACKs of one listener, a path takes from all that
  * use it, in both directions, from connections that were long accepted as from new ones. So SYNs that an overflow or
- * a full SYN queue explains do not count, nor do SYNs that reached the server and stayed without an answer.
+ * a full SYN queue explains do not count, nor do SYNs that reached the server and stayed without an answer, nor what
+ * a flood sends.
  */
 #include "classify/attempt.h"
 
@@ -53,13 +54,20 @@ static const struct tca_listener *listener_of(const struct tca_pressure *p, cons
     return tca_sweep_edit(p->sweep, a->capture, a->server, a->server_port);
 }
 
-/* Its listener's queue explains it, or it got there. */
+/* Part of a flood: its sender repeats by plan, whatever the path does. */
+static bool floods(const struct tca_listener *l, const struct tca_attempt *a)
+{
+    return (l->flood_kind == TCA_FLOOD_SPOOFED || l->flood_kind == TCA_FLOOD_DIRECT) &&
+           tca_attempt_incomplete(a);
+}
+
+/* Its listener's queue or a flood explains it, or it got there. */
 static bool excused(const struct tca_pressure *p, const struct tca_repeat *r)
 {
     const struct tca_attempt *a = &p->attempt[r->attempt];
     const struct tca_listener *l = listener_of(p, a);
     bool full = a->number && p->pressed[a->number - 1].confidence[TCA_PRESS_SYNQ_FULL];
-    if (full || !l || (a->flags & (TCA_TRY_STUCK | TCA_TRY_BOTH)) ||
+    if (full || !l || floods(l, a) || (a->flags & (TCA_TRY_STUCK | TCA_TRY_BOTH)) ||
         tca_listener_episode(l, r->time_ns, SECOND))
         return true;
     return r->syn && a->drops && tca_near_server(l->vantage);

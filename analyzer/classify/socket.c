@@ -108,7 +108,7 @@ static bool is_cookie(const struct tca_case *c, int64_t until_ns)
     const struct tca_side *server = &d->m.side[TCA_SERVER];
     if (!server->synack_count || has_timer_rung(d))
         return false;
-    if (tca_cookie_evidence(c, NULL) == TCA_COOKIE_STRONG)
+    if (c->pressed->cookie || tca_cookie_evidence(c, NULL) == TCA_COOKIE_STRONG)
         return true;
     int64_t enough = tca_timer_latest(server->synack_count > 1 ? 4 * TCA_INITIAL_RTO_NS : TCA_INITIAL_RTO_NS);
     return at_own_side(c, TCA_SERVER) && until_ns - server->syn_last_ns > enough;

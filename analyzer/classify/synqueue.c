@@ -293,6 +293,19 @@ static void count_cookies(const struct queue *q)
     q->t->listener->cookie_count = sent->min;
 }
 
+/* For the census: behind a cookie nothing is half-open. */
+static int press_cookies(const struct tca_tries *t)
+{
+    for (size_t at = 0; at < t->count; at++) {
+        struct tca_pressed *pressed = is_cookie(t->one[at]) ? tca_pressed_of(t->p, t->one[at]) : NULL;
+        if (pressed)
+            pressed->cookie = true;
+        else if (is_cookie(t->one[at]))
+            return TCA_EMEMORY;
+    }
+    return TCA_OK;
+}
+
 /* SYNs that may have been dropped because the queue was full. */
 static uint64_t may_be_dropped(const struct queue *q)
 {
@@ -309,19 +322,6 @@ static uint64_t may_be_dropped(const struct queue *q)
 }
 
 /* ---- intervals ---- */
-
-static void find_peak(const struct queue *q)
-{
-    struct tca_listener *l = q->t->listener;
-    struct level now = {0};
-    for (size_t at = 0; at < q->moments; at++) {
-        apply(&q->moment[at], &now);
-        if (now.low > l->peak_syn_recv) {
-            l->peak_syn_recv = now.low;
-            l->peak_syn_recv_ns = q->moment[at].time_ns;
-        }
-    }
-}
 
 /* An interval under way. */
 struct interval {
@@ -494,7 +494,6 @@ static int read_queue(struct queue *q)
     if (!q->regime)
         take_for_requests(q->t);
     find_limit(q);
-    find_peak(q);
     uint64_t dropped = may_be_dropped(q);
     l->reqq_full_cookies = l->cookies_sent;
     l->reqq_full_cookies.max += dropped;
@@ -502,7 +501,9 @@ static int read_queue(struct queue *q)
     l->synq = (struct tca_bounds){q->limit_min, UINT64_MAX};
     if (q->regime && has_limit(q) && q->limit_max > 0)
         l->synq.max = q->limit_max;
-    int error = find_intervals(q, made_cookie, add_cookies);
+    int error = press_cookies(q->t);
+    if (!error)
+        error = find_intervals(q, made_cookie, add_cookies);
     if (!error && !q->regime && has_limit(q) && q->limit_max >= LIMIT_MIN)
         error = find_intervals(q, tells_limit, add_full);
     return error;

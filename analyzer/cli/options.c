@@ -424,14 +424,15 @@ static bool check_columns(const struct request *req)
     return true;
 }
 
-static bool check_ids(const char *option, const char *list)
+/* `any`: this word may stand among them. */
+static bool check_ids(const char *option, const char *list, bool any)
 {
     for (const char *at = list; at;) {
         char id[80];
         size_t length = strcspn(at, ",");
         snprintf(id, sizeof id, "%.*s", (int)(length < sizeof id ? length : sizeof id - 1), at);
         struct tca_finding_info info;
-        if (!tca_registry_finding_by_id(id, &info)) {
+        if (!(any && strcmp(id, "any") == 0) && !tca_registry_finding_by_id(id, &info)) {
             struct nearest near = nearest_to(id);
             for (size_t i = 0; tca_registry_finding(i, &info); i++)
                 nearest_offer(&near, info.id);
@@ -458,10 +459,10 @@ static bool check_options(const struct request *req)
         }
     }
     const char *fail_on = request_value(req, OPTION_fail_on, NULL);
-    if (fail_on && strcmp(fail_on, "any") != 0 && !check_ids("fail-on", fail_on))
+    if (fail_on && !check_ids("fail-on", fail_on, true))
         return false;
     const char *finding = request_value(req, OPTION_finding, NULL);
-    return (!finding || check_ids("finding", finding)) && check_columns(req);
+    return (!finding || check_ids("finding", finding, false)) && check_columns(req);
 }
 
 /* The word before the captures: SELECTOR, ID or TABLE. */

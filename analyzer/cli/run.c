@@ -463,7 +463,7 @@ static enum exit_code check_fail_on(struct run *run)
     bool found = false;
     if (!ids)
         return EXIT_DONE;
-    int r = tca_session_has_finding(run->session, strcmp(ids, "any") == 0 ? NULL : ids, &found, &error);
+    int r = tca_session_has_finding(run->session, ids, &found, &error);
     if (r < 0) {
         say_error(NULL, &error);
         return exit_for(r);

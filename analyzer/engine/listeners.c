@@ -80,11 +80,14 @@ static int tell(struct tca_session *s, const struct place *place, const struct t
         return error;
     tca_pass2_listener(s, place->index, &told);
     const struct tca_listener *l = &told.listener;
+    struct tca_peak syn_recv = tca_census_peak(census, l->capture, l->addr, l->port, TCA_SYN_RECV);
     struct tca_listener_view view = {
         .listener = l,
         .capture = told.capture,
         .incident = incident + place->incident,
         .incidents = place->incidents,
+        .syn_recv_peak = syn_recv.count,
+        .syn_recv_peak_ns = syn_recv.count ? syn_recv.at_ns : -1,
         .close_wait_peak = tca_census_peak(census, l->capture, l->addr, l->port, TCA_CLOSE_WAIT).count,
         .time_wait_peak = tca_census_peak(census, l->capture, l->addr, l->port, TCA_TIME_WAIT).count};
     return fn(user, &view);

@@ -421,7 +421,7 @@ struct hunt {
 
 static bool hit(const struct hunt *h, enum tca_finding_id id)
 {
-    return h->any ? tca_findings[id].severity > TCA_SEVERITY_INFO : h->wanted[id];
+    return h->wanted[id] || (h->any && tca_findings[id].severity > TCA_SEVERITY_INFO);
 }
 
 static int hunt_flow(void *user, const struct tca_flow_view *view)
@@ -433,16 +433,32 @@ static int hunt_flow(void *user, const struct tca_flow_view *view)
     return TCA_OK;
 }
 
+/* One after the other; `any` may stand among them. */
+static int read_hunted(const char *ids, struct hunt *h, struct tca_error *error)
+{
+    struct tca_settings list = {0};
+    do {
+        char id[80];
+        size_t length = strcspn(ids, ",");
+        snprintf(id, sizeof id, "%.*s", (int)(length < sizeof id ? length : sizeof id - 1), ids);
+        if (!strcmp(id, "any"))
+            h->any = true;
+        else if (tca_settings_set(&list, "finding", id, error))
+            return TCA_EUSAGE;
+        ids += length + (ids[length] == ',');
+    } while (*ids);
+    memcpy(h->wanted, list.wanted, sizeof h->wanted);
+    return TCA_OK;
+}
+
 int tca_session_has_finding(struct tca_session *s, const char *ids, bool *ret_found, struct tca_error *error)
 {
     struct hunt h = {.any = !ids, .least = s->set.min_confidence};
     int code = tca_must_be_finished(s, error);
+    if (!code && ids)
+        code = read_hunted(ids, &h, error);
     if (code)
         return code;
-    struct tca_settings list = {0};
-    if (ids && tca_settings_set(&list, "finding", ids, error))
-        return TCA_EUSAGE;
-    memcpy(h.wanted, list.wanted, sizeof h.wanted);
     code = tca_pass2_walk(s, hunt_flow, &h);
     if (code && code != TCA_ESTOPPED)
         return tca_words(error, code);

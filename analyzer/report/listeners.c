@@ -33,8 +33,6 @@ NUMBER(synack_retx_count, tca_buf_u64, synack_retx)
 NUMBER(established_count, tca_buf_u64, established)
 NUMBER(refused_count, tca_buf_u64, refused)
 NUMBER(unanswered_count, tca_buf_u64, unanswered)
-NUMBER(peak_syn_recv, tca_buf_u64, peak_syn_recv)
-NUMBER(peak_syn_recv_at_ns, tca_buf_i64, peak_syn_recv_ns)
 NUMBER(peak_unaccepted, tca_buf_u64, peak_unaccepted)
 NUMBER(listen_overflows_min, tca_buf_u64, listen_overflows.min)
 NUMBER(listen_overflows_max, tca_buf_u64, listen_overflows.max)
@@ -111,7 +109,7 @@ void cell_listeners_overflow_action(const struct listener_row *row, struct tca_b
     struct told all = all_told(row->l);
     if (all.aborted)
         tca_buf_str(buf, "rst");
-    else if (all.ignored && row->l->cookie_acks_refused && !row->l->stuck_flows)
+    else if (all.ignored && !all.drops && row->l->cookie_acks_refused && !row->l->stuck_flows)
         tca_buf_str(buf, "cookie");
     else if (all.drops && all.ignored)
         tca_buf_str(buf, "drop_both");
@@ -186,6 +184,16 @@ void cell_listeners_flood_kind(const struct listener_row *row, struct tca_buf *b
                                        [TCA_FLOOD_CROWD] = "crowd"};
     size_t kind = row->l->flood_kind;
     tca_buf_str(buf, kind < sizeof name / sizeof name[0] ? name[kind] : "unknown");
+}
+
+void cell_listeners_peak_syn_recv(const struct listener_row *row, struct tca_buf *buf)
+{
+    tca_buf_u64(buf, row->v->syn_recv_peak);
+}
+
+void cell_listeners_peak_syn_recv_at_ns(const struct listener_row *row, struct tca_buf *buf)
+{
+    tca_buf_i64(buf, row->v->syn_recv_peak_ns);
 }
 
 void cell_listeners_close_wait_peak(const struct listener_row *row, struct tca_buf *buf)

@@ -49,7 +49,8 @@ struct tca_listener_view {
     const struct tca_capture_facts *capture;
     const struct tca_incident *const *incident;
     size_t incidents;
-    uint64_t close_wait_peak, time_wait_peak;
+    uint64_t syn_recv_peak, close_wait_peak, time_wait_peak;
+    int64_t syn_recv_peak_ns; /* -1: there was none */
 };
 
 struct tca_report_options {

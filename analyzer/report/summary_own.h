@@ -114,7 +114,7 @@ struct tca_summary {
     const char *options; /* of commands to be typed, borrowed */
     bool limited;        /* not every finding is told */
     char name[FILE_MAX]; /* of the first capture */
-    uint64_t captures, packets, tcp_packets, undecoded, left_out, not_whole;
+    uint64_t captures, packets, tcp_packets, not_tcp, undecoded, left_out, not_whole;
     int64_t first_ns, last_ns; /* -1: no record */
     enum tca_vantage vantage;
     bool several_vantages;

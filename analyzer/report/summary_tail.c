@@ -79,6 +79,8 @@ void tca_page_tail(struct page *page, const struct tca_summary *sum)
         {sum->not_whole, " capture not read to its end", " captures not read to their end"},
         {sum->left_out, " packet left out by -f, -A or -B", " packets left out by -f, -A or -B"},
         {sum->undecoded, " packet not decodable", " packets not decodable"},
+        {sum->not_tcp, " IP packet without TCP (VXLAN and the like are not read)",
+         " IP packets without TCP (VXLAN and the like are not read)"},
         {sum->vantage_unknown, " from an unknown vantage (--vantage tells)", NULL},
         {sum->start_cut, begun_before(sum), NULL},
         {sum->one_way, " seen in one direction only", NULL},
@@ -89,7 +91,8 @@ void tca_page_tail(struct page *page, const struct tca_summary *sum)
     for (size_t i = 0; i < sizeof reason / sizeof reason[0]; i++)
         add_reason(&text, reason[i].count, reason[i].one, reason[i].many ? reason[i].many : reason[i].one);
     if (!text.used)
-        tca_buf_str(&text, "nothing: every connection was seen whole");
+        tca_buf_str(&text,
+                    sum->flows ? "nothing: every connection was seen whole" : "nothing: none was there");
     tca_page_items(page, "not judged: ", tca_buf_text(&text), "; ", 3);
     page->out.failed |= text.failed;
     tca_buf_done(&text);

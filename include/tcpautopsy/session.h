@@ -98,7 +98,8 @@ int tca_session_text(struct tca_session *session, const char *what, tca_write_fn
 int tca_session_explain(struct tca_session *session, const char *selector, bool ascii, tca_write_fn *fn,
                         void *user, struct tca_error *error);
 
-/* True if a finding of one of these ids (comma list; NULL: any above info) was reported. For --fail-on. */
+/* True if a finding of one of these ids (comma list; `any` among them, or NULL: every one above info) was reported.
+ * For --fail-on. */
 int tca_session_has_finding(struct tca_session *session, const char *ids, bool *ret_found,
                             struct tca_error *error);
 

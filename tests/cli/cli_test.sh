@@ -209,6 +209,19 @@ exits 0 -f 'port 9999' ok.pcap
 shows 'packets left out by -f, -A or -B'
 ! grep -q 'not decodable' out
 ok '  and none of them is called not decodable' $?
+# Two UDP datagrams to port 4789, as a tunnel sends them: records of link type 101 (IP), 28 bytes each.
+datagram='\105\000\000\034\000\000\000\000\100\021\000\000\012\000\000\001\012\000\000\002\234\100\022\265\000\010\000\000'
+record="\\000\\000\\000\\001\\000\\000\\000\\000\\034\\000\\000\\000\\034\\000\\000\\000$datagram"
+header='\324\303\262\241\002\000\004\000\000\000\000\000\000\000\000\000\377\377\000\000\145\000\000\000'
+# shellcheck disable=SC2059 # the bytes are the format
+printf "$header$record$record" >udp.pcap
+exits 0 udp.pcap
+shows 'no TCP connection in what was read'
+shows 'not judged: 2 IP packets without TCP (VXLAN and the like are not read)'
+# shellcheck disable=SC2059
+printf "$header" >none.pcap
+exits 0 none.pcap
+shows 'not judged: nothing: none was there'
 exits 0 -f 'port 40001 and src port 40001' ok.pcap
 shows '?? cannot tell: 1 connection seen in one direction only'
 exits 0 --color always bad.pcap
@@ -216,6 +229,14 @@ grep -q "$(printf '\033')" out
 ok 'colour when asked for' $?
 exits 1 --fail-on any bad.pcap
 exits 0 --fail-on any ok.pcap
+exits 1 --fail-on any,portscan bad.pcap
+exits 1 --fail-on close_four_way,any ok.pcap
+exits 2 --finding any ok.pcap
+exits 0 listeners -e overflow_action "$captures/queue/rec_overflow_cookies/capture.pcap"
+shows 'drop_both'
+exits 0 listeners -e handshake_rtt_p50_s,handshake_rtt_p99_s "$captures/path/rec_very_long/capture.pcap"
+[ "$(sed -n 2p out)" = , ]
+ok '  no round trip of a handshake with repeats' $?
 exits 0 -n flows ok.pcap
 [ "$(wc -l <out)" -eq 5 ]
 ok 'flows: a header and one row per connection' $?

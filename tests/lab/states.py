@@ -9,6 +9,7 @@
     widths    at the end of a long bucket the counts are those of the short bucket that ends there
     moments   `--at` the last nanosecond of a bucket lists as many sockets in each state as the table's row counts;
               those listed apart may be in any state, or none
+    peaks     the table of listeners tells the same highest number of half-open connections
 
 TAP, one line for each case.  Exit status 0, 1 for contradictions, 2 if the program failed.
 """
@@ -105,6 +106,18 @@ def check_widths(short, long):
                 yield f"{scope_of(row)} until {row['t_ns']}: {name}_max is {row[f'{name}_max']}, of its parts {most}"
 
 
+def check_peaks(rows, listeners):
+    most = collections.Counter()
+    for row in rows:
+        if row["scope"] == "listener":
+            place = row["host"], row["port"]
+            most[place] = max(most[place], int(row["syn_recv_max"]))
+    for row in listeners:
+        place = row["server_ip"], row["server_port"]
+        if int(row["peak_syn_recv"]) != most[place]:
+            yield f"{place}: peak_syn_recv {row['peak_syn_recv']}, by the states {most[place]}"
+
+
 def moment(binary, path, options, host, at_ns):
     """The list at that time; None: at the end of the capture."""
     when = ["--at", f"{at_ns // 10**9}.{at_ns % 10**9:09d}"] if at_ns else []
@@ -138,7 +151,8 @@ def check(binary, folder):
     options = settings(folder)
     short = program.table(binary, "states", *options, path)
     long = program.table(binary, "states", "--width", str(LONG), *options, path)
-    found = [*check_sums(short), *check_sums(long), *check_widths(short, long)]
+    listeners = program.table(binary, "listeners", *options, path) if "--host" not in options else []
+    found = [*check_sums(short), *check_sums(long), *check_widths(short, long), *check_peaks(short, listeners)]
     return len(short), found + list(check_moments(binary, path, options, short))
 
 

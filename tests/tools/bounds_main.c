@@ -21,8 +21,7 @@ static void print_listener(const struct tca_listener *l)
     const struct row rows[] = {{"SyncookiesSent", l->cookies_sent},
                                {"TCPReqQFullDoCookies", l->reqq_full_cookies},
                                {"TCPReqQFullDrop", l->reqq_full_drops},
-                               {"syn_queue", l->synq},
-                               {"peak_syn_recv", {l->peak_syn_recv, l->peak_syn_recv}}};
+                               {"syn_queue", l->synq}};
     struct tca_buf addr = {0};
     tca_buf_ip(&addr, l->addr, l->family);
     for (size_t at = 0; at < sizeof rows / sizeof rows[0]; at++)
