@@ -544,6 +544,15 @@ static uint32_t skew_flags(const struct tca_dossier *d, const struct tca_ladder 
     return TCA_CONN_SKEW | (cookie ? TCA_CONN_COOKIE_SKEW : 0);
 }
 
+/* Bytes were acknowledged that are not here; or the SYN, or its answer, of a connection that went on. */
+static bool has_gap(const struct tca_mirror *m)
+{
+    const struct tca_side *client = &m->side[TCA_CLIENT], *server = &m->side[TCA_SERVER];
+    bool one_missing = client->pkts && server->pkts && !client->syn_count != !server->synack_count;
+    bool went_on = server->synack_count || server->bytes || server->fin_sent;
+    return client->missed_bytes || server->missed_bytes || (one_missing && went_on);
+}
+
 static uint32_t flags_of(const struct tca_dossier *d, const struct tca_ladder *ladder)
 {
     const struct tca_mirror *m = &d->m;
@@ -555,6 +564,8 @@ static uint32_t flags_of(const struct tca_dossier *d, const struct tca_ladder *l
     uint32_t flags = skew_flags(d, ladder);
     struct tca_closing close = tca_closing_gather(d);
     struct tca_reuse reuse;
+    if (has_gap(m))
+        flags |= TCA_CONN_GAP;
     if (close.passive == TCA_SERVER && tca_closing_idle_ns(&close) > TCA_LONG_CLOSE_WAIT_NS)
         flags |= TCA_CONN_CLOSE_WAIT;
     if (!syn && !synack)
