@@ -325,6 +325,24 @@ static int add_doubt(struct tca_sweep *sweep, const struct tca_dossier *d, uint6
                                  .other_ns = taken ? taken->time_ns : INT64_MAX});
 }
 
+/* Begun before the capture, and the server said nothing but SYN+ACK, or at last RST: what the client sent before may
+ * have been refused as well, and is not numbered. */
+static int add_unheard(struct tca_sweep *sweep, const struct tca_dossier *d)
+{
+    const struct tca_side *client = &d->m.side[TCA_CLIENT], *server = &d->m.side[TCA_SERVER];
+    uint64_t others = client->rst_count + server->rst_count + d->m.acks_since_synack;
+    uint64_t wordless = server->synack_count + server->rst_count;
+    bool asks = client->bytes || client->fin_sent;
+    if (client->syn_count || server->pkts > wordless || !asks || client->pkts <= others)
+        return TCA_OK;
+    return add_edge(sweep, (struct tca_edge){.time_ns = d->m.start_ns,
+                                             .frame = d->m.first_frame,
+                                             .weight = clip_count(client->pkts - others),
+                                             .kind = TCA_EDGE_DOUBT,
+                                             .ask_ns = INT64_MAX,
+                                             .other_ns = INT64_MAX});
+}
+
 /* When the child was created: proved, or settled by the mirror's clocks. */
 static bool child_of(const struct tca_mirror *m, int64_t *time_ns, uint64_t *frame)
 {
@@ -623,6 +641,8 @@ static int add_edges(struct tca_sweep *sweep, const struct tca_dossier *d, const
         error = add_ignored(sweep, d, ladder);
     if (!error)
         error = add_doubt(sweep, d, weight_since(sweep, before));
+    if (!error)
+        error = add_unheard(sweep, d);
     if (!error)
         error = add_aborted(sweep, d, ladder);
     if (!error)

@@ -4,10 +4,11 @@
 
     damaged.py CAPTURES PROGRAM [CASE...]
 
-The server's capture of each of CASES is damaged in the ways in which captures are in the field:
+The server's capture of each case is damaged in the ways in which captures are in the field:
 
   flags  filtered to segments with SYN, FIN or RST, as `tcp[13]&7!=0` does
   syn    filtered to segments with SYN
+  late   begun late, after a twentieth, a tenth, ... of its time; the kernel's overflows until then do not count
   thin   one record in 50, in 10, in 3 is lost, three times each, always the same ones
 
 Whatever is told of it must still hold of the kernel: the bounds as in listeners.py, and no full SYN
@@ -37,6 +38,10 @@ NO_TRACE = frozenset({
     ("pressure/rec_synq_full_cookies0", "thin 50 1"), ("queue/rec_overflow_ladder", "thin 50 0"),
     ("queue/rec_overflow_ladder", "thin 50 1"), ("queue/rec_overflow_ladder", "thin 10 0")})
 LOSSES = (50, 10, 3)
+# Every ListenOverflow of these is a line of the kernel's events, with its time.
+LATE = ("queue/rec_client_gives_up", "queue/rec_overflow_ladder", "queue/rec_overflow_ladder_v6",
+        "queue/rec_overflow_recovered")
+SHARES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8)
 FIN, SYN, RST = 1, 2, 4
 ETHERNET, SLL2 = 1, 276
 HEADERS = {ETHERNET: (14, 12), SLL2: (20, 0)}  # link type -> length, place of the protocol
@@ -85,6 +90,40 @@ def damages(data):
             yield f"thin {one_in} {seed}", thinned(data, one_in, seed)
 
 
+def begun(data, seconds):
+    """(capture from this time on, its beginning as epoch seconds); nanosecond files only."""
+    order = "<" if data[:4] == b"\x4d\x3c\xb2\xa1" else ">"
+    stamp = [whole + part / 1e9 for whole, part in (struct.unpack(order + "II", one[:8]) for one in records(data))]
+    start = stamp[0] + seconds * (stamp[-1] - stamp[0])
+    kept = [one for at, one in zip(stamp, records(data)) if at >= start]
+    return data[:24] + b"".join(kept), start
+
+
+def overflow_times(path):
+    """When the kernel counted a ListenOverflow, out of a kernel.txt."""
+    with open(path, encoding="utf-8") as file:
+        lines = [line.split() for line in file]
+    return [float(words[0]) for words in lines if len(words) == 5 and words[-1] == "TCP_LISTEN_OVERFLOW"]
+
+
+def compare_late(name, options, folder, tap):
+    account = os.path.join(options.captures, name, "kernel.txt")
+    truth = listeners.read_truth(account)
+    with open(os.path.join(options.captures, name, "capture.pcap"), "rb") as file:
+        whole = file.read()
+    for share in SHARES:
+        data, start = begun(whole, share)
+        path = os.path.join(folder, "late.pcap")
+        with open(path, "wb") as file:
+            file.write(data)
+        counted = sum(at > start for at in overflow_times(account))
+        for _, counter in listeners.COUNTERS:
+            truth.counters[counter] = counted
+        rows = program.table(options.program, "listeners", path)
+        result = listeners.compare(f"{name}, late {share}:", "damaged", rows, truth)
+        tap.point(not result.wrong, result.headline(), result.wrong)
+
+
 def full_queues(options, capture, truth):
     """Complaints about SYN queues called full."""
     if truth.counters.get("TcpExtTCPReqQFullDrop", 0):
@@ -121,6 +160,8 @@ def main(arguments=None):
     with tempfile.TemporaryDirectory() as folder:
         for name in options.case or CASES:
             compare_case(name, options, folder, tap)
+        for name in [one for one in LATE if not options.case or one in options.case]:
+            compare_late(name, options, folder, tap)
     tap.plan()
     return 1 if tap.failed else 0
 
