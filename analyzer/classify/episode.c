@@ -73,6 +73,7 @@ enum {
     BEGUN_PROBABLE = 10, /* drops, of a queue that was full when the capture began; */
     BEGUN_FLOWS = 3,     /* connections hit, and connections answered together afterwards */
     CORES_MAX = 8,       /* frozen times told of one run of drops */
+    GAPS_SHARE = 10,     /* one connection in so many of which segments were not captured is too many */
     LOSSES_SHARE = 10,   /* one run of repeats in vain for so many connections hit is the path's doing */
 };
 /* From accept() to the first word of a healthy service, at most: so long may SYNs be answered without proof. */
@@ -1027,13 +1028,20 @@ static bool judge_whole_or_part(struct board *b, struct group *g, struct tca_epi
     return best > 0;
 }
 
+/* Of a capture that misses segments of one connection in ten, silence is worth a level less. */
+static enum tca_confidence_level by_damage(const struct tca_listener *l, enum tca_confidence_level confidence)
+{
+    bool damaged = l->gaps && GAPS_SHARE * l->gaps >= l->established;
+    return damaged && confidence > TCA_EPISODE_POSSIBLE ? confidence - 1 : confidence;
+}
+
 static bool judge_group(struct board *b, struct group *g, struct tca_episode *e)
 {
     if (!judge_whole_or_part(b, g, e) && !judge_partial(b, g, e) && !judge_begun(b, g, e))
         return false;
     e->confidence = by_evidence(b, g, e);
     if (e->confidence)
-        e->confidence = by_vantage(b, g, e);
+        e->confidence = by_damage(b->l, by_vantage(b, g, e));
     return e->confidence > 0;
 }
 
