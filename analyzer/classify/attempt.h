@@ -99,6 +99,7 @@ struct tca_pressure {
     struct tca_attempt **order; /* owned: attempts in the order of the present part */
     uint32_t serial;            /* of the groups that count each attempt once */
     bool acks;                  /* the capture of the present listener holds ACKs of clients */
+    const struct tca_known *known;
     struct tca_sweep *sweep;
     struct tca_incidents *incidents;
 };

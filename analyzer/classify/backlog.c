@@ -133,8 +133,8 @@ static void read_prunes(struct tca_listener *l, const struct requests *r)
 int tca_backlog_prune(struct tca_listener *l, const struct tca_edge *edge, size_t count,
                       const struct tca_conn *conn)
 {
-    if (!l->long_ladders)
-        return TCA_OK; /* two repeats may be all that tcp_synack_retries allows */
+    if (!l->long_ladders || l->gaps)
+        return TCA_OK; /* two repeats may be all that tcp_synack_retries allows, or all that was captured */
     size_t made = 0;
     for (size_t at = 0; at < count; at++)
         made += edge[at].kind == TCA_EDGE_SYNACK;
@@ -164,6 +164,10 @@ void tca_backlog_settle(struct tca_listener *l)
     *least = l->listen_overflows.min + l->reqq_full_drops.min;
     if (*least > l->listen_drops.max)
         *least = l->listen_drops.max;
+    if (l->blind && (l->synack_retx || l->dropped || l->listen_drops.max)) {
+        l->listen_overflows.max = l->listen_drops.max = UINT64_MAX; /* refused segments are not here */
+        return;
+    }
     if (*most > l->listen_drops.max - *least + l->listen_overflows.min)
         *most = l->listen_drops.max - *least + l->listen_overflows.min;
 }

@@ -23,6 +23,9 @@
  * The queue was empty where every child had been proved accepted: by its own output, or by that of a younger one where
  * nothing speaks for several queues behind one port. What was queued before the capture began is gone once a child
  * of the capture was accepted and all older connections were heard.
+ *
+ * A capture that lost segments, or was filtered, may have lost refused ones and may show as silence what was answered.
+ * Then both bounds give way by the share of connections that miss something, and no queue is known to be empty.
  */
 #include "classify/bounds.h"
 
@@ -178,7 +181,7 @@ static void gather_conns(struct sums *s, const struct tca_edge *edge, size_t cou
 /* What was queued before the capture is gone, and all connections were seen. */
 static bool queue_is_known(const struct sums *s, int64_t time_ns)
 {
-    return tca_near_server(s->l->vantage) && time_ns > s->known_ns;
+    return tca_near_server(s->l->vantage) && !s->l->gaps && time_ns > s->known_ns;
 }
 
 static size_t accepted_before(const struct sums *s, int64_t time_ns)
@@ -290,6 +293,24 @@ static void add_edges(struct sums *s, const struct tca_edge *edge, size_t count,
 
 /* ---- all together ---- */
 
+/* Of a capture that misses segments: as many of those that count as of the connections that were looked into, and one
+ * for each of these. */
+static uint64_t missing(const struct tca_listener *l, uint64_t seen)
+{
+    uint64_t whole = l->established > l->gaps ? l->established - l->gaps : 1;
+    uint64_t most = UINT64_MAX / 2 / (l->gaps + 1);
+    return l->gaps + (seen < most ? seen * l->gaps / whole : most);
+}
+
+static void widen(const struct tca_listener *l, struct tca_bounds *bounds)
+{
+    if (!l->gaps || !bounds->max)
+        return;
+    uint64_t less = missing(l, bounds->min);
+    bounds->min -= less < bounds->min ? less : bounds->min;
+    bounds->max += missing(l, bounds->max);
+}
+
 static void raise_min(struct tca_bounds *bounds, uint64_t min)
 {
     if (bounds->min < min)
@@ -335,6 +356,8 @@ int tca_bounds_find(struct tca_listener *l, const struct tca_edge *edge, size_t 
     if (!error) {
         gather_conns(&s, edge, count);
         add_edges(&s, edge, count, undecided);
+        widen(l, &l->listen_overflows);
+        widen(l, &l->listen_drops);
         raise_min(&l->listen_overflows, l->named_acks);
         raise_min(&l->listen_drops, l->named_acks);
         count_hits(&s);

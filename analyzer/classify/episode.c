@@ -73,6 +73,7 @@ enum {
     BEGUN_PROBABLE = 10, /* drops, of a queue that was full when the capture began; */
     BEGUN_FLOWS = 3,     /* connections hit, and connections answered together afterwards */
     CORES_MAX = 8,       /* frozen times told of one run of drops */
+    GAPS_SHARE = 10,     /* one connection in so many of which segments were not captured is too many */
     LOSSES_SHARE = 10,   /* one run of repeats in vain for so many connections hit is the path's doing */
 };
 /* From accept() to the first word of a healthy service, at most: so long may SYNs be answered without proof. */
@@ -1015,13 +1016,20 @@ static bool judge_whole_or_part(struct board *b, struct group *g, struct tca_epi
     return best > 0;
 }
 
+/* Of a capture that misses segments of one connection in ten, silence is worth a level less. */
+static enum tca_confidence_level by_damage(const struct tca_listener *l, enum tca_confidence_level confidence)
+{
+    bool damaged = l->gaps && GAPS_SHARE * l->gaps >= l->established;
+    return damaged && confidence > TCA_EPISODE_POSSIBLE ? confidence - 1 : confidence;
+}
+
 static bool judge_group(struct board *b, struct group *g, struct tca_episode *e)
 {
     if (!judge_whole_or_part(b, g, e) && !judge_partial(b, g, e) && !judge_begun(b, g, e))
         return false;
     e->confidence = by_evidence(b, g, e);
     if (e->confidence)
-        e->confidence = by_vantage(b, g, e);
+        e->confidence = by_damage(b->l, by_vantage(b, g, e));
     return e->confidence > 0;
 }
 
@@ -1057,6 +1065,17 @@ static uint32_t in_hand_at(const struct board *b, int64_t stall_ns)
                       tca_count_until(b->accepted, b->children, stall_ns));
 }
 
+/* Where segments were not captured, so many candidates may be none, or be missing: the share of connections that miss
+ * something, and one more. */
+static uint32_t miscounted(const struct tca_listener *l, uint32_t candidates)
+{
+    if (!l->gaps)
+        return 0;
+    if (2 * l->gaps >= l->established)
+        return UINT32_MAX; /* nothing can be told */
+    return (uint32_t)((candidates * l->gaps + l->established - 1) / l->established) + 1;
+}
+
 /* Bounds of the limit: the queue held limit + 1, and candidates are at least what it held. Of a frozen service the
  * candidates are the queue, apart from those that the application had in hand when it froze. */
 static void bound_backlog(const struct board *b, struct tca_listener *l, const struct tca_episode *e)
@@ -1064,14 +1083,17 @@ static void bound_backlog(const struct board *b, struct tca_listener *l, const s
     bool older = l->midstream && b->children && e->first_ns < b->accepted[0];
     if (e->confidence < TCA_EPISODE_PROBABLE || older || e->plateau_min < 2)
         return;
-    uint32_t most = e->plateau_min - 1;
+    uint32_t gap = miscounted(l, e->plateau_max);
+    if (gap >= e->plateau_min)
+        return;
+    uint32_t most = e->plateau_min - 1 + gap;
     if (!l->backlog_max || most < l->backlog_max)
         l->backlog_max = most;
     if (l->backlog_basis == TCA_BACKLOG_UNKNOWN)
         l->backlog_basis = TCA_BACKLOG_CANDIDATES;
     if (e->slow || e->partial)
         return;
-    uint32_t in_hand = in_hand_at(b, e->stall_ns);
+    uint32_t in_hand = in_hand_at(b, e->stall_ns) + 2 * gap; /* from the highest to the lowest */
     if (in_hand < most && most - in_hand > l->backlog_min) {
         l->backlog_min = most - in_hand;
         l->backlog_basis = TCA_BACKLOG_FROZEN;

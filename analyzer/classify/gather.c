@@ -312,6 +312,24 @@ static int add_doubt(struct tca_sweep *sweep, const struct tca_dossier *d, uint6
                                  .other_ns = taken ? taken->time_ns : INT64_MAX});
 }
 
+/* Begun before the capture, and the server said nothing but SYN+ACK, or at last RST: what the client sent before may
+ * have been refused as well, and is not numbered. */
+static int add_unheard(struct tca_sweep *sweep, const struct tca_dossier *d)
+{
+    const struct tca_side *client = &d->m.side[TCA_CLIENT], *server = &d->m.side[TCA_SERVER];
+    uint64_t others = client->rst_count + server->rst_count + d->m.acks_since_synack;
+    uint64_t wordless = server->synack_count + server->rst_count;
+    bool asks = client->bytes || client->fin_sent;
+    if (client->syn_count || server->pkts > wordless || !asks || client->pkts <= others)
+        return TCA_OK;
+    return add_edge(sweep, (struct tca_edge){.time_ns = d->m.start_ns,
+                                             .frame = d->m.first_frame,
+                                             .weight = clip_count(client->pkts - others),
+                                             .kind = TCA_EDGE_DOUBT,
+                                             .ask_ns = INT64_MAX,
+                                             .other_ns = INT64_MAX});
+}
+
 /* When the child was created: proved, or settled by the mirror's clocks. */
 static bool child_of(const struct tca_mirror *m, int64_t *time_ns, uint64_t *frame)
 {
@@ -530,6 +548,15 @@ static uint32_t skew_flags(const struct tca_dossier *d, const struct tca_ladder 
     return TCA_CONN_SKEW | (cookie ? TCA_CONN_COOKIE_SKEW : 0);
 }
 
+/* Bytes were acknowledged that are not here; or the SYN, or its answer, of a connection that went on. */
+static bool has_gap(const struct tca_mirror *m)
+{
+    const struct tca_side *client = &m->side[TCA_CLIENT], *server = &m->side[TCA_SERVER];
+    bool one_missing = client->pkts && server->pkts && !client->syn_count != !server->synack_count;
+    bool went_on = server->synack_count || server->bytes || server->fin_sent;
+    return client->missed_bytes || server->missed_bytes || (one_missing && went_on);
+}
+
 static uint32_t flags_of(const struct tca_dossier *d, const struct tca_ladder *ladder)
 {
     const struct tca_mirror *m = &d->m;
@@ -541,6 +568,8 @@ static uint32_t flags_of(const struct tca_dossier *d, const struct tca_ladder *l
     uint32_t flags = skew_flags(d, ladder);
     struct tca_closing close = tca_closing_gather(d);
     struct tca_reuse reuse;
+    if (has_gap(m))
+        flags |= TCA_CONN_GAP;
     if (close.passive == TCA_SERVER && tca_closing_idle_ns(&close) > TCA_LONG_CLOSE_WAIT_NS)
         flags |= TCA_CONN_CLOSE_WAIT;
     if (!syn && !synack)
@@ -598,6 +627,8 @@ static int add_edges(struct tca_sweep *sweep, const struct tca_dossier *d, const
         error = add_ignored(sweep, d, ladder);
     if (!error)
         error = add_doubt(sweep, d, weight_since(sweep, before));
+    if (!error)
+        error = add_unheard(sweep, d);
     if (!error)
         error = add_aborted(sweep, d, ladder);
     if (!error)

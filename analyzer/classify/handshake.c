@@ -573,13 +573,19 @@ static const char *half_open_how(const struct opening *o)
                             : "it took none of the acknowledgments";
 }
 
+/* The capture holds no client's ACK, and a request that had not got one would have repeated its SYN+ACK. */
+static bool ack_unseen(const struct tca_case *c, const struct opening *o)
+{
+    return c->listener->blind && !o->stuck && o->server->synack_count == 1;
+}
+
 void judge_handshake_half_open(const struct tca_case *c, struct tca_judgement *j)
 {
     static const struct tca_levels levels = {TCA_CERTAIN, TCA_PROBABLE, TCA_POSSIBLE};
     struct opening o = opening_of(c);
     bool waited = o.synack && o.end_ns - o.synack->time_ns >= RUNG_NS;
     bool silent = waited && !o.opened && !o.withdrawal && o.syn;
-    if (!o.synack || !o.syn || !(silent || o.stuck) || no_request(c, &o))
+    if (!o.synack || !o.syn || !(silent || o.stuck) || no_request(c, &o) || ack_unseen(c, &o))
         return;
     enum tca_confidence level = tca_level(c, levels, TCA_BASIS_SILENCE);
     if (silent && (o.m->damage & TCA_DAMAGE_ONE_WAY))
@@ -972,6 +978,10 @@ void judge_handshake_pending_at_end(const struct tca_case *c, struct tca_judgeme
     j->actor = TCA_ACTOR_PATH;
     j->frame[0] = o.m->first_frame;
     j->frame_count = 1;
+    if (o.synack && o.syn && ack_unseen(c, &o)) {
+        tca_say(j, "No ACK of any client is in this capture, so whether this opened cannot be told.");
+        return;
+    }
     tca_say(j, "The capture ended %u.%03u s after this connection began, too early to tell.",
             WHOLE(o.end_ns - o.m->start_ns));
 }

@@ -95,6 +95,8 @@ struct tca_listener {
     struct tca_tags tags;
     uint64_t flows, established, refused, unanswered;
     uint64_t midstream; /* flows that were open before the capture began: the queue may hold more */
+    uint64_t
+        gaps; /* flows of which segments passed and were not captured: lost by the capture, or by its filter */
     uint64_t syn_count, synack_count;
     uint64_t syn_retx, synack_retx; /* of these: repeats */
     uint64_t idle_opens;            /* opened, client silent for more than 1 s after its ACK */
@@ -113,7 +115,8 @@ struct tca_listener {
     uint64_t closed_burst;      /* largest number of active RSTs at ISS+1/IRS+1 within 10 ms */
     int64_t closed_burst_ns;    /* when it began; meaningless while closed_burst is 0 */
     int64_t first_synack_ns, last_synack_ns; /* -1: none */
-    bool listens;                            /* answered at least one SYN with SYN+ACK in this capture */
+    bool blind;   /* it answers, and no ACK of any client is in its capture: a filter, or there was none */
+    bool listens; /* answered at least one SYN with SYN+ACK in this capture */
     enum tca_vantage vantage; /* inferred from the listener's handshake round trips, or given by the user */
     int64_t server_rtt_ns,
         client_rtt_ns; /* medians of SYN to SYN+ACK and SYN+ACK to ACK; -1: no clean handshake */
@@ -126,7 +129,7 @@ struct tca_listener {
         drain_ns; /* longest time from the first accept() after an episode until its queue was worked off; -1: not
                          seen */
     uint32_t backlog_min, backlog_max; /* bounds of min(backlog, somaxconn); 0: unknown */
-    /* What the server's kernel counted at this listener (linux/snmp.h LINUX_MIB_...). */
+    /* What the server's kernel counted at this listener (linux/snmp.h LINUX_MIB_...); max UINT64_MAX: nothing tells. */
     struct tca_bounds listen_overflows, listen_drops;
     struct tca_bounds cookies_sent;                       /* SyncookiesSent */
     struct tca_bounds reqq_full_cookies, reqq_full_drops; /* TCPReqQFullDoCookies, TCPReqQFullDrop */

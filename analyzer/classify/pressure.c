@@ -190,6 +190,8 @@ static int read_listeners(struct tca_pressure *p)
         while (drop < p->drops && p->drop[drop].place == first->place)
             drop++;
         t.drops = (size_t)(p->drop + drop - t.drop);
+        if (t.listener)
+            t.listener->blind = !p->acks && t.listener->listens;
         error = t.listener ? read_listener(&t) : TCA_OK;
     }
     return error;
@@ -218,13 +220,15 @@ static void keep_results(struct tca_pressure *p)
         qsort(p->attempt, kept, sizeof *p->attempt, compare_ids);
 }
 
-int tca_pressure_run(struct tca_pressure *p, struct tca_sweep *sweep, struct tca_incidents *incidents)
+int tca_pressure_run(struct tca_pressure *p, struct tca_sweep *sweep, const struct tca_known *known,
+                     struct tca_incidents *incidents)
 {
     static int (*const part[])(struct tca_pressure *) = {tca_scan_read, read_listeners, tca_pathloss_read,
                                                          tca_silence_read};
     if (!p->attempts)
         return TCA_OK;
     p->sweep = sweep;
+    p->known = known;
     p->incidents = incidents;
     p->order = tca_alloc(p->attempts * sizeof(struct tca_attempt *));
     if (!p->order)

@@ -32,6 +32,7 @@ enum tca_conn_flag {
     TCA_CONN_TWO_RUNGS =
         1 << 15, /* given up after two repeats of its SYN+ACK, at 1 and 3 s, for all that is seen */
     TCA_CONN_COOKIE_BARE = 1 << 14, /* its SYN+ACK lacks options as only a cookie's does */
+    TCA_CONN_GAP = 1 << 16,         /* segments of it passed and were not captured */
 };
 
 /* A run of repeats that nothing acknowledged. */

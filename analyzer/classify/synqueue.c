@@ -17,6 +17,7 @@
  * 128 (inet_connection_sock.h inet_csk_reqsk_queue_is_full, tcp_input.c tcp_conn_request, tcp_syn_flood_action).
  */
 #include "classify/attempt.h"
+#include "classify/known.h"
 
 #include "base/alloc.h"
 
@@ -58,7 +59,8 @@ struct queue {
     size_t moments;
     bool near, regime;  /* some SYN+ACK was a cookie */
     bool silence_alone; /* ... by nothing else than that no timer repeated it */
-    bool whole;         /* near the server, and nothing was under way when the capture began */
+    bool whole; /* near the server, nothing was under way when the capture began, and it missed nothing */
+    bool blind; /* no client's ACK was captured: nothing shows which requests it ended */
     uint64_t limit_min, limit_max;
 };
 
@@ -416,8 +418,8 @@ static enum tca_confidence full_level(const struct queue *q, const struct interv
 {
     bool exact = q->whole && q->limit_min == q->limit_max && in->count >= DROPS_CERTAIN;
     bool close = q->limit_max - q->limit_min <= 1 + q->limit_max / 8;
-    if (!close || (q->near && !q->whole))
-        return TCA_POSSIBLE; /* requests from before the capture are not counted */
+    if (!close || q->blind || (q->near && !q->whole))
+        return TCA_POSSIBLE; /* requests from before the capture, or that it missed, are not counted */
     return tca_press_level(q->t->listener->vantage, exact ? TCA_CERTAIN : TCA_PROBABLE, TCA_POSSIBLE,
                            TCA_POSSIBLE);
 }
@@ -447,7 +449,8 @@ static void count_drops(struct tca_listener *l, uint64_t count)
 
 static int add_full(const struct queue *q, const struct interval *in)
 {
-    if (in->count < DROPS_MIN || in->flows < DROPPED_FLOWS_MIN || !mostly_silent(in))
+    bool told = in->count >= DROPS_MIN && in->flows >= DROPPED_FLOWS_MIN && mostly_silent(in);
+    if (!told || (q->blind && q->t->listener->gaps))
         return TCA_OK;
     struct tca_listener *l = q->t->listener;
     enum tca_confidence level = full_level(q, in);
@@ -483,6 +486,13 @@ static bool begun_before(const struct tca_tries *t)
     return false;
 }
 
+/* With tcp_syncookies on, a full SYN queue sends cookies and drops nothing. */
+static bool known_to_send_cookies(const struct tca_tries *t)
+{
+    int64_t value;
+    return tca_known_value(t->p->known, t->listener->addr, TCA_SETTING_tcp_syncookies, &value) && value > 0;
+}
+
 static int read_queue(struct queue *q)
 {
     struct tca_listener *l = q->t->listener;
@@ -497,22 +507,24 @@ static int read_queue(struct queue *q)
     uint64_t dropped = may_be_dropped(q);
     l->reqq_full_cookies = l->cookies_sent;
     l->reqq_full_cookies.max += dropped;
-    l->reqq_full_drops.max = q->regime ? 0 : dropped;
-    l->synq = (struct tca_bounds){q->limit_min, UINT64_MAX};
-    if (q->regime && has_limit(q) && q->limit_max > 0)
+    bool drops = !q->regime && !known_to_send_cookies(q->t);
+    l->reqq_full_drops.max = drops ? dropped : 0;
+    bool counted = !l->gaps && !q->blind;
+    l->synq = (struct tca_bounds){counted ? q->limit_min : 0, UINT64_MAX};
+    if (counted && q->regime && has_limit(q) && q->limit_max > 0)
         l->synq.max = q->limit_max;
     int error = press_cookies(q->t);
     if (!error)
         error = find_intervals(q, made_cookie, add_cookies);
-    if (!error && !q->regime && has_limit(q) && q->limit_max >= LIMIT_MIN)
+    if (!error && drops && has_limit(q) && q->limit_max >= LIMIT_MIN)
         error = find_intervals(q, tells_limit, add_full);
     return error;
 }
 
 int tca_synqueue_read(const struct tca_tries *t)
 {
-    struct queue q = {.t = t, .near = tca_near_server(t->listener->vantage)};
-    q.whole = q.near && !begun_before(t);
+    struct queue q = {.t = t, .near = tca_near_server(t->listener->vantage), .blind = t->listener->blind};
+    q.whole = q.near && !begun_before(t) && !t->listener->gaps && !q.blind;
     int error = gather(&q);
     if (!error)
         error = read_queue(&q);

@@ -202,7 +202,7 @@ int tca_pass2_prepare(struct tca_session *s)
     if (!error)
         error = tca_sweep_run(s->sweep, s->hosts);
     if (!error)
-        error = tca_pressure_run(s->pressure, s->sweep, &s->incidents);
+        error = tca_pressure_run(s->pressure, s->sweep, &s->set.known, &s->incidents);
     if (!error)
         tca_sweep_settle(s->sweep);
     if (!error)

@@ -14,6 +14,12 @@ static void seconds_or_null(struct tca_buf *buf, int64_t ns)
         tca_buf_seconds(buf, ns, 9);
 }
 
+static void most_or_null(struct tca_buf *buf, uint64_t most)
+{
+    if (most != UINT64_MAX)
+        tca_buf_u64(buf, most);
+}
+
 static void confidence_or_none(struct tca_buf *buf, enum tca_confidence confidence)
 {
     tca_buf_str(buf, confidence ? tca_confidence_name(confidence) : "none");
@@ -35,9 +41,9 @@ NUMBER(refused_count, tca_buf_u64, refused)
 NUMBER(unanswered_count, tca_buf_u64, unanswered)
 NUMBER(peak_unaccepted, tca_buf_u64, peak_unaccepted)
 NUMBER(listen_overflows_min, tca_buf_u64, listen_overflows.min)
-NUMBER(listen_overflows_max, tca_buf_u64, listen_overflows.max)
+NUMBER(listen_overflows_max, most_or_null, listen_overflows.max)
 NUMBER(listen_drops_min, tca_buf_u64, listen_drops.min)
-NUMBER(listen_drops_max, tca_buf_u64, listen_drops.max)
+NUMBER(listen_drops_max, most_or_null, listen_drops.max)
 NUMBER(cookie_count, tca_buf_u64, cookie_count)
 NUMBER(flood_peak_per_s, tca_buf_u64, flood_peak_per_s)
 NUMBER(flood_sources, tca_buf_u64, flood_sources)

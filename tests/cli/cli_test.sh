@@ -294,6 +294,9 @@ grep -q '2 settings change nothing' err
 ok 'settings: others of a sysctl file are counted' $?
 exits 1 events --sysctl tcp_timestamps=0 --fail-on setting_contradicted "$told"
 exits 0 events --sysctl tcp_timestamps=1 --kernel 6.1.0-18-amd64 --fail-on setting_contradicted "$told"
+full=$captures/pressure/rec_synq_full_cookies0/capture.pcap
+exits 1 events --fail-on synq_full_interval "$full"
+exits 0 events --sysctl tcp_syncookies=1 --fail-on synq_full_interval "$full"
 for wrong in tcp_timestamps tcp_timestamps=on tcp_no_such_thing=1 =1 @none.txt @ok.pcap; do
     exits 2 events --sysctl $wrong "$told"
     ok '  and says so' "$(grep -q "sysctl '$wrong'" err; echo $?)"

@@ -80,7 +80,8 @@ CASES = (
     ("a limit too low", [changed(backlog_min="", backlog_max=3)], "the limit is 4, not ..3"),
     ("a limit too high", [changed(backlog_min=5, backlog_max="")], "the limit is 4, not 5.."),
     ("another listener's limit", [TRUE, ("fd00:66:1::100", 8080, 0, 0, 0, 0, 4, 4)], "the limit is 16, not 4..4"),
-    ("a bound is missing", [changed(listen_overflows_max="")], "Bail out!"),
+    ("no upper bound", [changed(listen_overflows_max="")], "has no upper bound"),
+    ("a bound is missing", [changed(listen_overflows_min="")], "Bail out!"),
 )
 
 
