@@ -19,6 +19,7 @@
 #include "base/alloc.h"
 #include "base/sorted.h"
 #include "classify/ladder.h"
+#include "mirror/deviations.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -520,6 +521,46 @@ int64_t tca_host_request_ns(const struct tca_host *host)
     bool sound =
         tca_host_knows(host, TCA_SETTING_tcp_synack_retries, &retries) && retries >= 0 && retries < 16;
     return sound ? ((INT64_C(2) << retries) - 1) * INT64_C(1000000000) : -1;
+}
+
+/* Of retransmissions: how long after the first one no more follows (net/ipv4/tcp_timer.c tcp_model_timeout); -1: not
+ * known. */
+static int64_t repeated_ns(const struct tca_host *host, enum tca_setting_id id, int64_t instead_of_0)
+{
+    const int64_t shortest_ns = TCA_SECOND / 5, doublings = 9; /* from 200 ms to 120 s */
+    int64_t retries;
+    if (!tca_host_knows(host, id, &retries) || retries < 0 || retries > UINT8_MAX)
+        return -1;
+    retries = retries ? retries : instead_of_0;
+    int64_t doubled = retries < doublings ? retries : doublings;
+    return ((INT64_C(2) << doubled) - 1) * shortest_ns + (retries - doubled) * TCA_RTO_MAX_NS;
+}
+
+/* Without tcp_syn_linear_timeouts, which older kernels lack, the length is not known. */
+static void know_asking(const struct tca_host *host, struct tca_limits *limits)
+{
+    int64_t retries, linear;
+    if (!tca_host_knows(host, TCA_SETTING_tcp_syn_linear_timeouts, &linear) || linear < 0 ||
+        linear > UINT8_MAX)
+        return;
+    limits->syn_linear = (int)linear;
+    if (tca_host_knows(host, TCA_SETTING_tcp_syn_retries, &retries) && retries >= 0 && retries < 7) {
+        int64_t whole_ns = (linear + (INT64_C(2) << retries) - 1) * TCA_INITIAL_RTO_NS;
+        limits->syn_ns = whole_ns - whole_ns / 8;
+    }
+}
+
+struct tca_limits tca_host_limits(const struct tca_host *host)
+{
+    struct tca_limits limits = tca_limits_unknown();
+    if (!host->known)
+        return limits;
+    limits.fin_wait2_ns = tca_interval(0, tca_host_seconds(host, TCA_SETTING_tcp_fin_timeout, -1));
+    limits.synack_ns = tca_host_request_ns(host);
+    limits.orphan_ns = repeated_ns(host, TCA_SETTING_tcp_orphan_retries, 8);
+    limits.open_ns = repeated_ns(host, TCA_SETTING_tcp_retries2, 0);
+    know_asking(host, &limits);
+    return limits;
 }
 
 uint32_t tca_host_kernel(const struct tca_host *host)

@@ -52,6 +52,8 @@ bool tca_host_knows(const struct tca_host *host, enum tca_setting_id id, int64_t
 int64_t tca_host_seconds(const struct tca_host *host, enum tca_setting_id id, int64_t otherwise_ns);
 /* After so long a request is forgotten whatever became of its SYN+ACKs, if tcp_synack_retries is known; else -1. */
 int64_t tca_host_request_ns(const struct tca_host *host);
+/* What the user told of its clocks. */
+struct tca_limits tca_host_limits(const struct tca_host *host);
 /* Its kernel, as told by the user; TCA_KERNEL_UNKNOWN if it was not. */
 uint32_t tca_host_kernel(const struct tca_host *host);
 

@@ -45,6 +45,13 @@ static bool begins_unknown(const struct tca_dossier *d, const struct tca_side *s
 
 /* ---- clocks ---- */
 
+static struct tca_limits limits_of(const struct tca_case *c, int role)
+{
+    struct tca_limits limits = tca_host_limits(c->host[role]);
+    limits.watched_ns = c->d->capture_end_ns;
+    return limits;
+}
+
 /* How much sooner than by the mirror's clock it may be over. TIME_WAIT and FIN_WAIT2 have a constant time; a ladder's
  * next rung is reckoned from the gap before, which was itself up to an eighth late; and the gaps between SYNs need not
  * grow (net.ipv4.tcp_syn_linear_timeouts), so that half of it may be all. */
@@ -56,8 +63,9 @@ static int64_t sooner_ns(enum tca_state state, int64_t interval_ns)
 }
 
 /* The last step is a clock's, or a clock runs: the times between which a kernel's timer may end it. */
-static void find_clock(const struct tca_dossier *d, const struct tca_side *side, struct tca_socket *s)
+static void find_clock(const struct tca_case *c, const struct tca_side *side, struct tca_socket *s)
 {
+    struct tca_limits limits = limits_of(c, s->role);
     const struct tca_step *top = side->step_count ? &side->step[side->step_count - 1] : NULL;
     bool fired =
         top && side->step_count > 1 && (top->event == TCA_TIMER_2MSL || top->event == TCA_TIMER_USER);
@@ -65,7 +73,7 @@ static void find_clock(const struct tca_dossier *d, const struct tca_side *side,
     struct tca_timer timer;
     s->unsure_from_ns = 0;
     s->unsure_to_ns = -1;
-    if (!tca_mirror_timer(&d->m, s->role, state, &timer))
+    if (!tca_mirror_timer(&c->d->m, s->role, state, &limits, &timer))
         return;
     int64_t over_ns = fired ? top->time_ns : timer.start_ns + timer.interval_ns;
     s->unsure_from_ns = over_ns - sooner_ns(state, timer.interval_ns);
@@ -124,12 +132,13 @@ static bool never_took_synack(const struct tca_dossier *d, const struct tca_side
 }
 
 /* Without the SYN+ACK: as long as its SYN's clock ran, if that ever rang. */
-static void end_of_asking(const struct tca_dossier *d, int64_t until_ns, struct tca_socket *s)
+static void end_of_asking(const struct tca_case *c, int64_t until_ns, struct tca_socket *s)
 {
+    struct tca_limits limits = limits_of(c, TCA_CLIENT);
     struct tca_timer timer;
-    bool runs = tca_mirror_timer(&d->m, TCA_CLIENT, TCA_SYN_SENT, &timer);
+    bool runs = tca_mirror_timer(&c->d->m, TCA_CLIENT, TCA_SYN_SENT, &limits, &timer);
     int64_t over_ns = runs ? timer.start_ns + timer.interval_ns : until_ns;
-    if (d->m.side[TCA_CLIENT].syn_count == 1)
+    if (c->d->m.side[TCA_CLIENT].syn_count == 1)
         s->step_count = 0;
     else if (over_ns < until_ns)
         enter(s, over_ns, TCA_CLOSED);
@@ -149,7 +158,7 @@ static void enter_steps(const struct tca_case *c, int role, int64_t until_ns, st
         enter(s, step->time_ns, cookie ? TCA_CLOSED : (enum tca_state)step->state);
     }
     if (refused)
-        end_of_asking(d, until_ns, s);
+        end_of_asking(c, until_ns, s);
 }
 
 /* It sent nothing, though its own host was watched: nobody was there to be spoken to. */
@@ -186,7 +195,7 @@ bool tca_socket_of(const struct tca_case *c, int role, int64_t until_ns, struct 
     s->id_frame = d->id_frame;
     s->tcp_stream = d->tcp_stream;
     s->accepted_ns = role == TCA_SERVER ? accepted_ns(d) : -1;
-    find_clock(d, side, s);
+    find_clock(c, side, s);
     return true;
 }
 

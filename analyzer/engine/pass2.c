@@ -36,8 +36,13 @@ int tca_pass2_settle(struct tca_session *s, const void *item, size_t size, int64
     d->capture_end_ns = s->capture[d->capture - 1]->facts.last_ns;
     int64_t watched_ns = until_ns > d->capture_end_ns ? until_ns : d->capture_end_ns;
     int64_t end_ns = d->m.end_ns >= 0 ? d->m.end_ns : watched_ns;
+    struct tca_limits limits[2];
+    for (int role = 0; role < 2; role++) {
+        limits[role] = tca_host_limits(tca_hosts_find(s->hosts, d->capture, d->addr[role]));
+        limits[role].watched_ns = d->capture_end_ns;
+    }
     for (int round = 0; round < CLOCK_ROUNDS; round++)
-        tca_mirror_clock(&d->m, end_ns);
+        tca_mirror_clock_known(&d->m, limits, end_ns);
     if (d->m.end_ns < 0 && open_at_end(&d->m))
         d->m.damage |= TCA_DAMAGE_END_CUT;
     return TCA_OK;

@@ -24,10 +24,10 @@ static struct deadline time_wait(const struct tca_side *side)
 }
 
 /* Only an orphan has this clock; one that goes on taking data is none. */
-static struct deadline fin_wait2(const struct tca_side *side)
+static struct deadline fin_wait2(const struct tca_side *side, const struct tca_limits *limits)
 {
-    return side->close_used ? NONE
-                            : (struct deadline){side->timer_ns, TCA_LINUX_FIN_WAIT2_NS, TCA_TIMER_USER};
+    int64_t life_ns = limits->fin_wait2_ns >= 0 ? limits->fin_wait2_ns : TCA_LINUX_FIN_WAIT2_NS;
+    return side->close_used ? NONE : (struct deadline){side->timer_ns, life_ns, TCA_TIMER_USER};
 }
 
 /* A ladder that goes on would show its next rung after twice the last gap at most. */
@@ -38,6 +38,20 @@ static struct deadline next_rung(int64_t last_ns, int64_t gap_ns)
     return (struct deadline){last_ns, 2 * gap_ns, TCA_TIMER_USER};
 }
 
+/* Where nobody watched any more its rungs go on unseen, until `life_ns` (-1: not known) after `first_ns`. */
+static struct deadline last_rung(struct deadline d, const struct tca_limits *limits, int64_t first_ns,
+                                 int64_t life_ns)
+{
+    if (d.start_ns < 0 || d.interval_ns <= 0 || life_ns < 0)
+        return d;
+    while (d.start_ns + d.interval_ns > limits->watched_ns &&
+           d.start_ns + d.interval_ns - first_ns < life_ns) {
+        d.start_ns += d.interval_ns;
+        d.interval_ns = 2 * d.interval_ns < TCA_RTO_MAX_NS ? 2 * d.interval_ns : TCA_RTO_MAX_NS;
+    }
+    return d;
+}
+
 /* Of SYN and SYN+ACK the smallest interval is known; copies closer than that were no rungs. */
 static struct deadline next_opening_rung(const struct tca_side *side)
 {
@@ -46,38 +60,65 @@ static struct deadline next_opening_rung(const struct tca_side *side)
     return next_rung(side->syn_last_ns, side->syn_gap_ns);
 }
 
-/* FIN and payload: the interval depends on the path, so one copy alone says nothing about the next. */
-static struct deadline repeated_ladder(int64_t last_ns, int64_t gap_ns, uint64_t copies, uint64_t enough)
+static struct deadline asking(const struct tca_mirror *m, const struct tca_side *side,
+                              const struct tca_limits *limits)
 {
-    return copies >= enough && gap_ns > 0 ? next_rung(last_ns, gap_ns) : NONE;
+    struct deadline d = next_opening_rung(side);
+    bool even = limits->syn_linear >= 0 && side->syn_count <= (uint64_t)limits->syn_linear + 1;
+    if (even && d.start_ns >= 0 && side->syn_gap_ns < 3 * TCA_INITIAL_RTO_NS / 2)
+        d.interval_ns = TCA_INITIAL_RTO_NS;
+    return even ? d : last_rung(d, limits, m->start_ns, limits->syn_ns);
+}
+
+/* FIN and payload: the interval depends on the path, so one copy alone says nothing about the next. Fewer than
+ * `enough` say enough where the length of the ladder is known, and it is over at the next one or after the capture: of
+ * n gaps that double, the first repeat lies 2 - 2^(1-n) times the last gap before the last. */
+static struct deadline repeated_ladder(const struct deadline *next, uint64_t repeats, bool enough,
+                                       const struct tca_limits *limits, int64_t life_ns)
+{
+    int64_t gap_ns = next->interval_ns / 2;
+    if (next->start_ns < 0 || gap_ns <= 0 || !repeats)
+        return NONE;
+    int64_t since_ns = repeats < 32 ? 2 * (gap_ns - (gap_ns >> (repeats - 1))) : 2 * gap_ns;
+    int64_t next_ns = next->start_ns + next->interval_ns;
+    bool ends = life_ns >= 0 && repeats >= 2 &&
+                (since_ns + next->interval_ns >= life_ns || next_ns > limits->watched_ns);
+    return enough || ends ? last_rung(*next, limits, next->start_ns - since_ns, life_ns) : NONE;
 }
 
 /* A request lives until its last rung's interval is over. Without any repeat that is not known: full length.
  */
-static struct deadline request(const struct tca_mirror *m, const struct tca_side *side)
+static struct deadline request(const struct tca_mirror *m, const struct tca_side *side,
+                               const struct tca_limits *limits)
 {
+    int64_t life_ns = limits->synack_ns >= 0 ? limits->synack_ns : TCA_LINUX_REQUEST_NS;
     if (side->synack_count < 2)
-        return (struct deadline){m->first_synack_ns, TCA_LINUX_REQUEST_NS, TCA_TIMER_USER};
-    return next_opening_rung(side);
+        return (struct deadline){m->first_synack_ns, life_ns, TCA_TIMER_USER};
+    /* Each rung is up to an eighth late, and so is less than the whole time after the first. */
+    return last_rung(next_opening_rung(side), limits, m->first_synack_ns,
+                     limits->synack_ns >= 0 ? life_ns - life_ns / 8 : -1);
 }
 
 static struct deadline deadline_of(const struct tca_mirror *m, const struct tca_side *side,
-                                   enum tca_state state)
+                                   enum tca_state state, const struct tca_limits *limits)
 {
+    struct deadline payload = next_rung(side->rto_last_ns, side->rto_gap_ns);
+    struct deadline fin = next_rung(side->fin_last_ns, side->fin_gap_ns);
     switch (state) {
     case TCA_SYN_SENT:
-        return next_opening_rung(side);
+        return asking(m, side, limits);
     case TCA_SYN_RECV:
-        return side->synack_count ? request(m, side) : NONE;
+        return side->synack_count ? request(m, side, limits) : NONE;
     case TCA_ESTABLISHED:
     case TCA_CLOSE_WAIT:
-        return repeated_ladder(side->rto_last_ns, side->rto_gap_ns, side->rto_run, 5);
+        return repeated_ladder(&payload, side->rto_run, side->rto_run >= 5, limits, limits->open_ns);
     case TCA_FIN_WAIT1:
     case TCA_CLOSING:
     case TCA_LAST_ACK:
-        return repeated_ladder(side->fin_last_ns, side->fin_gap_ns, side->fin_count, 3);
+        return repeated_ladder(&fin, side->fin_count ? side->fin_count - 1 : 0, side->fin_count >= 3, limits,
+                               limits->orphan_ns);
     case TCA_FIN_WAIT2:
-        return fin_wait2(side);
+        return fin_wait2(side, limits);
     case TCA_TIME_WAIT:
         return time_wait(side);
     default:
@@ -131,16 +172,18 @@ void tca_clock_request_rst(struct tca_mirror *m, int64_t now_ns)
     struct tca_side *server = &m->side[TCA_SERVER];
     if (tca_side_state(server) != TCA_SYN_RECV)
         return;
-    struct deadline d = request(m, server);
+    struct tca_limits limits = tca_limits_unknown();
+    struct deadline d = request(m, server, &limits);
     if (server->synack_count > 1 && now_ns >= d.start_ns + d.interval_ns)
         expire_request(m, server, d.start_ns + d.interval_ns);
     else
         m->ack_ignored_count = m->acks_since_synack;
 }
 
-static void run_clock(struct tca_mirror *m, struct tca_side *side, int64_t now_ns)
+static void run_clock(struct tca_mirror *m, struct tca_side *side, const struct tca_limits *limits,
+                      int64_t now_ns)
 {
-    struct deadline d = deadline_of(m, side, tca_side_state(side));
+    struct deadline d = deadline_of(m, side, tca_side_state(side), limits);
     if (d.start_ns < 0 || now_ns - d.start_ns < tca_timer_latest(d.interval_ns))
         return;
     if (tca_side_state(side) == TCA_SYN_RECV && silent_child(m, side)) {
@@ -154,15 +197,74 @@ static void run_clock(struct tca_mirror *m, struct tca_side *side, int64_t now_n
         tca_history_step(side, d.event, false, (struct tca_when){d.start_ns + d.interval_ns, m->last_frame});
 }
 
-bool tca_mirror_timer(const struct tca_mirror *m, int role, enum tca_state state, struct tca_timer *ret)
+bool tca_mirror_timer(const struct tca_mirror *m, int role, enum tca_state state,
+                      const struct tca_limits *limits, struct tca_timer *ret)
 {
-    struct deadline d = deadline_of(m, &m->side[role], state);
+    struct deadline d = deadline_of(m, &m->side[role], state, limits);
     *ret = (struct tca_timer){.start_ns = d.start_ns, .interval_ns = d.interval_ns};
     return d.start_ns >= 0;
 }
 
 void tca_mirror_clock(struct tca_mirror *m, int64_t now_ns)
 {
-    run_clock(m, &m->side[TCA_CLIENT], now_ns);
-    run_clock(m, &m->side[TCA_SERVER], now_ns);
+    struct tca_limits limits = tca_limits_unknown();
+    for (int role = 0; role < 2; role++)
+        run_clock(m, &m->side[role], &limits, now_ns);
+}
+
+static bool is_known(const struct tca_limits *limits, enum tca_state state)
+{
+    switch (state) {
+    case TCA_SYN_SENT:
+        return limits->syn_linear >= 0;
+    case TCA_SYN_RECV:
+        return limits->synack_ns >= 0;
+    case TCA_ESTABLISHED:
+    case TCA_CLOSE_WAIT:
+        return limits->open_ns >= 0;
+    case TCA_FIN_WAIT2:
+        return limits->fin_wait2_ns >= 0;
+    default:
+        return limits->orphan_ns >= 0;
+    }
+}
+
+/* The mirror's clocks rang by the usual values while its segments came. */
+static void take_back(const struct tca_mirror *m, struct tca_side *side, const struct tca_limits *limits)
+{
+    const struct tca_step *top = tca_history_top(side);
+    bool rang = side->step_count > 1 && top->event == TCA_TIMER_USER && !top->proved && !side->path_cut;
+    int64_t rang_ns = rang ? top->time_ns : 0;
+    if (!rang || m->last_ns > rang_ns || !is_known(limits, (enum tca_state)top[-1].state))
+        return;
+    tca_history_pop(side);
+    if (tca_side_state(side) == TCA_FIN_WAIT2)
+        side->timer_ns = rang_ns - TCA_LINUX_FIN_WAIT2_NS;
+}
+
+/* What came after FIN_WAIT2 was over met no socket any more, unless this end showed that it took it. */
+static void end_fin_wait2(struct tca_side *side, const struct tca_limits *limits)
+{
+    if (limits->fin_wait2_ns < 0 || side->close_used || side->path_cut)
+        return;
+    for (unsigned at = 0; at + 1 < side->step_count; at++) {
+        struct tca_step *next = &side->step[at + 1];
+        if (side->step[at].state != TCA_FIN_WAIT2 || (next->proved && next->state != TCA_CLOSED) ||
+            next->time_ns - side->step[at].time_ns < tca_timer_latest(limits->fin_wait2_ns))
+            continue;
+        *next = (struct tca_step){.time_ns = side->step[at].time_ns + limits->fin_wait2_ns,
+                                  .frame = next->frame ? next->frame - 1 : 0,
+                                  .state = TCA_CLOSED,
+                                  .event = TCA_TIMER_USER};
+        side->step_count = (uint8_t)(at + 2);
+    }
+}
+
+void tca_mirror_clock_known(struct tca_mirror *m, const struct tca_limits limits[2], int64_t now_ns)
+{
+    for (int role = 0; role < 2; role++) {
+        end_fin_wait2(&m->side[role], &limits[role]);
+        take_back(m, &m->side[role], &limits[role]);
+        run_clock(m, &m->side[role], &limits[role], now_ns);
+    }
 }

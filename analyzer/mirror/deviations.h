@@ -22,6 +22,8 @@
 /* A request with tcp_synack_retries=5 is freed 63 s after its first SYN+ACK: inet_connection_sock.c
  * reqsk_timer_handler; with a half-full SYN queue after two repeats, at 7 s. */
 #define TCA_LINUX_REQUEST_NS (63 * TCA_SECOND)
+/* No interval between retransmissions is longer: include/net/tcp.h TCP_RTO_MAX. */
+#define TCA_RTO_MAX_NS (120 * TCA_SECOND)
 /* include/net/tcp.h TCP_RTO_MIN, 200 ms; a little less for the capture's own jitter. */
 #define TCA_MIN_RTO_NS (180 * TCA_MS)
 /* Payload is acknowledged within 200 ms at the latest (include/net/tcp.h TCP_DELACK_MAX), timers being late.

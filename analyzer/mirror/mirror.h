@@ -379,15 +379,39 @@ int tca_mirror_witness(struct tca_mirror_context *ctx, struct tca_mirror *m, con
 int tca_mirror_icmp(struct tca_mirror_context *ctx, struct tca_mirror *m, const struct tca_segment *quote,
                     int from, bool from_peer);
 
+/* What is known of a host's clocks besides the traffic; each -1 while it is not. */
+struct tca_limits {
+    int64_t fin_wait2_ns; /* how long an orphan waits for the peer's FIN */
+    int64_t syn_ns;       /* from the first SYN, or SYN+ACK, until it is given up */
+    int64_t synack_ns;
+    int64_t orphan_ns;  /* a ladder goes on until so long after its first repeat: of what was closed, ... */
+    int64_t open_ns;    /* ... and of what was not */
+    int64_t watched_ns; /* rungs after this moment would not have been seen */
+    int syn_linear;     /* repeats of a SYN one second apart before the intervals double, less one */
+};
+static inline struct tca_limits tca_limits_unknown(void)
+{
+    return (struct tca_limits){.fin_wait2_ns = -1,
+                               .syn_ns = -1,
+                               .synack_ns = -1,
+                               .orphan_ns = -1,
+                               .open_ns = -1,
+                               .watched_ns = INT64_MAX,
+                               .syn_linear = -1};
+}
+
 /* Let the clocks run up to `now_ns`: TIME_WAIT, FIN_WAIT2, SYN_RECV, given-up ladders. Idempotent. */
 void tca_mirror_clock(struct tca_mirror *m, int64_t now_ns);
+/* The same with what is known, by role: a clock that rang before by the usual values, and that nothing followed, is set
+ * anew; a FIN_WAIT2 that nothing proved to have lasted ends when it was over. */
+void tca_mirror_clock_known(struct tca_mirror *m, const struct tca_limits limits[2], int64_t now_ns);
 /* The clock that runs, or ran, in this state of that side; false: none. Once the clock has fired only its interval
  * means something. */
 struct tca_timer {
     int64_t start_ns, interval_ns;
 };
 bool tca_mirror_timer(const struct tca_mirror *m, int role, enum tca_state state,
-                      struct tca_timer *ret_timer);
+                      const struct tca_limits *limits, struct tca_timer *ret_timer);
 
 /* End: add the LAST marks. The history may still be settled against the capture's end with tca_mirror_clock.
  */

@@ -313,6 +313,71 @@ START_TEST(queues)
 }
 END_TEST
 
+/* ---- what is known of a host runs its clocks ---- */
+
+static void list_at(const char *script, const char *host, const char *at, const char *sysctl,
+                    struct tca_buf *text)
+{
+    const char *const option[][2] = {{"host", host}, {"at", at}, {"sysctl", sysctl}};
+    struct tca_settings *set = tca_settings_new();
+    struct tca_session *session = NULL;
+    struct tca_error error = {0};
+    for (size_t n = 0; n < sizeof option / sizeof *option; n++)
+        if (option[n][1])
+            ck_assert_msg(tca_settings_set(set, option[n][0], option[n][1], &error) == 0, "%s", error.text);
+    ck_assert_msg(tca_session_open(set, &session, &error) == 0, "%s", error.text);
+    tca_settings_free(set);
+    feed(session, script, 0, 0, 0);
+    ck_assert_msg(tca_session_finish(session, &error) == 0, "%s", error.text);
+    ck_assert_msg(tca_session_text(session, "ss", write_to_buf, text, &error) == 0, "%s", error.text);
+    tca_session_free(session);
+}
+
+#define OPENED "flow A 10.0.0.2:40000 10.0.0.1:80\n0 A > S\n+0.0001 A < SA\n+0.01 A > A\n"
+
+static const struct {
+    const char *script, *host, *at, *sysctl;
+    const char *there, *told; /* the state's word without the setting, and with it; NULL: no such socket */
+} known[] = {
+    /* FIN_WAIT2 is over before the peer closes: its FIN meets a reset. */
+    {OPENED "+0.1 A < FA\n+0.01 A > A\n+7 A > FA\n+0.0001 A < R\n", "10.0.0.1", "1700000006",
+     "tcp_fin_timeout=4", "FIN-WAIT-2", NULL},
+    /* ... and lasts longer. */
+    {OPENED "+0.1 A < FA\n+0.01 A > A\n", "10.0.0.1", "1700000080", "tcp_fin_timeout=120", NULL,
+     "FIN-WAIT-2"},
+    /* Nobody watched the end of these ladders. */
+    {OPENED "+0.1 A < FA\n+0.2 A < FA seq=1\n+0.4 A < FA seq=1\n+0.8 A < FA seq=1\n", "10.0.0.1",
+     "1700000010", "tcp_orphan_retries=8", NULL, "FIN-WAIT-1"},
+    {OPENED "+0.1 A < FA\n+0.2 A < FA seq=1\n+0.4 A < FA seq=1\n+0.8 A < FA seq=1\n", "10.0.0.1",
+     "1700000010", "tcp_orphan_retries=3", NULL, NULL},
+    {"flow A 10.0.0.2:40000 10.0.0.1:80\n0 A > S\n+0.0001 A < SA\n+1 A < SA\n", "10.0.0.1", "1700000020",
+     "tcp_synack_retries=5", NULL, "SYN-RECV"},
+    {"flow A 10.0.0.2:40000 10.0.0.1:80\n0 A > S\n+0.0001 A < SA\n+1 A < SA\n", "10.0.0.1", "1700000020",
+     "tcp_synack_retries=2", NULL, NULL},
+    /* A single SYN+ACK. */
+    {"flow A 10.0.0.2:40000 10.0.0.1:80\n0 A > S\n+0.0001 A < SA\n", "10.0.0.1", "1700000020",
+     "tcp_synack_retries=2", "SYN-RECV", NULL},
+    /* Two repeats of payload are enough where no third may follow. */
+    {OPENED "+0.1 A > PA len=9\n+0.2 A > PA len=9 seq=1\n+0.4 A > PA len=9 seq=1\n+0.8 A > PA len=9 seq=1\n",
+     "10.0.0.2", "1700000010", "tcp_retries2=3", "ESTAB", NULL},
+};
+
+START_TEST(known_clocks)
+{
+    for (int told = 0; told < 2; told++) {
+        struct tca_buf text = {0};
+        const char *wanted = told ? known[_i].told : known[_i].there;
+        list_at(known[_i].script, known[_i].host, known[_i].at, told ? known[_i].sysctl : NULL, &text);
+        const char *line = strstr(tca_buf_text(&text), ":40000");
+        while (line && line > tca_buf_text(&text) && line[-1] != '\n')
+            line--;
+        ck_assert_msg(wanted ? line && !strncmp(line, wanted, strlen(wanted)) : !line, "told %d:\n%s", told,
+                      tca_buf_text(&text));
+        tca_buf_done(&text);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("census");
@@ -326,6 +391,7 @@ int main(void)
     tcase_add_test(tc, callbacks_can_stop);
     tcase_add_test(tc, nothing);
     tcase_add_test(tc, queues);
+    tcase_add_loop_test(tc, known_clocks, 0, (int)(sizeof known / sizeof *known));
     tcase_set_timeout(tc, 60);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
