@@ -587,6 +587,11 @@ const struct tca_host *tca_hosts_find(const struct tca_hosts *hosts, uint32_t ca
     return &hosts->unseen;
 }
 
+const struct tca_host *tca_hosts_at(const struct tca_hosts *hosts, size_t at)
+{
+    return at < hosts->hosts ? &hosts->host[at] : NULL;
+}
+
 static const struct place *find_place(const struct tca_hosts *hosts, uint32_t capture, uint8_t addr[2][16])
 {
     size_t low = 0, high = hosts->places;

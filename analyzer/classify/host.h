@@ -70,6 +70,8 @@ void tca_hosts_learn(struct tca_hosts *hosts, const struct tca_known *known);
 /* Never NULL: an empty one for an address never added. Borrowed until the hosts are freed. */
 const struct tca_host *tca_hosts_find(const struct tca_hosts *hosts, uint32_t capture,
                                       const uint8_t addr[16]);
+/* In order of captures and addresses; NULL behind the last. */
+const struct tca_host *tca_hosts_at(const struct tca_hosts *hosts, size_t at);
 /* Where the capture was taken, as this pair of hosts shows it by itself; UNKNOWN where that is too little. */
 enum tca_vantage tca_hosts_vantage(const struct tca_hosts *hosts, const struct tca_dossier *d);
 /* Round trips alone take a router next to a host for the host: the vantage without what TTLs exclude. Either host may be

@@ -38,6 +38,35 @@ enum tca_setting_id tca_setting_by_name(const char *name, size_t length)
     return (enum tca_setting_id)id;
 }
 
+/* What the kernel takes (net/ipv4/sysctl_net_ipv4.c); switches are 0 or 1 however wide their number is. */
+static const struct {
+    enum tca_setting_id id;
+    int64_t min, max;
+} ranges[] = {{TCA_SETTING_tcp_syn_retries, 1, 127},
+              {TCA_SETTING_tcp_syn_linear_timeouts, 0, 127},
+              {TCA_SETTING_tcp_synack_retries, 0, 255},
+              {TCA_SETTING_tcp_abort_on_overflow, 0, 1},
+              {TCA_SETTING_tcp_syncookies, 0, 2},
+              {TCA_SETTING_tcp_orphan_retries, 0, 255},
+              {TCA_SETTING_tcp_fin_timeout, 0, INT32_MAX},
+              {TCA_SETTING_tcp_timestamps, 0, 2},
+              {TCA_SETTING_tcp_tw_reuse, 0, 2},
+              {TCA_SETTING_tcp_rfc1337, 0, 1},
+              {TCA_SETTING_tcp_retries2, 0, 255},
+              {TCA_SETTING_tcp_rto_min_us, 1, INT32_MAX},
+              {TCA_SETTING_tcp_rto_max_ms, 1000, 120000}};
+
+void tca_setting_range(enum tca_setting_id id, int64_t *ret_min, int64_t *ret_max)
+{
+    *ret_min = 0;
+    *ret_max = INT32_MAX;
+    for (size_t at = 0; at < sizeof ranges / sizeof *ranges; at++)
+        if (ranges[at].id == id) {
+            *ret_min = ranges[at].min;
+            *ret_max = ranges[at].max;
+        }
+}
+
 static const struct tca_facts *find(const struct tca_known *known, const uint8_t *addr)
 {
     for (size_t at = 0; known && at < known->count; at++) {

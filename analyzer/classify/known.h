@@ -21,6 +21,8 @@ enum tca_setting_id {
  * of ours. */
 enum tca_setting_id tca_setting_by_name(const char *name, size_t length);
 const char *tca_setting_name(enum tca_setting_id id);
+/* The values that a kernel takes for this sysctl. */
+void tca_setting_range(enum tca_setting_id id, int64_t *ret_min, int64_t *ret_max);
 
 enum { TCA_KERNEL_UNKNOWN = 0 };
 #define TCA_KERNEL(major, minor) ((uint32_t)(major) << 16 | (uint32_t)(minor) << 8)

@@ -113,8 +113,9 @@ static bool check_request(const struct request *req)
         say("standard input can be read once: name '-' once");
     else if (req->command == COMMAND_report && (!path || is_stdin(path)))
         say("report needs a directory: -o DIR");
-    else if (states && request_has(req, OPTION_at) && !strcmp(request_value(req, OPTION_format, "ss"), "csv"))
-        say("--at tells one moment: with --format ss or nstat");
+    else if (states && request_has(req, OPTION_at) &&
+             strcmp(request_value(req, OPTION_format, "ss"), "ss") != 0)
+        say("--at tells one moment: with --format ss");
     else
         return word_known("color", request_value(req, OPTION_color, "auto"), colors) &&
                word_known("format", request_value(req, OPTION_format, states ? "csv" : "text"),

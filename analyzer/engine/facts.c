@@ -5,8 +5,10 @@
  */
 #include "engine/run.h"
 
+#include "report/nearest.h"
+
 #include <errno.h>
-#include <limits.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,13 +42,13 @@ static bool parse_number(const char *text, size_t length, int64_t *ret)
     errno = 0;
     long long value = strtoll(copy, &end, 10);
     *ret = value;
-    return !errno && !*end && value >= INT_MIN && value <= UINT32_MAX;
+    return !errno && !*end;
 }
 
-enum line { LINE_USED, LINE_OTHER, LINE_BAD, LINE_MEMORY };
+enum line { LINE_USED, LINE_OTHER, LINE_BAD, LINE_RANGE, LINE_MEMORY };
 
-/* One "KEY = VALUE". */
-static enum line take_line(struct tca_settings *set, const char *line)
+/* One "KEY = VALUE"; the key's setting, where it is one of ours. */
+static enum line take_line(struct tca_settings *set, const char *line, enum tca_setting_id *ret_id)
 {
     const char *equals = strchr(line, '=');
     if (!equals)
@@ -58,9 +60,13 @@ static enum line take_line(struct tca_settings *set, const char *line)
     enum tca_setting_id id = tca_setting_by_name(key, key_length);
     if (id == TCA_SETTING_COUNT)
         return LINE_OTHER;
-    int64_t number;
+    *ret_id = id;
+    int64_t number, min, max;
     if (!parse_number(value, value_length, &number))
         return LINE_BAD;
+    tca_setting_range(id, &min, &max);
+    if (number < min || number > max)
+        return LINE_RANGE;
     return tca_known_set(&set->known, whose(set), id, number) ? LINE_MEMORY : LINE_USED;
 }
 
@@ -68,6 +74,47 @@ static bool is_blank(const char *line)
 {
     line += strspn(line, " \t\r\n");
     return !*line || *line == '#' || *line == ';';
+}
+
+/* `line` 0: `what` is no file's name but what was typed. */
+static int out_of_range(enum tca_setting_id id, const char *what, unsigned line, struct tca_error *error)
+{
+    int64_t min, max;
+    char place[32] = "";
+    tca_setting_range(id, &min, &max);
+    if (line)
+        snprintf(place, sizeof place, " line %u:", line);
+    return tca_fail(error, TCA_EUSAGE, "sysctl '%s%s':%s %s is %" PRId64 " to %" PRId64, line ? "@" : "",
+                    what, place, tca_setting_name(id), min, max);
+}
+
+/* Names of the others are real as well: only what is near to one of ours is taken for a slip. */
+static int no_such(const char *typed, struct tca_error *error)
+{
+    char key[64];
+    size_t length = strcspn(typed, "=");
+    const char *name = trim(typed, &length);
+    for (size_t at = 0; at < length; at++)
+        if (name[at] == '.' || name[at] == '/') {
+            name += at + 1;
+            length -= at + 1;
+            at = (size_t)-1;
+        }
+    snprintf(key, sizeof key, "%.*s", (int)(length < sizeof key ? length : sizeof key - 1), name);
+    struct tca_nearest near;
+    tca_nearest_init(&near, key);
+    for (int id = 0; id < TCA_SETTING_COUNT; id++) {
+        const char *ours = tca_setting_name((enum tca_setting_id)id);
+        if (tca_setting_by_name(ours, strlen(ours)) == (enum tca_setting_id)id)
+            tca_nearest_offer(&near, ours);
+    }
+    if (near.best)
+        return tca_fail(error, TCA_EUSAGE, "sysctl '%s': no such setting: did you mean '%s'?", typed,
+                        near.best);
+    return tca_fail(error, TCA_EUSAGE,
+                    "sysctl '%s': no setting that changes what is told; see the settings of 'tcpautopsy "
+                    "schema settings'",
+                    typed);
 }
 
 static int take_file(struct tca_settings *set, const char *path, struct tca_error *error)
@@ -82,12 +129,12 @@ static int take_file(struct tca_settings *set, const char *path, struct tca_erro
         number++;
         if (is_blank(line))
             continue;
-        enum line what = take_line(set, line);
+        enum tca_setting_id id;
+        enum line what = take_line(set, line, &id);
         used += what == LINE_USED;
-        set->known.ignored += what == LINE_OTHER;
-        if (what == LINE_BAD)
-            code = tca_fail(error, TCA_EUSAGE,
-                            "sysctl '@%s': line %u is not 'KEY = NUMBER', as sysctl prints it", path, number);
+        set->known.ignored += what == LINE_OTHER || what == LINE_BAD; /* such as sysctl's own errors */
+        if (what == LINE_RANGE)
+            code = out_of_range(id, path, number, error);
         else if (what == LINE_MEMORY)
             code = tca_fail(error, TCA_EMEMORY, "out of memory");
     }
@@ -105,16 +152,16 @@ int tca_settings_sysctl(struct tca_settings *set, const char *value, struct tca_
 {
     if (value[0] == '@')
         return take_file(set, value + 1, error);
-    switch (take_line(set, value)) {
+    enum tca_setting_id id;
+    switch (take_line(set, value, &id)) {
     case LINE_USED:
         return TCA_OK;
     case LINE_MEMORY:
         return tca_fail(error, TCA_EMEMORY, "out of memory");
     case LINE_OTHER:
-        return tca_fail(error, TCA_EUSAGE,
-                        "sysctl '%s': no setting that changes what is told; see the settings of 'tcpautopsy "
-                        "schema settings'",
-                        value);
+        return no_such(value, error);
+    case LINE_RANGE:
+        return out_of_range(id, value, 0, error);
     default:
         return tca_fail(error, TCA_EUSAGE, "sysctl '%s': wants KEY=NUMBER or @FILE", value);
     }
@@ -141,4 +188,48 @@ int tca_settings_kernel(struct tca_settings *set, const char *value, struct tca_
     if (tca_known_set_kernel(&set->known, whose(set), kernel))
         return tca_fail(error, TCA_EMEMORY, "out of memory");
     return TCA_OK;
+}
+
+/* ---- hosts that are not there ---- */
+
+static bool is_there(const struct tca_hosts *hosts, const uint8_t addr[16])
+{
+    const struct tca_host *host;
+    for (size_t at = 0; (host = tca_hosts_at(hosts, at)); at++)
+        if (!memcmp(host->addr, addr, sizeof host->addr))
+            return true;
+    return false;
+}
+
+static bool is_mapped(const uint8_t addr[16])
+{
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    return !memcmp(addr, mapped, sizeof mapped);
+}
+
+static int not_there(const struct tca_session *s, const uint8_t addr[16], struct tca_error *error)
+{
+    enum { NAMED = 6 };
+    struct tca_buf missing = {0}, names = {0};
+    const struct tca_host *host;
+    size_t at = 0;
+    tca_buf_ip(&missing, addr, is_mapped(addr) ? 4 : 6);
+    for (; at < NAMED && (host = tca_hosts_at(s->hosts, at)); at++) {
+        tca_buf_str(&names, at ? ", " : "");
+        tca_buf_ip(&names, host->addr, host->family);
+    }
+    bool more = tca_hosts_at(s->hosts, at) != NULL;
+    int code = tca_fail(error, TCA_EUSAGE, "no connection of the host given: there are %s%s: not %s",
+                        tca_buf_text(&names), more ? ", ..." : "", tca_buf_text(&missing));
+    tca_buf_done(&missing);
+    tca_buf_done(&names);
+    return code;
+}
+
+int tca_facts_check(const struct tca_session *s, struct tca_error *error)
+{
+    if (!tca_hosts_at(s->hosts, 0))
+        return TCA_OK;                                /* nothing was read */
+    bool one = s->set.has_host && !s->set.many_hosts; /* facts of many may be told of a whole network */
+    return one && !is_there(s->hosts, s->set.host) ? not_there(s, s->set.host, error) : TCA_OK;
 }

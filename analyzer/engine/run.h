@@ -154,6 +154,8 @@ int tca_census_of(struct tca_session *s, struct tca_census **ret_census);
 int tca_census_until(struct tca_session *s, int64_t until_ns, struct tca_census **ret_census);
 
 /* ---- the sockets of one host (ss.c) ---- */
+/* TCA_EUSAGE where --host named one that no connection has (facts.c). */
+int tca_facts_check(const struct tca_session *s, struct tca_error *error);
 /* The host that the user named, else the only one, else the only one at whose side the captures were taken: then
  * *error says so, with code 0. TCA_EUSAGE with the names of the hosts where none of these is one. */
 int tca_choose_host(struct tca_session *s, uint8_t ret_addr[16], struct tca_error *error);

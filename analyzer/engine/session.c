@@ -284,7 +284,7 @@ int tca_session_finish(struct tca_session *s, struct tca_error *error)
     }
     for (size_t at = 0; !code && at < s->capture_count; at++)
         s->capture[at]->facts.shadowed = tca_twins_shadowed(s->twins, s->capture[at]->facts.ordinal);
-    return tca_words(error, code);
+    return code ? tca_words(error, code) : tca_facts_check(s, error);
 }
 
 int tca_must_be_finished(const struct tca_session *s, struct tca_error *error)

@@ -344,13 +344,16 @@ static bool set_time(struct tca_settings *set, const char *value)
     return at >= 0;
 }
 
+/* int64 nanoseconds reach from 1677 to 2262. */
+#define MOMENT "epoch seconds up to 9000000000, or ISO 8601 in UTC such as 2023-11-14T22:13:20Z"
+
 static const struct setter {
     const char *name;
     bool (*set)(struct tca_settings *set, const char *value);
     const char *wants;
 } setters[] = {
-    {"after", set_after, "epoch seconds or ISO 8601 in UTC, such as 2023-11-14T22:13:20Z"},
-    {"before", set_before, "epoch seconds or ISO 8601 in UTC, such as 2023-11-14T22:13:20Z"},
+    {"after", set_after, MOMENT},
+    {"before", set_before, MOMENT},
     {"count", set_count, "a number of records above 0"},
     {"vantage", set_vantage, "auto, client, server or middle"},
     {"server", set_server, "ADDR:PORT, IPv6 as [ADDR]:PORT"},
@@ -360,7 +363,7 @@ static const struct setter {
     {"finding", set_finding, "a comma list of finding ids; see 'tcpautopsy findings'"},
     {"all-states", set_all_states, "true or false"},
     {"raw-text", set_raw_text, "true or false"},
-    {"at", set_at, "epoch seconds or ISO 8601 in UTC, such as 2023-11-14T22:13:20Z"},
+    {"at", set_at, MOMENT},
     {"width", set_width, "seconds above 0, at most 86400"},
     {"host", set_host, "an IPv4 or IPv6 address"},
     {"time", set_time, "rel, iso, epoch or ns"},

@@ -117,8 +117,11 @@ static int decide(struct choice *c, uint8_t ret_addr[16], struct tca_error *erro
     }
     struct tca_buf *names = c->near_hosts ? &c->near_names : &c->names;
     size_t count = c->near_hosts ? c->near_hosts : c->hosts;
-    return tca_fail(error, TCA_EUSAGE, "the capture shows %zu hosts: choose one with --host: %s%s", c->hosts,
-                    tca_buf_text(names), count > HOSTS_NAMED ? ", ..." : "");
+    char near[64] = "";
+    if (c->near_hosts && c->near_hosts < c->hosts)
+        snprintf(near, sizeof near, " and was taken at %zu of them", c->near_hosts);
+    return tca_fail(error, TCA_EUSAGE, "the capture shows %zu hosts%s: choose one with --host: %s%s",
+                    c->hosts, near, tca_buf_text(names), count > HOSTS_NAMED ? ", ..." : "");
 }
 
 int tca_choose_host(struct tca_session *s, uint8_t ret_addr[16], struct tca_error *error)

@@ -149,6 +149,10 @@ exits 2 states --format sss ok.pcap
 says "'sss' is not known here: did you mean ss"
 exits 2 states --format csv --at 1700000000 ok.pcap
 says '--at tells one moment'
+exits 2 states --format nstat --at 1700000000 ok.pcap
+says '--at tells one moment'
+exits 2 states --at 9999999999 ok.pcap
+says 'epoch seconds up to 9000000000'
 exits 2 states --at noon ok.pcap
 says 'at'
 exits 2 states --at 1000 --host 10.66.58.1 ok.pcap
@@ -297,10 +301,27 @@ exits 0 events --sysctl tcp_timestamps=1 --kernel 6.1.0-18-amd64 --fail-on setti
 full=$captures/pressure/rec_synq_full_cookies0/capture.pcap
 exits 1 events --fail-on synq_full_interval "$full"
 exits 0 events --sysctl tcp_syncookies=1 --fail-on synq_full_interval "$full"
-for wrong in tcp_timestamps tcp_timestamps=on tcp_no_such_thing=1 =1 @none.txt @ok.pcap; do
+for wrong in tcp_timestamps tcp_timestamps=on tcp_timestamps=3 tcp_abort_on_overflow=7 tcp_synack_retries=-1 \
+    tcp_orphan_retries=300 tcp_no_such_thing=1 =1 @none.txt @ok.pcap; do
     exits 2 events --sysctl $wrong "$told"
     ok '  and says so' "$(grep -q "sysctl '$wrong'" err; echo $?)"
 done
+exits 2 events --sysctl net.ipv4.tcp_synack_retires=5 "$told"
+says "did you mean 'tcp_synack_retries'"
+exits 2 events --sysctl tcp_retries2=256 "$told"
+says 'tcp_retries2 is 0 to 255'
+printf 'sysctl: permission denied on key kernel.x\nnet.ipv4.tcp_timestamps = 0\n' >mixed.txt
+exits 1 events --sysctl @mixed.txt --fail-on setting_contradicted "$told"
+printf 'net.ipv4.tcp_timestamps = 0\nnet.ipv4.tcp_retries2 = 256\n' >beyond.txt
+exits 2 events --sysctl @beyond.txt "$told"
+says "sysctl '@beyond.txt': line 2: tcp_retries2 is 0 to 255"
+for command in summary events flows listeners settings; do
+    exits 2 $command --host 192.0.2.99 --sysctl tcp_timestamps=0 "$told"
+    says 'no connection of the host given: there are 192.0.2.10, 198.51.100.5: not 192.0.2.99'
+done
+exits 2 report --host 192.0.2.99 -o nohost "$told"
+! ls nohost 2>/dev/null | grep -q .
+ok 'report: a host that is not there is told before anything is written' $?
 exits 2 events --kernel six "$told"
 says "kernel 'six': wants a version of Linux"
 
