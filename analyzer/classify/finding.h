@@ -94,6 +94,8 @@ struct tca_verdict {
     int verdict; /* index of the one to read first; -1: normal */
 };
 void tca_judge_flow(const struct tca_case *c, struct tca_verdict *ret_verdict);
+/* True where another of its judgements names the cause of this one: that is the one to read first. */
+bool tca_is_explained(const struct tca_verdict *verdict, int at);
 
 /* Helpers for judges: set confidence and time, add a proving frame, lower by n levels (never below possible). */
 void tca_hold(struct tca_judgement *j, enum tca_confidence confidence, int64_t time_ns);

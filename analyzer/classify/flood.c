@@ -16,7 +16,9 @@
 #include "classify/attempt.h"
 
 #include "base/alloc.h"
+#include "base/buf.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <tcpautopsy/error.h>
@@ -147,6 +149,29 @@ static void note_flood(struct tca_listener *l, enum tca_flood_kind kind, enum tc
     l->flood_sources = g->sources;
 }
 
+/* " (A, B)" where they are few enough to be blocked one by one; else "". */
+static void name_sources(struct tca_attempt **one, const struct group *g, char *text, size_t room)
+{
+    enum { NAMED_MAX = 3 };
+    const struct tca_attempt *named[NAMED_MAX];
+    unsigned count = 0;
+    struct tca_buf list = {0};
+    text[0] = '\0';
+    for (size_t at = g->from; at < g->to && g->sources <= NAMED_MAX && count < g->sources; at++) {
+        unsigned same = 0;
+        while (same < count && memcmp(named[same]->client, one[at]->client, sizeof one[at]->client) != 0)
+            same++;
+        if (same < count || count == NAMED_MAX)
+            continue;
+        tca_buf_str(&list, count ? ", " : "");
+        tca_buf_ip(&list, one[at]->client, one[at]->family);
+        named[count++] = one[at];
+    }
+    if (count && !list.failed)
+        snprintf(text, room, " (%s)", tca_buf_text(&list));
+    tca_buf_done(&list);
+}
+
 static int tell_flood(const struct tca_tries *t, struct tca_attempt **one, const struct group *g)
 {
     struct tca_attempt *first = one[g->from], *last = one[g->to - 1];
@@ -162,12 +187,14 @@ static int tell_flood(const struct tca_tries *t, struct tca_attempt **one, const
     in.peers = g->sources;
     in.value = (int64_t)g->peak;
     in.unit = "count";
+    char from[120];
+    name_sources(one, g, from, sizeof from);
     tca_incident_say(
         &in,
-        "%llu SYNs of %llu address%s, up to %llu in one second, none of them completed%s; of all "
-        "attempts meanwhile they are %llu of 100.",
+        "%llu SYNs of %llu address%s%s, up to %llu in one second, none of them completed; %llu %% "
+        "of all attempts meanwhile.",
         (unsigned long long)g->count, (unsigned long long)g->sources, g->sources == 1 ? "" : "es",
-        (unsigned long long)g->peak, spoofed ? ", nearly every address came once" : "",
+        spoofed ? ", hardly one came twice" : from, (unsigned long long)g->peak,
         (unsigned long long)(100 * g->count / g->all));
     note_flood(t->listener, spoofed ? TCA_FLOOD_SPOOFED : TCA_FLOOD_DIRECT, level, g);
     return tca_incidents_add(t->p->incidents, &in);

@@ -84,6 +84,37 @@ static bool takes_column(struct tca_verdict *v, bool *taken, unsigned place, con
     return true;
 }
 
+/* Causes that a severity alone would put behind what they bring about. A scan's refused and unanswered attempts are no
+ * fault of the service; a connection that stands still, or is refused, is read by what stopped it. */
+static const struct {
+    enum tca_finding_id cause, effect;
+} explained[] = {
+    {TCA_portscan, TCA_rst_refused},
+    {TCA_portscan, TCA_rst_no_socket},
+    {TCA_portscan, TCA_syn_drop_firewall},
+    {TCA_portscan, TCA_syn_to_dead_host},
+    {TCA_portscan, TCA_handshake_refused_rst},
+    {TCA_portscan, TCA_handshake_refused_icmp},
+    {TCA_portscan, TCA_handshake_no_answer},
+    {TCA_portscan, TCA_handshake_half_open},
+    {TCA_portscan, TCA_handshake_half_open_rst},
+    {TCA_portscan, TCA_close_rst_reply},
+    {TCA_time_wait_refused_rst, TCA_rst_refused},
+    {TCA_time_wait_refused_rst, TCA_handshake_refused_rst},
+    {TCA_pmtu_blackhole, TCA_rto_ladder_established},
+    {TCA_conntrack_invalid_drop, TCA_rto_ladder_established},
+};
+
+/* A cause that is merely possible explains nothing away. */
+bool tca_is_explained(const struct tca_verdict *v, int at)
+{
+    for (size_t i = 0; i < sizeof explained / sizeof *explained; i++)
+        for (int by = 0; by < v->count && explained[i].effect == v->judgement[at].id; by++)
+            if (v->judgement[by].id == explained[i].cause && v->judgement[by].confidence >= TCA_PROBABLE)
+                return true;
+    return false;
+}
+
 /* Findings say why, the handshake and the close what happened; ids that merely hold beside these come last. */
 static int kind_of(const struct tca_verdict *v, int at)
 {
@@ -103,12 +134,12 @@ static bool reads_before(const struct tca_verdict *v, int a, int b)
     return x->confidence != y->confidence ? x->confidence > y->confidence : x->id < y->id;
 }
 
-/* The worst of all above info; failing that, an abnormal handshake, then an abnormal close. */
+/* The worst of all above info that no other one explains; failing that, an abnormal handshake, then an abnormal close. */
 static int choose(const struct tca_verdict *v)
 {
     int best = -1;
     for (int at = 0; at < v->count; at++)
-        if (tca_findings[v->judgement[at].id].severity > TCA_SEVERITY_INFO &&
+        if (tca_findings[v->judgement[at].id].severity > TCA_SEVERITY_INFO && !tca_is_explained(v, at) &&
             (best < 0 || reads_before(v, at, best)))
             best = at;
     for (int at = 0; at < 2 && best < 0; at++)

@@ -346,14 +346,17 @@ static int add_cookies(const struct queue *q, const struct interval *in)
     one.flows = in->flows;
     one.value = (int64_t)in->count;
     one.unit = "pkts";
-    char between[32] = "";
+    char queued[80] = "none seen, so tcp_syncookies may be 2";
     if (in->onset_low < in->onset_high)
-        snprintf(between, sizeof between, "%llu to ", (unsigned long long)in->onset_low);
+        snprintf(queued, sizeof queued, "%llu to %llu", (unsigned long long)in->onset_low,
+                 (unsigned long long)in->onset_high);
+    else if (in->onset_high)
+        snprintf(queued, sizeof queued, "%llu", (unsigned long long)in->onset_high);
     tca_incident_say(
         &one,
-        "The listener answered %llu SYNs with SYN cookies; %s%llu half-open connections stood in its SYN "
-        "queue when it began.",
-        (unsigned long long)in->count, between, (unsigned long long)in->onset_high);
+        "The listener answered %llu SYN%s with SYN cookies; half-open connections in its SYN queue "
+        "when it began: %s.",
+        (unsigned long long)in->count, in->count == 1 ? "" : "s", queued);
     return tca_incidents_add(q->t->p->incidents, &one);
 }
 
@@ -454,8 +457,9 @@ static int add_full(const struct queue *q, const struct interval *in)
     one.flows = in->flows;
     one.value = (int64_t)in->count;
     one.unit = "pkts";
-    tca_incident_say(&one, "The SYN queue was full with %llu half-open connections: %llu SYNs were dropped.",
-                     (unsigned long long)q->limit_max, (unsigned long long)in->count);
+    tca_incident_say(&one, "The SYN queue was full with %llu half-open connections: %llu %s dropped.",
+                     (unsigned long long)q->limit_max, (unsigned long long)in->count,
+                     in->count == 1 ? "SYN was" : "SYNs were");
     if (level >= TCA_PROBABLE)
         l->synq.max = q->limit_max;
     if (level >= TCA_PROBABLE && q->near && q->limit_max <= QUARTER_OF_DEFAULT)

@@ -68,6 +68,8 @@ const char *tca_version(void)
 
 void tca_version_details(char *text, size_t room)
 {
-    snprintf(text, room, "%s\nlibcsv %s\ntable schemas: flows 1, events 1, captures 1\n",
-             tca_source_library(), tca_csv_library());
+    char tables[160];
+    tca_table_names(tables, sizeof tables, " 1"); /* all are as they first were: columns are only appended */
+    snprintf(text, room, "%s\nlibcsv %s\ntable schemas: %s\n", tca_source_library(), tca_csv_library(),
+             tables);
 }

@@ -5,6 +5,7 @@
  */
 #include "engine/run.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct rows {
@@ -128,28 +129,44 @@ static const struct {
               {"counters", each_counter, NULL},   {"settings", each_setting, NULL},
               {"captures", each_capture, NULL}};
 
+enum { TABLE_COUNT = sizeof tables / sizeof *tables };
+
+static int no_table(const char *table, struct tca_error *error)
+{
+    char names[160];
+    size_t used = 0;
+    for (int at = 0; at < TABLE_COUNT && used < sizeof names; at++)
+        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s",
+                                 !at                    ? ""
+                                 : at + 1 < TABLE_COUNT ? ", "
+                                                        : " and ",
+                                 tables[at].name);
+    return tca_fail(error, TCA_EUSAGE, "no table '%s': there are %s", table, names);
+}
+
 static int check(struct tca_session *s, const char *table, struct tca_error *error)
 {
     int code = tca_must_be_finished(s, error);
-    for (size_t at = 0; at < sizeof tables / sizeof *tables && !code; at++)
-        if (tables[at].check && !strcmp(tables[at].name, table))
-            code = tables[at].check(s, error);
-    return code;
+    bool found = false;
+    for (int at = 0; at < TABLE_COUNT && !code; at++)
+        if (!strcmp(tables[at].name, table)) {
+            found = true;
+            code = tables[at].check ? tables[at].check(s, error) : TCA_OK;
+        }
+    return code || found ? code : no_table(table, error);
 }
 
+/* Of a table that was checked. */
 static int each_row(struct tca_session *s, const char *table, tca_cells_fn *fn, void *user,
                     struct tca_error *error)
 {
     struct rows r = {.s = s, .opt = tca_report_options_of(s), .fn = fn, .user = user};
-    for (size_t at = 0; at < sizeof tables / sizeof *tables; at++)
-        if (!strcmp(tables[at].name, table)) {
-            int code = tables[at].each(&r);
-            tca_cells_done(&r.cells);
-            return tca_words(error, code);
-        }
-    return tca_fail(
-        error, TCA_EUSAGE,
-        "no table '%s': there are flows, events, listeners, states, counters, settings and captures", table);
+    int code = TCA_OK;
+    for (int at = 0; at < TABLE_COUNT; at++)
+        if (!strcmp(tables[at].name, table))
+            code = tables[at].each(&r);
+    tca_cells_done(&r.cells);
+    return tca_words(error, code);
 }
 
 enum { CELLS_MAX = 160 };

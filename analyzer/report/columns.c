@@ -4,6 +4,7 @@
  */
 #include "report/report.h"
 
+#include <stdio.h>
 #include <string.h>
 
 const struct tca_column_def tca_columns[] = {
@@ -23,4 +24,13 @@ size_t tca_table_columns(const char *table, size_t *ret_first)
         end++;
     *ret_first = first < tca_column_count ? first : 0;
     return end - first;
+}
+
+void tca_table_names(char *text, size_t room, const char *suffix)
+{
+    size_t used = 0;
+    for (size_t at = 0, first; at < tca_column_count && used < room;
+         at += tca_table_columns(tca_columns[at].table, &first))
+        used += (size_t)snprintf(text + used, room - used, "%s%s%s", at ? ", " : "", tca_columns[at].table,
+                                 suffix);
 }

@@ -66,7 +66,7 @@ static int choose(struct tca_csv *csv, const char *table, const char *columns, s
 {
     size_t first, count = tca_table_columns(table, &first);
     if (!count || count > COLUMNS_MAX)
-        return say(error, TCA_EUSAGE, "no such table: flows, events and captures exist");
+        return say(error, TCA_EUSAGE, "no such table: see the schema");
     if (!columns) {
         for (size_t i = 0; i < count; i++)
             csv->pick[csv->pick_count++] = i;

@@ -65,6 +65,8 @@ extern const struct tca_column_def tca_columns[];
 extern const size_t tca_column_count;
 /* Number of columns of a table and its first index in tca_columns; 0 if there is no such table. */
 size_t tca_table_columns(const char *table, size_t *ret_first);
+/* All tables in one line, `suffix` behind each: "flows, events, ..."; cut to `room`. */
+void tca_table_names(char *text, size_t room, const char *suffix);
 
 /* ---- cells: one row being built: texts one after another in a buffer ---- */
 struct tca_cells {

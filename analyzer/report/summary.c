@@ -237,7 +237,7 @@ static const struct {
      {"syn_drop_", "handshake_complete_syn_retry", "handshake_no_answer", "synack_ladder_accept_overflow"}},
     {"synq_full_interval",
      {"syn_drop_synq_full", "handshake_syn_only", "handshake_no_answer", "handshake_complete_syn_retry"}},
-    {"syncookie_interval", {"handshake_synack_cookie", "handshake_cookie"}},
+    {"syncookie_interval", {"handshake_synack_cookie", "handshake_cookie", "handshake_half_open"}},
     {"portscan",
      {"portscan", "rst_refused", "handshake_", "rst_no_socket", "syn_drop_firewall", "syn_to_dead_host",
       "close_rst_active", "rst_"}},
@@ -342,6 +342,25 @@ static int told_by(const struct tca_verdict *v)
         return v->verdict;
     int own = verdict->column == TCA_COLUMN_HANDSHAKE ? 0 : 1;
     return tca_findings[v->judgement[own].id].severity >= verdict->severity ? own : v->verdict;
+}
+
+/* What another judgement is the cause of, or what the columns say of an opening or a close that a finding tells, too. */
+static bool told_twice(const struct tca_verdict *v, int at)
+{
+    static const char *const opening[] = {"syn_",        "synack_",          "overflow_",
+                                          "rst_refused", "rst_embryonic",    "rst_abort_on",
+                                          "rst_request", "time_wait_refused"};
+    static const char *const close[] = {"rst_"};
+    enum tca_column column = tca_findings[v->judgement[at].id].column;
+    for (int i = 2; i < v->count && column != TCA_COLUMN_EVENT; i++) {
+        const struct tca_finding *f = &tca_findings[v->judgement[i].id];
+        if (f->column != TCA_COLUMN_EVENT || f->severity == TCA_SEVERITY_INFO)
+            continue;
+        if (column == TCA_COLUMN_CLOSE ? begins_with_one_of(f->id, close, sizeof close / sizeof *close)
+                                       : begins_with_one_of(f->id, opening, sizeof opening / sizeof *opening))
+            return true;
+    }
+    return tca_is_explained(v, at);
 }
 
 static int count_told(struct tca_summary *sum, const struct tca_flow_view *view,
@@ -464,7 +483,7 @@ int tca_summary_flow(struct tca_summary *sum, const struct tca_flow_view *view)
         tca_findings[v->judgement[v->verdict].id].severity == TCA_SEVERITY_INFO)
         return 0;
     for (int i = 0; i < v->count; i++)
-        if (i != told && tca_findings[v->judgement[i].id].severity > TCA_SEVERITY_INFO)
+        if (i != told && tca_findings[v->judgement[i].id].severity > TCA_SEVERITY_INFO && !told_twice(v, i))
             sum->kind[v->judgement[i].id].beside++;
     return count_told(sum, view, &v->judgement[told], &at);
 }

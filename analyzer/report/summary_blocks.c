@@ -206,6 +206,12 @@ static bool told_with(const struct incident *in, const struct block *b)
            at_the_time(in, b->first_ns, b->last_ns);
 }
 
+/* Its time needs no words of its own. */
+static bool at_the_time_of(const struct incident *in, const struct block *b)
+{
+    return in->what.first_ns >= b->first_ns - TOGETHER_NS && in->what.last_ns <= b->last_ns + TOGETHER_NS;
+}
+
 static void add_companions(struct page *page, const struct story *story, const struct block *b)
 {
     for (size_t i = 0; i < story->sum->incident_count; i++) {
@@ -213,8 +219,12 @@ static void add_companions(struct page *page, const struct story *story, const s
         if (!in->told || !told_with(in, b))
             continue;
         struct tca_buf text = {0};
-        tca_buf_fmt(&text, "%s (%s): %s", tca_findings[in->what.id].id,
-                    tca_confidence_name(in->what.confidence), in->what.text);
+        tca_buf_fmt(&text, "%s (%s)", tca_findings[in->what.id].id, tca_confidence_name(in->what.confidence));
+        if (!at_the_time_of(in, b)) {
+            tca_buf_str(&text, " from ");
+            tca_page_span(page, &text, in->what.first_ns, in->what.last_ns);
+        }
+        tca_buf_fmt(&text, ": %s", in->what.text);
         tca_page_sentences(page, "   with it: ", tca_buf_text(&text), 2);
         page->out.failed |= text.failed;
         tca_buf_done(&text);
@@ -245,8 +255,7 @@ static void add_victims(struct page *page, const struct incident *in)
     for (size_t i = 0; i < sizeof attack / sizeof *attack; i++)
         attacks |= strncmp(tca_findings[what->id].id, attack[i], strlen(attack[i])) == 0;
     if (attacks && in->connections > what->flows)
-        tca_page_count(&text, in->connections - what->flows, " connection of others",
-                       " connections of others");
+        tca_page_count(&text, in->connections - what->flows, " other connection", " other connections");
     if (!attacks && what->flows) {
         tca_page_count(&text, what->flows, " connection", " connections");
         tca_buf_str(&text, what->peers ? " of " : "");
@@ -316,7 +325,7 @@ static void add_finding(struct page *page, const struct block *b)
     tca_page_span(page, &text, b->tally->first_ns, b->tally->last_ns);
     tca_buf_str(&text, ", ");
     add_clients(&text, &b->tally->clients);
-    tca_buf_fmt(&text, ": %s", f->meaning);
+    tca_buf_fmt(&text, ": %s%s", b->tally->confidence == TCA_POSSIBLE ? "perhaps: " : "", f->meaning);
     add_text(page, "   since ", &text);
     if (f->host && f->host[0])
         tca_page_sentences(page, "   host: ", f->host, 3);
