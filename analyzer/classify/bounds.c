@@ -321,7 +321,7 @@ static void count_hits(struct sums *s)
 {
     s->l->hit_flows = s->hits;
     for (size_t at = 0; at < s->hits; at++)
-        s->l->lost_flows += !s->conn[s->hit[at]].served;
+        s->l->lost_flows += !s->conn[s->hit[at]].served && s->conn[s->hit[at]].over;
 }
 
 static int sums_new(struct sums *s, size_t count)

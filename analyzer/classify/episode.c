@@ -490,7 +490,8 @@ static void count_hit(struct board *b, struct tca_episode *e, struct group *g, c
     e->flows = g->flows = (uint32_t)used;
     for (size_t at = 0; at < used; at++) {
         const struct tca_conn *conn = &b->conn[b->number[at]];
-        e->lost += !conn->served;
+        e->lost += !conn->served && conn->over;
+        e->waiting += !conn->served && !conn->over;
         g->stuck_flows += conn->stuck;
         g->refused_flows += conn->refused;
         b->number[at] = conn->client;
@@ -1122,6 +1123,45 @@ static void time_drain(const struct board *b, struct tca_listener *l, const stru
         l->drain_ns = drain;
 }
 
+/* Those who got a place while nothing was accepted, and how long the first of them waited: accept() takes the oldest. */
+static void tell_held(const struct board *b, struct tca_episode *e)
+{
+    size_t first = tca_count_until(b->created, b->children, e->stall_ns);
+    size_t end = tca_count_until(b->created, b->children, e->open_end ? INT64_MAX : e->last_ns);
+    size_t answered = tca_count_until(b->accepted, b->children, INT64_MAX - 1);
+    e->held_ns = -1;
+    if (e->slow || end <= first)
+        return;
+    e->held = (uint32_t)(end - first);
+    e->held_unserved = (uint32_t)(answered <= first ? end - first : answered < end ? end - answered : 0);
+    if (b->accepted[first] != INT64_MAX)
+        e->held_ns = b->accepted[first] - b->created[first];
+}
+
+/* The same of one queue of several, whose residents are those that waited much longer than the rest. */
+static void tell_held_apart(const struct board *b, struct tca_episode *e)
+{
+    size_t first = tca_count_until(b->late_proof, b->late, e->resume_ns - 1);
+    size_t end = tca_count_until(b->late_created, b->late, e->last_ns);
+    e->held_ns = -1;
+    if (end <= first)
+        return;
+    e->held = (uint32_t)(end - first);
+    e->held_ns = e->resume_ns - e->stall_ns;
+}
+
+/* What became of the queue itself. */
+static void tell_queue(const struct board *b, struct tca_episode *e)
+{
+    size_t left = b->children - tca_count_until(b->accepted, b->children, INT64_MAX - 1) + b->looses -
+                  tca_count_until(b->loose, b->looses, INT64_MAX - 1);
+    e->open_end = !e->partial && e->resume_ns < 0 && e->plateau_min > 0 && left >= e->plateau_min;
+    if (e->partial)
+        tell_held_apart(b, e);
+    else
+        tell_held(b, e);
+}
+
 static size_t end_of_group(const struct board *b, size_t at)
 {
     for (at++; at < b->instants; at++) {
@@ -1153,6 +1193,7 @@ static int find_all(struct board *b, struct tca_listener *l, struct tca_episode 
             return TCA_EMEMORY;
         bound_backlog(b, l, &e);
         time_drain(b, l, &e);
+        tell_queue(b, &e);
         keep_episode(l, kept, &e);
     }
     bound_by_burst(l);

@@ -48,7 +48,8 @@ struct tca_conn {
     bool answers, speaks_first; /* the server sent payload; and before the client did */
     int64_t path_ns;            /* round trip between the capture point and the server; -1: not known */
     bool opened;                /* a child was proved and no open refuted */
-    uint64_t client;            /* hash of the client's address: for counting only */
+    bool over;       /* reset, closed by its client, or silent when something was due: it waits no more */
+    uint64_t client; /* hash of the client's address: for counting only */
     uint32_t listener;
     uint32_t syns, synacks;
     uint32_t server_rtt_ns, client_rtt_ns; /* of a clean handshake, at most 4.29 s; UINT32_MAX: none */

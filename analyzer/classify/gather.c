@@ -28,6 +28,8 @@ static const int64_t ABORT_NS = SECOND;   /* an RST later than this after the AC
 static const int64_t RUNG_NS = 1200 * MS; /* a request would have repeated its SYN+ACK, lateness included */
 static const int64_t PRUNED_NS =
     8 * SECOND; /* the third rung comes 7 s after the first SYN+ACK, lateness included */
+static const int64_t REPEAT_MAX_NS = 120 * SECOND; /* no repeat waits longer, TCP_RTO_MAX, ... */
+static const int64_t LATE_NS = 100 * MS;   /* ... apart from a timer's lateness: an eighth, and this */
 static const int64_t HASTE_NS = 150 * MS;  /* no retransmission timer is shorter, 200 ms less its jitter */
 static const int64_t OUTAGE_NS = 300 * MS; /* shorter runs of repeats are ordinary loss */
 enum { REFUSED_MIN = 2 }; /* payload and its first repetition; one segment alone is lost easily */
@@ -649,6 +651,29 @@ static bool speaks_first(const struct tca_dossier *d)
     return server >= 0 && (client < 0 || client > server) && !(d->m.damage & TCA_DAMAGE_START_CUT);
 }
 
+/* When a repeat is due at the latest, after the last segment. A timer doubles at most, and the first of a SYN takes a
+ * second: of SYNs alone the last gap tells; where several timers are at work, all the time they took. */
+static int64_t repeat_due_ns(const struct tca_dossier *d)
+{
+    uint64_t kept = tca_dossier_count(d, TCA_MARK_SYN, TCA_CLIENT), syns = d->m.side[TCA_CLIENT].syn_count;
+    int64_t due = d->m.last_ns - d->m.start_ns + SECOND;
+    if (!d->m.side[TCA_SERVER].pkts && kept == syns && kept > 1) {
+        const struct tca_mark *before = tca_dossier_mark(d, TCA_MARK_SYN, TCA_CLIENT, (int)kept - 2);
+        int64_t gap = before ? d->m.last_ns - before->time_ns : due;
+        due = 2 * gap < due ? 2 * gap : due;
+    }
+    due = due < REPEAT_MAX_NS ? due : REPEAT_MAX_NS;
+    return due + due / 8 + LATE_NS;
+}
+
+/* Nobody waits any more: it was reset, the client closed, its request expired, or it went silent. */
+static bool is_over(const struct tca_dossier *d, const struct tca_ladder *ladder)
+{
+    bool expired = ladder->rungs && !d->m.child_proved && tca_ladder_expiry_ns(d, ladder) < d->capture_end_ns;
+    return expired || tca_dossier_mark(d, TCA_MARK_RST, -1, 0) || d->m.side[TCA_CLIENT].fin_count ||
+           d->m.end_ns >= 0 || d->capture_end_ns - d->m.last_ns > repeat_due_ns(d);
+}
+
 int tca_sweep_add(struct tca_sweep *sweep, const struct tca_dossier *d)
 {
     void *array = sweep->conns < UINT32_MAX
@@ -669,6 +694,7 @@ int tca_sweep_add(struct tca_sweep *sweep, const struct tca_dossier *d)
                               .refused = refused,
                               .path_ns = d->m.path_to_server_ns,
                               .opened = d->m.child_proved && !d->m.open_refuted && !refused,
+                              .over = is_over(d, &ladder),
                               .answers = d->m.side[TCA_SERVER].first_data_ns >= 0,
                               .speaks_first = speaks_first(d),
                               .syns = clip_count(d->m.side[TCA_CLIENT].syn_count),

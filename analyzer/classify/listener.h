@@ -38,11 +38,17 @@ struct tca_episode {
     uint32_t aborted;          /* third ACKs answered by RST: the same refusal with tcp_abort_on_overflow */
     uint32_t flows;            /* connections hit */
     uint32_t clients;          /* different client addresses hit */
-    uint32_t lost;             /* of the flows: never served */
+    uint32_t lost;             /* of the flows: never served, and over */
+    uint32_t waiting;          /* of the flows: still waiting when the capture ended */
+    uint32_t
+        held; /* connections that had got a place and waited in it, as far as the service did not accept */
+    uint32_t held_unserved; /* of these: without a word until the capture ended */
+    int64_t held_ns;        /* how long the first of them waited for its first word; -1: it never came */
     uint32_t plateau_min, plateau_max; /* candidates for the accept queue at the drops */
     uint32_t answered; /* SYN+ACKs for new SYNs sent between the drops: 0 in a frozen service */
     bool burst_after;  /* SYN+ACKs again after the last drop */
     bool slow;         /* answers and drops interleave: accepts too slowly, without ever stopping */
+    bool open_end;     /* as full as at the drops when the capture ended, and nothing was accepted since */
     bool partial;      /* one queue of several behind this port (SO_REUSEPORT); the others went on */
     enum tca_confidence_level {
         TCA_EPISODE_POSSIBLE = 1,
@@ -93,6 +99,7 @@ struct tca_listener {
     int64_t first_seen_ns, last_seen_ns;
     uint64_t first_frame;
     struct tca_tags tags;
+    uint32_t give_ups, give_up_syns; /* connections that ended without an answer, and their most SYNs */
     uint64_t flows, established, refused, unanswered;
     uint64_t midstream; /* flows that were open before the capture began: the queue may hold more */
     uint64_t
@@ -124,7 +131,7 @@ struct tca_listener {
      * the server: the median, and what one in a hundred exceeds. -1: there was none. */
     int64_t handshake_p50_ns, handshake_p99_ns, response_p50_ns, response_p99_ns;
     uint64_t peak_unaccepted;       /* most candidates for the accept queue at one time */
-    uint64_t hit_flows, lost_flows; /* connections hit by an episode; of these, never served */
+    uint64_t hit_flows, lost_flows; /* connections hit by an episode; of these, never served, and over */
     int64_t
         drain_ns; /* longest time from the first accept() after an episode until its queue was worked off; -1: not
                          seen */

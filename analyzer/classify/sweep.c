@@ -18,6 +18,11 @@
 #define MS     INT64_C(1000000)
 #define SECOND INT64_C(1000000000)
 
+enum {
+    GIVE_UPS_AGREE = 3,
+    GIVE_UP_SYNS = 3, /* fewer, and the first may be all that the capture shows */
+};
+
 static const int64_t BURST_NS = 10 * MS;       /* RSTs of a closing listener leave together */
 static const int64_t ANSWER_NS = 100 * MS;     /* an answer slower than four round trips and this is none */
 static const int64_t STILL_OPEN_NS = 100 * MS; /* a listener that answers a SYN within this was not closed */
@@ -308,6 +313,25 @@ static void place_listeners(struct tca_sweep *sweep, const struct tca_hosts *hos
     }
 }
 
+/* Clients of one service give up alike. Where several did after so many SYNs, one that sent as many and then nothing
+ * waits no more, though the capture ended before its next one would have been due. */
+static void learn_giving_up(struct tca_sweep *sweep)
+{
+    for (int pass = 0; pass < 2; pass++)
+        for (size_t at = 0; at < sweep->conns; at++) {
+            struct tca_conn *conn = &sweep->conn[at];
+            struct tca_listener *l = &sweep->listener[conn->listener];
+            if (!(conn->flags & TCA_CONN_UNANSWERED) || conn->syns < GIVE_UP_SYNS)
+                continue;
+            if (pass)
+                conn->over |= l->give_ups >= GIVE_UPS_AGREE && conn->syns >= l->give_up_syns;
+            else if (conn->over) {
+                l->give_ups++;
+                l->give_up_syns = conn->syns > l->give_up_syns ? conn->syns : l->give_up_syns;
+            }
+        }
+}
+
 int tca_sweep_run(struct tca_sweep *sweep, const struct tca_hosts *hosts)
 {
     if (!sweep->conns)
@@ -317,6 +341,7 @@ int tca_sweep_run(struct tca_sweep *sweep, const struct tca_hosts *hosts)
         forget_gathered(sweep);
         return error;
     }
+    learn_giving_up(sweep);
     place_listeners(sweep, hosts);
     error = tca_sweep_edges(sweep);
     forget_gathered(sweep);

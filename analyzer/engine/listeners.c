@@ -79,10 +79,12 @@ static int tell(struct tca_session *s, const struct place *place, const struct t
     if (error)
         return error;
     tca_pass2_listener(s, place->index, &told);
-    const struct tca_listener *l = &told.listener;
+    const struct tca_listener *l =
+        tca_sweep_at(s->sweep, place->index); /* measured, whatever is told of it */
     struct tca_peak syn_recv = tca_census_peak(census, l->capture, l->addr, l->port, TCA_SYN_RECV);
     struct tca_listener_view view = {
         .listener = l,
+        .told = &told.listener,
         .capture = told.capture,
         .incident = incident + place->incident,
         .incidents = place->incidents,

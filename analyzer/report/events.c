@@ -349,12 +349,15 @@ static void episode_text(const struct tca_episode *e, char *text, size_t size)
     const char *service = e->slow      ? "the service was too slow"
                           : e->partial ? "one worker's queue of several did not move"
                                        : "the service was not accepting";
-    snprintf(text, size,
-             "The accept queue was full: %u SYNs dropped, %u ACKs ignored and %u reset of %u connections, %u "
-             "of them never "
-             "served; %s.",
-             (unsigned)e->drops, (unsigned)e->ignored, (unsigned)e->aborted, (unsigned)e->flows,
-             (unsigned)e->lost, service);
+    char waiting[80] = "";
+    if (e->waiting)
+        snprintf(waiting, sizeof waiting, ", %u still waiting when the capture ended", (unsigned)e->waiting);
+    snprintf(
+        text, size,
+        "The accept queue was full%s: %u SYNs dropped, %u ACKs ignored and %u reset of %u connections, %u "
+        "of them never served%s; %s.",
+        e->open_end ? ", and still was when the capture ended" : "", (unsigned)e->drops, (unsigned)e->ignored,
+        (unsigned)e->aborted, (unsigned)e->flows, (unsigned)e->lost, waiting, service);
 }
 
 static struct event_row episode_event(const struct tca_listener *listener,
@@ -385,7 +388,7 @@ int tca_events_listener(const struct tca_listener *listener, const struct tca_ca
     int r = 0;
     for (int i = 0; i < listener->episode_count && i < TCA_EPISODES_MAX && r == 0; i++) {
         const struct tca_episode *e = &listener->episode[i];
-        char text[240];
+        char text[320];
         episode_text(e, text, sizeof text);
         struct event_row row = episode_event(listener, capture, opt ? opt : &defaults, e, text);
         row.number = 2 * (uint32_t)i + 1;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Cells of listeners. What is told of overflows rests on the episodes of the view, so that a choice of findings or of
- * confidence holds for the table as for events; counts and bounds are facts and stay.
+ * Cells of listeners. What was measured is told whatever findings the user chose to read; the findings and their
+ * confidence alone follow that choice, as events do.
  */
 #include "report/row.h"
 
@@ -79,14 +79,14 @@ void cell_listeners_first_seen(const struct listener_row *row, struct tca_buf *b
 
 /* ---- the accept queue ---- */
 
-/* All episodes that are told, in one. */
+/* All episodes in one. */
 struct told {
     enum tca_confidence confidence;
     int64_t first_ns, last_ns, full_ns;
     uint64_t drops, ignored, aborted;
 };
 
-static struct told all_told(const struct tca_listener *l)
+static struct told all_of(const struct listener_row *row, const struct tca_listener *l)
 {
     struct told all = {.first_ns = -1, .last_ns = -1};
     for (unsigned at = 0; at < l->episode_count; at++) {
@@ -97,7 +97,7 @@ static struct told all_told(const struct tca_listener *l)
             all.first_ns = e->first_ns;
         if (e->last_ns > all.last_ns)
             all.last_ns = e->last_ns;
-        all.full_ns += e->last_ns - e->first_ns;
+        all.full_ns += (e->open_end ? row->v->capture->last_ns : e->last_ns) - e->first_ns;
         all.drops += e->drops;
         all.ignored += e->ignored;
         all.aborted += e->aborted;
@@ -107,12 +107,12 @@ static struct told all_told(const struct tca_listener *l)
 
 void cell_listeners_overflow(const struct listener_row *row, struct tca_buf *buf)
 {
-    confidence_or_none(buf, all_told(row->l).confidence);
+    confidence_or_none(buf, all_of(row, row->l).confidence);
 }
 
 void cell_listeners_overflow_action(const struct listener_row *row, struct tca_buf *buf)
 {
-    struct told all = all_told(row->l);
+    struct told all = all_of(row, row->l);
     if (all.aborted)
         tca_buf_str(buf, "rst");
     else if (all.ignored && !all.drops && row->l->cookie_acks_refused && !row->l->stuck_flows)
@@ -125,17 +125,17 @@ void cell_listeners_overflow_action(const struct listener_row *row, struct tca_b
 
 void cell_listeners_overflow_first_ns(const struct listener_row *row, struct tca_buf *buf)
 {
-    tca_buf_i64(buf, all_told(row->l).first_ns);
+    tca_buf_i64(buf, all_of(row, row->l).first_ns);
 }
 
 void cell_listeners_overflow_last_ns(const struct listener_row *row, struct tca_buf *buf)
 {
-    tca_buf_i64(buf, all_told(row->l).last_ns);
+    tca_buf_i64(buf, all_of(row, row->l).last_ns);
 }
 
 void cell_listeners_overflow_s(const struct listener_row *row, struct tca_buf *buf)
 {
-    tca_buf_seconds(buf, all_told(row->l).full_ns, 9);
+    tca_buf_seconds(buf, all_of(row, row->l).full_ns, 9);
 }
 
 void cell_listeners_overflow_flows(const struct listener_row *row, struct tca_buf *buf)
@@ -216,7 +216,7 @@ void cell_listeners_time_wait_peak(const struct listener_row *row, struct tca_bu
 
 static bool told_id(const struct listener_row *row, enum tca_finding_id id)
 {
-    if (id == TCA_overflow_interval && row->l->episode_count)
+    if (id == TCA_overflow_interval && row->v->told->episode_count)
         return true;
     for (size_t at = 0; at < row->v->incidents; at++)
         if (row->v->incident[at]->id == id)
@@ -247,7 +247,7 @@ void cell_listeners_findings(const struct listener_row *row, struct tca_buf *buf
 
 void cell_listeners_confidence(const struct listener_row *row, struct tca_buf *buf)
 {
-    enum tca_confidence most = all_told(row->l).confidence;
+    enum tca_confidence most = all_of(row, row->v->told).confidence;
     for (size_t at = 0; at < row->v->incidents; at++)
         if (row->v->incident[at]->confidence > most)
             most = row->v->incident[at]->confidence;

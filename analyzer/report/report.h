@@ -45,7 +45,8 @@ struct tca_flow_view {
 /* One listener with the episodes that are told, and the most connections that sat in a state at its side at one time.
  * `incident`: those of this listener that are told. All borrowed for the call. */
 struct tca_listener_view {
-    const struct tca_listener *listener;
+    const struct tca_listener *listener; /* as measured, and ... */
+    const struct tca_listener *told;     /* ... with those episodes alone that the user wants to read */
     const struct tca_capture_facts *capture;
     const struct tca_incident *const *incident;
     size_t incidents;

@@ -505,14 +505,15 @@ int tca_summary_flow(struct tca_summary *sum, const struct tca_flow_view *view)
 
 /* ---- listeners ---- */
 
-static void add_episode(struct overflow *in, const struct tca_episode *e, bool first)
+static void add_episode(struct overflow *in, const struct tca_episode *e, int64_t end_ns, bool first)
 {
+    int64_t last_ns = e->open_end ? end_ns : e->last_ns;
     if (first || e->first_ns < in->first_ns) {
         in->first_ns = e->first_ns;
         in->first_frame = e->first_frame;
     }
-    if (first || e->last_ns > in->last_ns) {
-        in->last_ns = e->last_ns;
+    if (first || last_ns > in->last_ns) {
+        in->last_ns = last_ns;
         in->last_frame = e->last_frame;
     }
     if (first || e->flows > in->worst.flows)
@@ -522,6 +523,12 @@ static void add_episode(struct overflow *in, const struct tca_episode *e, bool f
     in->aborted += e->aborted;
     in->flows += e->flows;
     in->lost += e->lost;
+    in->waiting += e->waiting;
+    in->held += e->held;
+    in->held_unserved += e->held_unserved;
+    in->held_ns = first || e->held_ns > in->held_ns ? e->held_ns : in->held_ns;
+    in->full_ns += last_ns - e->first_ns;
+    in->open_end |= e->open_end;
 }
 
 /* After the connections. */
@@ -547,7 +554,7 @@ int tca_summary_listener(struct tca_summary *sum, const struct tca_listener *lis
     in->backlog_max = listener->backlog_max;
     in->episodes = listener->episode_count;
     for (int i = 0; i < listener->episode_count && i < TCA_EPISODES_MAX; i++)
-        add_episode(in, &listener->episode[i], i == 0);
+        add_episode(in, &listener->episode[i], capture->last_ns, i == 0);
     return 0;
 }
 

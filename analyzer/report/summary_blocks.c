@@ -31,6 +31,7 @@ struct story {
     struct tca_summary *sum;
     struct block *block;
     size_t count;
+    bool terse; /* what came with a block finds no room */
 };
 
 static const char *sign(enum tca_severity severity)
@@ -87,6 +88,13 @@ static void add_overflow_span(struct page *page, const struct overflow *in)
 {
     struct tca_buf text = {0};
     tca_page_span(page, &text, in->first_ns, in->last_ns);
+    if (in->episodes > 1) {
+        tca_buf_str(&text, ", full for ");
+        tca_buf_seconds(&text, in->full_ns, 3);
+        tca_buf_str(&text, " s of it");
+    }
+    if (in->open_end)
+        tca_buf_str(&text, ", still full when the capture ended");
     add_frames(&text, in->first_frame, in->last_frame);
     add_text(page, "   since ", &text);
 }
@@ -127,7 +135,8 @@ static void add_lost(struct page *page, const struct overflow *in)
     struct tca_buf text = {0};
     uint64_t lost = in->lost + in->gave_up;
     if (!lost) {
-        tca_buf_str(&text, "none: all of them were served in the end");
+        tca_buf_str(&text, in->waiting || in->held_unserved ? "none yet"
+                                                            : "none: all of them were served in the end");
     } else {
         tca_page_count(&text, lost, " connection", " connections");
         if (in->lost && in->gave_up)
@@ -136,13 +145,37 @@ static void add_lost(struct page *page, const struct overflow *in)
         else
             tca_buf_str(&text, in->lost ? ", never served" : " that gave up before the answer came");
     }
+    if (in->waiting)
+        tca_buf_fmt(&text, "; %llu still waiting when the capture ended", (unsigned long long)in->waiting);
     add_text(page, "   lost: ", &text);
 }
 
-/* What the service did meanwhile: the difference decides what to change first. */
-static void add_service(struct page *page, const struct tca_episode *e)
+/* Those who had got a place before it was full, and waited in it: refused they were not. */
+static void add_held(struct page *page, const struct overflow *in)
 {
     struct tca_buf text = {0};
+    if (!in->held)
+        return;
+    tca_page_count(&text, in->held, " connection", " connections");
+    tca_buf_str(&text, " had got a place in it and waited");
+    if (in->held_ns >= 0) {
+        tca_buf_str(&text, ", up to ");
+        tca_buf_seconds(&text, in->held_ns, 1);
+        tca_buf_str(&text, " s");
+    }
+    if (in->held_unserved == in->held)
+        tca_buf_str(&text, "; none was answered before the capture ended");
+    else if (in->held_unserved)
+        tca_buf_fmt(&text, "; %llu of them were not answered before the capture ended",
+                    (unsigned long long)in->held_unserved);
+    add_text(page, "   queued: ", &text);
+}
+
+/* What the service did meanwhile: the difference decides what to change first. */
+static void add_service(struct page *page, const struct tca_episode *e, bool several)
+{
+    struct tca_buf text = {0};
+    tca_buf_str(&text, several ? "the worst time: " : "");
     tca_buf_str(&text, e->confidence == TCA_EPISODE_POSSIBLE ? "perhaps " : "");
     if (e->slow) {
         tca_buf_str(
@@ -212,19 +245,32 @@ static bool at_the_time_of(const struct incident *in, const struct block *b)
     return in->what.first_ns >= b->first_ns - TOGETHER_NS && in->what.last_ns <= b->last_ns + TOGETHER_NS;
 }
 
+/* The same was told with this block before: then its time is enough. */
+static bool told_before(const struct story *story, const struct block *b, size_t at)
+{
+    for (size_t i = 0; i < at; i++) {
+        const struct incident *in = &story->sum->incident[i];
+        if (in->told && in->what.id == story->sum->incident[at].what.id && told_with(in, b))
+            return true;
+    }
+    return false;
+}
+
 static void add_companions(struct page *page, const struct story *story, const struct block *b)
 {
-    for (size_t i = 0; i < story->sum->incident_count; i++) {
+    for (size_t i = 0; i < story->sum->incident_count && !story->terse; i++) {
         const struct incident *in = &story->sum->incident[i];
         if (!in->told || !told_with(in, b))
             continue;
         struct tca_buf text = {0};
         tca_buf_fmt(&text, "%s (%s)", tca_findings[in->what.id].id, tca_confidence_name(in->what.confidence));
-        if (!at_the_time_of(in, b)) {
-            tca_buf_str(&text, " from ");
+        bool again = told_before(story, b, i);
+        if (again || (b->overflow && b->overflow->episodes > 1) || !at_the_time_of(in, b)) {
+            tca_buf_str(&text, again ? " again from " : " from ");
             tca_page_span(page, &text, in->what.first_ns, in->what.last_ns);
         }
-        tca_buf_fmt(&text, ": %s", in->what.text);
+        if (!again)
+            tca_buf_fmt(&text, ": %s", in->what.text);
         tca_page_sentences(page, "   with it: ", tca_buf_text(&text), 2);
         page->out.failed |= text.failed;
         tca_buf_done(&text);
@@ -296,9 +342,10 @@ static void add_overflow(struct page *page, const struct story *story, const str
     tca_page_end_line(page);
     if (in->measured) {
         add_overflow_span(page, in);
-        add_service(page, &in->worst);
+        add_service(page, &in->worst, in->episodes > 1);
         add_hit(page, in);
         add_lost(page, in);
+        add_held(page, in);
     }
     add_companions(page, story, b);
     add_change(page, in);
@@ -496,9 +543,12 @@ static bool add_if_fits(struct page *page, const struct story *story, const stru
 static void add_blocks(struct page *page, const struct story *story, int last_line)
 {
     size_t i = 0, count = story->count;
+    struct story terse = *story;
+    terse.terse = true;
     for (; i < count; i++) {
         const struct block *b = &story->block[i];
-        if (add_if_fits(page, story, b, last_line, i ? count - i - 1 : count > 1))
+        size_t keep = i ? count - i - 1 : count > 1;
+        if (add_if_fits(page, story, b, last_line, keep) || add_if_fits(page, &terse, b, last_line, keep))
             continue;
         int left = last_line - page->lines;
         if (left < 1 || (left == 1 && i + 1 < count))

@@ -79,7 +79,11 @@ struct overflow {
     struct tca_episode worst; /* by connections hit */
     int64_t first_ns, last_ns;
     uint64_t first_frame, last_frame;
-    uint64_t drops, ignored, aborted, flows, lost;
+    uint64_t drops, ignored, aborted, flows, lost, waiting;
+    uint64_t held, held_unserved; /* had a place in the queue meanwhile; of these, never answered */
+    int64_t held_ns;              /* the longest wait of them; -1: not known */
+    int64_t full_ns;              /* all episodes together */
+    bool open_end;                /* still full when the capture ended, which is last_ns then */
     uint32_t backlog_min, backlog_max;
 };
 

@@ -411,5 +411,17 @@ exits 3 "$control"
 ! grep -q "$(printf '\033')" err
 ok 'control characters of a name do not reach the terminal' $?
 
+# ---- what a cut capture allows to say ----
+stalled=$captures/queue/rec_stalled_service/capture.pcap
+exits 0 -B 1795246403 "$stalled"
+shows 'none yet; 139 still waiting when the capture ended'
+shows 'still full when the capture'
+exits 0 bad.pcap
+shows 'queued: 5 connections had got a place in it and waited; none was answered'
+"$binary" listeners bad.pcap | cut -d, -f1-44 >all.csv
+"$binary" listeners --finding portscan bad.pcap | cut -d, -f1-44 >some.csv
+cmp -s all.csv some.csv
+ok 'a choice of findings changes no measured column' $?
+
 echo "1..$number"
 exit "$failed"
