@@ -596,8 +596,10 @@ void judge_close_timeout_silent(const struct tca_case *c, struct tca_judgement *
                c->d, TCA_MARK_LAST | TCA_MARK_DATA_RETX | TCA_MARK_KEEPALIVE | TCA_MARK_WINDOW_PROBE, side));
     j->actor = (uint8_t)side;
     set_value(j, k.m->last_ns - k.m->side[1 - side].last_ns, "ns");
-    tca_say(j, "The %s got no answer any more, repeated for %d.%03d s and fell silent.", NAME[side],
-            WHOLE(j->value));
+    tca_say(j,
+            "The %s got no answer any more, tried again, and fell silent %d.%03d s after the last word of "
+            "the %s.",
+            NAME[side], WHOLE(j->value), NAME[1 - side]);
 }
 
 static bool still_open(const struct tca_side *side)

@@ -120,7 +120,10 @@ void judge_keepalive_probe(const struct tca_case *c, struct tca_judgement *j)
         j->confidence = tca_lower(j->confidence, 1);
     const char *both = s[1 - side].keepalive_count ? ", the other end some too," : "";
     int64_t interval = s[side].keepalive_interval_ns;
-    if (interval)
+    if (!s[side].keepalive_idle_ns)
+        tca_say(j, "The %s sent %u keepalive probe(s)%s.", NAME[side], (unsigned)j->value,
+                s[1 - side].keepalive_count ? ", the other end some too" : "");
+    else if (interval)
         tca_say(j,
                 "The %s sent %u keepalive probe(s)%s after %u.%03u s of silence; unanswered ones came every "
                 "%u.%03u s.",

@@ -38,6 +38,8 @@ static const int64_t TICKS_NS = 3 * TCA_MS;
 static const int64_t MEASURABLE_NS = 2 * TCA_MS;
 /* Window probes back off up to this (TCP_RTO_MAX); then they are even, as keepalive is from the first on. */
 static const int64_t BACKED_OFF_NS = 100 * TCA_SECOND;
+/* TCP_KEEPIDLE is a second at least. Less was seen here: what ended the silence had not reached the sender yet. */
+static const int64_t LEAST_IDLE_NS = TCA_SECOND / 2;
 enum { DUPLICATE_ACKS = 3, TIMESTAMP_BYTES = 12, SMALLEST_MSS = 536 };
 
 /* The trouble of both sides, at the first need of it. NULL: no memory. */
@@ -358,6 +360,8 @@ static bool is_network_copy(const struct step *s)
  * although it comes some ticks of any usual clock later. */
 static bool fills_too_soon(const struct step *s, const struct tca_trouble *t)
 {
+    if (s->account.newer)
+        return false;
     if (s->account.filled && s->account.same_clock && since(t->hole_ns, s->seg->time_ns) >= TICKS_NS)
         return true;
     int64_t whole = step_path_ns(s->m, TCA_CLIENT) + step_path_ns(s->m, TCA_SERVER);
@@ -471,7 +475,7 @@ static void keepalive(struct step *s, struct tca_trouble *t)
     count_probe(s, t);
     if (t->probe_run == 1) {
         int64_t idle_ns = since(s->to->last_ns, s->seg->time_ns);
-        if (idle_ns && (!from->keepalive_idle_ns || idle_ns < from->keepalive_idle_ns))
+        if (idle_ns >= LEAST_IDLE_NS && (!from->keepalive_idle_ns || idle_ns < from->keepalive_idle_ns))
             from->keepalive_idle_ns = idle_ns;
     } else if (!from->keepalive_interval_ns || t->probe_gap_ns < from->keepalive_interval_ns) {
         from->keepalive_interval_ns = t->probe_gap_ns;

@@ -243,6 +243,15 @@ static bool older(const struct tca_side *from, const struct tca_segment *seg)
     return by_id || by_ts;
 }
 
+/* Built after the sender's last segment: by a newer time stamp, or an IP ID counted on. */
+static bool newer(const struct tca_side *from, const struct tca_segment *seg)
+{
+    bool by_id = seg->has_ip_id && seg->ip_id && from->last_ip_id &&
+                 (int16_t)(uint16_t)(seg->ip_id - from->last_ip_id) > 0;
+    bool by_ts = seg->opt.has_ts && from->ts_on && seq_after(seg->opt.tsval, from->tsval_last);
+    return by_id || by_ts;
+}
+
 /* Not the next thing that its sender had to say. */
 static bool behind(const struct tca_side *from, const struct tca_segment *seg)
 {
@@ -366,6 +375,7 @@ struct tca_account tca_sequence_account(struct tca_mirror *m, const struct tca_s
     if (behind(from, seg)) {
         bool clock = seg->opt.has_ts && from->ts_on;
         account.late = older(from, seg);
+        account.newer = newer(from, seg);
         account.older_clock = clock && seq_before(seg->opt.tsval, from->tsval_last);
         account.same_clock = clock && seg->opt.tsval == from->tsval_last;
     }

@@ -34,6 +34,7 @@ struct tca_account {
     bool opened, filled;          /* leaves a hole before it; fills one, or a part */
     bool older_clock, same_clock; /* its time stamp against its sender's newest; neither: newer, or none */
     bool late;    /* built before its sender's last segment: overtaken on the way, or delivered twice */
+    bool newer;   /* built after its sender's last segment: sent again, however soon */
     bool older;   /* acknowledges less than the peer's SYN: of a connection before this one; foreign too */
     bool foreign; /* so far off that it cannot be this connection's: moved nothing */
 };
