@@ -550,6 +550,7 @@ int tca_summary_listener(struct tca_summary *sum, const struct tca_listener *lis
         return 0;
     }
     in->measured = true;
+    in->about = listener->listen_drops.min < listener->listen_drops.max;
     in->backlog_min = listener->backlog_min;
     in->backlog_max = listener->backlog_max;
     in->episodes = listener->episode_count;

@@ -121,10 +121,10 @@ static void add_hit(struct page *page, const struct overflow *in)
     add_number(&how, in->ignored, " ACK ignored", " ACKs ignored");
     add_number(&how, in->aborted, " reset (tcp_abort_on_overflow)", " reset (tcp_abort_on_overflow)");
     if (in->waited)
-        tca_buf_fmt(&text, ": %llu waited in vain, %llu turned away (%s)", (unsigned long long)in->waited,
-                    (unsigned long long)in->flows, tca_buf_text(&how));
+        tca_buf_fmt(&text, ": %llu waited in vain, %llu turned away (%s%s)", (unsigned long long)in->waited,
+                    (unsigned long long)in->flows, in->about ? "about " : "", tca_buf_text(&how));
     else
-        tca_buf_fmt(&text, " turned away: %s", tca_buf_text(&how));
+        tca_buf_fmt(&text, " turned away: %s%s", in->about ? "about " : "", tca_buf_text(&how));
     text.failed |= how.failed;
     tca_buf_done(&how);
     add_text(page, "   hit: ", &text);
@@ -400,6 +400,8 @@ static void add_short(struct page *page, const struct block *b)
         add_selector(page, b->at.capture, &b->overflow->example);
     } else if (b->incident) {
         add_incident_head(page, b->incident);
+        tca_buf_str(out, " since ");
+        tca_page_clock(page, out, b->first_ns);
     } else {
         tca_buf_fmt(out, "%s %llux %s at ", sign(b->severity), (unsigned long long)b->count,
                     tca_findings[b->id].id);
