@@ -159,7 +159,8 @@ int tca_backlog_prune(struct tca_listener *l, const struct tca_edge *edge, size_
 void tca_backlog_settle(struct tca_listener *l)
 {
     bool known = l->synq.max != UINT64_MAX;
-    narrow(l, l->synq.min > 1 ? l->synq.min - 1 : 0, known ? l->synq.max : 0, TCA_BACKLOG_COOKIES);
+    narrow(l, l->synq.min > 1 ? l->synq.min - 1 : 0, known ? l->synq.max : 0,
+           l->cookie_count ? TCA_BACKLOG_COOKIES : TCA_BACKLOG_SYNQ);
     uint64_t *least = &l->listen_drops.min, *most = &l->listen_overflows.max;
     *least = l->listen_overflows.min + l->reqq_full_drops.min;
     if (*least > l->listen_drops.max)

@@ -88,6 +88,7 @@ enum tca_backlog_basis {
     TCA_BACKLOG_CLOSED,     /* the listener was closed and reset its whole queue */
     TCA_BACKLOG_PRUNED,     /* half-open requests were given up early: more than half the limit were there */
     TCA_BACKLOG_COOKIES,    /* half-open requests when SYN cookies began */
+    TCA_BACKLOG_SYNQ,       /* half-open requests that were there at one time; no cookie was sent */
 };
 
 struct tca_listener {
