@@ -178,6 +178,8 @@ static int relay_socket(void *user, const void *item, size_t size)
     }
     if (same)
         tca_socket_cut(&r->held, next.step[0].time_ns);
+    if (same && next.prior_absent)
+        tca_socket_doubt_time_wait(&r->held, next.step[0].time_ns);
     int stop = let_through(r);
     r->held = next;
     r->holds = true;

@@ -588,6 +588,8 @@ static uint32_t flags_of(const struct tca_dossier *d, const struct tca_ladder *l
         flags |= TCA_CONN_IDLE | (only_rung_at_1s(ladder) ? TCA_CONN_ONE_RUNG : 0);
     if (ladder->rungs > 2)
         flags |= TCA_CONN_LONG_LADDER;
+    if (tca_ladder_shape(ladder) == TCA_LADDER_DEFERRED)
+        flags |= TCA_CONN_DEFERRED;
     if (two_rungs(d, ladder))
         flags |= TCA_CONN_TWO_RUNGS;
     if (ladder->named)

@@ -5,6 +5,7 @@
 #include "classify/socket.h"
 
 #include "classify/handshake.h"
+#include "classify/reuse.h"
 #include "mirror/deviations.h"
 
 #include <string.h>
@@ -131,6 +132,21 @@ static bool never_took_synack(const struct tca_dossier *d, const struct tca_side
            !d->m.acks_since_synack && until_ns - top->time_ns > TCA_INITIAL_RTO_NS;
 }
 
+/* It goes on asking where SYN+ACKs pass, and acknowledges none: its SYNs come through, so its ACKs would. */
+static bool asks_on(const struct tca_mirror *m)
+{
+    return m->side[TCA_CLIENT].syn_count > 1 && m->side[TCA_SERVER].synack_count > 2;
+}
+
+/* A forged address in a flood: whoever asks from a socket asks again, or acknowledges. */
+static bool is_forged(const struct tca_case *c, int64_t until_ns)
+{
+    const struct tca_side *client = &c->d->m.side[TCA_CLIENT];
+    return c->listener->flood && c->listener->flood_kind == TCA_FLOOD_SPOOFED && !c->d->m.acks_since_synack &&
+           client->syn_count == 1 && client->pkts == 1 &&
+           until_ns - client->syn_last_ns > tca_timer_latest(TCA_INITIAL_RTO_NS);
+}
+
 /* Without the SYN+ACK: as long as its SYN's clock ran, if that ever rang. */
 static void end_of_asking(const struct tca_case *c, int64_t until_ns, struct tca_socket *s)
 {
@@ -150,7 +166,8 @@ static void enter_steps(const struct tca_case *c, int role, int64_t until_ns, st
 {
     const struct tca_dossier *d = c->d;
     const struct tca_side *side = &d->m.side[role];
-    bool refused = role == TCA_CLIENT && at_own_side(c, role) && never_took_synack(d, side, until_ns);
+    bool refused = role == TCA_CLIENT && (at_own_side(c, role) || asks_on(&d->m)) &&
+                   never_took_synack(d, side, until_ns);
     for (int at = 0; at < side->step_count - refused; at++) {
         const struct tca_step *step = &side->step[at];
         int64_t left_ns = at + 1 < side->step_count ? step[1].time_ns : until_ns;
@@ -167,12 +184,32 @@ static bool mute(const struct tca_dossier *d, const struct tca_side *side, bool 
     return own_side && !side->pkts && begins_unknown(d, side);
 }
 
+/* Where accept() is deferred a bare ACK leaves the request a request, until payload or a FIN comes, or its SYN+ACK is
+ * repeated and acknowledged. */
+static void doubt_deferred(const struct tca_case *c, int64_t until_ns, struct tca_socket *s)
+{
+    const struct tca_side *client = &c->d->m.side[TCA_CLIENT], *server = &c->d->m.side[TCA_SERVER];
+    if (s->role != TCA_SERVER || !c->listener->deferred_opens || server->synack_count > 1)
+        return;
+    int64_t spoke_ns = until_ns, fin_ns = client->fin_sent ? client->fin_first_ns : -1;
+    const int64_t told[] = {client->first_data_ns, fin_ns, server->first_data_ns};
+    for (unsigned at = 0; at < sizeof told / sizeof *told; at++)
+        if (told[at] >= 0 && told[at] < spoke_ns)
+            spoke_ns = told[at];
+    for (unsigned at = 1; at < s->step_count; at++)
+        if (s->step[at - 1].state == TCA_SYN_RECV && s->step[at].state == TCA_ESTABLISHED &&
+            s->step[at].time_ns + NEAR_NS < spoke_ns) {
+            s->unsure_from_ns = s->step[at].time_ns;
+            s->unsure_to_ns = spoke_ns;
+        }
+}
+
 bool tca_socket_of(const struct tca_case *c, int role, int64_t until_ns, struct tca_socket *s)
 {
     const struct tca_dossier *d = c->d;
     const struct tca_side *side = &d->m.side[role];
     memset(s, 0, sizeof *s);
-    if (mute(d, side, at_own_side(c, role)))
+    if (mute(d, side, at_own_side(c, role)) || (role == TCA_CLIENT && is_forged(c, until_ns)))
         return false;
     if (begins_unknown(d, side))
         enter(s, d->m.start_ns, TCA_UNKNOWN);
@@ -195,7 +232,10 @@ bool tca_socket_of(const struct tca_case *c, int role, int64_t until_ns, struct 
     s->id_frame = d->id_frame;
     s->tcp_stream = d->tcp_stream;
     s->accepted_ns = role == TCA_SERVER ? accepted_ns(d) : -1;
+    struct tca_reuse reuse;
+    s->prior_absent = role == TCA_SERVER && tca_reuse_of(d, &reuse) && tca_reuse_absent(&reuse);
     find_clock(c, side, s);
+    doubt_deferred(c, until_ns, s);
     return true;
 }
 
@@ -210,6 +250,15 @@ void tca_socket_cut(struct tca_socket *s, int64_t time_ns)
         enter(s, time_ns, TCA_CLOSED);
     if (s->unsure_to_ns > time_ns)
         s->unsure_to_ns = time_ns;
+}
+
+void tca_socket_doubt_time_wait(struct tca_socket *s, int64_t time_ns)
+{
+    for (unsigned at = 0; at < s->step_count; at++)
+        if (s->step[at].state == TCA_TIME_WAIT && s->step[at].time_ns < time_ns) {
+            s->unsure_from_ns = s->step[at].time_ns;
+            s->unsure_to_ns = time_ns;
+        }
 }
 
 enum tca_state tca_socket_state_at(const struct tca_socket *s, int64_t time_ns)

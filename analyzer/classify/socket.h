@@ -33,6 +33,7 @@ struct tca_socket {
     /* A clock that nothing on the wire shows may have fired at any time in here; from_ns > to_ns: none runs. */
     int64_t unsure_from_ns, unsure_to_ns;
     int64_t accepted_ns; /* server: when its application's first word proved that accept() had taken it; -1 */
+    bool prior_absent; /* server: nothing of the connection before it was left, though it should have been */
     uint8_t step_count;
     struct tca_socket_step step[TCA_STEPS_MAX + 3]; /* in time order, different times, different states */
 };
@@ -49,6 +50,9 @@ bool tca_socket_of(const struct tca_case *c, int role, int64_t until_ns, struct 
 /* It is gone from this moment on at the latest: its host uses the same addresses and ports anew, or nobody watches
  * any more; INT64_MAX: never. */
 void tca_socket_cut(struct tca_socket *socket, int64_t time_ns);
+/* The next one on its tuple began at this moment and found nothing left of it: its TIME_WAIT may have ended at any
+ * time. */
+void tca_socket_doubt_time_wait(struct tca_socket *socket, int64_t time_ns);
 /* After everything that happened up to this moment; CLOSED: not there. */
 enum tca_state tca_socket_state_at(const struct tca_socket *socket, int64_t time_ns);
 /* It may as well be in another state: a change lies within 20 ms, or a clock may have fired unseen. */

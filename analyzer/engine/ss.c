@@ -98,15 +98,32 @@ static void tell_choice(const struct choice *c, struct tca_error *error)
     tca_buf_done(&name);
 }
 
+/* It is in a capture, only without any socket: an address that a flood forged, say. */
+static bool has_flows(const struct tca_session *s, const uint8_t addr[16])
+{
+    for (size_t at = 0; at < s->capture_count; at++)
+        if (tca_hosts_find(s->hosts, (uint32_t)(at + 1), addr)->family)
+            return true;
+    return false;
+}
+
+static int decide_named(struct choice *c, struct tca_error *error)
+{
+    if (c->wanted_found)
+        return TCA_OK;
+    if (has_flows(c->s, c->s->set.host))
+        return tca_fail(error, TCA_OK, "the captures show segments of the host given, and no socket of it");
+    return tca_fail(error, TCA_EUSAGE, "no connection of the host given: %s%s%s",
+                    c->hosts ? "there are " : "there is no TCP connection", tca_buf_text(&c->names),
+                    c->hosts > HOSTS_NAMED ? ", ..." : "");
+}
+
 static int decide(struct choice *c, uint8_t ret_addr[16], struct tca_error *error)
 {
     const struct tca_settings *set = &c->s->set;
     if (set->has_host) {
         memcpy(ret_addr, set->host, 16);
-        return c->wanted_found ? TCA_OK
-                               : tca_fail(error, TCA_EUSAGE, "no connection of the host given: %s%s%s",
-                                          c->hosts ? "there are " : "there is no TCP connection",
-                                          tca_buf_text(&c->names), c->hosts > HOSTS_NAMED ? ", ..." : "");
+        return decide_named(c, error);
     }
     memcpy(ret_addr, c->hosts == 1 ? c->last : c->near, 16);
     if (c->hosts <= 1)
@@ -407,9 +424,26 @@ static void fill_accept_queues(struct listing *l)
     }
 }
 
-static bool overflows_at(const struct tca_listener *listener, int64_t time_ns)
+/* Several queues behind one port: which of them a connection waits in nobody sees. */
+static bool is_shared(const struct tca_listener *listener)
 {
-    return tca_listener_episode(listener, time_ns, 0) != NULL;
+    for (unsigned at = 0; at < listener->episode_count; at++)
+        if (listener->episode[at].partial)
+            return true;
+    return false;
+}
+
+/* Only while the application takes none are all that came after the newest accepted one known to wait, and no more
+ * than the queue holds. */
+static bool queue_known(const struct tca_listener *listener, int64_t time_ns, int64_t waiting)
+{
+    const struct tca_episode *episode = tca_listener_episode(listener, time_ns, 0);
+    if (is_shared(listener))
+        return false;
+    if (!episode)
+        return !waiting && !listener->midstream;
+    bool fits = !listener->backlog_max || waiting <= (int64_t)listener->backlog_max + 1;
+    return fits && !episode->slow && !episode->answered;
 }
 
 static int list_listener(struct listing *l, const struct tca_listener *listener)
@@ -424,8 +458,7 @@ static int list_listener(struct listing *l, const struct tca_listener *listener)
     one->told.family = listener->family;
     one->told.state = TCA_LISTEN;
     one->capture = listener->capture;
-    bool known = (!waiting && !listener->midstream) || overflows_at(listener, l->time_ns);
-    one->told.recv_q = known ? waiting : -1;
+    one->told.recv_q = queue_known(listener, l->time_ns, waiting) ? waiting : -1;
     if (listener->backlog_min && listener->backlog_min == listener->backlog_max)
         one->told.send_q = listener->backlog_max;
     return TCA_OK;

@@ -357,10 +357,33 @@ static const struct {
     /* A single SYN+ACK. */
     {"flow A 10.0.0.2:40000 10.0.0.1:80\n0 A > S\n+0.0001 A < SA\n", "10.0.0.1", "1700000020",
      "tcp_synack_retries=2", "SYN-RECV", NULL},
+    /* A client that goes on asking took none of the SYN+ACKs that passed. */
+    {"flow A 10.0.0.2:40000 10.0.0.1:80\n0 A > S\n+0.01 A < SA\n+1 A > S\n+0.01 A < SA\n+2 A > S\n+0.01 A < "
+     "SA\n"
+     "+1 A < SA\n+2 A < SA\n+4 A < SA\n",
+     "10.0.0.2", "1700000009", NULL, NULL, NULL},
     /* Two repeats of payload are enough where no third may follow. */
     {OPENED "+0.1 A > PA len=9\n+0.2 A > PA len=9 seq=1\n+0.4 A > PA len=9 seq=1\n+0.8 A > PA len=9 seq=1\n",
      "10.0.0.2", "1700000010", "tcp_retries2=3", "ESTAB", NULL},
 };
+
+/* Only the server's half: the client forged, or gone, has no socket to be listed; and a stranger is none. */
+START_TEST(host_without_socket)
+{
+    static const char reset[] = "flow A 10.0.0.2:40000 10.0.0.1:80\n0 A > R\n+2 A > R\n";
+    static const char *const host[] = {"10.0.0.2", "10.0.0.9"};
+    struct tca_session *session = open_session("host", host[_i]);
+    struct tca_error error = {0};
+    struct tca_buf text = {0};
+    feed(session, reset, 0, 0, 0);
+    ck_assert_int_eq(tca_session_finish(session, &error), 0);
+    int code = tca_session_text(session, "ss", write_to_buf, &text, &error);
+    ck_assert_int_eq(code, _i ? TCA_EUSAGE : 0);
+    ck_assert_msg(_i || strstr(error.text, "no socket of it"), "%s", error.text);
+    tca_buf_done(&text);
+    tca_session_free(session);
+}
+END_TEST
 
 START_TEST(known_clocks)
 {
@@ -391,6 +414,7 @@ int main(void)
     tcase_add_test(tc, callbacks_can_stop);
     tcase_add_test(tc, nothing);
     tcase_add_test(tc, queues);
+    tcase_add_loop_test(tc, host_without_socket, 0, 2);
     tcase_add_loop_test(tc, known_clocks, 0, (int)(sizeof known / sizeof *known));
     tcase_set_timeout(tc, 60);
     suite_add_tcase(suite, tc);
