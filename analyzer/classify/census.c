@@ -258,7 +258,9 @@ static int enter_listener(struct tca_census *c, const struct tca_socket *s, uint
 static int add_edges(void *user, const struct tca_socket *s)
 {
     struct tca_census *c = user;
-    struct edge edge = {.to = TCA_CLOSED};
+    struct edge edge;
+    memset(&edge, 0, sizeof edge); /* its padding, too: it goes to a file */
+    edge.to = TCA_CLOSED;
     int error = enter_host(c, s);
     if (!error)
         error = enter_listener(c, s, &edge.listener);

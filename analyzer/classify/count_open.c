@@ -9,6 +9,7 @@
 
 #include "base/seq32.h"
 #include "classify/handshake.h"
+#include "classify/rungs.h"
 #include "classify/shapes.h"
 
 #define MS     INT64_C(1000000)
@@ -170,12 +171,22 @@ static struct tca_bounds again(const struct tca_counting *k, uint32_t role, uint
     return count_between(surely_again(k, role, count), count - 1 + k->me->capture_copies);
 }
 
+/* Nobody is left to repeat a cookie: what a timer repeated was a request's. */
+static uint64_t repeated_by_timer(const struct tca_counting *k)
+{
+    struct tca_ladder l;
+    if (k->role == TCA_CLIENT || !k->near || k->m->synack_isn_changed)
+        return 0;
+    tca_ladder_read(k->d, &l);
+    return l.mixed ? 0 : l.rungs;
+}
+
 struct tca_bounds tca_count_syn_retrans(const struct tca_counting *k)
 {
     struct tca_bounds syns = again(k, TCA_MARK_SYN, k->me->syn_count);
     struct tca_bounds synacks = again(k, TCA_MARK_SYNACK, k->me->synack_count);
     if (maybe_cookie(k) || k->m->synack_isn_changed)
-        synacks.min = 0; /* each SYN of a cookie's client gets a first one */
+        synacks.min = repeated_by_timer(k); /* each SYN of a cookie's client gets a first one */
     return tca_counting_sum(syns, synacks);
 }
 
@@ -195,8 +206,9 @@ struct tca_bounds tca_count_cookies_recv(const struct tca_counting *k)
 struct tca_bounds tca_count_defer_drop(const struct tca_counting *k)
 {
     const struct tca_listener *l = k->c->listener;
-    if (k->role == TCA_CLIENT || !k->me->synack_count || (l->idle_opens && !l->stuck_flows))
-        return count_exactly(0);
+    bool shown = l->stuck_flows || tca_counting_told(k, TCA_synack_defer_accept) != TCA_NO;
+    if (k->role == TCA_CLIENT || !k->me->synack_count || !shown)
+        return count_exactly(0); /* rarely asked for: not without a sign */
     const struct tca_mark *ack = tca_dossier_mark(k->d, TCA_MARK_OPEN_ACK, TCA_CLIENT, 0);
     bool bare = ack && !ack->len && !(ack->flags & TCA_FIN);
     bool deferred = tca_counting_told(k, TCA_synack_defer_accept) >= TCA_PROBABLE;

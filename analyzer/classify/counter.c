@@ -173,7 +173,8 @@ void tca_count_flow(const struct tca_case *c, const struct tca_verdict *v, int r
     struct tca_counting k = {c, c->d, m, v, &m->side[role], &m->side[1 - role], role, near};
     memset(ret, 0, sizeof *ret);
     ret->facts.near = near;
-    ret->facts.far = !near && c->vantage != TCA_VANTAGE_UNKNOWN;
+    ret->facts.close = !near && c->vantage == TCA_VANTAGE_SAME_HOST;
+    ret->facts.far = !near && !ret->facts.close && c->vantage != TCA_VANTAGE_UNKNOWN;
     ret->facts.offload = near && k.me->unfinished_checksums > 0;
     ret->facts.sure_if_offload = near ? tca_counting_resets(&k).replies : 0;
     gather_waits(&k, ret);
@@ -200,6 +201,7 @@ void tca_counts_add(struct tca_counts *sum, const struct tca_counts *part)
         sum->of[at] = tca_counting_sum(sum->of[at], part->of[at]);
     sum->facts.near += part->facts.near;
     sum->facts.far += part->facts.far;
+    sum->facts.close += part->facts.close;
     sum->facts.sure_if_offload += part->facts.sure_if_offload;
     sum->facts.waits_if_patient += part->facts.waits_if_patient;
     sum->facts.waits_if_kept += part->facts.waits_if_kept;
@@ -210,7 +212,12 @@ void tca_counts_add(struct tca_counts *sum, const struct tca_counts *part)
 
 bool tca_counts_near(const struct tca_counts *sum)
 {
-    return sum->facts.near > sum->facts.far;
+    return sum->facts.near > sum->facts.far + sum->facts.close;
+}
+
+bool tca_counts_bounded(const struct tca_counts *sum)
+{
+    return tca_counts_near(sum) && !sum->facts.left_out;
 }
 
 void tca_counts_settle(struct tca_counts *sum)
@@ -224,6 +231,6 @@ void tca_counts_settle(struct tca_counts *sum)
     }
     if (!sum->facts.denied && sum->facts.patient)
         waits->min = add(waits->min, sum->facts.waits_if_patient);
-    for (unsigned at = 0; at < TCA_COUNTER_COUNT && !tca_counts_near(sum); at++)
+    for (unsigned at = 0; at < TCA_COUNTER_COUNT && !tca_counts_bounded(sum); at++)
         sum->of[at].max = TCA_UNBOUNDED;
 }

@@ -41,12 +41,14 @@ extern const struct tca_counter tca_counters[TCA_COUNTER_COUNT];
 /* What the connections of a host must confirm to each other before it counts: sums and signs. */
 struct tca_count_facts {
     uint64_t near,
-        far; /* connections whose vantage says that the capture was taken at this host, or elsewhere */
+        far;        /* connections whose vantage says that the capture was taken at this host, or elsewhere */
+    uint64_t close; /* ... or at either end of a short path, so perhaps at this one */
     uint64_t
         sure_if_offload; /* RSTs that its kernel sent if its other segments leave with unfinished checksums */
     uint64_t waits_if_patient; /* TIME_WAITs of orphans, if FIN_WAIT2 lasts longer than four seconds here */
     uint64_t
         waits_if_kept; /* TIME_WAITs that nothing shows but that they were due, if there was room for them */
+    bool left_out;     /* records of the capture were left out by what the user asked for */
     bool offload;      /* some segments leave so */
     bool patient, denied; /* FIN_WAIT2 does last; a TIME_WAIT that was due was not there */
 };
@@ -67,5 +69,7 @@ void tca_counts_add(struct tca_counts *sum, const struct tca_counts *part);
 void tca_counts_settle(struct tca_counts *sum);
 /* The capture was taken at this host. Of a settled total. */
 bool tca_counts_near(const struct tca_counts *sum);
+/* ... and shows all that it may: there are upper bounds. */
+bool tca_counts_bounded(const struct tca_counts *sum);
 
 #endif

@@ -557,12 +557,21 @@ static bool near_server(const struct tca_case *c)
     return tca_near_server(c->vantage);
 }
 
+/* Near a listener that sent cookies, a SYN+ACK that no timer repeats is one, whatever its options. */
+static bool silent_cookie(const struct tca_case *c, const struct opening *o)
+{
+    bool heard = o->opened || o->withdrawal || o->refusal;
+    return near_server(c) && c->listener->cookie_count && o->syn && o->synack && !heard && !rung(c, o, 0) &&
+           o->end_ns - o->synack->time_ns >= RUNG_NS;
+}
+
 /* A cookie's SYN+ACK, and time for a request's timer to repeat it: the server was never in SYN_RECV. */
 static bool no_request(const struct tca_case *c, const struct opening *o)
 {
     int64_t until_ns = request_reset(o) ? o->refusal->time_ns : o->end_ns;
-    return tca_cookie_options_missing(o->m, o->syn, o->synack) && !rung(c, o, 0) &&
-           until_ns - o->synack->time_ns >= RUNG_NS;
+    bool missing = tca_cookie_options_missing(o->m, o->syn, o->synack) && !rung(c, o, 0) &&
+                   until_ns - o->synack->time_ns >= RUNG_NS;
+    return missing || silent_cookie(c, o);
 }
 
 static const char *half_open_how(const struct opening *o)
@@ -617,6 +626,8 @@ static enum tca_cookie cookie_evidence(const struct tca_case *c, const struct op
         return TCA_COOKIE_NONE; /* nobody is left to repeat a cookie */
     if (tca_cookie_options_missing(o->m, o->syn, o->synack))
         return TCA_COOKIE_STRONG;
+    if (silent_cookie(c, o))
+        return TCA_COOKIE_WEAK;
     if (!tca_cookie_lag(c->d, o->last_synack, ret_ms) || *ret_ms < TCA_COOKIE_SKEW_MIN ||
         *ret_ms > TCA_COOKIE_SKEW_MAX)
         return tca_cookie_window(c->d, o->synack) ? TCA_COOKIE_WEAK : TCA_COOKIE_NONE;
@@ -652,6 +663,12 @@ void judge_handshake_synack_cookie(const struct tca_case *c, struct tca_judgemen
     if (missing) {
         tca_prove(j, o.syn);
         tca_say(j, "The SYN+ACK has neither window scale nor SACK although the client offered both.");
+        return;
+    }
+    if (silent_cookie(c, &o)) {
+        j->confidence = TCA_PROBABLE;
+        tca_say(j, "Nothing acknowledged the SYN+ACK and no timer repeated it, at a listener that sent SYN "
+                   "cookies: there is no request.");
         return;
     }
     tca_prove(j, tca_dossier_mark(c->d, TCA_MARK_CHILD, TCA_SERVER, 0));
@@ -966,7 +983,7 @@ static tca_judge *const unopened[] = {
 void judge_handshake_pending_at_end(const struct tca_case *c, struct tca_judgement *j)
 {
     struct opening o = opening_of(c);
-    if (midstream(&o) || o.opened)
+    if (midstream(&o) || o.opened || silent_cookie(c, &o))
         return;
     for (unsigned at = 0; at < sizeof unopened / sizeof *unopened; at++) {
         struct tca_judgement other = {0};

@@ -708,11 +708,12 @@ void judge_rst_orphan_limit(const struct tca_case *c, struct tca_judgement *j)
         return;
     j->confidence = linux_level(c, &f.first, levels);
     const struct tca_mark *fin = own_fin(&f.first);
+    int64_t gap_ns = j->time_ns - fin->time_ns; /* below zero where time stamps go back */
     tca_prove(j, fin);
     tca_say(j,
-            "The %s closed and reset in one breath, %u us after its FIN: too many orphans, or too much "
+            "The %s closed and reset in one breath, %lld us after its FIN: too many orphans, or too much "
             "memory in use.",
-            who(&f.first), (unsigned)((j->time_ns - fin->time_ns) / 1000));
+            who(&f.first), (long long)(gap_ns > 0 ? gap_ns / 1000 : 0));
 }
 
 /* Two resets of one host: the first was its own decision, the second says that no such connection is left. */

@@ -35,15 +35,28 @@ struct parts {
     struct tca_session *s;
     struct tca_sorter *sorter;
     struct tca_buf item;
+    bool v4, v6; /* connections of either are there */
 };
+
+static void put_entry(struct entry *entry, uint32_t id, struct tca_bounds bounds)
+{
+    entry->id = id;
+    entry->bounds = bounds;
+}
 
 static int add_part(struct parts *p, const struct whose *whose, const struct tca_counts *part)
 {
-    struct head head = {.whose = *whose, .facts = part->facts};
-    struct entry entry[TCA_COUNTER_COUNT] = {0};
+    struct head head;
+    struct entry entry[TCA_COUNTER_COUNT];
+    memset(&head, 0, sizeof head); /* with their padding: they go to a file */
+    memset(entry, 0, sizeof entry);
+    head.whose.capture = whose->capture;
+    head.whose.family = whose->family;
+    memcpy(head.whose.addr, whose->addr, sizeof head.whose.addr);
+    head.facts = part->facts;
     for (uint32_t id = 0; id < TCA_COUNTER_COUNT; id++)
         if (part->of[id].max)
-            entry[head.count++] = (struct entry){id, part->of[id]};
+            put_entry(&entry[head.count++], id, part->of[id]);
     uint8_t key[TCA_SORT_KEY] = {0};
     tca_key_u32(key, whose->capture);
     memcpy(key + 4, whose->addr, sizeof whose->addr);
@@ -58,6 +71,8 @@ static int parts_of_flow(void *user, const struct tca_flow_view *view)
     struct parts *p = user;
     const struct tca_dossier *d = view->c->d;
     int error = TCA_OK;
+    p->v4 |= d->family == 4;
+    p->v6 |= d->family == 6;
     for (int role = 0; role < 2 && !error; role++) {
         struct whose whose = {.capture = d->capture, .family = d->family};
         memcpy(whose.addr, d->addr[role], sizeof whose.addr);
@@ -93,16 +108,26 @@ struct totals {
     tca_host_counts_fn *fn;
     void *user;
     struct whose whose;
+    bool both_families;
     bool any;         /* a host is being added up */
     bool counting;    /* first walk: are there hosts at whose side the capture was taken? */
     uint64_t at_side; /* so many */
     struct tca_counts sum;
 };
 
+/* By a filter, a time window or a count: what was left out may have been counted, too. */
+static bool left_out(const struct tca_settings *set, const struct tca_capture_facts *capture)
+{
+    uint64_t filtered = capture->outcome[TCA_OUTCOME_filtered];
+    return filtered || (set->max_records && capture->packets - filtered >= set->max_records);
+}
+
 static int tell(struct totals *t)
 {
     if (!t->any)
         return TCA_OK;
+    const struct tca_capture_facts *capture = &t->s->capture[t->whose.capture - 1]->facts;
+    t->sum.facts.left_out = left_out(&t->s->set, capture);
     tca_counts_settle(&t->sum);
     bool near = tca_counts_near(&t->sum);
     if (t->counting) {
@@ -111,8 +136,9 @@ static int tell(struct totals *t)
     }
     struct tca_host_counts host = {.addr = t->whose.addr,
                                    .family = t->whose.family,
-                                   .capture = &t->s->capture[t->whose.capture - 1]->facts,
+                                   .capture = capture,
                                    .counts = &t->sum,
+                                   .both_families = t->both_families,
                                    .near = near || !t->at_side || t->s->set.has_host};
     return t->fn(t->user, &host);
 }
@@ -158,6 +184,7 @@ int tca_pass2_counters(struct tca_session *s, tca_host_counts_fn *fn, void *user
         error = tca_pass2_walk_all(s, parts_of_flow, &p);
     if (!error)
         error = parts_of_listeners(&p);
+    t.both_families = p.v4 && p.v6;
     t.counting = true;
     if (!error)
         error = add_up(&p, &t);

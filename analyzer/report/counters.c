@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
  * Kernel counters: cells of the table, and the text that `nstat` would have printed. A counter that is 0 for sure is
- * left out, as nstat leaves it out; far from its host one that may be anything is left out, too.
+ * left out, as nstat leaves it out; far from its host, or where records were left out, one that may be anything is left out, too.
  */
 #include "report/row.h"
 
 bool tca_counter_tells(const struct tca_host_counts *host, enum tca_counter_id id)
 {
     const struct tca_bounds *b = &host->counts->of[id];
-    return b->min || (b->max && tca_counts_near(host->counts));
+    return b->min || (b->max && tca_counts_bounded(host->counts));
 }
 
 static const struct tca_bounds *bounds_of(const struct counter_row *row)
@@ -75,12 +75,27 @@ static void nstat_line(struct tca_buf *text, const struct tca_counter *counter, 
     tca_buf_char(text, '\n');
 }
 
+/* What the bounds below rest on. */
+static const char *basis_of(const struct tca_counts *counts)
+{
+    if (tca_counts_bounded(counts))
+        return "captured at this host; counters told here that are not listed are 0";
+    if (tca_counts_near(counts))
+        return "captured at this host, but records were left out: lower bounds only";
+    if (counts->facts.close > counts->facts.far)
+        return "captured close to this host, perhaps at it: lower bounds only";
+    return "captured elsewhere: lower bounds only";
+}
+
 void tca_text_nstat(const struct tca_host_counts *host, struct tca_buf *text)
 {
     tca_buf_str(text, "#host ");
     tca_buf_ip(text, host->addr, host->family);
-    tca_buf_str(text, tca_counts_near(host->counts) ? ": captured at this host; what is not listed is 0; of "
-                                                    : ": captured elsewhere: lower bounds only; of ");
+    tca_buf_str(text, ": ");
+    tca_buf_str(text, basis_of(host->counts));
+    if (host->both_families)
+        tca_buf_str(text, "; its kernel counts IPv4 and IPv6 together, here each address is told apart");
+    tca_buf_str(text, "; of ");
     tca_text_clean(text, host->capture->name, true);
     tca_buf_char(text, '\n');
     for (unsigned id = 0; id < TCA_COUNTER_COUNT; id++)

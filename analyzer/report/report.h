@@ -100,6 +100,7 @@ struct tca_host_counts {
     int family;
     const struct tca_capture_facts *capture;
     const struct tca_counts *counts; /* settled */
+    bool both_families;              /* the captures show IPv4 and IPv6, and a kernel counts them together */
     bool near; /* the capture was taken at this host, or nothing tells at which: nstat prints it unasked */
 };
 /* Does this counter say anything? Not where it is 0 for sure, nor far from the host where it may be anything. */

@@ -355,7 +355,8 @@ def syncookie(bench):
     bench.intend((40001, 40003, 40004, 40005, 40006), "handshake_synack_cookie", "certain")
     bench.intend(40002, "close_three_way", "certain")
     bench.also(40002, "handshake_synack_cookie")
-    bench.intend(40010, "handshake_half_open", "certain")
+    bench.intend(40010, "handshake_synack_cookie", server="probable")
+    bench.also(40010, "handshake_half_open")
     bench.intend("listener:8080", "syncookie_interval", server="certain", middle="probable", client="probable")
 
 

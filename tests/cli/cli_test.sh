@@ -168,6 +168,14 @@ ok 'nstat: of several hosts only those at whose side the capture was taken' $?
 exits 0 states --format nstat --vantage middle bad.pcap
 grep -q '^TcpRetransSegs  *[1-9][0-9]*  *-  *# ' out && ! grep -q 'captured at' out
 ok 'nstat: no upper bound elsewhere' $?
+for left_out in '-c 9' '-f tcp[13]&7!=0' '-A 1'; do
+    "$binary" states --format nstat --vantage server $left_out bad.pcap >out 2>err
+    grep -q 'records were left out' out
+    left=$?
+    [ "$left_out" != '-A 1' ] && [ $left -eq 0 ] && ! grep -q '^Tcp[^#]* [0-9][0-9]* *#' out ||
+        { [ "$left_out" = '-A 1' ] && [ $left -ne 0 ] && grep -q 'counters told here that are not listed are 0' out; }
+    ok "nstat: upper bounds where no record was left out: $left_out" $?
+done
 "$binary" states --format nstat --vantage server bad.pcap >all 2>err
 "$binary" states --format nstat --vantage server --finding rst_refused --min-confidence certain bad.pcap >out 2>err
 cmp -s all out

@@ -168,7 +168,7 @@ def told_of(text, names):
     heads = [line for line in lines if line.startswith("#")]
     if len(heads) != 1:
         raise program.ProgramError(f"one host was asked for, {len(heads)} are told")
-    bounds = {name: Bounds() if "captured at this host" in heads[0] else ANYTHING for name in names}
+    bounds = {name: Bounds() if "not listed are 0" in heads[0] else ANYTHING for name in names}
     for line in lines:
         if line.startswith("#"):
             continue

@@ -46,7 +46,7 @@ vantage = words[words.index("--vantage") + 1] if "--vantage" in words else None
 near = {near!r}
 side = {{{server!r}: "server", {client!r}: "client"}}[host]
 if side == vantage:
-    print("#host", host + ": captured at this host; what is not listed is 0; of x")
+    print("#host", host + ": captured at this host; counters told here that are not listed are 0; of x")
     print(near[host], end="")
 else:
     print("#host", host + ": captured elsewhere: lower bounds only; of x")
