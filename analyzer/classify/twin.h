@@ -34,10 +34,12 @@ struct tca_lost {
     uint8_t kind; /* enum tca_lost_kind */
     uint8_t side; /* sender, by the role in the row it is told in */
     uint8_t copy,
-        copies; /* of SYN, SYN+ACK, FIN, RST: number of this copy at the nearer point, and how many; else 0 */
+        copies; /* of SYN, SYN+ACK, FIN, RST: number of this copy at the nearer point, and how many; else 0.
+                 * Of payload only how many: `frame` is one of them, not one that is lost for certain */
+    uint8_t count;      /* 1; of payload: how many of its copies were lost, at least */
     uint8_t confidence; /* enum tca_confidence */
     uint32_t near, far; /* ordinals of the captures */
-    uint64_t frame;     /* in `near` */
+    uint64_t frame;     /* in `near`; see copies */
     int64_t time_ns;    /* by the clock of `near` */
     uint64_t far_frame; /* in `far`: the next copy that arrived; 0: none */
     int64_t far_ns;     /* by the clock of `far` */
@@ -54,7 +56,8 @@ struct tca_twin {
         uint32_t capture;
         uint64_t id_frame;
     } other[TCA_TWINS_MAX - 1];  /* by capture */
-    uint32_t lost_count;         /* lost[]; all of them */
+    uint32_t lost_count;         /* lost[] */
+    uint32_t lost_pkts;          /* segments, all counted */
     const struct tca_lost *lost; /* in order of time at the nearer point; borrowed from the twins */
     size_t lost_at;              /* where they begin in the list of all; private */
 };

@@ -29,14 +29,32 @@ static void name_lost(const struct tca_lost *lost, char *text, size_t size)
                                                      [TCA_LOST_FIN] = "FIN",
                                                      [TCA_LOST_FIN_ACK] = "ACK of the FIN",
                                                      [TCA_LOST_RST] = "RST"};
-    if (lost->kind == TCA_LOST_DATA)
-        snprintf(text, size, "one of %u copies of payload at %u", lost->copies, (unsigned)lost->seq);
-    else if (lost->copies > 1 && lost->copy)
+    if (lost->copies > 1 && lost->copy)
         snprintf(text, size, "%s copy %u of %u", name[lost->kind], lost->copy, lost->copies);
     else if (lost->copies > 1)
-        snprintf(text, size, "one of %u copies of %s", lost->copies, name[lost->kind]);
+        snprintf(text, size, "%s, one of %u copies,", name[lost->kind], lost->copies);
     else
         snprintf(text, size, "%s", name[lost->kind]);
+}
+
+static void tell(struct tca_judgement *j, const struct tca_lost *lost, uint32_t others)
+{
+    const char *sender = lost->side == TCA_CLIENT ? "client" : "server";
+    char what[80], more[40] = "";
+    name_lost(lost, what, sizeof what);
+    if (others)
+        snprintf(more, sizeof more, ", and %u more such losses", (unsigned)others);
+    if (lost->kind != TCA_LOST_DATA)
+        tca_say(j, "The %s's %s passed capture %u (frame %llu) and never reached capture %u%s.", sender, what,
+                (unsigned)lost->near, (unsigned long long)lost->frame, (unsigned)lost->far, more);
+    else
+        tca_say(j,
+                "Of %u copies of the %s's payload at %u that passed capture %u (one of them in frame "
+                "%llu%s), at least "
+                "%u never reached capture %u%s.",
+                lost->copies, sender, (unsigned)lost->seq, (unsigned)lost->near,
+                (unsigned long long)lost->frame, lost->far_frame ? ", which arrived" : "", lost->count,
+                (unsigned)lost->far, more);
 }
 
 void judge_segment_lost_between(const struct tca_case *c, struct tca_judgement *j)
@@ -53,7 +71,7 @@ void judge_segment_lost_between(const struct tca_case *c, struct tca_judgement *
             confidence = (enum tca_confidence)twin->lost[at].confidence;
     tca_hold(j, confidence, time_ns);
     j->actor = TCA_ACTOR_PATH;
-    j->value = twin->lost_count;
+    j->value = twin->lost_pkts;
     j->unit = "pkts";
     prove_frame(j, c->d->capture, c->d->capture,
                 here               ? first->frame
@@ -63,11 +81,5 @@ void judge_segment_lost_between(const struct tca_case *c, struct tca_judgement *
         prove_frame(j, c->d->capture, twin->lost[at].near, twin->lost[at].frame);
         prove_frame(j, c->d->capture, twin->lost[at].far, twin->lost[at].far_frame);
     }
-    char what[80], more[40] = "";
-    name_lost(first, what, sizeof what);
-    if (twin->lost_count > 1)
-        snprintf(more, sizeof more, ", and %u more such losses", (unsigned)twin->lost_count - 1);
-    tca_say(j, "The %s's %s passed capture %u (frame %llu) and never reached capture %u%s.",
-            first->side == TCA_CLIENT ? "client" : "server", what, (unsigned)first->near,
-            (unsigned long long)first->frame, (unsigned)first->far, more);
+    tell(j, first, twin->lost_pkts - first->count);
 }

@@ -7,7 +7,7 @@
  * A segment that is missing in `far` was lost if `far` was capturing then (before and after it, segments of the same
  * sender passed both), if segments of its kind pass its filter, if its list of marks is complete, and if nothing else
  * of the connection escaped it. ACKs are marked only where they settle something, so of them only those before the first
- * one that arrived are told; of payload only that one of several copies is missing, not which.
+ * one that arrived are told; of payload how many copies are missing at least, not which.
  */
 #include "base/alloc.h"
 #include "base/seq32.h"
@@ -83,6 +83,7 @@ static struct tca_lost *claim(const struct hunt *h, enum tca_lost_kind kind, con
         .far_frame = arrived ? arrived->frame : 0,
         .far_ns = arrived ? arrived->time_ns : 0,
         .seq = mark->seq - h->near->m.side[h->side].iss,
+        .count = 1,
     };
     return lost;
 }
@@ -224,23 +225,114 @@ static void lost_acks(const struct hunt *h)
 
 /* ---- payload ---- */
 
+/* Payload sent again, by its first byte, and how much less often that byte passed far. */
+struct again {
+    const struct tca_mark *mark; /* the last copy of it */
+    uint32_t at;                 /* from the sender's ISN */
+    unsigned copies, missing;
+    unsigned most; /* missing of this and earlier ones, at most one of what a single segment may carry */
+};
+
+/* Segments of the list that hold this byte. */
 static unsigned copies_of(const struct list *list, uint32_t seq)
 {
     unsigned count = 0;
     for (unsigned at = 0; at < list->count; at++)
-        count += list->mark[at]->seq == seq;
+        count += seq - list->mark[at]->seq < list->mark[at]->len;
     return count;
 }
 
-static const struct tca_mark *first_of(const struct list *list, uint32_t seq)
+/* The largest payload of one segment: options leave less. */
+static uint32_t largest(const struct hunt *h)
 {
-    for (unsigned at = 0; at < list->count; at++)
-        if (list->mark[at]->seq == seq)
-            return list->mark[at];
-    return NULL;
+    enum { TIME_STAMPS = 12 };
+    const struct tca_side *side = &h->near->m.side[h->side], *peer = &h->near->m.side[1 - h->side];
+    if (!peer->has_mss || peer->mss <= TIME_STAMPS)
+        return UINT16_MAX;
+    return peer->mss - (side->ts_on && peer->ts_on ? (uint32_t)TIME_STAMPS : 0);
 }
 
-/* Both saw its first copy, in order or not; near saw it sent again more often than far. */
+static int by_place(const void *left, const void *right)
+{
+    const struct again *a = left, *b = right;
+    if (a->at != b->at)
+        return a->at < b->at ? -1 : 1;
+    return a->mark->frame < b->mark->frame ? -1 : a->mark->frame > b->mark->frame;
+}
+
+/* What far was capturing; payload of a SYN is told as a lost SYN. */
+static void leave_out(const struct hunt *h, struct list *near)
+{
+    struct list syns = list_of(h->near, TCA_MARK_SYN, h->side);
+    unsigned kept = 0;
+    for (unsigned at = 0; at < near->count; at++) {
+        const struct tca_mark *mark = near->mark[at];
+        bool of_syn = false;
+        for (unsigned syn = 0; syn < syns.count; syn++)
+            of_syn |= mark->seq - syns.mark[syn]->seq - 1 < syns.mark[syn]->len;
+        if (!of_syn && was_capturing(h, TCA_LOST_DATA, mark))
+            near->mark[kept++] = mark;
+    }
+    near->count = kept;
+}
+
+/* One for each first byte; the number of them. */
+static unsigned gather_again(const struct hunt *h, const struct list *near, const struct list *far,
+                             struct again *again)
+{
+    const struct tca_side *arrived = &h->far->m.side[h->far_side];
+    unsigned count = 0, kept = 0;
+    for (unsigned at = 0; at < near->count; at++) {
+        const struct tca_mark *mark = near->mark[at];
+        unsigned passed = copies_of(far, mark->seq);
+        struct again one = {.mark = mark, .at = mark->seq - h->near->m.side[h->side].iss};
+        /* Its first copy is no mark; far has it as well unless it saw nothing from there on. */
+        bool none = arrived->nxt_known && seq_before_eq(arrived->snd_nxt, mark->seq);
+        one.copies = copies_of(near, mark->seq) + 1;
+        one.missing = one.copies - !none > passed ? one.copies - !none - passed : 0;
+        if (mark->len && !(mark->flags & (TCA_SYN | TCA_FIN)) && one.missing)
+            again[count++] = one;
+    }
+    qsort(again, count, sizeof *again, by_place);
+    for (unsigned at = 0; at < count; at++) {
+        if (kept && again[kept - 1].at == again[at].at)
+            kept--;
+        again[kept++] = again[at];
+    }
+    return kept;
+}
+
+/* Bytes farther apart than a segment is long were lost in different ones: the largest sum over such bytes is the
+ * least number of segments that are missing. Of the others missing becomes 0. */
+static void choose(struct again *again, unsigned count, uint32_t apart)
+{
+    for (unsigned at = 0; at < count; at++) {
+        unsigned before = at;
+        while (before && again[at].at - again[before - 1].at < apart)
+            before--;
+        again[at].most = again[at].missing + (before ? again[before - 1].most : 0);
+        if (at && again[at - 1].most >= again[at].most)
+            again[at].most = again[at - 1].most;
+    }
+    uint32_t limit = UINT32_MAX;
+    for (unsigned at = count; at-- > 0;) {
+        bool taken = again[at].at <= limit && again[at].most > (at ? again[at - 1].most : 0);
+        if (!taken)
+            again[at].missing = 0;
+        else
+            limit = again[at].at >= apart ? again[at].at - apart : 0;
+    }
+}
+
+/* The same segment, told from other copies of it. */
+static const struct tca_mark *find_very(const struct tca_dossier *d, int side, const struct tca_mark *mark)
+{
+    const struct tca_mark *same = find_same(d, side, mark);
+    bool strict = false;
+    return same && tca_twin_same(mark, same, &strict) && strict && same->ip_id == mark->ip_id ? same : NULL;
+}
+
+/* Near saw it sent again more often than far. Which copies are missing is not told: the first one is no mark. */
 static void lost_payload(const struct hunt *h)
 {
     enum { UNFIT = TCA_DAMAGE_OFFLOAD | TCA_DAMAGE_START_CUT | TCA_DAMAGE_REORDER };
@@ -250,16 +342,19 @@ static void lost_payload(const struct hunt *h)
         near.count != sent(&h->near->m.side[h->side], TCA_LOST_DATA) ||
         far.count != sent(&h->far->m.side[h->far_side], TCA_LOST_DATA))
         return;
-    for (unsigned at = 0; at < near.count; at++) {
-        const struct tca_mark *mark = near.mark[at];
-        bool counted = first_of(&near, mark->seq) != mark || (mark->flags & (TCA_SYN | TCA_FIN));
-        unsigned sent_again = copies_of(&near, mark->seq), arrived = copies_of(&far, mark->seq);
-        if (counted || sent_again <= arrived)
+    leave_out(h, &near);
+    struct again again[ROLE_MARKS_MAX];
+    unsigned count = gather_again(h, &near, &far, again);
+    choose(again, count, largest(h));
+    for (unsigned at = 0; at < count; at++) {
+        if (!again[at].missing)
             continue;
-        struct tca_lost *lost =
-            claim(h, TCA_LOST_DATA, mark, first_of(&far, mark->seq), h->far->capture, true);
-        if (lost)
-            lost->copies = small(sent_again + 1);
+        const struct tca_mark *arrived = find_very(h->far, h->far_side, again[at].mark);
+        struct tca_lost *lost = claim(h, TCA_LOST_DATA, again[at].mark, arrived, h->far->capture, true);
+        if (!lost)
+            continue;
+        lost->copies = small(again[at].copies);
+        lost->count = small(again[at].missing);
     }
 }
 
@@ -464,6 +559,7 @@ static int add_row(struct tca_twins *twins, const struct tca_dossier *d, size_t 
                 twins->lost[twins->lost_count].side = (uint8_t)tca_twin_role(&d[y], &d[x], lost->side);
         twins->lost_count++;
         twin.lost_count++;
+        twin.lost_pkts += lost->count;
     }
     if (!twin.others && !twin.lost_count)
         return TCA_OK;

@@ -22,7 +22,7 @@ def row(name, last, twin=""):
 
 
 def event(name, frames, frame, near=1, far=2, what="SYN copy 1 of 2"):
-    return {"event_id": f"{name}e1", "frames": frames, "finding": "segment_lost_between",
+    return {**row(name, 1), "event_id": f"{name}e1", "frames": frames, "finding": "segment_lost_between", "value": "1",
             "text": f"The client's {what} passed capture {near} (frame {frame}) and never reached capture {far}."}
 
 
@@ -34,6 +34,15 @@ DROPS = twins.account(f"10.000100 the wire dropped: {CLIENT} > {SERVER} S seq 10
 LINKED = [row("c1f1", 2, "c2f1"), row("c2f1", 1, "c1f1")]
 APART = [row("c1f1", 2), row("c2f1", 1)]
 LOST = event("c1f1", "1;c2f1", 1)
+DATA = [segment(1, 10.0, "A", length=50), segment(2, 11.0, "A", length=50, tsval=1007)]
+SENT = segments.Capture(DATA)
+CAME = segments.Capture([segment(1, 11.1, "A", length=50, tsval=1007)])
+GONE = twins.account(f"10.000100 the wire dropped: {CLIENT} > {SERVER} A seq 100 ack 0 len 50\n")
+
+
+def payload(frame, count=1, arrived=", which arrived"):
+    return dict(LOST, frames=f"{frame};c2f1", value=str(count), text=f"Of 2 copies of the client's payload at 1 that passed "
+                f"capture 1 (one of them in frame {frame}{arrived}), at least {count} never reached capture 2.")
 
 
 def faults(rows, events, captures, drops=None):
@@ -57,6 +66,13 @@ CASES = (
     ("a frame must exist", faults(LINKED, [event("c1f1", "9", 9)], [NEAR, FAR])),
     ("a claim's frame must be among its proof", faults(LINKED, [event("c1f1", "2", 1)], [NEAR, FAR])),
     ("unknown words are a fault", faults(LINKED, [dict(LOST, text="It was lost.")], [NEAR, FAR])),
+    ("a copy of payload is lost", not faults(LINKED, [payload(2)], [SENT, CAME], GONE)),
+    ("no more copies than are missing", faults(LINKED, [payload(2, count=2)], [SENT, CAME], GONE + GONE)),
+    ("no more copies than the account knows", faults(LINKED, [payload(2)], [SENT, CAME], [])),
+    ("what is told to have arrived did", faults(LINKED, [payload(2)], [SENT, segments.Capture(DATA[:1])], GONE)),
+    ("a lost frame of payload is not told as its repetition",
+     faults(LINKED, [event("c1f1", "2;c2f1", 2, what="one of 2 copies of payload at 1")], [SENT, CAME], GONE)),
+    ("not more is lost than is missing", faults(LINKED, [dict(LOST, value="2")], [NEAR, FAR])),
     ("the relay's IPv6 ends are read", twins.bracketed("fd00::1:80") == "[fd00::1]:80"),
 )
 

@@ -10,6 +10,8 @@ down what it dropped, the kernels what their firewalls and routers dropped).
 
   * Rows that share segments are linked, and no others.
   * What is told to be lost is in the nearer capture, is not in the farther one, and is in the account.
+  * Of payload no more copies are told to be lost than are missing in the farther capture and than the account knows;
+    the copy that is named arrived if that is said.
   * A clock that is wrong by hours, the other order of captures, and a capture that begins in the middle
     or ends early add no claim that is not true.
 """
@@ -32,6 +34,9 @@ DROPPED = re.compile(r"([\d.]+) the (?:server's )?wire dropped: (\S+) > (\S+) (\
 REASONED = re.compile(r"([\d.]+) (\S+) (\S+) ([A-Z]+) ([A-Z_0-9]+)$")
 CLAIM = re.compile(r"The (?:client|server)'s (.*) passed capture (\d+) \(frame (\d+)\) and never reached capture (\d+)"
                    r"(?:, and (\d+) more such losses)?\.")
+COPIES = re.compile(r"Of (\d+) copies of the (?:client|server)'s payload at \d+ that passed capture (\d+) \(one of them in "
+                    r"frame (\d+)(, which arrived)?\), at least (\d+) never reached capture (\d+)"
+                    r"(?:, and (\d+) more such losses)?\.")
 SOON = 0.5  # seconds between a segment's passing a tap and the account of its end
 OTHER_END = ("OTHERHOST", "QUEUE_PURGE", "NO_SOCKET")  # no loss: a bridge's copy, a socket's end, a refusal
 
@@ -126,9 +131,9 @@ def check_rows(told, captures):
 
 
 def copies(capture, segment):
-    """How many segments of this connection carry the first byte of this payload, in pieces of whatever size."""
-    return sum(s.src == segment.src and (segment.seq - s.seq) & 0xFFFFFFFF < s.length
-               for s in capture.of(segment.src, segment.dst))
+    """The segments of this connection that carry the first byte of this payload, in pieces of whatever size."""
+    return [s for s in capture.of(segment.src, segment.dst)
+            if s.src == segment.src and (segment.seq - s.seq) & 0xFFFFFFFF < s.length]
 
 
 def passed(capture, segment):
@@ -148,13 +153,45 @@ def frames_of(event):
         yield int(capture) - 1, int(frame)
 
 
+def check_copies(words, captures, drops):
+    """Faults of what is told of the copies of a payload: their number, how many are lost, and the one that is named."""
+    near, frame, far = int(words[2]) - 1, int(words[3]), int(words[6]) - 1
+    named = captures[near].by_frame.get(frame)
+    if not named or not named.length:
+        yield f"frame {frame} of capture {near + 1} has no payload"
+        return
+    sent, arrived = copies(captures[near], named), copies(captures[far], named)
+    lost = collections.Counter(s.identity for s in sent) - collections.Counter(s.identity for s in arrived)
+    if int(words[1]) > len(sent):
+        yield f"{words[1]} copies are told, {len(sent)} passed"
+    if int(words[5]) > lost.total():
+        yield f"{words[5]} copies are told to be lost, {lost.total()} were"
+    if words[4] and lost[named.identity]:
+        yield f"frame {frame} did not arrive"
+    known = sum((drop.src, drop.dst) == (named.src, named.dst) and drop.seq in (None, *(s.seq for s in sent))
+                for drop in drops)
+    if int(words[5]) > known:
+        yield f"{words[5]} copies are told to be lost, the account knows {known}"
+
+
+def check_value(event, captures):
+    """No more than what passed one tap and not another."""
+    ends = program.end_of(event, "client"), program.end_of(event, "server")
+    seen = [collections.Counter(s.identity for s in capture.of(*ends)) for capture in captures]
+    lost = sum((one - other).total() for one in seen for other in seen)
+    if int(event["value"]) > lost:
+        yield f"{event['value']} segments are told to be lost, {lost} are missing somewhere"
+
+
 def check_claim(event, captures, drops):
     """Faults of one event."""
-    words = CLAIM.fullmatch(event["text"])
-    if not words:
+    several, words = COPIES.fullmatch(event["text"]), CLAIM.fullmatch(event["text"])
+    if not words and not several:
         return [f"{event['event_id']}: what does this mean: {event['text']}"]
-    what, near, frame, far = words[1], int(words[2]) - 1, int(words[3]), int(words[4]) - 1
-    faults = []
+    near, frame, far = [int(several[n]) for n in (2, 3, 6)] if several else [int(words[n]) for n in (2, 3, 4)]
+    near, far = near - 1, far - 1
+    faults = [f"{event['event_id']}: {fault}" for fault in check_copies(several, captures, drops)] if several else []
+    faults += [f"{event['event_id']}: {fault}" for fault in check_value(event, captures)]
     if (near, frame) not in set(frames_of(event)):
         faults.append(f"{event['event_id']}: frame {frame} is not among its frames")
     own = int(event["event_id"][1:].partition("f")[0]) - 1
@@ -167,14 +204,11 @@ def check_claim(event, captures, drops):
             continue  # where to look in this capture, or the copy that did arrive
         away = [other for other in range(len(captures)) if other != capture and missing(captures[capture],
                                                                                           captures[other], segment)]
-        fewer = "payload" in what and segment.length and any(
-            copies(captures[capture], segment) > copies(captures[other], segment) for other in range(len(captures)))
-        if (capture, number) == (near, frame) and far not in away and not fewer:
+        if (capture, number) == (near, frame) and far not in away and not several:
             faults.append(f"{event['event_id']}: frame {number} of capture {capture + 1} did reach {far + 1}")
-        # A payload's account names one of its copies, not necessarily this one.
-        known = any(drop.fits(segment) for drop in drops) or (fewer and any(
-            (drop.src, drop.dst) == (segment.src, segment.dst) and drop.seq in (None, segment.seq) for drop in drops))
-        if away and not known:
+        if segment.length and several:
+            continue  # one of the copies: which of them are lost is not told
+        if away and not any(drop.fits(segment) for drop in drops):
             faults.append(f"{event['event_id']}: the account does not know of the loss of frame {number} of capture "
                           f"{capture + 1}")
     return faults
