@@ -144,12 +144,12 @@ struct tca_listener {
     struct tca_bounds reqq_full_cookies, reqq_full_drops; /* TCPReqQFullDoCookies, TCPReqQFullDrop */
     uint8_t backlog_basis;                                /* enum tca_backlog_basis */
     /* SYN pressure. */
-    uint8_t flood;             /* enum tca_confidence; 0: none */
-    uint8_t flood_kind;        /* enum tca_flood_kind; of the flood, or of a crowd without one */
-    uint64_t flood_peak_per_s; /* most SYNs within one second of it */
-    uint64_t flood_sources;    /* different client addresses in it */
-    uint64_t cookie_count;     /* SYN+ACKs that were SYN cookies */
-    uint64_t paws_drop_count;  /* SYNs dropped for an old timestamp */
+    uint8_t flood;                  /* enum tca_confidence; 0: none */
+    uint8_t flood_kind;             /* enum tca_flood_kind; of the flood, or of a crowd without one */
+    uint64_t flood_peak_per_s;      /* most SYNs within one second of it */
+    uint64_t flood_sources;         /* different client addresses in it */
+    uint64_t cookie_count;          /* SYN+ACKs that were SYN cookies */
+    uint64_t paws_drop_count;       /* SYNs dropped for an old timestamp */
     struct tca_synq_full synq_full; /* the first time that SYNs were dropped there */
     struct tca_bounds
         synq; /* half-open connections at which the SYN queue was full; max UINT64_MAX: it never was */

@@ -71,8 +71,7 @@ static void refute_trigger(struct step *s)
     bool assumed = at > 0 && !from->step[at].proved;
     bool taken_now = direct && from->step[at].frame == trigger->frame;
     /* A FIN that acknowledges as well moved it twice, and payload before it was what it reset. */
-    while (aborts && at > 1 && !from->step[at - 1].proved &&
-           from->step[at - 1].frame == from->step[at].frame)
+    while (aborts && at > 1 && !from->step[at - 1].proved && from->step[at - 1].frame == from->step[at].frame)
         at--;
     bool in_time_wait = direct && top->state == TCA_TIME_WAIT && (trigger->flags & TCA_FIN);
     if (assumed && (taken_now || in_time_wait || aborts))

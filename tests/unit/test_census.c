@@ -367,7 +367,8 @@ static const struct {
      "10.0.0.2", "1700000010", "tcp_retries2=3", "ESTAB", NULL},
 };
 
-/* Only the server's half: the client forged, or gone, has no socket to be listed; and a stranger is none. */
+/* Only the server's half: the client forged, or gone, has no socket to be listed; and a stranger is
+ * refused before that. */
 START_TEST(host_without_socket)
 {
     static const char reset[] = "flow A 10.0.0.2:40000 10.0.0.1:80\n0 A > R\n+2 A > R\n";
@@ -376,10 +377,11 @@ START_TEST(host_without_socket)
     struct tca_error error = {0};
     struct tca_buf text = {0};
     feed(session, reset, 0, 0, 0);
-    ck_assert_int_eq(tca_session_finish(session, &error), 0);
-    int code = tca_session_text(session, "ss", write_to_buf, &text, &error);
-    ck_assert_int_eq(code, _i ? TCA_EUSAGE : 0);
-    ck_assert_msg(_i || strstr(error.text, "no socket of it"), "%s", error.text);
+    ck_assert_int_eq(tca_session_finish(session, &error), _i ? TCA_EUSAGE : 0);
+    if (!_i) {
+        ck_assert_int_eq(tca_session_text(session, "ss", write_to_buf, &text, &error), 0);
+        ck_assert_msg(strstr(error.text, "no socket of it"), "%s", error.text);
+    }
     tca_buf_done(&text);
     tca_session_free(session);
 }
