@@ -409,7 +409,13 @@ static const char *challenger(const struct tca_case *c, const struct opening *o)
 {
     if (!o->challenge->has_ip_id || tca_linux_only(c, TCA_SERVER, TCA_CERTAIN) != TCA_CERTAIN)
         return "an older connection";
-    return o->challenge->ip_id ? "an older connection that still lived" : "an older connection in TIME_WAIT";
+    if (o->challenge->ip_id)
+        return "an older connection that still lived";
+    /* Requests and TIME_WAIT answer alike. */
+    if (!c->d->m.prior.exists)
+        return "an older connection in TIME_WAIT, or a request";
+    return c->d->m.prior.state[TCA_SERVER] == TCA_SYN_RECV ? "a request that still waited"
+                                                           : "an older connection in TIME_WAIT";
 }
 
 void judge_handshake_complete_after_challenge(const struct tca_case *c, struct tca_judgement *j)

@@ -368,9 +368,12 @@ struct tca_account tca_sequence_account(struct tca_mirror *m, const struct tca_s
         (seg->flags & TCA_SYN) && (seg->flags & TCA_ACK) && from->synack_count && seg->seq != from->iss;
     if ((seg->flags & TCA_RST) || other_isn)
         return account;
-    if ((seg->flags & TCA_SYN) && !from->nxt_known) {
+    /* The number of a bare ACK before the first SYN (split handshake) was no place in its sequence space. */
+    bool first_syn = (seg->flags & TCA_SYN) && !from->syn_count && !from->synack_count && !from->bytes;
+    if ((seg->flags & TCA_SYN) && (!from->nxt_known || first_syn)) {
         from->nxt_known = true;
         from->snd_nxt = seg->seq + 1;
+        from->hole_count = 0;
     }
     if (behind(from, seg)) {
         bool clock = seg->opt.has_ts && from->ts_on;
