@@ -707,7 +707,11 @@ int tca_estimates_listener(struct tca_estimates *all, const struct tca_listener 
         one.frame[0] = l->episode[0].first_frame;
         one.frame[1] = l->episode[0].last_frame;
     }
-    return add_seen(all, &one);
+    error = add_seen(all, &one);
+    one.id = TCA_SETTING_somaxconn; /* the smaller of two is below neither */
+    one.port = 0;
+    one.max = NONE;
+    return error || !one.min ? error : add_seen(all, &one);
 }
 
 /* ---- clocks ---- */

@@ -309,6 +309,9 @@ exits 0 events --sysctl tcp_timestamps=1 --kernel 6.1.0-18-amd64 --fail-on setti
 full=$captures/pressure/rec_synq_full_cookies0/capture.pcap
 exits 1 events --fail-on synq_full_interval "$full"
 exits 0 events --sysctl tcp_syncookies=1 --fail-on synq_full_interval "$full"
+full=$captures/queue/rec_overflow_ladder/capture.pcap
+exits 1 events --sysctl net.core.somaxconn=3 --fail-on setting_contradicted "$full"
+exits 0 events --sysctl net.core.somaxconn=4096 --fail-on setting_contradicted "$full"
 for wrong in tcp_timestamps tcp_timestamps=on tcp_timestamps=3 tcp_abort_on_overflow=7 tcp_synack_retries=-1 \
     tcp_orphan_retries=300 tcp_no_such_thing=1 =1 @none.txt @ok.pcap; do
     exits 2 events --sysctl $wrong "$told"
