@@ -318,7 +318,7 @@ static size_t used_seconds(const struct bins *b, const size_t run[2])
 {
     size_t used = 0;
     for (size_t at = 0; at < b->bins; at++)
-        used += b->count[at] && (at < run[0] || at >= run[1]);
+        used += (at < run[0] || at >= run[1]) && b->count[at] > 0;
     return used;
 }
 

@@ -293,6 +293,8 @@ static unsigned gather_again(const struct hunt *h, const struct list *near, cons
         if (mark->len && !(mark->flags & (TCA_SYN | TCA_FIN)) && one.missing)
             again[count++] = one;
     }
+    if (!count)
+        return 0;
     qsort(again, count, sizeof *again, by_place);
     for (unsigned at = 0; at < count; at++) {
         if (kept && again[kept - 1].at == again[at].at)
