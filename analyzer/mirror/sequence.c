@@ -279,6 +279,7 @@ static void account_payload(struct tca_side *from, const struct tca_side *to, co
     bool in_order = !from->fin_acked_by_peer && end == tca_sequence_contiguous(from);
     if ((seg->flags & TCA_FIN) && (!from->fin_sent || in_order)) {
         from->fin_seq = end;
+        fill_holes(from, end, end + 1); /* a bare ACK may have passed before it, behind a FIN that was lost */
         from->snd_nxt = seq_max(from->snd_nxt, end + 1);
     }
 }

@@ -1708,6 +1708,15 @@ static const struct script_row bytes[] = {
           "finish\n"
           "= client.bytes 100\n"
           "= client.missed_bytes 1\n"},
+    {"fin_behind", "a bare ACK of one whose FIN was lost before the capture; the FIN comes again behind it",
+     TALK "0.100 < FA\n"
+          "0.120 > FA seq=101 lost unseen\n"
+          "0.150 > A seq=102\n"
+          "0.400 > FA seq=101\n"
+          "0.410 < A ack=102\n"
+          "finish\n"
+          "= client.missed_bytes 0\n"
+          "= server.missed_bytes 0\n"},
     {"fin_unseen", "an acknowledgment one beyond is a FIN as well as a byte: no claim beyond one",
      TALK "0.100 < PA len=10\n"
           "0.110 > A\n"
