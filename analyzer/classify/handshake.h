@@ -19,7 +19,4 @@ enum tca_cookie {
  * or 1. */
 enum tca_cookie tca_cookie_evidence(const struct tca_case *c, int64_t *ret_skew_ms);
 
-/* The words of an ICMP error that says a destination cannot be reached; NULL for other errors. Static text. */
-const char *tca_icmp_word(uint8_t family, const struct tca_mark *mark);
-
 #endif

@@ -17,6 +17,7 @@
 #include "classify/host.h"
 
 #include "base/alloc.h"
+#include "base/bits.h"
 #include "base/sorted.h"
 #include "classify/ladder.h"
 #include "mirror/deviations.h"
@@ -315,14 +316,6 @@ static enum tca_os system_of(unsigned agree, unsigned deny)
     return (agree & own_way) && (agree & ~own_way || agree == own_way) ? TCA_OS_LINUX : TCA_OS_UNKNOWN;
 }
 
-static unsigned bits(unsigned set)
-{
-    unsigned count = 0;
-    for (; set; set &= set - 1)
-        count++;
-    return count;
-}
-
 static void tell_system(struct tca_host *host, const struct tally *sum)
 {
     unsigned agree = 0, deny = 0;
@@ -332,7 +325,7 @@ static void tell_system(struct tca_host *host, const struct tally *sum)
         else if (sum->deny[bit])
             deny |= 1u << bit;
     host->os = system_of(agree, deny);
-    host->os_marks = (uint8_t)bits(host->os == TCA_OS_OTHER ? deny : agree);
+    host->os_marks = (uint8_t)tca_count_bits(host->os == TCA_OS_OTHER ? deny : agree);
 }
 
 static void build_host(struct tca_host *host, const struct trait *trait, size_t count)

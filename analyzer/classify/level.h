@@ -26,6 +26,9 @@ enum tca_confidence tca_level(const struct tca_case *c, struct tca_levels levels
  * TSval): this level if that end's system is Linux by two marks or more, else one lower. */
 enum tca_confidence tca_linux_only(const struct tca_case *c, int role, enum tca_confidence level);
 
+/* Arguments for "%u.%03u s". */
+#define TCA_WHOLE_S(ns) tca_whole_s(ns), tca_whole_ms(ns)
+
 /* A duration in words: whole seconds, and the milliseconds left over. A negative one (the capture's time stamps went
  * backwards) is 0. */
 static inline unsigned tca_whole_s(int64_t ns)

@@ -14,7 +14,7 @@
  * Linux tcp_v4_err(), tcp_v6_err(), tcp_mtu_probing(), nf_conntrack_proto_tcp.c (5.10 to 7.2).
  */
 #include "base/seq32.h"
-#include "classify/handshake.h"
+#include "classify/icmp_word.h"
 #include "classify/ladder.h"
 #include "classify/level.h"
 

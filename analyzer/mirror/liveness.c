@@ -248,12 +248,19 @@ static bool may_probe(const struct step *s)
            tca_segment_end(s->seg) == s->from->snd_nxt;
 }
 
-static enum why why_again(const struct step *s, int64_t quiet_ns)
+/* A router asked for it: the receiver's word of the hole was still on its way. */
+static bool before_any_word(const struct step *s, const struct tca_trouble *t)
+{
+    return s->account.filled && t->hole_in_pieces &&
+           since(t->hole_ns, s->seg->time_ns) < step_path_ns(s->m, s->from_role) * 3 / 4;
+}
+
+static enum why why_again(const struct step *s, const struct tca_trouble *t, int64_t quiet_ns)
 {
     const struct tca_side *from = s->from;
     enum tca_state state = tca_side_state(from);
-    if (state == TCA_TIME_WAIT || state == TCA_CLOSED)
-        return WHY_UNSURE; /* it has no timer any more */
+    if (state == TCA_TIME_WAIT || state == TCA_CLOSED || before_any_word(s, t))
+        return WHY_UNSURE; /* it has no timer any more, or had no time to hear */
     bool after_rto = from->recovery == TCA_RECOVERY_RTO && seq_before(s->seg->seq, from->recover_end);
     if (!after_rto && is_fast(s, quiet_ns))
         return WHY_FAST;
@@ -331,7 +338,7 @@ static void sent_again(struct step *s, struct tca_trouble *t)
     const struct tca_segment *seg = s->seg;
     int64_t set_ns = later(from->sent_ns, from->una_ns);
     int64_t quiet_ns = since(set_ns, seg->time_ns);
-    count_again(s, t, why_again(s, quiet_ns), quiet_ns);
+    count_again(s, t, why_again(s, t, quiet_ns), quiet_ns);
     note_ladder(s, t, set_ns >= 0 ? set_ns : seg->time_ns);
     t->again[t->again_count++ % TCA_AGAIN_MAX] =
         (struct tca_again){.seq = seg->seq,
@@ -356,11 +363,37 @@ static bool is_network_copy(const struct step *s)
     return same > 1; /* it is among them itself */
 }
 
+/* Payload of a segment as large as this connection allows. */
+static uint32_t full_segment(const struct step *s)
+{
+    const struct tca_side *from = s->from, *to = s->to;
+    uint32_t mss = to->has_mss ? to->mss : 0;
+    if (from->has_mss && from->mss < mss)
+        mss = from->mss;
+    return mss > TIMESTAMP_BYTES ? mss - TIMESTAMP_BYTES : SMALLEST_MSS;
+}
+
+static bool hole_begins_at(const struct tca_side *side, uint32_t seq)
+{
+    for (unsigned at = 0; at < side->hole_count; at++)
+        if (side->hole[at].from == seq)
+            return true;
+    return false;
+}
+
+/* Neither a full segment nor the end of a write, and the hole goes on behind it: its sender has learnt of a smaller MTU
+ * and sends again in pieces. A router's word of that comes sooner than any of the receiver's. */
+static bool is_piece(const struct step *s)
+{
+    return s->account.filled && !(s->seg->flags & TCA_PSH) && s->seg->len < full_segment(s) &&
+           hole_begins_at(s->from, tca_segment_end(s->seg));
+}
+
 /* It fills a hole sooner than its receiver could have asked for it; or it bears the very time stamp of what overtook it,
  * although it comes some ticks of any usual clock later. */
 static bool fills_too_soon(const struct step *s, const struct tca_trouble *t)
 {
-    if (s->account.newer)
+    if (s->account.newer || t->hole_in_pieces)
         return false;
     if (s->account.filled && s->account.same_clock && since(t->hole_ns, s->seg->time_ns) >= TICKS_NS)
         return true;
@@ -439,9 +472,11 @@ static int read_payload(struct tca_mirror_context *ctx, struct step *s)
         if (!t)
             return TCA_EMEMORY;
         t += s->from_role;
+        t->hole_in_pieces |= is_piece(s);
         if (account->opened) {
             t->gap_count++;
             t->hole_ns = s->seg->time_ns;
+            t->hole_in_pieces = false;
             s->mark.roles |= TCA_MARK_GAP;
         } else if (account->late || is_network_copy(s) || fills_too_soon(s, t)) {
             overtaken(s, t);

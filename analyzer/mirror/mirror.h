@@ -172,6 +172,7 @@ struct tca_trouble {
     int64_t hole_ns;     /* when the newest gap was opened */
     int64_t reorder_ns;  /* largest delay of what was overtaken, as far as it can be told */
     uint32_t zero_count; /* times this side closed its window */
+    bool hole_in_pieces; /* the newest gap is filled in smaller segments than its bytes were first sent in */
     struct tca_spell zero,
         zero_worst; /* newest; longest while the peer had something to send. count: probes */
     uint32_t probe_run,

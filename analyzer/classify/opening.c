@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Reading how a connection opened.
+ *
+ * A tuple's older connection, several servers behind one address and stray copies put SYNs, SYN+ACKs and ACKs into one
+ * flow that do not belong together; each is told by the numbers it acknowledges. Timers: first SYN and SYN+ACK rung after
+ * 1 s, late by up to an eighth (Linux; RFC 6298 section 2). All walks are over the marks of one flow, at most
+ * TCA_MARKS_MAX.
+ */
+#include "classify/opening.h"
+
+#include "base/seq32.h"
+#include "classify/cookie.h"
+
+/* Open at some time; `proved`: by what it sent itself. */
+static bool was_open(const struct tca_side *side, bool proved)
+{
+    for (unsigned at = 0; at < side->step_count; at++)
+        if ((side->step[at].proved || !proved) &&
+            tca_state_synchronized((enum tca_state)side->step[at].state))
+            return true;
+    return false;
+}
+
+bool tca_opening_answered(const struct tca_side *client, const struct tca_mark *mark)
+{
+    return client->iss_known && seq_after(mark->ack, client->iss) &&
+           seq_before_eq(mark->ack, client->snd_nxt);
+}
+
+/* The SYN+ACK whose ISN this acknowledgment names. Several servers behind one address may answer one SYN. */
+static const struct tca_mark *acknowledged(const struct tca_dossier *d, const struct tca_opening *o,
+                                           uint32_t ack)
+{
+    const struct tca_mark *mark;
+    for (unsigned n = 0; (mark = tca_dossier_mark(d, TCA_MARK_SYNACK, TCA_SERVER, n)); n++)
+        if (tca_opening_answered(o->client, mark) && mark->seq + 1 == ack)
+            return mark;
+    return NULL;
+}
+
+/* The client's first ACK, and the SYN+ACK that it chose by it. */
+static void find_ack(const struct tca_dossier *d, struct tca_opening *o)
+{
+    const struct tca_mark *mark;
+    for (unsigned n = 0; !o->ack && (mark = tca_dossier_mark(d, TCA_MARK_OPEN_ACK, TCA_CLIENT, n)); n++) {
+        o->synack = mark->flags & TCA_RST ? NULL : acknowledged(d, o, mark->ack);
+        if (o->synack)
+            o->ack = mark;
+    }
+}
+
+static void find_synacks(const struct tca_dossier *d, struct tca_opening *o)
+{
+    const struct tca_mark *mark;
+    for (unsigned n = 0; (mark = tca_dossier_mark(d, TCA_MARK_SYNACK, TCA_SERVER, n)); n++) {
+        if (!tca_opening_answered(o->client, mark) || (o->synack && mark->seq != o->synack->seq))
+            continue; /* of another connection, of another server, or of what a stray SYN began later */
+        if (!o->synack)
+            o->synack = mark;
+        o->last_synack = mark;
+    }
+}
+
+/* A copy that passes after the client's ACK is a straggler of the network, not a try. */
+static void find_syns(const struct tca_dossier *d, struct tca_opening *o)
+{
+    const struct tca_mark *mark;
+    for (unsigned n = 0; (mark = tca_dossier_mark(d, TCA_MARK_SYN, TCA_CLIENT, n)); n++) {
+        if (o->ack && mark->frame > o->ack->frame)
+            return;
+        if (!o->syn)
+            o->syn = mark;
+        o->last_syn = mark;
+        o->syn_copies = mark->copy < 255 ? mark->copy : (unsigned)o->client->syn_count;
+    }
+}
+
+/* It acknowledges this SYN, with or without the data on it. A child of fast open may speak before its SYN+ACK is
+ * seen. */
+static bool of_this_syn(const struct tca_opening *o, const struct tca_mark *mark)
+{
+    return o->client->iss_known && seq_after(mark->ack, o->client->iss) &&
+           seq_before_eq(mark->ack, o->client->iss + 1 + o->syn->len);
+}
+
+/* Witnesses are segments of the tuple's older connection, so tca_dossier_mark() passes over them. */
+static bool is_challenge(const struct tca_opening *o, const struct tca_mark *mark)
+{
+    return mark->side == TCA_SERVER && (mark->roles & TCA_MARK_CHALLENGE) &&
+           (mark->flags & (TCA_SYN | TCA_RST | TCA_FIN | TCA_ACK)) == TCA_ACK && o->syn &&
+           mark->frame > o->syn->frame && (!o->synack || mark->frame < o->synack->frame) &&
+           !of_this_syn(o, mark);
+}
+
+static void find_challenges(const struct tca_dossier *d, struct tca_opening *o)
+{
+    for (unsigned at = 0; at < d->mark_count; at++) {
+        if (!is_challenge(o, &d->mark[at]))
+            continue;
+        if (!o->challenges++)
+            o->challenge = &d->mark[at];
+    }
+}
+
+bool tca_opening_request_reset(const struct tca_opening *o)
+{
+    return o->refusal && !(o->refusal->flags & TCA_ACK) && o->synack && o->refusal->seq == o->synack->seq + 1;
+}
+
+struct tca_opening tca_opening_of(const struct tca_case *c)
+{
+    const struct tca_dossier *d = c->d;
+    struct tca_opening o = {.m = &d->m, .client = &d->m.side[TCA_CLIENT], .server = &d->m.side[TCA_SERVER]};
+    o.refusal = tca_dossier_mark(d, TCA_MARK_RST, TCA_SERVER, 0);
+    o.withdrawal = tca_dossier_mark(d, TCA_MARK_RST, TCA_CLIENT, 0);
+    find_ack(d, &o);
+    find_synacks(d, &o);
+    find_syns(d, &o);
+    find_challenges(d, &o);
+    o.opened = o.ack || was_open(o.client, true);
+    o.child = d->m.child_proved;
+    o.stuck = o.opened && !o.child && !was_open(o.server, false) &&
+              (d->m.open_refuted || tca_opening_request_reset(&o));
+    o.end_ns = d->capture_end_ns > d->m.last_ns ? d->capture_end_ns : d->m.last_ns;
+    if (d->m.end_ns >= 0 && d->m.end_ns < o.end_ns)
+        o.end_ns = d->m.end_ns;
+    return o;
+}
+
+bool tca_opening_midstream(const struct tca_opening *o)
+{
+    return !o->syn && !o->m->server_syn_bare;
+}
+
+const struct tca_mark *tca_opening_rung(const struct tca_case *c, const struct tca_opening *o, unsigned n)
+{
+    const struct tca_mark *mark;
+    for (unsigned at = 0; (mark = tca_dossier_mark(c->d, TCA_MARK_SYNACK, TCA_SERVER, at)); at++)
+        if (o->synack && mark->seq == o->synack->seq && mark->frame > o->synack->frame &&
+            !mark->answers_syn && mark->time_ns - o->synack->time_ns >= TCA_TIMER_NS && n-- == 0)
+            return mark;
+    return NULL;
+}
+
+/* ---- is there a request? ---- */
+
+bool tca_opening_silent_cookie(const struct tca_case *c, const struct tca_opening *o)
+{
+    bool heard = o->opened || o->withdrawal || o->refusal;
+    return tca_near_server(c->vantage) && c->listener->cookie_count && o->syn && o->synack && !heard &&
+           !tca_opening_rung(c, o, 0) && o->end_ns - o->synack->time_ns >= TCA_RUNG_NS;
+}
+
+bool tca_opening_no_request(const struct tca_case *c, const struct tca_opening *o)
+{
+    int64_t until_ns = tca_opening_request_reset(o) ? o->refusal->time_ns : o->end_ns;
+    bool missing = tca_cookie_options_missing(o->m, o->syn, o->synack) && !tca_opening_rung(c, o, 0) &&
+                   until_ns - o->synack->time_ns >= TCA_RUNG_NS;
+    return missing || tca_opening_silent_cookie(c, o);
+}
+
+bool tca_opening_ack_unseen(const struct tca_case *c, const struct tca_opening *o)
+{
+    return c->listener->blind && !o->stuck && o->server->synack_count == 1;
+}

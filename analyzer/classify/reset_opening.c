@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Resets before a connection was open: the attempt is refused, the request given up, or either end says that it knows
+ * nothing of it.
+ *
+ * A listener keeps requests, not sockets, so its resets of them are replies (shape P) with its first number; children that
+ * wait in the accept queue are sockets, and closing the listener resets them actively (shape X), all at once. Checked
+ * against RFC 9293 section 3.10.7 and Linux tcp_check_req(), inet_csk_listen_stop() (5.10 to 7.2).
+ */
+#include "base/seq32.h"
+#include "classify/resets.h"
+
+/* Resets of one closing listener. */
+static const int64_t BURST_NS = 20 * TCA_MS;
+
+/* A reply, the round trip to the server aside. */
+static const int64_t PROMPT_NS = 50 * TCA_MS;
+
+/* No request of full length and no SYN cookie expires earlier than this. */
+static const int64_t REQUEST_NS = 60 * TCA_SECOND;
+
+/* A request's receive window, which is never scaled, is no larger. */
+enum { REQUEST_WINDOW = 65535 };
+
+/* ---- the attempt ---- */
+
+bool tca_rst_is_refused(const struct tca_rst *r)
+{
+    return (r->rst->flags & TCA_ACK) && r->rst->receiver_state == TCA_SYN_SENT &&
+           r->rst->rst_fit == TCA_RST_EXACT;
+}
+
+/* Another SYN, inside the window of a request that still waits: tcp_check_req() resets it, and the request is gone. */
+bool tca_rst_is_embryonic_dup(const struct tca_rst *r)
+{
+    const struct tca_prior *prior = &r->c->d->m.prior;
+    if (!tca_rst_is_refused(r) || r->rst->side != TCA_SERVER || !prior->exists ||
+        !prior->iss_known[TCA_CLIENT] || prior->state[TCA_SERVER] != TCA_SYN_RECV)
+        return false;
+    return seq_after(r->to->iss, prior->iss[TCA_CLIENT]) &&
+           r->to->iss - prior->iss[TCA_CLIENT] <= REQUEST_WINDOW;
+}
+
+void judge_rst_refused(const struct tca_case *c, struct tca_judgement *j)
+{
+    struct tca_rst_found f;
+    if (!c->d->m.side[TCA_CLIENT].rst_count && !c->d->m.side[TCA_SERVER].rst_count)
+        return;
+    if (tca_rst_hold(c, j, TCA_CERTAIN, &f))
+        tca_say(j, "The %s refused the connection.", tca_rst_who(&f.first));
+}
+
+void judge_rst_embryonic_dup(const struct tca_case *c, struct tca_judgement *j)
+{
+    static const struct tca_levels levels = {TCA_PROBABLE, TCA_PROBABLE, TCA_POSSIBLE};
+    struct tca_rst_found f;
+    if (!c->d->m.side[TCA_SERVER].rst_count || !tca_rst_hold(c, j, tca_level(c, levels, TCA_BASIS_SEEN), &f))
+        return;
+    tca_say(j,
+            "The SYN met the server's half-open connection of the same ports, whose SYN had another number, "
+            "inside its window: the server reset it and forgot both.");
+}
+
+/* Sent by a host that is opening another connection, or answers the SYN+ACK to a SYN from long ago. */
+bool tca_rst_is_to_challenge(const struct tca_rst *r)
+{
+    if (r->shape != TCA_SHAPE_P || !r->trigger)
+        return false;
+    if (r->rst->sender_state == TCA_SYN_SENT && r->from->iss_known && r->trigger->ack != r->from->iss + 1)
+        return true;
+    bool synack = (r->trigger->flags & (TCA_SYN | TCA_ACK)) == (TCA_SYN | TCA_ACK);
+    const struct tca_prior *prior = &r->c->d->m.prior;
+    return synack && r->rst->side == TCA_CLIENT && prior->exists && prior->ts_on[TCA_CLIENT] &&
+           r->from->ts_on && r->from->iss_known &&
+           seq_before(r->from->tsval_last, prior->tsval_last[TCA_CLIENT]);
+}
+
+void judge_rst_to_challenge(const struct tca_case *c, struct tca_judgement *j)
+{
+    struct tca_rst_found f;
+    if (tca_rst_hold(c, j, TCA_CERTAIN, &f))
+        tca_say(j, "The %s reset what the %s held of an older connection.", tca_rst_who(&f.first),
+                tca_rst_peer(&f.first));
+}
+
+/* ---- the request ---- */
+
+/* The server resets a connection that it has not opened yet: bare, with its first number. */
+static bool in_request(const struct tca_rst *r)
+{
+    return r->shape == TCA_SHAPE_P && r->rst->side == TCA_SERVER && !r->c->d->m.child_proved &&
+           r->from->synack_count && r->from->iss_known && r->rst->seq == r->from->iss + 1 &&
+           r->c->d->m.first_ack_ns >= 0;
+}
+
+bool tca_rst_is_request_expired(const struct tca_rst *r)
+{
+    if (!in_request(r))
+        return false;
+    int64_t since = r->rst->time_ns - r->from->syn_last_ns;
+    int64_t life = tca_host_request_ns(r->c->host[TCA_SERVER]);
+    if (life >= 0 && r->rst->time_ns - r->c->d->m.first_synack_ns >= life)
+        return true;
+    if (r->from->synack_count < 2)
+        return since >= REQUEST_NS;
+    int64_t interval = 2 * r->from->syn_gap_ns;
+    return r->from->syn_gap_ns >= TCA_SECOND / 2 && since >= interval - interval / 10;
+}
+
+void judge_rst_request_expired(const struct tca_case *c, struct tca_judgement *j)
+{
+    static const struct tca_levels levels = {TCA_CERTAIN, TCA_CERTAIN, TCA_PROBABLE};
+    struct tca_rst_found f;
+    if (!c->d->m.side[TCA_SERVER].rst_count || !tca_rst_hold(c, j, tca_level(c, levels, TCA_BASIS_SEEN), &f))
+        return;
+    if (f.first.from->synack_count < 2)
+        j->confidence = tca_lower(j->confidence, 1); /* the end of the ladder was not seen */
+    tca_say(j,
+            "The server forgot the request after %u SYN+ACK; the client's next segment came %u.%03u s after "
+            "the last.",
+            (unsigned)f.first.from->synack_count, TCA_WHOLE_S(j->time_ns - f.first.from->syn_last_ns));
+}
+
+static bool near_burst(const struct tca_rst *r, int64_t after_ns)
+{
+    const struct tca_listener *l = r->c->listener;
+    int64_t since = r->rst->time_ns - l->closed_burst_ns;
+    return l->closed_burst >= 2 && since >= -BURST_NS && since <= after_ns;
+}
+
+/* A server that resets what its client has closed answers that, and says nothing of its listener. */
+bool tca_rst_is_listener_closed(const struct tca_rst *r)
+{
+    if (r->rst->side != TCA_SERVER || !r->from->iss_known || r->rst->seq != r->from->iss + 1 ||
+        r->from->bytes || tca_rst_first_fin(r, TCA_CLIENT))
+        return false;
+    if (r->shape == TCA_SHAPE_X)
+        return near_burst(r, BURST_NS);
+    return in_request(r) && near_burst(r, REQUEST_NS);
+}
+
+void judge_rst_listener_closed(const struct tca_case *c, struct tca_judgement *j)
+{
+    static const struct tca_levels levels = {TCA_CERTAIN, TCA_CERTAIN, TCA_PROBABLE};
+    struct tca_rst_found f;
+    if (!c->d->m.side[TCA_SERVER].rst_count || !tca_rst_hold(c, j, tca_level(c, levels, TCA_BASIS_SEEN), &f))
+        return;
+    /* A SYN that is refused, or a third child, leaves no doubt; a request answered later keeps some. */
+    bool sure = tca_rst_is_active(&f.first) && (c->listener->refused || c->listener->closed_burst >= 3);
+    if (!sure)
+        j->confidence = tca_lower(j->confidence, 1);
+    tca_say(j, "The listener was closed: %u connections that nobody had accepted were reset together.",
+            (unsigned)c->listener->closed_burst);
+}
+
+/* Answered at once, and with an acknowledgment that a request would have taken (tcp_check_req). */
+static bool answers_open_ack(const struct tca_rst *r)
+{
+    const struct tca_mark *ack = r->trigger;
+    if (!ack || ack->side != TCA_CLIENT || (ack->flags & (TCA_SYN | TCA_ACK)) != TCA_ACK ||
+        !seq_after(ack->seq, r->to->iss))
+        return false;
+    int64_t path = r->c->d->m.path_to_server_ns;
+    return r->rst->time_ns - ack->time_ns <= (path > 0 ? path : 0) + PROMPT_NS;
+}
+
+/* Bare in every respect, as a kernel without a socket builds it: other builders fill in a window or a number. */
+static bool is_bare(const struct tca_mark *rst)
+{
+    return !rst->window && !rst->ack && !rst->has_ts;
+}
+
+bool tca_rst_is_abort_on_overflow(const struct tca_rst *r)
+{
+    int64_t aborts;
+    bool never =
+        tca_host_knows(r->c->host[TCA_SERVER], TCA_SETTING_tcp_abort_on_overflow, &aborts) && !aborts;
+    return !never && in_request(r) && is_bare(r->rst) && answers_open_ack(r);
+}
+
+/* Siblings decide: one reset alone may come from anything in front of the service. */
+static enum tca_confidence overflow_level(const struct tca_rst *r)
+{
+    static const struct tca_levels levels = {TCA_PROBABLE, TCA_PROBABLE, TCA_POSSIBLE};
+    const struct tca_listener *l = r->c->listener;
+    bool near = tca_near_server(r->c->vantage);
+    bool siblings = l->aborted_opens >= 2 || tca_listener_episode(l, r->rst->time_ns, TCA_SECOND);
+    if (!near && !siblings)
+        return TCA_POSSIBLE;
+    if (near && l->aborted_opens >= 3 && l->established > 0 && !l->refused)
+        return TCA_CERTAIN;
+    enum tca_confidence level = tca_level(r->c, levels, TCA_BASIS_SEEN);
+    bool odd = l->refused > 0 || (r->rst->has_ip_id && r->rst->ip_id);
+    return odd ? tca_lower(level, 1) : level;
+}
+
+void judge_rst_abort_on_overflow(const struct tca_case *c, struct tca_judgement *j)
+{
+    struct tca_rst_found f;
+    if (!c->d->m.side[TCA_SERVER].rst_count || !tca_rst_hold(c, j, TCA_POSSIBLE, &f))
+        return;
+    j->confidence = tca_linux_only(c, TCA_SERVER, overflow_level(&f.first));
+    tca_say(j, "The server reset the connection in answer to the handshake's last ACK.");
+}
