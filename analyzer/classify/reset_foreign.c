@@ -11,8 +11,8 @@
 #include "base/seq32.h"
 #include "classify/resets.h"
 
-/* A sender's older segments may pass this long after its RST. */
-static const int64_t REORDER_NS = 5 * TCA_MS;
+/* No path lets a sender's older segments pass this long after its RST. */
+static const int64_t REORDER_NS = 200 * TCA_MS;
 
 /* What was under way when an RST passed has arrived by then. */
 static const int64_t GOES_ON_NS = TCA_SECOND;
@@ -29,14 +29,21 @@ static bool begun_anew(const struct tca_case *c, const struct tca_mark *rst, con
     return false;
 }
 
-/* A segment that its alleged sender sent after the RST, and that cannot merely have been overtaken by it. */
+/* It acknowledges what the peer sent after the RST had passed. */
+static bool knows_more(const struct tca_mark *mark, const struct tca_mark *rst)
+{
+    return (mark->flags & TCA_ACK) && seq_after(mark->ack, rst->peer_end);
+}
+
+/* A segment that its alleged sender sent after the RST, and that cannot merely have been overtaken by it. New payload is
+ * no proof: an RST that answers a segment bears the number that this acknowledged, and more may have been under way. */
 static const struct tca_mark *went_on(const struct tca_case *c, const struct tca_mark *rst)
 {
     const struct tca_mark *mark;
     for (unsigned n = 0; (mark = tca_dossier_mark(c->d, TCA_MARK_AFTER_RST, rst->side, n)); n++) {
         if (mark->frame < rst->frame || mark->flags & TCA_SYN || begun_anew(c, rst, mark))
             continue;
-        if (mark->time_ns - rst->time_ns >= REORDER_NS || seq_after(mark->seq + mark->len, rst->seq))
+        if (mark->time_ns - rst->time_ns >= REORDER_NS || knows_more(mark, rst))
             return mark;
     }
     return NULL;
