@@ -110,24 +110,22 @@ static size_t less_than(const struct requests *r)
     return best;
 }
 
-/* Narrow what is known by `least` and `most` (0: not told), unless they contradict it. */
+/* Narrow what is known by `least` and `most` (UINT64_MAX: not told), unless they contradict it. */
 static void narrow(struct tca_listener *l, uint64_t least, uint64_t most, enum tca_backlog_basis basis)
 {
-    uint64_t low = l->backlog_min > least ? l->backlog_min : least;
-    uint64_t high = l->backlog_max && (!most || l->backlog_max < most) ? l->backlog_max : most;
-    if ((high && low > high) || low > UINT32_MAX || high > UINT32_MAX)
+    uint64_t low = l->backlog.min > least ? l->backlog.min : least;
+    uint64_t high = l->backlog.max < most ? l->backlog.max : most;
+    if (low > high || (low == l->backlog.min && high == l->backlog.max))
         return;
-    if (low != l->backlog_min || high != l->backlog_max)
-        l->backlog_basis = (uint8_t)basis;
-    l->backlog_min = (uint32_t)low;
-    l->backlog_max = (uint32_t)high;
+    l->backlog = (struct tca_bounds){low, high};
+    l->backlog_basis = (uint8_t)basis;
 }
 
 static void read_prunes(struct tca_listener *l, const struct requests *r)
 {
     size_t low = least(r), high = less_than(r);
     bool known = high != SIZE_MAX && tca_near_server(l->vantage) && !l->midstream && high > SMALLEST + 1;
-    narrow(l, low > SMALLEST ? low : 0, known ? high - 1 : 0, TCA_BACKLOG_PRUNED);
+    narrow(l, low > SMALLEST ? low : 0, known ? high - 1 : UINT64_MAX, TCA_BACKLOG_PRUNED);
 }
 
 int tca_backlog_prune(struct tca_listener *l, const struct tca_edge *edge, size_t count,
@@ -158,8 +156,7 @@ int tca_backlog_prune(struct tca_listener *l, const struct tca_edge *edge, size_
 
 void tca_backlog_settle(struct tca_listener *l)
 {
-    bool known = l->synq.max != UINT64_MAX;
-    narrow(l, l->synq.min > 1 ? l->synq.min - 1 : 0, known ? l->synq.max : 0,
+    narrow(l, l->synq.min > 1 ? l->synq.min - 1 : 0, l->synq.max,
            l->cookie_count ? TCA_BACKLOG_COOKIES : TCA_BACKLOG_SYNQ);
     uint64_t *least = &l->listen_drops.min, *most = &l->listen_overflows.max;
     *least = l->listen_overflows.min + l->reqq_full_drops.min;

@@ -199,7 +199,7 @@ static bool may_be_full(const struct sums *s, int64_t time_ns)
 static bool may_have_been_full(const struct sums *s, int64_t time_ns)
 {
     return !queue_is_known(s, time_ns) ||
-           tca_count_before(s->since, s->children, time_ns) > accepted_before(s, time_ns) + s->l->backlog_min;
+           tca_count_before(s->since, s->children, time_ns) > accepted_before(s, time_ns) + s->l->backlog.min;
 }
 
 static bool filter_likely(const struct sums *s, const struct tca_edge *edge)

@@ -1088,27 +1088,27 @@ static void bound_backlog(const struct board *b, struct tca_listener *l, const s
     if (gap >= e->plateau_min)
         return;
     uint32_t most = e->plateau_min - 1 + gap;
-    if (!l->backlog_max || most < l->backlog_max)
-        l->backlog_max = most;
+    if (most < l->backlog.max)
+        l->backlog.max = most;
     if (l->backlog_basis == TCA_BACKLOG_UNKNOWN)
         l->backlog_basis = TCA_BACKLOG_CANDIDATES;
     if (e->slow || e->partial)
         return;
     uint32_t in_hand = in_hand_at(b, e->stall_ns) + 2 * gap; /* from the highest to the lowest */
-    if (in_hand < most && most - in_hand > l->backlog_min) {
-        l->backlog_min = most - in_hand;
+    if (in_hand < most && most - in_hand > l->backlog.min) {
+        l->backlog.min = most - in_hand;
         l->backlog_basis = TCA_BACKLOG_FROZEN;
     }
 }
 
 static void bound_by_burst(struct tca_listener *l)
 {
-    if (l->closed_burst > 2 && l->closed_burst - 1 > l->backlog_min) {
-        l->backlog_min = l->closed_burst <= UINT32_MAX ? (uint32_t)l->closed_burst - 1 : UINT32_MAX;
+    if (l->closed_burst > 2 && l->closed_burst - 1 > l->backlog.min) {
+        l->backlog.min = l->closed_burst - 1;
         l->backlog_basis = TCA_BACKLOG_CLOSED;
     }
-    if (l->backlog_max && l->backlog_min > l->backlog_max)
-        l->backlog_min = l->backlog_max;
+    if (l->backlog.min > l->backlog.max)
+        l->backlog.min = l->backlog.max;
 }
 
 /* How long the application took, once it went on, to take those who had waited. */
