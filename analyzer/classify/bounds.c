@@ -84,11 +84,6 @@ static bool holds(const int64_t *sorted, size_t count, int64_t number)
     return at < count && sorted[at] == number;
 }
 
-static bool is_refusal(const struct tca_edge *edge)
-{
-    return edge->kind == TCA_EDGE_DROP || edge->kind == TCA_EDGE_IGNORED || edge->kind == TCA_EDGE_ABORTED;
-}
-
 /* ---- gathering ---- */
 
 static void gather_child(struct sums *s, const struct tca_edge *edge)
@@ -161,7 +156,7 @@ static void gather_conns(struct sums *s, const struct tca_edge *edge, size_t cou
                       (s->conn[e->conn].flags & (TCA_CONN_COOKIE_SKEW | TCA_CONN_COOKIE_BARE)) != 0;
         if (e->kind == TCA_EDGE_SYNACK)
             s->answered[s->answers++] = (int64_t)s->conn[e->conn].client;
-        if (!is_refusal(e))
+        if (!tca_is_refusal(e))
             continue;
         s->refused[s->refusals++] = e->time_ns;
         if (tca_listener_episode(s->l, e->time_ns, 0))
@@ -280,7 +275,7 @@ static void add_doubt(struct sums *s, const struct tca_edge *edge)
 static void add_edges(struct sums *s, const struct tca_edge *edge, size_t count, size_t undecided)
 {
     for (size_t at = 0; at < count; at++)
-        if (is_refusal(&edge[at]))
+        if (tca_is_refusal(&edge[at]))
             add_refusal(s, &edge[at]);
         else if (edge[at].kind == TCA_EDGE_DOUBT)
             add_doubt(s, &edge[at]);

@@ -37,6 +37,12 @@ struct tca_edge {
                         cookie, for a request would have repeated its SYN+ACK */
 };
 
+/* A segment that a full queue would have refused. */
+static inline bool tca_is_refusal(const struct tca_edge *edge)
+{
+    return edge->kind == TCA_EDGE_DROP || edge->kind == TCA_EDGE_IGNORED || edge->kind == TCA_EDGE_ABORTED;
+}
+
 /* One connection, as much of it as the sweep needs. */
 struct tca_conn {
     uint8_t addr[16]; /* of the server */
