@@ -31,7 +31,11 @@ static const int64_t YOUNG_NS = 1300000000; /* the first timer has fired by then
 static const int64_t PRUNED_EARLIEST =
     6860000000; /* after the SYN+ACK: 7 s, never early, up to an eighth late */
 static const int64_t PRUNED_LATEST = 8000000000;
-enum { SMALLEST = 8 }; /* max(8, limit) */
+enum {
+    SMALLEST = 8, /* max(8, limit) */
+    FRESH_MIN =
+        2, /* SYN+ACKs whose timestamp does not lag: no accident of a server that sends nothing but cookies */
+};
 
 struct requests {
     int64_t *made, *seen,
@@ -150,6 +154,35 @@ int tca_backlog_prune(struct tca_listener *l, const struct tca_edge *edge, size_
         read_prunes(l, &r);
     tca_free(time);
     return TCA_OK;
+}
+
+/* ---- SYN cookies ---- */
+
+/* With tcp_syncookies=2 every SYN gets a cookie, however few requests there are. But a cookie's timestamp is fresh once in
+ * sixteen only. */
+static bool makes_requests(const struct tca_listener *l)
+{
+    return l->skew_flows >= FRESH_MIN && !l->cookie_skew_flows;
+}
+
+/* Requests are counted from their SYN+ACK to their child, and those that end otherwise, to the end. */
+size_t tca_backlog_at_cookie(const struct tca_listener *l, const struct tca_edge *edge, size_t count,
+                             const struct tca_conn *conn)
+{
+    size_t open = 0, least = SIZE_MAX;
+    bool can_do_better = false;
+    if (!tca_near_server(l->vantage) || l->midstream || l->gaps || !makes_requests(l))
+        return SIZE_MAX;
+    for (size_t at = 0; at < count; at++) {
+        uint32_t flags = conn[edge[at].conn].flags;
+        bool made = edge[at].kind == TCA_EDGE_SYNACK, gone = edge[at].kind == TCA_EDGE_CHILD;
+        can_do_better |= (flags & TCA_CONN_OPTIONS) != 0;
+        if (made && (flags & TCA_CONN_COOKIE_BARE))
+            least = open < least ? open : least;
+        if (!(flags & (TCA_CONN_COOKIE_BARE | TCA_CONN_FAST_OPEN)) && conn[edge[at].conn].synacks)
+            open = made ? open + 1 : gone && open ? open - 1 : open;
+    }
+    return can_do_better ? least : SIZE_MAX;
 }
 
 /* ---- with what SYN pressure showed ---- */

@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/sorted.h"
+#include "classify/backlog.h"
 
 #include <stdlib.h>
 #include <tcpautopsy/error.h>
@@ -24,11 +25,12 @@ static int64_t *carve(int64_t **block, size_t count)
 
 static int board_new(struct tca_board *b, const struct tca_edge *edge, size_t count)
 {
-    size_t children = 0, answers = 0, instants = 0, heards = 0;
+    size_t children = 0, answers = 0, instants = 0, heards = 0, doubts = 0;
     for (size_t at = 0; at < count; at++) {
         children += edge[at].kind == TCA_EDGE_CHILD;
         answers += edge[at].kind == TCA_EDGE_SYNACK;
         heards += edge[at].kind == TCA_EDGE_HEARD;
+        doubts += edge[at].kind == TCA_EDGE_DOUBT;
         instants += tca_is_refusal(&edge[at]);
     }
     int64_t **const per_child[] = {&b->created, &b->accepted, &b->proved,   &b->ask,          &b->loose,
@@ -43,8 +45,9 @@ static int board_new(struct tca_board *b, const struct tca_edge *edge, size_t co
     b->instant = tca_alloc(instants * sizeof *b->instant);
     b->answer = tca_alloc(answers * sizeof *b->answer);
     b->taken = tca_alloc(answers * sizeof *b->taken);
+    b->doubt = tca_alloc(doubts * sizeof *b->doubt);
     b->number = tca_alloc(count * sizeof *b->number);
-    if (!b->times || !b->instant || !b->answer || !b->taken || !b->number)
+    if (!b->times || !b->instant || !b->answer || !b->taken || !b->doubt || !b->number)
         return TCA_EMEMORY;
     int64_t *block = b->times;
     for (size_t at = 0; at < PER_CHILD; at++)
@@ -62,6 +65,7 @@ void tca_board_done(struct tca_board *b)
     tca_free(b->instant);
     tca_free(b->answer);
     tca_free(b->taken);
+    tca_free(b->doubt);
     tca_free(b->number);
 }
 
@@ -128,6 +132,8 @@ static void gather_children(struct tca_board *b, const struct tca_edge *edge, si
     for (size_t at = 0; at < count; at++) {
         if (edge[at].kind == TCA_EDGE_HEARD)
             b->heard[b->heards++] = edge[at].time_ns;
+        if (edge[at].kind == TCA_EDGE_DOUBT)
+            b->doubt[b->doubts++] = &edge[at];
         if (edge[at].kind != TCA_EDGE_CHILD)
             continue;
         if (edge[at].other_ns != INT64_MAX)
@@ -247,7 +253,11 @@ int64_t tca_board_usual_wait(struct tca_board *b)
 int tca_board_init(struct tca_board *b, struct tca_listener *l, const struct tca_edge *edge, size_t count,
                    const struct tca_conn *conn, const struct tca_losses *loss)
 {
-    *b = (struct tca_board){.conn = conn, .l = l, .loss = loss, .usual_ns = -1};
+    *b = (struct tca_board){.conn = conn,
+                            .l = l,
+                            .loss = loss,
+                            .usual_ns = -1,
+                            .at_cookie = tca_backlog_at_cookie(l, edge, count, conn)};
     int error = board_new(b, edge, count);
     if (error)
         return error;

@@ -47,7 +47,8 @@ struct tca_board {
     const struct tca_conn *conn;
     const struct tca_listener *l;
     const struct tca_losses *loss;
-    int64_t *times; /* owned: what the arrays of times below point into */
+    size_t at_cookie; /* half-open requests, at most, while a SYN cookie was sent; SIZE_MAX: nothing tells */
+    int64_t *times;   /* owned: what the arrays of times below point into */
     /* Children in order of creation: when created, when accepted at the latest (FIFO), own proof. */
     int64_t *created, *accepted, *proved;
     int64_t *ask; /* since when it waits for the application's word; INT64_MAX: it does not */
@@ -77,6 +78,8 @@ struct tca_board {
     size_t late;
     struct tca_taken *taken; /* owned; as many as answers, by connection; built with them */
     bool late_known;
+    const struct tca_edge **doubt; /* owned: edges of that kind, by time */
+    size_t doubts;
     uint64_t *number; /* owned: scratch, one per edge */
 };
 

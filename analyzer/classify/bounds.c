@@ -14,6 +14,7 @@
  *     the queue may have been full                         0    1             0    1
  *     SYN, and the queue was empty                         0    0             0    1
  *     refused or not: no trace, but others were, nearby    0    1             0    1
+ *     the same after a SYN cookie, while nothing was taken 1    1             1    1
  *
  * A SYN may also be lost on the path or be dropped by a filter of the host. Near the server it passed the path. In an
  * episode it is sure unless something speaks for a filter: its client was never answered here, or the connection was
@@ -143,6 +144,12 @@ static void date_accepts(struct sums *s)
     sort(s->until, s->accepts);
 }
 
+static bool surely_refused(const struct sums *s, const struct tca_edge *doubt)
+{
+    const struct tca_episode *e = tca_listener_episode(s->l, doubt->time_ns, 0);
+    return e && tca_episode_refused(s->l, e, &s->conn[doubt->conn], doubt);
+}
+
 static void gather_conns(struct sums *s, const struct tca_edge *edge, size_t count)
 {
     int64_t heard_ns = INT64_MIN;
@@ -156,6 +163,8 @@ static void gather_conns(struct sums *s, const struct tca_edge *edge, size_t cou
                       (s->conn[e->conn].flags & (TCA_CONN_COOKIE_SKEW | TCA_CONN_COOKIE_BARE)) != 0;
         if (e->kind == TCA_EDGE_SYNACK)
             s->answered[s->answers++] = (int64_t)s->conn[e->conn].client;
+        if (e->kind == TCA_EDGE_DOUBT && surely_refused(s, e))
+            s->hit[s->hits++] = e->conn;
         if (!tca_is_refusal(e))
             continue;
         s->refused[s->refusals++] = e->time_ns;
@@ -266,10 +275,11 @@ static bool doubt_holds(const struct sums *s, const struct tca_edge *edge)
 
 static void add_doubt(struct sums *s, const struct tca_edge *edge)
 {
-    if (!doubt_holds(s, edge))
+    uint64_t sure = surely_refused(s, edge); /* the first of them */
+    if (!sure && !doubt_holds(s, edge))
         return;
-    add(&s->l->listen_overflows, 0, edge->weight);
-    add(&s->l->listen_drops, 0, edge->weight);
+    add(&s->l->listen_overflows, sure, edge->weight);
+    add(&s->l->listen_drops, sure, edge->weight);
 }
 
 static void add_edges(struct sums *s, const struct tca_edge *edge, size_t count, size_t undecided)

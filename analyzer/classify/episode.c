@@ -31,6 +31,7 @@
 #include "base/sorted.h"
 #include "classify/places.h"
 #include "classify/reading.h"
+#include "classify/sweep.h"
 
 #include <string.h>
 #include <tcpautopsy/error.h>
@@ -124,6 +125,16 @@ static bool judge_group(struct tca_board *b, struct tca_group *g, struct tca_epi
     return e->confidence > 0;
 }
 
+bool tca_episode_refused(const struct tca_listener *l, const struct tca_episode *e,
+                         const struct tca_conn *conn, const struct tca_edge *doubt)
+{
+    int64_t until_ns = e->resume_ns < 0 || e->last_ns < e->resume_ns ? e->last_ns : e->resume_ns - 1;
+    bool stays_full = e->confidence >= TCA_EPISODE_PROBABLE && !e->slow && !e->partial && !e->answered;
+    bool cookie = (conn->flags & TCA_CONN_COOKIE_BARE) && doubt->loose;
+    return tca_near_server(l->vantage) && stays_full && cookie && doubt->time_ns >= e->full_ns &&
+           doubt->time_ns <= until_ns;
+}
+
 static uint64_t size_of(const struct tca_episode *e)
 {
     return (uint64_t)e->drops + e->ignored + e->aborted;
@@ -176,6 +187,7 @@ static int find_all(struct tca_board *b, struct tca_listener *l, struct tca_epis
             continue;
         if (!kept && !(kept = tca_alloc(TCA_EPISODES_MAX * sizeof *kept)))
             return TCA_EMEMORY;
+        tca_group_join_doubts(b, &g, &e);
         tca_places_tell(b, l, &e);
         keep_episode(l, kept, &e);
     }

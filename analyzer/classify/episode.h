@@ -72,6 +72,11 @@ struct tca_losses {
     size_t count;
 };
 
+/* While nothing is accepted a full queue stays full. So near the server it refused this segment, the first one after a
+ * SYN cookie: behind that there is neither a request which might have taken it, nor yet a child. */
+bool tca_episode_refused(const struct tca_listener *l, const struct tca_episode *e,
+                         const struct tca_conn *conn, const struct tca_edge *doubt);
+
 /* Find the episodes of one listener. `edge`: its `count` edges by time and frame; `loss`: of its host;
  * `midstream`, `vantage` and the counters of `l` are filled. Sets peak_unaccepted, the backlog bounds, and
  * *ret_episode (owned by the caller, NULL if none) with episode_count. 0 or TCA_EMEMORY. */

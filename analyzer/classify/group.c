@@ -81,7 +81,8 @@ static void tell_instant(struct tca_episode *e, struct tca_group *g, const struc
     *tally = add_clipped(*tally, one->weight);
     if (one->weak)
         return;
-    g->strong++;
+    if (!g->strong++)
+        e->full_ns = one->time_ns;
     g->asked += 2 * (uint64_t)one->asking >= count;
     g->at_level += count >= g->level;
     g->near += count + TCA_LEVEL_SLACK >= g->level && count <= g->level + TCA_LEVEL_SLACK;
@@ -97,15 +98,15 @@ static void tell_instant(struct tca_episode *e, struct tca_group *g, const struc
         e->plateau_max = count;
 }
 
-static void count_hit(struct tca_board *b, struct tca_episode *e, struct tca_group *g,
-                      const struct tca_instant *instant, size_t count, uint32_t level, bool stalled)
+/* Whom the group's instants hit, and beside them `used` connections that stand in b->number. */
+static void count_hit(struct tca_board *b, struct tca_episode *e, struct tca_group *g, size_t used)
 {
-    size_t used = 0;
-    for (size_t at = 0; at < count; at++)
-        if (stalled || tca_group_holds(&instant[at], level))
-            b->number[used++] = instant[at].conn;
+    for (size_t at = 0; at < g->count; at++)
+        if (e->partial || tca_group_holds(&g->instant[at], g->level))
+            b->number[used++] = g->instant[at].conn;
     used = tca_sort_unique(b->number, used);
     e->flows = g->flows = (uint32_t)used;
+    e->lost = e->waiting = g->stuck_flows = g->refused_flows = 0;
     for (size_t at = 0; at < used; at++) {
         const struct tca_conn *conn = &b->conn[b->number[at]];
         e->lost += !conn->served && conn->over;
@@ -117,15 +118,33 @@ static void count_hit(struct tca_board *b, struct tca_episode *e, struct tca_gro
     e->clients = (uint32_t)tca_sort_unique(b->number, used);
 }
 
-/* Count what tca_group_holds to the episode at the group's level. False if nothing does. */
+void tca_group_join_doubts(struct tca_board *b, struct tca_group *g, struct tca_episode *e)
+{
+    size_t low = 0, high = b->doubts, joined = 0;
+    while (low < high) {
+        size_t at = low + (high - low) / 2;
+        if (b->doubt[at]->time_ns < e->full_ns)
+            low = at + 1;
+        else
+            high = at;
+    }
+    for (size_t at = low; at < b->doubts && b->doubt[at]->time_ns <= e->last_ns; at++)
+        if (tca_episode_refused(b->l, e, &b->conn[b->doubt[at]->conn], b->doubt[at]))
+            b->number[joined++] = b->doubt[at]->conn;
+    e->ignored = add_clipped(e->ignored, (uint32_t)joined);
+    if (joined)
+        count_hit(b, e, g, joined);
+}
+
+/* Count what belongs to the episode at the group's level. False if nothing does. */
 bool tca_group_tell_at_level(struct tca_board *b, struct tca_group *g, struct tca_episode *e)
 {
     *e = (struct tca_episode){.stall_ns = -1, .resume_ns = -1, .capture = b->l->capture};
-    g->strong = g->asked = g->at_level = g->near = g->below = g->stuck_flows = g->refused_flows = 0;
+    g->strong = g->asked = g->at_level = g->near = g->below = 0;
     for (size_t at = 0; at < g->count; at++)
         if (tca_group_holds(&g->instant[at], g->level))
             tell_instant(e, g, &g->instant[at], g->instant[at].candidates);
-    count_hit(b, e, g, g->instant, g->count, g->level, false);
+    count_hit(b, e, g, 0);
     if (!e->plateau_max)
         e->plateau_min = e->plateau_max = g->level; /* all censored */
     return g->strong > 0;
@@ -162,11 +181,11 @@ void tca_group_tell_stalled(struct tca_board *b, struct tca_group *g, struct tca
 {
     *e = (struct tca_episode){.stall_ns = -1, .resume_ns = -1, .capture = b->l->capture, .partial = true};
     g->level = usual_number(b, g);
-    g->strong = g->asked = g->at_level = g->near = g->below = g->stuck_flows = g->refused_flows = 0;
+    g->strong = g->asked = g->at_level = g->near = g->below = 0;
     for (size_t at = 0; at < g->count; at++)
         if (!g->instant[at].weak)
             tell_instant(e, g, &g->instant[at], g->instant[at].stalled);
-    count_hit(b, e, g, g->instant, g->count, g->level, true);
+    count_hit(b, e, g, 0);
 }
 
 bool tca_group_level_decides(const struct tca_group *g)

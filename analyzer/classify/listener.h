@@ -31,6 +31,7 @@ static inline bool tca_near_server(enum tca_vantage vantage)
 /* A time in which the accept queue was full. Times are ns since the epoch. */
 struct tca_episode {
     int64_t first_ns, last_ns; /* first and last dropped SYN or ignored ACK */
+    int64_t full_ns;           /* the first that has no other explanation of its own */
     int64_t stall_ns;          /* last proof of accept() before it; -1: none in the capture */
     int64_t resume_ns;         /* first proof of accept() after it; -1: none in the capture */
     uint32_t drops;            /* SYNs left unanswered */

@@ -31,7 +31,7 @@ static uint32_t miscounted(const struct tca_listener *l, uint32_t candidates)
 static void bound_backlog(const struct tca_board *b, struct tca_listener *l, const struct tca_episode *e)
 {
     bool older = l->midstream && b->children && e->first_ns < b->accepted[0];
-    if (e->confidence < TCA_EPISODE_PROBABLE || older || e->plateau_min < 2)
+    if (e->confidence < TCA_EPISODE_PROBABLE || older || !e->plateau_min)
         return;
     uint32_t gap = miscounted(l, e->plateau_max);
     if (gap >= e->plateau_min)
@@ -76,7 +76,8 @@ static void time_drain(const struct tca_board *b, struct tca_listener *l, const 
 static void tell_held(const struct tca_board *b, struct tca_episode *e)
 {
     size_t first = tca_count_until(b->created, b->children, e->stall_ns);
-    size_t end = tca_count_until(b->created, b->children, e->open_end ? INT64_MAX : e->last_ns);
+    int64_t until_ns = e->resume_ns < 0 || e->last_ns < e->resume_ns ? e->last_ns : e->resume_ns;
+    size_t end = tca_count_until(b->created, b->children, e->open_end ? INT64_MAX : until_ns);
     size_t answered = tca_count_until(b->accepted, b->children, INT64_MAX - 1);
     e->held_ns = -1;
     if (e->slow || end <= first)

@@ -70,17 +70,20 @@ static bool contradicted(const struct tca_board *b, const struct tca_group *g)
            tca_count_before(b->dropped_at, b->dropped, g->level) > g->strong;
 }
 
-/* One connection that waits is nothing, unless the queue refused in both ways. */
-static enum tca_confidence_level one_place_confidence(const struct tca_group *g, const struct tca_episode *e,
-                                                      bool agreed, bool narrow)
+/* One connection that waits is nothing, unless the queue refused in both ways. SYN cookies beside no more half-open
+ * requests, for which there are as many places, say the same. */
+static enum tca_confidence_level one_place_confidence(const struct tca_board *b, const struct tca_group *g,
+                                                      const struct tca_episode *e, bool agreed, bool narrow)
 {
     if (agreed && narrow && g->strong >= SLOW_CERTAIN && g->flows >= ONE_PLACE_FLOWS)
         return TCA_EPISODE_PROBABLE;
-    return narrow && g->strong >= FROZEN_ALONE && tca_group_refused_among_drops(g, e) ? TCA_EPISODE_POSSIBLE
-                                                                                      : 0;
+    if (!narrow || g->strong < FROZEN_ALONE || !tca_group_refused_among_drops(g, e))
+        return 0;
+    return b->at_cookie <= g->level && e->resume_ns >= 0 ? TCA_EPISODE_PROBABLE : TCA_EPISODE_POSSIBLE;
 }
 
-static enum tca_confidence_level frozen_confidence(const struct tca_group *g, const struct tca_episode *e)
+static enum tca_confidence_level frozen_confidence(const struct tca_board *b, const struct tca_group *g,
+                                                   const struct tca_episode *e)
 {
     bool agreed =
         (e->resume_ns >= 0 && e->burst_after) || g->stuck_flows > 1 || e->aborted >= TCA_ABORTS_AGREE;
@@ -88,7 +91,7 @@ static enum tca_confidence_level frozen_confidence(const struct tca_group *g, co
     if (g->strong < 2 || !g->level)
         return 0;
     if (g->level == 1)
-        return one_place_confidence(g, e, agreed, narrow);
+        return one_place_confidence(b, g, e, agreed, narrow);
     if (g->flows < 2)
         return g->strong >= FROZEN_ALONE ? TCA_EPISODE_POSSIBLE : 0;
     return agreed && narrow && !e->answered && g->strong + (uint64_t)e->aborted >= FROZEN_CERTAIN
@@ -131,7 +134,7 @@ static bool judge_frozen(struct tca_board *b, struct tca_group *g, struct tca_ep
     e->answered = answered;
     e->burst_after =
         tca_board_answers_follow(b, calm.to_ns >= 0 && calm.to_ns < g->last_ns ? calm.to_ns : g->last_ns);
-    e->confidence = frozen_confidence(g, e);
+    e->confidence = frozen_confidence(b, g, e);
     if (2 * tca_board_filled(b, e) >= e->plateau_max)
         return true;
     if (e->stall_ns >= 0 && e->resume_ns >= 0 && e->resume_ns - e->stall_ns < TCA_SHORT_CALM_NS)

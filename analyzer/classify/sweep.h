@@ -34,6 +34,7 @@ enum tca_conn_flag {
         1 << 15, /* given up after two repeats of its SYN+ACK, at 1 and 3 s, for all that is seen */
     TCA_CONN_GAP = 1 << 16,      /* segments of it passed and were not captured */
     TCA_CONN_DEFERRED = 1 << 17, /* its SYN+ACK was repeated where TCP_DEFER_ACCEPT puts it */
+    TCA_CONN_OPTIONS = 1 << 18,  /* its SYN+ACK announces window scale or SACK */
 };
 
 /* A run of repeats that nothing acknowledged. */
