@@ -55,4 +55,10 @@ static inline size_t tca_count_until(const int64_t *sorted, size_t count, int64_
     return limit == INT64_MAX ? count : tca_count_before(sorted, count, limit + 1);
 }
 
+/* One of them; past their end INT64_MAX: never. */
+static inline int64_t tca_time_at(const int64_t *time, size_t at, size_t count)
+{
+    return at < count ? time[at] : INT64_MAX;
+}
+
 #endif

@@ -31,7 +31,11 @@ static const int64_t YOUNG_NS = 1300000000; /* the first timer has fired by then
 static const int64_t PRUNED_EARLIEST =
     6860000000; /* after the SYN+ACK: 7 s, never early, up to an eighth late */
 static const int64_t PRUNED_LATEST = 8000000000;
-enum { SMALLEST = 8 }; /* max(8, limit) */
+enum {
+    SMALLEST = 8, /* max(8, limit) */
+    FRESH_MIN =
+        2, /* SYN+ACKs whose timestamp does not lag: no accident of a server that sends nothing but cookies */
+};
 
 struct requests {
     int64_t *made, *seen,
@@ -110,24 +114,22 @@ static size_t less_than(const struct requests *r)
     return best;
 }
 
-/* Narrow what is known by `least` and `most` (0: not told), unless they contradict it. */
+/* Narrow what is known by `least` and `most` (UINT64_MAX: not told), unless they contradict it. */
 static void narrow(struct tca_listener *l, uint64_t least, uint64_t most, enum tca_backlog_basis basis)
 {
-    uint64_t low = l->backlog_min > least ? l->backlog_min : least;
-    uint64_t high = l->backlog_max && (!most || l->backlog_max < most) ? l->backlog_max : most;
-    if ((high && low > high) || low > UINT32_MAX || high > UINT32_MAX)
+    uint64_t low = l->backlog.min > least ? l->backlog.min : least;
+    uint64_t high = l->backlog.max < most ? l->backlog.max : most;
+    if (low > high || (low == l->backlog.min && high == l->backlog.max))
         return;
-    if (low != l->backlog_min || high != l->backlog_max)
-        l->backlog_basis = (uint8_t)basis;
-    l->backlog_min = (uint32_t)low;
-    l->backlog_max = (uint32_t)high;
+    l->backlog = (struct tca_bounds){low, high};
+    l->backlog_basis = (uint8_t)basis;
 }
 
 static void read_prunes(struct tca_listener *l, const struct requests *r)
 {
     size_t low = least(r), high = less_than(r);
     bool known = high != SIZE_MAX && tca_near_server(l->vantage) && !l->midstream && high > SMALLEST + 1;
-    narrow(l, low > SMALLEST ? low : 0, known ? high - 1 : 0, TCA_BACKLOG_PRUNED);
+    narrow(l, low > SMALLEST ? low : 0, known ? high - 1 : UINT64_MAX, TCA_BACKLOG_PRUNED);
 }
 
 int tca_backlog_prune(struct tca_listener *l, const struct tca_edge *edge, size_t count,
@@ -154,12 +156,40 @@ int tca_backlog_prune(struct tca_listener *l, const struct tca_edge *edge, size_
     return TCA_OK;
 }
 
+/* ---- SYN cookies ---- */
+
+/* With tcp_syncookies=2 every SYN gets a cookie, however few requests there are. But a cookie's timestamp is fresh once in
+ * sixteen only. */
+static bool makes_requests(const struct tca_listener *l)
+{
+    return l->skew_flows >= FRESH_MIN && !l->cookie_skew_flows;
+}
+
+/* Requests are counted from their SYN+ACK to their child, and those that end otherwise, to the end. */
+size_t tca_backlog_at_cookie(const struct tca_listener *l, const struct tca_edge *edge, size_t count,
+                             const struct tca_conn *conn)
+{
+    size_t open = 0, least = SIZE_MAX;
+    bool can_do_better = false;
+    if (!tca_near_server(l->vantage) || l->midstream || l->gaps || !makes_requests(l))
+        return SIZE_MAX;
+    for (size_t at = 0; at < count; at++) {
+        uint32_t flags = conn[edge[at].conn].flags;
+        bool made = edge[at].kind == TCA_EDGE_SYNACK, gone = edge[at].kind == TCA_EDGE_CHILD;
+        can_do_better |= (flags & TCA_CONN_OPTIONS) != 0;
+        if (made && (flags & TCA_CONN_COOKIE_BARE))
+            least = open < least ? open : least;
+        if (!(flags & (TCA_CONN_COOKIE_BARE | TCA_CONN_FAST_OPEN)) && conn[edge[at].conn].synacks)
+            open = made ? open + 1 : gone && open ? open - 1 : open;
+    }
+    return can_do_better ? least : SIZE_MAX;
+}
+
 /* ---- with what SYN pressure showed ---- */
 
 void tca_backlog_settle(struct tca_listener *l)
 {
-    bool known = l->synq.max != UINT64_MAX;
-    narrow(l, l->synq.min > 1 ? l->synq.min - 1 : 0, known ? l->synq.max : 0,
+    narrow(l, l->synq.min > 1 ? l->synq.min - 1 : 0, l->synq.max,
            l->cookie_count ? TCA_BACKLOG_COOKIES : TCA_BACKLOG_SYNQ);
     uint64_t *least = &l->listen_drops.min, *most = &l->listen_overflows.max;
     *least = l->listen_overflows.min + l->reqq_full_drops.min;

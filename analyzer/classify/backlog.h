@@ -12,6 +12,11 @@
 int tca_backlog_prune(struct tca_listener *l, const struct tca_edge *edge, size_t count,
                       const struct tca_conn *conn);
 
+/* Half-open requests, at most, while a SYN cookie was sent because the queue was full; SIZE_MAX: no cookie tells. So many
+ * are the limit, or one more. `edge`: `count` edges of the listener by time. */
+size_t tca_backlog_at_cookie(const struct tca_listener *l, const struct tca_edge *edge, size_t count,
+                             const struct tca_conn *conn);
+
 /* What SYN pressure showed is known: complete the bounds by it. Once, after all else is known of the listener. */
 void tca_backlog_settle(struct tca_listener *l);
 

@@ -14,6 +14,7 @@
  *     the queue may have been full                         0    1             0    1
  *     SYN, and the queue was empty                         0    0             0    1
  *     refused or not: no trace, but others were, nearby    0    1             0    1
+ *     the same after a SYN cookie, while nothing was taken 1    1             1    1
  *
  * A SYN may also be lost on the path or be dropped by a filter of the host. Near the server it passed the path. In an
  * episode it is sure unless something speaks for a filter: its client was never answered here, or the connection was
@@ -84,11 +85,6 @@ static bool holds(const int64_t *sorted, size_t count, int64_t number)
     return at < count && sorted[at] == number;
 }
 
-static bool is_refusal(const struct tca_edge *edge)
-{
-    return edge->kind == TCA_EDGE_DROP || edge->kind == TCA_EDGE_IGNORED || edge->kind == TCA_EDGE_ABORTED;
-}
-
 /* ---- gathering ---- */
 
 static void gather_child(struct sums *s, const struct tca_edge *edge)
@@ -148,6 +144,12 @@ static void date_accepts(struct sums *s)
     sort(s->until, s->accepts);
 }
 
+static bool surely_refused(const struct sums *s, const struct tca_edge *doubt)
+{
+    const struct tca_episode *e = tca_listener_episode(s->l, doubt->time_ns, 0);
+    return e && tca_episode_refused(s->l, e, &s->conn[doubt->conn], doubt);
+}
+
 static void gather_conns(struct sums *s, const struct tca_edge *edge, size_t count)
 {
     int64_t heard_ns = INT64_MIN;
@@ -161,7 +163,9 @@ static void gather_conns(struct sums *s, const struct tca_edge *edge, size_t cou
                       (s->conn[e->conn].flags & (TCA_CONN_COOKIE_SKEW | TCA_CONN_COOKIE_BARE)) != 0;
         if (e->kind == TCA_EDGE_SYNACK)
             s->answered[s->answers++] = (int64_t)s->conn[e->conn].client;
-        if (!is_refusal(e))
+        if (e->kind == TCA_EDGE_DOUBT && surely_refused(s, e))
+            s->hit[s->hits++] = e->conn;
+        if (!tca_is_refusal(e))
             continue;
         s->refused[s->refusals++] = e->time_ns;
         if (tca_listener_episode(s->l, e->time_ns, 0))
@@ -199,7 +203,7 @@ static bool may_be_full(const struct sums *s, int64_t time_ns)
 static bool may_have_been_full(const struct sums *s, int64_t time_ns)
 {
     return !queue_is_known(s, time_ns) ||
-           tca_count_before(s->since, s->children, time_ns) > accepted_before(s, time_ns) + s->l->backlog_min;
+           tca_count_before(s->since, s->children, time_ns) > accepted_before(s, time_ns) + s->l->backlog.min;
 }
 
 static bool filter_likely(const struct sums *s, const struct tca_edge *edge)
@@ -271,16 +275,17 @@ static bool doubt_holds(const struct sums *s, const struct tca_edge *edge)
 
 static void add_doubt(struct sums *s, const struct tca_edge *edge)
 {
-    if (!doubt_holds(s, edge))
+    uint64_t sure = surely_refused(s, edge); /* the first of them */
+    if (!sure && !doubt_holds(s, edge))
         return;
-    add(&s->l->listen_overflows, 0, edge->weight);
-    add(&s->l->listen_drops, 0, edge->weight);
+    add(&s->l->listen_overflows, sure, edge->weight);
+    add(&s->l->listen_drops, sure, edge->weight);
 }
 
 static void add_edges(struct sums *s, const struct tca_edge *edge, size_t count, size_t undecided)
 {
     for (size_t at = 0; at < count; at++)
-        if (is_refusal(&edge[at]))
+        if (tca_is_refusal(&edge[at]))
             add_refusal(s, &edge[at]);
         else if (edge[at].kind == TCA_EDGE_DOUBT)
             add_doubt(s, &edge[at]);

@@ -37,6 +37,12 @@ struct tca_edge {
                         cookie, for a request would have repeated its SYN+ACK */
 };
 
+/* A segment that a full queue would have refused. */
+static inline bool tca_is_refusal(const struct tca_edge *edge)
+{
+    return edge->kind == TCA_EDGE_DROP || edge->kind == TCA_EDGE_IGNORED || edge->kind == TCA_EDGE_ABORTED;
+}
+
 /* One connection, as much of it as the sweep needs. */
 struct tca_conn {
     uint8_t addr[16]; /* of the server */
@@ -65,6 +71,11 @@ struct tca_losses {
     const int64_t *from_ns, *to_ns;
     size_t count;
 };
+
+/* While nothing is accepted a full queue stays full. So near the server it refused this segment, the first one after a
+ * SYN cookie: behind that there is neither a request which might have taken it, nor yet a child. */
+bool tca_episode_refused(const struct tca_listener *l, const struct tca_episode *e,
+                         const struct tca_conn *conn, const struct tca_edge *doubt);
 
 /* Find the episodes of one listener. `edge`: its `count` edges by time and frame; `loss`: of its host;
  * `midstream`, `vantage` and the counters of `l` are filled. Sets peak_unaccepted, the backlog bounds, and

@@ -25,6 +25,7 @@ static const struct tca_listener nothing_known = {.first_seen_ns = -1,
                                                   .response_p50_ns = -1,
                                                   .response_p99_ns = -1,
                                                   .drain_ns = -1,
+                                                  .backlog = {.max = UINT64_MAX},
                                                   .synq = {.max = UINT64_MAX}};
 
 int tca_compare_places(uint32_t capture_a, const uint8_t *addr_a, uint16_t port_a, uint32_t capture_b,

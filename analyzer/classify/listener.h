@@ -31,6 +31,7 @@ static inline bool tca_near_server(enum tca_vantage vantage)
 /* A time in which the accept queue was full. Times are ns since the epoch. */
 struct tca_episode {
     int64_t first_ns, last_ns; /* first and last dropped SYN or ignored ACK */
+    int64_t full_ns;           /* the first that has no other explanation of its own */
     int64_t stall_ns;          /* last proof of accept() before it; -1: none in the capture */
     int64_t resume_ns;         /* first proof of accept() after it; -1: none in the capture */
     uint32_t drops;            /* SYNs left unanswered */
@@ -137,7 +138,8 @@ struct tca_listener {
     int64_t
         drain_ns; /* longest time from the first accept() after an episode until its queue was worked off; -1: not
                          seen */
-    uint32_t backlog_min, backlog_max; /* bounds of min(backlog, somaxconn); 0: unknown */
+    struct tca_bounds
+        backlog; /* of min(backlog, somaxconn), which is the limit; max UINT64_MAX: nothing tells */
     /* What the server's kernel counted at this listener (linux/snmp.h LINUX_MIB_...); max UINT64_MAX: nothing tells. */
     struct tca_bounds listen_overflows, listen_drops;
     struct tca_bounds cookies_sent;                       /* SyncookiesSent */
@@ -173,6 +175,17 @@ bool tca_listener_admits(const struct tca_listener *l, int64_t from_ns, int64_t 
 /* Order of listeners: by capture, address, port. */
 int tca_compare_places(uint32_t capture_a, const uint8_t *addr_a, uint16_t port_a, uint32_t capture_b,
                        const uint8_t *addr_b, uint16_t port_b);
+
+/* Something tells its limit from below: more than that no limit is less than 0. */
+static inline bool tca_backlog_has_min(const struct tca_bounds *backlog)
+{
+    return backlog->min > 0 || backlog->max == 0;
+}
+
+static inline bool tca_backlog_has_max(const struct tca_bounds *backlog)
+{
+    return backlog->max != UINT64_MAX;
+}
 
 struct tca_sweep; /* opaque; owns its listeners and their episodes */
 

@@ -675,7 +675,7 @@ static int observe_full_synq(struct tca_estimates *all, const struct tca_listene
     if (full->confidence < TCA_CERTAIN)
         return TCA_OK;
     int64_t others = (int64_t)l->synq.min - 1, most = NONE;
-    if (l->backlog_min > full->limit)
+    if (l->backlog.min > full->limit)
         most = (4 * (int64_t)full->limit - 1) / 3 - 1;
     struct seen one = {.capture = l->capture,
                        .family = l->family,
@@ -693,14 +693,14 @@ static int observe_full_synq(struct tca_estimates *all, const struct tca_listene
 int tca_estimates_listener(struct tca_estimates *all, const struct tca_listener *l)
 {
     int error = observe_full_synq(all, l);
-    if (error || (!l->backlog_min && !l->backlog_max))
+    if (error || (!l->backlog.min && !tca_backlog_has_max(&l->backlog)))
         return error;
     struct seen one = {.capture = l->capture,
                        .family = l->family,
                        .port = l->port,
                        .id = TCA_SETTING_backlog,
-                       .min = l->backlog_min,
-                       .max = l->backlog_max ? l->backlog_max : NONE,
+                       .min = (int64_t)l->backlog.min,
+                       .max = tca_backlog_has_max(&l->backlog) ? (int64_t)l->backlog.max : NONE,
                        .time_ns = l->episode_count ? l->episode[0].first_ns : l->first_synack_ns};
     memcpy(one.addr, l->addr, sizeof one.addr);
     if (l->episode_count) {

@@ -29,11 +29,12 @@ enum tca_conn_flag {
     TCA_CONN_SKEW = 1 << 11,
     TCA_CONN_COOKIE_SKEW = 1 << 12,
     TCA_CONN_FAST_OPEN = 1 << 13,
-    TCA_CONN_DEFERRED = 1 << 16, /* its SYN+ACK was repeated where TCP_DEFER_ACCEPT puts it */
+    TCA_CONN_COOKIE_BARE = 1 << 14, /* its SYN+ACK lacks options as only a cookie's does */
     TCA_CONN_TWO_RUNGS =
         1 << 15, /* given up after two repeats of its SYN+ACK, at 1 and 3 s, for all that is seen */
-    TCA_CONN_COOKIE_BARE = 1 << 14, /* its SYN+ACK lacks options as only a cookie's does */
-    TCA_CONN_GAP = 1 << 16,         /* segments of it passed and were not captured */
+    TCA_CONN_GAP = 1 << 16,      /* segments of it passed and were not captured */
+    TCA_CONN_DEFERRED = 1 << 17, /* its SYN+ACK was repeated where TCP_DEFER_ACCEPT puts it */
+    TCA_CONN_OPTIONS = 1 << 18,  /* its SYN+ACK announces window scale or SACK */
 };
 
 /* A run of repeats that nothing acknowledged. */

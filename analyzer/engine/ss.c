@@ -442,7 +442,7 @@ static bool queue_known(const struct tca_listener *listener, int64_t time_ns, in
         return false;
     if (!episode)
         return !waiting && !listener->midstream;
-    bool fits = !listener->backlog_max || waiting <= (int64_t)listener->backlog_max + 1;
+    bool fits = !tca_backlog_has_max(&listener->backlog) || waiting <= (int64_t)listener->backlog.max + 1;
     return fits && !episode->slow && !episode->answered;
 }
 
@@ -459,8 +459,8 @@ static int list_listener(struct listing *l, const struct tca_listener *listener)
     one->told.state = TCA_LISTEN;
     one->capture = listener->capture;
     one->told.recv_q = queue_known(listener, l->time_ns, waiting) ? waiting : -1;
-    if (listener->backlog_min && listener->backlog_min == listener->backlog_max)
-        one->told.send_q = listener->backlog_max;
+    if (listener->backlog.min == listener->backlog.max)
+        one->told.send_q = (int64_t)listener->backlog.max;
     return TCA_OK;
 }
 

@@ -155,14 +155,13 @@ void cell_listeners_overflow_episodes(const struct listener_row *row, struct tca
 
 void cell_listeners_backlog_min(const struct listener_row *row, struct tca_buf *buf)
 {
-    if (row->l->backlog_min)
-        tca_buf_u64(buf, row->l->backlog_min);
+    if (tca_backlog_has_min(&row->l->backlog))
+        tca_buf_u64(buf, row->l->backlog.min);
 }
 
 void cell_listeners_backlog_max(const struct listener_row *row, struct tca_buf *buf)
 {
-    if (row->l->backlog_max)
-        tca_buf_u64(buf, row->l->backlog_max);
+    most_or_null(buf, row->l->backlog.max);
 }
 
 void cell_listeners_backlog_basis(const struct listener_row *row, struct tca_buf *buf)

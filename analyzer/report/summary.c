@@ -135,6 +135,7 @@ static struct overflow *overflow_at(struct tca_summary *sum, const struct place 
         return NULL;
     struct overflow *overflow = &sum->overflow[sum->overflow_count++];
     overflow->at = *at;
+    overflow->backlog.max = UINT64_MAX;
     return overflow;
 }
 
@@ -551,8 +552,7 @@ int tca_summary_listener(struct tca_summary *sum, const struct tca_listener *lis
     }
     in->measured = true;
     in->about = listener->listen_drops.min < listener->listen_drops.max;
-    in->backlog_min = listener->backlog_min;
-    in->backlog_max = listener->backlog_max;
+    in->backlog = listener->backlog;
     in->episodes = listener->episode_count;
     for (int i = 0; i < listener->episode_count && i < TCA_EPISODES_MAX; i++)
         add_episode(in, &listener->episode[i], capture->last_ns, i == 0);

@@ -200,13 +200,14 @@ static void add_service(struct page *page, const struct tca_episode *e, bool sev
 
 static void add_backlog(struct tca_buf *out, const struct overflow *in)
 {
-    unsigned low = in->backlog_min, high = in->backlog_max;
-    if (low && low == high)
-        tca_buf_fmt(out, "(%u now) ", low);
-    else if (low && high)
-        tca_buf_fmt(out, "(%u to %u now) ", low, high);
-    else if (low || high)
-        tca_buf_fmt(out, "(at %s %u now) ", low ? "least" : "most", low ? low : high);
+    bool least = tca_backlog_has_min(&in->backlog), most = tca_backlog_has_max(&in->backlog);
+    unsigned long long low = in->backlog.min, high = in->backlog.max;
+    if (least && low == high)
+        tca_buf_fmt(out, "(%llu now) ", low);
+    else if (least && most)
+        tca_buf_fmt(out, "(%llu to %llu now) ", low, high);
+    else if (least || most)
+        tca_buf_fmt(out, "(at %s %llu now) ", least ? "least" : "most", least ? low : high);
 }
 
 static void add_change(struct page *page, const struct overflow *in)

@@ -84,7 +84,7 @@ struct overflow {
     int64_t held_ns;              /* the longest wait of them; -1: not known */
     int64_t full_ns;              /* all episodes together */
     bool open_end;                /* still full when the capture ended, which is last_ns then */
-    uint32_t backlog_min, backlog_max;
+    struct tca_bounds backlog;
     bool about; /* the capture does not decide how many the kernel refused */
 };
 

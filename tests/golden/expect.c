@@ -153,6 +153,11 @@ static bool read_flow_cell(const struct words *w, struct expectation *e, struct 
     return read_cell("flows", w, 2, e, why);
 }
 
+static bool read_listener_cell(const struct words *w, struct expectation *e, struct tca_buf *why)
+{
+    return read_cell("listeners", w, 2, e, why);
+}
+
 static bool read_rows(const struct words *w, struct expectation *e, struct tca_buf *why)
 {
     return (w->count == 2 && read_count(w->word[1], &e->count)) || bad_form(why);
@@ -233,8 +238,8 @@ static bool check_absent(const struct expectation *e, const struct said *said, c
     return true;
 }
 
-/* The row of PORT or PORT#N; rows if there is none. */
-static size_t flow_row(const struct said *said, const char *port)
+/* The row of PORT or PORT#N, by this column of ports; rows if there is none. */
+static size_t port_row(const struct table *table, const char *column, const char *port)
 {
     char number[EXPECT_WORD_MAX];
     long nth = 1;
@@ -243,11 +248,16 @@ static size_t flow_row(const struct said *said, const char *port)
 
     snprintf(number, sizeof number, "%.*s", (int)(mark ? mark - port : (long)strlen(port)), port);
     if (mark && !read_count(mark + 1, &nth))
-        return said->flows.rows;
-    for (i = 0; i < said->flows.rows; i++)
-        if (strcmp(cell(&said->flows, i, "client_port"), number) == 0 && --nth == 0)
+        return table->rows;
+    for (i = 0; i < table->rows; i++)
+        if (strcmp(cell(table, i, column), number) == 0 && --nth == 0)
             break;
     return i;
+}
+
+static size_t flow_row(const struct said *said, const char *port)
+{
+    return port_row(&said->flows, "client_port", port);
 }
 
 static const char *flow_id(const struct expectation *e, const struct said *said, struct tca_buf *why)
@@ -318,6 +328,11 @@ static bool met_flow_cell(const struct expectation *e, const struct said *said, 
     return flow_id(e, said, why) && check_cell(e, &said->flows, flow_row(said, e->port), why);
 }
 
+static bool met_listener_cell(const struct expectation *e, const struct said *said, struct tca_buf *why)
+{
+    return check_cell(e, &said->listeners, port_row(&said->listeners, "server_port", e->port), why);
+}
+
 static bool met_rows(const struct expectation *e, const struct said *said, struct tca_buf *why)
 {
     if (e->count >= 0 && (size_t)e->count == said->flows.rows)
@@ -334,7 +349,7 @@ static bool met_capture(const struct expectation *e, const struct said *said, st
 /* ---- forms ---- */
 
 static const struct form {
-    const char *first, *third; /* third word, where the form begins with a flow; "" is any other one */
+    const char *first, *third; /* third word, where the form names a port; "" is any other one */
     bool (*read)(const struct words *w, struct expectation *e, struct tca_buf *why);
     bool (*met)(const struct expectation *e, const struct said *said, struct tca_buf *why);
 } forms[] = {
@@ -345,6 +360,7 @@ static const struct form {
     {"flow", "has", read_flow_has, met_flow_has},
     {"flow", "not", read_flow_not, met_flow_not},
     {"flow", "", read_flow_cell, met_flow_cell},
+    {"listeners", "", read_listener_cell, met_listener_cell},
     {"rows", NULL, read_rows, met_rows},
     {"capture", NULL, read_capture, met_capture},
 };

@@ -9,7 +9,7 @@
 
 /* What was said about one case. */
 struct said {
-    struct table flows, events, captures;
+    struct table flows, events, listeners, captures;
 };
 
 enum { EXPECT_WORD_MAX = 160, EXPECT_TEXT_MAX = 400 };

@@ -123,7 +123,10 @@ static void read_said(struct case_run *run, struct said *said, struct tca_buf *w
     struct {
         const char *name;
         struct table *table;
-    } tables[] = {{"flows", &said->flows}, {"events", &said->events}, {"captures", &said->captures}};
+    } tables[] = {{"flows", &said->flows},
+                  {"events", &said->events},
+                  {"listeners", &said->listeners},
+                  {"captures", &said->captures}};
 
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
         struct tca_error error = {0};
@@ -137,6 +140,7 @@ static void said_done(struct said *said)
 {
     table_done(&said->flows);
     table_done(&said->events);
+    table_done(&said->listeners);
     table_done(&said->captures);
 }
 

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Places in the queue. It holds limit + 1 (sock.h sk_acceptq_is_full), and candidates are at least what it holds. So the
+ * candidates at a drop bound the limit from above; from below they do where the application took none, apart from those
+ * that it had in hand when it froze. A listener that is closed resets its queue, and thereby shows it.
+ */
+#include "classify/places.h"
+
+#include "base/sorted.h"
+
+/* Connections that the application may have had in hand at its last sign of life before it froze. */
+static uint32_t in_hand_at(const struct tca_board *b, int64_t stall_ns)
+{
+    return (uint32_t)(tca_count_until(b->created, b->children, stall_ns) -
+                      tca_count_until(b->accepted, b->children, stall_ns));
+}
+
+/* Where segments were not captured, so many candidates may be none, or be missing: the share of connections that miss
+ * something, and one more. */
+static uint32_t miscounted(const struct tca_listener *l, uint32_t candidates)
+{
+    if (!l->gaps)
+        return 0;
+    if (2 * l->gaps >= l->established)
+        return UINT32_MAX; /* nothing can be told */
+    return (uint32_t)((candidates * l->gaps + l->established - 1) / l->established) + 1;
+}
+
+/* Bounds of the limit: the queue held limit + 1, and candidates are at least what it held. Of a frozen service the
+ * candidates are the queue, apart from those that the application had in hand when it froze. */
+static void bound_backlog(const struct tca_board *b, struct tca_listener *l, const struct tca_episode *e)
+{
+    bool older = l->midstream && b->children && e->first_ns < b->accepted[0];
+    if (e->confidence < TCA_EPISODE_PROBABLE || older || !e->plateau_min)
+        return;
+    uint32_t gap = miscounted(l, e->plateau_max);
+    if (gap >= e->plateau_min)
+        return;
+    uint32_t most = e->plateau_min - 1 + gap;
+    if (most < l->backlog.max)
+        l->backlog.max = most;
+    if (l->backlog_basis == TCA_BACKLOG_UNKNOWN)
+        l->backlog_basis = TCA_BACKLOG_CANDIDATES;
+    if (e->slow || e->partial)
+        return;
+    uint32_t in_hand = in_hand_at(b, e->stall_ns) + 2 * gap; /* from the highest to the lowest */
+    if (in_hand < most && most - in_hand > l->backlog.min) {
+        l->backlog.min = most - in_hand;
+        l->backlog_basis = TCA_BACKLOG_FROZEN;
+    }
+}
+
+void tca_places_bound_by_burst(struct tca_listener *l)
+{
+    if (l->closed_burst > 2 && l->closed_burst - 1 > l->backlog.min) {
+        l->backlog.min = l->closed_burst - 1;
+        l->backlog_basis = TCA_BACKLOG_CLOSED;
+    }
+    if (l->backlog.min > l->backlog.max)
+        l->backlog.min = l->backlog.max;
+}
+
+/* How long the application took, once it went on, to take those who had waited. */
+static void time_drain(const struct tca_board *b, struct tca_listener *l, const struct tca_episode *e)
+{
+    size_t waited =
+        e->resume_ns < 0 || e->partial ? 0 : tca_count_until(b->created, b->children, e->resume_ns);
+    if (!waited || b->accepted[waited - 1] == INT64_MAX)
+        return;
+    int64_t drain = b->accepted[waited - 1] > e->resume_ns ? b->accepted[waited - 1] - e->resume_ns : 0;
+    if (drain > l->drain_ns)
+        l->drain_ns = drain;
+}
+
+/* Those who got a place while nothing was accepted, and how long the first of them waited: accept() takes the oldest. */
+static void tell_held(const struct tca_board *b, struct tca_episode *e)
+{
+    size_t first = tca_count_until(b->created, b->children, e->stall_ns);
+    int64_t until_ns = e->resume_ns < 0 || e->last_ns < e->resume_ns ? e->last_ns : e->resume_ns;
+    size_t end = tca_count_until(b->created, b->children, e->open_end ? INT64_MAX : until_ns);
+    size_t answered = tca_count_until(b->accepted, b->children, INT64_MAX - 1);
+    e->held_ns = -1;
+    if (e->slow || end <= first)
+        return;
+    e->held = (uint32_t)(end - first);
+    e->held_unserved = (uint32_t)(answered <= first ? end - first : answered < end ? end - answered : 0);
+    if (b->accepted[first] != INT64_MAX)
+        e->held_ns = b->accepted[first] - b->created[first];
+}
+
+/* The same of one queue of several, whose residents are those that waited much longer than the rest. */
+static void tell_held_apart(const struct tca_board *b, struct tca_episode *e)
+{
+    size_t first = tca_count_until(b->late_proof, b->late, e->resume_ns - 1);
+    size_t end = tca_count_until(b->late_created, b->late, e->last_ns);
+    e->held_ns = -1;
+    if (end <= first)
+        return;
+    e->held = (uint32_t)(end - first);
+    e->held_ns = e->resume_ns - e->stall_ns;
+}
+
+/* What became of the queue itself. */
+static void tell_queue(const struct tca_board *b, struct tca_episode *e)
+{
+    size_t left = b->children - tca_count_until(b->accepted, b->children, INT64_MAX - 1) + b->looses -
+                  tca_count_until(b->loose, b->looses, INT64_MAX - 1);
+    e->open_end = !e->partial && e->resume_ns < 0 && e->plateau_min > 0 && left >= e->plateau_min;
+    if (e->partial)
+        tell_held_apart(b, e);
+    else
+        tell_held(b, e);
+}
+
+void tca_places_tell(const struct tca_board *b, struct tca_listener *l, struct tca_episode *e)
+{
+    bound_backlog(b, l, e);
+    time_drain(b, l, e);
+    tell_queue(b, e);
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The places in the queue, as an episode shows them: how many there are, who held them, and how long until they were
+ * free again.
+ */
+#ifndef TCA_CLASSIFY_PLACES_H
+#define TCA_CLASSIFY_PLACES_H
+
+#include "classify/board.h"
+
+/* Complete the episode, and narrow what is known of the listener's limit and how long it took to work the queue off. */
+void tca_places_tell(const struct tca_board *b, struct tca_listener *l, struct tca_episode *e);
+/* A closed listener reset its whole queue: a bound of its limit. After all episodes. */
+void tca_places_bound_by_burst(struct tca_listener *l);
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Readings of a group: in which way its queue was full. Each tells the episode in *e and narrows *g to what it holds; it
+ * returns false where it does not apply, and then both are undefined.
+ */
+#ifndef TCA_CLASSIFY_READING_H
+#define TCA_CLASSIFY_READING_H
+
+#include "classify/group.h"
+
+#define TCA_SHORT_CALM_NS INT64_C(1000000000) /* without a proof of accept(): shorter times are pauses */
+
+/* All of it: the service accepted nothing, or too slowly. */
+bool tca_read_whole(struct tca_board *b, struct tca_group *g, struct tca_episode *e);
+/* The longest time without a proof of accept(). */
+bool tca_read_core(struct tca_board *b, struct tca_group *g, struct tca_episode *e);
+/* A part of the drops of a slow service, and what does not contradict it. */
+bool tca_read_parts(struct tca_board *b, struct tca_group *g, struct tca_episode *e);
+/* One of several queues behind one port. (partial.c) */
+bool tca_read_partial(struct tca_board *b, struct tca_group *g, struct tca_episode *e);
+/* A queue that was full when the capture began. (begun.c) */
+bool tca_read_begun(struct tca_board *b, struct tca_group *g, struct tca_episode *e);
+
+#endif
