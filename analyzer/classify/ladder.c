@@ -12,6 +12,8 @@
 static const int64_t NEXT_RUNG_NS = 2300 * MS;
 /* Idle connections that must agree before one rung at one second is called deferred accept. */
 enum { DEFER_CONCORDANCE = 5 };
+/* New SYNs answered, and none dropped, while these ACKs were ignored: so many make a full queue doubtful. */
+enum { ANSWERS_DOUBT = 3 };
 
 static bool at_server(const struct tca_case *c)
 {
@@ -57,6 +59,12 @@ static bool would_reset(const struct tca_case *c)
     return tca_host_knows(c->host[TCA_SERVER], TCA_SETTING_tcp_abort_on_overflow, &aborts) && aborts;
 }
 
+/* Away from the server only the middle of an episode shows: its edges are dated by what came back. */
+static bool full_nearby(const struct tca_case *c, const struct tca_ladder *l)
+{
+    return tca_listener_episode(c->listener, l->ack->time_ns, SECOND) != NULL;
+}
+
 static enum tca_ladder_cause cause_of_one(const struct tca_case *c, const struct tca_ladder *l)
 {
     if (ack_never_named(c, l) || (would_reset(c) && full_meanwhile(c, l)))
@@ -67,7 +75,7 @@ static enum tca_ladder_cause cause_of_one(const struct tca_case *c, const struct
         return TCA_CAUSE_DEFERRED;
     if (l->named || !settled_after(c, l) || at_server(c))
         return TCA_CAUSE_NONE;
-    return TCA_CAUSE_ACK_LOSS;
+    return full_nearby(c, l) ? TCA_CAUSE_EITHER : TCA_CAUSE_ACK_LOSS;
 }
 
 /* The last segment of the client that is known to have made no child. */
@@ -93,6 +101,13 @@ static bool others_got_in(const struct tca_case *c, const struct tca_ladder *l)
     return !l->named && tca_listener_admits(c->listener, l->ack->time_ns, last_ignored_ns(c->d, l));
 }
 
+/* The same without anybody having got in: a queue that is full drops each new SYN, and here it answered them. */
+static bool others_answered(const struct tca_case *c, const struct tca_ladder *l)
+{
+    return !l->named &&
+           tca_listener_answers(c->listener, l->ack->time_ns, last_ignored_ns(c->d, l)) >= ANSWERS_DOUBT;
+}
+
 /* The capture shows nothing else of this listener that would speak for a full queue or for a healthy one. */
 static bool alone(const struct tca_case *c)
 {
@@ -108,7 +123,7 @@ static enum tca_ladder_cause cause_of_many(const struct tca_case *c, const struc
         return TCA_CAUSE_ACK_LOSS;
     if (!full_meanwhile(c, l) && others_got_in(c, l))
         return at_server(c) ? TCA_CAUSE_ACK_LOSS : TCA_CAUSE_EITHER;
-    if (!l->named && alone(c))
+    if (!l->named && (alone(c) || (!full_meanwhile(c, l) && others_answered(c, l))))
         return TCA_CAUSE_EITHER;
     if (l->named || at_server(c) || full_meanwhile(c, l) || c->listener->stuck_flows > 1)
         return TCA_CAUSE_OVERFLOW;

@@ -286,13 +286,22 @@ const struct tca_listener *tca_sweep_at(const struct tca_sweep *sweep, size_t in
     return &sweep->listener[index];
 }
 
+static size_t moments_between(const int64_t *moment, size_t count, int64_t from_ns, int64_t to_ns)
+{
+    return tca_count_before(moment, count, to_ns) - tca_count_before(moment, count, from_ns);
+}
+
 bool tca_listener_admits(const struct tca_listener *l, int64_t from_ns, int64_t to_ns)
 {
-    if (to_ns <= from_ns || tca_count_before(l->dropped_ns, l->dropped, to_ns) !=
-                                tca_count_before(l->dropped_ns, l->dropped, from_ns))
-        return false;
-    return tca_count_before(l->admitted_ns, l->admitted, to_ns) !=
-           tca_count_before(l->admitted_ns, l->admitted, from_ns);
+    return to_ns > from_ns && !moments_between(l->dropped_ns, l->dropped, from_ns, to_ns) &&
+           moments_between(l->admitted_ns, l->admitted, from_ns, to_ns);
+}
+
+size_t tca_listener_answers(const struct tca_listener *l, int64_t from_ns, int64_t to_ns)
+{
+    if (to_ns <= from_ns || moments_between(l->dropped_ns, l->dropped, from_ns, to_ns))
+        return 0;
+    return moments_between(l->answered_ns, l->answered, from_ns + 1, to_ns);
 }
 
 const struct tca_episode *tca_listener_episode(const struct tca_listener *l, int64_t time_ns,

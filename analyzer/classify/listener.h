@@ -162,6 +162,9 @@ struct tca_listener {
      * sorted, borrowed from the sweep. */
     const int64_t *admitted_ns, *dropped_ns;
     size_t admitted, dropped;
+    /* When new SYNs were answered; likewise. */
+    const int64_t *answered_ns;
+    size_t answered;
 };
 
 /* The episode that holds this moment, widened by `slack_ns` at both ends; NULL if none. */
@@ -171,6 +174,8 @@ const struct tca_episode *tca_listener_episode(const struct tca_listener *l, int
 /* Between these moments connections got in, were served at once, and no SYN was dropped: nobody waited in the accept
  * queue. */
 bool tca_listener_admits(const struct tca_listener *l, int64_t from_ns, int64_t to_ns);
+/* New SYNs answered after the one moment and before the other; 0 if one was dropped meanwhile. */
+size_t tca_listener_answers(const struct tca_listener *l, int64_t from_ns, int64_t to_ns);
 
 /* Order of listeners: by capture, address, port. */
 int tca_compare_places(uint32_t capture_a, const uint8_t *addr_a, uint16_t port_a, uint32_t capture_b,

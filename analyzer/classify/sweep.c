@@ -124,15 +124,14 @@ static bool served_at_once(const struct tca_edge *child)
 }
 
 /* The moments of one kind, in order. Returns how many; each edge is at most one moment. */
-static size_t keep_moments(struct tca_sweep *sweep, const struct tca_edge *edge, size_t count, bool drops,
-                           const int64_t **ret_first)
+static size_t keep_moments(struct tca_sweep *sweep, const struct tca_edge *edge, size_t count,
+                           enum tca_edge_kind kind, const int64_t **ret_first)
 {
     size_t before = sweep->moments;
     for (size_t at = 0; at < count; at++) {
-        bool admitted =
-            edge[at].kind == TCA_EDGE_CHILD && sweep->conn[edge[at].conn].opened && served_at_once(&edge[at]);
-        bool dropped = edge[at].kind == TCA_EDGE_DROP && !edge[at].weak;
-        if (drops ? dropped : admitted)
+        bool admitted = sweep->conn[edge[at].conn].opened && served_at_once(&edge[at]);
+        bool wanted = kind == TCA_EDGE_CHILD ? admitted : kind == TCA_EDGE_DROP ? !edge[at].weak : true;
+        if (edge[at].kind == kind && wanted)
             sweep->moment[sweep->moments++] = edge[at].time_ns;
     }
     *ret_first = sweep->moment + before;
@@ -178,8 +177,9 @@ static int sweep_listener(struct tca_sweep *sweep, struct tca_edge *edge, size_t
     find_bursts(l, edge, count, index);
     forget_proofs(edge, count, bursting);
     order_as_at_server(sweep, edge, count);
-    l->admitted = keep_moments(sweep, edge, count, false, &l->admitted_ns);
-    l->dropped = keep_moments(sweep, edge, count, true, &l->dropped_ns);
+    l->admitted = keep_moments(sweep, edge, count, TCA_EDGE_CHILD, &l->admitted_ns);
+    l->dropped = keep_moments(sweep, edge, count, TCA_EDGE_DROP, &l->dropped_ns);
+    l->answered = keep_moments(sweep, edge, count, TCA_EDGE_SYNACK, &l->answered_ns);
     struct tca_episode *episode = NULL;
     int error = tca_episodes_find(l, edge, count, sweep->conn, loss, &episode);
     l->episode = episode;
