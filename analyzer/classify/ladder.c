@@ -14,6 +14,8 @@ static const int64_t NEXT_RUNG_NS = 2300 * MS;
 enum { DEFER_CONCORDANCE = 5 };
 /* New SYNs answered, and none dropped, while these ACKs were ignored: so many make a full queue doubtful. */
 enum { ANSWERS_DOUBT = 3 };
+/* From away an episode is seen from its first dropped SYN to its last: its edges may lie so far off. */
+static const int64_t NEARBY_NS = 4500 * MS;
 
 static bool at_server(const struct tca_case *c)
 {
@@ -59,10 +61,9 @@ static bool would_reset(const struct tca_case *c)
     return tca_host_knows(c->host[TCA_SERVER], TCA_SETTING_tcp_abort_on_overflow, &aborts) && aborts;
 }
 
-/* Away from the server only the middle of an episode shows: its edges are dated by what came back. */
 static bool full_nearby(const struct tca_case *c, const struct tca_ladder *l)
 {
-    return tca_listener_episode(c->listener, l->ack->time_ns, SECOND) != NULL;
+    return tca_listener_episode(c->listener, l->ack->time_ns, NEARBY_NS) != NULL;
 }
 
 static enum tca_ladder_cause cause_of_one(const struct tca_case *c, const struct tca_ladder *l)
