@@ -204,6 +204,62 @@ static void doubt_deferred(const struct tca_case *c, int64_t until_ns, struct tc
         }
 }
 
+/* A SYN+ACK that may have been a cookie leaves no socket until it is acknowledged. */
+static void doubt_request(const struct tca_case *c, int64_t until_ns, struct tca_socket *s)
+{
+    if (s->role != TCA_SERVER || has_timer_rung(c->d) || tca_cookie_evidence(c, NULL) == TCA_COOKIE_NONE)
+        return;
+    for (unsigned at = 0; at < s->step_count; at++)
+        if (s->step[at].state == TCA_SYN_RECV) {
+            s->unsure_from_ns = s->step[at].time_ns;
+            s->unsure_to_ns = at + 1 < s->step_count ? s->step[at + 1].time_ns : until_ns;
+        }
+}
+
+/* A service that accepts nothing frees no place: while its queue is full, no request becomes a connection. Which of the
+ * client's segments made this one the flow alone does not show; it was none that came before the service went on. */
+static int64_t admitted_ns(const struct tca_case *c, const struct tca_episode *e, int64_t told_ns)
+{
+    bool frozen = !e->slow && !e->partial && e->confidence >= TCA_EPISODE_PROBABLE && e->resume_ns >= 0;
+    if (!frozen || told_ns <= e->first_ns || told_ns >= e->resume_ns)
+        return told_ns;
+    for (unsigned at = 0; at < c->d->mark_count; at++)
+        if ((c->d->mark[at].roles & TCA_MARK_OPEN_ACK) && c->d->mark[at].time_ns >= e->resume_ns)
+            return c->d->mark[at].time_ns;
+    return told_ns;
+}
+
+/* The last of the client's segments that may have made the connection, before the server's first word on it. */
+static int64_t last_try_ns(const struct tca_dossier *d, const struct tca_mark *word)
+{
+    int64_t last_ns = -1;
+    for (unsigned at = 0; at < d->mark_count && d->mark[at].frame < word->frame; at++)
+        if (d->mark[at].roles & TCA_MARK_OPEN_ACK)
+            last_ns = d->mark[at].time_ns;
+    return last_ns;
+}
+
+/* The queue was full when the client's segment came that is said to have got in: it may have been a later one. */
+static void doubt_admission(const struct tca_case *c, struct tca_socket *s)
+{
+    const struct tca_mark *word = tca_dossier_mark(c->d, TCA_MARK_CHILD, TCA_SERVER, 0);
+    if (s->role != TCA_SERVER || !c->d->m.open_refuted || !word)
+        return;
+    for (unsigned at = 1; at < s->step_count; at++) {
+        struct tca_socket_step *step = &s->step[at];
+        const struct tca_episode *e = tca_listener_episode(c->listener, step->time_ns, NEAR_NS);
+        if (!e || step[-1].state != TCA_SYN_RECV || step->state != TCA_ESTABLISHED)
+            continue;
+        int64_t time_ns = admitted_ns(c, e, step->time_ns);
+        if (time_ns > step->time_ns && (at + 1 == s->step_count || time_ns < step[1].time_ns)) {
+            step->time_ns = time_ns;
+        } else if (last_try_ns(c->d, word) > step->time_ns) {
+            s->unsure_from_ns = step->time_ns;
+            s->unsure_to_ns = last_try_ns(c->d, word);
+        }
+    }
+}
+
 bool tca_socket_of(const struct tca_case *c, int role, int64_t until_ns, struct tca_socket *s)
 {
     const struct tca_dossier *d = c->d;
@@ -235,6 +291,8 @@ bool tca_socket_of(const struct tca_case *c, int role, int64_t until_ns, struct 
     struct tca_reuse reuse;
     s->prior_absent = role == TCA_SERVER && tca_reuse_of(d, &reuse) && tca_reuse_absent(&reuse);
     find_clock(c, side, s);
+    doubt_admission(c, s);
+    doubt_request(c, until_ns, s);
     doubt_deferred(c, until_ns, s);
     return true;
 }
