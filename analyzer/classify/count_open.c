@@ -122,11 +122,12 @@ static struct tca_bounds reset_request(const struct tca_counting *k)
         return count_up_to(1);
     enum tca_event end = end_of_opening(k);
     bool reset = end == TCA_GOT_RST;
+    bool request = k->c->pressed->request || !maybe_cookie(k);
     uint64_t resets = k->peer->rst_count + k->me->rst_count;
-    uint64_t most = k->m->child_proved || !k->me->synack_count ? 0
+    uint64_t most = k->m->child_proved || k->c->pressed->cookie || !k->me->synack_count ? 0
                     : resets < k->me->synack_count             ? resets
                                                                : k->me->synack_count;
-    return count_between(reset && k->near && !maybe_cookie(k), reset && !most ? 1 : most);
+    return count_between(reset && k->near && request, reset && !most && !k->c->pressed->cookie ? 1 : most);
 }
 
 struct tca_bounds tca_count_attempt_fails(const struct tca_counting *k)

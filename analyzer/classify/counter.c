@@ -136,11 +136,11 @@ struct tca_rst_count tca_counting_resets(const struct tca_counting *k)
 
 /* ---- parts and sums ---- */
 
-/* SYNs that nothing answered: one direction is all there was. */
+/* SYNs that nothing answered, taken back or not: one direction is all there was. */
 static bool unanswered(const struct tca_mirror *m)
 {
     const struct tca_side *client = &m->side[TCA_CLIENT];
-    return client->syn_count && client->syn_count == client->pkts - client->capture_copies &&
+    return client->syn_count && client->syn_count + client->rst_count == client->pkts - client->capture_copies &&
            !m->side[TCA_SERVER].pkts;
 }
 
