@@ -123,7 +123,8 @@ static struct tca_bounds reset_request(const struct tca_counting *k)
     enum tca_event end = end_of_opening(k);
     bool reset = end == TCA_GOT_RST;
     bool request = k->c->pressed->request || !maybe_cookie(k);
-    uint64_t resets = k->peer->rst_count + k->me->rst_count;
+    bool aborted = tca_counting_told(k, TCA_rst_abort_on_overflow) == TCA_CERTAIN; /* counts elsewhere */
+    uint64_t resets = k->peer->rst_count + (aborted ? 0 : k->me->rst_count);
     uint64_t most = k->m->child_proved || k->c->pressed->cookie || !k->me->synack_count ? 0
                     : resets < k->me->synack_count             ? resets
                                                                : k->me->synack_count;
@@ -145,7 +146,7 @@ struct tca_bounds tca_count_embryonic_rsts(const struct tca_counting *k)
     if (k->role == TCA_CLIENT)
         return count_exactly(0);
     enum tca_confidence aborted = tca_counting_told(k, TCA_rst_abort_on_overflow);
-    struct tca_bounds by_server = count_one_if(aborted >= TCA_PROBABLE, aborted != TCA_NO);
+    struct tca_bounds by_server = count_one_if(aborted == TCA_CERTAIN, aborted != TCA_NO);
     return tca_counting_sum(by_server, reset_request(k));
 }
 
@@ -212,10 +213,11 @@ struct tca_bounds tca_count_defer_drop(const struct tca_counting *k)
         return count_exactly(0); /* rarely asked for: not without a sign */
     const struct tca_mark *ack = tca_dossier_mark(k->d, TCA_MARK_OPEN_ACK, TCA_CLIENT, 0);
     bool bare = ack && !ack->len && !(ack->flags & TCA_FIN);
-    bool deferred = tca_counting_told(k, TCA_synack_defer_accept) >= TCA_PROBABLE;
+    bool deferred = tca_counting_told(k, TCA_synack_defer_accept) == TCA_CERTAIN;
+    bool missed = k->m->damage & (TCA_DAMAGE_GAP | TCA_DAMAGE_SNAPLEN | TCA_DAMAGE_ONE_WAY);
     uint64_t most = k->m->acks_since_synack > k->m->ack_ignored_count ? k->m->ack_ignored_count + 1
                                                                       : k->m->acks_since_synack;
-    return count_between(bare && deferred && k->near, bare ? most : 0);
+    return count_between(bare && deferred && k->near, missed ? TCA_UNBOUNDED : bare ? most : 0);
 }
 
 /* ---- fast open ---- */
