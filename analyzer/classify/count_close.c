@@ -16,12 +16,6 @@
 static const int64_t TIME_WAIT_NS = 60 * SECOND;
 static const int64_t SHORT_WAIT_NS = 4 * SECOND; /* an orphan's FIN_WAIT2 up to this counts as TWKilled */
 
-/* Why a program reset is in no segment: here a probable finding of this end is taken at its word, near its host. */
-static bool probably(const struct tca_counting *k, enum tca_finding_id id)
-{
-    return k->near && tca_counting_did(k, id) >= TCA_PROBABLE;
-}
-
 /* ---- resets of open connections ---- */
 
 static bool open_state(enum tca_state state)
@@ -140,7 +134,7 @@ struct tca_bounds tca_count_time_wait(const struct tca_counting *k)
 
 struct tca_bounds tca_count_tw_overflow(const struct tca_counting *k)
 {
-    return count_one_if(probably(k, TCA_rst_tw_overflow) && may_wait(k), may_wait(k));
+    return count_up_to(may_wait(k)); /* nothing on the wire tells it from a TIME_WAIT that was killed */
 }
 
 struct tca_bounds tca_count_tw_recycled(const struct tca_counting *k)
@@ -196,25 +190,22 @@ struct tca_bounds tca_count_abort_on_data(const struct tca_counting *k)
     const struct tca_mark *active = own_rst(k, TCA_SHAPE_X), *reply = own_rst(k, TCA_SHAPE_P);
     bool linger = active && tca_counting_told(k, TCA_rst_listener_closed) < TCA_PROBABLE &&
                   tca_counting_did(k, TCA_rst_keepalive_timeout) == TCA_NO;
-    bool sure = (linger && probably(k, TCA_rst_linger0)) || probably(k, TCA_rst_linger2);
     bool late = reply && k->me->fin_sent;
     bool unacked = late && tca_counting_did(k, TCA_rst_data_after_close) == TCA_CERTAIN &&
                    tca_counting_passed(k->me, TCA_FIN_WAIT2) == TCA_PASSED_NEVER &&
                    tca_counting_passed(k->me, TCA_FIN_WAIT1) == TCA_PASSED_PROVED;
-    return count_one_if(sure || unacked, linger || late);
+    return count_one_if(unacked, linger || late);
 }
 
 struct tca_bounds tca_count_abort_on_close(const struct tca_counting *k)
 {
-    bool active =
-        own_rst(k, TCA_SHAPE_X) && k->peer->bytes && tca_counting_did(k, TCA_rst_keepalive_timeout) == TCA_NO;
-    return count_one_if(active && probably(k, TCA_rst_unread_data), active);
+    bool active = own_rst(k, TCA_SHAPE_X) && tca_counting_did(k, TCA_rst_keepalive_timeout) == TCA_NO;
+    return count_up_to(active && k->peer->bytes);
 }
 
 struct tca_bounds tca_count_abort_on_memory(const struct tca_counting *k)
 {
-    bool possible = own_rst(k, TCA_SHAPE_X) && k->me->fin_sent;
-    return count_one_if(possible && probably(k, TCA_rst_orphan_limit), possible);
+    return count_up_to(own_rst(k, TCA_SHAPE_X) && k->me->fin_sent);
 }
 
 struct tca_bounds tca_count_abort_on_timeout(const struct tca_counting *k)

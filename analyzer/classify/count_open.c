@@ -38,13 +38,27 @@ static bool built_by_a_system(const struct tca_side *side)
 
 static uint64_t surely_again(const struct tca_counting *k, uint32_t role, uint64_t count);
 
-/* The client's SYN was no scanner's and no old copy. */
+/* The client's SYN was a scanner's, or an old copy. */
+static bool disowned(const struct tca_counting *k)
+{
+    return tca_counting_told(k, TCA_handshake_half_open_rst) != TCA_NO ||
+           tca_counting_told(k, TCA_handshake_delayed_dup_syn) != TCA_NO;
+}
+
+/* It went on with the connection, or asked again. */
+static bool shows_socket(const struct tca_counting *k)
+{
+    return tca_counting_opened(k->me) || surely_again(k, TCA_MARK_SYN, k->me->syn_count) > 0;
+}
+
 static bool has_socket(const struct tca_counting *k)
 {
-    bool disowned = tca_counting_told(k, TCA_handshake_half_open_rst) != TCA_NO ||
-                    tca_counting_told(k, TCA_handshake_delayed_dup_syn) != TCA_NO;
-    bool again = surely_again(k, TCA_MARK_SYN, k->me->syn_count) > 0;
-    return !disowned && (tca_counting_opened(k->me) || again || built_by_a_system(k->me));
+    return !disowned(k) && (shows_socket(k) || built_by_a_system(k->me));
+}
+
+bool tca_counting_presumed_opens(const struct tca_counting *k)
+{
+    return k->role == TCA_CLIENT && first_syn(k) && has_socket(k) && !shows_socket(k);
 }
 
 struct tca_bounds tca_count_active_opens(const struct tca_counting *k)
@@ -54,7 +68,7 @@ struct tca_bounds tca_count_active_opens(const struct tca_counting *k)
         return count_one_if(tca_counting_told(k, TCA_handshake_simultaneous_open) == TCA_CERTAIN, true);
     if (k->role == TCA_SERVER || !first_syn(k))
         return count_exactly(0);
-    return count_one_if(has_socket(k), true);
+    return count_one_if(!disowned(k) && shows_socket(k), true);
 }
 
 /* ---- the server's socket ---- */
@@ -65,7 +79,8 @@ static bool surely_opened(const struct tca_counting *k)
     if (k->m->child_proved)
         return true;
     enum tca_confidence opened = k->v->judgement[0].confidence;
-    return k->near && presumed_open(k->me) && opened >= TCA_PROBABLE &&
+    bool whole = !(k->m->damage & (TCA_DAMAGE_GAP | TCA_DAMAGE_ONE_WAY));
+    return k->near && whole && presumed_open(k->me) && opened >= TCA_PROBABLE &&
            tca_cookie_evidence(k->c, NULL) == TCA_COOKIE_NONE && !k->c->listener->one_rung_at_1s;
 }
 
@@ -122,11 +137,13 @@ static struct tca_bounds reset_request(const struct tca_counting *k)
         return count_up_to(1);
     enum tca_event end = end_of_opening(k);
     bool reset = end == TCA_GOT_RST;
-    uint64_t resets = k->peer->rst_count + k->me->rst_count;
-    uint64_t most = k->m->child_proved || !k->me->synack_count ? 0
-                    : resets < k->me->synack_count             ? resets
-                                                               : k->me->synack_count;
-    return count_between(reset && k->near && !maybe_cookie(k), reset && !most ? 1 : most);
+    bool request = k->c->pressed->request || !maybe_cookie(k);
+    bool aborted = tca_counting_told(k, TCA_rst_abort_on_overflow) == TCA_CERTAIN; /* counts elsewhere */
+    uint64_t resets = k->peer->rst_count + (aborted ? 0 : k->me->rst_count);
+    uint64_t most = k->m->child_proved || k->c->pressed->cookie || !k->me->synack_count ? 0
+                    : resets < k->me->synack_count                                      ? resets
+                                                                                        : k->me->synack_count;
+    return count_between(reset && k->near && request, reset && !most && !k->c->pressed->cookie ? 1 : most);
 }
 
 struct tca_bounds tca_count_attempt_fails(const struct tca_counting *k)
@@ -144,7 +161,7 @@ struct tca_bounds tca_count_embryonic_rsts(const struct tca_counting *k)
     if (k->role == TCA_CLIENT)
         return count_exactly(0);
     enum tca_confidence aborted = tca_counting_told(k, TCA_rst_abort_on_overflow);
-    struct tca_bounds by_server = count_one_if(aborted >= TCA_PROBABLE, aborted != TCA_NO);
+    struct tca_bounds by_server = count_one_if(aborted == TCA_CERTAIN, aborted != TCA_NO);
     return tca_counting_sum(by_server, reset_request(k));
 }
 
@@ -211,10 +228,11 @@ struct tca_bounds tca_count_defer_drop(const struct tca_counting *k)
         return count_exactly(0); /* rarely asked for: not without a sign */
     const struct tca_mark *ack = tca_dossier_mark(k->d, TCA_MARK_OPEN_ACK, TCA_CLIENT, 0);
     bool bare = ack && !ack->len && !(ack->flags & TCA_FIN);
-    bool deferred = tca_counting_told(k, TCA_synack_defer_accept) >= TCA_PROBABLE;
+    bool deferred = tca_counting_told(k, TCA_synack_defer_accept) == TCA_CERTAIN;
+    bool missed = k->m->damage & (TCA_DAMAGE_GAP | TCA_DAMAGE_SNAPLEN | TCA_DAMAGE_ONE_WAY);
     uint64_t most = k->m->acks_since_synack > k->m->ack_ignored_count ? k->m->ack_ignored_count + 1
                                                                       : k->m->acks_since_synack;
-    return count_between(bare && deferred && k->near, bare ? most : 0);
+    return count_between(bare && deferred && k->near, missed ? TCA_UNBOUNDED : bare ? most : 0);
 }
 
 /* ---- fast open ---- */

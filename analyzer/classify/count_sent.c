@@ -136,7 +136,8 @@ static struct tca_bounds stream_timer(const struct tca_counting *k)
     bool silent = again.max > 0 && tca_side_may_be(me, TCA_CLOSED);
     uint64_t fast = me->retx_rto ? 0 : me->retx_fast; /* after a timeout nothing is sure to be no timer's */
     uint64_t most = again.max > fast ? again.max - fast : 0;
-    uint64_t least = me->retx_rto;
+    bool whole = !(k->m->damage & (TCA_DAMAGE_START_CUT | TCA_DAMAGE_GAP | TCA_DAMAGE_ONE_WAY));
+    uint64_t least = whole ? me->retx_rto : 0; /* nothing but a timer asked for it, as far as is seen */
     return count_between(least, (most > least ? most : least) + silent);
 }
 

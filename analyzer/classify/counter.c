@@ -136,18 +136,19 @@ struct tca_rst_count tca_counting_resets(const struct tca_counting *k)
 
 /* ---- parts and sums ---- */
 
-/* SYNs that nothing answered: one direction is all there was. */
+/* SYNs that nothing answered, taken back or not: one direction is all there was. */
 static bool unanswered(const struct tca_mirror *m)
 {
     const struct tca_side *client = &m->side[TCA_CLIENT];
-    return client->syn_count && client->syn_count == client->pkts - client->capture_copies &&
+    return client->syn_count &&
+           client->syn_count + client->rst_count == client->pkts - client->capture_copies &&
            !m->side[TCA_SERVER].pkts;
 }
 
 /* What this capture could not see of the connection: then more may have happened. */
 static bool blind_to(const struct tca_mirror *m, const struct tca_counter *counter)
 {
-    if (counter->count == tca_count_nothing)
+    if (counter->count == tca_count_nothing || counter->by_sign)
         return false;
     if ((m->damage & TCA_DAMAGE_ONE_WAY) && !unanswered(m))
         return true;
@@ -177,12 +178,18 @@ void tca_count_flow(const struct tca_case *c, const struct tca_verdict *v, int r
     ret->facts.far = !near && !ret->facts.close && c->vantage != TCA_VANTAGE_UNKNOWN;
     ret->facts.offload = near && k.me->unfinished_checksums > 0;
     ret->facts.sure_if_offload = near ? tca_counting_resets(&k).replies : 0;
+    ret->facts.opens_if_whole = tca_counting_presumed_opens(&k);
     gather_waits(&k, ret);
     for (unsigned at = 0; at < TCA_COUNTER_COUNT; at++) {
         ret->of[at] = tca_counters[at].count(&k);
         if (blind_to(m, &tca_counters[at]))
             ret->of[at].max = TCA_UNBOUNDED;
     }
+}
+
+bool tca_count_sees_loss(const struct tca_case *c)
+{
+    return (c->d->m.damage & TCA_DAMAGE_GAP) || c->listener->blind;
 }
 
 void tca_count_listener(const struct tca_listener *l, struct tca_counts *ret)
@@ -203,6 +210,7 @@ void tca_counts_add(struct tca_counts *sum, const struct tca_counts *part)
     sum->facts.far += part->facts.far;
     sum->facts.close += part->facts.close;
     sum->facts.sure_if_offload += part->facts.sure_if_offload;
+    sum->facts.opens_if_whole += part->facts.opens_if_whole;
     sum->facts.waits_if_patient += part->facts.waits_if_patient;
     sum->facts.waits_if_kept += part->facts.waits_if_kept;
     sum->facts.offload |= part->facts.offload;
@@ -217,20 +225,35 @@ bool tca_counts_near(const struct tca_counts *sum)
 
 bool tca_counts_bounded(const struct tca_counts *sum)
 {
-    return tca_counts_near(sum) && !sum->facts.left_out;
+    return tca_counts_near(sum) && !sum->facts.left_out && !sum->facts.missed;
+}
+
+/* TIME_WAITs that other connections of the host confirm, or at least do not contradict. */
+static void settle_waits(struct tca_counts *sum, bool whole)
+{
+    struct tca_bounds *waits = &sum->of[TCA_COUNT_TcpExtTW];
+    if (sum->facts.denied)
+        return;
+    sum->of[TCA_COUNT_TcpExtTCPTimeWaitOverflow].max = 0;
+    if (whole)
+        waits->min = add(waits->min, sum->facts.waits_if_kept);
+    if (whole && sum->facts.patient)
+        waits->min = add(waits->min, sum->facts.waits_if_patient);
 }
 
 void tca_counts_settle(struct tca_counts *sum)
 {
-    struct tca_bounds *resets = &sum->of[TCA_COUNT_TcpOutRsts], *waits = &sum->of[TCA_COUNT_TcpExtTW];
+    struct tca_bounds *resets = &sum->of[TCA_COUNT_TcpOutRsts], *opens = &sum->of[TCA_COUNT_TcpActiveOpens];
+    bool whole = !sum->facts.left_out && !sum->facts.missed, bounded = tca_counts_bounded(sum);
     if (sum->facts.offload)
         resets->min = add(resets->min, sum->facts.sure_if_offload);
-    if (!sum->facts.denied) {
-        waits->min = add(waits->min, sum->facts.waits_if_kept);
-        sum->of[TCA_COUNT_TcpExtTCPTimeWaitOverflow].max = 0;
+    if (whole)
+        opens->min = add(opens->min, sum->facts.opens_if_whole);
+    settle_waits(sum, whole);
+    for (unsigned at = 0; at < TCA_COUNTER_COUNT; at++) {
+        if (!bounded)
+            sum->of[at].max = TCA_UNBOUNDED;
+        if (!whole && tca_counters[at].by_absence)
+            sum->of[at].min = 0;
     }
-    if (!sum->facts.denied && sum->facts.patient)
-        waits->min = add(waits->min, sum->facts.waits_if_patient);
-    for (unsigned at = 0; at < TCA_COUNTER_COUNT && !tca_counts_bounded(sum); at++)
-        sum->of[at].max = TCA_UNBOUNDED;
 }

@@ -30,10 +30,12 @@ struct tca_counting;
 typedef struct tca_bounds tca_counter_fn(const struct tca_counting *k);
 
 struct tca_counter {
-    const char *name;      /* as nstat prints it */
-    const char *meaning;   /* when the kernel counts, and where: file, function */
-    const char *basis;     /* how it was counted here */
-    bool segments;         /* counts segments: what the capture missed widens it */
+    const char *name;    /* as nstat prints it */
+    const char *meaning; /* when the kernel counts, and where: file, function */
+    const char *basis;   /* how it was counted here */
+    bool segments;       /* counts segments: what the capture missed widens it */
+    bool by_absence; /* its lower bound rests on segments that did not come: it needs all of the capture */
+    bool by_sign;    /* only where its listener shows a sign, and the rule knows what the capture missed */
     tca_counter_fn *count; /* of one end of a connection */
 };
 extern const struct tca_counter tca_counters[TCA_COUNTER_COUNT];
@@ -45,10 +47,12 @@ struct tca_count_facts {
     uint64_t close; /* ... or at either end of a short path, so perhaps at this one */
     uint64_t
         sure_if_offload; /* RSTs that its kernel sent if its other segments leave with unfinished checksums */
+    uint64_t opens_if_whole;   /* connects that only the peer's reset could disown */
     uint64_t waits_if_patient; /* TIME_WAITs of orphans, if FIN_WAIT2 lasts longer than four seconds here */
     uint64_t
         waits_if_kept; /* TIME_WAITs that nothing shows but that they were due, if there was room for them */
     bool left_out;     /* records of the capture were left out by what the user asked for */
+    bool missed;       /* segments passed that it lacks: others may be missing, too, and leave no sign */
     bool offload;      /* some segments leave so */
     bool patient, denied; /* FIN_WAIT2 does last; a TIME_WAIT that was due was not there */
 };
@@ -65,11 +69,13 @@ void tca_count_flow(const struct tca_case *c, const struct tca_verdict *v, int r
 void tca_count_listener(const struct tca_listener *l, struct tca_counts *ret);
 /* Saturating; no bound and anything is no bound. */
 void tca_counts_add(struct tca_counts *sum, const struct tca_counts *part);
+/* The capture of this connection lacks segments: seldom those of this connection alone. */
+bool tca_count_sees_loss(const struct tca_case *c);
 /* All parts of a host are in: without a capture taken there nothing is bounded from above. */
 void tca_counts_settle(struct tca_counts *sum);
 /* The capture was taken at this host. Of a settled total. */
 bool tca_counts_near(const struct tca_counts *sum);
-/* ... and shows all that it may: there are upper bounds. */
+/* ... and lacks nothing that it might have shown: there are upper bounds. */
 bool tca_counts_bounded(const struct tca_counts *sum);
 
 #endif

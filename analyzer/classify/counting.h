@@ -53,6 +53,9 @@ enum tca_state tca_counting_before(const struct tca_counting *k, unsigned n);
 enum tca_passage { TCA_PASSED_NEVER, TCA_PASSED_MAYBE, TCA_PASSED_ASSUMED, TCA_PASSED_PROVED };
 enum tca_passage tca_counting_passed(const struct tca_side *side, enum tca_state state);
 
+/* Its SYN looks like a connect(), and nothing came that would disown it, and nothing that proves it. */
+bool tca_counting_presumed_opens(const struct tca_counting *k);
+
 /* Its RSTs, by who built them. */
 struct tca_rst_count {
     uint64_t kernel;  /* by its TCP */

@@ -59,6 +59,7 @@ struct queue {
     size_t moments;
     bool near, regime;  /* some SYN+ACK was a cookie */
     bool silence_alone; /* ... by nothing else than that no timer repeated it */
+    bool hints;         /* ... or may have been one, by what it looks like */
     bool whole; /* near the server, nothing was under way when the capture began, and it missed nothing */
     bool blind; /* no client's ACK was captured: nothing shows which requests it ended */
     uint64_t limit_min, limit_max;
@@ -245,16 +246,33 @@ static void doubt_silence(struct queue *q)
     q->regime = false;
 }
 
+/* Anything that speaks of cookies at this listener. */
+static bool has_hints(const struct queue *q)
+{
+    struct words w = count_words(q->t);
+    return q->regime || w.count[TCA_WORD_LAG] || w.count[TCA_WORD_OPTIONS] || w.count[TCA_WORD_SILENT];
+}
+
+/* Where nothing speaks of cookies a clock that does not lag is a request's. */
+static void take_fresh_for_requests(struct queue *q)
+{
+    for (size_t at = 0; at < q->t->count && !q->hints; at++)
+        if (q->t->one[at]->cookie == TCA_WORD_FRESH) {
+            q->t->one[at]->cookie = TCA_WORD_REQUEST;
+            q->t->one[at]->extra = 0;
+        }
+}
+
 /* What the limit decides, where all that goes in and out of the queue is seen. A cookie though nothing stood in it
- * says that every SYN gets one. */
+ * says that every SYN gets one; where nothing speaks of cookies, none is made below the limit. */
 static void settle_by_limit(struct queue *q)
 {
     struct level now = {0};
-    bool known = q->whole && q->regime && has_limit(q);
+    bool known = q->whole && (q->regime ? has_limit(q) : !q->hints);
     for (size_t at = 0; at < q->moments && known; at++) {
         const struct moment *m = &q->moment[at];
         if (m->kind == MADE && !is_request(m->a) && !is_cookie(m->a)) {
-            if (now.low >= q->limit_max)
+            if (q->regime && now.low >= q->limit_max)
                 m->a->cookie = TCA_WORD_COOKIE;
             else if (now.high < q->limit_min)
                 m->a->cookie = TCA_WORD_REQUEST;
@@ -284,26 +302,28 @@ static struct tca_bounds cookies_of(const struct tca_attempt *a, bool hints)
 
 static void count_cookies(const struct queue *q)
 {
-    struct words w = count_words(q->t);
     struct tca_bounds *sent = &q->t->listener->cookies_sent;
-    bool hints = q->regime || w.count[TCA_WORD_LAG] || w.count[TCA_WORD_OPTIONS] || w.count[TCA_WORD_SILENT];
     for (size_t at = 0; at < q->t->count; at++) {
-        struct tca_bounds one = cookies_of(q->t->one[at], hints);
+        struct tca_bounds one = cookies_of(q->t->one[at], q->hints);
         sent->min += one.min;
         sent->max += one.max;
     }
     q->t->listener->cookie_count = sent->min;
 }
 
-/* For the census: behind a cookie nothing is half-open. */
-static int press_cookies(const struct tca_tries *t)
+/* For the census: behind a cookie nothing is half-open. For the counters: what a reset of the client ended. */
+static int press_words(const struct tca_tries *t)
 {
     for (size_t at = 0; at < t->count; at++) {
-        struct tca_pressed *pressed = is_cookie(t->one[at]) ? tca_pressed_of(t->p, t->one[at]) : NULL;
-        if (pressed)
-            pressed->cookie = true;
-        else if (is_cookie(t->one[at]))
+        struct tca_attempt *a = t->one[at];
+        bool ended = is_request(a) && !a->extra && (a->flags & TCA_TRY_RESET);
+        if (!is_cookie(a) && !ended)
+            continue;
+        struct tca_pressed *pressed = tca_pressed_of(t->p, a);
+        if (!pressed)
             return TCA_EMEMORY;
+        pressed->cookie = is_cookie(a);
+        pressed->request = ended;
     }
     return TCA_OK;
 }
@@ -499,8 +519,12 @@ static int read_queue(struct queue *q)
     settle_words(q);
     find_limit(q);
     doubt_silence(q);
+    q->hints = has_hints(q);
+    take_fresh_for_requests(q);
+    find_limit(q);
     settle_by_limit(q);
     count_cookies(q);
+    int error = press_words(q->t);
     if (!q->regime)
         take_for_requests(q->t);
     find_limit(q);
@@ -513,7 +537,6 @@ static int read_queue(struct queue *q)
     l->synq = (struct tca_bounds){counted ? q->limit_min : 0, UINT64_MAX};
     if (counted && q->regime && has_limit(q) && q->limit_max > 0)
         l->synq.max = q->limit_max;
-    int error = press_cookies(q->t);
     if (!error)
         error = find_intervals(q, made_cookie, add_cookies);
     if (!error && drops && has_limit(q) && q->limit_max >= LIMIT_MIN)

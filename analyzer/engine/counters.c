@@ -10,6 +10,8 @@
  */
 #include "engine/run.h"
 
+#include "base/alloc.h"
+
 #include <string.h>
 
 enum { PARTS_MEMORY = 16 << 20 };
@@ -35,7 +37,8 @@ struct parts {
     struct tca_session *s;
     struct tca_sorter *sorter;
     struct tca_buf item;
-    bool v4, v6; /* connections of either are there */
+    bool *missed; /* owned, one for each capture: it lacks segments */
+    bool v4, v6;  /* connections of either are there */
 };
 
 static void put_entry(struct entry *entry, uint32_t id, struct tca_bounds bounds)
@@ -71,6 +74,7 @@ static int parts_of_flow(void *user, const struct tca_flow_view *view)
     struct parts *p = user;
     const struct tca_dossier *d = view->c->d;
     int error = TCA_OK;
+    p->missed[d->capture - 1] |= tca_count_sees_loss(view->c);
     p->v4 |= d->family == 4;
     p->v6 |= d->family == 6;
     for (int role = 0; role < 2 && !error; role++) {
@@ -105,6 +109,7 @@ static int parts_of_listeners(struct parts *p)
 
 struct totals {
     struct tca_session *s;
+    const bool *missed;
     tca_host_counts_fn *fn;
     void *user;
     struct whose whose;
@@ -128,6 +133,7 @@ static int tell(struct totals *t)
         return TCA_OK;
     const struct tca_capture_facts *capture = &t->s->capture[t->whose.capture - 1]->facts;
     t->sum.facts.left_out = left_out(&t->s->set, capture);
+    t->sum.facts.missed = t->missed[t->whose.capture - 1];
     tca_counts_settle(&t->sum);
     bool near = tca_counts_near(&t->sum);
     if (t->counting) {
@@ -179,7 +185,9 @@ int tca_pass2_counters(struct tca_session *s, tca_host_counts_fn *fn, void *user
 {
     struct parts p = {.s = s};
     struct totals t = {.s = s, .fn = fn, .user = user};
-    int error = tca_sorter_new(PARTS_MEMORY, s->set.temp_dir, &p.sorter);
+    p.missed = tca_alloc(s->capture_count + 1);
+    t.missed = p.missed;
+    int error = p.missed ? tca_sorter_new(PARTS_MEMORY, s->set.temp_dir, &p.sorter) : TCA_EMEMORY;
     if (!error)
         error = tca_pass2_walk_all(s, parts_of_flow, &p);
     if (!error)
@@ -193,5 +201,6 @@ int tca_pass2_counters(struct tca_session *s, tca_host_counts_fn *fn, void *user
         error = add_up(&p, &t);
     tca_sorter_free(p.sorter);
     tca_buf_done(&p.item);
+    tca_free(p.missed);
     return error;
 }

@@ -80,6 +80,8 @@ static const char *basis_of(const struct tca_counts *counts)
 {
     if (tca_counts_bounded(counts))
         return "captured at this host; counters told here that are not listed are 0";
+    if (tca_counts_near(counts) && !counts->facts.left_out)
+        return "captured at this host, but segments are missing: lower bounds only";
     if (tca_counts_near(counts))
         return "captured at this host, but records were left out: lower bounds only";
     if (counts->facts.close > counts->facts.far)

@@ -12,6 +12,10 @@ a kernel are added up.  They must hold what kernel.txt says that this kernel cou
   near      the server's kernel by the capture at its side, the clients' by the one at theirs
   far       each by the capture at the other side, and by the one between
   inferred  both by the server's capture, with nobody telling the program where it was taken
+  narrowed  the near ones again, with records left out by a filter (-f), before (-A) or after (-B) the capture's
+            middle: no bound from above may be told
+  damaged   the near ones again, of a copy of the capture of which tcpdump kept only SYN, FIN and RST, or lost one
+            record in 10, if any connection shows that something is missing
 
 A capture that was begun late, ended early or shows one direction is held to the lower bounds
 alone.  How often the bounds meet at the truth is counted at the near views: one row per
@@ -21,17 +25,21 @@ compared.
 
 import argparse
 import collections
+import contextlib
 import dataclasses
 import os
 import re
 import subprocess
 import sys
+import tempfile
 
 sys.dont_write_bytecode = True  # no litter in the source tree
 
 import agree  # noqa: E402
+import damaged  # noqa: E402
 import program  # noqa: E402
 import report  # noqa: E402
+import segments  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BEGIN = "<!-- made by tests/lab/counters.py --table: begin -->"
@@ -39,6 +47,7 @@ END = "<!-- made by tests/lab/counters.py --table: end -->"
 HEAD = ("| counter | host | kernels that counted | bounded below | exact | kernels with 0, told exactly |",
         "| --- | --- | ---: | ---: | ---: | ---: |")
 KERNELS = ("server", "client")
+DAMAGES = ("flags", "thin 10 0")
 
 # What the capture shows is not all that the kernel counted, by what the scenario did.
 PARTIAL = frozenset({"view/rec_late_start", "view/rec_early_end", "view/rec_midstream_reset",
@@ -46,6 +55,9 @@ PARTIAL = frozenset({"view/rec_late_start", "view/rec_early_end", "view/rec_mids
 
 # Segments that bear a client's address and that the scenario made by hand: nobody's kernel counted sending them.
 HAND_MADE = frozenset({"timewait/rec_data", "timewait/rec_v6"})
+
+# ... where it looks like a repeat, once what went before it is lost.
+HAND_MADE_REPEATS = frozenset({"timewait/rec_old_fin"})
 
 # Either end opens: who is taken for the server, whose side --vantage names, depends on the tap.
 TURNED_ROUND = frozenset({"handshake/rec_simultaneous_open_half"})
@@ -179,12 +191,13 @@ def told_of(text, names):
     return bounds
 
 
-def ask(executable, capture, vantage, addresses, names):
+def ask(executable, capture, vantage, addresses, names, narrowed=()):
     """The bounds of the kernel that has these addresses; None where the capture shows none of them."""
     total = {name: Bounds() for name in names}
-    shown = {row[column] for row in program.table(executable, "flows", capture) for column in ("client_ip", "server_ip")}
+    shown = {row[column] for row in program.table(executable, "flows", *narrowed, capture)
+             for column in ("client_ip", "server_ip")}
     for address in (address for address in addresses if address in shown):
-        options = ["--vantage", vantage] if vantage else []
+        options = [*(["--vantage", vantage] if vantage else []), *narrowed]
         done = subprocess.run([executable, "states", "-q", "--format", "nstat", "--host", address, *options, capture],
                               capture_output=True, text=True, check=False)
         if done.returncode:
@@ -199,12 +212,24 @@ def ask(executable, capture, vantage, addresses, names):
 
 @dataclasses.dataclass(frozen=True)
 class View:
-    """One capture, one kernel, and where the program was told that the capture was taken."""
+    """One capture, one kernel, where the program was told that the capture was taken, and what was left out."""
 
     kernel: str
     capture: str
     vantage: str | None
     near: bool
+    narrowed: tuple = ()  # options
+    damage: str = ""
+
+    @property
+    def words(self):
+        how = [f"at {self.vantage}" if self.vantage else "inferred", *filter(None, [" ".join(self.narrowed), self.damage])]
+        return f"{self.kernel}'s kernel by {self.capture} {', '.join(how)}"
+
+
+def shows_loss(executable, path):
+    """Does any connection show that the capture lacks segments?  Else no program can know."""
+    return any("gap" in row["damage"].split(";") for row in program.table(executable, "flows", path))
 
 
 def undelayed(executable, capture):
@@ -224,6 +249,38 @@ def views(folder, executable):
     if os.path.exists(f"{folder}/middle.pcap"):
         yield from (View(kernel, "middle.pcap", "middle", False) for kernel in KERNELS)
     yield from (View(kernel, "capture.pcap", None, False) for kernel in KERNELS)
+
+
+def less(view, path):
+    """A near view again, of less."""
+    stamps = sorted(segment.at for segment in segments.read(path).by_frame.values())
+    if not stamps:
+        raise ValueError(f"{path}: no segment")
+    middle = f"{stamps[len(stamps) // 2]:.6f}"
+    for narrowed in (("-f", "tcp[13] & 7 != 0"), ("-A", middle), ("-B", middle)):
+        yield dataclasses.replace(view, near=False, narrowed=narrowed)
+    for damage in DAMAGES:
+        yield dataclasses.replace(view, near=False, damage=damage)
+
+
+def all_views(folder, executable):
+    for view in views(folder, executable):
+        yield view
+        if view.near:
+            yield from less(view, f"{folder}/{view.capture}")
+
+
+@contextlib.contextmanager
+def capture_of(view, folder):
+    """The path of what this view shows to the program."""
+    path = f"{folder}/{view.capture}"
+    if not view.damage:
+        yield path
+        return
+    with tempfile.NamedTemporaryFile(suffix=".pcap") as out, open(path, "rb") as whole:
+        out.write(dict(damaged.damages(whole.read()))[view.damage])
+        out.flush()
+        yield out.name
 
 
 @dataclasses.dataclass
@@ -255,8 +312,9 @@ class Slack:
     unheard: int
 
 
-def slack_of(name, truth, kernel):
-    return Slack(name in PARTIAL, kernel == "client" and name in HAND_MADE,
+def slack_of(name, truth, view):
+    kernel, hand_made = view.kernel, name in HAND_MADE or (view.damage and name in HAND_MADE_REPEATS)
+    return Slack(name in PARTIAL, bool(kernel == "client" and hand_made),
                  truth.counters[kernel].get(UNSENT, 0) + truth.unsent[kernel], truth.unheard[kernel])
 
 
@@ -271,23 +329,27 @@ def holds(name, bounds, counted, slack):
 
 def compare_view(view, bounds, counted, slack):
     """Words for every counter whose bounds do not hold the truth."""
-    where = f"{view.kernel}'s kernel by {view.capture} {'at ' + view.vantage if view.vantage else 'inferred'}"
     for name, told in bounds.items():
         if not holds(name, told, counted, slack):
-            yield f"{where}: {name} {told}, the kernel counted {counted.get(name, 0)}"
+            yield f"{view.words}: {name} {told}, the kernel counted {counted.get(name, 0)}"
+        if view.narrowed and told.high is not None:
+            yield f"{view.words}: {name} {told}, though what was left out may have been counted"
 
 
 def compare(name, options, names, tallies):
     """The wrong words of one case; near views of whole captures enter the tallies."""
     folder = os.path.join(options.captures, name)
     truth, wrong = read_truth(folder, name in ONE_KERNEL), []
-    for view in views(folder, options.program):
+    for view in all_views(folder, options.program):
         if not view.near and name in TURNED_ROUND:
             continue
-        bounds = ask(options.program, f"{folder}/{view.capture}", view.vantage, truth.hosts[view.kernel], names)
+        with capture_of(view, folder) as path:
+            if view.damage and not shows_loss(options.program, path):
+                continue
+            bounds = ask(options.program, path, view.vantage, truth.hosts[view.kernel], names, view.narrowed)
         if not bounds:
             continue
-        counted, slack = truth.counters[view.kernel], slack_of(name, truth, view.kernel)
+        counted, slack = truth.counters[view.kernel], slack_of(name, truth, view)
         wrong += compare_view(view, bounds, counted, slack)
         if view.near and not (slack.partial or slack.hand_made):
             for counter, told in bounds.items():

@@ -9,6 +9,7 @@ import contextlib
 import io
 import os
 import stat
+import struct
 import sys
 import tempfile
 import unittest
@@ -34,18 +35,25 @@ client socket {CLIENT}:40001 {SERVER}:8080 1000.0 ESTABLISHED+0.0
 """
 # What a faithful program tells of either host, by the vantage it was given; the rest is exact.
 NEAR = {SERVER: "TcpPassiveOpens 2 2 # x\nTcpOutRsts 3 3 # x\n", CLIENT: "TcpActiveOpens 2 2 # x\n"}
+# One SYN from the client to the server.
+RECORD = (bytes(12) + b"\x08\x00"
+          + b"\x45\0\0\x28\0\0\x40\0\x40\x06\0\0" + bytes((10, 66, 1, 1, 10, 66, 1, 100))
+          + struct.pack(">HHIIBBHHH", 40001, 8080, 1, 0, 0x50, 2, 64240, 0, 0))
+CAPTURE = (struct.pack("<IHHIIII", 0xA1B23C4D, 2, 4, 0, 0, 65535, 1)
+           + struct.pack("<IIII", 1000, 0, len(RECORD), len(RECORD)) + RECORD)
 FAKE = """#!/usr/bin/env python3
 import sys
 words = sys.argv
 if words[1] == "flows":
-    print("client_ip,server_ip,vantage")
-    print({client!r} + "," + {server!r} + ",same_host")
+    print("client_ip,server_ip,vantage,damage")
+    print({client!r} + "," + {server!r} + ",same_host," + {damage!r})
     sys.exit()
 host = words[words.index("--host") + 1]
 vantage = words[words.index("--vantage") + 1] if "--vantage" in words else None
 near = {near!r}
 side = {{{server!r}: "server", {client!r}: "client"}}[host]
-if side == vantage:
+part = {{"-f", "-A", "-B"}} & {{*words}} or words[-1][-12:] != "capture.pcap"
+if side == vantage and (not part or {blind!r}):
     print("#host", host + ": captured at this host; counters told here that are not listed are 0; of x")
     print(near[host], end="")
 else:
@@ -54,17 +62,20 @@ else:
 """
 
 
-def run(near=None, far="", kernel=KERNEL, arguments=(), name="close/rec_one"):
-    """(status, output) of counters.py over one case folder and a program that tells this."""
+def run(near=None, far="", arguments=(), damage="", blind=False):
+    """(status, output) of counters.py over one case folder and a program that tells this.  blind: it does not see what
+    was left out.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        case = f"{folder}/captures/{name}"
+        case = f"{folder}/captures/close/rec_one"
         os.makedirs(case)
-        for file, text in (("kernel.txt", kernel), ("sockets.txt", SOCKETS), ("capture.pcap", "")):
-            with open(f"{case}/{file}", "w", encoding="utf-8") as out:
-                out.write(text)
+        for file, content in (("kernel.txt", KERNEL.encode()), ("sockets.txt", SOCKETS.encode()), ("capture.pcap", CAPTURE)):
+            with open(f"{case}/{file}", "wb") as out:
+                out.write(content)
         fake = f"{folder}/program"
         with open(fake, "w", encoding="utf-8") as out:
-            out.write(FAKE.format(near={**NEAR, **(near or {})}, server=SERVER, client=CLIENT, far=far))
+            out.write(FAKE.format(near={**NEAR, **(near or {})}, server=SERVER, client=CLIENT, far=far, damage=damage,
+                                  blind=blind))
         os.chmod(fake, os.stat(fake).st_mode | stat.S_IXUSR)
         table = f"{folder}/counters.md"
         with open(table, "w", encoding="utf-8") as out:
@@ -101,6 +112,14 @@ class CanFail(unittest.TestCase):
 
     def test_far_says_too_much(self):
         self.assertEqual(run(far="TcpOutRsts 4 - # x\n")[0], 1)
+
+    def test_bounded_though_records_were_left_out(self):
+        self.assertIn("-B 1000.000000: TcpOutRsts 3..3, though what was left out", run(blind=True)[1])
+
+    def test_damaged(self):
+        damaged = {CLIENT: "TcpActiveOpens 2 2 # x\n", SERVER: "TcpPassiveOpens 2 2 # x\nTcpOutRsts 9 9 # x\n"}
+        self.assertIn("flags: TcpOutRsts 9..9, the kernel counted 3", run(damaged, damage="gap", blind=True)[1])
+        self.assertNotIn("flags: ", run(damaged, blind=True)[1])
 
     def test_unknown_counter(self):
         self.assertEqual(run({CLIENT: "TcpNothing 2 2 # x\n"})[0], 2)
@@ -157,7 +176,6 @@ class Slack(unittest.TestCase):
         kernels = [counters.kernel_of(one) for one in (SERVER, CLIENT, "10.66.1.50", "fd00:66:1::100", "fd00:66:1::2",
                                                        "198.18.0.1", "::")]
         self.assertEqual(kernels, ["server", "client", None, "server", "client", None, None])
-
 
 
 def main():
