@@ -272,7 +272,10 @@ class Census:
         for state, local, peer in listing.apart:
             if state not in CALM:
                 continue
-            steps = [step for life in self.lives if (life.local, life.remote) == (local, peer) for step in life.steps]
+            lives = [life for life in self.lives if (life.local, life.remote) == (local, peer)]
+            if state == "ESTAB" and any(life.repeated for life in lives):
+                continue  # which segment the full queue took at last, after it had ignored some, no tap shows
+            steps = [step for life in lives for step in life.steps]
             entered = max((step.at for step in steps
                            if KERNEL_WORDS.get(step.state) == state and step.at <= sample.at + LATE), default=None)
             near = any(abs(step.at - sample.at) <= LATE for step in steps)
