@@ -84,6 +84,7 @@ struct tca_repeat {
     int64_t time_ns;
     uint64_t frame;
     uint32_t attempt, capture;
+    uint32_t path; /* of its run: connections that share a network have one number */
     bool server, syn;
 };
 
