@@ -47,8 +47,9 @@ struct flow {
     uint32_t parent; /* of the same path; itself: the root, which names the path */
 };
 
-/* Room for the connections of any run: as many as there are repeats. */
+/* Room for the connections of any run, and the repeats of any capture: as many as there are repeats. */
 struct scratch {
+    struct net *net;          /* owned; two for each */
     struct flow *flow;        /* owned */
     struct end *end;          /* owned; two for each */
     struct tca_attempt **hit; /* owned */
@@ -62,9 +63,10 @@ struct burst {
     int64_t first_ns, last_ns;
 };
 
-/* What the capture holds beside the run. */
-struct beside {
-    uint64_t repeats;
+/* All of one capture, to compare with. */
+struct whole {
+    struct net *net; /* of both ends of every repeat, sorted */
+    size_t nets;
     int64_t span_ns;
 };
 
@@ -261,19 +263,49 @@ static void count_burst(struct tca_pressure *p, struct burst *b, struct tca_atte
     }
 }
 
-/* Much denser than the rest of the capture, which must be there to compare. */
-static bool stands_out(const struct burst *b, const struct beside *beside)
+/* How many of the sorted ones are below this one; with `past`, or equal to it. */
+static size_t count_nets(const struct whole *w, const struct net *limit, bool past)
 {
-    int64_t inside = b->last_ns - b->first_ns + SECOND;
-    if (beside->span_ns < inside)
-        return false;
-    return (double)b->count / (double)inside >= TIMES * (double)beside->repeats / (double)beside->span_ns;
+    size_t low = 0, high = w->nets;
+    while (low < high) {
+        size_t at = low + (high - low) / 2;
+        if (compare_nets(&w->net[at], limit) < past)
+            low = at + 1;
+        else
+            high = at;
+    }
+    return low;
 }
 
-static bool is_burst(const struct burst *b, const struct beside *beside)
+/* Repeats of the same networks at other times: one that shares both is one, one that shares one is half of one.
+ * `hit` holds the burst's connections. */
+static double count_beside(const struct burst *b, const struct whole *w, struct scratch *s)
+{
+    size_t all = 0, ends = 2 * b->flows;
+    for (size_t at = 0; at < ends; at++) {
+        const struct tca_attempt *a = s->hit[at / 2];
+        s->end[at] = (struct end){.net = net_of(at % 2 ? a->server : a->client, a->family)};
+    }
+    qsort(s->end, ends, sizeof *s->end, compare_ends);
+    for (size_t at = 0; at < ends; at++)
+        if (!at || compare_nets(&s->end[at - 1].net, &s->end[at].net))
+            all += count_nets(w, &s->end[at].net, true) - count_nets(w, &s->end[at].net, false);
+    return (double)(all - 2 * b->count) / 2;
+}
+
+/* Much denser than these networks' repeats in the rest of the capture, which must be there to compare. */
+static bool stands_out(const struct burst *b, const struct whole *w, struct scratch *s)
+{
+    int64_t inside = b->last_ns - b->first_ns + SECOND, outside = w->span_ns - inside;
+    if (outside < inside)
+        return false;
+    return (double)b->count / (double)inside >= TIMES * count_beside(b, w, s) / (double)outside;
+}
+
+static bool is_burst(const struct burst *b, const struct whole *w, struct scratch *s)
 {
     return b->flows >= FLOWS_MIN && b->listeners >= LISTENERS_MIN &&
-           b->last_ns - b->first_ns <= BURST_MAX_NS && stands_out(b, beside);
+           b->last_ns - b->first_ns <= BURST_MAX_NS && stands_out(b, w, s);
 }
 
 /* Where one side alone repeats, that side's peer may be what failed. */
@@ -436,7 +468,7 @@ static size_t end_of_run(const struct tca_repeat *repeat, size_t at, size_t coun
     return at;
 }
 
-static int read_run(struct tca_pressure *p, struct tca_repeat *run, size_t count, const struct beside *beside,
+static int read_run(struct tca_pressure *p, struct tca_repeat *run, size_t count, const struct whole *w,
                     struct scratch *s, struct told *told)
 {
     int error = TCA_OK;
@@ -450,7 +482,7 @@ static int read_run(struct tca_pressure *p, struct tca_repeat *run, size_t count
         if (b.count < FLOWS_MIN)
             continue;
         count_burst(p, &b, s->hit);
-        if (!is_burst(&b, beside))
+        if (!is_burst(&b, w, s))
             continue;
         error = tell_burst(p, &b, &p->attempt[run[at].attempt]);
         if (!error)
@@ -459,18 +491,37 @@ static int read_run(struct tca_pressure *p, struct tca_repeat *run, size_t count
     return error;
 }
 
+static int compare_net_order(const void *left, const void *right)
+{
+    return compare_nets(left, right);
+}
+
+static void fill_whole(const struct tca_pressure *p, const struct tca_repeat *repeat, size_t count,
+                       struct whole *w)
+{
+    w->nets = 2 * count;
+    w->span_ns = span_of(p, repeat->capture);
+    for (size_t at = 0; at < count; at++) {
+        const struct tca_attempt *a = &p->attempt[repeat[at].attempt];
+        w->net[2 * at] = net_of(a->client, a->family);
+        w->net[2 * at + 1] = net_of(a->server, a->family);
+    }
+    qsort(w->net, w->nets, sizeof *w->net, compare_net_order);
+}
+
 /* Repeats of one capture, none of which has a path yet. */
 static int read_capture(struct tca_pressure *p, struct tca_repeat *repeat, size_t count, struct scratch *s,
                         struct told *told)
 {
-    int64_t span = count >= FLOWS_MIN ? span_of(p, repeat->capture) : 0;
+    struct whole whole = {.net = s->net};
     int error = TCA_OK;
+    if (count < FLOWS_MIN)
+        return TCA_OK;
+    fill_whole(p, repeat, count, &whole);
     for (size_t at = 0, end; at < count && !error; at = end) {
         end = end_of_run(repeat, at, count);
-        int64_t inside = repeat[end - 1].time_ns - repeat[at].time_ns + SECOND;
-        struct beside beside = {.repeats = count - (end - at), .span_ns = span - inside};
         if (end - at >= FLOWS_MIN)
-            error = read_run(p, repeat + at, end - at, &beside, s, told);
+            error = read_run(p, repeat + at, end - at, &whole, s, told);
     }
     return error;
 }
@@ -493,12 +544,14 @@ int tca_pathloss_read(struct tca_pressure *p)
     if (p->repeats < FLOWS_MIN)
         return TCA_OK;
     struct told told = {0};
-    struct scratch s = {.flow = tca_grow(NULL, p->repeats, sizeof *s.flow),
+    struct scratch s = {.net = tca_grow(NULL, p->repeats, 2 * sizeof *s.net),
+                        .flow = tca_grow(NULL, p->repeats, sizeof *s.flow),
                         .end = tca_grow(NULL, p->repeats, 2 * sizeof *s.end),
                         .hit = tca_grow(NULL, p->repeats, sizeof(struct tca_attempt *))};
-    int error = s.flow && s.end && s.hit ? read_captures(p, &s, &told) : TCA_EMEMORY;
+    int error = s.net && s.flow && s.end && s.hit ? read_captures(p, &s, &told) : TCA_EMEMORY;
     if (!error)
         error = press_lost(p, &told);
+    tca_free(s.net);
     tca_free(s.flow);
     tca_free(s.end);
     tca_free(s.hit);
