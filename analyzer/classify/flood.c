@@ -7,12 +7,13 @@
  *     flood, direct   none        none            few, many attempts each
  *     crowd           in the end  yes             many, and what they send is served
  *
- * Of a flood only the attempts that nobody completed are looked at, and only of sources that do not repeat every SYN: clients
- * do, for they want to connect, and where most do it is a path or a queue that fails them, no flood. Forged addresses of one
- * small network come again and again, but one tool makes them all: TTL, window and options are the same. A flood too slow to be
- * dense is told where the SYN queue was full under it. That nobody completes must be more than what the capture leaves out (a
- * filter that kept SYNs alone): somebody's ACK was captured, or the server's timer repeated its SYN+ACKs. A crowd is no trouble by itself: it is told where the accept queue overflowed under it and
- * where the capture shows how many came before.
+ * Of a flood only the attempts that nobody completed are looked at, and only of sources that do not repeat every
+ * SYN in vain: clients do, for they want to connect, and where most do it is a path or a queue that fails them, no
+ * flood. Forged addresses of one small network come again and again, but one tool makes them all: TTL, window and
+ * options are the same. A flood too slow to be dense is told where the SYN queue was full under it. That nobody
+ * completes must be more than what the capture leaves out (a filter that kept SYNs alone): somebody's ACK was
+ * captured, or the server's timer repeated its SYN+ACKs. A crowd is no trouble by itself: it is told where the
+ * accept queue overflowed under it and where the capture shows how many came before.
  */
 #include "classify/attempt.h"
 
@@ -40,13 +41,6 @@ struct group {
     size_t from, to; /* in `one` */
     uint64_t count, sources, one_shot, alike, repeated, reset, rungs, all, peak, wide;
 };
-
-static int compare_sources(const void *left, const void *right)
-{
-    const struct tca_attempt *a = *(struct tca_attempt *const *)left,
-                             *b = *(struct tca_attempt *const *)right;
-    return memcmp(a->client, b->client, sizeof a->client);
-}
 
 /* Most of them within one window. */
 static uint64_t densest(struct tca_attempt *const *one, size_t count, int64_t window_ns)
@@ -78,9 +72,9 @@ static size_t first_at(struct tca_attempt *const *one, size_t count, int64_t tim
 static void count_sources(struct tca_attempt **scratch, size_t count, struct group *g)
 {
     if (count)
-        qsort(scratch, count, sizeof(struct tca_attempt *), compare_sources);
+        qsort(scratch, count, sizeof(struct tca_attempt *), tca_order_clients);
     for (size_t at = 0, end; at < count; at = end) {
-        for (end = at + 1; end < count && !compare_sources(&scratch[at], &scratch[end]);)
+        for (end = at + 1; end < count && !tca_order_clients(&scratch[at], &scratch[end]);)
             end++;
         g->sources++;
         g->one_shot += end - at == 1 && scratch[at]->syns == 1;
@@ -246,7 +240,13 @@ static int tell_flood(const struct tca_tries *t, struct tca_attempt **one, const
     return tca_incidents_add(t->p->incidents, &in);
 }
 
-/* Leave out the attempts of sources that repeat whatever they try. They stay in order of time. */
+/* Clients: they repeat what nothing answered. Who was answered and repeats all the same had the choice. */
+static bool tries_in_vain(const struct tca_attempt *a)
+{
+    return a->syns > 1 && !(a->flags & TCA_TRY_ANSWERED);
+}
+
+/* Leave out the attempts of sources that do nothing else. They stay in order of time. */
 static size_t leave_out_clients(struct tca_pressure *p, struct tca_attempt **one, size_t count,
                                 struct tca_attempt **scratch)
 {
@@ -254,12 +254,12 @@ static size_t leave_out_clients(struct tca_pressure *p, struct tca_attempt **one
     uint32_t serial = ++p->serial;
     memcpy(scratch, one, count * sizeof(struct tca_attempt *));
     if (count)
-        qsort(scratch, count, sizeof(struct tca_attempt *), compare_sources);
+        qsort(scratch, count, sizeof(struct tca_attempt *), tca_order_clients);
     for (size_t at = 0, end; at < count; at = end) {
-        bool repeats = scratch[at]->syns > 1;
-        for (end = at + 1; end < count && !compare_sources(&scratch[at], &scratch[end]); end++)
-            repeats = repeats && scratch[end]->syns > 1;
-        for (size_t same = at; same < end && !repeats; same++)
+        bool client = tries_in_vain(scratch[at]);
+        for (end = at + 1; end < count && !tca_order_clients(&scratch[at], &scratch[end]); end++)
+            client = client && tries_in_vain(scratch[end]);
+        for (size_t same = at; same < end && !client; same++)
             scratch[same]->seen = serial;
     }
     for (size_t at = 0; at < count; at++)

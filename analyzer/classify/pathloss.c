@@ -78,13 +78,6 @@ static int compare_places(const void *left, const void *right)
     return order ? order : tca_compare_u64(a->frame, b->frame);
 }
 
-static int compare_clients(const void *left, const void *right)
-{
-    const struct tca_attempt *a = *(struct tca_attempt *const *)left,
-                             *b = *(struct tca_attempt *const *)right;
-    return memcmp(a->client, b->client, sizeof a->client);
-}
-
 static int compare_servers(const void *left, const void *right)
 {
     const struct tca_attempt *a = *(struct tca_attempt *const *)left,
@@ -135,11 +128,10 @@ static void keep_repeats(struct tca_pressure *p)
 static int compare_keys(const void *left, const void *right)
 {
     const struct tca_repeat *a = left, *b = right;
-    if (a->capture != b->capture)
-        return a->capture < b->capture ? -1 : 1;
-    if (a->time_ns != b->time_ns)
-        return a->time_ns < b->time_ns ? -1 : 1;
-    return tca_compare_u64(a->frame, b->frame);
+    int order = tca_compare_u64(a->capture, b->capture);
+    if (!order)
+        order = tca_compare_i64(a->time_ns, b->time_ns);
+    return order ? order : tca_compare_u64(a->frame, b->frame);
 }
 
 /* ---- what connections share ---- */
@@ -253,7 +245,7 @@ static uint64_t different(struct tca_attempt **hit, size_t count, int (*order)(c
 static void count_burst(struct tca_pressure *p, struct burst *b, struct tca_attempt **hit)
 {
     b->flows = flows_of(p, b, hit);
-    b->clients = different(hit, b->flows, compare_clients);
+    b->clients = different(hit, b->flows, tca_order_clients);
     b->servers = different(hit, b->flows, compare_servers);
     qsort(hit, b->flows, sizeof(struct tca_attempt *), compare_places);
     for (size_t at = 0, end; at < b->flows; at = end) {

@@ -37,9 +37,7 @@ static int by_source(const void *left, const void *right)
     const struct tca_attempt *a = *(struct tca_attempt *const *)left,
                              *b = *(struct tca_attempt *const *)right;
     int order = compare_sources(a, b);
-    if (!order)
-        order = a->first_ns < b->first_ns ? -1 : a->first_ns > b->first_ns;
-    return order ? order : tca_compare_u64(a->frame, b->frame);
+    return order ? order : tca_compare_begun(a, b);
 }
 
 static int by_host(const void *left, const void *right)
