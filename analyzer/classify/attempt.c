@@ -204,7 +204,6 @@ static void read_opening(const struct tca_dossier *d, struct tca_attempt *a)
         return;
     a->print = print_of(syn, &d->m.side[TCA_CLIENT]);
     a->tsval = syn->tsval;
-    a->ttl = syn->ttl;
     a->probe = a->flags & TCA_TRY_ACKED ? TCA_SCAN_CONNECT : TCA_SCAN_SYN;
 }
 
@@ -227,7 +226,6 @@ static int add_drops(struct tca_pressure *p, const struct tca_dossier *d, struct
                                   .frame = syn->frame,
                                   .attempt = (uint32_t)p->attempts,
                                   .weight = last ? clip(beyond + 1) : 1,
-                                  .tsval = syn->tsval,
                                   .weak = undecided || (a->flags & TCA_TRY_PRIOR)};
         a->drops += one.weight;
         p->drop[p->drops++] = one;

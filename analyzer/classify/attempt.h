@@ -6,8 +6,11 @@
 #ifndef TCA_CLASSIFY_ATTEMPT_H
 #define TCA_CLASSIFY_ATTEMPT_H
 
+#include "base/sorted.h"
 #include "classify/incident.h"
 #include "classify/pressure.h"
+
+#include <string.h>
 
 #define TCA_ATTEMPT_WATCHED_NS INT64_C(1200000000) /* by then a timer's first repeat would have passed */
 
@@ -28,10 +31,10 @@ enum tca_attempt_flag {
     TCA_TRY_OPTIONS = 1 << 13, /* its SYN+ACK announces window scale or SACK */
     TCA_TRY_BOTH = 1 << 14,    /* both ends opened: no listener */
     TCA_TRY_CUT = 1 << 15,     /* begun before the capture */
+    TCA_TRY_STUCK = 1 << 16,   /* acknowledged, and the server repeated its SYN+ACK */
+    TCA_TRY_PAIR_HEARD = 1 << 17, /* this server answered this client, here or in another connection */
     TCA_TRY_PURE_ACK =
         1 << 18, /* the client's ACK was captured, not only what a filter for SYN and FIN keeps */
-    TCA_TRY_PAIR_HEARD = 1 << 17, /* this server answered this client, here or in another connection */
-    TCA_TRY_STUCK = 1 << 16,      /* acknowledged, and the server repeated its SYN+ACK */
 };
 
 /* Was its SYN+ACK a SYN cookie? */
@@ -51,8 +54,8 @@ struct tca_attempt {
     uint8_t client[16], server[16];
     uint16_t client_port, server_port;
     uint8_t family;
-    uint8_t probe; /* enum tca_scan_kind: what a scan would call it */
-    uint8_t cookie, ttl;
+    uint8_t probe;  /* enum tca_scan_kind: what a scan would call it */
+    uint8_t cookie; /* enum tca_cookie_word */
     uint32_t capture;
     uint32_t flags;
     uint64_t frame, id_frame; /* the first one seen; the one that names the flow */
@@ -75,7 +78,6 @@ struct tca_dropped {
     uint64_t frame;
     uint32_t attempt, place; /* its attempt, and that one's listener */
     uint32_t weight;         /* copies it stands for */
-    uint32_t tsval;
     bool weak; /* the older connection of the tuple, or the end of the capture, may explain it */
 };
 
@@ -84,6 +86,7 @@ struct tca_repeat {
     int64_t time_ns;
     uint64_t frame;
     uint32_t attempt, capture;
+    uint32_t path; /* of its run: connections that share a network have one number */
     bool server, syn;
 };
 
@@ -110,6 +113,21 @@ static inline bool tca_first_met(struct tca_attempt *a, uint32_t serial)
     bool first = a->seen != serial;
     a->seen = serial;
     return first;
+}
+
+/* By the time of their first segments. */
+static inline int tca_compare_begun(const struct tca_attempt *a, const struct tca_attempt *b)
+{
+    int order = tca_compare_i64(a->first_ns, b->first_ns);
+    return order ? order : tca_compare_u64(a->frame, b->frame);
+}
+
+/* For qsort() of pointers: by the client's address. */
+static inline int tca_order_clients(const void *left, const void *right)
+{
+    const struct tca_attempt *a = *(struct tca_attempt *const *)left,
+                             *b = *(struct tca_attempt *const *)right;
+    return memcmp(a->client, b->client, sizeof a->client);
 }
 
 /* What holds of this attempt's flow, to be written to. NULL: no memory. */

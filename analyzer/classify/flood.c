@@ -3,15 +3,17 @@
  * Many attempts at once at one listener: a flood, or a crowd.
  *
  *                     completed   SYNs repeated   sources
- *     flood, spoofed  none        none            many, one attempt each
+ *     flood, spoofed  none        none            many, one attempt each, or all made alike
  *     flood, direct   none        none            few, many attempts each
  *     crowd           in the end  yes             many, and what they send is served
  *
- * Of a flood only the attempts that nobody completed are looked at; clients that repeat their SYN want to connect, so
- * where most do it is a path or a queue that fails them, no flood. That nobody completes must be more than what the
- * capture leaves out (a filter that kept SYNs alone): somebody's ACK was captured, or the server's timer
- * repeated its SYN+ACKs. A crowd is no trouble by itself: it is told where the accept queue overflowed under it and
- * where the capture shows how many came before.
+ * Of a flood only the attempts that nobody completed are looked at, and only of sources that do not repeat every
+ * SYN in vain: clients do, for they want to connect, and where most do it is a path or a queue that fails them, no
+ * flood. Forged addresses of one small network come again and again, but one tool makes them all: TTL, window and
+ * options are the same. A flood too slow to be dense is told where the SYN queue was full under it. That nobody
+ * completes must be more than what the capture leaves out (a filter that kept SYNs alone): somebody's ACK was
+ * captured, or the server's timer repeated its SYN+ACKs. A crowd is no trouble by itself: it is told where the
+ * accept queue overflowed under it and where the capture shows how many came before.
  */
 #include "classify/attempt.h"
 
@@ -30,21 +32,15 @@ static const int64_t NARROW_NS = SECOND, WIDE_NS = 10 * SECOND; /* both windows 
 static const int64_t APART_NS = 5 * SECOND;
 static const int64_t CROWD_AFTER_NS = 10 * SECOND; /* so long after it came its queue may overflow */
 enum { NARROW_MIN = 10, WIDE_MIN = 30, SPOOFED_SOURCES_MIN = 20, RUNGS_MIN = 3 };
-enum { CROWD_MIN = 20, CROWD_SOURCES_MIN = 3, CROWD_TIMES = 3, CROWD_BASE = 3, BINS_MAX = 86400 };
+enum { CROWD_MIN = 20, CROWD_SOURCES_MIN = 3, CROWD_TIMES = 3, BINS_MAX = 86400 };
+enum { BASE_MIN = 3, BASE_ENOUGH = 10 }; /* used seconds beside a crowd: as many as it lasted, within these */
 
 /* ---- a group of attempts ---- */
 
 struct group {
     size_t from, to; /* in `one` */
-    uint64_t count, sources, one_shot, repeated, reset, rungs, all, peak, wide;
+    uint64_t count, sources, one_shot, alike, repeated, reset, rungs, all, peak, wide;
 };
-
-static int compare_sources(const void *left, const void *right)
-{
-    const struct tca_attempt *a = *(struct tca_attempt *const *)left,
-                             *b = *(struct tca_attempt *const *)right;
-    return memcmp(a->client, b->client, sizeof a->client);
-}
 
 /* Most of them within one window. */
 static uint64_t densest(struct tca_attempt *const *one, size_t count, int64_t window_ns)
@@ -76,13 +72,34 @@ static size_t first_at(struct tca_attempt *const *one, size_t count, int64_t tim
 static void count_sources(struct tca_attempt **scratch, size_t count, struct group *g)
 {
     if (count)
-        qsort(scratch, count, sizeof(struct tca_attempt *), compare_sources);
+        qsort(scratch, count, sizeof(struct tca_attempt *), tca_order_clients);
     for (size_t at = 0, end; at < count; at = end) {
-        for (end = at + 1; end < count && !compare_sources(&scratch[at], &scratch[end]);)
+        for (end = at + 1; end < count && !tca_order_clients(&scratch[at], &scratch[end]);)
             end++;
         g->sources++;
         g->one_shot += end - at == 1 && scratch[at]->syns == 1;
     }
+}
+
+static int compare_prints(const void *left, const void *right)
+{
+    const struct tca_attempt *a = *(struct tca_attempt *const *)left,
+                             *b = *(struct tca_attempt *const *)right;
+    return tca_compare_u64(a->print, b->print);
+}
+
+/* How many of them are made in the one way that most are. */
+static uint64_t count_alike(struct tca_attempt **scratch, size_t count)
+{
+    uint64_t most = 0;
+    if (count)
+        qsort(scratch, count, sizeof(struct tca_attempt *), compare_prints);
+    for (size_t at = 0, end; at < count; at = end) {
+        for (end = at + 1; end < count && scratch[end]->print == scratch[at]->print;)
+            end++;
+        most = end - at > most ? end - at : most;
+    }
+    return most;
 }
 
 static struct group group_of(struct tca_attempt **one, size_t from, size_t to, struct tca_attempt **scratch)
@@ -97,6 +114,7 @@ static struct group group_of(struct tca_attempt **one, size_t from, size_t to, s
     }
     memcpy(scratch, one + from, g.count * sizeof(struct tca_attempt *));
     count_sources(scratch, g.count, &g);
+    g.alike = count_alike(scratch, g.count);
     return g;
 }
 
@@ -117,19 +135,38 @@ static uint64_t count_others(const struct tca_tries *t, int64_t first_ns, int64_
     return all;
 }
 
+/* Too slow to be dense, but the SYN queue was full. */
+static bool is_slow(const struct tca_tries *t, const struct group *g)
+{
+    return g->wide < WIDE_MIN && g->count >= WIDE_MIN && t->listener->synq.max != UINT64_MAX;
+}
+
 /* Dense in the wide window, half of all attempts at least, nobody tries again, and not checks that withdraw what was
  * granted. Had there been ACKs, they would have been captured, or the timer would not have repeated the SYN+ACK. */
 static bool is_flood(const struct tca_tries *t, const struct group *g)
 {
-    bool shown = t->p->acks || g->rungs >= RUNGS_MIN;
-    return shown && g->wide >= WIDE_MIN && 2 * g->count >= g->all && 2 * g->repeated < g->count &&
-           2 * g->reset < g->count;
+    bool shown = t->p->acks || g->rungs >= RUNGS_MIN, dense = g->wide >= WIDE_MIN || is_slow(t, g);
+    return shown && dense && 2 * g->count >= g->all && 2 * g->repeated < g->count && 2 * g->reset < g->count;
+}
+
+/* Hardly an address comes twice. */
+static bool is_one_shot(const struct group *g)
+{
+    return 5 * g->one_shot >= 4 * g->sources && 5 * g->sources >= 4 * g->count;
 }
 
 static bool is_spoofed(const struct group *g)
 {
-    return g->sources >= SPOOFED_SOURCES_MIN && 5 * g->one_shot >= 4 * g->sources &&
-           5 * g->sources >= 4 * g->count && 10 * g->repeated < g->count;
+    return g->sources >= SPOOFED_SOURCES_MIN && 10 * g->repeated < g->count &&
+           (is_one_shot(g) || 10 * g->alike >= 9 * g->count);
+}
+
+/* Many made alike may be real hosts of one kind, many that are not a net of real ones. */
+static bool is_clear(const struct group *g, bool spoofed)
+{
+    if (spoofed)
+        return is_one_shot(g);
+    return g->sources < SPOOFED_SOURCES_MIN && 4 * g->sources <= g->count;
 }
 
 static enum tca_confidence flood_level(const struct tca_tries *t, const struct group *g, bool clear)
@@ -176,8 +213,8 @@ static void name_sources(struct tca_attempt **one, const struct group *g, char *
 static int tell_flood(const struct tca_tries *t, struct tca_attempt **one, const struct group *g)
 {
     struct tca_attempt *first = one[g->from], *last = one[g->to - 1];
-    bool spoofed = is_spoofed(g), direct = 4 * g->sources <= g->count;
-    enum tca_confidence level = flood_level(t, g, spoofed || direct);
+    bool spoofed = is_spoofed(g);
+    enum tca_confidence level = flood_level(t, g, is_clear(g, spoofed));
     struct tca_incident in =
         tca_incident_of(t->listener, spoofed ? TCA_syn_flood_spoofed : TCA_syn_flood_direct, level,
                         first->first_ns, last->first_ns);
@@ -189,16 +226,46 @@ static int tell_flood(const struct tca_tries *t, struct tca_attempt **one, const
     in.value = (int64_t)g->peak;
     in.unit = "count";
     char from[120];
-    name_sources(one, g, from, sizeof from);
+    if (spoofed)
+        snprintf(from, sizeof from, "%s", is_one_shot(g) ? ", hardly one came twice" : ", all made alike");
+    else
+        name_sources(one, g, from, sizeof from);
     tca_incident_say(
         &in,
         "%llu SYNs of %llu address%s%s, up to %llu in one second, none of them completed; %llu %% "
         "of all attempts meanwhile.",
-        (unsigned long long)g->count, (unsigned long long)g->sources, g->sources == 1 ? "" : "es",
-        spoofed ? ", hardly one came twice" : from, (unsigned long long)g->peak,
-        (unsigned long long)(100 * g->count / g->all));
+        (unsigned long long)g->count, (unsigned long long)g->sources, g->sources == 1 ? "" : "es", from,
+        (unsigned long long)g->peak, (unsigned long long)(100 * g->count / g->all));
     note_flood(t->listener, spoofed ? TCA_FLOOD_SPOOFED : TCA_FLOOD_DIRECT, level, g);
     return tca_incidents_add(t->p->incidents, &in);
+}
+
+/* Clients: they repeat what nothing answered. Who was answered and repeats all the same had the choice. */
+static bool tries_in_vain(const struct tca_attempt *a)
+{
+    return a->syns > 1 && !(a->flags & TCA_TRY_ANSWERED);
+}
+
+/* Leave out the attempts of sources that do nothing else. They stay in order of time. */
+static size_t leave_out_clients(struct tca_pressure *p, struct tca_attempt **one, size_t count,
+                                struct tca_attempt **scratch)
+{
+    size_t kept = 0;
+    uint32_t serial = ++p->serial;
+    memcpy(scratch, one, count * sizeof(struct tca_attempt *));
+    if (count)
+        qsort(scratch, count, sizeof(struct tca_attempt *), tca_order_clients);
+    for (size_t at = 0, end; at < count; at = end) {
+        bool client = tries_in_vain(scratch[at]);
+        for (end = at + 1; end < count && !tca_order_clients(&scratch[at], &scratch[end]); end++)
+            client = client && tries_in_vain(scratch[end]);
+        for (size_t same = at; same < end && !client; same++)
+            scratch[same]->seen = serial;
+    }
+    for (size_t at = 0; at < count; at++)
+        if (one[at]->seen == serial)
+            one[kept++] = one[at];
+    return kept;
 }
 
 /* Runs of attempts that nobody completed. `one` and `scratch` hold as many as the listener has attempts. */
@@ -209,6 +276,7 @@ static int find_floods(const struct tca_tries *t, struct tca_attempt **one, stru
     for (size_t at = 0; at < t->count; at++)
         if (tca_attempt_incomplete(t->one[at]) && !scanned(t, t->one[at]))
             one[count++] = t->one[at];
+    count = leave_out_clients(t->p, one, count, scratch);
     for (size_t at = 0, end; at < count && !error; at = end) {
         for (end = at + 1; end < count && one[end]->first_ns - one[end - 1]->first_ns <= APART_NS;)
             end++;
@@ -322,6 +390,12 @@ static size_t used_seconds(const struct bins *b, const size_t run[2])
     return used;
 }
 
+/* So many of them are needed to say what is usual. */
+static size_t base_of(size_t run)
+{
+    return run < BASE_MIN ? BASE_MIN : run > BASE_ENOUGH ? BASE_ENOUGH : run;
+}
+
 /* A run of busy seconds [from, to) between ordinary ones. */
 static int judge_run(const struct tca_tries *t, struct tca_attempt **one, size_t count, const struct bins *b,
                      const size_t run[2], struct tca_attempt **scratch)
@@ -330,8 +404,8 @@ static int judge_run(const struct tca_tries *t, struct tca_attempt **one, size_t
             end_ns = b->first_ns + (int64_t)run[1] * SECOND;
     const struct tca_episode *e = overflow_in(t->listener, first_ns, end_ns);
     size_t from = first_at(one, count, first_ns), to = first_at(one, count, end_ns);
-    size_t outside = count - (to - from), seconds;
-    if (!e || to - from < CROWD_MIN || !outside || (seconds = used_seconds(b, run)) < CROWD_BASE)
+    size_t outside = count - (to - from), seconds = e ? used_seconds(b, run) : 0;
+    if (!e || to - from < CROWD_MIN || seconds < base_of(run[1] - run[0]))
         return TCA_OK;
     double before = (double)outside / (double)seconds;
     struct group g = group_of(one, from, to, scratch);

@@ -126,9 +126,7 @@ static int compare_tries(const void *left, const void *right)
     const struct tca_attempt *a = *(struct tca_attempt *const *)left,
                              *b = *(struct tca_attempt *const *)right;
     int order = compare_places(a, b);
-    if (!order)
-        order = a->first_ns < b->first_ns ? -1 : a->first_ns > b->first_ns;
-    return order ? order : tca_compare_u64(a->frame, b->frame);
+    return order ? order : tca_compare_begun(a, b);
 }
 
 static int compare_drops(const void *left, const void *right)
@@ -136,7 +134,7 @@ static int compare_drops(const void *left, const void *right)
     const struct tca_dropped *a = left, *b = right;
     int order = tca_compare_u64(a->place, b->place);
     if (!order)
-        order = a->time_ns < b->time_ns ? -1 : a->time_ns > b->time_ns;
+        order = tca_compare_i64(a->time_ns, b->time_ns);
     return order ? order : tca_compare_u64(a->frame, b->frame);
 }
 

@@ -210,15 +210,26 @@ static bool answered_between(const struct tca_dossier *d, const struct tca_mark 
     return false;
 }
 
+/* Does it echo a newer SYN than any that was captured? Then those that were stayed unanswered. */
+static bool answers_unseen(const struct tca_dossier *d, const struct tca_mark *synack)
+{
+    const struct tca_mark *newest = newest_syn(d, synack);
+    return newest && newest->has_ts && synack->has_ts && synack->tsecr &&
+           (int32_t)(synack->tsecr - newest->tsval) > 0;
+}
+
 const struct tca_mark *tca_syn_unanswered(const struct tca_dossier *d, const struct tca_mark *after)
 {
-    const struct tca_mark *synack = tca_dossier_mark(d, TCA_MARK_SYNACK, TCA_SERVER, 0);
-    const struct tca_mark *end = synack ? answered_copy(d, synack) : NULL, *syn = NULL;
+    const struct tca_mark *synack = tca_dossier_mark(d, TCA_MARK_SYNACK, TCA_SERVER, 0), *end = NULL,
+                          *syn = NULL;
+    if (synack)
+        end = answers_unseen(d, synack) ? synack : answered_copy(d, synack);
     if (synack && !end)
         return NULL;
     for (unsigned at = 0; at < d->mark_count; at++) {
         const struct tca_mark *mark = &d->mark[at];
-        if (!(mark->roles & TCA_MARK_SYN) || mark->side != TCA_CLIENT || mark->witness)
+        bool copy = (mark->roles & TCA_MARK_SYN) && mark->side == TCA_CLIENT && !mark->witness;
+        if (!copy && mark != end)
             continue;
         if (syn && !answered_between(d, syn, mark))
             return syn;

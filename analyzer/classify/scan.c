@@ -8,7 +8,8 @@
  * A probe is a connection without payload that failed (refused, unanswered, or reset by who asked), one that opened
  * and was closed again, or a segment of no connection. Most of a scan must fail. What else has many failures: clients
  * whose network is dead (everything is silent: no claim without another mark), programs of many peers (neither one
- * host nor one port), load balancers that probe their servers by connect() (they succeed).
+ * host nor one port), load balancers that probe their servers by connect() (they succeed, or as many as are down fail
+ * again and again: the same few), floods of the same source (one target takes them all; they are not the scan's).
  */
 #include "classify/attempt.h"
 
@@ -23,7 +24,7 @@
 #define SECOND INT64_C(1000000000)
 
 static const int64_t PAUSE_NS = 30 * SECOND;
-enum { TARGETS_MIN = 15, ANSWERS_MIN = 3 };
+enum { TARGETS_MIN = 15, ANSWERS_MIN = 3, SAME_TARGET_MAX = 20 };
 
 static int compare_sources(const struct tca_attempt *a, const struct tca_attempt *b)
 {
@@ -36,9 +37,7 @@ static int by_source(const void *left, const void *right)
     const struct tca_attempt *a = *(struct tca_attempt *const *)left,
                              *b = *(struct tca_attempt *const *)right;
     int order = compare_sources(a, b);
-    if (!order)
-        order = a->first_ns < b->first_ns ? -1 : a->first_ns > b->first_ns;
-    return order ? order : tca_compare_u64(a->frame, b->frame);
+    return order ? order : tca_compare_begun(a, b);
 }
 
 static int by_host(const void *left, const void *right)
@@ -80,7 +79,7 @@ static bool is_probe(const struct tca_attempt *a)
 /* What the probes of one target group show. */
 struct targets {
     struct tca_attempt **one;
-    size_t count, targets, failed, answered, bare, same_iss, same_port, odd;
+    size_t count, targets, failed, failed_targets, answered, bare, same_iss, same_port, odd;
 };
 
 static bool same_target(const struct tca_attempt *a, const struct tca_attempt *b)
@@ -91,9 +90,14 @@ static bool same_target(const struct tca_attempt *a, const struct tca_attempt *b
 static struct targets count_targets(struct tca_attempt **one, size_t count)
 {
     struct targets t = {.one = one, .count = count};
+    bool counted = false;
     for (size_t at = 0; at < count; at++) {
         const struct tca_attempt *a = one[at];
-        t.targets += !at || !same_target(one[at - 1], a);
+        bool other = !at || !same_target(one[at - 1], a);
+        t.targets += other;
+        counted = counted && !other;
+        t.failed_targets += !counted && failed(a);
+        counted = counted || failed(a);
         t.failed += failed(a);
         t.answered += (a->flags & TCA_TRY_HEARD) != 0;
         t.bare += (a->flags & TCA_TRY_BARE) && !(a->flags & TCA_TRY_ACKED);
@@ -116,9 +120,8 @@ static bool is_scan(const struct targets *t)
     if (t->targets < TARGETS_MIN)
         return false;
     bool mark = hand_made(t);
-    if (!mark && 2 * t->failed < t->count)
-        return false;
-    return mark || t->answered >= ANSWERS_MIN;
+    bool fails = t->failed_targets >= TARGETS_MIN && 2 * t->failed >= t->count;
+    return mark || (fails && t->answered >= ANSWERS_MIN);
 }
 
 /* ---- one run of a source ---- */
@@ -239,8 +242,30 @@ static int tell_run(struct run *r)
     return error ? error : press_run(r, ports, hosts);
 }
 
+/* What goes to one target all the time is no scan; what is left stays in order of time. */
+static void leave_out_floods(struct run *r)
+{
+    size_t count = 0;
+    uint32_t serial = ++r->p->serial;
+    memcpy(r->sorted, r->one, r->count * sizeof(struct tca_attempt *));
+    qsort(r->sorted, r->count, sizeof(struct tca_attempt *), by_host);
+    for (size_t at = 0, end; at < r->count; at = end) {
+        for (end = at + 1; end < r->count && same_target(r->sorted[at], r->sorted[end]);)
+            end++;
+        for (size_t same = at; same < end && end - at <= SAME_TARGET_MAX; same++)
+            r->sorted[same]->seen = serial;
+    }
+    for (size_t at = 0; at < r->count; at++)
+        if (r->one[at]->seen == serial)
+            r->one[count++] = r->one[at];
+    r->count = count;
+}
+
 static int read_run(struct run *r)
 {
+    if (r->count < TARGETS_MIN)
+        return TCA_OK;
+    leave_out_floods(r);
     if (r->count < TARGETS_MIN)
         return TCA_OK;
     memcpy(r->sorted, r->one, r->count * sizeof(struct tca_attempt *));

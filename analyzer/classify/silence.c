@@ -40,9 +40,7 @@ static int by_server(const void *left, const void *right)
         order = tca_compare_u64(a->server_port, b->server_port);
     if (!order)
         order = memcmp(a->client, b->client, sizeof a->client);
-    if (!order)
-        order = a->first_ns < b->first_ns ? -1 : a->first_ns > b->first_ns;
-    return order ? order : tca_compare_u64(a->frame, b->frame);
+    return order ? order : tca_compare_begun(a, b);
 }
 
 /* Of one pair of hosts: by time. */
@@ -53,9 +51,7 @@ static int by_pair(const void *left, const void *right)
     int order = compare_hosts(a, b);
     if (!order)
         order = memcmp(a->client, b->client, sizeof a->client);
-    if (!order)
-        order = a->first_ns < b->first_ns ? -1 : a->first_ns > b->first_ns;
-    return order ? order : tca_compare_u64(a->frame, b->frame);
+    return order ? order : tca_compare_begun(a, b);
 }
 
 /* ---- groups of attempts ---- */

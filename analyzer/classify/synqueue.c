@@ -20,6 +20,7 @@
 #include "classify/known.h"
 
 #include "base/alloc.h"
+#include "base/sorted.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,11 +69,10 @@ struct queue {
 static int compare_moments(const void *left, const void *right)
 {
     const struct moment *a = left, *b = right;
-    if (a->time_ns != b->time_ns)
-        return a->time_ns < b->time_ns ? -1 : 1;
-    if (a->kind != b->kind)
-        return a->kind < b->kind ? -1 : 1;
-    return a->frame < b->frame ? -1 : a->frame > b->frame;
+    int order = tca_compare_i64(a->time_ns, b->time_ns);
+    if (!order)
+        order = tca_compare_u64(a->kind, b->kind);
+    return order ? order : tca_compare_u64(a->frame, b->frame);
 }
 
 static void add_moment(struct queue *q, int64_t time_ns, uint8_t kind, struct tca_attempt *a)

@@ -6,9 +6,8 @@ A capture shows what passed; only the kernel knows what it thought.  The sources
   counters   /proc net/snmp and net/netstat of a namespace, before and after
   events     tracepoints, in a tracing instance of our own, so that nobody else's
              tracing is disturbed and ours is removed as a whole
-  samples    `ss -lnt` once a second: length and limit of each accept queue
-
-  samples    `ss -tan`: how many sockets are in which state, at both ends
+  samples    `ss -tan` once a second: length and limit of each accept queue, and how many sockets are in which
+             state, at both ends
   probe      mini-sockets and dropped segments (probe.py)
 
 Clock: events are stamped with CLOCK_MONOTONIC, packets with CLOCK_REALTIME.  The

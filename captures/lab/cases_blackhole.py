@@ -9,7 +9,7 @@ import time
 import wire
 from bench import SERVICE, run
 from cases import case
-from cases_handshake import finish, try_refused
+from steps import finish, give_up, try_refused
 
 CLOSED, SILENT, FORBIDDEN = 8089, 8090, 8091  # ports: nobody listens, SYNs vanish, a firewall refuses
 
@@ -30,12 +30,7 @@ def synack_never(bench):
         waiting = [bench.dial(port, v6=port % 2 == 0, wait=0) for port in (40001, 40002, 40003, 40004)]
         hasty = bench.dial(40005, wait=0)
         finish(*bench.pair(listener, 40010))
-        time.sleep(2.5)
-        hasty.close()
-        bench.fact("port 40005 gave up")
-        time.sleep(14)
-        for sock in waiting:
-            sock.close()
+        give_up(bench, hasty, 40005, waiting)
         finish(*bench.pair(listener, 40011))
     bench.intend((40001, 40002, 40005), "synack_dup_answer", server="certain")
     bench.intend((40003, 40004), "synack_dup_answer", server="certain", client="certain")

@@ -8,8 +8,8 @@ import time
 import wire
 from bench import exchange, read_all
 from cases import case
+from steps import CLEAN, close_client_first, pairs_that_talked, without_timestamps
 
-CLEAN = {"server.TcpRetransSegs": "== 0", "client.TcpRetransSegs": "== 0"}
 OTHER = {"server": "client", "client": "server"}
 
 
@@ -142,11 +142,7 @@ def fin_lost(bench):
         for listener, port in ((four, 40001), (four, 40002), (four, 40003), (six, 40004)):
             client, server = bench.pair(listener, port)
             exchange(client, server)
-            first, second = (server, client) if port == 40003 else (client, server)
-            first.close()
-            read_all(second)
-            time.sleep(.1)
-            second.close()
+            close_client_first(*((server, client) if port == 40003 else (client, server)), .1)
             time.sleep(.7)
     bench.intend(40001, "close_fin_retry", at="certain")
     # What was lost before a tap leaves nothing there but an ordinary close that took longer.
@@ -196,10 +192,7 @@ def fin_unacked(bench):
     server closes on ports 40001, 40002 and 40003 (IPv6). After 8 s the sockets are gone and nothing on the wire says
     so."""
     four, six = bench.listen(), bench.listen(v6=True)
-    pairs = [bench.pair(listener, port) for listener, port in ((four, 40001), (four, 40002), (six, 40003))]
-    for client, server in pairs:
-        exchange(client, server)
-    time.sleep(.3)
+    pairs = pairs_that_talked(bench, (four, 40001), (four, 40002), (six, 40003))
     with bench.client.filtering("tcp sport 8080"):
         for _, server in pairs:
             server.close()
@@ -259,16 +252,6 @@ def close_wait_leak(bench):
     bench.bystander(40010)
 
 
-@contextlib.contextmanager
-def without_timestamps(bench):
-    """Connections that the client begins meanwhile do without the timestamp option."""
-    bench.client.sysctl({"net.ipv4.tcp_timestamps": 0})
-    try:
-        yield
-    finally:
-        bench.client.sysctl({"net.ipv4.tcp_timestamps": 1})
-
-
 @case("close/rec_fin_ack_lost",
       "The ACK of the first FIN is lost, so the FIN is repeated although it had arrived.",
       says={"client.TcpRetransSegs": "== 3", "server.TcpRetransSegs": "== 2"}, bench={"delay": 0}, client_view=True)
@@ -279,7 +262,7 @@ def fin_ack_lost(bench):
     later; on port 40005 it closes after 80 ms, so that its FIN carries the acknowledgment that was lost."""
     four, six = bench.listen(), bench.listen(v6=True)
     for port in range(40001, 40007):
-        with without_timestamps(bench) if port == 40006 else contextlib.nullcontext():
+        with without_timestamps(bench, port == 40006):
             client, server = bench.pair(six if port == 40004 else four, port)
         exchange(client, server)
         time.sleep(.1)  # every byte is acknowledged: the next bare ACK is that of the FIN
@@ -320,7 +303,7 @@ def second_fin_lost(bench):
               40004: ("sport", 99), 40005: ("sport", 6), 40006: ("dport", 99)}
     bench.relay.policy = wire.any_of()
     for port in (40001, 40007, 40002, 40003, 40004, 40005, 40006):
-        with without_timestamps(bench) if port == 40007 else contextlib.nullcontext():
+        with without_timestamps(bench, port == 40007):
             client, server = bench.pair(six if port in (40003, 40004) else four, port)
         exchange(client, server)
         first, second = (client, server) if port in (40001, 40006, 40007) else (server, client)

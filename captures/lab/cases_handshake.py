@@ -2,26 +2,16 @@
 """Scenarios of opening: a healthy service, each of the three segments lost, refusals, and the odd ways to begin."""
 
 import contextlib
-import errno
 import socket
 import time
 
 import apps
 import wire
-from bench import NEIGHBOUR, SERVICE, Injector, LabError, exchange, read_all, reset
+from bench import NEIGHBOUR, SERVICE, Injector, exchange, read_all, reset
 from cases import case
-
-CLEAN = {"server.TcpRetransSegs": "== 0", "client.TcpRetransSegs": "== 0"}
+from steps import CLEAN, close_client_first, finish, give_up, try_refused
 
 TCP_FASTOPEN_CONNECT = 30  # linux/tcp.h
-
-
-def finish(client, server):
-    """An exchange, then the usual close by the client."""
-    exchange(client, server)
-    client.close()
-    read_all(server)
-    server.close()
 
 
 @case("handshake/rec_healthy",
@@ -158,16 +148,6 @@ def refused(bench):
     bench.bystander(40004)
 
 
-def try_refused(bench, port, to, v6=False, **how):
-    """Connect and tell how it failed; a connection would be a fault of the scenario."""
-    try:
-        bench.dial(port, to=to, v6=v6, **how).close()
-    except OSError as error:
-        bench.fact(f"connect() from port {port} to {to} failed: {errno.errorcode.get(error.errno, error)}")
-    else:
-        raise LabError(f"port {to} accepted a connection")
-
-
 @case("handshake/rec_refused_icmp",
       "A firewall refuses connections by ICMP: port unreachable and administratively prohibited, which quote the SYN.",
       says={"client.TcpAttemptFails": ">= 1", "server.TcpPassiveOpens": "== 1"}, snaplen=200)
@@ -200,12 +180,7 @@ def no_answer(bench):
         waiting = [bench.dial(40001, to=8090, wait=0), bench.dial(40002, to=8090, v6=True, wait=0)]
         hasty = bench.dial(40003, to=8090, wait=0)
         finish(*bench.pair(listener, 40004))
-        time.sleep(2.5)
-        hasty.close()
-        bench.fact("port 40003 gave up")
-        time.sleep(14)
-        for sock in waiting:
-            sock.close()
+        give_up(bench, hasty, 40003, waiting)
     bench.intend((40001, 40002, 40003), "handshake_no_answer", "certain")
     # The host answers at 8080; of the IPv6 address of 40002 nothing else was captured.
     bench.intend((40001, 40003), "syn_drop_firewall", "possible")
@@ -302,6 +277,20 @@ def simultaneous_open_half(bench):
     bench.intend((40003, 40004), "handshake_simultaneous_open", server="certain")
 
 
+def ask_on_syn(bench, listener, port, pause=0):
+    """One connection whose client asks on its SYN, if it has a cookie; the service answers after the pause."""
+    client = bench.dial(port, v6=listener.family == socket.AF_INET6,
+                        setup=lambda s: s.setsockopt(socket.IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1))
+    client.sendall(b"question on the SYN\n")
+    server = listener.accept()[0]
+    server.recv(4096)
+    time.sleep(pause)
+    server.sendall(b"answer\n")
+    client.recv(4096)
+    close_client_first(client, server, 0)
+    time.sleep(.1)
+
+
 @case("handshake/rec_fast_open",
       "TCP Fast Open: a cookie is requested, used with data on the SYN, and refused after the server changed its key.",
       says={"server.TcpExtTCPFastOpenCookieReqd": "== 1", "server.TcpExtTCPFastOpenPassive": "== 2",
@@ -316,16 +305,7 @@ def fast_open(bench):
         if port == 40004:
             bench.server.sysctl({"net.ipv4.tcp_fastopen_key": "deadbeef-01234567-89abcdef-02468ace"})
             bench.fact("the server changes its key")
-        client = bench.dial(port, setup=lambda s: s.setsockopt(socket.IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1))
-        client.sendall(b"question on the SYN\n")
-        server = listener.accept()[0]
-        server.recv(4096)
-        server.sendall(b"answer\n")
-        client.recv(4096)
-        client.close()
-        read_all(server)
-        server.close()
-        time.sleep(.1)
+        ask_on_syn(bench, listener, port)
     bench.intend(40001, "handshake_tfo_cookie_request", "certain")
     bench.intend((40002, 40003), "handshake_tfo_data_accepted", "certain")
     bench.intend(40004, "handshake_tfo_data_rejected", "certain")
@@ -612,18 +592,7 @@ def fast_open_lost(bench):
                   ip_id=4711)
     for listener, port, pause in ((four, 40001, 0), (four, 40002, 1.5), (four, 40003, 0),
                                   (six, 40004, 0), (six, 40006, 0), (six, 40005, 0)):
-        client = bench.dial(port, v6=listener is six,
-                            setup=lambda s: s.setsockopt(socket.IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1))
-        client.sendall(b"question on the SYN\n")
-        server = listener.accept()[0]
-        server.recv(4096)
-        time.sleep(pause)
-        server.sendall(b"answer\n")
-        client.recv(4096)
-        client.close()
-        read_all(server)
-        server.close()
-        time.sleep(.1)
+        ask_on_syn(bench, listener, port, pause)
     time.sleep(1)
     injector.close()
     bench.intend((40001, 40004), "handshake_tfo_cookie_request", "certain")

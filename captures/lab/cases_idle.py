@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Scenarios of liveness: connections that wait, are probed, or die while nobody closes them."""
 
-import contextlib
 import socket
 import time
 
 from bench import exchange, read_all
 from cases import case
-from cases_close import CLEAN, without_timestamps
+from steps import CLEAN, read_exactly, without_timestamps
 
 
 def small_reader(sock):
@@ -36,7 +35,7 @@ def keepalive(bench):
     four, six = bench.listen(), bench.listen(v6=True)
     pairs = []
     for port in range(40001, 40007):
-        with without_timestamps(bench) if port == 40004 else contextlib.nullcontext():
+        with without_timestamps(bench, port == 40004):
             client, server = bench.pair(six if port in (40002, 40003) else four, port)
         exchange(client, server)
         if port not in (40003, 40006):
@@ -70,7 +69,7 @@ def zero_window(bench):
     four, six = bench.listen(setup=small_reader), bench.listen(v6=True, setup=small_reader)
     pairs = {}
     for port in range(40001, 40006):
-        with without_timestamps(bench) if port == 40005 else contextlib.nullcontext():
+        with without_timestamps(bench, port == 40005):
             pairs[port] = client, server = bench.pair(six if port == 40002 else four, port, setup=small_reader)
         exchange(client, server)
         time.sleep(.1)
@@ -143,7 +142,7 @@ def nagle_delack(bench):
     for an answer."""
     four, six = bench.listen(), bench.listen(v6=True)
     for port in range(40001, 40008):
-        with without_timestamps(bench) if port == 40003 else contextlib.nullcontext():
+        with without_timestamps(bench, port == 40003):
             client, server = bench.pair(six if port in (40002, 40004) else four, port)
         for end in (client, server):
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, port == 40005)
@@ -169,11 +168,6 @@ def talk_in_parts(client, server, port):
     for size in (80, 120) if port == 40004 else (200,):
         server.sendall(b"a" * size)
     read_exactly(client, 200)
-
-
-def read_exactly(sock, size):
-    while size:
-        size -= len(sock.recv(size))
 
 
 @case("reset/rec_user_timeout",

@@ -9,8 +9,7 @@ import time
 
 from bench import run
 from cases import case
-from cases_handshake import finish
-from cases_path import ask, close_client_first
+from steps import ask, close_client_first, finish
 
 NARROW = 1300  # bytes; IPv6 allows no less than 1280
 # Rules end with a new line before the closing brace, as the oldest supported nft wants it.
@@ -137,6 +136,15 @@ def unreachable_midflow(bench):
     bench.bystander(40004)
 
 
+def rest_but(pairs, busy, pause):
+    """Every connection talks once; then only the busy one does, three times, each after a pause."""
+    for port in pairs:
+        ask(*pairs[port])
+    for _ in range(3):
+        time.sleep(pause)
+        ask(*pairs[busy])
+
+
 @case("path/rec_state_expired",
       "A firewall on the path forgets idle connections after a minute and drops their next segments; new ones pass.",
       says={"client.TcpRetransSegs": ">= 8", "server.TcpRetransSegs": ">= 4", "server.TcpPassiveOpens": "== 5",
@@ -152,11 +160,7 @@ def state_expired(bench):
     bench.middle.sysctl({"net.netfilter.nf_conntrack_tcp_loose": 0,
                          "net.netfilter.nf_conntrack_tcp_timeout_established": 60})
     pairs = {port: bench.pair(six if port == 40002 else four, port) for port in range(40001, 40005)}
-    for port in pairs:
-        ask(*pairs[port])
-    for _ in range(3):
-        time.sleep(21.7)
-        ask(*pairs[40004])
+    rest_but(pairs, 40004, 21.7)
     for port in (40001, 40002):
         pairs[port][0].sendall(b"question\n")
     pairs[40003][1].sendall(b"news\n")
@@ -191,11 +195,7 @@ def conntrack_invalid(bench):
     bench.server.sysctl({"net.netfilter.nf_conntrack_tcp_loose": 0,
                          "net.netfilter.nf_conntrack_tcp_timeout_established": 5})
     pairs = {port: bench.pair(six if port == 40002 else four, port) for port in (40001, 40002, 40003)}
-    for port in pairs:
-        ask(*pairs[port])
-    for _ in range(3):
-        time.sleep(2.3)
-        ask(*pairs[40003])
+    rest_but(pairs, 40003, 2.3)
     for port in (40001, 40002):
         pairs[port][0].sendall(b"question\n")
     bench.fact("40001 and 40002 speak again")

@@ -12,7 +12,7 @@ import time
 
 from bench import exchange, read_all
 from cases import case
-from cases_close import without_timestamps
+from steps import pairs_that_talked, without_timestamps
 
 
 @case("close/rec_fin_ladder_full",
@@ -24,10 +24,7 @@ def fin_ladder_full(bench):
     and 40002 (IPv6): the server calls close(). Port 40003: it calls shutdown(SHUT_WR) and keeps its socket, which is
     no orphan and goes on after the others are gone."""
     four, six = bench.listen(), bench.listen(v6=True)
-    pairs = [bench.pair(listener, port) for listener, port in ((four, 40001), (six, 40002), (four, 40003))]
-    for client, server in pairs:
-        exchange(client, server)
-    time.sleep(.3)
+    pairs = pairs_that_talked(bench, (four, 40001), (six, 40002), (four, 40003))
     with bench.client.filtering("tcp sport 8080"):
         pairs[0][1].close()
         pairs[1][1].close()
@@ -94,7 +91,7 @@ def orphan_limit(bench):
     four, six = bench.listen(), bench.listen(v6=True)
     pairs = {}
     for port in range(40001, 40011):
-        with without_timestamps(bench) if port == 40008 else contextlib.nullcontext():
+        with without_timestamps(bench, port == 40008):
             pairs[port] = bench.pair(six if port in (40004, 40007) else four, port)
         exchange(*pairs[port])
     pairs[40010][0].close()
@@ -130,7 +127,7 @@ def tw_overflow(bench):
     carries the acknowledgment of the server's, which needs no FIN_WAIT2. Port 40009: the client closes first."""
     four, six = bench.listen(), bench.listen(v6=True)
     for port in range(40001, 40010):
-        with without_timestamps(bench) if port == 40006 else contextlib.nullcontext():
+        with without_timestamps(bench, port == 40006):
             client, server = bench.pair(six if port in (40002, 40004) else four, port)
         exchange(client, server)
         time.sleep(.1)
@@ -164,7 +161,7 @@ def linger2(bench):
     seconds and the client closes in time."""
     four, six = bench.listen(), bench.listen(v6=True)
     for port in range(40001, 40007):
-        with without_timestamps(bench) if port == 40003 else contextlib.nullcontext():
+        with without_timestamps(bench, port == 40003):
             client, server = bench.pair(six if port == 40002 else four, port)
         exchange(client, server)
         time.sleep(.1)

@@ -16,79 +16,9 @@ import time
 import wire
 from bench import NEIGHBOUR, LabError, Spoilt, read_all, reset
 from cases import case
-from cases_close import without_timestamps
+from steps import CLEAN, QUESTION, ask, close_client_first, converse, read_exactly, without_timestamps
 
-CLEAN = {"server.TcpRetransSegs": "== 0", "client.TcpRetransSegs": "== 0"}
 ALL = {"at": "certain"}  # every vantage may be certain
-QUESTION = b"question\n"
-
-
-# -- ordinary conversations ------------------------------------------------------------------------------
-
-def ask(client, server, size=300):
-    """A question, and an answer of so many bytes, read to its last."""
-    client.sendall(QUESTION)
-    read_exactly(server, len(QUESTION))
-    server.sendall(bytes(size))
-    read_exactly(client, size)
-
-
-def read_exactly(sock, size):
-    while size:
-        part = sock.recv(size)
-        if not part:
-            raise LabError("the peer closed in the middle of an answer")
-        size -= len(part)
-
-
-def close_client_first(client, server, pause):
-    client.close()
-    read_all(server)
-    time.sleep(pause)
-    server.close()
-
-
-def close_server_first(client, server, pause):
-    close_client_first(server, client, pause)
-
-
-def close_in_three(client, server, _pause):
-    """The second FIN leaves within the delayed-ACK time and acknowledges the first."""
-    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)
-    server.close()
-    read_all(client)
-    client.close()
-
-
-def close_half(client, server, pause):
-    """The client closes its direction and goes on reading; the server sends two more parts."""
-    client.shutdown(socket.SHUT_WR)
-    read_all(server)
-    for _ in range(2):
-        time.sleep(pause)
-        server.sendall(b"one more part\n" * 10)
-        read_exactly(client, 140)
-    time.sleep(pause)
-    server.close()
-    read_all(client)
-    client.close()
-
-
-def close_both(client, server, _pause):
-    client.close()
-    server.close()
-
-
-CLOSES = {"client": close_client_first, "server": close_server_first, "three": close_in_three,
-          "half": close_half, "both": close_both}
-
-
-def converse(client, server, shape, sizes=(300,), pause=.08):
-    """Questions with answers of these sizes, a moment's rest, and one way to close."""
-    for size in sizes:
-        ask(client, server, size)
-    time.sleep(pause)
-    CLOSES[shape](client, server, pause)
 
 
 class Together:
@@ -291,7 +221,7 @@ def upload(bench):
     add_policy(bench, lose_once(from_client(40004, nth_data(10))))
     add_policy(bench, lose_acks_of(40005, 13500, .1))
     for port in range(40001, 40006):
-        with without_timestamps(bench) if port == 40003 else contextlib.nullcontext():
+        with without_timestamps(bench, port == 40003):
             client, server = bench.pair(six if port == 40002 else four, port)
         client.sendall(bytes(13500))
         read_exactly(server, 13500)
@@ -399,11 +329,17 @@ def add_policy(bench, policy):
     bench.relay.policy = wire.any_of(policy, bench.relay.policy)
 
 
-def fin_overtakes(bench, listener, port, direction):
-    """The closing end sends its last data and FIN in one go; the data takes the slow way."""
+def pair_at_rest(bench, listener, port):
+    """A connection whose question was answered a moment ago."""
     client, server = bench.pair(listener, port)
     ask(client, server)
     time.sleep(.1)
+    return client, server
+
+
+def fin_overtakes(bench, listener, port, direction):
+    """The closing end sends its last data and FIN in one go; the data takes the slow way."""
+    client, server = pair_at_rest(bench, listener, port)
     first, second = (server, client) if direction is to_client else (client, server)
     add_policy(bench, late_once(.015, direction(port, lambda s: s.length > 0)))
     first.sendall(b"and one more thing\n")
@@ -416,9 +352,7 @@ def fin_overtakes(bench, listener, port, direction):
 
 def second_fin_overtakes(bench, listener, port):
     """The server acknowledges the client's FIN when the delay of its ACKs is over, and closes right behind."""
-    client, server = bench.pair(listener, port)
-    ask(client, server)
-    time.sleep(.1)
+    client, server = pair_at_rest(bench, listener, port)
     add_policy(bench, late_once(.03, to_client(port, is_bare)))
     client.close()
     read_all(server)
@@ -428,9 +362,7 @@ def second_fin_overtakes(bench, listener, port):
 
 
 def fin_overtakes_ack(bench, listener, port):
-    client, server = bench.pair(listener, port)
-    ask(client, server)
-    time.sleep(.1)
+    client, server = pair_at_rest(bench, listener, port)
     client.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
     add_policy(bench, late_once(.015, from_client(port, is_bare)))
     server.sendall(bytes(200))

@@ -13,9 +13,9 @@ import apps
 import wire
 from bench import NEIGHBOUR, SERVICE, Injector, exchange, read_all, reset, run
 from cases import case
-from cases_queue import Ledger, mean_crowd, mean_silent, no_timestamps
+from cases_queue import Ledger, mean_crowd, mean_silent
+from steps import CLEAN, without_timestamps
 
-CLEAN = {"server.TcpRetransSegs": "== 0", "client.TcpRetransSegs": "== 0"}
 PORTS = {"net.ipv4.ip_local_port_range": "41000 59999"}  # those of the crowds; ports below are the script's own
 CLOSED = 8082
 
@@ -68,7 +68,7 @@ def synq_full_cookies0(bench):
     fill_syn_queue(bench, injector)
     clients = {}
     for port in range(40101, 40106):
-        with no_timestamps(bench) if port > 40103 else contextlib.nullcontext():
+        with without_timestamps(bench, port > 40103):
             clients[port] = bench.dial(port, wait=0)
         time.sleep(.1)
     wait_until(start + 13)
@@ -106,7 +106,7 @@ def synq_full_cookies1(bench):
     start = time.time()
     fill_syn_queue(bench, injector)
     for port in range(40101, 40106):
-        with no_timestamps(bench) if port > 40103 else contextlib.nullcontext():
+        with without_timestamps(bench, port > 40103):
             ask(bench, port)
         time.sleep(.1)
     wait_until(start + 14)
@@ -160,7 +160,7 @@ def flood_spoofed(bench):
             answer = injector.hear("SA", dst=source, dport=port)
             injector.send(source, port, bench.server4, SERVICE, "R", answer.ack, window=0, ttl=49)
             real = 40100 + count // 25
-            with no_timestamps(bench) if real in (40103, 40105, 40107) else contextlib.nullcontext():
+            with without_timestamps(bench, real in (40103, 40105, 40107)):
                 ask(bench, real)
         time.sleep(.02)
     wait_until(start + 36)
@@ -208,7 +208,7 @@ def flood_direct(bench):
             injector.send(silent, 42001 + i, bench.server4, SERVICE, "S", 9000 * i, options=MSS_ONLY, window=1024,
                           ip_id=i + 1)
             time.sleep(.03)
-        with no_timestamps(bench):
+        with without_timestamps(bench):
             ask(bench, 40102)
         ask(bench, 40103)
         wait_until(start + 4.5)
@@ -480,6 +480,12 @@ def incident(bench, burst=1, rate=6):
     beside = bench.start(apps.Crowd(bench, 2, 13, NEIGHBOUR, asks=2, seed=32))
     steps = ((1, refuse, 40801), (2, vanish, 40901), (3, abort, 40902), (4, hang, frozen), (5, refuse, 40802),
              (8, abort, 40903), (10, recover, frozen), (11, refuse, 40803))
+    follow(bench, steps, crowd, beside, seconds=19)
+    mean_incident(bench, crowd, beside)
+
+
+def follow(bench, steps, crowd, beside, seconds):
+    """Take these steps, each at its second, and wait for the customers and for the end."""
     start = time.time()
     with bench.client.filtering("tcp dport 40901"):
         for instant, act, what in steps:
@@ -487,7 +493,10 @@ def incident(bench, burst=1, rate=6):
             act(bench, what)
         bench.truth(f"8080 customers: {crowd.wait(40)}")
         bench.truth(f"8081 customers: {beside.wait(10)}")
-        wait_until(start + 19)
+        wait_until(start + seconds)
+
+
+def mean_incident(bench, crowd, beside):
     mean_crowd(bench, crowd, beside, late=Ledger(bench).admitted_late(.2))
     bench.intend((40801, 40802, 40803), "handshake_refused_rst", at="certain")
     bench.also((40801, 40802, 40803), "rst_refused")
@@ -587,19 +596,7 @@ def mixed_incident_lost(bench):
     beside = bench.start(apps.Crowd(bench, .5, 17, NEIGHBOUR, seed=34))
     steps = ((1, refuse, 40801), (2, vanish, 40901), (3, abort, 40902), (4, hang, frozen), (6, refuse, 40802),
              (9, abort, 40903), (14, recover, frozen), (15, refuse, 40803))
-    start = time.time()
-    with bench.client.filtering("tcp dport 40901"):
-        for instant, act, what in steps:
-            wait_until(start + instant)
-            act(bench, what)
-        bench.truth(f"8080 customers: {crowd.wait(40)}")
-        bench.truth(f"8081 customers: {beside.wait(10)}")
-        wait_until(start + 21)
+    follow(bench, steps, crowd, beside, seconds=21)
     bench.truth("8080 customers who gave up: " + " ".join(
         f"{one.name}={one.state.split()[-1]}" for one in crowd.customers if one.state.startswith("gave up")))
-    mean_crowd(bench, crowd, beside, late=Ledger(bench).admitted_late(.2))
-    bench.intend((40801, 40802, 40803), "handshake_refused_rst", at="certain")
-    bench.also((40801, 40802, 40803), "rst_refused")
-    mean_silent(bench, [f"{bench.client4}:40901"], NEIGHBOUR)
-    bench.intend((40902, 40903), "close_rst_active", at="certain")
-    bench.also((40902, 40903), "rst_linger0", "rst_active_close")
+    mean_incident(bench, crowd, beside)

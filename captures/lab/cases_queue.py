@@ -8,7 +8,6 @@ ALL one sees of an overflow.  Repeated SYN+ACKs appear only where handshakes wer
 flight when the last slot went: that is why the ladder scenarios have a slow wire.
 """
 
-import contextlib
 import os
 import socket
 import time
@@ -17,6 +16,7 @@ import account
 import apps
 from bench import NEIGHBOUR, SERVICE, Injector, exchange
 from cases import case
+from steps import without_timestamps
 
 SHORT_SYN_LADDER = {"net.ipv4.tcp_syn_retries": 1}
 TCP_USER_TIMEOUT = 18  # linux/tcp.h; the socket module of the oldest supported Python has it on some systems only
@@ -27,22 +27,12 @@ OVERFLOW = {"server": "certain", "middle": "probable", "client": "probable"}
 RESIDENTS, REFUSED = (*range(40001, 40005), 40011), range(40012, 40016)  # of fill_and_crowd()
 
 
-@contextlib.contextmanager
-def no_timestamps(bench):
-    """SYNs that leave while the block runs offer no timestamps."""
-    bench.client.sysctl({"net.ipv4.tcp_timestamps": 0})
-    try:
-        yield
-    finally:
-        bench.client.sysctl({"net.ipv4.tcp_timestamps": 1})
-
-
 def fill_and_crowd(bench, listener, data=(), plain=(), pause=.15):
     """Leave one slot of the accept queue (backlog 4) free, then let five handshakes fly at once. The first of the five,
     40011, takes the slot; 40012 to 40015 complete at the client only. `data`: ports which send their request as soon
     as they are connected. `plain`: ports without timestamps."""
     def dial(port, **how):
-        with no_timestamps(bench) if port in plain else contextlib.nullcontext():
+        with without_timestamps(bench, port in plain):
             return bench.dial(port, v6=listener.family == socket.AF_INET6, **how)
     early = [dial(port) for port in range(40001, 40005)]
     early[0].sendall(b"question\n")
@@ -92,6 +82,28 @@ class Ledger:
         return [client for client, at in self._connected.items() if self._born.get(client, at + 999) - at > patience]
 
 
+def come_late(bench, silent, patience, speaks, v6=False):
+    """Two more clients find the queue full and give up; the silent one, whose request the server has forgotten by then, asks
+    after so many seconds."""
+    start = time.time()
+    late = [bench.dial(port, v6=v6, wait=0) for port in (40021, 40022)]
+    time.sleep(patience)
+    for sock in late:
+        sock.close()
+    time.sleep(max(0, start + speaks - time.time()))
+    bench.fact("port 40014 sends its first data")
+    silent.sendall(b"question, too late\n")
+
+
+def mean_ladder(bench):
+    """The intent of fill_and_crowd() and come_late()."""
+    mean_overflow(bench, dropped=(40021, 40022), expired=(40012, 40013, 40014))
+    bench.intend(REFUSED, "overflow_lost", **OVERFLOW)
+    bench.intend((40012, 40013), "overflow_data_unacked", **OVERFLOW)
+    bench.also(REFUSED, "handshake_half_open")
+    bench.also((40021, 40022), "handshake_no_answer")
+
+
 @case("queue/rec_overflow_ladder",
       "The application never accepts; four handshakes in flight find the accept queue full and the server repeats "
       "their SYN+ACKs until it forgets them.",
@@ -102,21 +114,10 @@ def overflow_ladder(bench):
     and port 40011 fill the queue. 40012 and 40013 send their request at once and repeat it; 40014 is silent until 67
     s, when its data draws a RST; 40015 is silent for ever and stays a ghost. The SYNs of 40021 and 40022 find the
     queue full and are dropped without an answer."""
-    mean_overflow(bench, dropped=(40021, 40022), expired=(40012, 40013, 40014))
-    bench.intend(REFUSED, "overflow_lost", **OVERFLOW)
-    bench.intend((40012, 40013), "overflow_data_unacked", **OVERFLOW)
-    bench.also(REFUSED, "handshake_half_open")
-    bench.also((40021, 40022), "handshake_no_answer")
     clients = fill_and_crowd(bench, bench.listen(backlog=4), data=(40011, 40012, 40013))[1]
-    start = time.time()
-    late = [bench.dial(port, wait=0) for port in (40021, 40022)]
-    time.sleep(8)
-    for sock in late:
-        sock.close()
-    time.sleep(max(0, start + 67 - time.time()))
-    bench.fact("port 40014 sends its first data")
-    clients[40014].sendall(b"question, far too late\n")
+    come_late(bench, clients[40014], patience=8, speaks=67)
     time.sleep(5)
+    mean_ladder(bench)
 
 
 @case("queue/rec_overflow_abort",
@@ -390,20 +391,9 @@ def overflow_ladder_v6(bench):
     until 18 s, when its data draws a RST; 40015 is silent for ever. The SYNs of 40021 and 40022 are dropped."""
     listener = bench.listen(backlog=4, v6=True)
     clients = fill_and_crowd(bench, listener, data=(40011, 40012, 40013), plain=(40012, 40014))[1]
-    start = time.time()
-    late = [bench.dial(port, v6=True, wait=0) for port in (40021, 40022)]
-    time.sleep(6)
-    for sock in late:
-        sock.close()
-    time.sleep(max(0, start + 18 - time.time()))
-    bench.fact("port 40014 sends its first data")
-    clients[40014].sendall(b"question, too late\n")
+    come_late(bench, clients[40014], patience=6, speaks=18, v6=True)
     time.sleep(3)
-    mean_overflow(bench, dropped=(40021, 40022), expired=(40012, 40013, 40014))
-    bench.intend(REFUSED, "overflow_lost", **OVERFLOW)
-    bench.intend((40012, 40013), "overflow_data_unacked", **OVERFLOW)
-    bench.also(REFUSED, "handshake_half_open")
-    bench.also((40021, 40022), "handshake_no_answer")
+    mean_ladder(bench)
 
 
 @case("queue/rec_overflow_cookies",
@@ -425,7 +415,7 @@ def overflow_cookies(bench):
     for port in (40011, 40012, 40013, 40014):
         clients[port].sendall(apps.KEEP)
     start = time.time()
-    with no_timestamps(bench):
+    with without_timestamps(bench):
         late = [bench.dial(port, wait=0) for port in (40021, 40022)]
         time.sleep(5.5)
     bench.fact("the application accepts again")
@@ -504,7 +494,7 @@ def backlog_zero(bench):
     3.5 s the application accepts whatever comes; 40003 and 40005, an ordinary client, ask at 9 s."""
     listener = bench.listen(backlog=0)
     clients = {40001: bench.dial(40001, wait=0)}
-    with no_timestamps(bench):
+    with without_timestamps(bench):
         clients.update({port: bench.dial(port, wait=0) for port in (40002, 40003)})
     time.sleep(.15)
     clients[40001].sendall(apps.KEEP)

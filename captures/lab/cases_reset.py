@@ -14,6 +14,7 @@ import wire
 from bench import CLIENT_MAC, CLIENT_SIDE, SERVER_MAC, SERVER_SIDE, SERVICE, Injector, exchange, read_all, reset
 from cases import case
 from cases_idle import probe_idle
+from steps import pairs_that_talked
 
 IP_TTL_OF_FORGER = 37
 HOPS = ("net.ipv4.ip_default_ttl", "net.ipv6.conf.m0.hop_limit", "net.ipv6.conf.m1.hop_limit")
@@ -152,10 +153,7 @@ def half_open_discovered(bench):
     """After an exchange the client forgets ports 40001, 40002 and 40003 (IPv6) as a crashed host does. The server
     pushes data one second later (40001 and 40003), or closes (40002), and the client's kernel answers by RST."""
     four, six = bench.listen(), bench.listen(v6=True)
-    pairs = [bench.pair(listener, port) for listener, port in ((four, 40001), (four, 40002), (six, 40003))]
-    for client, server in pairs:
-        exchange(client, server)
-    time.sleep(.3)
+    pairs = pairs_that_talked(bench, (four, 40001), (four, 40002), (six, 40003))
     for client, _ in pairs:
         bench.forget(client)
     bench.fact("the client forgot its three connections")

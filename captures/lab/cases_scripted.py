@@ -8,7 +8,7 @@ import time
 
 from bench import SERVICE, Injector
 from cases import case
-from cases_handshake import finish
+from steps import finish
 
 SCRIPTED = 8099  # a port of the server which its kernel does not hear
 PAUSE = .02

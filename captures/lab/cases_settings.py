@@ -8,8 +8,9 @@ import time
 from bench import NEIGHBOUR, SERVICE, Injector, exchange, read_all
 from cases import case
 from cases_blackhole import SILENT
-from cases_handshake import SYN_OPTIONS, finish
+from cases_handshake import SYN_OPTIONS
 from cases_idle import probe_idle
+from steps import finish
 
 DEFERRED = 8082  # port of the listener that defers
 

@@ -12,17 +12,15 @@ import time
 import wire
 from bench import SERVICE, Injector, exchange, read_all, start_sequence_at
 from cases import case
-from cases_handshake import finish, try_refused
+from steps import close_in_three, close_server_first, finish, try_refused
 
 NO_TIMESTAMPS = {"net.ipv4.tcp_timestamps": 0}
 
 
-def close_server_first(client, server):
+def end_by_server(client, server):
     """A whole exchange after which the SERVER keeps TIME_WAIT."""
     exchange(client, server)
-    server.close()
-    read_all(client)
-    client.close()
+    close_server_first(client, server, 0)
     time.sleep(.1)
 
 
@@ -39,12 +37,12 @@ def reuse_ts(bench):
     for listener, port, pause, isn in ((four, 40001, 2, None), (six, 40002, 2, None),
                                        (four, 40003, .1, None), (four, 40004, .4, 3000000000)):
         how = {"setup": start_sequence_at(isn)} if isn else {}
-        close_server_first(*bench.pair(listener, port, **how))
+        end_by_server(*bench.pair(listener, port, **how))
         time.sleep(pause)
         if isn:
             how = {"setup": start_sequence_at(isn - 1000000)}
         bench.fact(f"port {port} connects again")
-        close_server_first(*bench.pair(listener, port, **how))
+        end_by_server(*bench.pair(listener, port, **how))
         intend_accepted(bench, port)
 
 
@@ -65,10 +63,10 @@ def reuse_nots(bench):
     40002 (IPv6) and 40003. The SYN+ACKs begin at the old SND.NXT + 65537."""
     four, six = bench.listen(), bench.listen(v6=True)
     for listener, port in ((four, 40001), (six, 40002), (four, 40003)):
-        close_server_first(*bench.pair(listener, port))
+        end_by_server(*bench.pair(listener, port))
         time.sleep(2)
         bench.fact(f"port {port} connects again")
-        close_server_first(*bench.pair(listener, port))
+        end_by_server(*bench.pair(listener, port))
         intend_accepted(bench, port)
 
 
@@ -83,10 +81,10 @@ def assassination(bench):
     number."""
     four, six = bench.listen(), bench.listen(v6=True)
     for listener, port in ((four, 40001), (six, 40002)):
-        close_server_first(*bench.pair(listener, port, setup=start_sequence_at(3000000000)))
+        end_by_server(*bench.pair(listener, port, setup=start_sequence_at(3000000000)))
         time.sleep(1)
         bench.fact(f"port {port} connects again")
-        close_server_first(*bench.pair(listener, port, setup=start_sequence_at(2999000000)))
+        end_by_server(*bench.pair(listener, port, setup=start_sequence_at(2999000000)))
         intend_killed(bench, port, six=listener is six)
 
 
@@ -137,7 +135,7 @@ def rst_ignored(bench):
     in."""
     four, six = bench.listen(), bench.listen(v6=True)
     for listener, port in ((four, 40001), (six, 40002)):
-        close_server_first(*bench.pair(listener, port, setup=start_sequence_at(3000000000)))
+        end_by_server(*bench.pair(listener, port, setup=start_sequence_at(3000000000)))
     time.sleep(1)
     again = [bench.dial(port, v6=six_, wait=0, setup=start_sequence_at(2999000000))
              for port, six_ in ((40001, False), (40002, True))]
@@ -190,7 +188,7 @@ def stray_data(bench):
         client.sendall(b"question\n")
         copy = injector.hear("A", sport=port, length=9)
         exchange(client, server)
-        close_server_first(client, server)
+        end_by_server(client, server)
         time.sleep(.5)
         if port == 40002:
             with bench.muted(port):
@@ -227,7 +225,7 @@ def expired(bench):
         client, server = bench.pair(six if port == 40002 else four, port)
         if port == 40005:
             client, server = server, client
-        close_server_first(client, server)
+        end_by_server(client, server)
     for port in range(40001, 40006):
         connect(port)
     time.sleep(55)
@@ -261,15 +259,15 @@ def over_v6(bench):
     four, six = bench.listen(), bench.listen(v6=True)
     for connection in range(3):
         time.sleep(1.3 if connection else 0)
-        close_client_first(*bench.pair(six, 0))
+        end_by_client(*bench.pair(six, 0))
     for listener, port in ((six, 40004), (four, 40005)):
         for connection in range(2):
-            close_client_first(*bench.pair(listener, port))
+            end_by_client(*bench.pair(listener, port))
             time.sleep(.3)
     bench.relay.policy = copies_of(lambda s: s.length == 9 and s.dport == SERVICE)
     for port, rfc1337 in ((40002, 0), (40003, 1)):
         bench.server.sysctl({"net.ipv4.tcp_rfc1337": rfc1337})
-        close_server_first(*bench.pair(six, port))
+        end_by_server(*bench.pair(six, port))
         time.sleep(2.5)
     bench.bystander(("40001#1", "40004#1", "40005#1"))
     bench.intend(("40001#2", "40001#3", "40004#2", "40005#2"), "time_wait_reuse_client", "certain")
@@ -281,8 +279,8 @@ def over_v6(bench):
     bench.intend(40003, "time_wait_assassinated", "-")
 
 
-def close_client_first(client, server):
-    close_server_first(server, client)
+def end_by_client(client, server):
+    end_by_server(server, client)
 
 
 def copies_of(meant):
@@ -311,7 +309,7 @@ def old_fin(bench):
     for rfc1337, ports in ((0, (40001, 40002)), (1, (40003, 40004))):
         bench.server.sysctl({"net.ipv4.tcp_rfc1337": rfc1337})
         for listener, port in zip((four, six), ports):
-            close_server_first(*bench.pair(listener, port))
+            end_by_server(*bench.pair(listener, port))
         time.sleep(2.5)
     ports = (40001, 40002, 40003, 40004)
     bench.intend(ports, "time_wait_fin_reack", "certain")
@@ -348,7 +346,7 @@ def paws(bench):
             bench.intend(f"{port}#{last}", "time_wait_assassinated", "-")
             bench.bystander(f"{port}#{last - 1}")
         else:
-            close_server_first(*bench.pair(listener, port))
+            end_by_server(*bench.pair(listener, port))
             intend_killed(bench, port, listener is six, which=last)
     injector.close()
 
@@ -357,7 +355,7 @@ def go_backwards(bench, injector, listener, port):
     """Leave TIME_WAIT at the server such that the next SYN's timestamp is older; returns that connection's ordinal."""
     bench.client.sysctl({"net.ipv4.tcp_timestamps": 1})
     injector.drain()
-    close_server_first(*bench.pair(listener, port))
+    end_by_server(*bench.pair(listener, port))
     # MSS, SACK permitted, timestamp: the order of a Linux client's SYN
     stamp = int.from_bytes(injector.hear("S", sport=port).options[8:12], "big")
     clock = time.monotonic_ns() // 1_000_000
@@ -365,7 +363,7 @@ def go_backwards(bench, injector, listener, port):
     if (stamp - clock) & 0xFFFFFFFF < 1 << 31:
         return 2
     time.sleep(.2)
-    close_server_first(*bench.pair(listener, port))
+    end_by_server(*bench.pair(listener, port))
     intend_accepted(bench, port)
     bench.client.sysctl({"net.ipv4.tcp_timestamps": 1})
     return 3
@@ -383,7 +381,7 @@ def dup_syn(bench):
     kills it, so that the second copy is answered by SYN+ACK, and that by RST."""
     four, six = bench.listen(), bench.listen(v6=True)
     for listener, port in ((four, 40001), (six, 40002)):
-        close_server_first(*bench.pair(listener, port))
+        end_by_server(*bench.pair(listener, port))
     bench.relay.policy = lambda segment: (1.5,) if segment.is_("S") else None
     given_up = [bench.dial(40001, wait=0), bench.dial(40002, v6=True, wait=0)]
     time.sleep(.3)
@@ -393,7 +391,7 @@ def dup_syn(bench):
     time.sleep(1.5)
     bench.relay.policy = copies_of(lambda s: s.is_("S"))
     for listener, port in ((four, 40003), (six, 40004)):
-        close_server_first(*bench.pair(listener, port))
+        end_by_server(*bench.pair(listener, port))
     time.sleep(2.5)
     bench.bystander(("40001#1", "40002#1"))
     # The second connection of these is the client's attempt, over before its SYN arrived; the third is the server's.
@@ -464,10 +462,10 @@ def absent(bench):
     second later the port connects again: SYN+ACK with a fresh number."""
     four, six = bench.listen(), bench.listen(v6=True)
     for port in (40011, 40012):
-        close_in_three(*bench.pair(four, port))
+        end_in_three(*bench.pair(four, port))
     ports = (40001, 40002, 40003, 40004, 40005, 40006)
     for port in ports:
-        close_in_three(*bench.pair(six if port == 40006 else four, port))
+        end_in_three(*bench.pair(six if port == 40006 else four, port))
     time.sleep(1)
     bench.fact("the ports connect again")
     for port in ports:
@@ -483,14 +481,11 @@ def absent(bench):
     bench.bystander((40011, 40012))
 
 
-def close_in_three(client, server):
+def end_in_three(client, server):
     """An exchange; the server closes, and the client's FIN carries the acknowledgment of the server's."""
     exchange(client, server)
     time.sleep(.05)
-    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)
-    server.close()
-    read_all(client)
-    client.close()
+    close_in_three(client, server, 0)
     time.sleep(.1)
 
 
@@ -506,7 +501,7 @@ def syn_dropped(bench):
     listener = bench.listen()
     injector = Injector(bench)
     for port in (40001, 40002):
-        close_server_first(*bench.pair(listener, port, setup=begin_at(3000000000)))
+        end_by_server(*bench.pair(listener, port, setup=begin_at(3000000000)))
         with bench.muted(port):
             for flags, number, ack in (("A", 3000000001, 1), ("S", 2999999000, 0), ("S", 2999999000, 0)):
                 injector.send(bench.client4, port, bench.server4, SERVICE, flags, number, ack)

@@ -9,7 +9,8 @@ import time
 
 from bench import CLIENT_MAC, SERVER_MAC, read_all, reset, run
 from cases import case
-from cases_path import ALL, CLEAN, MIXED, QUESTION, ask, converse, intend_mixed, one_after_another
+from cases_path import ALL, MIXED, intend_mixed, one_after_another
+from steps import CLEAN, QUESTION, ask, converse
 
 # MIXED on a wire without delay, where two ends that close in the same instant may or may not cross
 PLAIN = tuple((port, "three" if shape == "both" else shape, v6) for port, shape, v6 in MIXED)
