@@ -33,6 +33,17 @@ static const struct tca_mark *own_rst(const struct tca_counting *k, enum tca_rst
     return NULL;
 }
 
+/* Its program may have closed without a word: the FIN is queued behind payload that waits for acknowledgments, since the
+ * window is full or a loss has shrunk it. Then its state is no longer ESTABLISHED or CLOSE_WAIT. */
+static bool fin_may_wait(const struct tca_counting *k)
+{
+    const struct tca_side *me = k->me;
+    if (!me->nxt_known || !k->peer->acked_known || !seq_after(me->snd_nxt, k->peer->acked))
+        return false;
+    bool shrunk = me->retx_rto || me->retx_tlp || me->retx_fast || me->retx_after_rto || me->retx_unsure;
+    return shrunk || me->snd_nxt - k->peer->acked > tca_counting_window(k) / 2;
+}
+
 static struct tca_bounds step_resets(const struct tca_counting *k, unsigned n)
 {
     const struct tca_step *step = &k->me->step[n];
@@ -42,7 +53,7 @@ static struct tca_bounds step_resets(const struct tca_counting *k, unsigned n)
     bool socket = !(k->m->damage & TCA_DAMAGE_START_CUT) || k->peer->pkts > k->peer->rst_count; /* no scan */
     bool known = socket && open_state(before) && !k->me->zero_open && !k->peer->zero_open;
     bool active = step->event == TCA_SENT_RST && own_rst(k, TCA_SHAPE_X);
-    bool taken = step->event == TCA_GOT_RST && k->near;
+    bool taken = step->event == TCA_GOT_RST && k->near && !fin_may_wait(k);
     return count_one_if(known && (active || taken), true);
 }
 

@@ -17,7 +17,6 @@ static const int64_t CHALLENGE_GAP_NS = 500 * MS; /* tcp_invalid_ratelimit: one 
 /* A giant is cut into at most so many segments: 64 kB by the smallest usual MSS. */
 enum { GIANT = 122 };
 /* The first window, in segments (RFC 6928), and a segment's size where none was announced (RFC 9293). */
-enum { FIRST_WINDOW = 10, SMALL_SEGMENT = 536 };
 
 struct tca_bounds tca_count_out_rsts(const struct tca_counting *k)
 {
@@ -158,13 +157,22 @@ struct tca_bounds tca_count_window_probes(const struct tca_counting *k)
     return count_exactly(k->me->window_probes);
 }
 
+/* The only thing that this end ever sent again, SYNs included. In the wake of another loss the timer that fired may have
+ * been the retransmission timer: no probe is set before all of the loss is recovered (tcp_schedule_loss_probe). */
+static bool lone_probe(const struct tca_counting *k)
+{
+    const struct tca_side *me = k->me;
+    uint64_t again =
+        (uint64_t)me->retx_tlp + me->retx_rto + me->retx_fast + me->retx_unsure + me->retx_after_rto;
+    return me->retx_tlp == 1 && again == 1 && me->syn_count + me->synack_count <= 1;
+}
+
 struct tca_bounds tca_count_loss_probes(const struct tca_counting *k)
 {
     uint64_t most = (uint64_t)k->me->retx_tlp + k->me->retx_unsure + k->me->retx_rto;
-    uint64_t segment = k->peer->has_mss && k->peer->mss ? k->peer->mss : SMALL_SEGMENT;
     bool waits =
-        k->me->bytes > FIRST_WINDOW * segment; /* a probe takes new payload if any waits to be sent */
-    return count_between(k->me->retx_tlp, waits ? TCA_UNBOUNDED : most);
+        k->me->bytes > tca_counting_window(k); /* a probe takes new payload if any waits to be sent */
+    return count_between(lone_probe(k), waits ? TCA_UNBOUNDED : most);
 }
 
 struct tca_bounds tca_count_fast_retrans(const struct tca_counting *k)

@@ -18,6 +18,12 @@ struct tca_counting {
     bool near; /* the capture was taken at this end's host: what passes towards it reaches its kernel */
 };
 
+/* Bytes of the first congestion window (RFC 6928): ten segments of what the peer takes, or of the smallest default. */
+static inline uint64_t tca_counting_window(const struct tca_counting *k)
+{
+    return 10 * (uint64_t)(k->peer->has_mss && k->peer->mss ? k->peer->mss : 536);
+}
+
 static inline struct tca_bounds count_exactly(uint64_t n)
 {
     return (struct tca_bounds){n, n};

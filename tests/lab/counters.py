@@ -278,7 +278,9 @@ def capture_of(view, folder):
         yield path
         return
     with tempfile.NamedTemporaryFile(suffix=".pcap") as out, open(path, "rb") as whole:
-        out.write(dict(damaged.damages(whole.read()))[view.damage])
+        data = whole.read()
+        left = dict(damaged.damages(damaged.read_segments(data)))[view.damage]
+        out.write(damaged.written(data, left))
         out.flush()
         yield out.name
 

@@ -86,6 +86,11 @@ def damages(passed):
             yield f"thin {one_in} {seed}", thinned(passed, one_in, seed)
 
 
+def written(data, left):
+    """The pcap file with those of its records that are left."""
+    return data[:24] + b"".join(one for one, kept in zip(records(data), left) if kept)
+
+
 def connections(passed):
     """The segments of each connection, in order, as (place among the records, segment)."""
     found = {}
@@ -209,7 +214,7 @@ def compare_case(name, options, folder, tap):
     for damage, left in damages(passed):
         path = os.path.join(folder, "damaged.pcap")
         with open(path, "wb") as file:
-            file.write(whole[:24] + b"".join(one for one, kept in zip(records(whole), left) if kept))
+            file.write(written(whole, left))
         rows = program.table(options.program, "listeners", path)
         result = judge(f"{name}, {damage}:", rows, truth, conversations, left)
         result.wrong += full_queues(options, path, truth)
