@@ -172,6 +172,18 @@ void judge_close_rst_by_passive(const struct tca_case *c, struct tca_judgement *
             NAME[j->actor]);
 }
 
+/* The same reset as one of the causes: why it came is told beside. */
+void judge_rst_after_fin(const struct tca_case *c, struct tca_judgement *j)
+{
+    struct tca_closing k = closing_of(c);
+    if (!hold_reset(&k, j, TCA_RESET_BY_PASSIVE))
+        return;
+    int64_t after_ns = j->time_ns - k.fin[1 - j->actor]->time_ns;
+    set_value(j, after_ns, "ns");
+    tca_say(j, "The %s answered the %s's FIN with a reset, %u.%03u s after it.", NAME[j->actor],
+            NAME[1 - j->actor], TCA_WHOLE_S(after_ns));
+}
+
 void judge_close_rst_active(const struct tca_case *c, struct tca_judgement *j)
 {
     struct tca_closing k = closing_of(c);

@@ -83,6 +83,32 @@ void judge_rst_to_challenge(const struct tca_case *c, struct tca_judgement *j)
                 tca_rst_peer(&f.first));
 }
 
+/* Nothing of the other end had passed, neither of this connection nor of an older one: it answers nothing. */
+bool tca_rst_is_syn_sent_abort(const struct tca_rst *r)
+{
+    const struct tca_dossier *d = r->c->d;
+    if (r->rst->sender_state != TCA_SYN_SENT || r->rst->side != TCA_CLIENT)
+        return false;
+    for (unsigned at = 0; at < d->mark_count && d->mark[at].frame < r->rst->frame; at++)
+        if (d->mark[at].side == TCA_SERVER || (d->mark[at].roles & TCA_MARK_ICMP))
+            return false;
+    return true;
+}
+
+void judge_rst_syn_sent_abort(const struct tca_case *c, struct tca_judgement *j)
+{
+    static const struct tca_levels levels = {TCA_CERTAIN, TCA_PROBABLE, TCA_CERTAIN};
+    struct tca_rst_found f;
+    if (!c->d->m.side[TCA_CLIENT].rst_count ||
+        !tca_rst_hold(c, j, tca_level(c, levels, TCA_BASIS_SILENCE), &f))
+        return;
+    const struct tca_mark *syn = tca_dossier_mark(c->d, TCA_MARK_SYN, TCA_CLIENT, 0);
+    tca_prove(j, syn);
+    int64_t after_ns = syn ? j->time_ns - syn->time_ns : 0;
+    tca_say(j, "The client took its SYN back by a reset after %u.%03u s, before any answer.",
+            TCA_WHOLE_S(after_ns));
+}
+
 /* ---- the request ---- */
 
 /* The server resets a connection that it has not opened yet: bare, with its first number. */
