@@ -43,6 +43,7 @@ struct trait {
     bool ids_count, ids_odd; /* as server: the calibration holds, or does not */
     bool old_echo;
     bool routed, unrouted;
+    uint8_t ttl; /* of its SYN or SYN+ACK; 0: none */
 };
 
 struct pair {
@@ -206,6 +207,7 @@ static int add_trait(struct tca_hosts *hosts, const struct tca_dossier *d, int r
         tca_dossier_mark(d, role == TCA_CLIENT ? TCA_MARK_SYN : TCA_MARK_SYNACK, role, 0);
     if (first) {
         mark_options(&d->m.side[role], &t);
+        t.ttl = first->ttl;
         mark_ttl(first->ttl, &t);
         mark_window(&d->m.side[role], first, &t);
         mark_ids(d, role, first, &t);
@@ -335,6 +337,10 @@ static void build_host(struct tca_host *host, const struct trait *trait, size_t 
     memcpy(host->addr, trait->addr, sizeof host->addr);
     for (size_t at = 0; at < count; at++) {
         count_trait(&sum, &trait[at]);
+        if (trait[at].ttl && (!host->ttl_least || trait[at].ttl < host->ttl_least))
+            host->ttl_least = trait[at].ttl;
+        if (trait[at].ttl > host->ttl_most)
+            host->ttl_most = trait[at].ttl;
         if (trait[at].old_echo)
             host->echo = TCA_ECHO_OLD;
     }

@@ -11,6 +11,9 @@
 #include "base/seq32.h"
 #include "classify/resets.h"
 
+#include <stdio.h>
+#include <string.h>
+
 /* A sender's older segments may pass this long after its RST. */
 static const int64_t REORDER_NS = 5 * TCA_MS;
 
@@ -48,7 +51,7 @@ static enum tca_confidence forged_level(const struct tca_rst *r)
         return TCA_CERTAIN;
     if (tca_rst_answers_synack(r))
         return TCA_NO;
-    if (r->signs & TCA_SIGN_TTL)
+    if (r->signs & (TCA_SIGN_TTL | TCA_SIGN_SERIES))
         return tca_count_bits(r->signs) > 1 ? TCA_PROBABLE : TCA_POSSIBLE;
     return tca_count_bits(r->signs) > 1 ? TCA_POSSIBLE : TCA_NO;
 }
@@ -56,6 +59,27 @@ static enum tca_confidence forged_level(const struct tca_rst *r)
 bool tca_rst_is_forged(const struct tca_rst *r)
 {
     return forged_level(r) != TCA_NO;
+}
+
+static void say_signs(struct tca_judgement *j, const struct tca_rst *r)
+{
+    static const struct {
+        unsigned sign;
+        const char *words;
+    } signs[] = {
+        {TCA_SIGN_TTL, "its TTL is another"},
+        {TCA_SIGN_IP_ID, "its IP ID does not continue theirs"},
+        {TCA_SIGN_TIMESTAMP, "it has no timestamp"},
+        {TCA_SIGN_BOTH_WAYS, "the other end reset at the same moment"},
+        {TCA_SIGN_SERIES, "it is one of several with different numbers"},
+    };
+    char list[160] = "";
+    for (size_t at = 0; at < sizeof signs / sizeof *signs; at++) {
+        size_t used = strlen(list);
+        if (r->signs & signs[at].sign)
+            snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "", signs[at].words);
+    }
+    tca_say(j, "Unlike the %s's other segments: %s.", tca_rst_who(r), list);
 }
 
 void judge_rst_forged_or_middlebox(const struct tca_case *c, struct tca_judgement *j)
@@ -70,10 +94,7 @@ void judge_rst_forged_or_middlebox(const struct tca_case *c, struct tca_judgemen
     if (after)
         tca_say(j, "The %s went on sending after this reset, so it was not its own.", tca_rst_who(&f.first));
     else
-        tca_say(j, "This reset differs from the %s's other segments in%s%s%s%s.", tca_rst_who(&f.first),
-                f.first.signs & TCA_SIGN_TTL ? " TTL" : "", f.first.signs & TCA_SIGN_IP_ID ? " IP-ID" : "",
-                f.first.signs & TCA_SIGN_TIMESTAMP ? " timestamps" : "",
-                f.first.signs & TCA_SIGN_BOTH_WAYS ? " coming from both ends at once" : "");
+        say_signs(j, &f.first);
 }
 
 /* ---- by the receiver ---- */

@@ -41,13 +41,28 @@ bool tca_rst_is_embryonic_dup(const struct tca_rst *r)
            r->to->iss - prior->iss[TCA_CLIENT] <= REQUEST_WINDOW;
 }
 
+/* It came another way than whatever else this host sent: a device before it may have refused in its name. */
+static bool other_ttl(const struct tca_rst *r)
+{
+    const struct tca_host *host = r->c->host[r->rst->side];
+    return host->ttl_most && (r->rst->ttl > host->ttl_most + 1 || r->rst->ttl + 1 < host->ttl_least);
+}
+
 void judge_rst_refused(const struct tca_case *c, struct tca_judgement *j)
 {
     struct tca_rst_found f;
     if (!c->d->m.side[TCA_CLIENT].rst_count && !c->d->m.side[TCA_SERVER].rst_count)
         return;
-    if (tca_rst_hold(c, j, TCA_CERTAIN, &f))
-        tca_say(j, "The %s refused the connection.", tca_rst_who(&f.first));
+    if (!tca_rst_hold(c, j, TCA_CERTAIN, &f))
+        return;
+    tca_say(j, "The %s refused the connection.", tca_rst_who(&f.first));
+    if (!other_ttl(&f.first))
+        return;
+    j->confidence = TCA_PROBABLE;
+    j->actor = TCA_ACTOR_PATH;
+    tca_say(j, "The connection was refused, but not by the %s, it seems: the reset's TTL is %u, its own %u.",
+            tca_rst_who(&f.first), (unsigned)f.first.rst->ttl,
+            (unsigned)c->host[f.first.rst->side]->ttl_most);
 }
 
 void judge_rst_embryonic_dup(const struct tca_case *c, struct tca_judgement *j)
