@@ -20,22 +20,11 @@
 #include "classify/level.h"
 #include "mirror/deviations.h"
 
-#define MS     INT64_C(1000000)
-#define SECOND INT64_C(1000000000)
-/* Arguments for "%d.%03d s". */
-#define WHOLE(ns) (int)((ns) / SECOND), (int)((ns) / MS % 1000)
-
 /* A FIN that nobody acknowledges is repeated within this: after 0.2 s as a rule, 3 s at the very most. */
-static const int64_t FIRST_REPEAT_NS = 3 * SECOND;
+static const int64_t FIRST_REPEAT_NS = 3 * TCA_SECOND;
 /* A FIN that is acknowledged later than this, the round trip aside, was not acknowledged at once. */
-static const int64_t LATE_ACK_NS = 50 * MS;
+static const int64_t LATE_ACK_NS = 50 * TCA_MS;
 enum { LADDER = 3, LEAKS = 5 };
-
-static const struct tca_levels CERTAIN = {TCA_CERTAIN, TCA_CERTAIN, TCA_CERTAIN};
-static const struct tca_levels BUT_CLIENT = {TCA_CERTAIN, TCA_CERTAIN, TCA_PROBABLE};
-static const struct tca_levels PROBABLE = {TCA_PROBABLE, TCA_PROBABLE, TCA_PROBABLE};
-
-static const char *const NAME[2] = {"client", "server"};
 
 /* ---- what every judge looks at ---- */
 
@@ -79,12 +68,6 @@ static void prove_close(const struct tca_closing *k, struct tca_judgement *j)
     j->actor = (uint8_t)(k->active >= 0 ? k->active : TCA_ACTOR_PATH);
 }
 
-static void set_value(struct tca_judgement *j, int64_t value, const char *unit)
-{
-    j->value = value;
-    j->unit = unit;
-}
-
 static int64_t latest(int64_t a, int64_t b)
 {
     return a > b ? a : b;
@@ -116,7 +99,7 @@ void judge_close_killed_by_reuse(const struct tca_case *c, struct tca_judgement 
     struct tca_closing k = closing_of(c);
     if (!k.m->killed_by_reuse || !tca_closing_opened(k.m))
         return;
-    tca_hold(j, seen(&k, CERTAIN), k.until_ns);
+    tca_hold(j, seen(&k, tca_levels_certain), k.until_ns);
     prove_close(&k, j);
     tca_prove(j, tca_dossier_last(c->d, TCA_MARK_LAST, -1));
     tca_say(j, "A new connection took these addresses and ports; the client was %s, the server %s.",
@@ -134,7 +117,7 @@ static bool hold_reset(const struct tca_closing *k, struct tca_judgement *j, enu
     if (r.form != form)
         return false;
     bool blind = r.rst->rst_fit == TCA_RST_BLIND;
-    tca_hold(j, tca_lower(seen(k, CERTAIN), blind), r.rst->time_ns);
+    tca_hold(j, tca_lower(seen(k, tca_levels_certain), blind), r.rst->time_ns);
     const struct tca_mark *marks[] = {NULL, NULL, r.trigger, r.rst};
     for (int side = 0; side < 2; side++)
         if (k->fin[side] && k->fin[side]->frame < r.rst->frame)
@@ -150,8 +133,9 @@ void judge_close_rst_both_fin(const struct tca_case *c, struct tca_judgement *j)
     if (!hold_reset(&k, j, TCA_RESET_BOTH_FIN))
         return;
     int64_t apart_ns = j->time_ns - k.fin[j->actor]->time_ns;
-    set_value(j, apart_ns, "ns");
-    tca_say(j, "The %s sent FIN and %d.%03d s later a reset.", NAME[j->actor], WHOLE(apart_ns));
+    tca_set_value(j, apart_ns, "ns");
+    tca_say(j, "The %s sent FIN and %u.%03u s later a reset.", tca_role_name[j->actor],
+            TCA_WHOLE_S(apart_ns));
 }
 
 void judge_close_half_then_rst(const struct tca_case *c, struct tca_judgement *j)
@@ -159,8 +143,8 @@ void judge_close_half_then_rst(const struct tca_case *c, struct tca_judgement *j
     struct tca_closing k = closing_of(c);
     if (!hold_reset(&k, j, TCA_RESET_HALF_THEN_RST))
         return;
-    tca_say(j, "The %s had sent FIN and answered data of the %s with a reset.", NAME[j->actor],
-            NAME[1 - j->actor]);
+    tca_say(j, "The %s had sent FIN and answered data of the %s with a reset.", tca_role_name[j->actor],
+            tca_role_name[1 - j->actor]);
 }
 
 void judge_close_rst_by_passive(const struct tca_case *c, struct tca_judgement *j)
@@ -168,8 +152,8 @@ void judge_close_rst_by_passive(const struct tca_case *c, struct tca_judgement *
     struct tca_closing k = closing_of(c);
     if (!hold_reset(&k, j, TCA_RESET_BY_PASSIVE))
         return;
-    tca_say(j, "The %s sent FIN; the %s answered with a reset instead of closing too.", NAME[1 - j->actor],
-            NAME[j->actor]);
+    tca_say(j, "The %s sent FIN; the %s answered with a reset instead of closing too.",
+            tca_role_name[1 - j->actor], tca_role_name[j->actor]);
 }
 
 /* The same reset as one of the causes: why it came is told beside. */
@@ -179,9 +163,9 @@ void judge_rst_after_fin(const struct tca_case *c, struct tca_judgement *j)
     if (!hold_reset(&k, j, TCA_RESET_BY_PASSIVE))
         return;
     int64_t after_ns = j->time_ns - k.fin[1 - j->actor]->time_ns;
-    set_value(j, after_ns, "ns");
-    tca_say(j, "The %s answered the %s's FIN with a reset, %u.%03u s after it.", NAME[j->actor],
-            NAME[1 - j->actor], TCA_WHOLE_S(after_ns));
+    tca_set_value(j, after_ns, "ns");
+    tca_say(j, "The %s answered the %s's FIN with a reset, %u.%03u s after it.", tca_role_name[j->actor],
+            tca_role_name[1 - j->actor], TCA_WHOLE_S(after_ns));
 }
 
 void judge_close_rst_active(const struct tca_case *c, struct tca_judgement *j)
@@ -189,7 +173,7 @@ void judge_close_rst_active(const struct tca_case *c, struct tca_judgement *j)
     struct tca_closing k = closing_of(c);
     if (!hold_reset(&k, j, TCA_RESET_ACTIVE))
         return;
-    tca_say(j, "The %s aborted the open connection with a reset.", NAME[j->actor]);
+    tca_say(j, "The %s aborted the open connection with a reset.", tca_role_name[j->actor]);
 }
 
 void judge_close_rst_reply(const struct tca_case *c, struct tca_judgement *j)
@@ -197,7 +181,7 @@ void judge_close_rst_reply(const struct tca_case *c, struct tca_judgement *j)
     struct tca_closing k = closing_of(c);
     if (!hold_reset(&k, j, TCA_RESET_REPLY))
         return;
-    tca_say(j, "The %s had no such connection and answered with a reset.", NAME[j->actor]);
+    tca_say(j, "The %s had no such connection and answered with a reset.", tca_role_name[j->actor]);
 }
 
 /* ---- both FINs at once ---- */
@@ -216,7 +200,7 @@ static void hold_crossing(const struct tca_closing *k, const struct tca_crossing
             when = latest(when, k->fin_ack[side]->time_ns);
     tca_hold(j, x->sure ? confidence : tca_lower(confidence, 1), when);
     prove_close(k, j);
-    set_value(j, between_fins_ns(k), "ns");
+    tca_set_value(j, between_fins_ns(k), "ns");
 }
 
 void judge_close_simultaneous_both(const struct tca_case *c, struct tca_judgement *j)
@@ -225,9 +209,9 @@ void judge_close_simultaneous_both(const struct tca_case *c, struct tca_judgemen
     struct tca_crossing x = tca_closing_crossing(&k);
     if (!x.cross || x.closing != 2)
         return;
-    hold_crossing(&k, &x, j, seen(&k, CERTAIN));
-    tca_say(j, "The FINs crossed, %d.%03d s apart here, and both ends went through CLOSING.",
-            WHOLE(between_fins_ns(&k)));
+    hold_crossing(&k, &x, j, seen(&k, tca_levels_certain));
+    tca_say(j, "The FINs crossed, %u.%03u s apart here, and both ends went through CLOSING.",
+            TCA_WHOLE_S(between_fins_ns(&k)));
 }
 
 void judge_close_simultaneous_one(const struct tca_case *c, struct tca_judgement *j)
@@ -238,9 +222,9 @@ void judge_close_simultaneous_one(const struct tca_case *c, struct tca_judgement
         x.through[1] == TCA_THROUGH_NOT_TOLD)
         return;
     int side = x.through[TCA_CLIENT] == TCA_THROUGH_CLOSING ? TCA_CLIENT : TCA_SERVER;
-    hold_crossing(&k, &x, j, seen(&k, CERTAIN));
+    hold_crossing(&k, &x, j, seen(&k, tca_levels_certain));
     tca_say(j, "Both ends sent FIN unaware of the other's, but only the %s went through CLOSING.",
-            NAME[side]);
+            tca_role_name[side]);
 }
 
 void judge_close_fin_crossing(const struct tca_case *c, struct tca_judgement *j)
@@ -250,9 +234,9 @@ void judge_close_fin_crossing(const struct tca_case *c, struct tca_judgement *j)
     bool told = x.through[0] != TCA_THROUGH_NOT_TOLD && x.through[1] != TCA_THROUGH_NOT_TOLD;
     if (!x.cross || told || tca_closing_knew(&k, k.fin[k.passive], k.fin[k.active]))
         return;
-    hold_crossing(&k, &x, j, tca_lower(seen(&k, CERTAIN), 1));
-    tca_say(j, "The FINs crossed, %d.%03d s apart here; who went through CLOSING cannot be told.",
-            WHOLE(between_fins_ns(&k)));
+    hold_crossing(&k, &x, j, tca_lower(seen(&k, tca_levels_certain), 1));
+    tca_say(j, "The FINs crossed, %u.%03u s apart here; who went through CLOSING cannot be told.",
+            TCA_WHOLE_S(between_fins_ns(&k)));
 }
 
 /* ---- lost FINs and lost acknowledgments ---- */
@@ -264,11 +248,11 @@ static bool unacked_ladder(const struct tca_closing *k, int side, enum tca_confi
     if (!k->fin[side] || k->fin_ack[1 - side] || s->fin_acked_by_peer || s->fin_count < 2 ||
         tca_closing_reset(k).form != TCA_RESET_NONE)
         return false;
-    int64_t due_ns = s->fin_last_ns + s->fin_gap_ns * 2 + s->fin_gap_ns / 4 + 100 * MS;
+    int64_t due_ns = s->fin_last_ns + s->fin_gap_ns * 2 + s->fin_gap_ns / 4 + 100 * TCA_MS;
     bool ended = k->until_ns > due_ns;
     if (!ended && s->fin_count < LADDER)
         return false; /* two copies and the end of the capture: nothing to say yet */
-    *ret_confidence = ended ? seen(k, CERTAIN) : tca_lower(seen(k, CERTAIN), 1);
+    *ret_confidence = ended ? seen(k, tca_levels_certain) : tca_lower(seen(k, tca_levels_certain), 1);
     return true;
 }
 
@@ -280,7 +264,7 @@ static void hold_ladder(const struct tca_closing *k, int side, struct tca_judgem
     for (unsigned n = 0; (fin = tca_dossier_mark(k->d, TCA_MARK_FIN, side, n)); n++)
         tca_prove(j, fin);
     j->actor = (uint8_t)side;
-    set_value(j, (int64_t)k->m->side[side].fin_count, "pkts");
+    tca_set_value(j, (int64_t)k->m->side[side].fin_count, "pkts");
 }
 
 /* P's FIN tells that it had A's: it waits in LAST_ACK. */
@@ -296,8 +280,8 @@ void judge_close_last_ack_stuck(const struct tca_case *c, struct tca_judgement *
     if (!in_last_ack(&k) || !unacked_ladder(&k, k.passive, &confidence))
         return;
     hold_ladder(&k, k.passive, j, confidence);
-    tca_say(j, "The %s closed second and sent its FIN %d times; nobody acknowledged it.", NAME[k.passive],
-            (int)j->value);
+    tca_say(j, "The %s closed second and sent its FIN %d times; nobody acknowledged it.",
+            tca_role_name[k.passive], (int)j->value);
 }
 
 /* The acknowledgment of this side's FIN was seen, and the FIN came again later than it could have arrived. */
@@ -347,9 +331,9 @@ static void hold_last_ack_lost(const struct tca_closing *k, struct tca_judgement
     tca_hold(j, answer ? confidence : tca_lower(confidence, 1), again->time_ns);
     prove_all(j, marks, sizeof marks / sizeof *marks);
     j->actor = TCA_ACTOR_PATH;
-    set_value(j, again->time_ns - k->fin[k->passive]->time_ns, "ns");
-    tca_say(j, "The last ACK did not reach the %s, which repeated its FIN after %d.%03d s%s.",
-            NAME[k->passive], WHOLE(j->value), answer ? "; it was acknowledged again" : "");
+    tca_set_value(j, again->time_ns - k->fin[k->passive]->time_ns, "ns");
+    tca_say(j, "The last ACK did not reach the %s, which repeated its FIN after %u.%03u s%s.",
+            tca_role_name[k->passive], TCA_WHOLE_S(j->value), answer ? "; it was acknowledged again" : "");
 }
 
 void judge_close_last_ack_lost(const struct tca_case *c, struct tca_judgement *j)
@@ -359,9 +343,9 @@ void judge_close_last_ack_lost(const struct tca_case *c, struct tca_judgement *j
     if (!in_last_ack(&k) || tca_closing_reset(&k).form != TCA_RESET_NONE)
         return;
     if ((again = repeat_after_ack(&k, k.passive)))
-        hold_last_ack_lost(&k, j, again, seen(&k, BUT_CLIENT));
+        hold_last_ack_lost(&k, j, again, seen(&k, tca_levels_but_client));
     else if ((again = repeat_after_unseen_ack(&k)))
-        hold_last_ack_lost(&k, j, again, seen(&k, PROBABLE));
+        hold_last_ack_lost(&k, j, again, seen(&k, tca_levels_probable));
 }
 
 void judge_close_fin_unacked(const struct tca_case *c, struct tca_judgement *j)
@@ -373,8 +357,9 @@ void judge_close_fin_unacked(const struct tca_case *c, struct tca_judgement *j)
         if ((n && in_last_ack(&k)) || !unacked_ladder(&k, side, &confidence) || !tca_closing_opened(k.m))
             continue;
         hold_ladder(&k, side, j, confidence);
-        tca_say(j, "The %s sent its FIN %d times in %d.%03d s; it was never acknowledged.", NAME[side],
-                (int)j->value, WHOLE(k.m->side[side].fin_last_ns - k.fin[side]->time_ns));
+        tca_say(j, "The %s sent its FIN %d times in %u.%03u s; it was never acknowledged.",
+                tca_role_name[side], (int)j->value,
+                TCA_WHOLE_S(k.m->side[side].fin_last_ns - k.fin[side]->time_ns));
         return;
     }
 }
@@ -404,11 +389,12 @@ void judge_close_fin_retry(const struct tca_case *c, struct tca_judgement *j)
         return;
     const struct tca_mark *const marks[] = {k.fin[side], again, k.fin_ack[1 - side]};
     bool told = again->has_ts || k.m->side[side].fin_count > 2;
-    tca_hold(j, told ? seen(&k, CERTAIN) : tca_lower(seen(&k, CERTAIN), 1), again->time_ns);
+    tca_hold(j, told ? seen(&k, tca_levels_certain) : tca_lower(seen(&k, tca_levels_certain), 1),
+             again->time_ns);
     prove_all(j, marks, sizeof marks / sizeof *marks);
     j->actor = (uint8_t)side;
-    set_value(j, (int64_t)k.m->side[side].fin_count, "pkts");
-    tca_say(j, "The FIN of the %s was sent %d times before its acknowledgment arrived.", NAME[side],
+    tca_set_value(j, (int64_t)k.m->side[side].fin_count, "pkts");
+    tca_say(j, "The FIN of the %s was sent %d times before its acknowledgment arrived.", tca_role_name[side],
             (int)j->value);
 }
 
@@ -421,10 +407,10 @@ void judge_close_fin_wait2_timeout(const struct tca_case *c, struct tca_judgemen
         return;
     int64_t waited_ns = j->time_ns - k.fin_ack[1 - j->actor]->time_ns;
     j->confidence = tca_lower(j->confidence, 1);
-    set_value(j, waited_ns, "ns");
+    tca_set_value(j, waited_ns, "ns");
     tca_say(j,
-            "The %s closed, waited in FIN_WAIT2 for less than %d.%03d s and was gone when the %s sent again.",
-            NAME[j->actor], WHOLE(waited_ns), NAME[1 - j->actor]);
+            "The %s closed, waited in FIN_WAIT2 for less than %u.%03u s and was gone when the %s sent again.",
+            tca_role_name[j->actor], TCA_WHOLE_S(waited_ns), tca_role_name[1 - j->actor]);
 }
 
 /* A connection that waits in a full accept queue is in CLOSE_WAIT without any application to blame. */
@@ -443,13 +429,13 @@ void judge_close_wait_leak(const struct tca_case *c, struct tca_judgement *j)
     bool mute = k.m->side[k.passive].bytes == 0;
     bool likely =
         (mute || (k.passive == TCA_SERVER && c->listener->close_wait_flows >= LEAKS)) && !not_accepted(&k);
-    tca_hold(j, likely ? seen(&k, PROBABLE) : TCA_POSSIBLE,
+    tca_hold(j, likely ? seen(&k, tca_levels_probable) : TCA_POSSIBLE,
              k.fin_ack[k.passive]->time_ns + TCA_LONG_CLOSE_WAIT_NS);
     prove_close(&k, j);
     j->actor = (uint8_t)k.passive;
-    set_value(j, idle_ns, "ns");
-    tca_say(j, "The %s acknowledged the FIN and did nothing for %d.%03d s: its socket is in CLOSE_WAIT%s.",
-            NAME[k.passive], WHOLE(idle_ns),
+    tca_set_value(j, idle_ns, "ns");
+    tca_say(j, "The %s acknowledged the FIN and did nothing for %u.%03u s: its socket is in CLOSE_WAIT%s.",
+            tca_role_name[k.passive], TCA_WHOLE_S(idle_ns),
             !k.m->side[k.active].close_used ? ", the other end may be long gone" : "");
 }
 
@@ -477,12 +463,13 @@ void judge_close_half(const struct tca_case *c, struct tca_judgement *j)
     const struct tca_mark *const marks[] = {k.fin[k.active], k.fin_ack[k.passive], data, k.fin[k.passive],
                                             k.fin_ack[k.active]};
     uint32_t end = k.fin[k.passive] ? p->fin_seq : p->snd_nxt;
-    tca_hold(j, seen(&k, CERTAIN), latest(p->last_data_ns, data->time_ns));
+    tca_hold(j, seen(&k, tca_levels_certain), latest(p->last_data_ns, data->time_ns));
     prove_all(j, marks, sizeof marks / sizeof *marks);
     j->actor = (uint8_t)k.active;
-    set_value(j, (int64_t)(end - data->seq), "bytes");
-    tca_say(j, "The %s closed its direction and received %u more bytes within %d.%03d s.", NAME[k.active],
-            (unsigned)(end - data->seq), WHOLE(j->time_ns - k.fin[k.active]->time_ns));
+    tca_set_value(j, (int64_t)(end - data->seq), "bytes");
+    tca_say(j, "The %s closed its direction and received %u more bytes within %u.%03u s.",
+            tca_role_name[k.active], (unsigned)(end - data->seq),
+            TCA_WHOLE_S(j->time_ns - k.fin[k.active]->time_ns));
 }
 
 /* ---- the orderly close ---- */
@@ -493,7 +480,7 @@ static bool completed(const struct tca_closing *k, enum tca_confidence *ret_conf
 {
     if (!tca_closing_both_fins(k) || !k->fin_ack[k->passive] || tca_closing_reset(k).form != TCA_RESET_NONE)
         return false;
-    *ret_confidence = seen(k, CERTAIN);
+    *ret_confidence = seen(k, tca_levels_certain);
     if (k->fin_ack[k->active])
         return true;
     const struct tca_mark *fin = k->fin[k->passive];
@@ -508,9 +495,9 @@ static void hold_orderly(const struct tca_closing *k, struct tca_judgement *j, e
     int64_t wait_ns = between_fins_ns(k);
     tca_hold(j, confidence, latest(last->time_ns, k->fin[k->passive]->time_ns));
     prove_close(k, j);
-    set_value(j, wait_ns, "ns");
-    tca_say(j, "The %s closed first, the %s %d.%03d s later, in %s segments.", NAME[k->active],
-            NAME[k->passive], WHOLE(wait_ns), segments);
+    tca_set_value(j, wait_ns, "ns");
+    tca_say(j, "The %s closed first, the %s %u.%03u s later, in %s segments.", tca_role_name[k->active],
+            tca_role_name[k->passive], TCA_WHOLE_S(wait_ns), segments);
 }
 
 /* P's bare ACK of A's FIN left before P's FIN did, which overtook it: its timestamp is older, or its number. */
@@ -566,7 +553,7 @@ static bool gave_up(const struct tca_side *side)
 static bool copies_stopped(const struct tca_closing *k, const struct tca_side *side)
 {
     return side->rto_run >= LADDER && side->rto_gap_ns > 0 &&
-           k->until_ns > side->rto_last_ns + side->rto_gap_ns * 2 + side->rto_gap_ns / 4 + 100 * MS;
+           k->until_ns > side->rto_last_ns + side->rto_gap_ns * 2 + side->rto_gap_ns / 4 + 100 * TCA_MS;
 }
 
 /* Probes, of an idle peer or a closed window, after the peer's last sign of life, and then nothing for longer than the next
@@ -584,7 +571,7 @@ static bool probes_stopped(const struct tca_closing *k, int side)
         last = probe;
         count++;
     }
-    return count >= LADDER && k->until_ns > last->time_ns + gap_ns * 2 + gap_ns / 4 + 100 * MS;
+    return count >= LADDER && k->until_ns > last->time_ns + gap_ns * 2 + gap_ns / 4 + 100 * TCA_MS;
 }
 
 static int silent_side(const struct tca_closing *k)
@@ -601,17 +588,17 @@ void judge_close_timeout_silent(const struct tca_case *c, struct tca_judgement *
     int side = silent_side(&k);
     if (side < 0 || k.fin[0] || k.fin[1] || !tca_closing_opened(k.m) || tca_closing_rst(&k))
         return;
-    tca_hold(j, tca_level(c, PROBABLE, TCA_BASIS_SILENCE), k.m->last_ns);
+    tca_hold(j, tca_level(c, tca_levels_probable, TCA_BASIS_SILENCE), k.m->last_ns);
     tca_prove(j, tca_dossier_last(c->d, TCA_MARK_LAST, 1 - side));
     tca_prove(
         j, tca_dossier_last(
                c->d, TCA_MARK_LAST | TCA_MARK_DATA_RETX | TCA_MARK_KEEPALIVE | TCA_MARK_WINDOW_PROBE, side));
     j->actor = (uint8_t)side;
-    set_value(j, k.m->last_ns - k.m->side[1 - side].last_ns, "ns");
+    tca_set_value(j, k.m->last_ns - k.m->side[1 - side].last_ns, "ns");
     tca_say(j,
-            "The %s got no answer any more, tried again, and fell silent %d.%03d s after the last word of "
+            "The %s got no answer any more, tried again, and fell silent %u.%03u s after the last word of "
             "the %s.",
-            NAME[side], WHOLE(j->value), NAME[1 - side]);
+            tca_role_name[side], TCA_WHOLE_S(j->value), tca_role_name[1 - side]);
 }
 
 static bool still_open(const struct tca_side *side)
@@ -641,14 +628,14 @@ void judge_fin_lost(const struct tca_case *c, struct tca_judgement *j)
         tca_closing_covers_fin(&k, k.fin[k.passive], k.active) ||
         !tca_closing_knew(&k, k.fin[k.passive], k.fin[k.active]))
         return;
-    tca_hold(j, seen(&k, PROBABLE), k.fin[k.active]->time_ns);
+    tca_hold(j, seen(&k, tca_levels_probable), k.fin[k.active]->time_ns);
     tca_prove(j, k.fin[k.active]);
     tca_prove(j, k.fin[k.passive]);
     j->actor = TCA_ACTOR_PATH;
     tca_say(j,
-            "The %s's FIN was lost behind the capture point: the %s closed %d.%03d s later without "
+            "The %s's FIN was lost behind the capture point: the %s closed %u.%03u s later without "
             "acknowledging it.",
-            NAME[k.active], NAME[k.passive], WHOLE(between_fins_ns(&k)));
+            tca_role_name[k.active], tca_role_name[k.passive], TCA_WHOLE_S(between_fins_ns(&k)));
 }
 
 /* One end acknowledges what the other sent, and nothing of that is in the capture: its silence is not its own. */
@@ -667,7 +654,7 @@ void judge_close_none_open_at_end(const struct tca_case *c, struct tca_judgement
     if (!(still_open(client) || still_open(server)) || unknown(client) || unknown(server) ||
         may_have_closed_before(&k) || direction_missing(&k))
         return;
-    tca_hold(j, seen(&k, CERTAIN), k.until_ns);
+    tca_hold(j, seen(&k, tca_levels_certain), k.until_ns);
     prove_close(&k, j);
     tca_prove(j, tca_dossier_last(c->d, TCA_MARK_LAST, -1));
     tca_say(j, "At the end of the capture the client was %s and the server %s.",

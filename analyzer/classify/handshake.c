@@ -145,14 +145,13 @@ static bool client_was_late(const struct tca_opening *o, const struct tca_mark *
 
 void judge_handshake_complete_synack_retry(const struct tca_case *c, struct tca_judgement *j)
 {
-    static const struct tca_levels levels = {TCA_CERTAIN, TCA_CERTAIN, TCA_PROBABLE};
     struct tca_opening o = tca_opening_of(c);
     const struct tca_mark *first = tca_opening_rung(c, &o, 0);
     if (!client_was_late(&o, first) || spurious(c, &o, first) || !o.syn)
         return;
     /* What the capture has missed may have been the ACK. */
     int lower = may_answer_first(c, &o) + ((o.m->damage & TCA_DAMAGE_GAP) != 0);
-    tca_hold(j, tca_lower(tca_level(c, levels, TCA_BASIS_SEEN), lower), first->time_ns);
+    tca_hold(j, tca_lower(tca_level(c, tca_levels_but_client, TCA_BASIS_SEEN), lower), first->time_ns);
     j->actor = TCA_ACTOR_PATH;
     j->value = (int64_t)o.server->synack_count;
     j->unit = "pkts";

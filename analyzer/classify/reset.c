@@ -64,12 +64,12 @@ bool tca_rst_answers_synack(const struct tca_rst *r)
 
 const char *tca_rst_who(const struct tca_rst *r)
 {
-    return r->rst->side == TCA_CLIENT ? "client" : "server";
+    return tca_role_name[r->rst->side];
 }
 
 const char *tca_rst_peer(const struct tca_rst *r)
 {
-    return r->rst->side == TCA_CLIENT ? "server" : "client";
+    return tca_role_name[1 - r->rst->side];
 }
 
 enum tca_confidence tca_rst_linux_level(const struct tca_case *c, const struct tca_rst *r,

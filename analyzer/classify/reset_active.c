@@ -101,9 +101,8 @@ bool tca_rst_is_retry_exhausted(const struct tca_rst *r)
 
 void judge_rst_retry_exhausted(const struct tca_case *c, struct tca_judgement *j)
 {
-    static const struct tca_levels levels = {TCA_PROBABLE, TCA_PROBABLE, TCA_PROBABLE};
     struct tca_rst_found f;
-    if (!tca_rst_hold(c, j, tca_level(c, levels, TCA_BASIS_SILENCE), &f))
+    if (!tca_rst_hold(c, j, tca_level(c, tca_levels_probable, TCA_BASIS_SILENCE), &f))
         return;
     const struct tca_spell *ladder = &c->d->trouble[j->actor].ladder;
     tca_prove(j, &(struct tca_mark){.frame = ladder->first_frame});
@@ -172,10 +171,9 @@ bool tca_rst_is_orphan_limit(const struct tca_rst *r)
 void judge_rst_orphan_limit(const struct tca_case *c, struct tca_judgement *j)
 {
     struct tca_rst_found f;
-    static const struct tca_levels levels = {TCA_PROBABLE, TCA_PROBABLE, TCA_PROBABLE};
     if (!tca_rst_hold(c, j, TCA_POSSIBLE, &f))
         return;
-    j->confidence = tca_rst_linux_level(c, &f.first, levels);
+    j->confidence = tca_rst_linux_level(c, &f.first, tca_levels_probable);
     const struct tca_mark *fin = tca_rst_own_fin(&f.first);
     int64_t gap_ns = j->time_ns - fin->time_ns; /* below zero where time stamps go back */
     tca_prove(j, fin);

@@ -155,13 +155,12 @@ bool tca_rst_is_ignored(const struct tca_case *c, const struct tca_mark *rst)
 /* Two resets of one host: the first was its own decision, the second says that no such connection is left. */
 void judge_rst_challenge_needed(const struct tca_case *c, struct tca_judgement *j)
 {
-    static const struct tca_levels levels = {TCA_CERTAIN, TCA_CERTAIN, TCA_PROBABLE};
     const struct tca_mark *rst;
     for (unsigned n = 0; (rst = tca_dossier_mark(c->d, TCA_MARK_RST, -1, n)); n++) {
         struct challenged found = challenged_of(c, rst);
         if (!found.exact)
             continue;
-        tca_hold(j, tca_level(c, levels, TCA_BASIS_SEEN), found.exact->time_ns);
+        tca_hold(j, tca_level(c, tca_levels_but_client, TCA_BASIS_SEEN), found.exact->time_ns);
         j->actor = rst->side;
         j->value = found.exact->time_ns - rst->time_ns;
         j->unit = "ns";
@@ -170,8 +169,7 @@ void judge_rst_challenge_needed(const struct tca_case *c, struct tca_judgement *
         tca_prove(j, found.exact);
         tca_say(j,
                 "The %s's reset was %u bytes ahead of what the %s expected; asked, it repeated it exactly.",
-                rst->side == TCA_CLIENT ? "client" : "server", rst->seq - found.challenge->ack,
-                rst->side == TCA_CLIENT ? "server" : "client");
+                tca_role_name[rst->side], rst->seq - found.challenge->ack, tca_role_name[1 - rst->side]);
         return;
     }
 }
@@ -189,8 +187,7 @@ void judge_rst_invalid(const struct tca_case *c, struct tca_judgement *j)
     }
     if (!first)
         return;
-    static const struct tca_levels levels = {TCA_CERTAIN, TCA_CERTAIN, TCA_CERTAIN};
-    tca_hold(j, tca_level(c, levels, TCA_BASIS_SILENCE), first->time_ns);
+    tca_hold(j, tca_level(c, tca_levels_certain, TCA_BASIS_SILENCE), first->time_ns);
     j->actor = first->side;
     j->unit = "pkts";
     tca_say(j, "%u reset(s) with a number that the receiver did not accept; the connection went on.",

@@ -150,9 +150,9 @@ bool tca_rst_is_request_expired(const struct tca_rst *r)
 
 void judge_rst_request_expired(const struct tca_case *c, struct tca_judgement *j)
 {
-    static const struct tca_levels levels = {TCA_CERTAIN, TCA_CERTAIN, TCA_PROBABLE};
     struct tca_rst_found f;
-    if (!c->d->m.side[TCA_SERVER].rst_count || !tca_rst_hold(c, j, tca_level(c, levels, TCA_BASIS_SEEN), &f))
+    if (!c->d->m.side[TCA_SERVER].rst_count ||
+        !tca_rst_hold(c, j, tca_level(c, tca_levels_but_client, TCA_BASIS_SEEN), &f))
         return;
     if (f.first.from->synack_count < 2)
         j->confidence = tca_lower(j->confidence, 1); /* the end of the ladder was not seen */
@@ -182,9 +182,9 @@ bool tca_rst_is_listener_closed(const struct tca_rst *r)
 
 void judge_rst_listener_closed(const struct tca_case *c, struct tca_judgement *j)
 {
-    static const struct tca_levels levels = {TCA_CERTAIN, TCA_CERTAIN, TCA_PROBABLE};
     struct tca_rst_found f;
-    if (!c->d->m.side[TCA_SERVER].rst_count || !tca_rst_hold(c, j, tca_level(c, levels, TCA_BASIS_SEEN), &f))
+    if (!c->d->m.side[TCA_SERVER].rst_count ||
+        !tca_rst_hold(c, j, tca_level(c, tca_levels_but_client, TCA_BASIS_SEEN), &f))
         return;
     /* A SYN that is refused, or a third child, leaves no doubt; a request answered later keeps some. */
     bool sure = tca_rst_is_active(&f.first) && (c->listener->refused || c->listener->closed_burst >= 3);
