@@ -85,7 +85,7 @@ static bool gave_up(const struct tca_side *side)
 static bool copies_stopped(const struct tca_closing *k, const struct tca_side *side)
 {
     return side->rto_run >= LADDER && side->rto_gap_ns > 0 &&
-           k->until_ns > side->rto_last_ns + side->rto_gap_ns * 2 + side->rto_gap_ns / 4 + 100 * TCA_MS;
+           k->until_ns > tca_close_due_ns(side->rto_last_ns, side->rto_gap_ns);
 }
 
 /* Probes, of an idle peer or a closed window, after the peer's last sign of life, and then nothing for longer than the next
@@ -103,7 +103,7 @@ static bool probes_stopped(const struct tca_closing *k, int side)
         last = probe;
         count++;
     }
-    return count >= LADDER && k->until_ns > last->time_ns + gap_ns * 2 + gap_ns / 4 + 100 * TCA_MS;
+    return count >= LADDER && k->until_ns > tca_close_due_ns(last->time_ns, gap_ns);
 }
 
 static int silent_side(const struct tca_closing *k)

@@ -23,8 +23,7 @@ static bool unacked_ladder(const struct tca_closing *k, int side, enum tca_confi
     if (!k->fin[side] || k->fin_ack[1 - side] || s->fin_acked_by_peer || s->fin_count < 2 ||
         tca_closing_reset(k).form != TCA_RESET_NONE)
         return false;
-    int64_t due_ns = s->fin_last_ns + s->fin_gap_ns * 2 + s->fin_gap_ns / 4 + 100 * TCA_MS;
-    bool ended = k->until_ns > due_ns;
+    bool ended = k->until_ns > tca_close_due_ns(s->fin_last_ns, s->fin_gap_ns);
     if (!ended && s->fin_count < LADDER)
         return false; /* two copies and the end of the capture: nothing to say yet */
     *ret_confidence =

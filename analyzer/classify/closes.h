@@ -26,6 +26,12 @@ void tca_close_prove(const struct tca_closing *k, struct tca_judgement *j);
 /* From A's first FIN to P's. There are both. */
 int64_t tca_close_between_fins_ns(const struct tca_closing *k);
 
+/* By then the next of a timer's tries would have passed, which doubles its interval and may be late. */
+static inline int64_t tca_close_due_ns(int64_t last_ns, int64_t gap_ns)
+{
+    return last_ns + 2 * gap_ns + gap_ns / 4 + 100 * TCA_MS;
+}
+
 static inline int64_t tca_close_later(int64_t a, int64_t b)
 {
     return a > b ? a : b;
