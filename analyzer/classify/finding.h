@@ -97,9 +97,10 @@ void tca_judge_flow(const struct tca_case *c, struct tca_verdict *ret_verdict);
 /* True where another of its judgements names the cause of this one: that is the one to read first. */
 bool tca_is_explained(const struct tca_verdict *verdict, int at);
 
-/* Helpers for judges: set confidence and time, add a proving frame, lower by n levels (never below possible). */
+/* Helpers for judges: set confidence and time, add a proving frame, give it a number with its unit, lower by n levels (never below possible). */
 void tca_hold(struct tca_judgement *j, enum tca_confidence confidence, int64_t time_ns);
 void tca_prove(struct tca_judgement *j, const struct tca_mark *mark);
+void tca_set_value(struct tca_judgement *j, int64_t value, const char *unit);
 enum tca_confidence tca_lower(enum tca_confidence confidence, int levels);
 void tca_say(struct tca_judgement *j, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -61,7 +61,9 @@ void judge_handshake_split(const struct tca_case *c, struct tca_judgement *j)
     const struct tca_mark *other = tca_dossier_mark(c->d, TCA_MARK_SYN, TCA_SERVER, 0);
     if (!o.syn || !other || !o.m->server_syn_bare || server_opened_too(&o) || o.synack)
         return;
-    tca_hold(j, TCA_PROBABLE, other->time_ns);
+    /* Both ends may have opened at once, where the order of segments is not the capture's. */
+    bool disordered = o.m->damage & TCA_DAMAGE_REORDER;
+    tca_hold(j, disordered ? TCA_POSSIBLE : TCA_PROBABLE, other->time_ns);
     j->actor = TCA_SERVER;
     tca_prove(j, o.syn);
     tca_prove(j, other);
@@ -143,12 +145,13 @@ static bool client_was_late(const struct tca_opening *o, const struct tca_mark *
 
 void judge_handshake_complete_synack_retry(const struct tca_case *c, struct tca_judgement *j)
 {
-    static const struct tca_levels levels = {TCA_CERTAIN, TCA_CERTAIN, TCA_PROBABLE};
     struct tca_opening o = tca_opening_of(c);
     const struct tca_mark *first = tca_opening_rung(c, &o, 0);
     if (!client_was_late(&o, first) || spurious(c, &o, first) || !o.syn)
         return;
-    tca_hold(j, tca_lower(tca_level(c, levels, TCA_BASIS_SEEN), may_answer_first(c, &o)), first->time_ns);
+    /* What the capture has missed may have been the ACK. */
+    int lower = may_answer_first(c, &o) + ((o.m->damage & TCA_DAMAGE_GAP) != 0);
+    tca_hold(j, tca_lower(tca_level(c, tca_levels_but_client, TCA_BASIS_SEEN), lower), first->time_ns);
     j->actor = TCA_ACTOR_PATH;
     j->value = (int64_t)o.server->synack_count;
     j->unit = "pkts";

@@ -66,11 +66,10 @@ static bool withdrew_after_synack(const struct tca_opening *o)
 
 void judge_handshake_half_open_rst(const struct tca_case *c, struct tca_judgement *j)
 {
-    static const struct tca_levels levels = {TCA_CERTAIN, TCA_CERTAIN, TCA_PROBABLE};
     struct tca_opening o = tca_opening_of(c);
     if (!withdrew_after_synack(&o) || tca_opening_disowned(c, &o))
         return;
-    tca_hold(j, tca_level(c, levels, TCA_BASIS_SEEN), o.withdrawal->time_ns);
+    tca_hold(j, tca_level(c, tca_levels_but_client, TCA_BASIS_SEEN), o.withdrawal->time_ns);
     j->actor = TCA_CLIENT;
     tca_prove(j, o.syn ? o.syn : o.synack);
     tca_prove(j, o.synack);

@@ -6,12 +6,6 @@
  * another system may imitate one of them, and one address may hide several. What was added is sorted before it is
  * read; keys are compared, never hashed.
  *
- * Vantage of a pair. Any of these suffices: the cooked link header says that one side's segments went out and the
- * other's came in; or one side's checksums are all unfinished and the other's all good, as at the sender's own tap.
- * Failing that, round trips of three clean handshakes or more, unless routers have lowered the TTL of the host that
- * would be near. A router that forwards shows each segment coming in and going out, which tells nothing. Not used: a TTL
- * that no router has lowered, since the first router behind the host sees the same; and giant segments, which a receiver's tap shows as well as a sender's.
- *
  * Checked against Linux tcp_options_write(), tcp_select_initial_window(), ip_select_ident_segs() (5.10 to 7.2).
  */
 #include "classify/host.h"
@@ -20,19 +14,15 @@
 #include "base/bits.h"
 #include "base/sorted.h"
 #include "classify/ladder.h"
+#include "classify/place.h"
 #include "mirror/deviations.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <tcpautopsy/error.h>
 
-static const int64_t LAN_NS = 300000; /* a round trip below 0.3 ms touches the host */
-enum { CLEAN_MIN = 3 };               /* handshakes that speak for a pair */
-enum { IDS_MIN = 3 };                 /* connections that calibrate IP IDs */
-enum { ODD_SHARE = 20 };              /* one contrary segment in so many is somebody else's */
-enum { SUMS_MIN = 2 };                /* checksums of a side that tell */
-enum { OPTION_EOL = 0, OPTION_NOP = 1, OPTION_MSS = 2, OPTION_WS = 3, OPTION_SACK = 4, OPTION_TS = 8 };
-enum { MARKS = 4 }; /* kinds of enum tca_os_mark */
+enum { IDS_MIN = 3 }; /* connections that calibrate IP IDs */
+enum { MARKS = 4 };   /* kinds of enum tca_os_mark */
 
 /* What one end of one connection shows. */
 struct trait {
@@ -43,32 +33,16 @@ struct trait {
     bool ids_count, ids_odd; /* as server: the calibration holds, or does not */
     bool old_echo;
     bool routed, unrouted;
-};
-
-struct pair {
-    uint8_t addr[2][16]; /* the lower one first */
-    uint32_t capture;
-    uint32_t rtt_ns[2]; /* to each; UINT32_MAX: no clean handshake */
-    bool local[2];      /* the capture was taken on this host */
-};
-
-struct place {
-    uint8_t addr[2][16];
-    uint32_t capture;
-    bool near[2], middle, shown;
-    bool proved; /* near an end by more than round trips */
+    uint8_t ttl; /* of its SYN or SYN+ACK; 0: none */
 };
 
 struct tca_hosts {
     enum tca_vantage user;
     struct trait *trait; /* owned */
     size_t traits, trait_room;
-    struct pair *pair; /* owned */
-    size_t pairs, pair_room;
     struct tca_host *host; /* owned */
     size_t hosts;
-    struct place *place; /* owned */
-    size_t places;
+    struct tca_places places;
     struct tca_host unseen; /* of an address that was never added: what is known of every host */
 };
 
@@ -78,18 +52,18 @@ struct tca_hosts {
 static unsigned linux_order(const struct tca_side *side, uint8_t order[TCA_OPTION_ORDER_MAX])
 {
     unsigned count = 0;
-    bool ts = memchr(side->order, OPTION_TS, side->order_count) != NULL;
-    order[count++] = OPTION_MSS;
+    bool ts = memchr(side->order, TCA_OPTION_TS, side->order_count) != NULL;
+    order[count++] = TCA_OPTION_MSS;
     if (ts && !side->sack_ok)
-        order[count++] = OPTION_NOP, order[count++] = OPTION_NOP;
+        order[count++] = TCA_OPTION_NOP, order[count++] = TCA_OPTION_NOP;
     if (!ts && side->sack_ok)
-        order[count++] = OPTION_NOP, order[count++] = OPTION_NOP;
+        order[count++] = TCA_OPTION_NOP, order[count++] = TCA_OPTION_NOP;
     if (side->sack_ok)
-        order[count++] = OPTION_SACK;
+        order[count++] = TCA_OPTION_SACK_OK;
     if (ts)
-        order[count++] = OPTION_TS;
+        order[count++] = TCA_OPTION_TS;
     if (side->has_wscale)
-        order[count++] = OPTION_NOP, order[count++] = OPTION_WS;
+        order[count++] = TCA_OPTION_NOP, order[count++] = TCA_OPTION_WSCALE;
     return count;
 }
 
@@ -97,7 +71,7 @@ static unsigned linux_order(const struct tca_side *side, uint8_t order[TCA_OPTIO
 static void mark_options(const struct tca_side *side, struct trait *t)
 {
     uint8_t order[TCA_OPTION_ORDER_MAX];
-    bool ts = memchr(side->order, OPTION_TS, side->order_count) != NULL;
+    bool ts = memchr(side->order, TCA_OPTION_TS, side->order_count) != NULL;
     if (!side->has_mss || !side->has_wscale || (!ts && !side->sack_ok))
         return;
     unsigned count = linux_order(side, order);
@@ -206,6 +180,7 @@ static int add_trait(struct tca_hosts *hosts, const struct tca_dossier *d, int r
         tca_dossier_mark(d, role == TCA_CLIENT ? TCA_MARK_SYN : TCA_MARK_SYNACK, role, 0);
     if (first) {
         mark_options(&d->m.side[role], &t);
+        t.ttl = first->ttl;
         mark_ttl(first->ttl, &t);
         mark_window(&d->m.side[role], first, &t);
         mark_ids(d, role, first, &t);
@@ -215,47 +190,7 @@ static int add_trait(struct tca_hosts *hosts, const struct tca_dossier *d, int r
     return TCA_OK;
 }
 
-/* ---- vantage of a pair ---- */
-
-/* By the cooked link header, else by the checksums that the sender's own card has still to finish. */
-static bool is_local(const struct tca_side *side, const struct tca_side *peer)
-{
-    bool cooked = side->link_out || side->link_in || peer->link_out || peer->link_in;
-    if (cooked)
-        return side->link_out && !side->link_in && !peer->link_out;
-    return side->unfinished_checksums >= SUMS_MIN && !side->good_checksums &&
-           peer->good_checksums >= SUMS_MIN && !peer->unfinished_checksums;
-}
-
-static uint32_t clip(int64_t ns)
-{
-    return ns < UINT32_MAX ? (uint32_t)ns : UINT32_MAX - 1;
-}
-
-static int add_pair(struct tca_hosts *hosts, const struct tca_dossier *d)
-{
-    const struct tca_mirror *m = &d->m;
-    bool clean = m->syn_rtt_ns >= 0 && m->ack_rtt_ns >= 0;
-    bool local[2];
-    for (int role = 0; role < 2; role++)
-        local[role] = is_local(&m->side[role], &m->side[1 - role]);
-    if (!clean && !local[TCA_CLIENT] && !local[TCA_SERVER])
-        return TCA_OK;
-    void *array = tca_room(hosts->pair, hosts->pairs, &hosts->pair_room, sizeof *hosts->pair);
-    if (!array)
-        return TCA_EMEMORY;
-    hosts->pair = array;
-    int low = memcmp(d->addr[TCA_CLIENT], d->addr[TCA_SERVER], 16) <= 0 ? TCA_CLIENT : TCA_SERVER;
-    struct pair *p = &hosts->pair[hosts->pairs++];
-    *p = (struct pair){.capture = d->capture};
-    for (int end = 0; end < 2; end++) {
-        int role = end ? 1 - low : low;
-        memcpy(p->addr[end], d->addr[role], sizeof p->addr[end]);
-        p->local[end] = local[role];
-        p->rtt_ns[end] = clean ? clip(role == TCA_SERVER ? m->syn_rtt_ns : m->ack_rtt_ns) : UINT32_MAX;
-    }
-    return TCA_OK;
-}
+/* ---- taking in ---- */
 
 int tca_hosts_new(enum tca_vantage user, struct tca_hosts **ret_hosts)
 {
@@ -269,7 +204,7 @@ int tca_hosts_new(enum tca_vantage user, struct tca_hosts **ret_hosts)
 
 int tca_hosts_add(struct tca_hosts *hosts, const struct tca_dossier *d)
 {
-    int error = add_pair(hosts, d);
+    int error = tca_places_add(&hosts->places, d);
     for (int role = 0; role < 2 && !error; role++)
         error = add_trait(hosts, d, role);
     return error;
@@ -282,12 +217,6 @@ static int compare_traits(const void *left, const void *right)
     const struct trait *a = left, *b = right;
     int order = tca_compare_u64(a->capture, b->capture);
     return order ? order : memcmp(a->addr, b->addr, sizeof a->addr);
-}
-
-/* More than stray segments of somebody else. */
-static bool prevails(uint64_t count, uint64_t against)
-{
-    return count > 0 && against * ODD_SHARE <= count;
 }
 
 struct tally {
@@ -320,7 +249,7 @@ static void tell_system(struct tca_host *host, const struct tally *sum)
 {
     unsigned agree = 0, deny = 0;
     for (unsigned bit = 0; bit < MARKS; bit++)
-        if (prevails(sum->agree[bit], sum->deny[bit]))
+        if (tca_prevails(sum->agree[bit], sum->deny[bit]))
             agree |= 1u << bit;
         else if (sum->deny[bit])
             deny |= 1u << bit;
@@ -335,11 +264,15 @@ static void build_host(struct tca_host *host, const struct trait *trait, size_t 
     memcpy(host->addr, trait->addr, sizeof host->addr);
     for (size_t at = 0; at < count; at++) {
         count_trait(&sum, &trait[at]);
+        if (trait[at].ttl && (!host->ttl_least || trait[at].ttl < host->ttl_least))
+            host->ttl_least = trait[at].ttl;
+        if (trait[at].ttl > host->ttl_most)
+            host->ttl_most = trait[at].ttl;
         if (trait[at].old_echo)
             host->echo = TCA_ECHO_OLD;
     }
-    host->ids_tell = sum.ids_count >= IDS_MIN && prevails(sum.ids_count, sum.ids_odd);
-    host->routed = prevails(sum.routed, sum.unrouted);
+    host->ids_tell = sum.ids_count >= IDS_MIN && tca_prevails(sum.ids_count, sum.ids_odd);
+    host->routed = tca_prevails(sum.routed, sum.unrouted);
     tell_system(host, &sum);
 }
 
@@ -369,58 +302,11 @@ static int build_hosts(struct tca_hosts *hosts)
     return TCA_OK;
 }
 
-static int compare_pairs(const void *left, const void *right)
-{
-    const struct pair *a = left, *b = right;
-    int order = tca_compare_u64(a->capture, b->capture);
-    return order ? order : memcmp(a->addr, b->addr, sizeof a->addr);
-}
-
-/* The median round trip to one end; UINT32_MAX if too few connections tell. `number` is scratch. */
-static uint32_t median(const struct pair *pair, size_t count, int end, uint32_t *number)
-{
-    size_t used = 0;
-    for (size_t at = 0; at < count; at++)
-        if (pair[at].rtt_ns[end] != UINT32_MAX)
-            number[used++] = pair[at].rtt_ns[end];
-    if (used < CLEAN_MIN)
-        return UINT32_MAX;
-    qsort(number, used, sizeof *number, tca_order_u32);
-    return number[(used - 1) / 2];
-}
-
-/* A round trip under 0.3 ms touches a host, if the other one is clearly longer. */
-static void place_by_time(struct place *place, const uint32_t rtt[2])
-{
-    if (rtt[0] == UINT32_MAX)
-        return;
-    bool near[2] = {rtt[0] < LAN_NS, rtt[1] < LAN_NS};
-    for (int end = 0; end < 2; end++)
-        place->near[end] = near[end] && (near[1 - end] || rtt[1 - end] > 3 * rtt[end]);
-    place->middle = !near[0] && !near[1];
-    place->shown = place->middle || place->near[0] || place->near[1];
-}
-
-static void build_place(struct place *place, const struct pair *pair, size_t count, uint32_t *number)
-{
-    uint64_t local[2] = {0};
-    *place = (struct place){.capture = pair->capture};
-    memcpy(place->addr, pair->addr, sizeof place->addr);
-    for (size_t at = 0; at < count; at++)
-        for (int end = 0; end < 2; end++)
-            local[end] += pair[at].local[end];
-    for (int end = 0; end < 2; end++)
-        place->near[end] = prevails(local[end], local[1 - end]);
-    place->proved = place->shown = place->near[0] || place->near[1];
-    if (!place->shown)
-        place_by_time(place, (uint32_t[2]){median(pair, count, 0, number), median(pair, count, 1, number)});
-}
-
 static void tell_locals(struct tca_hosts *hosts)
 {
-    for (size_t at = 0; at < hosts->places; at++)
-        for (int end = 0; end < 2 && hosts->place[at].proved; end++) {
-            const struct place *place = &hosts->place[at];
+    for (size_t at = 0; at < hosts->places.places; at++)
+        for (int end = 0; end < 2 && hosts->places.place[at].proved; end++) {
+            const struct tca_place *place = &hosts->places.place[at];
             const struct tca_host *found = tca_hosts_find(hosts, place->capture, place->addr[end]);
             if (found == &hosts->unseen)
                 continue;
@@ -430,45 +316,16 @@ static void tell_locals(struct tca_hosts *hosts)
         }
 }
 
-static size_t same_pair(const struct pair *pair, size_t at, size_t count)
-{
-    size_t end = at + 1;
-    while (end < count && !compare_pairs(&pair[at], &pair[end]))
-        end++;
-    return end;
-}
-
-static int build_places(struct tca_hosts *hosts)
-{
-    if (!hosts->pairs)
-        return TCA_OK;
-    qsort(hosts->pair, hosts->pairs, sizeof *hosts->pair, compare_pairs);
-    size_t count = 0;
-    for (size_t at = 0; at < hosts->pairs; at = same_pair(hosts->pair, at, hosts->pairs))
-        count++;
-    uint32_t *number = tca_alloc(hosts->pairs * sizeof *number);
-    hosts->place = tca_alloc(count * sizeof *hosts->place);
-    for (size_t at = 0, end; at < hosts->pairs && number && hosts->place; at = end) {
-        end = same_pair(hosts->pair, at, hosts->pairs);
-        build_place(&hosts->place[hosts->places++], &hosts->pair[at], end - at, number);
-    }
-    tca_free(number);
-    if (!hosts->places)
-        return TCA_EMEMORY;
-    tell_locals(hosts);
-    return TCA_OK;
-}
-
 int tca_hosts_run(struct tca_hosts *hosts)
 {
     int error = build_hosts(hosts);
     if (!error)
-        error = build_places(hosts);
+        error = tca_places_run(&hosts->places);
+    if (!error)
+        tell_locals(hosts);
     tca_free(hosts->trait);
-    tca_free(hosts->pair);
     hosts->trait = NULL;
-    hosts->pair = NULL;
-    hosts->traits = hosts->trait_room = hosts->pairs = hosts->pair_room = 0;
+    hosts->traits = hosts->trait_room = 0;
     return error;
 }
 
@@ -561,23 +418,20 @@ uint32_t tca_host_kernel(const struct tca_host *host)
     return host->known ? tca_known_kernel(host->known, host->addr) : TCA_KERNEL_UNKNOWN;
 }
 
+static int compare_hosts(const void *left, const void *right)
+{
+    const struct tca_host *a = left, *b = right;
+    int order = tca_compare_u64(a->capture, b->capture);
+    return order ? order : memcmp(a->addr, b->addr, sizeof a->addr);
+}
+
 const struct tca_host *tca_hosts_find(const struct tca_hosts *hosts, uint32_t capture, const uint8_t addr[16])
 {
-    size_t low = 0, high = hosts->hosts;
-    while (low < high) {
-        size_t at = low + (high - low) / 2;
-        const struct tca_host *host = &hosts->host[at];
-        int order = tca_compare_u64(host->capture, capture);
-        if (!order)
-            order = memcmp(host->addr, addr, sizeof host->addr);
-        if (!order)
-            return host;
-        if (order < 0)
-            low = at + 1;
-        else
-            high = at;
-    }
-    return &hosts->unseen;
+    struct tca_host key = {.capture = capture};
+    memcpy(key.addr, addr, sizeof key.addr);
+    const struct tca_host *found =
+        hosts->hosts ? bsearch(&key, hosts->host, hosts->hosts, sizeof key, compare_hosts) : NULL;
+    return found ? found : &hosts->unseen;
 }
 
 const struct tca_host *tca_hosts_at(const struct tca_hosts *hosts, size_t at)
@@ -585,40 +439,9 @@ const struct tca_host *tca_hosts_at(const struct tca_hosts *hosts, size_t at)
     return at < hosts->hosts ? &hosts->host[at] : NULL;
 }
 
-static const struct place *find_place(const struct tca_hosts *hosts, uint32_t capture, uint8_t addr[2][16])
-{
-    size_t low = 0, high = hosts->places;
-    while (low < high) {
-        size_t at = low + (high - low) / 2;
-        const struct place *place = &hosts->place[at];
-        int order = tca_compare_u64(place->capture, capture);
-        if (!order)
-            order = memcmp(place->addr, addr, sizeof place->addr);
-        if (!order)
-            return place;
-        if (order < 0)
-            low = at + 1;
-        else
-            high = at;
-    }
-    return NULL;
-}
-
 enum tca_vantage tca_hosts_vantage(const struct tca_hosts *hosts, const struct tca_dossier *d)
 {
-    if (hosts->user)
-        return hosts->user;
-    int low = memcmp(d->addr[TCA_CLIENT], d->addr[TCA_SERVER], 16) <= 0 ? TCA_CLIENT : TCA_SERVER;
-    uint8_t addr[2][16];
-    memcpy(addr[0], d->addr[low], sizeof addr[0]);
-    memcpy(addr[1], d->addr[1 - low], sizeof addr[1]);
-    const struct place *place = find_place(hosts, d->capture, addr);
-    if (!place || !place->shown)
-        return TCA_VANTAGE_UNKNOWN;
-    if (place->middle)
-        return TCA_VANTAGE_MIDDLE;
-    bool client = place->near[low == TCA_CLIENT ? 0 : 1], server = place->near[low == TCA_CLIENT ? 1 : 0];
-    return client && server ? TCA_VANTAGE_SAME_HOST : server ? TCA_VANTAGE_SERVER : TCA_VANTAGE_CLIENT;
+    return hosts->user ? hosts->user : tca_places_vantage(&hosts->places, d);
 }
 
 enum tca_vantage tca_vantage_by_ttl(enum tca_vantage vantage, const struct tca_host *client,
@@ -640,8 +463,7 @@ void tca_hosts_free(struct tca_hosts *hosts)
     if (!hosts)
         return;
     tca_free(hosts->trait);
-    tca_free(hosts->pair);
     tca_free(hosts->host);
-    tca_free(hosts->place);
+    tca_places_done(&hosts->places);
     tca_free(hosts);
 }

@@ -40,9 +40,10 @@ struct tca_host {
     bool
         ids_tell; /* SYN+ACK has IP ID 0 and data counts up, on three flows or more: IP ID names the emitter */
     enum tca_echo echo;
-    bool local;       /* the capture was taken on this host, by more than round trips */
-    bool peers_local; /* ... on the other host, whichever it was */
-    bool routed;      /* routers lowered its TTL before the capture point, which is then not on this host */
+    uint8_t ttl_least, ttl_most; /* of its SYNs and SYN+ACKs here; 0: none was seen */
+    bool local;                  /* the capture was taken on this host, by more than round trips */
+    bool peers_local;            /* ... on the other host, whichever it was */
+    bool routed; /* routers lowered its TTL before the capture point, which is then not on this host */
     const struct tca_known *known; /* what the user told of hosts; NULL: nothing. Ask tca_host_knows() */
 };
 

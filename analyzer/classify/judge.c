@@ -46,6 +46,12 @@ void tca_prove(struct tca_judgement *j, const struct tca_mark *mark)
     j->frame[j->frame_count++] = mark->frame;
 }
 
+void tca_set_value(struct tca_judgement *j, int64_t value, const char *unit)
+{
+    j->value = value;
+    j->unit = unit;
+}
+
 enum tca_confidence tca_lower(enum tca_confidence confidence, int levels)
 {
     if (confidence == TCA_NO)

@@ -5,6 +5,12 @@
  */
 #include "classify/level.h"
 
+const struct tca_levels tca_levels_certain = {TCA_CERTAIN, TCA_CERTAIN, TCA_CERTAIN};
+const struct tca_levels tca_levels_probable = {TCA_PROBABLE, TCA_PROBABLE, TCA_PROBABLE};
+const struct tca_levels tca_levels_but_client = {TCA_CERTAIN, TCA_CERTAIN, TCA_PROBABLE};
+
+const char *const tca_role_name[2] = {"client", "server"};
+
 static enum tca_confidence base(const struct tca_case *c, struct tca_levels levels)
 {
     switch (c->vantage) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * What judges share: the base confidence of a finding by where the capture was taken, one word each for server,
- * middle and client; and durations in words.
+ * middle and client; and roles and durations in words.
  */
 #ifndef TCA_CLASSIFY_LEVEL_H
 #define TCA_CLASSIFY_LEVEL_H
@@ -11,6 +11,9 @@
 struct tca_levels {
     enum tca_confidence server, middle, client; /* TCA_NO: cannot be claimed there */
 };
+
+/* The same everywhere; and where only a capture at the client leaves a doubt. */
+extern const struct tca_levels tca_levels_certain, tca_levels_probable, tca_levels_but_client;
 
 /* What the finding rests on. */
 enum tca_basis {
@@ -28,6 +31,9 @@ enum tca_confidence tca_linux_only(const struct tca_case *c, int role, enum tca_
 
 /* Arguments for "%u.%03u s". */
 #define TCA_WHOLE_S(ns) tca_whole_s(ns), tca_whole_ms(ns)
+
+/* "client" and "server", by role. */
+extern const char *const tca_role_name[2];
 
 /* A duration in words: whole seconds, and the milliseconds left over. A negative one (the capture's time stamps went
  * backwards) is 0. */

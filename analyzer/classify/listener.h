@@ -14,6 +14,8 @@
 
 #include "classify/dossier.h"
 
+#define TCA_NEAR_NS INT64_C(300000) /* a round trip below 0.3 ms touches the host */
+
 enum tca_vantage {
     TCA_VANTAGE_UNKNOWN,
     TCA_VANTAGE_CLIENT,

@@ -17,16 +17,12 @@
  */
 #include "classify/finding.h"
 #include "classify/level.h"
-
-#define MS     INT64_C(1000000)
-#define SECOND INT64_C(1000000000)
-/* Arguments for "%u.%03u s". */
-#define WHOLE(ns) tca_whole_s(ns), tca_whole_ms(ns)
+#include "mirror/deviations.h"
 
 /* A shorter closed window is ordinary flow control; probes begin later than this. */
-static const int64_t STALL_NS = 200 * MS;
-static const int64_t HELD_NS = 100 * MS;
-static const int64_t LADDER_NS = 2 * SECOND;
+static const int64_t STALL_NS = 200 * TCA_MS;
+static const int64_t HELD_NS = 100 * TCA_MS;
+static const int64_t LADDER_NS = 2 * TCA_SECOND;
 enum {
     HELD_TIMES = 3,
     LADDER_COPIES = 4,
@@ -35,17 +31,6 @@ enum {
     DEAD_PROBES = 2,
     SILENT_PROBES = 3
 };
-
-static const struct tca_levels CERTAIN = {TCA_CERTAIN, TCA_CERTAIN, TCA_CERTAIN};
-static const struct tca_levels PROBABLE = {TCA_PROBABLE, TCA_PROBABLE, TCA_PROBABLE};
-
-static const char *const NAME[2] = {"client", "server"};
-
-static void set_value(struct tca_judgement *j, int64_t value, const char *unit)
-{
-    j->value = value;
-    j->unit = unit;
-}
 
 static void prove_frame(struct tca_judgement *j, uint64_t frame)
 {
@@ -94,7 +79,7 @@ static bool hold_kind(const struct tca_case *c, struct tca_judgement *j, const s
     tca_hold(j, kind->level, first_time(c, kind->roles, marked));
     prove_marks(c, j, kind->roles, marked);
     j->actor = (uint8_t)side;
-    set_value(j, (int64_t)kind->count[side], "pkts");
+    tca_set_value(j, (int64_t)kind->count[side], "pkts");
     *ret_side = side;
     return true;
 }
@@ -112,7 +97,7 @@ void judge_keepalive_probe(const struct tca_case *c, struct tca_judgement *j)
     const struct tca_side *s = c->d->m.side;
     struct kind kind = {.count = {s[0].keepalive_count, s[1].keepalive_count},
                         .roles = TCA_MARK_KEEPALIVE,
-                        .level = tca_level(c, CERTAIN, TCA_BASIS_SEEN)};
+                        .level = tca_level(c, tca_levels_certain, TCA_BASIS_SEEN)};
     int side;
     if (!hold_kind(c, j, &kind, &side))
         return;
@@ -121,16 +106,17 @@ void judge_keepalive_probe(const struct tca_case *c, struct tca_judgement *j)
     const char *both = s[1 - side].keepalive_count ? ", the other end some too," : "";
     int64_t interval = s[side].keepalive_interval_ns;
     if (!s[side].keepalive_idle_ns)
-        tca_say(j, "The %s sent %u keepalive probe(s)%s.", NAME[side], (unsigned)j->value,
+        tca_say(j, "The %s sent %u keepalive probe(s)%s.", tca_role_name[side], (unsigned)j->value,
                 s[1 - side].keepalive_count ? ", the other end some too" : "");
     else if (interval)
         tca_say(j,
                 "The %s sent %u keepalive probe(s)%s after %u.%03u s of silence; unanswered ones came every "
                 "%u.%03u s.",
-                NAME[side], (unsigned)j->value, both, WHOLE(s[side].keepalive_idle_ns), WHOLE(interval));
+                tca_role_name[side], (unsigned)j->value, both, TCA_WHOLE_S(s[side].keepalive_idle_ns),
+                TCA_WHOLE_S(interval));
     else
-        tca_say(j, "The %s sent %u keepalive probe(s)%s after %u.%03u s of silence%s.", NAME[side],
-                (unsigned)j->value, both, WHOLE(s[side].keepalive_idle_ns),
+        tca_say(j, "The %s sent %u keepalive probe(s)%s after %u.%03u s of silence%s.", tca_role_name[side],
+                (unsigned)j->value, both, TCA_WHOLE_S(s[side].keepalive_idle_ns),
                 answered_all(c, side) ? "; all were answered" : "");
 }
 
@@ -145,7 +131,7 @@ static bool silent_after(const struct tca_case *c, int64_t last_ns, int64_t gap_
 {
     const struct tca_mirror *m = &c->d->m;
     int64_t until_ns = m->end_ns >= 0 && m->end_ns < c->d->capture_end_ns ? m->end_ns : c->d->capture_end_ns;
-    return m->last_ns <= last_ns && until_ns - last_ns > gap_ns + gap_ns / 4 + SECOND / 2;
+    return m->last_ns <= last_ns && until_ns - last_ns > gap_ns + gap_ns / 4 + TCA_SECOND / 2;
 }
 
 /* The peer never spoke again after the first probe of the last run. */
@@ -158,7 +144,7 @@ static bool unheard(const struct tca_case *c, int side)
 static bool as_even(int64_t a, int64_t b)
 {
     int64_t apart = a > b ? a - b : b - a;
-    return apart <= b / 8 + 20 * MS;
+    return apart <= b / 8 + 20 * TCA_MS;
 }
 
 static enum tca_confidence dead_level(const struct tca_case *c, int side, const struct tca_mark *rst)
@@ -166,10 +152,10 @@ static enum tca_confidence dead_level(const struct tca_case *c, int side, const 
     const struct tca_trouble *t = &c->d->trouble[side];
     if (!rst)
         return t->probe_run >= SILENT_PROBES && silent_after(c, t->probe_last_ns, t->probe_gap_ns)
-                   ? tca_level(c, PROBABLE, TCA_BASIS_SILENCE)
+                   ? tca_level(c, tca_levels_probable, TCA_BASIS_SILENCE)
                    : TCA_NO;
     bool on_time = as_even(rst->time_ns - t->probe_last_ns, t->probe_gap_ns);
-    return tca_lower(tca_level(c, CERTAIN, TCA_BASIS_SILENCE), on_time ? 0 : 1);
+    return tca_lower(tca_level(c, tca_levels_certain, TCA_BASIS_SILENCE), on_time ? 0 : 1);
 }
 
 void judge_keepalive_dead(const struct tca_case *c, struct tca_judgement *j)
@@ -186,11 +172,11 @@ void judge_keepalive_dead(const struct tca_case *c, struct tca_judgement *j)
             continue;
         tca_hold(j, level, rst ? rst->time_ns : t->probe_last_ns);
         j->actor = (uint8_t)side;
-        set_value(j, t->probe_run, "pkts");
+        tca_set_value(j, t->probe_run, "pkts");
         tca_prove(j, rst);
         prove_marks(c, j, TCA_MARK_KEEPALIVE, side);
         tca_say(j, "%u keepalive probes of the %s, %u.%03u s apart, found no answer; it %s.",
-                (unsigned)t->probe_run, NAME[side], WHOLE(t->probe_gap_ns),
+                (unsigned)t->probe_run, tca_role_name[side], TCA_WHOLE_S(t->probe_gap_ns),
                 rst ? "reset the connection" : "fell silent");
         return;
     }
@@ -221,17 +207,17 @@ void judge_zero_window_stall(const struct tca_case *c, struct tca_judgement *j)
     if (!worst)
         return;
     int64_t closed_ns = worst->end_ns - worst->start_ns;
-    tca_hold(j, tca_level(c, CERTAIN, TCA_BASIS_SEEN), worst->start_ns);
+    tca_hold(j, tca_level(c, tca_levels_certain, TCA_BASIS_SEEN), worst->start_ns);
     j->actor = (uint8_t)reader;
-    set_value(j, closed_ns, "ns");
+    tca_set_value(j, closed_ns, "ns");
     prove_frame(j, worst->first_frame);
     prove_frame(j, worst->last_frame);
     prove_marks(c, j, TCA_MARK_WINDOW_PROBE, 1 - reader);
     tca_say(j,
             "The %s read nothing for %u.%03u s%s; the %s had more to send and probed its closed window %u "
             "time(s).",
-            NAME[reader], WHOLE(closed_ns), worst->last_frame ? "" : ", to the end", NAME[1 - reader],
-            worst->count);
+            tca_role_name[reader], TCA_WHOLE_S(closed_ns), worst->last_frame ? "" : ", to the end",
+            tca_role_name[1 - reader], worst->count);
 }
 
 void judge_window_full(const struct tca_case *c, struct tca_judgement *j)
@@ -239,11 +225,11 @@ void judge_window_full(const struct tca_case *c, struct tca_judgement *j)
     const struct tca_trouble *t = c->d->trouble;
     struct kind kind = {.count = {t[0].window_full_count, t[1].window_full_count},
                         .roles = TCA_MARK_WINDOW_FULL,
-                        .level = tca_level(c, PROBABLE, TCA_BASIS_SILENCE)};
+                        .level = tca_level(c, tca_levels_probable, TCA_BASIS_SILENCE)};
     int side;
     if (hold_kind(c, j, &kind, &side))
-        tca_say(j, "The %s filled the %s's window to the last byte %u time(s).", NAME[side], NAME[1 - side],
-                (unsigned)j->value);
+        tca_say(j, "The %s filled the %s's window to the last byte %u time(s).", tca_role_name[side],
+                tca_role_name[1 - side], (unsigned)j->value);
 }
 
 void judge_persist_timeout(const struct tca_case *c, struct tca_judgement *j)
@@ -256,13 +242,15 @@ void judge_persist_timeout(const struct tca_case *c, struct tca_judgement *j)
         const struct tca_mark *rst = rst_after(c, side, t->probe_last_ns);
         if (!rst && !silent_after(c, t->probe_last_ns, 2 * t->probe_gap_ns))
             continue;
-        tca_hold(j, tca_level(c, PROBABLE, TCA_BASIS_SILENCE), rst ? rst->time_ns : t->probe_last_ns);
+        tca_hold(j, tca_level(c, tca_levels_probable, TCA_BASIS_SILENCE),
+                 rst ? rst->time_ns : t->probe_last_ns);
         j->actor = (uint8_t)side;
-        set_value(j, t->probe_run, "pkts");
+        tca_set_value(j, t->probe_run, "pkts");
         tca_prove(j, rst);
         prove_marks(c, j, TCA_MARK_WINDOW_PROBE, side);
-        tca_say(j, "The %s's last %u probes of the closed window found no answer; it %s.", NAME[side],
-                t->probe_run, rst ? "reset the connection" : "fell silent, and what it had not sent is lost");
+        tca_say(j, "The %s's last %u probes of the closed window found no answer; it %s.",
+                tca_role_name[side], t->probe_run,
+                rst ? "reset the connection" : "fell silent, and what it had not sent is lost");
         return;
     }
 }
@@ -274,18 +262,18 @@ void judge_nagle_delack_stall(const struct tca_case *c, struct tca_judgement *j)
     const struct tca_trouble *t = c->d->trouble;
     struct kind kind = {.count = {t[0].stall_count, t[1].stall_count},
                         .roles = TCA_MARK_HELD,
-                        .level = tca_level(c, PROBABLE, TCA_BASIS_SEEN)};
+                        .level = tca_level(c, tca_levels_probable, TCA_BASIS_SEEN)};
     int side = most(kind.count[0], kind.count[1]);
     if (side < 0 || (t[side].stall_count < HELD_TIMES && t[side].stall_ns <= HELD_NS))
         return;
     hold_kind(c, j, &kind, &side);
     if (t[side].stall_count < HELD_TIMES)
         j->confidence = tca_lower(j->confidence, 1);
-    set_value(j, t[side].stall_ns, "ns");
+    tca_set_value(j, t[side].stall_ns, "ns");
     tca_say(j,
             "%u time(s) a small segment of the %s waited for the %s's delayed ACK of the one before, %u.%03u "
             "s in all.",
-            t[side].stall_count, NAME[side], NAME[1 - side], WHOLE(t[side].stall_ns));
+            t[side].stall_count, tca_role_name[side], tca_role_name[1 - side], TCA_WHOLE_S(t[side].stall_ns));
 }
 
 /* Until the server has spoken as an open connection, a client's repetitions may as well tell of its queue. */
@@ -310,13 +298,13 @@ void judge_rto_ladder_established(const struct tca_case *c, struct tca_judgement
     if (!stood_still(c, side))
         return;
     bool over = c->d->m.side[side].rto_run == ladder->count;
-    tca_hold(j, tca_level(c, CERTAIN, TCA_BASIS_SILENCE), ladder->start_ns);
+    tca_hold(j, tca_level(c, tca_levels_certain, TCA_BASIS_SILENCE), ladder->start_ns);
     j->actor = (uint8_t)side;
-    set_value(j, ladder->end_ns - ladder->start_ns, "ns");
+    tca_set_value(j, ladder->end_ns - ladder->start_ns, "ns");
     prove_frame(j, ladder->first_frame);
     prove_frame(j, ladder->last_frame);
     tca_say(j, "The %s repeated the same payload %u times over %u.%03u s without an acknowledgment%s.",
-            NAME[side], ladder->count, WHOLE(j->value), over ? ", and none came" : "");
+            tca_role_name[side], ladder->count, TCA_WHOLE_S(j->value), over ? ", and none came" : "");
 }
 
 /* ---- refusals ---- */
@@ -329,7 +317,7 @@ void judge_challenge_ack(const struct tca_case *c, struct tca_judgement *j)
         if (!(mark->roles & TCA_MARK_CHALLENGE))
             continue;
         if (!count[0] && !count[1])
-            tca_hold(j, tca_level(c, CERTAIN, TCA_BASIS_SEEN), mark->time_ns);
+            tca_hold(j, tca_level(c, tca_levels_certain, TCA_BASIS_SEEN), mark->time_ns);
         count[mark->side]++;
         tca_prove(j, mark);
     }
@@ -338,9 +326,9 @@ void judge_challenge_ack(const struct tca_case *c, struct tca_judgement *j)
         return;
     uint32_t counted = c->d->m.side[side].challenge_count;
     j->actor = (uint8_t)side;
-    set_value(j, counted > count[side] ? counted : count[side], "pkts");
-    tca_say(j, "The %s answered %u segment(s) that did not fit with an ACK of its own numbers.", NAME[side],
-            (unsigned)j->value);
+    tca_set_value(j, counted > count[side] ? counted : count[side], "pkts");
+    tca_say(j, "The %s answered %u segment(s) that did not fit with an ACK of its own numbers.",
+            tca_role_name[side], (unsigned)j->value);
 }
 
 void judge_dup_ack_paws(const struct tca_case *c, struct tca_judgement *j)
@@ -348,13 +336,13 @@ void judge_dup_ack_paws(const struct tca_case *c, struct tca_judgement *j)
     const struct tca_trouble *t = c->d->trouble;
     struct kind kind = {.count = {t[0].paws_answered, t[1].paws_answered},
                         .roles = TCA_MARK_PAWS_ACK,
-                        .level = tca_level(c, CERTAIN, TCA_BASIS_SILENCE)};
+                        .level = tca_level(c, tca_levels_certain, TCA_BASIS_SILENCE)};
     int side;
     if (!hold_kind(c, j, &kind, &side))
         return;
     prove_marks(c, j, TCA_MARK_PAWS, 1 - side);
     tca_say(j, "The %s refused %u segment(s) with an old time stamp and repeated its acknowledgment.",
-            NAME[side], (unsigned)j->value);
+            tca_role_name[side], (unsigned)j->value);
 }
 
 /* ---- what the path and the capture did ---- */
@@ -369,7 +357,7 @@ void judge_old_dup_segment(const struct tca_case *c, struct tca_judgement *j)
     const struct tca_trouble *t = c->d->trouble;
     struct kind kind = {.count = {t[0].old_dup_count, t[1].old_dup_count},
                         .roles = TCA_MARK_OLD_DUP,
-                        .level = tca_level(c, CERTAIN, TCA_BASIS_SILENCE)};
+                        .level = tca_level(c, tca_levels_certain, TCA_BASIS_SILENCE)};
     int side;
     if (!seen_both_ways(c) || !hold_kind(c, j, &kind, &side))
         return;
@@ -378,7 +366,7 @@ void judge_old_dup_segment(const struct tca_case *c, struct tca_judgement *j)
     if (!tca_dossier_mark(c->d, TCA_MARK_OLD_DUP, side, 0))
         j->time_ns = first_time(c, TCA_MARK_OLD_DUP, 1 - side);
     tca_say(j, "%u segment(s) of the %s reached the other end twice; they had been sent once.",
-            (unsigned)j->value, NAME[side]);
+            (unsigned)j->value, tca_role_name[side]);
 }
 
 void judge_seq_gap(const struct tca_case *c, struct tca_judgement *j)
@@ -388,14 +376,15 @@ void judge_seq_gap(const struct tca_case *c, struct tca_judgement *j)
     for (int side = 0; side < 2; side++)
         gaps[side] =
             t[side].gap_count > t[side].gap_reordered ? t[side].gap_count - t[side].gap_reordered : 0;
-    struct kind kind = {
-        .count = {gaps[0], gaps[1]}, .roles = TCA_MARK_GAP, .level = tca_level(c, CERTAIN, TCA_BASIS_SEEN)};
+    struct kind kind = {.count = {gaps[0], gaps[1]},
+                        .roles = TCA_MARK_GAP,
+                        .level = tca_level(c, tca_levels_certain, TCA_BASIS_SEEN)};
     int side;
     if (!hold_kind(c, j, &kind, &side))
         return;
     j->actor = TCA_ACTOR_PATH;
     tca_say(j, "%u time(s) segments of the %s were missing when later ones passed.", (unsigned)j->value,
-            NAME[side]);
+            tca_role_name[side]);
 }
 
 void judge_ack_of_unseen(const struct tca_case *c, struct tca_judgement *j)
@@ -404,7 +393,7 @@ void judge_ack_of_unseen(const struct tca_case *c, struct tca_judgement *j)
     struct kind kind = {.count = {s[0].missed_bytes, s[1].missed_bytes},
                         .roles = TCA_MARK_GAP,
                         .by_peer = true,
-                        .level = tca_level(c, CERTAIN, TCA_BASIS_SEEN)};
+                        .level = tca_level(c, tca_levels_certain, TCA_BASIS_SEEN)};
     int side;
     if (!seen_both_ways(c) || !hold_kind(c, j, &kind, &side))
         return;
@@ -412,7 +401,7 @@ void judge_ack_of_unseen(const struct tca_case *c, struct tca_judgement *j)
     j->actor = TCA_ACTOR_PATH;
     prove_marks(c, j, TCA_MARK_GAP, side);
     tca_say(j, "%lld byte(s) of the %s were acknowledged that the capture does not hold.",
-            (long long)j->value, NAME[side]);
+            (long long)j->value, tca_role_name[side]);
 }
 
 /* After one copy that went unanswered nothing but the timer sends another so late. */
@@ -420,14 +409,14 @@ static enum tca_confidence rto_level(const struct tca_case *c)
 {
     const struct tca_side *s = c->d->m.side;
     bool sure = s[0].retx_rto >= SURE_COPIES || s[1].retx_rto >= SURE_COPIES;
-    return tca_level(c, sure ? CERTAIN : PROBABLE, TCA_BASIS_SILENCE);
+    return tca_level(c, sure ? tca_levels_certain : tca_levels_probable, TCA_BASIS_SILENCE);
 }
 
 static void judge_again(const struct tca_case *c, struct tca_judgement *j, struct kind kind, const char *how)
 {
     int side;
     if (hold_kind(c, j, &kind, &side))
-        tca_say(j, "The %s sent %u segment(s) again: %s.", NAME[side], (unsigned)j->value, how);
+        tca_say(j, "The %s sent %u segment(s) again: %s.", tca_role_name[side], (unsigned)j->value, how);
 }
 
 void judge_retransmission_rto(const struct tca_case *c, struct tca_judgement *j)
@@ -443,7 +432,7 @@ void judge_retransmission_tlp(const struct tca_case *c, struct tca_judgement *j)
     const struct tca_side *s = c->d->m.side;
     struct kind kind = {.count = {s[0].retx_tlp, s[1].retx_tlp},
                         .roles = TCA_MARK_RETX_TLP,
-                        .level = tca_level(c, PROBABLE, TCA_BASIS_SILENCE)};
+                        .level = tca_level(c, tca_levels_probable, TCA_BASIS_SILENCE)};
     judge_again(c, j, kind, "its newest, once, to draw an acknowledgment");
 }
 
@@ -452,7 +441,7 @@ void judge_retransmission_fast(const struct tca_case *c, struct tca_judgement *j
     const struct tca_side *s = c->d->m.side;
     struct kind kind = {.count = {s[0].retx_fast, s[1].retx_fast},
                         .roles = TCA_MARK_RETX_FAST,
-                        .level = tca_level(c, PROBABLE, TCA_BASIS_SEEN)};
+                        .level = tca_level(c, tca_levels_probable, TCA_BASIS_SEEN)};
     judge_again(c, j, kind, "acknowledgments had told of a loss");
 }
 
@@ -462,11 +451,11 @@ void judge_retransmission_spurious(const struct tca_case *c, struct tca_judgemen
     struct kind kind = {.count = {s[0].retx_spurious, s[1].retx_spurious},
                         .roles = TCA_MARK_SPURIOUS,
                         .by_peer = true,
-                        .level = tca_level(c, CERTAIN, TCA_BASIS_SILENCE)};
+                        .level = tca_level(c, tca_levels_certain, TCA_BASIS_SILENCE)};
     int side;
     if (hold_kind(c, j, &kind, &side))
         tca_say(j, "%u segment(s) that the %s sent again had arrived before, as the other end shows.",
-                (unsigned)j->value, NAME[side]);
+                (unsigned)j->value, tca_role_name[side]);
 }
 
 void judge_reorder(const struct tca_case *c, struct tca_judgement *j)
@@ -474,16 +463,17 @@ void judge_reorder(const struct tca_case *c, struct tca_judgement *j)
     const struct tca_trouble *t = c->d->trouble;
     struct kind kind = {.count = {t[0].reorder_count, t[1].reorder_count},
                         .roles = TCA_MARK_REORDERED,
-                        .level = tca_level(c, PROBABLE, TCA_BASIS_SEEN)};
+                        .level = tca_level(c, tca_levels_probable, TCA_BASIS_SEEN)};
     int side;
     if (!hold_kind(c, j, &kind, &side))
         return;
     if (t[side].reorder_sure)
-        j->confidence = tca_level(c, CERTAIN, TCA_BASIS_SEEN);
+        j->confidence = tca_level(c, tca_levels_certain, TCA_BASIS_SEEN);
     j->actor = TCA_ACTOR_PATH;
-    if (t[side].reorder_ns < MS)
-        tca_say(j, "%u segment(s) of the %s were overtaken on the way here.", (unsigned)j->value, NAME[side]);
+    if (t[side].reorder_ns < TCA_MS)
+        tca_say(j, "%u segment(s) of the %s were overtaken on the way here.", (unsigned)j->value,
+                tca_role_name[side]);
     else
         tca_say(j, "%u segment(s) of the %s were overtaken on the way here, by up to %u.%03u s.",
-                (unsigned)j->value, NAME[side], WHOLE(t[side].reorder_ns));
+                (unsigned)j->value, tca_role_name[side], TCA_WHOLE_S(t[side].reorder_ns));
 }

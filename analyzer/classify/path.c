@@ -17,11 +17,7 @@
 #include "classify/icmp_word.h"
 #include "classify/ladder.h"
 #include "classify/level.h"
-
-#define MS     INT64_C(1000000)
-#define SECOND INT64_C(1000000000)
-/* Arguments for "%u.%03u s". */
-#define WHOLE(ns) tca_whole_s(ns), tca_whole_ms(ns)
+#include "mirror/deviations.h"
 
 enum {
     COPIES = 3, /* so many of one segment without effect are no chance */
@@ -33,13 +29,11 @@ enum {
     ICMP6_TOO_BIG = 2,
 };
 /* No device forgets an idle connection sooner, as a rule; shorter rests have other reasons. */
-static const int64_t REST_NS = 60 * SECOND;
+static const int64_t REST_NS = 60 * TCA_SECOND;
 /* Others may get in a little after the last copy, too. */
-static const int64_t MEANWHILE_NS = 10 * SECOND;
+static const int64_t MEANWHILE_NS = 10 * TCA_SECOND;
 /* Closer than this, copies are a recovery and not the ladder of a timer. */
-static const int64_t RUNG_NS = 150 * MS;
-
-static const char *const NAME[2] = {"client", "server"};
+static const int64_t RUNG_NS = 150 * TCA_MS;
 
 /* ---- ICMP errors ---- */
 
@@ -95,7 +89,7 @@ void judge_icmp_unreach_midflow(const struct tca_case *c, struct tca_judgement *
     j->unit = "pkts";
     tca_say(j, "ICMP \"%s\" (type %d code %d) from %s answered a segment of the %s's.",
             words ? words : "destination unreachable", error->icmp_type, error->icmp_code,
-            error->icmp_from_peer ? "the peer itself" : "another address", NAME[error->side]);
+            error->icmp_from_peer ? "the peer itself" : "another address", tca_role_name[error->side]);
 }
 
 void judge_icmp_frag_needed(const struct tca_case *c, struct tca_judgement *j)
@@ -107,10 +101,10 @@ void judge_icmp_frag_needed(const struct tca_case *c, struct tca_judgement *j)
     j->unit = "bytes";
     if (error->icmp_mtu)
         tca_say(j, "A router told the %s that a link of the path carries packets of %u bytes at most.",
-                NAME[error->side], error->icmp_mtu);
+                tca_role_name[error->side], error->icmp_mtu);
     else
         tca_say(j, "A router told the %s that its packets are too large for a link of the path.",
-                NAME[error->side]);
+                tca_role_name[error->side]);
 }
 
 /* ---- one segment again and again ---- */
@@ -173,7 +167,6 @@ static struct run large_run(const struct tca_case *c, int side)
 
 static bool large_vanish(const struct tca_case *c, struct tca_judgement *j, int side)
 {
-    static const struct tca_levels levels = {TCA_PROBABLE, TCA_PROBABLE, TCA_PROBABLE};
     const struct tca_side *s = &c->d->m.side[side];
     if (arrived_here(c, side) || !s->retx_pkts)
         return false;
@@ -181,7 +174,7 @@ static bool large_vanish(const struct tca_case *c, struct tca_judgement *j, int 
     const struct tca_mark *piece = run.repeats ? piece_that_passed(c, &run) : NULL;
     if (!run.repeats || !(piece || s->small_passed))
         return false;
-    enum tca_confidence level = tca_level(c, levels, TCA_BASIS_SILENCE);
+    enum tca_confidence level = tca_level(c, tca_levels_probable, TCA_BASIS_SILENCE);
     tca_hold(j, tca_lower(level, !piece && run.repeats + 1 < SURE_COPIES), run.first->time_ns);
     j->actor = TCA_ACTOR_PATH;
     j->value = run.first->len;
@@ -191,10 +184,10 @@ static bool large_vanish(const struct tca_case *c, struct tca_judgement *j, int 
     tca_prove(j, piece);
     if (piece)
         tca_say(j, "%u copies of the %s's segment of %u bytes vanished; in pieces of %u bytes they arrived.",
-                run.repeats + 1, NAME[side], run.first->len, piece->len);
+                run.repeats + 1, tca_role_name[side], run.first->len, piece->len);
     else
         tca_say(j, "%u copies of the %s's segment of %u bytes vanished; smaller ones behind it arrived.",
-                run.repeats + 1, NAME[side], run.first->len);
+                run.repeats + 1, tca_role_name[side], run.first->len);
     return true;
 }
 
@@ -279,7 +272,7 @@ void judge_middlebox_state_expired(const struct tca_case *c, struct tca_judgemen
     tca_say(j,
             "After %u.%03u s of rest %u copies of the client's segment got no answer, while the service took "
             "new connections.",
-            WHOLE(v.rest_ns), v.copies);
+            TCA_WHOLE_S(v.rest_ns), v.copies);
 }
 
 /* Every ACK of a ladder of SYN+ACKs was ignored although nobody waited in the queue. */

@@ -7,11 +7,13 @@
  *
  *      forged?       its alleged sender went on        nothing else matters
  *      receiver      in TIME_WAIT, in SYN_SENT         in_time_wait, embryonic_dup, refused
- *      reply (P, Q)  to a challenge; in SYN_RECV       to_challenge, the request family
+ *      sender        in SYN_SENT                       to_challenge; unasked: syn_sent_abort
+ *      reply (P, Q)  in SYN_RECV                       the request family
  *                    after the own FIN                 data_after_close, linger2, tw_overflow
  *                    else                              no_socket
  *      active (X)    burst; right behind the own FIN   listener_closed, orphan_limit
- *                    after probes; nothing received    keepalive_timeout, linger0
+ *                    after probes, after repeats       keepalive_timeout, retry_exhausted
+ *                    nothing received                  linger0
  *                    else                              unread_data, active_close
  *
  * Invariants: each RST has at most one cause; an RST of a side that an earlier one had already closed has
@@ -62,12 +64,12 @@ bool tca_rst_answers_synack(const struct tca_rst *r)
 
 const char *tca_rst_who(const struct tca_rst *r)
 {
-    return r->rst->side == TCA_CLIENT ? "client" : "server";
+    return tca_role_name[r->rst->side];
 }
 
 const char *tca_rst_peer(const struct tca_rst *r)
 {
-    return r->rst->side == TCA_CLIENT ? "server" : "client";
+    return tca_role_name[1 - r->rst->side];
 }
 
 enum tca_confidence tca_rst_linux_level(const struct tca_case *c, const struct tca_rst *r,
@@ -88,6 +90,7 @@ static const struct {
     {TCA_rst_embryonic_dup, tca_rst_is_embryonic_dup},
     {TCA_rst_refused, tca_rst_is_refused},
     {TCA_rst_to_challenge, tca_rst_is_to_challenge},
+    {TCA_rst_syn_sent_abort, tca_rst_is_syn_sent_abort},
     {TCA_rst_listener_closed, tca_rst_is_listener_closed},
     {TCA_rst_request_expired, tca_rst_is_request_expired},
     {TCA_rst_abort_on_overflow, tca_rst_is_abort_on_overflow},
@@ -96,6 +99,7 @@ static const struct {
     {TCA_rst_tw_overflow, tca_rst_is_tw_overflow},
     {TCA_rst_no_socket, tca_rst_is_no_socket},
     {TCA_rst_keepalive_timeout, tca_rst_is_keepalive_timeout},
+    {TCA_rst_retry_exhausted, tca_rst_is_retry_exhausted},
     {TCA_rst_linger0, tca_rst_is_linger0},
     {TCA_rst_unread_data, tca_rst_is_unread_data},
     {TCA_rst_orphan_limit, tca_rst_is_orphan_limit},

@@ -12,6 +12,8 @@
 
 /* FIN and RST of one close(). */
 static const int64_t SAME_CALL_NS = 2 * TCA_MS;
+/* Fewer are a probe and a timeout, as any lost segment draws. */
+enum { REPEATS = 3 };
 
 bool tca_rst_is_active(const struct tca_rst *r)
 {
@@ -89,6 +91,26 @@ void judge_rst_keepalive_timeout(const struct tca_case *c, struct tca_judgement 
                 p.count, tca_rst_who(&f.first), TCA_WHOLE_S(j->time_ns - p.last->time_ns));
 }
 
+/* What it had sent last was never acknowledged, and it had repeated that as a timer does. */
+bool tca_rst_is_retry_exhausted(const struct tca_rst *r)
+{
+    const struct tca_spell *ladder = &r->c->d->trouble[r->rst->side].ladder;
+    return tca_rst_is_active(r) && r->from->rto_run >= REPEATS && r->from->rto_run == ladder->count &&
+           ladder->last_frame < r->rst->frame;
+}
+
+void judge_rst_retry_exhausted(const struct tca_case *c, struct tca_judgement *j)
+{
+    struct tca_rst_found f;
+    if (!tca_rst_hold(c, j, tca_level(c, tca_levels_probable, TCA_BASIS_SILENCE), &f))
+        return;
+    const struct tca_spell *ladder = &c->d->trouble[j->actor].ladder;
+    tca_prove(j, &(struct tca_mark){.frame = ladder->first_frame});
+    tca_prove(j, &(struct tca_mark){.frame = ladder->last_frame});
+    tca_say(j, "The %s repeated the same payload %u times without an acknowledgment and gave up by a reset.",
+            tca_rst_who(&f.first), (unsigned)ladder->count);
+}
+
 /* ---- an application ---- */
 
 /* What the reset itself says that its sender had received. Without the peer's initial number: not known. */
@@ -149,10 +171,9 @@ bool tca_rst_is_orphan_limit(const struct tca_rst *r)
 void judge_rst_orphan_limit(const struct tca_case *c, struct tca_judgement *j)
 {
     struct tca_rst_found f;
-    static const struct tca_levels levels = {TCA_PROBABLE, TCA_PROBABLE, TCA_PROBABLE};
     if (!tca_rst_hold(c, j, TCA_POSSIBLE, &f))
         return;
-    j->confidence = tca_rst_linux_level(c, &f.first, levels);
+    j->confidence = tca_rst_linux_level(c, &f.first, tca_levels_probable);
     const struct tca_mark *fin = tca_rst_own_fin(&f.first);
     int64_t gap_ns = j->time_ns - fin->time_ns; /* below zero where time stamps go back */
     tca_prove(j, fin);

@@ -11,6 +11,9 @@
 #include "base/seq32.h"
 #include "classify/resets.h"
 
+#include <stdio.h>
+#include <string.h>
+
 /* No path lets a sender's older segments pass this long after its RST. */
 static const int64_t REORDER_NS = 200 * TCA_MS;
 
@@ -55,7 +58,7 @@ static enum tca_confidence forged_level(const struct tca_rst *r)
         return TCA_CERTAIN;
     if (tca_rst_answers_synack(r))
         return TCA_NO;
-    if (r->signs & TCA_SIGN_TTL)
+    if (r->signs & (TCA_SIGN_TTL | TCA_SIGN_SERIES))
         return tca_count_bits(r->signs) > 1 ? TCA_PROBABLE : TCA_POSSIBLE;
     return tca_count_bits(r->signs) > 1 ? TCA_POSSIBLE : TCA_NO;
 }
@@ -63,6 +66,27 @@ static enum tca_confidence forged_level(const struct tca_rst *r)
 bool tca_rst_is_forged(const struct tca_rst *r)
 {
     return forged_level(r) != TCA_NO;
+}
+
+static void say_signs(struct tca_judgement *j, const struct tca_rst *r)
+{
+    static const struct {
+        unsigned sign;
+        const char *words;
+    } signs[] = {
+        {TCA_SIGN_TTL, "its TTL is another"},
+        {TCA_SIGN_IP_ID, "its IP ID does not continue theirs"},
+        {TCA_SIGN_TIMESTAMP, "it has no timestamp"},
+        {TCA_SIGN_BOTH_WAYS, "the other end reset at the same moment"},
+        {TCA_SIGN_SERIES, "it is one of several with different numbers"},
+    };
+    char list[160] = "";
+    for (size_t at = 0; at < sizeof signs / sizeof *signs; at++) {
+        size_t used = strlen(list);
+        if (r->signs & signs[at].sign)
+            snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "", signs[at].words);
+    }
+    tca_say(j, "Unlike the %s's other segments: %s.", tca_rst_who(r), list);
 }
 
 void judge_rst_forged_or_middlebox(const struct tca_case *c, struct tca_judgement *j)
@@ -77,10 +101,7 @@ void judge_rst_forged_or_middlebox(const struct tca_case *c, struct tca_judgemen
     if (after)
         tca_say(j, "The %s went on sending after this reset, so it was not its own.", tca_rst_who(&f.first));
     else
-        tca_say(j, "This reset differs from the %s's other segments in%s%s%s%s.", tca_rst_who(&f.first),
-                f.first.signs & TCA_SIGN_TTL ? " TTL" : "", f.first.signs & TCA_SIGN_IP_ID ? " IP-ID" : "",
-                f.first.signs & TCA_SIGN_TIMESTAMP ? " timestamps" : "",
-                f.first.signs & TCA_SIGN_BOTH_WAYS ? " coming from both ends at once" : "");
+        say_signs(j, &f.first);
 }
 
 /* ---- by the receiver ---- */
@@ -141,13 +162,12 @@ bool tca_rst_is_ignored(const struct tca_case *c, const struct tca_mark *rst)
 /* Two resets of one host: the first was its own decision, the second says that no such connection is left. */
 void judge_rst_challenge_needed(const struct tca_case *c, struct tca_judgement *j)
 {
-    static const struct tca_levels levels = {TCA_CERTAIN, TCA_CERTAIN, TCA_PROBABLE};
     const struct tca_mark *rst;
     for (unsigned n = 0; (rst = tca_dossier_mark(c->d, TCA_MARK_RST, -1, n)); n++) {
         struct challenged found = challenged_of(c, rst);
         if (!found.exact)
             continue;
-        tca_hold(j, tca_level(c, levels, TCA_BASIS_SEEN), found.exact->time_ns);
+        tca_hold(j, tca_level(c, tca_levels_but_client, TCA_BASIS_SEEN), found.exact->time_ns);
         j->actor = rst->side;
         j->value = found.exact->time_ns - rst->time_ns;
         j->unit = "ns";
@@ -156,8 +176,7 @@ void judge_rst_challenge_needed(const struct tca_case *c, struct tca_judgement *
         tca_prove(j, found.exact);
         tca_say(j,
                 "The %s's reset was %u bytes ahead of what the %s expected; asked, it repeated it exactly.",
-                rst->side == TCA_CLIENT ? "client" : "server", rst->seq - found.challenge->ack,
-                rst->side == TCA_CLIENT ? "server" : "client");
+                tca_role_name[rst->side], rst->seq - found.challenge->ack, tca_role_name[1 - rst->side]);
         return;
     }
 }
@@ -175,8 +194,7 @@ void judge_rst_invalid(const struct tca_case *c, struct tca_judgement *j)
     }
     if (!first)
         return;
-    static const struct tca_levels levels = {TCA_CERTAIN, TCA_CERTAIN, TCA_CERTAIN};
-    tca_hold(j, tca_level(c, levels, TCA_BASIS_SILENCE), first->time_ns);
+    tca_hold(j, tca_level(c, tca_levels_certain, TCA_BASIS_SILENCE), first->time_ns);
     j->actor = first->side;
     j->unit = "pkts";
     tca_say(j, "%u reset(s) with a number that the receiver did not accept; the connection went on.",

@@ -41,13 +41,28 @@ bool tca_rst_is_embryonic_dup(const struct tca_rst *r)
            r->to->iss - prior->iss[TCA_CLIENT] <= REQUEST_WINDOW;
 }
 
+/* It came another way than whatever else this host sent: a device before it may have refused in its name. */
+static bool other_ttl(const struct tca_rst *r)
+{
+    const struct tca_host *host = r->c->host[r->rst->side];
+    return host->ttl_most && (r->rst->ttl > host->ttl_most + 1 || r->rst->ttl + 1 < host->ttl_least);
+}
+
 void judge_rst_refused(const struct tca_case *c, struct tca_judgement *j)
 {
     struct tca_rst_found f;
     if (!c->d->m.side[TCA_CLIENT].rst_count && !c->d->m.side[TCA_SERVER].rst_count)
         return;
-    if (tca_rst_hold(c, j, TCA_CERTAIN, &f))
-        tca_say(j, "The %s refused the connection.", tca_rst_who(&f.first));
+    if (!tca_rst_hold(c, j, TCA_CERTAIN, &f))
+        return;
+    tca_say(j, "The %s refused the connection.", tca_rst_who(&f.first));
+    if (!other_ttl(&f.first))
+        return;
+    j->confidence = TCA_PROBABLE;
+    j->actor = TCA_ACTOR_PATH;
+    tca_say(j, "The connection was refused, but not by the %s, it seems: the reset's TTL is %u, its own %u.",
+            tca_rst_who(&f.first), (unsigned)f.first.rst->ttl,
+            (unsigned)c->host[f.first.rst->side]->ttl_most);
 }
 
 void judge_rst_embryonic_dup(const struct tca_case *c, struct tca_judgement *j)
@@ -83,6 +98,32 @@ void judge_rst_to_challenge(const struct tca_case *c, struct tca_judgement *j)
                 tca_rst_peer(&f.first));
 }
 
+/* Nothing of the other end had passed, neither of this connection nor of an older one: it answers nothing. */
+bool tca_rst_is_syn_sent_abort(const struct tca_rst *r)
+{
+    const struct tca_dossier *d = r->c->d;
+    if (r->rst->sender_state != TCA_SYN_SENT || r->rst->side != TCA_CLIENT)
+        return false;
+    for (unsigned at = 0; at < d->mark_count && d->mark[at].frame < r->rst->frame; at++)
+        if (d->mark[at].side == TCA_SERVER || (d->mark[at].roles & TCA_MARK_ICMP))
+            return false;
+    return true;
+}
+
+void judge_rst_syn_sent_abort(const struct tca_case *c, struct tca_judgement *j)
+{
+    static const struct tca_levels levels = {TCA_CERTAIN, TCA_PROBABLE, TCA_CERTAIN};
+    struct tca_rst_found f;
+    if (!c->d->m.side[TCA_CLIENT].rst_count ||
+        !tca_rst_hold(c, j, tca_level(c, levels, TCA_BASIS_SILENCE), &f))
+        return;
+    const struct tca_mark *syn = tca_dossier_mark(c->d, TCA_MARK_SYN, TCA_CLIENT, 0);
+    tca_prove(j, syn);
+    int64_t after_ns = syn ? j->time_ns - syn->time_ns : 0;
+    tca_say(j, "The client took its SYN back by a reset after %u.%03u s, before any answer.",
+            TCA_WHOLE_S(after_ns));
+}
+
 /* ---- the request ---- */
 
 /* The server resets a connection that it has not opened yet: bare, with its first number. */
@@ -109,9 +150,9 @@ bool tca_rst_is_request_expired(const struct tca_rst *r)
 
 void judge_rst_request_expired(const struct tca_case *c, struct tca_judgement *j)
 {
-    static const struct tca_levels levels = {TCA_CERTAIN, TCA_CERTAIN, TCA_PROBABLE};
     struct tca_rst_found f;
-    if (!c->d->m.side[TCA_SERVER].rst_count || !tca_rst_hold(c, j, tca_level(c, levels, TCA_BASIS_SEEN), &f))
+    if (!c->d->m.side[TCA_SERVER].rst_count ||
+        !tca_rst_hold(c, j, tca_level(c, tca_levels_but_client, TCA_BASIS_SEEN), &f))
         return;
     if (f.first.from->synack_count < 2)
         j->confidence = tca_lower(j->confidence, 1); /* the end of the ladder was not seen */
@@ -141,9 +182,9 @@ bool tca_rst_is_listener_closed(const struct tca_rst *r)
 
 void judge_rst_listener_closed(const struct tca_case *c, struct tca_judgement *j)
 {
-    static const struct tca_levels levels = {TCA_CERTAIN, TCA_CERTAIN, TCA_PROBABLE};
     struct tca_rst_found f;
-    if (!c->d->m.side[TCA_SERVER].rst_count || !tca_rst_hold(c, j, tca_level(c, levels, TCA_BASIS_SEEN), &f))
+    if (!c->d->m.side[TCA_SERVER].rst_count ||
+        !tca_rst_hold(c, j, tca_level(c, tca_levels_but_client, TCA_BASIS_SEEN), &f))
         return;
     /* A SYN that is refused, or a third child, leaves no doubt; a request answered later keeps some. */
     bool sure = tca_rst_is_active(&f.first) && (c->listener->refused || c->listener->closed_burst >= 3);

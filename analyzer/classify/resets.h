@@ -58,6 +58,7 @@ bool tca_rst_is_ignored(const struct tca_case *c, const struct tca_mark *rst);
 bool tca_rst_is_embryonic_dup(const struct tca_rst *r);
 bool tca_rst_is_refused(const struct tca_rst *r);
 bool tca_rst_is_to_challenge(const struct tca_rst *r);
+bool tca_rst_is_syn_sent_abort(const struct tca_rst *r);
 bool tca_rst_is_listener_closed(const struct tca_rst *r);
 bool tca_rst_is_request_expired(const struct tca_rst *r);
 bool tca_rst_is_abort_on_overflow(const struct tca_rst *r);
@@ -71,6 +72,7 @@ bool tca_rst_is_no_socket(const struct tca_rst *r);
 /* reset_active.c */
 bool tca_rst_is_active(const struct tca_rst *r);
 bool tca_rst_is_keepalive_timeout(const struct tca_rst *r);
+bool tca_rst_is_retry_exhausted(const struct tca_rst *r);
 bool tca_rst_is_linger0(const struct tca_rst *r);
 bool tca_rst_is_unread_data(const struct tca_rst *r);
 bool tca_rst_is_orphan_limit(const struct tca_rst *r);

@@ -10,7 +10,7 @@
 
 #include "base/seq32.h"
 
-enum { TTL_SLACK = 1, BOTH_WAYS_NS = 2000000 };
+enum { TTL_SLACK = 1, BOTH_WAYS_NS = 2000000, SERIES_NS = 100000000 };
 
 enum tca_rst_shape tca_rst_shape(const struct tca_mark *rst)
 {
@@ -145,6 +145,19 @@ static bool both_ways(const struct tca_dossier *d, const struct tca_mark *rst)
     return false;
 }
 
+/* Another active reset of that side, soon, with another number. */
+static bool in_series(const struct tca_dossier *d, const struct tca_mark *rst)
+{
+    for (unsigned i = 0; i < d->mark_count; i++) {
+        const struct tca_mark *mark = &d->mark[i];
+        int64_t apart = mark->time_ns - rst->time_ns;
+        if (mark->side == rst->side && tca_rst_shape(mark) == TCA_SHAPE_X && !mark->witness &&
+            mark->seq != rst->seq && apart <= SERIES_NS && apart >= -SERIES_NS)
+            return true;
+    }
+    return false;
+}
+
 unsigned tca_rst_foreign(const struct tca_dossier *d, const struct tca_mark *rst)
 {
     struct habit habit = habit_of(d, rst);
@@ -157,5 +170,7 @@ unsigned tca_rst_foreign(const struct tca_dossier *d, const struct tca_mark *rst
         signs |= TCA_SIGN_TIMESTAMP;
     if (tca_rst_trigger(d, rst) == NULL && both_ways(d, rst))
         signs |= TCA_SIGN_BOTH_WAYS;
+    if (tca_rst_shape(rst) == TCA_SHAPE_X && in_series(d, rst))
+        signs |= TCA_SIGN_SERIES;
     return signs;
 }

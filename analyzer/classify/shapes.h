@@ -40,6 +40,7 @@ enum tca_rst_sign {
     TCA_SIGN_IP_ID = 1 << 1,     /* X with ID 0 or P with a running ID, where that host does the contrary */
     TCA_SIGN_TIMESTAMP = 1 << 2, /* X without timestamps on a connection that uses them */
     TCA_SIGN_BOTH_WAYS = 1 << 3, /* an active reset from either side within 2 ms */
+    TCA_SIGN_SERIES = 1 << 4,    /* X, and others of that side with other numbers: a socket resets once */
 };
 unsigned tca_rst_foreign(const struct tca_dossier *d, const struct tca_mark *rst);
 

@@ -12,8 +12,6 @@
 
 #include "classify/episode.h"
 
-#define TCA_NEAR_NS INT64_C(300000) /* a round trip below 0.3 ms touches the host */
-
 enum tca_conn_flag {
     TCA_CONN_ESTABLISHED = 1 << 0,
     TCA_CONN_REFUSED = 1 << 1,

@@ -21,35 +21,20 @@
 #include "classify/level.h"
 #include "classify/reuse.h"
 #include "classify/shapes.h"
+#include "mirror/deviations.h"
 
 #include <string.h>
 
-#define MS     INT64_C(1000000)
-#define SECOND INT64_C(1000000000)
-/* Arguments for "%d.%03d s". */
-#define WHOLE(ns) (int)((ns) / SECOND), (int)((ns) / MS % 1000)
-
-static const int64_t MINUTE_NS = 60 * SECOND;
-static const int64_t RFC_2MSL_NS = 240 * SECOND; /* RFC 9293 section 3.4.2: MSL is two minutes */
-static const int64_t PROMPT_NS = 100 * MS;       /* an answer, the round trip aside */
+static const int64_t MINUTE_NS = 60 * TCA_SECOND;
+static const int64_t RFC_2MSL_NS = 240 * TCA_SECOND; /* RFC 9293 section 3.4.2: MSL is two minutes */
+static const int64_t PROMPT_NS = 100 * TCA_MS;       /* an answer, the round trip aside */
 static const int64_t NEXT_SYN_NS =
-    20 * SECOND; /* the next try of a client whose RST ended TIME_WAIT, at the latest */
+    20 * TCA_SECOND; /* the next try of a client whose RST ended TIME_WAIT, at the latest */
 enum { RECYCLERS = 5, LINUX_TTL = 64 };
 /* Linux' clock of initial numbers for one tuple: one step per 64 ns. */
 enum { ISN_TICK_NS = 64 };
 
-static const struct tca_levels CERTAIN = {TCA_CERTAIN, TCA_CERTAIN, TCA_CERTAIN};
-static const struct tca_levels BUT_CLIENT = {TCA_CERTAIN, TCA_CERTAIN, TCA_PROBABLE};
-static const struct tca_levels PROBABLE = {TCA_PROBABLE, TCA_PROBABLE, TCA_PROBABLE};
 static const struct tca_levels AT_SERVER = {TCA_PROBABLE, TCA_POSSIBLE, TCA_POSSIBLE};
-
-static const char *const NAME[2] = {"client", "server"};
-
-static void set_value(struct tca_judgement *j, int64_t value, const char *unit)
-{
-    j->value = value;
-    j->unit = unit;
-}
 
 /* ---- the new connection and what was before it ---- */
 
@@ -83,13 +68,14 @@ void judge_time_wait_reuse_accepted(const struct tca_case *c, struct tca_judgeme
     struct tca_reuse r;
     if (!tca_reuse_of(c->d, &r) || !tca_reuse_recycled(&r))
         return;
-    tca_hold(j, tca_linux_only(c, TCA_SERVER, tca_level(c, CERTAIN, TCA_BASIS_SEEN)), r.synack->time_ns);
+    tca_hold(j, tca_linux_only(c, TCA_SERVER, tca_level(c, tca_levels_certain, TCA_BASIS_SEEN)),
+             r.synack->time_ns);
     tca_prove(j, r.syn);
     tca_prove(j, r.synack);
     j->actor = TCA_SERVER;
-    set_value(j, r.age_ns, "ns");
-    tca_say(j, "The server was in TIME_WAIT for %d.%03d s and took the new SYN in its place.",
-            WHOLE(r.age_ns));
+    tca_set_value(j, r.age_ns, "ns");
+    tca_say(j, "The server was in TIME_WAIT for %u.%03u s and took the new SYN in its place.",
+            TCA_WHOLE_S(r.age_ns));
 }
 
 void judge_time_wait_reuse_client(const struct tca_case *c, struct tca_judgement *j)
@@ -98,12 +84,13 @@ void judge_time_wait_reuse_client(const struct tca_case *c, struct tca_judgement
     if (!tca_reuse_of(c->d, &r) || !r.prior->nxt_known[TCA_CLIENT] || !r.syn->has_ts || !r.syn->tsecr ||
         r.syn->seq != tca_reuse_isn(r.prior->snd_nxt[TCA_CLIENT]))
         return;
-    tca_hold(j, tca_linux_only(c, TCA_CLIENT, tca_level(c, CERTAIN, TCA_BASIS_SEEN)), r.syn->time_ns);
+    tca_hold(j, tca_linux_only(c, TCA_CLIENT, tca_level(c, tca_levels_certain, TCA_BASIS_SEEN)),
+             r.syn->time_ns);
     tca_prove(j, r.syn);
     j->actor = TCA_CLIENT;
-    set_value(j, r.age_ns, "ns");
-    tca_say(j, "The client was in TIME_WAIT on this port and took it for a new connection after %d.%03d s%s.",
-            WHOLE(r.age_ns), r.age_ns < SECOND ? " (a port bound by the program)" : "");
+    tca_set_value(j, r.age_ns, "ns");
+    tca_say(j, "The client was in TIME_WAIT on this port and took it for a new connection after %u.%03u s%s.",
+            TCA_WHOLE_S(r.age_ns), r.age_ns < TCA_SECOND ? " (a port bound by the program)" : "");
 }
 
 /* The server's two initial numbers lie on the line of Linux' clock: it has not restarted in between. */
@@ -114,7 +101,7 @@ static bool same_boot(const struct tca_reuse *r)
     uint32_t step = r->synack->seq - r->prior->iss[TCA_SERVER];
     uint32_t expected = (uint32_t)(r->prior->isn_age_ns[TCA_SERVER] / ISN_TICK_NS);
     int32_t off = seq_diff(step, expected);
-    return off > -(int32_t)(20 * MS / ISN_TICK_NS) && off < (int32_t)(20 * MS / ISN_TICK_NS);
+    return off > -(int32_t)(20 * TCA_MS / ISN_TICK_NS) && off < (int32_t)(20 * TCA_MS / ISN_TICK_NS);
 }
 
 static int64_t time_wait_age_ns(const struct tca_reuse *r)
@@ -128,14 +115,14 @@ void judge_time_wait_absent(const struct tca_case *c, struct tca_judgement *j)
     struct tca_reuse r;
     if (!tca_reuse_of(c->d, &r) || !tca_reuse_absent(&r))
         return;
-    enum tca_confidence level = tca_level(c, PROBABLE, TCA_BASIS_SEEN);
+    enum tca_confidence level = tca_level(c, tca_levels_probable, TCA_BASIS_SEEN);
     tca_hold(j, tca_lower(level, !linux_request(r.synack)), r.synack->time_ns);
     tca_prove(j, r.syn);
     tca_prove(j, r.synack);
     j->actor = TCA_SERVER;
-    set_value(j, time_wait_age_ns(&r), "ns");
-    tca_say(j, "%d.%03d s after its TIME_WAIT began the server answered with a fresh number%s.",
-            WHOLE(time_wait_age_ns(&r)), same_boot(&r) ? ", on the same clock as before" : "");
+    tca_set_value(j, time_wait_age_ns(&r), "ns");
+    tca_say(j, "%u.%03u s after its TIME_WAIT began the server answered with a fresh number%s.",
+            TCA_WHOLE_S(time_wait_age_ns(&r)), same_boot(&r) ? ", on the same clock as before" : "");
 }
 
 void judge_time_wait_early_recycle(const struct tca_case *c, struct tca_judgement *j)
@@ -145,13 +132,14 @@ void judge_time_wait_early_recycle(const struct tca_case *c, struct tca_judgemen
         return;
     bool no_recycling =
         tca_host_kernel(c->host[TCA_SERVER]) >= TCA_KERNEL(4, 12); /* tcp_tw_recycle is gone */
-    tca_hold(j, tca_lower(tca_level(c, PROBABLE, TCA_BASIS_SEEN), no_recycling), r.synack->time_ns);
+    tca_hold(j, tca_lower(tca_level(c, tca_levels_probable, TCA_BASIS_SEEN), no_recycling),
+             r.synack->time_ns);
     tca_prove(j, r.syn);
     tca_prove(j, r.synack);
     j->actor = TCA_SERVER;
-    set_value(j, (int64_t)c->listener->time_wait_absent, "count");
-    tca_say(j, "TIME_WAIT was gone after %d.%03d s, as on %d connections of this listener.",
-            WHOLE(time_wait_age_ns(&r)), (int)c->listener->time_wait_absent);
+    tca_set_value(j, (int64_t)c->listener->time_wait_absent, "count");
+    tca_say(j, "TIME_WAIT was gone after %u.%03u s, as on %d connections of this listener.",
+            TCA_WHOLE_S(time_wait_age_ns(&r)), (int)c->listener->time_wait_absent);
 }
 
 /* Without an IP ID a connection that is still alive might have answered. */
@@ -167,13 +155,13 @@ void judge_time_wait_syn_challenged(const struct tca_case *c, struct tca_judgeme
     const struct tca_mark *ack;
     if (!tca_reuse_of(c->d, &r) || !(ack = tca_reuse_challenge(&r, 0)))
         return;
-    tca_hold(j, mini_level(c, ack, CERTAIN), ack->time_ns);
+    tca_hold(j, mini_level(c, ack, tca_levels_certain), ack->time_ns);
     tca_prove(j, r.syn);
     tca_prove(j, ack);
     j->actor = TCA_SERVER;
-    set_value(j, challenges(&r), "pkts");
-    tca_say(j, "The server, in TIME_WAIT for %d.%03d s, answered the SYN with an ACK of the old connection.",
-            WHOLE(r.age_ns));
+    tca_set_value(j, challenges(&r), "pkts");
+    tca_say(j, "The server, in TIME_WAIT for %u.%03u s, answered the SYN with an ACK of the old connection.",
+            TCA_WHOLE_S(r.age_ns));
 }
 
 static bool killed_then_open(const struct tca_reuse *r, const struct tca_mark **ret_ack,
@@ -193,16 +181,16 @@ static bool assassinated_by_reuse(const struct tca_case *c, struct tca_judgement
     const struct tca_mark *ack, *rst;
     if (!tca_reuse_of(c->d, &r) || !killed_then_open(&r, &ack, &rst))
         return false;
-    tca_hold(j, mini_level(c, ack, BUT_CLIENT), rst->time_ns);
+    tca_hold(j, mini_level(c, ack, tca_levels_but_client), rst->time_ns);
     tca_prove(j, r.syn);
     tca_prove(j, ack);
     tca_prove(j, rst);
     tca_prove(j, r.synack);
     j->actor = TCA_CLIENT;
-    set_value(j, r.synack->time_ns - r.syn->time_ns, "ns");
+    tca_set_value(j, r.synack->time_ns - r.syn->time_ns, "ns");
     tca_say(j,
-            "The SYN drew an ACK of TIME_WAIT, the client's RST killed it, a later SYN got in at %d.%03d s.",
-            WHOLE(j->value));
+            "The SYN drew an ACK of TIME_WAIT, the client's RST killed it, a later SYN got in at %u.%03u s.",
+            TCA_WHOLE_S(j->value));
     return true;
 }
 
@@ -212,14 +200,14 @@ void judge_time_wait_refused_loop(const struct tca_case *c, struct tca_judgement
     if (!tca_reuse_of(c->d, &r) || r.synack || challenges(&r) < 2)
         return;
     const struct tca_mark *mark, *first = tca_reuse_challenge(&r, 0);
-    tca_hold(j, mini_level(c, first, CERTAIN), first->time_ns);
+    tca_hold(j, mini_level(c, first, tca_levels_certain), first->time_ns);
     tca_prove(j, r.syn);
     for (unsigned n = 0; (mark = tca_reuse_challenge(&r, n)); n++) {
         tca_prove(j, mark);
         tca_prove(j, exact_rst(&r, mark));
     }
     j->actor = TCA_SERVER;
-    set_value(j, (int64_t)c->d->m.side[TCA_CLIENT].syn_count, "pkts");
+    tca_set_value(j, (int64_t)c->d->m.side[TCA_CLIENT].syn_count, "pkts");
     tca_say(j, "%d SYNs of the client drew ACKs of the old connection from the server's TIME_WAIT%s.",
             (int)j->value, exact_rst(&r, first) ? ", which ignored the resets" : "");
 }
@@ -239,7 +227,7 @@ void judge_time_wait_refused_rst(const struct tca_case *c, struct tca_judgement 
     tca_prove(j, r.syn);
     tca_prove(j, rst);
     j->actor = TCA_SERVER;
-    set_value(j, r.age_ns, "ns");
+    tca_set_value(j, r.age_ns, "ns");
     tca_say(j, "The server was still in %s of the old connection and refused the new one.",
             fin_wait2 ? "FIN_WAIT2" : "TIME_WAIT");
 }
@@ -252,14 +240,14 @@ void judge_time_wait_syn_dropped(const struct tca_case *c, struct tca_judgement 
         return;
     if (tca_reuse_witness(c->d, TCA_SERVER, false, 0) || tca_reuse_witness(c->d, TCA_SERVER, true, 0) ||
         tca_dossier_mark(c->d, TCA_MARK_ICMP, -1, 0) ||
-        tca_listener_episode(c->listener, r.syn->time_ns, SECOND))
+        tca_listener_episode(c->listener, r.syn->time_ns, TCA_SECOND))
         return;
     tca_hold(j, tca_level(c, AT_SERVER, TCA_BASIS_SILENCE), r.syn->time_ns);
     const struct tca_mark *syn;
     for (unsigned n = 0; (syn = tca_dossier_mark(c->d, TCA_MARK_SYN, TCA_CLIENT, n)); n++)
         tca_prove(j, syn);
     j->actor = TCA_SERVER;
-    set_value(j, (int64_t)c->d->m.side[TCA_CLIENT].syn_count, "pkts");
+    tca_set_value(j, (int64_t)c->d->m.side[TCA_CLIENT].syn_count, "pkts");
     tca_say(j, "%d SYNs on a port that the server held in TIME_WAIT got no answer.", (int)j->value);
 }
 
@@ -270,7 +258,8 @@ void judge_time_wait_dup_syn_accepted_then_rst(const struct tca_case *c, struct 
     if (!tca_reuse_of(c->d, &r) || !tca_reuse_recycled(&r) || !rst || rst->frame < r.synack->frame ||
         rst->seq != r.synack->ack || c->d->m.acks_since_synack)
         return;
-    tca_hold(j, tca_linux_only(c, TCA_SERVER, tca_level(c, CERTAIN, TCA_BASIS_SEEN)), rst->time_ns);
+    tca_hold(j, tca_linux_only(c, TCA_SERVER, tca_level(c, tca_levels_certain, TCA_BASIS_SEEN)),
+             rst->time_ns);
     tca_prove(j, r.syn);
     tca_prove(j, r.synack);
     tca_prove(j, rst);
@@ -286,9 +275,9 @@ void judge_time_wait_port_reuse_fast(const struct tca_case *c, struct tca_judgem
     tca_hold(j, TCA_CERTAIN, r.syn->time_ns);
     tca_prove(j, r.syn);
     j->actor = TCA_CLIENT;
-    set_value(j, r.age_ns, "ns");
-    tca_say(j, "The client used the port again %d.%03d s after the last segment of the previous connection.",
-            WHOLE(r.age_ns));
+    tca_set_value(j, r.age_ns, "ns");
+    tca_say(j, "The client used the port again %u.%03u s after the last segment of the previous connection.",
+            TCA_WHOLE_S(r.age_ns));
 }
 
 /* ---- judges of the old connection ---- */
@@ -341,12 +330,13 @@ void judge_time_wait_data(const struct tca_case *c, struct tca_judgement *j)
             break;
     if (!data || reset_by_holder(&w, data))
         return;
-    tca_hold(j, tca_level(c, CERTAIN, TCA_BASIS_SEEN), data->time_ns);
+    tca_hold(j, tca_level(c, tca_levels_certain, TCA_BASIS_SEEN), data->time_ns);
     tca_prove(j, w.began);
     tca_prove(j, data);
     j->actor = data->side;
-    set_value(j, data->len, "bytes");
-    tca_say(j, "%u bytes of old data reached the %s in TIME_WAIT.", (unsigned)data->len, NAME[w.holder]);
+    tca_set_value(j, data->len, "bytes");
+    tca_say(j, "%u bytes of old data reached the %s in TIME_WAIT.", (unsigned)data->len,
+            tca_role_name[w.holder]);
 }
 
 /* A copy of the other side's FIN after TIME_WAIT had begun. */
@@ -370,14 +360,14 @@ void judge_time_wait_fin_reack(const struct tca_case *c, struct tca_judgement *j
             break;
     if (!ack)
         return;
-    tca_hold(j, tca_level(c, CERTAIN, TCA_BASIS_SEEN), ack->time_ns);
+    tca_hold(j, tca_level(c, tca_levels_certain, TCA_BASIS_SEEN), ack->time_ns);
     tca_prove(j, w.began);
     tca_prove(j, fin);
     tca_prove(j, ack);
     j->actor = (uint8_t)w.holder;
-    set_value(j, ack->time_ns - w.began->time_ns, "ns");
+    tca_set_value(j, ack->time_ns - w.began->time_ns, "ns");
     tca_say(j, "The FIN came again and the %s acknowledged it from TIME_WAIT; its clock began anew.",
-            NAME[w.holder]);
+            tca_role_name[w.holder]);
 }
 
 /* What provoked this reset was TIME_WAIT's answer to a SYN of a newer connection: then its row tells. An
@@ -444,14 +434,16 @@ static void assassinated_by_own(const struct tca_case *c, struct tca_judgement *
     const struct tca_mark *sign = sign_after(&w, rst);
     if (sign && !(sign->flags & TCA_RST))
         return; /* it lives */
-    tca_hold(j, tca_level(c, sign ? BUT_CLIENT : PROBABLE, TCA_BASIS_SEEN), rst->time_ns);
+    tca_hold(j, tca_level(c, sign ? tca_levels_but_client : tca_levels_probable, TCA_BASIS_SEEN),
+             rst->time_ns);
     const struct tca_mark *answer = tca_rst_trigger(c->d, rst);
     tca_prove(j, answer && answer->frame > w.began->frame ? answer : w.began);
     tca_prove(j, rst);
     tca_prove(j, sign);
     j->actor = rst->side;
-    set_value(j, rst->time_ns - w.began->time_ns, "ns");
-    tca_say(j, "An RST ended the TIME_WAIT of the %s after %d.%03d s.", NAME[w.holder], WHOLE(j->value));
+    tca_set_value(j, rst->time_ns - w.began->time_ns, "ns");
+    tca_say(j, "An RST ended the TIME_WAIT of the %s after %u.%03u s.", tca_role_name[w.holder],
+            TCA_WHOLE_S(j->value));
 }
 
 void judge_time_wait_assassinated(const struct tca_case *c, struct tca_judgement *j)
@@ -472,7 +464,7 @@ static bool ignored_in_reuse(const struct tca_case *c, struct tca_judgement *j)
             break;
     if (!again)
         return false;
-    tca_hold(j, mini_level(c, first, BUT_CLIENT), again->time_ns);
+    tca_hold(j, mini_level(c, first, tca_levels_but_client), again->time_ns);
     tca_prove(j, first);
     tca_prove(j, rst);
     tca_prove(j, again);
@@ -494,7 +486,8 @@ static void ignored_by_own(const struct tca_case *c, struct tca_judgement *j)
     }
     if (!rst)
         return;
-    tca_hold(j, tca_level(c, sign ? BUT_CLIENT : CERTAIN, TCA_BASIS_SEEN), rst->time_ns);
+    tca_hold(j, tca_level(c, sign ? tca_levels_but_client : tca_levels_certain, TCA_BASIS_SEEN),
+             rst->time_ns);
     tca_prove(j, w.began);
     tca_prove(j, rst);
     tca_prove(j, sign);
@@ -502,7 +495,7 @@ static void ignored_by_own(const struct tca_case *c, struct tca_judgement *j)
     tca_say(j,
             sign ? "The TIME_WAIT of the %s outlived an RST with the right number."
                  : "An RST with a number that the TIME_WAIT of the %s does not expect had no effect.",
-            NAME[w.holder]);
+            tca_role_name[w.holder]);
 }
 
 void judge_time_wait_rst_ignored(const struct tca_case *c, struct tca_judgement *j)
@@ -519,10 +512,10 @@ void judge_reuse_within_rfc_2msl(const struct tca_case *c, struct tca_judgement 
     tca_hold(j, TCA_CERTAIN, r.syn->time_ns);
     tca_prove(j, r.syn);
     j->actor = TCA_CLIENT;
-    set_value(j, r.age_ns, "ns");
+    tca_set_value(j, r.age_ns, "ns");
     tca_say(j,
-            "The addresses and ports came back %d.%03d s after the last segment of the previous connection.",
-            WHOLE(r.age_ns));
+            "The addresses and ports came back %u.%03u s after the last segment of the previous connection.",
+            TCA_WHOLE_S(r.age_ns));
 }
 
 /* ---- the column reuse_outcome ---- */

@@ -12,11 +12,7 @@
 
 #include "decode/walk.h"
 
-enum {
-    KIND_END = 0,
-    KIND_NOP = 1,
-    EXPERIMENT_FAST_OPEN = 0xf989, /* RFC 7413 appendix B */
-};
+enum { EXPERIMENT_FAST_OPEN = 0xf989 }; /* RFC 7413 appendix B */
 
 /* Take in one option's `len` bytes of data; false when they are no such option. */
 typedef bool option_reader(const uint8_t *data, uint8_t len, struct tca_options *options);
@@ -107,10 +103,16 @@ static bool read_accurate_ecn(const uint8_t *data, uint8_t len, struct tca_optio
 }
 
 static option_reader *const readers[256] = {
-    [2] = read_mss,          [3] = read_wscale,         [4] = read_sack_permitted,
-    [5] = read_sack,         [8] = read_timestamps,     [30] = read_multipath,
-    [34] = read_fast_open,   [172] = read_accurate_ecn, [174] = read_accurate_ecn,
-    [254] = read_experiment,
+    [TCA_OPTION_MSS] = read_mss,
+    [TCA_OPTION_WSCALE] = read_wscale,
+    [TCA_OPTION_SACK_OK] = read_sack_permitted,
+    [TCA_OPTION_SACK] = read_sack,
+    [TCA_OPTION_TS] = read_timestamps,
+    [TCA_OPTION_MPTCP] = read_multipath,
+    [TCA_OPTION_TFO] = read_fast_open,
+    [TCA_OPTION_ACCECN0] = read_accurate_ecn,
+    [TCA_OPTION_ACCECN1] = read_accurate_ecn,
+    [TCA_OPTION_EXPERIMENT] = read_experiment,
 };
 
 static void note_order(struct tca_options *options, uint8_t kind)
@@ -147,11 +149,11 @@ void tca_options_parse(const uint8_t *bytes, uint32_t captured, uint32_t size,
     while (at < captured) {
         uint32_t len = 1;
 
-        if (bytes[at] > KIND_NOP)
+        if (bytes[at] > TCA_OPTION_NOP)
             len = parse_one(bytes + at, captured - at, size - at, ret_options);
         else
             note_order(ret_options, bytes[at]);
-        if (len == 0 || bytes[at] == KIND_END)
+        if (len == 0 || bytes[at] == TCA_OPTION_END)
             return;
         at += len;
     }

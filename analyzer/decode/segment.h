@@ -44,6 +44,21 @@ struct tca_tags {
     uint32_t encap_id; /* GRE key, else 0 */
 };
 
+/* Kinds of TCP options: RFC 9293 section 3.2, 7323, 2018, 7413, 8684, 9768; experiments 6994. */
+enum tca_option_kind {
+    TCA_OPTION_END = 0,
+    TCA_OPTION_NOP = 1,
+    TCA_OPTION_MSS = 2,
+    TCA_OPTION_WSCALE = 3,
+    TCA_OPTION_SACK_OK = 4,
+    TCA_OPTION_SACK = 5,
+    TCA_OPTION_TS = 8,
+    TCA_OPTION_MPTCP = 30,
+    TCA_OPTION_TFO = 34,
+    TCA_OPTION_ACCECN0 = 172,
+    TCA_OPTION_ACCECN1 = 174,
+    TCA_OPTION_EXPERIMENT = 254,
+};
 enum { TCA_OPTION_ORDER_MAX = 20 };
 
 /* TCP options. `order` lists the kinds in wire order, repeats and NOPs included, end-of-list (0) included. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * One step of the mirror in the making, shared by the files that know its parts: opening.c (SYN, SYN+ACK, the
- * server's child), closing.c (FIN and its acknowledgment), reset.c (RST) and event.c, which puts them
- * together. Private to mirror.
+ * server's child), closing.c (FIN and its acknowledgment), reset.c (RST), again.c (payload out of its order), liveness.c
+ * (what keeps it waiting) and event.c, which puts them together. Private to mirror.
  */
 #ifndef TCA_MIRROR_STEP_H
 #define TCA_MIRROR_STEP_H
@@ -41,6 +41,33 @@ static inline bool step_is_pure_ack(const struct tca_segment *seg)
     return (seg->flags & (TCA_SYN | TCA_ACK | TCA_RST | TCA_FIN)) == TCA_ACK && !seg->len;
 }
 
+static inline bool step_carries(const struct tca_segment *seg)
+{
+    return seg->len || (seg->flags & TCA_FIN);
+}
+
+/* 0 where it never happened, or time stamps went back. */
+static inline int64_t step_since(int64_t then_ns, int64_t now_ns)
+{
+    return then_ns >= 0 && now_ns > then_ns ? tca_interval(then_ns, now_ns) : 0;
+}
+
+static inline int64_t step_later(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Payload of a segment as large as this connection allows: either end may have announced less than the other. */
+static inline uint32_t step_full_segment(const struct step *s)
+{
+    enum { TIMESTAMP_BYTES = 12, SMALLEST_MSS = 536 };
+    const struct tca_side *from = s->from, *to = s->to;
+    uint32_t mss = to->has_mss ? to->mss : 0;
+    if (from->has_mss && from->mss < mss)
+        mss = from->mss;
+    return mss > TIMESTAMP_BYTES ? mss - TIMESTAMP_BYTES : SMALLEST_MSS;
+}
+
 /* opening.c */
 void tca_step_syn(struct step *s);
 void tca_step_synack(struct step *s);
@@ -59,6 +86,13 @@ void tca_step_closing_receiver(struct step *s);
 
 /* A FIN that the network delivers a second time, not its sender. */
 bool tca_step_fin_copied(const struct step *s);
+
+/* again.c. Payload or a FIN that is not the next: true, and counted, if it was overtaken or doubled on the way; ... */
+bool tca_step_was_overtaken(struct step *s, struct tca_trouble *t);
+/* ... what is known to have been, a bare ACK as well; ... */
+void tca_step_overtaken(struct step *s, struct tca_trouble *t);
+/* ... or what its sender sent again. */
+void tca_step_sent_again(struct step *s, struct tca_trouble *t);
 
 /* liveness.c. After everything else of a segment, but before it counts as its sender's newest. 0 or TCA_EMEMORY. */
 int tca_step_liveness(struct tca_mirror_context *ctx, struct step *s);

@@ -4,7 +4,7 @@
 import socket
 import time
 
-from bench import exchange, read_all
+from bench import exchange, read_all, reset
 from cases import case
 from steps import CLEAN, read_exactly, without_timestamps
 
@@ -206,3 +206,35 @@ def user_timeout(bench):
     bench.also(40004, "half_open_discovered")
     bench.intend([40001, 40002, 40003, 40004], "rto_ladder_established", at="certain")
     bench.bystander(40005)
+
+
+@case("reset/rec_gave_up",
+      "Data is repeated without an answer until the application loses patience and resets the connection.",
+      says={"server.TcpOutRsts": "== 4", "server.TcpExtTCPAbortOnTimeout": "== 0", "client.TcpOutRsts": "== 0"})
+def gave_up(bench):
+    """After an exchange the server sends news and closes 4 s later with SO_LINGER 0. Ports 40001 and 40002 (IPv6): the
+    client's host drops everything that comes. Port 40003: for half a second only, and the news arrives. Port 40004: the
+    news arrives at once. Port 40010 is ordinary."""
+    four, six = bench.listen(), bench.listen(v6=True)
+    pairs = [bench.pair(six if port == 40002 else four, port) for port in (40001, 40002, 40003, 40004, 40010)]
+    for client, server in pairs:
+        exchange(client, server)
+    with bench.client.filtering("tcp dport { 40001, 40002 }"):
+        with bench.client.filtering("tcp dport 40003"):
+            for _, server in pairs[:4]:
+                server.sendall(b"news\n")
+            time.sleep(.5)
+        time.sleep(3.5)
+        for _, server in pairs[:4]:
+            reset(server)
+        time.sleep(.3)
+    client, server = pairs[4]
+    client.close()
+    read_all(server)
+    server.close()
+    bench.intend([40001, 40002], "rst_retry_exhausted", at="probable")
+    bench.intend([40001, 40002], "rto_ladder_established", at="certain")
+    bench.intend([40003, 40004], "rst_active_close", at="probable")
+    bench.intend([40001, 40002, 40003, 40004], "close_rst_active", at="certain")
+    bench.also([40003, 40004], "rst_linger0")
+    bench.bystander(40010)

@@ -36,6 +36,8 @@ def client_abort(bench):
     bench.intend(40001, "handshake_client_abort", "certain")
     bench.intend(40002, "handshake_client_abort", client="certain")
     bench.intend(40002, "handshake_half_open_rst", server="certain")
+    bench.intend(40001, "rst_syn_sent_abort", server="certain", client="certain", middle="probable")
+    bench.intend(40002, "rst_syn_sent_abort", client="certain")
     bench.also((40001, 40002), "close_handshake_failed")
     bench.bystander(40010)
 
