@@ -211,7 +211,7 @@ static bool is_capture_copy(struct tca_side *from, const struct tca_side *to, co
     return false;
 }
 
-static void count_segment(struct tca_side *from, const struct tca_segment *seg)
+static void count_segment(struct tca_side *from, const struct tca_segment *seg, bool overtaken)
 {
     from->pkts++;
     if (from->first_ns < 0)
@@ -219,7 +219,8 @@ static void count_segment(struct tca_side *from, const struct tca_segment *seg)
     from->last_ns = seg->time_ns;
     from->last_frame = seg->frame;
     from->ttl = seg->ttl;
-    from->last_ip_id = seg->ip_id;
+    if (!overtaken)
+        from->last_ip_id = seg->ip_id;
 }
 
 /* More payload than the receiver's MSS allows was cut into pieces behind the tap, or put together before it.
@@ -294,7 +295,7 @@ int tca_mirror_step(struct tca_mirror_context *ctx, struct tca_mirror *m, const 
         error = tca_step_liveness(ctx, &s);
     if (error)
         return error;
-    count_segment(s.from, seg);
+    count_segment(s.from, seg, s.account.late);
     if (s.account.new_bytes) {
         s.from->last_data_ns = seg->time_ns;
         if (s.from->first_data_ns < 0)

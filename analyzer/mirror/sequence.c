@@ -209,11 +209,13 @@ static void take_window(struct tca_side *from, const struct tca_segment *seg)
     from->edge_known = true;
 }
 
-static void take_timestamps(struct tca_side *from, struct tca_side *to, const struct tca_segment *seg)
+static void take_timestamps(struct tca_side *from, struct tca_side *to, const struct tca_segment *seg,
+                            bool overtaken)
 {
     if (!seg->opt.has_ts)
         return;
-    from->tsval_last = seg->opt.tsval;
+    if (!overtaken)
+        from->tsval_last = seg->opt.tsval;
     if (to->acked_known && seq_after(seg->seq, to->acked))
         return; /* RFC 7323 section 4.3: only what spans Last.ACK.sent */
     if (to->ts_recent_ns < 0 || seq_after_eq(seg->opt.tsval, to->ts_recent)) {
@@ -395,7 +397,7 @@ struct tca_account tca_sequence_account(struct tca_mirror *m, const struct tca_s
         take_ack(m, from, to, seg, &account);
         take_window(from, seg);
     }
-    take_timestamps(from, to, seg);
+    take_timestamps(from, to, seg, account.late);
     from->bytes += account.new_bytes;
     from->retx_pkts += account.retransmitted;
     from->keepalive_count += account.keepalive;
