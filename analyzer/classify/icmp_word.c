@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * ICMP errors in words. Type 3 of ICMP and type 1 of ICMPv6 are "destination unreachable", 11 and 3 "time exceeded",
- * 12 and 4 "parameter problem". Linux
- * gives up a connect() for all but "fragmentation needed" (tcp_v4_err, tcp_v6_err).
+ * ICMP errors in words. Type 3 of ICMP and type 1 of ICMPv6 are "destination unreachable", 11 and 3 "time exceeded", 12 and
+ * 4 "parameter problem". Linux gives up a connect() for all but "fragmentation needed" (tcp_v4_err, tcp_v6_err).
  */
 #include "classify/icmp_word.h"
 
