@@ -23,10 +23,6 @@ enum {
     COPIES = 3, /* so many of one segment without effect are no chance */
     SURE_COPIES = 5,
     LARGE = 1000, /* no link on the way of a healthy segment carries less payload */
-    ICMP_UNREACHABLE = 3,
-    ICMP_FRAG_NEEDED = 4, /* code of the above */
-    ICMP6_UNREACHABLE = 1,
-    ICMP6_TOO_BIG = 2,
 };
 /* No device forgets an idle connection sooner, as a rule; shorter rests have other reasons. */
 static const int64_t REST_NS = 60 * TCA_SECOND;
@@ -51,14 +47,12 @@ static bool quotes_under_way(const struct tca_case *c, const struct tca_mark *er
 
 static bool is_frag_needed(const struct tca_case *c, const struct tca_mark *error)
 {
-    return c->d->family == 4 ? error->icmp_type == ICMP_UNREACHABLE && error->icmp_code == ICMP_FRAG_NEEDED
-                             : error->icmp_type == ICMP6_TOO_BIG;
+    return tca_icmp_is_frag_needed(c->d->family, error->icmp_type, error->icmp_code);
 }
 
 static bool is_unreachable(const struct tca_case *c, const struct tca_mark *error)
 {
-    return error->icmp_type == (c->d->family == 4 ? ICMP_UNREACHABLE : ICMP6_UNREACHABLE) &&
-           !is_frag_needed(c, error);
+    return tca_icmp_is_unreachable(c->d->family, error->icmp_type, error->icmp_code);
 }
 
 /* The first error of this kind, proved with those that follow; NULL if there is none. */

@@ -114,4 +114,30 @@ static inline uint32_t tca_segment_end(const struct tca_segment *seg)
     return seg->seq + seg->len + ((seg->flags & TCA_SYN) ? 1 : 0) + ((seg->flags & TCA_FIN) ? 1 : 0);
 }
 
+/* A SYN that begins something: without ACK, and without what no SYN of a stack bears. */
+static inline bool tca_is_bare_syn(const struct tca_segment *seg)
+{
+    return (seg->flags & (TCA_SYN | TCA_ACK | TCA_FIN | TCA_RST)) == TCA_SYN;
+}
+
+/* ICMP errors by the family of what they quote. */
+static inline bool tca_icmp_is_frag_needed(uint8_t family, uint8_t type, uint8_t code)
+{
+    return family == 4 ? type == 3 && code == 4 : type == 2;
+}
+
+static inline bool tca_icmp_is_unreachable(uint8_t family, uint8_t type, uint8_t code)
+{
+    enum { CODES = 16 }; /* of ICMP; hosts ignore what is beyond */
+    return family == 4 ? type == 3 && code < CODES && !tca_icmp_is_frag_needed(family, type, code)
+                       : type == 1;
+}
+
+/* Unreachable, time exceeded, parameter problem: Linux gives up a connect() for any of them (tcp_v4_err, tcp_v6_err). */
+static inline bool tca_icmp_ends_attempt(uint8_t family, uint8_t type, uint8_t code)
+{
+    bool exceeded = type == (family == 4 ? 11 : 3), malformed = type == (family == 4 ? 12 : 4);
+    return exceeded || malformed || tca_icmp_is_unreachable(family, type, code);
+}
+
 #endif

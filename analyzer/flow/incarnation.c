@@ -10,11 +10,6 @@
 
 enum { NEAR = 1 << 24 };
 
-bool tca_is_bare_syn(const struct tca_segment *seg)
-{
-    return (seg->flags & (TCA_SYN | TCA_ACK | TCA_FIN | TCA_RST)) == TCA_SYN;
-}
-
 static bool is_client(const struct tca_flow *flow, int side)
 {
     return flow->client == side;

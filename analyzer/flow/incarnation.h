@@ -7,8 +7,6 @@
 
 #include "flow/flow.h"
 
-/* A SYN without ACK, FIN or RST: what opens a connection. */
-bool tca_is_bare_syn(const struct tca_segment *seg);
 /* The incarnation for this segment; NULL: it begins a new one. `side`: key side of its sender. */
 struct tca_flow *tca_incarnation_pick(struct tca_flow *newest, const struct tca_segment *seg, int side);
 /* This segment answers the flow's SYN with ack = ISN+1, up to the data that the SYN carried. */

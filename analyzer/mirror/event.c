@@ -23,11 +23,6 @@
 #include <string.h>
 #include <tcpautopsy/error.h>
 
-static bool is_bare_syn(const struct tca_segment *seg)
-{
-    return (seg->flags & (TCA_SYN | TCA_ACK | TCA_RST | TCA_FIN)) == TCA_SYN;
-}
-
 static bool is_synack(const struct tca_segment *seg)
 {
     return (seg->flags & (TCA_SYN | TCA_ACK | TCA_RST)) == (TCA_SYN | TCA_ACK);
@@ -254,7 +249,7 @@ static int dispatch(struct tca_mirror_context *ctx, struct step *s)
 {
     if (s->seg->flags & TCA_RST)
         return tca_step_rst(ctx, s);
-    if (is_bare_syn(s->seg))
+    if (tca_is_bare_syn(s->seg))
         tca_step_syn(s);
     else if (is_synack(s->seg))
         tca_step_synack(s);
@@ -348,19 +343,15 @@ int tca_mirror_witness(struct tca_mirror_context *ctx, struct tca_mirror *m, con
     return tca_evidence_keep(ctx, m, &mark);
 }
 
-enum { ICMP_UNREACHABLE = 3, FRAG_NEEDED = 4, ICMP6_UNREACHABLE = 1 };
-
 int tca_mirror_icmp(struct tca_mirror_context *ctx, struct tca_mirror *m, const struct tca_segment *quote,
                     int from, bool from_peer)
 {
     struct tca_mark mark = tca_mark_of(m, quote, from);
     mark.roles = TCA_MARK_ICMP;
     mark.icmp_from_peer = from_peer;
-    bool unreachable = quote->family == 4
-                           ? quote->icmp_type == ICMP_UNREACHABLE && quote->icmp_code != FRAG_NEEDED
-                           : quote->icmp_type == ICMP6_UNREACHABLE;
+    bool ends = tca_icmp_ends_attempt(quote->family, quote->icmp_type, quote->icmp_code);
     struct tca_side *side = &m->side[from];
-    if (unreachable && tca_side_state(side) == TCA_SYN_SENT && quote->seq == side->iss)
+    if (ends && tca_side_state(side) == TCA_SYN_SENT && quote->seq == side->iss)
         tca_history_step(side, TCA_GOT_UNREACHABLE, false, (struct tca_when){quote->time_ns, quote->frame});
     m->last_frame = quote->frame;
     if (quote->time_ns > m->last_ns)

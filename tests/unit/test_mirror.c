@@ -199,11 +199,24 @@ static const struct script_row rows[] = {
      "0.000 > S\n"
      "0.010 icmp 1 4 >\n"
      "= client CLOSED? may SYN_SENT path SYN_SENT;CLOSED\n"},
-    {"row_13", "ICMPv6: packet too big, and ICMPv4's type 3 is nothing here",
+    {"row_13", "ICMPv6: packet too big asks for smaller packets, no more",
      "flow noid\n"
      "0.000 > S\n"
      "0.010 icmp 2 0 >\n"
-     "0.020 icmp 3 1 >\n"
+     "= client SYN_SENT not CLOSED\n"},
+    {"row_13", "ICMPv6: time exceeded ends it like unreachable (tcp_v6_err)",
+     "flow noid\n"
+     "0.000 > S\n"
+     "0.010 icmp 3 0 >\n"
+     "= client CLOSED? may SYN_SENT path SYN_SENT;CLOSED\n"},
+    {"row_13", "so do time exceeded and parameter problem of ICMP (tcp_v4_err)",
+     "0.000 > S\n"
+     "0.010 icmp 11 0 >\n"
+     "= client CLOSED? may SYN_SENT path SYN_SENT;CLOSED\n"},
+    {"row_13", "source quench and redirect end nothing",
+     "0.000 > S\n"
+     "0.010 icmp 4 0 >\n"
+     "0.020 icmp 5 1 >\n"
      "= client SYN_SENT not CLOSED\n"},
     {"row_14", "the ladder merely stops",
      "0.000 > S\n"
