@@ -187,8 +187,8 @@ static int find_all(struct tca_board *b, struct tca_listener *l, struct tca_epis
             continue;
         if (!kept && !(kept = tca_alloc(TCA_EPISODES_MAX * sizeof *kept)))
             return TCA_EMEMORY;
-        tca_group_join_doubts(b, &g, &e);
-        tca_places_tell(b, l, &e);
+        size_t childless = tca_group_join_doubts(b, &g, &e);
+        tca_places_tell(b, l, &e, childless);
         keep_episode(l, kept, &e);
     }
     tca_places_bound_by_burst(l);

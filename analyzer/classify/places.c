@@ -73,17 +73,19 @@ static void time_drain(const struct tca_board *b, struct tca_listener *l, const 
 }
 
 /* Those who got a place while nothing was accepted, and how long the first of them waited: accept() takes the oldest. */
-static void tell_held(const struct tca_board *b, struct tca_episode *e)
+static void tell_held(const struct tca_board *b, struct tca_episode *e, size_t childless)
 {
     size_t first = tca_count_until(b->created, b->children, e->stall_ns);
     int64_t until_ns = e->resume_ns < 0 || e->last_ns < e->resume_ns ? e->last_ns : e->resume_ns;
     size_t end = tca_count_until(b->created, b->children, e->open_end ? INT64_MAX : until_ns);
     size_t answered = tca_count_until(b->accepted, b->children, INT64_MAX - 1);
     e->held_ns = -1;
-    if (e->slow || end <= first)
+    if (e->slow || end <= first + childless)
         return;
-    e->held = (uint32_t)(end - first);
+    e->held = (uint32_t)(end - first - childless);
     e->held_unserved = (uint32_t)(answered <= first ? end - first : answered < end ? end - answered : 0);
+    if (e->held_unserved > e->held)
+        e->held_unserved = e->held;
     if (b->accepted[first] != INT64_MAX)
         e->held_ns = b->accepted[first] - b->created[first];
 }
@@ -101,7 +103,7 @@ static void tell_held_apart(const struct tca_board *b, struct tca_episode *e)
 }
 
 /* What became of the queue itself. */
-static void tell_queue(const struct tca_board *b, struct tca_episode *e)
+static void tell_queue(const struct tca_board *b, struct tca_episode *e, size_t childless)
 {
     size_t left = b->children - tca_count_until(b->accepted, b->children, INT64_MAX - 1) + b->looses -
                   tca_count_until(b->loose, b->looses, INT64_MAX - 1);
@@ -109,12 +111,14 @@ static void tell_queue(const struct tca_board *b, struct tca_episode *e)
     if (e->partial)
         tell_held_apart(b, e);
     else
-        tell_held(b, e);
+        tell_held(b, e, childless);
 }
 
-void tca_places_tell(const struct tca_board *b, struct tca_listener *l, struct tca_episode *e)
+void tca_places_tell(const struct tca_board *b, struct tca_listener *l, struct tca_episode *e,
+                     size_t childless)
 {
     bound_backlog(b, l, e);
-    time_drain(b, l, e);
-    tell_queue(b, e);
+    if (!childless)
+        time_drain(b, l, e); /* else the last one that waited is not known */
+    tell_queue(b, e, childless);
 }
