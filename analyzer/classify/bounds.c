@@ -120,10 +120,7 @@ static bool one_queue(const struct sums *s)
         if (c->proof < younger)
             younger = c->proof;
     }
-    for (unsigned at = 0; at < s->l->episode_count; at++)
-        if (s->l->episode[at].partial)
-            return false;
-    return true;
+    return !tca_listener_is_shared(s->l);
 }
 
 static void date_accepts(struct sums *s)

@@ -172,6 +172,7 @@ static int find_all(struct tca_board *b, struct tca_listener *l, struct tca_epis
 {
     struct tca_episode *kept = NULL;
     unsigned cores = 0;
+    bool apart = false;
     for (size_t at = 0, end; at < b->instants; at = end) {
         end = end_of_group(b, at);
         struct tca_group g = {.instant = &b->instant[at], .count = end - at};
@@ -188,9 +189,12 @@ static int find_all(struct tca_board *b, struct tca_listener *l, struct tca_epis
         if (!kept && !(kept = tca_alloc(TCA_EPISODES_MAX * sizeof *kept)))
             return TCA_EMEMORY;
         size_t childless = tca_group_join_doubts(b, &g, &e);
-        tca_places_tell(b, l, &e, childless);
+        tca_places_tell(b, l, &g, &e, childless);
         keep_episode(l, kept, &e);
+        apart |= e.partial;
     }
+    if (apart)
+        tca_places_peak_apart(b, l);
     tca_places_bound_by_burst(l);
     *ret_episode = kept;
     return TCA_OK;

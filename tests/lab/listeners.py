@@ -36,7 +36,7 @@ FROZEN = frozenset({
     "pressure/rec_mixed_incident", "pressure/rec_mixed_incident_long", "queue/rec_backlog_zero",
     "queue/rec_client_gives_up", "queue/rec_overflow_abort", "queue/rec_overflow_cookies",
     "queue/rec_overflow_ladder", "queue/rec_overflow_ladder_v6", "queue/rec_overflow_recovered",
-    "queue/rec_stalled_service"})
+    "queue/rec_reuseport_one_frozen", "queue/rec_stalled_service"})
 
 
 @dataclasses.dataclass
