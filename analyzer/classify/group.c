@@ -124,7 +124,7 @@ size_t tca_group_join_doubts(struct tca_board *b, struct tca_group *g, struct tc
     size_t low = 0, high = b->doubts, joined = 0, children = 0;
     while (low < high) {
         size_t at = low + (high - low) / 2;
-        if (b->doubt[at]->time_ns < e->full_ns)
+        if (b->doubt[at]->time_ns < e->first_ns)
             low = at + 1;
         else
             high = at;
