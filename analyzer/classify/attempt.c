@@ -143,7 +143,8 @@ static enum tca_cookie_word word_of(const struct tca_dossier *d, const struct tc
     bool silent = !(a->flags & (TCA_TRY_ACKED | TCA_TRY_RESET));
     if (silent && a->until_ns - l->last->time_ns >= TCA_ATTEMPT_WATCHED_NS)
         return TCA_WORD_SILENT;
-    return word_of_clock(d, l);
+    enum tca_cookie_word word = word_of_clock(d, l);
+    return word == TCA_WORD_LAG && tca_cookie_window(d, l->first) ? TCA_WORD_OPTIONS : word;
 }
 
 static uint32_t flags_of(const struct tca_dossier *d, const struct tca_ladder *l)

@@ -45,7 +45,7 @@ enum tca_cookie_word {
     TCA_WORD_MAYBE,   /* nothing tells */
     TCA_WORD_ODD, /* the server's clock moved as no cookie's and no request's does: it counts something else */
     TCA_WORD_LAG,     /* its timestamp lags as a cookie's does */
-    TCA_WORD_OPTIONS, /* it lacks the options that a cookie cannot bear */
+    TCA_WORD_OPTIONS, /* it lacks the options that a cookie cannot bear; or it lags, and its window shrank */
     TCA_WORD_SILENT,  /* it was not acknowledged, and no timer repeated it */
     TCA_WORD_COOKIE,  /* settled by the others: yes */
 };

@@ -114,8 +114,7 @@ static size_t less_than(const struct requests *r)
     return best;
 }
 
-/* Narrow what is known by `least` and `most` (UINT64_MAX: not told), unless they contradict it. */
-static void narrow(struct tca_listener *l, uint64_t least, uint64_t most, enum tca_backlog_basis basis)
+void tca_backlog_narrow(struct tca_listener *l, uint64_t least, uint64_t most, enum tca_backlog_basis basis)
 {
     uint64_t low = l->backlog.min > least ? l->backlog.min : least;
     uint64_t high = l->backlog.max < most ? l->backlog.max : most;
@@ -129,7 +128,7 @@ static void read_prunes(struct tca_listener *l, const struct requests *r)
 {
     size_t low = least(r), high = less_than(r);
     bool known = high != SIZE_MAX && tca_near_server(l->vantage) && !l->midstream && high > SMALLEST + 1;
-    narrow(l, low > SMALLEST ? low : 0, known ? high - 1 : UINT64_MAX, TCA_BACKLOG_PRUNED);
+    tca_backlog_narrow(l, low > SMALLEST ? low : 0, known ? high - 1 : UINT64_MAX, TCA_BACKLOG_PRUNED);
 }
 
 int tca_backlog_prune(struct tca_listener *l, const struct tca_edge *edge, size_t count,
@@ -189,8 +188,9 @@ size_t tca_backlog_at_cookie(const struct tca_listener *l, const struct tca_edge
 
 void tca_backlog_settle(struct tca_listener *l)
 {
-    narrow(l, l->synq.min > 1 ? l->synq.min - 1 : 0, l->synq.max,
-           l->cookie_count ? TCA_BACKLOG_COOKIES : TCA_BACKLOG_SYNQ);
+    bool one = !tca_listener_is_shared(l) && l->synq.min > 1; /* the SYN queues of several hold more */
+    tca_backlog_narrow(l, one ? l->synq.min - 1 : 0, l->synq.max,
+                       l->cookie_count ? TCA_BACKLOG_COOKIES : TCA_BACKLOG_SYNQ);
     uint64_t *least = &l->listen_drops.min, *most = &l->listen_overflows.max;
     *least = l->listen_overflows.min + l->reqq_full_drops.min;
     if (*least > l->listen_drops.max)

@@ -7,6 +7,9 @@
 
 #include "classify/episode.h"
 
+/* Narrow what is known of the limit by `least` and `most` (UINT64_MAX: not told), unless they contradict it. */
+void tca_backlog_narrow(struct tca_listener *l, uint64_t least, uint64_t most, enum tca_backlog_basis basis);
+
 /* By half-open requests that were given up early beside others that were not. `edge`: `count` edges of the listener.
  * 0 or TCA_EMEMORY. */
 int tca_backlog_prune(struct tca_listener *l, const struct tca_edge *edge, size_t count,

@@ -15,6 +15,12 @@
 #include <stdlib.h>
 #include <tcpautopsy/error.h>
 
+static const int64_t PATIENCE_NS =
+    1000000000; /* who waits so much longer than a younger one is in another queue, */
+enum {
+    SEVERAL_SHARE = 4
+}; /* if more than one in so many does: one alone may have asked for something slow */
+
 /* The next `count` of the block. */
 static int64_t *carve(int64_t **block, size_t count)
 {
@@ -33,8 +39,9 @@ static int board_new(struct tca_board *b, const struct tca_edge *edge, size_t co
         doubts += edge[at].kind == TCA_EDGE_DOUBT;
         instants += tca_is_refusal(&edge[at]);
     }
-    int64_t **const per_child[] = {&b->created, &b->accepted, &b->proved,   &b->ask,          &b->loose,
-                                   &b->proof,   &b->asked,    &b->released, &b->late_created, &b->late_proof};
+    int64_t **const per_child[] = {&b->created,      &b->accepted,   &b->proved,      &b->ask,
+                                   &b->loose,        &b->proof,      &b->asked,       &b->released,
+                                   &b->late_created, &b->late_proof, &b->late_served, &b->late_life};
     int64_t **const per_answer[] = {&b->answer_ns, &b->answered_at, &b->owed_at};
     enum {
         PER_CHILD = sizeof per_child / sizeof *per_child,
@@ -248,6 +255,20 @@ int64_t tca_board_usual_wait(struct tca_board *b)
     qsort(b->number, used, sizeof *b->number, tca_order_u64);
     b->usual_ns = used ? (int64_t)b->number[(used - 1) / 2] : 0;
     return b->usual_ns;
+}
+
+bool tca_board_several_queues(const struct tca_board *b, int64_t from_ns, int64_t until_ns)
+{
+    size_t first = tca_count_until(b->created, b->children, from_ns), passed = 0, asking = 0;
+    size_t end = tca_count_until(b->created, b->children, until_ns);
+    for (size_t at = first; at < end && at + 1 < b->children; at++) {
+        if (b->ask[at] == INT64_MAX || b->proved[at] == INT64_MAX)
+            continue;
+        int64_t owed = b->ask[at] > b->accepted[at + 1] ? b->ask[at] : b->accepted[at + 1];
+        asking++;
+        passed += b->proved[at] > owed && b->proved[at] - owed > PATIENCE_NS;
+    }
+    return passed > 1 && SEVERAL_SHARE * passed > asking;
 }
 
 int tca_board_init(struct tca_board *b, struct tca_listener *l, const struct tca_edge *edge, size_t count,

@@ -73,8 +73,9 @@ struct tca_board {
     size_t dropped;
     int64_t *owed_at; /* of these answers: where most candidates had asked */
     size_t owed;
-    /* Children that waited much longer than the rest, for several queues; built when first asked for (partial.c). */
-    int64_t *late_created, *late_proof;
+    /* Children that waited much longer than the rest, for several queues; built when first asked for (partial.c): when
+     * created, their proofs, these sorted, and the last proof of the others that were created before. */
+    int64_t *late_created, *late_served, *late_proof, *late_life;
     size_t late;
     struct tca_taken *taken; /* owned; as many as answers, by connection; built with them */
     bool late_known;
@@ -97,6 +98,9 @@ bool tca_board_answers_follow(const struct tca_board *b, int64_t after_ns);
 /* How much of the queue at the first drop came after the last proof of accept(): a service that stops accepting first
  * lets it fill up. */
 size_t tca_board_filled(const struct tca_board *b, const struct tca_episode *e);
+/* Many of the children that were created in (from, until] waited for the application long after a younger one had been
+ * served: they did not stand in one queue with it. */
+bool tca_board_several_queues(const struct tca_board *b, int64_t from_ns, int64_t until_ns);
 /* From a child's creation to its first word, as a rule. */
 int64_t tca_board_usual_wait(struct tca_board *b);
 

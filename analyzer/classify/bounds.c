@@ -120,10 +120,7 @@ static bool one_queue(const struct sums *s)
         if (c->proof < younger)
             younger = c->proof;
     }
-    for (unsigned at = 0; at < s->l->episode_count; at++)
-        if (s->l->episode[at].partial)
-            return false;
-    return true;
+    return !tca_listener_is_shared(s->l);
 }
 
 static void date_accepts(struct sums *s)
@@ -144,7 +141,7 @@ static void date_accepts(struct sums *s)
     sort(s->until, s->accepts);
 }
 
-static bool surely_refused(const struct sums *s, const struct tca_edge *doubt)
+static bool joins_episode(const struct sums *s, const struct tca_edge *doubt)
 {
     const struct tca_episode *e = tca_listener_episode(s->l, doubt->time_ns, 0);
     return e && tca_episode_refused(s->l, e, &s->conn[doubt->conn], doubt);
@@ -163,7 +160,7 @@ static void gather_conns(struct sums *s, const struct tca_edge *edge, size_t cou
                       (s->conn[e->conn].flags & (TCA_CONN_COOKIE_SKEW | TCA_CONN_COOKIE_BARE)) != 0;
         if (e->kind == TCA_EDGE_SYNACK)
             s->answered[s->answers++] = (int64_t)s->conn[e->conn].client;
-        if (e->kind == TCA_EDGE_DOUBT && surely_refused(s, e))
+        if (e->kind == TCA_EDGE_DOUBT && joins_episode(s, e))
             s->hit[s->hits++] = e->conn;
         if (!tca_is_refusal(e))
             continue;
@@ -275,7 +272,7 @@ static bool doubt_holds(const struct sums *s, const struct tca_edge *edge)
 
 static void add_doubt(struct sums *s, const struct tca_edge *edge)
 {
-    uint64_t sure = surely_refused(s, edge); /* the first of them */
+    uint64_t sure = tca_near_server(s->l->vantage) && joins_episode(s, edge); /* the first of them */
     if (!sure && !doubt_holds(s, edge))
         return;
     add(&s->l->listen_overflows, sure, edge->weight);

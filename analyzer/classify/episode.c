@@ -129,10 +129,12 @@ bool tca_episode_refused(const struct tca_listener *l, const struct tca_episode 
                          const struct tca_conn *conn, const struct tca_edge *doubt)
 {
     int64_t until_ns = e->resume_ns < 0 || e->last_ns < e->resume_ns ? e->last_ns : e->resume_ns - 1;
-    bool stays_full = e->confidence >= TCA_EPISODE_PROBABLE && !e->slow && !e->partial && !e->answered;
+    bool arrived = tca_near_server(l->vantage) && e->confidence >= TCA_EPISODE_PROBABLE;
+    bool unheard = !tca_near_server(l->vantage) && !conn->served && conn->over;
+    bool stays_full = !e->slow && !e->partial && !e->answered;
     bool cookie = (conn->flags & TCA_CONN_COOKIE_BARE) && doubt->loose;
-    return tca_near_server(l->vantage) && stays_full && cookie && doubt->time_ns >= e->full_ns &&
-           doubt->time_ns <= until_ns;
+    return (arrived || unheard) && stays_full && cookie &&
+           doubt->time_ns >= (arrived ? e->full_ns : e->first_ns) && doubt->time_ns <= until_ns;
 }
 
 static uint64_t size_of(const struct tca_episode *e)
@@ -172,6 +174,7 @@ static int find_all(struct tca_board *b, struct tca_listener *l, struct tca_epis
 {
     struct tca_episode *kept = NULL;
     unsigned cores = 0;
+    bool apart = false;
     for (size_t at = 0, end; at < b->instants; at = end) {
         end = end_of_group(b, at);
         struct tca_group g = {.instant = &b->instant[at], .count = end - at};
@@ -187,10 +190,13 @@ static int find_all(struct tca_board *b, struct tca_listener *l, struct tca_epis
             continue;
         if (!kept && !(kept = tca_alloc(TCA_EPISODES_MAX * sizeof *kept)))
             return TCA_EMEMORY;
-        tca_group_join_doubts(b, &g, &e);
-        tca_places_tell(b, l, &e);
+        size_t childless = tca_group_join_doubts(b, &g, &e);
+        tca_places_tell(b, l, &g, &e, childless);
         keep_episode(l, kept, &e);
+        apart |= e.partial;
     }
+    if (apart)
+        tca_places_peak_apart(b, l);
     tca_places_bound_by_burst(l);
     *ret_episode = kept;
     return TCA_OK;

@@ -72,8 +72,9 @@ struct tca_losses {
     size_t count;
 };
 
-/* While nothing is accepted a full queue stays full. So near the server it refused this segment, the first one after a
- * SYN cookie: behind that there is neither a request which might have taken it, nor yet a child. */
+/* While nothing is accepted a full queue stays full. So it refused this segment, the first one after a SYN cookie: behind
+ * that there is neither a request which might have taken it, nor yet a child. Near the server that is sure; elsewhere it
+ * is as likely as the episode, of those that never heard of the server again. */
 bool tca_episode_refused(const struct tca_listener *l, const struct tca_episode *e,
                          const struct tca_conn *conn, const struct tca_edge *doubt);
 

@@ -9,6 +9,7 @@
 #include "classify/group.h"
 
 #include "base/sorted.h"
+#include "classify/sweep.h"
 
 #include <stdlib.h>
 
@@ -118,22 +119,25 @@ static void count_hit(struct tca_board *b, struct tca_episode *e, struct tca_gro
     e->clients = (uint32_t)tca_sort_unique(b->number, used);
 }
 
-void tca_group_join_doubts(struct tca_board *b, struct tca_group *g, struct tca_episode *e)
+size_t tca_group_join_doubts(struct tca_board *b, struct tca_group *g, struct tca_episode *e)
 {
-    size_t low = 0, high = b->doubts, joined = 0;
+    size_t low = 0, high = b->doubts, joined = 0, children = 0;
     while (low < high) {
         size_t at = low + (high - low) / 2;
-        if (b->doubt[at]->time_ns < e->full_ns)
+        if (b->doubt[at]->time_ns < e->first_ns)
             low = at + 1;
         else
             high = at;
     }
     for (size_t at = low; at < b->doubts && b->doubt[at]->time_ns <= e->last_ns; at++)
-        if (tca_episode_refused(b->l, e, &b->conn[b->doubt[at]->conn], b->doubt[at]))
+        if (tca_episode_refused(b->l, e, &b->conn[b->doubt[at]->conn], b->doubt[at])) {
             b->number[joined++] = b->doubt[at]->conn;
+            children += (b->conn[b->doubt[at]->conn].flags & TCA_CONN_ESTABLISHED) != 0;
+        }
     e->ignored = add_clipped(e->ignored, (uint32_t)joined);
     if (joined)
         count_hit(b, e, g, joined);
+    return children;
 }
 
 /* Count what belongs to the episode at the group's level. False if nothing does. */

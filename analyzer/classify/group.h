@@ -39,8 +39,9 @@ bool tca_group_tell(struct tca_board *b, struct tca_group *g, struct tca_episode
 /* The same of one of several queues: its level is the usual number of those that waited too long. */
 void tca_group_tell_stalled(struct tca_board *b, struct tca_group *g, struct tca_episode *e);
 
-/* The episode is judged: those join it whom it shows to have been refused. */
-void tca_group_join_doubts(struct tca_board *b, struct tca_group *g, struct tca_episode *e);
+/* The episode is judged: those join it whom it shows to have been refused. Returns how many of them had been taken for
+ * children until then. */
+size_t tca_group_join_doubts(struct tca_board *b, struct tca_group *g, struct tca_episode *e);
 
 /* Does this instant belong to an episode at this level? */
 bool tca_group_holds(const struct tca_instant *one, uint32_t level);

@@ -314,3 +314,11 @@ const struct tca_episode *tca_listener_episode(const struct tca_listener *l, int
     }
     return NULL;
 }
+
+bool tca_listener_is_shared(const struct tca_listener *l)
+{
+    for (unsigned at = 0; at < l->episode_count; at++)
+        if (l->episode[at].partial)
+            return true;
+    return false;
+}

@@ -173,6 +173,9 @@ struct tca_listener {
 const struct tca_episode *tca_listener_episode(const struct tca_listener *l, int64_t time_ns,
                                                int64_t slack_ns);
 
+/* An episode shows that several sockets share its port (SO_REUSEPORT), each with its own queues. */
+bool tca_listener_is_shared(const struct tca_listener *l);
+
 /* Between these moments connections got in, were served at once, and no SYN was dropped: nobody waited in the accept
  * queue. */
 bool tca_listener_admits(const struct tca_listener *l, int64_t from_ns, int64_t to_ns);

@@ -15,6 +15,8 @@
 static const int64_t STALLED_NS = SECOND; /* of one of several queues: waits at least this long, ... */
 enum {
     STALLED_TIMES = 10, /* ... and this many times the usual */
+    SEARCH_MIN = 64,    /* residents are looked for among so many of the late ones, */
+    SEARCH_TIMES = 4,   /* and this many times those that waited */
     PARTIAL_PROBABLE = 5,
 };
 
@@ -22,6 +24,27 @@ static int compare_taken(const void *left, const void *right)
 {
     const struct tca_taken *a = left, *b = right;
     return a->conn < b->conn ? -1 : a->conn > b->conn;
+}
+
+/* Late are those that waited this long after they had asked. */
+static void sort_late(struct tca_board *b, int64_t limit)
+{
+    int64_t life = INT64_MIN;
+    for (size_t at = 0; at < b->children; at++) {
+        int64_t proof = b->proved[at];
+        if (proof == INT64_MAX)
+            continue;
+        if (b->ask[at] >= proof || proof - b->ask[at] < limit) {
+            life = proof > life ? proof : life;
+            continue;
+        }
+        b->late_created[b->late] = b->created[at];
+        b->late_life[b->late] = life;
+        b->late_served[b->late] = b->late_proof[b->late] = proof;
+        b->late++;
+    }
+    if (b->late)
+        qsort(b->late_proof, b->late, sizeof *b->late_proof, tca_order_i64);
 }
 
 static void find_late(struct tca_board *b)
@@ -34,17 +57,36 @@ static void find_late(struct tca_board *b)
     qsort(b->taken, b->answers, sizeof *b->taken, compare_taken);
     if (limit < STALLED_NS)
         limit = STALLED_NS;
-    for (size_t at = 0; at < b->children; at++)
-        if (b->proved[at] != INT64_MAX && b->ask[at] < b->proved[at] && b->proved[at] - b->ask[at] >= limit) {
-            b->late_created[b->late] = b->created[at];
-            b->late_proof[b->late++] = b->proved[at];
-        }
-    qsort(b->late_proof, b->late, sizeof *b->late_proof, tca_order_i64);
+    sort_late(b, limit);
     for (size_t at = 0; at < b->instants; at++) {
         int64_t now = b->instant[at].time_ns;
         b->instant[at].stalled = (uint32_t)(tca_count_until(b->late_created, b->late, now) -
                                             tca_count_until(b->late_proof, b->late, now));
     }
+}
+
+struct tca_residents tca_partial_residents(const struct tca_board *b, const struct tca_episode *e)
+{
+    size_t end = tca_count_until(b->late_created, b->late, e->full_ns), first = end;
+    size_t waiting = end - tca_count_until(b->late_proof, b->late, e->full_ns);
+    size_t most = SEARCH_MIN + SEARCH_TIMES * waiting, left = waiting;
+    struct tca_residents r = {.in_order = true, .last_ns = -1};
+    int64_t younger = INT64_MAX;
+    for (size_t at = end; at-- > 0 && left && end - at <= most;) {
+        int64_t served = b->late_served[at];
+        left -= served > e->full_ns;
+        if (served < e->resume_ns)
+            continue;
+        first = at;
+        r.count++;
+        r.in_order &= served <= younger;
+        r.last_ns = served > r.last_ns ? served : r.last_ns;
+        younger = served;
+    }
+    for (size_t at = first; at < end && b->late_created[at] <= b->late_life[first]; at++)
+        r.in_hand += b->late_served[at] >= e->resume_ns;
+    r.in_order &= !left;
+    return r;
 }
 
 /* Retries keep their addresses and ports, so they meet the same full queue: none gets in before it has room.

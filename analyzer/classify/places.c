@@ -7,6 +7,10 @@
 #include "classify/places.h"
 
 #include "base/sorted.h"
+#include "classify/backlog.h"
+#include "classify/reading.h"
+
+#include <stdlib.h>
 
 /* Connections that the application may have had in hand at its last sign of life before it froze. */
 static uint32_t in_hand_at(const struct tca_board *b, int64_t stall_ns)
@@ -26,9 +30,43 @@ static uint32_t miscounted(const struct tca_listener *l, uint32_t candidates)
     return (uint32_t)((candidates * l->gaps + l->established - 1) / l->established) + 1;
 }
 
+/* Of several queues, one of which stood still: any child that was not proved accepted may stand in it. */
+static uint64_t waiting_at_least(const struct tca_board *b, const struct tca_group *g)
+{
+    uint64_t least = UINT64_MAX;
+    for (size_t at = 0; at < g->count; at++) {
+        int64_t now = g->instant[at].time_ns;
+        uint64_t created = tca_count_until(b->created, b->children, now) + b->looses;
+        uint64_t waiting = created - tca_count_until(b->proof, b->proofs, now);
+        if (!g->instant[at].weak && waiting < least)
+            least = waiting;
+    }
+    return least;
+}
+
+static void bound_above(const struct tca_board *b, struct tca_listener *l, const struct tca_group *g,
+                        uint32_t gap)
+{
+    uint64_t waiting = waiting_at_least(b, g);
+    if (waiting && waiting != UINT64_MAX)
+        tca_backlog_narrow(l, 0, waiting - 1 + gap, TCA_BACKLOG_CANDIDATES);
+}
+
+/* Its residents are all in one queue if they were served in the order in which they came; two that stood still together
+ * would have been served side by side. */
+static void bound_partial(const struct tca_board *b, struct tca_listener *l, const struct tca_group *g,
+                          const struct tca_episode *e, uint32_t gap)
+{
+    struct tca_residents r = tca_partial_residents(b, e);
+    bound_above(b, l, g, gap);
+    if (r.in_order && r.count > r.in_hand + 1 && !gap)
+        tca_backlog_narrow(l, r.count - r.in_hand - 1, UINT64_MAX, TCA_BACKLOG_FROZEN);
+}
+
 /* Bounds of the limit: the queue held limit + 1, and candidates are at least what it held. Of a frozen service the
  * candidates are the queue, apart from those that the application had in hand when it froze. */
-static void bound_backlog(const struct tca_board *b, struct tca_listener *l, const struct tca_episode *e)
+static void bound_backlog(const struct tca_board *b, struct tca_listener *l, const struct tca_group *g,
+                          const struct tca_episode *e)
 {
     bool older = l->midstream && b->children && e->first_ns < b->accepted[0];
     if (e->confidence < TCA_EPISODE_PROBABLE || older || !e->plateau_min)
@@ -36,14 +74,22 @@ static void bound_backlog(const struct tca_board *b, struct tca_listener *l, con
     uint32_t gap = miscounted(l, e->plateau_max);
     if (gap >= e->plateau_min)
         return;
-    uint32_t most = e->plateau_min - 1 + gap;
+    if (e->partial) {
+        bound_partial(b, l, g, e, gap);
+        return;
+    }
+    uint64_t most = e->plateau_min - 1 + gap;
+    if (tca_board_several_queues(b, e->stall_ns, e->last_ns)) {
+        bound_above(b, l, g, gap);
+        return;
+    }
     if (most < l->backlog.max)
         l->backlog.max = most;
     if (l->backlog_basis == TCA_BACKLOG_UNKNOWN)
         l->backlog_basis = TCA_BACKLOG_CANDIDATES;
-    if (e->slow || e->partial)
+    if (e->slow)
         return;
-    uint32_t in_hand = in_hand_at(b, e->stall_ns) + 2 * gap; /* from the highest to the lowest */
+    uint64_t in_hand = in_hand_at(b, e->stall_ns) + 2 * gap; /* from the highest to the lowest */
     if (in_hand < most && most - in_hand > l->backlog.min) {
         l->backlog.min = most - in_hand;
         l->backlog_basis = TCA_BACKLOG_FROZEN;
@@ -60,30 +106,50 @@ void tca_places_bound_by_burst(struct tca_listener *l)
         l->backlog.min = l->backlog.max;
 }
 
+void tca_places_peak_apart(struct tca_board *b, struct tca_listener *l)
+{
+    size_t proofs = 0, accepted = 0;
+    for (size_t at = 0; at < b->children; at++)
+        if (b->proved[at] != INT64_MAX)
+            b->number[proofs++] = (uint64_t)b->proved[at];
+    if (proofs)
+        qsort(b->number, proofs, sizeof *b->number, tca_order_u64);
+    for (size_t at = 0; at < b->children; at++) {
+        while (accepted < proofs && (int64_t)b->number[accepted] <= b->created[at])
+            accepted++;
+        if (at + 1 - accepted > l->peak_unaccepted)
+            l->peak_unaccepted = at + 1 - accepted;
+    }
+}
+
 /* How long the application took, once it went on, to take those who had waited. */
 static void time_drain(const struct tca_board *b, struct tca_listener *l, const struct tca_episode *e)
 {
-    size_t waited =
-        e->resume_ns < 0 || e->partial ? 0 : tca_count_until(b->created, b->children, e->resume_ns);
-    if (!waited || b->accepted[waited - 1] == INT64_MAX)
+    size_t waited = e->resume_ns < 0 ? 0 : tca_count_until(b->created, b->children, e->resume_ns);
+    int64_t last_ns = e->partial ? tca_partial_residents(b, e).last_ns
+                      : waited   ? b->accepted[waited - 1]
+                                 : -1;
+    if (e->resume_ns < 0 || last_ns < 0 || last_ns == INT64_MAX)
         return;
-    int64_t drain = b->accepted[waited - 1] > e->resume_ns ? b->accepted[waited - 1] - e->resume_ns : 0;
+    int64_t drain = last_ns > e->resume_ns ? last_ns - e->resume_ns : 0;
     if (drain > l->drain_ns)
         l->drain_ns = drain;
 }
 
 /* Those who got a place while nothing was accepted, and how long the first of them waited: accept() takes the oldest. */
-static void tell_held(const struct tca_board *b, struct tca_episode *e)
+static void tell_held(const struct tca_board *b, struct tca_episode *e, size_t childless)
 {
     size_t first = tca_count_until(b->created, b->children, e->stall_ns);
     int64_t until_ns = e->resume_ns < 0 || e->last_ns < e->resume_ns ? e->last_ns : e->resume_ns;
     size_t end = tca_count_until(b->created, b->children, e->open_end ? INT64_MAX : until_ns);
     size_t answered = tca_count_until(b->accepted, b->children, INT64_MAX - 1);
     e->held_ns = -1;
-    if (e->slow || end <= first)
+    if (e->slow || end <= first + childless)
         return;
-    e->held = (uint32_t)(end - first);
+    e->held = (uint32_t)(end - first - childless);
     e->held_unserved = (uint32_t)(answered <= first ? end - first : answered < end ? end - answered : 0);
+    if (e->held_unserved > e->held)
+        e->held_unserved = e->held;
     if (b->accepted[first] != INT64_MAX)
         e->held_ns = b->accepted[first] - b->created[first];
 }
@@ -101,7 +167,7 @@ static void tell_held_apart(const struct tca_board *b, struct tca_episode *e)
 }
 
 /* What became of the queue itself. */
-static void tell_queue(const struct tca_board *b, struct tca_episode *e)
+static void tell_queue(const struct tca_board *b, struct tca_episode *e, size_t childless)
 {
     size_t left = b->children - tca_count_until(b->accepted, b->children, INT64_MAX - 1) + b->looses -
                   tca_count_until(b->loose, b->looses, INT64_MAX - 1);
@@ -109,12 +175,14 @@ static void tell_queue(const struct tca_board *b, struct tca_episode *e)
     if (e->partial)
         tell_held_apart(b, e);
     else
-        tell_held(b, e);
+        tell_held(b, e, childless);
 }
 
-void tca_places_tell(const struct tca_board *b, struct tca_listener *l, struct tca_episode *e)
+void tca_places_tell(const struct tca_board *b, struct tca_listener *l, const struct tca_group *g,
+                     struct tca_episode *e, size_t childless)
 {
-    bound_backlog(b, l, e);
-    time_drain(b, l, e);
-    tell_queue(b, e);
+    bound_backlog(b, l, g, e);
+    if (!childless)
+        time_drain(b, l, e); /* else the last one that waited is not known */
+    tell_queue(b, e, childless);
 }

@@ -6,10 +6,14 @@
 #ifndef TCA_CLASSIFY_PLACES_H
 #define TCA_CLASSIFY_PLACES_H
 
-#include "classify/board.h"
+#include "classify/group.h"
 
-/* Complete the episode, and narrow what is known of the listener's limit and how long it took to work the queue off. */
-void tca_places_tell(const struct tca_board *b, struct tca_listener *l, struct tca_episode *e);
+/* Complete the episode, and narrow what is known of the listener's limit and how long it took to work the queue off.
+ * `childless`: so many of the board's children of that time were none. */
+void tca_places_tell(const struct tca_board *b, struct tca_listener *l, const struct tca_group *g,
+                     struct tca_episode *e, size_t childless);
+/* There are several queues: the peak of those that wait, of which none tells anything of another. */
+void tca_places_peak_apart(struct tca_board *b, struct tca_listener *l);
 /* A closed listener reset its whole queue: a bound of its limit. After all episodes. */
 void tca_places_bound_by_burst(struct tca_listener *l);
 

@@ -129,6 +129,8 @@ static bool judge_frozen(struct tca_board *b, struct tca_group *g, struct tca_ep
     uint32_t answered = tca_board_count_answers(b, calm.first_ns, calm.last_ns, 0);
     if (10 * (uint64_t)answered > calm.instants)
         return false;
+    if (tca_board_several_queues(b, calm.from_ns, e->full_ns))
+        return false; /* one of them did, or more, but not the service */
     e->stall_ns = calm.from_ns;
     e->resume_ns = calm.to_ns;
     e->answered = answered;

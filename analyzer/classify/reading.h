@@ -18,6 +18,14 @@ bool tca_read_core(struct tca_board *b, struct tca_group *g, struct tca_episode 
 bool tca_read_parts(struct tca_board *b, struct tca_group *g, struct tca_episode *e);
 /* One of several queues behind one port. (partial.c) */
 bool tca_read_partial(struct tca_board *b, struct tca_group *g, struct tca_episode *e);
+/* Those who stood in it from before it was full until its worker went on. */
+struct tca_residents {
+    size_t count;
+    size_t in_hand;  /* of these, its worker may have taken so many before it stood still */
+    bool in_order;   /* served in the order in which they came: they stood in one queue */
+    int64_t last_ns; /* when the last was served; -1 without any */
+};
+struct tca_residents tca_partial_residents(const struct tca_board *b, const struct tca_episode *e);
 /* A queue that was full when the capture began. (begun.c) */
 bool tca_read_begun(struct tca_board *b, struct tca_group *g, struct tca_episode *e);
 

@@ -424,21 +424,12 @@ static void fill_accept_queues(struct listing *l)
     }
 }
 
-/* Several queues behind one port: which of them a connection waits in nobody sees. */
-static bool is_shared(const struct tca_listener *listener)
-{
-    for (unsigned at = 0; at < listener->episode_count; at++)
-        if (listener->episode[at].partial)
-            return true;
-    return false;
-}
-
 /* Only while the application takes none are all that came after the newest accepted one known to wait, and no more
  * than the queue holds. */
 static bool queue_known(const struct tca_listener *listener, int64_t time_ns, int64_t waiting)
 {
     const struct tca_episode *episode = tca_listener_episode(listener, time_ns, 0);
-    if (is_shared(listener))
+    if (tca_listener_is_shared(listener)) /* in which of the queues a connection waits nobody sees */
         return false;
     if (!episode)
         return !waiting && !listener->midstream;

@@ -246,6 +246,12 @@ exits 1 --fail-on close_four_way,any ok.pcap
 exits 2 --finding any ok.pcap
 exits 0 listeners -e overflow_action "$captures/queue/rec_overflow_cookies/capture.pcap"
 shows 'drop_both'
+# Away from the server a SYN cookie with options shows by its clock and its window together: the kernel sent eleven.
+exits 0 listeners -e cookie_count "$captures/queue/rec_overflow_cookies/client.pcap"
+shows '11'
+# Two clients never heard of the server after their cookies.
+exits 0 listeners -e lost_flows "$captures/queue/rec_overflow_cookies/client.pcap"
+shows '2'
 exits 0 listeners -e handshake_rtt_p50_s,handshake_rtt_p99_s "$captures/path/rec_very_long/capture.pcap"
 [ "$(sed -n 2p out)" = , ]
 ok '  no round trip of a handshake with repeats' $?

@@ -11,6 +11,7 @@ belong to the recorded server are added up and compared with its own account in 
   drops      [listen_drops_min, listen_drops_max] holds TcpExtListenDrops
   backlog    [backlog_min, backlog_max] of each row, as far as it is told, holds the limit
              that ss printed for this listener
+  cookies    cookie_count is no more than TcpExtSyncookiesSent
 
 at every vantage.  At the server more is asked: where the kernel counted overflows the bounds
 must meet in at least half of the scenarios, for drops likewise; and where the application
@@ -33,9 +34,10 @@ COUNTERS = (("overflows", "TcpExtListenOverflows"), ("drops", "TcpExtListenDrops
 
 # The application accepted nothing while the queue filled, by what the scenario did.
 FROZEN = frozenset({
-    "pressure/rec_mixed_incident", "pressure/rec_mixed_incident_long", "queue/rec_client_gives_up",
-    "queue/rec_overflow_abort", "queue/rec_overflow_cookies", "queue/rec_overflow_ladder",
-    "queue/rec_overflow_ladder_v6", "queue/rec_overflow_recovered", "queue/rec_stalled_service"})
+    "pressure/rec_mixed_incident", "pressure/rec_mixed_incident_long", "queue/rec_backlog_zero",
+    "queue/rec_client_gives_up", "queue/rec_overflow_abort", "queue/rec_overflow_cookies",
+    "queue/rec_overflow_ladder", "queue/rec_overflow_ladder_v6", "queue/rec_overflow_recovered",
+    "queue/rec_reuseport_one_frozen", "queue/rec_stalled_service"})
 
 
 @dataclasses.dataclass
@@ -148,6 +150,9 @@ def compare(name, vantage, rows, truth):
             result.wrong.append(f"{counter} is {counted}, not {told}")
         if told.high is None and vantage != "damaged":
             result.wrong.append(f"{counter} has no upper bound")
+    sent, told = truth.counters.get("TcpExtSyncookiesSent", 0), sum(int(row["cookie_count"]) for row in own)
+    if told > sent:
+        result.wrong.append(f"TcpExtSyncookiesSent is {sent}, and {told} SYN cookies are told")
     compare_limits(result, own, truth)
     if vantage == "server" and name in FROZEN:
         check_frozen(result)

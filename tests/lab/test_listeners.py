@@ -24,6 +24,7 @@ event times are good to 1 us on the capture's clock; the server is 10.66.1.100
 [counters of the server] differences, without zeros
 TcpExtListenDrops 7
 TcpExtListenOverflows 5
+TcpExtSyncookiesSent 3
 [counters of the client] differences, without zeros
 TcpExtListenOverflows 99
 [accept queues of the server] ss -lnt once a second
@@ -33,8 +34,8 @@ TcpExtListenOverflows 99
 """
 
 COLUMNS = ("server_ip", "server_port", "listen_overflows_min", "listen_overflows_max", "listen_drops_min",
-           "listen_drops_max", "backlog_min", "backlog_max")
-TRUE = ("10.66.1.100", 8080, 5, 5, 7, 7, 4, 4)
+           "listen_drops_max", "backlog_min", "backlog_max", "cookie_count")
+TRUE = ("10.66.1.100", 8080, 5, 5, 7, 7, 4, 4, 3)
 
 
 def table(*rows):
@@ -70,8 +71,8 @@ CASES = (
     ("wide bounds pass", [changed(listen_overflows_min=0, listen_overflows_max=90, listen_drops_min=5)], None),
     ("a limit that is not told passes", [changed(backlog_min="", backlog_max="")], None),
     ("two listeners are added up", [changed(listen_overflows_max=2, listen_overflows_min=2),
-                                    ("fd00:66:1::100", 8080, 3, 3, 0, 0, "", "")], None),
-    ("another host's row is left out", [TRUE, ("10.66.1.1", 8080, 9, 9, 9, 9, 9, 9)], None),
+                                    ("fd00:66:1::100", 8080, 3, 3, 0, 0, "", "", 0)], None),
+    ("another host's row is left out", [TRUE, ("10.66.1.1", 8080, 9, 9, 9, 9, 9, 9, 9)], None),
     ("too many at least", [changed(listen_overflows_min=6, listen_overflows_max=6)], "ListenOverflows is 5, not 6..6"),
     ("too few at most", [changed(listen_overflows_min=0, listen_overflows_max=4)], "ListenOverflows is 5, not 0..4"),
     ("drops too few at most", [changed(listen_drops_min=0, listen_drops_max=6)], "ListenDrops is 7, not 0..6"),
@@ -79,7 +80,8 @@ CASES = (
     ("no row at all", [], "ListenOverflows is 5, not 0..0"),
     ("a limit too low", [changed(backlog_min="", backlog_max=3)], "the limit is 4, not ..3"),
     ("a limit too high", [changed(backlog_min=5, backlog_max="")], "the limit is 4, not 5.."),
-    ("another listener's limit", [TRUE, ("fd00:66:1::100", 8080, 0, 0, 0, 0, 4, 4)], "the limit is 16, not 4..4"),
+    ("another listener's limit", [TRUE, ("fd00:66:1::100", 8080, 0, 0, 0, 0, 4, 4, 0)], "the limit is 16, not 4..4"),
+    ("more SYN cookies than were sent", [changed(cookie_count=4)], "SyncookiesSent is 3, and 4 SYN cookies"),
     ("no upper bound", [changed(listen_overflows_max="")], "has no upper bound"),
     ("a bound is missing", [changed(listen_overflows_min="")], "Bail out!"),
 )
