@@ -246,9 +246,12 @@ static bool is_repeat(const struct tca_mark *mark)
 
 static int add_repeats(struct tca_pressure *p, const struct tca_dossier *d)
 {
-    int64_t before[2] = {INT64_MIN / 2, INT64_MIN / 2};
+    int64_t before[2] = {INT64_MIN / 2, INT64_MIN / 2}, syn_ns = d->m.start_ns, lost_ns;
     for (unsigned at = 0; at < d->mark_count; at++) {
         const struct tca_mark *mark = &d->mark[at];
+        lost_ns = mark->roles & TCA_MARK_SYN ? syn_ns : mark->time_ns;
+        if (mark->roles & TCA_MARK_SYN)
+            syn_ns = mark->time_ns;
         if (!is_repeat(mark) || mark->time_ns - before[mark->side] < TIMER_NS)
             continue;
         before[mark->side] = mark->time_ns;
@@ -257,6 +260,7 @@ static int add_repeats(struct tca_pressure *p, const struct tca_dossier *d)
             return TCA_EMEMORY;
         p->repeat = array;
         p->repeat[p->repeats++] = (struct tca_repeat){.time_ns = mark->time_ns,
+                                                      .lost_ns = lost_ns,
                                                       .frame = mark->frame,
                                                       .attempt = (uint32_t)p->attempts,
                                                       .capture = d->capture,

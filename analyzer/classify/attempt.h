@@ -84,6 +84,8 @@ struct tca_dropped {
 /* Something was sent again. */
 struct tca_repeat {
     int64_t time_ns;
+    int64_t
+        lost_ns; /* when what it repeats was sent, where that tells why: a SYN's older copy; else time_ns */
     uint64_t frame;
     uint32_t attempt, capture;
     uint32_t path; /* of its run: connections that share a network have one number */

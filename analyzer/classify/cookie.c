@@ -12,6 +12,22 @@
 
 static const int64_t VALID_NS = 10 * SECOND; /* clocks drift apart */
 
+/* How much longer the way of this SYN+ACK was than that of the child's answer to the first request, at least: away from
+ * the server a path that varies makes a lag of its own. 0 where there is nothing to compare. */
+static int64_t delay_of(const struct tca_dossier *d, const struct tca_mark *synack,
+                        const struct tca_mark *child)
+{
+    const struct tca_mark *newest = NULL, *syn;
+    int64_t asked_ns = d->m.side[TCA_CLIENT].first_data_ns;
+    for (unsigned n = 0; (syn = tca_dossier_mark(d, TCA_MARK_SYN, TCA_CLIENT, n)) != NULL; n++)
+        if (syn->frame < synack->frame)
+            newest = syn;
+    if (!newest || asked_ns <= synack->time_ns || child->time_ns < asked_ns)
+        return 0;
+    int64_t delay = (synack->time_ns - newest->time_ns) - (child->time_ns - asked_ns);
+    return delay > 0 ? delay : 0;
+}
+
 bool tca_cookie_lag(const struct tca_dossier *d, const struct tca_mark *synack, int64_t *ret_ms)
 {
     const struct tca_mark *child = tca_dossier_mark(d, TCA_MARK_CHILD, TCA_SERVER, 0);
@@ -20,7 +36,11 @@ bool tca_cookie_lag(const struct tca_dossier *d, const struct tca_mark *synack, 
     int64_t apart = child->time_ns - synack->time_ns;
     if (apart < 0 || apart > VALID_NS)
         return false;
-    *ret_ms = seq_diff(child->tsval, synack->tsval) - apart / MS;
+    int64_t lag_ms = seq_diff(child->tsval, synack->tsval) - apart / MS,
+            delay_ms = delay_of(d, synack, child) / MS;
+    if (lag_ms >= TCA_COOKIE_SKEW_MIN && lag_ms - delay_ms < TCA_COOKIE_SKEW_MIN)
+        return false;
+    *ret_ms = lag_ms;
     return true;
 }
 

@@ -13,7 +13,8 @@
  * other causes are as likely. */
 enum { TCA_COOKIE_SKEW_MIN = 4, TCA_COOKIE_SKEW_MAX = 64 };
 
-/* How far the SYN+ACK's TSval lags the server's clock, in ms, by the child's first word. false: cannot be told. */
+/* How far the SYN+ACK's TSval lags the server's clock, in ms, by the child's first word. false: cannot be told,
+ * as where the way of the SYN+ACK took that much longer. */
 bool tca_cookie_lag(const struct tca_dossier *d, const struct tca_mark *synack, int64_t *ret_ms);
 
 /* Without timestamps there is no room for window scale and SACK: the SYN+ACK lacks both though they were offered. */

@@ -110,7 +110,8 @@ static bool excused(const struct tca_pressure *p, const struct tca_repeat *r)
 {
     const struct tca_attempt *a = &p->attempt[r->attempt];
     const struct tca_listener *l = listener_of(p, a);
-    if (!l || (a->flags & (TCA_TRY_STUCK | TCA_TRY_BOTH)) || has_cause(p, l, a, r->time_ns))
+    if (!l || (a->flags & (TCA_TRY_STUCK | TCA_TRY_BOTH)) || has_cause(p, l, a, r->time_ns) ||
+        has_cause(p, l, a, r->lost_ns))
         return true;
     return r->syn && a->drops && tca_near_server(l->vantage);
 }
