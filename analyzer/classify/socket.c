@@ -239,6 +239,47 @@ static void doubt_deferred(const struct tca_case *c, int64_t until_ns, struct tc
         }
 }
 
+/* A SYN+ACK that may have been a cookie leaves no socket until it is acknowledged. */
+static void doubt_request(const struct tca_case *c, int64_t until_ns, struct tca_socket *s)
+{
+    if (s->role != TCA_SERVER || has_timer_rung(c->d) || tca_cookie_evidence(c, NULL) == TCA_COOKIE_NONE)
+        return;
+    for (unsigned at = 0; at < s->step_count; at++)
+        if (s->step[at].state == TCA_SYN_RECV) {
+            doubt(s, s->step[at].time_ns, at + 1U < s->step_count ? s->step[at + 1].time_ns : until_ns);
+            return;
+        }
+}
+
+/* A service that accepts nothing frees no place: while its queue is full, no request becomes a connection. Which of the
+ * client's segments made this one the flow alone does not show; it was none that came before the service went on. */
+static int64_t admitted_ns(const struct tca_case *c, const struct tca_episode *e, int64_t told_ns)
+{
+    bool frozen = !e->slow && !e->partial && e->confidence >= TCA_EPISODE_PROBABLE && e->resume_ns >= 0;
+    if (!frozen || told_ns <= e->first_ns || told_ns >= e->resume_ns)
+        return told_ns;
+    for (unsigned at = 0; at < c->d->mark_count; at++)
+        if ((c->d->mark[at].roles & TCA_MARK_OPEN_ACK) && c->d->mark[at].time_ns >= e->resume_ns)
+            return c->d->mark[at].time_ns;
+    return told_ns;
+}
+
+static void admit_late(const struct tca_case *c, struct tca_socket *s)
+{
+    if (s->role != TCA_SERVER || !c->d->m.open_refuted ||
+        !tca_dossier_mark(c->d, TCA_MARK_CHILD, TCA_SERVER, 0))
+        return;
+    for (unsigned at = 1; at < s->step_count; at++) {
+        struct tca_socket_step *step = &s->step[at];
+        const struct tca_episode *e = tca_listener_episode(c->listener, step->time_ns, NEAR_NS);
+        if (!e || step[-1].state != TCA_SYN_RECV || step->state != TCA_ESTABLISHED)
+            continue;
+        int64_t time_ns = admitted_ns(c, e, step->time_ns);
+        if (at + 1U == s->step_count || time_ns < step[1].time_ns)
+            step->time_ns = time_ns;
+    }
+}
+
 /* When a request repeats its SYN+ACK at the latest. */
 static int64_t next_rung_ns(const struct tca_side *server)
 {
@@ -325,6 +366,8 @@ bool tca_socket_of(const struct tca_case *c, int role, int64_t until_ns, struct 
     name(c, role, s);
     note_memory(d, side, s);
     find_clock(c, side, s);
+    admit_late(c, s);
+    doubt_request(c, until_ns, s);
     doubt_deferred(c, until_ns, s);
     doubt_refused(c, until_ns, s);
     doubt_broken_ladder(c, side, until_ns, s);
