@@ -33,6 +33,7 @@ struct place {
     uint8_t family;
     uint16_t port;
     uint32_t capture;
+    bool forgets;   /* of a host: some TIME_WAIT was not kept */
     uint32_t shown; /* of a listener: its number without regard to captures */
 };
 
@@ -88,6 +89,20 @@ void tca_census_free(struct tca_census *c)
     tca_free(c);
 }
 
+static uint32_t number_of_host(const struct tca_census *c, const uint8_t addr[16])
+{
+    size_t low = 0, high = c->hosts.count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (memcmp(c->hosts.list[middle].addr, addr, 16) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    bool found = low < c->hosts.count && memcmp(c->hosts.list[low].addr, addr, 16) == 0;
+    return found ? (uint32_t)low : NOBODY;
+}
+
 /* ---- sockets ---- */
 
 /* FNV-1a with a final mix over peer address and port. */
@@ -137,6 +152,7 @@ int tca_census_add(struct tca_census *c, const struct tca_case *flow, int64_t un
 
 /* One socket is held back until the next one is known. */
 struct relay {
+    const struct tca_census *c;
     struct tca_socket held;
     bool holds;
     tca_socket_fn *fn;
@@ -157,9 +173,17 @@ static bool is_twin(const struct tca_socket *held, const struct tca_socket *next
            tca_socket_state_at(held, begin_ns) != TCA_CLOSED;
 }
 
+static bool host_forgets(const struct tca_census *c, const uint8_t addr[16])
+{
+    uint32_t number = number_of_host(c, addr);
+    return number != NOBODY && c->hosts.list[number].forgets;
+}
+
 static int let_through(struct relay *r)
 {
     bool any = r->holds && r->held.step_count;
+    if (any && !r->held.keeps && host_forgets(r->c, r->held.addr[0]))
+        tca_socket_doubt_time_wait(&r->held, INT64_MAX);
     r->holds = false;
     return any ? r->fn(r->user, &r->held) : 0;
 }
@@ -188,7 +212,7 @@ static int relay_socket(void *user, const void *item, size_t size)
 
 int tca_census_sockets(struct tca_census *c, tca_socket_fn *fn, void *user)
 {
-    struct relay r = {.fn = fn, .user = user};
+    struct relay r = {.c = c, .fn = fn, .user = user};
     int stop = tca_sorter_walk(c->sockets, relay_socket, &r);
     return stop ? stop : let_through(&r);
 }
@@ -223,7 +247,10 @@ static bool same_port(const struct places *all, const struct tca_socket *s)
 
 static int enter_host(struct tca_census *c, const struct tca_socket *s)
 {
-    return same_host(&c->hosts, s) ? TCA_OK : add_place(&c->hosts, s);
+    int error = same_host(&c->hosts, s) ? TCA_OK : add_place(&c->hosts, s);
+    if (!error)
+        c->hosts.list[c->hosts.count - 1].forgets |= s->forgets;
+    return error;
 }
 
 /* Its number, or the next one. A port has as many entries as captures that show it: the newest is looked at first. */
@@ -533,20 +560,6 @@ static int count_edge(void *user, const void *item, size_t size)
     if (edge.listener != NOBODY)
         apply(touch(t, 1 + (uint32_t)t->c->hosts.count + t->c->listeners.list[edge.listener].shown), &edge);
     return stop;
-}
-
-static uint32_t number_of_host(const struct tca_census *c, const uint8_t addr[16])
-{
-    size_t low = 0, high = c->hosts.count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (memcmp(c->hosts.list[middle].addr, addr, 16) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    bool found = low < c->hosts.count && memcmp(c->hosts.list[low].addr, addr, 16) == 0;
-    return found ? (uint32_t)low : NOBODY;
 }
 
 int tca_census_rows(struct tca_census *c, int64_t width_ns, const uint8_t *host, tca_census_fn *fn,

@@ -6,8 +6,10 @@
 
 #include "classify/handshake.h"
 #include "classify/reuse.h"
+#include "classify/shapes.h"
 #include "mirror/deviations.h"
 
+#include <assert.h>
 #include <string.h>
 
 static const int64_t NEAR_NS = 20 * TCA_MS; /* a listing of all sockets takes that long */
@@ -46,6 +48,13 @@ static bool begins_unknown(const struct tca_dossier *d, const struct tca_side *s
 
 /* ---- clocks ---- */
 
+static void doubt(struct tca_socket *s, int64_t from_ns, int64_t to_ns)
+{
+    assert(s->doubt_count < TCA_DOUBTS_MAX);
+    if (from_ns <= to_ns)
+        s->doubt[s->doubt_count++] = (struct tca_doubt){from_ns, to_ns};
+}
+
 static struct tca_limits limits_of(const struct tca_case *c, int role)
 {
     struct tca_limits limits = tca_host_limits(c->host[role]);
@@ -72,13 +81,39 @@ static void find_clock(const struct tca_case *c, const struct tca_side *side, st
         top && side->step_count > 1 && (top->event == TCA_TIMER_2MSL || top->event == TCA_TIMER_USER);
     enum tca_state state = fired ? (enum tca_state)top[-1].state : tca_side_state(side);
     struct tca_timer timer;
-    s->unsure_from_ns = 0;
-    s->unsure_to_ns = -1;
     if (!tca_mirror_timer(&c->d->m, s->role, state, &limits, &timer))
         return;
     int64_t over_ns = fired ? top->time_ns : timer.start_ns + timer.interval_ns;
-    s->unsure_from_ns = over_ns - sooner_ns(state, timer.interval_ns);
-    s->unsure_to_ns = over_ns + tca_timer_latest(timer.interval_ns) - timer.interval_ns;
+    doubt(s, over_ns - sooner_ns(state, timer.interval_ns),
+          over_ns + tca_timer_latest(timer.interval_ns) - timer.interval_ns);
+}
+
+/* Its own host was watched: what it does not send is not sent. */
+static bool overdue(int64_t last_ns, int64_t gap_ns, int64_t until_ns)
+{
+    return gap_ns > 0 && last_ns >= 0 && until_ns - last_ns > tca_timer_latest(2 * gap_ns);
+}
+
+/* A ladder of payload, of a FIN or of probes of a closed window that nothing answered, and whose next rung did not come:
+ * the connection was given up, at any time since its last rung (TCP_USER_TIMEOUT, tcp_retries2, a program that closed). */
+static void doubt_broken_ladder(const struct tca_case *c, const struct tca_side *side, int64_t until_ns,
+                                struct tca_socket *s)
+{
+    const struct tca_trouble *t = &c->d->trouble[s->role];
+    const struct tca_side *peer = &c->d->m.side[1 - s->role];
+    bool probed = peer->zero_open && t->probe_run > 1 && t->probe_last_ns > peer->last_ns;
+    int64_t last_ns = -1;
+    if (!s->own_side || last_state(s) == TCA_CLOSED)
+        return;
+    if (side->rto_run > 1 && overdue(side->rto_last_ns, side->rto_gap_ns, until_ns))
+        last_ns = side->rto_last_ns;
+    else if (side->fin_count > 1 && !side->fin_acked_by_peer &&
+             overdue(side->fin_last_ns, side->fin_gap_ns, until_ns))
+        last_ns = side->fin_last_ns;
+    else if (probed && overdue(t->probe_last_ns, t->probe_gap_ns, until_ns))
+        last_ns = t->probe_last_ns;
+    if (last_ns >= 0 && last_state(s) != TCA_TIME_WAIT && last_state(s) != TCA_FIN_WAIT2)
+        doubt(s, last_ns, INT64_MAX);
 }
 
 /* Payload or a FIN is the application's word. */
@@ -199,8 +234,8 @@ static void doubt_deferred(const struct tca_case *c, int64_t until_ns, struct tc
     for (unsigned at = 1; at < s->step_count; at++)
         if (s->step[at - 1].state == TCA_SYN_RECV && s->step[at].state == TCA_ESTABLISHED &&
             s->step[at].time_ns + NEAR_NS < spoke_ns) {
-            s->unsure_from_ns = s->step[at].time_ns;
-            s->unsure_to_ns = spoke_ns;
+            doubt(s, s->step[at].time_ns, spoke_ns);
+            return;
         }
 }
 
@@ -211,8 +246,8 @@ static void doubt_request(const struct tca_case *c, int64_t until_ns, struct tca
         return;
     for (unsigned at = 0; at < s->step_count; at++)
         if (s->step[at].state == TCA_SYN_RECV) {
-            s->unsure_from_ns = s->step[at].time_ns;
-            s->unsure_to_ns = at + 1 < s->step_count ? s->step[at + 1].time_ns : until_ns;
+            doubt(s, s->step[at].time_ns, at + 1U < s->step_count ? s->step[at + 1].time_ns : until_ns);
+            return;
         }
 }
 
@@ -229,21 +264,10 @@ static int64_t admitted_ns(const struct tca_case *c, const struct tca_episode *e
     return told_ns;
 }
 
-/* The last of the client's segments that may have made the connection, before the server's first word on it. */
-static int64_t last_try_ns(const struct tca_dossier *d, const struct tca_mark *word)
+static void admit_late(const struct tca_case *c, struct tca_socket *s)
 {
-    int64_t last_ns = -1;
-    for (unsigned at = 0; at < d->mark_count && d->mark[at].frame < word->frame; at++)
-        if (d->mark[at].roles & TCA_MARK_OPEN_ACK)
-            last_ns = d->mark[at].time_ns;
-    return last_ns;
-}
-
-/* The queue was full when the client's segment came that is said to have got in: it may have been a later one. */
-static void doubt_admission(const struct tca_case *c, struct tca_socket *s)
-{
-    const struct tca_mark *word = tca_dossier_mark(c->d, TCA_MARK_CHILD, TCA_SERVER, 0);
-    if (s->role != TCA_SERVER || !c->d->m.open_refuted || !word)
+    if (s->role != TCA_SERVER || !c->d->m.open_refuted ||
+        !tca_dossier_mark(c->d, TCA_MARK_CHILD, TCA_SERVER, 0))
         return;
     for (unsigned at = 1; at < s->step_count; at++) {
         struct tca_socket_step *step = &s->step[at];
@@ -251,13 +275,76 @@ static void doubt_admission(const struct tca_case *c, struct tca_socket *s)
         if (!e || step[-1].state != TCA_SYN_RECV || step->state != TCA_ESTABLISHED)
             continue;
         int64_t time_ns = admitted_ns(c, e, step->time_ns);
-        if (time_ns > step->time_ns && (at + 1 == s->step_count || time_ns < step[1].time_ns)) {
+        if (at + 1U == s->step_count || time_ns < step[1].time_ns)
             step->time_ns = time_ns;
-        } else if (last_try_ns(c->d, word) > step->time_ns) {
-            s->unsure_from_ns = step->time_ns;
-            s->unsure_to_ns = last_try_ns(c->d, word);
-        }
     }
+}
+
+/* When a request repeats its SYN+ACK at the latest. */
+static int64_t next_rung_ns(const struct tca_side *server)
+{
+    bool climbs = server->synack_count > 1 && server->syn_gap_ns > TCA_INITIAL_RTO_NS / 2;
+    return server->syn_last_ns + tca_timer_latest(climbs ? 2 * server->syn_gap_ns : TCA_INITIAL_RTO_NS);
+}
+
+/* While the accept queue is full an ACK opens nothing, and one after a refused one may be refused again; until the
+ * server's side shows that it is open, or asks again, nobody knows. It would ask again when the request's timer rings;
+ * behind a cookie nothing does. */
+static void doubt_refused(const struct tca_case *c, int64_t until_ns, struct tca_socket *s)
+{
+    const struct tca_mark *child = tca_dossier_mark(c->d, TCA_MARK_CHILD, TCA_SERVER, 0);
+    int64_t shown_ns = child ? child->time_ns : until_ns;
+    bool again = c->d->m.open_refuted && c->listener->episode_count;
+    unsigned at =
+        s->step_count && s->step[0].state == TCA_SYN_RECV; /* behind a cookie there is no such step */
+    if (s->role != TCA_SERVER || at >= s->step_count || s->step[at].state != TCA_ESTABLISHED)
+        return;
+    int64_t open_ns = s->step[at].time_ns, rung_ns = next_rung_ns(&c->d->m.side[TCA_SERVER]);
+    if (at > 0 && rung_ns < shown_ns)
+        shown_ns = rung_ns;
+    if (open_ns + NEAR_NS < shown_ns && (again || tca_listener_episode(c->listener, open_ns, NEAR_NS)))
+        doubt(s, open_ns, shown_ns);
+}
+
+/* It answered the FIN that should have brought it to TIME_WAIT with a reset, sooner than any tcp_fin_timeout ends
+ * FIN_WAIT2: there was no room (tcp_max_tw_buckets). */
+static bool refused_time_wait(const struct tca_dossier *d, int role)
+{
+    const struct tca_mark *rst;
+    for (unsigned at = 0; (rst = tca_dossier_mark(d, TCA_MARK_RST, role, at)) != NULL; at++) {
+        const struct tca_mark *fin = tca_rst_shape(rst) == TCA_SHAPE_P ? tca_rst_trigger(d, rst) : NULL;
+        const struct tca_mark *ack = fin ? tca_dossier_mark(d, TCA_MARK_FIN_ACK, 1 - role, 0) : NULL;
+        if (ack && (fin->flags & TCA_FIN) && fin->receiver_state == TCA_FIN_WAIT2 &&
+            rst->time_ns - ack->time_ns < TCA_SECOND && !tca_rst_foreign(d, rst))
+            return true;
+    }
+    return false;
+}
+
+static void note_memory(const struct tca_dossier *d, const struct tca_side *side, struct tca_socket *s)
+{
+    const struct tca_mark *woken = tca_dossier_mark(d, TCA_MARK_IN_TIME_WAIT, 1 - s->role, 0);
+    struct tca_reuse reuse;
+    s->prior_absent = s->role == TCA_SERVER && tca_reuse_of(d, &reuse) && tca_reuse_absent(&reuse);
+    s->forgets = s->prior_absent || refused_time_wait(d, s->role);
+    s->keeps = woken && side->last_ns > woken->time_ns;
+}
+
+static void name(const struct tca_case *c, int role, struct tca_socket *s)
+{
+    const struct tca_dossier *d = c->d;
+    for (int end = 0; end < 2; end++) {
+        memcpy(s->addr[end], d->addr[role ^ end], sizeof s->addr[end]);
+        s->port[end] = d->port[role ^ end];
+    }
+    s->family = d->family;
+    s->role = (uint8_t)role;
+    s->capture = d->capture;
+    s->own_side = at_own_side(c, role);
+    s->watched_ns = d->capture_end_ns;
+    s->id_frame = d->id_frame;
+    s->tcp_stream = d->tcp_stream;
+    s->accepted_ns = role == TCA_SERVER ? accepted_ns(d) : -1;
 }
 
 bool tca_socket_of(const struct tca_case *c, int role, int64_t until_ns, struct tca_socket *s)
@@ -276,24 +363,14 @@ bool tca_socket_of(const struct tca_case *c, int role, int64_t until_ns, struct 
         enter(s, d->m.end_ns, TCA_CLOSED);
     if (!s->step_count)
         return false;
-    for (int end = 0; end < 2; end++) {
-        memcpy(s->addr[end], d->addr[role ^ end], sizeof s->addr[end]);
-        s->port[end] = d->port[role ^ end];
-    }
-    s->family = d->family;
-    s->role = (uint8_t)role;
-    s->capture = d->capture;
-    s->own_side = at_own_side(c, role);
-    s->watched_ns = d->capture_end_ns;
-    s->id_frame = d->id_frame;
-    s->tcp_stream = d->tcp_stream;
-    s->accepted_ns = role == TCA_SERVER ? accepted_ns(d) : -1;
-    struct tca_reuse reuse;
-    s->prior_absent = role == TCA_SERVER && tca_reuse_of(d, &reuse) && tca_reuse_absent(&reuse);
+    name(c, role, s);
+    note_memory(d, side, s);
     find_clock(c, side, s);
-    doubt_admission(c, s);
+    admit_late(c, s);
     doubt_request(c, until_ns, s);
     doubt_deferred(c, until_ns, s);
+    doubt_refused(c, until_ns, s);
+    doubt_broken_ladder(c, side, until_ns, s);
     return true;
 }
 
@@ -306,16 +383,18 @@ void tca_socket_cut(struct tca_socket *s, int64_t time_ns)
         s->step_count--;
     if (s->step_count)
         enter(s, time_ns, TCA_CLOSED);
-    if (s->unsure_to_ns > time_ns)
-        s->unsure_to_ns = time_ns;
+    for (unsigned at = 0; at < s->doubt_count; at++)
+        if (s->doubt[at].to_ns > time_ns)
+            s->doubt[at].to_ns = time_ns;
 }
 
 void tca_socket_doubt_time_wait(struct tca_socket *s, int64_t time_ns)
 {
     for (unsigned at = 0; at < s->step_count; at++)
         if (s->step[at].state == TCA_TIME_WAIT && s->step[at].time_ns < time_ns) {
-            s->unsure_from_ns = s->step[at].time_ns;
-            s->unsure_to_ns = time_ns;
+            int64_t left_ns = at + 1U < s->step_count ? s->step[at + 1].time_ns : INT64_MAX;
+            doubt(s, s->step[at].time_ns, left_ns < time_ns ? left_ns : time_ns);
+            return;
         }
 }
 
@@ -340,5 +419,9 @@ bool tca_socket_unsure_at(const struct tca_socket *s, int64_t time_ns)
     for (unsigned at = 0; at < s->step_count; at++)
         if (between(time_ns, s->step[at].time_ns, s->step[at].time_ns))
             return true;
-    return s->unsure_from_ns <= s->unsure_to_ns && between(time_ns, s->unsure_from_ns, s->unsure_to_ns);
+    for (unsigned at = 0; at < s->doubt_count; at++)
+        if (s->doubt[at].from_ns <= s->doubt[at].to_ns &&
+            between(time_ns, s->doubt[at].from_ns, s->doubt[at].to_ns))
+            return true;
+    return false;
 }

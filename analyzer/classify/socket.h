@@ -20,6 +20,14 @@ struct tca_socket_step {
     uint8_t state; /* enum tca_state; CLOSED: gone */
 };
 
+/* A time in which it may as well be in another state, without a sign on the wire. */
+struct tca_doubt {
+    int64_t from_ns, to_ns;
+};
+/* A clock, a request that may be none, a deferred accept(), a refused ACK, a ladder that broke off; a TIME_WAIT that was not kept, by the next one
+ * on its tuple and by its host. */
+enum { TCA_DOUBTS_MAX = 7 };
+
 struct tca_socket {
     uint8_t addr[2][16]; /* its own, its peer's */
     uint16_t port[2];
@@ -30,10 +38,12 @@ struct tca_socket {
     int64_t watched_ns;  /* the capture's end */
     uint64_t id_frame;   /* with the capture, names the connection */
     uint64_t tcp_stream; /* of several connections on one tuple the later one has the higher number */
-    /* A clock that nothing on the wire shows may have fired at any time in here; from_ns > to_ns: none runs. */
-    int64_t unsure_from_ns, unsure_to_ns;
     int64_t accepted_ns; /* server: when its application's first word proved that accept() had taken it; -1 */
     bool prior_absent; /* server: nothing of the connection before it was left, though it should have been */
+    bool forgets;      /* its host had no TIME_WAIT for it, or for the one before it, though one was due */
+    bool keeps;        /* its TIME_WAIT answered */
+    uint8_t doubt_count;
+    struct tca_doubt doubt[TCA_DOUBTS_MAX];
     uint8_t step_count;
     struct tca_socket_step step[TCA_STEPS_MAX + 3]; /* in time order, different times, different states */
 };
@@ -50,8 +60,8 @@ bool tca_socket_of(const struct tca_case *c, int role, int64_t until_ns, struct 
 /* It is gone from this moment on at the latest: its host uses the same addresses and ports anew, or nobody watches
  * any more; INT64_MAX: never. */
 void tca_socket_cut(struct tca_socket *socket, int64_t time_ns);
-/* The next one on its tuple began at this moment and found nothing left of it: its TIME_WAIT may have ended at any
- * time. */
+/* At this moment nothing was left of it, for the next one on its tuple, or as its host forgets: its TIME_WAIT may have
+ * ended at any time before, or never have begun. */
 void tca_socket_doubt_time_wait(struct tca_socket *socket, int64_t time_ns);
 /* After everything that happened up to this moment; CLOSED: not there. */
 enum tca_state tca_socket_state_at(const struct tca_socket *socket, int64_t time_ns);

@@ -153,12 +153,18 @@ int tca_census_of(struct tca_session *s, struct tca_census **ret_census);
 /* The same with clocks that run on to `until_ns`; the caller's to free. */
 int tca_census_until(struct tca_session *s, int64_t until_ns, struct tca_census **ret_census);
 
-/* ---- the sockets of one host (ss.c) ---- */
+/* ---- which host, which moment (choose.c) ---- */
 /* TCA_EUSAGE where --host named one that no connection has (facts.c). */
 int tca_facts_check(const struct tca_session *s, struct tca_error *error);
 /* The host that the user named, else the only one, else the only one at whose side the captures were taken: then
  * *error says so, with code 0. TCA_EUSAGE with the names of the hosts where none of these is one. */
 int tca_choose_host(struct tca_session *s, uint8_t ret_addr[16], struct tca_error *error);
+/* The moment that the user named, else that of the last packet. TCA_EUSAGE if it lies before the first one. */
+int tca_choose_time(const struct tca_session *s, int64_t *ret_ns, struct tca_error *error);
+/* Add to what *error says that the moment lies after the last packet, if it does. */
+void tca_tell_lateness(const struct tca_session *s, int64_t time_ns, struct tca_error *error);
+
+/* ---- the sockets of one host (ss.c) ---- */
 int tca_write_ss(struct tca_session *s, tca_write_fn *fn, void *user, struct tca_error *error);
 
 /* ---- kernel counters (counters.c) ---- */

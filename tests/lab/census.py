@@ -44,6 +44,7 @@ import report  # noqa: E402
 SIDES = ("server", "client")  # samples are of these; none of a router between them
 ONE_HOST = ("view/rec_lo",)  # both ends in one namespace: what its ss lists is both sides'
 CALM = {"ESTAB": 1.0, "CLOSE-WAIT": 1.0, "TIME-WAIT": 59.0}  # seconds in a state before which no clock of it rings
+NO_ROOM = {"ESTAB": "TcpExtListenOverflows", "TIME-WAIT": "TcpExtTCPTimeWaitOverflow"}  # what the kernel counts then
 QUEUED = "the FIN was queued and had not left"
 APART = "# within 20 ms, or 1/8 of the running timer, of a transition:"
 JUST = 1e-6  # seconds, the resolution of the record
@@ -268,9 +269,12 @@ class Census:
 
     def needless(self, sample, listing):
         """Sockets listed apart though, by the kernel, nothing happened to them about then and their state has no clock
-        that could have rung: slack for the asking."""
+        that could have rung: slack for the asking.  A kernel that had no room for some TIME_WAITs, or for some connections in an
+        accept queue, says nothing of which to the wire."""
+        counted = {state for state, name in NO_ROOM.items()
+                   if self.folder.account.counters.get(f"{self.vantage}.{name}", 0) > 0}
         for state, local, peer in listing.apart:
-            if state not in CALM:
+            if state not in CALM or state in counted:
                 continue
             lives = [life for life in self.lives if (life.local, life.remote) == (local, peer)]
             if state == "ESTAB" and any(life.repeated for life in lives):
