@@ -39,7 +39,8 @@ struct requests {
     size_t count;
     int64_t *pruned; /* SYN+ACK of those given up early, sorted */
     size_t prunes;
-    int64_t *kept; /* third repeat of those that were not */
+    struct tca_proof proof; /* answers of the first and the last of these */
+    int64_t *kept;          /* third repeat of those that were not */
     size_t keeps;
     bool cookies;
 };
@@ -68,8 +69,12 @@ static void gather(struct requests *r, const struct tca_edge *edge, size_t count
         r->made[r->count] = e->time_ns;
         r->seen[r->count] = e->other_ns;
         r->gone[r->count++] = gone_at_latest(e);
-        if (flags & TCA_CONN_TWO_RUNGS)
+        if (flags & TCA_CONN_TWO_RUNGS) {
+            if (!r->prunes)
+                r->proof = (struct tca_proof){.time_ns = e->time_ns, .frame = {e->frame}};
+            r->proof.frame[1] = e->frame;
             r->pruned[r->prunes++] = e->time_ns;
+        }
         if (e->ask_ns != INT64_MAX)
             r->kept[r->keeps++] = e->ask_ns;
     }
@@ -111,14 +116,17 @@ static size_t less_than(const struct requests *r)
 }
 
 /* Narrow what is known by `least` and `most` (0: not told), unless they contradict it. */
-static void narrow(struct tca_listener *l, uint64_t least, uint64_t most, enum tca_backlog_basis basis)
+static void narrow(struct tca_listener *l, uint64_t least, uint64_t most, enum tca_backlog_basis basis,
+                   const struct tca_proof *proof)
 {
     uint64_t low = l->backlog_min > least ? l->backlog_min : least;
     uint64_t high = l->backlog_max && (!most || l->backlog_max < most) ? l->backlog_max : most;
     if ((high && low > high) || low > UINT32_MAX || high > UINT32_MAX)
         return;
-    if (low != l->backlog_min || high != l->backlog_max)
+    if (low != l->backlog_min || high != l->backlog_max) {
         l->backlog_basis = (uint8_t)basis;
+        l->backlog_proof = *proof;
+    }
     l->backlog_min = (uint32_t)low;
     l->backlog_max = (uint32_t)high;
 }
@@ -127,7 +135,7 @@ static void read_prunes(struct tca_listener *l, const struct requests *r)
 {
     size_t low = least(r), high = less_than(r);
     bool known = high != SIZE_MAX && tca_near_server(l->vantage) && !l->midstream && high > SMALLEST + 1;
-    narrow(l, low > SMALLEST ? low : 0, known ? high - 1 : 0, TCA_BACKLOG_PRUNED);
+    narrow(l, low > SMALLEST ? low : 0, known ? high - 1 : 0, TCA_BACKLOG_PRUNED, &r->proof);
 }
 
 int tca_backlog_prune(struct tca_listener *l, const struct tca_edge *edge, size_t count,
@@ -159,8 +167,11 @@ int tca_backlog_prune(struct tca_listener *l, const struct tca_edge *edge, size_
 void tca_backlog_settle(struct tca_listener *l)
 {
     bool known = l->synq.max != UINT64_MAX;
+    struct tca_proof proof = l->synq_proof;
+    if (!known)
+        proof.frame[1] = 0;
     narrow(l, l->synq.min > 1 ? l->synq.min - 1 : 0, known ? l->synq.max : 0,
-           l->cookie_count ? TCA_BACKLOG_COOKIES : TCA_BACKLOG_SYNQ);
+           l->cookie_count ? TCA_BACKLOG_COOKIES : TCA_BACKLOG_SYNQ, &proof);
     uint64_t *least = &l->listen_drops.min, *most = &l->listen_overflows.max;
     *least = l->listen_overflows.min + l->reqq_full_drops.min;
     if (*least > l->listen_drops.max)

@@ -1090,14 +1090,18 @@ static void bound_backlog(const struct board *b, struct tca_listener *l, const s
     uint32_t most = e->plateau_min - 1 + gap;
     if (!l->backlog_max || most < l->backlog_max)
         l->backlog_max = most;
-    if (l->backlog_basis == TCA_BACKLOG_UNKNOWN)
+    struct tca_proof proof = {.time_ns = e->first_ns, .frame = {e->first_frame, e->last_frame}};
+    if (l->backlog_basis == TCA_BACKLOG_UNKNOWN) {
         l->backlog_basis = TCA_BACKLOG_CANDIDATES;
+        l->backlog_proof = proof;
+    }
     if (e->slow || e->partial)
         return;
     uint32_t in_hand = in_hand_at(b, e->stall_ns) + 2 * gap; /* from the highest to the lowest */
     if (in_hand < most && most - in_hand > l->backlog_min) {
         l->backlog_min = most - in_hand;
         l->backlog_basis = TCA_BACKLOG_FROZEN;
+        l->backlog_proof = proof;
     }
 }
 
@@ -1106,6 +1110,7 @@ static void bound_by_burst(struct tca_listener *l)
     if (l->closed_burst > 2 && l->closed_burst - 1 > l->backlog_min) {
         l->backlog_min = l->closed_burst <= UINT32_MAX ? (uint32_t)l->closed_burst - 1 : UINT32_MAX;
         l->backlog_basis = TCA_BACKLOG_CLOSED;
+        l->backlog_proof = (struct tca_proof){l->closed_burst_ns, {l->closed_frame[0], l->closed_frame[1]}};
     }
     if (l->backlog_max && l->backlog_min > l->backlog_max)
         l->backlog_min = l->backlog_max;

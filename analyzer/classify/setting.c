@@ -60,6 +60,7 @@ struct seen {
     uint16_t port;
     uint8_t family;
     uint8_t id; /* enum tca_setting_id */
+    uint8_t by; /* of backlog: enum tca_backlog_basis */
     int64_t min, max, time_ns;
     uint64_t frame[2]; /* 0: none */
 };
@@ -701,12 +702,10 @@ int tca_estimates_listener(struct tca_estimates *all, const struct tca_listener 
                        .id = TCA_SETTING_backlog,
                        .min = l->backlog_min,
                        .max = l->backlog_max ? l->backlog_max : NONE,
-                       .time_ns = l->episode_count ? l->episode[0].first_ns : l->first_synack_ns};
+                       .by = l->backlog_basis,
+                       .time_ns = l->backlog_proof.time_ns,
+                       .frame = {l->backlog_proof.frame[0], l->backlog_proof.frame[1]}};
     memcpy(one.addr, l->addr, sizeof one.addr);
-    if (l->episode_count) {
-        one.frame[0] = l->episode[0].first_frame;
-        one.frame[1] = l->episode[0].last_frame;
-    }
     error = add_seen(all, &one);
     one.id = TCA_SETTING_somaxconn; /* the smaller of two is below neither */
     one.port = 0;
@@ -823,6 +822,7 @@ static void combine(struct tca_estimate *e, const struct seen *seen, size_t coun
                                .family = seen->family,
                                .port = seen->port,
                                .id = (enum tca_setting_id)seen->id,
+                               .by = seen->by,
                                .min = seen->min,
                                .max = seen->max,
                                .count = count,
@@ -894,9 +894,18 @@ const struct tca_estimate *tca_estimates_at(const struct tca_estimates *all, siz
     return &all->list[index];
 }
 
-const char *tca_setting_basis(enum tca_setting_id id)
+const char *tca_estimate_basis(const struct tca_estimate *e)
 {
-    return settings[id].basis;
+#define LIMIT "the smaller of listen()'s argument and somaxconn: "
+    static const char *const limit[] = {
+        [TCA_BACKLOG_CANDIDATES] = LIMIT "no more connections waited when SYNs were dropped",
+        [TCA_BACKLOG_FROZEN] = LIMIT "what the full accept queue held while nothing was accepted",
+        [TCA_BACKLOG_CLOSED] = LIMIT "connections that waited when the listener was closed",
+        [TCA_BACKLOG_PRUNED] = LIMIT "half-open connections at which some were given up early",
+        [TCA_BACKLOG_COOKIES] = LIMIT "half-open connections when SYN cookies began",
+        [TCA_BACKLOG_SYNQ] = LIMIT "half-open connections that the SYN queue held at one time"};
+#undef LIMIT
+    return e->id == TCA_SETTING_backlog ? limit[e->by] : settings[e->id].basis;
 }
 
 /* A value of 0 retries stands for 8 (tcp_orphan_retries). */

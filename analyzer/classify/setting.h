@@ -21,6 +21,7 @@ struct tca_estimate {
     uint8_t family;
     uint16_t port; /* 0: the whole host */
     enum tca_setting_id id;
+    uint8_t by;       /* of backlog: enum tca_backlog_basis */
     int64_t min, max; /* max INT64_MAX: not bounded from above */
     bool disagree;    /* connections of one host contradict each other: the interval covers them all */
     uint64_t count;   /* observations */
@@ -33,7 +34,7 @@ struct tca_estimate {
 
 enum tca_estimate_verdict { TCA_ESTIMATE_NOT_JUDGED, TCA_ESTIMATE_CONSISTENT, TCA_ESTIMATE_CONTRADICTED };
 enum tca_estimate_verdict tca_estimate_verdict(const struct tca_estimate *e);
-const char *tca_setting_basis(enum tca_setting_id id);
+const char *tca_estimate_basis(const struct tca_estimate *e); /* how the traffic tells it */
 
 struct tca_estimates; /* opaque */
 

@@ -97,6 +97,8 @@ static void find_bursts(struct tca_listener *l, struct tca_edge *edge, size_t co
         if (to - from + 1 > l->closed_burst) {
             l->closed_burst = to - from + 1;
             l->closed_burst_ns = edge[index[from]].time_ns;
+            l->closed_frame[0] = edge[index[from]].frame;
+            l->closed_frame[1] = edge[index[to]].frame;
         }
         if (to - from + 1 >= BURST_MIN)
             for (marked = marked > from ? marked : from; marked <= to; marked++)

@@ -62,6 +62,7 @@ struct queue {
     bool whole; /* near the server, nothing was under way when the capture began, and it missed nothing */
     bool blind; /* no client's ACK was captured: nothing shows which requests it ended */
     uint64_t limit_min, limit_max;
+    struct tca_proof proof;
 };
 
 static int compare_moments(const void *left, const void *right)
@@ -216,13 +217,19 @@ static void find_limit(struct queue *q)
     struct level now = {0};
     q->limit_min = 0;
     q->limit_max = UINT64_MAX;
+    q->proof = (struct tca_proof){0};
     for (size_t at = 0; at < q->moments; at++) {
         const struct moment *m = &q->moment[at];
         bool at_limit = q->regime ? m->kind == MADE && is_cookie(m->a) : tells_limit(q, m);
-        if (m->kind == MADE && is_request(m->a) && now.low + 1 > q->limit_min)
+        if (m->kind == MADE && is_request(m->a) && now.low + 1 > q->limit_min) {
             q->limit_min = now.low + 1;
-        if (at_limit && now.high < q->limit_max)
+            q->proof.frame[0] = m->frame;
+            q->proof.time_ns = m->time_ns;
+        }
+        if (at_limit && now.high < q->limit_max) {
             q->limit_max = now.high;
+            q->proof.frame[1] = m->frame;
+        }
         apply(m, &now);
     }
 }
@@ -511,6 +518,7 @@ static int read_queue(struct queue *q)
     l->reqq_full_drops.max = drops ? dropped : 0;
     bool counted = !l->gaps && !q->blind;
     l->synq = (struct tca_bounds){counted ? q->limit_min : 0, UINT64_MAX};
+    l->synq_proof = q->proof;
     if (counted && q->regime && has_limit(q) && q->limit_max > 0)
         l->synq.max = q->limit_max;
     int error = press_cookies(q->t);

@@ -46,7 +46,7 @@ void cell_settings_basis(const struct setting_row *row, struct tca_buf *buf)
 {
     if (row->e->disagree)
         tca_buf_str(buf, "connections disagree, as where programs set it for their own sockets: ");
-    tca_buf_str(buf, tca_setting_basis(row->e->id));
+    tca_buf_str(buf, tca_estimate_basis(row->e));
 }
 
 void cell_settings_evidence_count(const struct setting_row *row, struct tca_buf *buf)
