@@ -162,6 +162,12 @@ int tca_backlog_prune(struct tca_listener *l, const struct tca_edge *edge, size_
     return TCA_OK;
 }
 
+void tca_backlog_learn(struct tca_listener *l, int64_t somaxconn)
+{
+    if (somaxconn > 0)
+        narrow(l, 0, (uint64_t)somaxconn, TCA_BACKLOG_KNOWN, &(struct tca_proof){0});
+}
+
 /* ---- with what SYN pressure showed ---- */
 
 void tca_backlog_settle(struct tca_listener *l)

@@ -15,4 +15,7 @@ int tca_backlog_prune(struct tca_listener *l, const struct tca_edge *edge, size_
 /* What SYN pressure showed is known: complete the bounds by it. Once, after all else is known of the listener. */
 void tca_backlog_settle(struct tca_listener *l);
 
+/* net.core.somaxconn is known: no limit is larger. Where the traffic shows that one is, nothing changes. */
+void tca_backlog_learn(struct tca_listener *l, int64_t somaxconn);
+
 #endif

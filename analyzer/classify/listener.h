@@ -94,6 +94,7 @@ enum tca_backlog_basis {
     TCA_BACKLOG_CLOSED,     /* the listener was closed and reset its whole queue */
     TCA_BACKLOG_PRUNED,     /* half-open requests were given up early: more than half the limit were there */
     TCA_BACKLOG_COOKIES,    /* half-open requests when SYN cookies began */
+    TCA_BACKLOG_KNOWN,      /* from above: net.core.somaxconn, which the user told */
     TCA_BACKLOG_SYNQ,       /* half-open requests that were there at one time; no cookie was sent */
 };
 
@@ -198,6 +199,10 @@ int tca_sweep_run(struct tca_sweep *sweep, const struct tca_hosts *hosts);
 /* What SYN pressure shows of the listeners is entered: complete their bounds by it. Once, before any judge looks at
  * them. */
 void tca_sweep_settle(struct tca_sweep *sweep);
+/* What is known of their hosts bounds what the traffic left open. Once, after what the traffic tells was held against
+ * it. */
+struct tca_known;
+void tca_sweep_learn(struct tca_sweep *sweep, const struct tca_known *known);
 /* The listener of this flow, borrowed until the sweep is freed. Never NULL: an empty one for a flow never
  * added. */
 const struct tca_listener *tca_sweep_find(const struct tca_sweep *sweep, const struct tca_dossier *d);

@@ -10,6 +10,7 @@
 #include "classify/backlog.h"
 #include "classify/bounds.h"
 #include "classify/host.h"
+#include "classify/known.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -354,6 +355,16 @@ void tca_sweep_settle(struct tca_sweep *sweep)
 {
     for (size_t at = 0; at < sweep->listeners; at++)
         tca_backlog_settle(&sweep->listener[at]);
+}
+
+void tca_sweep_learn(struct tca_sweep *sweep, const struct tca_known *known)
+{
+    for (size_t at = 0; at < sweep->listeners; at++) {
+        struct tca_listener *l = &sweep->listener[at];
+        int64_t most;
+        if (l->listens && tca_known_value(known, l->addr, TCA_SETTING_somaxconn, &most))
+            tca_backlog_learn(l, most);
+    }
 }
 
 void tca_sweep_free(struct tca_sweep *sweep)

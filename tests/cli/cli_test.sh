@@ -312,10 +312,19 @@ exits 0 events --sysctl tcp_syncookies=1 --fail-on synq_full_interval "$full"
 full=$captures/queue/rec_overflow_ladder/capture.pcap
 exits 1 events --sysctl net.core.somaxconn=3 --fail-on setting_contradicted "$full"
 exits 0 events --sysctl net.core.somaxconn=4096 --fail-on setting_contradicted "$full"
+exits 0 listeners --sysctl somaxconn=128 -e backlog_min,backlog_max,backlog_basis "$full"
+shows '4,4,frozen'
+exits 0 listeners --sysctl somaxconn=3 -e backlog_min,backlog_max,backlog_basis "$full"
+shows '4,4,frozen'
 exits 0 settings -e setting,min,max,basis,frames "$full"
 shows "backlog,4,4,the smaller of listen()'s argument and somaxconn: what the full accept queue held while nothing was accepted,26;95"
 exits 0 settings -e setting,min,max,basis,frames "$captures/queue/acks_lost_outwards/capture.pcap"
 shows "backlog,2,,the smaller of listen()'s argument and somaxconn: half-open connections that the SYN queue held at one time,20"
+exits 0 listeners --sysctl somaxconn=128 -e backlog_min,backlog_max,backlog_basis "$captures/queue/acks_lost_outwards/capture.pcap"
+shows '2,128,known'
+exits 0 settings --sysctl somaxconn=128 -e setting,min,max "$captures/queue/acks_lost_outwards/capture.pcap"
+grep -qx 'backlog,2,' out
+ok 'settings: what is known takes no part in what the traffic tells' $?
 for wrong in tcp_timestamps tcp_timestamps=on tcp_timestamps=3 tcp_abort_on_overflow=7 tcp_synack_retries=-1 \
     tcp_orphan_retries=300 tcp_no_such_thing=1 =1 @none.txt @ok.pcap; do
     exits 2 events --sysctl $wrong "$told"
