@@ -15,6 +15,8 @@
 #include "classify/incident.h"
 #include "classify/known.h"
 
+#define TCA_NO_LIMIT INT64_MAX /* from above */
+
 struct tca_estimate {
     uint32_t capture;
     uint8_t addr[16];
@@ -22,7 +24,7 @@ struct tca_estimate {
     uint16_t port; /* 0: the whole host */
     enum tca_setting_id id;
     uint8_t by;       /* of backlog: enum tca_backlog_basis */
-    int64_t min, max; /* max INT64_MAX: not bounded from above */
+    int64_t min, max; /* max TCA_NO_LIMIT: not bounded from above */
     bool disagree;    /* connections of one host contradict each other: the interval covers them all */
     uint64_t count;   /* observations */
     uint64_t frame[TCA_PROOF_MAX];

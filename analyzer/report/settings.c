@@ -38,7 +38,7 @@ void cell_settings_min(const struct setting_row *row, struct tca_buf *buf)
 
 void cell_settings_max(const struct setting_row *row, struct tca_buf *buf)
 {
-    if (row->e->max != INT64_MAX)
+    if (row->e->max != TCA_NO_LIMIT)
         tca_buf_i64(buf, row->e->max);
 }
 
