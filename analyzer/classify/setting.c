@@ -25,7 +25,7 @@ static const struct {
     enum reach reach;
     const char *basis;
 } settings[TCA_SETTING_COUNT] = {
-#define SETTING(id, name, reach, basis) {REACH_##reach, basis},
+#define SETTING(id, name, sysctl, reach, basis) {REACH_##reach, basis},
 #include "classify/setting.def"
 #undef SETTING
 };
@@ -317,7 +317,10 @@ enum tca_estimate_verdict tca_estimate_verdict(const struct tca_estimate *e)
     if (!e->is_known || e->disagree)
         return TCA_ESTIMATE_NOT_JUDGED;
     int64_t known = effective(e);
-    return known >= e->min && known <= e->max ? TCA_ESTIMATE_CONSISTENT : TCA_ESTIMATE_CONTRADICTED;
+    if (known >= e->min && known <= e->max)
+        return TCA_ESTIMATE_CONSISTENT;
+    bool own = settings[e->id].reach == REACH_LISTENER; /* the program's own choice explains it as well */
+    return own ? TCA_ESTIMATE_NOT_JUDGED : TCA_ESTIMATE_CONTRADICTED;
 }
 
 /* A program may have chosen otherwise for its own sockets, and one connection may deceive. */
