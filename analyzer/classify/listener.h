@@ -163,6 +163,7 @@ struct tca_listener {
     struct tca_bounds
         synq; /* half-open connections at which the SYN queue was full; max UINT64_MAX: it never was */
     struct tca_proof synq_proof;
+    struct tca_proof lone_cookie; /* the first and last that were sent while the SYN queue was empty */
     uint8_t episode_count;
     uint32_t episodes_left_off;        /* smaller ones beyond TCA_EPISODES_MAX */
     const struct tca_episode *episode; /* episode_count of them, in time order; borrowed from the sweep */

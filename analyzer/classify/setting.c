@@ -120,6 +120,19 @@ int tca_estimates_flow(struct tca_estimates *all, const struct tca_case *c, cons
     return g.error;
 }
 
+/* ---- listeners ---- */
+
+/* What this listener shows of its host, by these segments. */
+static struct tca_observation seen_at(const struct tca_listener *l, const struct tca_proof *proof)
+{
+    struct tca_observation one = {.capture = l->capture,
+                                  .family = l->family,
+                                  .time_ns = proof->time_ns,
+                                  .frame = {proof->frame[0], proof->frame[1]}};
+    memcpy(one.addr, l->addr, sizeof one.addr);
+    return one;
+}
+
 /* The SYN queue of one listener was full and SYNs were dropped: with cookies they had been answered. A request is still
  * made with this many others while a quarter of tcp_max_syn_backlog is free (tcp_conn_request), and dropped with more;
  * where the accept queue's limit is larger, it is this that dropped them. */
@@ -128,42 +141,51 @@ static int observe_full_synq(struct tca_estimates *all, const struct tca_listene
     const struct tca_synq_full *full = &l->synq_full;
     if (full->confidence < TCA_CERTAIN)
         return TCA_OK;
-    int64_t others = (int64_t)l->synq.min - 1, most = TCA_NO_LIMIT;
-    if (l->backlog_min > full->limit)
-        most = (4 * (int64_t)full->limit - 1) / 3 - 1;
-    struct tca_observation one = {.capture = l->capture,
-                                  .family = l->family,
-                                  .id = TCA_SETTING_tcp_syncookies,
-                                  .time_ns = full->first_ns,
-                                  .frame = {full->frame[0], full->frame[1]}};
-    memcpy(one.addr, l->addr, sizeof one.addr);
+    const struct tca_proof proof = {full->first_ns, {full->frame[0], full->frame[1]}};
+    struct tca_observation one = seen_at(l, &proof);
+    one.id = TCA_SETTING_tcp_syncookies;
     int error = tca_observation_add(all, &one);
+    int64_t others = (int64_t)l->synq.min - 1;
     one.id = TCA_SETTING_tcp_max_syn_backlog;
     one.min = others > 0 ? (4 * others - 1) / 3 : 1;
-    one.max = most;
+    one.max = l->backlog_min > full->limit ? (4 * (int64_t)full->limit - 1) / 3 - 1 : TCA_NO_LIMIT;
     return error || one.min > one.max ? error : tca_observation_add(all, &one);
+}
+
+/* A cookie though nothing waited, where something might: every SYN gets one. */
+static int observe_lone_cookie(struct tca_estimates *all, const struct tca_listener *l)
+{
+    if (!l->lone_cookie.frame[0] || !l->backlog_min)
+        return TCA_OK;
+    struct tca_observation one = seen_at(l, &l->lone_cookie);
+    one.id = TCA_SETTING_tcp_syncookies;
+    one.min = one.max = 2;
+    return tca_observation_add(all, &one);
+}
+
+static int observe_backlog(struct tca_estimates *all, const struct tca_listener *l)
+{
+    if (!l->backlog_min && !l->backlog_max)
+        return TCA_OK;
+    struct tca_observation one = seen_at(l, &l->backlog_proof);
+    one.port = l->port;
+    one.id = TCA_SETTING_backlog;
+    one.by = l->backlog_basis;
+    one.min = l->backlog_min;
+    one.max = l->backlog_max ? l->backlog_max : TCA_NO_LIMIT;
+    int error = tca_observation_add(all, &one);
+    one.id = TCA_SETTING_somaxconn; /* the smaller of two is below neither */
+    one.port = 0;
+    one.max = TCA_NO_LIMIT;
+    return error || !one.min ? error : tca_observation_add(all, &one);
 }
 
 int tca_estimates_listener(struct tca_estimates *all, const struct tca_listener *l)
 {
     int error = observe_full_synq(all, l);
-    if (error || (!l->backlog_min && !l->backlog_max))
-        return error;
-    struct tca_observation one = {.capture = l->capture,
-                                  .family = l->family,
-                                  .port = l->port,
-                                  .id = TCA_SETTING_backlog,
-                                  .min = l->backlog_min,
-                                  .max = l->backlog_max ? l->backlog_max : TCA_NO_LIMIT,
-                                  .by = l->backlog_basis,
-                                  .time_ns = l->backlog_proof.time_ns,
-                                  .frame = {l->backlog_proof.frame[0], l->backlog_proof.frame[1]}};
-    memcpy(one.addr, l->addr, sizeof one.addr);
-    error = tca_observation_add(all, &one);
-    one.id = TCA_SETTING_somaxconn; /* the smaller of two is below neither */
-    one.port = 0;
-    one.max = TCA_NO_LIMIT;
-    return error || !one.min ? error : tca_observation_add(all, &one);
+    if (!error)
+        error = observe_lone_cookie(all, l);
+    return error ? error : observe_backlog(all, l);
 }
 
 /* ---- all flows are in ---- */

@@ -431,6 +431,22 @@ static enum tca_confidence full_level(const struct queue *q, const struct interv
                            TCA_POSSIBLE);
 }
 
+/* Cookies of an empty SYN queue. A queue that is full when it is empty has the limit 0. */
+static void find_lone_cookies(const struct queue *q)
+{
+    struct level now = {0};
+    struct tca_proof *lone = &q->t->listener->lone_cookie;
+    for (size_t at = 0; at < q->moments && q->whole && !q->silence_alone; at++) {
+        const struct moment *m = &q->moment[at];
+        if (made_cookie(q, m) && !now.high) {
+            if (!lone->frame[0])
+                *lone = (struct tca_proof){.time_ns = m->time_ns, .frame = {m->frame}};
+            lone->frame[1] = m->frame;
+        }
+        apply(m, &now);
+    }
+}
+
 static int press_flows(const struct queue *q, const struct interval *in, enum tca_confidence level)
 {
     int error = TCA_OK;
@@ -521,6 +537,7 @@ static int read_queue(struct queue *q)
     l->synq_proof = q->proof;
     if (counted && q->regime && has_limit(q) && q->limit_max > 0)
         l->synq.max = q->limit_max;
+    find_lone_cookies(q);
     int error = press_cookies(q->t);
     if (!error)
         error = find_intervals(q, made_cookie, add_cookies);

@@ -309,6 +309,10 @@ exits 0 events --sysctl tcp_timestamps=1 --kernel 6.1.0-18-amd64 --fail-on setti
 full=$captures/pressure/rec_synq_full_cookies0/capture.pcap
 exits 1 events --fail-on synq_full_interval "$full"
 exits 0 events --sysctl tcp_syncookies=1 --fail-on synq_full_interval "$full"
+always=$captures/queue/rec_overflow_cookies/capture.pcap
+exits 1 events --sysctl tcp_syncookies=1 --fail-on setting_contradicted "$always"
+exits 0 events --sysctl tcp_syncookies=2 --fail-on setting_contradicted "$always"
+exits 0 events --sysctl tcp_syncookies=1 --fail-on setting_contradicted "$captures/pressure/rec_flood_spoofed/capture.pcap"
 full=$captures/queue/rec_overflow_ladder/capture.pcap
 exits 1 events --sysctl net.core.somaxconn=3 --fail-on setting_contradicted "$full"
 exits 0 events --sysctl net.core.somaxconn=4096 --fail-on setting_contradicted "$full"
