@@ -34,7 +34,7 @@ client socket {CLIENT}:40001 {SERVER}:8080 1000.0 ESTABLISHED+0.0
 """
 # What a faithful program tells of either host, by the vantage it was given; the rest is exact.
 NEAR = {SERVER: "TcpPassiveOpens 2 2 # x\nTcpOutRsts 3 3 # x\n", CLIENT: "TcpActiveOpens 2 2 # x\n"}
-FAKE = """#!/usr/bin/env python3
+FAKE = """#!{python} -IS
 import sys
 words = sys.argv
 if words[1] == "flows":
@@ -64,7 +64,7 @@ def run(near=None, far="", kernel=KERNEL, arguments=(), name="close/rec_one"):
                 out.write(text)
         fake = f"{folder}/program"
         with open(fake, "w", encoding="utf-8") as out:
-            out.write(FAKE.format(near={**NEAR, **(near or {})}, server=SERVER, client=CLIENT, far=far))
+            out.write(FAKE.format(python=sys.executable, near={**NEAR, **(near or {})}, server=SERVER, client=CLIENT, far=far))
         os.chmod(fake, os.stat(fake).st_mode | stat.S_IXUSR)
         table = f"{folder}/counters.md"
         with open(table, "w", encoding="utf-8") as out:
