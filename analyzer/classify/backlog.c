@@ -43,7 +43,8 @@ struct requests {
     size_t count;
     int64_t *pruned; /* SYN+ACK of those given up early, sorted */
     size_t prunes;
-    int64_t *kept; /* third repeat of those that were not */
+    struct tca_proof proof; /* answers of the first and the last of these */
+    int64_t *kept;          /* third repeat of those that were not */
     size_t keeps;
     bool cookies;
 };
@@ -72,8 +73,12 @@ static void gather(struct requests *r, const struct tca_edge *edge, size_t count
         r->made[r->count] = e->time_ns;
         r->seen[r->count] = e->other_ns;
         r->gone[r->count++] = gone_at_latest(e);
-        if (flags & TCA_CONN_TWO_RUNGS)
+        if (flags & TCA_CONN_TWO_RUNGS) {
+            if (!r->prunes)
+                r->proof = (struct tca_proof){.time_ns = e->time_ns, .frame = {e->frame}};
+            r->proof.frame[1] = e->frame;
             r->pruned[r->prunes++] = e->time_ns;
+        }
         if (e->ask_ns != INT64_MAX)
             r->kept[r->keeps++] = e->ask_ns;
     }
@@ -114,7 +119,8 @@ static size_t less_than(const struct requests *r)
     return best;
 }
 
-void tca_backlog_narrow(struct tca_listener *l, uint64_t least, uint64_t most, enum tca_backlog_basis basis)
+void tca_backlog_narrow(struct tca_listener *l, uint64_t least, uint64_t most, enum tca_backlog_basis basis,
+                        const struct tca_proof *proof)
 {
     uint64_t low = l->backlog.min > least ? l->backlog.min : least;
     uint64_t high = l->backlog.max < most ? l->backlog.max : most;
@@ -122,13 +128,15 @@ void tca_backlog_narrow(struct tca_listener *l, uint64_t least, uint64_t most, e
         return;
     l->backlog = (struct tca_bounds){low, high};
     l->backlog_basis = (uint8_t)basis;
+    l->backlog_proof = *proof;
 }
 
 static void read_prunes(struct tca_listener *l, const struct requests *r)
 {
     size_t low = least(r), high = less_than(r);
     bool known = high != SIZE_MAX && tca_near_server(l->vantage) && !l->midstream && high > SMALLEST + 1;
-    tca_backlog_narrow(l, low > SMALLEST ? low : 0, known ? high - 1 : UINT64_MAX, TCA_BACKLOG_PRUNED);
+    tca_backlog_narrow(l, low > SMALLEST ? low : 0, known ? high - 1 : UINT64_MAX, TCA_BACKLOG_PRUNED,
+                       &r->proof);
 }
 
 int tca_backlog_prune(struct tca_listener *l, const struct tca_edge *edge, size_t count,
@@ -184,13 +192,22 @@ size_t tca_backlog_at_cookie(const struct tca_listener *l, const struct tca_edge
     return can_do_better ? least : SIZE_MAX;
 }
 
+void tca_backlog_learn(struct tca_listener *l, int64_t somaxconn)
+{
+    if (somaxconn > 0)
+        tca_backlog_narrow(l, 0, (uint64_t)somaxconn, TCA_BACKLOG_KNOWN, &(struct tca_proof){0});
+}
+
 /* ---- with what SYN pressure showed ---- */
 
 void tca_backlog_settle(struct tca_listener *l)
 {
     bool one = !tca_listener_is_shared(l) && l->synq.min > 1; /* the SYN queues of several hold more */
+    struct tca_proof proof = l->synq_proof;
+    if (l->synq.max == UINT64_MAX)
+        proof.frame[1] = 0;
     tca_backlog_narrow(l, one ? l->synq.min - 1 : 0, l->synq.max,
-                       l->cookie_count ? TCA_BACKLOG_COOKIES : TCA_BACKLOG_SYNQ);
+                       l->cookie_count ? TCA_BACKLOG_COOKIES : TCA_BACKLOG_SYNQ, &proof);
     uint64_t *least = &l->listen_drops.min, *most = &l->listen_overflows.max;
     *least = l->listen_overflows.min + l->reqq_full_drops.min;
     if (*least > l->listen_drops.max)

@@ -7,8 +7,10 @@
 
 #include "classify/episode.h"
 
-/* Narrow what is known of the limit by `least` and `most` (UINT64_MAX: not told), unless they contradict it. */
-void tca_backlog_narrow(struct tca_listener *l, uint64_t least, uint64_t most, enum tca_backlog_basis basis);
+/* Narrow what is known of the limit by `least` and `most` (UINT64_MAX: not told), unless they contradict it; `proof` is
+ * what tells. */
+void tca_backlog_narrow(struct tca_listener *l, uint64_t least, uint64_t most, enum tca_backlog_basis basis,
+                        const struct tca_proof *proof);
 
 /* By half-open requests that were given up early beside others that were not. `edge`: `count` edges of the listener.
  * 0 or TCA_EMEMORY. */
@@ -22,5 +24,8 @@ size_t tca_backlog_at_cookie(const struct tca_listener *l, const struct tca_edge
 
 /* What SYN pressure showed is known: complete the bounds by it. Once, after all else is known of the listener. */
 void tca_backlog_settle(struct tca_listener *l);
+
+/* net.core.somaxconn is known: no limit is larger. Where the traffic shows that one is, nothing changes. */
+void tca_backlog_learn(struct tca_listener *l, int64_t somaxconn);
 
 #endif

@@ -9,15 +9,33 @@
 #include <string.h>
 #include <tcpautopsy/error.h>
 
-static const char *const names[TCA_SETTING_COUNT] = {
-#define SETTING(id, name, reach, basis) name,
+static const struct {
+    const char *name;
+    struct tca_sysctl sysctl;
+} settings[TCA_SETTING_COUNT] = {
+/* clang-format off */
+#define APPLIED                                 true
+#define HELD                                    false
+#define SYSCTL(name, least, most, use)          {name, least, most, use}
+#define NONE                                    {NULL, 0, 0, false}
+#define SETTING(id, name, sysctl, reach, basis) {name, sysctl},
+/* clang-format on */
 #include "classify/setting.def"
 #undef SETTING
+#undef NONE
+#undef SYSCTL
+#undef HELD
+#undef APPLIED
 };
 
 const char *tca_setting_name(enum tca_setting_id id)
 {
-    return names[id];
+    return settings[id].name;
+}
+
+const struct tca_sysctl *tca_setting_sysctl(enum tca_setting_id id)
+{
+    return &settings[id].sysctl;
 }
 
 enum tca_setting_id tca_setting_by_name(const char *name, size_t length)
@@ -31,40 +49,13 @@ enum tca_setting_id tca_setting_by_name(const char *name, size_t length)
             break;
         }
     }
-    bool sysctl = length > 4 && (!memcmp(name, "tcp_", 4) || !memcmp(name, "soma", 4));
-    int id = sysctl ? 0 : TCA_SETTING_COUNT;
-    while (id < TCA_SETTING_COUNT && (strlen(names[id]) != length || memcmp(names[id], name, length) != 0))
-        id++;
+    int id = 0;
+    for (; id < TCA_SETTING_COUNT; id++) {
+        const char *ours = settings[id].sysctl.name;
+        if (ours && strlen(ours) == length && !memcmp(ours, name, length))
+            break;
+    }
     return (enum tca_setting_id)id;
-}
-
-/* What the kernel takes (net/ipv4/sysctl_net_ipv4.c); switches are 0 or 1 however wide their number is. */
-static const struct {
-    enum tca_setting_id id;
-    int64_t min, max;
-} ranges[] = {{TCA_SETTING_tcp_syn_retries, 1, 127},
-              {TCA_SETTING_tcp_syn_linear_timeouts, 0, 127},
-              {TCA_SETTING_tcp_synack_retries, 0, 255},
-              {TCA_SETTING_tcp_abort_on_overflow, 0, 1},
-              {TCA_SETTING_tcp_syncookies, 0, 2},
-              {TCA_SETTING_tcp_orphan_retries, 0, 255},
-              {TCA_SETTING_tcp_fin_timeout, 0, INT32_MAX},
-              {TCA_SETTING_tcp_timestamps, 0, 2},
-              {TCA_SETTING_tcp_tw_reuse, 0, 2},
-              {TCA_SETTING_tcp_rfc1337, 0, 1},
-              {TCA_SETTING_tcp_retries2, 0, 255},
-              {TCA_SETTING_tcp_rto_min_us, 1, INT32_MAX},
-              {TCA_SETTING_tcp_rto_max_ms, 1000, 120000}};
-
-void tca_setting_range(enum tca_setting_id id, int64_t *ret_min, int64_t *ret_max)
-{
-    *ret_min = 0;
-    *ret_max = INT32_MAX;
-    for (size_t at = 0; at < sizeof ranges / sizeof *ranges; at++)
-        if (ranges[at].id == id) {
-            *ret_min = ranges[at].min;
-            *ret_max = ranges[at].max;
-        }
 }
 
 static const struct tca_facts *find(const struct tca_known *known, const uint8_t *addr)
@@ -93,12 +84,14 @@ static struct tca_facts *place(struct tca_known *known, const uint8_t *addr)
     return facts;
 }
 
-int tca_known_set(struct tca_known *known, const uint8_t *addr, enum tca_setting_id id, int64_t value)
+int tca_known_set(struct tca_known *known, const uint8_t *addr, enum tca_setting_id id, int64_t value,
+                  bool typed)
 {
     struct tca_facts *facts = place(known, addr);
     if (!facts)
         return TCA_EMEMORY;
     facts->given[id] = true;
+    facts->typed[id] = typed;
     facts->value[id] = value;
     return TCA_OK;
 }

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 enum tca_setting_id {
-#define SETTING(id, name, reach, basis) TCA_SETTING_##id,
+#define SETTING(id, name, sysctl, reach, basis) TCA_SETTING_##id,
 #include "classify/setting.def"
 #undef SETTING
     TCA_SETTING_COUNT
@@ -21,8 +21,13 @@ enum tca_setting_id {
  * of ours. */
 enum tca_setting_id tca_setting_by_name(const char *name, size_t length);
 const char *tca_setting_name(enum tca_setting_id id);
-/* The values that a kernel takes for this sysctl. */
-void tca_setting_range(enum tca_setting_id id, int64_t *ret_min, int64_t *ret_max);
+struct tca_sysctl {
+    const char *name; /* NULL: a setting that is no sysctl */
+    int64_t min, max; /* the values that a kernel takes */
+    bool
+        applied; /* verdicts and clocks go by it where it is known; else it is only held against the traffic */
+};
+const struct tca_sysctl *tca_setting_sysctl(enum tca_setting_id id);
 
 enum { TCA_KERNEL_UNKNOWN = 0 };
 #define TCA_KERNEL(major, minor) ((uint32_t)(major) << 16 | (uint32_t)(minor) << 8)
@@ -31,6 +36,7 @@ struct tca_facts {
     bool every_host;
     uint8_t addr[16]; /* IPv4 as ::ffff:a.b.c.d */
     bool given[TCA_SETTING_COUNT];
+    bool typed[TCA_SETTING_COUNT]; /* of these: by name, not with others in a file */
     int64_t value[TCA_SETTING_COUNT];
     uint32_t kernel; /* major, minor, patch in a byte each; 0: unknown */
 };
@@ -42,7 +48,8 @@ struct tca_known {
 };
 
 /* `addr` NULL: of every host. 0 or TCA_EMEMORY. */
-int tca_known_set(struct tca_known *known, const uint8_t *addr, enum tca_setting_id id, int64_t value);
+int tca_known_set(struct tca_known *known, const uint8_t *addr, enum tca_setting_id id, int64_t value,
+                  bool typed);
 int tca_known_set_kernel(struct tca_known *known, const uint8_t *addr, uint32_t kernel);
 /* Is it known of this host? */
 bool tca_known_value(const struct tca_known *known, const uint8_t addr[16], enum tca_setting_id id,

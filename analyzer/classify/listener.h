@@ -68,6 +68,12 @@ struct tca_bounds {
     uint64_t min, max;
 };
 
+/* What set two bounds: when the lower one was set, and segments to look at; 0: none. */
+struct tca_proof {
+    int64_t time_ns;
+    uint64_t frame[2];
+};
+
 /* SYNs were dropped because the SYN queue was full, and no cookies were sent instead. */
 struct tca_synq_full {
     int64_t first_ns;
@@ -91,6 +97,7 @@ enum tca_backlog_basis {
     TCA_BACKLOG_CLOSED,     /* the listener was closed and reset its whole queue */
     TCA_BACKLOG_PRUNED,     /* half-open requests were given up early: more than half the limit were there */
     TCA_BACKLOG_COOKIES,    /* half-open requests when SYN cookies began */
+    TCA_BACKLOG_KNOWN,      /* from above: net.core.somaxconn, which the user told */
     TCA_BACKLOG_SYNQ,       /* half-open requests that were there at one time; no cookie was sent */
 };
 
@@ -126,6 +133,7 @@ struct tca_listener {
     uint64_t cookie_skew_flows; /* of these: 4 to 64 ms ahead of the time between, as after a SYN cookie */
     uint64_t closed_burst;      /* largest number of active RSTs at ISS+1/IRS+1 within 10 ms */
     int64_t closed_burst_ns;    /* when it began; meaningless while closed_burst is 0 */
+    uint64_t closed_frame[2];   /* its first and last */
     int64_t first_synack_ns, last_synack_ns; /* -1: none */
     bool blind;   /* it answers, and no ACK of any client is in its capture: a filter, or there was none */
     bool listens; /* answered at least one SYN with SYN+ACK in this capture */
@@ -147,6 +155,7 @@ struct tca_listener {
     struct tca_bounds cookies_sent;                       /* SyncookiesSent */
     struct tca_bounds reqq_full_cookies, reqq_full_drops; /* TCPReqQFullDoCookies, TCPReqQFullDrop */
     uint8_t backlog_basis;                                /* enum tca_backlog_basis */
+    struct tca_proof backlog_proof;                       /* of that basis */
     /* SYN pressure. */
     uint8_t flood;                  /* enum tca_confidence; 0: none */
     uint8_t flood_kind;             /* enum tca_flood_kind; of the flood, or of a crowd without one */
@@ -157,6 +166,8 @@ struct tca_listener {
     struct tca_synq_full synq_full; /* the first time that SYNs were dropped there */
     struct tca_bounds
         synq; /* half-open connections at which the SYN queue was full; max UINT64_MAX: it never was */
+    struct tca_proof synq_proof;
+    struct tca_proof lone_cookie; /* the first and last that were sent while the SYN queue was empty */
     uint8_t episode_count;
     uint32_t episodes_left_off;        /* smaller ones beyond TCA_EPISODES_MAX */
     const struct tca_episode *episode; /* episode_count of them, in time order; borrowed from the sweep */
@@ -212,6 +223,10 @@ int tca_sweep_run(struct tca_sweep *sweep, const struct tca_hosts *hosts);
 /* What SYN pressure shows of the listeners is entered: complete their bounds by it. Once, before any judge looks at
  * them. */
 void tca_sweep_settle(struct tca_sweep *sweep);
+/* What is known of their hosts bounds what the traffic left open. Once, after what the traffic tells was held against
+ * it. */
+struct tca_known;
+void tca_sweep_learn(struct tca_sweep *sweep, const struct tca_known *known);
 /* The listener of this flow, borrowed until the sweep is freed. Never NULL: an empty one for a flow never
  * added. */
 const struct tca_listener *tca_sweep_find(const struct tca_sweep *sweep, const struct tca_dossier *d);

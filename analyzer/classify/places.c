@@ -44,12 +44,18 @@ static uint64_t waiting_at_least(const struct tca_board *b, const struct tca_gro
     return least;
 }
 
-static void bound_above(const struct tca_board *b, struct tca_listener *l, const struct tca_group *g,
-                        uint32_t gap)
+static struct tca_proof proof_of(const struct tca_episode *e)
 {
+    return (struct tca_proof){.time_ns = e->first_ns, .frame = {e->first_frame, e->last_frame}};
+}
+
+static void bound_above(const struct tca_board *b, struct tca_listener *l, const struct tca_group *g,
+                        const struct tca_episode *e, uint32_t gap)
+{
+    struct tca_proof proof = proof_of(e);
     uint64_t waiting = waiting_at_least(b, g);
     if (waiting && waiting != UINT64_MAX)
-        tca_backlog_narrow(l, 0, waiting - 1 + gap, TCA_BACKLOG_CANDIDATES);
+        tca_backlog_narrow(l, 0, waiting - 1 + gap, TCA_BACKLOG_CANDIDATES, &proof);
 }
 
 /* Its residents are all in one queue if they were served in the order in which they came; two that stood still together
@@ -58,9 +64,10 @@ static void bound_partial(const struct tca_board *b, struct tca_listener *l, con
                           const struct tca_episode *e, uint32_t gap)
 {
     struct tca_residents r = tca_partial_residents(b, e);
-    bound_above(b, l, g, gap);
+    struct tca_proof proof = proof_of(e);
+    bound_above(b, l, g, e, gap);
     if (r.in_order && r.count > r.in_hand + 1 && !gap)
-        tca_backlog_narrow(l, r.count - r.in_hand - 1, UINT64_MAX, TCA_BACKLOG_FROZEN);
+        tca_backlog_narrow(l, r.count - r.in_hand - 1, UINT64_MAX, TCA_BACKLOG_FROZEN, &proof);
 }
 
 /* Bounds of the limit: the queue held limit + 1, and candidates are at least what it held. Of a frozen service the
@@ -80,19 +87,22 @@ static void bound_backlog(const struct tca_board *b, struct tca_listener *l, con
     }
     uint64_t most = e->plateau_min - 1 + gap;
     if (tca_board_several_queues(b, e->stall_ns, e->last_ns)) {
-        bound_above(b, l, g, gap);
+        bound_above(b, l, g, e, gap);
         return;
     }
     if (most < l->backlog.max)
         l->backlog.max = most;
-    if (l->backlog_basis == TCA_BACKLOG_UNKNOWN)
+    if (l->backlog_basis == TCA_BACKLOG_UNKNOWN) {
         l->backlog_basis = TCA_BACKLOG_CANDIDATES;
+        l->backlog_proof = proof_of(e);
+    }
     if (e->slow)
         return;
     uint64_t in_hand = in_hand_at(b, e->stall_ns) + 2 * gap; /* from the highest to the lowest */
     if (in_hand < most && most - in_hand > l->backlog.min) {
         l->backlog.min = most - in_hand;
         l->backlog_basis = TCA_BACKLOG_FROZEN;
+        l->backlog_proof = proof_of(e);
     }
 }
 
@@ -101,6 +111,7 @@ void tca_places_bound_by_burst(struct tca_listener *l)
     if (l->closed_burst > 2 && l->closed_burst - 1 > l->backlog.min) {
         l->backlog.min = l->closed_burst - 1;
         l->backlog_basis = TCA_BACKLOG_CLOSED;
+        l->backlog_proof = (struct tca_proof){l->closed_burst_ns, {l->closed_frame[0], l->closed_frame[1]}};
     }
     if (l->backlog.min > l->backlog.max)
         l->backlog.min = l->backlog.max;

@@ -15,13 +15,16 @@
 #include "classify/incident.h"
 #include "classify/known.h"
 
+#define TCA_NO_LIMIT INT64_MAX /* from above */
+
 struct tca_estimate {
     uint32_t capture;
     uint8_t addr[16];
     uint8_t family;
     uint16_t port; /* 0: the whole host */
     enum tca_setting_id id;
-    int64_t min, max; /* max INT64_MAX: not bounded from above */
+    uint8_t by;       /* of backlog: enum tca_backlog_basis */
+    int64_t min, max; /* max TCA_NO_LIMIT: not bounded from above */
     bool disagree;    /* connections of one host contradict each other: the interval covers them all */
     uint64_t count;   /* observations */
     uint64_t frame[TCA_PROOF_MAX];
@@ -33,7 +36,7 @@ struct tca_estimate {
 
 enum tca_estimate_verdict { TCA_ESTIMATE_NOT_JUDGED, TCA_ESTIMATE_CONSISTENT, TCA_ESTIMATE_CONTRADICTED };
 enum tca_estimate_verdict tca_estimate_verdict(const struct tca_estimate *e);
-const char *tca_setting_basis(enum tca_setting_id id);
+const char *tca_estimate_basis(const struct tca_estimate *e); /* how the traffic tells it */
 
 struct tca_estimates; /* opaque */
 

@@ -10,6 +10,7 @@
 #include "classify/backlog.h"
 #include "classify/bounds.h"
 #include "classify/host.h"
+#include "classify/known.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -97,6 +98,8 @@ static void find_bursts(struct tca_listener *l, struct tca_edge *edge, size_t co
         if (to - from + 1 > l->closed_burst) {
             l->closed_burst = to - from + 1;
             l->closed_burst_ns = edge[index[from]].time_ns;
+            l->closed_frame[0] = edge[index[from]].frame;
+            l->closed_frame[1] = edge[index[to]].frame;
         }
         if (to - from + 1 >= BURST_MIN)
             for (marked = marked > from ? marked : from; marked <= to; marked++)
@@ -352,6 +355,16 @@ void tca_sweep_settle(struct tca_sweep *sweep)
 {
     for (size_t at = 0; at < sweep->listeners; at++)
         tca_backlog_settle(&sweep->listener[at]);
+}
+
+void tca_sweep_learn(struct tca_sweep *sweep, const struct tca_known *known)
+{
+    for (size_t at = 0; at < sweep->listeners; at++) {
+        struct tca_listener *l = &sweep->listener[at];
+        int64_t most;
+        if (l->listens && tca_known_value(known, l->addr, TCA_SETTING_somaxconn, &most))
+            tca_backlog_learn(l, most);
+    }
 }
 
 void tca_sweep_free(struct tca_sweep *sweep)

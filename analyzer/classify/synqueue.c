@@ -64,6 +64,7 @@ struct queue {
     bool whole; /* near the server, nothing was under way when the capture began, and it missed nothing */
     bool blind; /* no client's ACK was captured: nothing shows which requests it ended */
     uint64_t limit_min, limit_max;
+    struct tca_proof proof;
 };
 
 static int compare_moments(const void *left, const void *right)
@@ -217,13 +218,19 @@ static void find_limit(struct queue *q)
     struct level now = {0};
     q->limit_min = 0;
     q->limit_max = UINT64_MAX;
+    q->proof = (struct tca_proof){0};
     for (size_t at = 0; at < q->moments; at++) {
         const struct moment *m = &q->moment[at];
         bool at_limit = q->regime ? m->kind == MADE && is_cookie(m->a) : tells_limit(q, m);
-        if (m->kind == MADE && is_request(m->a) && now.low + 1 > q->limit_min)
+        if (m->kind == MADE && is_request(m->a) && now.low + 1 > q->limit_min) {
             q->limit_min = now.low + 1;
-        if (at_limit && now.high < q->limit_max)
+            q->proof.frame[0] = m->frame;
+            q->proof.time_ns = m->time_ns;
+        }
+        if (at_limit && now.high < q->limit_max) {
             q->limit_max = now.high;
+            q->proof.frame[1] = m->frame;
+        }
         apply(m, &now);
     }
 }
@@ -444,6 +451,22 @@ static enum tca_confidence full_level(const struct queue *q, const struct interv
                            TCA_POSSIBLE);
 }
 
+/* Cookies of an empty SYN queue. A queue that is full when it is empty has the limit 0. */
+static void find_lone_cookies(const struct queue *q)
+{
+    struct level now = {0};
+    struct tca_proof *lone = &q->t->listener->lone_cookie;
+    for (size_t at = 0; at < q->moments && q->whole && !q->silence_alone; at++) {
+        const struct moment *m = &q->moment[at];
+        if (made_cookie(q, m) && !now.high) {
+            if (!lone->frame[0])
+                *lone = (struct tca_proof){.time_ns = m->time_ns, .frame = {m->frame}};
+            lone->frame[1] = m->frame;
+        }
+        apply(m, &now);
+    }
+}
+
 static int press_flows(const struct queue *q, const struct interval *in, enum tca_confidence level)
 {
     int error = TCA_OK;
@@ -535,8 +558,10 @@ static int read_queue(struct queue *q)
     l->reqq_full_drops.max = drops ? dropped : 0;
     bool counted = !l->gaps && !q->blind;
     l->synq = (struct tca_bounds){counted ? q->limit_min : 0, UINT64_MAX};
+    l->synq_proof = q->proof;
     if (counted && q->regime && has_limit(q) && q->limit_max > 0)
         l->synq.max = q->limit_max;
+    find_lone_cookies(q);
     if (!error)
         error = find_intervals(q, made_cookie, add_cookies);
     if (!error && drops && has_limit(q) && q->limit_max >= LIMIT_MIN)

@@ -241,7 +241,7 @@ static int read_captures(struct run *run)
     if (r == 0) {
         struct tca_error error = {.offset = -1};
         r = tca_session_finish(run->session, &error);
-        if (r != 0)
+        if (r != 0 || (error.text[0] != '\0' && !request_has(run->req, OPTION_quiet)))
             say_error(NULL, &error);
     }
     return r;

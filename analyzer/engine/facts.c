@@ -47,8 +47,9 @@ static bool parse_number(const char *text, size_t length, int64_t *ret)
 
 enum line { LINE_USED, LINE_OTHER, LINE_BAD, LINE_RANGE, LINE_MEMORY };
 
-/* One "KEY = VALUE"; the key's setting, where it is one of ours. */
-static enum line take_line(struct tca_settings *set, const char *line, enum tca_setting_id *ret_id)
+/* One "KEY = VALUE", typed or out of a file; the key's setting, where it is one of ours. */
+static enum line take_line(struct tca_settings *set, const char *line, bool typed,
+                           enum tca_setting_id *ret_id)
 {
     const char *equals = strchr(line, '=');
     if (!equals)
@@ -61,13 +62,13 @@ static enum line take_line(struct tca_settings *set, const char *line, enum tca_
     if (id == TCA_SETTING_COUNT)
         return LINE_OTHER;
     *ret_id = id;
-    int64_t number, min, max;
+    int64_t number;
     if (!parse_number(value, value_length, &number))
         return LINE_BAD;
-    tca_setting_range(id, &min, &max);
-    if (number < min || number > max)
+    const struct tca_sysctl *sysctl = tca_setting_sysctl(id);
+    if (number < sysctl->min || number > sysctl->max)
         return LINE_RANGE;
-    return tca_known_set(&set->known, whose(set), id, number) ? LINE_MEMORY : LINE_USED;
+    return tca_known_set(&set->known, whose(set), id, number, typed) ? LINE_MEMORY : LINE_USED;
 }
 
 static bool is_blank(const char *line)
@@ -79,13 +80,12 @@ static bool is_blank(const char *line)
 /* `line` 0: `what` is no file's name but what was typed. */
 static int out_of_range(enum tca_setting_id id, const char *what, unsigned line, struct tca_error *error)
 {
-    int64_t min, max;
     char place[32] = "";
-    tca_setting_range(id, &min, &max);
+    const struct tca_sysctl *sysctl = tca_setting_sysctl(id);
     if (line)
         snprintf(place, sizeof place, " line %u:", line);
     return tca_fail(error, TCA_EUSAGE, "sysctl '%s%s':%s %s is %" PRId64 " to %" PRId64, line ? "@" : "",
-                    what, place, tca_setting_name(id), min, max);
+                    what, place, sysctl->name, sysctl->min, sysctl->max);
 }
 
 /* Names of the others are real as well: only what is near to one of ours is taken for a slip. */
@@ -104,17 +104,14 @@ static int no_such(const char *typed, struct tca_error *error)
     struct tca_nearest near;
     tca_nearest_init(&near, key);
     for (int id = 0; id < TCA_SETTING_COUNT; id++) {
-        const char *ours = tca_setting_name((enum tca_setting_id)id);
-        if (tca_setting_by_name(ours, strlen(ours)) == (enum tca_setting_id)id)
+        const char *ours = tca_setting_sysctl((enum tca_setting_id)id)->name;
+        if (ours)
             tca_nearest_offer(&near, ours);
     }
     if (near.best)
         return tca_fail(error, TCA_EUSAGE, "sysctl '%s': no such setting: did you mean '%s'?", typed,
                         near.best);
-    return tca_fail(error, TCA_EUSAGE,
-                    "sysctl '%s': no setting that changes what is told; see the settings of 'tcpautopsy "
-                    "schema settings'",
-                    typed);
+    return tca_fail(error, TCA_EUSAGE, "sysctl '%s': no setting that changes what is told", typed);
 }
 
 static int take_file(struct tca_settings *set, const char *path, struct tca_error *error)
@@ -130,7 +127,7 @@ static int take_file(struct tca_settings *set, const char *path, struct tca_erro
         if (is_blank(line))
             continue;
         enum tca_setting_id id;
-        enum line what = take_line(set, line, &id);
+        enum line what = take_line(set, line, false, &id);
         used += what == LINE_USED;
         set->known.ignored += what == LINE_OTHER || what == LINE_BAD; /* such as sysctl's own errors */
         if (what == LINE_RANGE)
@@ -153,7 +150,7 @@ int tca_settings_sysctl(struct tca_settings *set, const char *value, struct tca_
     if (value[0] == '@')
         return take_file(set, value + 1, error);
     enum tca_setting_id id;
-    switch (take_line(set, value, &id)) {
+    switch (take_line(set, value, true, &id)) {
     case LINE_USED:
         return TCA_OK;
     case LINE_MEMORY:
@@ -226,10 +223,52 @@ static int not_there(const struct tca_session *s, const uint8_t addr[16], struct
     return code;
 }
 
+/* Nothing goes by it, and nothing in the traffic tells it. */
+static bool changes_nothing(const struct tca_session *s, const struct tca_facts *facts,
+                            enum tca_setting_id id)
+{
+    if (!facts->every_host && !is_there(s->hosts, facts->addr))
+        return true;
+    if (tca_setting_sysctl(id)->applied)
+        return false;
+    for (size_t at = 0; at < tca_estimates_count(s->estimates); at++) {
+        const struct tca_estimate *e = tca_estimates_at(s->estimates, at);
+        if (e->id == id && (facts->every_host || !memcmp(e->addr, facts->addr, sizeof e->addr)))
+            return false;
+    }
+    return true;
+}
+
+/* What was typed in vain; of a whole file that is no surprise. */
+static void say_in_vain(const struct tca_session *s, struct tca_error *error)
+{
+    struct tca_buf names = {0};
+    for (size_t at = 0; at < s->set.known.count; at++) {
+        const struct tca_facts *facts = &s->set.known.list[at];
+        for (int id = 0; id < TCA_SETTING_COUNT; id++) {
+            if (!facts->typed[id] || !changes_nothing(s, facts, (enum tca_setting_id)id))
+                continue;
+            tca_buf_str(&names, names.used ? ", " : "");
+            tca_buf_str(&names, tca_setting_sysctl((enum tca_setting_id)id)->name);
+            if (!facts->every_host) {
+                tca_buf_str(&names, " of ");
+                tca_buf_ip(&names, facts->addr, is_mapped(facts->addr) ? 4 : 6);
+            }
+        }
+    }
+    if (names.used)
+        tca_fail(error, TCA_OK, "--sysctl changes nothing where no traffic tells it: %s",
+                 tca_buf_text(&names));
+    tca_buf_done(&names);
+}
+
 int tca_facts_check(const struct tca_session *s, struct tca_error *error)
 {
     if (!tca_hosts_at(s->hosts, 0))
         return TCA_OK;                                /* nothing was read */
     bool one = s->set.has_host && !s->set.many_hosts; /* facts of many may be told of a whole network */
-    return one && !is_there(s->hosts, s->set.host) ? not_there(s, s->set.host, error) : TCA_OK;
+    if (one && !is_there(s->hosts, s->set.host))
+        return not_there(s, s->set.host, error);
+    say_in_vain(s, error);
+    return TCA_OK;
 }

@@ -184,8 +184,10 @@ static int learn(struct tca_session *s)
     int error = tca_pass2_estimates(s, &all);
     if (!error)
         error = tca_estimates_contradictions(all, &s->incidents);
-    if (!error)
-        tca_hosts_learn(s->hosts, &s->set.known);
+    if (error)
+        return error;
+    tca_hosts_learn(s->hosts, &s->set.known);
+    tca_sweep_learn(s->sweep, &s->set.known);
     return error;
 }
 

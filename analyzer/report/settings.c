@@ -38,7 +38,7 @@ void cell_settings_min(const struct setting_row *row, struct tca_buf *buf)
 
 void cell_settings_max(const struct setting_row *row, struct tca_buf *buf)
 {
-    if (row->e->max != INT64_MAX)
+    if (row->e->max != TCA_NO_LIMIT)
         tca_buf_i64(buf, row->e->max);
 }
 
@@ -46,7 +46,7 @@ void cell_settings_basis(const struct setting_row *row, struct tca_buf *buf)
 {
     if (row->e->disagree)
         tca_buf_str(buf, "connections disagree, as where programs set it for their own sockets: ");
-    tca_buf_str(buf, tca_setting_basis(row->e->id));
+    tca_buf_str(buf, tca_estimate_basis(row->e));
 }
 
 void cell_settings_evidence_count(const struct setting_row *row, struct tca_buf *buf)

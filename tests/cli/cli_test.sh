@@ -315,9 +315,48 @@ exits 0 events --sysctl tcp_timestamps=1 --kernel 6.1.0-18-amd64 --fail-on setti
 full=$captures/pressure/rec_synq_full_cookies0/capture.pcap
 exits 1 events --fail-on synq_full_interval "$full"
 exits 0 events --sysctl tcp_syncookies=1 --fail-on synq_full_interval "$full"
+always=$captures/queue/rec_overflow_cookies/capture.pcap
+exits 1 events --sysctl tcp_syncookies=1 --fail-on setting_contradicted "$always"
+exits 0 events --sysctl tcp_syncookies=2 --fail-on setting_contradicted "$always"
+exits 0 events --sysctl tcp_syncookies=1 --fail-on setting_contradicted "$captures/pressure/rec_flood_spoofed/capture.pcap"
 full=$captures/queue/rec_overflow_ladder/capture.pcap
 exits 1 events --sysctl net.core.somaxconn=3 --fail-on setting_contradicted "$full"
 exits 0 events --sysctl net.core.somaxconn=4096 --fail-on setting_contradicted "$full"
+exits 0 listeners --sysctl somaxconn=128 -e backlog_min,backlog_max,backlog_basis "$full"
+shows '4,4,frozen'
+exits 0 listeners --sysctl somaxconn=3 -e backlog_min,backlog_max,backlog_basis "$full"
+shows '4,4,frozen'
+exits 0 settings -e setting,min,max,basis,frames "$full"
+shows "backlog,4,4,the smaller of listen()'s argument and somaxconn: what the full accept queue held while nothing was accepted,26;95"
+exits 0 settings -e setting,min,max,basis,frames "$captures/queue/acks_lost_outwards/capture.pcap"
+shows "backlog,2,,the smaller of listen()'s argument and somaxconn: half-open connections that the SYN queue held at one time,20"
+exits 0 listeners --sysctl somaxconn=128 -e backlog_min,backlog_max,backlog_basis "$captures/queue/acks_lost_outwards/capture.pcap"
+shows '2,128,known'
+exits 0 settings --sysctl somaxconn=128 -e setting,min,max "$captures/queue/acks_lost_outwards/capture.pcap"
+grep -qx 'backlog,2,' out
+ok 'settings: what is known takes no part in what the traffic tells' $?
+for idle in tcp_rfc1337=1 tcp_tw_reuse=1 tcp_max_syn_backlog=512 tcp_rto_min_us=200000 tcp_rto_max_ms=120000 \
+    tcp_keepalive_time=7200 net.ipv4.tcp_keepalive_intvl=75 tcp_keepalive_probes=9; do
+    exits 0 settings --sysctl $idle -e host "$told"
+    idle=${idle#net.ipv4.}
+    ok '  and says that it changes nothing' "$(grep -q "changes nothing where no traffic tells it: ${idle%=*}$" err; echo $?)"
+done
+for used in tcp_syn_retries=6 tcp_syn_linear_timeouts=4 tcp_synack_retries=5 tcp_abort_on_overflow=0 tcp_syncookies=1 \
+    tcp_orphan_retries=0 tcp_fin_timeout=60 tcp_retries2=15 somaxconn=4096 tcp_timestamps=1; do
+    exits 0 settings --sysctl $used -e host "$told"
+    ok '  without a word' "$(! [ -s err ]; echo $?)"
+done
+exits 0 settings -q --sysctl tcp_rfc1337=1 -e host "$told"
+ok '  nor when it is to be quiet' "$(! [ -s err ]; echo $?)"
+exits 0 settings --host 192.0.2.10 --sysctl tcp_timestamps=1 --host 192.0.2.99 --sysctl tcp_fin_timeout=60 -e host "$told"
+ok '  nor what is known of a host that is not there' \
+    "$(grep -q 'no traffic tells it: tcp_fin_timeout of 192.0.2.99$' err; echo $?)"
+probed=$captures/idle/rec_keepalive/capture.pcap
+exits 0 settings --sysctl net/ipv4/tcp_keepalive_time=1 -e setting,known,verdict "$probed"
+shows 'TCP_KEEPIDLE,1,consistent'
+exits 0 settings --sysctl tcp_keepalive_time=7200 -e setting,known,verdict "$probed"
+shows 'TCP_KEEPIDLE,7200,not_judged'
+exits 0 events --sysctl tcp_keepalive_time=7200 --fail-on setting_contradicted "$probed"
 for wrong in tcp_timestamps tcp_timestamps=on tcp_timestamps=3 tcp_abort_on_overflow=7 tcp_synack_retries=-1 \
     tcp_orphan_retries=300 tcp_no_such_thing=1 =1 @none.txt @ok.pcap; do
     exits 2 events --sysctl $wrong "$told"

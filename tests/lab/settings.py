@@ -6,9 +6,9 @@
 
 Every folder CAPTURES/*/rec_* says in kernel.txt how both kernels were set and which limit each
 listener's accept queue had.  For each of its captures the program is asked for `settings`, told
-where it was taken and not told, and every interval that it tells of a host that was there must hold the value.  Output is TAP, then
-how often each setting was told, bounded from both sides, and exact.  Exit status 0 if no interval
-was wrong, 1 if one was, 2 if nothing could be compared.
+where it was taken and not told, and every interval that it tells of a host that was there must hold
+the value, and cite frames.  Output is TAP, then how often each setting was told, bounded from both sides,
+and exact.  Exit status 0 if no interval was wrong, 1 if one was, 2 if nothing could be compared.
 """
 
 import argparse
@@ -159,6 +159,8 @@ def compare(rows, truth, tallies):
     """Lines about the rows that are wrong."""
     wrong = []
     for row in rows:
+        if not row["frames"]:
+            wrong.append(f"{row['setting']} of {row['host']} {row['port']} rests on no frame")
         value = expected(row, truth)
         if value is None:
             continue

@@ -21,7 +21,7 @@ import census  # noqa: E402
 import report  # noqa: E402
 
 CASE = "idle/rec_keepalive"  # connections that live for seconds
-FILTER = """#!{python}
+FILTER = """#!{python} -IS
 import subprocess, sys
 done = subprocess.run([{program!r}, *sys.argv[1:]], capture_output=True, text=True, check=False)
 lines = done.stdout.splitlines()

@@ -41,7 +41,7 @@ RECORD = (bytes(12) + b"\x08\x00"
           + struct.pack(">HHIIBBHHH", 40001, 8080, 1, 0, 0x50, 2, 64240, 0, 0))
 CAPTURE = (struct.pack("<IHHIIII", 0xA1B23C4D, 2, 4, 0, 0, 65535, 1)
            + struct.pack("<IIII", 1000, 0, len(RECORD), len(RECORD)) + RECORD)
-FAKE = """#!/usr/bin/env python3
+FAKE = """#!{python} -IS
 import sys
 words = sys.argv
 if words[1] == "flows":
@@ -74,7 +74,7 @@ def run(near=None, far="", arguments=(), damage="", blind=False):
                 out.write(content)
         fake = f"{folder}/program"
         with open(fake, "w", encoding="utf-8") as out:
-            out.write(FAKE.format(near={**NEAR, **(near or {})}, server=SERVER, client=CLIENT, far=far, damage=damage,
+            out.write(FAKE.format(python=sys.executable, near={**NEAR, **(near or {})}, server=SERVER, client=CLIENT, far=far, damage=damage,
                                   blind=blind))
         os.chmod(fake, os.stat(fake).st_mode | stat.S_IXUSR)
         table = f"{folder}/counters.md"

@@ -41,11 +41,11 @@ HEADER = "capture,host,port,setting,min,max,basis,evidence_count,frames,known,ve
 class Settings(unittest.TestCase):
     """Each method is one fixture: rows that the program says, and whether the comparison minds them."""
 
-    def run_on(self, *rows, account=ACCOUNT, status=0):
+    def run_on(self, *rows, account=ACCOUNT, status=0, frames="7"):
         with tempfile.TemporaryDirectory() as root:
             folder = f"{root}/close/rec_one"
             os.makedirs(folder)
-            said = HEADER + "".join(f"x,{row},basis,1,7,,not_judged\n" for row in rows)
+            said = HEADER + "".join(f"x,{row},basis,1,{frames},,not_judged\n" for row in rows)
             for name, text in (("kernel.txt", account), ("sockets.txt", SOCKETS), ("capture.pcap", ""), ("said", said)):
                 with open(f"{folder}/{name}", "w", encoding="utf-8") as file:
                     file.write(text)
@@ -88,6 +88,9 @@ class Settings(unittest.TestCase):
     def test_backlog(self):
         self.agrees("10.66.1.100,8080,backlog,3,4")
         self.disagrees("10.66.1.100,8080,backlog,5,5")
+
+    def test_without_frames(self):
+        self.disagrees("10.66.1.100,8080,backlog,3,4", frames="")
 
     def test_time_wait(self):
         self.agrees("10.66.1.100,,TIME_WAIT,55,")

@@ -9,15 +9,13 @@
 #include "base/extsort.h"
 #include "base/seq32.h"
 #include "base/sha1.h"
+#include "suite.h"
 
 #include <arpa/inet.h>
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <tcpautopsy/error.h>
-
-#define ROWS(table) (int)(sizeof(table) / sizeof *(table))
 
 /* ---- sequence numbers ---- */
 
@@ -505,9 +503,5 @@ int main(void)
     add_tables(tc);
     add_tests(tc);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite);
 }

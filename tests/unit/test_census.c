@@ -4,10 +4,10 @@
  * side, tuples used again, callbacks that stop.
  */
 #include "cases.h"
+#include "suite.h"
 #include "table.h"
 #include "wire.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,19 +24,6 @@ static const char goes_on[] = "flow A 10.0.0.2:40000 10.0.0.1:80\n"
                               "+0.010 A < A\n";
 
 /* ---- helpers ---- */
-
-static struct tca_session *open_session(const char *name, const char *value)
-{
-    struct tca_settings *set = tca_settings_new();
-    struct tca_session *session = NULL;
-    struct tca_error error = {0};
-    ck_assert_ptr_nonnull(set);
-    if (name)
-        ck_assert_msg(tca_settings_set(set, name, value, &error) == 0, "%s", error.text);
-    ck_assert_msg(tca_session_open(set, &session, &error) == 0, "%s", error.text);
-    tca_settings_free(set);
-    return session;
-}
 
 /* A capture whose times are moved; packets from the n-th on by `late_ns` more. */
 static void feed(struct tca_session *session, const char *script, int64_t moved_ns, size_t from,
@@ -235,21 +222,6 @@ START_TEST(silent_tuple)
 }
 END_TEST
 
-static int stop_row(void *user, const struct tca_row *row)
-{
-    (void)row;
-    ++*(int *)user;
-    return 1;
-}
-
-static int stop_write(void *user, const void *bytes, size_t count)
-{
-    (void)user;
-    (void)bytes;
-    (void)count;
-    return 1;
-}
-
 START_TEST(callbacks_can_stop)
 {
     struct tca_session *session = open_session("host", "10.0.0.1");
@@ -444,7 +416,7 @@ int main(void)
     Suite *suite = suite_create("census");
     TCase *tc = tcase_create("census");
     tcase_add_test(tc, far_apart);
-    tcase_add_loop_test(tc, as_far_apart_as_can_be, 0, 2 * (int)(sizeof ladders / sizeof *ladders));
+    tcase_add_loop_test(tc, as_far_apart_as_can_be, 0, 2 * ROWS(ladders));
     tcase_add_test(tc, one_after_another);
     tcase_add_test(tc, side_by_side);
     tcase_add_test(tc, tuple_again);
@@ -453,13 +425,9 @@ int main(void)
     tcase_add_test(tc, nothing);
     tcase_add_test(tc, queues);
     tcase_add_loop_test(tc, host_without_socket, 0, 2);
-    tcase_add_loop_test(tc, told_apart, 0, (int)(sizeof doubted / sizeof *doubted));
-    tcase_add_loop_test(tc, known_clocks, 0, (int)(sizeof known / sizeof *known));
+    tcase_add_loop_test(tc, told_apart, 0, ROWS(doubted));
+    tcase_add_loop_test(tc, known_clocks, 0, ROWS(known));
     tcase_set_timeout(tc, 60);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite);
 }

@@ -7,13 +7,13 @@
  *
  * Frames are built from pieces of hex, below; blanks are for the eye.
  */
-#include <check.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "decode/decode.h"
+#include "suite.h"
 
 /* ---- pieces ---- */
 
@@ -644,44 +644,12 @@ static const struct row quote_rows[] = {
      "tags are those around the error"},
 };
 
-#define COUNT(rows) ((int)(sizeof(rows) / sizeof *(rows)))
-
-START_TEST(links)
-{
-    check_row(&link_rows[_i], false);
-}
-END_TEST
-
-START_TEST(encaps)
-{
-    check_row(&encap_rows[_i], false);
-}
-END_TEST
-
-START_TEST(ips)
-{
-    check_row(&ip_rows[_i], false);
-}
-END_TEST
-
-START_TEST(tcps)
-{
-    check_row(&tcp_rows[_i], false);
-}
-END_TEST
-
-START_TEST(checksums)
-{
-    check_row(&checksum_rows[_i], true);
-}
-END_TEST
-
-START_TEST(quotes)
-{
-    check_row(&quote_rows[_i], false);
-}
-END_TEST
-
+ROW_TEST(links, check_row, &link_rows[_i], false)
+ROW_TEST(encaps, check_row, &encap_rows[_i], false)
+ROW_TEST(ips, check_row, &ip_rows[_i], false)
+ROW_TEST(tcps, check_row, &tcp_rows[_i], false)
+ROW_TEST(checksums, check_row, &checksum_rows[_i], true)
+ROW_TEST(quotes, check_row, &quote_rows[_i], false)
 /* ---- every length of one good frame ---- */
 
 struct cut_row {
@@ -769,8 +737,8 @@ static const struct {
     const struct row *rows;
     int count;
 } tables[] = {
-    {link_rows, COUNT(link_rows)}, {encap_rows, COUNT(encap_rows)},       {ip_rows, COUNT(ip_rows)},
-    {tcp_rows, COUNT(tcp_rows)},   {checksum_rows, COUNT(checksum_rows)}, {quote_rows, COUNT(quote_rows)},
+    {link_rows, ROWS(link_rows)}, {encap_rows, ROWS(encap_rows)},       {ip_rows, ROWS(ip_rows)},
+    {tcp_rows, ROWS(tcp_rows)},   {checksum_rows, ROWS(checksum_rows)}, {quote_rows, ROWS(quote_rows)},
 };
 
 START_TEST(harassed)
@@ -840,28 +808,20 @@ START_TEST(outcome_names)
 }
 END_TEST
 
-static TCase *loop_case(const char *name, const TTest *test, int count)
-{
-    TCase *tcase = tcase_create(name);
-
-    tcase_add_loop_test(tcase, test, 0, count);
-    return tcase;
-}
-
 static Suite *decode_suite(void)
 {
     Suite *suite = suite_create("decode");
     TCase *details = tcase_create("details");
 
-    suite_add_tcase(suite, loop_case("link types", links, COUNT(link_rows)));
-    suite_add_tcase(suite, loop_case("encapsulation", encaps, COUNT(encap_rows)));
-    suite_add_tcase(suite, loop_case("ip", ips, COUNT(ip_rows)));
-    suite_add_tcase(suite, loop_case("tcp", tcps, COUNT(tcp_rows)));
-    suite_add_tcase(suite, loop_case("checksums", checksums, COUNT(checksum_rows)));
-    suite_add_tcase(suite, loop_case("quotations", quotes, COUNT(quote_rows)));
-    suite_add_tcase(suite, loop_case("every length", cuts, COUNT(cut_rows)));
-    suite_add_tcase(suite, loop_case("cut and changed", harassed, COUNT(tables)));
-    suite_add_tcase(suite, loop_case("deep vlans", deep_vlans, 64));
+    add_case(suite, "link types", links, ROWS(link_rows));
+    add_case(suite, "encapsulation", encaps, ROWS(encap_rows));
+    add_case(suite, "ip", ips, ROWS(ip_rows));
+    add_case(suite, "tcp", tcps, ROWS(tcp_rows));
+    add_case(suite, "checksums", checksums, ROWS(checksum_rows));
+    add_case(suite, "quotations", quotes, ROWS(quote_rows));
+    add_case(suite, "every length", cuts, ROWS(cut_rows));
+    add_case(suite, "cut and changed", harassed, ROWS(tables));
+    add_case(suite, "deep vlans", deep_vlans, 64);
     tcase_add_test(details, ip_fields);
     tcase_add_test(details, absent_bytes);
     tcase_add_test(details, outcome_names);
@@ -871,11 +831,5 @@ static Suite *decode_suite(void)
 
 int main(void)
 {
-    SRunner *runner = srunner_create(decode_suite());
-    int failed;
-
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(decode_suite());
 }

@@ -5,18 +5,16 @@
  * TCA_EUSAGE and words. Conversations are written as wire scripts.
  */
 #include "files.h"
+#include "suite.h"
 #include "table.h"
 #include "wire.h"
 
-#include <check.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <tcpautopsy/registry.h>
 #include <unistd.h>
-
-#define ROWS(table) (int)(sizeof(table) / sizeof *(table))
 
 /* Two healthy connections, one of them across the wrap, one refused, and one SYN that nobody answers. */
 static const char script[] = "flow A 10.0.0.2:40000 10.0.0.1:80 isn=4294967000 peer_isn=4294967200\n"
@@ -54,20 +52,6 @@ static struct wire make_wire(const char *text)
 
     ck_assert_msg(wire_parse("script", text, strlen(text), &wire, &error) == 0, "%s", error.text);
     return wire;
-}
-
-static struct tca_session *open_session(const char *name, const char *value)
-{
-    struct tca_settings *set = tca_settings_new();
-    struct tca_session *session = NULL;
-    struct tca_error error = {0};
-
-    ck_assert_ptr_nonnull(set);
-    if (name)
-        ck_assert_msg(tca_settings_set(set, name, value, &error) == 0, "%s", error.text);
-    ck_assert_msg(tca_session_open(set, &session, &error) == 0, "%s", error.text);
-    tca_settings_free(set);
-    return session;
 }
 
 /* One capture from memory, `portion` records at a time; 0: all at once. */
@@ -420,21 +404,6 @@ START_TEST(bad_setting)
 }
 END_TEST
 
-static int stop_row(void *user, const struct tca_row *row)
-{
-    (void)row;
-    ++*(int *)user;
-    return 1;
-}
-
-static int stop_write(void *user, const void *bytes, size_t count)
-{
-    (void)user;
-    (void)bytes;
-    (void)count;
-    return 1;
-}
-
 START_TEST(calls_out_of_order)
 {
     struct tca_session *session = open_session(NULL, NULL);
@@ -749,9 +718,5 @@ int main(void)
     add_tests(tc);
     tcase_set_timeout(tc, 60);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite);
 }

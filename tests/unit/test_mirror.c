@@ -19,6 +19,7 @@
  * the data, nowhere.
  */
 #include "mirror_script.h"
+#include "suite.h"
 
 static const uint32_t isns[][2] = {
     {0xfffffffeu, 0xffffffffu}, /* the first byte, and the byte before it, wrap */
@@ -2099,12 +2100,7 @@ LOOP_TEST(ladders)
 LOOP_TEST(bytes)
 LOOP_TEST(liveness)
 
-#define ADD_GROUP(suite, group)                                                                              \
-    do {                                                                                                     \
-        TCase *tc = tcase_create(#group);                                                                    \
-        tcase_add_loop_test(tc, test_##group, 0, (int)(ISN_COUNT * sizeof(group) / sizeof(group[0])));       \
-        suite_add_tcase(suite, tc);                                                                          \
-    } while (0)
+#define ADD_GROUP(suite, group) add_case(suite, #group, test_##group, ISN_COUNT *ROWS(group))
 
 static Suite *mirror_suite(void)
 {
@@ -2128,10 +2124,5 @@ static Suite *mirror_suite(void)
 
 int main(void)
 {
-    SRunner *sr = srunner_create(mirror_suite());
-
-    srunner_run_all(sr, CK_ENV);
-    int failures = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failures != 0;
+    return run_suite(mirror_suite());
 }

@@ -10,10 +10,10 @@
  *
  * Checked against: RFC 9293 sections 3.3.2, 3.5, 3.6, 3.10.4 to 3.10.8; RFC 5961 section 4.
  */
-#include <check.h>
 #include <stdlib.h>
 
 #include "mirror/state.h"
+#include "suite.h"
 
 #define ONE(state) (1u << (state))
 #define SYNCHRONIZED                                                                                         \
@@ -117,7 +117,7 @@ static const struct stay stays[] = {
 };
 /* clang-format on */
 
-enum { MOVE_COUNT = sizeof(moves) / sizeof(moves[0]), STAY_COUNT = sizeof(stays) / sizeof(stays[0]) };
+enum { MOVE_COUNT = ROWS(moves), STAY_COUNT = ROWS(stays) };
 
 START_TEST(test_move)
 {
@@ -222,10 +222,5 @@ static Suite *table_suite(void)
 
 int main(void)
 {
-    SRunner *sr = srunner_create(table_suite());
-
-    srunner_run_all(sr, CK_ENV);
-    int failures = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failures != 0;
+    return run_suite(table_suite());
 }

@@ -4,14 +4,13 @@
  * script. Packets are read back with the decoder, which was written apart from it.
  */
 #include "decode/decode.h"
+#include "suite.h"
 #include "wire.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define ROWS(table) (int)(sizeof(table) / sizeof *(table))
 #define FLOW                                                                                                 \
     "flow A 10.0.0.2:40000 10.0.0.1:80 isn=4294967290 peer_isn=4294967295 tsbase=1000 peer_tsbase=5000\n"
 #define OPEN FLOW "0 A > S\n0.010 A < SA\n0.020 A > A\n"
@@ -336,9 +335,5 @@ int main(void)
     tcase_add_test(tc, cooked_direction);
     tcase_add_test(tc, one_clock_per_host_pair);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite);
 }
