@@ -160,7 +160,8 @@ static void settle_words(struct queue *q)
     const struct tca_tries *t = q->t;
     struct words w = count_words(t);
     bool options = w.count[TCA_WORD_OPTIONS] && w.optioned; /* it can do better */
-    bool silent = q->near && w.count[TCA_WORD_SILENT] && w.rungs;
+    bool missed = t->listener->gaps > 0;                    /* what should have come again may be among it */
+    bool silent = q->near && !missed && w.count[TCA_WORD_SILENT] && w.rungs;
     bool lags = q->near && (lags_agree(t, &w) || ((options || silent) && w.count[TCA_WORD_LAG]));
     q->regime = options || silent || lags;
     q->silence_alone = silent && !options && !lags_agree(t, &w);
