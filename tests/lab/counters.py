@@ -338,18 +338,21 @@ def compare_view(view, bounds, counted, slack):
             yield f"{view.words}: {name} {told}, though what was left out may have been counted"
 
 
-def compare(name, options, names, tallies):
-    """The wrong words of one case; near views of whole captures enter the tallies."""
+def compare(name, options, names, tallies, left_out):
+    """The wrong words of one case; near views of whole captures enter the tallies, views that tell nothing `left_out`."""
     folder = os.path.join(options.captures, name)
     truth, wrong = read_truth(folder, name in ONE_KERNEL), []
     for view in all_views(folder, options.program):
         if not view.near and name in TURNED_ROUND:
+            left_out["either end may be the server"] += 1
             continue
         with capture_of(view, folder) as path:
             if view.damage and not shows_loss(options.program, path):
+                left_out["no connection shows that records are missing"] += 1
                 continue
             bounds = ask(options.program, path, view.vantage, truth.hosts[view.kernel], names, view.narrowed)
         if not bounds:
+            left_out["nothing is left of the host"] += 1
             continue
         counted, slack = truth.counters[view.kernel], slack_of(name, truth, view)
         wrong += compare_view(view, bounds, counted, slack)
@@ -392,12 +395,12 @@ def parse_options(arguments):
 
 def main(arguments=None):
     options, tap = parse_options(arguments), report.Tap()
-    tallies = collections.defaultdict(Tally)
+    tallies, left_out = collections.defaultdict(Tally), collections.Counter()
     try:
         names = known_counters()
         cases, _ = agree.find(options.captures, options.case)
         for name in cases:
-            wrong = compare(name, options, names, tallies)
+            wrong = compare(name, options, names, tallies, left_out)
             tap.point(not wrong, name, wrong)
         tap.point(any(tally.exact for tally in tallies.values()), "some bounds meet at what the kernel counted")
         lines = list(table(tallies, names))
@@ -411,6 +414,7 @@ def main(arguments=None):
         print(f"Bail out! {error}")
         return 2
     print(f"# {figures(tallies)}")
+    print(f"# views not compared: {', '.join(f'{count} {why}' for why, count in sorted(left_out.items())) or 'none'}")
     tap.plan()
     return 1 if tap.failed else 0
 
