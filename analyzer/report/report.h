@@ -142,7 +142,7 @@ int tca_summary_new(struct tca_summary **ret_summary);
 /* How the run was limited. `options` are to be repeated in the commands told, or "" (borrowed; such as
  * "--key vlan", since it changes what stream=N means); `limited`: not every finding that holds is told. */
 void tca_summary_limits(struct tca_summary *sum, const char *options, bool limited);
-/* In this order: captures, incidents, every flow, listeners. */
+/* In this order: captures, incidents, every flow, listeners. Names of captures are borrowed until the end. */
 int tca_summary_capture(struct tca_summary *sum, const struct tca_capture_facts *facts);
 int tca_summary_flow(struct tca_summary *sum, const struct tca_flow_view *view);
 int tca_summary_listener(struct tca_summary *sum, const struct tca_listener *listener,

@@ -57,21 +57,12 @@ void tca_summary_free(struct tca_summary *sum)
 
 /* ---- captures ---- */
 
-static void keep_name(char file[FILE_MAX], const char *name)
-{
-    struct tca_buf clean = {0};
-    tca_text_clean(&clean, name, true);
-    bool fits = clean.used < FILE_MAX && strcmp(tca_buf_text(&clean), name) == 0;
-    snprintf(file, FILE_MAX, "%s", fits ? name : "");
-    tca_buf_done(&clean);
-}
-
 int tca_summary_capture(struct tca_summary *sum, const struct tca_capture_facts *facts)
 {
-    if (!sum->captures) {
-        keep_name(sum->name, facts->name);
+    if (!sum->captures)
         sum->vantage = facts->vantage;
-    }
+    if (sum->captures < NAMES_MAX)
+        sum->name[sum->captures] = facts->name;
     sum->several_vantages |= sum->vantage != facts->vantage;
     sum->captures++;
     sum->packets += facts->packets;
@@ -110,7 +101,8 @@ static void keep_example(struct example *example, const struct tca_flow_view *vi
     example->frame_count = j->frame_count < 3 ? j->frame_count : 3;
     memcpy(example->frame, j->frame, sizeof example->frame);
     memcpy(example->frame_capture, j->frame_capture, sizeof example->frame_capture);
-    keep_name(example->file, view->capture->name);
+    example->capture = view->capture->ordinal;
+    example->file = view->capture->name;
 }
 
 static void count_client(struct clients *clients, const uint8_t addr[16])
@@ -329,8 +321,8 @@ int tca_summary_incident(struct tca_summary *sum, const struct tca_incident *one
     struct incident *in = &sum->incident[sum->incident_count++];
     *in = (struct incident){.what = *one,
                             .at = place_of(one->addr, one->family, one->port, one->capture),
+                            .file = capture->name,
                             .shadowed = capture->shadowed};
-    keep_name(in->file, capture->name);
     return TCA_OK;
 }
 
@@ -561,8 +553,8 @@ int tca_summary_listener(struct tca_summary *sum, const struct tca_listener *lis
 
 int tca_summary_write(struct tca_summary *sum, tca_write_fn *fn, void *user)
 {
-    struct page page = {.several_captures = sum->captures > 1,
-                        .options = sum->options,
+    struct page page = {.sum = sum,
+                        .several_captures = sum->captures > 1,
                         .day_ns = sum->first_ns >= 0 ? sum->first_ns - sum->first_ns % DAY_NS : 0};
     struct page tail = page; /* measured first for its lines, written last */
     bool any;

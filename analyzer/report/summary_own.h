@@ -20,7 +20,7 @@ enum {
     INCIDENTS_MAX = 96, /* of all other kinds */
     CLIENTS_MAX = 24,   /* client addresses told apart in one place */
     BLOCK_LINES = 10,
-    FILE_MAX = 120,       /* of a file name to be typed */
+    NAMES_MAX = 4,        /* captures that one command names */
     ANSWER_GROUPS = 1640, /* groups of waiting times, for any int64_t */
 };
 
@@ -32,7 +32,8 @@ struct example {
     uint64_t stream, frame[3];
     uint32_t frame_capture[3]; /* 0: its own */
     uint8_t frame_count;
-    char file[FILE_MAX]; /* "" when the name is too long to be repeated */
+    uint32_t capture;
+    const char *file; /* as typed; borrowed */
 };
 
 struct place {
@@ -93,9 +94,9 @@ struct incident {
     struct tca_incident what;
     struct place at;
     uint64_t connections; /* folded into it */
-    char file[FILE_MAX];
-    bool shadowed; /* its capture's connections are told of a better place */
-    bool told;     /* with another block */
+    const char *file;     /* as typed; borrowed */
+    bool shadowed;        /* its capture's connections are told of a better place */
+    bool told;            /* with another block */
 };
 
 /* How long clients waited for the first byte of the service. Sorted into groups of equal two leading digits, so
@@ -116,9 +117,9 @@ struct tca_summary {
     size_t incident_count;
     uint64_t left_off; /* incidents of either kind that found no room */
 
-    const char *options; /* of commands to be typed, borrowed */
-    bool limited;        /* not every finding is told */
-    char name[FILE_MAX]; /* of the first capture */
+    const char *options;         /* of commands to be typed, borrowed */
+    bool limited;                /* not every finding is told */
+    const char *name[NAMES_MAX]; /* of the first captures, as typed; borrowed */
     uint64_t captures, packets, tcp_packets, not_tcp, undecoded, left_out, not_whole;
     int64_t first_ns, last_ns; /* -1: no record */
     enum tca_vantage vantage;
@@ -137,9 +138,9 @@ struct tca_summary {
 struct page {
     struct tca_buf out;
     int lines, line_start; /* lines ended; where the open one begins in out */
+    const struct tca_summary *sum;
     bool several_captures;
-    const char *options; /* as in the summary */
-    int64_t day_ns;      /* begin of the first packet's day: other days are written out */
+    int64_t day_ns; /* begin of the first packet's day: other days are written out */
 };
 
 /* End the open line; what is wider than the page is cut, and shows that it was. */
@@ -156,7 +157,7 @@ void tca_page_sentences(struct page *page, const char *head, const char *text, i
 void tca_page_items(struct page *page, const char *head, const char *text, const char *between,
                     int lines_max);
 void tca_page_count(struct tca_buf *out, uint64_t count, const char *one, const char *many);
-/* A command about a file, on a line of its own. */
+/* A command about a file, whole and on a line of its own, be it wider than the page: it is there to be copied. */
 void tca_page_command(struct page *page, const char *command, const char *file);
 /* The connection that shows it, and the command that tells it line by line. */
 void tca_page_proof(struct page *page, const struct example *example);

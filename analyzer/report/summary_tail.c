@@ -14,13 +14,21 @@ static const int64_t DAY_NS = INT64_C(86400000000000);
 static void add_short_name(struct tca_buf *out, const char *name)
 {
     enum { NAME_WIDTH = 26 };
+    struct tca_buf clean = {0};
     const char *slash = strrchr(name, '/');
     if (strlen(name) > NAME_WIDTH && slash)
         name = slash + 1;
-    if (!name[0])
-        name = "capture";
-    tca_buf_fmt(out, "%.*s%s", (int)(strlen(name) > NAME_WIDTH ? NAME_WIDTH - 2 : strlen(name)), name,
-                strlen(name) > NAME_WIDTH ? ".." : "");
+    tca_text_clean(&clean, strcmp(name, "-") == 0 ? "standard input" : name[0] ? name : "capture", true);
+    const char *text = tca_buf_text(&clean);
+    size_t end = strlen(text);
+    bool cut = end > NAME_WIDTH;
+    if (cut)
+        for (end = NAME_WIDTH - 2; ((unsigned char)text[end] & 0xc0) == 0x80;) /* no half letters */
+            end--;
+    tca_buf_add(out, text, end);
+    tca_buf_str(out, cut ? ".." : "");
+    out->failed |= clean.failed;
+    tca_buf_done(&clean);
 }
 
 void tca_page_head(struct page *page, const struct tca_summary *sum)
@@ -32,7 +40,7 @@ void tca_page_head(struct page *page, const struct tca_summary *sum)
                                         [TCA_VANTAGE_SAME_HOST] = "near both ends"};
     struct tca_buf *out = &page->out;
     if (sum->captures == 1)
-        add_short_name(out, sum->name);
+        add_short_name(out, sum->name[0]);
     else
         tca_page_count(out, sum->captures, " capture", " captures");
     tca_buf_str(out, ": ");

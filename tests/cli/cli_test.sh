@@ -207,6 +207,31 @@ shows 'accept queue full'
 ok 'the summary of an incident fits 25 lines' $?
 ! grep -q "$(printf '\033')" out
 ok 'no colour in a pipe' $?
+
+# pastes NAME SHELL: the command that the summary of bad.pcap under this name tells to type works in SHELL as it stands
+pastes() {
+    mkdir -p "$(dirname "./$1")" && cp bad.pcap "./$1" || exit 2
+    "$binary" -- "$1" >out 2>err </dev/null
+    sed -n 's/^   \$ tcpautopsy //p' out | head -1 >typed
+    printf '"%s" ' "$binary" | cat - typed >paste.sh
+    "$2" paste.sh >out 2>err </dev/null && grep -q 'synack_ladder_accept_overflow' out
+    ok "the command told of '$1' can be pasted" $?
+}
+long=$(printf 'a-folder-with-a-long-name-%.0s/' 1 2 3 4 5 6)capture-of-the-incident.pcap
+pastes plain.pcap sh
+pastes "$long" sh
+pastes "it's 5 o'clock \$(no) ; here.pcap" sh
+pastes '-r.pcap' sh
+pastes 'cafÃ© \"\\.pcap' sh
+if command -v bash >bash; then
+    pastes "$(printf 'two\nlines\001\377.pcap')" bash
+fi
+mv bad.pcap keep && (cat keep | "$binary" - >out 2>err) && mv keep bad.pcap
+grep -q 'explain stream=5 - < CAPTURE$' out
+ok 'what came from standard input has to come from there again' $?
+"$binary" "$long" >out 2>err </dev/null
+! grep -v '^   \$ ' out | awk 'length($0) > 80' | grep -q .
+ok 'nothing but a command is wider than the page' $?
 # In the middle of the second connection of ok.pcap, and between it and the third.
 second=$("$binary" flows -e start_ns ok.pcap | sed -n 3p)
 seconds() { echo "$(($1 / 1000000000)).$(printf %09d $(($1 % 1000000000)))"; }
