@@ -2,10 +2,13 @@
  *
  * The parts of the summary; private to report/summary*.c.
  *
- *     summary.c         gathering: each connection is counted once, by what explains it
- *     summary_tail.c    head, tail, and what is told where nothing went wrong
- *     summary_blocks.c  what happened, by impact
- *     summary_page.c    lines of 80 columns
+ *     summary.c           gathering: each connection is counted once, by what explains it
+ *     summary_fold.c      connections that something larger explains
+ *     summary_tail.c      head, tail, and what is told where nothing went wrong
+ *     summary_layout.c    which blocks, in which order, how much of each
+ *     summary_blocks.c    a block: an incident, or what connections were found to have
+ *     summary_overflow.c  a block: an accept queue that was full
+ *     summary_page.c      lines of 80 columns
  */
 #ifndef TCA_REPORT_SUMMARY_OWN_H
 #define TCA_REPORT_SUMMARY_OWN_H
@@ -133,6 +136,21 @@ struct tca_summary {
     uint64_t vantage_unknown, start_cut, one_way, gap, snaplen, end_cut;
 };
 
+/* ---- gathering ---- */
+bool tca_same_place(const struct place *a, const struct place *b);
+bool tca_begins_with(const char *id, const char *const *family, size_t count);
+void tca_summary_client(struct clients *clients, const uint8_t addr[16]);
+void tca_summary_example(struct example *example, const struct tca_flow_view *view,
+                         const struct tca_judgement *j);
+/* The overflow of this listener, a new one if need be; NULL when there are too many. */
+struct overflow *tca_summary_overflow(struct tca_summary *sum, const struct place *at);
+/* True if the connection is told there: by its listener's overflow, or by the gravest incident that explains what it
+ * is told by. */
+bool tca_fold_into_overflow(struct tca_summary *sum, const struct tca_flow_view *view,
+                            const struct place *at);
+bool tca_fold_into_incident(struct tca_summary *sum, const struct tca_flow_view *view,
+                            const struct tca_judgement *told);
+
 /* ---- the page ---- */
 
 struct page {
@@ -172,7 +190,45 @@ void tca_page_elsewhere(struct page *page, const struct tca_summary *sum);
 int64_t tca_summary_median(const struct answers *all);
 
 /* ---- blocks ---- */
-/* All of them, up to the line with this number; false if nothing happened. 0 or TCA_EMEMORY. */
+struct block {
+    enum tca_severity severity;
+    uint64_t count;
+    int64_t first_ns, last_ns;
+    int id;                    /* finding */
+    struct place at;           /* for the order */
+    const struct tally *tally; /* one of these three */
+    const struct overflow *overflow;
+    struct incident *incident;
+};
+
+/* All that is written, and what may be told together. */
+struct story {
+    struct tca_summary *sum;
+    struct block *block;
+    size_t count;
+    bool terse; /* what came with a block finds no room */
+};
+
+/* All blocks, up to the line with this number; false if nothing happened. 0 or TCA_EMEMORY. */
 int tca_page_blocks(struct page *page, struct tca_summary *sum, int last_line, bool *ret_any);
+/* One block in full. */
+void tca_page_block(struct page *page, const struct story *story, const struct block *b);
+void tca_page_overflow(struct page *page, const struct story *story, const struct block *b);
+/* One block in one line. */
+void tca_page_short(struct page *page, const struct block *b);
+/* Is this incident told in that block: of a lower or equal rank, at the same listener and time? */
+bool tca_told_with(const struct incident *in, const struct block *b);
+
+/* ---- what blocks consist of ---- */
+const char *tca_page_sign(enum tca_severity severity);
+void tca_page_overflow_head(struct page *page, const struct overflow *in);
+void tca_page_place(struct tca_buf *out, const struct place *at);
+void tca_page_clients(struct tca_buf *out, const struct clients *clients);
+/* ", frames FIRST to LAST" */
+void tca_page_frames(struct tca_buf *text, uint64_t first, uint64_t last);
+/* The text behind its head, wrapped; then it is freed. */
+void tca_page_text(struct page *page, const char *head, struct tca_buf *text);
+/* The incidents that are told with a block. */
+void tca_page_companions(struct page *page, const struct story *story, const struct block *b);
 
 #endif

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The block of an accept queue that was full: since when until when, what the service did meanwhile, who was turned
+ * away, who was lost, who waited, what to change.
+ */
+#include "report/summary_own.h"
+
+void tca_page_overflow_head(struct page *page, const struct overflow *in)
+{
+    struct tca_buf *out = &page->out;
+    tca_buf_fmt(out, "%s ", tca_page_sign(TCA_SEVERITY_HIGH));
+    tca_page_place(out, &in->at);
+    tca_buf_str(out, " accept queue full");
+    if (in->episodes > 1)
+        tca_buf_fmt(out, " %u times", (unsigned)in->episodes);
+    if (in->worst.confidence)
+        tca_buf_fmt(out, " (%s)", tca_confidence_name((enum tca_confidence)in->worst.confidence));
+}
+
+static void add_overflow_span(struct page *page, const struct overflow *in)
+{
+    struct tca_buf text = {0};
+    tca_page_span(page, &text, in->first_ns, in->last_ns);
+    if (in->episodes > 1) {
+        tca_buf_str(&text, ", full for ");
+        tca_buf_seconds(&text, in->full_ns, 3);
+        tca_buf_str(&text, " s of it");
+    }
+    if (in->open_end)
+        tca_buf_str(&text, ", still full when the capture ended");
+    tca_page_frames(&text, in->first_frame, in->last_frame);
+    tca_page_text(page, "   since ", &text);
+}
+
+/* One more of a list in brackets, unless it is none. */
+static void add_number(struct tca_buf *text, uint64_t count, const char *one, const char *many)
+{
+    if (!count)
+        return;
+    tca_buf_str(text, text->used ? ", " : "");
+    tca_page_count(text, count, one, many);
+}
+
+static void add_hit(struct page *page, const struct overflow *in)
+{
+    struct tca_buf text = {0}, how = {0};
+    tca_page_count(&text, in->flows + in->waited, " connection", " connections");
+    tca_buf_str(&text, " of ");
+    if (in->episodes == 1 && !in->waited) /* clients of several episodes may be the same ones */
+        tca_page_count(&text, in->worst.clients, " client", " clients");
+    else
+        tca_page_clients(&text, &in->clients);
+    add_number(&how, in->drops, " SYN dropped", " SYNs dropped");
+    add_number(&how, in->ignored, " ACK ignored", " ACKs ignored");
+    add_number(&how, in->aborted, " reset (tcp_abort_on_overflow)", " reset (tcp_abort_on_overflow)");
+    if (in->waited)
+        tca_buf_fmt(&text, ": %llu waited in vain, %llu turned away (%s%s)", (unsigned long long)in->waited,
+                    (unsigned long long)in->flows, in->about ? "about " : "", tca_buf_text(&how));
+    else
+        tca_buf_fmt(&text, " turned away: %s%s", in->about ? "about " : "", tca_buf_text(&how));
+    text.failed |= how.failed;
+    tca_buf_done(&how);
+    tca_page_text(page, "   hit: ", &text);
+}
+
+static void add_lost(struct page *page, const struct overflow *in)
+{
+    struct tca_buf text = {0};
+    uint64_t lost = in->lost + in->gave_up;
+    if (!lost) {
+        tca_buf_str(&text, in->waiting || in->held_unserved ? "none yet"
+                                                            : "none: all of them were served in the end");
+    } else {
+        tca_page_count(&text, lost, " connection", " connections");
+        if (in->lost && in->gave_up)
+            tca_buf_fmt(&text, ": %llu never served, %llu gave up before the answer came",
+                        (unsigned long long)in->lost, (unsigned long long)in->gave_up);
+        else
+            tca_buf_str(&text, in->lost ? ", never served" : " that gave up before the answer came");
+    }
+    if (in->waiting)
+        tca_buf_fmt(&text, "; %llu still waiting when the capture ended", (unsigned long long)in->waiting);
+    tca_page_text(page, "   lost: ", &text);
+}
+
+/* Those who had got a place before it was full, and waited in it: refused they were not. */
+static void add_held(struct page *page, const struct overflow *in)
+{
+    struct tca_buf text = {0};
+    if (!in->held)
+        return;
+    tca_page_count(&text, in->held, " connection", " connections");
+    tca_buf_str(&text, " had got a place in it and waited");
+    if (in->held_ns >= 0) {
+        tca_buf_str(&text, ", up to ");
+        tca_buf_seconds(&text, in->held_ns, 1);
+        tca_buf_str(&text, " s");
+    }
+    if (in->held_unserved == in->held)
+        tca_buf_str(&text, "; none was answered before the capture ended");
+    else if (in->held_unserved)
+        tca_buf_fmt(&text, "; %llu of them were not answered before the capture ended",
+                    (unsigned long long)in->held_unserved);
+    tca_page_text(page, "   queued: ", &text);
+}
+
+/* What the service did meanwhile: the difference decides what to change first. */
+static void add_service(struct page *page, const struct tca_episode *e, bool several)
+{
+    struct tca_buf text = {0};
+    tca_buf_str(&text, several ? "the worst time: " : "");
+    tca_buf_str(&text, e->confidence == TCA_EPISODE_POSSIBLE ? "perhaps " : "");
+    if (e->slow) {
+        tca_buf_str(
+            &text,
+            "the service never stopped, but accepted fewer than came: its queue filled, and the kernel "
+            "turned new clients away");
+    } else {
+        tca_buf_str(&text, e->partial ? "one of several workers (SO_REUSEPORT) accepted nothing"
+                                      : "the service accepted nothing");
+        if (e->stall_ns >= 0) {
+            tca_buf_str(&text, " from ");
+            tca_page_clock(page, &text, e->stall_ns);
+        }
+        if (e->resume_ns >= 0) {
+            tca_buf_str(&text, e->stall_ns >= 0 ? " to " : " until ");
+            tca_page_clock(page, &text, e->resume_ns);
+        }
+        tca_buf_str(&text, ": its queue filled, and the kernel turned new clients away");
+    }
+    tca_page_text(page, "   why: ", &text);
+}
+
+static void add_backlog(struct tca_buf *out, const struct overflow *in)
+{
+    unsigned low = in->backlog_min, high = in->backlog_max;
+    if (low && low == high)
+        tca_buf_fmt(out, "(%u now) ", low);
+    else if (low && high)
+        tca_buf_fmt(out, "(%u to %u now) ", low, high);
+    else if (low || high)
+        tca_buf_fmt(out, "(at %s %u now) ", low ? "least" : "most", low ? low : high);
+}
+
+static void add_change(struct page *page, const struct overflow *in)
+{
+    struct tca_buf text = {0};
+    tca_buf_str(&text, in->measured && in->worst.slow ? "speed up the accept loop (more workers)"
+                                                      : "find what stops the accept loop");
+    tca_buf_str(&text, "; raise the listen() backlog ");
+    add_backlog(&text, in);
+    tca_buf_str(&text, "and net.core.somaxconn together (the smaller one counts)");
+    tca_page_text(page, "   change: ", &text);
+}
+
+void tca_page_overflow(struct page *page, const struct story *story, const struct block *b)
+{
+    const struct overflow *in = b->overflow;
+    tca_page_overflow_head(page, in);
+    tca_page_end_line(page);
+    if (in->measured) {
+        add_overflow_span(page, in);
+        add_service(page, &in->worst, in->episodes > 1);
+        add_hit(page, in);
+        add_lost(page, in);
+        add_held(page, in);
+    }
+    tca_page_companions(page, story, b);
+    add_change(page, in);
+    tca_page_proof(page, &in->example);
+}
