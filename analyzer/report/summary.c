@@ -398,7 +398,7 @@ int tca_summary_write(struct tca_summary *sum, tca_write_fn *fn, void *user)
     struct page tail = page; /* measured first for its lines, written last */
     bool any;
     tca_page_answers(&tail, sum);
-    tca_page_beside(&tail, sum);
+    tca_page_beside(&tail, sum, 1);
     tca_page_elsewhere(&tail, sum);
     tca_page_tail(&tail, sum);
 
@@ -407,8 +407,9 @@ int tca_summary_write(struct tca_summary *sum, tca_write_fn *fn, void *user)
     int error = tca_page_blocks(&page, sum, LINES_MAX - tail.lines - 1, &any);
     if (!any)
         tca_page_healthy(&page, sum);
+    int spare = LINES_MAX - page.lines - tail.lines - 1;
     tca_page_answers(&page, sum);
-    tca_page_beside(&page, sum);
+    tca_page_beside(&page, sum, 1 + (spare > 0 ? spare : 0));
     tca_page_elsewhere(&page, sum);
     tca_page_end_line(&page);
     tca_page_tail(&page, sum);

@@ -49,6 +49,16 @@ void tca_page_frames(struct tca_buf *text, uint64_t first, uint64_t last)
         tca_buf_fmt(text, ", frames %llu to %llu", (unsigned long long)first, (unsigned long long)last);
 }
 
+void tca_page_selector(struct page *page, const struct example *example)
+{
+    if (!example->set)
+        return;
+    tca_buf_str(&page->out, " stream=");
+    if (page->several_captures)
+        tca_buf_fmt(&page->out, "c%u:", (unsigned)example->capture);
+    tca_buf_u64(&page->out, example->stream);
+}
+
 /* ---- incidents ---- */
 
 static bool at_the_time(const struct incident *in, int64_t first_ns, int64_t last_ns)
@@ -82,7 +92,7 @@ static bool told_before(const struct story *story, const struct block *b, size_t
 
 void tca_page_companions(struct page *page, const struct story *story, const struct block *b)
 {
-    for (size_t i = 0; i < story->sum->incident_count && !story->terse; i++) {
+    for (size_t i = 0; i < story->sum->incident_count; i++) {
         const struct incident *in = &story->sum->incident[i];
         if (!in->told || !tca_told_with(in, b))
             continue;
@@ -139,21 +149,40 @@ static void add_victims(struct page *page, const struct incident *in)
     tca_buf_done(&text);
 }
 
-static void add_incident(struct page *page, const struct story *story, const struct block *b)
+static void add_since(struct page *page, int64_t first_ns)
+{
+    struct tca_buf text = {0};
+    tca_buf_str(&text, " since ");
+    tca_page_clock(page, &text, first_ns);
+    tca_page_if_room(page, &text);
+}
+
+static void add_incident(struct page *page, const struct story *story, const struct block *b, enum form form)
 {
     const struct incident *in = b->incident;
     const struct tca_finding *f = &tca_findings[in->what.id];
+    const char *why = in->what.text[0] ? in->what.text : f->meaning;
     struct tca_buf text = {0};
     char command[80];
     add_incident_head(page, in);
+    if (form == FORM_LINE)
+        add_since(page, b->first_ns);
     tca_page_end_line(page);
+    if (form == FORM_LINE)
+        return;
     tca_page_span(page, &text, in->what.first_ns, in->what.last_ns);
+    if (form == FORM_BRIEF) {
+        tca_buf_fmt(&text, ": %s", why);
+        tca_page_text(page, "   since ", &text);
+        return;
+    }
     if (in->what.frame_count)
         tca_page_frames(&text, in->what.frame[0], in->what.frame[in->what.frame_count - 1]);
     tca_page_text(page, "   since ", &text);
-    tca_page_wrapped(page, "   why: ", in->what.text[0] ? in->what.text : f->meaning);
+    tca_page_wrapped(page, "   why: ", why);
     add_victims(page, in);
-    tca_page_companions(page, story, b);
+    if (form == FORM_FULL)
+        tca_page_companions(page, story, b);
     if (f->host && f->host[0])
         tca_page_sentences(page, "   change: ", f->host, 3);
     snprintf(command, sizeof command, "events --finding %s", f->id);
@@ -162,69 +191,51 @@ static void add_incident(struct page *page, const struct story *story, const str
 
 /* ---- findings of connections ---- */
 
-static void add_finding_head(struct page *page, const struct block *b)
+/* In one line as far as it holds: the stream first, which is what can be typed. */
+static void add_finding_line(struct page *page, const struct block *b)
 {
-    struct tca_buf *out = &page->out;
-    tca_buf_fmt(out, "%s %llux %s at ", tca_page_sign(b->severity), (unsigned long long)b->count,
-                tca_findings[b->id].id);
-    tca_page_place(out, &b->tally->at);
-    tca_buf_fmt(out, " (%s)", tca_confidence_name(b->tally->confidence));
+    struct tca_buf text = {0};
+    tca_page_selector(page, &b->tally->example);
+    add_since(page, b->tally->first_ns);
+    tca_buf_str(&text, ", ");
+    tca_page_clients(&text, &b->tally->clients);
+    tca_page_if_room(page, &text);
+    tca_page_end_line(page);
 }
 
-static void add_finding(struct page *page, const struct block *b)
+static void add_finding(struct page *page, const struct block *b, enum form form)
 {
     const struct tca_finding *f = &tca_findings[b->id];
     struct tca_buf text = {0};
-    add_finding_head(page, b);
+    tca_buf_fmt(&page->out, "%s %llux %s at ", tca_page_sign(b->severity), (unsigned long long)b->count,
+                f->id);
+    tca_page_place(&page->out, &b->tally->at);
+    if (form == FORM_LINE) {
+        add_finding_line(page, b);
+        return;
+    }
+    tca_buf_fmt(&page->out, " (%s)", tca_confidence_name(b->tally->confidence));
+    if (form == FORM_BRIEF)
+        tca_page_selector(page, &b->tally->example);
     tca_page_end_line(page);
     tca_page_span(page, &text, b->tally->first_ns, b->tally->last_ns);
     tca_buf_str(&text, ", ");
     tca_page_clients(&text, &b->tally->clients);
     tca_buf_fmt(&text, ": %s%s", b->tally->confidence == TCA_POSSIBLE ? "perhaps: " : "", f->meaning);
     tca_page_text(page, "   since ", &text);
+    if (form == FORM_BRIEF)
+        return;
     if (f->host && f->host[0])
         tca_page_sentences(page, "   host: ", f->host, 3);
     tca_page_proof(page, &b->tally->example);
 }
 
-/* The selector of an example; of several captures it names the one. */
-static void add_selector(struct page *page, uint32_t capture, const struct example *example)
-{
-    if (!example->set)
-        return;
-    tca_buf_str(&page->out, " stream=");
-    if (page->several_captures)
-        tca_buf_fmt(&page->out, "c%u:", (unsigned)capture);
-    tca_buf_u64(&page->out, example->stream);
-}
-
-void tca_page_short(struct page *page, const struct block *b)
-{
-    struct tca_buf *out = &page->out;
-    if (b->overflow) {
-        tca_page_overflow_head(page, b->overflow);
-        tca_buf_str(out, ", ");
-        tca_page_count(out, b->count, " connection", " connections");
-        add_selector(page, b->at.capture, &b->overflow->example);
-    } else if (b->incident) {
-        add_incident_head(page, b->incident);
-        tca_buf_str(out, " since ");
-        tca_page_clock(page, out, b->first_ns);
-    } else {
-        tca_buf_fmt(out, "%s %llux %s at ", tca_page_sign(b->severity), (unsigned long long)b->count,
-                    tca_findings[b->id].id);
-        tca_page_place(out, &b->tally->at);
-        add_selector(page, b->at.capture, &b->tally->example);
-    }
-    tca_page_end_line(page);
-}
-
-void tca_page_block(struct page *page, const struct story *story, const struct block *b)
+void tca_page_block(struct page *page, const struct story *story, const struct block *b, enum form form)
 {
     if (b->overflow)
-        tca_page_overflow(page, story, b);
+        tca_page_overflow(page, story, b, form);
     else if (b->incident)
-        add_incident(page, story, b);
+        add_incident(page, story, b, form);
     else
-        add_finding(page, b);
+        add_finding(page, b, form);
 }

@@ -105,50 +105,78 @@ static void gather_blocks(struct story *story)
     story->count = kept;
 }
 
-/* ---- onto the page ---- */
+/* ---- how much of each ---- */
 
-/* Append a block in full if `keep` lines remain for those after it; or if there is room in plenty. */
-static bool add_if_fits(struct page *page, const struct story *story, const struct block *b, int last_line,
-                        size_t keep)
+enum { COUNT_LINES = 2 }; /* that tell how many blocks are left out */
+
+/* The lines that a block takes in this form. */
+static int lines_of_block(const struct page *page, const struct story *story, size_t at, enum form form)
 {
     struct page trial = *page;
     trial.out = (struct tca_buf){0};
+    trial.lines = 0;
     trial.line_start = 0;
-    tca_page_block(&trial, story, b);
-    int left = last_line - trial.lines;
-    bool fits = left >= 0 && ((size_t)left >= keep || left >= BLOCK_LINES);
-    if (fits) {
-        tca_buf_add(&page->out, trial.out.bytes, trial.out.used);
-        page->lines = trial.lines;
-        page->line_start = (int)page->out.used;
-    }
-    page->out.failed |= trial.out.failed;
+    tca_page_block(&trial, story, &story->block[at], form);
     tca_buf_done(&trial.out);
-    return fits;
+    return trial.lines;
 }
 
-/* Blocks in full while each one left keeps a line, then one line each, then their number. The first is always
- * told in full: it is what the page is read for. */
+/* The first is what the page is read for: as much of it as leaves a line to each of the next few. What came with it
+ * yields to them, all else to one only. */
+static enum form first_form(const struct page *page, const struct story *story, int room)
+{
+    enum { NEXT_FEW = 4 };
+    size_t others = story->count - 1;
+    int few = others > NEXT_FEW ? NEXT_FEW + COUNT_LINES : (int)others;
+    if (lines_of_block(page, story, 0, FORM_FULL) + few <= room)
+        return FORM_FULL;
+    enum form form = FORM_TERSE;
+    while (form > FORM_LINE && lines_of_block(page, story, 0, form) + (others > 0) > room)
+        form--;
+    return form;
+}
+
+/* Give what is left to the blocks that take more than now in this form, gravest first. */
+static void widen(const struct page *page, const struct story *story, enum form want, enum form *form,
+                  size_t count, int *left)
+{
+    for (size_t i = 1; i<count && * left> 0; i++) {
+        if (form[i] >= want)
+            continue;
+        int more = lines_of_block(page, story, i, want) - lines_of_block(page, story, i, form[i]);
+        if (more > *left)
+            continue;
+        form[i] = want;
+        *left -= more;
+    }
+}
+
+/* The first block in full, a line for each of the others; then what is left makes these longer: what each means is
+ * worth more than all of one. Those for which there is no line are counted. */
 static void add_blocks(struct page *page, const struct story *story, int last_line)
 {
-    size_t i = 0, count = story->count;
-    struct story terse = *story;
-    terse.terse = true;
-    for (; i < count; i++) {
-        const struct block *b = &story->block[i];
-        size_t keep = i ? count - i - 1 : count > 1;
-        if (add_if_fits(page, story, b, last_line, keep) || add_if_fits(page, &terse, b, last_line, keep))
-            continue;
-        int left = last_line - page->lines;
-        if (left < 1 || (left == 1 && i + 1 < count))
-            break;
-        tca_page_short(page, b);
-    }
-    if (i == count)
+    enum form form[LINES_MAX];
+    size_t count = story->count;
+    if (!count)
         return;
-    tca_page_count(&page->out, count - i, " more kind of trouble: ", " more kinds of trouble: ");
-    tca_buf_str(&page->out, "see tcpautopsy events");
+    form[0] = first_form(page, story, last_line - page->lines);
+    int left = last_line - page->lines - lines_of_block(page, story, 0, form[0]);
+    if (count - 1 > (size_t)left) {
+        left -= COUNT_LINES;
+        count = left > 0 ? 1 + (size_t)left : 1;
+    }
+    for (size_t i = 1; i < count; i++)
+        form[i] = FORM_LINE;
+    left -= (int)count - 1;
+    for (enum form want = FORM_BRIEF; want <= FORM_FULL; want++)
+        widen(page, story, want, form, count, &left);
+    for (size_t i = 0; i < count; i++)
+        tca_page_block(page, story, &story->block[i], form[i]);
+    if (count == story->count)
+        return;
+    tca_page_count(&page->out, story->count - count, " more kind of trouble:", " more kinds of trouble:");
     tca_page_end_line(page);
+    tca_page_command_all(page, "events");
 }
 
 int tca_page_blocks(struct page *page, struct tca_summary *sum, int last_line, bool *ret_any)

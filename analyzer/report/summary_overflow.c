@@ -5,7 +5,7 @@
  */
 #include "report/summary_own.h"
 
-void tca_page_overflow_head(struct page *page, const struct overflow *in)
+static void add_head(struct page *page, const struct overflow *in)
 {
     struct tca_buf *out = &page->out;
     tca_buf_fmt(out, "%s ", tca_page_sign(TCA_SEVERITY_HIGH));
@@ -17,17 +17,22 @@ void tca_page_overflow_head(struct page *page, const struct overflow *in)
         tca_buf_fmt(out, " (%s)", tca_confidence_name((enum tca_confidence)in->worst.confidence));
 }
 
+static void add_span(const struct page *page, struct tca_buf *text, const struct overflow *in)
+{
+    tca_page_span(page, text, in->first_ns, in->last_ns);
+    if (in->episodes > 1) {
+        tca_buf_str(text, ", full for ");
+        tca_buf_seconds(text, in->full_ns, 3);
+        tca_buf_str(text, " s of it");
+    }
+    if (in->open_end)
+        tca_buf_str(text, ", still full when the capture ended");
+}
+
 static void add_overflow_span(struct page *page, const struct overflow *in)
 {
     struct tca_buf text = {0};
-    tca_page_span(page, &text, in->first_ns, in->last_ns);
-    if (in->episodes > 1) {
-        tca_buf_str(&text, ", full for ");
-        tca_buf_seconds(&text, in->full_ns, 3);
-        tca_buf_str(&text, " s of it");
-    }
-    if (in->open_end)
-        tca_buf_str(&text, ", still full when the capture ended");
+    add_span(page, &text, in);
     tca_page_frames(&text, in->first_frame, in->last_frame);
     tca_page_text(page, "   since ", &text);
 }
@@ -41,15 +46,20 @@ static void add_number(struct tca_buf *text, uint64_t count, const char *one, co
     tca_page_count(text, count, one, many);
 }
 
+static void add_hit_clients(struct tca_buf *text, const struct overflow *in)
+{
+    if (in->episodes == 1 && !in->waited) /* clients of several episodes may be the same ones */
+        tca_page_count(text, in->worst.clients, " client", " clients");
+    else
+        tca_page_clients(text, &in->clients);
+}
+
 static void add_hit(struct page *page, const struct overflow *in)
 {
     struct tca_buf text = {0}, how = {0};
     tca_page_count(&text, in->flows + in->waited, " connection", " connections");
     tca_buf_str(&text, " of ");
-    if (in->episodes == 1 && !in->waited) /* clients of several episodes may be the same ones */
-        tca_page_count(&text, in->worst.clients, " client", " clients");
-    else
-        tca_page_clients(&text, &in->clients);
+    add_hit_clients(&text, in);
     add_number(&how, in->drops, " SYN dropped", " SYNs dropped");
     add_number(&how, in->ignored, " ACK ignored", " ACKs ignored");
     add_number(&how, in->aborted, " reset (tcp_abort_on_overflow)", " reset (tcp_abort_on_overflow)");
@@ -153,11 +163,48 @@ static void add_change(struct page *page, const struct overflow *in)
     tca_page_text(page, "   change: ", &text);
 }
 
-void tca_page_overflow(struct page *page, const struct story *story, const struct block *b)
+/* What a reader needs who reads no more: how many, and whether they were lost. */
+static void add_brief(struct page *page, const struct overflow *in)
+{
+    struct tca_buf text = {0};
+    uint64_t lost = in->lost + in->gave_up;
+    add_span(page, &text, in);
+    tca_buf_str(&text, ": ");
+    tca_page_count(&text, in->flows + in->waited, " connection", " connections");
+    tca_buf_str(&text, " of ");
+    add_hit_clients(&text, in);
+    tca_buf_str(&text, " turned away or left waiting, ");
+    if (lost)
+        tca_buf_fmt(&text, "%llu lost", (unsigned long long)lost);
+    else
+        tca_buf_str(&text, "none lost");
+    tca_page_text(page, "   since ", &text);
+}
+
+static void add_line(struct page *page, const struct block *b)
+{
+    struct tca_buf text = {0};
+    tca_buf_str(&text, " since ");
+    tca_page_clock(page, &text, b->overflow->first_ns);
+    tca_page_if_room(page, &text);
+    tca_buf_str(&text, ", ");
+    tca_page_count(&text, b->count, " connection", " connections");
+    tca_page_if_room(page, &text);
+}
+
+void tca_page_overflow(struct page *page, const struct story *story, const struct block *b, enum form form)
 {
     const struct overflow *in = b->overflow;
-    tca_page_overflow_head(page, in);
+    add_head(page, in);
+    if (form <= FORM_BRIEF)
+        tca_page_selector(page, &in->example);
+    if (form == FORM_LINE)
+        add_line(page, b);
     tca_page_end_line(page);
+    if (form == FORM_BRIEF && in->measured)
+        add_brief(page, in);
+    if (form <= FORM_BRIEF)
+        return;
     if (in->measured) {
         add_overflow_span(page, in);
         add_service(page, &in->worst, in->episodes > 1);
@@ -165,7 +212,8 @@ void tca_page_overflow(struct page *page, const struct story *story, const struc
         add_lost(page, in);
         add_held(page, in);
     }
-    tca_page_companions(page, story, b);
+    if (form == FORM_FULL)
+        tca_page_companions(page, story, b);
     add_change(page, in);
     tca_page_proof(page, &in->example);
 }

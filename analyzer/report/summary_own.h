@@ -18,11 +18,10 @@
 enum {
     LINES_MAX = 25,
     LINE_WIDTH = 80,
-    SERVERS_MAX = 32,   /* servers told apart for one finding */
-    OVERFLOWS_MAX = 64, /* listeners with a full accept queue */
-    INCIDENTS_MAX = 96, /* of all other kinds */
-    CLIENTS_MAX = 24,   /* client addresses told apart in one place */
-    BLOCK_LINES = 10,
+    SERVERS_MAX = 32,     /* servers told apart for one finding */
+    OVERFLOWS_MAX = 64,   /* listeners with a full accept queue */
+    INCIDENTS_MAX = 96,   /* of all other kinds */
+    CLIENTS_MAX = 24,     /* client addresses told apart in one place */
     NAMES_MAX = 4,        /* captures that one command names */
     ANSWER_GROUPS = 1640, /* groups of waiting times, for any int64_t */
 };
@@ -171,12 +170,13 @@ void tca_page_span(const struct page *page, struct tca_buf *out, int64_t first_n
 void tca_page_wrapped(struct page *page, const char *head, const char *text);
 /* Whole sentences only, as many as fit in `lines_max` lines, but at least the first. */
 void tca_page_sentences(struct page *page, const char *head, const char *text, int lines_max);
-/* Whole items only, as many as fit in `lines_max` lines; ".." stands for the others. `between` ends in a blank. */
-void tca_page_items(struct page *page, const char *head, const char *text, const char *between,
-                    int lines_max);
+/* How many lines a text takes behind `indent` columns. */
+int tca_page_lines(size_t indent, const char *text);
 void tca_page_count(struct tca_buf *out, uint64_t count, const char *one, const char *many);
 /* A command about a file, whole and on a line of its own, be it wider than the page: it is there to be copied. */
 void tca_page_command(struct page *page, const char *command, const char *file);
+/* A command about all captures. */
+void tca_page_command_all(struct page *page, const char *command);
 /* The connection that shows it, and the command that tells it line by line. */
 void tca_page_proof(struct page *page, const struct example *example);
 
@@ -185,7 +185,8 @@ void tca_page_head(struct page *page, const struct tca_summary *sum);
 void tca_page_tail(struct page *page, const struct tca_summary *sum);
 void tca_page_healthy(struct page *page, const struct tca_summary *sum);
 void tca_page_answers(struct page *page, const struct tca_summary *sum);
-void tca_page_beside(struct page *page, const struct tca_summary *sum);
+/* On so many lines at most, but at least on one. */
+void tca_page_beside(struct page *page, const struct tca_summary *sum, int lines_max);
 void tca_page_elsewhere(struct page *page, const struct tca_summary *sum);
 int64_t tca_summary_median(const struct answers *all);
 
@@ -201,27 +202,34 @@ struct block {
     struct incident *incident;
 };
 
+/* How much of a block is told, from little to all. */
+enum form {
+    FORM_LINE,  /* what, where, since when, to whom, as far as one line holds it */
+    FORM_BRIEF, /* until when, and what it means, too */
+    FORM_TERSE, /* all but the incidents that came with it */
+    FORM_FULL,
+};
+
 /* All that is written, and what may be told together. */
 struct story {
     struct tca_summary *sum;
     struct block *block;
     size_t count;
-    bool terse; /* what came with a block finds no room */
 };
 
 /* All blocks, up to the line with this number; false if nothing happened. 0 or TCA_EMEMORY. */
 int tca_page_blocks(struct page *page, struct tca_summary *sum, int last_line, bool *ret_any);
-/* One block in full. */
-void tca_page_block(struct page *page, const struct story *story, const struct block *b);
-void tca_page_overflow(struct page *page, const struct story *story, const struct block *b);
-/* One block in one line. */
-void tca_page_short(struct page *page, const struct block *b);
+void tca_page_block(struct page *page, const struct story *story, const struct block *b, enum form form);
+void tca_page_overflow(struct page *page, const struct story *story, const struct block *b, enum form form);
 /* Is this incident told in that block: of a lower or equal rank, at the same listener and time? */
 bool tca_told_with(const struct incident *in, const struct block *b);
 
 /* ---- what blocks consist of ---- */
 const char *tca_page_sign(enum tca_severity severity);
-void tca_page_overflow_head(struct page *page, const struct overflow *in);
+/* What else the line holds; what would be too wide is left out. */
+void tca_page_if_room(struct page *page, struct tca_buf *text);
+/* The stream of an example; of several captures it names the one. */
+void tca_page_selector(struct page *page, const struct example *example);
 void tca_page_place(struct tca_buf *out, const struct place *at);
 void tca_page_clients(struct tca_buf *out, const struct clients *clients);
 /* ", frames FIRST to LAST" */

@@ -129,28 +129,20 @@ void tca_page_sentences(struct page *page, const char *head, const char *text, i
     tca_buf_done(&whole);
 }
 
-void tca_page_items(struct page *page, const char *head, const char *text, const char *between, int lines_max)
+int tca_page_lines(size_t indent, const char *text)
 {
-    struct tca_buf some = {0};
-    for (const char *at = text; *at;) {
-        const char *stop = strstr(at, between);
-        size_t used = some.used;
-        tca_buf_add(&some, at, stop ? (size_t)(stop - at) : strlen(at));
-        size_t fits = some.used;
-        if (stop)
-            tca_buf_fmt(&some, "%s..", between); /* room for it is kept, unless this is the last */
-        bool over = lines_of(strlen(head), tca_buf_text(&some), some.used) > lines_max;
-        some.used = over ? used : fits;
-        if (over)
-            tca_buf_str(&some, "..");
-        if (over || !stop)
-            break;
-        tca_buf_str(&some, between);
-        at = stop + strlen(between);
-    }
-    tca_page_wrapped(page, head, tca_buf_text(&some));
-    page->out.failed |= some.failed;
-    tca_buf_done(&some);
+    return lines_of(indent, text, strlen(text));
+}
+
+void tca_page_if_room(struct page *page, struct tca_buf *text)
+{
+    const struct tca_buf *out = &page->out;
+    size_t start = (size_t)page->line_start;
+    if (!out->failed && !text->failed &&
+        columns_of(out->bytes + start, out->used - start) + columns_of(text->bytes, text->used) <= LINE_WIDTH)
+        tca_buf_add(&page->out, text->bytes, text->used);
+    page->out.failed |= text->failed;
+    tca_buf_done(text);
 }
 
 void tca_page_count(struct tca_buf *out, uint64_t count, const char *one, const char *many)
@@ -237,6 +229,19 @@ static bool wants_all(const struct page *page, const struct example *example)
     return false;
 }
 
+/* As many captures as a line can name; the others are left to the reader. */
+void tca_page_command_all(struct page *page, const char *command)
+{
+    const struct tca_summary *sum = page->sum;
+    begin_command(page, command);
+    for (uint64_t i = 0; i < sum->captures && i < NAMES_MAX; i++) {
+        tca_buf_str(&page->out, i ? " " : "");
+        add_file(&page->out, sum->name[i]);
+    }
+    tca_buf_str(&page->out, sum->captures > NAMES_MAX ? " ..." : "");
+    close_line(page);
+}
+
 void tca_page_proof(struct page *page, const struct example *example)
 {
     char command[64];
@@ -256,10 +261,5 @@ void tca_page_proof(struct page *page, const struct example *example)
     }
     snprintf(command, sizeof command, "explain stream=c%u:%llu", (unsigned)example->capture,
              (unsigned long long)example->stream);
-    begin_command(page, command);
-    for (uint64_t i = 0; i < page->sum->captures; i++) {
-        tca_buf_str(&page->out, i ? " " : "");
-        add_file(&page->out, page->sum->name[i]);
-    }
-    close_line(page);
+    tca_page_command_all(page, command);
 }

@@ -57,8 +57,12 @@ void tca_page_head(struct page *page, const struct tca_summary *sum)
     tca_buf_str(out, " to ");
     tca_page_clock(page, out, sum->last_ns);
     tca_buf_str(out, " (");
-    tca_buf_seconds(out, sum->last_ns - sum->first_ns, sum->last_ns - sum->first_ns < DAY_NS ? 3 : 0);
-    tca_buf_fmt(out, " s), %s", sum->several_vantages ? "several vantages" : taken[sum->vantage]);
+    if (sum->last_ns - sum->first_ns < DAY_NS)
+        tca_buf_seconds(out, sum->last_ns - sum->first_ns, 3);
+    else
+        tca_buf_i64(out, (sum->last_ns - sum->first_ns) / DAY_NS);
+    tca_buf_str(out, sum->last_ns - sum->first_ns < DAY_NS ? " s), " : " d), ");
+    tca_buf_str(out, sum->several_vantages ? "several vantages" : taken[sum->vantage]);
     tca_page_end_line(page);
 }
 
@@ -101,7 +105,7 @@ void tca_page_tail(struct page *page, const struct tca_summary *sum)
     if (!text.used)
         tca_buf_str(&text,
                     sum->flows ? "nothing: every connection was seen whole" : "nothing: none was there");
-    tca_page_items(page, "not judged: ", tca_buf_text(&text), "; ", 3);
+    tca_page_wrapped(page, "not judged: ", tca_buf_text(&text));
     page->out.failed |= text.failed;
     tca_buf_done(&text);
 }
@@ -240,25 +244,41 @@ void tca_page_answers(struct page *page, const struct tca_summary *sum)
     tca_buf_done(&text);
 }
 
-/* What stands beside other verdicts and has no line of its own, most frequent first. */
-void tca_page_beside(struct page *page, const struct tca_summary *sum)
+/* The most frequent that was not told yet; -1: all were. */
+static int next_beside(const struct tca_summary *sum, const bool told[TCA_FINDING_COUNT])
 {
+    int most = -1;
+    for (int id = 0; id < TCA_FINDING_COUNT; id++)
+        if (sum->kind[id].beside && !told[id] && (most < 0 || sum->kind[id].beside > sum->kind[most].beside))
+            most = id;
+    return most;
+}
+
+/* What stands beside other verdicts and has no line of its own, most frequent first. */
+void tca_page_beside(struct page *page, const struct tca_summary *sum, int lines_max)
+{
+    static const char head[] = "beside these: ", more[] = ", and 99 more kinds";
     struct tca_buf text = {0};
     bool told[TCA_FINDING_COUNT] = {false};
-    for (;;) {
-        int most = -1;
-        for (int id = 0; id < TCA_FINDING_COUNT; id++)
-            if (sum->kind[id].beside && !told[id] &&
-                (most < 0 || sum->kind[id].beside > sum->kind[most].beside))
-                most = id;
-        if (most < 0)
+    int id, left = 0;
+    for (int each = 0; each < TCA_FINDING_COUNT; each++)
+        left += sum->kind[each].beside > 0;
+    for (; (id = next_beside(sum, told)) >= 0; left--) {
+        size_t used = text.used;
+        tca_buf_fmt(&text, "%s%llux %s", used ? ", " : "", (unsigned long long)sum->kind[id].beside,
+                    tca_findings[id].id);
+        size_t end = text.used;
+        tca_buf_str(&text, left > 1 ? more : ""); /* kept free for it */
+        bool over = used && tca_page_lines(sizeof head - 1, tca_buf_text(&text)) > lines_max;
+        text.used = over ? used : end;
+        if (over)
             break;
-        told[most] = true;
-        tca_buf_fmt(&text, "%s%llux %s", text.used ? ", " : "", (unsigned long long)sum->kind[most].beside,
-                    tca_findings[most].id);
+        told[id] = true;
     }
+    if (text.used && left)
+        tca_buf_fmt(&text, ", and %d more kind%s", left, left == 1 ? "" : "s");
     if (text.used)
-        tca_page_items(page, "beside these: ", tca_buf_text(&text), ", ", 1);
+        tca_page_wrapped(page, head, tca_buf_text(&text));
     page->out.failed |= text.failed;
     tca_buf_done(&text);
 }

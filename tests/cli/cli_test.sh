@@ -207,6 +207,14 @@ shows 'accept queue full'
 ok 'the summary of an incident fits 25 lines' $?
 ! grep -q "$(printf '\033')" out
 ok 'no colour in a pipe' $?
+# What comes after the first says since when, to whom and why as long as there are lines for it.
+exits 0 "$captures/pressure/rec_mixed_incident/capture.pcap"
+grep -A1 'rst_refused at .*stream=8' out | grep -q 'since 07:35:05.719 until 07:35:15.719 (10.000 s), 1 client'
+ok 'the second kind of trouble has a time, a client and a cause' $?
+exits 0 bad.pcap "$captures/queue/rec_stalled_service/capture.pcap"
+[ "$(grep -A1 'accept queue full' out | grep -c '   since .* until ')" -eq 2 ] &&
+    grep -A2 'accept queue full (certain) stream=c1:5' out | grep -q '6 lost'
+ok 'of two full queues both say since when until when, and how many were lost' $?
 
 # pastes NAME SHELL: the command that the summary of bad.pcap under this name tells to type works in SHELL as it stands
 pastes() {
