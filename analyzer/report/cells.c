@@ -110,6 +110,25 @@ void tca_text_endpoint(struct tca_buf *buf, const uint8_t addr[16], int family, 
     tca_buf_u64(buf, port);
 }
 
+void tca_text_refusals(struct tca_buf *buf, uint64_t drops, uint64_t ignored, uint64_t aborted)
+{
+    const struct {
+        uint64_t count;
+        const char *one, *many;
+    } refusal[] = {{drops, " SYN dropped", " SYNs dropped"},
+                   {ignored, " ACK ignored", " ACKs ignored"},
+                   {aborted, " reset (tcp_abort_on_overflow)", " reset (tcp_abort_on_overflow)"}};
+    const char *between = "";
+    for (size_t i = 0; i < sizeof refusal / sizeof refusal[0]; i++) {
+        if (!refusal[i].count)
+            continue;
+        tca_buf_str(buf, between);
+        tca_buf_u64(buf, refusal[i].count);
+        tca_buf_str(buf, refusal[i].count == 1 ? refusal[i].one : refusal[i].many);
+        between = ", ";
+    }
+}
+
 void tca_text_flow_id(struct tca_buf *buf, uint32_t capture, uint64_t frame)
 {
     tca_buf_char(buf, 'c');

@@ -111,6 +111,8 @@ void tca_text_vlan(struct tca_buf *buf, const struct tca_tags *tags);
 void tca_text_encap(struct tca_buf *buf, const struct tca_tags *tags);
 /* "ADDR:PORT", an IPv6 address in brackets. */
 void tca_text_endpoint(struct tca_buf *buf, const uint8_t addr[16], int family, uint16_t port);
+/* "3 SYNs dropped, 1 ACK ignored"; nothing for what there was none of. */
+void tca_text_refusals(struct tca_buf *buf, uint64_t drops, uint64_t ignored, uint64_t aborted);
 /* c<ordinal>f<frame> */
 void tca_text_flow_id(struct tca_buf *buf, uint32_t capture, uint64_t frame);
 /* A frame in a list: its number, or c<ordinal>f<frame> if it is another capture's (`capture` not 0). */

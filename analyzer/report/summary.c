@@ -336,6 +336,23 @@ int tca_summary_flow(struct tca_summary *sum, const struct tca_flow_view *view)
 
 /* ---- listeners ---- */
 
+/* Keep it if it hit more connections than one of those kept; they stay in the order of time. */
+static void keep_episode(struct overflow *in, const struct tca_episode *e)
+{
+    if (in->told_count == EPISODES_TOLD) {
+        int least = EPISODES_TOLD - 1; /* the latest of them */
+        for (int i = EPISODES_TOLD - 2; i >= 0; i--)
+            if (in->told[i].flows < in->told[least].flows)
+                least = i;
+        if (e->flows <= in->told[least].flows)
+            return;
+        for (int i = least; i + 1 < EPISODES_TOLD; i++)
+            in->told[i] = in->told[i + 1];
+        in->told_count--;
+    }
+    in->told[in->told_count++] = *e;
+}
+
 static void add_episode(struct overflow *in, const struct tca_episode *e, int64_t end_ns, bool first)
 {
     int64_t last_ns = e->open_end ? end_ns : e->last_ns;
@@ -349,6 +366,7 @@ static void add_episode(struct overflow *in, const struct tca_episode *e, int64_
     }
     if (first || e->flows > in->worst.flows)
         in->worst = *e;
+    keep_episode(in, e);
     in->drops += e->drops;
     in->ignored += e->ignored;
     in->aborted += e->aborted;
@@ -368,9 +386,9 @@ int tca_summary_listener(struct tca_summary *sum, const struct tca_listener *lis
 {
     struct place at = place_of(listener->addr, listener->family, listener->port, capture->ordinal);
     size_t known = sum->overflow_count;
-    struct overflow *in = listener->episode_count ? tca_summary_overflow(sum, &at) : NULL;
     if (!listener->episode_count)
         return 0;
+    struct overflow *in = tca_summary_overflow(sum, &at);
     if (!in) {
         sum->left_off++;
         return 0;
@@ -381,12 +399,15 @@ int tca_summary_listener(struct tca_summary *sum, const struct tca_listener *lis
         return 0;
     }
     in->measured = true;
-    in->about = listener->listen_drops.min < listener->listen_drops.max;
+    in->listen_drops = listener->listen_drops;
     in->backlog_min = listener->backlog_min;
     in->backlog_max = listener->backlog_max;
-    in->episodes = listener->episode_count;
+    in->episodes = listener->episode_count + listener->episodes_left_off;
     for (int i = 0; i < listener->episode_count && i < TCA_EPISODES_MAX; i++)
         add_episode(in, &listener->episode[i], capture->last_ns, i == 0);
+    in->flows = in->flows > in->connections ? in->flows : in->connections;
+    if (in->forgotten > in->lost + in->waiting)
+        in->lost = in->forgotten - in->waiting;
     return 0;
 }
 

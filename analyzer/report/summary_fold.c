@@ -25,17 +25,6 @@ static bool overflow_family(const char *id)
     return tca_begins_with(id, family, sizeof family / sizeof *family);
 }
 
-/* The judgement by which a connection belongs to its listener's overflow; NULL if it does not. */
-static const struct tca_judgement *hit_by_overflow(const struct tca_flow_view *view)
-{
-    if (!view->c->listener || !view->c->listener->episode_count)
-        return NULL;
-    for (int i = 2; i < view->v->count; i++)
-        if (overflow_family(tca_findings[view->v->judgement[i].id].id))
-            return &view->v->judgement[i];
-    return NULL;
-}
-
 /* Opened while the queue was full or the service stood still. */
 static bool opened_in_episode(const struct tca_listener *listener, int64_t time_ns)
 {
@@ -47,6 +36,30 @@ static bool opened_in_episode(const struct tca_listener *listener, int64_t time_
             return true;
     }
     return false;
+}
+
+/* The judgement by which a connection belongs to its listener's overflow; NULL if it does not. A cookie's ACK without
+ * effect is one only while the queue was full. */
+static const struct tca_judgement *hit_by_overflow(const struct tca_flow_view *view)
+{
+    const struct tca_verdict *v = view->v;
+    if (!view->c->listener || !view->c->listener->episode_count)
+        return NULL;
+    for (int i = 2; i < v->count; i++)
+        if (overflow_family(tca_findings[v->judgement[i].id].id))
+            return &v->judgement[i];
+    bool cookie = v->judgement[0].id == TCA_handshake_cookie_ack_lost_state;
+    return cookie && opened_in_episode(view->c->listener, view->c->d->m.first_ack_ns) ? &v->judgement[0]
+                                                                                      : NULL;
+}
+
+/* The server had no state of it left, so nobody will answer it any more. */
+static bool forgotten(const struct tca_verdict *v)
+{
+    for (int i = 2; i < v->count; i++)
+        if (v->judgement[i].id == TCA_rst_request_expired)
+            return true;
+    return v->judgement[0].id == TCA_handshake_cookie_ack_lost_state;
 }
 
 static int64_t left_ns(const struct tca_dossier *d)
@@ -85,6 +98,10 @@ bool tca_fold_into_overflow(struct tca_summary *sum, const struct tca_flow_view 
     /* Of those hit that were never served the episode knows. */
     overflow->gave_up += left && (!hit || view->c->d->m.side[TCA_SERVER].first_data_ns >= 0);
     overflow->waited += left && !hit;
+    bool unserved = hit && view->c->d->m.side[TCA_SERVER].first_data_ns < 0;
+    overflow->forgotten += unserved && forgotten(view->v);
+    if (unserved || left)
+        tca_summary_client(&overflow->losers, view->c->d->addr[TCA_CLIENT]);
     tca_summary_client(&overflow->clients, view->c->d->addr[TCA_CLIENT]);
     if (hit && !overflow->example.set)
         tca_summary_example(&overflow->example, view, hit);

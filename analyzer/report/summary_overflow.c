@@ -37,15 +37,6 @@ static void add_overflow_span(struct page *page, const struct overflow *in)
     tca_page_text(page, "   since ", &text);
 }
 
-/* One more of a list in brackets, unless it is none. */
-static void add_number(struct tca_buf *text, uint64_t count, const char *one, const char *many)
-{
-    if (!count)
-        return;
-    tca_buf_str(text, text->used ? ", " : "");
-    tca_page_count(text, count, one, many);
-}
-
 static void add_hit_clients(struct tca_buf *text, const struct overflow *in)
 {
     if (in->episodes == 1 && !in->waited) /* clients of several episodes may be the same ones */
@@ -54,22 +45,34 @@ static void add_hit_clients(struct tca_buf *text, const struct overflow *in)
         tca_page_clients(text, &in->clients);
 }
 
+/* What the packets show; where they do not decide how often the kernel refused, that is said with its bounds, which
+ * nstat on the host can be held against. */
+static void add_refusals(struct tca_buf *text, const struct overflow *in)
+{
+    const struct tca_bounds *kernel = &in->listen_drops;
+    bool exact = kernel->min == kernel->max;
+    tca_buf_str(text, exact ? "" : "about ");
+    tca_text_refusals(text, in->drops, in->ignored, in->aborted);
+    if (!exact && kernel->max == UINT64_MAX)
+        tca_buf_fmt(text, "; ListenDrops at least %llu", (unsigned long long)kernel->min);
+    else if (!exact)
+        tca_buf_fmt(text, "; ListenDrops %llu to %llu", (unsigned long long)kernel->min,
+                    (unsigned long long)kernel->max);
+}
+
 static void add_hit(struct page *page, const struct overflow *in)
 {
-    struct tca_buf text = {0}, how = {0};
+    struct tca_buf text = {0};
     tca_page_count(&text, in->flows + in->waited, " connection", " connections");
     tca_buf_str(&text, " of ");
     add_hit_clients(&text, in);
-    add_number(&how, in->drops, " SYN dropped", " SYNs dropped");
-    add_number(&how, in->ignored, " ACK ignored", " ACKs ignored");
-    add_number(&how, in->aborted, " reset (tcp_abort_on_overflow)", " reset (tcp_abort_on_overflow)");
     if (in->waited)
-        tca_buf_fmt(&text, ": %llu waited in vain, %llu turned away (%s%s)", (unsigned long long)in->waited,
-                    (unsigned long long)in->flows, in->about ? "about " : "", tca_buf_text(&how));
+        tca_buf_fmt(&text, ": %llu waited in vain, %llu turned away (", (unsigned long long)in->waited,
+                    (unsigned long long)in->flows);
     else
-        tca_buf_fmt(&text, " turned away: %s%s", in->about ? "about " : "", tca_buf_text(&how));
-    text.failed |= how.failed;
-    tca_buf_done(&how);
+        tca_buf_str(&text, " turned away: ");
+    add_refusals(&text, in);
+    tca_buf_str(&text, in->waited ? ")" : "");
     tca_page_text(page, "   hit: ", &text);
 }
 
@@ -82,6 +85,10 @@ static void add_lost(struct page *page, const struct overflow *in)
                                                             : "none: all of them were served in the end");
     } else {
         tca_page_count(&text, lost, " connection", " connections");
+        if (in->losers.count && !in->waiting) { /* else nobody knows yet whose they are */
+            tca_buf_str(&text, " of ");
+            tca_page_clients(&text, &in->losers);
+        }
         if (in->lost && in->gave_up)
             tca_buf_fmt(&text, ": %llu never served, %llu gave up before the answer came",
                         (unsigned long long)in->lost, (unsigned long long)in->gave_up);
@@ -115,30 +122,64 @@ static void add_held(struct page *page, const struct overflow *in)
 }
 
 /* What the service did meanwhile: the difference decides what to change first. */
-static void add_service(struct page *page, const struct tca_episode *e, bool several)
+static void add_cause(const struct page *page, struct tca_buf *text, const struct tca_episode *e)
+{
+    tca_buf_str(text, e->confidence == TCA_EPISODE_POSSIBLE ? "perhaps " : "");
+    if (e->slow) {
+        tca_buf_str(text, "the service never stopped, but accepted fewer than came");
+        return;
+    }
+    tca_buf_str(text, e->partial ? "one of several workers (SO_REUSEPORT) accepted nothing"
+                                 : "the service accepted nothing");
+    if (e->stall_ns >= 0) {
+        tca_buf_str(text, " from ");
+        tca_page_clock(page, text, e->stall_ns);
+    }
+    if (e->resume_ns >= 0) {
+        tca_buf_str(text, e->stall_ns >= 0 ? " to " : " until ");
+        tca_page_clock(page, text, e->resume_ns);
+    }
+}
+
+/* One of several times: when, why, how many. */
+static void add_one_time(struct page *page, const char *head, const struct tca_episode *e, bool consequence)
 {
     struct tca_buf text = {0};
-    tca_buf_str(&text, several ? "the worst time: " : "");
-    tca_buf_str(&text, e->confidence == TCA_EPISODE_POSSIBLE ? "perhaps " : "");
-    if (e->slow) {
-        tca_buf_str(
-            &text,
-            "the service never stopped, but accepted fewer than came: its queue filled, and the kernel "
-            "turned new clients away");
-    } else {
-        tca_buf_str(&text, e->partial ? "one of several workers (SO_REUSEPORT) accepted nothing"
-                                      : "the service accepted nothing");
-        if (e->stall_ns >= 0) {
-            tca_buf_str(&text, " from ");
-            tca_page_clock(page, &text, e->stall_ns);
-        }
-        if (e->resume_ns >= 0) {
-            tca_buf_str(&text, e->stall_ns >= 0 ? " to " : " until ");
-            tca_page_clock(page, &text, e->resume_ns);
-        }
-        tca_buf_str(&text, ": its queue filled, and the kernel turned new clients away");
+    tca_page_clock(page, &text, e->first_ns);
+    if (!e->open_end) {
+        tca_buf_str(&text, " for ");
+        tca_buf_seconds(&text, e->last_ns - e->first_ns, 1);
+        tca_buf_str(&text, " s");
     }
-    tca_page_text(page, "   why: ", &text);
+    tca_buf_str(&text, ": ");
+    add_cause(page, &text, e);
+    tca_buf_str(&text, consequence ? ": its queue filled, and the kernel turned " : "; ");
+    tca_page_count(&text, e->flows, " connection", " connections");
+    tca_buf_str(&text, consequence ? " away" : " turned away");
+    if (e->lost)
+        tca_buf_fmt(&text, ", %u never served", (unsigned)e->lost);
+    tca_page_text(page, head, &text);
+}
+
+static void add_why(struct page *page, const struct overflow *in, enum form form)
+{
+    struct tca_buf text = {0};
+    if (in->episodes == 1) {
+        add_cause(page, &text, &in->worst);
+        tca_buf_str(&text, ": its queue filled, and the kernel turned new clients away");
+        tca_page_text(page, "   why: ", &text);
+        return;
+    }
+    if (form == FORM_TERSE)
+        add_one_time(page, "   why: ", &in->worst, true);
+    for (int i = 0; form == FORM_FULL && i < in->told_count; i++)
+        add_one_time(page, i ? "   and: " : "   why: ", &in->told[i], i == 0);
+    unsigned told = form == FORM_FULL ? in->told_count : 1;
+    if (in->episodes > told) {
+        tca_page_count(&text, in->episodes - told, " more time", " more times");
+        tca_buf_str(&text, form == FORM_FULL ? ", with fewer connections" : ": see tcpautopsy events");
+        tca_page_text(page, "   and: ", &text);
+    }
 }
 
 static void add_backlog(struct tca_buf *out, const struct overflow *in)
@@ -207,7 +248,7 @@ void tca_page_overflow(struct page *page, const struct story *story, const struc
         return;
     if (in->measured) {
         add_overflow_span(page, in);
-        add_service(page, &in->worst, in->episodes > 1);
+        add_why(page, in, form);
         add_hit(page, in);
         add_lost(page, in);
         add_held(page, in);

@@ -22,6 +22,7 @@ enum {
     OVERFLOWS_MAX = 64,   /* listeners with a full accept queue */
     INCIDENTS_MAX = 96,   /* of all other kinds */
     CLIENTS_MAX = 24,     /* client addresses told apart in one place */
+    EPISODES_TOLD = 3,    /* of one listener */
     NAMES_MAX = 4,        /* captures that one command names */
     ANSWER_GROUPS = 1640, /* groups of waiting times, for any int64_t */
 };
@@ -75,11 +76,15 @@ struct overflow {
     uint64_t connections; /* folded into it; episodes count what they hit themselves */
     uint64_t gave_up;     /* left before an answer; those that were hit and never served not counted */
     uint64_t waited;      /* of these: had a place in the queue, so no episode counts them */
+    uint64_t forgotten;   /* were hit, never answered, and the server knew nothing of them any more */
     struct clients clients;
+    struct clients losers; /* of those that were hit or waited, and were never answered */
     struct example example;
     bool measured; /* the listener itself was told */
     uint32_t episodes;
-    struct tca_episode worst; /* by connections hit */
+    struct tca_episode told[EPISODES_TOLD]; /* those that hit most connections, in the order of time */
+    uint8_t told_count;
+    struct tca_episode worst; /* of all */
     int64_t first_ns, last_ns;
     uint64_t first_frame, last_frame;
     uint64_t drops, ignored, aborted, flows, lost, waiting;
@@ -88,7 +93,7 @@ struct overflow {
     int64_t full_ns;              /* all episodes together */
     bool open_end;                /* still full when the capture ended, which is last_ns then */
     uint32_t backlog_min, backlog_max;
-    bool about; /* the capture does not decide how many the kernel refused */
+    struct tca_bounds listen_drops; /* what the kernel counted */
 };
 
 /* Any other incident. */

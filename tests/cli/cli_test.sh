@@ -215,6 +215,17 @@ exits 0 bad.pcap "$captures/queue/rec_stalled_service/capture.pcap"
 [ "$(grep -A1 'accept queue full' out | grep -c '   since .* until ')" -eq 2 ] &&
     grep -A2 'accept queue full (certain) stream=c1:5' out | grep -q '6 lost'
 ok 'of two full queues both say since when until when, and how many were lost' $?
+# Where the packets do not decide how often the kernel refused, nothing claims that they do.
+exits 0 "$captures/queue/rec_slow_service/capture.pcap"
+grep -q 'about 1326 SYNs dropped' out && grep -q 'ListenDrops 1450 to 1763' out
+ok 'a count that the packets do not decide is told with its bounds' $?
+exits 0 events --finding overflow_interval "$captures/queue/rec_slow_service/capture.pcap"
+shows 'full: about 1326 SYNs dropped, 199 ACKs ignored; 225 connections hit, 69 of them never served'
+exits 0 events --finding overflow_interval bad.pcap
+shows 'full, and still was when the capture ended: 6 SYNs dropped, 42 ACKs ignored; 6 connections hit, 6 of them'
+# Two connections opened by SYN cookies were lost, though the client saw them open.
+exits 0 "$captures/queue/rec_overflow_cookies/client.pcap"
+shows 'lost: 2 connections of 1 client, never served'
 
 # pastes NAME SHELL: the command that the summary of bad.pcap under this name tells to type works in SHELL as it stands
 pastes() {
