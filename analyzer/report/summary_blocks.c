@@ -12,6 +12,7 @@
 #include <string.h>
 
 static const int64_t TOGETHER_NS = 1000000000; /* incidents no farther apart belong together */
+static const int64_t LATE_NS = 1000000000;     /* a wait that a person notices */
 
 const char *tca_page_sign(enum tca_severity severity)
 {
@@ -126,27 +127,88 @@ static void add_incident_head(struct page *page, const struct incident *in)
     tca_buf_fmt(out, " (%s)", tca_confidence_name(in->what.confidence));
 }
 
-/* Of an attack the connections beside its own, of anything else those that it consists of. */
-static void add_victims(struct page *page, const struct incident *in)
+/* Does this incident press on all other clients of its listener? */
+static bool presses(const struct incident *in)
 {
-    static const char *const attack[] = {"syn_flood_", "portscan"};
-    const struct tca_incident *what = &in->what;
+    static const char *const pressing[] = {"syn_flood_", "synq_full_interval", "syncookie_interval"};
+    return tca_begins_with(tca_findings[in->what.id].id, pressing, sizeof pressing / sizeof *pressing);
+}
+
+/* What became of the other clients meanwhile: theirs is the damage. */
+static void add_fates(struct page *page, const struct story *story, const struct block *b)
+{
     struct tca_buf text = {0};
-    bool attacks = false;
-    for (size_t i = 0; i < sizeof attack / sizeof *attack; i++)
-        attacks |= strncmp(tca_findings[what->id].id, attack[i], strlen(attack[i])) == 0;
-    if (attacks && in->connections > what->flows)
-        tca_page_count(&text, in->connections - what->flows, " other connection", " other connections");
-    if (!attacks && what->flows && what->scope != TCA_SCOPE_CAPTURE) { /* of a path `why` counts them */
-        tca_page_count(&text, what->flows, " connection", " connections");
-        tca_buf_str(&text, what->peers ? " of " : "");
-        if (what->peers)
-            tca_page_count(&text, what->peers, " address", " addresses");
+    uint64_t opened = 0, unanswered = 0;
+    int64_t longest_ns = 0;
+    for (size_t i = 0; i < story->sum->incident_count; i++) {
+        const struct incident *in = &story->sum->incident[i];
+        if (!presses(in) || (in != b->incident && !(in->told && tca_told_with(in, b))))
+            continue;
+        opened += in->opened;
+        unanswered += in->unanswered;
+        longest_ns = in->longest_ns > longest_ns ? in->longest_ns : longest_ns;
     }
-    if (text.used)
-        tca_page_wrapped(page, "   hit: ", tca_buf_text(&text));
-    page->out.failed |= text.failed;
-    tca_buf_done(&text);
+    if (!opened && !unanswered)
+        return;
+    uint64_t all = opened + unanswered;
+    if (b->incident->what.id == TCA_synq_full_interval)
+        tca_page_count(&text, all, " connection", " connections");
+    else
+        tca_page_count(&text, all, " other connection", " other connections");
+    if (opened) {
+        tca_buf_str(&text, "; ");
+        if (unanswered)
+            tca_buf_u64(&text, opened);
+        else
+            tca_buf_str(&text, all == 1 ? "it" : "all");
+        tca_buf_str(&text, longest_ns > LATE_NS ? " opened, after up to " : " opened, within ");
+        tca_page_wait(&text, longest_ns);
+    }
+    tca_page_text(page, "   hit: ", &text);
+    if (unanswered)
+        tca_buf_fmt(&text, "%llu, whose SYNs nothing answered", (unsigned long long)unanswered);
+    else
+        tca_buf_str(&text, "none");
+    tca_page_text(page, "   lost: ", &text);
+}
+
+/* The connections that it consists of; of a path `why` counts them, and a scan's are nobody's loss. */
+static void add_hit(struct page *page, const struct tca_incident *what)
+{
+    struct tca_buf text = {0};
+    if (!what->flows || what->scope == TCA_SCOPE_CAPTURE || what->id == TCA_portscan)
+        return;
+    tca_page_count(&text, what->flows, " connection", " connections");
+    if (what->peers) {
+        tca_buf_str(&text, " of ");
+        tca_page_count(&text, what->peers, " address", " addresses");
+    }
+    tca_page_text(page, "   hit: ", &text);
+}
+
+/* Where SYN cookies were sent, nobody needs to be told to turn them on. */
+static const char *change_for(const struct story *story, const struct block *b)
+{
+    static const struct {
+        enum tca_finding_id id;
+        const char *change;
+    } with_cookies[] = {
+        {TCA_syn_flood_spoofed,
+         "SYN cookies held: leave net.ipv4.tcp_syncookies at 1; filter upstream. Raise the "
+         "backlog and net.core.somaxconn together, then fewer are needed."},
+        {TCA_syn_flood_direct,
+         "Block these addresses (nft, upstream). SYN cookies held: leave net.ipv4.tcp_syncookies at 1."},
+    };
+    const struct tca_summary *sum = story->sum;
+    for (size_t i = 0; i < sum->incident_count; i++) {
+        const struct incident *in = &sum->incident[i];
+        if (in->what.id != TCA_syncookie_interval || !in->told || !tca_told_with(in, b))
+            continue;
+        for (size_t at = 0; at < sizeof with_cookies / sizeof *with_cookies; at++)
+            if (with_cookies[at].id == b->incident->what.id)
+                return with_cookies[at].change;
+    }
+    return tca_findings[b->incident->what.id].host;
 }
 
 static void add_since(struct page *page, int64_t first_ns)
@@ -180,11 +242,14 @@ static void add_incident(struct page *page, const struct story *story, const str
         tca_page_frames(&text, in->what.frame[0], in->what.frame[in->what.frame_count - 1]);
     tca_page_text(page, "   since ", &text);
     tca_page_wrapped(page, "   why: ", why);
-    add_victims(page, in);
+    if (presses(in) && in->what.id != TCA_syncookie_interval) /* a cookie alone hurts nobody */
+        add_fates(page, story, b);
+    else
+        add_hit(page, &in->what);
     if (form == FORM_FULL)
         tca_page_companions(page, story, b);
     if (f->host && f->host[0])
-        tca_page_sentences(page, "   change: ", f->host, 3);
+        tca_page_sentences(page, "   change: ", change_for(story, b), 3);
     snprintf(command, sizeof command, "events --finding %s", f->id);
     tca_page_command(page, command, in->file);
 }

@@ -170,6 +170,19 @@ static bool explains(const struct incident *in, const struct tca_flow_view *view
     return false;
 }
 
+/* What became of it. A flood's own attempts neither open nor repeat their SYN. */
+static void count_fate(struct incident *in, const struct tca_dossier *d)
+{
+    const struct tca_side *client = &d->m.side[TCA_CLIENT], *server = &d->m.side[TCA_SERVER];
+    in->connections++;
+    if (d->m.first_ack_ns >= 0 && server->pkts > server->syn_count) {
+        int64_t took_ns = d->m.first_ack_ns - d->m.start_ns;
+        in->opened++;
+        in->longest_ns = took_ns > in->longest_ns ? took_ns : in->longest_ns;
+    }
+    in->unanswered += client->syn_count > 1 && !server->pkts;
+}
+
 /* The gravest incident that explains it; in the order of time among equals. */
 bool tca_fold_into_incident(struct tca_summary *sum, const struct tca_flow_view *view,
                             const struct tca_judgement *told)
@@ -183,6 +196,6 @@ bool tca_fold_into_incident(struct tca_summary *sum, const struct tca_flow_view 
     }
     if (!best)
         return false;
-    best->connections++;
+    count_fate(best, view->c->d);
     return true;
 }

@@ -101,6 +101,9 @@ struct incident {
     struct tca_incident what;
     struct place at;
     uint64_t connections; /* folded into it */
+    uint64_t opened;      /* of these: opened in the end, after no more than ... */
+    int64_t longest_ns;   /* ... this */
+    uint64_t unanswered;  /* of these: asked again and again, and nothing came back */
     const char *file;     /* as typed; borrowed */
     bool shadowed;        /* its capture's connections are told of a better place */
     bool told;            /* with another block */
@@ -177,6 +180,8 @@ void tca_page_wrapped(struct page *page, const char *head, const char *text);
 void tca_page_sentences(struct page *page, const char *head, const char *text, int lines_max);
 /* How many lines a text takes behind `indent` columns. */
 int tca_page_lines(size_t indent, const char *text);
+/* A time to two digits or so: more would promise what a median of groups does not hold. */
+void tca_page_wait(struct tca_buf *out, int64_t ns);
 void tca_page_count(struct tca_buf *out, uint64_t count, const char *one, const char *many);
 /* A command about a file, whole and on a line of its own, be it wider than the page: it is there to be copied. */
 void tca_page_command(struct page *page, const char *command, const char *file);

@@ -206,8 +206,7 @@ void tca_page_healthy(struct page *page, const struct tca_summary *sum)
     add_others(page, sum);
 }
 
-/* To two digits or so: more would promise what a median of groups does not hold. */
-static void add_wait(struct tca_buf *out, int64_t ns)
+void tca_page_wait(struct tca_buf *out, int64_t ns)
 {
     static const struct {
         int64_t ns;
@@ -231,10 +230,10 @@ void tca_page_answers(struct page *page, const struct tca_summary *sum)
     if (!many_late(all))
         return;
     tca_buf_str(&text, "median ");
-    add_wait(&text, tca_summary_median(all));
+    tca_page_wait(&text, tca_summary_median(all));
     tca_buf_fmt(&text, ", %llu of %llu over 1 s, longest ", (unsigned long long)all->late,
                 (unsigned long long)all->count);
-    add_wait(&text, all->longest_ns);
+    tca_page_wait(&text, all->longest_ns);
     tca_buf_str(&text, " (stream=");
     if (page->several_captures)
         tca_buf_fmt(&text, "c%u:", (unsigned)all->longest_capture);

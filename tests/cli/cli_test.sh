@@ -215,6 +215,13 @@ exits 0 bad.pcap "$captures/queue/rec_stalled_service/capture.pcap"
 [ "$(grep -A1 'accept queue full' out | grep -c '   since .* until ')" -eq 2 ] &&
     grep -A2 'accept queue full (certain) stream=c1:5' out | grep -q '6 lost'
 ok 'of two full queues both say since when until when, and how many were lost' $?
+# The damage of a flood is what became of the others, and nobody is told to turn on what is on.
+exits 0 "$captures/pressure/rec_synq_full_cookies0/capture.pcap"
+shows 'hit: 5 other connections; all opened, after up to 7.1 s'
+exits 0 "$captures/pressure/rec_synq_full_cookies1/capture.pcap"
+shows 'leave'
+! grep -q 'must' out
+ok 'where SYN cookies were sent nobody is told to turn them on' $?
 # Where the packets do not decide how often the kernel refused, nothing claims that they do.
 exits 0 "$captures/queue/rec_slow_service/capture.pcap"
 grep -q 'about 1326 SYNs dropped' out && grep -q 'ListenDrops 1450 to 1763' out
