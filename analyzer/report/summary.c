@@ -251,6 +251,12 @@ static bool only_syns(const struct tca_mirror *m)
     return m->side[TCA_CLIENT].pkts == m->side[TCA_CLIENT].syn_count && m->side[TCA_SERVER].pkts == 0;
 }
 
+static bool only_opening(const struct tca_mirror *m)
+{
+    return m->side[TCA_CLIENT].pkts == m->side[TCA_CLIENT].syn_count &&
+           m->side[TCA_SERVER].pkts == m->side[TCA_SERVER].syn_count;
+}
+
 /* Equal two leading digits are one group: 0 to 99, then 100, 110, ... 990, 1000, 1100, ... */
 static unsigned answer_group(int64_t ns)
 {
@@ -317,6 +323,8 @@ int tca_summary_flow(struct tca_summary *sum, const struct tca_flow_view *view)
     bool pending = v->judgement[0].id == TCA_handshake_pending_at_end;
     sum->pending += pending;
     sum->partial += !pending && seen_in_part(view);
+    sum->syns += only_syns(&d->m);
+    sum->openings += only_opening(&d->m);
     count_answer(&sum->answers, d);
     count_damage(sum, view);
 
@@ -425,6 +433,7 @@ int tca_summary_write(struct tca_summary *sum, tca_write_fn *fn, void *user)
 
     tca_page_head(&page, sum);
     tca_page_end_line(&page);
+    tca_page_syns(&page, sum);
     int error = tca_page_blocks(&page, sum, LINES_MAX - tail.lines - 1, &any);
     if (!any)
         tca_page_healthy(&page, sum);

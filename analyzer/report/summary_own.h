@@ -136,9 +136,11 @@ struct tca_summary {
     bool several_vantages;
 
     uint64_t flows, normal;
-    uint64_t twins;   /* further rows of connections that several captures show; not in flows */
-    uint64_t pending; /* the capture ended before anything could be said of them */
-    uint64_t partial; /* of the others: not seen opening, or in one direction only */
+    uint64_t twins;    /* further rows of connections that several captures show; not in flows */
+    uint64_t pending;  /* the capture ended before anything could be said of them */
+    uint64_t syns;     /* of which nothing but SYNs was captured */
+    uint64_t openings; /* of which nothing but SYNs and SYN+ACKs was captured; the former counted too */
+    uint64_t partial;  /* of the others: not seen opening, or in one direction only */
     struct answers answers;
     uint64_t vantage_unknown, start_cut, one_way, gap, snaplen, end_cut;
 };
@@ -192,6 +194,8 @@ void tca_page_proof(struct page *page, const struct example *example);
 
 /* ---- head, tail, and no trouble ---- */
 void tca_page_head(struct page *page, const struct tca_summary *sum);
+/* That nothing but SYNs was captured, where it is so. */
+void tca_page_syns(struct page *page, const struct tca_summary *sum);
 void tca_page_tail(struct page *page, const struct tca_summary *sum);
 void tca_page_healthy(struct page *page, const struct tca_summary *sum);
 void tca_page_answers(struct page *page, const struct tca_summary *sum);

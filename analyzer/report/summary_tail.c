@@ -66,6 +66,15 @@ void tca_page_head(struct page *page, const struct tca_summary *sum)
     tca_page_end_line(page);
 }
 
+/* A filter that keeps SYNs alone makes every connection look dead. */
+void tca_page_syns(struct page *page, const struct tca_summary *sum)
+{
+    if (sum->flows && sum->syns == sum->flows)
+        tca_page_wrapped(page, "?? ",
+                         "nothing but SYNs was captured: if a filter chose them, it cannot be told whether "
+                         "anything answered");
+}
+
 static void add_reason(struct tca_buf *text, uint64_t count, const char *one, const char *many)
 {
     if (!count)
@@ -150,6 +159,11 @@ static const char *add_untroubled(struct tca_buf *text, const struct tca_summary
     if (!sum->flows) {
         tca_buf_str(text, "no TCP connection in what was read");
         return "-- ";
+    }
+    if (!judged && sum->openings == sum->flows && sum->openings > sum->syns) {
+        tca_buf_str(text, "cannot tell: nothing but SYNs and SYN+ACKs was captured of ");
+        tca_page_count(text, sum->pending, " connection", " connections");
+        return "?? ";
     }
     if (!judged) {
         tca_buf_str(text, "cannot tell: the capture ended before any answer to ");

@@ -222,6 +222,14 @@ exits 0 "$captures/pressure/rec_synq_full_cookies1/capture.pcap"
 shows 'leave'
 ! grep -q 'must' out
 ok 'where SYN cookies were sent nobody is told to turn them on' $?
+# A capture that a filter made tells no more than what it holds.
+exits 0 -f 'tcp[13] & 2 != 0' "$captures/pressure/rec_busy_healthy/capture.pcap"
+shows 'cannot tell: nothing but SYNs and SYN+ACKs was captured of 132 connections'
+exits 0 -f 'tcp[13] & 18 == 2' "$captures/pressure/rec_busy_healthy/capture.pcap"
+shows '?? nothing but SYNs was captured: if a filter chose them'
+exits 0 ok.pcap
+! grep -q 'nothing but SYN' out
+ok 'a whole capture says nothing of filters' $?
 # Where the packets do not decide how often the kernel refused, nothing claims that they do.
 exits 0 "$captures/queue/rec_slow_service/capture.pcap"
 grep -q 'about 1326 SYNs dropped' out && grep -q 'ListenDrops 1450 to 1763' out
