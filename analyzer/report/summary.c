@@ -226,6 +226,10 @@ static int count_told(struct tca_summary *sum, const struct tca_flow_view *view,
         tally->first_ns = j->time_ns;
     if (!tally->count || j->time_ns > tally->last_ns)
         tally->last_ns = j->time_ns;
+    uint16_t client_port = view->c->d->port[TCA_CLIENT];
+    if (!tally->count)
+        tally->client_port = client_port;
+    tally->several_ports |= tally->client_port != client_port;
     tally->count++;
     tca_summary_client(&tally->clients, view->c->d->addr[TCA_CLIENT]);
     if (j->confidence > tally->confidence) {

@@ -268,6 +268,13 @@ static void add_finding_line(struct page *page, const struct block *b)
     tca_page_end_line(page);
 }
 
+/* One client port for many connections: each new one gives up the one before, which a client does that binds its port. */
+static bool again_and_again(const struct tally *tally)
+{
+    enum { TRIES_MIN = 3 };
+    return tally->count >= TRIES_MIN && tally->clients.count == 1 && !tally->several_ports;
+}
+
 static void add_finding(struct page *page, const struct block *b, enum form form)
 {
     const struct tca_finding *f = &tca_findings[b->id];
@@ -286,6 +293,8 @@ static void add_finding(struct page *page, const struct block *b, enum form form
     tca_page_span(page, &text, b->tally->first_ns, b->tally->last_ns);
     tca_buf_str(&text, ", ");
     tca_page_clients(&text, &b->tally->clients);
+    if (again_and_again(b->tally))
+        tca_buf_fmt(&text, ", always from port %u", (unsigned)b->tally->client_port);
     tca_buf_fmt(&text, ": %s%s", b->tally->confidence == TCA_POSSIBLE ? "perhaps: " : "", f->meaning);
     tca_page_text(page, "   since ", &text);
     if (form == FORM_BRIEF)

@@ -60,6 +60,8 @@ struct tally {
     int64_t first_ns, last_ns;
     enum tca_confidence confidence;
     struct clients clients;
+    uint16_t client_port; /* of the first */
+    bool several_ports;   /* of the clients */
     struct example example;
 };
 
