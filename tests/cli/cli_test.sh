@@ -195,6 +195,20 @@ done
 exits 2 flows --at 1000 ok.pcap
 says 'flows takes no --at'
 
+# Short names of families, and what the columns show of an id, lead to the id.
+exits 2 findings hs_complete
+says "no finding 'hs_complete': did you mean 'handshake_complete'?"
+exits 2 flows --finding tw_absent ok.pcap
+says "did you mean 'time_wait_absent'?"
+exits 2 --fail-on any,sa_ladder_pruned ok.pcap
+says "--fail-on: no finding 'sa_ladder_pruned': did you mean 'synack_ladder_pruned'?"
+exits 2 findings three_way
+says "did you mean 'close_three_way'?"
+exits 2 explain finding=ov_lost ok.pcap
+says "did you mean 'overflow_lost'?"
+exits 1 --fail-on any,portscan "$captures/pressure/rec_portscan/capture.pcap"
+exits 0 --fail-on any,portscan ok.pcap
+
 # ---- results ----
 exits 0 ok.pcap
 shows 'healthy'
