@@ -7,6 +7,7 @@
  */
 #include "report/row.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 void tca_cells_reset(struct tca_cells *cells)
@@ -96,6 +97,29 @@ void tca_text_encap(struct tca_buf *buf, const struct tca_tags *tags)
     if (tags->encap_id) {
         tca_buf_char(buf, ':');
         tca_buf_u64(buf, tags->encap_id);
+    }
+}
+
+void tca_text_seconds(struct tca_buf *buf, int64_t ns)
+{
+    if (ns >= 0)
+        tca_buf_seconds(buf, ns, 9);
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+void tca_text_ids(struct tca_buf *buf, const char **id, size_t count)
+{
+    if (count)
+        qsort(id, count, sizeof id[0], compare_ids);
+    for (size_t i = 0; i < count; i++) {
+        if (i && strcmp(id[i], id[i - 1]) == 0)
+            continue;
+        tca_buf_str(buf, i ? ";" : "");
+        tca_buf_str(buf, id[i]);
     }
 }
 

@@ -154,19 +154,9 @@ static event_cell *const event_cells[] = {
 #include "report/pick.def"
 };
 
-static void fill(const struct event_row *row, struct tca_cells *cells)
-{
-    tca_cells_reset(cells);
-    for (size_t i = 0; i < sizeof event_cells / sizeof event_cells[0]; i++) {
-        size_t begin = cells->text.used;
-        event_cells[i](row, &cells->text);
-        tca_cells_next(cells, begin);
-    }
-}
-
 static int emit(const struct event_row *row, struct tca_cells *cells, tca_event_fn *fn, void *user)
 {
-    fill(row, cells);
+    TCA_FILL(cells, event_cells, row);
     if (cells->text.failed)
         return TCA_EMEMORY;
     const struct tca_event_key key = {.time_ns = row->time_ns,

@@ -101,8 +101,22 @@ typedef void run_cell(const struct run_row *row, struct tca_buf *buf);
 /* ---- cells in the making ---- */
 /* End the cell whose text was appended to cells->text; beyond the fixed number of cells it is dropped. */
 void tca_cells_next(struct tca_cells *cells, size_t begin);
+/* Begin a row and let the functions of an array of cells write it, each table with a row of its own type. */
+#define TCA_FILL(cells, functions, row)                                                                      \
+    do {                                                                                                     \
+        tca_cells_reset(cells);                                                                              \
+        for (size_t fill_at = 0; fill_at < sizeof(functions) / sizeof(functions)[0]; fill_at++) {            \
+            size_t fill_begin = (cells)->text.used;                                                          \
+            (functions)[fill_at](row, &(cells)->text);                                                       \
+            tca_cells_next(cells, fill_begin);                                                               \
+        }                                                                                                    \
+    } while (0)
 
 /* ---- words for cells and texts ---- */
+/* Seconds; nothing below 0, which stands for what is not known. */
+void tca_text_seconds(struct tca_buf *buf, int64_t ns);
+/* Ids in their alphabetical order, each once, ';' between. The array is sorted. */
+void tca_text_ids(struct tca_buf *buf, const char **id, size_t count);
 /* Free text: control characters and bytes that are no UTF-8 become \xNN; a leading = + - @ or tab gets a
  * quote mark before it, so that no spreadsheet takes it for a formula, unless `raw`. */
 void tca_text_clean(struct tca_buf *buf, const char *text, bool raw);
