@@ -122,7 +122,7 @@ static const struct {
      {"syn_drop_", "handshake_complete_syn_retry", "handshake_no_answer", "synack_ladder_accept_overflow"}},
     {"synq_full_interval",
      {"syn_drop_synq_full", "handshake_syn_only", "handshake_no_answer", "handshake_complete_syn_retry"}},
-    {"syncookie_interval", {"handshake_synack_cookie", "handshake_cookie", "handshake_half_open"}},
+    {"syncookie_interval", {"handshake_synack_cookie", "handshake_half_open"}},
     {"portscan",
      {"portscan", "rst_refused", "handshake_", "rst_no_socket", "syn_drop_firewall", "syn_to_dead_host",
       "close_rst_active", "rst_"}},
