@@ -91,8 +91,6 @@ void tca_row_capture(const struct tca_capture_facts *facts, const struct tca_rep
 void tca_row_setting(const struct tca_estimate *estimate, const struct tca_capture_facts *capture,
                      const struct tca_report_options *opt, struct tca_cells *cells);
 void tca_row_state(const struct tca_census_row *row, struct tca_cells *cells);
-void tca_row_run(const char *key, const char *value, const struct tca_report_options *opt,
-                 struct tca_cells *cells);
 
 /* What the kernel of one host counted of one capture's connections. All borrowed for the call. */
 struct tca_host_counts {

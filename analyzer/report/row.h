@@ -62,11 +62,6 @@ struct counter_row {
 };
 struct setting_row;
 
-struct run_row {
-    const char *key, *value;
-    const struct tca_report_options *opt;
-};
-
 typedef void flow_cell(const struct flow_row *row, struct tca_buf *buf);
 typedef void event_cell(const struct event_row *row, struct tca_buf *buf);
 typedef void capture_cell(const struct capture_row *row, struct tca_buf *buf);
@@ -74,7 +69,6 @@ typedef void listener_cell(const struct listener_row *row, struct tca_buf *buf);
 typedef void state_cell(const struct state_row *row, struct tca_buf *buf);
 typedef void counter_cell(const struct counter_row *row, struct tca_buf *buf);
 typedef void setting_cell(const struct setting_row *row, struct tca_buf *buf);
-typedef void run_cell(const struct run_row *row, struct tca_buf *buf);
 
 /* clang-format off */
 #define CELL_OF_flows(name) extern flow_cell cell_flows_##name;
@@ -84,7 +78,7 @@ typedef void run_cell(const struct run_row *row, struct tca_buf *buf);
 #define CELL_OF_counters(name) extern counter_cell cell_counters_##name;
 #define CELL_OF_settings(name) extern setting_cell cell_settings_##name;
 #define CELL_OF_captures(name) extern capture_cell cell_captures_##name;
-#define CELL_OF_run(name) extern run_cell cell_run_##name;
+#define CELL_OF_run(name) /* written by the front end */
 #define COLUMN(table, name, type, unit, meaning) CELL_OF_##table(name)
 #include "report/columns.def"
 #undef COLUMN

@@ -29,11 +29,6 @@ static counter_cell *const counter_cells[] = {
 #include "report/pick.def"
 };
 
-#define PICK_run(name) cell_run_##name,
-static run_cell *const run_cells[] = {
-#include "report/pick.def"
-};
-
 static const struct tca_report_options defaults;
 
 void tca_row_flow(const struct tca_flow_view *view, const struct tca_report_options *opt,
@@ -73,11 +68,4 @@ void tca_row_counter(const struct tca_host_counts *host, enum tca_counter_id id,
 {
     const struct counter_row row = {.host = host, .id = id, .opt = opt ? opt : &defaults};
     TCA_FILL(cells, counter_cells, &row);
-}
-
-void tca_row_run(const char *key, const char *value, const struct tca_report_options *opt,
-                 struct tca_cells *cells)
-{
-    const struct run_row row = {.key = key, .value = value, .opt = opt ? opt : &defaults};
-    TCA_FILL(cells, run_cells, &row);
 }
