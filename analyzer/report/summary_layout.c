@@ -174,7 +174,9 @@ static void add_blocks(struct page *page, const struct story *story, int last_li
         tca_page_block(page, story, &story->block[i], form[i]);
     if (count == story->count)
         return;
-    tca_page_count(&page->out, story->count - count, " more kind of trouble:", " more kinds of trouble:");
+    tca_page_count(&page->out, story->count - count, " more kind of trouble: see",
+                   " more kinds of trouble: see");
+    tca_buf_str(&page->out, " tcpautopsy events");
     tca_page_end_line(page);
     tca_page_command_all(page, "events");
 }

@@ -23,7 +23,7 @@ enum {
     INCIDENTS_MAX = 96,   /* of all other kinds */
     CLIENTS_MAX = 24,     /* client addresses told apart in one place */
     EPISODES_TOLD = 3,    /* of one listener */
-    NAMES_MAX = 4,        /* captures that one command names */
+    NAMES_MAX = 32,       /* captures that one command names */
     ANSWER_GROUPS = 1640, /* groups of waiting times, for any int64_t */
 };
 
@@ -189,8 +189,8 @@ void tca_page_wait(struct tca_buf *out, int64_t ns);
 void tca_page_count(struct tca_buf *out, uint64_t count, const char *one, const char *many);
 /* A command about a file, whole and on a line of its own, be it wider than the page: it is there to be copied. */
 void tca_page_command(struct page *page, const char *command, const char *file);
-/* A command about all captures. */
-void tca_page_command_all(struct page *page, const char *command);
+/* A command about all captures; false where they are too many for one. */
+bool tca_page_command_all(struct page *page, const char *command);
 /* The connection that shows it, and the command that tells it line by line. */
 void tca_page_proof(struct page *page, const struct example *example);
 

@@ -220,26 +220,27 @@ void tca_page_command(struct page *page, const char *command, const char *file)
     close_line(page);
 }
 
-/* Some frames are another capture's: only all of them together show it, where a line can name them all. */
-static bool wants_all(const struct page *page, const struct example *example)
+/* Some frames are another capture's: only all of them together show it. */
+static bool of_several(const struct example *example)
 {
     for (int i = 0; i < example->frame_count; i++)
         if (example->frame_capture[i])
-            return page->sum->captures <= NAMES_MAX;
+            return true;
     return false;
 }
 
-/* As many captures as a line can name; the others are left to the reader. */
-void tca_page_command_all(struct page *page, const char *command)
+bool tca_page_command_all(struct page *page, const char *command)
 {
     const struct tca_summary *sum = page->sum;
+    if (sum->captures > NAMES_MAX)
+        return false;
     begin_command(page, command);
-    for (uint64_t i = 0; i < sum->captures && i < NAMES_MAX; i++) {
+    for (uint64_t i = 0; i < sum->captures; i++) {
         tca_buf_str(&page->out, i ? " " : "");
         add_file(&page->out, sum->name[i]);
     }
-    tca_buf_str(&page->out, sum->captures > NAMES_MAX ? " ..." : "");
     close_line(page);
+    return true;
 }
 
 void tca_page_proof(struct page *page, const struct example *example)
@@ -254,12 +255,10 @@ void tca_page_proof(struct page *page, const struct example *example)
         tca_text_frame(&page->out, example->frame_capture[i], example->frame[i]);
     }
     tca_page_end_line(page);
-    if (!wants_all(page, example)) {
-        snprintf(command, sizeof command, "explain stream=%llu", (unsigned long long)example->stream);
-        tca_page_command(page, command, example->file);
-        return;
-    }
     snprintf(command, sizeof command, "explain stream=c%u:%llu", (unsigned)example->capture,
              (unsigned long long)example->stream);
-    tca_page_command_all(page, command);
+    if (of_several(example) && tca_page_command_all(page, command))
+        return;
+    snprintf(command, sizeof command, "explain stream=%llu", (unsigned long long)example->stream);
+    tca_page_command(page, command, example->file);
 }
