@@ -257,8 +257,10 @@ static bool only_syns(const struct tca_mirror *m)
 
 static bool only_opening(const struct tca_mirror *m)
 {
-    return m->side[TCA_CLIENT].pkts == m->side[TCA_CLIENT].syn_count &&
-           m->side[TCA_SERVER].pkts == m->side[TCA_SERVER].syn_count;
+    for (int side = 0; side < 2; side++)
+        if (m->side[side].pkts != m->side[side].syn_count + m->side[side].synack_count)
+            return false;
+    return true;
 }
 
 /* Equal two leading digits are one group: 0 to 99, then 100, 110, ... 990, 1000, 1100, ... */
