@@ -21,9 +21,6 @@
 
 #include <string.h>
 
-static const int64_t LATE_NS = 1000000000; /* an answer that a person would have waited for */
-static const int64_t DAY_NS = INT64_C(86400000000000);
-
 int tca_summary_new(struct tca_summary **ret_summary)
 {
     struct tca_summary *sum = tca_alloc(sizeof *sum);

@@ -12,7 +12,6 @@
 #include <string.h>
 
 static const int64_t TOGETHER_NS = 1000000000; /* incidents no farther apart belong together */
-static const int64_t LATE_NS = 1000000000;     /* a wait that a person notices */
 
 const char *tca_page_sign(enum tca_severity severity)
 {

@@ -8,7 +8,6 @@
 
 #include <string.h>
 
-static const int64_t LATE_NS = 1000000000; /* an answer that a person would have waited for */
 static const int64_t SLACK_NS =
     1000000000; /* connections that begin so much before an incident, or after it, belong to it */
 
@@ -53,13 +52,18 @@ static const struct tca_judgement *hit_by_overflow(const struct tca_flow_view *v
                                                                                       : NULL;
 }
 
+static bool has_finding(const struct tca_verdict *v, enum tca_finding_id id)
+{
+    for (int i = 0; i < v->count; i++)
+        if (v->judgement[i].id == id)
+            return true;
+    return false;
+}
+
 /* The server had no state of it left, so nobody will answer it any more. */
 static bool forgotten(const struct tca_verdict *v)
 {
-    for (int i = 2; i < v->count; i++)
-        if (v->judgement[i].id == TCA_rst_request_expired)
-            return true;
-    return v->judgement[0].id == TCA_handshake_cookie_ack_lost_state;
+    return has_finding(v, TCA_rst_request_expired) || has_finding(v, TCA_handshake_cookie_ack_lost_state);
 }
 
 static int64_t left_ns(const struct tca_dossier *d)
@@ -132,14 +136,6 @@ static const struct {
       "handshake_complete_ack_retry", "rto_ladder_established", "close_fin_retry", "close_last_ack_lost"}},
 };
 
-static bool has_finding(const struct tca_verdict *v, enum tca_finding_id id)
-{
-    for (int i = 0; i < v->count; i++)
-        if (v->judgement[i].id == id)
-            return true;
-    return false;
-}
-
 static bool at_its_time(const struct tca_incident *what, int64_t time_ns)
 {
     return time_ns >= what->first_ns - SLACK_NS && time_ns <= what->last_ns + SLACK_NS;
@@ -175,7 +171,7 @@ static void count_fate(struct incident *in, const struct tca_dossier *d)
 {
     const struct tca_side *client = &d->m.side[TCA_CLIENT], *server = &d->m.side[TCA_SERVER];
     in->connections++;
-    if (d->m.first_ack_ns >= 0 && server->pkts > server->syn_count) {
+    if (d->m.first_ack_ns >= 0 && server->pkts > server->syn_count + server->synack_count) {
         int64_t took_ns = d->m.first_ack_ns - d->m.start_ns;
         in->opened++;
         in->longest_ns = took_ns > in->longest_ns ? took_ns : in->longest_ns;

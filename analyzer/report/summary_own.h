@@ -15,6 +15,9 @@
 
 #include "report/row.h"
 
+#define LATE_NS INT64_C(1000000000) /* a wait that a person notices */
+#define DAY_NS  INT64_C(86400000000000)
+
 enum {
     LINES_MAX = 25,
     LINE_WIDTH = 80,

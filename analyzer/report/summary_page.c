@@ -7,8 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static const int64_t DAY_NS = INT64_C(86400000000000);
-
 /* Columns of a text: bytes that do not continue a UTF-8 sequence. */
 static size_t columns_of(const char *text, size_t bytes)
 {

@@ -8,7 +8,6 @@
 #include <string.h>
 
 enum { LATE_ONE_IN = 20 }; /* late answers are told from one in so many on */
-static const int64_t DAY_NS = INT64_C(86400000000000);
 
 /* A name that leaves room for the counts beside it: the last part of a long path. */
 static void add_short_name(struct tca_buf *out, const char *name)
