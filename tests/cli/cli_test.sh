@@ -271,9 +271,16 @@ pastes "$long" sh
 pastes "it's 5 o'clock \$(no) ; here.pcap" sh
 pastes '-r.pcap' sh
 pastes 'cafÃ© \"\\.pcap' sh
-if command -v bash >bash; then
+if command -v bash >/dev/null; then
     pastes "$(printf 'two\nlines\001\377.pcap')" bash
 fi
+# What two captures prove together needs both of them.
+cp "$captures/path/rec_loss/client.pcap" 'at the client.pcap' && cp "$captures/path/rec_loss/capture.pcap" server.pcap
+"$binary" 'at the client.pcap' server.pcap >out 2>err </dev/null
+sed -n 's/^   \$ tcpautopsy //p' out | head -1 >typed
+printf '"%s" ' "$binary" | cat - typed >paste.sh
+sh paste.sh >out 2>err </dev/null && grep -q '^segment_lost_between' out
+ok 'the command told of two captures names both' $?
 mv bad.pcap keep && (cat keep | "$binary" - >out 2>err) && mv keep bad.pcap
 grep -q 'explain stream=5 - < CAPTURE$' out
 ok 'what came from standard input has to come from there again' $?
