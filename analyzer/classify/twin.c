@@ -33,6 +33,7 @@ void tca_twins_free(struct tca_twins *twins)
     tca_free(twins->parent);
     tca_free(twins->way);
     tca_free(twins->pair);
+    tca_free(twins->found);
     tca_free(twins->lost);
     tca_free(twins->twin);
     tca_free(twins);

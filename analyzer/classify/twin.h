@@ -44,6 +44,9 @@ struct tca_lost {
     uint64_t far_frame; /* in `far`: the next copy that arrived; 0: none */
     int64_t far_ns;     /* by the clock of `far` */
     uint32_t seq;       /* of payload: first byte, counted from the sender's ISN */
+    uint64_t
+        own_frame; /* in the capture of the row it is told in: `frame` or far_frame; 0: that holds none of them */
+    int64_t own_ns; /* when, by its clock */
 };
 
 /* One row, and the same connection in other captures. */
@@ -58,7 +61,7 @@ struct tca_twin {
     } other[TCA_TWINS_MAX - 1];  /* by capture */
     uint32_t lost_count;         /* lost[] */
     uint32_t lost_pkts;          /* segments, all counted */
-    const struct tca_lost *lost; /* in order of time at the nearer point; borrowed from the twins */
+    const struct tca_lost *lost; /* in order of time in `capture`, what it holds nothing of last; borrowed */
     size_t lost_at;              /* where they begin in the list of all; private */
 };
 

@@ -63,20 +63,16 @@ void judge_segment_lost_between(const struct tca_case *c, struct tca_judgement *
     if (!twin || !twin->lost_count)
         return;
     const struct tca_lost *first = &twin->lost[0];
-    bool here = first->near == c->d->capture;
-    int64_t time_ns = here ? first->time_ns : first->far_frame ? first->far_ns : c->d->m.start_ns;
+    uint64_t frame = first->own_frame ? first->own_frame : c->d->m.first_frame;
     enum tca_confidence confidence = TCA_POSSIBLE;
     for (uint32_t at = 0; at < twin->lost_count; at++)
         if ((int)twin->lost[at].confidence > (int)confidence)
             confidence = (enum tca_confidence)twin->lost[at].confidence;
-    tca_hold(j, confidence, time_ns);
+    tca_hold(j, confidence, first->own_frame ? first->own_ns : c->d->m.start_ns);
     j->actor = TCA_ACTOR_PATH;
     j->value = twin->lost_pkts;
     j->unit = "pkts";
-    prove_frame(j, c->d->capture, c->d->capture,
-                here               ? first->frame
-                : first->far_frame ? first->far_frame
-                                   : c->d->m.first_frame);
+    prove_frame(j, c->d->capture, c->d->capture, frame);
     for (uint32_t at = 0; at < twin->lost_count; at++) {
         prove_frame(j, c->d->capture, twin->lost[at].near, twin->lost[at].frame);
         prove_frame(j, c->d->capture, twin->lost[at].far, twin->lost[at].far_frame);

@@ -11,6 +11,7 @@
  */
 #include "base/alloc.h"
 #include "base/seq32.h"
+#include "base/sorted.h"
 #include "classify/finding.h"
 #include "classify/twin_parts.h"
 
@@ -19,13 +20,7 @@
 #include <string.h>
 #include <tcpautopsy/error.h>
 
-enum { GROUP_LOST_MAX = 64, ROLE_MARKS_MAX = 16, WAYS_MAX = 64 };
-
-/* What is found in one group. */
-struct found {
-    struct tca_lost lost[GROUP_LOST_MAX];
-    size_t count;
-};
+enum { ROLE_MARKS_MAX = 16, WAYS_MAX = 64 };
 
 /* One sender's segments between two dossiers of one connection. */
 struct hunt {
@@ -34,7 +29,7 @@ struct hunt {
     int near_view, far_view;   /* which captures of the way they are */
     int side, far_side;        /* the sender's role in near and in far */
     int64_t first_ns, last_ns; /* of the sender's segments that both hold, by the clock of near */
-    struct found *found;
+    struct tca_twins *twins;   /* what is found is kept there */
 };
 
 /* ---- one loss ---- */
@@ -54,24 +49,36 @@ static bool was_capturing(const struct hunt *h, enum tca_lost_kind kind, const s
     return passes && mark->time_ns > h->first_ns && mark->time_ns < h->last_ns;
 }
 
-static bool told(const struct found *found, uint32_t capture, uint64_t frame)
+static bool told(const struct tca_twins *twins, uint32_t capture, uint64_t frame)
 {
-    for (size_t at = 0; at < found->count; at++)
-        if (found->lost[at].near == capture && found->lost[at].frame == frame)
+    for (size_t at = 0; at < twins->found_count; at++)
+        if (twins->found[at].near == capture && twins->found[at].frame == frame)
             return true;
     return false;
 }
 
-/* `arrived`: the next copy in far, NULL if none; `far_capture`: where it should have passed. */
+static struct tca_lost *room_for(struct tca_twins *twins)
+{
+    void *list = tca_room(twins->found, twins->found_count, &twins->found_room, sizeof *twins->found);
+    if (!list) {
+        twins->found_error = TCA_EMEMORY;
+        return NULL;
+    }
+    twins->found = list;
+    return &twins->found[twins->found_count++];
+}
+
+/* `arrived`: the next copy in far, NULL if none; `far_capture`: where it should have passed. The result is valid until the
+ * next claim. */
 static struct tca_lost *claim(const struct hunt *h, enum tca_lost_kind kind, const struct tca_mark *mark,
                               const struct tca_mark *arrived, uint32_t far_capture, bool repeated)
 {
-    struct found *found = h->found;
-    if (found->count == GROUP_LOST_MAX || !was_capturing(h, kind, mark) ||
-        told(found, h->near->capture, mark->frame))
+    if (!was_capturing(h, kind, mark) || told(h->twins, h->near->capture, mark->frame))
+        return NULL;
+    struct tca_lost *lost = room_for(h->twins);
+    if (!lost)
         return NULL;
     enum tca_confidence confidence = repeated ? TCA_CERTAIN : TCA_PROBABLE;
-    struct tca_lost *lost = &found->lost[found->count++];
     *lost = (struct tca_lost){
         .kind = (uint8_t)kind,
         .side = (uint8_t)h->side,
@@ -422,8 +429,7 @@ static bool another_between(const struct tca_twins *twins, const struct tca_doss
     return false;
 }
 
-static void hunt_group(const struct tca_twins *twins, const struct tca_dossier *d, size_t count,
-                       struct found *found)
+static void hunt_group(struct tca_twins *twins, const struct tca_dossier *d, size_t count)
 {
     for (size_t x = 0; x < count; x++)
         for (size_t y = 0; y < count; y++)
@@ -431,7 +437,7 @@ static void hunt_group(const struct tca_twins *twins, const struct tca_dossier *
                 if (x == y || !nearer(twins, &d[x], &d[y], side) ||
                     another_between(twins, d, count, x, y, side))
                     continue;
-                struct hunt h = {.near = &d[x], .far = &d[y], .side = side, .found = found};
+                struct hunt h = {.near = &d[x], .far = &d[y], .side = side, .twins = twins};
                 h.way = tca_way_between(twins, &d[x], &d[y]);
                 h.near_view = h.way->a == d[x].capture ? 0 : 1;
                 h.far_view = 1 - h.near_view;
@@ -466,10 +472,10 @@ static bool goes_from_to(const struct tca_twins *twins, const struct tca_way *wa
     return false;
 }
 
-static void claim_syns(const struct tca_way *way, const struct tca_dossier *d, uint32_t far,
-                       struct found *found)
+static void claim_syns(struct tca_twins *twins, const struct tca_way *way, const struct tca_dossier *d,
+                       uint32_t far)
 {
-    struct hunt h = {.near = d, .way = way, .side = TCA_CLIENT, .far_side = TCA_CLIENT, .found = found};
+    struct hunt h = {.near = d, .way = way, .side = TCA_CLIENT, .far_side = TCA_CLIENT, .twins = twins};
     h.near_view = way->a == d->capture ? 0 : 1;
     h.far_view = 1 - h.near_view;
     if (!begin_hunt(&h))
@@ -485,8 +491,7 @@ static void claim_syns(const struct tca_way *way, const struct tca_dossier *d, u
 }
 
 /* Between the last capture that shows the SYNs and the next one on the way, which does not. */
-static void hunt_syns(const struct tca_twins *twins, const struct tca_dossier *d, size_t count,
-                      struct found *found)
+static void hunt_syns(struct tca_twins *twins, const struct tca_dossier *d, size_t count)
 {
     size_t ways_count;
     const struct tca_dossier *last = &d[0];
@@ -508,20 +513,25 @@ static void hunt_syns(const struct tca_twins *twins, const struct tca_dossier *d
             another |= step && step != far && goes_from_to(twins, ways, ways_count, step, far);
         }
         if (!shows && !another)
-            claim_syns(&ways[at], last, far, found);
+            claim_syns(twins, &ways[at], last, far);
     }
 }
 
 /* ---- rows ---- */
 
+/* As the row tells it, whatever the order in which the captures were given: by its own clock, what it holds nothing of
+ * last. */
 static int by_time(const void *left, const void *right)
 {
     const struct tca_lost *a = left, *b = right;
-    if (a->near != b->near)
-        return a->near < b->near ? -1 : 1;
+    int64_t x = a->own_frame ? a->own_ns : INT64_MAX, y = b->own_frame ? b->own_ns : INT64_MAX;
+    if (x != y)
+        return x < y ? -1 : 1;
+    if (a->side != b->side || a->kind != b->kind)
+        return a->side != b->side ? a->side - b->side : a->kind - b->kind;
     if (a->time_ns != b->time_ns)
         return a->time_ns < b->time_ns ? -1 : 1;
-    return a->frame < b->frame ? -1 : a->frame > b->frame;
+    return tca_compare_u64(a->frame, b->frame);
 }
 
 static bool is_chief(const struct tca_twins *twins, const struct tca_dossier *d, size_t count, size_t x)
@@ -537,8 +547,41 @@ static bool is_chief(const struct tca_twins *twins, const struct tca_dossier *d,
     return true;
 }
 
-static int add_row(struct tca_twins *twins, const struct tca_dossier *d, size_t count, size_t x,
-                   const struct found *found)
+/* A loss as the row of d[x] tells it. */
+static struct tca_lost as_told(const struct tca_dossier *d, size_t count, size_t x,
+                               const struct tca_lost *lost)
+{
+    struct tca_lost told = *lost;
+    bool here = lost->near == d[x].capture;
+    told.own_frame = here ? lost->frame : lost->far_frame;
+    told.own_ns = here ? lost->time_ns : lost->far_ns;
+    for (size_t y = 0; y < count; y++)
+        if (d[y].capture == lost->near)
+            told.side = (uint8_t)tca_twin_role(&d[y], &d[x], lost->side);
+    return told;
+}
+
+static int add_lost(struct tca_twins *twins, const struct tca_dossier *d, size_t count, size_t x,
+                    struct tca_twin *twin)
+{
+    for (size_t at = 0; at < twins->found_count; at++) {
+        const struct tca_lost *lost = &twins->found[at];
+        if (lost->near != twin->capture && lost->far != twin->capture)
+            continue;
+        void *list = tca_room(twins->lost, twins->lost_count, &twins->lost_room, sizeof *twins->lost);
+        if (!list)
+            return TCA_EMEMORY;
+        twins->lost = list;
+        twins->lost[twins->lost_count++] = as_told(d, count, x, lost);
+        twin->lost_count++;
+        twin->lost_pkts += lost->count;
+    }
+    if (twin->lost_count)
+        qsort(twins->lost + twin->lost_at, twin->lost_count, sizeof *twins->lost, by_time);
+    return TCA_OK;
+}
+
+static int add_row(struct tca_twins *twins, const struct tca_dossier *d, size_t count, size_t x)
 {
     struct tca_twin twin = {.capture = d[x].capture, .id_frame = d[x].id_frame, .lost_at = twins->lost_count};
     for (size_t y = 0; y < count; y++) {
@@ -547,24 +590,9 @@ static int add_row(struct tca_twins *twins, const struct tca_dossier *d, size_t 
         twin.other[twin.others].capture = d[y].capture;
         twin.other[twin.others++].id_frame = d[y].id_frame;
     }
-    for (size_t at = 0; at < found->count; at++) {
-        const struct tca_lost *lost = &found->lost[at];
-        if (lost->near != twin.capture && lost->far != twin.capture)
-            continue;
-        void *list = tca_room(twins->lost, twins->lost_count, &twins->lost_room, sizeof *twins->lost);
-        if (!list)
-            return TCA_EMEMORY;
-        twins->lost = list;
-        twins->lost[twins->lost_count] = *lost;
-        for (size_t y = 0; y < count; y++)
-            if (d[y].capture == lost->near)
-                twins->lost[twins->lost_count].side = (uint8_t)tca_twin_role(&d[y], &d[x], lost->side);
-        twins->lost_count++;
-        twin.lost_count++;
-        twin.lost_pkts += lost->count;
-    }
-    if (!twin.others && !twin.lost_count)
-        return TCA_OK;
+    int error = add_lost(twins, d, count, x, &twin);
+    if (error || (!twin.others && !twin.lost_count))
+        return error;
     twin.chief = is_chief(twins, d, count, x);
     void *list = tca_room(twins->twin, twins->twin_count, &twins->twin_room, sizeof *twins->twin);
     if (!list)
@@ -576,12 +604,11 @@ static int add_row(struct tca_twins *twins, const struct tca_dossier *d, size_t 
 
 int tca_twins_judge(struct tca_twins *twins, const struct tca_dossier *d, size_t count)
 {
-    struct found found = {.count = 0};
-    int error = TCA_OK;
-    hunt_group(twins, d, count, &found);
-    hunt_syns(twins, d, count, &found);
-    qsort(found.lost, found.count, sizeof *found.lost, by_time);
+    twins->found_count = 0;
+    hunt_group(twins, d, count);
+    hunt_syns(twins, d, count);
+    int error = twins->found_error;
     for (size_t x = 0; x < count && !error; x++)
-        error = add_row(twins, d, count, x, &found);
+        error = add_row(twins, d, count, x);
     return error;
 }

@@ -53,7 +53,10 @@ struct tca_twins {
     size_t way_count, way_room;
     struct tca_pair *pair; /* captures that are two views of one traffic */
     size_t pair_count;
-    struct tca_lost *lost;
+    struct tca_lost *found; /* in the group at hand */
+    size_t found_count, found_room;
+    int found_error;       /* 0, or TCA_EMEMORY: some were not kept */
+    struct tca_lost *lost; /* of all rows, those of one row together */
     size_t lost_count, lost_room;
     struct tca_twin *twin; /* once settled by capture and frame */
     size_t twin_count, twin_room;

@@ -34,6 +34,8 @@ DROPS = twins.account(f"10.000100 the wire dropped: {CLIENT} > {SERVER} S seq 10
 LINKED = [row("c1f1", 2, "c2f1"), row("c2f1", 1, "c1f1")]
 APART = [row("c1f1", 2), row("c2f1", 1)]
 LOST = event("c1f1", "1;c2f1", 1)
+SWAPPED = [row("c2f1", 2, "c1f1"), row("c1f1", 1, "c2f1")]
+LOST_SWAPPED = event("c2f1", "1;c1f1", 1, near=2, far=1)
 DATA = [segment(1, 10.0, "A", length=50), segment(2, 11.0, "A", length=50, tsval=1007)]
 SENT = segments.Capture(DATA)
 CAME = segments.Capture([segment(1, 11.1, "A", length=50, tsval=1007)])
@@ -73,6 +75,11 @@ CASES = (
     ("a lost frame of payload is not told as its repetition",
      faults(LINKED, [event("c1f1", "2;c2f1", 2, what="one of 2 copies of payload at 1")], [SENT, CAME], GONE)),
     ("not more is lost than is missing", faults(LINKED, [dict(LOST, value="2")], [NEAR, FAR])),
+    ("the same rows under other numbers are the same",
+     not list(twins.check_order(twins.Told(LINKED, [LOST]), twins.Told(SWAPPED, [LOST_SWAPPED]), [1, 0]))),
+    ("another frame first is not", list(twins.check_order(twins.Told(LINKED, [LOST]), twins.Told(SWAPPED, [
+        dict(LOST_SWAPPED, frames="c1f1;1")]), [1, 0]))),
+    ("nor is a row more", list(twins.check_order(twins.Told(LINKED, []), twins.Told(SWAPPED, [LOST_SWAPPED]), [1, 0]))),
     ("the relay's IPv6 ends are read", twins.bracketed("fd00::1:80") == "[fd00::1]:80"),
 )
 
