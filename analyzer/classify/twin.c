@@ -33,10 +33,21 @@ void tca_twins_free(struct tca_twins *twins)
     tca_free(twins->parent);
     tca_free(twins->way);
     tca_free(twins->pair);
+    tca_free(twins->watch);
     tca_free(twins->found);
     tca_free(twins->lost);
     tca_free(twins->twin);
     tca_free(twins);
+}
+
+int tca_twins_watch(struct tca_twins *twins, int64_t first_ns, int64_t last_ns)
+{
+    void *list = tca_room(twins->watch, twins->watch_count, &twins->watch_room, sizeof *twins->watch);
+    if (!list)
+        return TCA_EMEMORY;
+    twins->watch = list;
+    twins->watch[twins->watch_count++] = (struct tca_watch){first_ns, last_ns};
+    return TCA_OK;
 }
 
 /* ---- keys ---- */

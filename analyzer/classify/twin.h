@@ -70,6 +70,8 @@ struct tca_twins; /* opaque */
 int tca_twins_new(struct tca_twins **ret_twins); /* 0 or TCA_EMEMORY */
 void tca_twins_free(struct tca_twins *twins);    /* accepts NULL */
 
+/* 0. Each capture once, in their order: from its first record to its last. 0 or TCA_EMEMORY. */
+int tca_twins_watch(struct tca_twins *twins, int64_t first_ns, int64_t last_ns);
 /* 1. Each flow once, in any order. 0 or TCA_EMEMORY. */
 int tca_twins_add(struct tca_twins *twins, const struct tca_dossier *d);
 /* 2. All flows are in: find the groups. 0 or TCA_EMEMORY. */

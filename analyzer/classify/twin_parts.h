@@ -4,7 +4,9 @@
  *
  *     twin.c       keys and groups, rows
  *     twin_way.c   which captures are two views of one traffic, and how they stand on the way between two hosts
- *     twin_lost.c  what was lost between two of them
+ *     twin_hunt.c  a loss between two of them, and whether the farther one was capturing
+ *     twin_lost.c  ... of opening, close and reset; twin_payload.c  ... of payload
+ *     twin_rows.c  what each row tells
  */
 #ifndef TCA_CLASSIFY_TWIN_PARTS_H
 #define TCA_CLASSIFY_TWIN_PARTS_H
@@ -38,11 +40,19 @@ struct tca_way {
     uint64_t kind[TCA_WAY_KINDS];          /* segments of each kind that both hold */
     uint64_t gaps[2];                      /* connections of which it missed bytes that were acknowledged */
     int64_t first_ns[2][2], last_ns[2][2]; /* [sender][capture]: of those segments; first > last: none */
+    int64_t
+        ahead_ns[2]; /* b's clock minus a's, of segments told strictly: least and most; least > most: none */
 };
 
 struct tca_pair {
     uint32_t a, b;
     uint64_t strict;
+    int64_t ahead_ns[2]; /* as of a way */
+};
+
+/* From the first to the last record of a capture. */
+struct tca_watch {
+    int64_t first_ns, last_ns;
 };
 
 struct tca_twins {
@@ -53,6 +63,8 @@ struct tca_twins {
     size_t way_count, way_room;
     struct tca_pair *pair; /* captures that are two views of one traffic */
     size_t pair_count;
+    struct tca_watch *watch; /* by ordinal, from 1 */
+    size_t watch_count, watch_room;
     struct tca_lost *found; /* in the group at hand */
     size_t found_count, found_room;
     int found_error;       /* 0, or TCA_EMEMORY: some were not kept */
@@ -71,7 +83,9 @@ bool tca_twin_own(const struct tca_mark *mark);
 /* The same segment, as far as both tell? With *ret_strict: told by more than its numbers. */
 bool tca_twin_same(const struct tca_mark *one, const struct tca_mark *other, bool *ret_strict);
 
-/* Are these captures two views of one traffic? */
+/* These captures are two views of one traffic; NULL: they are not. */
+const struct tca_pair *tca_twins_pair(const struct tca_twins *twins, uint32_t one, uint32_t other);
+/* ... told as a yes or no. */
 bool tca_twins_paired(const struct tca_twins *twins, uint32_t one, uint32_t other);
 
 /* All ways between the client and the service of connection d: a run of `*ret_count`, NULL for none. */

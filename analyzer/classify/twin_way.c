@@ -81,12 +81,18 @@ static enum tca_way_kind kind_of(const struct tca_mark *mark)
                                    : TCA_WAY_PLAIN;
 }
 
+/* Take in another interval; first > last: an empty one. */
+static void unite(int64_t *first, int64_t *last, int64_t other_first, int64_t other_last)
+{
+    if (other_first < *first)
+        *first = other_first;
+    if (other_last > *last)
+        *last = other_last;
+}
+
 static void widen(int64_t *first, int64_t *last, int64_t time_ns)
 {
-    if (time_ns < *first)
-        *first = time_ns;
-    if (time_ns > *last)
-        *last = time_ns;
+    unite(first, last, time_ns, time_ns);
 }
 
 static void count_shared(struct tca_way *way, int role, const struct tca_mark *a, const struct tca_mark *b,
@@ -96,6 +102,8 @@ static void count_shared(struct tca_way *way, int role, const struct tca_mark *a
     way->kind[kind_of(a)]++;
     widen(&way->first_ns[role][0], &way->last_ns[role][0], a->time_ns);
     widen(&way->first_ns[role][1], &way->last_ns[role][1], b->time_ns);
+    if (strict)
+        widen(&way->ahead_ns[0], &way->ahead_ns[1], b->time_ns - a->time_ns);
     if (a->ttl != b->ttl && strict) {
         /* Each hop takes one: the higher is nearer to the sender. */
         int nearer_to_sender = a->ttl > b->ttl ? 0 : 1;
@@ -129,7 +137,8 @@ static void vote(struct tca_way *way, const struct tca_dossier *a, const struct 
 static void compare_two(struct tca_way *way, const struct tca_dossier *a, const struct tca_dossier *b)
 {
     bool taken[TCA_MARKS_MAX] = {false};
-    *way = (struct tca_way){.a = a->capture, .b = b->capture, .port = a->port[TCA_SERVER]};
+    *way = (struct tca_way){
+        .a = a->capture, .b = b->capture, .port = a->port[TCA_SERVER], .ahead_ns = {INT64_MAX, INT64_MIN}};
     memcpy(way->client, a->addr[TCA_CLIENT], sizeof way->client);
     memcpy(way->server, a->addr[TCA_SERVER], sizeof way->server);
     for (int role = 0; role < 2; role++)
@@ -189,18 +198,16 @@ static int compare_pairs(const void *left, const void *right)
 static void add_way(struct tca_way *to, const struct tca_way *from)
 {
     to->strict += from->strict;
+    unite(&to->ahead_ns[0], &to->ahead_ns[1], from->ahead_ns[0], from->ahead_ns[1]);
     for (int kind = 0; kind < TCA_WAY_KINDS; kind++)
         to->kind[kind] += from->kind[kind];
     for (int view = 0; view < 2; view++) {
         to->ttl_votes[view] += from->ttl_votes[view];
         to->time_votes[view] += from->time_votes[view];
         to->gaps[view] += from->gaps[view];
-        for (int role = 0; role < 2; role++) {
-            if (from->first_ns[role][view] < to->first_ns[role][view])
-                to->first_ns[role][view] = from->first_ns[role][view];
-            if (from->last_ns[role][view] > to->last_ns[role][view])
-                to->last_ns[role][view] = from->last_ns[role][view];
-        }
+        for (int role = 0; role < 2; role++)
+            unite(&to->first_ns[role][view], &to->last_ns[role][view], from->first_ns[role][view],
+                  from->last_ns[role][view]);
     }
 }
 
@@ -225,13 +232,19 @@ static int gather_pairs(struct tca_twins *twins)
     if (!twins->pair)
         return TCA_EMEMORY;
     for (size_t at = 0; at < twins->way_count; at++)
-        twins->pair[at] = (struct tca_pair){twins->way[at].a, twins->way[at].b, twins->way[at].strict};
+        twins->pair[at] = (struct tca_pair){twins->way[at].a,
+                                            twins->way[at].b,
+                                            twins->way[at].strict,
+                                            {twins->way[at].ahead_ns[0], twins->way[at].ahead_ns[1]}};
     qsort(twins->pair, twins->way_count, sizeof *twins->pair, compare_pairs);
     for (size_t at = 0; at < twins->way_count; at++) {
-        if (kept && compare_pairs(&twins->pair[kept - 1], &twins->pair[at]) == 0)
-            twins->pair[kept - 1].strict += twins->pair[at].strict;
-        else
-            twins->pair[kept++] = twins->pair[at];
+        struct tca_pair *last = &twins->pair[kept ? kept - 1 : 0], *next = &twins->pair[at];
+        if (!kept || compare_pairs(last, next) != 0) {
+            twins->pair[kept++] = *next;
+            continue;
+        }
+        last->strict += next->strict;
+        unite(&last->ahead_ns[0], &last->ahead_ns[1], next->ahead_ns[0], next->ahead_ns[1]);
     }
     for (size_t at = 0; at < kept; at++)
         if (twins->pair[at].strict >= STRICT_MIN)
@@ -247,11 +260,17 @@ int tca_twins_order(struct tca_twins *twins)
     return gather_pairs(twins);
 }
 
-bool tca_twins_paired(const struct tca_twins *twins, uint32_t one, uint32_t other)
+const struct tca_pair *tca_twins_pair(const struct tca_twins *twins, uint32_t one, uint32_t other)
 {
     struct tca_pair wanted = {.a = one < other ? one : other, .b = one < other ? other : one};
-    return twins->pair_count &&
-           bsearch(&wanted, twins->pair, twins->pair_count, sizeof *twins->pair, compare_pairs);
+    if (!twins->pair_count)
+        return NULL;
+    return bsearch(&wanted, twins->pair, twins->pair_count, sizeof *twins->pair, compare_pairs);
+}
+
+bool tca_twins_paired(const struct tca_twins *twins, uint32_t one, uint32_t other)
+{
+    return tca_twins_pair(twins, one, other) != NULL;
 }
 
 const struct tca_way *tca_ways_of(const struct tca_twins *twins, const struct tca_dossier *d,
