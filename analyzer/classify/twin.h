@@ -22,26 +22,29 @@ enum tca_lost_kind {
     TCA_LOST_SYN,
     TCA_LOST_SYNACK,
     TCA_LOST_OPEN_ACK, /* that should have opened the server's side */
-    TCA_LOST_DATA,     /* one of several copies of a payload */
+    TCA_LOST_DATA,
     TCA_LOST_FIN,
     TCA_LOST_FIN_ACK,
     TCA_LOST_RST,
     TCA_LOST_KINDS
 };
 
+/* What became of the copy of payload that is named. */
+enum tca_lost_fate { TCA_LOST_GONE, TCA_LOST_ARRIVED, TCA_LOST_OPEN };
+
 /* A segment that left one capture point and never reached the next one on its way. */
 struct tca_lost {
-    uint8_t kind; /* enum tca_lost_kind */
-    uint8_t side; /* sender, by the role in the row it is told in */
-    uint8_t copy,
-        copies; /* of SYN, SYN+ACK, FIN, RST: number of this copy at the nearer point, and how many; else 0.
-                 * Of payload only how many: `frame` is one of them, not one that is lost for certain */
-    uint8_t count;      /* 1; of payload: how many of its copies were lost, at least */
+    uint8_t kind;         /* enum tca_lost_kind */
+    uint8_t side;         /* sender, by the role in the row it is told in */
+    uint8_t copy, copies; /* number of this copy at the nearer point, and how many; 0: not told */
+    uint8_t fate;         /* enum tca_lost_fate; all but payload: GONE */
+    uint8_t
+        count; /* 1; of payload: how many of its copies were lost, at least; 0: in the count of another entry */
     uint8_t confidence; /* enum tca_confidence */
     uint32_t near, far; /* ordinals of the captures */
-    uint64_t frame;     /* in `near`; see copies */
+    uint64_t frame;     /* in `near` */
     int64_t time_ns;    /* by the clock of `near` */
-    uint64_t far_frame; /* in `far`: the next copy that arrived; 0: none */
+    uint64_t far_frame; /* in `far`: the next copy that arrived, or this one; 0: none is known */
     int64_t far_ns;     /* by the clock of `far` */
     uint32_t seq;       /* of payload: first byte, counted from the sender's ISN */
     uint64_t

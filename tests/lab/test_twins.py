@@ -42,9 +42,9 @@ CAME = segments.Capture([segment(1, 11.1, "A", length=50, tsval=1007)])
 GONE = twins.account(f"10.000100 the wire dropped: {CLIENT} > {SERVER} A seq 100 ack 0 len 50\n")
 
 
-def payload(frame, count=1, arrived=", which arrived"):
-    return dict(LOST, frames=f"{frame};c2f1", value=str(count), text=f"Of 2 copies of the client's payload at 1 that passed "
-                f"capture 1 (one of them in frame {frame}{arrived}), at least {count} never reached capture 2.")
+def payload(frame, missing="at least 1 never", fate="one that did"):
+    return dict(LOST, frames=f"{frame};c2f1", text=f"Of 2 copies of the client's payload at 1 that passed capture 1, {missing} "
+                f"reached capture 2 (frame {frame} is {fate}).")
 
 
 def faults(rows, events, captures, drops=None):
@@ -69,7 +69,10 @@ CASES = (
     ("a claim's frame must be among its proof", faults(LINKED, [event("c1f1", "2", 1)], [NEAR, FAR])),
     ("unknown words are a fault", faults(LINKED, [dict(LOST, text="It was lost.")], [NEAR, FAR])),
     ("a copy of payload is lost", not faults(LINKED, [payload(2)], [SENT, CAME], GONE)),
-    ("no more copies than are missing", faults(LINKED, [payload(2, count=2)], [SENT, CAME], GONE + GONE)),
+    ("the one that was lost", not faults(LINKED, [payload(1, fate="one of them")], [SENT, CAME], GONE)),
+    ("and not the other one", faults(LINKED, [payload(2, fate="one of them")], [SENT, CAME], GONE)),
+    ("one of both", not faults(LINKED, [payload(2, fate="a copy")], [SENT, CAME], GONE)),
+    ("no more copies than are missing", faults(LINKED, [payload(2, "none")], [SENT, CAME], GONE + GONE)),
     ("no more copies than the account knows", faults(LINKED, [payload(2)], [SENT, CAME], [])),
     ("what is told to have arrived did", faults(LINKED, [payload(2)], [SENT, segments.Capture(DATA[:1])], GONE)),
     ("a lost frame of payload is not told as its repetition",

@@ -34,8 +34,8 @@ DROPPED = re.compile(r"([\d.]+) the (?:server's )?wire dropped: (\S+) > (\S+) (\
 REASONED = re.compile(r"([\d.]+) (\S+) (\S+) ([A-Z]+) ([A-Z_0-9]+)$")
 CLAIM = re.compile(r"The (?:client|server)'s (.*) passed capture (\d+) \(frame (\d+)\) and never reached capture (\d+)"
                    r"(?:, and (\d+) more such losses)?\.")
-COPIES = re.compile(r"Of (\d+) copies of the (?:client|server)'s payload at \d+ that passed capture (\d+) \(one of them in "
-                    r"frame (\d+)(, which arrived)?\), at least (\d+) never reached capture (\d+)"
+COPIES = re.compile(r"Of (\d+) copies of the (?:client|server)'s payload at \d+ that passed capture (\d+), "
+                    r"(?:at least (\d+) never|none) reached capture (\d+) \(frame (\d+) is (one of them|one that did|a copy)\)"
                     r"(?:, and (\d+) more such losses)?\.")
 NAMED = ("flow_id", "event_id", "twin", "frames", "text", "reuse_of")  # columns that name captures
 CAPTURE_NAME = re.compile(r"\b(c|capture )(\d+)(f|i\d+|l|\b)")  # c2f14, c1i1e2, and capture 2 in a sentence
@@ -159,23 +159,24 @@ def frames_of(event):
 
 def check_copies(words, captures, drops):
     """Faults of what is told of the copies of a payload: their number, how many are lost, and the one that is named."""
-    near, frame, far = int(words[2]) - 1, int(words[3]), int(words[6]) - 1
-    named = captures[near].by_frame.get(frame)
+    told, near, far, frame = (int(words[n]) for n in (1, 2, 4, 5))
+    named = captures[near - 1].by_frame.get(frame)
     if not named or not named.length:
-        yield f"frame {frame} of capture {near + 1} has no payload"
+        yield f"frame {frame} of capture {near} has no payload"
         return
-    sent, arrived = copies(captures[near], named), copies(captures[far], named)
+    sent, arrived = copies(captures[near - 1], named), copies(captures[far - 1], named)
     lost = collections.Counter(s.identity for s in sent) - collections.Counter(s.identity for s in arrived)
-    if int(words[1]) > len(sent):
-        yield f"{words[1]} copies are told, {len(sent)} passed"
-    if int(words[5]) > lost.total():
-        yield f"{words[5]} copies are told to be lost, {lost.total()} were"
-    if words[4] and lost[named.identity]:
-        yield f"frame {frame} did not arrive"
+    missing = int(words[3] or told)
+    if told > len(sent):
+        yield f"{told} copies are told, {len(sent)} passed"
+    if missing > lost.total():
+        yield f"{missing} copies are told to be lost, {lost.total()} were"
+    if words[6] != "a copy" and bool(lost[named.identity]) != (words[6] == "one of them"):
+        yield f"frame {frame} {'did not arrive' if lost[named.identity] else 'did arrive'}"
     known = sum((drop.src, drop.dst) == (named.src, named.dst) and drop.seq in (None, *(s.seq for s in sent))
                 for drop in drops)
-    if int(words[5]) > known:
-        yield f"{words[5]} copies are told to be lost, the account knows {known}"
+    if missing > known:
+        yield f"{missing} copies are told to be lost, the account knows {known}"
 
 
 def check_value(event, captures):
@@ -192,7 +193,7 @@ def check_claim(event, captures, drops):
     several, words = COPIES.fullmatch(event["text"]), CLAIM.fullmatch(event["text"])
     if not words and not several:
         return [f"{event['event_id']}: what does this mean: {event['text']}"]
-    near, frame, far = [int(several[n]) for n in (2, 3, 6)] if several else [int(words[n]) for n in (2, 3, 4)]
+    near, frame, far = [int(several[n]) for n in (2, 5, 4)] if several else [int(words[n]) for n in (2, 3, 4)]
     near, far = near - 1, far - 1
     faults = [f"{event['event_id']}: {fault}" for fault in check_copies(several, captures, drops)] if several else []
     faults += [f"{event['event_id']}: {fault}" for fault in check_value(event, captures)]
@@ -229,6 +230,12 @@ def lost(told):
     """Segments told to be lost, each connection once."""
     return sum({(event["client_ip"], event["client_port"]): int(event["value"])
                 for event in sorted(told.events, key=lambda event: int(event["value"]))}.values())
+
+
+def names_payload(event):
+    """Does it cite a frame of payload as lost?"""
+    several = COPIES.fullmatch(event["text"])
+    return several[6] == "one of them" if several else "'s payload at " in event["text"]
 
 
 def renamed(row, order):
@@ -294,7 +301,7 @@ def dressed(binary, files, drops, whole):
 
 
 def test_case(binary, folder):
-    """(faults, losses told, segments dropped by the relay, rows) of one case."""
+    """(faults, losses told, segments dropped by the relay, rows, lost payload that is named) of one case."""
     files = [os.path.join(folder, view) for view in VIEWS if os.path.exists(os.path.join(folder, view))]
     with open(os.path.join(folder, "kernel.txt"), encoding="utf-8") as file:
         drops = account(file.read())
@@ -305,7 +312,7 @@ def test_case(binary, folder):
     faults += [f"in the other order: {fault}" for fault in wrong]
     faults += check_order(told, back, list(reversed(range(len(files)))))
     faults += dressed(binary, files, drops, told)
-    return faults, lost(told), sum(drop.seq is not None for drop in drops), len(told.rows)
+    return faults, lost(told), sum(drop.seq is not None for drop in drops), len(told.rows), sum(map(names_payload, told.events))
 
 
 def main(captures, binary, *wanted):
@@ -313,19 +320,22 @@ def main(captures, binary, *wanted):
                    and os.path.isdir(os.path.join(captures, family))
                    for name in os.listdir(os.path.join(captures, family))
                    if os.path.exists(os.path.join(captures, family, name, VIEWS[1])))
-    failed, total = 0, 0
+    failed, total, named = 0, 0, 0
     cases = [case for case in cases if not wanted or case in wanted]
     for number, case in enumerate(cases, 1):
-        faults, lost, dropped, rows = test_case(binary, os.path.join(captures, case))
-        total += lost
+        faults, count, dropped, rows, payload = test_case(binary, os.path.join(captures, case))
+        total += count
+        named += payload
         failed += bool(faults)
-        print(f"{'not ok' if faults else 'ok'} {number} - {case}: {rows} rows, {lost} losses told, "
+        print(f"{'not ok' if faults else 'ok'} {number} - {case}: {rows} rows, {count} losses told, "
               f"the relay dropped {dropped}")
         for fault in faults[:20]:
             print(f"# {fault}")
-    print(f"{'ok' if total else 'not ok'} {len(cases) + 1} - losses told in all: {total}")
-    print(f"1..{len(cases) + 1}")
-    return 1 if failed or not total else 0
+    whole = {"losses told": total, "rows that name lost payload": named}
+    for number, (what, count) in enumerate(whole.items(), len(cases) + 1):
+        print(f"{'ok' if count else 'not ok'} {number} - {what} in all: {count}")
+    print(f"1..{len(cases) + len(whole)}")
+    return 1 if failed or not all(whole.values()) else 0
 
 
 if __name__ == "__main__":
