@@ -117,21 +117,6 @@ static void lost_acks(const struct tca_hunt *h)
 
 /* ---- two dossiers ---- */
 
-/* Addresses and numbers fit; do the segments themselves? */
-static bool shares_strictly(const struct tca_hunt *h)
-{
-    for (unsigned at = 0; at < h->near->mark_count; at++) {
-        const struct tca_mark *mark = &h->near->mark[at];
-        bool strict = false;
-        for (unsigned other = 0; tca_twin_own(mark) && other < h->far->mark_count && !strict; other++)
-            if (tca_twin_own(&h->far->mark[other]))
-                tca_twin_same(mark, &h->far->mark[other], &strict);
-        if (strict)
-            return true;
-    }
-    return false;
-}
-
 static bool begin_hunt(struct tca_hunt *h)
 {
     int role = h->near_view == 0 ? h->side : h->far_side; /* in the way's capture a */
@@ -152,7 +137,7 @@ static void hunt_between(struct tca_hunt *h)
     bool untold = (damage & TCA_DAMAGE_OFFLOAD) && !h->near->m.side[h->side].ts_on;
     untold |= may_hold_two(h->near, h->far) || may_hold_two(h->far, h->near);
     if (!begin_hunt(h) || (damage & TCA_DAMAGE_SNAPLEN) || (h->far->m.damage & TCA_DAMAGE_GAP) || untold ||
-        !shares_strictly(h))
+        !tca_twin_shares(h->near, h->far))
         return;
     lost_copies(h, TCA_LOST_SYN, TCA_MARK_SYN);
     lost_copies(h, TCA_LOST_SYNACK, TCA_MARK_SYNACK);

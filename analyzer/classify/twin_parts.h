@@ -20,7 +20,7 @@ struct tca_twin_key {
     int64_t start_ns;
     uint8_t addr[2][16];
     uint16_t port[2];
-    uint32_t isn[2], nxt[2];
+    uint32_t isn[2], nxt[2], span[2]; /* span: of the numbers seen, up to nxt */
     bool isn_known[2], nxt_known[2];
     bool only_syns; /* nothing but the client's SYNs: all that the next capture would show may be lost */
     uint32_t index; /* its place in parent[]; until linked */
@@ -58,7 +58,8 @@ struct tca_watch {
 struct tca_twins {
     struct tca_twin_key *key; /* owned; once linked by capture and frame */
     size_t key_count, key_room;
-    uint32_t *parent; /* owned */
+    uint32_t *parent; /* owned, while groups are made: by index in the order of adding */
+    uint64_t *held;   /* owned, likewise, of a root: captures in its group */
     struct tca_way *way;
     size_t way_count, way_room;
     struct tca_pair *pair; /* captures that are two views of one traffic */
@@ -76,6 +77,12 @@ struct tca_twins {
 
 /* The role in y of the end that has `role` in x. */
 int tca_twin_role(const struct tca_dossier *x, const struct tca_dossier *y, int role);
+/* Do numbers that no other connection shares say that this is the same one? Else its tuple alone does. */
+bool tca_twin_sure(const struct tca_dossier *x, const struct tca_dossier *y);
+/* Did two captures of one traffic see it at one time? */
+bool tca_twin_linked(const struct tca_twins *twins, const struct tca_dossier *x, const struct tca_dossier *y);
+/* Do the segments themselves fit, by more than their numbers? */
+bool tca_twin_shares(const struct tca_dossier *x, const struct tca_dossier *y);
 /* Was a late copy of the SYN answered as well? Then the row is more than one connection's. */
 bool tca_twin_mixed(const struct tca_dossier *d);
 /* Is this mark a segment of the connection's own? */

@@ -27,7 +27,7 @@ static int by_time(const void *left, const void *right)
 static bool is_chief(const struct tca_twins *twins, const struct tca_dossier *d, size_t count, size_t x)
 {
     for (size_t y = 0; y < count; y++) {
-        if (y == x || !tca_twins_paired(twins, d[x].capture, d[y].capture))
+        if (y == x || !tca_twin_linked(twins, &d[x], &d[y]))
             continue;
         bool before = tca_twin_nearer(twins, &d[y], &d[x], tca_twin_role(&d[x], &d[y], TCA_SERVER));
         bool behind = tca_twin_nearer(twins, &d[x], &d[y], TCA_SERVER);
@@ -75,7 +75,7 @@ static int add_row(struct tca_twins *twins, const struct tca_dossier *d, size_t 
 {
     struct tca_twin twin = {.capture = d[x].capture, .id_frame = d[x].id_frame, .lost_at = twins->lost_count};
     for (size_t y = 0; y < count; y++) {
-        if (y == x || !tca_twins_paired(twins, d[x].capture, d[y].capture))
+        if (y == x || !tca_twin_linked(twins, &d[x], &d[y]))
             continue;
         twin.other[twin.others].capture = d[y].capture;
         twin.other[twin.others++].id_frame = d[y].id_frame;

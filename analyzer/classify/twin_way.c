@@ -71,6 +71,49 @@ int tca_twin_role(const struct tca_dossier *x, const struct tca_dossier *y, int 
     return swapped ? 1 - role : role;
 }
 
+bool tca_twin_shares(const struct tca_dossier *x, const struct tca_dossier *y)
+{
+    for (unsigned at = 0; at < x->mark_count; at++) {
+        bool strict = false;
+        for (unsigned other = 0; tca_twin_own(&x->mark[at]) && other < y->mark_count && !strict; other++)
+            if (tca_twin_own(&y->mark[other]))
+                tca_twin_same(&x->mark[at], &y->mark[other], &strict);
+        if (strict)
+            return true;
+    }
+    return false;
+}
+
+bool tca_twin_sure(const struct tca_dossier *x, const struct tca_dossier *y)
+{
+    int ended_alike = 0;
+    for (int role = 0; role < 2; role++) {
+        const struct tca_side *one = &x->m.side[role], *other = &y->m.side[tca_twin_role(x, y, role)];
+        if (one->iss_known && other->iss_known && one->iss == other->iss)
+            return true;
+        ended_alike += one->nxt_known && other->nxt_known && one->snd_nxt == other->snd_nxt;
+    }
+    return ended_alike == 2;
+}
+
+/* By the clocks: the difference is known as an interval, and both lasted beyond it. */
+static bool lived_at_one_time(const struct tca_pair *pair, const struct tca_dossier *a,
+                              const struct tca_dossier *b)
+{
+    int64_t low = pair->ahead_ns[0], high = pair->ahead_ns[1];
+    return b->m.start_ns - low <= a->m.last_ns && a->m.start_ns <= b->m.last_ns - high;
+}
+
+bool tca_twin_linked(const struct tca_twins *twins, const struct tca_dossier *x, const struct tca_dossier *y)
+{
+    const struct tca_pair *pair = tca_twins_pair(twins, x->capture, y->capture);
+    if (!pair)
+        return false;
+    if (tca_twin_sure(x, y) || tca_twin_shares(x, y))
+        return true;
+    return x->capture == pair->a ? lived_at_one_time(pair, x, y) : lived_at_one_time(pair, y, x);
+}
+
 /* ---- what two dossiers share ---- */
 
 static enum tca_way_kind kind_of(const struct tca_mark *mark)
@@ -151,7 +194,7 @@ static void compare_two(struct tca_way *way, const struct tca_dossier *a, const 
             match(way, &a->mark[at], a->mark[at].side, b, tca_twin_role(a, b, a->mark[at].side), taken);
     way->gaps[0] = (a->m.damage & TCA_DAMAGE_GAP) != 0;
     way->gaps[1] = (b->m.damage & TCA_DAMAGE_GAP) != 0;
-    if (tca_twin_role(a, b, TCA_CLIENT) == TCA_CLIENT)
+    if (tca_twin_role(a, b, TCA_CLIENT) == TCA_CLIENT && tca_twin_sure(a, b))
         vote(way, a, b);
 }
 

@@ -18,7 +18,8 @@ def segment(frame, at, flags, seq=100, src=CLIENT, dst=SERVER, tsval=7, length=0
 
 def row(name, last, twin=""):
     return {"flow_id": name, "first_frame": "1", "last_frame": str(last), "twin": twin, "client_ip": "10.0.0.1",
-            "client_port": "40001", "server_ip": "10.0.0.9", "server_port": "80"}
+            "client_port": "40001", "server_ip": "10.0.0.9", "server_port": "80", "client_pkts": str(last), "server_pkts": "0",
+            "rst_count": "0"}
 
 
 def event(name, frames, frame, near=1, far=2, what="SYN copy 1 of 2"):
@@ -54,6 +55,8 @@ def faults(rows, events, captures, drops=None):
 CASES = (
     ("what is true is found true", not faults(LINKED, [LOST], [NEAR, FAR])),
     ("rows that share segments must be linked", faults(APART, [], [NEAR, FAR])),
+    ("but nothing names a row that is one RST", not faults([dict(one, rst_count=one["client_pkts"]) for one in APART], [],
+                                                           [NEAR, FAR])),
     ("rows that share none must not", faults(LINKED, [], [NEAR, OTHER])),
     ("connections of other ends must not be linked", faults([row("c1f1", 2, "c2f7")], [], [NEAR, FAR])),
     ("a segment that arrived is not lost", faults(LINKED, [event("c1f1", "2", 2)], [NEAR, FAR])),
