@@ -75,15 +75,13 @@ int tca_twins_add(struct tca_twins *twins, const struct tca_dossier *d)
     if (!list)
         return TCA_EMEMORY;
     twins->key = list;
-    int order = memcmp(d->addr[TCA_CLIENT], d->addr[TCA_SERVER], sizeof d->addr[0]);
-    bool client_first = order < 0 || (order == 0 && d->port[TCA_CLIENT] <= d->port[TCA_SERVER]);
     struct tca_twin_key key = {.capture = d->capture,
-                               .client = client_first ? 0 : 1,
+                               .client = (uint32_t)tca_twin_end(d, TCA_CLIENT),
                                .id_frame = d->id_frame,
                                .start_ns = d->m.start_ns,
                                .index = (uint32_t)twins->key_count};
-    for (int end = 0; end < 2; end++) {
-        int role = client_first ? end : 1 - end;
+    for (int role = 0; role < 2; role++) {
+        int end = tca_twin_end(d, role);
         const struct tca_side *side = &d->m.side[role];
         memcpy(key.addr[end], d->addr[role], sizeof key.addr[end]);
         key.port[end] = d->port[role];
@@ -95,9 +93,8 @@ int tca_twins_add(struct tca_twins *twins, const struct tca_dossier *d)
     }
     const struct tca_mark *answer = tca_dossier_mark(d, TCA_MARK_SYNACK, TCA_SERVER, 0);
     if (answer && tca_twin_mixed(d)) /* the first answer counts */
-        key.isn[client_first ? 1 : 0] = answer->seq;
-    const struct tca_side *client = &d->m.side[TCA_CLIENT];
-    key.only_syns = client->pkts && client->pkts == client->syn_count && !d->m.side[TCA_SERVER].pkts;
+        key.isn[tca_twin_end(d, TCA_SERVER)] = answer->seq;
+    key.only_syns = tca_twin_only_syns(d);
     twins->key[twins->key_count++] = key;
     return TCA_OK;
 }

@@ -117,11 +117,11 @@ static void lost_acks(const struct tca_hunt *h)
 
 /* ---- two dossiers ---- */
 
-static bool begin_hunt(struct tca_hunt *h)
+/* `end`: the sender's, on the way. */
+static bool begin_hunt(struct tca_hunt *h, int end)
 {
-    int role = h->near_view == 0 ? h->side : h->far_side; /* in the way's capture a */
-    h->first_ns = h->way->first_ns[role][h->near_view];
-    h->last_ns = h->way->last_ns[role][h->near_view];
+    h->first_ns = h->way->first_ns[end][h->near_view];
+    h->last_ns = h->way->last_ns[end][h->near_view];
     return h->first_ns <= h->last_ns;
 }
 
@@ -136,8 +136,9 @@ static void hunt_between(struct tca_hunt *h)
     uint32_t damage = h->near->m.damage | h->far->m.damage;
     bool untold = (damage & TCA_DAMAGE_OFFLOAD) && !h->near->m.side[h->side].ts_on;
     untold |= may_hold_two(h->near, h->far) || may_hold_two(h->far, h->near);
-    if (!begin_hunt(h) || (damage & TCA_DAMAGE_SNAPLEN) || (h->far->m.damage & TCA_DAMAGE_GAP) || untold ||
-        !tca_twin_shares(h->near, h->far))
+    int end = h->near_view == 0 ? tca_twin_end(h->near, h->side) : tca_twin_end(h->far, h->far_side);
+    if (!begin_hunt(h, end) || (damage & TCA_DAMAGE_SNAPLEN) || (h->far->m.damage & TCA_DAMAGE_GAP) ||
+        untold || !tca_twin_shares(h->near, h->far))
         return;
     lost_copies(h, TCA_LOST_SYN, TCA_MARK_SYN);
     lost_copies(h, TCA_LOST_SYNACK, TCA_MARK_SYNACK);
@@ -154,7 +155,8 @@ bool tca_twin_nearer(const struct tca_twins *twins, const struct tca_dossier *x,
     if (!way || !tca_twins_paired(twins, x->capture, y->capture))
         return false;
     bool x_is_a = way->a == x->capture;
-    int view = tca_way_nearer(way, x_is_a ? side : tca_twin_role(x, y, side));
+    int view =
+        tca_way_nearer(way, x_is_a ? tca_twin_end(x, side) : tca_twin_end(y, tca_twin_role(x, y, side)));
     return view >= 0 && (view == 0) == x_is_a;
 }
 
@@ -187,26 +189,20 @@ static void hunt_group(struct tca_twins *twins, const struct tca_dossier *d, siz
 
 /* ---- SYNs of which the next capture shows nothing at all ---- */
 
-static bool only_syns(const struct tca_dossier *d)
-{
-    const struct tca_side *client = &d->m.side[TCA_CLIENT];
-    return client->pkts && client->pkts == client->syn_count && !d->m.side[TCA_SERVER].pkts;
-}
-
-/* The other capture of a way on which `capture` is the one nearer to the client; 0: it is not. */
-static uint32_t next_on(const struct tca_twins *twins, const struct tca_way *way, uint32_t capture)
+/* The other capture of a way on which `capture` is the one nearer to this end; 0: it is not. */
+static uint32_t next_on(const struct tca_twins *twins, const struct tca_way *way, int end, uint32_t capture)
 {
     int view = way->a == capture ? 0 : way->b == capture ? 1 : -1;
-    if (view < 0 || tca_way_nearer(way, TCA_CLIENT) != view || !tca_twins_paired(twins, way->a, way->b))
+    if (view < 0 || tca_way_nearer(way, end) != view || !tca_twins_paired(twins, way->a, way->b))
         return 0;
     return view == 0 ? way->b : way->a;
 }
 
-static bool goes_from_to(const struct tca_twins *twins, const struct tca_way *ways, size_t count,
+static bool goes_from_to(const struct tca_twins *twins, const struct tca_way *ways, size_t count, int end,
                          uint32_t from, uint32_t to)
 {
     for (size_t at = 0; at < count; at++)
-        if (next_on(twins, &ways[at], from) == to)
+        if (next_on(twins, &ways[at], end, from) == to)
             return true;
     return false;
 }
@@ -217,7 +213,7 @@ static void claim_syns(struct tca_twins *twins, const struct tca_way *way, const
     struct tca_hunt h = {.near = d, .way = way, .side = TCA_CLIENT, .far_side = TCA_CLIENT, .twins = twins};
     h.near_view = way->a == d->capture ? 0 : 1;
     h.far_view = 1 - h.near_view;
-    if (!begin_hunt(&h))
+    if (!begin_hunt(&h, tca_twin_end(d, TCA_CLIENT)))
         return;
     struct tca_hunt_list near = tca_hunt_list(d, TCA_MARK_SYN, TCA_CLIENT);
     for (unsigned at = 0; at < near.count; at++) {
@@ -238,19 +234,20 @@ static void hunt_syns(struct tca_twins *twins, const struct tca_dossier *d, size
     for (size_t at = 1; at < count; at++)
         if (tca_twin_nearer(twins, last, &d[at], TCA_CLIENT))
             last = &d[at];
-    const struct tca_way *ways = only_syns(last) ? tca_ways_of(twins, last, &ways_count) : NULL;
+    const struct tca_way *ways = tca_twin_only_syns(last) ? tca_ways_of(twins, last, &ways_count) : NULL;
     if (!ways)
         return;
     if (ways_count > WAYS_MAX)
         ways_count = WAYS_MAX;
+    int end = tca_twin_end(last, TCA_CLIENT);
     for (size_t at = 0; at < ways_count; at++) {
-        uint32_t far = next_on(twins, &ways[at], last->capture);
+        uint32_t far = next_on(twins, &ways[at], end, last->capture);
         bool shows = !far, another = false;
         for (size_t x = 0; x < count; x++)
             shows |= d[x].capture == far;
         for (size_t x = 0; x < ways_count && !shows; x++) {
-            uint32_t step = next_on(twins, &ways[x], last->capture);
-            another |= step && step != far && goes_from_to(twins, ways, ways_count, step, far);
+            uint32_t step = next_on(twins, &ways[x], end, last->capture);
+            another |= step && step != far && goes_from_to(twins, ways, ways_count, end, step, far);
         }
         if (!shows && !another)
             claim_syns(twins, &ways[at], last, far);

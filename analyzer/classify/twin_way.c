@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * Ways: what two captures share of one client's traffic with one service, and in which order they stand on it.
+ * Ways: what two captures share of the traffic of two hosts with one service, and in which order they stand on it.
  *
- *     client ---- [ a ] ------------ [ b ] ---- server
- *       TTL of the client's segments     higher at a: a router stands between        exact, where there is one
+ *     end 0 ---- [ a ] ------------ [ b ] ---- end 1
+ *       TTL of what end 0 sends          higher at a: a router stands between        exact, where there is one
+ *       when a segment passed b and a    later at b if end 0 sent it, sooner if end 1  exact, unless a clock was set
  *       SYN to SYN+ACK                   longer at a: all of it that b saw, and more  by vote of the connections
  *
  * Two captures are views of one traffic if they hold the same segments, told by time stamp or IP ID; equal numbers alone
@@ -25,6 +26,12 @@ enum {
 bool tca_twin_own(const struct tca_mark *mark)
 {
     return !mark->witness && !(mark->roles & TCA_MARK_ICMP);
+}
+
+bool tca_twin_only_syns(const struct tca_dossier *d)
+{
+    const struct tca_side *client = &d->m.side[TCA_CLIENT];
+    return client->pkts && client->pkts == client->syn_count && !d->m.side[TCA_SERVER].pkts;
 }
 
 bool tca_twin_mixed(const struct tca_dossier *d)
@@ -58,6 +65,13 @@ bool tca_twin_same(const struct tca_mark *one, const struct tca_mark *other, boo
         return true;
     *ret_strict = one->ip_id == other->ip_id;
     return *ret_strict;
+}
+
+int tca_twin_end(const struct tca_dossier *d, int role)
+{
+    int order = memcmp(d->addr[TCA_CLIENT], d->addr[TCA_SERVER], sizeof d->addr[0]);
+    bool client_first = order < 0 || (order == 0 && d->port[TCA_CLIENT] <= d->port[TCA_SERVER]);
+    return client_first ? role : 1 - role;
 }
 
 int tca_twin_role(const struct tca_dossier *x, const struct tca_dossier *y, int role)
@@ -138,24 +152,26 @@ static void widen(int64_t *first, int64_t *last, int64_t time_ns)
     unite(first, last, time_ns, time_ns);
 }
 
-static void count_shared(struct tca_way *way, int role, const struct tca_mark *a, const struct tca_mark *b,
+/* By its numbers alone it may be another copy of the same: then nothing follows from when it passed. */
+static void count_shared(struct tca_way *way, int end, const struct tca_mark *a, const struct tca_mark *b,
                          bool strict)
 {
-    way->strict += strict;
     way->kind[kind_of(a)]++;
-    widen(&way->first_ns[role][0], &way->last_ns[role][0], a->time_ns);
-    widen(&way->first_ns[role][1], &way->last_ns[role][1], b->time_ns);
-    if (strict)
-        widen(&way->ahead_ns[0], &way->ahead_ns[1], b->time_ns - a->time_ns);
-    if (a->ttl != b->ttl && strict) {
+    if (!strict)
+        return;
+    way->strict++;
+    widen(&way->first_ns[end][0], &way->last_ns[end][0], a->time_ns);
+    widen(&way->first_ns[end][1], &way->last_ns[end][1], b->time_ns);
+    widen(&way->ahead_ns[end][0], &way->ahead_ns[end][1], b->time_ns - a->time_ns);
+    if (a->ttl != b->ttl) {
         /* Each hop takes one: the higher is nearer to the sender. */
         int nearer_to_sender = a->ttl > b->ttl ? 0 : 1;
-        way->ttl_votes[role == TCA_CLIENT ? nearer_to_sender : 1 - nearer_to_sender] = 1;
+        way->ttl_votes[end == 0 ? nearer_to_sender : 1 - nearer_to_sender] = 1;
     }
 }
 
 /* The first segment in b that is the same as this one in a and was not taken before. */
-static void match(struct tca_way *way, const struct tca_mark *mark, int role, const struct tca_dossier *b,
+static void match(struct tca_way *way, const struct tca_mark *mark, int end, const struct tca_dossier *b,
                   int b_role, bool *taken)
 {
     bool strict;
@@ -165,7 +181,7 @@ static void match(struct tca_way *way, const struct tca_mark *mark, int role, co
             !tca_twin_same(mark, other, &strict))
             continue;
         taken[at] = true;
-        count_shared(way, role, mark, other, strict);
+        count_shared(way, end, mark, other, strict);
         return;
     }
 }
@@ -173,29 +189,40 @@ static void match(struct tca_way *way, const struct tca_mark *mark, int role, co
 static void vote(struct tca_way *way, const struct tca_dossier *a, const struct tca_dossier *b)
 {
     int64_t x = a->m.syn_rtt_ns, y = b->m.syn_rtt_ns;
-    if (x >= 0 && y >= 0 && x != y)
-        way->time_votes[x > y ? 0 : 1]++;
+    if (x < 0 || y < 0 || x == y || tca_twin_role(a, b, TCA_CLIENT) != TCA_CLIENT || !tca_twin_sure(a, b))
+        return;
+    int nearer_to_client = x > y ? 0 : 1;
+    way->time_votes[tca_twin_end(a, TCA_CLIENT) == 0 ? nearer_to_client : 1 - nearer_to_client]++;
+}
+
+/* The name of the way that x and y, of two captures, have a connection on. Who is taken for the server may differ: the
+ * lower of both ports names the service. */
+static struct tca_way way_of(const struct tca_dossier *x, const struct tca_dossier *y)
+{
+    const struct tca_dossier *a = x->capture < y->capture ? x : y, *b = a == x ? y : x;
+    uint16_t one = a->port[TCA_SERVER], other = b->port[TCA_SERVER];
+    struct tca_way way = {.a = a->capture, .b = b->capture, .port = one < other ? one : other};
+    for (int role = 0; role < 2; role++)
+        memcpy(way.addr[tca_twin_end(a, role)], a->addr[role], sizeof way.addr[0]);
+    return way;
 }
 
 static void compare_two(struct tca_way *way, const struct tca_dossier *a, const struct tca_dossier *b)
 {
     bool taken[TCA_MARKS_MAX] = {false};
-    *way = (struct tca_way){
-        .a = a->capture, .b = b->capture, .port = a->port[TCA_SERVER], .ahead_ns = {INT64_MAX, INT64_MIN}};
-    memcpy(way->client, a->addr[TCA_CLIENT], sizeof way->client);
-    memcpy(way->server, a->addr[TCA_SERVER], sizeof way->server);
-    for (int role = 0; role < 2; role++)
+    *way = way_of(a, b);
+    for (int end = 0; end < 2; end++)
         for (int view = 0; view < 2; view++) {
-            way->first_ns[role][view] = INT64_MAX;
-            way->last_ns[role][view] = INT64_MIN;
+            way->first_ns[end][view] = way->ahead_ns[end][0] = INT64_MAX;
+            way->last_ns[end][view] = way->ahead_ns[end][1] = INT64_MIN;
         }
     for (unsigned at = 0; at < a->mark_count; at++)
         if (tca_twin_own(&a->mark[at]))
-            match(way, &a->mark[at], a->mark[at].side, b, tca_twin_role(a, b, a->mark[at].side), taken);
+            match(way, &a->mark[at], tca_twin_end(a, a->mark[at].side), b,
+                  tca_twin_role(a, b, a->mark[at].side), taken);
     way->gaps[0] = (a->m.damage & TCA_DAMAGE_GAP) != 0;
     way->gaps[1] = (b->m.damage & TCA_DAMAGE_GAP) != 0;
-    if (tca_twin_role(a, b, TCA_CLIENT) == TCA_CLIENT && tca_twin_sure(a, b))
-        vote(way, a, b);
+    vote(way, a, b);
 }
 
 int tca_twins_compare(struct tca_twins *twins, const struct tca_dossier *d, size_t count)
@@ -216,9 +243,7 @@ int tca_twins_compare(struct tca_twins *twins, const struct tca_dossier *d, size
 
 static int compare_places(const struct tca_way *x, const struct tca_way *y)
 {
-    int order = memcmp(x->client, y->client, sizeof x->client);
-    if (!order)
-        order = memcmp(x->server, y->server, sizeof x->server);
+    int order = memcmp(x->addr, y->addr, sizeof x->addr);
     return order ? order : tca_compare_u64(x->port, y->port);
 }
 
@@ -241,16 +266,17 @@ static int compare_pairs(const void *left, const void *right)
 static void add_way(struct tca_way *to, const struct tca_way *from)
 {
     to->strict += from->strict;
-    unite(&to->ahead_ns[0], &to->ahead_ns[1], from->ahead_ns[0], from->ahead_ns[1]);
+    for (int end = 0; end < 2; end++)
+        unite(&to->ahead_ns[end][0], &to->ahead_ns[end][1], from->ahead_ns[end][0], from->ahead_ns[end][1]);
     for (int kind = 0; kind < TCA_WAY_KINDS; kind++)
         to->kind[kind] += from->kind[kind];
     for (int view = 0; view < 2; view++) {
         to->ttl_votes[view] += from->ttl_votes[view];
         to->time_votes[view] += from->time_votes[view];
         to->gaps[view] += from->gaps[view];
-        for (int role = 0; role < 2; role++)
-            unite(&to->first_ns[role][view], &to->last_ns[role][view], from->first_ns[role][view],
-                  from->last_ns[role][view]);
+        for (int end = 0; end < 2; end++)
+            unite(&to->first_ns[end][view], &to->last_ns[end][view], from->first_ns[end][view],
+                  from->last_ns[end][view]);
     }
 }
 
@@ -267,6 +293,14 @@ static void merge_ways(struct tca_twins *twins)
     twins->way_count = kept;
 }
 
+static struct tca_pair pair_of(const struct tca_way *way)
+{
+    struct tca_pair pair = {.a = way->a, .b = way->b, .strict = way->strict};
+    memcpy(pair.ahead_ns, way->ahead_ns[0], sizeof pair.ahead_ns);
+    unite(&pair.ahead_ns[0], &pair.ahead_ns[1], way->ahead_ns[1][0], way->ahead_ns[1][1]);
+    return pair;
+}
+
 /* Pairs of captures with enough in common. */
 static int gather_pairs(struct tca_twins *twins)
 {
@@ -275,10 +309,7 @@ static int gather_pairs(struct tca_twins *twins)
     if (!twins->pair)
         return TCA_EMEMORY;
     for (size_t at = 0; at < twins->way_count; at++)
-        twins->pair[at] = (struct tca_pair){twins->way[at].a,
-                                            twins->way[at].b,
-                                            twins->way[at].strict,
-                                            {twins->way[at].ahead_ns[0], twins->way[at].ahead_ns[1]}};
+        twins->pair[at] = pair_of(&twins->way[at]);
     qsort(twins->pair, twins->way_count, sizeof *twins->pair, compare_pairs);
     for (size_t at = 0; at < twins->way_count; at++) {
         struct tca_pair *last = &twins->pair[kept ? kept - 1 : 0], *next = &twins->pair[at];
@@ -319,9 +350,7 @@ bool tca_twins_paired(const struct tca_twins *twins, uint32_t one, uint32_t othe
 const struct tca_way *tca_ways_of(const struct tca_twins *twins, const struct tca_dossier *d,
                                   size_t *ret_count)
 {
-    struct tca_way wanted = {.port = d->port[TCA_SERVER]};
-    memcpy(wanted.client, d->addr[TCA_CLIENT], sizeof wanted.client);
-    memcpy(wanted.server, d->addr[TCA_SERVER], sizeof wanted.server);
+    struct tca_way wanted = way_of(d, d);
     size_t low = 0, high = twins->way_count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
@@ -340,10 +369,7 @@ const struct tca_way *tca_ways_of(const struct tca_twins *twins, const struct tc
 const struct tca_way *tca_way_between(const struct tca_twins *twins, const struct tca_dossier *x,
                                       const struct tca_dossier *y)
 {
-    const struct tca_dossier *a = x->capture < y->capture ? x : y, *b = a == x ? y : x;
-    struct tca_way wanted = {.a = a->capture, .b = b->capture, .port = a->port[TCA_SERVER]};
-    memcpy(wanted.client, a->addr[TCA_CLIENT], sizeof wanted.client);
-    memcpy(wanted.server, a->addr[TCA_SERVER], sizeof wanted.server);
+    struct tca_way wanted = way_of(x, y);
     if (!twins->way_count)
         return NULL;
     return bsearch(&wanted, twins->way, twins->way_count, sizeof *twins->way, compare_ways);
@@ -357,11 +383,20 @@ static int majority(const uint32_t votes[2])
     return all && (uint64_t)votes[1 - most] * VOTE_SHARE <= all ? most : -1;
 }
 
-int tca_way_nearer(const struct tca_way *way, int role)
+/* Whatever the clocks say: what end 0 sends passes b later, what end 1 sends sooner, if a is the one nearer to end 0. */
+static int by_passage(const struct tca_way *way)
+{
+    const int64_t *from = way->ahead_ns[0], *back = way->ahead_ns[1];
+    if (from[0] > from[1] || back[0] > back[1])
+        return -1;
+    return from[0] > back[1] ? 0 : from[1] < back[0] ? 1 : -1;
+}
+
+int tca_way_nearer(const struct tca_way *way, int end)
 {
     bool hops = way->ttl_votes[0] || way->ttl_votes[1];
-    int nearer_to_client = majority(hops ? way->ttl_votes : way->time_votes);
-    if (nearer_to_client < 0)
-        return -1;
-    return role == TCA_CLIENT ? nearer_to_client : 1 - nearer_to_client;
+    int nearer = hops ? majority(way->ttl_votes) : by_passage(way);
+    if (!hops && nearer < 0)
+        nearer = majority(way->time_votes);
+    return nearer < 0 || end == 0 ? nearer : 1 - nearer;
 }
