@@ -16,12 +16,13 @@
 
 /* ---- one loss ---- */
 
-static enum tca_way_kind way_kind(enum tca_lost_kind kind)
+/* Do segments like this pass far's filter? One that passes plain segments does not ask for flags; but it may leave out bare
+ * ACKs, or payload, alone. */
+static bool passes(const struct tca_way *way, const struct tca_mark *mark)
 {
-    return kind == TCA_LOST_SYN || kind == TCA_LOST_SYNACK ? TCA_WAY_OPENING
-           : kind == TCA_LOST_FIN                          ? TCA_WAY_FIN
-           : kind == TCA_LOST_RST                          ? TCA_WAY_RST
-                                                           : TCA_WAY_PLAIN;
+    enum tca_way_kind kind = tca_way_kind(mark);
+    bool plain = kind == TCA_WAY_DATA || kind == TCA_WAY_ACK;
+    return way->kind[kind] || (!plain && (way->kind[TCA_WAY_DATA] || way->kind[TCA_WAY_ACK]));
 }
 
 /* The last sender's segment that both hold came before it, or the first one after: the clocks, as far as what both hold
@@ -41,13 +42,10 @@ static bool within_capture(const struct tca_hunt *h, int64_t time_ns)
     return soonest - watch->first_ns >= slack_ns && watch->last_ns - latest >= slack_ns;
 }
 
-enum tca_confidence tca_hunt_watched(const struct tca_hunt *h, enum tca_lost_kind kind,
-                                     const struct tca_mark *mark)
+enum tca_confidence tca_hunt_watched(const struct tca_hunt *h, const struct tca_mark *mark)
 {
-    /* A filter that passes plain segments does not ask for flags. */
-    bool passes = h->way->kind[TCA_WAY_PLAIN] || h->way->kind[way_kind(kind)];
     bool began = mark->time_ns > h->first_ns, went_on = mark->time_ns < h->last_ns;
-    if (!passes)
+    if (!passes(h->way, mark))
         return TCA_NO;
     if (began && went_on)
         return TCA_CERTAIN;
@@ -77,7 +75,7 @@ struct tca_lost *tca_hunt_claim(const struct tca_hunt *h, enum tca_lost_kind kin
                                 const struct tca_mark *mark, const struct tca_mark *arrived,
                                 uint32_t far_capture, bool repeated)
 {
-    enum tca_confidence confidence = tca_hunt_watched(h, kind, mark);
+    enum tca_confidence confidence = tca_hunt_watched(h, mark);
     if (!confidence || told(h->twins, h->near->capture, mark->frame))
         return NULL;
     struct tca_lost *lost = room_for(h->twins);

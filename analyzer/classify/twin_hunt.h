@@ -33,8 +33,7 @@ struct tca_hunt_list tca_hunt_list(const struct tca_dossier *d, uint32_t role, i
 const struct tca_mark *tca_hunt_find(const struct tca_dossier *d, int side, const struct tca_mark *mark);
 
 /* Was far capturing when this segment should have passed it? TCA_NO: that is not known. */
-enum tca_confidence tca_hunt_watched(const struct tca_hunt *h, enum tca_lost_kind kind,
-                                     const struct tca_mark *mark);
+enum tca_confidence tca_hunt_watched(const struct tca_hunt *h, const struct tca_mark *mark);
 /* A segment was lost. `arrived`: the next copy in far, NULL if none; `far_capture`: where it should have passed;
  * `repeated`: its sender sent it again. NULL if it is not to be told. Valid until the next claim. */
 struct tca_lost *tca_hunt_claim(const struct tca_hunt *h, enum tca_lost_kind kind,

@@ -28,7 +28,7 @@ struct tca_twin_key {
 };
 
 /* The kinds of segments that a capture may be filtered by. */
-enum tca_way_kind { TCA_WAY_OPENING, TCA_WAY_PLAIN, TCA_WAY_FIN, TCA_WAY_RST, TCA_WAY_KINDS };
+enum tca_way_kind { TCA_WAY_OPENING, TCA_WAY_DATA, TCA_WAY_ACK, TCA_WAY_FIN, TCA_WAY_RST, TCA_WAY_KINDS };
 
 /* Segments of one service and two hosts that two captures hold both. [0]: capture a, [1]: capture b. */
 struct tca_way {
@@ -93,6 +93,7 @@ bool tca_twin_only_syns(const struct tca_dossier *d);
 bool tca_twin_mixed(const struct tca_dossier *d);
 /* Is this mark a segment of the connection's own? */
 bool tca_twin_own(const struct tca_mark *mark);
+enum tca_way_kind tca_way_kind(const struct tca_mark *mark);
 /* The same segment, as far as both tell? With *ret_strict: told by more than its numbers. */
 bool tca_twin_same(const struct tca_mark *one, const struct tca_mark *other, bool *ret_strict);
 

@@ -97,7 +97,7 @@ static void leave_out(struct payload *p)
 {
     unsigned kept = 0;
     for (unsigned at = 0; at < p->near.count; at++)
-        if (tca_hunt_watched(p->h, TCA_LOST_DATA, p->near.mark[at]))
+        if (tca_hunt_watched(p->h, p->near.mark[at]))
             p->near.mark[kept++] = p->near.mark[at];
     p->near.count = kept;
 }
@@ -109,7 +109,7 @@ static void gather_marks(struct payload *p)
         const struct tca_mark *mark = &h->near->mark[at];
         if (mark->len && mark->side == h->side && tca_twin_own(mark) &&
             !(mark->flags & (TCA_SYN | TCA_FIN | TCA_RST)) && !is_of_syn(h, mark) &&
-            tca_hunt_watched(h, TCA_LOST_DATA, mark))
+            tca_hunt_watched(h, mark))
             p->mark[p->count++] = mark;
     }
 }

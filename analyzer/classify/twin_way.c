@@ -130,12 +130,13 @@ bool tca_twin_linked(const struct tca_twins *twins, const struct tca_dossier *x,
 
 /* ---- what two dossiers share ---- */
 
-static enum tca_way_kind kind_of(const struct tca_mark *mark)
+enum tca_way_kind tca_way_kind(const struct tca_mark *mark)
 {
     return mark->flags & TCA_RST   ? TCA_WAY_RST
            : mark->flags & TCA_SYN ? TCA_WAY_OPENING
            : mark->flags & TCA_FIN ? TCA_WAY_FIN
-                                   : TCA_WAY_PLAIN;
+           : mark->len             ? TCA_WAY_DATA
+                                   : TCA_WAY_ACK;
 }
 
 /* Take in another interval; first > last: an empty one. */
@@ -156,7 +157,7 @@ static void widen(int64_t *first, int64_t *last, int64_t time_ns)
 static void count_shared(struct tca_way *way, int end, const struct tca_mark *a, const struct tca_mark *b,
                          bool strict)
 {
-    way->kind[kind_of(a)]++;
+    way->kind[tca_way_kind(a)]++;
     if (!strict)
         return;
     way->strict++;
