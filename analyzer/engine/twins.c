@@ -107,6 +107,8 @@ int tca_twins_prepare(struct tca_session *s)
         return TCA_OK;
     struct gathering g = {.s = s};
     int error = begin(&g);
+    for (size_t at = 0; !error && at < s->capture_count; at++)
+        error = tca_twins_watch(s->twins, s->capture[at]->facts.first_ns, s->capture[at]->facts.last_ns);
     if (!error)
         error = tca_twins_link(s->twins);
     if (!error)
