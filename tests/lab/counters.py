@@ -23,7 +23,6 @@ counter, docs/counters.md.  TAP, one point a case; exit status 0, 1, or 2 if it 
 compared.
 """
 
-import argparse
 import collections
 import contextlib
 import dataclasses
@@ -36,6 +35,7 @@ import tempfile
 sys.dont_write_bytecode = True  # no litter in the source tree
 
 import agree  # noqa: E402
+import commandline  # noqa: E402
 import damaged  # noqa: E402
 import program  # noqa: E402
 import report  # noqa: E402
@@ -383,12 +383,8 @@ def figures(tallies):
 
 
 def parse_options(arguments):
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
-    parser.add_argument("captures", help="folder of the case folders")
-    parser.add_argument("program", help="the program under test")
-    parser.add_argument("case", nargs="*", help="FAMILY/CASE (default: all)")
-    parser.add_argument("--table", metavar="FILE", help="write the table into this document")
-    parser.add_argument("--check-table", metavar="FILE", help="the table in this document must be the one of this run")
+    parser = commandline.parser(__doc__)
+    commandline.add_table(parser)
     parser.add_argument("--verbose", action="store_true", help="tell where the bounds do not meet")
     return parser.parse_intermixed_args(arguments)
 
