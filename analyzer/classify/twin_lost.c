@@ -86,24 +86,56 @@ static void lost_copies(const struct tca_hunt *h, enum tca_lost_kind kind, uint3
 
 /* ---- ACKs ---- */
 
-/* Those before the first one that reached far; all of them if none did. */
+/* How many of the sender's segments are missing in far, apart from what is told already. */
+static uint64_t missing(const struct tca_hunt *h)
+{
+    uint64_t near = h->near->m.side[h->side].pkts, far = h->far->m.side[h->far_side].pkts, told = 0;
+    for (size_t at = 0; at < h->twins->found_count; at++) {
+        const struct tca_lost *lost = &h->twins->found[at];
+        told += lost->near == h->near->capture && lost->far == h->far->capture && lost->side == h->side;
+    }
+    return near > far + told ? near - far - told : 0;
+}
+
+/* Its number or its time stamp would tell that the segment after it overtook it. */
+static bool known_if_late(const struct tca_mark *mark, const struct tca_mark *next)
+{
+    return (mark->has_ip_id && mark->ip_id) || (mark->has_ts && (!next || mark->tsval != next->tsval));
+}
+
+/* ACKs of near before the first one that reached far, which far does not show; all of them if none did. */
+static struct tca_hunt_list unseen_acks(const struct tca_hunt *h, const struct tca_hunt_list *near,
+                                        const struct tca_mark *first)
+{
+    struct tca_hunt_list unseen = {.count = 0};
+    for (unsigned at = 0; at < near->count; at++) {
+        const struct tca_mark *mark = near->mark[at];
+        if (first && mark->frame >= first->frame)
+            break;
+        if (known_if_late(mark, first) && !(mark->flags & (TCA_SYN | TCA_RST)) &&
+            !tca_hunt_find(h->far, h->far_side, mark))
+            unseen.mark[unseen.count++] = mark;
+    }
+    return unseen;
+}
+
+/* An ACK that was overtaken on the way settles nothing any more, and is not marked where it passes late. So as many of the
+ * sender's segments must be missing in far, and none there have come late. */
 static void lost_until_first(const struct tca_hunt *h, enum tca_lost_kind kind, uint32_t role)
 {
     struct tca_hunt_list near = tca_hunt_list(h->near, role, h->side),
                          far = tca_hunt_list(h->far, role, h->far_side);
     const struct tca_mark *first =
         far.count ? tca_hunt_find(h->near, h->side, far.mark[0]) : NULL; /* as near saw it */
-    if (far.count && !first)
+    const struct tca_trouble *trouble = &h->far->trouble[h->far_side];
+    if ((far.count && !first) || trouble->reorder_count || trouble->old_dup_count)
         return;
-    for (unsigned at = 0; at < near.count; at++) {
-        const struct tca_mark *mark = near.mark[at];
-        if (first && mark->frame >= first->frame)
-            return;
-        if ((mark->flags & (TCA_SYN | TCA_RST)) || tca_hunt_find(h->far, h->far_side, mark))
-            continue;
-        tca_hunt_claim(h, kind, mark, far.count ? far.mark[0] : NULL, h->far->capture,
-                       at + 1 < near.count || first);
-    }
+    struct tca_hunt_list unseen = unseen_acks(h, &near, first);
+    if (unseen.count > missing(h))
+        return;
+    for (unsigned at = 0; at < unseen.count; at++)
+        tca_hunt_claim(h, kind, unseen.mark[at], far.count ? far.mark[0] : NULL, h->far->capture,
+                       unseen.mark[at] != near.mark[near.count - 1] || first);
 }
 
 static void lost_acks(const struct tca_hunt *h)

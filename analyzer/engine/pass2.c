@@ -188,7 +188,7 @@ static int learn(struct tca_session *s)
         return error;
     tca_hosts_learn(s->hosts, &s->set.known);
     tca_sweep_learn(s->sweep, &s->set.known);
-    return error;
+    return TCA_OK;
 }
 
 int tca_pass2_prepare(struct tca_session *s)

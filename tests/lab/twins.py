@@ -15,6 +15,7 @@ down what it dropped, the kernels what their firewalls and routers dropped).
   * A clock that is wrong by hours, and a capture that begins in the middle or ends early add no claim that is not true.
   * In the other order of captures every row is the same but for their numbers.
   * Two cuts of one capture that overlap are linked row by row, and nothing was lost between them.
+  * Segments that overtook each other on the way to one capture are no losses.
 """
 
 import collections
@@ -27,6 +28,7 @@ import tempfile
 
 sys.dont_write_bytecode = True  # no litter in the source tree
 
+import damaged  # noqa: E402
 import program  # noqa: E402
 import segments  # noqa: E402
 
@@ -269,6 +271,30 @@ def check_order(told, again, order):
 # -- the same captures in other clothes ----------------------------------------------------------------------
 
 
+def reordered(path, target):
+    """A copy in which a segment comes late: behind the next one of its sender, and behind the answer to that."""
+    with open(path, "rb") as file:
+        data = file.read()
+    records, waiting = list(damaged.records(data)), {}  # connection -> places of two segments of one sender, and who that is
+    for place, one in enumerate(damaged.read_segments(data)):
+        if not one:
+            continue
+        pair = frozenset((one.src, one.dst))
+        places, sender = waiting.pop(pair, ([], one.src))
+        if sender != one.src and len(places) == 2:
+            places.append(place)
+            late, *others = [records[at][8:] for at in places]
+            for at, rest in zip(places, (*others, late)):
+                records[at] = records[at][:8] + rest
+        elif sender == one.src:
+            waiting[pair] = ([*places, place][-2:], sender)
+        else:
+            waiting[pair] = ([place], one.src)
+    with open(target, "wb") as file:
+        file.write(data[:24] + b"".join(records))
+    return target
+
+
 def rewrite(path, target, shift=0, first=0.0, last=1.0):
     """A copy with the clock `shift` seconds ahead, and only the records from `first` to `last` of all."""
     with open(path, "rb") as file:
@@ -317,6 +343,14 @@ def overlapping(binary, path):
                     if known or "not linked" not in fault)
 
 
+def overtaken(binary, files, drops):
+    """Faults where segments overtook each other on the way to the first capture."""
+    with tempfile.TemporaryDirectory() as folder:
+        some = [reordered(files[0], os.path.join(folder, "1.pcap")), *files[1:]]
+        faults = check(ask(binary, some), [segments.read(path) for path in some], drops)
+        yield from (f"out of order: {fault}" for fault in faults if "not linked" not in fault)
+
+
 def test_case(binary, folder):
     """(faults, losses told, segments dropped by the relay, rows, lost payload that is named) of one case."""
     files = [os.path.join(folder, view) for view in VIEWS if os.path.exists(os.path.join(folder, view))]
@@ -330,6 +364,7 @@ def test_case(binary, folder):
     faults += check_order(told, back, list(reversed(range(len(files)))))
     faults += dressed(binary, files, drops, told)
     faults += overlapping(binary, files[0])
+    faults += overtaken(binary, files, drops)
     return faults, lost(told), sum(drop.seq is not None for drop in drops), len(told.rows), sum(map(names_payload, told.events))
 
 
