@@ -36,6 +36,8 @@ enum tca_attempt_flag {
     TCA_TRY_PURE_ACK =
         1 << 18,             /* the client's ACK was captured, not only what a filter for SYN and FIN keeps */
     TCA_TRY_KNOWN = 1 << 19, /* its source completes others at this listener; while floods are looked for */
+    TCA_TRY_BEYOND =
+        1 << 20, /* the burst of loss that is counted now struck it after its server had accepted it */
 };
 
 /* Was its SYN+ACK a SYN cookie? */
