@@ -34,7 +34,10 @@ enum tca_attempt_flag {
     TCA_TRY_STUCK = 1 << 16,   /* acknowledged, and the server repeated its SYN+ACK */
     TCA_TRY_PAIR_HEARD = 1 << 17, /* this server answered this client, here or in another connection */
     TCA_TRY_PURE_ACK =
-        1 << 18, /* the client's ACK was captured, not only what a filter for SYN and FIN keeps */
+        1 << 18,             /* the client's ACK was captured, not only what a filter for SYN and FIN keeps */
+    TCA_TRY_KNOWN = 1 << 19, /* its source completes others at this listener; while floods are looked for */
+    TCA_TRY_BEYOND =
+        1 << 20, /* the burst of loss that is counted now struck it after its server had accepted it */
 };
 
 /* Was its SYN+ACK a SYN cookie? */

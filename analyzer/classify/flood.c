@@ -9,8 +9,11 @@
  *
  * Of a flood only the attempts that nobody completed are looked at, and only of sources that do not repeat every
  * SYN in vain: clients do, for they want to connect, and where most do it is a path or a queue that fails them, no
- * flood. Forged addresses of one small network come again and again, but one tool makes them all: TTL, window and
- * options are the same. A flood too slow to be dense is told where the SYN queue was full under it. That nobody
+ * flood. Nor are SYNs one that were dropped in silence where a SYN queue is not why: who is served at other times, or
+ * comes again while the accept queue overflows, is a client that gave up and tries anew. Forged addresses of one small network come again and again, but one tool makes them all: TTL, window and
+ * options are the same. A flood too slow to be dense is told where the SYN queue was full under it; one that is dense
+ * but less than half of what comes, where nearly all are strangers whom the server's timer asked again in vain:
+ * possible, for some of every thousand clients vanish like that, but not one of ten. That nobody
  * completes must be more than what the capture leaves out (a filter that kept SYNs alone): somebody's ACK was
  * captured, or the server's timer repeated its SYN+ACKs. A crowd is no trouble by itself: it is told where the
  * accept queue overflowed under it and where the capture shows how many came before.
@@ -39,7 +42,7 @@ enum { BASE_MIN = 3, BASE_ENOUGH = 10 }; /* used seconds beside a crowd: as many
 
 struct group {
     size_t from, to; /* in `one` */
-    uint64_t count, sources, one_shot, alike, repeated, reset, rungs, all, peak, wide;
+    uint64_t count, sources, one_shot, alike, repeated, reset, rungs, known, dropped, all, peak, wide;
 };
 
 /* Most of them within one window. */
@@ -111,6 +114,7 @@ static struct group group_of(struct tca_attempt **one, size_t from, size_t to, s
         g.repeated += one[at]->syns > 1;
         g.rungs += one[at]->rungs > 0;
         g.reset += (one[at]->flags & TCA_TRY_RESET) != 0;
+        g.known += (one[at]->flags & TCA_TRY_KNOWN) != 0;
     }
     memcpy(scratch, one + from, g.count * sizeof(struct tca_attempt *));
     count_sources(scratch, g.count, &g);
@@ -141,14 +145,6 @@ static bool is_slow(const struct tca_tries *t, const struct group *g)
     return g->wide < WIDE_MIN && g->count >= WIDE_MIN && t->listener->synq.max != UINT64_MAX;
 }
 
-/* Dense in the wide window, half of all attempts at least, nobody tries again, and not checks that withdraw what was
- * granted. Had there been ACKs, they would have been captured, or the timer would not have repeated the SYN+ACK. */
-static bool is_flood(const struct tca_tries *t, const struct group *g)
-{
-    bool shown = t->p->acks || g->rungs >= RUNGS_MIN, dense = g->wide >= WIDE_MIN || is_slow(t, g);
-    return shown && dense && 2 * g->count >= g->all && 2 * g->repeated < g->count && 2 * g->reset < g->count;
-}
-
 /* Hardly an address comes twice. */
 static bool is_one_shot(const struct group *g)
 {
@@ -157,8 +153,29 @@ static bool is_one_shot(const struct group *g)
 
 static bool is_spoofed(const struct group *g)
 {
-    return g->sources >= SPOOFED_SOURCES_MIN && 10 * g->repeated < g->count &&
+    return g->sources >= SPOOFED_SOURCES_MIN && 10 * g->repeated < g->count && 2 * g->known < g->count &&
            (is_one_shot(g) || 10 * g->alike >= 9 * g->count);
+}
+
+/* Most of what comes, and nobody tries again. */
+static bool prevails(const struct group *g)
+{
+    return 2 * g->count >= g->all && 2 * g->repeated < g->count;
+}
+
+/* More than vanish of ordinary clients: strangers who come once and stay silent when the server asks again. */
+static bool is_beside(const struct group *g)
+{
+    return 10 * g->count >= g->all && is_spoofed(g) && is_one_shot(g) && 10 * g->known < g->count &&
+           2 * g->rungs >= g->count;
+}
+
+/* Dense in the wide window, and not checks that withdraw what was granted. Had there been ACKs, they would have been
+ * captured, or the timer would not have repeated the SYN+ACK. */
+static bool is_flood(const struct tca_tries *t, const struct group *g)
+{
+    bool shown = t->p->acks || g->rungs >= RUNGS_MIN, dense = g->wide >= WIDE_MIN || is_slow(t, g);
+    return shown && dense && 2 * g->reset < g->count && (prevails(g) || is_beside(g));
 }
 
 /* Many made alike may be real hosts of one kind, many that are not a net of real ones. */
@@ -169,11 +186,19 @@ static bool is_clear(const struct group *g, bool spoofed)
     return g->sources < SPOOFED_SOURCES_MIN && 4 * g->sources <= g->count;
 }
 
-static enum tca_confidence flood_level(const struct tca_tries *t, const struct group *g, bool clear)
+/* Clients of a service that answers nobody come again and again, as one that floods does. */
+static bool may_be_clients(const struct group *g, bool spoofed)
+{
+    return !spoofed && 2 * g->dropped > g->count;
+}
+
+static enum tca_confidence flood_level(const struct tca_tries *t, const struct group *g, bool spoofed)
 {
     enum tca_confidence level =
         tca_press_level(t->listener->vantage, TCA_PROBABLE, TCA_PROBABLE, TCA_POSSIBLE);
-    return tca_lower(level, !clear + (g->peak < NARROW_MIN));
+    if (!prevails(g))
+        return TCA_POSSIBLE;
+    return tca_lower(level, !is_clear(g, spoofed) + (g->peak < NARROW_MIN) + may_be_clients(g, spoofed));
 }
 
 static void note_flood(struct tca_listener *l, enum tca_flood_kind kind, enum tca_confidence level,
@@ -214,7 +239,7 @@ static int tell_flood(const struct tca_tries *t, struct tca_attempt **one, const
 {
     struct tca_attempt *first = one[g->from], *last = one[g->to - 1];
     bool spoofed = is_spoofed(g);
-    enum tca_confidence level = flood_level(t, g, is_clear(g, spoofed));
+    enum tca_confidence level = flood_level(t, g, spoofed);
     struct tca_incident in =
         tca_incident_of(t->listener, spoofed ? TCA_syn_flood_spoofed : TCA_syn_flood_direct, level,
                         first->first_ns, last->first_ns);
@@ -246,37 +271,57 @@ static bool tries_in_vain(const struct tca_attempt *a)
     return a->syns > 1 && !(a->flags & TCA_TRY_ANSWERED);
 }
 
-/* Leave out the attempts of sources that do nothing else. They stay in order of time. */
-static size_t leave_out_clients(struct tca_pressure *p, struct tca_attempt **one, size_t count,
-                                struct tca_attempt **scratch)
+/* Dropped in silence, and a full SYN queue is not known to be why: floods are answered. */
+static bool is_dropped(const struct tca_tries *t, const struct tca_attempt *a)
+{
+    bool full = a->number && t->p->pressed[a->number - 1].confidence[TCA_PRESS_SYNQ_FULL];
+    return a->drops && !(a->flags & TCA_TRY_ANSWERED) && !full;
+}
+
+/* All attempts of one source, with at least one that it did not complete: mark what a flood may have sent. */
+static void mark_suspects(const struct tca_tries *t, struct tca_attempt **source, size_t count,
+                          uint32_t serial)
+{
+    bool vain = true, known = false;
+    uint64_t syns = 0;
+    for (size_t at = 0; at < count; at++) {
+        bool incomplete = tca_attempt_incomplete(source[at]) && !scanned(t, source[at]);
+        vain = vain && (!incomplete || tries_in_vain(source[at]));
+        known = known || (source[at]->flags & TCA_TRY_ACKED);
+        syns += source[at]->syns;
+    }
+    for (size_t at = 0; at < count; at++) {
+        struct tca_attempt *a = source[at];
+        bool again = known || (syns > 1 && tca_listener_episode(t->listener, a->first_ns, SECOND));
+        a->flags |= known ? TCA_TRY_KNOWN : 0u;
+        if (!vain && tca_attempt_incomplete(a) && !scanned(t, a) && !(again && is_dropped(t, a)))
+            a->seen = serial;
+    }
+}
+
+/* The attempts that nobody completed, without those of clients; in order of time. Returns how many. */
+static size_t take_suspects(const struct tca_tries *t, struct tca_attempt **one, struct tca_attempt **scratch)
 {
     size_t kept = 0;
-    uint32_t serial = ++p->serial;
-    memcpy(scratch, one, count * sizeof(struct tca_attempt *));
-    if (count)
-        qsort(scratch, count, sizeof(struct tca_attempt *), tca_order_clients);
-    for (size_t at = 0, end; at < count; at = end) {
-        bool client = tries_in_vain(scratch[at]);
-        for (end = at + 1; end < count && !tca_order_clients(&scratch[at], &scratch[end]); end++)
-            client = client && tries_in_vain(scratch[end]);
-        for (size_t same = at; same < end && !client; same++)
-            scratch[same]->seen = serial;
+    uint32_t serial = ++t->p->serial;
+    memcpy(scratch, t->one, t->count * sizeof(struct tca_attempt *));
+    qsort(scratch, t->count, sizeof(struct tca_attempt *), tca_order_clients);
+    for (size_t at = 0, end; at < t->count; at = end) {
+        for (end = at + 1; end < t->count && !tca_order_clients(&scratch[at], &scratch[end]);)
+            end++;
+        mark_suspects(t, scratch + at, end - at, serial);
     }
-    for (size_t at = 0; at < count; at++)
-        if (one[at]->seen == serial)
-            one[kept++] = one[at];
+    for (size_t at = 0; at < t->count; at++)
+        if (t->one[at]->seen == serial)
+            one[kept++] = t->one[at];
     return kept;
 }
 
 /* Runs of attempts that nobody completed. `one` and `scratch` hold as many as the listener has attempts. */
 static int find_floods(const struct tca_tries *t, struct tca_attempt **one, struct tca_attempt **scratch)
 {
-    size_t count = 0;
+    size_t count = take_suspects(t, one, scratch);
     int error = TCA_OK;
-    for (size_t at = 0; at < t->count; at++)
-        if (tca_attempt_incomplete(t->one[at]) && !scanned(t, t->one[at]))
-            one[count++] = t->one[at];
-    count = leave_out_clients(t->p, one, count, scratch);
     for (size_t at = 0, end; at < count && !error; at = end) {
         for (end = at + 1; end < count && one[end]->first_ns - one[end - 1]->first_ns <= APART_NS;)
             end++;
@@ -284,6 +329,8 @@ static int find_floods(const struct tca_tries *t, struct tca_attempt **one, stru
             continue;
         struct group g = group_of(one, at, end, scratch);
         g.all = count_others(t, one[at]->first_ns, one[end - 1]->first_ns);
+        for (size_t each = at; each < end; each++)
+            g.dropped += is_dropped(t, one[each]);
         if (is_flood(t, &g))
             error = tell_flood(t, one, &g);
     }

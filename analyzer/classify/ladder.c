@@ -14,6 +14,8 @@ static const int64_t NEXT_RUNG_NS = 2300 * MS;
 enum { DEFER_CONCORDANCE = 5 };
 /* New SYNs answered, and none dropped, while these ACKs were ignored: so many make a full queue doubtful. */
 enum { ANSWERS_DOUBT = 3 };
+/* SYNs of the listener left unanswered near such a ladder: so many make a lost ACK doubtful. */
+enum { DROPS_DOUBT = 3 };
 /* From away an episode is seen from its first dropped SYN to its last: its edges may lie so far off. */
 static const int64_t NEARBY_NS = 4500 * MS;
 
@@ -61,9 +63,12 @@ static bool would_reset(const struct tca_case *c)
     return tca_host_knows(c->host[TCA_SERVER], TCA_SETTING_tcp_abort_on_overflow, &aborts) && aborts;
 }
 
+/* An episode, or SYNs left unanswered that make none: as a full queue does, and now and then a path. */
 static bool full_nearby(const struct tca_case *c, const struct tca_ladder *l)
 {
-    return tca_listener_episode(c->listener, l->ack->time_ns, NEARBY_NS) != NULL;
+    return tca_listener_episode(c->listener, l->ack->time_ns, NEARBY_NS) != NULL ||
+           tca_listener_drops(c->listener, l->ack->time_ns - NEARBY_NS,
+                              l->first_stuck->time_ns + NEARBY_NS) >= DROPS_DOUBT;
 }
 
 static enum tca_ladder_cause cause_of_one(const struct tca_case *c, const struct tca_ladder *l)

@@ -297,9 +297,14 @@ bool tca_listener_admits(const struct tca_listener *l, int64_t from_ns, int64_t 
            moments_between(l->admitted_ns, l->admitted, from_ns, to_ns);
 }
 
+size_t tca_listener_drops(const struct tca_listener *l, int64_t from_ns, int64_t to_ns)
+{
+    return moments_between(l->dropped_ns, l->dropped, from_ns, to_ns);
+}
+
 size_t tca_listener_answers(const struct tca_listener *l, int64_t from_ns, int64_t to_ns)
 {
-    if (to_ns <= from_ns || moments_between(l->dropped_ns, l->dropped, from_ns, to_ns))
+    if (to_ns <= from_ns || tca_listener_drops(l, from_ns, to_ns))
         return 0;
     return moments_between(l->answered_ns, l->answered, from_ns + 1, to_ns);
 }

@@ -190,6 +190,8 @@ bool tca_listener_is_shared(const struct tca_listener *l);
 /* Between these moments connections got in, were served at once, and no SYN was dropped: nobody waited in the accept
  * queue. */
 bool tca_listener_admits(const struct tca_listener *l, int64_t from_ns, int64_t to_ns);
+/* SYNs left unanswered from the one moment to the other. */
+size_t tca_listener_drops(const struct tca_listener *l, int64_t from_ns, int64_t to_ns);
 /* New SYNs answered after the one moment and before the other; 0 if one was dropped meanwhile. */
 size_t tca_listener_answers(const struct tca_listener *l, int64_t from_ns, int64_t to_ns);
 

@@ -7,6 +7,9 @@
  *     connections of a run, joined where they share a client's or a server's network  --> paths
  *     repeats of one path, cut again where there is a pause                           --> bursts
  *
+ * Rows of one port may be one socket that listens at several addresses, or hosts that wait for one and the same: where
+ * their connections fail to open, they are one witness. Where accepted ones lose segments, each row is its own.
+ *
  * What tells a path from a listener: a full queue drops the SYNs and ACKs of one listener, a path takes from all that
  * use it, in both directions, from connections that were long accepted as from new ones. So SYNs that an overflow or
  * a full SYN queue explains do not count, nor do SYNs that reached the server and stayed without an answer, nor what
@@ -28,7 +31,7 @@
 
 static const int64_t PAUSE_NS = 1500 * MS; /* the second repeat of a timer comes within this of the first */
 static const int64_t BURST_MAX_NS = 120 * SECOND;
-enum { FLOWS_MIN = 8, LISTENERS_MIN = 2, FLOWS_PER_LISTENER = 2, EACH_WAY_MIN = 3, TIMES = 5 };
+enum { FLOWS_MIN = 8, WITNESSES_MIN = 2, FLOWS_PER_LISTENER = 2, EACH_WAY_MIN = 3, TIMES = 5 };
 
 /* A host's network, as far as addresses tell: hosts of one are reached by one path. */
 struct net {
@@ -59,8 +62,9 @@ struct scratch {
 struct burst {
     const struct tca_repeat *repeat;
     size_t count;
-    uint64_t flows, listeners, by_client, by_server, clients, servers;
+    uint64_t flows, listeners, witnesses, by_client, by_server, clients, servers;
     int64_t first_ns, last_ns;
+    bool accepted; /* connections that were accepted before lost segments, too */
 };
 
 /* All of one capture, to compare with. */
@@ -70,11 +74,13 @@ struct whole {
     int64_t span_ns;
 };
 
-static int compare_places(const void *left, const void *right)
+static int compare_ports(const void *left, const void *right)
 {
     const struct tca_attempt *a = *(struct tca_attempt *const *)left,
                              *b = *(struct tca_attempt *const *)right;
-    int order = tca_compare_u64(a->place, b->place);
+    int order = tca_compare_u64(a->server_port, b->server_port);
+    if (!order)
+        order = tca_compare_u64(a->place, b->place);
     return order ? order : tca_compare_u64(a->frame, b->frame);
 }
 
@@ -219,6 +225,12 @@ static void part_run(struct tca_pressure *p, struct tca_repeat *run, size_t coun
 
 /* ---- one burst ---- */
 
+/* Sent again on a connection that was accepted before. */
+static bool is_beyond(const struct tca_attempt *a, const struct tca_repeat *r)
+{
+    return !r->syn && (r->server || ((a->flags & TCA_TRY_CHILD) && r->time_ns > a->gone_late_ns));
+}
+
 /* The flows of a burst, each once; `hit` holds them. */
 static size_t flows_of(struct tca_pressure *p, struct burst *b, struct tca_attempt **hit)
 {
@@ -228,8 +240,11 @@ static size_t flows_of(struct tca_pressure *p, struct burst *b, struct tca_attem
         struct tca_attempt *a = &p->attempt[b->repeat[at].attempt];
         b->by_client += !b->repeat[at].server;
         b->by_server += b->repeat[at].server;
-        if (tca_first_met(a, serial))
+        if (tca_first_met(a, serial)) {
             hit[count++] = a;
+            a->flags &= ~(uint32_t)TCA_TRY_BEYOND;
+        }
+        a->flags |= is_beyond(a, &b->repeat[at]) ? TCA_TRY_BEYOND : 0u;
     }
     return count;
 }
@@ -243,17 +258,32 @@ static uint64_t different(struct tca_attempt **hit, size_t count, int (*order)(c
     return number;
 }
 
+/* The listeners of the port that begins here, and how many of them bear witness. Returns where it ends. */
+static size_t count_port(struct burst *b, struct tca_attempt **hit, size_t at)
+{
+    uint64_t listeners = 0, alone = 0;
+    uint16_t port = hit[at]->server_port;
+    for (size_t end; at < b->flows && hit[at]->server_port == port; at = end) {
+        uint64_t beyond = 0;
+        for (end = at; end < b->flows && hit[end]->place == hit[at]->place; end++)
+            beyond += (hit[end]->flags & TCA_TRY_BEYOND) != 0;
+        listeners += end - at >= FLOWS_PER_LISTENER;
+        alone += beyond >= FLOWS_PER_LISTENER;
+    }
+    b->listeners += listeners;
+    b->witnesses += alone ? alone : listeners > 0;
+    b->accepted = b->accepted || alone;
+    return at;
+}
+
 static void count_burst(struct tca_pressure *p, struct burst *b, struct tca_attempt **hit)
 {
     b->flows = flows_of(p, b, hit);
     b->clients = different(hit, b->flows, tca_order_clients);
     b->servers = different(hit, b->flows, compare_servers);
-    qsort(hit, b->flows, sizeof(struct tca_attempt *), compare_places);
-    for (size_t at = 0, end; at < b->flows; at = end) {
-        for (end = at + 1; end < b->flows && hit[end]->place == hit[at]->place;)
-            end++;
-        b->listeners += end - at >= FLOWS_PER_LISTENER;
-    }
+    qsort(hit, b->flows, sizeof(struct tca_attempt *), compare_ports);
+    for (size_t at = 0; at < b->flows;)
+        at = count_port(b, hit, at);
 }
 
 /* How many of the sorted ones are below this one; with `past`, or equal to it. */
@@ -297,7 +327,7 @@ static bool stands_out(const struct burst *b, const struct whole *w, struct scra
 
 static bool is_burst(const struct burst *b, const struct whole *w, struct scratch *s)
 {
-    return b->flows >= FLOWS_MIN && b->listeners >= LISTENERS_MIN &&
+    return b->flows >= FLOWS_MIN && b->witnesses >= WITNESSES_MIN &&
            b->last_ns - b->first_ns <= BURST_MAX_NS && stands_out(b, w, s);
 }
 
@@ -311,9 +341,8 @@ static enum tca_confidence level_of(const struct tca_listener *l, const struct b
 
 static int tell_burst(struct tca_pressure *p, const struct burst *b, const struct tca_attempt *first)
 {
-    const struct tca_listener *l = listener_of(p, first);
     struct tca_incident in = {.id = TCA_path_loss_burst,
-                              .confidence = level_of(l, b),
+                              .confidence = level_of(listener_of(p, first), b),
                               .scope = TCA_SCOPE_CAPTURE,
                               .capture = first->capture,
                               .family = first->family,
@@ -351,6 +380,7 @@ struct moment {
     struct net net;
     uint32_t capture, flows;
     int64_t first_ns, last_ns;
+    bool accepted;
 };
 
 struct told {
@@ -381,12 +411,14 @@ static int keep_told(struct told *told, const struct burst *b, struct tca_attemp
                             .capture = b->repeat->capture,
                             .flows = (uint32_t)b->flows,
                             .first_ns = b->first_ns,
-                            .last_ns = b->last_ns};
+                            .last_ns = b->last_ns,
+                            .accepted = b->accepted};
     }
     return TCA_OK;
 }
 
-/* The burst of this network around or right behind this moment; NULL if there is none. */
+/* The burst of this network around this moment, or begun when what was lost then was sent again; NULL if there is
+ * none. */
 static const struct moment *burst_at(const struct told *told, uint32_t capture, struct net net,
                                      int64_t time_ns)
 {
@@ -401,7 +433,7 @@ static const struct moment *burst_at(const struct told *told, uint32_t capture, 
     }
     const struct moment *found = low < told->count ? &told->moment[low] : NULL;
     bool same = found && found->capture == capture && !compare_nets(&found->net, &net);
-    return same && found->first_ns - SECOND <= time_ns ? found : NULL;
+    return same && found->first_ns - TCA_ATTEMPT_WATCHED_NS <= time_ns ? found : NULL;
 }
 
 static const struct moment *burst_of(const struct told *told, const struct tca_attempt *a, int64_t time_ns)
@@ -410,7 +442,8 @@ static const struct moment *burst_of(const struct told *told, const struct tca_a
     return found ? found : burst_at(told, a->capture, net_of(a->client, a->family), time_ns);
 }
 
-/* Those of the same path in these moments: it lost them, or their answer. */
+/* Those of the same path in these moments: it lost them, or their answer. Where nothing was lost but what opens
+ * connections, their hosts may have stalled. */
 static int press_lost(struct tca_pressure *p, struct told *told)
 {
     if (told->count)
@@ -423,7 +456,8 @@ static int press_lost(struct tca_pressure *p, struct told *told)
         if (!l || tca_near_server(l->vantage) || has_cause(p, l, a, one->time_ns))
             continue;
         int error =
-            tca_press(p, a, TCA_PRESS_LOST, tca_lower(TCA_PROBABLE, l->vantage == TCA_VANTAGE_UNKNOWN));
+            tca_press(p, a, TCA_PRESS_LOST,
+                      tca_lower(TCA_PROBABLE, (l->vantage == TCA_VANTAGE_UNKNOWN) + !burst->accepted));
         if (error)
             return error;
         tca_pressed_of(p, a)->others = burst->flows - 1;

@@ -133,39 +133,53 @@ static bool presses(const struct incident *in)
     return tca_begins_with(tca_findings[in->what.id].id, pressing, sizeof pressing / sizeof *pressing);
 }
 
-/* What became of the other clients meanwhile: theirs is the damage. */
-static void add_fates(struct page *page, const struct story *story, const struct block *b)
+/* What became of the other clients meanwhile. */
+struct fates {
+    uint64_t opened, late, unanswered; /* late: of the opened */
+    int64_t longest_ns;
+};
+
+static struct fates fates_of(const struct story *story, const struct block *b)
 {
-    struct tca_buf text = {0};
-    uint64_t opened = 0, unanswered = 0;
-    int64_t longest_ns = 0;
+    struct fates f = {0};
     for (size_t i = 0; i < story->sum->incident_count; i++) {
         const struct incident *in = &story->sum->incident[i];
         if (!presses(in) || (in != b->incident && !(in->told && tca_told_with(in, b))))
             continue;
-        opened += in->opened;
-        unanswered += in->unanswered;
-        longest_ns = in->longest_ns > longest_ns ? in->longest_ns : longest_ns;
+        f.opened += in->opened;
+        f.late += in->late;
+        f.unanswered += in->unanswered;
+        f.longest_ns = in->longest_ns > f.longest_ns ? in->longest_ns : f.longest_ns;
     }
-    if (!opened && !unanswered)
+    return f;
+}
+
+/* Theirs is the damage: of those that had to wait, or got nothing. */
+static void add_fates(struct page *page, const struct story *story, const struct block *b)
+{
+    struct tca_buf text = {0};
+    const struct fates f = fates_of(story, b);
+    const bool own = b->incident->what.id == TCA_synq_full_interval;
+    const uint64_t all = f.opened + f.unanswered, hit = f.late + f.unanswered;
+    if (!all)
         return;
-    uint64_t all = opened + unanswered;
-    if (b->incident->what.id == TCA_synq_full_interval)
-        tca_page_count(&text, all, " connection", " connections");
-    else
-        tca_page_count(&text, all, " other connection", " other connections");
-    if (opened) {
-        tca_buf_str(&text, "; ");
-        if (unanswered)
-            tca_buf_u64(&text, opened);
-        else
-            tca_buf_str(&text, all == 1 ? "it" : "all");
-        tca_buf_str(&text, longest_ns > LATE_NS ? " opened, after up to " : " opened, within ");
-        tca_page_wait(&text, longest_ns);
+    if (!hit)
+        tca_buf_str(&text, "none: ");
+    else if (hit < all)
+        tca_buf_fmt(&text, "%llu of ", (unsigned long long)hit);
+    tca_page_count(&text, all, own ? " connection" : " other connection",
+                   own ? " connections" : " other connections");
+    if (f.late && f.late < all)
+        tca_buf_fmt(&text, "; %llu", (unsigned long long)f.late);
+    else if (f.opened && f.unanswered)
+        tca_buf_str(&text, "; the others");
+    if (f.opened) {
+        tca_buf_str(&text, f.late ? " opened late, after up to " : " opened within ");
+        tca_page_wait(&text, f.longest_ns);
     }
     tca_page_text(page, "   hit: ", &text);
-    if (unanswered)
-        tca_buf_fmt(&text, "%llu, whose SYNs nothing answered", (unsigned long long)unanswered);
+    if (f.unanswered)
+        tca_buf_fmt(&text, "%llu, whose SYNs nothing answered", (unsigned long long)f.unanswered);
     else
         tca_buf_str(&text, "none");
     tca_page_text(page, "   lost: ", &text);

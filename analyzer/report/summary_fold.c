@@ -174,6 +174,7 @@ static void count_fate(struct incident *in, const struct tca_dossier *d)
     if (d->m.first_ack_ns >= 0 && server->pkts > server->syn_count + server->synack_count) {
         int64_t took_ns = d->m.first_ack_ns - d->m.start_ns;
         in->opened++;
+        in->late += took_ns > LATE_NS;
         in->longest_ns = took_ns > in->longest_ns ? took_ns : in->longest_ns;
     }
     in->unanswered += client->syn_count > 1 && !server->pkts;

@@ -107,7 +107,8 @@ struct incident {
     struct place at;
     uint64_t connections; /* folded into it */
     uint64_t opened;      /* of these: opened in the end, after no more than ... */
-    int64_t longest_ns;   /* ... this */
+    uint64_t late;        /* of these: after a wait that a person notices */
+    int64_t longest_ns;   /* ... this, of all that opened */
     uint64_t unanswered;  /* of these: asked again and again, and nothing came back */
     const char *file;     /* as typed; borrowed */
     bool shadowed;        /* its capture's connections are told of a better place */
