@@ -321,8 +321,12 @@ static bool refused_time_wait(const struct tca_dossier *d, int role)
     return false;
 }
 
-static void note_memory(const struct tca_dossier *d, const struct tca_side *side, struct tca_socket *s)
+static void note_memory(const struct tca_case *c, const struct tca_side *side, struct tca_socket *s)
 {
+    const struct tca_dossier *d = c->d;
+    int64_t room;
+    bool known = tca_host_knows(c->host[s->role], TCA_SETTING_tcp_max_tw_buckets, &room);
+    s->tw_room = known ? (uint32_t)room : UINT32_MAX;
     const struct tca_mark *woken = tca_dossier_mark(d, TCA_MARK_IN_TIME_WAIT, 1 - s->role, 0);
     struct tca_reuse reuse;
     s->prior_absent = s->role == TCA_SERVER && tca_reuse_of(d, &reuse) && tca_reuse_absent(&reuse);
@@ -364,7 +368,7 @@ bool tca_socket_of(const struct tca_case *c, int role, int64_t until_ns, struct 
     if (!s->step_count)
         return false;
     name(c, role, s);
-    note_memory(d, side, s);
+    note_memory(c, side, s);
     find_clock(c, side, s);
     admit_late(c, s);
     doubt_request(c, until_ns, s);

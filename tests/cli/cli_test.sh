@@ -422,7 +422,7 @@ for idle in tcp_rfc1337=1 tcp_tw_reuse=1 tcp_max_syn_backlog=512 tcp_rto_min_us=
     ok '  and says that it changes nothing' "$(grep -q "changes nothing where no traffic tells it: ${idle%=*}$" err; echo $?)"
 done
 for used in tcp_syn_retries=6 tcp_syn_linear_timeouts=4 tcp_synack_retries=5 tcp_abort_on_overflow=0 tcp_syncookies=1 \
-    tcp_orphan_retries=0 tcp_fin_timeout=60 tcp_retries2=15 somaxconn=4096 tcp_timestamps=1; do
+    tcp_orphan_retries=0 tcp_fin_timeout=60 tcp_retries2=15 somaxconn=4096 tcp_timestamps=1 tcp_max_tw_buckets=4096; do
     exits 0 settings --sysctl $used -e host "$told"
     ok '  without a word' "$(! [ -s err ]; echo $?)"
 done
