@@ -4,6 +4,7 @@
  */
 #include "classify/socket.h"
 
+#include "base/seq32.h"
 #include "classify/handshake.h"
 #include "classify/reuse.h"
 #include "classify/shapes.h"
@@ -84,7 +85,9 @@ static void find_clock(const struct tca_case *c, const struct tca_side *side, st
     if (!tca_mirror_timer(&c->d->m, s->role, state, &limits, &timer))
         return;
     int64_t over_ns = fired ? top->time_ns : timer.start_ns + timer.interval_ns;
-    doubt(s, over_ns - sooner_ns(state, timer.interval_ns),
+    /* A SYN that was due did not leave: the program had closed before, at any time since the one that did. */
+    bool withdrawn = fired && state == TCA_SYN_SENT && s->own_side;
+    doubt(s, withdrawn ? side->syn_last_ns : over_ns - sooner_ns(state, timer.interval_ns),
           over_ns + tca_timer_latest(timer.interval_ns) - timer.interval_ns);
 }
 
@@ -114,6 +117,40 @@ static void doubt_broken_ladder(const struct tca_case *c, const struct tca_side 
         last_ns = t->probe_last_ns;
     if (last_ns >= 0 && last_state(s) != TCA_TIME_WAIT && last_state(s) != TCA_FIN_WAIT2)
         doubt(s, last_ns, INT64_MAX);
+}
+
+static int64_t closed_by_peer_ns(const struct tca_socket *s)
+{
+    for (unsigned at = 0; at < s->step_count; at++)
+        if (s->step[at].state == TCA_CLOSE_WAIT)
+            return s->step[at].time_ns;
+    return -1;
+}
+
+/* After a repeat nothing more leaves until it is acknowledged, a FIN neither. Its program may have closed behind it without
+ * a sign: as the peer closed first, or as the FIN then comes at once and nothing of the peer was read before. */
+static void doubt_queued_fin(const struct tca_case *c, int64_t until_ns, struct tca_socket *s)
+{
+    const struct tca_mirror *m = &c->d->m;
+    const struct tca_side *side = &m->side[s->role], *peer = &m->side[1 - s->role];
+    const struct tca_mark *last = tca_dossier_last(c->d, TCA_MARK_DATA_RETX, s->role), *first = last, *mark;
+    if (!s->own_side || !last)
+        return;
+    for (unsigned n = 0; (mark = tca_dossier_mark(c->d, TCA_MARK_DATA_RETX, s->role, n)) && first == last;
+         n++)
+        first = mark->seq == last->seq ? mark : first;
+    int64_t path_ns = m->path_to_server_ns > 0 ? m->path_to_server_ns : 0;
+    int64_t closed_ns = side->fin_sent ? side->fin_first_ns : until_ns;
+    bool pending = !peer->acked_known || seq_before(peer->acked, side->snd_nxt);
+    bool heard =
+        peer->first_data_ns >= 0 && peer->first_data_ns < closed_ns && peer->last_data_ns > last->time_ns;
+    bool at_once = side->fin_sent && closed_ns >= last->time_ns && !heard &&
+                   closed_ns - last->time_ns <= path_ns + TCA_DELAYED_ACK_NS;
+    int64_t passive_ns = closed_by_peer_ns(s);
+    if (at_once)
+        doubt(s, first->time_ns, closed_ns);
+    else if (!side->fin_sent && pending && passive_ns >= 0)
+        doubt(s, passive_ns > first->time_ns ? passive_ns : first->time_ns, closed_ns);
 }
 
 /* Payload or a FIN is the application's word. */
@@ -375,6 +412,7 @@ bool tca_socket_of(const struct tca_case *c, int role, int64_t until_ns, struct 
     doubt_deferred(c, until_ns, s);
     doubt_refused(c, until_ns, s);
     doubt_broken_ladder(c, side, until_ns, s);
+    doubt_queued_fin(c, until_ns, s);
     return true;
 }
 

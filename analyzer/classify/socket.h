@@ -24,9 +24,9 @@ struct tca_socket_step {
 struct tca_doubt {
     int64_t from_ns, to_ns;
 };
-/* A clock, a request that may be none, a deferred accept(), a refused ACK, a ladder that broke off; a TIME_WAIT that was not kept, by the next one
+/* A clock, a request that may be none, a deferred accept(), a refused ACK, a ladder that broke off, a FIN that waits; a TIME_WAIT that was not kept, by the next one
  * on its tuple and by its host. */
-enum { TCA_DOUBTS_MAX = 7 };
+enum { TCA_DOUBTS_MAX = 8 };
 
 struct tca_socket {
     uint8_t addr[2][16]; /* its own, its peer's */
