@@ -324,19 +324,22 @@ static int64_t next_rung_ns(const struct tca_side *server)
     return server->syn_last_ns + tca_timer_latest(climbs ? 2 * server->syn_gap_ns : TCA_INITIAL_RTO_NS);
 }
 
-/* While the accept queue is full an ACK opens nothing, and one after a refused one may be refused again; until the
+/* While the accept queue is full an ACK opens nothing, and one after a refused one may be refused again, by the queue or by
+ * a filter before it (not so behind TCP_DEFER_ACCEPT's one repeat); until the
  * server's side shows that it is open, or asks again, nobody knows. It would ask again when the request's timer rings;
  * behind a cookie nothing does. */
 static void doubt_refused(const struct tca_case *c, int64_t until_ns, struct tca_socket *s)
 {
     const struct tca_mark *child = tca_dossier_mark(c->d, TCA_MARK_CHILD, TCA_SERVER, 0);
     int64_t shown_ns = child ? child->time_ns : until_ns;
-    bool again = c->d->m.open_refuted && c->listener->episode_count;
+    const struct tca_side *server = &c->d->m.side[TCA_SERVER];
+    bool over = server->synack_count == 2 && server->syn_gap_ns >= TCA_LINUX_DEFER_MIN_NS;
+    bool again = c->d->m.open_refuted && !over;
     unsigned at =
         s->step_count && s->step[0].state == TCA_SYN_RECV; /* behind a cookie there is no such step */
     if (s->role != TCA_SERVER || at >= s->step_count || s->step[at].state != TCA_ESTABLISHED)
         return;
-    int64_t open_ns = s->step[at].time_ns, rung_ns = next_rung_ns(&c->d->m.side[TCA_SERVER]);
+    int64_t open_ns = s->step[at].time_ns, rung_ns = next_rung_ns(server);
     if (at > 0 && rung_ns < shown_ns)
         shown_ns = rung_ns;
     if (open_ns + NEAR_NS < shown_ns && (again || tca_listener_episode(c->listener, open_ns, NEAR_NS)))
