@@ -33,7 +33,9 @@ struct place {
     uint8_t family;
     uint16_t port;
     uint32_t capture;
-    bool forgets;   /* of a host: some TIME_WAIT was not kept */
+    bool forgets; /* of a host: some TIME_WAIT was not kept */
+    uint32_t waits,
+        tw_room;    /* of a host: sockets that came to TIME_WAIT, and how many it holds at one time */
     uint32_t shown; /* of a listener: its number without regard to captures */
 };
 
@@ -176,7 +178,8 @@ static bool is_twin(const struct tca_socket *held, const struct tca_socket *next
 static bool host_forgets(const struct tca_census *c, const uint8_t addr[16])
 {
     uint32_t number = number_of_host(c, addr);
-    return number != NOBODY && c->hosts.list[number].forgets;
+    const struct place *host = number != NOBODY ? &c->hosts.list[number] : NULL;
+    return host && (host->forgets || host->waits > host->tw_room);
 }
 
 static int let_through(struct relay *r)
@@ -245,12 +248,24 @@ static bool same_port(const struct places *all, const struct tca_socket *s)
     return same_host(all, s) && all->list[all->count - 1].port == s->port[0];
 }
 
+static bool waits(const struct tca_socket *s)
+{
+    for (unsigned at = 0; at < s->step_count; at++)
+        if (s->step[at].state == TCA_TIME_WAIT)
+            return true;
+    return false;
+}
+
 static int enter_host(struct tca_census *c, const struct tca_socket *s)
 {
     int error = same_host(&c->hosts, s) ? TCA_OK : add_place(&c->hosts, s);
-    if (!error)
-        c->hosts.list[c->hosts.count - 1].forgets |= s->forgets;
-    return error;
+    if (error)
+        return error;
+    struct place *host = &c->hosts.list[c->hosts.count - 1];
+    host->forgets |= s->forgets;
+    host->waits += waits(s);
+    host->tw_room = s->tw_room;
+    return TCA_OK;
 }
 
 /* Its number, or the next one. A port has as many entries as captures that show it: the newest is looked at first. */

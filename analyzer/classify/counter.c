@@ -163,6 +163,9 @@ static void gather_waits(const struct tca_counting *k, struct tca_counts *ret)
     ret->facts.waits_if_kept = sure && !w.orphan && !w.shown;
     ret->facts.patient = w.patient && w.shown;
     ret->facts.denied = w.denied || w.missed;
+    int64_t room;
+    if (tca_host_knows(k->c->host[k->role], TCA_SETTING_tcp_max_tw_buckets, &room))
+        ret->facts.tw_room = (uint64_t)room + 1;
 }
 
 void tca_count_flow(const struct tca_case *c, const struct tca_verdict *v, int role, struct tca_counts *ret)
@@ -213,6 +216,8 @@ void tca_counts_add(struct tca_counts *sum, const struct tca_counts *part)
     sum->facts.opens_if_whole += part->facts.opens_if_whole;
     sum->facts.waits_if_patient += part->facts.waits_if_patient;
     sum->facts.waits_if_kept += part->facts.waits_if_kept;
+    if (!sum->facts.tw_room || (part->facts.tw_room && part->facts.tw_room < sum->facts.tw_room))
+        sum->facts.tw_room = part->facts.tw_room;
     sum->facts.offload |= part->facts.offload;
     sum->facts.patient |= part->facts.patient;
     sum->facts.denied |= part->facts.denied;
@@ -228,11 +233,13 @@ bool tca_counts_bounded(const struct tca_counts *sum)
     return tca_counts_near(sum) && !sum->facts.left_out && !sum->facts.missed;
 }
 
-/* TIME_WAITs that other connections of the host confirm, or at least do not contradict. */
+/* TIME_WAITs that other connections of the host confirm, or at least do not contradict. Those that tcp_max_tw_buckets has
+ * no room for leave no sign: where it is not known, there was room. */
 static void settle_waits(struct tca_counts *sum, bool whole)
 {
     struct tca_bounds *waits = &sum->of[TCA_COUNT_TcpExtTW];
-    if (sum->facts.denied)
+    bool crowded = sum->facts.tw_room && waits->max >= sum->facts.tw_room;
+    if (sum->facts.denied || crowded)
         return;
     sum->of[TCA_COUNT_TcpExtTCPTimeWaitOverflow].max = 0;
     if (whole)

@@ -51,6 +51,7 @@ struct tca_count_facts {
     uint64_t waits_if_patient; /* TIME_WAITs of orphans, if FIN_WAIT2 lasts longer than four seconds here */
     uint64_t
         waits_if_kept; /* TIME_WAITs that nothing shows but that they were due, if there was room for them */
+    uint64_t tw_room;  /* tcp_max_tw_buckets plus one, where it is known; 0: it is not */
     bool left_out;     /* records of the capture were left out by what the user asked for */
     bool missed;       /* segments passed that it lacks: others may be missing, too, and leave no sign */
     bool offload;      /* some segments leave so */

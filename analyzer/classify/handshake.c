@@ -10,8 +10,6 @@
 #include "classify/level.h"
 #include "classify/opening.h"
 
-static const int64_t DEFER_NS =
-    2900 * TCA_MS; /* a first rung this late skipped earlier ones: deferred accept */
 static const int64_t SATELLITE_NS = 900 * TCA_MS; /* an ACK later than this let the first rung fire */
 
 /* ---- no ordinary opening ---- */
@@ -80,7 +78,7 @@ static bool deferred(const struct tca_case *c, const struct tca_opening *o)
     const struct tca_listener *l = c->listener;
     if (!first || tca_opening_rung(c, o, 1))
         return false;
-    if (first->time_ns - o->synack->time_ns >= DEFER_NS)
+    if (first->time_ns - o->synack->time_ns >= TCA_LINUX_DEFER_MIN_NS)
         return true;
     return l->idle_opens >= 5 && l->one_rung_at_1s == l->idle_opens;
 }

@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/sorted.h"
+#include "mirror/deviations.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -140,6 +141,39 @@ static void measure_times(struct tca_listener *l, const struct conn_ref *ref, si
     l->response_p99_ns = percentile(response, 99);
 }
 
+static int64_t answered_at(const struct tca_conn *conn)
+{
+    return conn->synacks ? conn->start_ns : -1;
+}
+
+static int64_t refused_at(const struct tca_conn *conn)
+{
+    return conn->flags & TCA_CONN_REFUSED ? conn->start_ns : -1;
+}
+
+/* No connection is both answered and refused, so `time` has room for all. */
+static void find_outages(struct tca_listener *l, const struct conn_ref *ref, size_t count, int64_t *time)
+{
+    struct times answered = times_of(ref, count, answered_at, time);
+    struct times refused = times_of(ref, count, refused_at, time + answered.count);
+    for (size_t at = 0; answered.count && at < refused.count && l->outages < TCA_OUTAGES_MAX;) {
+        size_t next = tca_count_until(answered.time, answered.count, refused.time[at]);
+        struct tca_outage one = {.before_ns = next ? answered.time[next - 1] : INT64_MIN,
+                                 .first_ns = refused.time[at],
+                                 .until_ns = next < answered.count ? answered.time[next] : INT64_MAX};
+        l->outage[l->outages++] = one;
+        at = tca_count_before(refused.time, refused.count, one.until_ns);
+    }
+}
+
+/* What a closed listener answers is no sign of a full queue. */
+static void drop_closed_aborts(struct tca_listener *l, const struct conn_ref *ref, size_t count)
+{
+    for (size_t at = 0; at < count && l->outages; at++)
+        if ((ref[at].conn->flags & TCA_CONN_ABORTED) && tca_listener_closed_at(l, ref[at].conn->last_ns))
+            l->aborted_opens--;
+}
+
 /* Of several that are seen first at one time, the earliest frame. */
 static void date_listener(struct tca_listener *l, const struct tca_conn *conn)
 {
@@ -181,6 +215,8 @@ static void build_listener(struct tca_listener *l, const struct conn_ref *ref, s
         count_conn(l, ref[at].conn);
         date_listener(l, ref[at].conn);
     }
+    find_outages(l, ref, count, time);
+    drop_closed_aborts(l, ref, count);
     measure_times(l, ref, count, time);
     l->vantage = vantage_of(l->server_rtt_ns, l->client_rtt_ns);
 }
@@ -307,6 +343,16 @@ size_t tca_listener_answers(const struct tca_listener *l, int64_t from_ns, int64
     if (to_ns <= from_ns || tca_listener_drops(l, from_ns, to_ns))
         return 0;
     return moments_between(l->answered_ns, l->answered, from_ns + 1, to_ns);
+}
+
+bool tca_listener_closed_at(const struct tca_listener *l, int64_t time_ns)
+{
+    for (unsigned at = 0; at < l->outages; at++) {
+        const struct tca_outage *one = &l->outage[at];
+        if (time_ns > one->before_ns && time_ns < one->until_ns && time_ns >= one->first_ns - TCA_SECOND)
+            return true;
+    }
+    return false;
 }
 
 const struct tca_episode *tca_listener_episode(const struct tca_listener *l, int64_t time_ns,

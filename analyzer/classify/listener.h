@@ -101,6 +101,13 @@ enum tca_backlog_basis {
     TCA_BACKLOG_SYNQ,       /* half-open requests that were there at one time; no cookie was sent */
 };
 
+/* SYNs were refused by resets: nothing listened, from some time after the last SYN that was answered. */
+struct tca_outage {
+    int64_t before_ns, first_ns,
+        until_ns; /* last answered, first refused, next answered; INT64_MIN, INT64_MAX: none */
+};
+enum { TCA_OUTAGES_MAX = 4 };
+
 struct tca_listener {
     uint8_t addr[16];
     uint16_t port;
@@ -134,6 +141,9 @@ struct tca_listener {
     uint64_t closed_burst;      /* largest number of active RSTs at ISS+1/IRS+1 within 10 ms */
     int64_t closed_burst_ns;    /* when it began; meaningless while closed_burst is 0 */
     uint64_t closed_frame[2];   /* its first and last */
+    uint8_t outages;
+    struct tca_outage
+        outage[TCA_OUTAGES_MAX]; /* the first ones, in order; of one that answers at other times */
     int64_t first_synack_ns, last_synack_ns; /* -1: none */
     bool blind;   /* it answers, and no ACK of any client is in its capture: a filter, or there was none */
     bool listens; /* answered at least one SYN with SYN+ACK in this capture */
@@ -183,6 +193,10 @@ struct tca_listener {
 /* The episode that holds this moment, widened by `slack_ns` at both ends; NULL if none. */
 const struct tca_episode *tca_listener_episode(const struct tca_listener *l, int64_t time_ns,
                                                int64_t slack_ns);
+
+/* Nothing listened at this moment, or it closed within the next second: no SYN is answered between it and those that are
+ * refused. */
+bool tca_listener_closed_at(const struct tca_listener *l, int64_t time_ns);
 
 /* An episode shows that several sockets share its port (SO_REUSEPORT), each with its own queues. */
 bool tca_listener_is_shared(const struct tca_listener *l);

@@ -169,6 +169,14 @@ static bool near_burst(const struct tca_rst *r, int64_t after_ns)
     return l->closed_burst >= 2 && since >= -BURST_NS && since <= after_ns;
 }
 
+/* The request went with its listener; the handshake's last ACK found neither. */
+static bool met_closed(const struct tca_rst *r)
+{
+    const struct tca_listener *l = r->c->listener;
+    return tca_listener_closed_at(l, r->rst->time_ns) && !tca_rst_is_request_expired(r) &&
+           !tca_listener_episode(l, r->rst->time_ns, TCA_SECOND);
+}
+
 /* A server that resets what its client has closed answers that, and says nothing of its listener. */
 bool tca_rst_is_listener_closed(const struct tca_rst *r)
 {
@@ -177,7 +185,7 @@ bool tca_rst_is_listener_closed(const struct tca_rst *r)
         return false;
     if (r->shape == TCA_SHAPE_X)
         return near_burst(r, BURST_NS);
-    return in_request(r) && near_burst(r, REQUEST_NS);
+    return in_request(r) && (near_burst(r, REQUEST_NS) || met_closed(r));
 }
 
 void judge_rst_listener_closed(const struct tca_case *c, struct tca_judgement *j)
@@ -190,6 +198,11 @@ void judge_rst_listener_closed(const struct tca_case *c, struct tca_judgement *j
     bool sure = tca_rst_is_active(&f.first) && (c->listener->refused || c->listener->closed_burst >= 3);
     if (!sure)
         j->confidence = tca_lower(j->confidence, 1);
+    if (!near_burst(&f.first, REQUEST_NS)) {
+        tca_say(j, "The listener was closed: the handshake's last ACK found no request any more, and SYNs "
+                   "were refused.");
+        return;
+    }
     tca_say(j, "The listener was closed: %u connections that nobody had accepted were reset together.",
             (unsigned)c->listener->closed_burst);
 }

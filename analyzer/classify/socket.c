@@ -4,6 +4,7 @@
  */
 #include "classify/socket.h"
 
+#include "base/seq32.h"
 #include "classify/handshake.h"
 #include "classify/reuse.h"
 #include "classify/shapes.h"
@@ -84,7 +85,9 @@ static void find_clock(const struct tca_case *c, const struct tca_side *side, st
     if (!tca_mirror_timer(&c->d->m, s->role, state, &limits, &timer))
         return;
     int64_t over_ns = fired ? top->time_ns : timer.start_ns + timer.interval_ns;
-    doubt(s, over_ns - sooner_ns(state, timer.interval_ns),
+    /* A SYN that was due did not leave: the program had closed before, at any time since the one that did. */
+    bool withdrawn = fired && state == TCA_SYN_SENT && s->own_side;
+    doubt(s, withdrawn ? side->syn_last_ns : over_ns - sooner_ns(state, timer.interval_ns),
           over_ns + tca_timer_latest(timer.interval_ns) - timer.interval_ns);
 }
 
@@ -114,6 +117,40 @@ static void doubt_broken_ladder(const struct tca_case *c, const struct tca_side 
         last_ns = t->probe_last_ns;
     if (last_ns >= 0 && last_state(s) != TCA_TIME_WAIT && last_state(s) != TCA_FIN_WAIT2)
         doubt(s, last_ns, INT64_MAX);
+}
+
+static int64_t closed_by_peer_ns(const struct tca_socket *s)
+{
+    for (unsigned at = 0; at < s->step_count; at++)
+        if (s->step[at].state == TCA_CLOSE_WAIT)
+            return s->step[at].time_ns;
+    return -1;
+}
+
+/* After a repeat nothing more leaves until it is acknowledged, a FIN neither. Its program may have closed behind it without
+ * a sign: as the peer closed first, or as the FIN then comes at once and nothing of the peer was read before. */
+static void doubt_queued_fin(const struct tca_case *c, int64_t until_ns, struct tca_socket *s)
+{
+    const struct tca_mirror *m = &c->d->m;
+    const struct tca_side *side = &m->side[s->role], *peer = &m->side[1 - s->role];
+    const struct tca_mark *last = tca_dossier_last(c->d, TCA_MARK_DATA_RETX, s->role), *first = last, *mark;
+    if (!s->own_side || !last)
+        return;
+    for (unsigned n = 0; (mark = tca_dossier_mark(c->d, TCA_MARK_DATA_RETX, s->role, n)) && first == last;
+         n++)
+        first = mark->seq == last->seq ? mark : first;
+    int64_t path_ns = m->path_to_server_ns > 0 ? m->path_to_server_ns : 0;
+    int64_t closed_ns = side->fin_sent ? side->fin_first_ns : until_ns;
+    bool pending = !peer->acked_known || seq_before(peer->acked, side->snd_nxt);
+    bool heard =
+        peer->first_data_ns >= 0 && peer->first_data_ns < closed_ns && peer->last_data_ns > last->time_ns;
+    bool at_once = side->fin_sent && closed_ns >= last->time_ns && !heard &&
+                   closed_ns - last->time_ns <= path_ns + TCA_DELAYED_ACK_NS;
+    int64_t passive_ns = closed_by_peer_ns(s);
+    if (at_once)
+        doubt(s, first->time_ns, closed_ns);
+    else if (!side->fin_sent && pending && passive_ns >= 0)
+        doubt(s, passive_ns > first->time_ns ? passive_ns : first->time_ns, closed_ns);
 }
 
 /* Payload or a FIN is the application's word. */
@@ -287,19 +324,22 @@ static int64_t next_rung_ns(const struct tca_side *server)
     return server->syn_last_ns + tca_timer_latest(climbs ? 2 * server->syn_gap_ns : TCA_INITIAL_RTO_NS);
 }
 
-/* While the accept queue is full an ACK opens nothing, and one after a refused one may be refused again; until the
+/* While the accept queue is full an ACK opens nothing, and one after a refused one may be refused again, by the queue or by
+ * a filter before it (not so behind TCP_DEFER_ACCEPT's one repeat); until the
  * server's side shows that it is open, or asks again, nobody knows. It would ask again when the request's timer rings;
  * behind a cookie nothing does. */
 static void doubt_refused(const struct tca_case *c, int64_t until_ns, struct tca_socket *s)
 {
     const struct tca_mark *child = tca_dossier_mark(c->d, TCA_MARK_CHILD, TCA_SERVER, 0);
     int64_t shown_ns = child ? child->time_ns : until_ns;
-    bool again = c->d->m.open_refuted && c->listener->episode_count;
+    const struct tca_side *server = &c->d->m.side[TCA_SERVER];
+    bool over = server->synack_count == 2 && server->syn_gap_ns >= TCA_LINUX_DEFER_MIN_NS;
+    bool again = c->d->m.open_refuted && !over;
     unsigned at =
         s->step_count && s->step[0].state == TCA_SYN_RECV; /* behind a cookie there is no such step */
     if (s->role != TCA_SERVER || at >= s->step_count || s->step[at].state != TCA_ESTABLISHED)
         return;
-    int64_t open_ns = s->step[at].time_ns, rung_ns = next_rung_ns(&c->d->m.side[TCA_SERVER]);
+    int64_t open_ns = s->step[at].time_ns, rung_ns = next_rung_ns(server);
     if (at > 0 && rung_ns < shown_ns)
         shown_ns = rung_ns;
     if (open_ns + NEAR_NS < shown_ns && (again || tca_listener_episode(c->listener, open_ns, NEAR_NS)))
@@ -321,8 +361,12 @@ static bool refused_time_wait(const struct tca_dossier *d, int role)
     return false;
 }
 
-static void note_memory(const struct tca_dossier *d, const struct tca_side *side, struct tca_socket *s)
+static void note_memory(const struct tca_case *c, const struct tca_side *side, struct tca_socket *s)
 {
+    const struct tca_dossier *d = c->d;
+    int64_t room;
+    bool known = tca_host_knows(c->host[s->role], TCA_SETTING_tcp_max_tw_buckets, &room);
+    s->tw_room = known ? (uint32_t)room : UINT32_MAX;
     const struct tca_mark *woken = tca_dossier_mark(d, TCA_MARK_IN_TIME_WAIT, 1 - s->role, 0);
     struct tca_reuse reuse;
     s->prior_absent = s->role == TCA_SERVER && tca_reuse_of(d, &reuse) && tca_reuse_absent(&reuse);
@@ -364,13 +408,14 @@ bool tca_socket_of(const struct tca_case *c, int role, int64_t until_ns, struct 
     if (!s->step_count)
         return false;
     name(c, role, s);
-    note_memory(d, side, s);
+    note_memory(c, side, s);
     find_clock(c, side, s);
     admit_late(c, s);
     doubt_request(c, until_ns, s);
     doubt_deferred(c, until_ns, s);
     doubt_refused(c, until_ns, s);
     doubt_broken_ladder(c, side, until_ns, s);
+    doubt_queued_fin(c, until_ns, s);
     return true;
 }
 

@@ -24,9 +24,9 @@ struct tca_socket_step {
 struct tca_doubt {
     int64_t from_ns, to_ns;
 };
-/* A clock, a request that may be none, a deferred accept(), a refused ACK, a ladder that broke off; a TIME_WAIT that was not kept, by the next one
+/* A clock, a request that may be none, a deferred accept(), a refused ACK, a ladder that broke off, a FIN that waits; a TIME_WAIT that was not kept, by the next one
  * on its tuple and by its host. */
-enum { TCA_DOUBTS_MAX = 7 };
+enum { TCA_DOUBTS_MAX = 8 };
 
 struct tca_socket {
     uint8_t addr[2][16]; /* its own, its peer's */
@@ -42,6 +42,8 @@ struct tca_socket {
     bool prior_absent; /* server: nothing of the connection before it was left, though it should have been */
     bool forgets;      /* its host had no TIME_WAIT for it, or for the one before it, though one was due */
     bool keeps;        /* its TIME_WAIT answered */
+    uint32_t
+        tw_room; /* TIME_WAITs that its host holds at one time (tcp_max_tw_buckets); UINT32_MAX: not known */
     uint8_t doubt_count;
     struct tca_doubt doubt[TCA_DOUBTS_MAX];
     uint8_t step_count;

@@ -22,6 +22,9 @@
 /* A request with tcp_synack_retries=5 is freed 63 s after its first SYN+ACK: inet_connection_sock.c
  * reqsk_timer_handler; with a half-full SYN queue after two repeats, at 7 s. */
 #define TCA_LINUX_REQUEST_NS (63 * TCA_SECOND)
+/* Where accept() is deferred by more than a second the SYN+ACK is first repeated after 3 s or more, its rungs at one second
+ * and before being left out: net/ipv4/inet_connection_sock.c syn_ack_recalc. */
+#define TCA_LINUX_DEFER_MIN_NS (2900 * TCA_MS)
 /* No interval between retransmissions is longer: include/net/tcp.h TCP_RTO_MAX. */
 #define TCA_RTO_MAX_NS (120 * TCA_SECOND)
 /* include/net/tcp.h TCP_RTO_MIN, 200 ms; a little less for the capture's own jitter. */

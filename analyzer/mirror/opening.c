@@ -489,6 +489,15 @@ void tca_step_opening_sender(struct step *s)
     }
 }
 
+/* TCP_DEFER_ACCEPT: the request keeps silent at its first rungs, although it has the client's ACK, and takes the next one
+ * after the repeat that ends the deferral (tcp_check_req, syn_ack_recalc). A full queue leaves out no rung. */
+static bool deferral_over(const struct step *s)
+{
+    const struct tca_side *server = s->to;
+    bool spoke = s->from->first_data_ns >= 0 && s->from->first_data_ns < s->when.time_ns;
+    return server->synack_count == 2 && server->syn_gap_ns >= TCA_LINUX_DEFER_MIN_NS && !spoke;
+}
+
 void tca_step_opening_receiver(struct step *s)
 {
     struct tca_side *to = s->to;
@@ -499,7 +508,7 @@ void tca_step_opening_receiver(struct step *s)
     if (tca_side_state(to) != TCA_SYN_RECV || !(s->seg->flags & TCA_ACK) || !(exact || fast_open))
         return;
     /* Once refuted, an ACK alone convinces nobody: only what the server does next. */
-    if (s->from_role == TCA_CLIENT && s->m->open_refuted)
+    if (s->from_role == TCA_CLIENT && s->m->open_refuted && !deferral_over(s))
         to->alternative = TCA_ESTABLISHED + 1;
     else
         tca_history_step(to, TCA_GOT_ACK_OF_SYN, false, s->when);

@@ -257,11 +257,10 @@ static bool newer(const struct tca_side *from, const struct tca_segment *seg)
 /* Not the next thing that its sender had to say. */
 static bool behind(const struct tca_side *from, const struct tca_segment *seg)
 {
-    if (seg->len || (seg->flags & TCA_FIN))
-        return from->nxt_known && seq_before(seg->seq, from->snd_nxt);
-    bool before = from->nxt_known && seq_before(seg->seq, from->snd_nxt) && from->acked_known &&
-                  seq_before_eq(seg->ack, from->acked); /* a probe looks so, too, but was built later */
-    return (seg->flags & TCA_ACK) && from->acked_known && (before || seq_before(seg->ack, from->acked));
+    if (from->nxt_known && seq_before(seg->seq, from->snd_nxt))
+        return true;
+    return !seg->len && !(seg->flags & TCA_FIN) && (seg->flags & TCA_ACK) && from->acked_known &&
+           seq_before(seg->ack, from->acked);
 }
 
 static void account_payload(struct tca_side *from, const struct tca_side *to, const struct tca_segment *seg,

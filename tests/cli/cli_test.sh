@@ -168,6 +168,13 @@ ok 'nstat: of several hosts only those at whose side the capture was taken' $?
 exits 0 states --format nstat --vantage middle bad.pcap
 grep -q '^TcpRetransSegs  *[1-9][0-9]*  *-  *# ' out && ! grep -q 'captured at' out
 ok 'nstat: no upper bound elsewhere' $?
+exits 0 states --format nstat --sysctl tcp_max_tw_buckets=5 "$captures/timewait/rec_expired/capture.pcap"
+grep -q '^TcpExtTW  *0  *6  *#' out && grep -q '^TcpExtTW  *2  *2  *#' out &&
+    grep -q '^TcpExtTCPTimeWaitOverflow  *0  *6  *#' out
+ok 'nstat: TIME_WAITs that tcp_max_tw_buckets may have had no room for' $?
+exits 0 states --format ss --host 10.66.68.100 --sysctl tcp_max_tw_buckets=5 "$captures/timewait/rec_expired/capture.pcap"
+! grep -q '^TIME-WAIT' out
+ok '  ss: nor sure of any' $?
 for left_out in '-c 9' '-f tcp[13]&7!=0' '-A 1'; do
     "$binary" states --format nstat --vantage server $left_out bad.pcap >out 2>err
     grep -q 'records were left out' out
@@ -422,7 +429,7 @@ for idle in tcp_rfc1337=1 tcp_tw_reuse=1 tcp_max_syn_backlog=512 tcp_rto_min_us=
     ok '  and says that it changes nothing' "$(grep -q "changes nothing where no traffic tells it: ${idle%=*}$" err; echo $?)"
 done
 for used in tcp_syn_retries=6 tcp_syn_linear_timeouts=4 tcp_synack_retries=5 tcp_abort_on_overflow=0 tcp_syncookies=1 \
-    tcp_orphan_retries=0 tcp_fin_timeout=60 tcp_retries2=15 somaxconn=4096 tcp_timestamps=1; do
+    tcp_orphan_retries=0 tcp_fin_timeout=60 tcp_retries2=15 somaxconn=4096 tcp_timestamps=1 tcp_max_tw_buckets=4096; do
     exits 0 settings --sysctl $used -e host "$told"
     ok '  without a word' "$(! [ -s err ]; echo $?)"
 done
