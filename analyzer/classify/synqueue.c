@@ -120,9 +120,14 @@ static bool is_cookie(const struct tca_attempt *a)
     return a->cookie == TCA_WORD_COOKIE;
 }
 
+static bool marked_twice(const struct tca_attempt *a)
+{
+    return a->cookie == TCA_WORD_LAG && a->shrunk;
+}
+
 struct words {
     uint64_t count[TCA_WORD_COOKIE + 1];
-    uint64_t rungs, optioned;
+    uint64_t rungs, optioned, doubles;
     int64_t lag_first_ns, lag_last_ns;
 };
 
@@ -133,6 +138,7 @@ static struct words count_words(const struct tca_tries *t)
         const struct tca_attempt *a = t->one[at];
         w.count[a->cookie]++;
         w.rungs += a->rungs > 0;
+        w.doubles += marked_twice(a);
         w.optioned += (a->flags & TCA_TRY_OPTIONS) != 0;
         if (a->cookie != TCA_WORD_LAG)
             continue;
@@ -155,22 +161,25 @@ static bool lags_agree(const struct tca_tries *t, const struct words *w)
 }
 
 /* What one flow alone suggests is settled by what the listener's others show. */
-static void settle_words(struct queue *q)
+static int settle_words(struct queue *q)
 {
     const struct tca_tries *t = q->t;
     struct words w = count_words(t);
     bool options = w.count[TCA_WORD_OPTIONS] && w.optioned; /* it can do better */
     bool silent = q->near && w.count[TCA_WORD_SILENT] && w.rungs;
-    bool lags = q->near && (lags_agree(t, &w) || ((options || silent) && w.count[TCA_WORD_LAG]));
-    q->regime = options || silent || lags;
-    q->silence_alone = silent && !options && !lags_agree(t, &w);
+    bool lags = q->near && lags_agree(t, &w);
+    bool far = !q->near && w.doubles; /* a path that varies does not change the window */
+    int error = q->near ? tca_stamps_settle(t, options || silent || lags, &lags) : TCA_OK;
+    q->regime = options || silent || lags || far;
+    q->silence_alone = silent && !options && !lags;
     for (size_t at = 0; at < t->count; at++) {
         struct tca_attempt *a = t->one[at];
-        bool yes = (a->cookie == TCA_WORD_OPTIONS && options) || (a->cookie == TCA_WORD_SILENT && silent) ||
-                   (a->cookie == TCA_WORD_LAG && lags);
+        bool yes = (a->cookie == TCA_WORD_OPTIONS && options) ||
+                   (a->cookie == TCA_WORD_SILENT && q->near && q->regime) || (far && marked_twice(a));
         if (yes)
             a->cookie = TCA_WORD_COOKIE;
     }
+    return error;
 }
 
 /* Of a listener without any sign of cookies all are requests. */
@@ -539,7 +548,7 @@ static bool known_to_send_cookies(const struct tca_tries *t)
 static int read_queue(struct queue *q)
 {
     struct tca_listener *l = q->t->listener;
-    settle_words(q);
+    int error = settle_words(q);
     find_limit(q);
     doubt_silence(q);
     q->hints = has_hints(q);
@@ -547,7 +556,8 @@ static int read_queue(struct queue *q)
     find_limit(q);
     settle_by_limit(q);
     count_cookies(q);
-    int error = press_words(q->t);
+    if (!error)
+        error = press_words(q->t);
     if (!q->regime)
         take_for_requests(q->t);
     find_limit(q);
