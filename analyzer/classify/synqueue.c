@@ -166,7 +166,8 @@ static int settle_words(struct queue *q)
     const struct tca_tries *t = q->t;
     struct words w = count_words(t);
     bool options = w.count[TCA_WORD_OPTIONS] && w.optioned; /* it can do better */
-    bool silent = q->near && w.count[TCA_WORD_SILENT] && w.rungs;
+    bool missed = t->listener->gaps > 0;                    /* what should have come again may be among it */
+    bool silent = q->near && !missed && w.count[TCA_WORD_SILENT] && w.rungs;
     bool lags = q->near && lags_agree(t, &w);
     bool far = !q->near && w.doubles; /* a path that varies does not change the window */
     int error = q->near ? tca_stamps_settle(t, options || silent || lags, &lags) : TCA_OK;
@@ -174,8 +175,8 @@ static int settle_words(struct queue *q)
     q->silence_alone = silent && !options && !lags;
     for (size_t at = 0; at < t->count; at++) {
         struct tca_attempt *a = t->one[at];
-        bool yes = (a->cookie == TCA_WORD_OPTIONS && options) ||
-                   (a->cookie == TCA_WORD_SILENT && q->near && q->regime) || (far && marked_twice(a));
+        bool yes = (a->cookie == TCA_WORD_OPTIONS && options) || (a->cookie == TCA_WORD_SILENT && silent) ||
+                   (far && marked_twice(a));
         if (yes)
             a->cookie = TCA_WORD_COOKIE;
     }

@@ -6,8 +6,11 @@
  *     2  addresses, ports, the client's ISN        a direction is missing, or nobody answered
  *     3  both ISNs                                 addresses translated between the captures
  *     4  addresses, ports, both last numbers       one of the captures began later
+ *     5  addresses, ports, numbers that overlap    ... and the other one ended sooner
  *
- * Each round sorts the keys anew and joins those that are equal, unless one capture has more of them than another.
+ * Each round sorts the keys anew and joins those that are equal, unless one capture has more of them than another. From the
+ * third on none joins what already holds another connection of its capture. What only the last one joins is a suspicion,
+ * until the captures' clocks, or segments, show that both saw it at one time (tca_twin_linked).
  */
 #include "classify/twin.h"
 
@@ -31,14 +34,38 @@ void tca_twins_free(struct tca_twins *twins)
         return;
     tca_free(twins->key);
     tca_free(twins->parent);
+    tca_free(twins->held);
     tca_free(twins->way);
     tca_free(twins->pair);
+    tca_free(twins->watch);
+    tca_free(twins->found);
     tca_free(twins->lost);
     tca_free(twins->twin);
     tca_free(twins);
 }
 
+int tca_twins_watch(struct tca_twins *twins, int64_t first_ns, int64_t last_ns)
+{
+    void *list = tca_room(twins->watch, twins->watch_count, &twins->watch_room, sizeof *twins->watch);
+    if (!list)
+        return TCA_EMEMORY;
+    twins->watch = list;
+    twins->watch[twins->watch_count++] = (struct tca_watch){first_ns, last_ns};
+    return TCA_OK;
+}
+
 /* ---- keys ---- */
+
+/* Sequence space from what was seen first to what was seen last. */
+static uint32_t span_of(const struct tca_side *side)
+{
+    if (side->iss_known)
+        return side->snd_nxt - side->iss;
+    uint64_t span = side->bytes + side->fin_sent;
+    for (unsigned at = 0; at < side->hole_count; at++)
+        span += side->hole[at].to - side->hole[at].from;
+    return span < INT32_MAX ? (uint32_t)span : INT32_MAX;
+}
 
 int tca_twins_add(struct tca_twins *twins, const struct tca_dossier *d)
 {
@@ -48,15 +75,13 @@ int tca_twins_add(struct tca_twins *twins, const struct tca_dossier *d)
     if (!list)
         return TCA_EMEMORY;
     twins->key = list;
-    int order = memcmp(d->addr[TCA_CLIENT], d->addr[TCA_SERVER], sizeof d->addr[0]);
-    bool client_first = order < 0 || (order == 0 && d->port[TCA_CLIENT] <= d->port[TCA_SERVER]);
     struct tca_twin_key key = {.capture = d->capture,
-                               .client = client_first ? 0 : 1,
+                               .client = (uint32_t)tca_twin_end(d, TCA_CLIENT),
                                .id_frame = d->id_frame,
                                .start_ns = d->m.start_ns,
                                .index = (uint32_t)twins->key_count};
-    for (int end = 0; end < 2; end++) {
-        int role = client_first ? end : 1 - end;
+    for (int role = 0; role < 2; role++) {
+        int end = tca_twin_end(d, role);
         const struct tca_side *side = &d->m.side[role];
         memcpy(key.addr[end], d->addr[role], sizeof key.addr[end]);
         key.port[end] = d->port[role];
@@ -64,12 +89,12 @@ int tca_twins_add(struct tca_twins *twins, const struct tca_dossier *d)
         key.isn_known[end] = side->iss_known;
         key.nxt[end] = side->snd_nxt;
         key.nxt_known[end] = side->nxt_known && side->pkts;
+        key.span[end] = span_of(side);
     }
     const struct tca_mark *answer = tca_dossier_mark(d, TCA_MARK_SYNACK, TCA_SERVER, 0);
     if (answer && tca_twin_mixed(d)) /* the first answer counts */
-        key.isn[client_first ? 1 : 0] = answer->seq;
-    const struct tca_side *client = &d->m.side[TCA_CLIENT];
-    key.only_syns = client->pkts && client->pkts == client->syn_count && !d->m.side[TCA_SERVER].pkts;
+        key.isn[tca_twin_end(d, TCA_SERVER)] = answer->seq;
+    key.only_syns = tca_twin_only_syns(d);
     twins->key[twins->key_count++] = key;
     return TCA_OK;
 }
@@ -141,14 +166,42 @@ static bool both_last(const struct tca_twin_key *key)
     return key->nxt_known[0] && key->nxt_known[1];
 }
 
+static bool any_two(const struct tca_twin_key *a, const struct tca_twin_key *b)
+{
+    (void)a, (void)b;
+    return true;
+}
+
+static bool one_last(const struct tca_twin_key *key)
+{
+    return key->nxt_known[0] || key->nxt_known[1];
+}
+
+/* The ends' numbers, as far as both saw them, have some in common, or touch. */
+static bool overlap(const struct tca_twin_key *a, const struct tca_twin_key *b)
+{
+    int known = 0;
+    for (int end = 0; end < 2; end++) {
+        if (!a->nxt_known[end] || !b->nxt_known[end])
+            continue;
+        known++;
+        uint32_t ahead = b->nxt[end] - a->nxt[end]; /* of b; if a is ahead: the rest of the circle */
+        if (ahead > b->span[end] && 0 - ahead > a->span[end])
+            return false;
+    }
+    return known > 0;
+}
+
 static const struct round {
     int (*compare)(const struct tca_twin_key *a, const struct tca_twin_key *b);
     bool (*usable)(const struct tca_twin_key *key);
-    bool alone; /* only those that no round before has joined */
-} rounds[] = {{by_all, both_isns, false},
-              {by_client, client_isn, false},
-              {by_isns, both_isns, true},
-              {by_last, both_last, true}};
+    bool (*fit)(const struct tca_twin_key *a, const struct tca_twin_key *b); /* of equal ones */
+    bool apart; /* none of the connections of a group may be of the same capture */
+} rounds[] = {{by_all, both_isns, any_two, false},
+              {by_client, client_isn, any_two, false},
+              {by_isns, both_isns, any_two, true},
+              {by_last, both_last, any_two, true},
+              {compare_ends, one_last, overlap, true}};
 enum { ROUNDS = sizeof rounds / sizeof *rounds };
 
 /* qsort() takes no argument beside the two: one comparison function for each round. */
@@ -164,8 +217,10 @@ ORDER(0)
 ORDER(1)
 ORDER(2)
 ORDER(3)
+ORDER(4)
 #undef ORDER
-static int (*const orders[ROUNDS])(const void *, const void *) = {order_0, order_1, order_2, order_3};
+static int (*const orders[ROUNDS])(const void *, const void *) = {order_0, order_1, order_2, order_3,
+                                                                  order_4};
 
 /* ---- groups ---- */
 
@@ -176,14 +231,26 @@ static uint32_t root_of(uint32_t *parent, uint32_t index)
     return index;
 }
 
-static void join(uint32_t *parent, uint32_t one, uint32_t other)
+/* The captures of a group; beyond 64 of them two share a bit, and some links are missed. */
+static uint64_t bit_of(const struct tca_twin_key *key)
 {
-    uint32_t a = root_of(parent, one), b = root_of(parent, other);
-    parent[a > b ? a : b] = a > b ? b : a;
+    return UINT64_C(1) << key->capture % 64;
+}
+
+static void join(struct tca_twins *twins, const struct round *round, const struct tca_twin_key *one,
+                 const struct tca_twin_key *other)
+{
+    uint32_t a = root_of(twins->parent, one->index), b = root_of(twins->parent, other->index);
+    if (a == b || (round->apart && (twins->held[a] & twins->held[b])) || !round->fit(one, other))
+        return;
+    uint32_t root = a > b ? b : a;
+    twins->parent[a > b ? a : b] = root;
+    twins->held[root] = twins->held[a] | twins->held[b];
 }
 
 /* Equal keys, captures apart: the k-th of one capture is the k-th of every other, if all have as many. */
-static void join_run(struct tca_twins *twins, const struct tca_twin_key *key, size_t count)
+static void join_run(struct tca_twins *twins, const struct round *round, const struct tca_twin_key *key,
+                     size_t count)
 {
     size_t each = 1;
     while (each < count && key[each].capture == key[0].capture)
@@ -194,32 +261,20 @@ static void join_run(struct tca_twins *twins, const struct tca_twin_key *key, si
         if ((at % each == 0) != (at == 0 || key[at].capture != key[at - 1].capture))
             return;
     for (size_t at = each; at < count; at++)
-        join(twins->parent, key[at].index, key[at - each].index);
+        join(twins, round, &key[at], &key[at - each]);
 }
 
-/* Rounds for what is alone leave out what is joined: `joined` marks the roots of groups. */
-static void join_round(struct tca_twins *twins, unsigned n, const bool *joined)
+static void join_round(struct tca_twins *twins, unsigned n)
 {
     const struct round *round = &rounds[n];
     struct tca_twin_key *key = twins->key;
     qsort(key, twins->key_count, sizeof *key, orders[n]);
     for (size_t begin = 0, end; begin < twins->key_count && round->usable(&key[begin]); begin = end) {
-        bool fit = true;
-        for (end = begin; end < twins->key_count && round->usable(&key[end]) &&
-                          round->compare(&key[begin], &key[end]) == 0;
-             end++)
-            fit = fit && !(round->alone && joined[root_of(twins->parent, key[end].index)]);
-        if (fit && end - begin > 1)
-            join_run(twins, key + begin, end - begin);
-    }
-}
-
-static void mark_joined(const struct tca_twins *twins, bool *joined)
-{
-    for (size_t at = 0; at < twins->key_count; at++) {
-        uint32_t root = root_of(twins->parent, (uint32_t)at);
-        if (root != at)
-            joined[root] = true;
+        end = begin + 1;
+        while (end < twins->key_count && round->usable(&key[end]) &&
+               round->compare(&key[begin], &key[end]) == 0)
+            end++;
+        join_run(twins, round, key + begin, end - begin);
     }
 }
 
@@ -235,33 +290,38 @@ static int order_names(const void *left, const void *right)
     return compare_names(a->capture, a->id_frame, b->capture, b->id_frame);
 }
 
+/* Each group by its root, those of one connection that no more is to be learnt of by 0. */
+static void name_groups(struct tca_twins *twins)
+{
+    for (size_t at = 0; at < twins->key_count; at++) {
+        struct tca_twin_key *key = &twins->key[at];
+        uint32_t root = root_of(twins->parent, key->index);
+        bool joined = twins->held[root] != bit_of(key);
+        key->group = joined || key->only_syns ? (uint64_t)root + 1 : 0;
+    }
+}
+
 int tca_twins_link(struct tca_twins *twins)
 {
     size_t count = twins->key_count;
     if (!count)
         return TCA_OK;
     twins->parent = tca_grow(NULL, count, sizeof *twins->parent);
-    bool *joined = tca_alloc(count * sizeof *joined);
-    if (!twins->parent || !joined) {
-        tca_free(joined);
+    twins->held = tca_grow(NULL, count, sizeof *twins->held);
+    if (!twins->parent || !twins->held)
         return TCA_EMEMORY;
-    }
-    for (size_t at = 0; at < count; at++)
-        twins->parent[at] = (uint32_t)at;
-    for (unsigned n = 0; n < ROUNDS; n++) {
-        if (rounds[n].alone)
-            mark_joined(twins, joined);
-        join_round(twins, n, joined);
-    }
-    mark_joined(twins, joined);
     for (size_t at = 0; at < count; at++) {
-        uint32_t root = root_of(twins->parent, twins->key[at].index);
-        twins->key[at].group = joined[root] || twins->key[at].only_syns ? (uint64_t)root + 1 : 0;
+        twins->parent[at] = (uint32_t)at;
+        twins->held[at] = bit_of(&twins->key[at]);
     }
+    for (unsigned n = 0; n < ROUNDS; n++)
+        join_round(twins, n);
+    name_groups(twins);
     qsort(twins->key, count, sizeof *twins->key, order_names);
-    tca_free(joined);
     tca_free(twins->parent);
+    tca_free(twins->held);
     twins->parent = NULL;
+    twins->held = NULL;
     return TCA_OK;
 }
 

@@ -22,28 +22,34 @@ enum tca_lost_kind {
     TCA_LOST_SYN,
     TCA_LOST_SYNACK,
     TCA_LOST_OPEN_ACK, /* that should have opened the server's side */
-    TCA_LOST_DATA,     /* one of several copies of a payload */
+    TCA_LOST_DATA,
     TCA_LOST_FIN,
     TCA_LOST_FIN_ACK,
     TCA_LOST_RST,
     TCA_LOST_KINDS
 };
 
+/* What became of the copy of payload that is named. */
+enum tca_lost_fate { TCA_LOST_GONE, TCA_LOST_ARRIVED, TCA_LOST_OPEN };
+
 /* A segment that left one capture point and never reached the next one on its way. */
 struct tca_lost {
-    uint8_t kind; /* enum tca_lost_kind */
-    uint8_t side; /* sender, by the role in the row it is told in */
-    uint8_t copy,
-        copies; /* of SYN, SYN+ACK, FIN, RST: number of this copy at the nearer point, and how many; else 0.
-                 * Of payload only how many: `frame` is one of them, not one that is lost for certain */
-    uint8_t count;      /* 1; of payload: how many of its copies were lost, at least */
+    uint8_t kind;         /* enum tca_lost_kind */
+    uint8_t side;         /* sender, by the role in the row it is told in */
+    uint8_t copy, copies; /* number of this copy at the nearer point, and how many; 0: not told */
+    uint8_t fate;         /* enum tca_lost_fate; all but payload: GONE */
+    uint8_t
+        count; /* 1; of payload: how many of its copies were lost, at least; 0: in the count of another entry */
     uint8_t confidence; /* enum tca_confidence */
     uint32_t near, far; /* ordinals of the captures */
-    uint64_t frame;     /* in `near`; see copies */
+    uint64_t frame;     /* in `near` */
     int64_t time_ns;    /* by the clock of `near` */
-    uint64_t far_frame; /* in `far`: the next copy that arrived; 0: none */
+    uint64_t far_frame; /* in `far`: the next copy that arrived, or this one; 0: none is known */
     int64_t far_ns;     /* by the clock of `far` */
     uint32_t seq;       /* of payload: first byte, counted from the sender's ISN */
+    uint64_t
+        own_frame; /* in the capture of the row it is told in: `frame` or far_frame; 0: that holds none of them */
+    int64_t own_ns; /* when, by its clock */
 };
 
 /* One row, and the same connection in other captures. */
@@ -58,7 +64,7 @@ struct tca_twin {
     } other[TCA_TWINS_MAX - 1];  /* by capture */
     uint32_t lost_count;         /* lost[] */
     uint32_t lost_pkts;          /* segments, all counted */
-    const struct tca_lost *lost; /* in order of time at the nearer point; borrowed from the twins */
+    const struct tca_lost *lost; /* in order of time in `capture`, what it holds nothing of last; borrowed */
     size_t lost_at;              /* where they begin in the list of all; private */
 };
 
@@ -67,6 +73,8 @@ struct tca_twins; /* opaque */
 int tca_twins_new(struct tca_twins **ret_twins); /* 0 or TCA_EMEMORY */
 void tca_twins_free(struct tca_twins *twins);    /* accepts NULL */
 
+/* 0. Each capture once, in their order: from its first record to its last. 0 or TCA_EMEMORY. */
+int tca_twins_watch(struct tca_twins *twins, int64_t first_ns, int64_t last_ns);
 /* 1. Each flow once, in any order. 0 or TCA_EMEMORY. */
 int tca_twins_add(struct tca_twins *twins, const struct tca_dossier *d);
 /* 2. All flows are in: find the groups. 0 or TCA_EMEMORY. */

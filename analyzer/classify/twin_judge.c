@@ -29,12 +29,31 @@ static void name_lost(const struct tca_lost *lost, char *text, size_t size)
                                                      [TCA_LOST_FIN] = "FIN",
                                                      [TCA_LOST_FIN_ACK] = "ACK of the FIN",
                                                      [TCA_LOST_RST] = "RST"};
+    char place[24] = "";
+    if (lost->kind == TCA_LOST_DATA)
+        snprintf(place, sizeof place, " at %u", (unsigned)lost->seq);
     if (lost->copies > 1 && lost->copy)
-        snprintf(text, size, "%s copy %u of %u", name[lost->kind], lost->copy, lost->copies);
+        snprintf(text, size, "%s%s copy %u of %u", name[lost->kind], place, lost->copy, lost->copies);
     else if (lost->copies > 1)
-        snprintf(text, size, "%s, one of %u copies,", name[lost->kind], lost->copies);
+        snprintf(text, size, "%s%s, one of %u copies,", name[lost->kind], place, lost->copies);
     else
-        snprintf(text, size, "%s", name[lost->kind]);
+        snprintf(text, size, "%s%s", name[lost->kind], place);
+}
+
+/* Several copies of one payload are missing, or it is open which. */
+static void tell_copies(struct tca_judgement *j, const struct tca_lost *lost, const char *sender,
+                        const char *more)
+{
+    static const char *const fate[] = {
+        [TCA_LOST_GONE] = "one of them", [TCA_LOST_ARRIVED] = "one that did", [TCA_LOST_OPEN] = "a copy"};
+    char count[32] = "none reached";
+    if (lost->count < lost->copies)
+        snprintf(count, sizeof count, "at least %u never reached", lost->count);
+    tca_say(
+        j,
+        "Of %u copies of the %s's payload at %u that passed capture %u, %s capture %u (frame %llu is %s)%s.",
+        lost->copies, sender, (unsigned)lost->seq, (unsigned)lost->near, count, (unsigned)lost->far,
+        (unsigned long long)lost->frame, fate[lost->fate], more);
 }
 
 static void tell(struct tca_judgement *j, const struct tca_lost *lost, uint32_t others)
@@ -44,17 +63,11 @@ static void tell(struct tca_judgement *j, const struct tca_lost *lost, uint32_t 
     name_lost(lost, what, sizeof what);
     if (others)
         snprintf(more, sizeof more, ", and %u more such losses", (unsigned)others);
-    if (lost->kind != TCA_LOST_DATA)
+    if (lost->count > 1 || lost->fate != TCA_LOST_GONE)
+        tell_copies(j, lost, sender, more);
+    else
         tca_say(j, "The %s's %s passed capture %u (frame %llu) and never reached capture %u%s.", sender, what,
                 (unsigned)lost->near, (unsigned long long)lost->frame, (unsigned)lost->far, more);
-    else
-        tca_say(j,
-                "Of %u copies of the %s's payload at %u that passed capture %u (one of them in frame "
-                "%llu%s), at least "
-                "%u never reached capture %u%s.",
-                lost->copies, sender, (unsigned)lost->seq, (unsigned)lost->near,
-                (unsigned long long)lost->frame, lost->far_frame ? ", which arrived" : "", lost->count,
-                (unsigned)lost->far, more);
 }
 
 void judge_segment_lost_between(const struct tca_case *c, struct tca_judgement *j)
@@ -63,20 +76,14 @@ void judge_segment_lost_between(const struct tca_case *c, struct tca_judgement *
     if (!twin || !twin->lost_count)
         return;
     const struct tca_lost *first = &twin->lost[0];
-    bool here = first->near == c->d->capture;
-    int64_t time_ns = here ? first->time_ns : first->far_frame ? first->far_ns : c->d->m.start_ns;
-    enum tca_confidence confidence = TCA_POSSIBLE;
-    for (uint32_t at = 0; at < twin->lost_count; at++)
-        if ((int)twin->lost[at].confidence > (int)confidence)
-            confidence = (enum tca_confidence)twin->lost[at].confidence;
-    tca_hold(j, confidence, time_ns);
+    while (!first->count) /* counted with a later one of the same payload */
+        first++;
+    uint64_t frame = first->own_frame ? first->own_frame : c->d->m.first_frame;
+    tca_hold(j, (enum tca_confidence)first->confidence, first->own_frame ? first->own_ns : c->d->m.start_ns);
     j->actor = TCA_ACTOR_PATH;
     j->value = twin->lost_pkts;
     j->unit = "pkts";
-    prove_frame(j, c->d->capture, c->d->capture,
-                here               ? first->frame
-                : first->far_frame ? first->far_frame
-                                   : c->d->m.first_frame);
+    prove_frame(j, c->d->capture, c->d->capture, frame);
     for (uint32_t at = 0; at < twin->lost_count; at++) {
         prove_frame(j, c->d->capture, twin->lost[at].near, twin->lost[at].frame);
         prove_frame(j, c->d->capture, twin->lost[at].far, twin->lost[at].far_frame);

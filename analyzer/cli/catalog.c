@@ -41,6 +41,13 @@ static void print_all_findings(void)
     }
 }
 
+void say_no_finding(const char *where, const char *id)
+{
+    const char *near = tca_registry_nearest_finding(id);
+    say("%sno finding '%s': %s%s%s", where, id, near ? "did you mean '" : "see tcpautopsy findings",
+        near ? near : "", near ? "'?" : "");
+}
+
 enum exit_code catalog_findings(const struct request *req)
 {
     struct tca_finding_info f;
@@ -52,13 +59,7 @@ enum exit_code catalog_findings(const struct request *req)
         print_finding(&f);
         return EXIT_DONE;
     }
-    struct nearest near = nearest_to(req->word);
-    for (size_t i = 0; tca_registry_finding(i, &f); i++)
-        nearest_offer(&near, f.id);
-    if (near.best)
-        say("no finding '%s': did you mean '%s'?", req->word, near.best);
-    else
-        say("no finding '%s': see tcpautopsy findings", req->word);
+    say_no_finding("", req->word);
     return EXIT_USAGE;
 }
 

@@ -11,6 +11,7 @@
  */
 #include "options.h"
 
+#include "catalog.h"
 #include "say.h"
 
 #include <stdio.h>
@@ -433,12 +434,9 @@ static bool check_ids(const char *option, const char *list, bool any)
         snprintf(id, sizeof id, "%.*s", (int)(length < sizeof id ? length : sizeof id - 1), at);
         struct tca_finding_info info;
         if (!(any && strcmp(id, "any") == 0) && !tca_registry_finding_by_id(id, &info)) {
-            struct nearest near = nearest_to(id);
-            for (size_t i = 0; tca_registry_finding(i, &info); i++)
-                nearest_offer(&near, info.id);
-            say("--%s: no finding '%s': %s%s%s", option, id,
-                near.best ? "did you mean '" : "see tcpautopsy findings", near.best ? near.best : "",
-                near.best ? "'?" : "");
+            char where[32];
+            snprintf(where, sizeof where, "--%s: ", option);
+            say_no_finding(where, id);
             return false;
         }
         at = at[length] ? at + length + 1 : NULL;

@@ -6,6 +6,7 @@
 
 #include "capture/source.h"
 #include "engine/run.h"
+#include "report/nearest.h"
 
 static const char *const severities[] = {"info", "low", "medium", "high"};
 static const char *const scopes[] = {"flow", "listener", "capture", "host"};
@@ -38,6 +39,11 @@ bool tca_registry_finding_by_id(const char *id, struct tca_finding_info *ret)
 {
     const struct tca_finding *f = tca_finding_by_id(id);
     return f && tca_registry_finding((size_t)(f - tca_findings), ret);
+}
+
+const char *tca_registry_nearest_finding(const char *word)
+{
+    return tca_nearest_finding(word);
 }
 
 size_t tca_registry_columns(void)

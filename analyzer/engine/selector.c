@@ -80,13 +80,9 @@ static int refuse_finding(const char *text, struct tca_error *error)
         return tca_fail(error, TCA_EUSAGE,
                         "selector 'finding=%s': K is a number from 1 on: write finding=%s:2 for the second",
                         text, id);
-    struct tca_nearest near;
-    tca_nearest_init(&near, id);
-    for (int at = 0; at < TCA_FINDING_COUNT; at++)
-        tca_nearest_offer(&near, tca_findings[at].id);
+    const char *near = tca_nearest_finding(id);
     return tca_fail(error, TCA_EUSAGE, "no finding '%s': %s%s%s", id,
-                    near.best ? "did you mean '" : "see tcpautopsy findings", near.best ? near.best : "",
-                    near.best ? "'?" : "");
+                    near ? "did you mean '" : "see tcpautopsy findings", near ? near : "", near ? "'?" : "");
 }
 
 static const struct {

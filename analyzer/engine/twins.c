@@ -21,16 +21,24 @@ struct gathering {
     int (*each)(struct tca_twins *twins, const struct tca_dossier *d, size_t count);
 };
 
+/* One dossier of the spool, and its group; 0: none. */
+static int read_item(struct gathering *g, const void *item, size_t size, struct tca_dossier *ret_d,
+                     uint64_t *ret_group)
+{
+    int error = tca_spool_get(g->s, item, size, ret_d);
+    if (!error)
+        *ret_group = tca_twins_group(g->s->twins, ret_d);
+    return error;
+}
+
 static int regroup(void *user, const void *item, size_t size)
 {
     struct gathering *g = user;
     struct tca_dossier d;
-    int error = tca_spool_get(g->s, item, size, &d);
-    if (error)
+    uint64_t group = 0;
+    int error = read_item(g, item, size, &d, &group);
+    if (error || !group)
         return error;
-    uint64_t group = tca_twins_group(g->s->twins, &d);
-    if (!group)
-        return TCA_OK;
     uint8_t key[TCA_SORT_KEY] = {0};
     tca_key_u64(key, group);
     tca_key_u32(key + 8, d.capture);
@@ -50,10 +58,10 @@ static int gather(void *user, const void *item, size_t size)
 {
     struct gathering *g = user;
     struct tca_dossier d;
-    int error = tca_spool_get(g->s, item, size, &d);
+    uint64_t group = 0;
+    int error = read_item(g, item, size, &d, &group);
     if (error)
         return error;
-    uint64_t group = tca_twins_group(g->s->twins, &d);
     if (group != g->group)
         error = end_group(g);
     g->group = group;
@@ -107,6 +115,8 @@ int tca_twins_prepare(struct tca_session *s)
         return TCA_OK;
     struct gathering g = {.s = s};
     int error = begin(&g);
+    for (size_t at = 0; !error && at < s->capture_count; at++)
+        error = tca_twins_watch(s->twins, s->capture[at]->facts.first_ns, s->capture[at]->facts.last_ns);
     if (!error)
         error = tca_twins_link(s->twins);
     if (!error)

@@ -216,6 +216,7 @@ struct tca_side {
 
     /* Counts. */
     uint64_t pkts, bytes, retx_pkts, missed_bytes, capture_copies;
+    bool odd_payload; /* some was neither all new nor all counted as sent again */
     uint64_t syn_count, synack_count, fin_count, rst_count, keepalive_count;
     uint32_t good_checksums,
         bad_checksums;             /* finished ones; a bad one is damage only where good ones are the rule */

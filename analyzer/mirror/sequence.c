@@ -270,13 +270,16 @@ static void account_payload(struct tca_side *from, const struct tca_side *to, co
         account->probe = to->zero_open;
         account->keepalive = !to->zero_open && from->last_ns >= 0 && to->acked_known &&
                              to->acked == from->snd_nxt && seg->time_ns - from->last_ns >= TCA_SECOND;
-        if (account->probe || account->keepalive)
+        if (account->probe || account->keepalive) {
+            from->odd_payload |= seg->len > 0;
             return;
+        }
     }
     if (to->zero_open && seg->len == 1 && to->edge_known && seg->seq == to->right_edge)
         account->probe = true; /* BSD and Windows probe with the next byte */
     account->new_bytes = take_payload(from, start, end, account);
     account->retransmitted = seg->len && !account->new_bytes && !account->late;
+    from->odd_payload |= account->new_bytes < seg->len && !account->retransmitted;
     /* One FIN ends the stream: of two at different places the one in order is it. */
     bool in_order = !from->fin_acked_by_peer && end == tca_sequence_contiguous(from);
     if ((seg->flags & TCA_FIN) && (!from->fin_sent || in_order)) {

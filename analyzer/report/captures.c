@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Cells of captures and run.
+ * Cells of captures.
  */
 #include "report/row.h"
 
@@ -116,14 +116,4 @@ void cell_captures_gap_before_s(const struct capture_row *row, struct tca_buf *b
 {
     (void)row;
     (void)buf;
-}
-
-void cell_run_key(const struct run_row *row, struct tca_buf *buf)
-{
-    tca_text_clean(buf, row->key, row->opt->raw_text);
-}
-
-void cell_run_value(const struct run_row *row, struct tca_buf *buf)
-{
-    tca_text_clean(buf, row->value, row->opt->raw_text);
 }

@@ -7,6 +7,7 @@
  */
 #include "report/row.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 void tca_cells_reset(struct tca_cells *cells)
@@ -99,6 +100,29 @@ void tca_text_encap(struct tca_buf *buf, const struct tca_tags *tags)
     }
 }
 
+void tca_text_seconds(struct tca_buf *buf, int64_t ns)
+{
+    if (ns >= 0)
+        tca_buf_seconds(buf, ns, 9);
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+void tca_text_ids(struct tca_buf *buf, const char **id, size_t count)
+{
+    if (count)
+        qsort(id, count, sizeof id[0], compare_ids);
+    for (size_t i = 0; i < count; i++) {
+        if (i && strcmp(id[i], id[i - 1]) == 0)
+            continue;
+        tca_buf_str(buf, i ? ";" : "");
+        tca_buf_str(buf, id[i]);
+    }
+}
+
 void tca_text_endpoint(struct tca_buf *buf, const uint8_t addr[16], int family, uint16_t port)
 {
     if (family == 6)
@@ -108,6 +132,25 @@ void tca_text_endpoint(struct tca_buf *buf, const uint8_t addr[16], int family, 
         tca_buf_char(buf, ']');
     tca_buf_char(buf, ':');
     tca_buf_u64(buf, port);
+}
+
+void tca_text_refusals(struct tca_buf *buf, uint64_t drops, uint64_t ignored, uint64_t aborted)
+{
+    const struct {
+        uint64_t count;
+        const char *one, *many;
+    } refusal[] = {{drops, " SYN dropped", " SYNs dropped"},
+                   {ignored, " ACK ignored", " ACKs ignored"},
+                   {aborted, " reset (tcp_abort_on_overflow)", " reset (tcp_abort_on_overflow)"}};
+    const char *between = "";
+    for (size_t i = 0; i < sizeof refusal / sizeof refusal[0]; i++) {
+        if (!refusal[i].count)
+            continue;
+        tca_buf_str(buf, between);
+        tca_buf_u64(buf, refusal[i].count);
+        tca_buf_str(buf, refusal[i].count == 1 ? refusal[i].one : refusal[i].many);
+        between = ", ";
+    }
 }
 
 void tca_text_flow_id(struct tca_buf *buf, uint32_t capture, uint64_t frame)

@@ -154,19 +154,9 @@ static event_cell *const event_cells[] = {
 #include "report/pick.def"
 };
 
-static void fill(const struct event_row *row, struct tca_cells *cells)
-{
-    tca_cells_reset(cells);
-    for (size_t i = 0; i < sizeof event_cells / sizeof event_cells[0]; i++) {
-        size_t begin = cells->text.used;
-        event_cells[i](row, &cells->text);
-        tca_cells_next(cells, begin);
-    }
-}
-
 static int emit(const struct event_row *row, struct tca_cells *cells, tca_event_fn *fn, void *user)
 {
-    fill(row, cells);
+    TCA_FILL(cells, event_cells, row);
     if (cells->text.failed)
         return TCA_EMEMORY;
     const struct tca_event_key key = {.time_ns = row->time_ns,
@@ -344,20 +334,25 @@ int tca_events_flow(const struct tca_flow_view *view, const struct tca_report_op
 
 /* ---- events of a listener ---- */
 
-static void episode_text(const struct tca_episode *e, char *text, size_t size)
+/* Of what the capture does not decide it says "about": the row of the listener has the bounds. */
+static void episode_text(const struct tca_listener *listener, const struct tca_episode *e,
+                         struct tca_buf *text)
 {
-    const char *service = e->slow      ? "the service was too slow"
-                          : e->partial ? "one worker's queue of several did not move"
-                                       : "the service was not accepting";
-    char waiting[80] = "";
+    bool exact = listener->listen_drops.min == listener->listen_drops.max;
+    tca_buf_fmt(text, "The accept queue was full%s: %s",
+                e->open_end ? ", and still was when the capture ended" : "", exact ? "" : "about ");
+    tca_text_refusals(text, e->drops, e->ignored, e->aborted);
+    tca_buf_fmt(text, "; %u connection%s hit, ", (unsigned)e->flows, e->flows == 1 ? "" : "s");
+    if (e->lost)
+        tca_buf_fmt(text, "%u of them never served", (unsigned)e->lost);
+    else
+        tca_buf_str(text, "none lost");
     if (e->waiting)
-        snprintf(waiting, sizeof waiting, ", %u still waiting when the capture ended", (unsigned)e->waiting);
-    snprintf(
-        text, size,
-        "The accept queue was full%s: %u SYNs dropped, %u ACKs ignored and %u reset of %u connections, %u "
-        "of them never served%s; %s.",
-        e->open_end ? ", and still was when the capture ended" : "", (unsigned)e->drops, (unsigned)e->ignored,
-        (unsigned)e->aborted, (unsigned)e->flows, (unsigned)e->lost, waiting, service);
+        tca_buf_fmt(text, ", %u still waiting when the capture ended", (unsigned)e->waiting);
+    tca_buf_fmt(text, "; %s.",
+                e->slow      ? "the service was too slow"
+                : e->partial ? "one worker's queue of several did not move"
+                             : "the service was not accepting");
 }
 
 static struct event_row episode_event(const struct tca_listener *listener,
@@ -388,9 +383,10 @@ int tca_events_listener(const struct tca_listener *listener, const struct tca_ca
     int r = 0;
     for (int i = 0; i < listener->episode_count && i < TCA_EPISODES_MAX && r == 0; i++) {
         const struct tca_episode *e = &listener->episode[i];
-        char text[320];
-        episode_text(e, text, sizeof text);
-        struct event_row row = episode_event(listener, capture, opt ? opt : &defaults, e, text);
+        struct tca_buf text = {0};
+        episode_text(listener, e, &text);
+        struct event_row row =
+            episode_event(listener, capture, opt ? opt : &defaults, e, tca_buf_text(&text));
         row.number = 2 * (uint32_t)i + 1;
         row.order = ORDER_BEGIN;
         row.event = "begin";
@@ -403,7 +399,8 @@ int tca_events_listener(const struct tca_listener *listener, const struct tca_ca
         row.time_ns = e->last_ns;
         row.frame = e->last_frame;
         if (r == 0)
-            r = emit(&row, &cells, fn, user);
+            r = text.failed ? TCA_EMEMORY : emit(&row, &cells, fn, user);
+        tca_buf_done(&text);
     }
     tca_cells_done(&cells);
     return r;

@@ -10,9 +10,9 @@
  * Streaming: segments come in file order, plain data segments wait until their run ends and are then folded.
  * States are the settled ones, those after the line's segment. Numbers are relative to the initial ones, or
  * to the first one seen where the opening is missing. At most 100 columns; every sentence stands on a line of
- * its own.
+ * its own. What a segment is told as: explain_segment.c.
  */
-#include "report/row.h"
+#include "report/explain_own.h"
 
 #include "base/alloc.h"
 #include "base/seq32.h"
@@ -25,50 +25,16 @@ enum {
     NUMBER_WIDTH = 9, /* of a frame number */
     STATE_WIDTH = 11, /* "ESTABLISHED" */
     TEXT_WIDTH = 96,  /* of wrapped sentences */
-    FOLD_OVER = 5,    /* a run of more plain data segments than this is folded */
     PIECE_BYTES = 32 * 1024,
 };
 static const int64_t GAP_NS = 500000000;     /* a silence worth naming */
 static const int64_t NAMED_GAP_NS = 1000000; /* before a repeat, a shorter one too */
-
-/* What was sent by one side up to now. */
-struct sender {
-    uint32_t base;     /* subtracted from its sequence numbers */
-    uint32_t sent_end; /* highest end seen */
-    bool base_known, sent_known;
-    bool shut;                 /* its last segment closed its window */
-    uint64_t syn, synack, fin; /* copies so far */
-    int next_step;             /* first step not yet looked at for timers */
-};
-
-struct fold {
-    struct tca_trace kept[FOLD_OVER]; /* the first ones of the run */
-    struct tca_trace last;
-    uint64_t count, bytes[2], segments[2];
-};
-
-struct tca_explain {
-    const struct tca_flow_view *view; /* borrowed */
-    tca_write_fn *fn;
-    void *user;
-    bool ascii, failed, parted, answered; /* answered: a SYN+ACK has passed */
-    struct tca_buf out;
-    struct sender sender[2];
-    struct fold fold;
-    int64_t last_ns; /* of the line before; -1 before the first */
-    enum tca_state before[2];
-};
 
 /* Columns of a time, by enum tca_time_style. */
 static const int time_width[] = {
     [TCA_TIME_REL] = 11, [TCA_TIME_ISO] = 16, [TCA_TIME_EPOCH] = 17, [TCA_TIME_NS] = 19};
 
 static const char *const role_name[] = {[TCA_CLIENT] = "client", [TCA_SERVER] = "server"};
-
-static const struct tca_mirror *mirror(const struct tca_explain *ex)
-{
-    return &ex->view->c->d->m;
-}
 
 static int flush(struct tca_explain *ex, size_t over)
 {
@@ -102,7 +68,7 @@ static void add_time(struct tca_explain *ex, int64_t time_ns)
         tca_buf_i64(&text, time_ns);
         break;
     case TCA_TIME_REL:
-        tca_buf_seconds(&text, time_ns - mirror(ex)->start_ns, 6);
+        tca_buf_seconds(&text, time_ns - explain_mirror(ex)->start_ns, 6);
         break;
     }
     const char *clock = strchr(tca_buf_text(&text), 'T'); /* the date is in the head */
@@ -209,7 +175,7 @@ static void add_wrapped(struct tca_buf *out, const char *head, const char *text)
 
 static void add_isn(struct tca_explain *ex, int role)
 {
-    const struct tca_side *side = &mirror(ex)->side[role];
+    const struct tca_side *side = &explain_mirror(ex)->side[role];
     if (side->iss_known)
         tca_buf_fmt(&ex->out, "%s ISN %u", role_name[role], (unsigned)side->iss);
     else
@@ -261,159 +227,6 @@ int tca_explain_new(const struct tca_flow_view *view, bool ascii, tca_write_fn *
     return 0;
 }
 
-/* ---- what a segment is ---- */
-
-/* The mark kept of a frame, by bisection; NULL if none. */
-static const struct tca_mark *mark_of(const struct tca_dossier *d, uint64_t frame)
-{
-    size_t low = 0, high = d->mark_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (d->mark[middle].frame < frame)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < d->mark_count && d->mark[low].frame == frame ? &d->mark[low] : NULL;
-}
-
-/* Was this SYN left unanswered? Its next mark is then another SYN of the same side, or there is none. */
-static bool syn_unanswered(const struct tca_dossier *d, const struct tca_trace *t)
-{
-    const struct tca_mark *self = mark_of(d, t->frame);
-    if (!self)
-        return false;
-    for (const struct tca_mark *next = self + 1; next < d->mark + d->mark_count; next++) {
-        if (next->side != t->from)
-            return false;
-        if (next->roles & TCA_MARK_SYN)
-            return true;
-        if (!(next->roles & TCA_MARK_LAST))
-            return false;
-    }
-    return d->m.side[!t->from].pkts == 0;
-}
-
-static bool is_timer(const struct tca_step *step)
-{
-    return step->event == TCA_TIMER_2MSL || step->event == TCA_TIMER_USER;
-}
-
-/* The settled state after this segment. A timer's step bears the frame before it, so its time decides. */
-static enum tca_state state_after(const struct tca_side *s, const struct tca_trace *t)
-{
-    enum tca_state state = tca_first_state(s);
-    for (int i = 0; i < s->step_count; i++)
-        if (is_timer(&s->step[i]) ? s->step[i].time_ns <= t->time_ns : s->step[i].frame <= t->frame)
-            state = (enum tca_state)s->step[i].state;
-    return state;
-}
-
-/* Openings, ACKs of them and resets that their receiver did not take. Of data this cannot be told as it passes: a
- * segment sent again may have been lost, or its acknowledgment was. So an arrow does not promise arrival. */
-static bool is_ignored(const struct tca_explain *ex, const struct tca_trace *t)
-{
-    const struct tca_mirror *m = mirror(ex);
-    if (t->icmp || t->capture_copy)
-        return false;
-    const struct tca_mark *mark = mark_of(ex->view->c->d, t->frame);
-    if (t->flags & TCA_RST)
-        return mark && (mark->rst_fit == TCA_RST_IN_WINDOW || mark->rst_fit == TCA_RST_OUTSIDE);
-    if ((t->flags & (TCA_SYN | TCA_ACK)) == TCA_SYN)
-        return syn_unanswered(ex->view->c->d, t);
-    bool before_child = !m->child_proved || t->frame < m->child_frame;
-    return m->ack_ignored_count && t->from == TCA_CLIENT && (t->flags & TCA_ACK) && ex->answered &&
-           before_child && state_after(&m->side[TCA_SERVER], t) == TCA_SYN_RECV;
-}
-
-/* What the mirror knows of a segment by its roles. `payload`: the role says it of payload only. */
-static const struct {
-    uint32_t role;
-    bool payload;
-    const char *name;
-} ROLES[] = {
-    {TCA_MARK_KEEPALIVE, false, "keepalive probe"}, {TCA_MARK_WINDOW_PROBE, false, "window probe"},
-    {TCA_MARK_CHALLENGE, false, "challenge ACK"},   {TCA_MARK_OLD_DUP, true, "delivered twice"},
-    {TCA_MARK_REORDERED, true, "overtaken"},
-};
-
-/* The name of a repeat; "" for what is none. The counts of copies are those of the whole connection. */
-static void name_repeat(struct tca_explain *ex, const struct tca_trace *t, char *name, size_t size)
-{
-    const struct tca_side *side = &mirror(ex)->side[t->from];
-    const struct sender *s = &ex->sender[t->from];
-    const struct {
-        bool is;
-        const char *what;
-        uint64_t copy, total;
-    } ladder[] = {
-        {(t->flags & (TCA_SYN | TCA_ACK)) == TCA_SYN, "SYN", s->syn, side->syn_count},
-        {(t->flags & (TCA_SYN | TCA_ACK)) == (TCA_SYN | TCA_ACK), "SYN+ACK", s->synack, side->synack_count},
-        {(t->flags & TCA_FIN) != 0, "FIN", s->fin, side->fin_count},
-    };
-    name[0] = '\0';
-    if (t->icmp || t->capture_copy || (t->flags & TCA_RST))
-        return;
-    for (size_t i = 0; i < sizeof ladder / sizeof ladder[0]; i++) {
-        if (!ladder[i].is)
-            continue;
-        if (ladder[i].copy > 1)
-            snprintf(
-                name, size, "%s retransmission %llu of %llu", ladder[i].what,
-                (unsigned long long)ladder[i].copy - 1,
-                (unsigned long long)(ladder[i].total > ladder[i].copy ? ladder[i].total : ladder[i].copy) -
-                    1);
-        return;
-    }
-    const struct tca_mark *mark = mark_of(ex->view->c->d, t->frame);
-    for (size_t i = 0; mark && i < sizeof ROLES / sizeof *ROLES; i++)
-        if ((mark->roles & ROLES[i].role) && (t->len || !ROLES[i].payload)) {
-            snprintf(name, size, "%s", ROLES[i].name);
-            return;
-        }
-    if (t->len && s->sent_known && seq_before_eq(t->seq + t->len, s->sent_end))
-        snprintf(name, size, "data retransmission");
-}
-
-static void count_copy(struct sender *s, const struct tca_trace *t)
-{
-    if (t->icmp || t->capture_copy)
-        return;
-    if ((t->flags & TCA_SYN) && (t->flags & TCA_ACK))
-        s->synack++;
-    else if (t->flags & TCA_SYN)
-        s->syn++;
-    if (t->flags & TCA_FIN)
-        s->fin++;
-}
-
-/* Numbers are told from the first one seen where the side's opening was not captured. */
-static void learn_base(struct tca_explain *ex, const struct tca_trace *t)
-{
-    struct sender *self = &ex->sender[t->from], *peer = &ex->sender[!t->from];
-    if (t->icmp)
-        return;
-    if (!self->base_known && !(t->flags & TCA_RST)) {
-        self->base = t->seq;
-        self->base_known = true;
-    }
-    if (!peer->base_known && (t->flags & TCA_ACK)) {
-        peer->base = t->ack;
-        peer->base_known = true;
-    }
-}
-
-static void learn_end(struct sender *s, const struct tca_trace *t)
-{
-    if (t->icmp || (t->flags & TCA_RST))
-        return;
-    uint32_t end = t->seq + t->len + ((t->flags & TCA_SYN) ? 1 : 0) + ((t->flags & TCA_FIN) ? 1 : 0);
-    if (!s->sent_known || seq_after(end, s->sent_end))
-        s->sent_end = end;
-    s->sent_known = true;
-    s->shut = t->window == 0;
-}
-
 /* ---- lines ---- */
 
 static void add_gap(struct tca_explain *ex, int64_t time_ns, const char *name)
@@ -435,10 +248,10 @@ static void add_segment_line(struct tca_explain *ex, const struct tca_trace *t, 
                              bool ignored)
 {
     struct tca_buf label = {0};
-    const struct tca_mirror *m = mirror(ex);
+    const struct tca_mirror *m = explain_mirror(ex);
     enum tca_state state[2];
     for (int side = 0; side < 2; side++)
-        state[side] = state_after(&m->side[side], t);
+        state[side] = tca_explain_state(&m->side[side], t);
 
     add_gap(ex, t->time_ns, name);
     tca_buf_fmt(&ex->out, "%*llu ", NUMBER_WIDTH, (unsigned long long)t->frame);
@@ -463,11 +276,11 @@ static void add_segment_line(struct tca_explain *ex, const struct tca_trace *t, 
 static void add_timers(struct tca_explain *ex, int64_t until_ns)
 {
     for (int side = 0; side < 2; side++) {
-        const struct tca_side *s = &mirror(ex)->side[side];
+        const struct tca_side *s = &explain_mirror(ex)->side[side];
         int *i = &ex->sender[side].next_step;
         for (; *i < s->step_count && s->step[*i].time_ns <= until_ns; ++*i) {
             const struct tca_step *step = &s->step[*i];
-            if (!is_timer(step))
+            if (!tca_explain_timer(step))
                 continue;
             tca_buf_fmt(&ex->out, "%*s ", NUMBER_WIDTH, "");
             add_time(ex, step->time_ns);
@@ -493,7 +306,7 @@ static bool proves_something(const struct tca_verdict *v, uint64_t frame)
 /* A data segment or acknowledgment that changes nothing worth a line of its own. */
 static bool is_plain(const struct tca_explain *ex, const struct tca_trace *t, const char *name, bool ignored)
 {
-    const struct tca_mirror *m = mirror(ex);
+    const struct tca_mirror *m = explain_mirror(ex);
     int64_t before_ns = ex->fold.count ? ex->fold.last.time_ns : ex->last_ns;
     if (t->icmp || name[0] || ignored || (t->flags & (TCA_SYN | TCA_FIN | TCA_RST)) ||
         (t->window == 0) != ex->sender[t->from].shut)
@@ -501,7 +314,7 @@ static bool is_plain(const struct tca_explain *ex, const struct tca_trace *t, co
     if (before_ns < 0 || t->time_ns - before_ns >= GAP_NS)
         return false;
     for (int side = 0; side < 2; side++)
-        if (state_after(&m->side[side], t) != ex->before[side])
+        if (tca_explain_state(&m->side[side], t) != ex->before[side])
             return false;
     return !proves_something(ex->view->v, t->frame);
 }
@@ -542,10 +355,10 @@ int tca_explain_segment(struct tca_explain *ex, const struct tca_trace *trace)
     struct tca_trace t = *trace;
     t.from = t.from ? TCA_SERVER : TCA_CLIENT;
     char name[80];
-    learn_base(ex, &t);
-    count_copy(&ex->sender[t.from], &t);
-    name_repeat(ex, &t, name, sizeof name);
-    bool ignored = is_ignored(ex, &t);
+    tca_explain_base(ex, &t);
+    tca_explain_copy(&ex->sender[t.from], &t);
+    tca_explain_name(ex, &t, name, sizeof name);
+    bool ignored = tca_explain_ignored(ex, &t);
     if (is_plain(ex, &t, name, ignored)) {
         join_run(ex, &t);
     } else {
@@ -553,7 +366,7 @@ int tca_explain_segment(struct tca_explain *ex, const struct tca_trace *trace)
         add_timers(ex, t.time_ns);
         add_segment_line(ex, &t, name, ignored);
     }
-    learn_end(&ex->sender[t.from], &t);
+    tca_explain_sent(&ex->sender[t.from], &t);
     if ((t.flags & (TCA_SYN | TCA_ACK)) == (TCA_SYN | TCA_ACK) && t.from == TCA_SERVER)
         ex->answered = true;
     if (ex->out.failed)
@@ -588,7 +401,7 @@ static void add_finding(struct tca_explain *ex, const struct tca_judgement *j)
 
 static void add_end(struct tca_explain *ex)
 {
-    const struct tca_mirror *m = mirror(ex);
+    const struct tca_mirror *m = explain_mirror(ex);
     tca_buf_str(&ex->out, "\nat the end of the capture: client ");
     tca_buf_fmt(&ex->out, "%s, server %s\n", tca_state_name(tca_side_state(&m->side[TCA_CLIENT])),
                 tca_state_name(tca_side_state(&m->side[TCA_SERVER])));

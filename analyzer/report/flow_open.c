@@ -6,12 +6,6 @@
 
 #include <string.h>
 
-static void seconds_or_null(struct tca_buf *buf, int64_t ns)
-{
-    if (ns >= 0)
-        tca_buf_seconds(buf, ns, 9);
-}
-
 /* ---- ladders ---- */
 
 /* The times between neighbouring copies. Only the first marks and the newest are kept of a long ladder, so
@@ -60,12 +54,12 @@ void cell_flows_ack_ignored_count(const struct flow_row *row, struct tca_buf *bu
 
 void cell_flows_syn_rtt_s(const struct flow_row *row, struct tca_buf *buf)
 {
-    seconds_or_null(buf, row->m->syn_rtt_ns);
+    tca_text_seconds(buf, row->m->syn_rtt_ns);
 }
 
 void cell_flows_ack_rtt_s(const struct flow_row *row, struct tca_buf *buf)
 {
-    seconds_or_null(buf, row->m->ack_rtt_ns);
+    tca_text_seconds(buf, row->m->ack_rtt_ns);
 }
 
 void cell_flows_queue_wait_s(const struct flow_row *row, struct tca_buf *buf)
@@ -124,45 +118,19 @@ static void options(const struct tca_side *side, struct tca_buf *buf)
     }
 }
 
-void cell_flows_client_isn(const struct flow_row *row, struct tca_buf *buf)
-{
-    isn(&row->m->side[TCA_CLIENT], buf);
-}
-
-void cell_flows_server_isn(const struct flow_row *row, struct tca_buf *buf)
-{
-    isn(&row->m->side[TCA_SERVER], buf);
-}
-
-void cell_flows_client_mss(const struct flow_row *row, struct tca_buf *buf)
-{
-    mss(&row->m->side[TCA_CLIENT], buf);
-}
-
-void cell_flows_server_mss(const struct flow_row *row, struct tca_buf *buf)
-{
-    mss(&row->m->side[TCA_SERVER], buf);
-}
-
-void cell_flows_client_wscale(const struct flow_row *row, struct tca_buf *buf)
-{
-    wscale(&row->m->side[TCA_CLIENT], buf);
-}
-
-void cell_flows_server_wscale(const struct flow_row *row, struct tca_buf *buf)
-{
-    wscale(&row->m->side[TCA_SERVER], buf);
-}
-
-void cell_flows_client_options(const struct flow_row *row, struct tca_buf *buf)
-{
-    options(&row->m->side[TCA_CLIENT], buf);
-}
-
-void cell_flows_server_options(const struct flow_row *row, struct tca_buf *buf)
-{
-    options(&row->m->side[TCA_SERVER], buf);
-}
+/* The same of both sides. */
+/* clang-format off */
+#define OF_EACH(print)                                                                                       \
+    void cell_flows_client_##print(const struct flow_row *row, struct tca_buf *buf)                          \
+    { print(&row->m->side[TCA_CLIENT], buf); }                                                               \
+    void cell_flows_server_##print(const struct flow_row *row, struct tca_buf *buf)                          \
+    { print(&row->m->side[TCA_SERVER], buf); }
+OF_EACH(isn)
+OF_EACH(mss)
+OF_EACH(wscale)
+OF_EACH(options)
+#undef OF_EACH
+/* clang-format on */
 
 /* ---- SYN cookies ---- */
 
@@ -185,7 +153,7 @@ void cell_flows_cookie_evidence(const struct flow_row *row, struct tca_buf *buf)
 {
     enum tca_confidence confidence = TCA_NO;
     for (int i = 0; i < row->v->count; i++)
-        if (strcmp(tca_findings[row->v->judgement[i].id].id, "handshake_synack_cookie") == 0)
+        if (row->v->judgement[i].id == TCA_handshake_synack_cookie)
             confidence = row->v->judgement[i].confidence;
     bool strong = confidence == TCA_CERTAIN || (confidence && options_dropped(row->m));
     tca_buf_str(buf, !confidence ? "none" : strong ? "strong" : "weak");

@@ -5,7 +5,6 @@
 #include "report/community.h"
 #include "report/row.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 void cell_flows_flow_id(const struct flow_row *row, struct tca_buf *buf)
@@ -118,27 +117,13 @@ void cell_flows_close_confidence(const struct flow_row *row, struct tca_buf *buf
     confidence_of(judgement_at(row->v, 1), buf);
 }
 
-static int compare_ids(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 void cell_flows_findings(const struct flow_row *row, struct tca_buf *buf)
 {
     const char *id[TCA_JUDGEMENTS_MAX];
     size_t count = 0;
     for (int i = 2; i < row->v->count; i++)
         id[count++] = tca_findings[row->v->judgement[i].id].id;
-    if (!count)
-        return;
-    qsort(id, count, sizeof id[0], compare_ids);
-    for (size_t i = 0; i < count; i++) {
-        if (i && strcmp(id[i], id[i - 1]) == 0)
-            continue;
-        if (i)
-            tca_buf_char(buf, ';');
-        tca_buf_str(buf, id[i]);
-    }
+    tca_text_ids(buf, id, count);
 }
 
 /* ---- where to look ---- */
@@ -200,15 +185,25 @@ void cell_flows_vantage(const struct flow_row *row, struct tca_buf *buf)
 
 void cell_flows_damage(const struct flow_row *row, struct tca_buf *buf)
 {
-    static const char *const name[] = {"gap",     "snaplen", "one_way",   "dup",
-                                       "reorder", "offload", "start_cut", "end_cut"};
-    bool first = true;
-    for (size_t i = 0; i < sizeof name / sizeof name[0]; i++) {
-        if (!(row->m->damage & (1u << i)))
+    static const struct {
+        uint32_t damage;
+        const char *name;
+    } all[] = {
+        {TCA_DAMAGE_GAP, "gap"},
+        {TCA_DAMAGE_SNAPLEN, "snaplen"},
+        {TCA_DAMAGE_ONE_WAY, "one_way"},
+        {TCA_DAMAGE_DUP, "dup"},
+        {TCA_DAMAGE_REORDER, "reorder"},
+        {TCA_DAMAGE_OFFLOAD, "offload"},
+        {TCA_DAMAGE_START_CUT, "start_cut"},
+        {TCA_DAMAGE_END_CUT, "end_cut"},
+    };
+    const char *between = "";
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        if (!(row->m->damage & all[i].damage))
             continue;
-        if (!first)
-            tca_buf_char(buf, ';');
-        tca_buf_str(buf, name[i]);
-        first = false;
+        tca_buf_str(buf, between);
+        tca_buf_str(buf, all[i].name);
+        between = ";";
     }
 }

@@ -5,15 +5,6 @@
  */
 #include "report/row.h"
 
-#include <stdlib.h>
-#include <string.h>
-
-static void seconds_or_null(struct tca_buf *buf, int64_t ns)
-{
-    if (ns >= 0)
-        tca_buf_seconds(buf, ns, 9);
-}
-
 static void most_or_null(struct tca_buf *buf, uint64_t most)
 {
     if (most != UINT64_MAX)
@@ -49,11 +40,11 @@ NUMBER(flood_peak_per_s, tca_buf_u64, flood_peak_per_s)
 NUMBER(flood_sources, tca_buf_u64, flood_sources)
 NUMBER(paws_drop_count, tca_buf_u64, paws_drop_count)
 NUMBER(rst_abort_on_overflow_count, tca_buf_u64, aborted_opens)
-NUMBER(handshake_rtt_p50_s, seconds_or_null, handshake_p50_ns)
-NUMBER(handshake_rtt_p99_s, seconds_or_null, handshake_p99_ns)
-NUMBER(first_response_p50_s, seconds_or_null, response_p50_ns)
-NUMBER(first_response_p99_s, seconds_or_null, response_p99_ns)
-NUMBER(drain_s, seconds_or_null, drain_ns)
+NUMBER(handshake_rtt_p50_s, tca_text_seconds, handshake_p50_ns)
+NUMBER(handshake_rtt_p99_s, tca_text_seconds, handshake_p99_ns)
+NUMBER(first_response_p50_s, tca_text_seconds, response_p50_ns)
+NUMBER(first_response_p99_s, tca_text_seconds, response_p99_ns)
+NUMBER(drain_s, tca_text_seconds, drain_ns)
 #undef NUMBER
 /* clang-format on */
 
@@ -224,11 +215,6 @@ static bool told_id(const struct listener_row *row, enum tca_finding_id id)
     return false;
 }
 
-static int compare_ids(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 void cell_listeners_findings(const struct listener_row *row, struct tca_buf *buf)
 {
     const char *id[TCA_FINDING_COUNT];
@@ -236,13 +222,7 @@ void cell_listeners_findings(const struct listener_row *row, struct tca_buf *buf
     for (int at = 0; at < TCA_FINDING_COUNT; at++)
         if (tca_findings[at].scope == TCA_SCOPE_LISTENER && told_id(row, (enum tca_finding_id)at))
             id[count++] = tca_findings[at].id;
-    if (count)
-        qsort(id, count, sizeof id[0], compare_ids);
-    for (size_t at = 0; at < count; at++) {
-        if (at)
-            tca_buf_char(buf, ';');
-        tca_buf_str(buf, id[at]);
-    }
+    tca_text_ids(buf, id, count);
 }
 
 void cell_listeners_confidence(const struct listener_row *row, struct tca_buf *buf)

@@ -4,6 +4,8 @@
  */
 #include "report/nearest.h"
 
+#include "classify/finding.h"
+
 #include <string.h>
 
 enum { WORD_MAX = 64 };
@@ -51,4 +53,32 @@ void tca_nearest_offer(struct tca_nearest *near, const char *name)
         near->distance = d;
         near->best = name;
     }
+}
+
+/* Does the id consist of these two? */
+static bool is_joined(const char *id, const char *family, const char *rest)
+{
+    size_t length = strlen(family);
+    return strncmp(id, family, length) == 0 && strcmp(id + length, rest) == 0;
+}
+
+/* Short forms that people write, and the empty one: handshake and close columns show ids without their family. */
+static const struct {
+    const char *brief, *family;
+} families[] = {{"hs_", "handshake_"}, {"sa_", "synack_"}, {"ov_", "overflow_"},
+                {"tw_", "time_wait_"}, {"", "handshake_"}, {"", "close_"}};
+
+const char *tca_nearest_finding(const char *word)
+{
+    struct tca_nearest near;
+    for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
+        size_t length = strlen(families[i].brief);
+        for (int at = 0; at < TCA_FINDING_COUNT && strncmp(word, families[i].brief, length) == 0; at++)
+            if (is_joined(tca_findings[at].id, families[i].family, word + length))
+                return tca_findings[at].id;
+    }
+    tca_nearest_init(&near, word);
+    for (int at = 0; at < TCA_FINDING_COUNT; at++)
+        tca_nearest_offer(&near, tca_findings[at].id);
+    return near.best;
 }

@@ -15,5 +15,8 @@ struct tca_nearest {
 void tca_nearest_init(struct tca_nearest *near, const char *word);
 /* Offer a name; the first of equally near ones stays. */
 void tca_nearest_offer(struct tca_nearest *near, const char *name);
+/* The finding that was meant: by a short name of its family (hs_, sa_, ov_, tw_), by what a column shows of it, or by
+ * the nearest id. NULL if none is near. */
+const char *tca_nearest_finding(const char *word);
 
 #endif

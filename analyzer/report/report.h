@@ -91,8 +91,6 @@ void tca_row_capture(const struct tca_capture_facts *facts, const struct tca_rep
 void tca_row_setting(const struct tca_estimate *estimate, const struct tca_capture_facts *capture,
                      const struct tca_report_options *opt, struct tca_cells *cells);
 void tca_row_state(const struct tca_census_row *row, struct tca_cells *cells);
-void tca_row_run(const char *key, const char *value, const struct tca_report_options *opt,
-                 struct tca_cells *cells);
 
 /* What the kernel of one host counted of one capture's connections. All borrowed for the call. */
 struct tca_host_counts {
@@ -142,7 +140,7 @@ int tca_summary_new(struct tca_summary **ret_summary);
 /* How the run was limited. `options` are to be repeated in the commands told, or "" (borrowed; such as
  * "--key vlan", since it changes what stream=N means); `limited`: not every finding that holds is told. */
 void tca_summary_limits(struct tca_summary *sum, const char *options, bool limited);
-/* In this order: captures, incidents, every flow, listeners. */
+/* In this order: captures, incidents, every flow, listeners. Names of captures are borrowed until the end. */
 int tca_summary_capture(struct tca_summary *sum, const struct tca_capture_facts *facts);
 int tca_summary_flow(struct tca_summary *sum, const struct tca_flow_view *view);
 int tca_summary_listener(struct tca_summary *sum, const struct tca_listener *listener,

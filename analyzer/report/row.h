@@ -62,11 +62,6 @@ struct counter_row {
 };
 struct setting_row;
 
-struct run_row {
-    const char *key, *value;
-    const struct tca_report_options *opt;
-};
-
 typedef void flow_cell(const struct flow_row *row, struct tca_buf *buf);
 typedef void event_cell(const struct event_row *row, struct tca_buf *buf);
 typedef void capture_cell(const struct capture_row *row, struct tca_buf *buf);
@@ -74,7 +69,6 @@ typedef void listener_cell(const struct listener_row *row, struct tca_buf *buf);
 typedef void state_cell(const struct state_row *row, struct tca_buf *buf);
 typedef void counter_cell(const struct counter_row *row, struct tca_buf *buf);
 typedef void setting_cell(const struct setting_row *row, struct tca_buf *buf);
-typedef void run_cell(const struct run_row *row, struct tca_buf *buf);
 
 /* clang-format off */
 #define CELL_OF_flows(name) extern flow_cell cell_flows_##name;
@@ -84,7 +78,7 @@ typedef void run_cell(const struct run_row *row, struct tca_buf *buf);
 #define CELL_OF_counters(name) extern counter_cell cell_counters_##name;
 #define CELL_OF_settings(name) extern setting_cell cell_settings_##name;
 #define CELL_OF_captures(name) extern capture_cell cell_captures_##name;
-#define CELL_OF_run(name) extern run_cell cell_run_##name;
+#define CELL_OF_run(name) /* written by the front end */
 #define COLUMN(table, name, type, unit, meaning) CELL_OF_##table(name)
 #include "report/columns.def"
 #undef COLUMN
@@ -101,8 +95,22 @@ typedef void run_cell(const struct run_row *row, struct tca_buf *buf);
 /* ---- cells in the making ---- */
 /* End the cell whose text was appended to cells->text; beyond the fixed number of cells it is dropped. */
 void tca_cells_next(struct tca_cells *cells, size_t begin);
+/* Begin a row and let the functions of an array of cells write it, each table with a row of its own type. */
+#define TCA_FILL(cells, functions, row)                                                                      \
+    do {                                                                                                     \
+        tca_cells_reset(cells);                                                                              \
+        for (size_t fill_at = 0; fill_at < sizeof(functions) / sizeof(functions)[0]; fill_at++) {            \
+            size_t fill_begin = (cells)->text.used;                                                          \
+            (functions)[fill_at](row, &(cells)->text);                                                       \
+            tca_cells_next(cells, fill_begin);                                                               \
+        }                                                                                                    \
+    } while (0)
 
 /* ---- words for cells and texts ---- */
+/* Seconds; nothing below 0, which stands for what is not known. */
+void tca_text_seconds(struct tca_buf *buf, int64_t ns);
+/* Ids in their alphabetical order, each once, ';' between. The array is sorted. */
+void tca_text_ids(struct tca_buf *buf, const char **id, size_t count);
 /* Free text: control characters and bytes that are no UTF-8 become \xNN; a leading = + - @ or tab gets a
  * quote mark before it, so that no spreadsheet takes it for a formula, unless `raw`. */
 void tca_text_clean(struct tca_buf *buf, const char *text, bool raw);
@@ -111,6 +119,8 @@ void tca_text_vlan(struct tca_buf *buf, const struct tca_tags *tags);
 void tca_text_encap(struct tca_buf *buf, const struct tca_tags *tags);
 /* "ADDR:PORT", an IPv6 address in brackets. */
 void tca_text_endpoint(struct tca_buf *buf, const uint8_t addr[16], int family, uint16_t port);
+/* "3 SYNs dropped, 1 ACK ignored"; nothing for what there was none of. */
+void tca_text_refusals(struct tca_buf *buf, uint64_t drops, uint64_t ignored, uint64_t aborted);
 /* c<ordinal>f<frame> */
 void tca_text_flow_id(struct tca_buf *buf, uint32_t capture, uint64_t frame);
 /* A frame in a list: its number, or c<ordinal>f<frame> if it is another capture's (`capture` not 0). */

@@ -29,11 +29,6 @@ static counter_cell *const counter_cells[] = {
 #include "report/pick.def"
 };
 
-#define PICK_run(name) cell_run_##name,
-static run_cell *const run_cells[] = {
-#include "report/pick.def"
-};
-
 static const struct tca_report_options defaults;
 
 void tca_row_flow(const struct tca_flow_view *view, const struct tca_report_options *opt,
@@ -45,69 +40,32 @@ void tca_row_flow(const struct tca_flow_view *view, const struct tca_report_opti
                                  .v = view->v,
                                  .capture = view->capture,
                                  .opt = opt ? opt : &defaults};
-    tca_cells_reset(cells);
-    for (size_t i = 0; i < sizeof flow_cells / sizeof flow_cells[0]; i++) {
-        size_t begin = cells->text.used;
-        flow_cells[i](&row, &cells->text);
-        tca_cells_next(cells, begin);
-    }
+    TCA_FILL(cells, flow_cells, &row);
 }
 
 void tca_row_listener(const struct tca_listener_view *view, const struct tca_report_options *opt,
                       struct tca_cells *cells)
 {
     const struct listener_row row = {.v = view, .l = view->listener, .opt = opt ? opt : &defaults};
-    tca_cells_reset(cells);
-    for (size_t i = 0; i < sizeof listener_cells / sizeof listener_cells[0]; i++) {
-        size_t begin = cells->text.used;
-        listener_cells[i](&row, &cells->text);
-        tca_cells_next(cells, begin);
-    }
+    TCA_FILL(cells, listener_cells, &row);
 }
 
 void tca_row_capture(const struct tca_capture_facts *facts, const struct tca_report_options *opt,
                      struct tca_cells *cells)
 {
     const struct capture_row row = {.facts = facts, .opt = opt ? opt : &defaults};
-    tca_cells_reset(cells);
-    for (size_t i = 0; i < sizeof capture_cells / sizeof capture_cells[0]; i++) {
-        size_t begin = cells->text.used;
-        capture_cells[i](&row, &cells->text);
-        tca_cells_next(cells, begin);
-    }
+    TCA_FILL(cells, capture_cells, &row);
 }
 
 void tca_row_state(const struct tca_census_row *counts, struct tca_cells *cells)
 {
     const struct state_row row = {.c = counts};
-    tca_cells_reset(cells);
-    for (size_t i = 0; i < sizeof state_cells / sizeof state_cells[0]; i++) {
-        size_t begin = cells->text.used;
-        state_cells[i](&row, &cells->text);
-        tca_cells_next(cells, begin);
-    }
+    TCA_FILL(cells, state_cells, &row);
 }
 
 void tca_row_counter(const struct tca_host_counts *host, enum tca_counter_id id,
                      const struct tca_report_options *opt, struct tca_cells *cells)
 {
     const struct counter_row row = {.host = host, .id = id, .opt = opt ? opt : &defaults};
-    tca_cells_reset(cells);
-    for (size_t i = 0; i < sizeof counter_cells / sizeof counter_cells[0]; i++) {
-        size_t begin = cells->text.used;
-        counter_cells[i](&row, &cells->text);
-        tca_cells_next(cells, begin);
-    }
-}
-
-void tca_row_run(const char *key, const char *value, const struct tca_report_options *opt,
-                 struct tca_cells *cells)
-{
-    const struct run_row row = {.key = key, .value = value, .opt = opt ? opt : &defaults};
-    tca_cells_reset(cells);
-    for (size_t i = 0; i < sizeof run_cells / sizeof run_cells[0]; i++) {
-        size_t begin = cells->text.used;
-        run_cells[i](&row, &cells->text);
-        tca_cells_next(cells, begin);
-    }
+    TCA_FILL(cells, counter_cells, &row);
 }

@@ -86,10 +86,5 @@ void tca_row_setting(const struct tca_estimate *estimate, const struct tca_captu
                      const struct tca_report_options *opt, struct tca_cells *cells)
 {
     const struct setting_row row = {.e = estimate, .capture = capture, .opt = opt};
-    tca_cells_reset(cells);
-    for (size_t at = 0; at < sizeof cells_in_order / sizeof *cells_in_order; at++) {
-        size_t begin = cells->text.used;
-        cells_in_order[at](&row, &cells->text);
-        tca_cells_next(cells, begin);
-    }
+    TCA_FILL(cells, cells_in_order, &row);
 }

@@ -17,16 +17,9 @@
  * first kept in row order, so the result depends on the input alone.
  */
 #include "base/alloc.h"
-#include "base/seq32.h"
 #include "report/summary_own.h"
 
-#include <stdio.h>
 #include <string.h>
-
-static const int64_t LATE_NS = 1000000000; /* an answer that a person would have waited for */
-static const int64_t SLACK_NS =
-    1000000000; /* connections that begin so much before an incident, or after it, belong to it */
-static const int64_t DAY_NS = INT64_C(86400000000000);
 
 int tca_summary_new(struct tca_summary **ret_summary)
 {
@@ -57,21 +50,12 @@ void tca_summary_free(struct tca_summary *sum)
 
 /* ---- captures ---- */
 
-static void keep_name(char file[FILE_MAX], const char *name)
-{
-    struct tca_buf clean = {0};
-    tca_text_clean(&clean, name, true);
-    bool fits = clean.used < FILE_MAX && strcmp(tca_buf_text(&clean), name) == 0;
-    snprintf(file, FILE_MAX, "%s", fits ? name : "");
-    tca_buf_done(&clean);
-}
-
 int tca_summary_capture(struct tca_summary *sum, const struct tca_capture_facts *facts)
 {
-    if (!sum->captures) {
-        keep_name(sum->name, facts->name);
+    if (!sum->captures)
         sum->vantage = facts->vantage;
-    }
+    if (sum->captures < NAMES_MAX)
+        sum->name[sum->captures] = facts->name;
     sum->several_vantages |= sum->vantage != facts->vantage;
     sum->captures++;
     sum->packets += facts->packets;
@@ -90,7 +74,7 @@ int tca_summary_capture(struct tca_summary *sum, const struct tca_capture_facts 
     return 0;
 }
 
-static bool same_place(const struct place *a, const struct place *b)
+bool tca_same_place(const struct place *a, const struct place *b)
 {
     return a->port == b->port && a->capture == b->capture && memcmp(a->addr, b->addr, sizeof a->addr) == 0;
 }
@@ -102,7 +86,7 @@ static struct place place_of(const uint8_t addr[16], int family, uint16_t port, 
     return at;
 }
 
-static void keep_example(struct example *example, const struct tca_flow_view *view,
+void tca_summary_example(struct example *example, const struct tca_flow_view *view,
                          const struct tca_judgement *j)
 {
     example->set = true;
@@ -110,10 +94,11 @@ static void keep_example(struct example *example, const struct tca_flow_view *vi
     example->frame_count = j->frame_count < 3 ? j->frame_count : 3;
     memcpy(example->frame, j->frame, sizeof example->frame);
     memcpy(example->frame_capture, j->frame_capture, sizeof example->frame_capture);
-    keep_name(example->file, view->capture->name);
+    example->capture = view->capture->ordinal;
+    example->file = view->capture->name;
 }
 
-static void count_client(struct clients *clients, const uint8_t addr[16])
+void tca_summary_client(struct clients *clients, const uint8_t addr[16])
 {
     for (int at = 0; at < clients->count; at++)
         if (memcmp(clients->addr[at], addr, sizeof clients->addr[at]) == 0)
@@ -124,12 +109,10 @@ static void count_client(struct clients *clients, const uint8_t addr[16])
         memcpy(clients->addr[clients->count++], addr, sizeof clients->addr[0]);
 }
 
-/* ---- connections that a full accept queue explains ---- */
-
-static struct overflow *overflow_at(struct tca_summary *sum, const struct place *at)
+struct overflow *tca_summary_overflow(struct tca_summary *sum, const struct place *at)
 {
     for (size_t i = 0; i < sum->overflow_count; i++)
-        if (same_place(&sum->overflow[i].at, at))
+        if (tca_same_place(&sum->overflow[i].at, at))
             return &sum->overflow[i];
     if (sum->overflow_count == OVERFLOWS_MAX)
         return NULL;
@@ -139,7 +122,7 @@ static struct overflow *overflow_at(struct tca_summary *sum, const struct place 
     return overflow;
 }
 
-static bool begins_with_one_of(const char *id, const char *const *family, size_t count)
+bool tca_begins_with(const char *id, const char *const *family, size_t count)
 {
     for (size_t i = 0; i < count && family[i]; i++)
         if (strncmp(id, family[i], strlen(family[i])) == 0)
@@ -147,162 +130,7 @@ static bool begins_with_one_of(const char *id, const char *const *family, size_t
     return false;
 }
 
-static bool overflow_family(const char *id)
-{
-    static const char *const family[] = {"overflow_",
-                                         "synack_ladder_accept_overflow",
-                                         "synack_ladder_pruned",
-                                         "syn_drop_accept_full",
-                                         "rst_abort_on_overflow",
-                                         "rst_request_expired"};
-    return begins_with_one_of(id, family, sizeof family / sizeof *family);
-}
-
-/* The judgement by which a connection belongs to its listener's overflow; NULL if it does not. */
-static const struct tca_judgement *hit_by_overflow(const struct tca_flow_view *view)
-{
-    if (!view->c->listener || !view->c->listener->episode_count)
-        return NULL;
-    for (int i = 2; i < view->v->count; i++)
-        if (overflow_family(tca_findings[view->v->judgement[i].id].id))
-            return &view->v->judgement[i];
-    return NULL;
-}
-
-/* Opened while the queue was full or the service stood still. */
-static bool opened_in_episode(const struct tca_listener *listener, int64_t time_ns)
-{
-    for (int i = 0; i < listener->episode_count; i++) {
-        const struct tca_episode *e = &listener->episode[i];
-        int64_t from_ns = e->stall_ns >= 0 ? e->stall_ns : e->first_ns;
-        int64_t until_ns = e->resume_ns >= 0 ? e->resume_ns : e->last_ns;
-        if (time_ns >= from_ns && time_ns <= until_ns)
-            return true;
-    }
-    return false;
-}
-
-static int64_t left_ns(const struct tca_dossier *d)
-{
-    const struct tca_mark *reset = tca_dossier_mark(d, TCA_MARK_RST, TCA_CLIENT, 0);
-    const struct tca_side *client = &d->m.side[TCA_CLIENT];
-    int64_t fin_ns = client->fin_count ? client->fin_first_ns : -1;
-    return !reset ? fin_ns : fin_ns < 0 || reset->time_ns < fin_ns ? reset->time_ns : fin_ns;
-}
-
-/* The client had asked, or waited, and left without a byte of the answer: it closed before there was one, or refused it
- * when it came. One that only shut its sending side takes the answer. */
-static bool gave_up(const struct tca_flow_view *view)
-{
-    const struct tca_dossier *d = view->c->d;
-    int64_t left = left_ns(d);
-    if (!view->c->listener || d->m.first_ack_ns < 0 || left < d->m.first_ack_ns ||
-        !opened_in_episode(view->c->listener, d->m.start_ns))
-        return false;
-    const struct tca_side *client = &d->m.side[TCA_CLIENT], *server = &d->m.side[TCA_SERVER];
-    bool wanted = client->bytes || left - d->m.first_ack_ns > LATE_NS;
-    bool refused = client->rst_count && server->iss_known && client->acked_known &&
-                   !seq_after(client->acked, server->iss + 1);
-    return wanted && (server->first_data_ns < 0 || refused);
-}
-
-/* True if it is told there. */
-static bool fold_into_overflow(struct tca_summary *sum, const struct tca_flow_view *view,
-                               const struct place *at)
-{
-    const struct tca_judgement *hit = hit_by_overflow(view);
-    bool left = gave_up(view);
-    struct overflow *overflow = hit || left ? overflow_at(sum, at) : NULL;
-    if (!overflow)
-        return false;
-    overflow->connections += hit != NULL;
-    /* Of those hit that were never served the episode knows. */
-    overflow->gave_up += left && (!hit || view->c->d->m.side[TCA_SERVER].first_data_ns >= 0);
-    overflow->waited += left && !hit;
-    count_client(&overflow->clients, view->c->d->addr[TCA_CLIENT]);
-    if (hit && !overflow->example.set)
-        keep_example(&overflow->example, view, hit);
-    return true;
-}
-
-/* ---- connections that another incident explains ---- */
-
-/* Which verdicts each kind of incident brings about, by the beginnings of their ids. */
-static const struct {
-    const char *incident;
-    const char *flows[12];
-} brings[] = {
-    {"syn_flood_",
-     {"handshake_half_open", "handshake_syn_only", "handshake_synack_cookie", "synack_ladder_no_ack",
-      "synack_ladder_pruned", "syn_drop_synq_full", "handshake_no_answer"}},
-    {"flash_crowd",
-     {"syn_drop_", "handshake_complete_syn_retry", "handshake_no_answer", "synack_ladder_accept_overflow"}},
-    {"synq_full_interval",
-     {"syn_drop_synq_full", "handshake_syn_only", "handshake_no_answer", "handshake_complete_syn_retry"}},
-    {"syncookie_interval", {"handshake_synack_cookie", "handshake_cookie", "handshake_half_open"}},
-    {"portscan",
-     {"portscan", "rst_refused", "handshake_", "rst_no_socket", "syn_drop_firewall", "syn_to_dead_host",
-      "close_rst_active", "rst_"}},
-    {"path_loss_burst",
-     {"syn_lost_path", "handshake_no_answer", "handshake_syn_only", "handshake_complete_syn_retry",
-      "retransmission_", "synack_ladder_", "segment_lost_between", "handshake_complete_synack_retry",
-      "handshake_complete_ack_retry", "rto_ladder_established", "close_fin_retry", "close_last_ack_lost"}},
-};
-
-static bool has_finding(const struct tca_verdict *v, enum tca_finding_id id)
-{
-    for (int i = 0; i < v->count; i++)
-        if (v->judgement[i].id == id)
-            return true;
-    return false;
-}
-
-static bool at_its_time(const struct tca_incident *what, int64_t time_ns)
-{
-    return time_ns >= what->first_ns - SLACK_NS && time_ns <= what->last_ns + SLACK_NS;
-}
-
-/* By place, by time (of the connection's beginning, or of what it is told by), and by kind. */
-static bool explains(const struct incident *in, const struct tca_flow_view *view,
-                     const struct tca_judgement *told)
-{
-    const struct tca_dossier *d = view->c->d;
-    const struct tca_incident *what = &in->what;
-    const char *verdict = tca_findings[told->id].id;
-    if (what->capture != d->capture ||
-        !(at_its_time(what, d->m.start_ns) || at_its_time(what, told->time_ns)))
-        return false;
-    if (what->scope == TCA_SCOPE_LISTENER &&
-        (what->port != d->port[TCA_SERVER] ||
-         memcmp(what->addr, d->addr[TCA_SERVER], sizeof what->addr) != 0))
-        return false;
-    if (what->scope == TCA_SCOPE_HOST && memcmp(what->addr, d->addr[TCA_CLIENT], sizeof what->addr) != 0)
-        return false;
-    if (has_finding(view->v, what->id))
-        return true;
-    for (size_t i = 0; i < sizeof brings / sizeof *brings; i++)
-        if (begins_with_one_of(tca_findings[what->id].id, &brings[i].incident, 1))
-            return begins_with_one_of(verdict, brings[i].flows,
-                                      sizeof brings[i].flows / sizeof *brings[i].flows);
-    return false;
-}
-
-/* The gravest incident that explains it; in the order of time among equals. */
-static bool fold_into_incident(struct tca_summary *sum, const struct tca_flow_view *view,
-                               const struct tca_judgement *told)
-{
-    struct incident *best = NULL;
-    for (size_t i = 0; i < sum->incident_count; i++) {
-        struct incident *in = &sum->incident[i];
-        bool graver = !best || tca_findings[in->what.id].severity > tca_findings[best->what.id].severity;
-        if (graver && explains(in, view, told))
-            best = in;
-    }
-    if (!best)
-        return false;
-    best->connections++;
-    return true;
-}
+/* ---- incidents ---- */
 
 /* Many harmless incidents do not crowd out a grave one: the latest of the least severe makes room for what is graver. */
 static bool leave_off_below(struct tca_summary *sum, enum tca_severity severity)
@@ -330,8 +158,8 @@ int tca_summary_incident(struct tca_summary *sum, const struct tca_incident *one
     struct incident *in = &sum->incident[sum->incident_count++];
     *in = (struct incident){.what = *one,
                             .at = place_of(one->addr, one->family, one->port, one->capture),
+                            .file = capture->name,
                             .shadowed = capture->shadowed};
-    keep_name(in->file, capture->name);
     return TCA_OK;
 }
 
@@ -340,7 +168,7 @@ int tca_summary_incident(struct tca_summary *sum, const struct tca_incident *one
 static struct tally *tally_at(struct kind *kind, const struct place *at)
 {
     for (size_t i = 0; i < kind->tally_count; i++)
-        if (same_place(&kind->tally[i].at, at))
+        if (tca_same_place(&kind->tally[i].at, at))
             return &kind->tally[i];
     if (kind->tally_count == SERVERS_MAX)
         return NULL;
@@ -372,8 +200,8 @@ static bool told_twice(const struct tca_verdict *v, int at)
         const struct tca_finding *f = &tca_findings[v->judgement[i].id];
         if (f->column != TCA_COLUMN_EVENT || f->severity == TCA_SEVERITY_INFO)
             continue;
-        if (column == TCA_COLUMN_CLOSE ? begins_with_one_of(f->id, close, sizeof close / sizeof *close)
-                                       : begins_with_one_of(f->id, opening, sizeof opening / sizeof *opening))
+        if (column == TCA_COLUMN_CLOSE ? tca_begins_with(f->id, close, sizeof close / sizeof *close)
+                                       : tca_begins_with(f->id, opening, sizeof opening / sizeof *opening))
             return true;
     }
     return tca_is_explained(v, at);
@@ -396,11 +224,15 @@ static int count_told(struct tca_summary *sum, const struct tca_flow_view *view,
         tally->first_ns = j->time_ns;
     if (!tally->count || j->time_ns > tally->last_ns)
         tally->last_ns = j->time_ns;
+    uint16_t client_port = view->c->d->port[TCA_CLIENT];
+    if (!tally->count)
+        tally->client_port = client_port;
+    tally->several_ports |= tally->client_port != client_port;
     tally->count++;
-    count_client(&tally->clients, view->c->d->addr[TCA_CLIENT]);
+    tca_summary_client(&tally->clients, view->c->d->addr[TCA_CLIENT]);
     if (j->confidence > tally->confidence) {
         tally->confidence = j->confidence;
-        keep_example(&tally->example, view, j);
+        tca_summary_example(&tally->example, view, j);
     }
     return 0;
 }
@@ -419,6 +251,14 @@ static bool still_open(const struct tca_side *side)
 static bool only_syns(const struct tca_mirror *m)
 {
     return m->side[TCA_CLIENT].pkts == m->side[TCA_CLIENT].syn_count && m->side[TCA_SERVER].pkts == 0;
+}
+
+static bool only_opening(const struct tca_mirror *m)
+{
+    for (int side = 0; side < 2; side++)
+        if (m->side[side].pkts != m->side[side].syn_count + m->side[side].synack_count)
+            return false;
+    return true;
 }
 
 /* Equal two leading digits are one group: 0 to 99, then 100, 110, ... 990, 1000, 1100, ... */
@@ -487,15 +327,17 @@ int tca_summary_flow(struct tca_summary *sum, const struct tca_flow_view *view)
     bool pending = v->judgement[0].id == TCA_handshake_pending_at_end;
     sum->pending += pending;
     sum->partial += !pending && seen_in_part(view);
+    sum->syns += only_syns(&d->m);
+    sum->openings += only_opening(&d->m);
     count_answer(&sum->answers, d);
     count_damage(sum, view);
 
-    if (fold_into_overflow(sum, view, &at))
+    if (tca_fold_into_overflow(sum, view, &at))
         return 0;
     if (v->verdict < 0)
         return 0;
     int told = told_by(v);
-    if (fold_into_incident(sum, view, &v->judgement[told]) ||
+    if (tca_fold_into_incident(sum, view, &v->judgement[told]) ||
         tca_findings[v->judgement[v->verdict].id].severity == TCA_SEVERITY_INFO)
         return 0;
     for (int i = 0; i < v->count; i++)
@@ -505,6 +347,23 @@ int tca_summary_flow(struct tca_summary *sum, const struct tca_flow_view *view)
 }
 
 /* ---- listeners ---- */
+
+/* Keep it if it hit more connections than one of those kept; they stay in the order of time. */
+static void keep_episode(struct overflow *in, const struct tca_episode *e)
+{
+    if (in->told_count == EPISODES_TOLD) {
+        int least = EPISODES_TOLD - 1; /* the latest of them */
+        for (int i = EPISODES_TOLD - 2; i >= 0; i--)
+            if (in->told[i].flows < in->told[least].flows)
+                least = i;
+        if (e->flows <= in->told[least].flows)
+            return;
+        for (int i = least; i + 1 < EPISODES_TOLD; i++)
+            in->told[i] = in->told[i + 1];
+        in->told_count--;
+    }
+    in->told[in->told_count++] = *e;
+}
 
 static void add_episode(struct overflow *in, const struct tca_episode *e, int64_t end_ns, bool first)
 {
@@ -519,6 +378,7 @@ static void add_episode(struct overflow *in, const struct tca_episode *e, int64_
     }
     if (first || e->flows > in->worst.flows)
         in->worst = *e;
+    keep_episode(in, e);
     in->drops += e->drops;
     in->ignored += e->ignored;
     in->aborted += e->aborted;
@@ -538,9 +398,9 @@ int tca_summary_listener(struct tca_summary *sum, const struct tca_listener *lis
 {
     struct place at = place_of(listener->addr, listener->family, listener->port, capture->ordinal);
     size_t known = sum->overflow_count;
-    struct overflow *in = listener->episode_count ? overflow_at(sum, &at) : NULL;
     if (!listener->episode_count)
         return 0;
+    struct overflow *in = tca_summary_overflow(sum, &at);
     if (!in) {
         sum->left_off++;
         return 0;
@@ -551,33 +411,38 @@ int tca_summary_listener(struct tca_summary *sum, const struct tca_listener *lis
         return 0;
     }
     in->measured = true;
-    in->about = listener->listen_drops.min < listener->listen_drops.max;
+    in->listen_drops = listener->listen_drops;
     in->backlog = listener->backlog;
-    in->episodes = listener->episode_count;
+    in->episodes = listener->episode_count + listener->episodes_left_off;
     for (int i = 0; i < listener->episode_count && i < TCA_EPISODES_MAX; i++)
         add_episode(in, &listener->episode[i], capture->last_ns, i == 0);
+    in->flows = in->flows > in->connections ? in->flows : in->connections;
+    if (in->forgotten > in->lost + in->waiting)
+        in->lost = in->forgotten - in->waiting;
     return 0;
 }
 
 int tca_summary_write(struct tca_summary *sum, tca_write_fn *fn, void *user)
 {
-    struct page page = {.several_captures = sum->captures > 1,
-                        .options = sum->options,
+    struct page page = {.sum = sum,
+                        .several_captures = sum->captures > 1,
                         .day_ns = sum->first_ns >= 0 ? sum->first_ns - sum->first_ns % DAY_NS : 0};
     struct page tail = page; /* measured first for its lines, written last */
     bool any;
     tca_page_answers(&tail, sum);
-    tca_page_beside(&tail, sum);
+    tca_page_beside(&tail, sum, 1);
     tca_page_elsewhere(&tail, sum);
     tca_page_tail(&tail, sum);
 
     tca_page_head(&page, sum);
     tca_page_end_line(&page);
+    tca_page_syns(&page, sum);
     int error = tca_page_blocks(&page, sum, LINES_MAX - tail.lines - 1, &any);
     if (!any)
         tca_page_healthy(&page, sum);
+    int spare = LINES_MAX - page.lines - tail.lines - 1;
     tca_page_answers(&page, sum);
-    tca_page_beside(&page, sum);
+    tca_page_beside(&page, sum, 1 + (spare > 0 ? spare : 0));
     tca_page_elsewhere(&page, sum);
     tca_page_end_line(&page);
     tca_page_tail(&page, sum);

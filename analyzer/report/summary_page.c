@@ -7,8 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static const int64_t DAY_NS = INT64_C(86400000000000);
-
 /* Columns of a text: bytes that do not continue a UTF-8 sequence. */
 static size_t columns_of(const char *text, size_t bytes)
 {
@@ -18,9 +16,11 @@ static size_t columns_of(const char *text, size_t bytes)
     return columns;
 }
 
-static size_t width_of(const struct tca_buf *buf)
+static void close_line(struct page *page)
 {
-    return buf->failed || !buf->used ? 0 : columns_of(buf->bytes, buf->used);
+    tca_buf_char(&page->out, '\n');
+    page->lines++;
+    page->line_start = (int)page->out.used;
 }
 
 void tca_page_end_line(struct page *page)
@@ -37,9 +37,7 @@ void tca_page_end_line(struct page *page)
         page->out.used = end;
         tca_buf_str(&page->out, "..");
     }
-    tca_buf_char(&page->out, '\n');
-    page->lines++;
-    page->line_start = (int)page->out.used;
+    close_line(page);
 }
 
 void tca_page_clock(const struct page *page, struct tca_buf *out, int64_t time_ns)
@@ -129,28 +127,20 @@ void tca_page_sentences(struct page *page, const char *head, const char *text, i
     tca_buf_done(&whole);
 }
 
-void tca_page_items(struct page *page, const char *head, const char *text, const char *between, int lines_max)
+int tca_page_lines(size_t indent, const char *text)
 {
-    struct tca_buf some = {0};
-    for (const char *at = text; *at;) {
-        const char *stop = strstr(at, between);
-        size_t used = some.used;
-        tca_buf_add(&some, at, stop ? (size_t)(stop - at) : strlen(at));
-        size_t fits = some.used;
-        if (stop)
-            tca_buf_fmt(&some, "%s..", between); /* room for it is kept, unless this is the last */
-        bool over = lines_of(strlen(head), tca_buf_text(&some), some.used) > lines_max;
-        some.used = over ? used : fits;
-        if (over)
-            tca_buf_str(&some, "..");
-        if (over || !stop)
-            break;
-        tca_buf_str(&some, between);
-        at = stop + strlen(between);
-    }
-    tca_page_wrapped(page, head, tca_buf_text(&some));
-    page->out.failed |= some.failed;
-    tca_buf_done(&some);
+    return lines_of(indent, text, strlen(text));
+}
+
+void tca_page_if_room(struct page *page, struct tca_buf *text)
+{
+    const struct tca_buf *out = &page->out;
+    size_t start = (size_t)page->line_start;
+    if (!out->failed && !text->failed &&
+        columns_of(out->bytes + start, out->used - start) + columns_of(text->bytes, text->used) <= LINE_WIDTH)
+        tca_buf_add(&page->out, text->bytes, text->used);
+    page->out.failed |= text->failed;
+    tca_buf_done(text);
 }
 
 void tca_page_count(struct tca_buf *out, uint64_t count, const char *one, const char *many)
@@ -159,53 +149,101 @@ void tca_page_count(struct tca_buf *out, uint64_t count, const char *one, const 
     tca_buf_str(out, count == 1 ? one : many);
 }
 
+/* ---- commands ---- */
+
 static bool plain_for_shell(const char *name)
 {
-    return name[0] != '-' &&
-           name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                             "_./,:=@%+-")] == '\0';
+    return name[0] && name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                        "_./,:=@%+-")] == '\0';
 }
 
-/* A file name as it can be typed: quoted for a shell where it needs that. */
-static void add_file(struct tca_buf *out, const char *file)
+/* Nothing that a terminal would not show as it is. */
+static bool is_clean(const char *name)
 {
-    if (!file[0]) {
-        tca_buf_str(out, "CAPTURE");
-        return;
-    }
-    if (plain_for_shell(file)) {
-        tca_buf_str(out, file);
-        return;
-    }
+    struct tca_buf clean = {0};
+    tca_text_clean(&clean, name, true);
+    bool same = !clean.failed && strcmp(tca_buf_text(&clean), name) == 0;
+    tca_buf_done(&clean);
+    return same;
+}
+
+/* Bytes that a terminal must not see, as octal numbers: POSIX shells know $'...' since 2024, the usual ones always did. */
+static void add_escaped(struct tca_buf *out, const char *name)
+{
+    tca_buf_str(out, "$'");
+    for (const unsigned char *c = (const unsigned char *)name; *c; c++)
+        tca_buf_fmt(out, *c < 0x20 || *c >= 0x7f || *c == '\'' || *c == '\\' ? "\\%03o" : "%c", *c);
     tca_buf_char(out, '\'');
-    for (const char *c = file; *c; c++)
+}
+
+static void add_quoted(struct tca_buf *out, const char *name)
+{
+    tca_buf_char(out, '\'');
+    for (const char *c = name; *c; c++)
         tca_buf_add(out, *c == '\'' ? "'\\''" : c, *c == '\'' ? 4 : 1);
     tca_buf_char(out, '\'');
 }
 
+/* A file name as it is typed for a shell. What came from standard input has to come from there again. */
+static void add_file(struct tca_buf *out, const char *file)
+{
+    if (strcmp(file, "-") == 0) {
+        tca_buf_str(out, "- < CAPTURE");
+        return;
+    }
+    if (!is_clean(file)) {
+        add_escaped(out, file);
+        return;
+    }
+    if (file[0] == '-') /* no option */
+        tca_buf_str(out, "./");
+    if (plain_for_shell(file))
+        tca_buf_str(out, file);
+    else
+        add_quoted(out, file);
+}
+
+/* "   $ tcpautopsy VERB OPTIONS REST "; the files follow. */
+static void begin_command(struct page *page, const char *command)
+{
+    const char *verb_end = command + strcspn(command, " "), *options = page->sum->options;
+    tca_buf_fmt(&page->out, "   $ tcpautopsy %.*s%s%s%s ", (int)(verb_end - command), command,
+                options[0] ? " " : "", options, verb_end);
+}
+
 void tca_page_command(struct page *page, const char *command, const char *file)
 {
-    struct tca_buf line = {0};
-    const char *between = page->options[0] ? " " : "";
-    const char *verb_end = command + strcspn(command, " ");
-    tca_buf_fmt(&line, "tcpautopsy %.*s%s%s%s ", (int)(verb_end - command), command, between, page->options,
-                verb_end);
-    size_t before_file = line.used;
-    add_file(&line, file);
-    if (width_of(&line) > LINE_WIDTH) { /* a cut command would be a wrong one */
-        line.used = before_file;
-        tca_buf_str(&line, "CAPTURE");
+    begin_command(page, command);
+    add_file(&page->out, file);
+    close_line(page);
+}
+
+/* Some frames are another capture's: only all of them together show it. */
+static bool of_several(const struct example *example)
+{
+    for (int i = 0; i < example->frame_count; i++)
+        if (example->frame_capture[i])
+            return true;
+    return false;
+}
+
+bool tca_page_command_all(struct page *page, const char *command)
+{
+    const struct tca_summary *sum = page->sum;
+    if (sum->captures > NAMES_MAX)
+        return false;
+    begin_command(page, command);
+    for (uint64_t i = 0; i < sum->captures; i++) {
+        tca_buf_str(&page->out, i ? " " : "");
+        add_file(&page->out, sum->name[i]);
     }
-    bool indent = width_of(&line) + 5 <= LINE_WIDTH;
-    tca_buf_fmt(&page->out, "%s%s", indent ? "   $ " : "", tca_buf_text(&line));
-    page->out.failed |= line.failed;
-    tca_buf_done(&line);
-    tca_page_end_line(page);
+    close_line(page);
+    return true;
 }
 
 void tca_page_proof(struct page *page, const struct example *example)
 {
-    char command[48];
+    char command[64];
     if (!example->set)
         return;
     tca_buf_fmt(&page->out, "   proof: stream=%llu frames ", (unsigned long long)example->stream);
@@ -215,6 +253,10 @@ void tca_page_proof(struct page *page, const struct example *example)
         tca_text_frame(&page->out, example->frame_capture[i], example->frame[i]);
     }
     tca_page_end_line(page);
+    snprintf(command, sizeof command, "explain stream=c%u:%llu", (unsigned)example->capture,
+             (unsigned long long)example->stream);
+    if (of_several(example) && tca_page_command_all(page, command))
+        return;
     snprintf(command, sizeof command, "explain stream=%llu", (unsigned long long)example->stream);
     tca_page_command(page, command, example->file);
 }

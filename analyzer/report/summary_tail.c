@@ -8,19 +8,26 @@
 #include <string.h>
 
 enum { LATE_ONE_IN = 20 }; /* late answers are told from one in so many on */
-static const int64_t DAY_NS = INT64_C(86400000000000);
 
 /* A name that leaves room for the counts beside it: the last part of a long path. */
 static void add_short_name(struct tca_buf *out, const char *name)
 {
     enum { NAME_WIDTH = 26 };
+    struct tca_buf clean = {0};
     const char *slash = strrchr(name, '/');
     if (strlen(name) > NAME_WIDTH && slash)
         name = slash + 1;
-    if (!name[0])
-        name = "capture";
-    tca_buf_fmt(out, "%.*s%s", (int)(strlen(name) > NAME_WIDTH ? NAME_WIDTH - 2 : strlen(name)), name,
-                strlen(name) > NAME_WIDTH ? ".." : "");
+    tca_text_clean(&clean, strcmp(name, "-") == 0 ? "standard input" : name[0] ? name : "capture", true);
+    const char *text = tca_buf_text(&clean);
+    size_t end = strlen(text);
+    bool cut = end > NAME_WIDTH;
+    if (cut)
+        for (end = NAME_WIDTH - 2; ((unsigned char)text[end] & 0xc0) == 0x80;) /* no half letters */
+            end--;
+    tca_buf_add(out, text, end);
+    tca_buf_str(out, cut ? ".." : "");
+    out->failed |= clean.failed;
+    tca_buf_done(&clean);
 }
 
 void tca_page_head(struct page *page, const struct tca_summary *sum)
@@ -32,7 +39,7 @@ void tca_page_head(struct page *page, const struct tca_summary *sum)
                                         [TCA_VANTAGE_SAME_HOST] = "near both ends"};
     struct tca_buf *out = &page->out;
     if (sum->captures == 1)
-        add_short_name(out, sum->name);
+        add_short_name(out, sum->name[0]);
     else
         tca_page_count(out, sum->captures, " capture", " captures");
     tca_buf_str(out, ": ");
@@ -49,9 +56,22 @@ void tca_page_head(struct page *page, const struct tca_summary *sum)
     tca_buf_str(out, " to ");
     tca_page_clock(page, out, sum->last_ns);
     tca_buf_str(out, " (");
-    tca_buf_seconds(out, sum->last_ns - sum->first_ns, sum->last_ns - sum->first_ns < DAY_NS ? 3 : 0);
-    tca_buf_fmt(out, " s), %s", sum->several_vantages ? "several vantages" : taken[sum->vantage]);
+    if (sum->last_ns - sum->first_ns < DAY_NS)
+        tca_buf_seconds(out, sum->last_ns - sum->first_ns, 3);
+    else
+        tca_buf_i64(out, (sum->last_ns - sum->first_ns) / DAY_NS);
+    tca_buf_str(out, sum->last_ns - sum->first_ns < DAY_NS ? " s), " : " d), ");
+    tca_buf_str(out, sum->several_vantages ? "several vantages" : taken[sum->vantage]);
     tca_page_end_line(page);
+}
+
+/* A filter that keeps SYNs alone makes every connection look dead. */
+void tca_page_syns(struct page *page, const struct tca_summary *sum)
+{
+    if (sum->flows && sum->syns == sum->flows)
+        tca_page_wrapped(page, "?? ",
+                         "nothing but SYNs was captured: if a filter chose them, it cannot be told whether "
+                         "anything answered");
 }
 
 static void add_reason(struct tca_buf *text, uint64_t count, const char *one, const char *many)
@@ -93,7 +113,7 @@ void tca_page_tail(struct page *page, const struct tca_summary *sum)
     if (!text.used)
         tca_buf_str(&text,
                     sum->flows ? "nothing: every connection was seen whole" : "nothing: none was there");
-    tca_page_items(page, "not judged: ", tca_buf_text(&text), "; ", 3);
+    tca_page_wrapped(page, "not judged: ", tca_buf_text(&text));
     page->out.failed |= text.failed;
     tca_buf_done(&text);
 }
@@ -138,6 +158,11 @@ static const char *add_untroubled(struct tca_buf *text, const struct tca_summary
     if (!sum->flows) {
         tca_buf_str(text, "no TCP connection in what was read");
         return "-- ";
+    }
+    if (!judged && sum->openings == sum->flows && sum->openings > sum->syns) {
+        tca_buf_str(text, "cannot tell: nothing but SYNs and SYN+ACKs was captured of ");
+        tca_page_count(text, sum->pending, " connection", " connections");
+        return "?? ";
     }
     if (!judged) {
         tca_buf_str(text, "cannot tell: the capture ended before any answer to ");
@@ -194,8 +219,7 @@ void tca_page_healthy(struct page *page, const struct tca_summary *sum)
     add_others(page, sum);
 }
 
-/* To two digits or so: more would promise what a median of groups does not hold. */
-static void add_wait(struct tca_buf *out, int64_t ns)
+void tca_page_wait(struct tca_buf *out, int64_t ns)
 {
     static const struct {
         int64_t ns;
@@ -219,10 +243,10 @@ void tca_page_answers(struct page *page, const struct tca_summary *sum)
     if (!many_late(all))
         return;
     tca_buf_str(&text, "median ");
-    add_wait(&text, tca_summary_median(all));
+    tca_page_wait(&text, tca_summary_median(all));
     tca_buf_fmt(&text, ", %llu of %llu over 1 s, longest ", (unsigned long long)all->late,
                 (unsigned long long)all->count);
-    add_wait(&text, all->longest_ns);
+    tca_page_wait(&text, all->longest_ns);
     tca_buf_str(&text, " (stream=");
     if (page->several_captures)
         tca_buf_fmt(&text, "c%u:", (unsigned)all->longest_capture);
@@ -232,25 +256,41 @@ void tca_page_answers(struct page *page, const struct tca_summary *sum)
     tca_buf_done(&text);
 }
 
-/* What stands beside other verdicts and has no line of its own, most frequent first. */
-void tca_page_beside(struct page *page, const struct tca_summary *sum)
+/* The most frequent that was not told yet; -1: all were. */
+static int next_beside(const struct tca_summary *sum, const bool told[TCA_FINDING_COUNT])
 {
+    int most = -1;
+    for (int id = 0; id < TCA_FINDING_COUNT; id++)
+        if (sum->kind[id].beside && !told[id] && (most < 0 || sum->kind[id].beside > sum->kind[most].beside))
+            most = id;
+    return most;
+}
+
+/* What stands beside other verdicts and has no line of its own, most frequent first. */
+void tca_page_beside(struct page *page, const struct tca_summary *sum, int lines_max)
+{
+    static const char head[] = "beside these: ", more[] = ", and 99 more kinds";
     struct tca_buf text = {0};
     bool told[TCA_FINDING_COUNT] = {false};
-    for (;;) {
-        int most = -1;
-        for (int id = 0; id < TCA_FINDING_COUNT; id++)
-            if (sum->kind[id].beside && !told[id] &&
-                (most < 0 || sum->kind[id].beside > sum->kind[most].beside))
-                most = id;
-        if (most < 0)
+    int id, left = 0;
+    for (int each = 0; each < TCA_FINDING_COUNT; each++)
+        left += sum->kind[each].beside > 0;
+    for (; (id = next_beside(sum, told)) >= 0; left--) {
+        size_t used = text.used;
+        tca_buf_fmt(&text, "%s%llux %s", used ? ", " : "", (unsigned long long)sum->kind[id].beside,
+                    tca_findings[id].id);
+        size_t end = text.used;
+        tca_buf_str(&text, left > 1 ? more : ""); /* kept free for it */
+        bool over = used && tca_page_lines(sizeof head - 1, tca_buf_text(&text)) > lines_max;
+        text.used = over ? used : end;
+        if (over)
             break;
-        told[most] = true;
-        tca_buf_fmt(&text, "%s%llux %s", text.used ? ", " : "", (unsigned long long)sum->kind[most].beside,
-                    tca_findings[most].id);
+        told[id] = true;
     }
+    if (text.used && left)
+        tca_buf_fmt(&text, ", and %d more kind%s", left, left == 1 ? "" : "s");
     if (text.used)
-        tca_page_items(page, "beside these: ", tca_buf_text(&text), ", ", 1);
+        tca_page_wrapped(page, head, tca_buf_text(&text));
     page->out.failed |= text.failed;
     tca_buf_done(&text);
 }

@@ -17,6 +17,9 @@ struct tca_finding_info {
 size_t tca_registry_findings(void);
 bool tca_registry_finding(size_t index, struct tca_finding_info *ret_info); /* false past the end */
 bool tca_registry_finding_by_id(const char *id, struct tca_finding_info *ret_info);
+/* The id that was meant by a word that is none: a short or a column's form of it, or one spelled much like it; static,
+ * NULL if none is near. */
+const char *tca_registry_nearest_finding(const char *word);
 
 struct tca_column_info {
     const char *table, *name, *type, *unit, *meaning;

@@ -195,6 +195,20 @@ done
 exits 2 flows --at 1000 ok.pcap
 says 'flows takes no --at'
 
+# Short names of families, and what the columns show of an id, lead to the id.
+exits 2 findings hs_complete
+says "no finding 'hs_complete': did you mean 'handshake_complete'?"
+exits 2 flows --finding tw_absent ok.pcap
+says "did you mean 'time_wait_absent'?"
+exits 2 --fail-on any,sa_ladder_pruned ok.pcap
+says "--fail-on: no finding 'sa_ladder_pruned': did you mean 'synack_ladder_pruned'?"
+exits 2 findings three_way
+says "did you mean 'close_three_way'?"
+exits 2 explain finding=ov_lost ok.pcap
+says "did you mean 'overflow_lost'?"
+exits 1 --fail-on any,portscan "$captures/pressure/rec_portscan/capture.pcap"
+exits 0 --fail-on any,portscan ok.pcap
+
 # ---- results ----
 exits 0 ok.pcap
 shows 'healthy'
@@ -207,6 +221,72 @@ shows 'accept queue full'
 ok 'the summary of an incident fits 25 lines' $?
 ! grep -q "$(printf '\033')" out
 ok 'no colour in a pipe' $?
+# What comes after the first says since when, to whom and why as long as there are lines for it.
+exits 0 "$captures/pressure/rec_mixed_incident/capture.pcap"
+grep -A1 'rst_refused at .*stream=8' out | grep -q 'since 07:35:05.719 until 07:35:15.719 (10.000 s), 1 client'
+ok 'the second kind of trouble has a time, a client and a cause' $?
+exits 0 bad.pcap "$captures/queue/rec_stalled_service/capture.pcap"
+[ "$(grep -A1 'accept queue full' out | grep -c '   since .* until ')" -eq 2 ] &&
+    grep -A2 'accept queue full (certain) stream=c1:5' out | grep -q '6 lost'
+ok 'of two full queues both say since when until when, and how many were lost' $?
+# The damage of a flood is what became of the others, and nobody is told to turn on what is on.
+exits 0 "$captures/pressure/rec_synq_full_cookies0/capture.pcap"
+shows 'hit: 5 other connections; all opened, after up to 7.1 s'
+exits 0 "$captures/pressure/rec_synq_full_cookies1/capture.pcap"
+shows 'leave'
+! grep -q 'must' out
+ok 'where SYN cookies were sent nobody is told to turn them on' $?
+# A capture that a filter made tells no more than what it holds.
+exits 0 -f 'tcp[13] & 2 != 0' "$captures/pressure/rec_busy_healthy/capture.pcap"
+shows 'cannot tell: nothing but SYNs and SYN+ACKs was captured of 132 connections'
+exits 0 -f 'tcp[13] & 18 == 2' "$captures/pressure/rec_busy_healthy/capture.pcap"
+shows '?? nothing but SYNs was captured: if a filter chose them'
+exits 0 ok.pcap
+! grep -q 'nothing but SYN' out
+ok 'a whole capture says nothing of filters' $?
+# Where the packets do not decide how often the kernel refused, nothing claims that they do.
+exits 0 "$captures/queue/rec_slow_service/capture.pcap"
+grep -q 'about 1326 SYNs dropped' out && grep -q 'ListenDrops 1450 to 1763' out
+ok 'a count that the packets do not decide is told with its bounds' $?
+exits 0 events --finding overflow_interval "$captures/queue/rec_slow_service/capture.pcap"
+shows 'full: about 1326 SYNs dropped, 199 ACKs ignored; 225 connections hit, 69 of them never served'
+exits 0 events --finding overflow_interval bad.pcap
+shows 'full, and still was when the capture ended: 6 SYNs dropped, 42 ACKs ignored; 6 connections hit, 6 of them'
+# Two connections opened by SYN cookies were lost, though the client saw them open.
+exits 0 "$captures/queue/rec_overflow_cookies/client.pcap"
+shows 'lost: 2 connections of 1 client, never served'
+
+# pastes NAME SHELL: the command that the summary of bad.pcap under this name tells to type works in SHELL as it stands
+pastes() {
+    mkdir -p "$(dirname "./$1")" && cp bad.pcap "./$1" || exit 2
+    "$binary" -- "$1" >out 2>err </dev/null
+    sed -n 's/^   \$ tcpautopsy //p' out | head -1 >typed
+    printf '"%s" ' "$binary" | cat - typed >paste.sh
+    "$2" paste.sh >out 2>err </dev/null && grep -q 'synack_ladder_accept_overflow' out
+    ok "the command told of '$1' can be pasted" $?
+}
+long=$(printf 'a-folder-with-a-long-name-%.0s/' 1 2 3 4 5 6)capture-of-the-incident.pcap
+pastes plain.pcap sh
+pastes "$long" sh
+pastes "it's 5 o'clock \$(no) ; here.pcap" sh
+pastes '-r.pcap' sh
+pastes 'cafÃ© \"\\.pcap' sh
+if command -v bash >/dev/null; then
+    pastes "$(printf 'two\nlines\001\377.pcap')" bash
+fi
+# What two captures prove together needs both of them.
+cp "$captures/path/rec_loss/client.pcap" 'at the client.pcap' && cp "$captures/path/rec_loss/capture.pcap" server.pcap
+"$binary" 'at the client.pcap' server.pcap >out 2>err </dev/null
+sed -n 's/^   \$ tcpautopsy //p' out | head -1 >typed
+printf '"%s" ' "$binary" | cat - typed >paste.sh
+sh paste.sh >out 2>err </dev/null && grep -q '^segment_lost_between' out
+ok 'the command told of two captures names both' $?
+mv bad.pcap keep && (cat keep | "$binary" - >out 2>err) && mv keep bad.pcap
+grep -q 'explain stream=5 - < CAPTURE$' out
+ok 'what came from standard input has to come from there again' $?
+"$binary" "$long" >out 2>err </dev/null
+! grep -v '^   \$ ' out | awk 'length($0) > 80' | grep -q .
+ok 'nothing but a command is wider than the page' $?
 # In the middle of the second connection of ok.pcap, and between it and the third.
 second=$("$binary" flows -e start_ns ok.pcap | sed -n 3p)
 seconds() { echo "$(($1 / 1000000000)).$(printf %09d $(($1 % 1000000000)))"; }

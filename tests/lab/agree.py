@@ -23,7 +23,6 @@ not be compared.  Single known gaps stand in exceptions.txt beside this file, on
 and one that is no longer needed is an error, too.
 """
 
-import argparse
 import glob
 import os
 import sys
@@ -31,6 +30,7 @@ import sys
 sys.dont_write_bytecode = True  # no litter in the source tree
 
 import case  # noqa: E402
+import commandline  # noqa: E402
 import program  # noqa: E402
 import report  # noqa: E402
 
@@ -112,12 +112,8 @@ def check_table(path, results, tap):
 
 
 def parse_options(arguments):
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
-    parser.add_argument("captures", help="folder of the case folders")
-    parser.add_argument("program", help="the program under test")
-    parser.add_argument("case", nargs="*", help="FAMILY/CASE (default: all)")
-    parser.add_argument("--table", metavar="FILE", help="write the table into this document")
-    parser.add_argument("--check-table", metavar="FILE", help="the table in this document must be the one of this run")
+    parser = commandline.parser(__doc__)
+    commandline.add_table(parser)
     parser.add_argument("--exceptions", metavar="FILE", default=f"{HERE}/exceptions.txt",
                         help="known gaps (default: %(default)s)")
     parser.add_argument("--verbose", action="store_true", help="tell what was excused by rule, too")

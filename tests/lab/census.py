@@ -24,7 +24,6 @@ Output is TAP, one line for each case and vantage, then the figures.  Exit statu
 not be compared.
 """
 
-import argparse
 import collections
 import concurrent.futures
 import dataclasses
@@ -37,6 +36,7 @@ sys.dont_write_bytecode = True  # no litter in the source tree
 
 import agree  # noqa: E402
 import case  # noqa: E402
+import commandline  # noqa: E402
 import kernel  # noqa: E402
 import program  # noqa: E402
 import report  # noqa: E402
@@ -346,10 +346,7 @@ def figures(results):
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
-    parser.add_argument("captures", help="folder of the case folders")
-    parser.add_argument("program", help="the program under test")
-    parser.add_argument("case", nargs="*", help="FAMILY/CASE (default: all)")
+    parser = commandline.parser(__doc__)
     parser.add_argument("--verbose", action="store_true", help="tell every wrong sample")
     options = parser.parse_intermixed_args(arguments)
     tap = report.Tap()

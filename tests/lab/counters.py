@@ -23,7 +23,6 @@ counter, docs/counters.md.  TAP, one point a case; exit status 0, 1, or 2 if it 
 compared.
 """
 
-import argparse
 import collections
 import contextlib
 import dataclasses
@@ -36,6 +35,7 @@ import tempfile
 sys.dont_write_bytecode = True  # no litter in the source tree
 
 import agree  # noqa: E402
+import commandline  # noqa: E402
 import damaged  # noqa: E402
 import program  # noqa: E402
 import report  # noqa: E402
@@ -338,18 +338,21 @@ def compare_view(view, bounds, counted, slack):
             yield f"{view.words}: {name} {told}, though what was left out may have been counted"
 
 
-def compare(name, options, names, tallies):
-    """The wrong words of one case; near views of whole captures enter the tallies."""
+def compare(name, options, names, tallies, left_out):
+    """The wrong words of one case; near views of whole captures enter the tallies, views that tell nothing `left_out`."""
     folder = os.path.join(options.captures, name)
     truth, wrong = read_truth(folder, name in ONE_KERNEL), []
     for view in all_views(folder, options.program):
         if not view.near and name in TURNED_ROUND:
+            left_out["either end may be the server"] += 1
             continue
         with capture_of(view, folder) as path:
             if view.damage and not shows_loss(options.program, path):
+                left_out["no connection shows that records are missing"] += 1
                 continue
             bounds = ask(options.program, path, view.vantage, truth.hosts[view.kernel], names, view.narrowed)
         if not bounds:
+            left_out["nothing is left of the host"] += 1
             continue
         counted, slack = truth.counters[view.kernel], slack_of(name, truth, view)
         wrong += compare_view(view, bounds, counted, slack)
@@ -380,24 +383,20 @@ def figures(tallies):
 
 
 def parse_options(arguments):
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
-    parser.add_argument("captures", help="folder of the case folders")
-    parser.add_argument("program", help="the program under test")
-    parser.add_argument("case", nargs="*", help="FAMILY/CASE (default: all)")
-    parser.add_argument("--table", metavar="FILE", help="write the table into this document")
-    parser.add_argument("--check-table", metavar="FILE", help="the table in this document must be the one of this run")
+    parser = commandline.parser(__doc__)
+    commandline.add_table(parser)
     parser.add_argument("--verbose", action="store_true", help="tell where the bounds do not meet")
     return parser.parse_intermixed_args(arguments)
 
 
 def main(arguments=None):
     options, tap = parse_options(arguments), report.Tap()
-    tallies = collections.defaultdict(Tally)
+    tallies, left_out = collections.defaultdict(Tally), collections.Counter()
     try:
         names = known_counters()
         cases, _ = agree.find(options.captures, options.case)
         for name in cases:
-            wrong = compare(name, options, names, tallies)
+            wrong = compare(name, options, names, tallies, left_out)
             tap.point(not wrong, name, wrong)
         tap.point(any(tally.exact for tally in tallies.values()), "some bounds meet at what the kernel counted")
         lines = list(table(tallies, names))
@@ -411,6 +410,7 @@ def main(arguments=None):
         print(f"Bail out! {error}")
         return 2
     print(f"# {figures(tallies)}")
+    print(f"# views not compared: {', '.join(f'{count} {why}' for why, count in sorted(left_out.items())) or 'none'}")
     tap.plan()
     return 1 if tap.failed else 0
 

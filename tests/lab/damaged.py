@@ -20,7 +20,6 @@ refused: of one that the capture lost nobody can know.  So the kernel may have c
 the undamaged capture holds of such, and the damaged one does not.  TAP.
 """
 
-import argparse
 import dataclasses
 import os
 import random
@@ -30,6 +29,7 @@ import tempfile
 
 sys.dont_write_bytecode = True  # no litter in the source tree
 
+import commandline  # noqa: E402
 import listeners  # noqa: E402
 import program  # noqa: E402
 import report  # noqa: E402
@@ -222,10 +222,7 @@ def compare_case(name, options, folder, tap):
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
-    parser.add_argument("captures", help="folder of the case folders")
-    parser.add_argument("program", help="the program under test")
-    parser.add_argument("case", nargs="*", help="FAMILY/CASE (default: those of the list)")
+    parser = commandline.parser(__doc__, default="those of the list")
     options = parser.parse_args(arguments)
     tap = report.Tap()
     with tempfile.TemporaryDirectory() as folder:

@@ -18,7 +18,6 @@ must meet in at least half of the scenarios, for drops likewise; and where the a
 stood still (FROZEN) the limit must be told exactly.  TAP, one point a capture.
 """
 
-import argparse
 import dataclasses
 import os
 import sys
@@ -27,6 +26,7 @@ sys.dont_write_bytecode = True  # no litter in the source tree
 
 import agree  # noqa: E402
 import case  # noqa: E402
+import commandline  # noqa: E402
 import program  # noqa: E402
 import report  # noqa: E402
 
@@ -192,10 +192,7 @@ def check_quiet(what, results, tap):
 
 
 def parse_options(arguments):
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
-    parser.add_argument("captures", help="folder of the case folders")
-    parser.add_argument("program", help="the program under test")
-    parser.add_argument("case", nargs="*", help="FAMILY/CASE (default: all)")
+    parser = commandline.parser(__doc__)
     return parser.parse_args(arguments)
 
 

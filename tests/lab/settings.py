@@ -11,7 +11,6 @@ the value, and cite frames.  Output is TAP, then how often each setting was told
 and exact.  Exit status 0 if no interval was wrong, 1 if one was, 2 if nothing could be compared.
 """
 
-import argparse
 import collections
 import csv
 import dataclasses
@@ -23,6 +22,8 @@ import subprocess
 import sys
 
 sys.dont_write_bytecode = True  # no litter in the source tree
+
+import commandline  # noqa: E402
 
 TIME_WAIT_SECONDS = 60  # TCP_TIMEWAIT_LEN
 ORPHAN_RETRIES = 8  # what 0 stands for
@@ -209,10 +210,7 @@ def print_tallies(tallies):
 
 
 def main(arguments):
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
-    parser.add_argument("captures", help="folder of the case folders")
-    parser.add_argument("program", help="the program under test")
-    parser.add_argument("case", nargs="*", help="FAMILY/CASE (default: all)")
+    parser = commandline.parser(__doc__)
     options = parser.parse_args(arguments)
     names = options.case or sorted(os.path.relpath(path, options.captures)
                                    for path in glob.glob(f"{glob.escape(options.captures)}/*/rec_*"))
