@@ -61,6 +61,7 @@ struct tca_attempt {
     uint32_t flags;
     uint64_t frame, id_frame; /* the first one seen; the one that names the flow */
     int64_t first_ns, last_ns, until_ns;
+    int64_t asked_ns;  /* when the SYN came that was answered first */
     int64_t synack_ns; /* -1: none */
     uint64_t synack_frame;
     int64_t gone_ns,
@@ -72,8 +73,10 @@ struct tca_attempt {
     uint32_t iss, tsval, tsval_last;
     uint32_t syns, synacks, rungs, drops, extra; /* extra: SYN+ACKs that may be cookies beside a request's */
     uint32_t place;                              /* number of its listener */
-    uint32_t seen;                               /* serial number of the last group that counted it */
-    uint32_t number;                             /* of its result, 1-based; 0: nothing holds of it */
+    bool asking;     /* synqueue.c: between asked_ns and synack_ns, and no cookie */
+    uint64_t beside; /* ... requests at `asked_ns`, and all that had gone by then */
+    uint32_t seen;   /* serial number of the last group that counted it */
+    uint32_t number; /* of its result, 1-based; 0: nothing holds of it */
 };
 
 /* A SYN that nothing answered. */

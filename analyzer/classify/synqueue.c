@@ -39,7 +39,7 @@ enum {
 };
 enum { QUARTER_OF_DEFAULT = 96 }; /* three quarters of the smallest default of tcp_max_syn_backlog */
 
-enum moment_kind { GONE_EARLY, GONE_LATE, MADE, DROP }; /* in this order within one instant */
+enum moment_kind { GONE_EARLY, GONE_LATE, ASKED, MADE, DROP }; /* in this order within one instant */
 
 struct moment {
     int64_t time_ns;
@@ -49,9 +49,10 @@ struct moment {
     uint8_t kind;
 };
 
-/* How many requests there are: at least and at most; of these, how many the client had acknowledged. */
+/* How many requests there are: at least and at most; of these, how many the client had acknowledged. How many may be in
+ * the making, for several processors make them at one time; and how many of `low` have gone so far. */
 struct level {
-    uint64_t low, high, stuck;
+    uint64_t low, high, stuck, pending, gone;
 };
 
 struct queue {
@@ -85,13 +86,14 @@ static void add_moment(struct queue *q, int64_t time_ns, uint8_t kind, struct tc
 static int gather(struct queue *q)
 {
     const struct tca_tries *t = q->t;
-    q->moment = tca_grow(NULL, 3 * t->count + t->drops + 1, sizeof *q->moment);
+    q->moment = tca_grow(NULL, 4 * t->count + t->drops + 1, sizeof *q->moment);
     if (!q->moment)
         return TCA_EMEMORY;
     for (size_t at = 0; at < t->count; at++) {
         struct tca_attempt *a = t->one[at];
         if (a->cookie == TCA_WORD_NONE || (a->flags & TCA_TRY_BOTH))
             continue;
+        add_moment(q, a->asked_ns < a->synack_ns ? a->asked_ns : a->synack_ns, ASKED, a);
         add_moment(q, a->synack_ns, MADE, a);
         int64_t gone = a->gone_ns > a->synack_ns ? a->gone_ns : a->synack_ns + 1;
         add_moment(q, gone, GONE_EARLY, a);
@@ -199,13 +201,20 @@ static void apply(const struct moment *m, struct level *level)
     bool request = m->kind != DROP && is_request(m->a), counts = m->kind != DROP && !is_cookie(m->a);
     bool stuck = request && (m->a->flags & TCA_TRY_STUCK);
     switch (m->kind) {
+    case ASKED:
+        m->a->beside = level->low + level->gone;
+        m->a->asking = counts; /* what it was may be settled meanwhile */
+        level->pending += counts;
+        return;
     case MADE:
+        level->pending -= m->a->asking;
         level->low += request;
         level->stuck += stuck;
         level->high += counts;
         return;
     case GONE_EARLY:
         level->low -= request;
+        level->gone += request;
         level->stuck -= stuck;
         return;
     case GONE_LATE:
@@ -214,6 +223,19 @@ static void apply(const struct moment *m, struct level *level)
     default:
         return;
     }
+}
+
+/* Requests that stood there when this SYN+ACK was decided on: those that were there when its SYN came, and stayed. */
+static uint64_t surely_beside(const struct moment *made, const struct level *now)
+{
+    return made->a->beside > now->gone ? made->a->beside - now->gone : 0;
+}
+
+/* ... and may have stood there. Its own is none of them. */
+static uint64_t maybe_beside(const struct moment *m, const struct level *now)
+{
+    uint64_t own = m->kind == MADE && m->a->asking;
+    return now->high + now->pending - own;
 }
 
 /* This SYN may tell the limit: nothing else explains that it was dropped. */
@@ -232,13 +254,13 @@ static void find_limit(struct queue *q)
     for (size_t at = 0; at < q->moments; at++) {
         const struct moment *m = &q->moment[at];
         bool at_limit = q->regime ? m->kind == MADE && is_cookie(m->a) : tells_limit(q, m);
-        if (m->kind == MADE && is_request(m->a) && now.low + 1 > q->limit_min) {
-            q->limit_min = now.low + 1;
+        if (m->kind == MADE && is_request(m->a) && surely_beside(m, &now) + 1 > q->limit_min) {
+            q->limit_min = surely_beside(m, &now) + 1;
             q->proof.frame[0] = m->frame;
             q->proof.time_ns = m->time_ns;
         }
-        if (at_limit && now.high < q->limit_max) {
-            q->limit_max = now.high;
+        if (at_limit && maybe_beside(m, &now) < q->limit_max) {
+            q->limit_max = maybe_beside(m, &now);
             q->proof.frame[1] = m->frame;
         }
         apply(m, &now);
@@ -289,9 +311,9 @@ static void settle_by_limit(struct queue *q)
     for (size_t at = 0; at < q->moments && known; at++) {
         const struct moment *m = &q->moment[at];
         if (m->kind == MADE && !is_request(m->a) && !is_cookie(m->a)) {
-            if (q->regime && now.low >= q->limit_max)
+            if (q->regime && surely_beside(m, &now) >= q->limit_max)
                 m->a->cookie = TCA_WORD_COOKIE;
-            else if (now.high < q->limit_min)
+            else if (maybe_beside(m, &now) < q->limit_min)
                 m->a->cookie = TCA_WORD_REQUEST;
         }
         apply(m, &now);
@@ -352,7 +374,7 @@ static uint64_t may_be_dropped(const struct queue *q)
     uint64_t count = 0;
     for (size_t at = 0; at < q->moments; at++) {
         const struct moment *m = &q->moment[at];
-        bool full = !q->whole || (q->regime && !has_limit(q)) || now.high >= q->limit_min;
+        bool full = !q->whole || (q->regime && !has_limit(q)) || maybe_beside(m, &now) >= q->limit_min;
         if (m->kind == DROP && full)
             count += m->drop->weight;
         apply(m, &now);
