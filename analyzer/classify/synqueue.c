@@ -13,8 +13,9 @@
  * Linux: the queue is full at backlog + 1 requests (6.1 and later; at backlog in 5.10). Then tcp_syncookies decides:
  * a cookie (TCPReqQFullDoCookies, and SyncookiesSent unless the accept queue is full, too), or the SYN is dropped
  * (TCPReqQFullDrop, ListenDrops). tcp_syncookies=2 makes a cookie of every SYN. Without cookies the last quarter of
- * tcp_max_syn_backlog is kept for known peers, which drops SYNs and counts ListenDrops alone; its smallest default is
- * 128 (inet_connection_sock.h inet_csk_reqsk_queue_is_full, tcp_input.c tcp_conn_request, tcp_syn_flood_action).
+ * tcp_max_syn_backlog is kept for known peers, which drops SYNs and counts ListenDrops alone. It may be any number, and
+ * so may what is left of it: drops alone do not tell one limit from the other
+ * (inet_connection_sock.h inet_csk_reqsk_queue_is_full, tcp_input.c tcp_conn_request, tcp_syn_flood_action).
  */
 #include "classify/attempt.h"
 #include "classify/known.h"
@@ -28,7 +29,8 @@
 
 #define SECOND INT64_C(1000000000)
 
-static const int64_t APART_NS = 10 * SECOND; /* what is farther apart belongs to two intervals */
+static const int64_t APART_NS = 10 * SECOND;    /* what is farther apart belongs to two intervals */
+static const int64_t MAKING_NS = SECOND / 1000; /* a request is made in less */
 enum {
     COOKIES_MIN = 3,
     LAGS_MIN = 3,
@@ -37,7 +39,6 @@ enum {
     LIMIT_MIN = 4,
     DROPS_CERTAIN = 10
 };
-enum { QUARTER_OF_DEFAULT = 96 }; /* three quarters of the smallest default of tcp_max_syn_backlog */
 
 enum moment_kind { GONE_EARLY, GONE_LATE, ASKED, MADE, DROP }; /* in this order within one instant */
 
@@ -83,6 +84,13 @@ static void add_moment(struct queue *q, int64_t time_ns, uint8_t kind, struct tc
         (struct moment){.time_ns = time_ns, .frame = a->synack_frame, .a = a, .kind = kind};
 }
 
+/* From then on it was being made. Away from the server nothing shows that. */
+static int64_t decided_ns(const struct queue *q, const struct tca_attempt *a)
+{
+    bool known = q->near && a->asked_ns < a->synack_ns && a->synack_ns - a->asked_ns < MAKING_NS;
+    return known ? a->asked_ns : a->synack_ns;
+}
+
 static int gather(struct queue *q)
 {
     const struct tca_tries *t = q->t;
@@ -93,7 +101,7 @@ static int gather(struct queue *q)
         struct tca_attempt *a = t->one[at];
         if (a->cookie == TCA_WORD_NONE || (a->flags & TCA_TRY_BOTH))
             continue;
-        add_moment(q, a->asked_ns < a->synack_ns ? a->asked_ns : a->synack_ns, ASKED, a);
+        add_moment(q, decided_ns(q, a), ASKED, a);
         add_moment(q, a->synack_ns, MADE, a);
         int64_t gone = a->gone_ns > a->synack_ns ? a->gone_ns : a->synack_ns + 1;
         add_moment(q, gone, GONE_EARLY, a);
@@ -513,13 +521,28 @@ static int press_flows(const struct queue *q, const struct interval *in, enum tc
     return error;
 }
 
-/* Each is a ListenDrop, too, which the accept queue alone does not show. */
-static void count_drops(struct tca_listener *l, uint64_t count)
+/* The backlog is the limit where it is no larger than that by other evidence, or where tcp_max_syn_backlog is known and
+ * large enough: a SYN is dropped when less than a quarter of it is left. */
+static bool held_back(const struct queue *q)
 {
-    l->reqq_full_drops.min += count;
+    const struct tca_listener *l = q->t->listener;
+    int64_t most;
+    if (l->backlog.max < q->limit_max)
+        return false;
+    return !tca_known_value(q->t->p->known, l->addr, TCA_SETTING_tcp_max_syn_backlog, &most) ||
+           (uint64_t)(most - most / 4) + 1 <= q->limit_max;
+}
+
+/* Each is a ListenDrop, too, which the accept queue alone does not show. */
+static void count_drops(const struct queue *q, uint64_t count)
+{
+    struct tca_listener *l = q->t->listener;
+    l->synq_drops += count;
     l->listen_drops.min += count;
     if (l->listen_drops.min > l->listen_drops.max)
         l->listen_drops.min = l->listen_drops.max;
+    if (!l->synq_held_back)
+        l->reqq_full_drops.min += count;
 }
 
 static int add_full(const struct queue *q, const struct interval *in)
@@ -538,15 +561,17 @@ static int add_full(const struct queue *q, const struct interval *in)
     tca_incident_say(&one, "The SYN queue was full with %llu half-open connections: %llu %s dropped.",
                      (unsigned long long)q->limit_max, (unsigned long long)in->count,
                      in->count == 1 ? "SYN was" : "SYNs were");
-    if (level >= TCA_PROBABLE)
+    if (level >= TCA_PROBABLE) {
         l->synq.max = q->limit_max;
+        l->synq_held_back = held_back(q);
+    }
     if (level > l->synq_full.confidence)
         l->synq_full = (struct tca_synq_full){.first_ns = in->first_ns,
                                               .frame = {in->frame[0], in->frame[1]},
                                               .limit = q->limit_max,
                                               .confidence = (uint8_t)level};
-    if (level >= TCA_PROBABLE && q->near && q->limit_max <= QUARTER_OF_DEFAULT)
-        count_drops(l, in->count);
+    if (level >= TCA_PROBABLE && q->near)
+        count_drops(q, in->count);
     int error = tca_incidents_add(q->t->p->incidents, &one);
     return error ? error : press_flows(q, in, level);
 }
