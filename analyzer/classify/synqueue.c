@@ -358,19 +358,20 @@ static void count_cookies(const struct queue *q)
     q->t->listener->cookie_count = sent->min;
 }
 
-/* For the census: behind a cookie nothing is half-open. For the counters: what a reset of the client ended. */
-static int press_words(const struct tca_tries *t)
+/* For the census: behind a cookie nothing is half-open. For the counters: what cannot be one, where others are. */
+static int press_words(const struct queue *q)
 {
+    const struct tca_tries *t = q->t;
     for (size_t at = 0; at < t->count; at++) {
         struct tca_attempt *a = t->one[at];
-        bool ended = is_request(a) && !a->extra && (a->flags & TCA_TRY_RESET);
-        if (!is_cookie(a) && !ended)
+        bool request = q->hints && is_request(a) && !a->extra;
+        if (!is_cookie(a) && !request)
             continue;
         struct tca_pressed *pressed = tca_pressed_of(t->p, a);
         if (!pressed)
             return TCA_EMEMORY;
         pressed->cookie = is_cookie(a);
-        pressed->request = ended;
+        pressed->request = request;
     }
     return TCA_OK;
 }
@@ -605,7 +606,7 @@ static int read_queue(struct queue *q)
     settle_by_limit(q);
     count_cookies(q);
     if (!error)
-        error = press_words(q->t);
+        error = press_words(q);
     if (!q->regime)
         take_for_requests(q->t);
     find_limit(q);
