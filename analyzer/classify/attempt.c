@@ -143,8 +143,7 @@ static enum tca_cookie_word word_of(const struct tca_dossier *d, const struct tc
     bool silent = !(a->flags & (TCA_TRY_ACKED | TCA_TRY_RESET));
     if (silent && a->until_ns - l->last->time_ns >= TCA_ATTEMPT_WATCHED_NS)
         return TCA_WORD_SILENT;
-    enum tca_cookie_word word = word_of_clock(d, l);
-    return word == TCA_WORD_LAG && tca_cookie_window(d, l->first) ? TCA_WORD_OPTIONS : word;
+    return word_of_clock(d, l);
 }
 
 static uint32_t flags_of(const struct tca_dossier *d, const struct tca_ladder *l)
@@ -184,6 +183,17 @@ static uint32_t flags_of(const struct tca_dossier *d, const struct tca_ladder *l
     return flags;
 }
 
+/* When the SYN came that this answers. */
+static int64_t asked_ns(const struct tca_dossier *d, const struct tca_mark *synack)
+{
+    int64_t newest_ns = synack ? synack->time_ns : -1;
+    const struct tca_mark *syn;
+    for (unsigned n = 0; (syn = tca_dossier_mark(d, TCA_MARK_SYN, TCA_CLIENT, n)) != NULL; n++)
+        if (synack && syn->frame < synack->frame)
+            newest_ns = syn->time_ns;
+    return newest_ns;
+}
+
 static void read_opening(const struct tca_dossier *d, struct tca_attempt *a)
 {
     const struct tca_mark *syn = tca_dossier_mark(d, TCA_MARK_SYN, TCA_CLIENT, 0);
@@ -196,8 +206,12 @@ static void read_opening(const struct tca_dossier *d, struct tca_attempt *a)
     a->iss = d->m.side[TCA_CLIENT].iss;
     a->tsval_last = d->m.side[TCA_CLIENT].tsval_last;
     a->synack_ns = ladder.first ? ladder.first->time_ns : -1;
+    a->asked_ns = asked_ns(d, ladder.first);
     a->synack_frame = ladder.first ? ladder.first->frame : 0;
     a->cookie = (uint8_t)word_of(d, &ladder, a);
+    a->stamped = ladder.last && tca_cookie_stamp(d, ladder.last, &a->stamp);
+    a->stamped_ns = ladder.last ? ladder.last->time_ns : -1;
+    a->shrunk = tca_cookie_window(d, ladder.last) > 0;
     if (ladder.rungs && ladder.gap_ns > TCA_ATTEMPT_WATCHED_NS)
         a->extra = ladder.answers; /* the request that climbed was not made by the first of them */
     time_request(d, &ladder, a);

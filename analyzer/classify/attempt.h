@@ -7,6 +7,7 @@
 #define TCA_CLASSIFY_ATTEMPT_H
 
 #include "base/sorted.h"
+#include "classify/cookie.h"
 #include "classify/incident.h"
 #include "classify/pressure.h"
 
@@ -48,7 +49,7 @@ enum tca_cookie_word {
     TCA_WORD_MAYBE,   /* nothing tells */
     TCA_WORD_ODD, /* the server's clock moved as no cookie's and no request's does: it counts something else */
     TCA_WORD_LAG,     /* its timestamp lags as a cookie's does */
-    TCA_WORD_OPTIONS, /* it lacks the options that a cookie cannot bear; or it lags, and its window shrank */
+    TCA_WORD_OPTIONS, /* it lacks the options that a cookie cannot bear */
     TCA_WORD_SILENT,  /* it was not acknowledged, and no timer repeated it */
     TCA_WORD_COOKIE,  /* settled by the others: yes */
 };
@@ -63,16 +64,22 @@ struct tca_attempt {
     uint32_t flags;
     uint64_t frame, id_frame; /* the first one seen; the one that names the flow */
     int64_t first_ns, last_ns, until_ns;
+    int64_t asked_ns;  /* when the SYN came that was answered first */
     int64_t synack_ns; /* -1: none */
     uint64_t synack_frame;
     int64_t gone_ns,
-        gone_late_ns; /* when its request left the SYN queue, at the earliest and at the latest */
-    uint64_t print;   /* TTL, window and options of its SYN, packed */
+        gone_late_ns;       /* when its request left the SYN queue, at the earliest and at the latest */
+    int64_t stamped_ns;     /* when the SYN+ACK was sent that `stamp` is of */
+    struct tca_stamp stamp; /* meaningless unless `stamped` */
+    bool stamped, shrunk;   /* shrunk: the child took back a part of the window, as after a cookie */
+    uint64_t print;         /* TTL, window and options of its SYN, packed */
     uint32_t iss, tsval, tsval_last;
     uint32_t syns, synacks, rungs, drops, extra; /* extra: SYN+ACKs that may be cookies beside a request's */
     uint32_t place;                              /* number of its listener */
-    uint32_t seen;                               /* serial number of the last group that counted it */
-    uint32_t number;                             /* of its result, 1-based; 0: nothing holds of it */
+    bool asking;     /* synqueue.c: between asked_ns and synack_ns, and no cookie */
+    uint64_t beside; /* ... requests at `asked_ns`, and all that had gone by then */
+    uint32_t seen;   /* serial number of the last group that counted it */
+    uint32_t number; /* of its result, 1-based; 0: nothing holds of it */
 };
 
 /* A SYN that nothing answered. */
@@ -152,6 +159,10 @@ struct tca_tries {
 
 /* Nobody opened a connection with this SYN: it was not acknowledged, though there was time. */
 bool tca_attempt_incomplete(const struct tca_attempt *a);
+
+/* What the clocks and windows of these SYN+ACKs show together, near the server; settles their words. `known`: that this
+ * listener sends cookies is known otherwise. Sets *ret_cookies where they show it. 0 or TCA_EMEMORY. */
+int tca_stamps_settle(const struct tca_tries *t, bool known, bool *ret_cookies);
 
 /* The parts. 0 or TCA_EMEMORY. */
 int tca_synqueue_read(const struct tca_tries *t);

@@ -204,12 +204,12 @@ void tca_backlog_settle(struct tca_listener *l)
 {
     bool one = !tca_listener_is_shared(l) && l->synq.min > 1; /* the SYN queues of several hold more */
     struct tca_proof proof = l->synq_proof;
-    if (l->synq.max == UINT64_MAX)
+    if (l->synq.max == UINT64_MAX || l->synq_held_back)
         proof.frame[1] = 0;
-    tca_backlog_narrow(l, one ? l->synq.min - 1 : 0, l->synq.max,
+    tca_backlog_narrow(l, one ? l->synq.min - 1 : 0, l->synq_held_back ? UINT64_MAX : l->synq.max,
                        l->cookie_count ? TCA_BACKLOG_COOKIES : TCA_BACKLOG_SYNQ, &proof);
     uint64_t *least = &l->listen_drops.min, *most = &l->listen_overflows.max;
-    *least = l->listen_overflows.min + l->reqq_full_drops.min;
+    *least = l->listen_overflows.min + l->synq_drops;
     if (*least > l->listen_drops.max)
         *least = l->listen_drops.max;
     if (l->blind && (l->synack_retx || l->dropped || l->listen_drops.max)) {

@@ -15,6 +15,7 @@
  *     SYN, and the queue was empty                         0    0             0    1
  *     refused or not: no trace, but others were, nearby    0    1             0    1
  *     the same after a SYN cookie, while nothing was taken 1    1             1    1
+ *     after a SYN cookie, payload right behind it taken     0    1             0    1
  *
  * A SYN may also be lost on the path or be dropped by a filter of the host. Near the server it passed the path. In an
  * episode it is sure unless something speaks for a filter: its client was never answered here, or the connection was
@@ -261,10 +262,19 @@ static bool among_refusals(const struct sums *s, int64_t time_ns)
            tca_count_before(s->refused, s->refusals, time_ns - NEIGHBOUR_NS);
 }
 
+/* Its own marks say that it had a cookie. Then no request remembers a refused ACK: a moment later the queue had room
+ * for the payload right behind it, which was answered at once. */
+static bool after_cookie(const struct sums *s, const struct tca_edge *edge)
+{
+    return s->conn[edge->conn].flags & (TCA_CONN_COOKIE_SKEW | TCA_CONN_COOKIE_BARE | TCA_CONN_SHRUNK);
+}
+
 static bool doubt_holds(const struct sums *s, const struct tca_edge *edge)
 {
     if (!edge->weak)
         return may_be_full(s, edge->time_ns);
+    if (after_cookie(s, edge))
+        return may_have_been_full(s, edge->time_ns) && !not_full_yet(s, edge);
     if ((edge->loose && !s->cookies) || served_at_once(edge) || not_full_yet(s, edge))
         return false;
     return may_have_been_full(s, edge->time_ns) && among_refusals(s, edge->time_ns);

@@ -7,6 +7,7 @@
 
 #include "base/seq32.h"
 
+#define US     INT64_C(1000)
 #define MS     INT64_C(1000000)
 #define SECOND INT64_C(1000000000)
 
@@ -41,6 +42,27 @@ bool tca_cookie_lag(const struct tca_dossier *d, const struct tca_mark *synack, 
     if (lag_ms >= TCA_COOKIE_SKEW_MIN && lag_ms - delay_ms < TCA_COOKIE_SKEW_MIN)
         return false;
     *ret_ms = lag_ms;
+    return true;
+}
+
+/* The options that a cookie's time stamp holds (syncookies.c TS_OPT_WSCALE_MASK, TS_OPT_SACK, TS_OPT_ECN). */
+static int64_t code_of_options(const struct tca_mirror *m, const struct tca_mark *synack)
+{
+    const struct tca_side *client = &m->side[TCA_CLIENT], *server = &m->side[TCA_SERVER];
+    unsigned scale = !server->has_wscale ? 15 : client->wscale < 14 ? client->wscale : 14;
+    return scale | (server->sack_ok ? 16 : 0) | (synack->flags & TCA_ECE ? 32 : 0);
+}
+
+bool tca_cookie_stamp(const struct tca_dossier *d, const struct tca_mark *synack, struct tca_stamp *ret)
+{
+    const struct tca_mark *child = tca_dossier_mark(d, TCA_MARK_CHILD, TCA_SERVER, 0);
+    int64_t lag;
+    if (!tca_cookie_lag(d, synack, &lag))
+        return false;
+    ret->named_us = child->time_ns / US - seq_diff(child->tsval, synack->tsval) * INT64_C(1000);
+    ret->lag_us = synack->time_ns / US - ret->named_us;
+    int64_t phase = (ret->named_us - code_of_options(&d->m, synack) * 1000) % TCA_STAMP_STEP_US;
+    ret->phase_us = (int32_t)(phase < 0 ? phase + TCA_STAMP_STEP_US : phase);
     return true;
 }
 

@@ -81,7 +81,8 @@ static bool surely_opened(const struct tca_counting *k)
     enum tca_confidence opened = k->v->judgement[0].confidence;
     bool whole = !(k->m->damage & (TCA_DAMAGE_GAP | TCA_DAMAGE_ONE_WAY));
     return k->near && whole && presumed_open(k->me) && opened >= TCA_PROBABLE &&
-           tca_cookie_evidence(k->c, NULL) == TCA_COOKIE_NONE && !k->c->listener->one_rung_at_1s;
+           (k->c->pressed->request || tca_cookie_evidence(k->c, NULL) == TCA_COOKIE_NONE) &&
+           !k->c->listener->one_rung_at_1s;
 }
 
 struct tca_bounds tca_count_passive_opens(const struct tca_counting *k)
@@ -120,6 +121,8 @@ static enum tca_event end_of_opening(const struct tca_counting *k)
 static bool maybe_cookie(const struct tca_counting *k)
 {
     const struct tca_listener *l = k->c->listener;
+    if (k->c->pressed->request)
+        return false;
     return l->cookies_sent.max || l->cookie_skew_flows || tca_cookie_evidence(k->c, NULL) != TCA_COOKIE_NONE;
 }
 
@@ -137,7 +140,7 @@ static struct tca_bounds reset_request(const struct tca_counting *k)
         return count_up_to(1);
     enum tca_event end = end_of_opening(k);
     bool reset = end == TCA_GOT_RST;
-    bool request = k->c->pressed->request || !maybe_cookie(k);
+    bool request = !maybe_cookie(k);
     bool aborted = tca_counting_told(k, TCA_rst_abort_on_overflow) == TCA_CERTAIN; /* counts elsewhere */
     uint64_t resets = k->peer->rst_count + (aborted ? 0 : k->me->rst_count);
     uint64_t most = k->m->child_proved || k->c->pressed->cookie || !k->me->synack_count ? 0
@@ -209,11 +212,17 @@ struct tca_bounds tca_count_syn_retrans(const struct tca_counting *k)
 
 /* ---- cookies ---- */
 
+/* The listener's others agree, or its options say so. */
+static bool surely_cookie(const struct tca_counting *k)
+{
+    return k->c->pressed->cookie || tca_cookie_evidence(k->c, NULL) == TCA_COOKIE_STRONG;
+}
+
 struct tca_bounds tca_count_cookies_recv(const struct tca_counting *k)
 {
     if (k->role == TCA_CLIENT || !maybe_cookie(k) || !k->me->synack_count)
         return count_exactly(0);
-    bool sure = tca_cookie_evidence(k->c, NULL) != TCA_COOKIE_NONE && k->m->child_proved && k->near;
+    bool sure = surely_cookie(k) && k->m->child_proved && k->near;
     uint64_t most = k->m->acks_since_synack; /* counted until the child shows itself */
     return count_between(sure, most > sure ? most : sure);
 }

@@ -547,7 +547,8 @@ static uint32_t skew_flags(const struct tca_dossier *d, const struct tca_ladder 
     if (ladder->rungs || !tca_cookie_lag(d, ladder->last, &lag_ms))
         return 0;
     bool cookie = lag_ms >= TCA_COOKIE_SKEW_MIN && lag_ms <= TCA_COOKIE_SKEW_MAX;
-    return TCA_CONN_SKEW | (cookie ? TCA_CONN_COOKIE_SKEW : 0);
+    uint32_t shrunk = tca_cookie_window(d, ladder->last) ? TCA_CONN_SHRUNK : 0;
+    return TCA_CONN_SKEW | shrunk | (cookie ? TCA_CONN_COOKIE_SKEW : 0);
 }
 
 /* Bytes were acknowledged that are not here; or the SYN, or its answer, of a connection that went on. */

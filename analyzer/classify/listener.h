@@ -174,6 +174,8 @@ struct tca_listener {
     uint64_t cookie_count;          /* SYN+ACKs that were SYN cookies */
     uint64_t paws_drop_count;       /* SYNs dropped for an old timestamp */
     struct tca_synq_full synq_full; /* the first time that SYNs were dropped there */
+    uint64_t synq_drops; /* SYNs that the limit of the SYN queue dropped, at least: ListenDrops */
+    bool synq_held_back; /* ... by tcp_max_syn_backlog, perhaps, and not by the backlog */
     struct tca_bounds
         synq; /* half-open connections at which the SYN queue was full; max UINT64_MAX: it never was */
     struct tca_proof synq_proof;

@@ -51,7 +51,7 @@ struct tca_pressed {
     uint8_t confidence[TCA_PRESS_COUNT]; /* enum tca_confidence; 0: does not hold */
     uint8_t scan_kind;                   /* enum tca_scan_kind: of this flow */
     bool cookie;                     /* its SYN+ACK was a SYN cookie, as the listener's others settle it */
-    bool request;                    /* the client reset it, and it was a request and no cookie */
+    bool request;                    /* there was a request and no cookie, as they settle it */
     uint32_t scan_ports, scan_hosts; /* of the whole scan: different ports, different hosts */
     uint32_t limit;                  /* half-open requests at which the SYN queue was full */
     uint32_t others;                 /* concordant attempts of the same cause */

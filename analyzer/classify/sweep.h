@@ -33,6 +33,7 @@ enum tca_conn_flag {
     TCA_CONN_GAP = 1 << 16,      /* segments of it passed and were not captured */
     TCA_CONN_DEFERRED = 1 << 17, /* its SYN+ACK was repeated where TCP_DEFER_ACCEPT puts it */
     TCA_CONN_OPTIONS = 1 << 18,  /* its SYN+ACK announces window scale or SACK */
+    TCA_CONN_SHRUNK = 1 << 19,   /* the child took back a part of the window, as after a SYN cookie */
 };
 
 /* A run of repeats that nothing acknowledged. */

@@ -13,8 +13,9 @@
  * Linux: the queue is full at backlog + 1 requests (6.1 and later; at backlog in 5.10). Then tcp_syncookies decides:
  * a cookie (TCPReqQFullDoCookies, and SyncookiesSent unless the accept queue is full, too), or the SYN is dropped
  * (TCPReqQFullDrop, ListenDrops). tcp_syncookies=2 makes a cookie of every SYN. Without cookies the last quarter of
- * tcp_max_syn_backlog is kept for known peers, which drops SYNs and counts ListenDrops alone; its smallest default is
- * 128 (inet_connection_sock.h inet_csk_reqsk_queue_is_full, tcp_input.c tcp_conn_request, tcp_syn_flood_action).
+ * tcp_max_syn_backlog is kept for known peers, which drops SYNs and counts ListenDrops alone. It may be any number, and
+ * so may what is left of it: drops alone do not tell one limit from the other
+ * (inet_connection_sock.h inet_csk_reqsk_queue_is_full, tcp_input.c tcp_conn_request, tcp_syn_flood_action).
  */
 #include "classify/attempt.h"
 #include "classify/known.h"
@@ -28,7 +29,8 @@
 
 #define SECOND INT64_C(1000000000)
 
-static const int64_t APART_NS = 10 * SECOND; /* what is farther apart belongs to two intervals */
+static const int64_t APART_NS = 10 * SECOND;    /* what is farther apart belongs to two intervals */
+static const int64_t MAKING_NS = SECOND / 1000; /* a request is made in less */
 enum {
     COOKIES_MIN = 3,
     LAGS_MIN = 3,
@@ -37,9 +39,8 @@ enum {
     LIMIT_MIN = 4,
     DROPS_CERTAIN = 10
 };
-enum { QUARTER_OF_DEFAULT = 96 }; /* three quarters of the smallest default of tcp_max_syn_backlog */
 
-enum moment_kind { GONE_EARLY, GONE_LATE, MADE, DROP }; /* in this order within one instant */
+enum moment_kind { GONE_EARLY, GONE_LATE, ASKED, MADE, DROP }; /* in this order within one instant */
 
 struct moment {
     int64_t time_ns;
@@ -49,9 +50,10 @@ struct moment {
     uint8_t kind;
 };
 
-/* How many requests there are: at least and at most; of these, how many the client had acknowledged. */
+/* How many requests there are: at least and at most; of these, how many the client had acknowledged. How many may be in
+ * the making, for several processors make them at one time; and how many of `low` have gone so far. */
 struct level {
-    uint64_t low, high, stuck;
+    uint64_t low, high, stuck, pending, gone;
 };
 
 struct queue {
@@ -82,16 +84,24 @@ static void add_moment(struct queue *q, int64_t time_ns, uint8_t kind, struct tc
         (struct moment){.time_ns = time_ns, .frame = a->synack_frame, .a = a, .kind = kind};
 }
 
+/* From then on it was being made. Away from the server nothing shows that. */
+static int64_t decided_ns(const struct queue *q, const struct tca_attempt *a)
+{
+    bool known = q->near && a->asked_ns < a->synack_ns && a->synack_ns - a->asked_ns < MAKING_NS;
+    return known ? a->asked_ns : a->synack_ns;
+}
+
 static int gather(struct queue *q)
 {
     const struct tca_tries *t = q->t;
-    q->moment = tca_grow(NULL, 3 * t->count + t->drops + 1, sizeof *q->moment);
+    q->moment = tca_grow(NULL, 4 * t->count + t->drops + 1, sizeof *q->moment);
     if (!q->moment)
         return TCA_EMEMORY;
     for (size_t at = 0; at < t->count; at++) {
         struct tca_attempt *a = t->one[at];
         if (a->cookie == TCA_WORD_NONE || (a->flags & TCA_TRY_BOTH))
             continue;
+        add_moment(q, decided_ns(q, a), ASKED, a);
         add_moment(q, a->synack_ns, MADE, a);
         int64_t gone = a->gone_ns > a->synack_ns ? a->gone_ns : a->synack_ns + 1;
         add_moment(q, gone, GONE_EARLY, a);
@@ -120,9 +130,14 @@ static bool is_cookie(const struct tca_attempt *a)
     return a->cookie == TCA_WORD_COOKIE;
 }
 
+static bool marked_twice(const struct tca_attempt *a)
+{
+    return a->cookie == TCA_WORD_LAG && a->shrunk;
+}
+
 struct words {
     uint64_t count[TCA_WORD_COOKIE + 1];
-    uint64_t rungs, optioned;
+    uint64_t rungs, optioned, doubles;
     int64_t lag_first_ns, lag_last_ns;
 };
 
@@ -133,6 +148,7 @@ static struct words count_words(const struct tca_tries *t)
         const struct tca_attempt *a = t->one[at];
         w.count[a->cookie]++;
         w.rungs += a->rungs > 0;
+        w.doubles += marked_twice(a);
         w.optioned += (a->flags & TCA_TRY_OPTIONS) != 0;
         if (a->cookie != TCA_WORD_LAG)
             continue;
@@ -155,23 +171,26 @@ static bool lags_agree(const struct tca_tries *t, const struct words *w)
 }
 
 /* What one flow alone suggests is settled by what the listener's others show. */
-static void settle_words(struct queue *q)
+static int settle_words(struct queue *q)
 {
     const struct tca_tries *t = q->t;
     struct words w = count_words(t);
     bool options = w.count[TCA_WORD_OPTIONS] && w.optioned; /* it can do better */
     bool missed = t->listener->gaps > 0;                    /* what should have come again may be among it */
     bool silent = q->near && !missed && w.count[TCA_WORD_SILENT] && w.rungs;
-    bool lags = q->near && (lags_agree(t, &w) || ((options || silent) && w.count[TCA_WORD_LAG]));
-    q->regime = options || silent || lags;
-    q->silence_alone = silent && !options && !lags_agree(t, &w);
+    bool lags = q->near && lags_agree(t, &w);
+    bool far = !q->near && w.doubles; /* a path that varies does not change the window */
+    int error = q->near ? tca_stamps_settle(t, options || silent || lags, &lags) : TCA_OK;
+    q->regime = options || silent || lags || far;
+    q->silence_alone = silent && !options && !lags;
     for (size_t at = 0; at < t->count; at++) {
         struct tca_attempt *a = t->one[at];
         bool yes = (a->cookie == TCA_WORD_OPTIONS && options) || (a->cookie == TCA_WORD_SILENT && silent) ||
-                   (a->cookie == TCA_WORD_LAG && lags);
+                   (far && marked_twice(a));
         if (yes)
             a->cookie = TCA_WORD_COOKIE;
     }
+    return error;
 }
 
 /* Of a listener without any sign of cookies all are requests. */
@@ -190,13 +209,20 @@ static void apply(const struct moment *m, struct level *level)
     bool request = m->kind != DROP && is_request(m->a), counts = m->kind != DROP && !is_cookie(m->a);
     bool stuck = request && (m->a->flags & TCA_TRY_STUCK);
     switch (m->kind) {
+    case ASKED:
+        m->a->beside = level->low + level->gone;
+        m->a->asking = counts; /* what it was may be settled meanwhile */
+        level->pending += counts;
+        return;
     case MADE:
+        level->pending -= m->a->asking;
         level->low += request;
         level->stuck += stuck;
         level->high += counts;
         return;
     case GONE_EARLY:
         level->low -= request;
+        level->gone += request;
         level->stuck -= stuck;
         return;
     case GONE_LATE:
@@ -205,6 +231,19 @@ static void apply(const struct moment *m, struct level *level)
     default:
         return;
     }
+}
+
+/* Requests that stood there when this SYN+ACK was decided on: those that were there when its SYN came, and stayed. */
+static uint64_t surely_beside(const struct moment *made, const struct level *now)
+{
+    return made->a->beside > now->gone ? made->a->beside - now->gone : 0;
+}
+
+/* ... and may have stood there. Its own is none of them. */
+static uint64_t maybe_beside(const struct moment *m, const struct level *now)
+{
+    uint64_t own = m->kind == MADE && m->a->asking;
+    return now->high + now->pending - own;
 }
 
 /* This SYN may tell the limit: nothing else explains that it was dropped. */
@@ -223,13 +262,13 @@ static void find_limit(struct queue *q)
     for (size_t at = 0; at < q->moments; at++) {
         const struct moment *m = &q->moment[at];
         bool at_limit = q->regime ? m->kind == MADE && is_cookie(m->a) : tells_limit(q, m);
-        if (m->kind == MADE && is_request(m->a) && now.low + 1 > q->limit_min) {
-            q->limit_min = now.low + 1;
+        if (m->kind == MADE && is_request(m->a) && surely_beside(m, &now) + 1 > q->limit_min) {
+            q->limit_min = surely_beside(m, &now) + 1;
             q->proof.frame[0] = m->frame;
             q->proof.time_ns = m->time_ns;
         }
-        if (at_limit && now.high < q->limit_max) {
-            q->limit_max = now.high;
+        if (at_limit && maybe_beside(m, &now) < q->limit_max) {
+            q->limit_max = maybe_beside(m, &now);
             q->proof.frame[1] = m->frame;
         }
         apply(m, &now);
@@ -280,9 +319,9 @@ static void settle_by_limit(struct queue *q)
     for (size_t at = 0; at < q->moments && known; at++) {
         const struct moment *m = &q->moment[at];
         if (m->kind == MADE && !is_request(m->a) && !is_cookie(m->a)) {
-            if (q->regime && now.low >= q->limit_max)
+            if (q->regime && surely_beside(m, &now) >= q->limit_max)
                 m->a->cookie = TCA_WORD_COOKIE;
-            else if (now.high < q->limit_min)
+            else if (maybe_beside(m, &now) < q->limit_min)
                 m->a->cookie = TCA_WORD_REQUEST;
         }
         apply(m, &now);
@@ -319,19 +358,20 @@ static void count_cookies(const struct queue *q)
     q->t->listener->cookie_count = sent->min;
 }
 
-/* For the census: behind a cookie nothing is half-open. For the counters: what a reset of the client ended. */
-static int press_words(const struct tca_tries *t)
+/* For the census: behind a cookie nothing is half-open. For the counters: what cannot be one, where others are. */
+static int press_words(const struct queue *q)
 {
+    const struct tca_tries *t = q->t;
     for (size_t at = 0; at < t->count; at++) {
         struct tca_attempt *a = t->one[at];
-        bool ended = is_request(a) && !a->extra && (a->flags & TCA_TRY_RESET);
-        if (!is_cookie(a) && !ended)
+        bool request = q->hints && is_request(a) && !a->extra;
+        if (!is_cookie(a) && !request)
             continue;
         struct tca_pressed *pressed = tca_pressed_of(t->p, a);
         if (!pressed)
             return TCA_EMEMORY;
         pressed->cookie = is_cookie(a);
-        pressed->request = ended;
+        pressed->request = request;
     }
     return TCA_OK;
 }
@@ -343,7 +383,7 @@ static uint64_t may_be_dropped(const struct queue *q)
     uint64_t count = 0;
     for (size_t at = 0; at < q->moments; at++) {
         const struct moment *m = &q->moment[at];
-        bool full = !q->whole || (q->regime && !has_limit(q)) || now.high >= q->limit_min;
+        bool full = !q->whole || (q->regime && !has_limit(q)) || maybe_beside(m, &now) >= q->limit_min;
         if (m->kind == DROP && full)
             count += m->drop->weight;
         apply(m, &now);
@@ -482,13 +522,28 @@ static int press_flows(const struct queue *q, const struct interval *in, enum tc
     return error;
 }
 
-/* Each is a ListenDrop, too, which the accept queue alone does not show. */
-static void count_drops(struct tca_listener *l, uint64_t count)
+/* The backlog is the limit where it is no larger than that by other evidence, or where tcp_max_syn_backlog is known and
+ * large enough: a SYN is dropped when less than a quarter of it is left. */
+static bool held_back(const struct queue *q)
 {
-    l->reqq_full_drops.min += count;
+    const struct tca_listener *l = q->t->listener;
+    int64_t most;
+    if (l->backlog.max < q->limit_max)
+        return false;
+    return !tca_known_value(q->t->p->known, l->addr, TCA_SETTING_tcp_max_syn_backlog, &most) ||
+           (uint64_t)(most - most / 4) + 1 <= q->limit_max;
+}
+
+/* Each is a ListenDrop, too, which the accept queue alone does not show. */
+static void count_drops(const struct queue *q, uint64_t count)
+{
+    struct tca_listener *l = q->t->listener;
+    l->synq_drops += count;
     l->listen_drops.min += count;
     if (l->listen_drops.min > l->listen_drops.max)
         l->listen_drops.min = l->listen_drops.max;
+    if (!l->synq_held_back)
+        l->reqq_full_drops.min += count;
 }
 
 static int add_full(const struct queue *q, const struct interval *in)
@@ -507,15 +562,17 @@ static int add_full(const struct queue *q, const struct interval *in)
     tca_incident_say(&one, "The SYN queue was full with %llu half-open connections: %llu %s dropped.",
                      (unsigned long long)q->limit_max, (unsigned long long)in->count,
                      in->count == 1 ? "SYN was" : "SYNs were");
-    if (level >= TCA_PROBABLE)
+    if (level >= TCA_PROBABLE) {
         l->synq.max = q->limit_max;
+        l->synq_held_back = held_back(q);
+    }
     if (level > l->synq_full.confidence)
         l->synq_full = (struct tca_synq_full){.first_ns = in->first_ns,
                                               .frame = {in->frame[0], in->frame[1]},
                                               .limit = q->limit_max,
                                               .confidence = (uint8_t)level};
-    if (level >= TCA_PROBABLE && q->near && q->limit_max <= QUARTER_OF_DEFAULT)
-        count_drops(l, in->count);
+    if (level >= TCA_PROBABLE && q->near)
+        count_drops(q, in->count);
     int error = tca_incidents_add(q->t->p->incidents, &one);
     return error ? error : press_flows(q, in, level);
 }
@@ -540,7 +597,7 @@ static bool known_to_send_cookies(const struct tca_tries *t)
 static int read_queue(struct queue *q)
 {
     struct tca_listener *l = q->t->listener;
-    settle_words(q);
+    int error = settle_words(q);
     find_limit(q);
     doubt_silence(q);
     q->hints = has_hints(q);
@@ -548,7 +605,8 @@ static int read_queue(struct queue *q)
     find_limit(q);
     settle_by_limit(q);
     count_cookies(q);
-    int error = press_words(q->t);
+    if (!error)
+        error = press_words(q);
     if (!q->regime)
         take_for_requests(q->t);
     find_limit(q);

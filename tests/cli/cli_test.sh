@@ -403,6 +403,12 @@ full=$captures/pressure/rec_synq_full_cookies0/capture.pcap
 exits 1 events --fail-on synq_full_interval "$full"
 exits 0 events --sysctl tcp_syncookies=1 --fail-on synq_full_interval "$full"
 always=$captures/queue/rec_overflow_cookies/capture.pcap
+# Which of two limits dropped SYNs is told by tcp_max_syn_backlog: where three quarters of it are not reached it was the backlog.
+exits 0 listeners -e backlog_min,backlog_max "$full"
+! grep -q '16,17' out
+ok '  the drops are no upper bound of the backlog' $?
+exits 0 listeners --sysctl tcp_max_syn_backlog=512 -e backlog_min,backlog_max "$full"
+shows '16,17'
 exits 1 events --sysctl tcp_syncookies=1 --fail-on setting_contradicted "$always"
 exits 0 events --sysctl tcp_syncookies=2 --fail-on setting_contradicted "$always"
 exits 0 events --sysctl tcp_syncookies=1 --fail-on setting_contradicted "$captures/pressure/rec_flood_spoofed/capture.pcap"
@@ -422,14 +428,15 @@ shows '2,128,known'
 exits 0 settings --sysctl somaxconn=128 -e setting,min,max "$captures/queue/acks_lost_outwards/capture.pcap"
 grep -qx 'backlog,2,' out
 ok 'settings: what is known takes no part in what the traffic tells' $?
-for idle in tcp_rfc1337=1 tcp_tw_reuse=1 tcp_max_syn_backlog=512 tcp_rto_min_us=200000 tcp_rto_max_ms=120000 \
+for idle in tcp_rfc1337=1 tcp_tw_reuse=1 tcp_rto_min_us=200000 tcp_rto_max_ms=120000 \
     tcp_keepalive_time=7200 net.ipv4.tcp_keepalive_intvl=75 tcp_keepalive_probes=9; do
     exits 0 settings --sysctl $idle -e host "$told"
     idle=${idle#net.ipv4.}
     ok '  and says that it changes nothing' "$(grep -q "changes nothing where no traffic tells it: ${idle%=*}$" err; echo $?)"
 done
 for used in tcp_syn_retries=6 tcp_syn_linear_timeouts=4 tcp_synack_retries=5 tcp_abort_on_overflow=0 tcp_syncookies=1 \
-    tcp_orphan_retries=0 tcp_fin_timeout=60 tcp_retries2=15 somaxconn=4096 tcp_timestamps=1 tcp_max_tw_buckets=4096; do
+    tcp_orphan_retries=0 tcp_fin_timeout=60 tcp_retries2=15 somaxconn=4096 tcp_timestamps=1 tcp_max_tw_buckets=4096 \
+    tcp_max_syn_backlog=512; do
     exits 0 settings --sysctl $used -e host "$told"
     ok '  without a word' "$(! [ -s err ]; echo $?)"
 done
