@@ -94,11 +94,13 @@ enum tca_backlog_basis {
     TCA_BACKLOG_UNKNOWN,
     TCA_BACKLOG_CANDIDATES, /* from above: no more connections waited when SYNs were dropped */
     TCA_BACKLOG_FROZEN,     /* both: the application took none while the queue filled */
-    TCA_BACKLOG_CLOSED,     /* the listener was closed and reset its whole queue */
-    TCA_BACKLOG_PRUNED,     /* half-open requests were given up early: more than half the limit were there */
-    TCA_BACKLOG_COOKIES,    /* half-open requests when SYN cookies began */
-    TCA_BACKLOG_KNOWN,      /* from above: net.core.somaxconn, which the user told */
-    TCA_BACKLOG_SYNQ,       /* half-open requests that were there at one time; no cookie was sent */
+    TCA_BACKLOG_BEGUN,   /* the same, and it took none from the capture's beginning on: older connections that
+                               nothing was heard of may have stood in the queue as well */
+    TCA_BACKLOG_CLOSED,  /* the listener was closed and reset its whole queue */
+    TCA_BACKLOG_PRUNED,  /* half-open requests were given up early: more than half the limit were there */
+    TCA_BACKLOG_COOKIES, /* half-open requests when SYN cookies began */
+    TCA_BACKLOG_KNOWN,   /* from above: net.core.somaxconn, which the user told */
+    TCA_BACKLOG_SYNQ,    /* half-open requests that were there at one time; no cookie was sent */
 };
 
 struct tca_listener {
@@ -184,6 +186,12 @@ struct tca_listener {
 const struct tca_episode *tca_listener_episode(const struct tca_listener *l, int64_t time_ns,
                                                int64_t slack_ns);
 
+/* While nothing was accepted somebody got in after another had been turned away: not by one queue. */
+static inline bool tca_episode_contradicts_one(const struct tca_listener *l, const struct tca_episode *e)
+{
+    return !e->slow && e->answered && e->confidence >= TCA_EPISODE_PROBABLE && tca_near_server(l->vantage);
+}
+
 /* An episode shows that several sockets share its port (SO_REUSEPORT), each with its own queues. */
 bool tca_listener_is_shared(const struct tca_listener *l);
 
@@ -223,6 +231,10 @@ int tca_sweep_run(struct tca_sweep *sweep, const struct tca_hosts *hosts);
 /* What SYN pressure shows of the listeners is entered: complete their bounds by it. Once, before any judge looks at
  * them. */
 void tca_sweep_settle(struct tca_sweep *sweep);
+/* The user left out connections to these ports of a capture, a bit each: they may have waited in their listeners' queues as
+ * well. After settling. */
+enum { TCA_PORT_BITS = 65536 / 8 };
+void tca_sweep_leave_out(struct tca_sweep *sweep, uint32_t capture, const uint8_t port[TCA_PORT_BITS]);
 /* What is known of their hosts bounds what the traffic left open. Once, after what the traffic tells was held against
  * it. */
 struct tca_known;
