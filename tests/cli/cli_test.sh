@@ -413,7 +413,7 @@ shows '4,4,begun'
 exits 0 listeners --sysctl somaxconn=3 -e backlog_min,backlog_max,backlog_basis "$full"
 shows '4,4,begun'
 exits 0 settings -e setting,min,max,basis,frames "$full"
-shows "backlog,4,4,"the smaller of listen()'s argument and somaxconn: what the full accept queue held while nothing was accepted, less one for each worker that was stuck inside a request, and if it was empty when the capture began",26;95"
+shows "backlog,4,4,\"the smaller of listen()'s argument and somaxconn: what the full accept queue held while nothing was accepted, less one for each worker that was stuck inside a request, and if it was empty when the capture began\",26;95"
 exits 0 settings -e setting,min,max,basis,frames "$captures/queue/acks_lost_outwards/capture.pcap"
 shows "backlog,2,,the smaller of listen()'s argument and somaxconn: half-open connections that the SYN queue held at one time,20"
 exits 0 listeners --sysctl somaxconn=128 -e backlog_min,backlog_max,backlog_basis "$captures/queue/acks_lost_outwards/capture.pcap"
