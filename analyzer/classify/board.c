@@ -18,8 +18,12 @@
 static const int64_t PATIENCE_NS =
     1000000000; /* who waits so much longer than a younger one is in another queue, */
 enum {
-    SEVERAL_SHARE = 4
-}; /* if more than one in so many does: one alone may have asked for something slow */
+    SEVERAL_SHARE = 4, /* if more than one in so many does: one alone may have asked for something slow */
+    LABOURS_MIN = 8,   /* requests whose labour was seen, */
+    LABOUR_SHARE = 10, /* of which one in so many took less than what is reckoned with */
+    TOGETHER_MIN = 3,  /* answers within the labour of one: nobody gives them one after another */
+};
+static const int64_t LABOUR_NS = 2000000; /* less is as good as none: waking up takes as long */
 
 /* The next `count` of the block. */
 static int64_t *carve(int64_t **block, size_t count)
@@ -257,6 +261,32 @@ int64_t tca_board_usual_wait(struct tca_board *b)
     return b->usual_ns;
 }
 
+/* How long the application works on a request, as nearly all of them show; 0: as good as not at all. */
+static int64_t labour_of(struct tca_board *b)
+{
+    size_t used = 0;
+    for (size_t at = 0; at < b->children; at++) {
+        int64_t since = b->ask[at] > b->created[at] ? b->ask[at] : b->created[at];
+        if (since < b->proved[at] && b->proved[at] != INT64_MAX)
+            b->number[used++] = (uint64_t)(b->proved[at] - since);
+    }
+    if (used < LABOURS_MIN)
+        return 0;
+    qsort(b->number, used, sizeof *b->number, tca_order_u64);
+    int64_t labour = (int64_t)b->number[used / LABOUR_SHARE];
+    return labour < LABOUR_NS ? 0 : labour;
+}
+
+/* A lone worker needs its labour from one answer to the next. Several that come within less were in several hands. */
+static bool answers_side_by_side(struct tca_board *b)
+{
+    int64_t labour = labour_of(b);
+    for (size_t at = 0; labour && at + TOGETHER_MIN <= b->proofs; at++)
+        if (b->proof[at + TOGETHER_MIN - 1] - b->proof[at] < labour - labour / LABOUR_SHARE)
+            return true;
+    return false;
+}
+
 bool tca_board_several_queues(const struct tca_board *b, int64_t from_ns, int64_t until_ns)
 {
     size_t first = tca_count_until(b->created, b->children, from_ns), passed = 0, asking = 0;
@@ -283,6 +313,7 @@ int tca_board_init(struct tca_board *b, struct tca_listener *l, const struct tca
     if (error)
         return error;
     gather_children(b, edge, count);
+    b->side_by_side = answers_side_by_side(b);
     count_candidates(b, l, edge, count);
     sort_levels(b);
     return TCA_OK;

@@ -62,6 +62,7 @@ struct tca_board {
     size_t asks;
     int64_t *heard; /* first words on connections older than the capture, sorted */
     size_t heards;
+    bool side_by_side;           /* it answers several at once: workers, each with one in hand */
     bool speaks;                 /* the application has sent payload on some connection */
     int64_t usual_ns;            /* from creation to the first word; -1: not asked for yet */
     struct tca_instant *instant; /* owned */

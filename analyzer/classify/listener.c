@@ -369,7 +369,7 @@ const struct tca_episode *tca_listener_episode(const struct tca_listener *l, int
 bool tca_listener_is_shared(const struct tca_listener *l)
 {
     for (unsigned at = 0; at < l->episode_count; at++)
-        if (l->episode[at].partial)
+        if (l->episode[at].partial || tca_episode_contradicts_one(l, &l->episode[at]))
             return true;
     return false;
 }

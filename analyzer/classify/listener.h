@@ -94,11 +94,13 @@ enum tca_backlog_basis {
     TCA_BACKLOG_UNKNOWN,
     TCA_BACKLOG_CANDIDATES, /* from above: no more connections waited when SYNs were dropped */
     TCA_BACKLOG_FROZEN,     /* both: the application took none while the queue filled */
-    TCA_BACKLOG_CLOSED,     /* the listener was closed and reset its whole queue */
-    TCA_BACKLOG_PRUNED,     /* half-open requests were given up early: more than half the limit were there */
-    TCA_BACKLOG_COOKIES,    /* half-open requests when SYN cookies began */
-    TCA_BACKLOG_KNOWN,      /* from above: net.core.somaxconn, which the user told */
-    TCA_BACKLOG_SYNQ,       /* half-open requests that were there at one time; no cookie was sent */
+    TCA_BACKLOG_BEGUN,   /* the same, and it took none from the capture's beginning on: older connections that
+                               nothing was heard of may have stood in the queue as well */
+    TCA_BACKLOG_CLOSED,  /* the listener was closed and reset its whole queue */
+    TCA_BACKLOG_PRUNED,  /* half-open requests were given up early: more than half the limit were there */
+    TCA_BACKLOG_COOKIES, /* half-open requests when SYN cookies began */
+    TCA_BACKLOG_KNOWN,   /* from above: net.core.somaxconn, which the user told */
+    TCA_BACKLOG_SYNQ,    /* half-open requests that were there at one time; no cookie was sent */
 };
 
 /* SYNs were refused by resets: nothing listened, from some time after the last SYN that was answered. */
@@ -174,8 +176,8 @@ struct tca_listener {
     uint64_t cookie_count;          /* SYN+ACKs that were SYN cookies */
     uint64_t paws_drop_count;       /* SYNs dropped for an old timestamp */
     struct tca_synq_full synq_full; /* the first time that SYNs were dropped there */
-    uint64_t synq_drops; /* SYNs that the limit of the SYN queue dropped, at least: ListenDrops */
-    bool synq_held_back; /* ... by tcp_max_syn_backlog, perhaps, and not by the backlog */
+    uint64_t synq_drops;            /* SYNs that the limit of the SYN queue dropped, at least: ListenDrops */
+    bool synq_held_back;            /* ... by tcp_max_syn_backlog, perhaps, and not by the backlog */
     struct tca_bounds
         synq; /* half-open connections at which the SYN queue was full; max UINT64_MAX: it never was */
     struct tca_proof synq_proof;
@@ -199,6 +201,12 @@ const struct tca_episode *tca_listener_episode(const struct tca_listener *l, int
 /* Nothing listened at this moment, or it closed within the next second: no SYN is answered between it and those that are
  * refused. */
 bool tca_listener_closed_at(const struct tca_listener *l, int64_t time_ns);
+
+/* While nothing was accepted somebody got in after another had been turned away: not by one queue. */
+static inline bool tca_episode_contradicts_one(const struct tca_listener *l, const struct tca_episode *e)
+{
+    return !e->slow && e->answered && e->confidence >= TCA_EPISODE_PROBABLE && tca_near_server(l->vantage);
+}
 
 /* An episode shows that several sockets share its port (SO_REUSEPORT), each with its own queues. */
 bool tca_listener_is_shared(const struct tca_listener *l);
@@ -241,6 +249,10 @@ int tca_sweep_run(struct tca_sweep *sweep, const struct tca_hosts *hosts);
 /* What SYN pressure shows of the listeners is entered: complete their bounds by it. Once, before any judge looks at
  * them. */
 void tca_sweep_settle(struct tca_sweep *sweep);
+/* The user left out connections to these ports of a capture, a bit each: they may have waited in their listeners' queues as
+ * well. After settling. */
+enum { TCA_PORT_BITS = 65536 / 8 };
+void tca_sweep_leave_out(struct tca_sweep *sweep, uint32_t capture, const uint8_t port[TCA_PORT_BITS]);
 /* What is known of their hosts bounds what the traffic left open. Once, after what the traffic tells was held against
  * it. */
 struct tca_known;

@@ -70,8 +70,52 @@ static void bound_partial(const struct tca_board *b, struct tca_listener *l, con
         tca_backlog_narrow(l, r.count - r.in_hand - 1, UINT64_MAX, TCA_BACKLOG_FROZEN, &proof);
 }
 
-/* Bounds of the limit: the queue held limit + 1, and candidates are at least what it held. Of a frozen service the
- * candidates are the queue, apart from those that the application had in hand when it froze. */
+/* Not one queue: while nothing was accepted somebody got in after another had been turned away; or who waited for the
+ * application did not stand behind a younger one. */
+static bool not_one_queue(const struct tca_board *b, const struct tca_listener *l,
+                          const struct tca_episode *e)
+{
+    bool admitted = !e->slow && e->answered && tca_near_server(l->vantage);
+    return admitted || tca_board_several_queues(b, e->stall_ns, e->last_ns);
+}
+
+/* Candidates at the drop where they were fewest. Away from the server segments may have changed places under way: who got
+ * in within a round trip may have come before it. */
+static uint64_t fewest_at_drop(const struct tca_board *b, const struct tca_listener *l,
+                               const struct tca_group *g, const struct tca_episode *e)
+{
+    if (tca_near_server(l->vantage) || l->server_rtt_ns <= 0)
+        return e->plateau_min;
+    uint64_t fewest = e->plateau_max;
+    for (size_t at = 0; at < g->count; at++) {
+        const struct tca_instant *one = &g->instant[at];
+        if (one->weak || one->censored || one->candidates < e->plateau_min)
+            continue;
+        uint64_t candidates = one->candidates +
+                              tca_count_until(b->created, b->children, one->time_ns + l->server_rtt_ns) -
+                              tca_count_until(b->created, b->children, one->time_ns);
+        fewest = candidates < fewest ? candidates : fewest;
+    }
+    return fewest;
+}
+
+/* Of a frozen service the candidates are the queue, apart from those that the application had in hand when it froze: one
+ * alone takes no more once it stands still in a request, but workers do, until each has one. */
+static void bound_below(const struct tca_board *b, struct tca_listener *l, const struct tca_episode *e,
+                        uint32_t gap)
+{
+    uint64_t most = e->plateau_min - 1 + (uint64_t)gap;
+    uint64_t in_hand = in_hand_at(b, e->stall_ns) + 2 * (uint64_t)gap; /* from the highest to the lowest */
+    bool firmer = l->backlog_basis == TCA_BACKLOG_BEGUN && e->stall_ns >= 0;
+    if (e->slow || b->side_by_side || in_hand >= most || most - in_hand + firmer <= l->backlog.min)
+        return;
+    l->backlog.min = most - in_hand;
+    l->backlog_basis = e->stall_ns >= 0 ? TCA_BACKLOG_FROZEN : TCA_BACKLOG_BEGUN;
+    l->backlog_proof = proof_of(e);
+}
+
+/* Bounds of the limit: the queue held limit + 1, and candidates are at least what it held, as far as they are younger
+ * than the capture. */
 static void bound_backlog(const struct tca_board *b, struct tca_listener *l, const struct tca_group *g,
                           const struct tca_episode *e)
 {
@@ -85,29 +129,32 @@ static void bound_backlog(const struct tca_board *b, struct tca_listener *l, con
         bound_partial(b, l, g, e, gap);
         return;
     }
-    uint64_t most = e->plateau_min - 1 + gap;
-    if (tca_board_several_queues(b, e->stall_ns, e->last_ns)) {
+    if (not_one_queue(b, l, e)) {
         bound_above(b, l, g, e, gap);
         return;
     }
+    uint64_t most = fewest_at_drop(b, l, g, e) - 1 + gap;
     if (most < l->backlog.max)
         l->backlog.max = most;
     if (l->backlog_basis == TCA_BACKLOG_UNKNOWN) {
         l->backlog_basis = TCA_BACKLOG_CANDIDATES;
         l->backlog_proof = proof_of(e);
     }
-    if (e->slow)
+    bound_below(b, l, e, gap);
+}
+
+/* Two frozen times, and more waited at the one than at the other: then the application had some in hand. */
+static void give_way(struct tca_listener *l)
+{
+    if (l->backlog.min <= l->backlog.max)
         return;
-    uint64_t in_hand = in_hand_at(b, e->stall_ns) + 2 * gap; /* from the highest to the lowest */
-    if (in_hand < most && most - in_hand > l->backlog.min) {
-        l->backlog.min = most - in_hand;
-        l->backlog_basis = TCA_BACKLOG_FROZEN;
-        l->backlog_proof = proof_of(e);
-    }
+    l->backlog.min = 0;
+    l->backlog_basis = TCA_BACKLOG_CANDIDATES;
 }
 
 void tca_places_bound_by_burst(struct tca_listener *l)
 {
+    give_way(l);
     if (l->closed_burst > 2 && l->closed_burst - 1 > l->backlog.min) {
         l->backlog.min = l->closed_burst - 1;
         l->backlog_basis = TCA_BACKLOG_CLOSED;
@@ -115,6 +162,37 @@ void tca_places_bound_by_burst(struct tca_listener *l)
     }
     if (l->backlog.min > l->backlog.max)
         l->backlog.min = l->backlog.max;
+}
+
+void tca_places_open(struct tca_listener *l)
+{
+    l->backlog.max = UINT64_MAX;
+    if (!l->backlog.min)
+        l->backlog_basis = TCA_BACKLOG_UNKNOWN;
+}
+
+/* The bound that an episode sets together with `others`; UINT64_MAX: none. */
+static uint64_t bound_with(const struct tca_listener *l, const struct tca_episode *e, size_t others)
+{
+    uint32_t gap = miscounted(l, e->plateau_max);
+    if (e->confidence < TCA_EPISODE_PROBABLE || !e->plateau_min || gap >= e->plateau_min)
+        return UINT64_MAX;
+    return (others ? e->plateau_max : e->plateau_min) - 1 + (uint64_t)gap + others;
+}
+
+void tca_places_widen(struct tca_listener *l, const size_t *others)
+{
+    uint64_t most = UINT64_MAX;
+    if (l->backlog_basis > TCA_BACKLOG_BEGUN) /* its own candidates are not what tells */
+        return;
+    for (unsigned at = 0; others && at < l->episode_count; at++) {
+        uint64_t bound = bound_with(l, &l->episode[at], others[at]);
+        most = bound < most ? bound : most;
+    }
+    if (most == UINT64_MAX)
+        tca_places_open(l);
+    else if (most > l->backlog.max)
+        l->backlog.max = most;
 }
 
 void tca_places_peak_apart(struct tca_board *b, struct tca_listener *l)

@@ -16,5 +16,10 @@ void tca_places_tell(const struct tca_board *b, struct tca_listener *l, const st
 void tca_places_peak_apart(struct tca_board *b, struct tca_listener *l);
 /* A closed listener reset its whole queue: a bound of its limit. After all episodes. */
 void tca_places_bound_by_burst(struct tca_listener *l);
+/* Beside those that an episode counts, so many of other rows may have stood in its queue: `others`, one per episode of
+ * the listener; NULL: nobody knows how many. */
+void tca_places_widen(struct tca_listener *l, const size_t *others);
+/* Nobody knows how many others waited: no upper bound. */
+void tca_places_open(struct tca_listener *l);
 
 #endif

@@ -316,13 +316,18 @@ const struct tca_estimate *tca_estimates_at(const struct tca_estimates *all, siz
 const char *tca_estimate_basis(const struct tca_estimate *e)
 {
 #define LIMIT "the smaller of listen()'s argument and somaxconn: "
+#define HELD                                                                                                 \
+    "what the full accept queue held while nothing was accepted, less one for each worker that was stuck "   \
+    "inside a request"
     static const char *const limit[] = {
         [TCA_BACKLOG_CANDIDATES] = LIMIT "no more connections waited when SYNs were dropped",
-        [TCA_BACKLOG_FROZEN] = LIMIT "what the full accept queue held while nothing was accepted",
+        [TCA_BACKLOG_FROZEN] = LIMIT HELD,
+        [TCA_BACKLOG_BEGUN] = LIMIT HELD ", and if it was empty when the capture began",
         [TCA_BACKLOG_CLOSED] = LIMIT "connections that waited when the listener was closed",
         [TCA_BACKLOG_PRUNED] = LIMIT "half-open connections at which some were given up early",
         [TCA_BACKLOG_COOKIES] = LIMIT "half-open connections when SYN cookies began",
         [TCA_BACKLOG_SYNQ] = LIMIT "half-open connections that the SYN queue held at one time"};
+#undef HELD
 #undef LIMIT
     return e->id == TCA_SETTING_backlog ? limit[e->by] : settings[e->id].basis;
 }
@@ -351,7 +356,9 @@ static enum tca_confidence contradiction_level(const struct tca_estimate *e)
     enum { CONCORDANCE = 3 };
     if (settings[e->id].reach == REACH_SOCKET)
         return TCA_POSSIBLE;
-    return e->count >= CONCORDANCE ? TCA_CERTAIN : TCA_PROBABLE;
+    bool inferred =
+        e->id == TCA_SETTING_somaxconn && (e->by == TCA_BACKLOG_FROZEN || e->by == TCA_BACKLOG_BEGUN);
+    return e->count >= CONCORDANCE && !inferred ? TCA_CERTAIN : TCA_PROBABLE;
 }
 
 static void say_contradiction(const struct tca_estimate *e, struct tca_incident *one)

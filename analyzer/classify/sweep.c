@@ -11,6 +11,8 @@
 #include "classify/bounds.h"
 #include "classify/host.h"
 #include "classify/known.h"
+#include "classify/places.h"
+#include "classify/wildcard.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -271,6 +273,8 @@ int tca_sweep_edges(struct tca_sweep *sweep)
     uint8_t *bursting = tca_alloc(sweep->conns);
     sweep->moment = tca_alloc(sweep->edges * sizeof *sweep->moment);
     int error = index && bursting && sweep->moment ? each_listener(sweep, index, bursting) : TCA_EMEMORY;
+    if (!error)
+        error = tca_wildcard_widen(sweep);
     tca_free(index);
     tca_free(bursting);
     return error;
@@ -355,6 +359,15 @@ void tca_sweep_settle(struct tca_sweep *sweep)
 {
     for (size_t at = 0; at < sweep->listeners; at++)
         tca_backlog_settle(&sweep->listener[at]);
+}
+
+void tca_sweep_leave_out(struct tca_sweep *sweep, uint32_t capture, const uint8_t port[TCA_PORT_BITS])
+{
+    for (size_t at = 0; at < sweep->listeners; at++) {
+        struct tca_listener *l = &sweep->listener[at];
+        if (l->capture == capture && port[l->port / 8] >> l->port % 8 & 1)
+            tca_places_open(l);
+    }
 }
 
 void tca_sweep_learn(struct tca_sweep *sweep, const struct tca_known *known)

@@ -3,6 +3,7 @@
  * Pass 1: records of one capture to dossiers. It knows one tuple at a time; whatever needs another connection
  * waits for pass 2, so that results do not depend on when a flow was taken out of memory.
  */
+#include "base/alloc.h"
 #include "decode/decode.h"
 #include "engine/run.h"
 #include "mirror/deviations.h"
@@ -270,13 +271,27 @@ static int mirror_segment(struct tca_session *s, const struct tca_flow_found *fo
     return error;
 }
 
+/* A connection to this port is left out: its listener is not seen whole. What comes after a time window is not in its
+ * queue within the window. */
+static int note_left_out(struct tca_session *s, const struct tca_segment *seg)
+{
+    struct capture *c = s->open;
+    if (!(seg->flags & TCA_SYN) || (s->set.has_before && seg->time_ns >= s->set.before_ns))
+        return TCA_OK;
+    if (!c->left_out && !(c->left_out = tca_alloc(TCA_PORT_BITS)))
+        return TCA_EMEMORY;
+    uint16_t port = seg->flags & TCA_ACK ? seg->sport : seg->dport;
+    c->left_out[port / 8] |= (uint8_t)(1 << port % 8);
+    return TCA_OK;
+}
+
 /* A segment that was left out numbers its connection and moves its sequence spaces, no more. */
 static int feed_segment(struct tca_session *s, const struct tca_segment *seg, bool left_out)
 {
     struct tca_flow_found found;
     int error = tca_flow_find(s->flows, seg, &found);
-    if (!error && !left_out)
-        error = mirror_segment(s, &found, seg);
+    if (!error)
+        error = left_out ? note_left_out(s, seg) : mirror_segment(s, &found, seg);
     if (!error && found.commits)
         error = commit(s, found.flow, seg->time_ns);
     if (!error)

@@ -212,6 +212,9 @@ int tca_pass2_prepare(struct tca_session *s)
         error = tca_pressure_run(s->pressure, s->sweep, &s->set.known, &s->incidents);
     if (!error)
         tca_sweep_settle(s->sweep);
+    for (size_t at = 0; !error && at < s->capture_count; at++)
+        if (s->capture[at]->left_out)
+            tca_sweep_leave_out(s->sweep, s->capture[at]->facts.ordinal, s->capture[at]->left_out);
     if (!error)
         error = tca_twins_prepare(s);
     if (!error)

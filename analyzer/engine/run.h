@@ -64,7 +64,9 @@ struct capture {
     struct tca_capture_facts facts;
     char *name, *message; /* owned; facts points at them */
     int64_t newest_ns;    /* of the records so far, for order errors */
-    uint64_t mixed_tags;  /* connections whose one direction carries different tags */
+    uint8_t *
+        left_out; /* owned: ports to which connections were opened that the user left out, a bit each; NULL: none */
+    uint64_t mixed_tags; /* connections whose one direction carries different tags */
 };
 
 struct tca_session {

@@ -87,6 +87,7 @@ void tca_session_free(struct tca_session *s)
     for (size_t at = 0; at < s->capture_count; at++) {
         tca_free(s->capture[at]->name);
         tca_free(s->capture[at]->message);
+        tca_free(s->capture[at]->left_out);
         tca_free(s->capture[at]);
     }
     tca_free(s->capture);

@@ -158,10 +158,11 @@ void cell_listeners_backlog_max(const struct listener_row *row, struct tca_buf *
 void cell_listeners_backlog_basis(const struct listener_row *row, struct tca_buf *buf)
 {
     static const char *const name[] = {
-        [TCA_BACKLOG_UNKNOWN] = "none",  [TCA_BACKLOG_CANDIDATES] = "candidates",
-        [TCA_BACKLOG_FROZEN] = "frozen", [TCA_BACKLOG_CLOSED] = "closed",
-        [TCA_BACKLOG_PRUNED] = "pruned", [TCA_BACKLOG_COOKIES] = "cookies",
-        [TCA_BACKLOG_KNOWN] = "known",   [TCA_BACKLOG_SYNQ] = "synq"};
+        [TCA_BACKLOG_UNKNOWN] = "none",    [TCA_BACKLOG_CANDIDATES] = "candidates",
+        [TCA_BACKLOG_FROZEN] = "frozen",   [TCA_BACKLOG_BEGUN] = "begun",
+        [TCA_BACKLOG_CLOSED] = "closed",   [TCA_BACKLOG_PRUNED] = "pruned",
+        [TCA_BACKLOG_COOKIES] = "cookies", [TCA_BACKLOG_KNOWN] = "known",
+        [TCA_BACKLOG_SYNQ] = "synq"};
     size_t basis = row->l->backlog_basis;
     tca_buf_str(buf, basis < sizeof name / sizeof name[0] ? name[basis] : "unknown");
 }

@@ -182,16 +182,27 @@ static void add_why(struct page *page, const struct overflow *in, enum form form
     }
 }
 
+/* What stands between the number and the truth: nothing on the wire tells whether workers held some of those counted. */
+static const char *proviso(const struct overflow *in)
+{
+    if (in->backlog_basis == TCA_BACKLOG_FROZEN)
+        return ", less any hung workers";
+    return in->backlog_basis == TCA_BACKLOG_BEGUN ? ", if empty at first" : "";
+}
+
 static void add_backlog(struct tca_buf *out, const struct overflow *in)
 {
     bool least = tca_backlog_has_min(&in->backlog), most = tca_backlog_has_max(&in->backlog);
     unsigned long long low = in->backlog.min, high = in->backlog.max;
+    if (!least && !most)
+        return;
     if (least && low == high)
-        tca_buf_fmt(out, "(%llu now) ", low);
+        tca_buf_fmt(out, "(%llu now", low);
     else if (least && most)
-        tca_buf_fmt(out, "(%llu to %llu now) ", low, high);
-    else if (least || most)
-        tca_buf_fmt(out, "(at %s %llu now) ", least ? "least" : "most", least ? low : high);
+        tca_buf_fmt(out, "(%llu to %llu now", low, high);
+    else
+        tca_buf_fmt(out, "(at %s %llu now", least ? "least" : "most", least ? low : high);
+    tca_buf_fmt(out, "%s) ", least ? proviso(in) : "");
 }
 
 static void add_change(struct page *page, const struct overflow *in)
@@ -201,7 +212,7 @@ static void add_change(struct page *page, const struct overflow *in)
                                                       : "find what stops the accept loop");
     tca_buf_str(&text, "; raise the listen() backlog ");
     add_backlog(&text, in);
-    tca_buf_str(&text, "and net.core.somaxconn together (the smaller one counts)");
+    tca_buf_str(&text, "with net.core.somaxconn (the smaller counts)");
     tca_page_text(page, "   change: ", &text);
 }
 

@@ -98,6 +98,7 @@ struct overflow {
     int64_t full_ns;              /* all episodes together */
     bool open_end;                /* still full when the capture ended, which is last_ns then */
     struct tca_bounds backlog;
+    uint8_t backlog_basis;          /* enum tca_backlog_basis */
     struct tca_bounds listen_drops; /* what the kernel counted */
 };
 

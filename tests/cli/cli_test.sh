@@ -248,6 +248,12 @@ exits 0 -f 'tcp[13] & 2 != 0' "$captures/pressure/rec_busy_healthy/capture.pcap"
 shows 'cannot tell: nothing but SYNs and SYN+ACKs was captured of 132 connections'
 exits 0 -f 'tcp[13] & 18 == 2' "$captures/pressure/rec_busy_healthy/capture.pcap"
 shows '?? nothing but SYNs was captured: if a filter chose them'
+stalled=$captures/queue/rec_stalled_service/capture.pcap
+exits 0 listeners -e server_port,backlog_min,backlog_max -f 'port 8080' "$stalled"
+shows '8080,32,32'
+exits 0 listeners -e server_port,backlog_min,backlog_max -f 'host 10.66.103.2' "$stalled"
+grep -q '^8080,[0-9]*,$' out
+ok 'clients of a listener that a filter left out may have waited in its queue, too' $?
 exits 0 ok.pcap
 ! grep -q 'nothing but SYN' out
 ok 'a whole capture says nothing of filters' $?
@@ -416,11 +422,11 @@ full=$captures/queue/rec_overflow_ladder/capture.pcap
 exits 1 events --sysctl net.core.somaxconn=3 --fail-on setting_contradicted "$full"
 exits 0 events --sysctl net.core.somaxconn=4096 --fail-on setting_contradicted "$full"
 exits 0 listeners --sysctl somaxconn=128 -e backlog_min,backlog_max,backlog_basis "$full"
-shows '4,4,frozen'
+shows '4,4,begun'
 exits 0 listeners --sysctl somaxconn=3 -e backlog_min,backlog_max,backlog_basis "$full"
-shows '4,4,frozen'
+shows '4,4,begun'
 exits 0 settings -e setting,min,max,basis,frames "$full"
-shows "backlog,4,4,the smaller of listen()'s argument and somaxconn: what the full accept queue held while nothing was accepted,26;95"
+shows "backlog,4,4,\"the smaller of listen()'s argument and somaxconn: what the full accept queue held while nothing was accepted, less one for each worker that was stuck inside a request, and if it was empty when the capture began\",26;95"
 exits 0 settings -e setting,min,max,basis,frames "$captures/queue/acks_lost_outwards/capture.pcap"
 shows "backlog,2,,the smaller of listen()'s argument and somaxconn: half-open connections that the SYN queue held at one time,20"
 exits 0 listeners --sysctl somaxconn=128 -e backlog_min,backlog_max,backlog_basis "$captures/queue/acks_lost_outwards/capture.pcap"
