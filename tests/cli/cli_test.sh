@@ -173,7 +173,7 @@ grep -q '^TcpExtTW  *0  *6  *#' out && grep -q '^TcpExtTW  *2  *2  *#' out &&
     grep -q '^TcpExtTCPTimeWaitOverflow  *0  *6  *#' out
 ok 'nstat: TIME_WAITs that tcp_max_tw_buckets may have had no room for' $?
 exits 0 states --format ss --host 10.66.68.100 --sysctl tcp_max_tw_buckets=5 "$captures/timewait/rec_expired/capture.pcap"
-! grep -q '^TIME-WAIT' out
+! sed '/^# within/,$d' out | grep -q '^TIME-WAIT' && sed '1,/^# within/d' out | grep -q '^TIME-WAIT'
 ok '  ss: nor sure of any' $?
 for left_out in '-c 9' '-f tcp[13]&7!=0' '-A 1'; do
     "$binary" states --format nstat --vantage server $left_out bad.pcap >out 2>err
@@ -238,7 +238,7 @@ exits 0 bad.pcap "$captures/queue/rec_stalled_service/capture.pcap"
 ok 'of two full queues both say since when until when, and how many were lost' $?
 # The damage of a flood is what became of the others, and nobody is told to turn on what is on.
 exits 0 "$captures/pressure/rec_synq_full_cookies0/capture.pcap"
-shows 'hit: 5 other connections; all opened, after up to 7.1 s'
+shows 'hit: 5 other connections opened late, after up to 7.1 s'
 exits 0 "$captures/pressure/rec_synq_full_cookies1/capture.pcap"
 shows 'leave'
 ! grep -q 'must' out
