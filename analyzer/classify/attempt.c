@@ -173,7 +173,7 @@ static uint32_t flags_of(const struct tca_dossier *d, const struct tca_ladder *l
         {syn && syn->has_ts, TCA_TRY_TS},
         {server->has_wscale || server->sack_ok, TCA_TRY_OPTIONS},
         {m->server_syn_bare || m->client_synack, TCA_TRY_BOTH},
-        {l->ack && !(l->ack->flags & TCA_FIN), TCA_TRY_PURE_ACK},
+        {l->ack && !(l->ack->flags & (TCA_FIN | TCA_RST)), TCA_TRY_PURE_ACK},
         {!client->syn_count, TCA_TRY_CUT},
         {l->stuck > 0 || (l->ack && m->open_refuted), TCA_TRY_STUCK},
     };

@@ -212,7 +212,7 @@ void tca_backlog_settle(struct tca_listener *l)
     *least = l->listen_overflows.min + l->synq_drops;
     if (*least > l->listen_drops.max)
         *least = l->listen_drops.max;
-    if (l->blind && (l->synack_retx || l->dropped || l->listen_drops.max)) {
+    if (l->blind && (l->synack_retx || l->dropped || l->listen_drops.max || l->cookie_count)) {
         l->listen_overflows.max = l->listen_drops.max = UINT64_MAX; /* refused segments are not here */
         return;
     }

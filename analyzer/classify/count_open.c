@@ -15,6 +15,7 @@
 #define MS     INT64_C(1000000)
 #define SECOND INT64_C(1000000000)
 
+static const int64_t AT_ONE_TIME_NS = MS / 100;
 static const int64_t TIMER_NS = 900 * MS; /* repeats closer than this may be copies that the path made */
 
 static bool presumed_open(const struct tca_side *side)
@@ -85,6 +86,21 @@ static bool surely_opened(const struct tca_counting *k)
            !k->c->listener->one_rung_at_1s;
 }
 
+/* Two segments of the client at one time may be handled by two processors, and each makes a child of a SYN cookie; one of
+ * them is thrown away again. */
+static bool may_open_twice(const struct tca_counting *k)
+{
+    const struct tca_mark *mark, *last = NULL;
+    if (!k->c->pressed->cookie && tca_cookie_evidence(k->c, NULL) == TCA_COOKIE_NONE)
+        return false;
+    for (unsigned n = 0; (mark = tca_dossier_mark(k->d, TCA_MARK_OPEN_ACK, TCA_CLIENT, n)); n++) {
+        if (last && mark->time_ns - last->time_ns <= AT_ONE_TIME_NS)
+            return true;
+        last = mark;
+    }
+    return false;
+}
+
 struct tca_bounds tca_count_passive_opens(const struct tca_counting *k)
 {
     if (k->role == TCA_CLIENT || tca_counting_told(k, TCA_handshake_simultaneous_open) == TCA_CERTAIN)
@@ -94,7 +110,9 @@ struct tca_bounds tca_count_passive_opens(const struct tca_counting *k)
         return count_up_to(1); /* opened before the capture, or its opening fell out of it */
     bool refused = !k->m->child_proved && k->m->open_refuted && !presumed_open(k->me) &&
                    !tca_side_may_be(k->me, TCA_ESTABLISHED);
-    return count_one_if(surely_opened(k) && asked, asked && !refused);
+    struct tca_bounds opens = count_one_if(surely_opened(k) && asked, asked && !refused);
+    opens.max += opens.max && may_open_twice(k);
+    return opens;
 }
 
 /* ---- attempts that failed ---- */
@@ -222,7 +240,8 @@ struct tca_bounds tca_count_cookies_recv(const struct tca_counting *k)
 {
     if (k->role == TCA_CLIENT || !maybe_cookie(k) || !k->me->synack_count)
         return count_exactly(0);
-    bool sure = surely_cookie(k) && k->m->child_proved && k->near;
+    bool one = !k->m->synack_isn_changed; /* else the child may be that of a request made later */
+    bool sure = surely_cookie(k) && one && k->m->child_proved && k->near;
     uint64_t most = k->m->acks_since_synack; /* counted until the child shows itself */
     return count_between(sure, most > sure ? most : sure);
 }
