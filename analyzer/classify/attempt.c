@@ -217,6 +217,8 @@ static void read_opening(const struct tca_dossier *d, struct tca_attempt *a)
     time_request(d, &ladder, a);
     if (!syn)
         return;
+    const struct tca_mark *again = tca_dossier_mark(d, TCA_MARK_SYN, TCA_CLIENT, 1);
+    a->again_ns = again ? again->time_ns : -1;
     a->print = print_of(syn, &d->m.side[TCA_CLIENT]);
     a->tsval = syn->tsval;
     a->probe = a->flags & TCA_TRY_ACKED ? TCA_SCAN_CONNECT : TCA_SCAN_SYN;
@@ -297,6 +299,7 @@ static struct tca_attempt attempt_of(const struct tca_dossier *d, int asker)
                             .first_ns = d->m.start_ns,
                             .last_ns = d->m.last_ns,
                             .until_ns = end_of(d),
+                            .again_ns = -1,
                             .synack_ns = -1,
                             .gone_ns = INT64_MAX,
                             .gone_late_ns = INT64_MAX};

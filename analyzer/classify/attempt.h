@@ -65,6 +65,7 @@ struct tca_attempt {
     uint64_t frame, id_frame; /* the first one seen; the one that names the flow */
     int64_t first_ns, last_ns, until_ns;
     int64_t asked_ns;  /* when the SYN came that was answered first */
+    int64_t again_ns;  /* when its SYN was repeated first; -1: never */
     int64_t synack_ns; /* -1: none */
     uint64_t synack_frame;
     int64_t gone_ns,
@@ -114,6 +115,7 @@ struct tca_pressure {
     struct tca_attempt **order; /* owned: attempts in the order of the present part */
     uint32_t serial;            /* of the groups that count each attempt once */
     bool acks;                  /* the capture of the present listener holds ACKs of clients */
+    int64_t begin_ns;           /* when that capture begins, as far as its connections tell */
     const struct tca_known *known;
     struct tca_sweep *sweep;
     struct tca_incidents *incidents;

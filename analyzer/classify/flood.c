@@ -34,6 +34,7 @@
 static const int64_t NARROW_NS = SECOND, WIDE_NS = 10 * SECOND; /* both windows must agree */
 static const int64_t APART_NS = 5 * SECOND;
 static const int64_t CROWD_AFTER_NS = 10 * SECOND; /* so long after it came its queue may overflow */
+static const int64_t OLDER_MAX_NS = 8 * SECOND;    /* clients of that much patience are few */
 enum { NARROW_MIN = 10, WIDE_MIN = 30, SPOOFED_SOURCES_MIN = 20, RUNGS_MIN = 3 };
 enum { CROWD_MIN = 20, CROWD_SOURCES_MIN = 3, CROWD_TIMES = 3, BINS_MAX = 86400 };
 enum { BASE_MIN = 3, BASE_ENOUGH = 10 }; /* used seconds beside a crowd: as many as it lasted, within these */
@@ -462,12 +463,41 @@ static int judge_run(const struct tca_tries *t, struct tca_attempt **one, size_t
     return tell_crowd(t, one, &g, e, before);
 }
 
-static int find_crowds(const struct tca_tries *t, struct tca_attempt **one, struct tca_attempt **scratch)
+/* Its first copy in the capture may repeat an older one that lies before it: the gaps of a ladder do not shrink. */
+static bool may_be_older(const struct tca_attempt *a, int64_t begin_ns)
+{
+    return a->again_ns >= 0 && a->first_ns - begin_ns <= a->again_ns - a->first_ns;
+}
+
+/* As long after the capture's begin such a repeat may come that was answered, and shows no gap of its own. */
+static int64_t older_until(const struct tca_tries *t)
+{
+    int64_t gap_ns = 0;
+    for (size_t at = 0; at < t->count; at++) {
+        const struct tca_attempt *a = t->one[at];
+        if (may_be_older(a, t->p->begin_ns) && a->again_ns - a->first_ns > gap_ns)
+            gap_ns = a->again_ns - a->first_ns;
+    }
+    return t->p->begin_ns + (gap_ns < OLDER_MAX_NS ? gap_ns : OLDER_MAX_NS);
+}
+
+/* The attempts that are known to begin in this capture. */
+static size_t take_newcomers(const struct tca_tries *t, struct tca_attempt **one)
 {
     size_t count = 0;
-    for (size_t at = 0; at < t->count; at++)
-        if ((t->one[at]->flags & TCA_TRY_SYN) && !scanned(t, t->one[at]))
-            one[count++] = t->one[at];
+    int64_t until_ns = older_until(t);
+    for (size_t at = 0; at < t->count; at++) {
+        struct tca_attempt *a = t->one[at];
+        bool older = a->again_ns < 0 ? a->first_ns < until_ns : may_be_older(a, t->p->begin_ns);
+        if ((a->flags & TCA_TRY_SYN) && !scanned(t, a) && !older)
+            one[count++] = a;
+    }
+    return count;
+}
+
+static int find_crowds(const struct tca_tries *t, struct tca_attempt **one, struct tca_attempt **scratch)
+{
+    size_t count = take_newcomers(t, one);
     if (count < CROWD_MIN || !t->listener->episode_count)
         return TCA_OK;
     struct bins b = {0};

@@ -152,13 +152,16 @@ static void number_places(struct tca_pressure *p)
         qsort(p->drop, p->drops, sizeof *p->drop, compare_drops);
 }
 
-/* Of the capture that begins here; attempts of one capture are side by side. */
-static bool holds_acks(const struct tca_pressure *p, size_t from)
+/* What its listeners ask of the capture whose attempts begin here; they are side by side. */
+static void read_whole(struct tca_pressure *p, size_t from)
 {
-    for (size_t at = from; at < p->attempts && p->order[at]->capture == p->order[from]->capture; at++)
-        if (p->order[at]->flags & TCA_TRY_PURE_ACK)
-            return true;
-    return false;
+    p->acks = false;
+    p->begin_ns = INT64_MAX;
+    for (size_t at = from; at < p->attempts && p->order[at]->capture == p->order[from]->capture; at++) {
+        const struct tca_attempt *a = p->order[at];
+        p->acks = p->acks || (a->flags & TCA_TRY_PURE_ACK);
+        p->begin_ns = a->first_ns < p->begin_ns ? a->first_ns : p->begin_ns;
+    }
 }
 
 static int read_listener(const struct tca_tries *t)
@@ -178,7 +181,7 @@ static int read_listeners(struct tca_pressure *p)
         for (end = at + 1; end < p->attempts && p->order[end]->place == first->place;)
             end++;
         if (!at || p->order[at - 1]->capture != first->capture)
-            p->acks = holds_acks(p, at);
+            read_whole(p, at);
         struct tca_tries t = {.p = p,
                               .one = &p->order[at],
                               .count = end - at,
