@@ -173,7 +173,7 @@ grep -q '^TcpExtTW  *0  *6  *#' out && grep -q '^TcpExtTW  *2  *2  *#' out &&
     grep -q '^TcpExtTCPTimeWaitOverflow  *0  *6  *#' out
 ok 'nstat: TIME_WAITs that tcp_max_tw_buckets may have had no room for' $?
 exits 0 states --format ss --host 10.66.68.100 --sysctl tcp_max_tw_buckets=5 "$captures/timewait/rec_expired/capture.pcap"
-! grep -q '^TIME-WAIT' out
+! sed '/^# within/,$d' out | grep -q '^TIME-WAIT'
 ok '  ss: nor sure of any' $?
 for left_out in '-c 9' '-f tcp[13]&7!=0' '-A 1'; do
     "$binary" states --format nstat --vantage server $left_out bad.pcap >out 2>err
