@@ -174,7 +174,7 @@ static unsigned take_back_late(struct step *s, struct tca_step ret_late[UNDER_WA
 static void first_fin(struct step *s)
 {
     struct tca_side *from = s->from;
-    struct tca_step late[UNDER_WAY_MAX];
+    struct tca_step late[UNDER_WAY_MAX] = {{0}};
     unsigned count = take_back_late(s, late);
     tca_history_step(from, TCA_SENT_FIN, history_known(s), s->when);
     for (unsigned at = 0; at < count; at++)
@@ -198,7 +198,7 @@ static void repeated_fin(struct step *s)
     bool acked_late =
         from->fin_acked_ns >= 0 && step_crossed(s->m, s->from_role, from->fin_acked_ns, s->when.time_ns);
     const struct tca_step *top = tca_history_top(from);
-    while (!acked_late && top && !top->proved && fin_was_acked(top)) {
+    while (!acked_late && from->step_count > 1 && !top->proved && fin_was_acked(top)) {
         tca_history_pop(from);
         s->mark.refuting = true;
         top = tca_history_top(from);

@@ -28,9 +28,9 @@ void tca_history_enter(struct tca_side *side, enum tca_state state, enum tca_eve
 /* Take back every step above the newest one that is `state`, if all above are unproved. True if it is there
  * now. */
 bool tca_history_back_to(struct tca_side *side, enum tca_state state);
-/* Take back the top step. The lowest step stays. */
 /* The newest step of this event happened later than was assumed, and what came after it not before. */
 void tca_history_redate(struct tca_side *side, enum tca_event event, struct tca_when when);
+/* Take back the top step. The lowest step stays: who takes back more than one asks for step_count. */
 void tca_history_pop(struct tca_side *side);
 /* The endpoint itself showed that it is in its present state: its tail is proved. */
 void tca_history_prove(struct tca_side *side);
