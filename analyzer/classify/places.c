@@ -196,4 +196,9 @@ void tca_places_tell(const struct tca_board *b, struct tca_listener *l, const st
     if (!childless)
         time_drain(b, l, e); /* else the last one that waited is not known */
     tell_queue(b, e, childless);
+    if (g->begun) { /* those who were answered then; nobody got in meanwhile, and since when they waited is not seen */
+        e->held = e->plateau_max;
+        e->held_unserved = 0;
+        e->held_ns = -1;
+    }
 }

@@ -133,7 +133,7 @@ static void add_cause(const struct page *page, struct tca_buf *text, const struc
                                  : "the service accepted nothing");
     if (e->stall_ns >= 0) {
         tca_buf_str(text, " from ");
-        tca_page_clock(page, text, e->stall_ns);
+        tca_page_clock(page, text, e->stall_ns + e->idle_ns);
     }
     if (e->resume_ns >= 0) {
         tca_buf_str(text, e->stall_ns >= 0 ? " to " : " until ");
