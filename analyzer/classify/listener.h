@@ -43,6 +43,7 @@ struct tca_episode {
     uint32_t flows;    /* connections hit */
     uint32_t clients;  /* different client addresses hit */
     uint32_t lost;     /* of the flows: never served, and over */
+    uint32_t unknown;  /* of the flows: what became of them is not in the capture */
     uint32_t waiting;  /* of the flows: still waiting when the capture ended */
     uint32_t
         held; /* connections that had got a place and waited in it, as far as the service did not accept */

@@ -161,8 +161,11 @@ static void tell_held(const struct tca_board *b, struct tca_episode *e, size_t c
     e->held_unserved = (uint32_t)(answered <= first ? end - first : answered < end ? end - answered : 0);
     if (e->held_unserved > e->held)
         e->held_unserved = e->held;
-    if (b->accepted[first] != INT64_MAX)
-        e->held_ns = b->accepted[first] - b->created[first];
+    int64_t left = b->accepted[first];
+    if (b->l->closed_burst > 2 && b->l->closed_burst_ns > b->created[first] && b->l->closed_burst_ns < left)
+        left = b->l->closed_burst_ns; /* its queue was closed with it */
+    if (left != INT64_MAX)
+        e->held_ns = left - b->created[first];
 }
 
 /* The same of one queue of several, whose residents are those that waited much longer than the rest. */

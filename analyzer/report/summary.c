@@ -384,6 +384,7 @@ static void add_episode(struct overflow *in, const struct tca_episode *e, int64_
     in->aborted += e->aborted;
     in->flows += e->flows;
     in->lost += e->lost;
+    in->unknown += e->unknown;
     in->waiting += e->waiting;
     in->held += e->held;
     in->held_unserved += e->held_unserved;
