@@ -183,7 +183,9 @@ static void count_candidates(struct tca_board *b, struct tca_listener *l, const 
         created += (e->kind == TCA_EDGE_CHILD && !e->loose) || e->kind == TCA_EDGE_EARLY;
         if (candidates > l->peak_unaccepted)
             l->peak_unaccepted = candidates;
-        if (e->kind == TCA_EDGE_SYNACK && !b->conn[e->conn].stuck && !b->conn[e->conn].refused) {
+        const struct tca_conn *conn = &b->conn[e->conn];
+        /* Without a SYN it may be a repeat, of a request older than the capture. */
+        if (e->kind == TCA_EDGE_SYNACK && !conn->stuck && !conn->refused && conn->syns) {
             b->answer_ns[b->answers] = e->time_ns;
             b->answer[b->answers++] = (struct tca_answer){
                 .conn = e->conn, .candidates = candidates, .asking = asking_at(b, e->time_ns)};

@@ -333,7 +333,7 @@ static void count_hits(struct sums *s)
 {
     s->l->hit_flows = s->hits;
     for (size_t at = 0; at < s->hits; at++)
-        s->l->lost_flows += !s->conn[s->hit[at]].served && s->conn[s->hit[at]].over;
+        s->l->lost_flows += tca_conn_lost(s->l, &s->conn[s->hit[at]]);
 }
 
 static int sums_new(struct sums *s, size_t count)

@@ -15,6 +15,7 @@
  *     edges --> board (candidates at every instant)     board.c
  *           --> groups of instants, told at a level     group.c, slots.c
  *           --> readings: whole, one of several, begun  reading.c, partial.c, begun.c
+ *           --> stalls that followed each other         stalls.c
  *           --> the verdict over them                   here
  *           --> limit, residents, drain                 places.c
  *
@@ -117,11 +118,19 @@ static enum tca_confidence_level by_damage(const struct tca_listener *l, enum tc
 
 static bool judge_group(struct tca_board *b, struct tca_group *g, struct tca_episode *e)
 {
-    if (!read_whole_or_part(b, g, e) && !tca_read_partial(b, g, e) && !tca_read_begun(b, g, e))
+    struct tca_group begun = *g;
+    struct tca_episode then;
+    bool found = read_whole_or_part(b, g, e) || tca_read_partial(b, g, e);
+    if ((!found || e->slow) && tca_read_begun(b, &begun, &then)) { /* how it went on hides how it began */
+        *g = begun;
+        *e = then;
+    } else if (!found) {
         return false;
+    }
     e->confidence = by_evidence(b, g, e);
     if (e->confidence)
         e->confidence = by_damage(b->l, by_vantage(b, g, e));
+    e->slow |= g->burst;
     return e->confidence > 0;
 }
 
@@ -170,6 +179,27 @@ static size_t end_of_group(const struct tca_board *b, size_t at)
     return at;
 }
 
+/* Tell the group that was judged: its stalls one by one, if it holds several that followed each other. */
+static void tell_stalls(struct tca_board *b, struct tca_listener *l, struct tca_group *g,
+                        struct tca_episode *e, struct tca_episode *kept)
+{
+    const struct tca_group all = *g;
+    enum tca_confidence_level confidence = e->confidence;
+    bool whole = e->partial || g->begun;
+    for (size_t at = 0, end; at < all.count; at = end) {
+        end = whole ? all.count : tca_stall_end(b, &all, at);
+        if (at > 0 || end < all.count) {
+            *g = all;
+            g->instant += at;
+            g->count = end - at;
+            tca_read_stall(b, g, e, confidence);
+        }
+        size_t childless = tca_group_join_doubts(b, g, e);
+        tca_places_tell(b, l, g, e, childless);
+        keep_episode(l, kept, e);
+    }
+}
+
 static int find_all(struct tca_board *b, struct tca_listener *l, struct tca_episode **ret_episode)
 {
     struct tca_episode *kept = NULL;
@@ -190,10 +220,8 @@ static int find_all(struct tca_board *b, struct tca_listener *l, struct tca_epis
             continue;
         if (!kept && !(kept = tca_alloc(TCA_EPISODES_MAX * sizeof *kept)))
             return TCA_EMEMORY;
-        size_t childless = tca_group_join_doubts(b, &g, &e);
-        tca_places_tell(b, l, &g, &e, childless);
-        keep_episode(l, kept, &e);
         apart |= e.partial;
+        tell_stalls(b, l, &g, &e, kept);
     }
     if (apart)
         tca_places_peak_apart(b, l);

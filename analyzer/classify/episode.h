@@ -52,8 +52,11 @@ struct tca_conn {
     bool served, stuck;         /* the server sent payload or FIN; a repeated SYN+ACK refuted an open */
     bool refused;               /* near the server its payload came in vain before there was a child */
     bool answers, speaks_first; /* the server sent payload; and before the client did */
-    int64_t path_ns;            /* round trip between the capture point and the server; -1: not known */
-    bool opened;                /* a child was proved and no open refuted */
+    bool asked;                 /* the client sent payload */
+    bool
+        unknown; /* what the server said, or whether it did, is not in the capture: segments of it are missing */
+    int64_t path_ns; /* round trip between the capture point and the server; -1: not known */
+    bool opened;     /* a child was proved and no open refuted */
     bool over;       /* reset, closed by its client, or silent when something was due: it waits no more */
     uint64_t client; /* hash of the client's address: for counting only */
     uint32_t listener;
@@ -64,6 +67,18 @@ struct tca_conn {
     int64_t start_ns, last_ns, response_ns; /* response: -1 without one */
     uint64_t first_frame;
 };
+
+/* Over, and never served: no word of the service, or only that it closed what had asked, if it answers as a rule. */
+static inline bool tca_conn_lost(const struct tca_listener *l, const struct tca_conn *conn)
+{
+    bool closed_unanswered = conn->asked && !conn->answers && 2 * l->spoke >= l->established && l->spoke;
+    return conn->over && !conn->unknown && (!conn->served || closed_unanswered);
+}
+
+static inline bool tca_conn_waiting(const struct tca_conn *conn)
+{
+    return !conn->over && !conn->unknown && !conn->served;
+}
 
 /* When clients of established connections of one host repeated the same bytes or the same FIN in vain: where
  * such runs began, and where they ended, each sorted. A full accept queue does not do that. */

@@ -702,6 +702,8 @@ int tca_sweep_add(struct tca_sweep *sweep, const struct tca_dossier *d)
                               .over = is_over(d, &ladder),
                               .answers = d->m.side[TCA_SERVER].first_data_ns >= 0,
                               .speaks_first = speaks_first(d),
+                              .asked = d->m.side[TCA_CLIENT].bytes > 0,
+                              .unknown = has_gap(&d->m),
                               .syns = clip_count(d->m.side[TCA_CLIENT].syn_count),
                               .synacks = clip_count(d->m.side[TCA_SERVER].synack_count),
                               .flags = flags_of(d, &ladder),

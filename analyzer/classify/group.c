@@ -107,11 +107,12 @@ static void count_hit(struct tca_board *b, struct tca_episode *e, struct tca_gro
             b->number[used++] = g->instant[at].conn;
     used = tca_sort_unique(b->number, used);
     e->flows = g->flows = (uint32_t)used;
-    e->lost = e->waiting = g->stuck_flows = g->refused_flows = 0;
+    e->lost = e->unknown = e->waiting = g->stuck_flows = g->refused_flows = 0;
     for (size_t at = 0; at < used; at++) {
         const struct tca_conn *conn = &b->conn[b->number[at]];
-        e->lost += !conn->served && conn->over;
-        e->waiting += !conn->served && !conn->over;
+        e->lost += tca_conn_lost(b->l, conn);
+        e->waiting += tca_conn_waiting(conn);
+        e->unknown += conn->unknown && !conn->answers;
         g->stuck_flows += conn->stuck;
         g->refused_flows += conn->refused;
         b->number[at] = conn->client;

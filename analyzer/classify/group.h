@@ -29,6 +29,7 @@ struct tca_group {
     uint32_t at_level, near, below; /* at the level or above, within the slack of it, below that */
     uint32_t asked;                 /* strong instants at which most candidates waited for an answer */
     uint32_t flows, stuck_flows, refused_flows;
+    bool burst; /* they came together after a pause: nobody knows that the service stood still */
     bool begun; /* full when the capture began: told by what was answered afterwards */
 };
 

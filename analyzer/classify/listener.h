@@ -35,14 +35,16 @@ struct tca_episode {
     int64_t first_ns, last_ns; /* first and last dropped SYN or ignored ACK */
     int64_t full_ns;           /* the first that has no other explanation of its own */
     int64_t stall_ns;          /* last proof of accept() before it; -1: none in the capture */
-    int64_t resume_ns;         /* first proof of accept() after it; -1: none in the capture */
-    uint32_t drops;            /* SYNs left unanswered */
-    uint32_t ignored;          /* ACK-bearing segments of requests that stayed requests */
-    uint32_t aborted;          /* third ACKs answered by RST: the same refusal with tcp_abort_on_overflow */
-    uint32_t flows;            /* connections hit */
-    uint32_t clients;          /* different client addresses hit */
-    uint32_t lost;             /* of the flows: never served, and over */
-    uint32_t waiting;          /* of the flows: still waiting when the capture ended */
+    int64_t idle_ns;   /* so long after stall_ns nobody came, if that was long: no part of the stall */
+    int64_t resume_ns; /* first proof of accept() after it; -1: none in the capture */
+    uint32_t drops;    /* SYNs left unanswered */
+    uint32_t ignored;  /* ACK-bearing segments of requests that stayed requests */
+    uint32_t aborted;  /* third ACKs answered by RST: the same refusal with tcp_abort_on_overflow */
+    uint32_t flows;    /* connections hit */
+    uint32_t clients;  /* different client addresses hit */
+    uint32_t lost;     /* of the flows: never served, and over */
+    uint32_t unknown;  /* of the flows: what became of them is not in the capture */
+    uint32_t waiting;  /* of the flows: still waiting when the capture ended */
     uint32_t
         held; /* connections that had got a place and waited in it, as far as the service did not accept */
     uint32_t held_unserved; /* of these: without a word until the capture ended */

@@ -239,8 +239,11 @@ static void tell_held(const struct tca_board *b, struct tca_episode *e, size_t c
     e->held_unserved = (uint32_t)(answered <= first ? end - first : answered < end ? end - answered : 0);
     if (e->held_unserved > e->held)
         e->held_unserved = e->held;
-    if (b->accepted[first] != INT64_MAX)
-        e->held_ns = b->accepted[first] - b->created[first];
+    int64_t left = b->accepted[first];
+    if (b->l->closed_burst > 2 && b->l->closed_burst_ns > b->created[first] && b->l->closed_burst_ns < left)
+        left = b->l->closed_burst_ns; /* its queue was closed with it */
+    if (left != INT64_MAX)
+        e->held_ns = left - b->created[first];
 }
 
 /* The same of one queue of several, whose residents are those that waited much longer than the rest. */
@@ -274,4 +277,9 @@ void tca_places_tell(const struct tca_board *b, struct tca_listener *l, const st
     if (!childless)
         time_drain(b, l, e); /* else the last one that waited is not known */
     tell_queue(b, e, childless);
+    if (g->begun) { /* those who were answered then; nobody got in meanwhile, and since when they waited is not seen */
+        e->held = e->plateau_max;
+        e->held_unserved = 0;
+        e->held_ns = -1;
+    }
 }

@@ -22,6 +22,8 @@ enum {
 };
 /* From accept() to the first word of a healthy service, at most: so long may SYNs be answered without proof. */
 static const int64_t GRACE_NS = INT64_C(1000000000);
+/* Nobody had come for long, and then they waited less than this: they came together, the service did not stop. */
+static const int64_t SHORTEST_NS = INT64_C(500000000);
 
 struct calm {
     int64_t from_ns, to_ns; /* proofs of accept() around it; -1: none */
@@ -57,6 +59,13 @@ static struct calm longest_calm(const struct tca_board *b, const struct tca_grou
         now.last = at;
     }
     return best;
+}
+
+/* How long somebody waited in it: a pause in which nobody comes is no stall. What was before the capture is not known. */
+static int64_t waited_in(const struct tca_board *b, const struct calm *calm)
+{
+    int64_t until = calm->to_ns >= 0 ? calm->to_ns : calm->last_ns;
+    return calm->from_ns >= 0 ? tca_waited_between(b, calm->from_ns, until) : until - calm->first_ns;
 }
 
 /* The limit does not change: at no time in the capture many were admitted at this level, or dropped below it.
@@ -122,8 +131,11 @@ static bool judge_frozen(struct tca_board *b, struct tca_group *g, struct tca_ep
 {
     struct calm calm = longest_calm(b, g);
     bool mostly = 10 * (uint64_t)calm.instants >= 8 * (uint64_t)g->strong;
-    bool longer = calm.from_ns >= 0 && calm.to_ns - calm.from_ns >= TCA_SHORT_CALM_NS &&
-                  5 * (uint64_t)calm.instants >= g->strong;
+    int64_t waited = waited_in(b, &calm);
+    bool longer =
+        calm.from_ns >= 0 && waited >= TCA_SHORT_CALM_NS && 5 * (uint64_t)calm.instants >= g->strong;
+    bool idle = calm.from_ns >= 0 && calm.to_ns - calm.from_ns - waited >= TCA_SHORT_CALM_NS;
+    g->burst = idle && waited < SHORTEST_NS;
     if ((!mostly && !longer) || (!core && contradicted(b, g)) || admitted_unproved(b, &calm))
         return false;
     uint32_t answered = tca_board_count_answers(b, calm.first_ns, calm.last_ns, 0);
@@ -132,6 +144,7 @@ static bool judge_frozen(struct tca_board *b, struct tca_group *g, struct tca_ep
     if (tca_board_several_queues(b, calm.from_ns, e->full_ns))
         return false; /* one of them did, or more, but not the service */
     e->stall_ns = calm.from_ns;
+    e->idle_ns = idle ? tca_busy_since(b, calm.from_ns) - calm.from_ns : 0;
     e->resume_ns = calm.to_ns;
     e->answered = answered;
     e->burst_after =
@@ -182,7 +195,7 @@ bool tca_read_core(struct tca_board *b, struct tca_group *g, struct tca_episode 
 {
     struct tca_group all = {.instant = g->instant, .count = g->count, .first_ns = g->instant[0].time_ns};
     struct calm calm = longest_calm(b, &all);
-    if (calm.from_ns < 0 || calm.to_ns - calm.from_ns < TCA_SHORT_CALM_NS || calm.instants == 0)
+    if (calm.from_ns < 0 || calm.instants == 0 || waited_in(b, &calm) < TCA_SHORT_CALM_NS)
         return false;
     struct tca_group core = {.instant = g->instant + calm.first, .count = calm.last - calm.first + 1};
     bool holds = tca_group_tell(b, &core, e) && tca_group_level_decides(&core) &&
@@ -217,4 +230,15 @@ bool tca_read_parts(struct tca_board *b, struct tca_group *g, struct tca_episode
     judge_slow(b, g, e);
     e->confidence = best;
     return true;
+}
+
+void tca_read_stall(struct tca_board *b, struct tca_group *g, struct tca_episode *e,
+                    enum tca_confidence_level confidence)
+{
+    if (!tca_group_tell_at_level(b, g, e))
+        return;
+    if (!judge_frozen(b, g, e, true) || !e->confidence)
+        judge_slow(b, g, e);
+    e->slow |= g->burst;
+    e->confidence = confidence;
 }

@@ -346,7 +346,7 @@ static void episode_text(const struct tca_listener *listener, const struct tca_e
     if (e->lost)
         tca_buf_fmt(text, "%u of them never served", (unsigned)e->lost);
     else
-        tca_buf_str(text, "none lost");
+        tca_buf_str(text, e->unknown ? "none lost that the capture shows" : "none lost");
     if (e->waiting)
         tca_buf_fmt(text, ", %u still waiting when the capture ended", (unsigned)e->waiting);
     tca_buf_fmt(text, "; %s.",

@@ -384,6 +384,7 @@ static void add_episode(struct overflow *in, const struct tca_episode *e, int64_
     in->aborted += e->aborted;
     in->flows += e->flows;
     in->lost += e->lost;
+    in->unknown += e->unknown;
     in->waiting += e->waiting;
     in->held += e->held;
     in->held_unserved += e->held_unserved;
@@ -417,6 +418,11 @@ int tca_summary_listener(struct tca_summary *sum, const struct tca_listener *lis
     in->episodes = listener->episode_count + listener->episodes_left_off;
     for (int i = 0; i < listener->episode_count && i < TCA_EPISODES_MAX; i++)
         add_episode(in, &listener->episode[i], capture->last_ns, i == 0);
+    if (listener->episode_count > 1 &&
+        listener->hit_flows) { /* one connection may have been hit in several */
+        in->flows = in->flows < listener->hit_flows ? in->flows : listener->hit_flows;
+        in->lost = in->lost < listener->lost_flows ? in->lost : listener->lost_flows;
+    }
     in->flows = in->flows > in->connections ? in->flows : in->connections;
     if (in->forgotten > in->lost + in->waiting)
         in->lost = in->forgotten - in->waiting;

@@ -80,8 +80,8 @@ static bool gave_up(const struct tca_flow_view *view)
 {
     const struct tca_dossier *d = view->c->d;
     int64_t left = left_ns(d);
-    if (!view->c->listener || d->m.first_ack_ns < 0 || left < d->m.first_ack_ns ||
-        !opened_in_episode(view->c->listener, d->m.start_ns))
+    if (!view->c->listener || (d->m.damage & TCA_DAMAGE_GAP) || d->m.first_ack_ns < 0 ||
+        left < d->m.first_ack_ns || !opened_in_episode(view->c->listener, d->m.start_ns))
         return false;
     const struct tca_side *client = &d->m.side[TCA_CLIENT], *server = &d->m.side[TCA_SERVER];
     bool wanted = client->bytes || left - d->m.first_ack_ns > LATE_NS;
@@ -90,26 +90,37 @@ static bool gave_up(const struct tca_flow_view *view)
     return wanted && (server->first_data_ns < 0 || refused);
 }
 
+/* It had a place in the queue, and the service closed its listener. */
+static bool closed_in_queue(const struct tca_flow_view *view)
+{
+    return view->c->listener && has_finding(view->v, TCA_rst_listener_closed) &&
+           opened_in_episode(view->c->listener, view->c->d->m.start_ns);
+}
+
 /* True if it is told there. */
 bool tca_fold_into_overflow(struct tca_summary *sum, const struct tca_flow_view *view, const struct place *at)
 {
     const struct tca_judgement *hit = hit_by_overflow(view);
     bool left = gave_up(view);
-    struct overflow *overflow = hit || left ? tca_summary_overflow(sum, at) : NULL;
+    bool closed = !hit && !left && closed_in_queue(view);
+    struct overflow *overflow = hit || left || closed ? tca_summary_overflow(sum, at) : NULL;
     if (!overflow)
         return false;
+    overflow->waited += closed;
+    overflow->closed += closed;
     overflow->connections += hit != NULL;
     /* Of those hit that were never served the episode knows. */
     overflow->gave_up += left && (!hit || view->c->d->m.side[TCA_SERVER].first_data_ns >= 0);
     overflow->waited += left && !hit;
-    bool unserved = hit && view->c->d->m.side[TCA_SERVER].first_data_ns < 0;
+    bool unserved =
+        hit && view->c->d->m.side[TCA_SERVER].first_data_ns < 0 && !(view->c->d->m.damage & TCA_DAMAGE_GAP);
     overflow->forgotten += unserved && forgotten(view->v);
-    if (unserved || left)
+    if (unserved || left || closed)
         tca_summary_client(&overflow->losers, view->c->d->addr[TCA_CLIENT]);
     tca_summary_client(&overflow->clients, view->c->d->addr[TCA_CLIENT]);
     if (hit && !overflow->example.set)
         tca_summary_example(&overflow->example, view, hit);
-    return true;
+    return !closed; /* the closing is told for itself */
 }
 
 /* ---- connections that another incident explains ---- */

@@ -76,12 +76,38 @@ static void add_hit(struct page *page, const struct overflow *in)
     tca_page_text(page, "   hit: ", &text);
 }
 
+/* In which ways; of one way without its number, which stands before it. */
+static void add_how_lost(struct tca_buf *text, const struct overflow *in, uint64_t lost)
+{
+    const struct {
+        uint64_t count;
+        const char *alone, *among;
+    } way[] = {
+        {in->lost, ", never served", "never served"},
+        {in->gave_up, " that gave up before the answer came", "gave up before the answer came"},
+        {in->closed, ", reset when the service closed its listener",
+         "reset when the service closed its listener"},
+    };
+    const char *mark = ": ";
+    for (size_t at = 0; at < sizeof way / sizeof way[0]; at++) {
+        if (!way[at].count)
+            continue;
+        if (way[at].count == lost) {
+            tca_buf_str(text, way[at].alone);
+            return;
+        }
+        tca_buf_fmt(text, "%s%llu %s", mark, (unsigned long long)way[at].count, way[at].among);
+        mark = ", ";
+    }
+}
+
 static void add_lost(struct page *page, const struct overflow *in)
 {
     struct tca_buf text = {0};
-    uint64_t lost = in->lost + in->gave_up;
+    uint64_t lost = in->lost + in->gave_up + in->closed;
     if (!lost) {
         tca_buf_str(&text, in->waiting || in->held_unserved ? "none yet"
+                           : in->unknown                    ? "none that the capture shows"
                                                             : "none: all of them were served in the end");
     } else {
         tca_page_count(&text, lost, " connection", " connections");
@@ -89,12 +115,11 @@ static void add_lost(struct page *page, const struct overflow *in)
             tca_buf_str(&text, " of ");
             tca_page_clients(&text, &in->losers);
         }
-        if (in->lost && in->gave_up)
-            tca_buf_fmt(&text, ": %llu never served, %llu gave up before the answer came",
-                        (unsigned long long)in->lost, (unsigned long long)in->gave_up);
-        else
-            tca_buf_str(&text, in->lost ? ", never served" : " that gave up before the answer came");
+        add_how_lost(&text, in, lost);
     }
+    if (in->unknown)
+        tca_buf_fmt(&text, "; of %llu it is not known, for segments of them were not captured",
+                    (unsigned long long)in->unknown);
     if (in->waiting)
         tca_buf_fmt(&text, "; %llu still waiting when the capture ended", (unsigned long long)in->waiting);
     tca_page_text(page, "   lost: ", &text);
@@ -133,7 +158,7 @@ static void add_cause(const struct page *page, struct tca_buf *text, const struc
                                  : "the service accepted nothing");
     if (e->stall_ns >= 0) {
         tca_buf_str(text, " from ");
-        tca_page_clock(page, text, e->stall_ns);
+        tca_page_clock(page, text, e->stall_ns + e->idle_ns);
     }
     if (e->resume_ns >= 0) {
         tca_buf_str(text, e->stall_ns >= 0 ? " to " : " until ");
@@ -220,7 +245,7 @@ static void add_change(struct page *page, const struct overflow *in)
 static void add_brief(struct page *page, const struct overflow *in)
 {
     struct tca_buf text = {0};
-    uint64_t lost = in->lost + in->gave_up;
+    uint64_t lost = in->lost + in->gave_up + in->closed;
     add_span(page, &text, in);
     tca_buf_str(&text, ": ");
     tca_page_count(&text, in->flows + in->waited, " connection", " connections");

@@ -81,6 +81,7 @@ struct overflow {
     uint64_t connections; /* folded into it; episodes count what they hit themselves */
     uint64_t gave_up;     /* left before an answer; those that were hit and never served not counted */
     uint64_t waited;      /* of these: had a place in the queue, so no episode counts them */
+    uint64_t closed;      /* likewise, and reset when the service closed its listener */
     uint64_t forgotten;   /* were hit, never answered, and the server knew nothing of them any more */
     struct clients clients;
     struct clients losers; /* of those that were hit or waited, and were never answered */
@@ -92,7 +93,7 @@ struct overflow {
     struct tca_episode worst; /* of all */
     int64_t first_ns, last_ns;
     uint64_t first_frame, last_frame;
-    uint64_t drops, ignored, aborted, flows, lost, waiting;
+    uint64_t drops, ignored, aborted, flows, lost, unknown, waiting;
     uint64_t held, held_unserved; /* had a place in the queue meanwhile; of these, never answered */
     int64_t held_ns;              /* the longest wait of them; -1: not known */
     int64_t full_ns;              /* all episodes together */

@@ -187,7 +187,11 @@ static const char *add_untroubled(struct tca_buf *text, const struct tca_summary
         tca_buf_str(text, "as far as read: ");
     tca_page_count(text, whole, " connection", " connections");
     tca_buf_str(text, ", none refused, lost or aborted");
-    return "ok ";
+    if (!many_late(&sum->answers))
+        return "ok ";
+    tca_buf_fmt(text, ", but %llu waited over 1 s for the first answer",
+                (unsigned long long)sum->answers.late); /* a service that stood still, or has its reasons */
+    return ".  ";
 }
 
 /* Connections beside those that could be judged whole. */
