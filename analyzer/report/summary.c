@@ -415,6 +415,8 @@ int tca_summary_listener(struct tca_summary *sum, const struct tca_listener *lis
     in->listen_drops = listener->listen_drops;
     in->backlog = listener->backlog;
     in->backlog_basis = listener->backlog_basis;
+    in->flooded = listener->flood &&
+                  (listener->flood_kind == TCA_FLOOD_SPOOFED || listener->flood_kind == TCA_FLOOD_DIRECT);
     in->episodes = listener->episode_count + listener->episodes_left_off;
     for (int i = 0; i < listener->episode_count && i < TCA_EPISODES_MAX; i++)
         add_episode(in, &listener->episode[i], capture->last_ns, i == 0);

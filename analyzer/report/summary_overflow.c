@@ -73,6 +73,7 @@ static void add_hit(struct page *page, const struct overflow *in)
         tca_buf_str(&text, " turned away: ");
     add_refusals(&text, in);
     tca_buf_str(&text, in->waited ? ")" : "");
+    tca_buf_str(&text, in->flooded ? "; SYNs of the flood among them" : "");
     tca_page_text(page, "   hit: ", &text);
 }
 
@@ -116,6 +117,7 @@ static void add_lost(struct page *page, const struct overflow *in)
             tca_page_clients(&text, &in->losers);
         }
         add_how_lost(&text, in, lost);
+        tca_buf_str(&text, in->flooded ? "; SYNs of the flood among them" : "");
     }
     if (in->unknown)
         tca_buf_fmt(&text, "; of %llu it is not known, for segments of them were not captured",

@@ -101,6 +101,7 @@ struct overflow {
     struct tca_bounds backlog;
     uint8_t backlog_basis;          /* enum tca_backlog_basis */
     struct tca_bounds listen_drops; /* what the kernel counted */
+    bool flooded; /* SYNs of a flood met the full queue as well, and count among the connections */
 };
 
 /* Any other incident. */
