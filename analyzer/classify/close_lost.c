@@ -21,7 +21,7 @@ static bool unacked_ladder(const struct tca_closing *k, int side, enum tca_confi
 {
     const struct tca_side *s = &k->m->side[side];
     if (!k->fin[side] || k->fin_ack[1 - side] || s->fin_acked_by_peer || s->fin_count < 2 ||
-        tca_closing_reset(k).form != TCA_RESET_NONE)
+        tca_closing_direction_missing(k->m) || tca_closing_reset(k).form != TCA_RESET_NONE)
         return false;
     bool ended = k->until_ns > tca_close_due_ns(s->fin_last_ns, s->fin_gap_ns);
     if (!ended && s->fin_count < LADDER)

@@ -86,6 +86,14 @@ bool tca_closing_opened(const struct tca_mirror *m)
     return was_open(&m->side[TCA_CLIENT]) && was_open(&m->side[TCA_SERVER]);
 }
 
+bool tca_closing_direction_missing(const struct tca_mirror *m)
+{
+    for (int side = 0; side < 2 && (m->damage & TCA_DAMAGE_ONE_WAY); side++)
+        if (m->side[side].acked_known && !m->side[1 - side].pkts)
+            return true;
+    return false;
+}
+
 /* ---- resets ---- */
 
 /* The frame of the reset that ended this side, 0 if none did. In TIME_WAIT and CLOSED none was left. */
