@@ -164,7 +164,7 @@ static enum tca_reset_form form_of(const struct tca_closing *k, const struct tca
                                    const struct tca_mark *trigger)
 {
     const struct tca_mark *own = k->fin[rst->side];
-    if (own && own->frame < rst->frame) {
+    if (own && (own->frame < rst->frame || tca_rst_overtook(rst, own))) {
         if (fin_wait2_gone(k, rst, trigger))
             return TCA_RESET_LATE_REPLY;
         bool data = trigger && trigger->len && (trigger->roles & (TCA_MARK_LATE_DATA | TCA_MARK_TRIGGER));
