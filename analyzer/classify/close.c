@@ -83,10 +83,23 @@ void judge_close_handshake_failed(const struct tca_case *c, struct tca_judgement
     tca_say(j, "The connection never opened at both ends, so there was nothing to close.");
 }
 
+/* What began before the capture may be the rest of a close: payload of an end that does not close after it shows that it
+ * was open, or both FINs that were not answered. */
+static bool seen_open(const struct tca_closing *k)
+{
+    if (!(k->m->damage & TCA_DAMAGE_START_CUT) || tca_closing_both_fins(k))
+        return true;
+    for (int side = 0; side < 2; side++)
+        if (k->m->side[side].bytes && !k->fin[side])
+            return true;
+    return false;
+}
+
 void judge_close_killed_by_reuse(const struct tca_case *c, struct tca_judgement *j)
 {
     struct tca_closing k = tca_close_of(c);
-    if (!k.m->killed_by_reuse || !tca_closing_opened(k.m))
+    if (!k.m->killed_by_reuse || !tca_closing_opened(k.m) || tca_closing_direction_missing(k.m) ||
+        !seen_open(&k))
         return;
     tca_hold(j, tca_close_seen(&k, tca_levels_certain), k.until_ns);
     tca_close_prove(&k, j);

@@ -153,21 +153,12 @@ static bool may_have_closed_before(const struct tca_closing *k)
            !k->m->side[k->passive].bytes;
 }
 
-/* One end acknowledges what the other sent, and nothing of that is in the capture: its silence is not its own. */
-static bool direction_missing(const struct tca_closing *k)
-{
-    for (int side = 0; side < 2 && (k->m->damage & TCA_DAMAGE_ONE_WAY); side++)
-        if (k->m->side[side].acked_known && !k->m->side[1 - side].pkts)
-            return true;
-    return false;
-}
-
 void judge_close_none_open_at_end(const struct tca_case *c, struct tca_judgement *j)
 {
     struct tca_closing k = tca_close_of(c);
     const struct tca_side *client = &k.m->side[TCA_CLIENT], *server = &k.m->side[TCA_SERVER];
     if (!(still_open(client) || still_open(server)) || unknown(client) || unknown(server) ||
-        may_have_closed_before(&k) || direction_missing(&k))
+        may_have_closed_before(&k) || tca_closing_direction_missing(k.m))
         return;
     tca_hold(j, tca_close_seen(&k, tca_levels_certain), k.until_ns);
     tca_close_prove(&k, j);

@@ -8,6 +8,7 @@
  */
 #include "base/seq32.h"
 #include "classify/closes.h"
+#include "classify/shapes.h"
 
 enum { LADDER = 3 };
 
@@ -21,7 +22,7 @@ static bool unacked_ladder(const struct tca_closing *k, int side, enum tca_confi
 {
     const struct tca_side *s = &k->m->side[side];
     if (!k->fin[side] || k->fin_ack[1 - side] || s->fin_acked_by_peer || s->fin_count < 2 ||
-        tca_closing_reset(k).form != TCA_RESET_NONE)
+        tca_closing_direction_missing(k->m) || tca_closing_reset(k).form != TCA_RESET_NONE)
         return false;
     bool ended = k->until_ns > tca_close_due_ns(s->fin_last_ns, s->fin_gap_ns);
     if (!ended && s->fin_count < LADDER)
@@ -116,12 +117,37 @@ static const struct tca_mark *repeat_after_unseen_ack(const struct tca_closing *
     return NULL;
 }
 
+/* P got an acknowledgment of its FIN and was CLOSED, and answered each that came after it with a bare reset. As many
+ * resets as acknowledgments without the first: every one arrived, and the repeat had only crossed it. */
+static bool each_ack_arrived(const struct tca_closing *k)
+{
+    const struct tca_mark *mark;
+    unsigned resets = 0, acks = 0;
+    for (unsigned n = 0; (mark = tca_dossier_mark(k->d, TCA_MARK_FIN_ACK, k->active, n)); n++)
+        acks++;
+    for (unsigned n = 0; (mark = tca_dossier_mark(k->d, TCA_MARK_RST, k->passive, n)); n++)
+        resets += tca_rst_shape(mark) == TCA_SHAPE_P && mark->seq == k->m->side[k->passive].fin_seq + 1;
+    return resets && acks <= resets + 1;
+}
+
+/* On a path that takes twice as long as it did at first the repeat may have crossed the acknowledgment, and the reset that
+ * would tell has not passed yet. */
+static bool may_have_crossed(const struct tca_closing *k, const struct tca_mark *again,
+                             const struct tca_mark *answer)
+{
+    const struct tca_mark *ack = k->fin_ack[k->active];
+    int64_t slow_ns = 2 * tca_closing_path_ns(k, k->passive) + LATE_ACK_NS;
+    return ack->frame < again->frame && again->time_ns - ack->time_ns <= slow_ns &&
+           k->until_ns - answer->time_ns <= slow_ns;
+}
+
 static void hold_last_ack_lost(const struct tca_closing *k, struct tca_judgement *j,
                                const struct tca_mark *again, enum tca_confidence confidence)
 {
     const struct tca_mark *answer = fin_ack_after(k, k->active, again);
     const struct tca_mark *const marks[] = {k->fin[k->passive], k->fin_ack[k->active], again, answer};
-    tca_hold(j, answer ? confidence : tca_lower(confidence, 1), again->time_ns);
+    tca_hold(j, answer && may_have_crossed(k, again, answer) ? TCA_POSSIBLE : tca_lower(confidence, !answer),
+             again->time_ns);
     tca_close_prove_all(j, marks, sizeof marks / sizeof *marks);
     j->actor = TCA_ACTOR_PATH;
     tca_set_value(j, again->time_ns - k->fin[k->passive]->time_ns, "ns");
@@ -133,7 +159,7 @@ void judge_close_last_ack_lost(const struct tca_case *c, struct tca_judgement *j
 {
     struct tca_closing k = tca_close_of(c);
     const struct tca_mark *again;
-    if (!in_last_ack(&k) || tca_closing_reset(&k).form != TCA_RESET_NONE)
+    if (!in_last_ack(&k) || tca_closing_reset(&k).form != TCA_RESET_NONE || each_ack_arrived(&k))
         return;
     if ((again = repeat_after_ack(&k, k.passive)))
         hold_last_ack_lost(&k, j, again, tca_close_seen(&k, tca_levels_but_client));

@@ -4,6 +4,7 @@
  * against RFC 9293 section 3.10.7 and Linux tcp_reset(), tcp_rcv_state_process() (5.10 to 7.2).
  */
 #include "classify/closes.h"
+#include "classify/shapes.h"
 
 /* Common to the reset forms: hold if it is this one, with the FINs before it, its trigger and the reset as
  * proof. */
@@ -16,7 +17,7 @@ static bool hold_reset(const struct tca_closing *k, struct tca_judgement *j, enu
     tca_hold(j, tca_lower(tca_close_seen(k, tca_levels_certain), blind), r.rst->time_ns);
     const struct tca_mark *marks[] = {NULL, NULL, r.trigger, r.rst};
     for (int side = 0; side < 2; side++)
-        if (k->fin[side] && k->fin[side]->frame < r.rst->frame)
+        if (k->fin[side] && (k->fin[side]->frame < r.rst->frame || tca_rst_overtook(r.rst, k->fin[side])))
             marks[side] = k->fin[side];
     tca_close_prove_all(j, marks, sizeof marks / sizeof *marks);
     j->actor = r.rst->side;

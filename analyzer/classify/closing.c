@@ -86,6 +86,14 @@ bool tca_closing_opened(const struct tca_mirror *m)
     return was_open(&m->side[TCA_CLIENT]) && was_open(&m->side[TCA_SERVER]);
 }
 
+bool tca_closing_direction_missing(const struct tca_mirror *m)
+{
+    for (int side = 0; side < 2 && (m->damage & TCA_DAMAGE_ONE_WAY); side++)
+        if (m->side[side].acked_known && !m->side[1 - side].pkts)
+            return true;
+    return false;
+}
+
 /* ---- resets ---- */
 
 /* The frame of the reset that ended this side, 0 if none did. In TIME_WAIT and CLOSED none was left. */
@@ -156,7 +164,7 @@ static enum tca_reset_form form_of(const struct tca_closing *k, const struct tca
                                    const struct tca_mark *trigger)
 {
     const struct tca_mark *own = k->fin[rst->side];
-    if (own && own->frame < rst->frame) {
+    if (own && (own->frame < rst->frame || tca_rst_overtook(rst, own))) {
         if (fin_wait2_gone(k, rst, trigger))
             return TCA_RESET_LATE_REPLY;
         bool data = trigger && trigger->len && (trigger->roles & (TCA_MARK_LATE_DATA | TCA_MARK_TRIGGER));

@@ -31,6 +31,8 @@ bool tca_closing_knew(const struct tca_closing *k, const struct tca_mark *segmen
                       const struct tca_mark *mark);
 /* Both ends were open at some time, or may have been before the capture. */
 bool tca_closing_opened(const struct tca_mirror *m);
+/* One end acknowledges what the other sent, and nothing of that is in the capture: its silence is not its own. */
+bool tca_closing_direction_missing(const struct tca_mirror *m);
 
 /* How a reset ended the connection. Exactly one form holds. */
 enum tca_reset_form {

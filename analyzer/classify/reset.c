@@ -44,7 +44,7 @@ static struct tca_rst reset_of(const struct tca_case *c, const struct tca_mark *
 const struct tca_mark *tca_rst_first_fin(const struct tca_rst *r, int side)
 {
     const struct tca_mark *fin = tca_dossier_mark(r->c->d, TCA_MARK_FIN, side, 0);
-    return fin && fin->frame < r->rst->frame ? fin : NULL;
+    return fin && (fin->frame < r->rst->frame || tca_rst_overtook(r->rst, fin)) ? fin : NULL;
 }
 
 const struct tca_mark *tca_rst_own_fin(const struct tca_rst *r)

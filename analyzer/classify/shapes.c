@@ -10,7 +10,7 @@
 
 #include "base/seq32.h"
 
-enum { TTL_SLACK = 1, BOTH_WAYS_NS = 2000000, SERIES_NS = 100000000 };
+enum { TTL_SLACK = 1, BOTH_WAYS_NS = 2000000, SERIES_NS = 100000000, OVERTAKEN_NS = 100000000 };
 
 enum tca_rst_shape tca_rst_shape(const struct tca_mark *rst)
 {
@@ -66,6 +66,17 @@ static unsigned replies_after(const struct tca_dossier *d, const struct tca_mark
     return count;
 }
 
+/* The ACK of a FIN draws a reset under TCP_LINGER2 alone, payload behind it from any end that has closed. */
+static const struct tca_mark *payload_behind(const struct tca_dossier *d, const struct tca_mark *found,
+                                             const struct tca_mark *rst)
+{
+    bool bare = found && (found->roles & TCA_MARK_FIN_ACK) && !found->len && !(found->flags & TCA_FIN);
+    for (unsigned i = 0; bare && i < d->mark_count && d->mark[i].frame < rst->frame; i++)
+        if (d->mark[i].frame > found->frame && d->mark[i].len && may_trigger(d, &d->mark[i], rst))
+            return &d->mark[i];
+    return found;
+}
+
 const struct tca_mark *tca_rst_trigger(const struct tca_dossier *d, const struct tca_mark *rst)
 {
     enum tca_rst_shape shape = tca_rst_shape(rst);
@@ -80,7 +91,14 @@ const struct tca_mark *tca_rst_trigger(const struct tca_dossier *d, const struct
         if (later-- == 0)
             break;
     }
-    return found;
+    return shape == TCA_SHAPE_P ? payload_behind(d, found, rst) : found;
+}
+
+bool tca_rst_overtook(const struct tca_mark *rst, const struct tca_mark *fin)
+{
+    return tca_rst_shape(rst) == TCA_SHAPE_P && fin->side == rst->side && fin->frame > rst->frame &&
+           fin->copy == 1 && seq_before_eq(rst->seq, fin->seq) && fin->ttl == rst->ttl &&
+           fin->time_ns - rst->time_ns <= OVERTAKEN_NS;
 }
 
 const struct tca_mark *tca_mark_before(const struct tca_dossier *d, const struct tca_mark *mark, int side)

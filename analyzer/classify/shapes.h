@@ -26,10 +26,14 @@ enum tca_rst_shape {
 enum tca_rst_shape tca_rst_shape(const struct tca_mark *rst);
 
 /* The segment of the other side before this RST that an RST of shape Q or P answers by its number, the newest
- * but for those that later RSTs of the same number answer, and not what its sender had acknowledged;
- * NULL if none was kept, and always for X. Witnesses count: an older incarnation's segment can be a trigger
+ * but for those that later RSTs of the same number answer, and not what its sender had acknowledged, nor
+ * the ACK of its FIN where payload follows it; NULL if none was kept, and always for X. Witnesses count: an older incarnation's segment can be a trigger
  * too. */
 const struct tca_mark *tca_rst_trigger(const struct tca_dossier *d, const struct tca_mark *rst);
+
+/* This reset passed its sender's own FIN on the way: it says by its number that the FIN had not arrived, and nobody who has
+ * no connection sends one. */
+bool tca_rst_overtook(const struct tca_mark *rst, const struct tca_mark *fin);
 
 /* The newest kept segment of that side before this RST, whatever its numbers; NULL if there is none. */
 const struct tca_mark *tca_mark_before(const struct tca_dossier *d, const struct tca_mark *mark, int side);

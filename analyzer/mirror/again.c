@@ -187,6 +187,25 @@ static bool is_network_copy(const struct step *s)
     return same > 1; /* it is among them itself */
 }
 
+/* Sent twice: the same bytes passed just now with another time stamp or IP ID, and never with these; or its IP ID is one
+ * that follows those seen so far. */
+static bool was_sent_again(const struct step *s)
+{
+    const struct tca_segment *seg = s->seg;
+    unsigned ids = 0, older = 0;
+    bool numbered = seg->has_ip_id && seg->ip_id, other = false;
+    for (unsigned at = 0; at < TCA_SEEN_MAX; at++) {
+        const struct tca_seen *seen = &s->from->seen[at];
+        bool same = seen->used && seen->seq == seg->seq && seen->len == seg->len && seen->flags == seg->flags;
+        bool id = seen->used && numbered && seen->ip_id && seen->ip_id != seg->ip_id;
+        int16_t ahead = (int16_t)(seg->ip_id - seen->ip_id);
+        other |= same && (id || (seg->opt.has_ts && seen->tsval != seg->opt.tsval));
+        ids += id;
+        older += id && ahead > 0 && ahead <= TCA_SEEN_MAX;
+    }
+    return (other || (ids > 1 && older == ids)) && !is_network_copy(s);
+}
+
 static bool hole_begins_at(const struct tca_side *side, uint32_t seq)
 {
     for (unsigned at = 0; at < side->hole_count; at++)
@@ -223,7 +242,7 @@ void tca_step_overtaken(struct step *s, struct tca_trouble *t)
     bool copy = s->account.older_clock || is_network_copy(s);
     if (!s->account.new_bytes && step_carries(s->seg) && !copy)
         return; /* by its IP ID alone, which elsewhere is random */
-    if (old && step_carries(s->seg)) {
+    if (old && step_carries(s->seg) && !was_sent_again(s)) {
         t->old_dup_count++;
         s->mark.roles |= TCA_MARK_OLD_DUP;
         return;
