@@ -127,7 +127,7 @@ uint32_t tca_known_kernel(const struct tca_known *known, const uint8_t addr[16])
 
 int tca_known_copy(const struct tca_known *from, struct tca_known *copy)
 {
-    *copy = (struct tca_known){.ignored = from->ignored};
+    *copy = (struct tca_known){.ignored = from->ignored, .unread = from->unread};
     if (!from->count)
         return TCA_OK;
     copy->list = tca_grow(NULL, from->count, sizeof *copy->list);

@@ -45,6 +45,7 @@ struct tca_known {
     struct tca_facts *list; /* owned; one entry per host named, one for every host */
     size_t count;
     uint64_t ignored; /* sysctls that were told but are none of ours */
+    uint64_t unread;  /* lines of files that are no setting */
 };
 
 /* `addr` NULL: of every host. 0 or TCA_EMEMORY. */

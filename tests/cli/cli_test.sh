@@ -448,6 +448,15 @@ exits 2 events --sysctl tcp_retries2=256 "$told"
 says 'tcp_retries2 is 0 to 255'
 printf 'sysctl: permission denied on key kernel.x\nnet.ipv4.tcp_timestamps = 0\n' >mixed.txt
 exits 1 events --sysctl @mixed.txt --fail-on setting_contradicted "$told"
+grep -q -e '--sysctl: 1 line is no KEY = NUMBER and was skipped' err
+ok '  and says how many lines it could not read' $?
+printf 'sysctl: x\nnonsense\nnet.ipv4.tcp_timestamps = 0\nnet.ipv4.tcp_sack = 1\n' >mixed.txt
+exits 1 events --sysctl @mixed.txt --fail-on setting_contradicted "$told"
+grep -q -e '--sysctl: 2 lines are no KEY = NUMBER and were skipped' err
+ok '  and says how many lines it could not read' $?
+exits 1 events -q --sysctl @mixed.txt --fail-on setting_contradicted "$told"
+[ ! -s err ]
+ok '  and not if it is to be quiet' $?
 printf 'net.ipv4.tcp_timestamps = 0\nnet.ipv4.tcp_retries2 = 256\n' >beyond.txt
 exits 2 events --sysctl @beyond.txt "$told"
 says "sysctl '@beyond.txt': line 2: tcp_retries2 is 0 to 255"
