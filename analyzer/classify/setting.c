@@ -152,6 +152,21 @@ static int observe_full_synq(struct tca_estimates *all, const struct tca_listene
     return error || one.min > one.max ? error : tca_observation_add(all, &one);
 }
 
+/* One that is no more than probable is no more for being one of many. */
+static int observe_cookies(struct tca_estimates *all, const struct tca_listener *l)
+{
+    const struct tca_cookied *cookied = &l->cookied;
+    if (cookied->confidence < TCA_PROBABLE)
+        return TCA_OK;
+    const struct tca_proof proof = {cookied->first_ns, {cookied->frame[0], cookied->frame[1]}};
+    struct tca_observation one = seen_at(l, &proof);
+    one.id = TCA_SETTING_tcp_syncookies;
+    one.min = 1;
+    one.max = 2;
+    one.others = cookied->confidence == TCA_CERTAIN && cookied->flows ? cookied->flows - 1 : 0;
+    return tca_observation_add(all, &one);
+}
+
 /* A cookie though nothing waited, where something might: every SYN gets one. */
 static int observe_lone_cookie(struct tca_estimates *all, const struct tca_listener *l)
 {
@@ -183,6 +198,8 @@ static int observe_backlog(struct tca_estimates *all, const struct tca_listener 
 int tca_estimates_listener(struct tca_estimates *all, const struct tca_listener *l)
 {
     int error = observe_full_synq(all, l);
+    if (!error)
+        error = observe_cookies(all, l);
     if (!error)
         error = observe_lone_cookie(all, l);
     return error ? error : observe_backlog(all, l);
@@ -247,13 +264,14 @@ static void combine(struct tca_estimate *e, const struct tca_observation *seen, 
                                .by = seen->by,
                                .min = seen->min,
                                .max = seen->max,
-                               .count = count,
+                               .count = seen->others + 1,
                                .first_ns = seen->time_ns,
                                .last_ns = seen[count - 1].time_ns};
     memcpy(e->addr, seen->addr, sizeof e->addr);
     for (size_t at = 1; at < count; at++) {
         e->min = seen[at].min > e->min ? seen[at].min : e->min;
         e->max = seen[at].max < e->max ? seen[at].max : e->max;
+        e->count += seen[at].others + 1;
         low = seen[at].min < low ? seen[at].min : low;
         high = seen[at].max > high ? seen[at].max : high;
     }

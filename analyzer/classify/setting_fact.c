@@ -41,7 +41,7 @@ static void deferral(struct tca_gather *g)
 static void cookies(struct tca_gather *g)
 {
     const struct tca_judgement *j = tca_gather_found(g, TCA_handshake_synack_cookie, TCA_CERTAIN);
-    if (j)
+    if (j && g->c->listener->cookied.confidence < TCA_CERTAIN) /* the listener tells of all of them */
         tca_observe_found(g, TCA_SERVER, TCA_SETTING_tcp_syncookies, 1, 2, j);
 }
 

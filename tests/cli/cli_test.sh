@@ -399,6 +399,11 @@ always=$captures/queue/rec_overflow_cookies/capture.pcap
 exits 1 events --sysctl tcp_syncookies=1 --fail-on setting_contradicted "$always"
 exits 0 events --sysctl tcp_syncookies=2 --fail-on setting_contradicted "$always"
 exits 0 events --sysctl tcp_syncookies=1 --fail-on setting_contradicted "$captures/pressure/rec_flood_spoofed/capture.pcap"
+cookied=$captures/pressure/rec_synq_full_cookies1/capture.pcap
+exits 0 settings -e setting,min,max,evidence_count "$cookied"
+shows 'tcp_syncookies,1,2,18'
+exits 1 events --sysctl tcp_syncookies=0 --fail-on setting_contradicted "$cookied"
+exits 0 events --sysctl tcp_syncookies=1 --fail-on setting_contradicted "$cookied"
 full=$captures/queue/rec_overflow_ladder/capture.pcap
 exits 1 events --sysctl net.core.somaxconn=3 --fail-on setting_contradicted "$full"
 exits 0 events --sysctl net.core.somaxconn=4096 --fail-on setting_contradicted "$full"
