@@ -106,13 +106,14 @@ int tca_estimates_new(struct tca_estimates **ret_estimates)
 }
 
 int tca_estimates_flow(struct tca_estimates *all, const struct tca_case *c, const struct tca_verdict *v,
-                       int64_t capture_ns)
+                       int64_t capture_ns, bool sifted)
 {
     struct tca_gather g = {.all = all,
                            .c = c,
                            .d = c->d,
                            .v = v,
                            .capture_ns = capture_ns,
+                           .sifted = sifted,
                            .end_ns = c->d->m.end_ns >= 0 ? c->d->m.end_ns : c->d->capture_end_ns};
     tca_estimate_ladders(&g);
     tca_estimate_facts(&g);

@@ -142,7 +142,7 @@ static void keepalive(struct tca_gather *g)
             observe_seconds(g, role, TCA_SETTING_keepidle, side->keepalive_idle_ns, first, first);
         if (side->keepalive_interval_ns > 0)
             observe_seconds(g, role, TCA_SETTING_keepintvl, side->keepalive_interval_ns, first, last);
-        if (reset && reset->actor == role && side->keepalive_unanswered > 1)
+        if (!g->sifted && reset && reset->actor == role && side->keepalive_unanswered > 1)
             tca_observe(g, role, TCA_SETTING_keepcnt, side->keepalive_unanswered, side->keepalive_unanswered,
                         first, last);
     }

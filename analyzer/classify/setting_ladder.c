@@ -43,6 +43,12 @@ static int64_t steps_within(int64_t time_ns, int64_t unit_ns)
     return steps_above(time_ns, unit_ns) - 1;
 }
 
+/* Where a filter took the ACKs, one that is not there may have ended any ladder. */
+static bool acks_are_there(const struct tca_gather *g)
+{
+    return !g->sifted && !g->c->listener->blind;
+}
+
 /* ---- ladders of SYNs ---- */
 
 struct syns {
@@ -111,8 +117,8 @@ static void syn_ladder(struct tca_gather *g)
     int64_t by_count = (int64_t)s.copies - 1 - linear;
     if (s.doubling > 1 && by_count > least)
         least = by_count;
-    bool over = !s.answered && !g->d->m.side[TCA_SERVER].pkts && elapsed + next >= LONG_TRY_NS &&
-                g->end_ns - s.last->time_ns > next + next / 4;
+    bool over = !g->sifted && !s.answered && !g->d->m.side[TCA_SERVER].pkts &&
+                elapsed + next >= LONG_TRY_NS && g->end_ns - s.last->time_ns > next + next / 4;
     if (over && exact) {
         most = steps_within(elapsed + next + next / 8 + SECOND / 50, SECOND);
         if (by_count > most)
@@ -180,8 +186,10 @@ static void synack_ladder(struct tca_gather *g)
     struct synacks s = read_synacks(g->d);
     if (!s.regular)
         return;
-    int64_t most = request_ran_out(g, &s) ? (int64_t)s.rungs : TCA_NO_LIMIT;
-    const struct tca_judgement *rst = tca_gather_found(g, TCA_rst_request_expired, TCA_CERTAIN);
+    bool whole = acks_are_there(g);
+    int64_t most = whole && request_ran_out(g, &s) ? (int64_t)s.rungs : TCA_NO_LIMIT;
+    const struct tca_judgement *rst =
+        whole ? tca_gather_found(g, TCA_rst_request_expired, TCA_CERTAIN) : NULL;
     if (rst && rst->time_ns > s.first->time_ns) {
         int64_t within = steps_within(rst->time_ns - s.first->time_ns, SECOND);
         most = within < most ? within : most;
@@ -240,7 +248,7 @@ static void fin_ladder(struct tca_gather *g)
         if (!f.regular || peer->last_ns > f.stamp->time_ns)
             continue;
         int64_t elapsed = f.last->time_ns - f.stamp->time_ns, next = 2 * f.gap_ns;
-        bool over = g->end_ns - f.last->time_ns > next + next / 4;
+        bool over = acks_are_there(g) && g->end_ns - f.last->time_ns > next + next / 4;
         int64_t least = steps_above(elapsed, RTO_MIN_NS),
                 most = steps_within(elapsed + next + next / 8 + 20 * MS, RTO_MIN_NS);
         if (over && elapsed < LONG_FIN_NS && least <= most)

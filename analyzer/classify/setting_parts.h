@@ -53,6 +53,7 @@ struct tca_gather {
     const struct tca_dossier *d;
     const struct tca_verdict *v;
     int64_t capture_ns, end_ns;
+    bool sifted; /* a filter left segments out: silence proves nothing */
     int error;
 };
 

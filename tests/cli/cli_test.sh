@@ -399,6 +399,10 @@ always=$captures/queue/rec_overflow_cookies/capture.pcap
 exits 1 events --sysctl tcp_syncookies=1 --fail-on setting_contradicted "$always"
 exits 0 events --sysctl tcp_syncookies=2 --fail-on setting_contradicted "$always"
 exits 0 events --sysctl tcp_syncookies=1 --fail-on setting_contradicted "$captures/pressure/rec_flood_spoofed/capture.pcap"
+short=$captures/queue/rec_defer_accept_short/capture.pcap
+exits 0 settings -f 'tcp[13]&7!=0' -e setting,min,max "$short"
+grep -qx 'tcp_synack_retries,1,' out
+ok 'settings: where a filter took the ACKs, no end of a ladder is proved' $?
 cookied=$captures/pressure/rec_synq_full_cookies1/capture.pcap
 exits 0 settings -e setting,min,max,evidence_count "$cookied"
 shows 'tcp_syncookies,1,2,18'
