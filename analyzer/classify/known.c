@@ -109,6 +109,11 @@ bool tca_known_value(const struct tca_known *known, const uint8_t addr[16], enum
                      int64_t *ret_value)
 {
     const struct tca_facts *facts = find(known, addr);
+    if (id == TCA_SETTING_kernel) {
+        uint32_t kernel = tca_known_kernel(known, addr);
+        *ret_value = TCA_RELEASE(kernel >> 16, kernel >> 8 & 0xff);
+        return kernel != TCA_KERNEL_UNKNOWN;
+    }
     if (!facts || !facts->given[id])
         facts = find(known, NULL);
     if (!facts || !facts->given[id])

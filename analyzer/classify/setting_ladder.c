@@ -20,8 +20,9 @@ static const int64_t RTO_MIN_NS = 200 * MS;      /* TCP_RTO_MIN */
 static const int64_t RTO_MAX_LEAST_NS = SECOND;  /* tcp_rto_max_ms is 1000 at least */
 static const int64_t LONG_TRY_NS = 60 * SECOND;  /* applications rarely wait so long to connect */
 static const int64_t LONG_FIN_NS = 110 * SECOND; /* a FIN repeated longer than this is hardly an orphan's */
-enum { WHOLE_RTO = 4 };                          /* marks of a role that are always kept */
-enum { PRUNE_QUEUE = 4 };                        /* no listener prunes so few requests */
+static const int64_t LINEAR_SINCE = TCA_RELEASE(6, 5); /* tcp_syn_linear_timeouts */
+enum { WHOLE_RTO = 4 };                                /* marks of a role that are always kept */
+enum { PRUNE_QUEUE = 4 };                              /* no listener prunes so few requests */
 
 /* Does a timer of this interval fire after this time? */
 static bool fits_timer(int64_t gap_ns, int64_t interval_ns)
@@ -113,6 +114,8 @@ static void syn_ladder(struct tca_gather *g)
     if (linear > 0 || exact)
         tca_observe(g, TCA_CLIENT, TCA_SETTING_tcp_syn_linear_timeouts, linear, exact ? linear : TCA_NO_LIMIT,
                     s.first, s.last);
+    if (linear > 0)
+        tca_observe(g, TCA_CLIENT, TCA_SETTING_kernel, LINEAR_SINCE, TCA_NO_LIMIT, s.first, s.last);
     int64_t least = steps_above(elapsed, SECOND), most = TCA_NO_LIMIT, next = 2 * s.gap_ns;
     int64_t by_count = (int64_t)s.copies - 1 - linear;
     if (s.doubling > 1 && by_count > least)

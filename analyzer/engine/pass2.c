@@ -171,8 +171,10 @@ int tca_pass2_estimates(struct tca_session *s, const struct tca_estimates **ret_
         error = tca_estimates_new(&all);
         if (!error)
             error = tca_pass2_walk_all(s, estimate_flow, &(struct estimating){s, all});
-        for (size_t at = 0; !error && at < tca_sweep_count(s->sweep); at++)
-            error = tca_estimates_listener(all, tca_sweep_at(s->sweep, at));
+        for (size_t at = 0; !error && at < tca_sweep_count(s->sweep); at++) {
+            const struct tca_listener *l = tca_sweep_at(s->sweep, at);
+            error = tca_estimates_listener(all, l, tca_hosts_find(s->hosts, l->capture, l->addr));
+        }
         if (!error)
             error = tca_estimates_run(all, &s->set.known);
     }

@@ -399,6 +399,17 @@ always=$captures/queue/rec_overflow_cookies/capture.pcap
 exits 1 events --sysctl tcp_syncookies=1 --fail-on setting_contradicted "$always"
 exits 0 events --sysctl tcp_syncookies=2 --fail-on setting_contradicted "$always"
 exits 0 events --sysctl tcp_syncookies=1 --fail-on setting_contradicted "$captures/pressure/rec_flood_spoofed/capture.pcap"
+mixed=$captures/pressure/rec_mixed_incident/capture.pcap
+exits 0 settings --kernel 6.1 -e host,setting,min,max,known,verdict "$mixed"
+grep -qx '10.66.180.1,kernel,6005,,6001,contradicted' out && grep -qx '10.66.180.100,kernel,4010,,6001,consistent' out
+ok 'settings: what only later kernels do' $?
+exits 1 events --host 10.66.180.100 --kernel 3.10 --fail-on setting_contradicted "$mixed"
+grep -q 'kernel is said to be 3.10, but the traffic shows at least 4.10' out
+ok '  and told from the kernel that was given' $?
+exits 0 events --kernel 6.18.44 --fail-on setting_contradicted "$mixed"
+old=$captures/queue/old_kernel_echo/capture.pcap
+exits 1 events --host 198.51.100.5 --kernel 6.12 --fail-on setting_contradicted "$old"
+exits 0 events --host 198.51.100.5 --kernel 5.10 --fail-on setting_contradicted "$old"
 short=$captures/queue/rec_defer_accept_short/capture.pcap
 exits 0 settings -f 'tcp[13]&7!=0' -e setting,min,max "$short"
 grep -qx 'tcp_synack_retries,1,' out
