@@ -109,6 +109,11 @@ bool tca_known_value(const struct tca_known *known, const uint8_t addr[16], enum
                      int64_t *ret_value)
 {
     const struct tca_facts *facts = find(known, addr);
+    if (id == TCA_SETTING_kernel) {
+        uint32_t kernel = tca_known_kernel(known, addr);
+        *ret_value = TCA_RELEASE(kernel >> 16, kernel >> 8 & 0xff);
+        return kernel != TCA_KERNEL_UNKNOWN;
+    }
     if (!facts || !facts->given[id])
         facts = find(known, NULL);
     if (!facts || !facts->given[id])
@@ -127,7 +132,7 @@ uint32_t tca_known_kernel(const struct tca_known *known, const uint8_t addr[16])
 
 int tca_known_copy(const struct tca_known *from, struct tca_known *copy)
 {
-    *copy = (struct tca_known){.ignored = from->ignored};
+    *copy = (struct tca_known){.ignored = from->ignored, .unread = from->unread};
     if (!from->count)
         return TCA_OK;
     copy->list = tca_grow(NULL, from->count, sizeof *copy->list);

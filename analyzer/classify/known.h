@@ -31,6 +31,8 @@ const struct tca_sysctl *tca_setting_sysctl(enum tca_setting_id id);
 
 enum { TCA_KERNEL_UNKNOWN = 0 };
 #define TCA_KERNEL(major, minor) ((uint32_t)(major) << 16 | (uint32_t)(minor) << 8)
+/* As a setting, to be read by people. */
+#define TCA_RELEASE(major, minor) (INT64_C(1000) * (major) + (minor))
 
 struct tca_facts {
     bool every_host;
@@ -45,6 +47,7 @@ struct tca_known {
     struct tca_facts *list; /* owned; one entry per host named, one for every host */
     size_t count;
     uint64_t ignored; /* sysctls that were told but are none of ours */
+    uint64_t unread;  /* lines of files that are no setting */
 };
 
 /* `addr` NULL: of every host. 0 or TCA_EMEMORY. */

@@ -37,10 +37,13 @@ enum tca_confidence tca_level(const struct tca_case *c, struct tca_levels levels
 /* One mark alone (a TTL, a window) is shared with other systems. */
 enum { LINUX_MARKS = 2 };
 
+bool tca_linux_host(const struct tca_host *host)
+{
+    return (host->os == TCA_OS_LINUX && host->os_marks >= LINUX_MARKS) ||
+           tca_host_kernel(host) != TCA_KERNEL_UNKNOWN;
+}
+
 enum tca_confidence tca_linux_only(const struct tca_case *c, int role, enum tca_confidence level)
 {
-    const struct tca_host *host = c->host[role];
-    bool linux_host = (host->os == TCA_OS_LINUX && host->os_marks >= LINUX_MARKS) ||
-                      tca_host_kernel(host) != TCA_KERNEL_UNKNOWN;
-    return linux_host || level == TCA_NO ? level : tca_lower(level, 1);
+    return tca_linux_host(c->host[role]) || level == TCA_NO ? level : tca_lower(level, 1);
 }

@@ -27,6 +27,7 @@ enum tca_confidence tca_level(const struct tca_case *c, struct tca_levels levels
 
 /* Of a reading that only Linux' way of building segments gives (a step of 65537, IP ID 0, the lag of a cookie's
  * TSval): this level if that end's system is Linux by two marks or more, else one lower. */
+bool tca_linux_host(const struct tca_host *host);
 enum tca_confidence tca_linux_only(const struct tca_case *c, int role, enum tca_confidence level);
 
 /* Arguments for "%u.%03u s". */

@@ -84,6 +84,14 @@ struct tca_synq_full {
     uint8_t confidence; /* enum tca_confidence; 0: it did not happen */
 };
 
+/* SYN cookies of the highest confidence that any interval of them has. */
+struct tca_cookied {
+    int64_t first_ns;
+    uint64_t frame[2];  /* of the first and the last */
+    uint64_t flows;     /* connections that were answered so */
+    uint8_t confidence; /* enum tca_confidence; 0: there were none */
+};
+
 /* What kind of pressure came in SYNs. */
 enum tca_flood_kind {
     TCA_FLOOD_NONE,
@@ -171,12 +179,13 @@ struct tca_listener {
     uint8_t backlog_basis;                                /* enum tca_backlog_basis */
     struct tca_proof backlog_proof;                       /* of that basis */
     /* SYN pressure. */
-    uint8_t flood;                  /* enum tca_confidence; 0: none */
-    uint8_t flood_kind;             /* enum tca_flood_kind; of the flood, or of a crowd without one */
-    uint64_t flood_peak_per_s;      /* most SYNs within one second of it */
-    uint64_t flood_sources;         /* different client addresses in it */
-    uint64_t cookie_count;          /* SYN+ACKs that were SYN cookies */
-    uint64_t paws_drop_count;       /* SYNs dropped for an old timestamp */
+    uint8_t flood;             /* enum tca_confidence; 0: none */
+    uint8_t flood_kind;        /* enum tca_flood_kind; of the flood, or of a crowd without one */
+    uint64_t flood_peak_per_s; /* most SYNs within one second of it */
+    uint64_t flood_sources;    /* different client addresses in it */
+    uint64_t cookie_count;     /* SYN+ACKs that were SYN cookies */
+    uint64_t paws_drop_count;  /* SYNs dropped for an old timestamp */
+    struct tca_cookied cookied;
     struct tca_synq_full synq_full; /* the first time that SYNs were dropped there */
     uint64_t synq_drops;            /* SYNs that the limit of the SYN queue dropped, at least: ListenDrops */
     bool synq_held_back;            /* ... by tcp_max_syn_backlog, perhaps, and not by the backlog */

@@ -106,13 +106,14 @@ int tca_estimates_new(struct tca_estimates **ret_estimates)
 }
 
 int tca_estimates_flow(struct tca_estimates *all, const struct tca_case *c, const struct tca_verdict *v,
-                       int64_t capture_ns)
+                       int64_t capture_ns, bool sifted)
 {
     struct tca_gather g = {.all = all,
                            .c = c,
                            .d = c->d,
                            .v = v,
                            .capture_ns = capture_ns,
+                           .sifted = sifted,
                            .end_ns = c->d->m.end_ns >= 0 ? c->d->m.end_ns : c->d->capture_end_ns};
     tca_estimate_ladders(&g);
     tca_estimate_facts(&g);
@@ -152,6 +153,21 @@ static int observe_full_synq(struct tca_estimates *all, const struct tca_listene
     return error || one.min > one.max ? error : tca_observation_add(all, &one);
 }
 
+/* One that is no more than probable is no more for being one of many. */
+static int observe_cookies(struct tca_estimates *all, const struct tca_listener *l)
+{
+    const struct tca_cookied *cookied = &l->cookied;
+    if (cookied->confidence < TCA_PROBABLE)
+        return TCA_OK;
+    const struct tca_proof proof = {cookied->first_ns, {cookied->frame[0], cookied->frame[1]}};
+    struct tca_observation one = seen_at(l, &proof);
+    one.id = TCA_SETTING_tcp_syncookies;
+    one.min = 1;
+    one.max = 2;
+    one.others = cookied->confidence == TCA_CERTAIN && cookied->flows ? cookied->flows - 1 : 0;
+    return tca_observation_add(all, &one);
+}
+
 /* A cookie though nothing waited, where something might: every SYN gets one. */
 static int observe_lone_cookie(struct tca_estimates *all, const struct tca_listener *l)
 {
@@ -180,11 +196,49 @@ static int observe_backlog(struct tca_estimates *all, const struct tca_listener 
     return error || !one.min ? error : tca_observation_add(all, &one);
 }
 
-int tca_estimates_listener(struct tca_estimates *all, const struct tca_listener *l)
+/* Was a SYN dropped in the episode so long after the first refusal? */
+static bool dropped_late(const struct tca_listener *l, const struct tca_episode *e, int64_t wait_ns)
+{
+    for (size_t at = l->dropped; at-- > 0 && l->dropped_ns[at] >= e->first_ns + wait_ns;)
+        if (l->dropped_ns[at] <= e->last_ns)
+            return true;
+    return false;
+}
+
+/* A full accept queue drops SYNs whatever else waits since 4.10, before only while there were two young requests
+ * (tcp_conn_request). A request is young until its first timer; none is, after so long without a new SYN+ACK. */
+static int observe_full_drops(struct tca_estimates *all, const struct tca_listener *l,
+                              const struct tca_host *host)
+{
+    const int64_t young_ns = INT64_C(1200) * 1000000;
+    bool told = tca_linux_host(host) && tca_near_server(l->vantage) && !l->gaps && !l->blind &&
+                !l->synq_full.confidence;
+    int error = TCA_OK;
+    for (unsigned at = 0; told && !error && at < l->episode_count; at++) {
+        const struct tca_episode *e = &l->episode[at];
+        if (e->confidence < TCA_EPISODE_CERTAIN || e->partial || e->answered || !e->drops ||
+            !dropped_late(l, e, young_ns))
+            continue;
+        const struct tca_proof proof = {e->last_ns, {e->first_frame, e->last_frame}};
+        struct tca_observation one = seen_at(l, &proof);
+        one.id = TCA_SETTING_kernel;
+        one.min = TCA_RELEASE(4, 10);
+        one.max = TCA_NO_LIMIT;
+        error = tca_observation_add(all, &one);
+    }
+    return error;
+}
+
+int tca_estimates_listener(struct tca_estimates *all, const struct tca_listener *l,
+                           const struct tca_host *host)
 {
     int error = observe_full_synq(all, l);
     if (!error)
+        error = observe_cookies(all, l);
+    if (!error)
         error = observe_lone_cookie(all, l);
+    if (!error)
+        error = observe_full_drops(all, l, host);
     return error ? error : observe_backlog(all, l);
 }
 
@@ -247,13 +301,14 @@ static void combine(struct tca_estimate *e, const struct tca_observation *seen, 
                                .by = seen->by,
                                .min = seen->min,
                                .max = seen->max,
-                               .count = count,
+                               .count = seen->others + 1,
                                .first_ns = seen->time_ns,
                                .last_ns = seen[count - 1].time_ns};
     memcpy(e->addr, seen->addr, sizeof e->addr);
     for (size_t at = 1; at < count; at++) {
         e->min = seen[at].min > e->min ? seen[at].min : e->min;
         e->max = seen[at].max < e->max ? seen[at].max : e->max;
+        e->count += seen[at].others + 1;
         low = seen[at].min < low ? seen[at].min : low;
         high = seen[at].max > high ? seen[at].max : high;
     }
@@ -358,21 +413,36 @@ static enum tca_confidence contradiction_level(const struct tca_estimate *e)
         return TCA_POSSIBLE;
     bool inferred =
         e->id == TCA_SETTING_somaxconn && (e->by == TCA_BACKLOG_FROZEN || e->by == TCA_BACKLOG_BEGUN);
+    if (e->id == TCA_SETTING_kernel) /* distributions give old kernels what newer ones do */
+        return TCA_PROBABLE;
     return e->count >= CONCORDANCE && !inferred ? TCA_CERTAIN : TCA_PROBABLE;
+}
+
+static void say_value(const struct tca_estimate *e, int64_t value, char text[24])
+{
+    if (e->id == TCA_SETTING_kernel)
+        snprintf(text, 24, "%" PRId64 ".%" PRId64, value / 1000, value % 1000);
+    else
+        snprintf(text, 24, "%" PRId64, value);
 }
 
 static void say_contradiction(const struct tca_estimate *e, struct tca_incident *one)
 {
-    char told[64];
+    char told[64], known[24], min[24], max[24];
+    say_value(e, e->known, known);
+    say_value(e, e->min, min);
+    say_value(e, e->max, max);
     if (e->max == TCA_NO_LIMIT)
-        snprintf(told, sizeof told, "at least %" PRId64, e->min);
+        snprintf(told, sizeof told, "at least %s", min);
     else if (e->min == e->max)
-        snprintf(told, sizeof told, "%" PRId64, e->min);
+        snprintf(told, sizeof told, "%s", min);
+    else if (e->id == TCA_SETTING_kernel && !e->min)
+        snprintf(told, sizeof told, "at most %s", max);
     else
-        snprintf(told, sizeof told, "%" PRId64 " to %" PRId64, e->min, e->max);
+        snprintf(told, sizeof told, "%s to %s", min, max);
     snprintf(one->text, sizeof one->text,
-             "%s is said to be %" PRId64 ", but the traffic shows %s (%" PRIu64 " time%s)%s.",
-             tca_setting_name(e->id), e->known, told, e->count, e->count == 1 ? "" : "s",
+             "%s is said to be %s, but the traffic shows %s (%" PRIu64 " time%s)%s.", tca_setting_name(e->id),
+             known, told, e->count, e->count == 1 ? "" : "s",
              settings[e->id].reach == REACH_SOCKET ? "; a program may have set it for its own sockets" : "");
 }
 

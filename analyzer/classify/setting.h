@@ -41,11 +41,12 @@ const char *tca_estimate_basis(const struct tca_estimate *e); /* how the traffic
 struct tca_estimates; /* opaque */
 
 int tca_estimates_new(struct tca_estimates **ret_estimates); /* 0 or TCA_EMEMORY */
-/* One judged flow, or one listener. `capture_ns`: when its capture begins. Known facts must not have taken part in the
- * judging. 0 or TCA_EMEMORY. */
+/* One judged flow, or one listener. `capture_ns`: when its capture begins; `sifted`: a filter left segments of it out, so
+ * that silence proves nothing. Known facts must not have taken part in the judging. 0 or TCA_EMEMORY. */
 int tca_estimates_flow(struct tca_estimates *all, const struct tca_case *c, const struct tca_verdict *v,
-                       int64_t capture_ns);
-int tca_estimates_listener(struct tca_estimates *all, const struct tca_listener *l);
+                       int64_t capture_ns, bool sifted);
+int tca_estimates_listener(struct tca_estimates *all, const struct tca_listener *l,
+                           const struct tca_host *host);
 /* All are in. `known` may be NULL. Call once, before count and at. */
 int tca_estimates_run(struct tca_estimates *all, const struct tca_known *known);
 /* Ordered by capture, address, port, setting. */

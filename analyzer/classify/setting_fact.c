@@ -38,10 +38,23 @@ static void deferral(struct tca_gather *g)
                 ladder.first_rung);
 }
 
+/* The request kept the TSval of an ACK that it refused (tcp_check_req), until 6.11 at the latest; SYNs that hosts behind
+ * one address sent were dropped by tcp_tw_recycle, which 4.12 removed. */
+static void older_kernel(struct tca_gather *g)
+{
+    const struct tca_judgement *recycled = tca_gather_found(g, TCA_syn_drop_paws_nat, TCA_PROBABLE);
+    if (recycled)
+        tca_observe_found(g, TCA_SERVER, TCA_SETTING_kernel, 0, TCA_RELEASE(4, 11), recycled);
+    struct tca_ladder ladder;
+    tca_ladder_read(g->d, &ladder);
+    if (ladder.named && tca_gather_linux(g, TCA_SERVER))
+        tca_observe(g, TCA_SERVER, TCA_SETTING_kernel, 0, TCA_RELEASE(6, 11), ladder.first, ladder.named);
+}
+
 static void cookies(struct tca_gather *g)
 {
     const struct tca_judgement *j = tca_gather_found(g, TCA_handshake_synack_cookie, TCA_CERTAIN);
-    if (j)
+    if (j && g->c->listener->cookied.confidence < TCA_CERTAIN) /* the listener tells of all of them */
         tca_observe_found(g, TCA_SERVER, TCA_SETTING_tcp_syncookies, 1, 2, j);
 }
 
@@ -142,7 +155,7 @@ static void keepalive(struct tca_gather *g)
             observe_seconds(g, role, TCA_SETTING_keepidle, side->keepalive_idle_ns, first, first);
         if (side->keepalive_interval_ns > 0)
             observe_seconds(g, role, TCA_SETTING_keepintvl, side->keepalive_interval_ns, first, last);
-        if (reset && reset->actor == role && side->keepalive_unanswered > 1)
+        if (!g->sifted && reset && reset->actor == role && side->keepalive_unanswered > 1)
             tca_observe(g, role, TCA_SETTING_keepcnt, side->keepalive_unanswered, side->keepalive_unanswered,
                         first, last);
     }
@@ -162,6 +175,7 @@ void tca_estimate_facts(struct tca_gather *g)
 {
     overflow_action(g);
     deferral(g);
+    older_kernel(g);
     cookies(g);
     fin_wait2(g);
     timestamps(g);

@@ -20,8 +20,9 @@ static const int64_t RTO_MIN_NS = 200 * MS;      /* TCP_RTO_MIN */
 static const int64_t RTO_MAX_LEAST_NS = SECOND;  /* tcp_rto_max_ms is 1000 at least */
 static const int64_t LONG_TRY_NS = 60 * SECOND;  /* applications rarely wait so long to connect */
 static const int64_t LONG_FIN_NS = 110 * SECOND; /* a FIN repeated longer than this is hardly an orphan's */
-enum { WHOLE_RTO = 4 };                          /* marks of a role that are always kept */
-enum { PRUNE_QUEUE = 4 };                        /* no listener prunes so few requests */
+static const int64_t LINEAR_SINCE = TCA_RELEASE(6, 5); /* tcp_syn_linear_timeouts */
+enum { WHOLE_RTO = 4 };                                /* marks of a role that are always kept */
+enum { PRUNE_QUEUE = 4 };                              /* no listener prunes so few requests */
 
 /* Does a timer of this interval fire after this time? */
 static bool fits_timer(int64_t gap_ns, int64_t interval_ns)
@@ -41,6 +42,12 @@ static int64_t steps_above(int64_t time_ns, int64_t unit_ns)
 static int64_t steps_within(int64_t time_ns, int64_t unit_ns)
 {
     return steps_above(time_ns, unit_ns) - 1;
+}
+
+/* Where a filter took the ACKs, one that is not there may have ended any ladder. */
+static bool acks_are_there(const struct tca_gather *g)
+{
+    return !g->sifted && !g->c->listener->blind;
 }
 
 /* ---- ladders of SYNs ---- */
@@ -107,12 +114,14 @@ static void syn_ladder(struct tca_gather *g)
     if (linear > 0 || exact)
         tca_observe(g, TCA_CLIENT, TCA_SETTING_tcp_syn_linear_timeouts, linear, exact ? linear : TCA_NO_LIMIT,
                     s.first, s.last);
+    if (linear > 0)
+        tca_observe(g, TCA_CLIENT, TCA_SETTING_kernel, LINEAR_SINCE, TCA_NO_LIMIT, s.first, s.last);
     int64_t least = steps_above(elapsed, SECOND), most = TCA_NO_LIMIT, next = 2 * s.gap_ns;
     int64_t by_count = (int64_t)s.copies - 1 - linear;
     if (s.doubling > 1 && by_count > least)
         least = by_count;
-    bool over = !s.answered && !g->d->m.side[TCA_SERVER].pkts && elapsed + next >= LONG_TRY_NS &&
-                g->end_ns - s.last->time_ns > next + next / 4;
+    bool over = !g->sifted && !s.answered && !g->d->m.side[TCA_SERVER].pkts &&
+                elapsed + next >= LONG_TRY_NS && g->end_ns - s.last->time_ns > next + next / 4;
     if (over && exact) {
         most = steps_within(elapsed + next + next / 8 + SECOND / 50, SECOND);
         if (by_count > most)
@@ -180,8 +189,10 @@ static void synack_ladder(struct tca_gather *g)
     struct synacks s = read_synacks(g->d);
     if (!s.regular)
         return;
-    int64_t most = request_ran_out(g, &s) ? (int64_t)s.rungs : TCA_NO_LIMIT;
-    const struct tca_judgement *rst = tca_gather_found(g, TCA_rst_request_expired, TCA_CERTAIN);
+    bool whole = acks_are_there(g);
+    int64_t most = whole && request_ran_out(g, &s) ? (int64_t)s.rungs : TCA_NO_LIMIT;
+    const struct tca_judgement *rst =
+        whole ? tca_gather_found(g, TCA_rst_request_expired, TCA_CERTAIN) : NULL;
     if (rst && rst->time_ns > s.first->time_ns) {
         int64_t within = steps_within(rst->time_ns - s.first->time_ns, SECOND);
         most = within < most ? within : most;
@@ -240,7 +251,7 @@ static void fin_ladder(struct tca_gather *g)
         if (!f.regular || peer->last_ns > f.stamp->time_ns)
             continue;
         int64_t elapsed = f.last->time_ns - f.stamp->time_ns, next = 2 * f.gap_ns;
-        bool over = g->end_ns - f.last->time_ns > next + next / 4;
+        bool over = acks_are_there(g) && g->end_ns - f.last->time_ns > next + next / 4;
         int64_t least = steps_above(elapsed, RTO_MIN_NS),
                 most = steps_within(elapsed + next + next / 8 + 20 * MS, RTO_MIN_NS);
         if (over && elapsed < LONG_FIN_NS && least <= most)

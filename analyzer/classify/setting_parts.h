@@ -23,6 +23,7 @@ struct tca_observation {
     uint8_t by; /* of backlog: enum tca_backlog_basis */
     int64_t min, max, time_ns;
     uint64_t frame[2]; /* 0: none */
+    uint64_t others;   /* connections that show the same beside the one */
 };
 
 /* A clock of time stamps, read once per connection. */
@@ -52,6 +53,7 @@ struct tca_gather {
     const struct tca_dossier *d;
     const struct tca_verdict *v;
     int64_t capture_ns, end_ns;
+    bool sifted; /* a filter left segments out: silence proves nothing */
     int error;
 };
 

@@ -402,6 +402,17 @@ struct interval {
     size_t from; /* its first moment */
 };
 
+static void note_cookies(struct tca_listener *l, const struct interval *in, enum tca_confidence level)
+{
+    if (level > l->cookied.confidence)
+        l->cookied = (struct tca_cookied){
+            .first_ns = in->first_ns, .frame = {in->frame[0]}, .confidence = (uint8_t)level};
+    if (level < l->cookied.confidence)
+        return;
+    l->cookied.frame[1] = in->frame[1];
+    l->cookied.flows += in->flows;
+}
+
 static int add_cookies(const struct queue *q, const struct interval *in)
 {
     if (!in->count)
@@ -409,6 +420,7 @@ static int add_cookies(const struct queue *q, const struct interval *in)
     bool many = in->flows >= COOKIES_MIN;
     enum tca_confidence level = tca_press_level(q->t->listener->vantage, many ? TCA_CERTAIN : TCA_PROBABLE,
                                                 TCA_PROBABLE, many ? TCA_PROBABLE : TCA_POSSIBLE);
+    note_cookies(q->t->listener, in, level);
     struct tca_incident one =
         tca_incident_of(q->t->listener, TCA_syncookie_interval, level, in->first_ns, in->last_ns);
     tca_incident_prove(&one, in->frame[0]);

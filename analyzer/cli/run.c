@@ -170,6 +170,17 @@ static int apply_options(const struct request *req, struct tca_settings *set)
     return r;
 }
 
+/* What sysctl files held besides settings of ours. */
+static void say_left_aside(const struct request *req, const struct tca_settings *set)
+{
+    unsigned long long ignored = tca_settings_ignored(set), unread = tca_settings_unread(set);
+    if (ignored && request_has(req, OPTION_verbose))
+        say("--sysctl: %llu settings change nothing that is told and were left aside", ignored);
+    if (unread && !request_has(req, OPTION_quiet))
+        say("--sysctl: %llu line%s no KEY = NUMBER and %s skipped", unread, unread == 1 ? " is" : "s are",
+            unread == 1 ? "was" : "were");
+}
+
 static int open_session(struct run *run)
 {
     struct tca_settings *set = tca_settings_new();
@@ -179,10 +190,8 @@ static int open_session(struct run *run)
     }
     struct tca_error error = {.offset = -1};
     int r = apply_options(run->req, set);
-    if (r == 0 && tca_settings_ignored(set) && request_has(run->req, OPTION_verbose))
-        say("--sysctl: %llu settings change nothing that is told and were left aside",
-            tca_settings_ignored(set));
     if (r == 0) {
+        say_left_aside(run->req, set);
         r = tca_session_open(set, &run->session, &error);
         if (r != 0)
             say_error(NULL, &error);

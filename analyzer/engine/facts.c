@@ -129,7 +129,8 @@ static int take_file(struct tca_settings *set, const char *path, struct tca_erro
         enum tca_setting_id id;
         enum line what = take_line(set, line, false, &id);
         used += what == LINE_USED;
-        set->known.ignored += what == LINE_OTHER || what == LINE_BAD; /* such as sysctl's own errors */
+        set->known.ignored += what == LINE_OTHER;
+        set->known.unread += what == LINE_BAD; /* such as sysctl's own errors */
         if (what == LINE_RANGE)
             code = out_of_range(id, path, number, error);
         else if (what == LINE_MEMORY)
@@ -167,6 +168,11 @@ int tca_settings_sysctl(struct tca_settings *set, const char *value, struct tca_
 unsigned long long tca_settings_ignored(const struct tca_settings *set)
 {
     return set->known.ignored;
+}
+
+unsigned long long tca_settings_unread(const struct tca_settings *set)
+{
+    return set->known.unread;
 }
 
 int tca_settings_kernel(struct tca_settings *set, const char *value, struct tca_error *error)

@@ -151,9 +151,16 @@ static int add_to_sweep(void *user, const void *item, size_t size)
     return error ? error : tca_sweep_add(s->sweep, &d);
 }
 
+struct estimating {
+    const struct tca_session *s;
+    struct tca_estimates *all;
+};
+
 static int estimate_flow(void *user, const struct tca_flow_view *view)
 {
-    return tca_estimates_flow(user, view->c, view->v, view->capture->first_ns);
+    const struct estimating *e = user;
+    bool sifted = e->s->set.filter && view->capture->outcome[TCA_OUTCOME_filtered];
+    return tca_estimates_flow(e->all, view->c, view->v, view->capture->first_ns, sifted);
 }
 
 int tca_pass2_estimates(struct tca_session *s, const struct tca_estimates **ret_estimates)
@@ -163,9 +170,11 @@ int tca_pass2_estimates(struct tca_session *s, const struct tca_estimates **ret_
     if (!all) {
         error = tca_estimates_new(&all);
         if (!error)
-            error = tca_pass2_walk_all(s, estimate_flow, all);
-        for (size_t at = 0; !error && at < tca_sweep_count(s->sweep); at++)
-            error = tca_estimates_listener(all, tca_sweep_at(s->sweep, at));
+            error = tca_pass2_walk_all(s, estimate_flow, &(struct estimating){s, all});
+        for (size_t at = 0; !error && at < tca_sweep_count(s->sweep); at++) {
+            const struct tca_listener *l = tca_sweep_at(s->sweep, at);
+            error = tca_estimates_listener(all, l, tca_hosts_find(s->hosts, l->capture, l->addr));
+        }
         if (!error)
             error = tca_estimates_run(all, &s->set.known);
     }

@@ -43,6 +43,8 @@ int tca_settings_set(struct tca_settings *set, const char *name, const char *val
 
 /* Lines of sysctl files that are no setting of ours and were left aside. */
 unsigned long long tca_settings_ignored(const struct tca_settings *set);
+/* Lines of theirs that are no setting at all and were skipped. */
+unsigned long long tca_settings_unread(const struct tca_settings *set);
 
 int tca_session_open(const struct tca_settings *set, struct tca_session **ret_session,
                      struct tca_error *error);

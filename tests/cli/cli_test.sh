@@ -422,6 +422,26 @@ shows '16,17'
 exits 1 events --sysctl tcp_syncookies=1 --fail-on setting_contradicted "$always"
 exits 0 events --sysctl tcp_syncookies=2 --fail-on setting_contradicted "$always"
 exits 0 events --sysctl tcp_syncookies=1 --fail-on setting_contradicted "$captures/pressure/rec_flood_spoofed/capture.pcap"
+mixed=$captures/pressure/rec_mixed_incident/capture.pcap
+exits 0 settings --kernel 6.1 -e host,setting,min,max,known,verdict "$mixed"
+grep -qx '10.66.180.1,kernel,6005,,6001,contradicted' out && grep -qx '10.66.180.100,kernel,4010,,6001,consistent' out
+ok 'settings: what only later kernels do' $?
+exits 1 events --host 10.66.180.100 --kernel 3.10 --fail-on setting_contradicted "$mixed"
+grep -q 'kernel is said to be 3.10, but the traffic shows at least 4.10' out
+ok '  and told from the kernel that was given' $?
+exits 0 events --kernel 6.18.44 --fail-on setting_contradicted "$mixed"
+old=$captures/queue/old_kernel_echo/capture.pcap
+exits 1 events --host 198.51.100.5 --kernel 6.12 --fail-on setting_contradicted "$old"
+exits 0 events --host 198.51.100.5 --kernel 5.10 --fail-on setting_contradicted "$old"
+short=$captures/queue/rec_defer_accept_short/capture.pcap
+exits 0 settings -f 'tcp[13]&7!=0' -e setting,min,max "$short"
+grep -qx 'tcp_synack_retries,1,' out
+ok 'settings: where a filter took the ACKs, no end of a ladder is proved' $?
+cookied=$captures/pressure/rec_synq_full_cookies1/capture.pcap
+exits 0 settings -e setting,min,max,evidence_count "$cookied"
+shows 'tcp_syncookies,1,2,18'
+exits 1 events --sysctl tcp_syncookies=0 --fail-on setting_contradicted "$cookied"
+exits 0 events --sysctl tcp_syncookies=1 --fail-on setting_contradicted "$cookied"
 full=$captures/queue/rec_overflow_ladder/capture.pcap
 exits 1 events --sysctl net.core.somaxconn=3 --fail-on setting_contradicted "$full"
 exits 0 events --sysctl net.core.somaxconn=4096 --fail-on setting_contradicted "$full"
@@ -472,6 +492,15 @@ exits 2 events --sysctl tcp_retries2=256 "$told"
 says 'tcp_retries2 is 0 to 255'
 printf 'sysctl: permission denied on key kernel.x\nnet.ipv4.tcp_timestamps = 0\n' >mixed.txt
 exits 1 events --sysctl @mixed.txt --fail-on setting_contradicted "$told"
+grep -q -e '--sysctl: 1 line is no KEY = NUMBER and was skipped' err
+ok '  and says how many lines it could not read' $?
+printf 'sysctl: x\nnonsense\nnet.ipv4.tcp_timestamps = 0\nnet.ipv4.tcp_sack = 1\n' >mixed.txt
+exits 1 events --sysctl @mixed.txt --fail-on setting_contradicted "$told"
+grep -q -e '--sysctl: 2 lines are no KEY = NUMBER and were skipped' err
+ok '  and says how many lines it could not read' $?
+exits 1 events -q --sysctl @mixed.txt --fail-on setting_contradicted "$told"
+[ ! -s err ]
+ok '  and not if it is to be quiet' $?
 printf 'net.ipv4.tcp_timestamps = 0\nnet.ipv4.tcp_retries2 = 256\n' >beyond.txt
 exits 2 events --sysctl @beyond.txt "$told"
 says "sysctl '@beyond.txt': line 2: tcp_retries2 is 0 to 255"

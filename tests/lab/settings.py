@@ -82,6 +82,9 @@ def read_values(text):
         if found:
             value["server", found[1]] = int(found[2])
             value["client", found[1]] = int(found[3])
+    release = re.match(r"Linux (\d+)\.(\d+)", text)
+    for side in ("server", "client") if release and value else ():
+        value[side, "kernel"] = 1000 * int(release[1]) + int(release[2])
     return value
 
 
