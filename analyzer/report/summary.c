@@ -12,7 +12,8 @@
  *                --> of an incident's place, time and kind                         told by the incident
  *                --> anything else above info                                      told by its verdict, per server
  *
- * Of a connection that several captures show, one row counts. Blocks that find no room shrink to one line, and then to
+ * Of a connection that several captures show, one row counts: the nearest to the server, unless that saw nothing wrong
+ * and another one proves that something was. Blocks that find no room shrink to one line, and then to
  * a count: memory and lines are bounded whatever the capture holds. Graver incidents are kept first; else first come,
  * first kept in row order, so the result depends on the input alone.
  */
@@ -318,7 +319,8 @@ int tca_summary_flow(struct tca_summary *sum, const struct tca_flow_view *view)
     const struct tca_dossier *d = view->c->d;
     const struct tca_verdict *v = view->v;
     struct place at = place_of(d->addr[TCA_SERVER], d->family, d->port[TCA_SERVER], d->capture);
-    if (view->c->twin && !view->c->twin->chief) {
+    const struct tca_twin *twin = view->c->twin;
+    if (twin && (twin->relieved || !(twin->chief || twin->deputy))) {
         sum->twins++;
         return 0;
     }
