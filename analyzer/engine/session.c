@@ -333,9 +333,11 @@ int tca_session_summary(struct tca_session *s, tca_write_fn *fn, void *user, str
         return code;
     struct tca_summary *sum = NULL;
     code = tca_summary_new(&sum);
-    if (!code)
+    if (!code) {
         tca_summary_limits(sum, key_option(&s->set),
                            s->set.some_findings || s->set.min_confidence > TCA_POSSIBLE);
+        tca_summary_asked(sum, s->set.min_confidence, s->set.some_findings ? s->set.wanted : NULL);
+    }
     for (size_t at = 0; !code && at < s->capture_count; at++)
         code = tca_summary_capture(sum, &s->capture[at]->facts);
     for (size_t at = 0; !code && at < s->incidents.count; at++) {

@@ -40,6 +40,12 @@ void tca_summary_limits(struct tca_summary *sum, const char *options, bool limit
     sum->limited = limited;
 }
 
+void tca_summary_asked(struct tca_summary *sum, enum tca_confidence least, const bool *wanted)
+{
+    sum->least = least;
+    sum->wanted = wanted;
+}
+
 void tca_summary_free(struct tca_summary *sum)
 {
     if (!sum)
@@ -178,15 +184,23 @@ static struct tally *tally_at(struct kind *kind, const struct place *at)
     return tally;
 }
 
+/* The columns of opening and close stand in every table; the summary tells them only where they are asked for. */
+static bool is_asked_for(const struct tca_summary *sum, const struct tca_judgement *j)
+{
+    return j->confidence >= sum->least && (!sum->wanted || sum->wanted[j->id]);
+}
+
 /* The judgement a connection is told by: its verdict. Of two readings of one handshake or close that are equally
  * severe, the one that its column shows. */
-static int told_by(const struct tca_verdict *v)
+static int told_by(const struct tca_summary *sum, const struct tca_verdict *v)
 {
     const struct tca_finding *verdict = &tca_findings[v->judgement[v->verdict].id];
     if (v->verdict < 2 || verdict->column == TCA_COLUMN_EVENT)
         return v->verdict;
     int own = verdict->column == TCA_COLUMN_HANDSHAKE ? 0 : 1;
-    return tca_findings[v->judgement[own].id].severity >= verdict->severity ? own : v->verdict;
+    bool column = is_asked_for(sum, &v->judgement[own]) &&
+                  tca_findings[v->judgement[own].id].severity >= verdict->severity;
+    return column ? own : v->verdict;
 }
 
 /* What another judgement is the cause of, or what the columns say of an opening or a close that a finding tells, too. */
@@ -338,12 +352,13 @@ int tca_summary_flow(struct tca_summary *sum, const struct tca_flow_view *view)
         return 0;
     if (v->verdict < 0)
         return 0;
-    int told = told_by(v);
+    int told = told_by(sum, v);
     if (tca_fold_into_incident(sum, view, &v->judgement[told]) ||
         tca_findings[v->judgement[v->verdict].id].severity == TCA_SEVERITY_INFO)
         return 0;
     for (int i = 0; i < v->count; i++)
-        if (i != told && tca_findings[v->judgement[i].id].severity > TCA_SEVERITY_INFO && !told_twice(v, i))
+        if (i != told && tca_findings[v->judgement[i].id].severity > TCA_SEVERITY_INFO && !told_twice(v, i) &&
+            is_asked_for(sum, &v->judgement[i]))
             sum->kind[v->judgement[i].id].beside++;
     return count_told(sum, view, &v->judgement[told], &at);
 }

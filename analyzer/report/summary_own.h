@@ -134,6 +134,8 @@ struct tca_summary {
 
     const char *options;         /* of commands to be typed, borrowed */
     bool limited;                /* not every finding is told */
+    enum tca_confidence least;   /* that is told */
+    const bool *wanted;          /* by finding, borrowed; NULL: all of them */
     const char *name[NAMES_MAX]; /* of the first captures, as typed; borrowed */
     uint64_t captures, packets, tcp_packets, not_tcp, undecoded, left_out, not_whole;
     int64_t first_ns, last_ns; /* -1: no record */
