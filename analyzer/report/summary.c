@@ -314,18 +314,27 @@ static bool seen_in_part(const struct tca_flow_view *view)
            ((m->damage & TCA_DAMAGE_ONE_WAY) && !only_syns(m));
 }
 
+/* Where a direction is missing it is that which hides the end, too. */
+static bool half_seen(const struct tca_mirror *m)
+{
+    return (m->damage & TCA_DAMAGE_ONE_WAY) && !only_syns(m);
+}
+
+bool tca_summary_open(const struct tca_flow_view *view)
+{
+    const struct tca_mirror *m = &view->c->d->m;
+    return !half_seen(m) && (still_open(&m->side[TCA_CLIENT]) || still_open(&m->side[TCA_SERVER]));
+}
+
 static void count_damage(struct tca_summary *sum, const struct tca_flow_view *view)
 {
     uint32_t damage = view->c->d->m.damage;
-    /* Where a direction is missing it is that which hides the end, too. */
-    bool half = (damage & TCA_DAMAGE_ONE_WAY) && !only_syns(&view->c->d->m);
     sum->vantage_unknown += view->c->vantage == TCA_VANTAGE_UNKNOWN;
     sum->start_cut += (damage & TCA_DAMAGE_START_CUT) != 0;
-    sum->one_way += half;
+    sum->one_way += half_seen(&view->c->d->m);
     sum->gap += (damage & TCA_DAMAGE_GAP) != 0;
     sum->snaplen += (damage & TCA_DAMAGE_SNAPLEN) != 0;
-    sum->end_cut +=
-        !half && (still_open(&view->c->d->m.side[TCA_CLIENT]) || still_open(&view->c->d->m.side[TCA_SERVER]));
+    sum->end_cut += tca_summary_open(view);
 }
 
 int tca_summary_flow(struct tca_summary *sum, const struct tca_flow_view *view)
@@ -436,6 +445,8 @@ int tca_summary_listener(struct tca_summary *sum, const struct tca_listener *lis
     in->flows = in->flows > in->connections ? in->flows : in->connections;
     if (in->forgotten > in->lost + in->waiting)
         in->lost = in->forgotten - in->waiting;
+    /* What is told as lost is judged; what waits still is not. */
+    sum->open_lost += in->open > in->waiting ? in->open - in->waiting : 0;
     return 0;
 }
 

@@ -81,7 +81,8 @@ struct overflow {
     uint64_t connections; /* folded into it; episodes count what they hit themselves */
     uint64_t gave_up;     /* left before an answer; those that were hit and never served not counted */
     uint64_t waited;      /* of these: had a place in the queue, so no episode counts them */
-    uint64_t forgotten;   /* were hit, never answered, and the server knew nothing of them any more */
+    uint64_t open; /* never served, nothing of them over when the capture ended: lost, or waiting still */
+    uint64_t forgotten; /* were hit, never answered, and the server knew nothing of them any more */
     struct clients clients;
     struct clients losers; /* of those that were hit or waited, and were never answered */
     struct example example;
@@ -150,6 +151,7 @@ struct tca_summary {
     uint64_t partial;  /* of the others: not seen opening, or in one direction only */
     struct answers answers;
     uint64_t vantage_unknown, start_cut, one_way, gap, snaplen, end_cut;
+    uint64_t open_lost; /* counted in end_cut, but told as lost */
 };
 
 /* ---- gathering ---- */
@@ -158,6 +160,8 @@ bool tca_begins_with(const char *id, const char *const *family, size_t count);
 void tca_summary_client(struct clients *clients, const uint8_t addr[16]);
 void tca_summary_example(struct example *example, const struct tca_flow_view *view,
                          const struct tca_judgement *j);
+/* Was it still open when the capture ended? */
+bool tca_summary_open(const struct tca_flow_view *view);
 /* The overflow of this listener, a new one if need be; NULL when there are too many. */
 struct overflow *tca_summary_overflow(struct tca_summary *sum, const struct place *at);
 /* True if the connection is told there: by its listener's overflow, or by the gravest incident that explains what it

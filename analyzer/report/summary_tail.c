@@ -106,13 +106,14 @@ void tca_page_tail(struct page *page, const struct tca_summary *sum)
         {sum->one_way, " seen in one direction only", NULL},
         {sum->gap, " with bytes that were not captured", NULL},
         {sum->snaplen, " with options cut by the snap length", NULL},
-        {sum->end_cut, " still open when the capture ended", NULL},
+        {sum->end_cut - sum->open_lost, " still open when the capture ended", NULL},
     };
     for (size_t i = 0; i < sizeof reason / sizeof reason[0]; i++)
         add_reason(&text, reason[i].count, reason[i].one, reason[i].many ? reason[i].many : reason[i].one);
     if (!text.used)
-        tca_buf_str(&text,
-                    sum->flows ? "nothing: every connection was seen whole" : "nothing: none was there");
+        tca_buf_str(&text, !sum->flows      ? "nothing: none was there"
+                           : sum->open_lost ? "nothing: what was still open is told as lost"
+                                            : "nothing: every connection was seen whole");
     tca_page_wrapped(page, "not judged: ", tca_buf_text(&text));
     page->out.failed |= text.failed;
     tca_buf_done(&text);
