@@ -59,11 +59,12 @@ void tca_summary_free(struct tca_summary *sum)
 
 int tca_summary_capture(struct tca_summary *sum, const struct tca_capture_facts *facts)
 {
-    if (!sum->captures)
+    if (!sum->packets)
         sum->vantage = facts->vantage;
     if (sum->captures < NAMES_MAX)
         sum->name[sum->captures] = facts->name;
-    sum->several_vantages |= sum->vantage != facts->vantage;
+    sum->several_vantages |= facts->packets && sum->vantage != facts->vantage;
+    sum->unread += !facts->packets && facts->status[0] && strcmp(facts->status, "ok") != 0;
     sum->captures++;
     sum->packets += facts->packets;
     sum->tcp_packets += facts->tcp_packets;
@@ -343,6 +344,7 @@ int tca_summary_flow(struct tca_summary *sum, const struct tca_flow_view *view)
     const struct tca_verdict *v = view->v;
     struct place at = place_of(d->addr[TCA_SERVER], d->family, d->port[TCA_SERVER], d->capture);
     const struct tca_twin *twin = view->c->twin;
+    sum->rows_from[view->c->vantage]++;
     if (twin && (twin->relieved || !(twin->chief || twin->deputy))) {
         sum->twins++;
         return 0;

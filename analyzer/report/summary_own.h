@@ -142,6 +142,8 @@ struct tca_summary {
     int64_t first_ns, last_ns; /* -1: no record */
     enum tca_vantage vantage;
     bool several_vantages;
+    uint64_t unread;                               /* captures of which nothing could be read */
+    uint64_t rows_from[TCA_VANTAGE_SAME_HOST + 1]; /* connections, each row of them, by vantage */
 
     uint64_t flows, normal;
     uint64_t twins;    /* further rows of connections that several captures show; not in flows */

@@ -259,6 +259,14 @@ ok 'a guess is told by default' $?
 exits 0 --min-confidence certain "$captures/handshake/rec_ack_lost/capture.pcap"
 ! grep -qE '\((possible|probable)\)|perhaps' out
 ok 'and not where certainty is asked for' $?
+# What could not be read is no capture, and stands nowhere.
+echo junk >junk.pcap
+"$binary" -q junk.pcap "$captures/queue/rec_overflow_ladder/capture.pcap" >out 2>/dev/null </dev/null
+grep -q '^1 of 2 captures: ' out && grep -q 'captured at the server$' out
+ok 'a file that cannot be read has no vantage' $?
+# Some connections show that the tap was at the server, the others only that it was near both ends.
+exits 0 "$captures/timewait/rec_v6/capture.pcap"
+shows 'captured at the server'
 # Two connections opened by SYN cookies were lost, though the client saw them open.
 exits 0 "$captures/queue/rec_overflow_cookies/client.pcap"
 shows 'lost: 2 connections of 1 client, never served'
