@@ -16,6 +16,7 @@
 
 #include "base/alloc.h"
 #include "base/sorted.h"
+#include "classify/finding.h"
 #include "classify/twin_parts.h"
 
 #include <stdlib.h>
@@ -367,6 +368,49 @@ const struct tca_twin *tca_twins_find(const struct tca_twins *twins, const struc
     if (!twins || !twins->twin_count)
         return NULL;
     return bsearch(d, twins->twin, twins->twin_count, sizeof *twins->twin, find_twin);
+}
+
+/* ---- which row of a connection is told ---- */
+
+static struct tca_twin *find_row(struct tca_twins *twins, uint32_t capture, uint64_t id_frame)
+{
+    const struct tca_dossier named = {.capture = capture, .id_frame = id_frame};
+    return twins->twin_count ? bsearch(&named, twins->twin, twins->twin_count, sizeof *twins->twin, find_twin)
+                             : NULL;
+}
+
+/* A guess of a distant capture is no match for a chief that saw the segments themselves; a proof is. */
+void tca_twins_weigh(struct tca_twins *twins, const struct tca_dossier *d, int severity, bool certain)
+{
+    struct tca_twin *twin = find_row(twins, d->capture, d->id_frame);
+    if (!twin)
+        return;
+    twin->deputy = twin->relieved = false;
+    twin->proved = (uint8_t)(twin->chief || certain ? severity : TCA_SEVERITY_INFO);
+}
+
+/* The gravest of a chief's fellows, the first among equals; NULL: none proves what it did not see. */
+static struct tca_twin *deputy_of(struct tca_twins *twins, const struct tca_twin *chief)
+{
+    struct tca_twin *gravest = NULL;
+    for (unsigned at = 0; at < chief->others; at++) {
+        struct tca_twin *other = find_row(twins, chief->other[at].capture, chief->other[at].id_frame);
+        if (other && !other->chief && !other->deputy && other->proved >= TCA_SEVERITY_MEDIUM &&
+            (!gravest || other->proved > gravest->proved))
+            gravest = other;
+    }
+    return gravest;
+}
+
+void tca_twins_appoint(struct tca_twins *twins)
+{
+    for (size_t at = 0; at < twins->twin_count; at++) {
+        struct tca_twin *chief = &twins->twin[at];
+        struct tca_twin *deputy =
+            chief->chief && chief->proved < TCA_SEVERITY_MEDIUM ? deputy_of(twins, chief) : NULL;
+        if (deputy)
+            deputy->deputy = chief->relieved = true;
+    }
 }
 
 /* Where a capture begins in a sorted list. */

@@ -49,14 +49,17 @@ struct tca_lost {
     uint32_t seq;       /* of payload: first byte, counted from the sender's ISN */
     uint64_t
         own_frame; /* in the capture of the row it is told in: `frame` or far_frame; 0: that holds none of them */
-    int64_t own_ns; /* when, by its clock */
+    int64_t own_ns; /* when, by its clock; of what it does not hold: as far as the clocks can be compared */
 };
 
 /* One row, and the same connection in other captures. */
 struct tca_twin {
     uint32_t capture;
     uint64_t id_frame; /* together with `capture` it names the flow */
-    bool chief; /* of all rows of its connection this is the one to count: at the server if that is known */
+    bool chief;  /* of all rows of its connection this is the one to count: at the server if that is known */
+    bool deputy; /* ... but the chief saw nothing wrong, and this row proves that something was */
+    bool relieved;  /* a chief that has a deputy */
+    uint8_t proved; /* enum tca_severity of what this row is certain of; private */
     uint8_t others;
     struct {
         uint32_t capture;
@@ -89,6 +92,10 @@ int tca_twins_order(struct tca_twins *twins);
 int tca_twins_judge(struct tca_twins *twins, const struct tca_dossier *d, size_t count);
 /* 6. All groups were judged: find is allowed from here on. */
 void tca_twins_settle(struct tca_twins *twins);
+/* 7. How severe (enum tca_severity) is what each row is told by; each row once, in any order. */
+void tca_twins_weigh(struct tca_twins *twins, const struct tca_dossier *d, int severity, bool certain);
+/* 8. All rows were weighed: name deputies. */
+void tca_twins_appoint(struct tca_twins *twins);
 /* What is known of this row; NULL: nothing. */
 const struct tca_twin *tca_twins_find(const struct tca_twins *twins, const struct tca_dossier *d);
 

@@ -79,7 +79,7 @@ void judge_segment_lost_between(const struct tca_case *c, struct tca_judgement *
     while (!first->count) /* counted with a later one of the same payload */
         first++;
     uint64_t frame = first->own_frame ? first->own_frame : c->d->m.first_frame;
-    tca_hold(j, (enum tca_confidence)first->confidence, first->own_frame ? first->own_ns : c->d->m.start_ns);
+    tca_hold(j, (enum tca_confidence)first->confidence, first->own_ns);
     j->actor = TCA_ACTOR_PATH;
     j->value = twin->lost_pkts;
     j->unit = "pkts";

@@ -37,14 +37,28 @@ static bool is_chief(const struct tca_twins *twins, const struct tca_dossier *d,
     return true;
 }
 
+/* When it was by the clock of the other capture, which holds nothing of it: by the middle of what the two clocks differ. */
+static int64_t converted(const struct tca_twins *twins, const struct tca_lost *lost, uint32_t capture,
+                         int64_t otherwise_ns)
+{
+    const int64_t DRIFT = INT64_C(3600000000000); /* clocks that differ by anything tell nothing */
+    const struct tca_pair *pair = tca_twins_pair(twins, lost->near, capture);
+    if (!pair || pair->ahead_ns[0] > pair->ahead_ns[1] || pair->ahead_ns[1] - pair->ahead_ns[0] > DRIFT)
+        return otherwise_ns;
+    int64_t least = pair->a == lost->near ? pair->ahead_ns[0] : -pair->ahead_ns[1];
+    return lost->time_ns + least + (pair->ahead_ns[1] - pair->ahead_ns[0]) / 2;
+}
+
 /* A loss as the row of d[x] tells it. */
-static struct tca_lost as_told(const struct tca_dossier *d, size_t count, size_t x,
-                               const struct tca_lost *lost)
+static struct tca_lost as_told(const struct tca_twins *twins, const struct tca_dossier *d, size_t count,
+                               size_t x, const struct tca_lost *lost)
 {
     struct tca_lost told = *lost;
     bool here = lost->near == d[x].capture;
     told.own_frame = here ? lost->frame : lost->far_frame;
-    told.own_ns = here ? lost->time_ns : lost->far_ns;
+    told.own_ns = here             ? lost->time_ns
+                  : told.own_frame ? lost->far_ns
+                                   : converted(twins, lost, d[x].capture, d[x].m.start_ns);
     for (size_t y = 0; y < count; y++)
         if (d[y].capture == lost->near)
             told.side = (uint8_t)tca_twin_role(&d[y], &d[x], lost->side);
@@ -62,7 +76,7 @@ static int add_lost(struct tca_twins *twins, const struct tca_dossier *d, size_t
         if (!list)
             return TCA_EMEMORY;
         twins->lost = list;
-        twins->lost[twins->lost_count++] = as_told(d, count, x, lost);
+        twins->lost[twins->lost_count++] = as_told(twins, d, count, x, lost);
         twin->lost_count++;
         twin->lost_pkts += lost->count;
     }

@@ -53,25 +53,32 @@ static int settle(struct tca_session *s, const void *item, size_t size, struct t
     return tca_pass2_settle(s, item, size, INT64_MIN, d);
 }
 
-bool tca_pass2_tells(const struct tca_session *s, const struct tca_incident *one)
+static bool is_asked_for(const struct tca_settings *set, enum tca_finding_id id,
+                         enum tca_confidence confidence)
 {
-    return one->confidence >= s->set.min_confidence && (!s->set.some_findings || s->set.wanted[one->id]);
+    return confidence >= set->min_confidence && (!set->some_findings || set->wanted[id]);
 }
 
-/* Drop what the user does not want to read; the handshake and the close stay, they are columns. */
+bool tca_pass2_tells(const struct tca_session *s, const struct tca_incident *one)
+{
+    return is_asked_for(&s->set, one->id, one->confidence);
+}
+
+/* Drop what the user does not want to read. The handshake and the close stay, they are columns: but they are no verdict then. */
 static void limit(const struct tca_settings *set, struct tca_verdict *v)
 {
     unsigned kept = 2;
     int verdict = -1;
     for (unsigned at = 2; at < v->count; at++) {
         const struct tca_judgement *j = &v->judgement[at];
-        if (j->confidence < set->min_confidence || (set->some_findings && !set->wanted[j->id]))
+        if (!is_asked_for(set, j->id, j->confidence))
             continue;
         if (v->verdict == (int)at)
             verdict = (int)kept;
         v->judgement[kept++] = *j;
     }
-    if (v->verdict >= 0 && v->verdict < 2)
+    if (v->verdict >= 0 && v->verdict < 2 &&
+        is_asked_for(set, v->judgement[v->verdict].id, v->judgement[v->verdict].confidence))
         verdict = v->verdict;
     v->count = (uint8_t)kept;
     v->verdict = verdict;

@@ -297,6 +297,24 @@ int tca_must_be_finished(const struct tca_session *s, struct tca_error *error)
 
 /* ---- summary ---- */
 
+static int weigh_flow(void *user, const struct tca_flow_view *view)
+{
+    const struct tca_verdict *v = view->v;
+    const struct tca_judgement *told = v->verdict < 0 ? NULL : &v->judgement[v->verdict];
+    tca_twins_weigh(user, view->c->d, told ? tca_findings[told->id].severity : TCA_SEVERITY_INFO,
+                    told && told->confidence == TCA_CERTAIN);
+    return 0;
+}
+
+/* Of several captures: which row of each connection the summary tells. */
+static int weigh_twins(struct tca_session *s)
+{
+    int error = s->twins ? tca_pass2_walk(s, weigh_flow, s->twins) : TCA_OK;
+    if (!error && s->twins)
+        tca_twins_appoint(s->twins);
+    return error;
+}
+
 static int sum_flow(void *user, const struct tca_flow_view *view)
 {
     return tca_summary_flow(user, view);
@@ -316,9 +334,11 @@ int tca_session_summary(struct tca_session *s, tca_write_fn *fn, void *user, str
         return code;
     struct tca_summary *sum = NULL;
     code = tca_summary_new(&sum);
-    if (!code)
+    if (!code) {
         tca_summary_limits(sum, key_option(&s->set),
                            s->set.some_findings || s->set.min_confidence > TCA_POSSIBLE);
+        tca_summary_asked(sum, s->set.min_confidence, s->set.some_findings ? s->set.wanted : NULL);
+    }
     for (size_t at = 0; !code && at < s->capture_count; at++)
         code = tca_summary_capture(sum, &s->capture[at]->facts);
     for (size_t at = 0; !code && at < s->incidents.count; at++) {
@@ -326,6 +346,8 @@ int tca_session_summary(struct tca_session *s, tca_write_fn *fn, void *user, str
         if (tca_pass2_tells(s, one))
             code = tca_summary_incident(sum, one, &s->capture[one->capture - 1]->facts);
     }
+    if (!code)
+        code = weigh_twins(s);
     if (!code)
         code = tca_pass2_walk(s, sum_flow, sum);
     for (size_t at = 0; !code && at < tca_sweep_count(s->sweep); at++) {

@@ -140,6 +140,8 @@ int tca_summary_new(struct tca_summary **ret_summary);
 /* How the run was limited. `options` are to be repeated in the commands told, or "" (borrowed; such as
  * "--key vlan", since it changes what stream=N means); `limited`: not every finding that holds is told. */
 void tca_summary_limits(struct tca_summary *sum, const char *options, bool limited);
+/* Nothing less sure is told, and no other finding than those marked; `wanted`: borrowed, NULL for all. */
+void tca_summary_asked(struct tca_summary *sum, enum tca_confidence least, const bool *wanted);
 /* In this order: captures, incidents, every flow, listeners. Names of captures are borrowed until the end. */
 int tca_summary_capture(struct tca_summary *sum, const struct tca_capture_facts *facts);
 int tca_summary_flow(struct tca_summary *sum, const struct tca_flow_view *view);

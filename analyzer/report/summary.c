@@ -12,7 +12,8 @@
  *                --> of an incident's place, time and kind                         told by the incident
  *                --> anything else above info                                      told by its verdict, per server
  *
- * Of a connection that several captures show, one row counts. Blocks that find no room shrink to one line, and then to
+ * Of a connection that several captures show, one row counts: the nearest to the server, unless that saw nothing wrong
+ * and another one proves that something was. Blocks that find no room shrink to one line, and then to
  * a count: memory and lines are bounded whatever the capture holds. Graver incidents are kept first; else first come,
  * first kept in row order, so the result depends on the input alone.
  */
@@ -39,6 +40,12 @@ void tca_summary_limits(struct tca_summary *sum, const char *options, bool limit
     sum->limited = limited;
 }
 
+void tca_summary_asked(struct tca_summary *sum, enum tca_confidence least, const bool *wanted)
+{
+    sum->least = least;
+    sum->wanted = wanted;
+}
+
 void tca_summary_free(struct tca_summary *sum)
 {
     if (!sum)
@@ -52,11 +59,12 @@ void tca_summary_free(struct tca_summary *sum)
 
 int tca_summary_capture(struct tca_summary *sum, const struct tca_capture_facts *facts)
 {
-    if (!sum->captures)
+    if (!sum->packets)
         sum->vantage = facts->vantage;
     if (sum->captures < NAMES_MAX)
         sum->name[sum->captures] = facts->name;
-    sum->several_vantages |= sum->vantage != facts->vantage;
+    sum->several_vantages |= facts->packets && sum->vantage != facts->vantage;
+    sum->unread += !facts->packets && facts->status[0] && strcmp(facts->status, "ok") != 0;
     sum->captures++;
     sum->packets += facts->packets;
     sum->tcp_packets += facts->tcp_packets;
@@ -177,15 +185,23 @@ static struct tally *tally_at(struct kind *kind, const struct place *at)
     return tally;
 }
 
+/* The columns of opening and close stand in every table; the summary tells them only where they are asked for. */
+static bool is_asked_for(const struct tca_summary *sum, const struct tca_judgement *j)
+{
+    return j->confidence >= sum->least && (!sum->wanted || sum->wanted[j->id]);
+}
+
 /* The judgement a connection is told by: its verdict. Of two readings of one handshake or close that are equally
  * severe, the one that its column shows. */
-static int told_by(const struct tca_verdict *v)
+static int told_by(const struct tca_summary *sum, const struct tca_verdict *v)
 {
     const struct tca_finding *verdict = &tca_findings[v->judgement[v->verdict].id];
     if (v->verdict < 2 || verdict->column == TCA_COLUMN_EVENT)
         return v->verdict;
     int own = verdict->column == TCA_COLUMN_HANDSHAKE ? 0 : 1;
-    return tca_findings[v->judgement[own].id].severity >= verdict->severity ? own : v->verdict;
+    bool column = is_asked_for(sum, &v->judgement[own]) &&
+                  tca_findings[v->judgement[own].id].severity >= verdict->severity;
+    return column ? own : v->verdict;
 }
 
 /* What another judgement is the cause of, or what the columns say of an opening or a close that a finding tells, too. */
@@ -299,18 +315,27 @@ static bool seen_in_part(const struct tca_flow_view *view)
            ((m->damage & TCA_DAMAGE_ONE_WAY) && !only_syns(m));
 }
 
+/* Where a direction is missing it is that which hides the end, too. */
+static bool half_seen(const struct tca_mirror *m)
+{
+    return (m->damage & TCA_DAMAGE_ONE_WAY) && !only_syns(m);
+}
+
+bool tca_summary_open(const struct tca_flow_view *view)
+{
+    const struct tca_mirror *m = &view->c->d->m;
+    return !half_seen(m) && (still_open(&m->side[TCA_CLIENT]) || still_open(&m->side[TCA_SERVER]));
+}
+
 static void count_damage(struct tca_summary *sum, const struct tca_flow_view *view)
 {
     uint32_t damage = view->c->d->m.damage;
-    /* Where a direction is missing it is that which hides the end, too. */
-    bool half = (damage & TCA_DAMAGE_ONE_WAY) && !only_syns(&view->c->d->m);
     sum->vantage_unknown += view->c->vantage == TCA_VANTAGE_UNKNOWN;
     sum->start_cut += (damage & TCA_DAMAGE_START_CUT) != 0;
-    sum->one_way += half;
+    sum->one_way += half_seen(&view->c->d->m);
     sum->gap += (damage & TCA_DAMAGE_GAP) != 0;
     sum->snaplen += (damage & TCA_DAMAGE_SNAPLEN) != 0;
-    sum->end_cut +=
-        !half && (still_open(&view->c->d->m.side[TCA_CLIENT]) || still_open(&view->c->d->m.side[TCA_SERVER]));
+    sum->end_cut += tca_summary_open(view);
 }
 
 int tca_summary_flow(struct tca_summary *sum, const struct tca_flow_view *view)
@@ -318,7 +343,9 @@ int tca_summary_flow(struct tca_summary *sum, const struct tca_flow_view *view)
     const struct tca_dossier *d = view->c->d;
     const struct tca_verdict *v = view->v;
     struct place at = place_of(d->addr[TCA_SERVER], d->family, d->port[TCA_SERVER], d->capture);
-    if (view->c->twin && !view->c->twin->chief) {
+    const struct tca_twin *twin = view->c->twin;
+    sum->rows_from[view->c->vantage]++;
+    if (twin && (twin->relieved || !(twin->chief || twin->deputy))) {
         sum->twins++;
         return 0;
     }
@@ -336,12 +363,13 @@ int tca_summary_flow(struct tca_summary *sum, const struct tca_flow_view *view)
         return 0;
     if (v->verdict < 0)
         return 0;
-    int told = told_by(v);
+    int told = told_by(sum, v);
     if (tca_fold_into_incident(sum, view, &v->judgement[told]) ||
         tca_findings[v->judgement[v->verdict].id].severity == TCA_SEVERITY_INFO)
         return 0;
     for (int i = 0; i < v->count; i++)
-        if (i != told && tca_findings[v->judgement[i].id].severity > TCA_SEVERITY_INFO && !told_twice(v, i))
+        if (i != told && tca_findings[v->judgement[i].id].severity > TCA_SEVERITY_INFO && !told_twice(v, i) &&
+            is_asked_for(sum, &v->judgement[i]))
             sum->kind[v->judgement[i].id].beside++;
     return count_told(sum, view, &v->judgement[told], &at);
 }
@@ -428,6 +456,8 @@ int tca_summary_listener(struct tca_summary *sum, const struct tca_listener *lis
     in->flows = in->flows > in->connections ? in->flows : in->connections;
     if (in->forgotten > in->lost + in->waiting)
         in->lost = in->forgotten - in->waiting;
+    /* What is told as lost is judged; what waits still is not. */
+    sum->open_lost += in->open > in->waiting ? in->open - in->waiting : 0;
     return 0;
 }
 

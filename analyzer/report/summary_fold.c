@@ -115,6 +115,7 @@ bool tca_fold_into_overflow(struct tca_summary *sum, const struct tca_flow_view 
     bool unserved =
         hit && view->c->d->m.side[TCA_SERVER].first_data_ns < 0 && !(view->c->d->m.damage & TCA_DAMAGE_GAP);
     overflow->forgotten += unserved && forgotten(view->v);
+    overflow->open += (unserved || left) && tca_summary_open(view);
     if (unserved || left || closed)
         tca_summary_client(&overflow->losers, view->c->d->addr[TCA_CLIENT]);
     tca_summary_client(&overflow->clients, view->c->d->addr[TCA_CLIENT]);

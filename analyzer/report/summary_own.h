@@ -82,7 +82,8 @@ struct overflow {
     uint64_t gave_up;     /* left before an answer; those that were hit and never served not counted */
     uint64_t waited;      /* of these: had a place in the queue, so no episode counts them */
     uint64_t closed;      /* likewise, and reset when the service closed its listener */
-    uint64_t forgotten;   /* were hit, never answered, and the server knew nothing of them any more */
+    uint64_t open; /* never served, nothing of them over when the capture ended: lost, or waiting still */
+    uint64_t forgotten; /* were hit, never answered, and the server knew nothing of them any more */
     struct clients clients;
     struct clients losers; /* of those that were hit or waited, and were never answered */
     struct example example;
@@ -138,11 +139,15 @@ struct tca_summary {
 
     const char *options;         /* of commands to be typed, borrowed */
     bool limited;                /* not every finding is told */
+    enum tca_confidence least;   /* that is told */
+    const bool *wanted;          /* by finding, borrowed; NULL: all of them */
     const char *name[NAMES_MAX]; /* of the first captures, as typed; borrowed */
     uint64_t captures, packets, tcp_packets, not_tcp, undecoded, left_out, not_whole;
     int64_t first_ns, last_ns; /* -1: no record */
     enum tca_vantage vantage;
     bool several_vantages;
+    uint64_t unread;                               /* captures of which nothing could be read */
+    uint64_t rows_from[TCA_VANTAGE_SAME_HOST + 1]; /* connections, each row of them, by vantage */
 
     uint64_t flows, normal;
     uint64_t twins;    /* further rows of connections that several captures show; not in flows */
@@ -152,6 +157,7 @@ struct tca_summary {
     uint64_t partial;  /* of the others: not seen opening, or in one direction only */
     struct answers answers;
     uint64_t vantage_unknown, start_cut, one_way, gap, snaplen, end_cut;
+    uint64_t open_lost; /* counted in end_cut, but told as lost */
 };
 
 /* ---- gathering ---- */
@@ -160,6 +166,8 @@ bool tca_begins_with(const char *id, const char *const *family, size_t count);
 void tca_summary_client(struct clients *clients, const uint8_t addr[16]);
 void tca_summary_example(struct example *example, const struct tca_flow_view *view,
                          const struct tca_judgement *j);
+/* Was it still open when the capture ended? */
+bool tca_summary_open(const struct tca_flow_view *view);
 /* The overflow of this listener, a new one if need be; NULL when there are too many. */
 struct overflow *tca_summary_overflow(struct tca_summary *sum, const struct place *at);
 /* True if the connection is told there: by its listener's overflow, or by the gravest incident that explains what it

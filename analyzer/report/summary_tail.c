@@ -30,16 +30,34 @@ static void add_short_name(struct tca_buf *out, const char *name)
     tca_buf_done(&clean);
 }
 
-void tca_page_head(struct page *page, const struct tca_summary *sum)
+/* A capture whose hosts differ has no vantage as a whole, though each connection may have. What is near both ends goes with
+ * either. */
+static const char *where_taken(const struct tca_summary *sum)
 {
     static const char *const taken[] = {[TCA_VANTAGE_UNKNOWN] = "vantage unknown",
                                         [TCA_VANTAGE_CLIENT] = "captured at the client",
                                         [TCA_VANTAGE_SERVER] = "captured at the server",
                                         [TCA_VANTAGE_MIDDLE] = "captured between the ends",
                                         [TCA_VANTAGE_SAME_HOST] = "near both ends"};
+    bool told = !sum->rows_from[TCA_VANTAGE_UNKNOWN] && !sum->rows_from[TCA_VANTAGE_MIDDLE];
+    bool serves = told && sum->rows_from[TCA_VANTAGE_SERVER],
+         asks = told && sum->rows_from[TCA_VANTAGE_CLIENT];
+    if (sum->several_vantages || (!sum->vantage && serves && asks))
+        return "several vantages";
+    return taken[sum->vantage ? sum->vantage
+                 : serves     ? TCA_VANTAGE_SERVER
+                 : asks       ? TCA_VANTAGE_CLIENT
+                              : TCA_VANTAGE_UNKNOWN];
+}
+
+void tca_page_head(struct page *page, const struct tca_summary *sum)
+{
     struct tca_buf *out = &page->out;
     if (sum->captures == 1)
         add_short_name(out, sum->name[0]);
+    else if (sum->unread)
+        tca_buf_fmt(out, "%llu of %llu captures", (unsigned long long)(sum->captures - sum->unread),
+                    (unsigned long long)sum->captures);
     else
         tca_page_count(out, sum->captures, " capture", " captures");
     tca_buf_str(out, ": ");
@@ -61,7 +79,7 @@ void tca_page_head(struct page *page, const struct tca_summary *sum)
     else
         tca_buf_i64(out, (sum->last_ns - sum->first_ns) / DAY_NS);
     tca_buf_str(out, sum->last_ns - sum->first_ns < DAY_NS ? " s), " : " d), ");
-    tca_buf_str(out, sum->several_vantages ? "several vantages" : taken[sum->vantage]);
+    tca_buf_str(out, where_taken(sum));
     tca_page_end_line(page);
 }
 
@@ -106,13 +124,14 @@ void tca_page_tail(struct page *page, const struct tca_summary *sum)
         {sum->one_way, " seen in one direction only", NULL},
         {sum->gap, " with bytes that were not captured", NULL},
         {sum->snaplen, " with options cut by the snap length", NULL},
-        {sum->end_cut, " still open when the capture ended", NULL},
+        {sum->end_cut - sum->open_lost, " still open when the capture ended", NULL},
     };
     for (size_t i = 0; i < sizeof reason / sizeof reason[0]; i++)
         add_reason(&text, reason[i].count, reason[i].one, reason[i].many ? reason[i].many : reason[i].one);
     if (!text.used)
-        tca_buf_str(&text,
-                    sum->flows ? "nothing: every connection was seen whole" : "nothing: none was there");
+        tca_buf_str(&text, !sum->flows      ? "nothing: none was there"
+                           : sum->open_lost ? "nothing: what was still open is told as lost"
+                                            : "nothing: every connection was seen whole");
     tca_page_wrapped(page, "not judged: ", tca_buf_text(&text));
     page->out.failed |= text.failed;
     tca_buf_done(&text);

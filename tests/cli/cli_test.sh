@@ -265,6 +265,21 @@ exits 0 events --finding overflow_interval "$captures/queue/rec_slow_service/cap
 shows 'full: about 1326 SYNs dropped, 199 ACKs ignored; 225 connections hit, 69 of them never served'
 exits 0 events --finding overflow_interval bad.pcap
 shows 'full, and still was when the capture ended: 6 SYNs dropped, 42 ACKs ignored; 6 connections hit, 6 of them'
+# What is less sure than asked for is told nowhere; that the columns of opening and close are guesses stays in the table.
+exits 0 "$captures/handshake/rec_ack_lost/capture.pcap"
+grep -q '(possible)' out
+ok 'a guess is told by default' $?
+exits 0 --min-confidence certain "$captures/handshake/rec_ack_lost/capture.pcap"
+! grep -qE '\((possible|probable)\)|perhaps' out
+ok 'and not where certainty is asked for' $?
+# What could not be read is no capture, and stands nowhere.
+echo junk >junk.pcap
+"$binary" -q junk.pcap "$captures/queue/rec_overflow_ladder/capture.pcap" >out 2>/dev/null </dev/null
+grep -q '^1 of 2 captures: ' out && grep -q 'captured at the server$' out
+ok 'a file that cannot be read has no vantage' $?
+# Some connections show that the tap was at the server, the others only that it was near both ends.
+exits 0 "$captures/timewait/rec_v6/capture.pcap"
+shows 'captured at the server'
 # Two connections opened by SYN cookies were lost, though the client saw them open.
 exits 0 "$captures/queue/rec_overflow_cookies/client.pcap"
 shows 'lost: 2 connections of 1 client, never served'

@@ -74,6 +74,14 @@ def table(program, command, *options):
     return list(csv.DictReader(io.StringIO(done.stdout)))
 
 
+def summary(program, *captures):
+    """The lines of the summary."""
+    done = subprocess.run([program, "-q", *captures], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ProgramError(f"the summary ended with status {done.returncode}: {done.stderr.strip()}")
+    return done.stdout.splitlines()
+
+
 def findings(program):
     """{id: severity} of every finding there is."""
     done = subprocess.run([program, "findings"], capture_output=True, text=True, check=False)

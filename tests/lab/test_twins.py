@@ -20,7 +20,7 @@ def segment(frame, at, flags, seq=100, src=CLIENT, dst=SERVER, tsval=7, length=0
 def row(name, last, twin=""):
     return {"flow_id": name, "first_frame": "1", "last_frame": str(last), "twin": twin, "client_ip": "10.0.0.1",
             "client_port": "40001", "server_ip": "10.0.0.9", "server_port": "80", "client_pkts": str(last), "server_pkts": "0",
-            "rst_count": "0"}
+            "rst_count": "0", "confidence": "", "severity": "info"}
 
 
 def event(name, frames, frame, near=1, far=2, what="SYN copy 1 of 2"):
@@ -41,6 +41,9 @@ LOST_SWAPPED = event("c2f1", "1;c1f1", 1, near=2, far=1)
 DATA = [segment(1, 10.0, "A", length=50), segment(2, 11.0, "A", length=50, tsval=1007)]
 SENT = segments.Capture(DATA)
 CAME = segments.Capture([segment(1, 11.1, "A", length=50, tsval=1007)])
+LATE = segments.Capture([*FAR.by_frame.values(), segment(2, 11.2, "A", seq=101)])
+DATED = dict(event("c2f1", "2;c1f1", 1), time_ns="10100000000")
+PROVED = [dict(row("c1f1", 2), confidence="certain", severity="high")]
 GONE = twins.account(f"10.000100 the wire dropped: {CLIENT} > {SERVER} A seq 100 ack 0 len 50\n")
 
 
@@ -87,6 +90,12 @@ CASES = (
     ("another frame first is not", list(twins.check_order(twins.Told(LINKED, [LOST]), twins.Told(SWAPPED, [
         dict(LOST_SWAPPED, frames="c1f1;1")]), [1, 0]))),
     ("nor is a row more", list(twins.check_order(twins.Told(LINKED, []), twins.Told(SWAPPED, [LOST_SWAPPED]), [1, 0]))),
+    ("what another capture lost is dated by its loss", not faults(LINKED, [DATED], [NEAR, LATE])),
+    ("and not by when the connection began", faults(LINKED, [dict(DATED, time_ns="7000000000")], [NEAR, LATE])),
+    ("trouble that a row proves is told", not list(twins.check_page(twins.Told(PROVED, [], page=["!  1x trouble"])))),
+    ("and is not ok", list(twins.check_page(twins.Told(PROVED, [], page=["ok healthy"])))),
+    ("a guess proves none", not list(twins.check_page(twins.Told([dict(PROVED[0], confidence="probable")], [],
+                                                                 page=["ok healthy"])))),
     ("the relay's IPv6 ends are read", twins.bracketed("fd00::1:80") == "[fd00::1]:80"),
 )
 

@@ -12,6 +12,8 @@ down what it dropped, the kernels what their firewalls and routers dropped).
   * What is told to be lost is in the nearer capture, is not in the farther one, and is in the account.
   * Of payload no more copies are told to be lost than are missing in the farther capture and than the account knows;
     the copy that is named arrived if that is said.
+  * What a capture holds nothing of is dated by the clocks as they differ, and the summary is not "ok" where a row proves
+    trouble.
   * A clock that is wrong by hours, and a capture that begins in the middle or ends early add no claim that is not true.
   * In the other order of captures every row is the same but for their numbers.
   * Two cuts of one capture that overlap are linked row by row, and nothing was lost between them.
@@ -42,6 +44,8 @@ COPIES = re.compile(r"Of (\d+) copies of the (?:client|server)'s payload at \d+ 
                     r"(?:, and (\d+) more such losses)?\.")
 NAMED = ("flow_id", "event_id", "twin", "frames", "text", "reuse_of")  # columns that name captures
 CAPTURE_NAME = re.compile(r"\b(c|capture )(\d+)(f|i\d+|l|\b)")  # c2f14, c1i1e2, and capture 2 in a sentence
+FAR_OFF = "s from the loss is where it is dated"
+GRAVE = ("medium", "high")
 SOON = 0.5  # seconds between a segment's passing a tap and the account of its end
 OTHER_END = ("OTHERHOST", "QUEUE_PURGE", "NO_SOCKET")  # no loss: a bridge's copy, a socket's end, a refusal
 
@@ -84,12 +88,14 @@ class Told:
     rows: list  # of flows
     events: list  # of events, segment_lost_between only
     others: list = dataclasses.field(default_factory=list)  # the rest of events
+    page: list = dataclasses.field(default_factory=list)  # lines of the summary
 
 
 def ask(binary, files):
     told = Told(program.table(binary, "flows", *files), [])
     for row in program.table(binary, "events", *files):
         (told.events if row["finding"] == "segment_lost_between" else told.others).append(row)
+    told.page = program.summary(binary, *files)
     return told
 
 
@@ -197,6 +203,16 @@ def check_value(event, captures):
         yield f"{event['value']} segments are told to be lost, {lost} are missing somewhere"
 
 
+def check_time(event, captures, own, near, frame):
+    """The taps of a case share a clock: what this row's capture holds nothing of is dated by when it was lost."""
+    first, gone = next(frames_of(event)), captures[near].by_frame.get(frame)
+    held = captures[own].by_frame.get(first[1])
+    if own == near or first[0] != own or not held or not gone or (held.src, held.flags, held.seq) == (gone.src, gone.flags, gone.seq):
+        return
+    if abs(int(event["time_ns"]) / 1e9 - gone.at) > SOON:
+        yield f"{int(event['time_ns']) / 1e9 - gone.at:+.3f} {FAR_OFF}"
+
+
 def check_claim(event, captures, drops):
     """Faults of one event."""
     several, words = COPIES.fullmatch(event["text"]), CLAIM.fullmatch(event["text"])
@@ -209,6 +225,7 @@ def check_claim(event, captures, drops):
     if (near, frame) not in set(frames_of(event)):
         faults.append(f"{event['event_id']}: frame {frame} is not among its frames")
     own = int(event["event_id"][1:].partition("f")[0]) - 1
+    faults += [f"{event['event_id']}: {fault}" for fault in check_time(event, captures, own, near, frame)]
     for place, (capture, number) in enumerate(frames_of(event)):
         segment = captures[capture].by_frame.get(number)
         if not segment:
@@ -228,8 +245,15 @@ def check_claim(event, captures, drops):
     return faults
 
 
+def check_page(told):
+    """The summary calls nothing healthy of which a row of either capture proves trouble."""
+    proved = [row["flow_id"] for row in told.rows if row["confidence"] == "certain" and row["severity"] in GRAVE]
+    if proved and any(line.startswith("ok ") for line in told.page):
+        yield f"the summary says ok, and {proved[0]} is certain of trouble"
+
+
 def check(told, captures, drops):
-    faults = list(check_rows(told, captures))
+    faults = [*check_rows(told, captures), *check_page(told)]
     for event in told.events:
         faults += check_claim(event, captures, drops)
     return faults
@@ -348,7 +372,8 @@ def overtaken(binary, files, drops):
     with tempfile.TemporaryDirectory() as folder:
         some = [reordered(files[0], os.path.join(folder, "1.pcap")), *files[1:]]
         faults = check(ask(binary, some), [segments.read(path) for path in some], drops)
-        yield from (f"out of order: {fault}" for fault in faults if "not linked" not in fault)
+        yield from (f"out of order: {fault}" for fault in faults
+                    if "not linked" not in fault and FAR_OFF not in fault)  # segments were moved, times were not
 
 
 def test_case(binary, folder):
