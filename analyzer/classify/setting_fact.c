@@ -38,6 +38,18 @@ static void deferral(struct tca_gather *g)
                 ladder.first_rung);
 }
 
+/* Of each connection the segment that has most of the marks. */
+static void os_marks(struct tca_gather *g)
+{
+    for (int role = 0; role < 2; role++) {
+        const struct tca_mark *first =
+            tca_dossier_mark(g->d, role == TCA_CLIENT ? TCA_MARK_SYN : TCA_MARK_SYNACK, role, 0);
+        bool is_linux = tca_gather_linux(g, role);
+        if (first && (is_linux || g->c->host[role]->os == TCA_OS_OTHER))
+            tca_observe(g, role, TCA_SETTING_linux, is_linux, is_linux, first, first);
+    }
+}
+
 /* The request kept the TSval of an ACK that it refused (tcp_check_req), until 6.11 at the latest; SYNs that hosts behind
  * one address sent were dropped by tcp_tw_recycle, which 4.12 removed. */
 static void older_kernel(struct tca_gather *g)
@@ -175,6 +187,7 @@ void tca_estimate_facts(struct tca_gather *g)
 {
     overflow_action(g);
     deferral(g);
+    os_marks(g);
     older_kernel(g);
     cookies(g);
     fin_wait2(g);

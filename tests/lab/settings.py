@@ -29,7 +29,7 @@ TIME_WAIT_SECONDS = 60  # TCP_TIMEWAIT_LEN
 ORPHAN_RETRIES = 8  # what 0 stands for
 UNKNOWN = "not set by any script"
 # What a kernel has where its account does not say otherwise.
-DEFAULTS = {"tcp_rto_min_us": 200_000, "tcp_rto_max_ms": 120_000}
+DEFAULTS = {"linux": 1, "tcp_rto_min_us": 200_000, "tcp_rto_max_ms": 120_000}
 DELAYED = (38, 240)  # milliseconds: TCP_DELACK_MIN and TCP_DELACK_MAX, with a tick less and an eighth more
 # Scenarios that change a setting while they run; kernel.txt holds one of its values only.
 CHANGED = {("handshake/rec_syncookie", "client", "tcp_timestamps"),
