@@ -196,15 +196,16 @@ void judge_rst_listener_closed(const struct tca_case *c, struct tca_judgement *j
         return;
     /* A SYN that is refused, or a third child, leaves no doubt; a request answered later keeps some. */
     bool sure = tca_rst_is_active(&f.first) && (c->listener->refused || c->listener->closed_burst >= 3);
-    if (!sure)
+    bool part = c->listener->closed_in_part; /* or a process ended that had accepted them all */
+    if (!sure || part)
         j->confidence = tca_lower(j->confidence, 1);
     if (!near_burst(&f.first, REQUEST_NS)) {
         tca_say(j, "The listener was closed: the handshake's last ACK found no request any more, and SYNs "
                    "were refused.");
         return;
     }
-    tca_say(j, "The listener was closed: %u connections that nobody had accepted were reset together.",
-            (unsigned)c->listener->closed_burst);
+    tca_say(j, "%s was closed: %u connections that nobody had accepted were reset together.",
+            part ? "One listener of several" : "The listener", (unsigned)c->listener->closed_burst);
 }
 
 /* Answered at once, and with an acknowledgment that a request would have taken (tcp_check_req). */

@@ -29,6 +29,7 @@ enum {
 static const int64_t BURST_NS = 10 * MS;       /* RSTs of a closing listener leave together */
 static const int64_t ANSWER_NS = 100 * MS;     /* an answer slower than four round trips and this is none */
 static const int64_t STILL_OPEN_NS = 100 * MS; /* a listener that answers a SYN within this was not closed */
+static const int64_t ALONE_NS = SECOND;        /* who resets them one by one does it again within this */
 static const int64_t AT_ONCE_NS = 500 * MS;    /* from a request to its answer, nobody in between */
 enum { BURST_MIN = 3 };
 
@@ -71,11 +72,18 @@ static void find_synacks(struct tca_listener *l, const struct tca_edge *edge, si
     }
 }
 
-/* Active RSTs on wordless connections, as far as the listener did not go on answering: it would have been
- * closed. */
-static size_t closing_resets(struct tca_edge *edge, size_t count, size_t *index)
+/* `count` resets one after the other, and no other of this kind near them: nobody resets one connection after the other here,
+ * a queue went all at once. */
+static bool queue_at_once(const struct tca_edge *edge, const size_t *index, size_t count)
 {
-    size_t resets = 0;
+    return count >= BURST_MIN && edge[index[count - 1]].time_ns - edge[index[0]].time_ns <= BURST_NS;
+}
+
+/* Marks those that were reset while the listener went on answering: it was not closed. A queue that goes at once is that of
+ * one of several listeners of the port (SO_REUSEPORT). `index`: their places. */
+static void mark_still_open(struct tca_listener *l, struct tca_edge *edge, size_t count, const size_t *index,
+                            size_t resets)
+{
     int64_t next_synack_ns = INT64_MAX;
     for (size_t at = count; at-- > 0;) {
         if (edge[at].kind == TCA_EDGE_SYNACK)
@@ -83,17 +91,36 @@ static size_t closing_resets(struct tca_edge *edge, size_t count, size_t *index)
         edge[at].open_end |= edge[at].kind == TCA_EDGE_CLOSED && next_synack_ns != INT64_MAX &&
                              next_synack_ns - edge[at].time_ns <= STILL_OPEN_NS;
     }
+    for (size_t from = 0, to; from < resets; from = to) {
+        for (to = from + 1; to < resets; to++)
+            if (edge[index[to]].time_ns - edge[index[to - 1]].time_ns > ALONE_NS)
+                break;
+        for (size_t at = from; at < to && queue_at_once(edge, &index[from], to - from); at++) {
+            l->closed_in_part |= edge[index[at]].open_end;
+            edge[index[at]].open_end = false;
+        }
+    }
+}
+
+/* Active RSTs on wordless connections, as far as they may be those of a listener that was closed. */
+static size_t closing_resets(struct tca_listener *l, struct tca_edge *edge, size_t count, size_t *index)
+{
+    size_t resets = 0, kept = 0;
     for (size_t at = 0; at < count; at++)
-        if (edge[at].kind == TCA_EDGE_CLOSED && !edge[at].open_end)
+        if (edge[at].kind == TCA_EDGE_CLOSED)
             index[resets++] = at;
-    return resets;
+    mark_still_open(l, edge, count, index, resets);
+    for (size_t at = 0; at < resets; at++)
+        if (!edge[index[at]].open_end)
+            index[kept++] = index[at];
+    return kept;
 }
 
 /* Several within 10 ms: the listener was closed and reset its whole queue. Sets the largest burst; marks the
  * edges of every burst by weight 0. */
 static void find_bursts(struct tca_listener *l, struct tca_edge *edge, size_t count, size_t *index)
 {
-    size_t resets = closing_resets(edge, count, index);
+    size_t resets = closing_resets(l, edge, count, index);
     for (size_t from = 0, to = 0, marked = 0; to < resets; to++) {
         while (edge[index[to]].time_ns - edge[index[from]].time_ns > BURST_NS)
             from++;

@@ -187,23 +187,25 @@ static bool is_network_copy(const struct step *s)
     return same > 1; /* it is among them itself */
 }
 
-/* Sent twice: the same bytes passed just now with another time stamp or IP ID, and never with these; or its IP ID is one
- * that follows those seen so far. */
+/* Sent twice: the same bytes passed just now with another time stamp, or without time stamps with another IP ID, and never
+ * with these; or its IP ID is one that follows those seen so far. */
 static bool was_sent_again(const struct step *s)
 {
     const struct tca_segment *seg = s->seg;
-    unsigned ids = 0, older = 0;
-    bool numbered = seg->has_ip_id && seg->ip_id, other = false;
+    unsigned ids = 0, older = 0, alike = 0, unlike = 0;
+    bool numbered = seg->has_ip_id && seg->ip_id;
     for (unsigned at = 0; at < TCA_SEEN_MAX; at++) {
         const struct tca_seen *seen = &s->from->seen[at];
         bool same = seen->used && seen->seq == seg->seq && seen->len == seg->len && seen->flags == seg->flags;
         bool id = seen->used && numbered && seen->ip_id && seen->ip_id != seg->ip_id;
         int16_t ahead = (int16_t)(seg->ip_id - seen->ip_id);
-        other |= same && (id || (seg->opt.has_ts && seen->tsval != seg->opt.tsval));
+        bool differs = seg->opt.has_ts ? seen->tsval != seg->opt.tsval : id;
+        unlike += same && differs;
+        alike += same && !differs; /* it is among them itself */
         ids += id;
         older += id && ahead > 0 && ahead <= TCA_SEEN_MAX;
     }
-    return (other || (ids > 1 && older == ids)) && !is_network_copy(s);
+    return alike <= 1 && (unlike || (ids > 1 && older == ids));
 }
 
 static bool hole_begins_at(const struct tca_side *side, uint32_t seq)
