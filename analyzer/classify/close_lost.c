@@ -8,7 +8,7 @@
  */
 #include "base/seq32.h"
 #include "classify/closes.h"
-#include "classify/shapes.h"
+#include "classify/read/shapes.h"
 
 enum { LADDER = 3 };
 

@@ -4,7 +4,7 @@
  * against RFC 9293 section 3.10.7 and Linux tcp_reset(), tcp_rcv_state_process() (5.10 to 7.2).
  */
 #include "classify/closes.h"
-#include "classify/shapes.h"
+#include "classify/read/shapes.h"
 
 /* Common to the reset forms: hold if it is this one, with the FINs before it, its trigger and the reset as
  * proof. */

@@ -16,7 +16,7 @@
 
 #include "base/seq32.h"
 #include "classify/finding.h"
-#include "classify/shapes.h"
+#include "classify/read/shapes.h"
 #include "mirror/deviations.h"
 
 #define MS     INT64_C(1000000)

@@ -6,7 +6,7 @@
 #ifndef TCA_CLASSIFY_CLOSING_H
 #define TCA_CLASSIFY_CLOSING_H
 
-#include "classify/dossier.h"
+#include "classify/read/dossier.h"
 
 struct tca_case;
 

@@ -9,11 +9,11 @@
 #ifndef TCA_CLASSIFY_FINDING_H
 #define TCA_CLASSIFY_FINDING_H
 
-#include "classify/dossier.h"
-#include "classify/host.h"
-#include "classify/listener.h"
-#include "classify/pressure.h"
-#include "classify/twin.h"
+#include "classify/pressure/pressure.h"
+#include "classify/read/dossier.h"
+#include "classify/sweep/host.h"
+#include "classify/sweep/listener.h"
+#include "classify/twin/twin.h"
 
 enum tca_column {
     TCA_COLUMN_EVENT,     /* any number per flow: `findings` only */

@@ -5,8 +5,8 @@
 #ifndef TCA_CLASSIFY_HANDSHAKE_H
 #define TCA_CLASSIFY_HANDSHAKE_H
 
-#include "classify/cookie.h"
 #include "classify/finding.h"
+#include "classify/read/cookie.h"
 
 enum tca_cookie {
     TCA_COOKIE_NONE,

@@ -6,7 +6,7 @@
 #define TCA_CLASSIFY_LADDER_H
 
 #include "classify/finding.h"
-#include "classify/rungs.h"
+#include "classify/read/rungs.h"
 
 enum tca_ladder_cause {
     TCA_CAUSE_NONE,     /* no cause of its own, or not told by this capture */

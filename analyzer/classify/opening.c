@@ -10,7 +10,7 @@
 #include "classify/opening.h"
 
 #include "base/seq32.h"
-#include "classify/cookie.h"
+#include "classify/read/cookie.h"
 
 /* Open at some time; `proved`: by what it sent itself. */
 static bool was_open(const struct tca_side *side, bool proved)

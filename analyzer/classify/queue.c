@@ -13,7 +13,7 @@
  */
 #include "classify/ladder.h"
 #include "classify/level.h"
-#include "classify/shapes.h"
+#include "classify/read/shapes.h"
 
 #define MS     INT64_C(1000000)
 #define SECOND INT64_C(1000000000)

@@ -12,7 +12,7 @@
 #define TCA_CLASSIFY_RESETS_H
 
 #include "classify/level.h"
-#include "classify/shapes.h"
+#include "classify/read/shapes.h"
 #include "mirror/deviations.h"
 
 struct tca_rst {

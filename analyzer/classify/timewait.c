@@ -19,8 +19,8 @@
 
 #include "base/seq32.h"
 #include "classify/level.h"
-#include "classify/reuse.h"
-#include "classify/shapes.h"
+#include "classify/read/reuse.h"
+#include "classify/read/shapes.h"
 #include "mirror/deviations.h"
 
 #include <string.h>

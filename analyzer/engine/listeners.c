@@ -5,7 +5,7 @@
  */
 #include "base/alloc.h"
 #include "base/sorted.h"
-#include "classify/census.h"
+#include "classify/count/census.h"
 #include "engine/run.h"
 
 #include <stdlib.h>

@@ -11,12 +11,12 @@
 #define TCA_ENGINE_RUN_H
 
 #include "base/extsort.h"
-#include "classify/census.h"
+#include "classify/count/census.h"
 #include "classify/finding.h"
-#include "classify/incident.h"
-#include "classify/isn.h"
-#include "classify/known.h"
-#include "classify/setting.h"
+#include "classify/pressure/incident.h"
+#include "classify/pressure/isn.h"
+#include "classify/setting/setting.h"
+#include "classify/sweep/known.h"
 #include "flow/flow.h"
 #include "report/report.h"
 

@@ -6,7 +6,7 @@
 #define TCA_REPORT_COMMUNITY_H
 
 #include "base/buf.h"
-#include "classify/dossier.h"
+#include "classify/read/dossier.h"
 
 /* Appends "1:..." with seed 0: equal for both directions and for all reuses of the tuple; tags do not count.
  */

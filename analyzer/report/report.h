@@ -7,11 +7,11 @@
 #define TCA_REPORT_REPORT_H
 
 #include "base/buf.h"
-#include "classify/census.h"
-#include "classify/counter.h"
+#include "classify/count/census.h"
+#include "classify/count/counter.h"
 #include "classify/finding.h"
-#include "classify/incident.h"
-#include "classify/setting.h"
+#include "classify/pressure/incident.h"
+#include "classify/setting/setting.h"
 #include "decode/outcome.h"
 
 #include <tcpautopsy/session.h>

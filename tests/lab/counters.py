@@ -167,7 +167,7 @@ def read_truth(folder, one_kernel):
 
 def known_counters():
     """The names of the counters that the program bounds."""
-    with open(f"{HERE}/../../analyzer/classify/counter.def", encoding="utf-8") as file:
+    with open(f"{HERE}/../../analyzer/classify/count/counter.def", encoding="utf-8") as file:
         return re.findall(r"^COUNTER\((\w+),", file.read(), re.MULTILINE)
 
 

@@ -4,6 +4,8 @@
 # The rules of the tree that a compiler does not know. TAP, one line per rule:
 #
 #   * a stage includes headers of base/ and of stages to its LEFT only (and the public ones)
+#   * in classify/ what reads one dossier (read/) knows nothing else of it, and what sweeps over many (sweep/) that alone, and
+#     no family of findings
 #   * pcap.h only in capture/, csv.h only in report/; the command line knows the public API only
 #   * every header compiles alone
 #   * every source names its licence; nothing is left for later
@@ -49,8 +51,14 @@ right_includes() {
         [ -d "analyzer/$stage" ] || continue
         allowed=$(left_of "$stage" | paste -sd'|')
         includes "analyzer/$stage" | grep -E ":($(IFS='|'; echo "${stages[*]}")|cli)/" |
-            grep -vE ":($allowed)/[^/]*$"
+            grep -vE ":($allowed)/"
     done
+}
+
+# What shows facts knows nothing of those who judge by them.
+inner_includes() {
+    includes analyzer/classify/read | grep ':classify/' | grep -v ':classify/read/'
+    includes analyzer/classify/sweep | grep ':classify/' | grep -vE ':classify/((read|sweep)/|closing\.h$)'
 }
 
 # A quoted name without folder is a header of the file's own folder; everything else is <system> or folder/name.
@@ -106,6 +114,7 @@ left_for_later() {
 }
 
 rule 'stages include base and stages to their left only' "$(right_includes)"
+rule 'classify/read and classify/sweep include no judges' "$(inner_includes)"
 rule 'a bare quoted name is a header of the same folder' "$(lonely_includes)"
 rule 'only capture/ uses pcap.h' "$(only_in 'pcap(/.*)?\.h' capture)"
 rule 'only report/ uses csv.h' "$(only_in 'csv\.h' report)"

@@ -16,7 +16,7 @@ known() {
     for table in flows events listeners states counters settings captures; do
         "$binary" schema --format csv "$table" | awk -F, -v table="$table" 'NR > 1 { print table "." $2 }'
     done
-    grep -o '^COUNTER([A-Za-z]*' "$root/analyzer/classify/counter.def" 2>/dev/null | cut -d'(' -f2
+    grep -o '^COUNTER([A-Za-z]*' "$root/analyzer/classify/count/counter.def" 2>/dev/null | cut -d'(' -f2
     echo explain
 }
 

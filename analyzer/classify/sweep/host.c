@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Hosts out of dossiers.
+ *
+ * A system is recognized by marks that come from different parts of its code, and only where none speaks against it:
+ * another system may imitate one of them, and one address may hide several. What was added is sorted before it is
+ * read; keys are compared, never hashed.
+ *
+ * Checked against Linux tcp_options_write(), tcp_select_initial_window(), ip_select_ident_segs() (5.10 to 7.2).
+ */
+#include "classify/sweep/host.h"
+
+#include "base/alloc.h"
+#include "base/bits.h"
+#include "base/sorted.h"
+#include "classify/read/rungs.h"
+#include "classify/sweep/place.h"
+#include "mirror/deviations.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <tcpautopsy/error.h>
+
+enum { IDS_MIN = 3 }; /* connections that calibrate IP IDs */
+enum { MARKS = 4 };   /* kinds of enum tca_os_mark */
+
+/* What one end of one connection shows. */
+struct trait {
+    uint8_t addr[16];
+    uint32_t capture;
+    uint8_t family;
+    uint8_t agrees, denies;  /* enum tca_os_mark bits */
+    bool ids_count, ids_odd; /* as server: the calibration holds, or does not */
+    bool old_echo;
+    bool routed, unrouted;
+    uint8_t ttl; /* of its SYN or SYN+ACK; 0: none */
+};
+
+struct tca_hosts {
+    enum tca_vantage user;
+    struct trait *trait; /* owned */
+    size_t traits, trait_room;
+    struct tca_host *host; /* owned */
+    size_t hosts;
+    struct tca_places places;
+    struct tca_host unseen; /* of an address that was never added: what is known of every host */
+};
+
+/* ---- marks of a system ---- */
+
+/* The order in which Linux writes the options that this side sent; fast open, MPTCP and padding follow. */
+static unsigned linux_order(const struct tca_side *side, uint8_t order[TCA_OPTION_ORDER_MAX])
+{
+    unsigned count = 0;
+    bool ts = memchr(side->order, TCA_OPTION_TS, side->order_count) != NULL;
+    order[count++] = TCA_OPTION_MSS;
+    if (ts && !side->sack_ok)
+        order[count++] = TCA_OPTION_NOP, order[count++] = TCA_OPTION_NOP;
+    if (!ts && side->sack_ok)
+        order[count++] = TCA_OPTION_NOP, order[count++] = TCA_OPTION_NOP;
+    if (side->sack_ok)
+        order[count++] = TCA_OPTION_SACK_OK;
+    if (ts)
+        order[count++] = TCA_OPTION_TS;
+    if (side->has_wscale)
+        order[count++] = TCA_OPTION_NOP, order[count++] = TCA_OPTION_WSCALE;
+    return count;
+}
+
+/* Systems differ only in where the window scale stands among at least one more. */
+static void mark_options(const struct tca_side *side, struct trait *t)
+{
+    uint8_t order[TCA_OPTION_ORDER_MAX];
+    bool ts = memchr(side->order, TCA_OPTION_TS, side->order_count) != NULL;
+    if (!side->has_mss || !side->has_wscale || (!ts && !side->sack_ok))
+        return;
+    unsigned count = linux_order(side, order);
+    bool same = count <= side->order_count && !memcmp(order, side->order, count);
+    *(same ? &t->agrees : &t->denies) |= TCA_OS_OPTIONS;
+}
+
+/* A first TTL is one of these, unless somebody chose another. */
+static bool is_first_ttl(uint8_t ttl)
+{
+    return ttl == 32 || ttl == 64 || ttl == 128 || ttl == 255;
+}
+
+static void mark_ttl(uint8_t ttl, struct trait *t)
+{
+    t->unrouted = is_first_ttl(ttl);
+    t->routed = !t->unrouted;
+    if (ttl > 64)
+        t->denies |= TCA_OS_TTL;
+    else if (ttl > 32)
+        t->agrees |= TCA_OS_TTL;
+}
+
+/* A program may set its buffer, so another window denies nothing. */
+static void mark_window(const struct tca_side *side, const struct tca_mark *first, struct trait *t)
+{
+    enum { TS_BYTES = 12, SEGMENTS_MIN = 4, BIG = 16384 };
+    for (int less = 0; less <= TS_BYTES; less += TS_BYTES) {
+        unsigned size = side->has_mss && side->mss > 200 ? side->mss - (unsigned)less : 0;
+        if (size && first->window % size == 0 && (first->window / size >= SEGMENTS_MIN || size > BIG))
+            t->agrees |= TCA_OS_WINDOW;
+    }
+}
+
+/* A segment that only a full socket sends. */
+static bool full_socket(const struct tca_mark *mark)
+{
+    bool opening = (mark->flags & TCA_SYN) != 0;
+    return !mark->witness && !(mark->flags & TCA_RST) && !(mark->roles & TCA_MARK_ICMP) &&
+           (opening ? !(mark->flags & TCA_ACK) : mark->len > 0);
+}
+
+/* IP IDs of full sockets: each ahead of the one before, by no more than the segments sent. */
+struct ids {
+    unsigned steps, odd, zero;
+};
+
+static struct ids ids_of(const struct tca_dossier *d, int role)
+{
+    struct ids ids = {0};
+    const struct tca_mark *before = NULL;
+    for (unsigned at = 0; at < d->mark_count; at++) {
+        const struct tca_mark *mark = &d->mark[at];
+        if (mark->side != role || !mark->has_ip_id || !full_socket(mark))
+            continue;
+        ids.zero += mark->ip_id == 0;
+        if (before) {
+            uint16_t step = (uint16_t)(mark->ip_id - before->ip_id);
+            bool counts = step > 0 && step <= d->m.side[role].pkts;
+            *(counts ? &ids.steps : &ids.odd) += 1;
+        }
+        before = mark;
+    }
+    return ids;
+}
+
+/* The child is another socket than the request, so its own segments are compared: its payload among itself. */
+static void mark_ids(const struct tca_dossier *d, int role, const struct tca_mark *first, struct trait *t)
+{
+    if (!first->has_ip_id)
+        return;
+    struct ids ids = ids_of(d, role);
+    bool server = role == TCA_SERVER;
+    bool fin_counts = false;
+    const struct tca_mark *data = tca_dossier_mark(d, TCA_MARK_FIRST_DATA, role, 0),
+                          *fin = tca_dossier_mark(d, TCA_MARK_FIN, role, 0);
+    if (data && fin && fin->frame > data->frame && data->ip_id && fin->ip_id) {
+        uint16_t step = (uint16_t)(fin->ip_id - data->ip_id);
+        fin_counts = step > 0 && step <= d->m.side[role].pkts;
+    }
+    bool counts = (ids.steps || fin_counts) && !ids.odd && ids.zero == 0;
+    if (counts && (!server || first->ip_id == 0))
+        t->agrees |= TCA_OS_IP_ID;
+    if (!server || d->m.client_synack || d->m.server_syn_bare)
+        return;
+    t->ids_count = counts && first->ip_id == 0;
+    t->ids_odd = first->ip_id != 0 || ids.zero > 0 || ids.odd > ids.steps;
+}
+
+static bool named_an_ack(const struct tca_dossier *d)
+{
+    struct tca_ladder ladder;
+    tca_ladder_read(d, &ladder);
+    return ladder.named != NULL;
+}
+
+static int add_trait(struct tca_hosts *hosts, const struct tca_dossier *d, int role)
+{
+    void *array = tca_room(hosts->trait, hosts->traits, &hosts->trait_room, sizeof *hosts->trait);
+    if (!array)
+        return TCA_EMEMORY;
+    hosts->trait = array;
+    struct trait t = {.capture = d->capture, .family = d->family};
+    memcpy(t.addr, d->addr[role], sizeof t.addr);
+    const struct tca_mark *first =
+        tca_dossier_mark(d, role == TCA_CLIENT ? TCA_MARK_SYN : TCA_MARK_SYNACK, role, 0);
+    if (first) {
+        mark_options(&d->m.side[role], &t);
+        t.ttl = first->ttl;
+        mark_ttl(first->ttl, &t);
+        mark_window(&d->m.side[role], first, &t);
+        mark_ids(d, role, first, &t);
+        t.old_echo = role == TCA_SERVER && d->m.side[role].synack_count > 1 && named_an_ack(d);
+    }
+    hosts->trait[hosts->traits++] = t;
+    return TCA_OK;
+}
+
+/* ---- taking in ---- */
+
+int tca_hosts_new(enum tca_vantage user, struct tca_hosts **ret_hosts)
+{
+    struct tca_hosts *hosts = tca_alloc(sizeof *hosts);
+    if (!hosts)
+        return TCA_EMEMORY;
+    hosts->user = user;
+    *ret_hosts = hosts;
+    return TCA_OK;
+}
+
+int tca_hosts_add(struct tca_hosts *hosts, const struct tca_dossier *d)
+{
+    int error = tca_places_add(&hosts->places, d);
+    for (int role = 0; role < 2 && !error; role++)
+        error = add_trait(hosts, d, role);
+    return error;
+}
+
+/* ---- all flows are in ---- */
+
+static int compare_traits(const void *left, const void *right)
+{
+    const struct trait *a = left, *b = right;
+    int order = tca_compare_u64(a->capture, b->capture);
+    return order ? order : memcmp(a->addr, b->addr, sizeof a->addr);
+}
+
+struct tally {
+    uint64_t agree[MARKS], deny[MARKS];
+    uint64_t ids_count, ids_odd, routed, unrouted;
+};
+
+static void count_trait(struct tally *sum, const struct trait *t)
+{
+    for (unsigned bit = 0; bit < MARKS; bit++) {
+        sum->agree[bit] += (t->agrees >> bit) & 1u;
+        sum->deny[bit] += (t->denies >> bit) & 1u;
+    }
+    sum->ids_count += t->ids_count;
+    sum->ids_odd += t->ids_odd;
+    sum->routed += t->routed;
+    sum->unrouted += t->unrouted;
+}
+
+/* One mark is shared with other systems; TTL and window together as well. */
+static enum tca_os system_of(unsigned agree, unsigned deny)
+{
+    const unsigned own_way = TCA_OS_OPTIONS | TCA_OS_IP_ID;
+    if (deny)
+        return (deny & TCA_OS_OPTIONS) || !agree ? TCA_OS_OTHER : TCA_OS_UNKNOWN;
+    return (agree & own_way) && (agree & ~own_way || agree == own_way) ? TCA_OS_LINUX : TCA_OS_UNKNOWN;
+}
+
+static void tell_system(struct tca_host *host, const struct tally *sum)
+{
+    unsigned agree = 0, deny = 0;
+    for (unsigned bit = 0; bit < MARKS; bit++)
+        if (tca_prevails(sum->agree[bit], sum->deny[bit]))
+            agree |= 1u << bit;
+        else if (sum->deny[bit])
+            deny |= 1u << bit;
+    host->os = system_of(agree, deny);
+    host->os_marks = (uint8_t)tca_count_bits(host->os == TCA_OS_OTHER ? deny : agree);
+}
+
+static void build_host(struct tca_host *host, const struct trait *trait, size_t count)
+{
+    struct tally sum = {0};
+    *host = (struct tca_host){.family = trait->family, .capture = trait->capture};
+    memcpy(host->addr, trait->addr, sizeof host->addr);
+    for (size_t at = 0; at < count; at++) {
+        count_trait(&sum, &trait[at]);
+        if (trait[at].ttl && (!host->ttl_least || trait[at].ttl < host->ttl_least))
+            host->ttl_least = trait[at].ttl;
+        if (trait[at].ttl > host->ttl_most)
+            host->ttl_most = trait[at].ttl;
+        if (trait[at].old_echo)
+            host->echo = TCA_ECHO_OLD;
+    }
+    host->ids_tell = sum.ids_count >= IDS_MIN && tca_prevails(sum.ids_count, sum.ids_odd);
+    host->routed = tca_prevails(sum.routed, sum.unrouted);
+    tell_system(host, &sum);
+}
+
+static size_t same_host(const struct trait *trait, size_t at, size_t count)
+{
+    size_t end = at + 1;
+    while (end < count && !compare_traits(&trait[at], &trait[end]))
+        end++;
+    return end;
+}
+
+static int build_hosts(struct tca_hosts *hosts)
+{
+    size_t count = 0;
+    if (!hosts->traits)
+        return TCA_OK;
+    qsort(hosts->trait, hosts->traits, sizeof *hosts->trait, compare_traits);
+    for (size_t at = 0; at < hosts->traits; at = same_host(hosts->trait, at, hosts->traits))
+        count++;
+    hosts->host = tca_alloc(count * sizeof *hosts->host);
+    if (!hosts->host)
+        return TCA_EMEMORY;
+    for (size_t at = 0, end; at < hosts->traits; at = end) {
+        end = same_host(hosts->trait, at, hosts->traits);
+        build_host(&hosts->host[hosts->hosts++], &hosts->trait[at], end - at);
+    }
+    return TCA_OK;
+}
+
+static void tell_locals(struct tca_hosts *hosts)
+{
+    for (size_t at = 0; at < hosts->places.places; at++)
+        for (int end = 0; end < 2 && hosts->places.place[at].proved; end++) {
+            const struct tca_place *place = &hosts->places.place[at];
+            const struct tca_host *found = tca_hosts_find(hosts, place->capture, place->addr[end]);
+            if (found == &hosts->unseen)
+                continue;
+            struct tca_host *host = &hosts->host[found - hosts->host];
+            host->local |= place->near[end];
+            host->peers_local |= place->near[1 - end];
+        }
+}
+
+int tca_hosts_run(struct tca_hosts *hosts)
+{
+    int error = build_hosts(hosts);
+    if (!error)
+        error = tca_places_run(&hosts->places);
+    if (!error)
+        tell_locals(hosts);
+    tca_free(hosts->trait);
+    hosts->trait = NULL;
+    hosts->traits = hosts->trait_room = 0;
+    return error;
+}
+
+/* Kernels from 6.12 on echo the SYN, those up to 5.10 the ACK; between them stable releases changed. */
+static enum tca_echo echo_of(uint32_t kernel)
+{
+    if (kernel == TCA_KERNEL_UNKNOWN)
+        return TCA_ECHO_UNKNOWN;
+    return kernel < TCA_KERNEL(5, 11)    ? TCA_ECHO_OLD
+           : kernel >= TCA_KERNEL(6, 12) ? TCA_ECHO_NEW
+                                         : TCA_ECHO_UNKNOWN;
+}
+
+void tca_hosts_learn(struct tca_hosts *hosts, const struct tca_known *known)
+{
+    hosts->unseen.known = known;
+    for (size_t at = 0; at < hosts->hosts; at++) {
+        struct tca_host *host = &hosts->host[at];
+        enum tca_echo echo = echo_of(tca_known_kernel(known, host->addr));
+        host->known = known;
+        if (!host->echo)
+            host->echo = echo;
+    }
+}
+
+/* ---- asking ---- */
+
+bool tca_host_knows(const struct tca_host *host, enum tca_setting_id id, int64_t *ret_value)
+{
+    return host->known && tca_known_value(host->known, host->addr, id, ret_value);
+}
+
+int64_t tca_host_seconds(const struct tca_host *host, enum tca_setting_id id, int64_t otherwise_ns)
+{
+    int64_t seconds;
+    bool sound = tca_host_knows(host, id, &seconds) && seconds >= 0 && seconds <= UINT32_MAX;
+    return sound ? seconds * INT64_C(1000000000) : otherwise_ns;
+}
+
+int64_t tca_host_request_ns(const struct tca_host *host)
+{
+    int64_t retries;
+    bool sound =
+        tca_host_knows(host, TCA_SETTING_tcp_synack_retries, &retries) && retries >= 0 && retries < 16;
+    return sound ? ((INT64_C(2) << retries) - 1) * INT64_C(1000000000) : -1;
+}
+
+/* Of retransmissions: how long after the first one no more follows (net/ipv4/tcp_timer.c tcp_model_timeout); -1: not
+ * known. */
+static int64_t repeated_ns(const struct tca_host *host, enum tca_setting_id id, int64_t instead_of_0)
+{
+    const int64_t shortest_ns = TCA_SECOND / 5, doublings = 9; /* from 200 ms to 120 s */
+    int64_t retries;
+    if (!tca_host_knows(host, id, &retries) || retries < 0 || retries > UINT8_MAX)
+        return -1;
+    retries = retries ? retries : instead_of_0;
+    int64_t doubled = retries < doublings ? retries : doublings;
+    return ((INT64_C(2) << doubled) - 1) * shortest_ns + (retries - doubled) * TCA_RTO_MAX_NS;
+}
+
+/* Without tcp_syn_linear_timeouts, which older kernels lack, the length is not known. */
+static void know_asking(const struct tca_host *host, struct tca_limits *limits)
+{
+    int64_t retries, linear;
+    if (!tca_host_knows(host, TCA_SETTING_tcp_syn_linear_timeouts, &linear) || linear < 0 ||
+        linear > UINT8_MAX)
+        return;
+    limits->syn_linear = (int)linear;
+    if (tca_host_knows(host, TCA_SETTING_tcp_syn_retries, &retries) && retries >= 0 && retries < 7) {
+        int64_t whole_ns = (linear + (INT64_C(2) << retries) - 1) * TCA_INITIAL_RTO_NS;
+        limits->syn_ns = whole_ns - whole_ns / 8;
+    }
+}
+
+struct tca_limits tca_host_limits(const struct tca_host *host)
+{
+    struct tca_limits limits = tca_limits_unknown();
+    if (!host->known)
+        return limits;
+    limits.fin_wait2_ns = tca_interval(0, tca_host_seconds(host, TCA_SETTING_tcp_fin_timeout, -1));
+    limits.synack_ns = tca_host_request_ns(host);
+    limits.orphan_ns = repeated_ns(host, TCA_SETTING_tcp_orphan_retries, 8);
+    limits.open_ns = repeated_ns(host, TCA_SETTING_tcp_retries2, 0);
+    know_asking(host, &limits);
+    return limits;
+}
+
+uint32_t tca_host_kernel(const struct tca_host *host)
+{
+    return host->known ? tca_known_kernel(host->known, host->addr) : TCA_KERNEL_UNKNOWN;
+}
+
+static int compare_hosts(const void *left, const void *right)
+{
+    const struct tca_host *a = left, *b = right;
+    int order = tca_compare_u64(a->capture, b->capture);
+    return order ? order : memcmp(a->addr, b->addr, sizeof a->addr);
+}
+
+const struct tca_host *tca_hosts_find(const struct tca_hosts *hosts, uint32_t capture, const uint8_t addr[16])
+{
+    struct tca_host key = {.capture = capture};
+    memcpy(key.addr, addr, sizeof key.addr);
+    const struct tca_host *found =
+        hosts->hosts ? bsearch(&key, hosts->host, hosts->hosts, sizeof key, compare_hosts) : NULL;
+    return found ? found : &hosts->unseen;
+}
+
+const struct tca_host *tca_hosts_at(const struct tca_hosts *hosts, size_t at)
+{
+    return at < hosts->hosts ? &hosts->host[at] : NULL;
+}
+
+enum tca_vantage tca_hosts_vantage(const struct tca_hosts *hosts, const struct tca_dossier *d)
+{
+    return hosts->user ? hosts->user : tca_places_vantage(&hosts->places, d);
+}
+
+enum tca_vantage tca_vantage_by_ttl(enum tca_vantage vantage, const struct tca_host *client,
+                                    const struct tca_host *server)
+{
+    bool at_client = vantage == TCA_VANTAGE_CLIENT || vantage == TCA_VANTAGE_SAME_HOST;
+    bool at_server = tca_near_server(vantage);
+    if (!at_client && !at_server)
+        return vantage;
+    at_client &= !client || !client->routed || client->local;
+    at_server &= !server || !server->routed || server->local;
+    if (at_client && at_server)
+        return TCA_VANTAGE_SAME_HOST;
+    return at_server ? TCA_VANTAGE_SERVER : at_client ? TCA_VANTAGE_CLIENT : TCA_VANTAGE_MIDDLE;
+}
+
+void tca_hosts_free(struct tca_hosts *hosts)
+{
+    if (!hosts)
+        return;
+    tca_free(hosts->trait);
+    tca_free(hosts->host);
+    tca_places_done(&hosts->places);
+    tca_free(hosts);
+}

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Listeners: connections sorted by server address and port, what these show when simply counted, and the look-up.
+ *
+ * Keys are compared, never hashed: nobody can choose addresses that make this slow. The order in which connections
+ * were added cannot matter.
+ */
+#include "classify/sweep/sweep.h"
+
+#include "base/alloc.h"
+#include "base/sorted.h"
+#include "mirror/deviations.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <tcpautopsy/error.h>
+
+static const struct tca_listener nothing_known = {.first_seen_ns = -1,
+                                                  .last_seen_ns = -1,
+                                                  .first_synack_ns = -1,
+                                                  .last_synack_ns = -1,
+                                                  .server_rtt_ns = -1,
+                                                  .client_rtt_ns = -1,
+                                                  .handshake_p50_ns = -1,
+                                                  .handshake_p99_ns = -1,
+                                                  .response_p50_ns = -1,
+                                                  .response_p99_ns = -1,
+                                                  .drain_ns = -1,
+                                                  .backlog = {.max = UINT64_MAX},
+                                                  .synq = {.max = UINT64_MAX}};
+
+int tca_compare_places(uint32_t capture_a, const uint8_t *addr_a, uint16_t port_a, uint32_t capture_b,
+                       const uint8_t *addr_b, uint16_t port_b)
+{
+    int order = tca_compare_u32(capture_a, capture_b);
+    if (!order)
+        order = memcmp(addr_a, addr_b, 16);
+    return order ? order : tca_compare_u32(port_a, port_b);
+}
+
+/* References for sorting connections by listener without moving them: edges know them by number. */
+struct conn_ref {
+    const struct tca_conn *conn;
+};
+
+static int compare_conns(const void *left, const void *right)
+{
+    const struct tca_conn *a = ((const struct conn_ref *)left)->conn,
+                          *b = ((const struct conn_ref *)right)->conn;
+    return tca_compare_places(a->capture, a->addr, a->port, b->capture, b->addr, b->port);
+}
+
+static void count_conn(struct tca_listener *l, const struct tca_conn *conn)
+{
+    l->flows++;
+    l->established += (conn->flags & TCA_CONN_ESTABLISHED) != 0;
+    l->refused += (conn->flags & TCA_CONN_REFUSED) != 0;
+    l->unanswered += (conn->flags & TCA_CONN_UNANSWERED) != 0;
+    l->midstream += (conn->flags & TCA_CONN_MIDSTREAM) != 0;
+    l->gaps += (conn->flags & TCA_CONN_GAP) != 0;
+    l->idle_opens += (conn->flags & TCA_CONN_IDLE) != 0;
+    l->one_rung_at_1s += (conn->flags & TCA_CONN_ONE_RUNG) != 0;
+    l->long_ladders += (conn->flags & TCA_CONN_LONG_LADDER) != 0;
+    l->stuck_flows += conn->stuck;
+    l->cookie_acks_refused += conn->refused;
+    l->spoke += conn->answers;
+    l->named_acks += (conn->flags & TCA_CONN_NAMED_ACK) != 0;
+    l->close_wait_flows += (conn->flags & TCA_CONN_CLOSE_WAIT) != 0;
+    l->deferred_opens += (conn->flags & TCA_CONN_DEFERRED) != 0;
+    l->time_wait_absent += (conn->flags & TCA_CONN_TIME_WAIT_ABSENT) != 0;
+    l->skew_flows += (conn->flags & TCA_CONN_SKEW) != 0;
+    l->cookie_skew_flows += (conn->flags & TCA_CONN_COOKIE_SKEW) != 0;
+    l->aborted_opens += (conn->flags & TCA_CONN_ABORTED) != 0;
+    l->syn_count += conn->syns;
+    l->synack_count += conn->synacks;
+    l->syn_retx += conn->syns ? conn->syns - 1 : 0;
+    l->synack_retx += conn->synacks ? conn->synacks - 1 : 0;
+    l->listens |= conn->synacks > 0;
+}
+
+/* Which of a connection's times; -1 where it has none. */
+typedef int64_t time_of(const struct tca_conn *conn);
+
+static int64_t server_rtt_of(const struct tca_conn *conn)
+{
+    return conn->server_rtt_ns != UINT32_MAX ? (int64_t)conn->server_rtt_ns : -1;
+}
+
+static int64_t client_rtt_of(const struct tca_conn *conn)
+{
+    return conn->client_rtt_ns != UINT32_MAX ? (int64_t)conn->client_rtt_ns : -1;
+}
+
+/* Where a timer ran in between, the sum would be the timer's and not the path's. */
+static int64_t handshake_of(const struct tca_conn *conn)
+{
+    if (conn->syns != 1 || conn->synacks != 1)
+        return -1;
+    int64_t server = server_rtt_of(conn), client = client_rtt_of(conn);
+    return server >= 0 && client >= 0 ? server + client : -1;
+}
+
+static int64_t response_of(const struct tca_conn *conn)
+{
+    return conn->response_ns;
+}
+
+struct times {
+    int64_t *time; /* sorted */
+    size_t count;
+};
+
+static struct times times_of(const struct conn_ref *ref, size_t count, time_of *of, int64_t *time)
+{
+    struct times all = {.time = time};
+    for (size_t at = 0; at < count; at++) {
+        int64_t ns = of(ref[at].conn);
+        if (ns >= 0)
+            time[all.count++] = ns;
+    }
+    if (all.count)
+        qsort(time, all.count, sizeof *time, tca_order_i64);
+    return all;
+}
+
+/* The smallest of the times that `percent` of them do not exceed; -1 without any. */
+static int64_t percentile(struct times all, size_t percent)
+{
+    return all.count ? all.time[(all.count * percent + 99) / 100 - 1] : -1;
+}
+
+static void measure_times(struct tca_listener *l, const struct conn_ref *ref, size_t count, int64_t *time)
+{
+    l->server_rtt_ns = percentile(times_of(ref, count, server_rtt_of, time), 50);
+    l->client_rtt_ns = percentile(times_of(ref, count, client_rtt_of, time), 50);
+    struct times handshake = times_of(ref, count, handshake_of, time);
+    l->handshake_p50_ns = percentile(handshake, 50);
+    l->handshake_p99_ns = percentile(handshake, 99);
+    struct times response = times_of(ref, count, response_of, time);
+    l->response_p50_ns = percentile(response, 50);
+    l->response_p99_ns = percentile(response, 99);
+}
+
+static int64_t answered_at(const struct tca_conn *conn)
+{
+    return conn->synacks ? conn->start_ns : -1;
+}
+
+static int64_t refused_at(const struct tca_conn *conn)
+{
+    return conn->flags & TCA_CONN_REFUSED ? conn->start_ns : -1;
+}
+
+/* No connection is both answered and refused, so `time` has room for all. */
+static void find_outages(struct tca_listener *l, const struct conn_ref *ref, size_t count, int64_t *time)
+{
+    struct times answered = times_of(ref, count, answered_at, time);
+    struct times refused = times_of(ref, count, refused_at, time + answered.count);
+    for (size_t at = 0; answered.count && at < refused.count && l->outages < TCA_OUTAGES_MAX;) {
+        size_t next = tca_count_until(answered.time, answered.count, refused.time[at]);
+        struct tca_outage one = {.before_ns = next ? answered.time[next - 1] : INT64_MIN,
+                                 .first_ns = refused.time[at],
+                                 .until_ns = next < answered.count ? answered.time[next] : INT64_MAX};
+        l->outage[l->outages++] = one;
+        at = tca_count_before(refused.time, refused.count, one.until_ns);
+    }
+}
+
+/* What a closed listener answers is no sign of a full queue. */
+static void drop_closed_aborts(struct tca_listener *l, const struct conn_ref *ref, size_t count)
+{
+    for (size_t at = 0; at < count && l->outages; at++)
+        if ((ref[at].conn->flags & TCA_CONN_ABORTED) && tca_listener_closed_at(l, ref[at].conn->last_ns))
+            l->aborted_opens--;
+}
+
+/* Of several that are seen first at one time, the earliest frame. */
+static void date_listener(struct tca_listener *l, const struct tca_conn *conn)
+{
+    if (l->first_seen_ns < 0 || conn->start_ns < l->first_seen_ns ||
+        (conn->start_ns == l->first_seen_ns && conn->first_frame < l->first_frame)) {
+        l->first_seen_ns = conn->start_ns;
+        l->first_frame = conn->first_frame;
+        l->tags = conn->tags;
+    }
+    if (conn->last_ns > l->last_seen_ns)
+        l->last_seen_ns = conn->last_ns;
+}
+
+/* Which end is near: a round trip under 0.3 ms touches a host, if the other one is clearly
+ * longer. */
+static enum tca_vantage vantage_of(int64_t server_rtt_ns, int64_t client_rtt_ns)
+{
+    bool server_near = server_rtt_ns < TCA_NEAR_NS, client_near = client_rtt_ns < TCA_NEAR_NS;
+    if (server_rtt_ns < 0 || client_rtt_ns < 0)
+        return TCA_VANTAGE_UNKNOWN;
+    if (server_near && client_near)
+        return TCA_VANTAGE_SAME_HOST;
+    if (server_near)
+        return client_rtt_ns > 3 * server_rtt_ns ? TCA_VANTAGE_SERVER : TCA_VANTAGE_UNKNOWN;
+    if (client_near)
+        return server_rtt_ns > 3 * client_rtt_ns ? TCA_VANTAGE_CLIENT : TCA_VANTAGE_UNKNOWN;
+    return TCA_VANTAGE_MIDDLE;
+}
+
+static void build_listener(struct tca_listener *l, const struct conn_ref *ref, size_t count, int64_t *time)
+{
+    const struct tca_conn *first = ref[0].conn;
+    *l = nothing_known;
+    memcpy(l->addr, first->addr, sizeof l->addr);
+    l->port = first->port;
+    l->family = first->family;
+    l->capture = first->capture;
+    for (size_t at = 0; at < count; at++) {
+        count_conn(l, ref[at].conn);
+        date_listener(l, ref[at].conn);
+    }
+    find_outages(l, ref, count, time);
+    drop_closed_aborts(l, ref, count);
+    measure_times(l, ref, count, time);
+    l->vantage = vantage_of(l->server_rtt_ns, l->client_rtt_ns);
+}
+
+static size_t same_place(const struct conn_ref *ref, size_t at, size_t count)
+{
+    size_t end = at + 1;
+    while (end < count && !compare_conns(&ref[at], &ref[end]))
+        end++;
+    return end;
+}
+
+/* A listener without a clean handshake is seen from where its host's other listeners are seen. */
+static void borrow_vantage(struct tca_sweep *sweep)
+{
+    for (size_t at = 0, end; at < sweep->listeners; at = end) {
+        const struct tca_listener *first = &sweep->listener[at];
+        enum tca_vantage known = TCA_VANTAGE_UNKNOWN;
+        for (end = at; end < sweep->listeners && sweep->listener[end].capture == first->capture &&
+                       !memcmp(sweep->listener[end].addr, first->addr, sizeof first->addr);
+             end++)
+            if (!known)
+                known = sweep->listener[end].vantage;
+        for (size_t one = at; one < end; one++)
+            if (sweep->user)
+                sweep->listener[one].vantage = sweep->user;
+            else if (sweep->listener[one].server_rtt_ns < 0)
+                sweep->listener[one].vantage = known;
+    }
+}
+
+/* `ref` and `time` are scratch for one entry per connection. */
+static int build_listeners(struct tca_sweep *sweep, struct conn_ref *ref, int64_t *time)
+{
+    for (size_t at = 0; at < sweep->conns; at++)
+        ref[at].conn = &sweep->conn[at];
+    qsort(ref, sweep->conns, sizeof *ref, compare_conns);
+    size_t count = 0;
+    for (size_t at = 0; at < sweep->conns; at = same_place(ref, at, sweep->conns))
+        count++;
+    sweep->listener = tca_alloc(count * sizeof *sweep->listener);
+    if (!sweep->listener)
+        return TCA_EMEMORY;
+    for (size_t at = 0, end; at < sweep->conns; at = end) {
+        end = same_place(ref, at, sweep->conns);
+        for (size_t one = at; one < end; one++)
+            sweep->conn[ref[one].conn - sweep->conn].listener = (uint32_t)sweep->listeners;
+        build_listener(&sweep->listener[sweep->listeners++], &ref[at], end - at, time);
+    }
+    borrow_vantage(sweep);
+    return TCA_OK;
+}
+
+int tca_sweep_listeners(struct tca_sweep *sweep)
+{
+    struct conn_ref *ref = tca_alloc(sweep->conns * sizeof *ref);
+    int64_t *time = tca_alloc(sweep->conns * sizeof *time);
+    int error = ref && time ? build_listeners(sweep, ref, time) : TCA_EMEMORY;
+    tca_free(ref);
+    tca_free(time);
+    return error;
+}
+
+/* ---- look-up ---- */
+
+static struct tca_listener *find_place(const struct tca_sweep *sweep, uint32_t capture, const uint8_t *addr,
+                                       uint16_t port)
+{
+    size_t low = 0, high = sweep->listeners;
+    while (low < high) {
+        size_t at = low + (high - low) / 2;
+        struct tca_listener *l = &sweep->listener[at];
+        int order = tca_compare_places(l->capture, l->addr, l->port, capture, addr, port);
+        if (!order)
+            return l;
+        if (order < 0)
+            low = at + 1;
+        else
+            high = at;
+    }
+    return NULL;
+}
+
+const struct tca_listener *tca_sweep_find(const struct tca_sweep *sweep, const struct tca_dossier *d)
+{
+    const struct tca_listener *l = find_place(sweep, d->capture, d->addr[TCA_SERVER], d->port[TCA_SERVER]);
+    return l ? l : &nothing_known;
+}
+
+struct tca_listener *tca_sweep_edit(struct tca_sweep *sweep, uint32_t capture, const uint8_t addr[16],
+                                    uint16_t port)
+{
+    return find_place(sweep, capture, addr, port);
+}
+
+size_t tca_sweep_count(const struct tca_sweep *sweep)
+{
+    return sweep ? sweep->listeners : 0;
+}
+
+const struct tca_listener *tca_sweep_at(const struct tca_sweep *sweep, size_t index)
+{
+    return &sweep->listener[index];
+}
+
+static size_t moments_between(const int64_t *moment, size_t count, int64_t from_ns, int64_t to_ns)
+{
+    return tca_count_before(moment, count, to_ns) - tca_count_before(moment, count, from_ns);
+}
+
+bool tca_listener_admits(const struct tca_listener *l, int64_t from_ns, int64_t to_ns)
+{
+    return to_ns > from_ns && !moments_between(l->dropped_ns, l->dropped, from_ns, to_ns) &&
+           moments_between(l->admitted_ns, l->admitted, from_ns, to_ns);
+}
+
+size_t tca_listener_drops(const struct tca_listener *l, int64_t from_ns, int64_t to_ns)
+{
+    return moments_between(l->dropped_ns, l->dropped, from_ns, to_ns);
+}
+
+size_t tca_listener_answers(const struct tca_listener *l, int64_t from_ns, int64_t to_ns)
+{
+    if (to_ns <= from_ns || tca_listener_drops(l, from_ns, to_ns))
+        return 0;
+    return moments_between(l->answered_ns, l->answered, from_ns + 1, to_ns);
+}
+
+bool tca_listener_closed_at(const struct tca_listener *l, int64_t time_ns)
+{
+    for (unsigned at = 0; at < l->outages; at++) {
+        const struct tca_outage *one = &l->outage[at];
+        if (time_ns > one->before_ns && time_ns < one->until_ns && time_ns >= one->first_ns - TCA_SECOND)
+            return true;
+    }
+    return false;
+}
+
+const struct tca_episode *tca_listener_episode(const struct tca_listener *l, int64_t time_ns,
+                                               int64_t slack_ns)
+{
+    for (unsigned at = 0; at < l->episode_count; at++) {
+        const struct tca_episode *e = &l->episode[at];
+        if (time_ns >= e->first_ns - slack_ns && time_ns <= e->last_ns + slack_ns)
+            return e;
+    }
+    return NULL;
+}
+
+bool tca_listener_is_shared(const struct tca_listener *l)
+{
+    for (unsigned at = 0; at < l->episode_count; at++)
+        if (l->episode[at].partial || tca_episode_contradicts_one(l, &l->episode[at]))
+            return true;
+    return false;
+}

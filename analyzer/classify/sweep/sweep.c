@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The sweep: what the edges of each listener show together, in time order. Everything that was added is sorted
+ * before it is read, so the order of adds cannot matter.
+ */
+#include "classify/sweep/sweep.h"
+
+#include "base/alloc.h"
+#include "base/sorted.h"
+#include "classify/sweep/backlog.h"
+#include "classify/sweep/bounds.h"
+#include "classify/sweep/host.h"
+#include "classify/sweep/known.h"
+#include "classify/sweep/places.h"
+#include "classify/sweep/wildcard.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <tcpautopsy/error.h>
+
+#define MS     INT64_C(1000000)
+#define SECOND INT64_C(1000000000)
+
+enum {
+    GIVE_UPS_AGREE = 3,
+    GIVE_UP_SYNS = 3, /* fewer, and the first may be all that the capture shows */
+};
+
+static const int64_t BURST_NS = 10 * MS;       /* RSTs of a closing listener leave together */
+static const int64_t ANSWER_NS = 100 * MS;     /* an answer slower than four round trips and this is none */
+static const int64_t STILL_OPEN_NS = 100 * MS; /* a listener that answers a SYN within this was not closed */
+static const int64_t ALONE_NS = SECOND;        /* who resets them one by one does it again within this */
+static const int64_t AT_ONCE_NS = 500 * MS;    /* from a request to its answer, nobody in between */
+enum { BURST_MIN = 3 };
+
+static int compare_edges(const void *left, const void *right)
+{
+    const struct tca_edge *a = left, *b = right;
+    int order = tca_compare_u32(a->listener, b->listener);
+    if (!order)
+        order = a->time_ns < b->time_ns ? -1 : a->time_ns > b->time_ns;
+    if (!order)
+        order = a->frame < b->frame ? -1 : a->frame > b->frame;
+    return order ? order : (int)a->kind - (int)b->kind;
+}
+
+/* The last copy of a SYN is undecided if the capture ended before an answer could have come. Such edges go to the end.
+ * Returns how many are left before them, in their order. */
+static size_t put_off_undecided(const struct tca_listener *l, struct tca_edge *edge, size_t count)
+{
+    int64_t patience = ANSWER_NS + (l->server_rtt_ns > 0 ? 4 * l->server_rtt_ns : 0);
+    size_t kept = 0;
+    for (size_t at = 0; at < count; at++) {
+        struct tca_edge one = edge[at];
+        if (one.kind == TCA_EDGE_DROP && one.open_end && one.other_ns - one.time_ns <= patience)
+            continue;
+        edge[at] = edge[kept];
+        edge[kept++] = one;
+    }
+    return kept;
+}
+
+static void find_synacks(struct tca_listener *l, const struct tca_edge *edge, size_t count)
+{
+    for (size_t at = 0; at < count; at++) {
+        if (edge[at].kind != TCA_EDGE_SYNACK)
+            continue;
+        if (l->first_synack_ns < 0)
+            l->first_synack_ns = edge[at].time_ns;
+        if (edge[at].other_ns > l->last_synack_ns)
+            l->last_synack_ns = edge[at].other_ns;
+    }
+}
+
+/* `count` resets one after the other, and no other of this kind near them: nobody resets one connection after the other here,
+ * a queue went all at once. */
+static bool queue_at_once(const struct tca_edge *edge, const size_t *index, size_t count)
+{
+    return count >= BURST_MIN && edge[index[count - 1]].time_ns - edge[index[0]].time_ns <= BURST_NS;
+}
+
+/* Marks those that were reset while the listener went on answering: it was not closed. A queue that goes at once is that of
+ * one of several listeners of the port (SO_REUSEPORT). `index`: their places. */
+static void mark_still_open(struct tca_listener *l, struct tca_edge *edge, size_t count, const size_t *index,
+                            size_t resets)
+{
+    int64_t next_synack_ns = INT64_MAX;
+    for (size_t at = count; at-- > 0;) {
+        if (edge[at].kind == TCA_EDGE_SYNACK)
+            next_synack_ns = edge[at].time_ns;
+        edge[at].open_end |= edge[at].kind == TCA_EDGE_CLOSED && next_synack_ns != INT64_MAX &&
+                             next_synack_ns - edge[at].time_ns <= STILL_OPEN_NS;
+    }
+    for (size_t from = 0, to; from < resets; from = to) {
+        for (to = from + 1; to < resets; to++)
+            if (edge[index[to]].time_ns - edge[index[to - 1]].time_ns > ALONE_NS)
+                break;
+        for (size_t at = from; at < to && queue_at_once(edge, &index[from], to - from); at++) {
+            l->closed_in_part |= edge[index[at]].open_end;
+            edge[index[at]].open_end = false;
+        }
+    }
+}
+
+/* Active RSTs on wordless connections, as far as they may be those of a listener that was closed. */
+static size_t closing_resets(struct tca_listener *l, struct tca_edge *edge, size_t count, size_t *index)
+{
+    size_t resets = 0, kept = 0;
+    for (size_t at = 0; at < count; at++)
+        if (edge[at].kind == TCA_EDGE_CLOSED)
+            index[resets++] = at;
+    mark_still_open(l, edge, count, index, resets);
+    for (size_t at = 0; at < resets; at++)
+        if (!edge[index[at]].open_end)
+            index[kept++] = index[at];
+    return kept;
+}
+
+/* Several within 10 ms: the listener was closed and reset its whole queue. Sets the largest burst; marks the
+ * edges of every burst by weight 0. */
+static void find_bursts(struct tca_listener *l, struct tca_edge *edge, size_t count, size_t *index)
+{
+    size_t resets = closing_resets(l, edge, count, index);
+    for (size_t from = 0, to = 0, marked = 0; to < resets; to++) {
+        while (edge[index[to]].time_ns - edge[index[from]].time_ns > BURST_NS)
+            from++;
+        if (to - from + 1 > l->closed_burst) {
+            l->closed_burst = to - from + 1;
+            l->closed_burst_ns = edge[index[from]].time_ns;
+            l->closed_frame[0] = edge[index[from]].frame;
+            l->closed_frame[1] = edge[index[to]].frame;
+        }
+        if (to - from + 1 >= BURST_MIN)
+            for (marked = marked > from ? marked : from; marked <= to; marked++)
+                edge[index[marked]].weight = 0;
+    }
+}
+
+/* Children reset in such a burst were never accepted. `bursting` is scratch, a flag per connection. */
+static void forget_proofs(struct tca_edge *edge, size_t count, uint8_t *bursting)
+{
+    for (size_t at = 0; at < count; at++)
+        if (edge[at].kind == TCA_EDGE_CLOSED && !edge[at].weight)
+            bursting[edge[at].conn] = 1;
+    for (size_t at = 0; at < count; at++)
+        if (edge[at].kind == TCA_EDGE_CHILD && edge[at].open_end && bursting[edge[at].conn])
+            edge[at].other_ns = INT64_MAX;
+}
+
+/* Accepted and answered as soon as it asked: accept() takes the oldest, so nobody waited in the queue before it. */
+static bool served_at_once(const struct tca_edge *child)
+{
+    int64_t since =
+        child->ask_ns != INT64_MAX && child->ask_ns > child->time_ns ? child->ask_ns : child->time_ns;
+    return child->other_ns != INT64_MAX && child->other_ns - since <= AT_ONCE_NS;
+}
+
+/* The moments of one kind, in order. Returns how many; each edge is at most one moment. */
+static size_t keep_moments(struct tca_sweep *sweep, const struct tca_edge *edge, size_t count,
+                           enum tca_edge_kind kind, const int64_t **ret_first)
+{
+    size_t before = sweep->moments;
+    for (size_t at = 0; at < count; at++) {
+        bool admitted = sweep->conn[edge[at].conn].opened && served_at_once(&edge[at]);
+        bool wanted = kind == TCA_EDGE_CHILD ? admitted : kind == TCA_EDGE_DROP ? !edge[at].weak : true;
+        if (edge[at].kind == kind && wanted)
+            sweep->moment[sweep->moments++] = edge[at].time_ns;
+    }
+    *ret_first = sweep->moment + before;
+    return sweep->moments - before;
+}
+
+/* The shortest round trip to the server: that of a SYN which met no delay. */
+static int64_t shortest_path(const struct tca_sweep *sweep, const struct tca_edge *edge, size_t count)
+{
+    int64_t shortest = -1;
+    for (size_t at = 0; at < count; at++) {
+        int64_t path = sweep->conn[edge[at].conn].path_ns;
+        if (path >= 0 && (shortest < 0 || path < shortest))
+            shortest = path;
+    }
+    return shortest;
+}
+
+/* What decides is the order at the server: of what goes towards it, the order of passing; of what comes from it,
+ * that order less the round trip between. */
+static void order_as_at_server(const struct tca_sweep *sweep, struct tca_edge *edge, size_t count)
+{
+    int64_t path = shortest_path(sweep, edge, count);
+    if (path < TCA_NEAR_NS)
+        return;
+    for (size_t at = 0; at < count; at++) {
+        struct tca_edge *one = &edge[at];
+        if (one->kind == TCA_EDGE_SYNACK || one->kind == TCA_EDGE_HEARD)
+            one->time_ns -= path;
+        else if (one->kind == TCA_EDGE_CHILD && one->other_ns != INT64_MAX)
+            one->other_ns = one->other_ns - path > one->time_ns ? one->other_ns - path : one->time_ns;
+    }
+    qsort(edge, count, sizeof *edge, compare_edges);
+}
+
+static int sweep_listener(struct tca_sweep *sweep, struct tca_edge *edge, size_t count,
+                          const struct tca_losses *loss, size_t *index, uint8_t *bursting)
+{
+    struct tca_listener *l = &sweep->listener[edge->listener];
+    size_t all = count;
+    count = put_off_undecided(l, edge, count);
+    find_synacks(l, edge, count);
+    find_bursts(l, edge, count, index);
+    forget_proofs(edge, count, bursting);
+    order_as_at_server(sweep, edge, count);
+    l->admitted = keep_moments(sweep, edge, count, TCA_EDGE_CHILD, &l->admitted_ns);
+    l->dropped = keep_moments(sweep, edge, count, TCA_EDGE_DROP, &l->dropped_ns);
+    l->answered = keep_moments(sweep, edge, count, TCA_EDGE_SYNACK, &l->answered_ns);
+    struct tca_episode *episode = NULL;
+    int error = tca_episodes_find(l, edge, count, sweep->conn, loss, &episode);
+    l->episode = episode;
+    if (!error)
+        error = tca_backlog_prune(l, edge, count, sweep->conn);
+    return error ? error : tca_bounds_find(l, edge, count, all - count, sweep->conn);
+}
+
+/* ---- losses of one host ---- */
+
+static int compare_losses(const void *left, const void *right)
+{
+    const struct tca_loss *a = left, *b = right;
+    return tca_compare_u32(a->listener, b->listener);
+}
+
+static bool same_host(const struct tca_listener *a, const struct tca_listener *b)
+{
+    return a->capture == b->capture && !memcmp(a->addr, b->addr, sizeof a->addr);
+}
+
+/* The losses of all hosts by listener, whose host's are side by side. `time` holds twice as many: where those
+ * of the present host begin, and where they end. */
+struct loss_walk {
+    int64_t *time;
+    size_t next;
+    const struct tca_listener *host;
+    struct tca_losses found;
+};
+
+static void find_losses(const struct tca_sweep *sweep, struct loss_walk *walk, const struct tca_listener *l)
+{
+    if (walk->host && same_host(walk->host, l))
+        return;
+    size_t used = 0, at = walk->next;
+    int64_t *from = walk->time, *to = walk->time + sweep->losses;
+    const struct tca_listener *first = l;
+    while (first > sweep->listener && same_host(first - 1, l))
+        first--;
+    while (at < sweep->losses && sweep->loss[at].listener < (uint32_t)(first - sweep->listener))
+        at++;
+    for (; at < sweep->losses && same_host(&sweep->listener[sweep->loss[at].listener], l); at++) {
+        from[used] = sweep->loss[at].from_ns;
+        to[used++] = sweep->loss[at].to_ns;
+    }
+    if (used) {
+        qsort(from, used, sizeof *from, tca_order_i64);
+        qsort(to, used, sizeof *to, tca_order_i64);
+    }
+    walk->next = at;
+    walk->host = l;
+    walk->found = (struct tca_losses){from, to, used};
+}
+
+static int sort_losses(struct tca_sweep *sweep, struct loss_walk *walk)
+{
+    for (size_t at = 0; at < sweep->losses; at++)
+        sweep->loss[at].listener = sweep->conn[sweep->loss[at].conn].listener;
+    if (sweep->losses)
+        qsort(sweep->loss, sweep->losses, sizeof *sweep->loss, compare_losses);
+    walk->time = tca_alloc(2 * sweep->losses * sizeof *walk->time);
+    return walk->time ? TCA_OK : TCA_EMEMORY;
+}
+
+static int each_listener(struct tca_sweep *sweep, size_t *index, uint8_t *bursting)
+{
+    struct loss_walk walk = {0};
+    for (size_t at = 0; at < sweep->edges; at++)
+        sweep->edge[at].listener = sweep->conn[sweep->edge[at].conn].listener;
+    if (sweep->edges)
+        qsort(sweep->edge, sweep->edges, sizeof *sweep->edge, compare_edges);
+    int error = sort_losses(sweep, &walk);
+    for (size_t at = 0, end; at < sweep->edges && !error; at = end) {
+        for (end = at + 1; end < sweep->edges && sweep->edge[end].listener == sweep->edge[at].listener;)
+            end++;
+        find_losses(sweep, &walk, &sweep->listener[sweep->edge[at].listener]);
+        error = sweep_listener(sweep, &sweep->edge[at], end - at, &walk.found, index, bursting);
+    }
+    tca_free(walk.time);
+    return error;
+}
+
+int tca_sweep_edges(struct tca_sweep *sweep)
+{
+    size_t *index = tca_alloc(sweep->edges * sizeof *index);
+    uint8_t *bursting = tca_alloc(sweep->conns);
+    sweep->moment = tca_alloc(sweep->edges * sizeof *sweep->moment);
+    int error = index && bursting && sweep->moment ? each_listener(sweep, index, bursting) : TCA_EMEMORY;
+    if (!error)
+        error = tca_wildcard_widen(sweep);
+    tca_free(index);
+    tca_free(bursting);
+    return error;
+}
+
+/* ---- the sweep ---- */
+
+int tca_sweep_new(enum tca_vantage user, struct tca_sweep **ret_sweep)
+{
+    struct tca_sweep *sweep = tca_alloc(sizeof *sweep);
+    if (!sweep)
+        return TCA_EMEMORY;
+    sweep->user = user;
+    *ret_sweep = sweep;
+    return TCA_OK;
+}
+
+/* Edges and connections are read once and are not needed any more. */
+static void forget_gathered(struct tca_sweep *sweep)
+{
+    tca_free(sweep->edge);
+    sweep->edge = NULL;
+    sweep->edges = sweep->edge_room = 0;
+    tca_free(sweep->loss);
+    sweep->loss = NULL;
+    sweep->losses = sweep->loss_room = 0;
+    tca_free(sweep->conn);
+    sweep->conn = NULL;
+    sweep->conns = sweep->conn_room = 0;
+}
+
+/* What the capture itself says of where it was taken comes before round trips. */
+static void place_listeners(struct tca_sweep *sweep, const struct tca_hosts *hosts)
+{
+    for (size_t at = 0; at < sweep->listeners && !sweep->user; at++) {
+        struct tca_listener *l = &sweep->listener[at];
+        const struct tca_host *host = tca_hosts_find(hosts, l->capture, l->addr);
+        if (host->local)
+            l->vantage = host->peers_local ? TCA_VANTAGE_SAME_HOST : TCA_VANTAGE_SERVER;
+        else if (host->peers_local)
+            l->vantage = TCA_VANTAGE_CLIENT;
+        l->vantage = tca_vantage_by_ttl(l->vantage, NULL, host);
+    }
+}
+
+/* Clients of one service give up alike. Where several did after so many SYNs, one that sent as many and then nothing
+ * waits no more, though the capture ended before its next one would have been due. */
+static void learn_giving_up(struct tca_sweep *sweep)
+{
+    for (int pass = 0; pass < 2; pass++)
+        for (size_t at = 0; at < sweep->conns; at++) {
+            struct tca_conn *conn = &sweep->conn[at];
+            struct tca_listener *l = &sweep->listener[conn->listener];
+            if (!(conn->flags & TCA_CONN_UNANSWERED) || conn->syns < GIVE_UP_SYNS)
+                continue;
+            if (pass)
+                conn->over |= l->give_ups >= GIVE_UPS_AGREE && conn->syns >= l->give_up_syns;
+            else if (conn->over) {
+                l->give_ups++;
+                l->give_up_syns = conn->syns > l->give_up_syns ? conn->syns : l->give_up_syns;
+            }
+        }
+}
+
+int tca_sweep_run(struct tca_sweep *sweep, const struct tca_hosts *hosts)
+{
+    if (!sweep->conns)
+        return TCA_OK;
+    int error = tca_sweep_listeners(sweep);
+    if (error) {
+        forget_gathered(sweep);
+        return error;
+    }
+    learn_giving_up(sweep);
+    place_listeners(sweep, hosts);
+    error = tca_sweep_edges(sweep);
+    forget_gathered(sweep);
+    return error;
+}
+
+void tca_sweep_settle(struct tca_sweep *sweep)
+{
+    for (size_t at = 0; at < sweep->listeners; at++)
+        tca_backlog_settle(&sweep->listener[at]);
+}
+
+void tca_sweep_leave_out(struct tca_sweep *sweep, uint32_t capture, const uint8_t port[TCA_PORT_BITS])
+{
+    for (size_t at = 0; at < sweep->listeners; at++) {
+        struct tca_listener *l = &sweep->listener[at];
+        if (l->capture == capture && port[l->port / 8] >> l->port % 8 & 1)
+            tca_places_open(l);
+    }
+}
+
+void tca_sweep_learn(struct tca_sweep *sweep, const struct tca_known *known)
+{
+    for (size_t at = 0; at < sweep->listeners; at++) {
+        struct tca_listener *l = &sweep->listener[at];
+        int64_t most;
+        if (l->listens && tca_known_value(known, l->addr, TCA_SETTING_somaxconn, &most))
+            tca_backlog_learn(l, most);
+    }
+}
+
+void tca_sweep_free(struct tca_sweep *sweep)
+{
+    if (!sweep)
+        return;
+    for (size_t at = 0; at < sweep->listeners; at++)
+        tca_free((void *)(uintptr_t)sweep->listener[at].episode);
+    tca_free(sweep->listener);
+    tca_free(sweep->moment);
+    tca_free(sweep->conn);
+    tca_free(sweep->edge);
+    tca_free(sweep->loss);
+    tca_free(sweep);
+}

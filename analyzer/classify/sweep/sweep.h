@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Inside the sweep over listeners; shared by gather.c, which takes dossiers in, listener.c, which makes listeners of
+ * connections, and sweep.c, which reads each listener's edges.
+ *
+ *     add:  dossier --> one struct tca_conn and its edges            gather.c
+ *     run:  conns by (capture, address, port)  --> listeners         listener.c
+ *           edges by (listener, time, frame)   --> bursts, episodes  sweep.c, episode.c
+ */
+#ifndef TCA_CLASSIFY_SWEEP_H
+#define TCA_CLASSIFY_SWEEP_H
+
+#include "classify/sweep/episode.h"
+
+enum tca_conn_flag {
+    TCA_CONN_ESTABLISHED = 1 << 0,
+    TCA_CONN_REFUSED = 1 << 1,
+    TCA_CONN_UNANSWERED = 1 << 2,
+    TCA_CONN_MIDSTREAM = 1 << 3,
+    TCA_CONN_IDLE = 1 << 4,
+    TCA_CONN_ONE_RUNG = 1 << 5,
+    TCA_CONN_LONG_LADDER = 1 << 6,
+    TCA_CONN_NAMED_ACK = 1 << 7,
+    TCA_CONN_ABORTED = 1 << 8,
+    TCA_CONN_CLOSE_WAIT = 1 << 9,
+    TCA_CONN_TIME_WAIT_ABSENT = 1 << 10,
+    TCA_CONN_SKEW = 1 << 11,
+    TCA_CONN_COOKIE_SKEW = 1 << 12,
+    TCA_CONN_FAST_OPEN = 1 << 13,
+    TCA_CONN_COOKIE_BARE = 1 << 14, /* its SYN+ACK lacks options as only a cookie's does */
+    TCA_CONN_TWO_RUNGS =
+        1 << 15, /* given up after two repeats of its SYN+ACK, at 1 and 3 s, for all that is seen */
+    TCA_CONN_GAP = 1 << 16,      /* segments of it passed and were not captured */
+    TCA_CONN_DEFERRED = 1 << 17, /* its SYN+ACK was repeated where TCP_DEFER_ACCEPT puts it */
+    TCA_CONN_OPTIONS = 1 << 18,  /* its SYN+ACK announces window scale or SACK */
+    TCA_CONN_SHRUNK = 1 << 19,   /* the child took back a part of the window, as after a SYN cookie */
+};
+
+/* A run of repeats that nothing acknowledged. */
+struct tca_loss {
+    int64_t from_ns, to_ns;
+    uint32_t conn, listener;
+};
+
+struct tca_sweep {
+    enum tca_vantage user;
+    struct tca_conn *conn; /* owned */
+    size_t conns, conn_room;
+    struct tca_edge *edge; /* owned */
+    size_t edges, edge_room;
+    struct tca_loss *loss; /* owned */
+    size_t losses, loss_room;
+    struct tca_listener *listener; /* owned, with their episodes */
+    size_t listeners;
+    int64_t *moment; /* owned: what the listeners' admitted_ns and dropped_ns point into */
+    size_t moments;
+};
+
+/* Number the listeners in order, tell every connection its number, and build them of their connections alone. 0 or
+ * TCA_EMEMORY. */
+int tca_sweep_listeners(struct tca_sweep *sweep);
+/* What all edges of each listener show together. 0 or TCA_EMEMORY. */
+int tca_sweep_edges(struct tca_sweep *sweep);
+
+static inline int tca_compare_u32(uint32_t a, uint32_t b)
+{
+    return a < b ? -1 : a > b;
+}
+
+#endif
