@@ -29,6 +29,7 @@
 
 #define SECOND INT64_C(1000000000)
 
+static const int64_t TAKEN_NS = SECOND / 100;   /* from the passing of an ACK to the end of its request */
 static const int64_t APART_NS = 10 * SECOND;    /* what is farther apart belongs to two intervals */
 static const int64_t MAKING_NS = SECOND / 1000; /* a request is made in less */
 enum {
@@ -504,14 +505,18 @@ static enum tca_confidence full_level(const struct queue *q, const struct interv
                            TCA_POSSIBLE);
 }
 
-/* Cookies of an empty SYN queue. A queue that is full when it is empty has the limit 0. */
+/* Cookies of an empty SYN queue. A queue that is full when it is empty has the limit 0. A request whose ACK has passed is
+ * not gone yet: its kernel takes a moment. */
 static void find_lone_cookies(const struct queue *q)
 {
     struct level now = {0};
+    int64_t gone_ns = INT64_MIN / 2;
     struct tca_proof *lone = &q->t->listener->lone_cookie;
     for (size_t at = 0; at < q->moments && q->whole && !q->silence_alone; at++) {
         const struct moment *m = &q->moment[at];
-        if (made_cookie(q, m) && !now.high) {
+        if (m->kind == GONE_LATE && !is_cookie(m->a))
+            gone_ns = m->time_ns;
+        if (made_cookie(q, m) && !now.high && m->time_ns - gone_ns > TAKEN_NS) {
             if (!lone->frame[0])
                 *lone = (struct tca_proof){.time_ns = m->time_ns, .frame = {m->frame}};
             lone->frame[1] = m->frame;
