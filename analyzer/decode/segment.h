@@ -94,6 +94,7 @@ struct tca_segment {
     uint32_t captured; /* payload bytes really in the file */
     uint8_t checksum;  /* enum tca_checksum */
     bool offload;      /* IP total length 0: length taken from the frame (transmit offload) */
+    bool mended;       /* its record stood behind later ones of its connection (artefact/order.h) */
     struct tca_options opt;
     struct tca_tags tags;
 

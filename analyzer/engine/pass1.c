@@ -100,9 +100,13 @@ int tca_pass1_begin(struct tca_session *s, const char *name)
                                     .server = s->set.server,
                                     .server_count = s->set.server_count,
                                     .payload_size = sizeof(struct tca_mirror),
+                                    .stream_payload_size = sizeof(struct tca_peer),
                                     .over = flow_over,
                                     .user = s};
     error = tca_flow_table_new(&set, &s->flows);
+    if (!error)
+        error = tca_order_init(&s->order);
+    s->quotes = (struct tca_lane){0};
     if (!error)
         s->open = s->capture[s->capture_count - 1];
     return error;
@@ -286,20 +290,21 @@ static int note_left_out(struct tca_session *s, const struct tca_segment *seg)
 }
 
 /* A segment that was left out numbers its connection and moves its sequence spaces, no more. */
-static int feed_segment(struct tca_session *s, const struct tca_segment *seg, bool left_out)
+static int use_segment(struct tca_session *s, const struct tca_waiting *w)
 {
+    const struct tca_segment *seg = &w->seg;
     struct tca_flow_found found;
-    int error = tca_flow_find(s->flows, seg, &found);
+    int error = tca_flow_find(s->flows, w->tuple, w->stream, seg, &found);
     if (!error)
-        error = left_out ? note_left_out(s, seg) : mirror_segment(s, &found, seg);
+        error = w->left_out ? note_left_out(s, seg) : mirror_segment(s, &found, seg);
     if (!error && found.commits)
         error = commit(s, found.flow, seg->time_ns);
     if (!error)
         tca_flow_note(s->flows, found.flow, seg, age_class(&found));
-    return error;
+    return error ? error : tca_flow_expire(s->flows, seg->time_ns);
 }
 
-static int feed_quoted(struct tca_session *s, const struct tca_segment *quote)
+static int use_quoted(struct tca_session *s, const struct tca_segment *quote)
 {
     struct tca_flow_found found;
     tca_flow_find_quoted(s->flows, quote, &found);
@@ -310,21 +315,48 @@ static int feed_quoted(struct tca_session *s, const struct tca_segment *quote)
     return error ? error : trace_segment(s, quote, &found, false);
 }
 
+static int use_waiting(struct tca_session *s, bool all)
+{
+    const struct tca_waiting *w;
+    int error = TCA_OK;
+    while (!error && (w = tca_order_next(&s->order, all)))
+        error = w->seg.quoted ? use_quoted(s, &w->seg) : use_segment(s, w);
+    return error;
+}
+
+/* In the order of the file: its stream, and what other programs make of that; then it waits for its turn. */
+static int feed_segment(struct tca_session *s, struct tca_waiting *w)
+{
+    struct tca_flow_met met;
+    int error = tca_flow_meet(s->flows, &w->seg, &met);
+    if (error)
+        return error;
+    w->tuple = met.tuple;
+    w->stream = met.stream;
+    if (!w->left_out)
+        tca_peer_step((void *)met.stream->payload, &w->seg, met.side);
+    tca_order_add(&s->order, met.lane);
+    return TCA_OK;
+}
+
 static int feed_record(struct tca_session *s, const struct tca_record *given)
 {
     struct tca_record record = *given;
-    struct tca_segment seg;
+    struct tca_waiting *w = tca_order_slot(&s->order);
     record.time_ns = sane_time(given->time_ns);
     note_record(s->open, &record);
     bool verify = s->set.checksums != CHECKSUMS_OFF && !record.left_out;
-    enum tca_outcome outcome = tca_decode(&record, verify, &seg);
+    enum tca_outcome outcome = tca_decode(&record, verify, &w->seg);
     s->open->facts.outcome[record.left_out ? TCA_OUTCOME_filtered : outcome]++;
+    w->left_out = record.left_out;
     int error = TCA_OK;
     if (outcome == TCA_OUTCOME_tcp)
-        error = feed_segment(s, &seg, record.left_out);
+        error = feed_segment(s, w);
     else if (outcome == TCA_OUTCOME_tcp_quoted && !record.left_out)
-        error = feed_quoted(s, &seg);
-    return error ? error : tca_flow_expire(s->flows, record.time_ns);
+        tca_order_add(&s->order, &s->quotes);
+    else
+        tca_order_time(&s->order, record.time_ns);
+    return error ? error : use_waiting(s, false);
 }
 
 int tca_pass1_feed(struct tca_session *s, const struct tca_record *records, size_t count)
@@ -339,9 +371,11 @@ int tca_pass1_feed(struct tca_session *s, const struct tca_record *records, size
 
 int tca_pass1_end(struct tca_session *s)
 {
-    int error = tca_flow_table_end(s->flows);
+    int error = use_waiting(s, true);
+    int ended = tca_flow_table_end(s->flows);
     tca_flow_table_free(s->flows);
+    tca_order_done(&s->order);
     s->flows = NULL;
     s->open = NULL;
-    return error;
+    return error ? error : ended;
 }

@@ -3,13 +3,15 @@
  * A run from the inside: settings, captures, pass 1 (records to dossiers) and pass 2 (dossiers to rows).
  * Private to the engine; the outside sees include/tcpautopsy/session.h.
  *
- *      feed -> decode -> flow -> mirror --(over)--> dossier -> sorter        pass 1, per capture
+ *      feed -> decode -> stream, peers      in the order of the file          pass 1, per capture
+ *          -> order  -> flow -> mirror --(over)--> dossier -> sorter
  *      sorter -> settle clocks -> sweep                                      pass 2, first walk
  *      sorter -> settle clocks -> judge -> rows, events, summary, ladder     pass 2, any number of walks
  */
 #ifndef TCA_ENGINE_RUN_H
 #define TCA_ENGINE_RUN_H
 
+#include "artefact/order.h"
 #include "base/extsort.h"
 #include "classify/count/census.h"
 #include "classify/finding.h"
@@ -76,6 +78,8 @@ struct tca_session {
     struct capture *open; /* the capture being fed; NULL between captures */
     struct tca_mirror_context mirrors;
     struct tca_flow_table *flows; /* of the open capture */
+    struct tca_order order;       /* segments of the open capture that wait for their turn */
+    struct tca_lane quotes;       /* ICMP errors among them */
     struct tca_sorter *dossiers;
     struct tca_sweep *sweep;
     struct tca_hosts *hosts;

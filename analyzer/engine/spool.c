@@ -55,7 +55,8 @@ static void fill(struct tca_session *s, const struct tca_flow *flow, struct tca_
     const struct tca_mirror *m = (const void *)flow->payload;
     memset(d, 0, sizeof *d);
     d->capture = s->open->facts.ordinal;
-    d->tcp_stream = flow->stream;
+    d->tcp_stream = flow->stream->number;
+    memcpy(&d->peer, flow->stream->payload, sizeof d->peer);
     d->id_frame = flow->first_frame;
     for (int role = 0; role < 2; role++) {
         memcpy(d->addr[role], tca_flow_addr(flow, role), 16);

@@ -3,6 +3,7 @@
  * The flow table: which connection a segment belongs to.
  *
  *      tuple (unordered 4-tuple) --> newest incarnation --> older --> older ...
+ *                                --> stream (other programs' label)
  *
  * A flow is one incarnation of a tuple. A bare SYN with a new ISN begins the next one at once; the older one
  * stays live until the new one is answered, and until then each segment goes to the incarnation whose
@@ -12,8 +13,10 @@
 #ifndef TCA_FLOW_FLOW_H
 #define TCA_FLOW_FLOW_H
 
+#include "artefact/order.h"
 #include "base/alloc.h"
 #include "decode/segment.h"
+#include "flow/stream.h"
 
 #include <stddef.h>
 
@@ -51,7 +54,8 @@ struct tca_flow {
     struct tca_flow *older;       /* next older incarnation that is still live */
     struct tca_flow *prev, *next; /* age list of its class */
     int64_t last_ns;
-    uint64_t first_frame, stream;
+    uint64_t first_frame;
+    struct tca_stream *stream;    /* in which it began */
     struct tca_space space[2];    /* by key side */
     struct tca_tags tags;         /* of the first frame */
     struct tca_tags side_tags[2]; /* of each side's first segment, by key side */
@@ -77,7 +81,7 @@ struct tca_flow_settings {
     uint64_t seed;                        /* of the hash; results never depend on it */
     const struct tca_server_hint *server; /* borrowed */
     size_t server_count;
-    size_t payload_size;
+    size_t payload_size, stream_payload_size;
     /* Called for each flow that is over (expired, replaced, table freed), before its memory is taken back. */
     int (*over)(void *user, struct tca_flow *flow);
     void *user;
@@ -99,10 +103,20 @@ int tca_flow_table_new(const struct tca_flow_settings *set, struct tca_flow_tabl
 int tca_flow_table_end(struct tca_flow_table *table);
 void tca_flow_table_free(struct tca_flow_table *table);
 
-/* Find the flow of this segment, starting a new one where needed. 0 or TCA_EMEMORY, or what `over` returned.
- */
-int tca_flow_find(struct tca_flow_table *table, const struct tca_segment *seg,
-                  struct tca_flow_found *ret_found);
+/* What tca_flow_meet tells. */
+struct tca_flow_met {
+    struct tca_tuple *tuple;   /* stays until tca_flow_find() is given it */
+    struct tca_stream *stream; /* likewise */
+    struct tca_lane *lane;     /* for the segments of this tuple that wait; likewise */
+    int side;                  /* key side of the sender */
+};
+/* The tuple of this segment, new where needed, and the stream that it belongs to: called in the order of the file. 0 or
+ * TCA_EMEMORY. */
+int tca_flow_meet(struct tca_flow_table *table, const struct tca_segment *seg, struct tca_flow_met *ret_met);
+/* Find the flow of a segment that was met, starting a new one where needed: called once for each, in the order in which
+ * segments are to be used. 0 or TCA_EMEMORY, or what `over` returned. */
+int tca_flow_find(struct tca_flow_table *table, struct tca_tuple *tuple, struct tca_stream *stream,
+                  const struct tca_segment *seg, struct tca_flow_found *ret_found);
 /* The flow that an ICMP error quotes: its tuple and, among incarnations, its sequence number. flow NULL:
  * none. */
 void tca_flow_find_quoted(struct tca_flow_table *table, const struct tca_segment *quote,

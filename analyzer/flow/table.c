@@ -17,7 +17,10 @@ struct tca_tuple {
     struct tca_key key;
     uint64_t hash;
     struct tca_flow *newest;
+    struct tca_stream *stream;
+    struct tca_lane lane;
     unsigned live;
+    unsigned met; /* segments that were met and not yet found a flow */
 };
 
 struct age_list {
@@ -28,8 +31,8 @@ struct tca_flow_table {
     struct tca_flow_settings set;
     struct tca_tuple **slot; /* NULL: empty */
     size_t slot_count, used;
-    uint64_t streams;
-    struct tca_pool tuples, flows;
+    uint64_t stream_count;
+    struct tca_pool tuples, flows, streams;
     struct age_list age[TCA_FLOW_CLASSES];
     int64_t before_ns; /* time of the record before this one */
 };
@@ -54,6 +57,7 @@ int tca_flow_table_new(const struct tca_flow_settings *set, struct tca_flow_tabl
     table->slot = tca_alloc(FIRST_SLOTS * sizeof(struct tca_tuple *));
     tca_pool_init(&table->tuples, sizeof(struct tca_tuple));
     tca_pool_init(&table->flows, sizeof(struct tca_flow) + set->payload_size);
+    tca_pool_init(&table->streams, sizeof(struct tca_stream) + set->stream_payload_size);
     if (!table->slot) {
         tca_flow_table_free(table);
         return TCA_EMEMORY;
@@ -68,6 +72,7 @@ void tca_flow_table_free(struct tca_flow_table *table)
         return;
     tca_pool_done(&table->tuples);
     tca_pool_done(&table->flows);
+    tca_pool_done(&table->streams);
     tca_free(table->slot);
     tca_free(table);
 }
@@ -148,6 +153,34 @@ static int new_tuple(struct tca_flow_table *table, const struct tca_key *key, ui
     return TCA_OK;
 }
 
+/* ---- streams ---- */
+
+static void leave_stream(struct tca_flow_table *table, struct tca_stream *stream)
+{
+    if (stream && --stream->users == 0)
+        tca_pool_give(&table->streams, stream);
+}
+
+/* The stream of the next segment of this tuple. */
+static int meet_stream(struct tca_flow_table *table, struct tca_tuple *tuple, const struct tca_segment *seg,
+                       int side)
+{
+    struct tca_stream *old = tuple->stream;
+    if (!old || tca_stream_ends(old, seg, side)) {
+        struct tca_stream *stream = tca_pool_take(&table->streams);
+        if (!stream)
+            return TCA_EMEMORY;
+        stream->frame = seg->frame;
+        stream->number = table->stream_count++;
+        stream->first_of_tuple = !old;
+        stream->users = 1;
+        leave_stream(table, old);
+        tuple->stream = stream;
+    }
+    tca_stream_note(tuple->stream, seg, side);
+    return TCA_OK;
+}
+
 /* Linear probing without tombstones: entries behind the gap move up if that brings them no farther than home.
  */
 static void drop_tuple(struct tca_flow_table *table, struct tca_tuple *tuple)
@@ -163,6 +196,15 @@ static void drop_tuple(struct tca_flow_table *table, struct tca_tuple *tuple)
     table->slot[gap] = NULL;
     table->used--;
     tca_pool_give(&table->tuples, tuple);
+}
+
+/* Nothing of it is left, and nothing will come: what still waits holds it. */
+static void drop_if_unused(struct tca_flow_table *table, struct tca_tuple *tuple)
+{
+    if (tuple->newest || tuple->met)
+        return;
+    leave_stream(table, tuple->stream);
+    drop_tuple(table, tuple);
 }
 
 /* ---- age lists ---- */
@@ -194,9 +236,9 @@ static int end_flow(struct tca_flow_table *table, struct tca_flow *flow)
     *link = flow->older;
     tuple->live--;
     unlink_age(table, flow);
+    leave_stream(table, flow->stream);
     tca_pool_give(&table->flows, flow);
-    if (!tuple->newest)
-        drop_tuple(table, tuple);
+    drop_if_unused(table, tuple);
     return error;
 }
 
@@ -208,15 +250,13 @@ static bool due(const struct tca_flow *flow, int64_t now_ns)
 }
 
 /* A flow ends by its own tuple's time: whether another tuple's record gave the occasion to take it out of
- * memory before must not matter. *tuple becomes NULL if nothing of it is left. */
-static int expire_tuple(struct tca_flow_table *table, struct tca_tuple **tuple, int64_t now_ns)
+ * memory before must not matter. */
+static int expire_tuple(struct tca_flow_table *table, struct tca_tuple *tuple, int64_t now_ns)
 {
-    struct tca_flow *flow = *tuple ? (*tuple)->newest : NULL;
+    struct tca_flow *flow = tuple->newest;
     while (flow) {
         struct tca_flow *older = flow->older;
         if (due(flow, now_ns)) {
-            if ((*tuple)->live == 1)
-                *tuple = NULL;
             int error = end_flow(table, flow);
             if (error)
                 return error;
@@ -263,8 +303,8 @@ static void decide_roles(const struct tca_flow_table *table, struct tca_flow *fl
     flow->client = (uint8_t)(from_server ? 1 - side : side);
 }
 
-static int new_flow(struct tca_flow_table *table, struct tca_tuple *tuple, const struct tca_segment *seg,
-                    int side, struct tca_flow **ret_flow)
+static int new_flow(struct tca_flow_table *table, struct tca_tuple *tuple, struct tca_stream *stream,
+                    const struct tca_segment *seg, int side, struct tca_flow **ret_flow)
 {
     struct tca_flow *flow = tca_pool_take(&table->flows);
     if (!flow)
@@ -275,7 +315,8 @@ static int new_flow(struct tca_flow_table *table, struct tca_tuple *tuple, const
     tuple->live++;
     flow->first_frame = seg->frame;
     flow->last_ns = seg->time_ns;
-    flow->stream = table->streams++;
+    flow->stream = stream;
+    stream->users++;
     flow->tags = seg->tags;
     flow->opened_by_syn = tca_is_bare_syn(seg);
     flow->committed = !flow->opened_by_syn;
@@ -298,24 +339,41 @@ static int limit_incarnations(struct tca_flow_table *table, struct tca_tuple *tu
     return end_flow(table, unanswered ? unanswered : oldest);
 }
 
-int tca_flow_find(struct tca_flow_table *table, const struct tca_segment *seg,
-                  struct tca_flow_found *ret_found)
+int tca_flow_meet(struct tca_flow_table *table, const struct tca_segment *seg, struct tca_flow_met *ret_met)
 {
     struct tca_key key;
     int side = make_key(table, seg, &key);
     uint64_t hash = XXH3_64bits_withSeed(&key, sizeof key, table->set.seed);
     struct tca_tuple *tuple = lookup(table, &key, hash);
-    int late = expire_tuple(table, &tuple, seg->time_ns);
-    if (late)
-        return late;
     if (!tuple && new_tuple(table, &key, hash, &tuple))
         return TCA_EMEMORY;
+    if (meet_stream(table, tuple, seg, side))
+        return TCA_EMEMORY;
+    tuple->met++;
+    tuple->stream->users++;
+    *ret_met = (struct tca_flow_met){tuple, tuple->stream, &tuple->lane, side};
+    return TCA_OK;
+}
+
+static int side_of(const struct tca_tuple *tuple, const struct tca_segment *seg)
+{
+    const struct tca_key *key = &tuple->key;
+    return seg->sport != key->port[0] || memcmp(seg->src, key->addr[0], 16) != 0;
+}
+
+int tca_flow_find(struct tca_flow_table *table, struct tca_tuple *tuple, struct tca_stream *stream,
+                  const struct tca_segment *seg, struct tca_flow_found *ret_found)
+{
+    int side = side_of(tuple, seg);
+    int late = expire_tuple(table, tuple, seg->time_ns);
+    if (late)
+        return late;
     struct tca_flow_found found = {0};
     found.flow = tuple->newest ? tca_incarnation_pick(tuple->newest, seg, side) : NULL;
     if (!found.flow) {
         found.prior = tuple->newest;
         found.is_new = true;
-        int error = new_flow(table, tuple, seg, side, &found.flow);
+        int error = new_flow(table, tuple, stream, seg, side, &found.flow);
         if (!error)
             error = limit_incarnations(table, tuple);
         if (error)
@@ -325,6 +383,8 @@ int tca_flow_find(struct tca_flow_table *table, const struct tca_segment *seg,
         found.witness = tuple->newest;
     found.commits = !found.flow->committed && tca_incarnation_answers(found.flow, seg, side);
     found.from = side == found.flow->client ? 0 : 1;
+    tuple->met--;
+    leave_stream(table, stream);
     *ret_found = found;
     return TCA_OK;
 }
@@ -369,8 +429,7 @@ static void note_tags(struct tca_flow *flow, const struct tca_tags *tags, int si
 void tca_flow_note(struct tca_flow_table *table, struct tca_flow *flow, const struct tca_segment *seg,
                    enum tca_flow_class age_class)
 {
-    struct tca_key key;
-    int side = make_key(table, seg, &key);
+    int side = side_of(flow->tuple, seg);
     if (!flow->committed && tca_incarnation_answers(flow, seg, side))
         flow->committed = true;
     tca_incarnation_note(flow, seg, side);

@@ -222,7 +222,7 @@ static void count_segment(struct tca_side *from, const struct tca_segment *seg, 
  */
 static void note_damage(struct tca_mirror *m, const struct tca_segment *seg, const struct tca_side *to)
 {
-    if (seg->time_ns < m->last_ns)
+    if (seg->mended || seg->time_ns < m->last_ns)
         m->damage |= TCA_DAMAGE_REORDER;
     if (seg->offload || (to->has_mss && seg->len > to->mss))
         m->damage |= TCA_DAMAGE_OFFLOAD;

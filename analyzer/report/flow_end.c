@@ -191,23 +191,3 @@ void cell_flows_server_path(const struct flow_row *row, struct tca_buf *buf)
 {
     path(&row->m->side[TCA_SERVER], buf);
 }
-
-/* ---- other tools' words: not computed, null ---- */
-
-void cell_flows_conn_state(const struct flow_row *row, struct tca_buf *buf)
-{
-    (void)row;
-    (void)buf;
-}
-
-void cell_flows_history(const struct flow_row *row, struct tca_buf *buf)
-{
-    (void)row;
-    (void)buf;
-}
-
-void cell_flows_completeness(const struct flow_row *row, struct tca_buf *buf)
-{
-    (void)row;
-    (void)buf;
-}

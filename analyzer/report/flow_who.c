@@ -2,7 +2,6 @@
  *
  * Cells of flows: who talked when, where to look, and the judgements.
  */
-#include "report/community.h"
 #include "report/row.h"
 
 #include <string.h>
@@ -141,16 +140,6 @@ void cell_flows_first_frame(const struct flow_row *row, struct tca_buf *buf)
 void cell_flows_last_frame(const struct flow_row *row, struct tca_buf *buf)
 {
     tca_buf_u64(buf, row->m->last_frame);
-}
-
-void cell_flows_tcp_stream(const struct flow_row *row, struct tca_buf *buf)
-{
-    tca_buf_u64(buf, row->d->tcp_stream);
-}
-
-void cell_flows_community_id(const struct flow_row *row, struct tca_buf *buf)
-{
-    tca_community_id(row->d, buf);
 }
 
 void cell_flows_vlan(const struct flow_row *row, struct tca_buf *buf)

@@ -8,6 +8,7 @@
 
 #include "flow/flow.h"
 #include "mirror/mirror.h"
+#include "peer/peer.h"
 
 struct tca_dossier {
     uint32_t capture;    /* 1-based ordinal in the run's list */
@@ -20,6 +21,8 @@ struct tca_dossier {
     uint8_t role_basis;     /* enum tca_role_basis */
     struct tca_tags tags;   /* of the first frame */
     int64_t capture_end_ns; /* time of the capture's last record, set before pass 2 judges */
+
+    struct tca_peer peer;   /* other programs' words for its stream */
 
     struct tca_mirror m; /* m.marks and m.trouble are not used here: they follow */
     struct tca_trouble trouble[2];

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A ring by number: entry n lies in slot n mod TCA_ORDER_SLOTS. The entries of a lane are linked from new to old, and a
+ * link that leads before the ring's head has ended. To put an entry in its place the contents of its lane's newer ones
+ * move one position on; positions and links stay.
+ */
+#include "artefact/order.h"
+
+#include "base/alloc.h"
+
+#include <tcpautopsy/error.h>
+
+int tca_order_init(struct tca_order *order)
+{
+    *order = (struct tca_order){.head = 1, .tail = 1, .newest_ns = INT64_MIN};
+    order->slot = tca_alloc(TCA_ORDER_SLOTS * sizeof *order->slot);
+    return order->slot ? TCA_OK : TCA_EMEMORY;
+}
+
+void tca_order_done(struct tca_order *order)
+{
+    tca_free(order->slot);
+    order->slot = NULL;
+}
+
+static struct tca_waiting *at(struct tca_order *order, uint64_t number)
+{
+    return &order->slot[number & (TCA_ORDER_SLOTS - 1)];
+}
+
+struct tca_waiting *tca_order_slot(struct tca_order *order)
+{
+    return at(order, order->tail);
+}
+
+/* Swap what the two entries carry; each keeps its link. */
+static void swap(struct tca_waiting *a, struct tca_waiting *b)
+{
+    struct tca_waiting kept = *a;
+    uint64_t before = b->before;
+    *a = *b;
+    a->before = kept.before;
+    *b = kept;
+    b->before = before;
+}
+
+static void mend(struct tca_order *order, struct tca_waiting *late)
+{
+    int64_t time_ns = late->seg.time_ns;
+    struct tca_waiting *last = late;
+    bool moved = false;
+    for (int passed = 0; passed < TCA_ORDER_LANE_MAX && last->before >= order->head; passed++) {
+        struct tca_waiting *older = at(order, last->before);
+        if (older->seg.time_ns <= time_ns || older->seg.time_ns - time_ns > TCA_ORDER_WINDOW_NS)
+            break;
+        swap(older, last);
+        last = older;
+        moved = true;
+    }
+    last->seg.mended = moved;
+    order->mended += moved;
+}
+
+void tca_order_add(struct tca_order *order, struct tca_lane *lane)
+{
+    struct tca_waiting *added = at(order, order->tail);
+    added->lane = lane;
+    added->before = lane->newest;
+    lane->newest = order->tail++;
+    if (added->seg.time_ns < order->newest_ns && added->before >= order->head)
+        mend(order, added);
+    tca_order_time(order, added->seg.time_ns);
+}
+
+void tca_order_time(struct tca_order *order, int64_t time_ns)
+{
+    if (time_ns > order->newest_ns)
+        order->newest_ns = time_ns;
+}
+
+struct tca_waiting *tca_order_next(struct tca_order *order, bool all)
+{
+    if (order->head == order->tail)
+        return NULL;
+    struct tca_waiting *oldest = at(order, order->head);
+    bool full = order->tail - order->head == TCA_ORDER_SLOTS;
+    if (!all && !full && order->newest_ns - oldest->seg.time_ns <= TCA_ORDER_WINDOW_NS)
+        return NULL;
+    order->head++;
+    return oldest;
+}

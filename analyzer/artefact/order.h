@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A short queue in which segments wait between the file and the flow table, so that a capture whose records stand in the
+ * wrong order (several queues of one card, files merged carelessly) can be mended: a segment whose time lies before that
+ * of waiting ones of the same connection takes its place among them. Nothing moves between connections, so numbers that
+ * follow the file's order are given before the queue.
+ *
+ *      tca_order_slot -> fill it -> tca_order_add ... tca_order_next until NULL ... at the end: drain
+ *
+ * A segment waits until ORDER_WINDOW_NS of capture time have passed, or ORDER_SLOTS others came: in a sound capture it
+ * costs no more than that. A lane is what the caller keeps of one connection.
+ */
+#ifndef TCA_ARTEFACT_ORDER_H
+#define TCA_ARTEFACT_ORDER_H
+
+#include "decode/segment.h"
+
+enum {
+    TCA_ORDER_SLOTS = 1024, /* a power of two */
+    TCA_ORDER_LANE_MAX = 32 /* segments of one connection that one may pass */
+};
+#define TCA_ORDER_WINDOW_NS INT64_C(50000000)
+
+/* Segments of one connection in the queue. All zero: none. Zeroed memory that lives as long as one of them waits. */
+struct tca_lane {
+    uint64_t newest; /* number of the newest one waiting, from 1 */
+};
+
+/* One that waits; the caller's to read until the next call that is given the queue. */
+struct tca_waiting {
+    struct tca_segment seg;
+    void *tuple, *stream; /* of the caller: what it found when the segment came */
+    bool left_out;        /* as of the record */
+    uint64_t before;      /* the next older one of its lane; the queue's */
+    struct tca_lane *lane;
+};
+
+struct tca_order {
+    struct tca_waiting *slot; /* owned: TCA_ORDER_SLOTS */
+    uint64_t head, tail;      /* numbers of the oldest and of the one to be filled next, from 1 */
+    int64_t newest_ns;        /* capture time */
+    uint64_t mended;          /* segments that were moved */
+};
+
+/* 0 or TCA_EMEMORY. */
+int tca_order_init(struct tca_order *order);
+void tca_order_done(struct tca_order *order);
+
+/* The slot to fill next: its content is old. There is always one as long as tca_order_next() was asked until NULL. */
+struct tca_waiting *tca_order_slot(struct tca_order *order);
+/* What is in that slot waits from now on, in its place in this lane. */
+void tca_order_add(struct tca_order *order, struct tca_lane *lane);
+/* The time of a record that is no segment also passes. */
+void tca_order_time(struct tca_order *order, int64_t time_ns);
+/* The next one that has waited long enough (all: any), or NULL. */
+struct tca_waiting *tca_order_next(struct tca_order *order, bool all);
+
+#endif

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What other programs call a connection, computed beside our own verdicts and never used by them: the views see every
+ * segment in the file's order, copies of the capture and late ones too, as those programs do.
+ *
+ * A view belongs to a stream (flow/stream.h), which is what tshark takes for one connection. Sides are those of the key:
+ * side 0 has the lower address and port.
+ */
+#ifndef TCA_PEER_PEER_H
+#define TCA_PEER_PEER_H
+
+#include "decode/segment.h"
+
+struct tca_peer {
+    bool begun; /* a segment was seen */
+};
+
+/* The next segment of the stream, sent by key side `side`. */
+void tca_peer_step(struct tca_peer *peer, const struct tca_segment *seg, int side);
+
+#endif
