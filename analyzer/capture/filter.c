@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/alloc.h"
+
 /* Keep what was before; let names follow; anything after is an address. */
 static const char *const joining_words[] = {"and", "or", "not"};
 static const char *const naming_words[] = {"port", "portrange", "proto", "protochain", "type",   "subtype",
@@ -115,18 +117,91 @@ static int check_names(const char *expression, struct tca_error *err)
     return TCA_OK;
 }
 
-int tca_filter_compile(pcap_t *pcap, const char *expression, struct bpf_program *ret_program,
-                       struct tca_error *err)
+/* Compile for the DLT_ value of `dead`. 0 and a program for pcap_freecode(), or TCA_EUSAGE with words in *err. */
+static int compile(pcap_t *dead, const char *expression, struct bpf_program *ret_program,
+                   struct tca_error *err)
 {
     int code = check_names(expression, err);
 
     if (code < 0)
         return code;
-    if (pcap_compile(pcap, ret_program, expression, 1, PCAP_NETMASK_UNKNOWN) == 0)
+    if (pcap_compile(dead, ret_program, expression, 1, PCAP_NETMASK_UNKNOWN) == 0)
         return TCA_OK;
     err->code = TCA_EUSAGE;
     err->frame = 0;
     err->offset = -1;
-    snprintf(err->text, sizeof err->text, "filter: %s: see pcap-filter(7)", pcap_geterr(pcap));
+    snprintf(err->text, sizeof err->text, "filter: %s: see pcap-filter(7)", pcap_geterr(dead));
     return TCA_EUSAGE;
+}
+
+static int compile_for(const char *expression, int link, struct bpf_program *ret_program,
+                       struct tca_error *err)
+{
+    pcap_t *dead = pcap_open_dead(tca_link_dlt(link), TCA_PACKET_MAX);
+    int code;
+
+    if (!dead) {
+        *err = (struct tca_error){.code = TCA_EMEMORY, .offset = -1, .text = "out of memory"};
+        return TCA_EMEMORY;
+    }
+    code = compile(dead, expression, ret_program, err);
+    pcap_close(dead);
+    return code;
+}
+
+int tca_filter_check(const char *expression, int link, struct tca_error *err)
+{
+    struct bpf_program program;
+    int code = compile_for(expression, link, &program, err);
+
+    if (code == TCA_OK)
+        pcap_freecode(&program);
+    return code;
+}
+
+int tca_filter_init(struct tca_filter *filter, const char *expression)
+{
+    *filter = (struct tca_filter){0};
+    if (!expression || !*expression)
+        return TCA_OK;
+    filter->expression = tca_strdup(expression);
+    return filter->expression ? TCA_OK : TCA_EMEMORY;
+}
+
+void tca_filter_done(struct tca_filter *filter)
+{
+    for (size_t i = 0; i < filter->programs; i++)
+        if (filter->program[i].fits)
+            pcap_freecode(&filter->program[i].bpf);
+    filter->programs = 0;
+    tca_free(filter->expression);
+    filter->expression = NULL;
+}
+
+struct tca_filter_program *tca_filter_for(struct tca_filter *filter, int link, struct tca_error *err)
+{
+    struct tca_filter_program *program;
+    struct tca_error ignored;
+
+    if (!filter->expression || !tca_link_decoded(link))
+        return NULL;
+    for (size_t i = 0; i < filter->programs; i++)
+        if (filter->program[i].link == link)
+            return &filter->program[i];
+    program = &filter->program[filter->programs++]; /* there is one for every link type that is decoded */
+    program->link = link;
+    program->fits = compile_for(filter->expression, link, &program->bpf, err ? err : &ignored) == TCA_OK;
+    return program;
+}
+
+bool tca_filter_match(struct tca_filter_program *program, const struct tca_packet *packet)
+{
+    const struct pcap_pkthdr header = {.caplen = packet->captured, .len = packet->original};
+
+    if (!program)
+        return true;
+    if (program->fits)
+        return pcap_offline_filter(&program->bpf, &header, packet->bytes) != 0;
+    program->unfit++;
+    return false;
 }

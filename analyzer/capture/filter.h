@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Filters: BPF expressions as tcpdump takes them, compiled for a file's link type, matched in user space.
+ * Filters: BPF expressions as tcpdump takes them, compiled for each link type that is met, matched in user space.
  * Names of hosts and networks are refused before libpcap sees them: it would ask the resolver, and an offline
  * program must not tell the network what it is looking at. Names of ports and protocols come from local
  * tables and are allowed.
@@ -10,11 +10,37 @@
 
 #include <pcap/pcap.h>
 
+#include "capture/link.h"
+#include "capture/reader.h"
 #include "tcpautopsy/error.h"
 
-/* Compile an expression for the link type of `pcap`. 0 and a program for pcap_freecode(), or TCA_EUSAGE with
- * words in *err. */
-int tca_filter_compile(pcap_t *pcap, const char *expression, struct bpf_program *ret_program,
-                       struct tca_error *err);
+/* An expression for one link type. */
+struct tca_filter_program {
+    int link;
+    bool fits; /* else it cannot be said of such packets: none is chosen */
+    struct bpf_program bpf;
+    uint64_t unfit; /* packets left out because it does not fit */
+};
+
+struct tca_filter {
+    char *expression; /* owned; NULL: all packets are wanted */
+    struct tca_filter_program program[TCA_LINKS_DECODED];
+    size_t programs;
+};
+
+/* Copies the expression, which may be NULL or empty. 0 or TCA_EMEMORY. */
+int tca_filter_init(struct tca_filter *filter, const char *expression);
+void tca_filter_done(struct tca_filter *filter);
+
+/* The expression for this link type, compiled when it is first asked for; borrowed. NULL where all packets are wanted:
+ * without an expression, and where the link type is not decoded, since such packets have nothing to choose by. If it
+ * does not fit, words in *err (which may be NULL) the first time. */
+struct tca_filter_program *tca_filter_for(struct tca_filter *filter, int link, struct tca_error *err);
+
+/* Is this packet chosen? `program` may be NULL. */
+bool tca_filter_match(struct tca_filter_program *program, const struct tca_packet *packet);
+
+/* Would this expression compile for a link type? 0, TCA_EUSAGE or TCA_EMEMORY, words in *err. */
+int tca_filter_check(const char *expression, int link, struct tca_error *err);
 
 #endif

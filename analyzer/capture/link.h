@@ -7,6 +7,14 @@
 
 #include <stdbool.h>
 
+/* How many link types are decoded. */
+enum {
+    TCA_LINKS_DECODED = 0
+#define LINK(value, layer) +1
+#include "capture/link.def"
+#undef LINK
+};
+
 /* Are records of this LINKTYPE_ value decoded? */
 static inline bool tca_link_decoded(int link)
 {
@@ -19,5 +27,13 @@ static inline bool tca_link_decoded(int link)
         return false;
     }
 }
+
+/* LINKTYPE_ value of libpcap's DLT_ value, and back. Some writers put the latter into files: the one of the other tells
+ * what libpcap takes it for. */
+int tca_link_of_dlt(int dlt);
+int tca_link_dlt(int link);
+
+/* libpcap's name of a LINKTYPE_ value, or "unknown"; static. */
+const char *tca_link_name(int link);
 
 #endif

@@ -40,8 +40,4 @@ bool tca_magic_is_classic(const uint8_t bytes[16]);
 bool tca_magic_is_classic_start(const uint8_t bytes[8]);
 bool tca_magic_is_section(const uint8_t bytes[16]);
 
-/* Precision of the times of a pcapng input that begins here, from its first interface: "s", "ms", "us", "ns",
- * or "other"; "us", the format's default, where no interface is described within the first 64 KiB. */
-const char *tca_magic_pcapng_precision(struct tca_stream *stream);
-
 #endif

@@ -1,59 +1,59 @@
 /* SPDX-License-Identifier: MIT
  *
- * Reading captures with libpcap: the only file that calls its readers.
+ * One input, whatever is in it.
  *
- *     stream --> libpcap --> number --> choose --> batch of records
- *        \--> at each record boundary of a classic file, a look at what comes next
+ *     stream --> reader (classic.c, pcapng.c) --> number --> choose --> batch of records
  *
- * Two things libpcap cannot know are seen at that boundary: another file's header (`cat a.pcap b.pcap`),
- * which it would take for an empty record and then for a broken one, and a tail of zero bytes (disk full,
- * power lost), which it would take for empty records without end. At a header the source begins again from
- * there with a new pcap_t; frame numbers go on.
- *
- * Checked against libpcap 1.10.3: sf-pcap.c, sf-pcapng.c.
+ * A file may be several captures, one behind the other (`cat a.pcap b.pcap`): a reader says where another one begins,
+ * and the source goes on there with a new reader; frame numbers go on. What a person is told about a file is said here:
+ * one sentence about how it ended, then notes.
  */
 #include "capture/source.h"
 
-#include <pcap/pcap.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "capture/classic.h"
 #include "capture/filter.h"
 #include "capture/link.h"
 #include "capture/magic.h"
+#include "capture/pcapng.h"
 #include "capture/stream.h"
 
 enum {
     BATCH_MAX = 256,
-    BYTES_MAX = 256 * 1024, /* of a batch, and of one record: libpcap's own limit for all but D-Bus */
-    CLASSIC_HEADER_LEN = 24,
-    RECORD_HEADER_LEN = 16,
-    BLOCK_HEADER_LEN = 8, /* pcapng: type and length */
-    PARTS_MAX = 4096,     /* joined captures: each costs a new pcap_t, and takes but 24 bytes of input */
+    BYTES_MAX = TCA_PACKET_MAX, /* of a batch */
+    PARTS_MAX = 4096, /* joined captures: each costs a new reader, and takes but 24 bytes of input */
 };
+
+/* The reader of the current part. */
+enum part_kind { PART_NONE, PART_CLASSIC, PART_PCAPNG };
 
 struct tca_source {
     struct tca_stream *stream;
     struct tca_source_settings set;
-    char *filter;
-    pcap_t *pcap; /* of the current part */
-    bool classic;
-    uint8_t record_header_len; /* classic */
-    uint32_t snaplen;
-    uint64_t boundary; /* classic: offset of the next record */
-    int link;
-    struct bpf_program program;
-    bool filtered;
+    enum part_kind kind;
+    struct tca_classic classic;
+    struct tca_pcapng pcapng;
+    struct tca_reader *reader; /* that part of it which both have */
     unsigned parts;
     uint64_t joint_frame, joint_offset; /* where the second part begins */
+    struct tca_drops drops;             /* of the parts before this one */
+    struct tca_packet first;            /* what the first header says, before there is a record */
+
+    struct tca_filter filter;
+    struct tca_filter_program *program; /* for link type `link`; NULL: every record is wanted */
+    int link;                           /* of the last record; -1 before */
+    uint64_t timeless, beyond; /* records without a time, and with one that int64 nanoseconds do not hold */
+
     bool ended;
     int end; /* what tca_source_next() returns at the end */
     struct tca_source_facts facts;
 
-    /* A record that libpcap has read and that waits for room in the batch; bytes are libpcap's. */
+    /* A record that was read and waits for room in the batch; bytes are the reader's. */
     bool pending;
     struct tca_record waiting;
 
@@ -81,66 +81,141 @@ static int fail(struct tca_error *err, int code, const char *text)
     return code;
 }
 
-/* The input ends here, for this reason; `code` is what the caller gets once all records are delivered. */
-__attribute__((format(printf, 4, 5))) static void
-finish(struct tca_source *src, int code, enum tca_source_status status, const char *format, ...)
+/* ---- notes ---- */
+
+__attribute__((format(printf, 2, 3))) static void add_note(struct tca_source_facts *facts, const char *format,
+                                                           ...)
 {
+    size_t used = strlen(facts->message), room = sizeof facts->message - used;
     va_list args;
 
-    src->ended = true;
-    src->end = code;
-    src->facts.bytes = tca_stream_tell(src->stream);
-    /* A link type that is not decoded weighs more than a cut end. */
-    if (code == TCA_OK && src->facts.status == TCA_SOURCE_unsupported)
-        return;
-    src->facts.status = status;
+    if (used > 0 && room > 2) {
+        memcpy(facts->message + used, "; ", 3);
+        used += 2;
+        room -= 2;
+    }
     va_start(args, format);
-    vsnprintf(src->facts.message, sizeof src->facts.message, format, args);
+    vsnprintf(facts->message + used, room, format, args);
     va_end(args);
 }
 
-/* The same, at the next record; `offset` is where it begins, or -1: pcapng through libpcap does not tell. */
-static void finish_at(struct tca_source *src, int code, enum tca_source_status status, int64_t offset,
-                      const char *what, const char *advice)
+/* "link type RAW", "link types RAW and 2 more". */
+static void name_links(char *text, size_t room, const int *link, unsigned links)
 {
-    struct tca_source_facts *facts = &src->facts;
-    char byte[32] = "";
+    int used =
+        snprintf(text, room, "link type%s %s (%d)", links > 1 ? "s" : "", tca_link_name(link[0]), link[0]);
 
-    facts->error_frame = facts->packets + 1;
-    facts->error_offset = offset;
-    if (offset >= 0)
-        snprintf(byte, sizeof byte, ", byte %lld", (long long)offset);
-    finish(src, code, status, "%s (packet %llu%s): %s; packets read before it: %llu", what,
-           (unsigned long long)facts->error_frame, byte, advice, (unsigned long long)facts->packets);
+    if (links > 1 && used > 0 && (size_t)used < room)
+        snprintf(text + used, room - (size_t)used, " and %u more", links - 1);
 }
 
-/* LINKTYPE_ values, which files hold, and libpcap's DLT_ values differ in a few older ones. */
-static int link_of_dlt(int dlt)
+/* Records that are not analysed. A file of nothing else, and an empty one, is as unsupported as one with some of them. */
+static void note_undecoded(struct tca_source *src)
 {
-    switch (dlt) {
-    case DLT_ATM_RFC1483:
-        return 100;
-    case DLT_RAW:
-        return 101;
-    case DLT_SLIP_BSDOS:
-        return 102;
-    case DLT_PPP_BSDOS:
-        return 103;
-    default:
-        return dlt;
+    struct tca_source_facts *facts = &src->facts;
+    int link[TCA_SOURCE_LINKS_MAX];
+    unsigned links = 0;
+    char names[100];
+
+    for (unsigned i = 0; i < facts->links; i++)
+        if (!tca_link_decoded(facts->link[i]))
+            link[links++] = facts->link[i];
+    if (links == 0)
+        return;
+    if (src->end == TCA_OK) { /* it weighs more than a cut end */
+        facts->status = TCA_SOURCE_unsupported;
+        facts->message[0] = '\0';
     }
+    name_links(names, sizeof names, link, links);
+    add_note(facts, "%s %s not supported: %s packets are counted, none is analysed", names,
+             links > 1 ? "are" : "is", links > 1 ? "their" : "its");
+}
+
+static void note_unfit(struct tca_source *src)
+{
+    int link[TCA_LINKS_DECODED];
+    unsigned links = 0;
+    uint64_t packets = 0;
+    char names[100];
+
+    for (size_t i = 0; i < src->filter.programs; i++) {
+        if (src->filter.program[i].unfit)
+            link[links++] = src->filter.program[i].link;
+        packets += src->filter.program[i].unfit;
+    }
+    if (links == 0)
+        return;
+    name_links(names, sizeof names, link, links);
+    add_note(&src->facts, "the filter does not fit %s: packets left out: %llu", names,
+             (unsigned long long)packets);
+}
+
+static void add_notes(struct tca_source *src)
+{
+    struct tca_source_facts *facts = &src->facts;
+
+    if (facts->packets == 0 && src->first.link >= 0) {
+        facts->link[facts->links++] = src->first.link;
+        facts->snaplen = src->first.snaplen;
+        facts->ts_precision = src->first.precision;
+    }
+    note_undecoded(src);
+    note_unfit(src);
+    if (src->timeless)
+        add_note(facts, "packets without a time, which count as of 1970: %llu",
+                 (unsigned long long)src->timeless);
+    if (src->beyond)
+        add_note(facts, "packets with a time that cannot be right, before 1678 or after 2262: %llu",
+                 (unsigned long long)src->beyond);
+    if (facts->drops)
+        add_note(facts, "packets that were lost while capturing, as the file says: %llu",
+                 (unsigned long long)facts->drops);
 }
 
 /* ---- the end of an input ---- */
 
-static void end_unsupported_link(struct tca_source *src, int dlt)
+static void sum_drops(struct tca_source *src)
 {
-    const char *name = pcap_datalink_val_to_name(dlt);
+    struct tca_drops sum = src->drops, part = {0};
 
-    src->facts.status = TCA_SOURCE_unsupported;
-    snprintf(src->facts.message, sizeof src->facts.message,
-             "link type %s (%d) is not supported: its packets are counted, none is analysed",
-             name ? name : "unknown", link_of_dlt(dlt));
+    if (src->kind == PART_PCAPNG)
+        part = tca_pcapng_drops(&src->pcapng);
+    if (part.told)
+        tca_drops_add(&sum, part.count);
+    src->drops = sum;
+}
+
+/* The input ends here, for this reason; `code` is what the caller gets once all records are delivered. */
+__attribute__((format(printf, 4, 5))) static void
+finish(struct tca_source *src, int code, enum tca_source_status status, const char *format, ...)
+{
+    struct tca_source_facts *facts = &src->facts;
+    va_list args;
+
+    src->ended = true;
+    src->end = code;
+    sum_drops(src);
+    facts->bytes = tca_stream_tell(src->stream);
+    facts->has_drops = src->drops.told;
+    facts->drops = src->drops.count;
+    facts->status = status;
+    va_start(args, format);
+    vsnprintf(facts->message, sizeof facts->message, format, args);
+    va_end(args);
+    add_notes(src);
+}
+
+/* The same, at the record that the reader could not read. */
+static void finish_at(struct tca_source *src, int code, enum tca_source_status status, const char *what,
+                      const char *advice)
+{
+    struct tca_source_facts *facts = &src->facts;
+
+    facts->error_frame = facts->packets + 1;
+    facts->error_offset = (int64_t)src->reader->boundary;
+    finish(src, code, status, "%s (packet %llu, byte %lld): %s; packets read before it: %llu", what,
+           (unsigned long long)facts->error_frame, (long long)facts->error_offset, advice,
+           (unsigned long long)facts->packets);
 }
 
 static void end_interrupted(struct tca_source *src)
@@ -149,33 +224,45 @@ static void end_interrupted(struct tca_source *src)
            (unsigned long long)src->facts.packets);
 }
 
-/* pcap_next_ex() failed. */
-static void end_failed(struct tca_source *src)
+/* The end of the file, at a record boundary. */
+static void end_file(struct tca_source *src)
 {
-    const char *text = pcap_geterr(src->pcap);
-    int64_t offset = src->classic ? (int64_t)src->boundary : -1;
-
-    if (src->set.stop && *src->set.stop)
-        end_interrupted(src);
-    else if (src->stream->error)
-        finish_at(src, TCA_EINPUT, TCA_SOURCE_damaged, offset, strerror(src->stream->error),
-                  "reading failed, copy the file and try again");
-    else if (src->stream->starved)
-        finish_at(src, TCA_OK, TCA_SOURCE_truncated, offset, "the file ends inside a record",
-                  "the capture was cut there");
-    else if (strstr(text, "different from the type of the first interface"))
-        finish_at(src, TCA_EUNSUPPORTED, TCA_SOURCE_unsupported, offset,
-                  "interfaces of different link types in one pcapng file",
-                  "write each interface to a file of its own");
-    else if (strstr(text, "different from the snapshot length of the first interface"))
-        finish_at(src, TCA_EUNSUPPORTED, TCA_SOURCE_unsupported, offset,
-                  "interfaces of different snapshot lengths in one pcapng file",
-                  "write each interface to a file of its own");
+    if (src->parts > 1)
+        finish(src, TCA_OK, TCA_SOURCE_ok,
+               "%u captures joined in one file (packet %llu, byte %llu begins the second): read one after "
+               "the other",
+               src->parts, (unsigned long long)src->joint_frame, (unsigned long long)src->joint_offset);
     else
-        finish_at(src, TCA_EINPUT, TCA_SOURCE_damaged, offset, text, "what follows cannot be found");
+        finish(src, TCA_OK, TCA_SOURCE_ok, "%s", "");
 }
 
-/* The input begins with no header that libpcap could read. */
+/* The reader stopped, at a record or, `in_header`, before any could begin. */
+static void end_read(struct tca_source *src, enum tca_read got, bool in_header)
+{
+    const char *advice = in_header ? "the file header cannot be read" : src->reader->advice;
+
+    if (src->set.stop && *src->set.stop) /* the read was interrupted, it is not the file's end */
+        end_interrupted(src);
+    else if (got == TCA_READ_END)
+        end_file(src);
+    else if (got == TCA_READ_FAILED)
+        finish_at(src, TCA_EINPUT, TCA_SOURCE_damaged, strerror(src->stream->error),
+                  "reading failed, copy the file and try again");
+    else if (got == TCA_READ_CUT && in_header)
+        finish_at(src, TCA_EINPUT, TCA_SOURCE_damaged, "the file ends inside its header",
+                  "no packet follows, capture again");
+    else if (got == TCA_READ_CUT)
+        finish_at(src, TCA_OK, TCA_SOURCE_truncated, "the file ends inside a record",
+                  "the capture was cut there");
+    else if (got == TCA_READ_UNSUPPORTED)
+        finish_at(src, TCA_EUNSUPPORTED, TCA_SOURCE_unsupported, src->reader->what, src->reader->advice);
+    else if (got == TCA_READ_DAMAGED)
+        finish_at(src, TCA_EINPUT, TCA_SOURCE_damaged, src->reader->what, advice);
+    else
+        finish(src, TCA_EMEMORY, TCA_SOURCE_damaged, "out of memory");
+}
+
+/* The input begins with no header that can be read. */
 static void end_no_capture(struct tca_source *src, const struct tca_magic *magic)
 {
     const uint8_t *bytes;
@@ -210,108 +297,54 @@ static void end_no_capture(struct tca_source *src, const struct tca_magic *magic
 
 static void part_done(struct tca_source *src)
 {
-    if (src->filtered)
-        pcap_freecode(&src->program);
-    src->filtered = false;
-    if (src->pcap)
-        pcap_close(src->pcap);
-    src->pcap = NULL;
+    sum_drops(src);
+    if (src->kind == PART_CLASSIC)
+        tca_classic_done(&src->classic);
+    else if (src->kind == PART_PCAPNG)
+        tca_pcapng_done(&src->pcapng);
+    src->kind = PART_NONE;
 }
 
-/* A header that libpcap refuses, or that is cut. */
-static void end_bad_header(struct tca_source *src, uint64_t where, const char *why)
-{
-    int64_t begin = (int64_t)where;
+static void part_change(struct tca_source *src);
 
-    if (src->set.stop && *src->set.stop)
-        end_interrupted(src);
-    else if (src->stream->error)
-        finish_at(src, TCA_EINPUT, TCA_SOURCE_damaged, begin, strerror(src->stream->error),
-                  "reading failed, copy the file and try again");
-    else if (src->stream->starved)
-        finish_at(src, TCA_EINPUT, TCA_SOURCE_damaged, begin, "the file ends inside its header",
-                  "no packet follows, capture again");
-    else
-        finish_at(src, TCA_EINPUT, TCA_SOURCE_damaged, begin, why, "the file header cannot be read");
-}
-
-/* TCA_EUSAGE when the filter does not fit. For a link type that is not decoded any filter does: its records
- * have nothing to choose by. */
-static int compile_filter(struct tca_source *src, struct tca_error *err)
-{
-    int code;
-
-    if (!src->filter || !tca_link_decoded(src->link))
-        return TCA_OK;
-    code = tca_filter_compile(src->pcap, src->filter, &src->program, err);
-    src->filtered = code == TCA_OK;
-    return code;
-}
-
-static void note_part(struct tca_source *src)
-{
-    struct tca_source_facts *facts = &src->facts;
-    int dlt = pcap_datalink(src->pcap);
-    const char *name = pcap_datalink_val_to_name(dlt);
-
-    src->link = link_of_dlt(dlt);
-    src->snaplen = (uint32_t)pcap_snapshot(src->pcap);
-    if (!tca_link_decoded(src->link))
-        end_unsupported_link(src, dlt);
-    if (facts->link >= 0)
-        return;
-    facts->link = src->link;
-    if (name)
-        snprintf(facts->link_name, sizeof facts->link_name, "%s", name);
-    else
-        snprintf(facts->link_name, sizeof facts->link_name, "LINKTYPE %d", src->link);
-    facts->snaplen = src->snaplen;
-}
-
-/* Begin to read the capture that begins at the stream's next byte. 0 also where the input proves unreadable:
- * then the source has ended. */
-static int part_begin(struct tca_source *src, struct tca_error *err)
+/* Begin to read the capture that begins at the stream's next byte. Where the input proves unreadable the source has
+ * ended. */
+static void part_begin(struct tca_source *src)
 {
     const struct tca_magic *magic = tca_magic_sniff(src->stream);
-    uint64_t begin = tca_stream_tell(src->stream);
-    char why[PCAP_ERRBUF_SIZE] = "";
-    FILE *file;
+    enum tca_read got;
 
     if (!magic || magic->kind > MAGIC_PCAPNG) {
         end_no_capture(src, magic);
-        return TCA_OK;
+        return;
     }
-    src->classic = magic->kind == MAGIC_PCAP;
-    src->record_header_len = magic->record_header_len;
-    if (src->parts == 0) {
+    if (src->parts++ == 0)
         src->facts.format = magic->format;
-        src->facts.ts_precision = src->classic ? magic->hint : tca_magic_pcapng_precision(src->stream);
+    if (magic->kind == MAGIC_PCAP) {
+        src->kind = PART_CLASSIC;
+        src->reader = &src->classic.reader;
+        got = tca_classic_begin(&src->classic, src->stream, magic);
+    } else {
+        src->kind = PART_PCAPNG;
+        src->reader = &src->pcapng.reader;
+        got = tca_pcapng_begin(&src->pcapng, src->stream);
     }
-    src->parts++;
-    file = tca_stream_file(src->stream);
-    if (!file)
-        return fail(err, TCA_EMEMORY, "out of memory");
-    src->pcap = pcap_fopen_offline_with_tstamp_precision(file, PCAP_TSTAMP_PRECISION_NANO, why);
-    if (!src->pcap) {
-        end_bad_header(src, begin, why);
-        src->stream->file = NULL;
-        fclose(file);
-        return TCA_OK;
-    }
-    note_part(src);
-    src->boundary = begin + CLASSIC_HEADER_LEN;
-    return compile_filter(src, err);
+    if (src->parts == 1)
+        src->first = src->reader->first;
+    if (got == TCA_READ_JOINT)
+        part_change(src);
+    else if (got != TCA_READ_OK)
+        end_read(src, got, true);
 }
 
-/* Another capture begins with the last n bytes that libpcap has taken. */
-static void part_change(struct tca_source *src, size_t n)
+/* Another capture begins where the reader stands. */
+static void part_change(struct tca_source *src)
 {
-    struct tca_error err;
-    uint64_t begin = tca_stream_tell(src->stream) - n;
-    int code;
+    uint64_t begin = tca_stream_tell(src->stream) - src->reader->back;
 
+    src->reader->boundary = begin;
     if (src->parts == PARTS_MAX) {
-        finish_at(src, TCA_EINPUT, TCA_SOURCE_damaged, (int64_t)begin, "too many captures joined in one file",
+        finish_at(src, TCA_EINPUT, TCA_SOURCE_damaged, "too many captures joined in one file",
                   "give them as files of their own");
         return;
     }
@@ -319,134 +352,89 @@ static void part_change(struct tca_source *src, size_t n)
         src->joint_frame = src->facts.packets + 1;
         src->joint_offset = begin;
     }
-    tca_stream_give_back(src->stream, n);
+    if (src->reader->back)
+        tca_stream_give_back(src->stream, src->reader->back);
     part_done(src);
-    code = part_begin(src, &err);
-    if (code == TCA_EUSAGE)
-        finish(src, TCA_EUNSUPPORTED, TCA_SOURCE_unsupported, "a capture joined to the first: %s", err.text);
-    else if (code < 0)
-        finish(src, code, TCA_SOURCE_damaged, "%s", err.text);
+    part_begin(src);
 }
 
 /* ---- records ---- */
 
-/* libpcap hands on the 32-bit fields of a classic file as signed; they are unsigned, and last until 2106.
- * pcapng has 64 bits: more than int64 nanoseconds hold. */
-static int64_t time_ns(const struct timeval *time, bool classic)
+/* A record of another link type than the one before. */
+static void change_link(struct tca_source *src, int link)
 {
-    const int64_t second = 1000000000, seconds_max = INT64_MAX / second - 5;
-    int64_t seconds = classic ? (int64_t)(uint32_t)time->tv_sec : (int64_t)time->tv_sec;
-    uint32_t fraction = (uint32_t)time->tv_usec;
+    struct tca_source_facts *facts = &src->facts;
+    unsigned i = 0;
 
-    if (seconds > seconds_max)
-        return INT64_MAX;
-    if (seconds < -seconds_max)
-        return INT64_MIN;
-    return seconds * second + fraction;
+    src->link = link;
+    src->program = tca_filter_for(&src->filter, link, NULL);
+    while (i < facts->links && facts->link[i] != link)
+        i++;
+    if (i == facts->links && i < TCA_SOURCE_LINKS_MAX)
+        facts->link[facts->links++] = link;
 }
 
-static bool is_wanted(const struct tca_source *src, const struct pcap_pkthdr *header, const uint8_t *bytes,
-                      int64_t when)
+static void note_packet(struct tca_source *src, const struct tca_packet *packet)
+{
+    struct tca_source_facts *facts = &src->facts;
+
+    if (packet->link != src->link)
+        change_link(src, packet->link);
+    if (packet->snaplen > facts->snaplen)
+        facts->snaplen = packet->snaplen;
+    if (facts->packets == 0)
+        facts->ts_precision = packet->precision;
+    else if (packet->precision != facts->ts_precision && strcmp(packet->precision, facts->ts_precision) != 0)
+        facts->ts_precision = "mixed";
+    facts->packets++;
+    src->timeless += packet->timeless;
+    src->beyond += packet->time_ns == INT64_MAX || packet->time_ns == INT64_MIN;
+}
+
+static bool is_wanted(const struct tca_source *src, const struct tca_packet *packet)
 {
     const struct tca_source_settings *set = &src->set;
 
-    if (set->has_after && when < set->after_ns)
+    if (set->has_after && packet->time_ns < set->after_ns)
         return false;
-    if (set->has_before && when >= set->before_ns)
+    if (set->has_before && packet->time_ns >= set->before_ns)
         return false;
-    return !src->filtered || pcap_offline_filter(&src->program, header, bytes) != 0;
+    return tca_filter_match(src->program, packet);
 }
 
-/* The end of the file, at a record boundary. */
-static void end_file(struct tca_source *src)
+static void keep_waiting(struct tca_source *src, const struct tca_packet *packet)
 {
-    if (src->parts > 1)
-        finish(src, TCA_OK, TCA_SOURCE_ok,
-               "%u captures joined in one file (packet %llu, byte %llu begins the second): read one after "
-               "the other",
-               src->parts, (unsigned long long)src->joint_frame, (unsigned long long)src->joint_offset);
-    else
-        finish(src, TCA_OK, TCA_SOURCE_ok, "%s", "");
-}
+    bool wanted = is_wanted(src, packet);
 
-/* libpcap took the last 16 bytes for a record without bytes. True when they are none. */
-static bool is_no_record(struct tca_source *src)
-{
-    static const uint8_t zeros[RECORD_HEADER_LEN];
-    const uint8_t *header = tca_stream_behind(src->stream, RECORD_HEADER_LEN);
-
-    if (!header)
-        return false;
-    if (memcmp(header, zeros, sizeof zeros) == 0) {
-        finish_at(src, TCA_EINPUT, TCA_SOURCE_damaged, (int64_t)src->boundary,
-                  "zero bytes instead of a record", "the disk was full or the power lost");
-        return true;
-    }
-    if (!tca_magic_is_classic(header))
-        return false;
-    part_change(src, RECORD_HEADER_LEN);
-    return true;
-}
-
-/* libpcap failed: because it met another capture? Then read on from there. */
-static bool met_another_capture(struct tca_source *src)
-{
-    size_t n = src->classic ? RECORD_HEADER_LEN : BLOCK_HEADER_LEN;
-    const uint8_t *header = src->stream->starved ? NULL : tca_stream_behind(src->stream, n);
-
-    if (!header || !(src->classic ? tca_magic_is_section(header) : tca_magic_is_classic_start(header)))
-        return false;
-    part_change(src, n);
-    return true;
-}
-
-/* Where the next record of a classic file begins. What exceeds the snap length libpcap passes over unseen. */
-static void move_boundary(struct tca_source *src, uint32_t captured)
-{
-    if (src->classic && captured < src->snaplen)
-        src->boundary += src->record_header_len + captured;
-    else if (src->classic)
-        src->boundary = tca_stream_tell(src->stream);
+    src->facts.chosen += wanted;
+    src->pending = true;
+    src->waiting = (struct tca_record){
+        .bytes = packet->bytes,
+        .captured = packet->captured,
+        .original = packet->original,
+        .time_ns = packet->time_ns,
+        .frame = src->facts.packets,
+        .link = packet->link,
+        .direction = packet->direction,
+        .left_out = !wanted,
+    };
 }
 
 /* Read the next record; it waits in src->waiting, marked if it was not chosen. */
 static void read_record(struct tca_source *src)
 {
-    struct pcap_pkthdr *header;
-    const u_char *bytes;
-    int got = pcap_next_ex(src->pcap, &header, &bytes);
-    int64_t when;
+    struct tca_packet packet;
+    enum tca_read got = src->kind == PART_CLASSIC ? tca_classic_next(&src->classic, &packet)
+                                                  : tca_pcapng_next(&src->pcapng, &packet);
 
-    if (got != 1 && src->set.stop && *src->set.stop) {
-        end_interrupted(src); /* the read was, not the file's end */
-        return;
+    if (got == TCA_READ_JOINT) {
+        part_change(src);
+    } else if (got != TCA_READ_OK) {
+        end_read(src, got, false);
+    } else {
+        note_packet(src, &packet);
+        keep_waiting(src, &packet);
     }
-    if (got == PCAP_ERROR_BREAK) {
-        end_file(src);
-        return;
-    }
-    if (got != 1) {
-        if (!met_another_capture(src))
-            end_failed(src);
-        return;
-    }
-    if (src->classic && header->caplen == 0 && header->len == 0 && is_no_record(src))
-        return;
-    move_boundary(src, header->caplen);
-    src->facts.packets++;
-    when = time_ns(&header->ts, src->classic);
-    bool wanted = is_wanted(src, header, bytes, when);
-    src->facts.chosen += wanted;
-    src->pending = true;
-    src->waiting = (struct tca_record){
-        .bytes = bytes,
-        .captured = header->caplen < BYTES_MAX ? header->caplen : BYTES_MAX,
-        .original = header->len,
-        .time_ns = when,
-        .frame = src->facts.packets,
-        .link = src->link,
-        .left_out = !wanted,
-    };
 }
 
 /* Make one step: towards a waiting record, or the end. */
@@ -496,18 +484,24 @@ static int source_new(const char *path, const struct tca_source_settings *set, s
         return fail(err, TCA_EMEMORY, "out of memory");
     memset(src, 0, offsetof(struct tca_source, records));
     src->set = *set;
+    src->set.filter = NULL;
     src->facts.format = "unknown";
     src->facts.ts_precision = "";
-    src->facts.link = -1;
     src->facts.error_offset = -1;
+    src->first.link = -1;
+    src->link = -1;
     *ret = src;
-    if (set->filter && *set->filter) {
-        src->filter = strdup(set->filter);
-        if (!src->filter)
-            return fail(err, TCA_EMEMORY, "out of memory");
-    }
-    src->set.filter = NULL;
+    if (tca_filter_init(&src->filter, set->filter) < 0)
+        return fail(err, TCA_EMEMORY, "out of memory");
     return tca_stream_open(path, set->stop, &src->stream, err);
+}
+
+/* The filter must fit what the file is first said to hold. */
+static int check_filter(struct tca_source *src, struct tca_error *err)
+{
+    struct tca_filter_program *program = tca_filter_for(&src->filter, src->first.link, err);
+
+    return program && !program->fits ? err->code : TCA_OK;
 }
 
 int tca_source_open(const char *path, const struct tca_source_settings *set, struct tca_source **ret,
@@ -516,8 +510,10 @@ int tca_source_open(const char *path, const struct tca_source_settings *set, str
     struct tca_source *src = NULL;
     int code = source_new(path, set, &src, err);
 
-    if (code == TCA_OK)
-        code = part_begin(src, err);
+    if (code == TCA_OK) {
+        part_begin(src);
+        code = check_filter(src, err);
+    }
     if (code < 0) {
         tca_source_close(src);
         return code;
@@ -539,23 +535,15 @@ void tca_source_close(struct tca_source *src)
         return;
     part_done(src);
     tca_stream_close(src->stream);
-    free(src->filter);
+    tca_filter_done(&src->filter);
     free(src);
 }
 
 int tca_source_check_filter(const char *expression, struct tca_error *err)
 {
-    pcap_t *ethernet = pcap_open_dead(DLT_EN10MB, BYTES_MAX);
-    struct bpf_program program;
-    int code;
+    enum { LINKTYPE_ETHERNET = 1 };
 
-    if (!ethernet)
-        return fail(err, TCA_EMEMORY, "out of memory");
-    code = tca_filter_compile(ethernet, expression, &program, err);
-    if (code == TCA_OK)
-        pcap_freecode(&program);
-    pcap_close(ethernet);
-    return code;
+    return tca_filter_check(expression, LINKTYPE_ETHERNET, err);
 }
 
 const char *tca_source_library(void)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * A source of records: one capture file, or standard input, through libpcap.
+ * A source of records: one capture file, or standard input, whatever its format.
  *
  * Records are numbered as they stand in the file, before any choice is made among them, so that frame numbers
  * agree with every other program that reads it. Whatever is wrong with a file is a fact about that file,
@@ -42,33 +42,41 @@ enum tca_source_status {
 #undef STATUS
 };
 
-/* What is known about the input so far; final once tca_source_next() has returned 0 or an error. */
+enum {
+    TCA_SOURCE_LINKS_MAX = 16, /* of more only the first are named */
+};
+
+/* What is known about the input so far; final once tca_source_next() has returned 0 or an error. Link types, snap
+ * length and precision are those of the records; before any, of the first interface. */
 struct tca_source_facts {
-    const char *format;       /* "pcap", "pcapng", or what the input is instead ("gzip", ...), or "unknown" */
-    int link;                 /* LINKTYPE_ value of the first record; -1 unknown */
-    char link_name[32];       /* "EN10MB", or "LINKTYPE 999" where it has no name */
-    uint32_t snaplen;         /* as the file says; 0 unknown */
-    const char *ts_precision; /* "s", "ms", "us", "ns", "other"; "" unknown */
-    uint64_t packets;         /* records read: the frame number of the last */
-    uint64_t chosen;          /* records delivered that are not left out */
-    uint64_t bytes;           /* bytes of the input read */
+    const char *format; /* "pcap", "pcapng", or what the input is instead ("gzip", ...), or "unknown" */
+    int link[TCA_SOURCE_LINKS_MAX]; /* LINKTYPE_ values in the order in which they came */
+    unsigned links;                 /* how many of them; 0 unknown */
+    uint32_t snaplen;               /* as the file says, the largest; 0 unknown */
+    const char *ts_precision; /* "s", "ms", "us", "ns", "other"; "mixed" where records differ; "" unknown */
+    bool has_drops;
+    uint64_t drops;   /* packets that were lost while capturing, where the file tells */
+    uint64_t packets; /* records read: the frame number of the last */
+    uint64_t chosen;  /* records delivered that are not left out */
+    uint64_t bytes;   /* bytes of the input read */
     enum tca_source_status status;
     uint64_t error_frame; /* 1-based number of the record that could not be read; 0 where none */
     int64_t error_offset; /* where in the input that record begins; -1 unknown */
-    char message[400]; /* one line, "what happened: what to do"; may also be a note to a status ok; "" none */
+    char message
+        [400]; /* one line, "what happened: what to do"; notes, also to a status ok, after ';'; "" none */
 };
 
 struct tca_source;
 
 /* Open a capture; "-" is standard input. *ret is owned by the caller. Fails with TCA_EINPUT (no such file, a
- * directory, ...), TCA_EUSAGE (the filter is wrong, or does not fit the file's link type) or TCA_EMEMORY,
- * words in *err. An input that opens but is no capture succeeds here; the first tca_source_next() then fails.
+ * directory, ...), TCA_EUSAGE (the filter is wrong, or does not fit the file's first link type) or TCA_EMEMORY,
+ * words in *err. Records of another link type, which it does not fit, are left out, and the message says so. An input that opens but is no capture succeeds here; the first tca_source_next() then fails.
  */
 int tca_source_open(const char *path, const struct tca_source_settings *set, struct tca_source **ret,
                     struct tca_error *err);
 
 /* The next records: their number, > 0, with *ret_records borrowed until the next call on this source; 0 at
- * the end (status ok, truncated or interrupted; or unsupported where all was delivered but its link type is
+ * the end (status ok, truncated or interrupted; or unsupported where all was delivered but a link type is
  * not decoded); TCA_EINPUT (status damaged), TCA_EUNSUPPORTED or TCA_EMEMORY where reading had to stop.
  * Everything readable before is delivered first, and the same answer is given again when asked again. A
  * record longer than 256 KiB is cut to that. A time beyond what int64 nanoseconds hold is moved to the

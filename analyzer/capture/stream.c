@@ -100,6 +100,27 @@ size_t tca_stream_peek(struct tca_stream *stream, size_t want, const uint8_t **r
     return have < want ? have : want;
 }
 
+void tca_stream_skip(struct tca_stream *stream, size_t n)
+{
+    stream->ahead_begin += n;
+    stream->given += n;
+}
+
+size_t tca_stream_take(struct tca_stream *stream, uint8_t *into, size_t n)
+{
+    size_t taken = 0, got;
+
+    do {
+        const uint8_t *bytes;
+
+        got = tca_stream_peek(stream, n - taken < TCA_STREAM_CHUNK ? n - taken : TCA_STREAM_CHUNK, &bytes);
+        memcpy(into + taken, bytes, got);
+        tca_stream_skip(stream, got);
+        taken += got;
+    } while (got > 0 && taken < n);
+    return taken;
+}
+
 /* Fill the chunk with at most `want` bytes, keeping the end of the last one in front. */
 static void next_chunk(struct tca_stream *stream, size_t want)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * A stream: the bytes of one input, read once from front to back, file and pipe alike. libpcap reads it as a
- * FILE; meanwhile the stream can tell what a FILE does not: what the input begins with, before libpcap sees
- * it; the bytes libpcap has just taken; whether a read met the end; and it can begin again a few bytes back,
- * where another capture was joined to the first.
+ * A stream: the bytes of one input, read once from front to back, file and pipe alike. Our own readers peek and take.
+ * libpcap reads it as a FILE; meanwhile the stream can tell what a FILE does not: what the input begins with, before
+ * libpcap sees it; the bytes libpcap has just taken; whether a read met the end; and it can begin again a few bytes
+ * back, where another capture was joined to the first.
  *
  *     descriptor --> ahead (peeked, or given back) --> chunk (a copy of what the FILE got last) --> FILE -->
  * libpcap
@@ -33,7 +33,7 @@ struct tca_stream {
     bool starved;                  /* a reader asked for bytes after the end */
     int error;                     /* errno of a failed read; EINTR when `stop` ended it */
     FILE *file;                    /* borrowed: who reads now; NULL between readers */
-    uint64_t given;                /* bytes given to FILEs: offset of the next one to give */
+    uint64_t given;                /* bytes given to FILEs and readers: offset of the next one to give */
     size_t ahead_begin, ahead_end; /* bytes of `ahead` still to give */
     size_t chunk_len;              /* bytes of `chunk` after the first TCA_STREAM_BEHIND */
     uint8_t ahead[TCA_STREAM_CHUNK + TCA_STREAM_BEHIND];
@@ -50,6 +50,12 @@ void tca_stream_close(struct tca_stream *stream);
 /* The next bytes, taking none, while no FILE reads: up to `want` (at most TCA_STREAM_CHUNK), fewer only at
  * the end or after an error. *ret is borrowed until the next call. */
 size_t tca_stream_peek(struct tca_stream *stream, size_t want, const uint8_t **ret);
+
+/* Take the next n bytes, all of which were peeked at. They stay where they are until the next peek. */
+void tca_stream_skip(struct tca_stream *stream, size_t n);
+
+/* Take up to n bytes, fewer only at the end or after an error, while no FILE reads. Returns their number. */
+size_t tca_stream_take(struct tca_stream *stream, uint8_t *into, size_t n);
 
 /* A FILE that reads on from here, one at a time; NULL without memory. It must be closed before the stream,
  * which stays open. */

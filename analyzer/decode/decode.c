@@ -49,6 +49,16 @@ static enum tca_layer first_layer(int link)
     }
 }
 
+/* In the numbers of the Linux cooked header, which tells more exactly where there is one. */
+static uint8_t direction_of(const struct tca_record *rec)
+{
+    enum { TO_US = 0, BY_US = 4, NOT_TOLD = 255 };
+
+    return rec->direction == TCA_DIRECTION_IN    ? TO_US
+           : rec->direction == TCA_DIRECTION_OUT ? BY_US
+                                                 : NOT_TOLD;
+}
+
 enum tca_outcome tca_decode(const struct tca_record *rec, bool verify_checksums, struct tca_segment *ret_seg)
 {
     struct tca_walk walk = {
@@ -56,7 +66,7 @@ enum tca_outcome tca_decode(const struct tca_record *rec, bool verify_checksums,
         .cursor = {rec->bytes, rec->captured, rec->original > rec->captured ? rec->original : rec->captured},
         .next = first_layer(rec->link),
         .verify_checksums = verify_checksums,
-        .direction = 255,
+        .direction = direction_of(rec),
         .ret_seg = ret_seg,
     };
 

@@ -69,7 +69,6 @@ static int add_capture(struct tca_session *s, const char *name)
                                           .ts_precision = "",
                                           .status = "ok",
                                           .message = "",
-                                          .link = -1,
                                           .error_offset = -1,
                                           .first_ns = -1,
                                           .last_ns = -1};

@@ -124,6 +124,15 @@ int tca_session_capture_begin(struct tca_session *s, const char *name, struct tc
     return tca_words(error, keep_whole(s, tca_pass1_begin(s, name)));
 }
 
+static void note_link(struct tca_capture_facts *facts, int link)
+{
+    unsigned at = 0;
+    while (at < facts->links && facts->link[at] != link)
+        at++;
+    if (at == facts->links && at < TCA_CAPTURE_LINKS_MAX && link >= 0)
+        facts->link[facts->links++] = link;
+}
+
 int tca_session_feed(struct tca_session *s, const struct tca_record *records, size_t count,
                      struct tca_error *error)
 {
@@ -138,8 +147,7 @@ int tca_session_feed(struct tca_session *s, const struct tca_record *records, si
             facts->status = tca_source_status_name(TCA_SOURCE_interrupted);
             break;
         }
-        if (facts->link < 0)
-            facts->link = records[at].link;
+        note_link(facts, records[at].link);
         facts->bytes += records[at].captured;
         code = keep_whole(s, tca_pass1_feed(s, &records[at], 1));
     }
@@ -169,11 +177,12 @@ static int take_facts(struct capture *c, const struct tca_source_facts *from)
     facts->format = !strcmp(from->format, "pcap")     ? "pcap"
                     : !strcmp(from->format, "pcapng") ? "pcapng"
                                                       : "unknown";
-    facts->ts_precision = !strcmp(from->ts_precision, "ns")   ? "ns"
-                          : !strcmp(from->ts_precision, "us") ? "us"
-                                                              : "";
-    facts->link = from->link;
+    facts->ts_precision = from->ts_precision;
+    for (unsigned at = 0; at < from->links; at++)
+        note_link(facts, from->link[at]);
     facts->snaplen = from->snaplen;
+    facts->has_drops = from->has_drops;
+    facts->drops = from->drops;
     facts->bytes = from->bytes;
     facts->status = tca_source_status_name(from->status);
     facts->error_offset = from->error_offset;

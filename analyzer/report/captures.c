@@ -15,7 +15,7 @@ void cell_captures_format(const struct capture_row *row, struct tca_buf *buf)
 }
 
 /* LINKTYPE_ values by libpcap's names. */
-void cell_captures_linktype(const struct capture_row *row, struct tca_buf *buf)
+static void add_link(struct tca_buf *buf, int link)
 {
     static const struct {
         int link;
@@ -38,13 +38,21 @@ void cell_captures_linktype(const struct capture_row *row, struct tca_buf *buf)
         {276, "LINUX_SLL2"},
     };
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-        if (known[i].link == row->facts->link) {
+        if (known[i].link == link) {
             tca_buf_str(buf, known[i].name);
             return;
         }
     }
-    if (row->facts->link >= 0)
-        tca_buf_i64(buf, row->facts->link);
+    tca_buf_i64(buf, link);
+}
+
+void cell_captures_linktype(const struct capture_row *row, struct tca_buf *buf)
+{
+    for (unsigned i = 0; i < row->facts->links; i++) {
+        if (i)
+            tca_buf_char(buf, ';');
+        add_link(buf, row->facts->link[i]);
+    }
 }
 
 void cell_captures_ts_precision(const struct capture_row *row, struct tca_buf *buf)
@@ -99,13 +107,13 @@ void cell_captures_vantage(const struct capture_row *row, struct tca_buf *buf)
     tca_buf_str(buf, tca_vantage_name(row->facts->vantage));
 }
 
-/* libpcap does not hand on what a pcapng file tells of lost packets; every file is a capture of its own. */
 void cell_captures_if_drops(const struct capture_row *row, struct tca_buf *buf)
 {
-    (void)row;
-    (void)buf;
+    if (row->facts->has_drops)
+        tca_buf_u64(buf, row->facts->drops);
 }
 
+/* Every file is a capture of its own. */
 void cell_captures_series(const struct capture_row *row, struct tca_buf *buf)
 {
     (void)row;

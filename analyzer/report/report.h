@@ -16,13 +16,18 @@
 
 #include <tcpautopsy/session.h>
 
+enum { TCA_CAPTURE_LINKS_MAX = 16 }; /* of more link types only the first are named */
+
 /* What is told of one capture. Strings are borrowed from the engine. */
 struct tca_capture_facts {
     uint32_t ordinal;                                     /* 1-based */
     const char *name;                                     /* as typed */
     const char *format, *ts_precision, *status, *message; /* "" where unknown */
-    int link;
-    uint32_t snaplen;
+    int link[TCA_CAPTURE_LINKS_MAX]; /* LINKTYPE_ values, in the order in which records had them */
+    unsigned links;
+    uint32_t snaplen; /* the largest; 0 unknown */
+    bool has_drops;   /* the file tells how many packets were lost while it was written */
+    uint64_t drops;
     uint64_t packets, bytes, tcp_packets, flows, order_errors, duplicates;
     int64_t error_offset;      /* -1: none or unknown */
     int64_t first_ns, last_ns; /* -1 when it holds no record */

@@ -9,6 +9,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Which way a packet passed the interface, where the capture says so beside the packet. */
+enum tca_direction {
+    TCA_DIRECTION_UNKNOWN,
+    TCA_DIRECTION_IN,  /* received, by the host of the interface itself */
+    TCA_DIRECTION_OUT, /* sent by it */
+};
+
 struct tca_record {
     const uint8_t *bytes; /* borrowed: valid until the call that was given this record returns */
     uint32_t captured;    /* bytes at `bytes` */
@@ -16,6 +23,7 @@ struct tca_record {
     int64_t time_ns;      /* nanoseconds since 1970-01-01 00:00:00 UTC */
     uint64_t frame;       /* 1-based number in its capture, counted before any filter */
     int link;             /* LINKTYPE_ value as written in a capture file (1 = Ethernet, 101 = raw IP, ...) */
+    uint8_t direction;    /* enum tca_direction */
     bool left_out; /* not chosen by a filter or time window: numbers its connection, and is not looked into */
 };
 

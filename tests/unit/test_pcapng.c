@@ -1,0 +1,1222 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The reader of pcapng files: blocks of every kind composed in memory, right, cut and wrong; and libpcap as the oracle:
+ * whatever it reads to its end, of captures and of files that were changed at random, our reader reads alike.
+ */
+#include <pcap/pcap.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "capture/link.h"
+#include "capture/pcapng.h"
+#include "capture/source.h"
+#include "cases.h"
+#include "files.h"
+#include "frame.h"
+#include "pcapng.h"
+#include "suite.h"
+
+enum { ETHERNET = 1, RAW = 101, SLL = 113, USB = 189, NFLOG = 239 }; /* LINKTYPE_ values */
+
+static struct blocks in; /* the file that a test composes */
+static char directory[40], path[64];
+
+static void setup(void)
+{
+    in = (struct blocks){0};
+    strcpy(directory, "/tmp/tca_test_pcapng_XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(directory));
+    snprintf(path, sizeof path, "%s/file", directory);
+}
+
+static void teardown(void)
+{
+    tca_buf_done(&in.out);
+    unlink(path);
+    rmdir(directory);
+}
+
+/* A new file each time: some file systems wait for the disk when one that was cut to nothing is closed. */
+static void save(const void *bytes, size_t len)
+{
+    unlink(path);
+    FILE *out = fopen(path, "wb");
+
+    ck_assert_ptr_nonnull(out);
+    ck_assert_uint_eq(fwrite(bytes, 1, len, out), len);
+    ck_assert_int_eq(fclose(out), 0);
+}
+
+/* ---- composing ---- */
+
+static void add_interface(uint16_t link, uint32_t snaplen, uint8_t resolution)
+{
+    size_t at = blocks_interface(&in, link, snaplen);
+
+    blocks_option(&in, OPTION_COMMENT, "an interface", 12);
+    blocks_option_number(&in, OPTION_TSRESOL, resolution, 1);
+    blocks_option(&in, OPTION_END, "", 0);
+    blocks_end(&in, at);
+}
+
+/* A packet of one byte, by which it is known again. */
+static void add_packet(uint32_t interface, uint64_t ticks, char name)
+{
+    blocks_end(&in, blocks_packet(&in, interface, ticks, &name, 1, 60));
+}
+
+/* ---- reading ---- */
+
+enum { SEEN_MAX = 64 };
+
+struct seen {
+    int end;
+    unsigned count;
+    struct tca_record record[SEEN_MAX]; /* bytes are not valid any more */
+    char names[SEEN_MAX + 1];           /* first byte of each that was chosen */
+    struct tca_source_facts facts;
+};
+
+static void read_source(struct tca_source *src, struct seen *seen)
+{
+    const struct tca_record *records;
+
+    while ((seen->end = tca_source_next(src, &records)) > 0)
+        for (int i = 0; i < seen->end; i++) {
+            ck_assert_uint_lt(seen->count, SEEN_MAX);
+            seen->record[seen->count++] = records[i];
+            if (!records[i].left_out)
+                seen->names[strlen(seen->names)] = records[i].captured ? (char)records[i].bytes[0] : '?';
+        }
+    seen->facts = *tca_source_facts(src);
+    tca_source_close(src);
+}
+
+static struct seen read_with(const struct tca_source_settings *set)
+{
+    struct seen seen = {0};
+    struct tca_source *src;
+    struct tca_error err = {.text = ""};
+
+    save(in.out.bytes, in.out.used);
+    ck_assert_msg(tca_source_open(path, set, &src, &err) == TCA_OK, "%s", err.text);
+    read_source(src, &seen);
+    return seen;
+}
+
+static struct seen read_all(void)
+{
+    return read_with(&(struct tca_source_settings){0});
+}
+
+#define CHECK_STATUS(seen, wanted)                                                                           \
+    ck_assert_msg((seen)->facts.status == TCA_SOURCE_##wanted, "%s: %s",                                     \
+                  tca_source_status_name((seen)->facts.status), (seen)->facts.message)
+#define CHECK_MESSAGE(seen, part)                                                                            \
+    ck_assert_msg(strstr((seen)->facts.message, part) != NULL, "'%s' lacks '%s'", (seen)->facts.message, part)
+
+/* ---- clocks ---- */
+
+static const struct {
+    const char *why;
+    uint8_t resolution;
+    int64_t offset_s;
+    uint64_t ticks;
+    int64_t time_ns;
+    const char *precision;
+} clock_rows[] = {
+    {"10^-0", 0, 0, 1700000000, 1700000000000000000, "s"},
+    {"10^-1", 1, 0, 17000000001, 1700000000100000000, "other"},
+    {"10^-3", 3, 0, 1700000000009, 1700000000009000000, "ms"},
+    {"10^-6", 6, 0, 1700000000999999, 1700000000999999000, "us"},
+    {"10^-8", 8, 0, 170000000000000001, 1700000000000000010, "other"},
+    {"10^-9", 9, 0, 1700000000000000001, 1700000000000000001, "ns"},
+    {"10^-12 is cut", 12, 0, 12345678901999, 12345678901, "other"},
+    {"10^-19", 19, 0, 15000000000000000000u, 1500000000, "other"},
+    {"2^-0", 0x80, 0, 1700000000, 1700000000000000000, "other"},
+    {"2^-10", 0x80 | 10, 0, 1700000000ull << 10 | 512, 1700000000500000000, "other"},
+    {"2^-20", 0x80 | 20, 0, 1700000000ull << 20 | 1, 1700000000000000953, "other"},
+    {"2^-31", 0x80 | 31, 0, 7ull << 31 | 0x7fffffff, 7999999999, "other"},
+    {"2^-32", 0x80 | 32, 0, 1700000000ull << 32 | 0x80000000, 1700000000500000000, "other"},
+    {"2^-34", 0x80 | 34, 0, 1000ull << 34 | 1ull << 33 | 1, 1000500000000, "other"},
+    {"2^-40: the product does not fit 64 bits", 0x80 | 40, 0, 5ull << 40 | 0xffffffffff, 5999999999, "other"},
+    {"2^-63", 0x80 | 63, 0, 1ull << 63 | 1ull << 62, 1500000000, "other"},
+    {"offset", 6, 1700000000, 1, 1700000000000001000, "us"},
+    {"offset back", 9, -1700000000, 1700000001000000002, 1000000002, "ns"},
+    {"before 1970", 9, -10, 1000000002, -8999999998, "ns"},
+    {"after what int64 holds", 0, 0, 9300000000, INT64_MAX, "s"},
+    {"before what int64 holds", 0, -9300000000, 0, INT64_MIN, "s"},
+};
+
+START_TEST(clocks)
+{
+    for (int big_endian = 0; big_endian < 2; big_endian++) {
+        size_t at;
+
+        in.out.used = 0;
+        in.big_endian = big_endian;
+        blocks_section(&in);
+        at = blocks_interface(&in, ETHERNET, 96);
+        blocks_option_number(&in, OPTION_TSOFFSET, (uint64_t)clock_rows[_i].offset_s, 8);
+        blocks_option_number(&in, OPTION_TSRESOL, clock_rows[_i].resolution, 1);
+        blocks_end(&in, at); /* the end of options may be missing */
+        add_packet(0, clock_rows[_i].ticks, 'a');
+        struct seen seen = read_all();
+        CHECK_STATUS(&seen, ok);
+        ck_assert_uint_eq(seen.count, 1);
+        ck_assert_int_eq(seen.record[0].time_ns, clock_rows[_i].time_ns);
+        ck_assert_str_eq(seen.facts.ts_precision, clock_rows[_i].precision);
+        ck_assert_int_eq(strstr(seen.facts.message, "after 2262: 1") != NULL,
+                         seen.record[0].time_ns == INT64_MAX || seen.record[0].time_ns == INT64_MIN);
+    }
+}
+END_TEST
+
+/* ---- blocks ---- */
+
+/* Packets a to d, and around them whatever else there is. */
+static void compose_everything(bool big_endian)
+{
+    size_t at;
+
+    in.big_endian = big_endian;
+    blocks_section(&in);
+    at = blocks_begin(&in, BLOCK_NAMES); /* may come before the first interface */
+    blocks_bytes(&in, "\0\1\0\0", 4);
+    blocks_end(&in, at);
+    add_interface(ETHERNET, 96, 9);
+    at = blocks_packet(&in, 0, 1700000000000000001, "abc", 3, 1500);
+    blocks_option(&in, OPTION_COMMENT, "first", 5);
+    blocks_option_number(&in, OPTION_PACKET_FLAGS, 2, 4);
+    blocks_option(&in, OPTION_END, "", 0);
+    blocks_end(&in, at);
+    at = blocks_begin(&in, BLOCK_SECRETS);
+    blocks_bytes(&in, "secret", 6);
+    blocks_end(&in, at);
+    at = blocks_begin(&in, BLOCK_CUSTOM);
+    blocks_bytes(&in, "\0\0\0\1custom", 10);
+    blocks_end(&in, at);
+    blocks_end(&in, blocks_old_packet(&in, 0, 0xffff, 1700000000000000002, "bcdef", 5, 5));
+    blocks_end(&in, blocks_simple_packet(&in, "cdefg", 5, 5));
+    at = blocks_begin(&in, 0x80000001); /* of local use, and empty */
+    blocks_end(&in, at);
+    add_packet(0, 1700000000000000003, 'd');
+    at = blocks_statistics(&in, 0);
+    blocks_option_number(&in, OPTION_IFDROP, 5, 8);
+    blocks_option(&in, OPTION_END, "", 0);
+    blocks_end(&in, at);
+}
+
+START_TEST(every_block)
+{
+    compose_everything(_i);
+    struct seen seen = read_all();
+    CHECK_STATUS(&seen, ok);
+    ck_assert_int_eq(seen.end, 0);
+    ck_assert_str_eq(seen.names, "abcd");
+    ck_assert_str_eq(seen.facts.format, "pcapng");
+    ck_assert_uint_eq(seen.facts.bytes, in.out.used);
+    ck_assert_uint_eq(seen.facts.snaplen, 96);
+    ck_assert_uint_eq(seen.record[0].captured, 3);
+    ck_assert_uint_eq(seen.record[0].original, 1500);
+    ck_assert_uint_eq(seen.record[0].direction, TCA_DIRECTION_OUT);
+    ck_assert_uint_eq(seen.record[1].captured, 5);
+    ck_assert_int_eq(seen.record[1].time_ns, 1700000000000000002);
+    ck_assert_uint_eq(seen.record[1].direction, TCA_DIRECTION_UNKNOWN);
+    ck_assert_int_eq(seen.record[2].time_ns, 0);
+    ck_assert_uint_eq(seen.record[3].frame, 4);
+    ck_assert(seen.facts.has_drops);
+    ck_assert_uint_eq(seen.facts.drops, 5);
+    ck_assert_str_eq(seen.facts.message, "packets without a time, which count as of 1970: 1; "
+                                         "packets that were lost while capturing, as the file says: 5");
+}
+END_TEST
+
+/* Captured is what the first interface's snap length leaves of the packet, whatever the padding. */
+static const struct {
+    const char *why;
+    uint32_t snaplen, original;
+    uint32_t in_block;
+    uint32_t captured; /* 0: damaged */
+} simple_rows[] = {
+    {"whole", 96, 7, 7, 7},
+    {"cut by the snap length", 5, 1500, 5, 5},
+    {"no snap length", 0, 9, 9, 9},
+    {"padding is no payload", 96, 5, 8, 5},
+    {"shorter than it says", 96, 20, 8, 0},
+};
+
+START_TEST(simple_packets)
+{
+    blocks_section(&in);
+    add_interface(ETHERNET, simple_rows[_i].snaplen, 6);
+    add_interface(RAW, 1, 6); /* another one does not count */
+    blocks_end(&in,
+               blocks_simple_packet(&in, "123456789", simple_rows[_i].in_block, simple_rows[_i].original));
+    struct seen seen = read_all();
+    ck_assert_uint_eq(seen.count, simple_rows[_i].captured > 0);
+    if (seen.count) {
+        ck_assert_uint_eq(seen.record[0].captured, simple_rows[_i].captured);
+        ck_assert_uint_eq(seen.record[0].original, simple_rows[_i].original);
+        ck_assert_int_eq(seen.record[0].link, ETHERNET);
+    } else
+        CHECK_MESSAGE(&seen, "longer than its block (packet 1, byte ");
+}
+END_TEST
+
+/* Blocks that the stream does not show at once. */
+START_TEST(large_blocks)
+{
+    enum { LARGE = 300000 };
+    static uint8_t bytes[LARGE];
+    size_t at;
+
+    memset(bytes, 'x', sizeof bytes);
+    blocks_section(&in);
+    add_interface(ETHERNET, 0, 6);
+    bytes[0] = 'a';
+    at = blocks_packet(&in, 0, 1, bytes, 70001, 70001);
+    blocks_option_number(&in, OPTION_PACKET_DROPS, 3, 8);
+    blocks_end(&in, at);
+    at = blocks_begin(&in, BLOCK_CUSTOM);
+    blocks_bytes(&in, bytes, LARGE);
+    blocks_end(&in, at);
+    bytes[0] = 'b';
+    blocks_end(&in, blocks_packet(&in, 0, 2, bytes, LARGE, LARGE));
+    add_packet(0, 3, 'c');
+    struct seen seen = read_all();
+    CHECK_STATUS(&seen, ok);
+    ck_assert_str_eq(seen.names, "abc");
+    ck_assert_uint_eq(seen.record[0].captured, 70001);
+    ck_assert_uint_eq(seen.record[1].captured, TCA_PACKET_MAX);
+    ck_assert_uint_eq(seen.record[1].original, LARGE);
+    ck_assert_uint_eq(seen.facts.snaplen, TCA_PACKET_MAX);
+    ck_assert_uint_eq(seen.facts.drops, 3);
+}
+END_TEST
+
+/* ---- interfaces and sections ---- */
+
+START_TEST(mixed_interfaces)
+{
+    blocks_section(&in);
+    add_interface(ETHERNET, 65535, 6);
+    add_packet(0, 1000001, 'a');
+    add_interface(SLL, 96, 9);
+    add_interface(12, 96, 6); /* libpcap's own number of RAW */
+    add_packet(1, 1000000001, 'b');
+    add_packet(2, 1, 'c');
+    add_packet(0, 1, 'd');
+    add_interface(USB, 1, 6); /* without packets it does not matter */
+    struct seen seen = read_all();
+    CHECK_STATUS(&seen, ok);
+    ck_assert_str_eq(seen.names, "abcd");
+    ck_assert_int_eq(seen.record[0].link, ETHERNET);
+    ck_assert_int_eq(seen.record[1].link, SLL);
+    ck_assert_int_eq(seen.record[2].link, RAW);
+    ck_assert_int_eq(seen.record[3].link, ETHERNET);
+    ck_assert_int_eq(seen.record[1].time_ns, 1000000001);
+    ck_assert_int_eq(seen.record[3].time_ns, 1000);
+    ck_assert_uint_eq(seen.facts.links, 3);
+    ck_assert_int_eq(seen.facts.link[2], RAW);
+    ck_assert_uint_eq(seen.facts.snaplen, 65535);
+    ck_assert_str_eq(seen.facts.ts_precision, "mixed");
+    ck_assert_str_eq(seen.facts.message, "");
+    ck_assert(!seen.facts.has_drops);
+}
+END_TEST
+
+START_TEST(undecoded_among_others)
+{
+    blocks_section(&in);
+    add_interface(USB, 65535, 6);
+    add_interface(ETHERNET, 65535, 6);
+    add_interface(9999, 65535, 6);
+    add_packet(0, 1, 'a');
+    add_packet(1, 1, 'b');
+    if (_i)
+        add_packet(2, 1, 'c');
+    struct seen seen = read_with(&(struct tca_source_settings){.filter = "less 1000"});
+    CHECK_STATUS(&seen, unsupported);
+    ck_assert_int_eq(seen.end, 0);
+    ck_assert_str_eq(seen.names, _i ? "abc" : "ab");
+    CHECK_MESSAGE(&seen,
+                  _i ? "link types USB_LINUX (189) and 1 more are not supported: their packets are counted"
+                     : "link type USB_LINUX (189) is not supported: its packets are counted, none is");
+}
+END_TEST
+
+/* Numbers of interfaces begin anew; what they mean does too, and the byte order. */
+START_TEST(sections)
+{
+    size_t at;
+
+    for (int section = 0; section < 4; section++) {
+        in.big_endian = section % 2;
+        blocks_section(&in);
+        add_interface(section < 2 ? ETHERNET : RAW, 96, section < 2 ? 6 : 9);
+        add_packet(0, 7, (char)('a' + section));
+        at = blocks_statistics(&in, 0);
+        blocks_option_number(&in, OPTION_IFDROP, 10, 8);
+        blocks_end(&in, at);
+    }
+    struct seen seen = read_all();
+    CHECK_STATUS(&seen, ok);
+    ck_assert_str_eq(seen.names, "abcd");
+    ck_assert_int_eq(seen.record[1].time_ns, 7000);
+    ck_assert_int_eq(seen.record[2].time_ns, 7);
+    ck_assert_int_eq(seen.record[3].link, RAW);
+    ck_assert_uint_eq(seen.facts.drops, 40);
+    add_interface(ETHERNET, 96, 6);
+    add_packet(2, 1, 'e');
+    seen = read_all();
+    CHECK_STATUS(&seen, damaged);
+    ck_assert_str_eq(seen.names, "abcd");
+    CHECK_MESSAGE(&seen, "an interface that is not described (packet 5, byte ");
+}
+END_TEST
+
+START_TEST(many_interfaces)
+{
+    enum { MANY = 4096 };
+
+    for (int section = 0; section < 2; section++) {
+        blocks_section(&in);
+        for (unsigned i = 0; i < MANY; i++)
+            blocks_end(&in, blocks_interface(&in, i % 2 ? SLL : ETHERNET, i));
+        add_packet(MANY - 1, 1, 'a');
+    }
+    struct seen seen = read_all();
+    CHECK_STATUS(&seen, ok);
+    ck_assert_str_eq(seen.names, "aa");
+    ck_assert_int_eq(seen.record[1].link, SLL);
+    ck_assert_uint_eq(seen.facts.snaplen, MANY - 1);
+    blocks_end(&in, blocks_interface(&in, ETHERNET, 96));
+    seen = read_all();
+    CHECK_STATUS(&seen, damaged);
+    CHECK_MESSAGE(&seen, "more than 4096 interfaces in one section (packet 3, byte ");
+}
+END_TEST
+
+START_TEST(many_link_types)
+{
+    blocks_section(&in);
+    for (uint16_t i = 0; i < 40; i++) {
+        blocks_end(&in, blocks_interface(&in, (uint16_t)(1000 + i), 96));
+        add_packet(i, 1, 'a');
+    }
+    struct seen seen = read_all();
+    CHECK_STATUS(&seen, unsupported);
+    ck_assert_uint_eq(seen.count, 40);
+    ck_assert_uint_eq(seen.facts.links, TCA_SOURCE_LINKS_MAX);
+}
+END_TEST
+
+START_TEST(nothing_captured)
+{
+    blocks_section(&in);
+    if (_i)
+        add_interface(_i == 2 ? USB : RAW, 96, 9);
+    struct seen seen = read_all();
+    ck_assert_int_eq(seen.facts.status, _i == 2 ? TCA_SOURCE_unsupported : TCA_SOURCE_ok);
+    ck_assert_uint_eq(seen.count, 0);
+    ck_assert_uint_eq(seen.facts.links, _i > 0);
+    if (_i)
+        ck_assert_int_eq(seen.facts.link[0], _i == 2 ? USB : RAW);
+    ck_assert_str_eq(seen.facts.ts_precision, _i ? "ns" : "");
+    ck_assert_uint_eq(seen.facts.snaplen, _i ? 96 : 0);
+}
+END_TEST
+
+/* ---- what options tell ---- */
+
+static const struct {
+    uint32_t flags;
+    uint8_t direction;
+} direction_rows[] = {
+    {0, TCA_DIRECTION_UNKNOWN},          {1, TCA_DIRECTION_IN},          {2, TCA_DIRECTION_OUT},
+    {3, TCA_DIRECTION_UNKNOWN},          {1 | 1 << 2, TCA_DIRECTION_IN}, /* unicast */
+    {1 | 4 << 2, TCA_DIRECTION_UNKNOWN},                                 /* promiscuous: for somebody else */
+    {2 | 4 << 2, TCA_DIRECTION_OUT},     {0xfffffe01, TCA_DIRECTION_IN},
+};
+
+START_TEST(directions)
+{
+    for (int kind = 0; kind < 4; kind++) {
+        size_t at;
+
+        in.out.used = 0;
+        in.big_endian = kind & 1;
+        blocks_section(&in);
+        add_interface(ETHERNET, 96, 6);
+        at = kind & 2 ? blocks_old_packet(&in, 0, 0, 1, "a", 1, 1) : blocks_packet(&in, 0, 1, "a", 1, 1);
+        blocks_option(&in, OPTION_COMMENT, "12345", 5);
+        blocks_option_number(&in, OPTION_PACKET_FLAGS, direction_rows[_i].flags, 4);
+        blocks_end(&in, at);
+        struct seen seen = read_all();
+        CHECK_STATUS(&seen, ok);
+        ck_assert_uint_eq(seen.record[0].direction, direction_rows[_i].direction);
+    }
+}
+END_TEST
+
+/* Options of a packet that are broken leave the packet whole. */
+START_TEST(broken_packet_options)
+{
+    size_t at;
+
+    blocks_section(&in);
+    add_interface(ETHERNET, 96, 6);
+    at = blocks_packet(&in, 0, 1, "a", 1, 1);
+    blocks_number(&in, OPTION_PACKET_FLAGS, 2);
+    blocks_number(&in, 400, 2);
+    blocks_end(&in, at);
+    at = blocks_packet(&in, 0, 1, "b", 1, 1);
+    blocks_option_number(&in, OPTION_PACKET_FLAGS, 1, 2);
+    blocks_option_number(&in, OPTION_PACKET_DROPS, 1, 4);
+    blocks_option_number(&in, OPTION_PACKET_FLAGS, 1, 4);
+    blocks_end(&in, at);
+    struct seen seen = read_all();
+    CHECK_STATUS(&seen, ok);
+    ck_assert_str_eq(seen.names, "ab");
+    ck_assert_uint_eq(seen.record[0].direction, TCA_DIRECTION_UNKNOWN);
+    ck_assert_uint_eq(seen.record[1].direction, TCA_DIRECTION_IN);
+    ck_assert(!seen.facts.has_drops);
+}
+END_TEST
+
+static void add_drops(uint32_t interface, uint64_t in_interface, uint64_t in_system)
+{
+    size_t at = blocks_statistics(&in, interface);
+
+    blocks_option_number(&in, OPTION_IFDROP, in_interface, 8);
+    blocks_option_number(&in, OPTION_OSDROP, in_system, 8);
+    blocks_end(&in, at);
+}
+
+START_TEST(drops)
+{
+    size_t at;
+
+    blocks_section(&in);
+    add_interface(ETHERNET, 96, 6);
+    add_interface(ETHERNET, 96, 6);
+    at = blocks_packet(&in, 1, 1, "a", 1, 1);
+    blocks_option_number(&in, OPTION_PACKET_DROPS, 0, 8);
+    blocks_end(&in, at);
+    struct seen seen = read_all();
+    ck_assert(seen.facts.has_drops);
+    ck_assert_uint_eq(seen.facts.drops, 0);
+    ck_assert_str_eq(seen.facts.message, "");
+
+    at = blocks_packet(&in, 1, 1, "b", 1, 1);
+    blocks_option_number(&in, OPTION_PACKET_DROPS, 6, 8);
+    blocks_end(&in, at);
+    blocks_end(&in, blocks_old_packet(&in, 0, 2, 1, "c", 1, 1));
+    blocks_end(&in, blocks_old_packet(&in, 0, 0xffff, 1, "d", 1, 1)); /* not known */
+    seen = read_all();
+    ck_assert_uint_eq(seen.facts.drops, 8);
+
+    add_drops(0, 3, 1);          /* the counter knows of more, */
+    add_drops(1, 5, UINT64_MAX); /* the packets do, */
+    add_drops(2, 1000, 0);       /* of no interface */
+    seen = read_all();
+    ck_assert_uint_eq(seen.facts.drops, 4 + 6);
+    add_drops(0, 7, 2); /* and later more */
+    seen = read_all();
+    ck_assert_uint_eq(seen.facts.drops, 9 + 6);
+    CHECK_MESSAGE(&seen, "packets that were lost while capturing, as the file says: 15");
+    add_drops(1, UINT64_MAX - 1, UINT64_MAX - 1);
+    seen = read_all();
+    ck_assert_uint_eq(seen.facts.drops, INT64_MAX);
+}
+END_TEST
+
+/* ---- filters ---- */
+
+static void compose_two_links(void)
+{
+    struct frame_tcp tcp = {.ip = {.src = {[15] = 1}, .dst = {[15] = 2}, .family = 4, .ttl = 64},
+                            .sport = 1000,
+                            .dport = 80,
+                            .flags = FRAME_SYN};
+    const int links[] = {FRAME_ETHERNET, FRAME_RAW};
+    struct tca_buf frame = {0};
+
+    blocks_section(&in);
+    add_interface(ETHERNET, 96, 6);
+    add_interface(RAW, 200, 6);
+    for (unsigned i = 0; i < 6; i++) {
+        tcp.dport = (uint16_t)(80 + i / 2);
+        tca_buf_reset(&frame);
+        frame_add_link(&frame, &(struct frame_link){.type = links[i % 2]}, 4);
+        frame_add_tcp(&frame, &tcp);
+        blocks_end(&in,
+                   blocks_packet(&in, i % 2, i, frame.bytes, (uint32_t)frame.used, (uint32_t)frame.used));
+    }
+    tca_buf_done(&frame);
+}
+
+static const struct {
+    const char *filter;
+    uint64_t chosen;
+    unsigned frames; /* a bit for each, from 1 */
+    const char *words;
+} filter_rows[] = {
+    {"tcp", 6, 0x7e, ""},
+    {"dst port 81", 2, 0x18, ""},
+    {"dst port 80 or dst port 82", 4, 0x66, ""},
+    {"udp", 0, 0, ""},
+    {"ether[0] >= 0", 6, 0x7e, ""},
+    {"not ether src 00:00:00:00:00:00", 3, 0x2a,
+     "the filter does not fit link type RAW (101): packets left out: 3"},
+};
+
+START_TEST(filters)
+{
+    compose_two_links();
+    struct seen seen = read_with(&(struct tca_source_settings){.filter = filter_rows[_i].filter});
+    CHECK_STATUS(&seen, ok);
+    ck_assert_uint_eq(seen.facts.packets, 6);
+    ck_assert_uint_eq(seen.facts.chosen, filter_rows[_i].chosen);
+    for (unsigned i = 0; i < seen.count; i++)
+        ck_assert_msg(seen.record[i].left_out == !(filter_rows[_i].frames >> seen.record[i].frame & 1),
+                      "%s: frame %u", filter_rows[_i].filter, i + 1);
+    ck_assert_str_eq(seen.facts.message, filter_rows[_i].words);
+}
+END_TEST
+
+START_TEST(filter_must_fit_the_first)
+{
+    struct tca_source *src;
+    struct tca_error err = {.text = ""};
+
+    blocks_section(&in);
+    add_interface(RAW, 96, 6);
+    add_interface(ETHERNET, 96, 6);
+    add_packet(1, 1, 'a');
+    save(in.out.bytes, in.out.used);
+    ck_assert_int_eq(
+        tca_source_open(path, &(struct tca_source_settings){.filter = "ether broadcast"}, &src, &err),
+        TCA_EUSAGE);
+    ck_assert_ptr_nonnull(strstr(err.text, "filter: "));
+}
+END_TEST
+
+/* ---- cut and damaged ---- */
+
+/* Where blocks begin. */
+static size_t list_blocks(size_t *begins, size_t room)
+{
+    size_t count = 0;
+
+    for (size_t at = 0; at < in.out.used; count++) {
+        const uint8_t *length = (const uint8_t *)in.out.bytes + at + 4;
+
+        ck_assert_uint_lt(count, room);
+        begins[count] = at;
+        at += in.big_endian ? (size_t)length[2] << 8 | length[3] : (size_t)length[1] << 8 | length[0];
+    }
+    return count;
+}
+
+/* At every byte: what is whole before it is read, the place is told, and only a cut between blocks is clean. */
+START_TEST(cut_everywhere)
+{
+    static const uint8_t packets_before[] = {0, 0, 0, 0, 1, 1, 1, 2, 3, 3, 4, 4};
+    size_t begins[16], blocks, whole;
+
+    compose_everything(_i);
+    blocks = list_blocks(begins, 16);
+    ck_assert_uint_eq(blocks, sizeof packets_before - 1);
+    whole = in.out.used;
+    for (in.out.used = 4; in.out.used < whole; in.out.used++) {
+        size_t block = blocks - 1;
+
+        while (begins[block] > in.out.used)
+            block--;
+        bool clean = begins[block] == in.out.used, header = block < 2 || (block == 2 && !clean);
+        struct seen seen = read_all();
+        ck_assert_uint_eq(seen.count, packets_before[block]);
+        ck_assert_uint_eq(seen.facts.bytes, in.out.used);
+        ck_assert_int_eq(seen.facts.error_offset, clean ? -1 : (int64_t)begins[block]);
+        ck_assert_uint_eq(seen.facts.error_frame, clean ? 0 : seen.count + 1);
+        ck_assert_msg(seen.facts.status == (clean    ? TCA_SOURCE_ok
+                                            : header ? TCA_SOURCE_damaged
+                                                     : TCA_SOURCE_truncated),
+                      "%zu bytes: %s", in.out.used, seen.facts.message);
+        ck_assert_int_eq(seen.end, !clean && header ? TCA_EINPUT : 0);
+    }
+}
+END_TEST
+
+static const struct {
+    const char *why;
+    int block;   /* of compose_everything() */
+    unsigned at; /* byte in the block; 1000 and more: from its end */
+    uint32_t value;
+    const char *names;
+    enum tca_source_status status;
+    const char *words;
+} damage_rows[] = {
+    {"length 0", 6, 4, 0, "a", TCA_SOURCE_damaged, "a block with a length of 0 bytes (packet 2, byte "},
+    {"length below the least", 6, 4, 8, "a", TCA_SOURCE_damaged, "with a length of 8 bytes"},
+    {"length not of four", 6, 4, 41, "a", TCA_SOURCE_damaged, "with a length of 41 bytes"},
+    {"length too large", 6, 4, 0x01000004, "a", TCA_SOURCE_damaged, "with a length of 16777220 bytes"},
+    {"length that leads astray", 6, 4, 36, "a", TCA_SOURCE_damaged,
+     "whose two lengths differ (packet 2, byte "},
+    {"length beyond the end", 6, 4, 0x01000000, "a", TCA_SOURCE_truncated,
+     "ends inside a record (packet 2, byte "},
+    {"trailing length", 6, 1004, 44, "a", TCA_SOURCE_damaged, "whose two lengths differ"},
+    {"trailing length of a block that is passed over", 5, 1004, 44, "a", TCA_SOURCE_damaged,
+     "lengths differ"},
+    {"captured more than there is", 6, 20, 9, "a", TCA_SOURCE_damaged,
+     "longer than its block (packet 2, byte "},
+    {"captured a wrapped number", 6, 20, 0xffffffff, "a", TCA_SOURCE_damaged, "longer than its block"},
+    {"interface", 3, 8, 1, "", TCA_SOURCE_damaged, "an interface that is not described (packet 1, byte "},
+    {"interface, wrapped", 10, 8, 0xffffffff, "abcd", TCA_SOURCE_ok, "without a time"},
+    {"no byte-order mark", 0, 8, 0x11223344, "", TCA_SOURCE_damaged, "a section without a byte-order mark"},
+    {"packet block that is a second section", 6, 0, 0x0a0d0d0a, "a", TCA_SOURCE_damaged,
+     "without a byte-order mark"},
+    {"no interface at all", 2, 0, 11, "", TCA_SOURCE_damaged,
+     "an interface that is not described (packet 1, byte "},
+    {"zero bytes", 6, 0, 0, "acd", TCA_SOURCE_ok, ""},
+};
+
+START_TEST(damages)
+{
+    for (int big_endian = 0; big_endian < 2; big_endian++) {
+        struct blocks patch = {.big_endian = big_endian};
+        size_t begins[16], blocks, at;
+
+        in.out.used = 0;
+        compose_everything(big_endian);
+        blocks = list_blocks(begins, 16);
+        begins[blocks] = in.out.used;
+        at = damage_rows[_i].at < 1000 ? begins[damage_rows[_i].block] + damage_rows[_i].at
+                                       : begins[damage_rows[_i].block + 1] + 1000 - damage_rows[_i].at;
+        blocks_number(&patch, damage_rows[_i].value, 4);
+        memcpy(in.out.bytes + at, patch.out.bytes, 4);
+        tca_buf_done(&patch.out);
+        struct seen seen = read_all();
+        ck_assert_msg(seen.facts.status == damage_rows[_i].status, "%s: %s", damage_rows[_i].why,
+                      seen.facts.message);
+        ck_assert_str_eq(seen.names, damage_rows[_i].names);
+        CHECK_MESSAGE(&seen, damage_rows[_i].words);
+    }
+}
+END_TEST
+
+/* A tail of zeros, as a full disk leaves it. */
+START_TEST(zero_tail)
+{
+    static const uint8_t zeros[5000];
+
+    compose_everything(_i);
+    size_t whole = in.out.used;
+    tca_buf_add(&in.out, zeros, sizeof zeros);
+    struct seen seen = read_all();
+    CHECK_STATUS(&seen, damaged);
+    ck_assert_str_eq(seen.names, "abcd");
+    ck_assert_int_eq(seen.facts.error_offset, (int64_t)whole);
+    CHECK_MESSAGE(&seen, "zero bytes instead of a block");
+    CHECK_MESSAGE(&seen, "the disk was full or the power lost");
+}
+END_TEST
+
+static const struct {
+    const char *why;
+    uint16_t code, len;
+    uint64_t value;
+    const char *words; /* NULL: no matter */
+} description_rows[] = {
+    {"resolution of two bytes", OPTION_TSRESOL, 2, 6, "time resolution cannot be read"},
+    {"resolution too fine", OPTION_TSRESOL, 1, 20, "time resolution cannot be read"},
+    {"binary resolution too fine", OPTION_TSRESOL, 1, 0x80 | 64, "time resolution cannot be read"},
+    {"offset of four bytes", OPTION_TSOFFSET, 4, 6, "time offset cannot be read"},
+    {"any other option of any length", 77, 3, 6, NULL},
+};
+
+START_TEST(descriptions)
+{
+    size_t at;
+
+    blocks_section(&in);
+    at = blocks_interface(&in, ETHERNET, 96);
+    blocks_option_number(&in, description_rows[_i].code, description_rows[_i].value,
+                         description_rows[_i].len);
+    blocks_end(&in, at);
+    add_packet(0, 1, 'a');
+    struct seen seen = read_all();
+    ck_assert_str_eq(seen.names, description_rows[_i].words ? "" : "a");
+    if (description_rows[_i].words) {
+        CHECK_STATUS(&seen, damaged);
+        CHECK_MESSAGE(&seen, description_rows[_i].words);
+        CHECK_MESSAGE(&seen, "(packet 1, byte 28): the file header cannot be read");
+    }
+}
+END_TEST
+
+START_TEST(cut_option)
+{
+    size_t at;
+
+    blocks_section(&in);
+    at = blocks_interface(&in, ETHERNET, 96);
+    blocks_number(&in, OPTION_TSRESOL, 2);
+    blocks_number(&in, 9, 2);
+    blocks_end(&in, at);
+    add_packet(0, 1, 'a');
+    struct seen seen = read_all();
+    CHECK_STATUS(&seen, damaged);
+    CHECK_MESSAGE(&seen, "an option that is cut");
+}
+END_TEST
+
+START_TEST(other_version)
+{
+    blocks_section(&in);
+    in.out.bytes[12] = 2;
+    add_interface(ETHERNET, 96, 9);
+    struct seen seen = read_all();
+    CHECK_STATUS(&seen, unsupported);
+    ck_assert_int_eq(seen.end, TCA_EUNSUPPORTED);
+    CHECK_MESSAGE(&seen, "pcapng version 2.0");
+    in.out.bytes[12] = 1;
+    in.out.bytes[14] = 2;
+    seen = read_all();
+    CHECK_STATUS(&seen, ok);
+}
+END_TEST
+
+/* ---- NFLOG: values in the byte order of the host that wrote them come in that of this host ---- */
+
+START_TEST(nflog)
+{
+    static const uint8_t packet[2][20] = {
+        {2, 0, 0, 0, 8, 0, 1, 0, 1, 2, 3, 4, 5, 0, 9, 0, 'p', 0, 0, 0},
+        {2, 0, 0, 0, 0, 8, 0, 1, 1, 2, 3, 4, 0, 5, 0, 9, 'p', 0, 0, 0},
+    };
+    const uint16_t one = 1;
+    bool host_big_endian = *(const uint8_t *)&one == 0;
+    struct tca_stream *stream;
+    struct tca_pcapng file;
+    struct tca_packet got;
+    struct tca_error err;
+
+    in.big_endian = _i;
+    blocks_section(&in);
+    add_interface(NFLOG, 96, 6);
+    blocks_end(&in, blocks_packet(&in, 0, 1, packet[_i], sizeof packet[_i], sizeof packet[_i]));
+    save(in.out.bytes, in.out.used);
+    ck_assert_int_eq(tca_stream_open(path, NULL, &stream, &err), TCA_OK);
+    ck_assert_int_eq(tca_pcapng_begin(&file, stream), TCA_READ_OK);
+    ck_assert_int_eq(tca_pcapng_next(&file, &got), TCA_READ_OK);
+    ck_assert_uint_eq(got.captured, sizeof packet[0]);
+    ck_assert_mem_eq(got.bytes, packet[host_big_endian], sizeof packet[0]);
+    tca_pcapng_done(&file);
+    tca_stream_close(stream);
+}
+END_TEST
+
+/* ---- libpcap as the oracle ---- */
+
+/* Both readers, side by side over one file. */
+struct both {
+    struct tca_stream *stream;
+    struct tca_pcapng ours;
+    pcap_t *theirs;
+    unsigned packets;
+    char why[PCAP_ERRBUF_SIZE]; /* theirs */
+    char differ[800];           /* "": nothing did */
+};
+
+/* Where libpcap stops and we need not. */
+static const struct {
+    const char *words, *why;
+} stricter[] = {
+    {"different from the type of the first interface", "link types may differ"},
+    {"different from the snapshot length of the first interface", "snap lengths may differ"},
+    {"sections with different byte orders", "byte orders may differ"},
+    {"bigger than snaplen", "packets may exceed the snap length: nothing depends on it"},
+    {"has no Interface Description Blocks", "a file without packets needs none"},
+    {"opt_endofopt option with length", "the end of options ends them, whatever its length"},
+    {"more than one if_tsresol", "the last one counts"},
+    {"more than one if_tsoffset", "the last one counts"},
+    {"unsupported pcapng savefile version", "told as unsupported"},
+    {"unknown pcapng savefile major version", "told as unsupported"},
+    {"invalid length", "a section header may be longer than 1 MiB"},
+};
+
+static bool may_be_stricter(const char *words)
+{
+    for (size_t i = 0; i < sizeof stricter / sizeof *stricter; i++)
+        if (strstr(words, stricter[i].words))
+            return true;
+    return false;
+}
+
+/* libpcap brings what it knows of the host's own structures into the host's byte order; we only what is decoded. */
+static bool has_host_header(int link)
+{
+    return link == 117 || link == USB || link == 220;
+}
+
+static int64_t oracle_ns(const struct timeval *time)
+{
+    const int64_t second = 1000000000, max = INT64_MAX / second - 5;
+
+    return time->tv_sec > max    ? INT64_MAX
+           : time->tv_sec < -max ? INT64_MIN
+                                 : time->tv_sec * second + time->tv_usec;
+}
+
+#define DIFFER(both, ...) snprintf((both)->differ, sizeof(both)->differ, __VA_ARGS__)
+
+static void compare_packet(struct both *both, const struct tca_packet *packet,
+                           const struct pcap_pkthdr *header, const uint8_t *bytes)
+{
+    uint32_t captured = header->caplen < TCA_PACKET_MAX ? header->caplen : TCA_PACKET_MAX;
+    int link = tca_link_of_dlt(pcap_datalink(both->theirs));
+
+    if (packet->captured != captured || packet->original != header->len)
+        DIFFER(both, "packet %u has %u of %u bytes, libpcap says %u of %u", both->packets, packet->captured,
+               packet->original, captured, header->len);
+    else if (packet->link != link)
+        DIFFER(both, "packet %u is of link type %d, libpcap says %d", both->packets, packet->link, link);
+    else if (!has_host_header(link) && memcmp(packet->bytes, bytes, captured) != 0)
+        DIFFER(both, "packet %u has other bytes", both->packets);
+    else if (strcmp(packet->precision, "other") != 0 && packet->time_ns != oracle_ns(&header->ts))
+        /* beyond 2^-34 libpcap's product overflows; test `clocks` has such clocks */
+        DIFFER(both, "packet %u is of %lld, libpcap says %lld", both->packets, (long long)packet->time_ns,
+               (long long)oracle_ns(&header->ts));
+}
+
+/* Where libpcap reads on and we do not: it does not look at the second length of the first section header, at any section
+ * before the first interface, and at the minor version of a later one. */
+static bool may_stop(const struct both *both, enum tca_read ours)
+{
+    const struct tca_reader *reader = &both->ours.reader;
+    bool early = reader->boundary == 0 || (reader->first.link < 0 && strstr(reader->what, "a section"));
+
+    return ours == TCA_READ_UNSUPPORTED || (ours == TCA_READ_DAMAGED && early);
+}
+
+/* Both have come to something that is no packet, one of them perhaps sooner. */
+static void compare_ends(struct both *both, enum tca_read ours, int theirs)
+{
+    bool we_go_on = ours == TCA_READ_OK || ours == TCA_READ_END;
+
+    if (theirs == PCAP_ERROR_BREAK && ours != TCA_READ_END && !may_stop(both, ours))
+        DIFFER(both, "after packet %u libpcap is at the end, we are at %d: %s", both->packets, (int)ours,
+               both->ours.reader.what);
+    if (theirs == 1 && !may_stop(both, ours))
+        DIFFER(both, "packet %u of libpcap is none to us: %d: %s", both->packets + 1, (int)ours,
+               both->ours.reader.what);
+    if (theirs == PCAP_ERROR && we_go_on && !may_be_stricter(both->why))
+        DIFFER(both, "after packet %u libpcap stops, we do not: %s", both->packets, both->why);
+}
+
+static void read_on(struct both *both)
+{
+    struct pcap_pkthdr *header = NULL;
+    const u_char *bytes = NULL;
+    struct tca_packet packet;
+
+    while (!both->differ[0]) {
+        enum tca_read ours = tca_pcapng_next(&both->ours, &packet);
+        int theirs = pcap_next_ex(both->theirs, &header, &bytes);
+
+        if (ours != TCA_READ_OK || theirs != 1) {
+            snprintf(both->why, sizeof both->why, "%s", pcap_geterr(both->theirs));
+            compare_ends(both, ours, theirs);
+            return;
+        }
+        both->packets++;
+        compare_packet(both, &packet, header, bytes);
+    }
+}
+
+/* Read the file that was saved. Packets that both have read, or -1 and words about what differs. */
+static int compare(const char *name, char *ret_differ, size_t room)
+{
+    struct both both = {0};
+    struct tca_error err;
+    enum tca_read began;
+
+    ck_assert_int_eq(tca_stream_open(name, NULL, &both.stream, &err), TCA_OK);
+    began = tca_pcapng_begin(&both.ours, both.stream);
+    both.theirs = pcap_open_offline_with_tstamp_precision(name, PCAP_TSTAMP_PRECISION_NANO, both.why);
+    if (both.theirs && began == TCA_READ_OK)
+        read_on(&both);
+    else if (both.theirs)
+        compare_ends(&both, began, 1);
+    else if (began == TCA_READ_OK && !may_be_stricter(both.why))
+        DIFFER(&both, "we begin, libpcap does not: %s", both.why);
+    if (both.theirs)
+        pcap_close(both.theirs);
+    tca_pcapng_done(&both.ours);
+    tca_stream_close(both.stream);
+    snprintf(ret_differ, room, "%s", both.differ);
+    return both.differ[0] ? -1 : (int)both.packets;
+}
+
+/* ---- captures, put into the other format ---- */
+
+static bool convert(const char *from, bool big_endian)
+{
+    char why[PCAP_ERRBUF_SIZE];
+    pcap_t *pcap = pcap_open_offline_with_tstamp_precision(from, PCAP_TSTAMP_PRECISION_NANO, why);
+    struct pcap_pkthdr *header;
+    const u_char *bytes;
+
+    if (!pcap)
+        return false;
+    in.out.used = 0;
+    in.big_endian = big_endian;
+    blocks_section(&in);
+    add_interface((uint16_t)tca_link_of_dlt(pcap_datalink(pcap)), (uint32_t)pcap_snapshot(pcap), 9);
+    while (pcap_next_ex(pcap, &header, &bytes) == 1)
+        blocks_end(
+            &in, blocks_packet(&in, 0, (uint64_t)oracle_ns(&header->ts), bytes, header->caplen, header->len));
+    pcap_close(pcap);
+    ck_assert(!in.out.failed);
+    save(in.out.bytes, in.out.used);
+    return true;
+}
+
+static bool is_pcapng(const char *name)
+{
+    struct tca_buf bytes = {0};
+    bool section = file_read(name, &bytes) && bytes.used > 12 && memcmp(bytes.bytes, "\n\r\r\n", 4) == 0;
+
+    tca_buf_done(&bytes);
+    return section;
+}
+
+/* Packets compared; the test fails where anything differs. */
+static int compare_capture(const char *name, bool big_endian)
+{
+    char differ[800];
+    int packets;
+
+    if (is_pcapng(name))
+        packets = compare(name, differ, sizeof differ);
+    else if (convert(name, big_endian))
+        packets = compare(path, differ, sizeof differ);
+    else
+        return 0; /* no capture */
+    ck_assert_msg(packets >= 0, "%s: %s", name, differ);
+    return packets;
+}
+
+START_TEST(agree_on_cases)
+{
+    const char *captures = getenv("TCPAUTOPSY_CAPTURES");
+    struct names families = {0};
+    int packets = 0, files = 0;
+
+    if (!captures)
+        return;
+    ck_assert(names_list(captures, &families));
+    for (size_t i = 0; i < families.count; i++) {
+        struct names cases = {0};
+        char folder[500], name[1000];
+
+        snprintf(folder, sizeof folder, "%s/%s", captures, families.name[i]);
+        if (!names_list(folder, &cases))
+            continue;
+        for (size_t k = 0; k < cases.count; k++) {
+            snprintf(name, sizeof name, "%s/%s/capture.pcap", folder, cases.name[k]);
+            if (!file_exists(name))
+                snprintf(name, sizeof name, "%s/%s/capture.pcapng", folder, cases.name[k]);
+            if (!file_exists(name))
+                continue;
+            packets += compare_capture(name, files++ % 2);
+        }
+        names_done(&cases);
+    }
+    names_done(&families);
+    ck_assert_int_gt(files, 100);
+    ck_assert_int_gt(packets, 10000);
+}
+END_TEST
+
+/* Captures of other programs, where they lie beside this tree or TCPAUTOPSY_REAL names their folder. */
+START_TEST(agree_on_real_captures)
+{
+    const char *named = getenv("TCPAUTOPSY_REAL"), *captures = getenv("TCPAUTOPSY_CAPTURES");
+    struct names files = {0};
+    char folder[500], name[1000];
+
+    snprintf(folder, sizeof folder, "%s%s",
+             named      ? named
+             : captures ? captures
+                        : "",
+             named ? "" : "/../../shared/captures/real");
+    if (!names_list(folder, &files))
+        return;
+    for (size_t i = 0; i < files.count; i++) {
+        snprintf(name, sizeof name, "%s/%s", folder, files.name[i]);
+        if (strstr(name, ".pcap"))
+            compare_capture(name, i % 2);
+    }
+    names_done(&files);
+}
+END_TEST
+
+/* ---- files changed at random ---- */
+
+/* xorshift64*: the same numbers everywhere. */
+static uint64_t random_state;
+
+static uint32_t random_below(uint32_t limit)
+{
+    random_state ^= random_state >> 12;
+    random_state ^= random_state << 25;
+    random_state ^= random_state >> 27;
+    return (uint32_t)(random_state * 0x2545f4914f6cdd1dull >> 33) % limit;
+}
+
+/* What libpcap can read as a whole: one byte order, one link type. */
+static void compose_for_oracle(bool big_endian, uint16_t link)
+{
+    static const uint8_t packet[] = {2, 0, 0, 0, 0, 8, 0, 1, 1, 2, 3, 4, 0, 5, 0, 9, 'p', 0, 0, 0};
+
+    compose_everything(big_endian);
+    for (int section = 0; section < 2; section++) {
+        blocks_section(&in);
+        add_interface(link, 96, section ? 9 : 0x80 | 20);
+        add_interface(link, 96, 3);
+        blocks_end(&in, blocks_packet(&in, 0, 1ull << 50 | 12345, packet, sizeof packet, sizeof packet));
+        blocks_end(&in, blocks_packet(&in, 1, 1ull << 40 | 123, packet, 12, 1000));
+        blocks_end(&in, blocks_simple_packet(&in, packet, 16, 16));
+        blocks_end(&in, blocks_old_packet(&in, 1, 0, 1, packet, 17, 17));
+    }
+}
+
+/* Values that sit on an edge somewhere. */
+static uint32_t odd_number(void)
+{
+    static const uint32_t odd[] = {0,         1,          2,          3,          4,          5,
+                                   6,         8,          11,         12,         16,         20,
+                                   28,        32,         36,         40,         96,         97,
+                                   0xff,      0xffff,     0x7fffffff, 0x80000000, 0xffffffff, 0x1000000,
+                                   0x1000004, 0x0a0d0d0a, 0x1a2b3c4d, 0x4d3c2b1a, 0xa1b2c3d4, 101,
+                                   113,       239,        9,          14,         0x10009,    0x90001};
+
+    return odd[random_below(sizeof odd / sizeof *odd)];
+}
+
+static void change_number(void)
+{
+    struct blocks patch = {.big_endian = in.big_endian};
+    size_t at = random_below((uint32_t)in.out.used / 4) * 4;
+
+    blocks_number(&patch, odd_number(), 4);
+    memcpy(in.out.bytes + at, patch.out.bytes, 4);
+    tca_buf_done(&patch.out);
+}
+
+/* A block is lost, or comes twice. */
+static void change_blocks(bool twice)
+{
+    size_t begins[40], count = list_blocks(begins, 39), one = random_below((uint32_t)count - 1), len;
+    struct tca_buf changed = {0};
+
+    begins[count] = in.out.used;
+    len = begins[one + 1] - begins[one];
+    tca_buf_add(&changed, in.out.bytes, begins[one] + (twice ? len : 0));
+    tca_buf_add(&changed, in.out.bytes + begins[one] + (twice ? 0 : len),
+                in.out.used - begins[one] - (twice ? 0 : len));
+    in.out.used = 0;
+    tca_buf_add(&in.out, changed.bytes, changed.used);
+    tca_buf_done(&changed);
+}
+
+static void change(void)
+{
+    uint32_t how = random_below(8);
+
+    if (how < 2)
+        change_blocks(how);
+    for (uint32_t times = random_below(3); how < 6 && times < 3; times++)
+        change_number();
+    for (uint32_t times = random_below(3); how >= 4 && times < 3; times++)
+        in.out.bytes[random_below((uint32_t)in.out.used)] ^= (char)(1 << random_below(8));
+    if (how == 7)
+        in.out.used -= random_below((uint32_t)in.out.used - 12);
+}
+
+START_TEST(agree_on_changed_files)
+{
+    enum { ROUNDS = 3000 };
+    static const uint16_t links[] = {ETHERNET, ETHERNET, NFLOG};
+    unsigned whole = 0, several = 0;
+    char differ[800];
+
+    random_state = 0x9e3779b97f4a7c15u + (uint64_t)_i;
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        in.out.used = 0;
+        compose_for_oracle(_i % 2, links[round % 3]);
+        change();
+        if (memcmp(in.out.bytes, "\n\r\r\n", 4) != 0)
+            continue; /* no pcapng file at all */
+        save(in.out.bytes, in.out.used);
+        int packets = compare(path, differ, sizeof differ);
+        ck_assert_msg(packets >= 0, "round %u: %s", round, differ);
+        whole += packets == 12;
+        several += packets > 4 && packets < 12;
+    }
+    ck_assert_uint_gt(whole, ROUNDS / 20); /* the changes leave enough to compare, and do change something */
+    ck_assert_uint_gt(several, ROUNDS / 20);
+}
+END_TEST
+
+static void add_file_case(Suite *suite, const char *name, const TTest *test, int count)
+{
+    TCase *tcase = add_case(suite, name, test, count);
+
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_set_timeout(tcase, 30);
+}
+
+static Suite *pcapng_suite(void)
+{
+    Suite *suite = suite_create("pcapng");
+
+    add_file_case(suite, "clocks", clocks, ROWS(clock_rows));
+    add_file_case(suite, "every block", every_block, 2);
+    add_file_case(suite, "simple packets", simple_packets, ROWS(simple_rows));
+    add_file_case(suite, "large blocks", large_blocks, 1);
+    add_file_case(suite, "mixed interfaces", mixed_interfaces, 1);
+    add_file_case(suite, "undecoded among others", undecoded_among_others, 2);
+    add_file_case(suite, "sections", sections, 1);
+    add_file_case(suite, "many interfaces", many_interfaces, 1);
+    add_file_case(suite, "many link types", many_link_types, 1);
+    add_file_case(suite, "nothing captured", nothing_captured, 3);
+    add_file_case(suite, "directions", directions, ROWS(direction_rows));
+    add_file_case(suite, "broken packet options", broken_packet_options, 1);
+    add_file_case(suite, "drops", drops, 1);
+    add_file_case(suite, "filters", filters, ROWS(filter_rows));
+    add_file_case(suite, "filter must fit the first", filter_must_fit_the_first, 1);
+    add_file_case(suite, "cut everywhere", cut_everywhere, 2);
+    add_file_case(suite, "damages", damages, ROWS(damage_rows));
+    add_file_case(suite, "zero tail", zero_tail, 2);
+    add_file_case(suite, "descriptions", descriptions, ROWS(description_rows));
+    add_file_case(suite, "cut option", cut_option, 1);
+    add_file_case(suite, "other version", other_version, 1);
+    add_file_case(suite, "nflog", nflog, 2);
+    add_file_case(suite, "agree on cases", agree_on_cases, 1);
+    add_file_case(suite, "agree on real captures", agree_on_real_captures, 1);
+    add_file_case(suite, "agree on changed files", agree_on_changed_files, 2);
+    return suite;
+}
+
+int main(void)
+{
+    return run_suite(pcapng_suite());
+}
