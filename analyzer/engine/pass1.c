@@ -4,7 +4,7 @@
  * waits for pass 2, so that results do not depend on when a flow was taken out of memory.
  */
 #include "base/alloc.h"
-#include "decode/decode.h"
+#include "decode/fragment.h"
 #include "engine/run.h"
 #include "mirror/deviations.h"
 
@@ -103,6 +103,8 @@ int tca_pass1_begin(struct tca_session *s, const char *name)
                                     .over = flow_over,
                                     .user = s};
     error = tca_flow_table_new(&set, &s->flows);
+    if (!error && !(s->fragments = tca_fragments_new()))
+        error = TCA_EMEMORY;
     if (!error)
         s->open = s->capture[s->capture_count - 1];
     return error;
@@ -310,6 +312,16 @@ static int feed_quoted(struct tca_session *s, const struct tca_segment *quote)
     return error ? error : trace_segment(s, quote, &found, false);
 }
 
+/* Segments that came in fragments, each before what can only come after it. */
+static int feed_fragments(struct tca_session *s, const struct tca_segment *next, int64_t now_ns)
+{
+    struct tca_segment seg;
+    int error = TCA_OK;
+    while (!error && tca_fragments_due(s->fragments, next, now_ns, &seg))
+        error = feed_segment(s, &seg, seg.left_out);
+    return error;
+}
+
 static int feed_record(struct tca_session *s, const struct tca_record *given)
 {
     struct tca_record record = *given;
@@ -317,12 +329,13 @@ static int feed_record(struct tca_session *s, const struct tca_record *given)
     record.time_ns = sane_time(given->time_ns);
     note_record(s->open, &record);
     bool verify = s->set.checksums != CHECKSUMS_OFF && !record.left_out;
-    enum tca_outcome outcome = tca_decode(&record, verify, &seg);
+    enum tca_outcome outcome = tca_decode_fragments(s->fragments, &record, verify, &seg);
+    bool at_hand = outcome == TCA_OUTCOME_tcp && !seg.fragmented;
     s->open->facts.outcome[record.left_out ? TCA_OUTCOME_filtered : outcome]++;
-    int error = TCA_OK;
-    if (outcome == TCA_OUTCOME_tcp)
+    int error = feed_fragments(s, at_hand ? &seg : NULL, record.time_ns);
+    if (!error && at_hand)
         error = feed_segment(s, &seg, record.left_out);
-    else if (outcome == TCA_OUTCOME_tcp_quoted && !record.left_out)
+    else if (!error && outcome == TCA_OUTCOME_tcp_quoted && !record.left_out)
         error = feed_quoted(s, &seg);
     return error ? error : tca_flow_expire(s->flows, record.time_ns);
 }
@@ -339,7 +352,11 @@ int tca_pass1_feed(struct tca_session *s, const struct tca_record *records, size
 
 int tca_pass1_end(struct tca_session *s)
 {
-    int error = tca_flow_table_end(s->flows);
+    int error = s->fragments ? feed_fragments(s, NULL, INT64_MAX) : TCA_OK; /* none: memory was out */
+    if (!error)
+        error = tca_flow_table_end(s->flows);
+    tca_fragments_free(s->fragments);
+    s->fragments = NULL;
     tca_flow_table_free(s->flows);
     s->flows = NULL;
     s->open = NULL;
