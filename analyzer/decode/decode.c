@@ -14,9 +14,17 @@ static tca_layer_step *const steps[LAYER_COUNT] = {
     [LAYER_LOOPBACK] = tca_step_loopback,
     [LAYER_ETHERNET] = tca_step_ethernet,
     [LAYER_PPP] = tca_step_ppp,
+    [LAYER_CISCO_HDLC] = tca_step_cisco_hdlc,
     [LAYER_RAW] = tca_step_raw,
     [LAYER_SLL] = tca_step_sll,
     [LAYER_SLL2] = tca_step_sll2,
+    [LAYER_NFLOG] = tca_step_nflog,
+    [LAYER_ENC] = tca_step_enc,
+    [LAYER_PPI] = tca_step_ppi,
+    [LAYER_RADIOTAP] = tca_step_radiotap,
+    [LAYER_PRISM] = tca_step_prism,
+    [LAYER_AVS] = tca_step_avs,
+    [LAYER_WLAN] = tca_step_wlan,
     [LAYER_VLAN] = tca_step_vlan,
     [LAYER_LLC] = tca_step_llc,
     [LAYER_MPLS] = tca_step_mpls,
@@ -30,13 +38,17 @@ static tca_layer_step *const steps[LAYER_COUNT] = {
     [LAYER_AUTHENTICATION] = tca_step_authentication,
     [LAYER_GRE] = tca_step_gre,
     [LAYER_ERSPAN] = tca_step_erspan,
+    [LAYER_UDP] = tca_step_udp,
+    [LAYER_VXLAN] = tca_step_vxlan,
+    [LAYER_GENEVE] = tca_step_geneve,
+    [LAYER_GTPU] = tca_step_gtpu,
+    [LAYER_TEREDO] = tca_step_teredo,
     [LAYER_ICMP4] = tca_step_icmp4,
     [LAYER_ICMP6] = tca_step_icmp6,
     [LAYER_TCP] = tca_step_tcp,
 };
 
-/* The layer a link type begins with; LAYER_COUNT when it is not decoded. */
-static enum tca_layer first_layer(int link)
+enum tca_layer tca_layer_of_link(int link)
 {
     switch (link) {
 #define LINK(value, layer)                                                                                   \
@@ -59,24 +71,55 @@ static uint8_t direction_of(const struct tca_record *rec)
                                                  : NOT_TOLD;
 }
 
-enum tca_outcome tca_decode(const struct tca_record *rec, bool verify_checksums, struct tca_segment *ret_seg)
+/* A UDP port alone makes no tunnel: where nothing sane follows, this was ordinary UDP. A record that was cut there is
+ * none the wiser. */
+static enum tca_outcome settle(const struct tca_walk *walk, enum tca_outcome outcome)
 {
-    struct tca_walk walk = {
+    bool cut = walk->cursor.left < walk->cursor.wire;
+
+    if (!walk->guessed || walk->quote.inside)
+        return outcome;
+    switch (outcome) {
+    case TCA_OUTCOME_bad_ip:
+    case TCA_OUTCOME_bad_tcp:
+    case TCA_OUTCOME_too_deep:
+        return TCA_OUTCOME_not_tcp;
+    case TCA_OUTCOME_short_ip:
+    case TCA_OUTCOME_short_tcp:
+        return cut ? outcome : TCA_OUTCOME_not_tcp;
+    default:
+        return outcome;
+    }
+}
+
+enum tca_outcome tca_walk_record(struct tca_walk *walk, struct tca_fragments *fragments,
+                                 const struct tca_record *rec, bool verify_checksums,
+                                 struct tca_segment *ret_seg)
+{
+    *walk = (struct tca_walk){
         .rec = rec,
         .cursor = {rec->bytes, rec->captured, rec->original > rec->captured ? rec->original : rec->captured},
-        .next = first_layer(rec->link),
+        .next = tca_layer_of_link(rec->link),
         .verify_checksums = verify_checksums,
         .direction = direction_of(rec),
+        .left_out = rec->left_out,
+        .fragments = fragments,
         .ret_seg = ret_seg,
     };
-
-    if (walk.next == LAYER_COUNT)
+    if (walk->next == LAYER_COUNT)
         return TCA_OUTCOME_unknown_link;
     for (int layer = 0; layer < LAYERS_MAX; layer++) {
-        int step = steps[walk.next](&walk);
+        int step = steps[walk->next](walk);
 
         if (step != STEP_NEXT)
-            return (enum tca_outcome)step;
+            return settle(walk, (enum tca_outcome)step);
     }
-    return TCA_OUTCOME_too_deep;
+    return settle(walk, TCA_OUTCOME_too_deep);
+}
+
+enum tca_outcome tca_decode(const struct tca_record *rec, bool verify_checksums, struct tca_segment *ret_seg)
+{
+    struct tca_walk walk;
+
+    return tca_walk_record(&walk, NULL, rec, verify_checksums, ret_seg);
 }

@@ -18,7 +18,7 @@
  * Where IP gives no length (0: transmit offload), the frame's original length serves and seg->offload is set;
  * such a segment longer than 1 MiB is bad_ip, so seg->len always stays far below 2^31.
  *
- * A first fragment is a segment whose len is what that fragment carries. With verify_checksums false, and
+ * A first fragment is a segment whose len is what that fragment carries; fragment.h knows more. With verify_checksums false, and
  * wherever the whole segment was not captured, seg->checksum is TCA_CHECKSUM_UNVERIFIED. rec->bytes may be
  * NULL when rec->captured is 0. */
 enum tca_outcome tca_decode(const struct tca_record *rec, bool verify_checksums, struct tca_segment *ret_seg);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * IP layers and what lies between them and TCP: IPv4 (RFC 791), IPv6 and its extension headers (RFC 8200,
- * 2675 for jumbograms, 4302 for AH), GRE (RFC 2784, 2890), IP in IP, ICMP errors (RFC 792, 4443).
+ * 2675 for jumbograms, 4302 for AH), IP in IP, ICMP errors (RFC 792, 4443).
  *
  * The sender's length decides how much of the record belongs to the packet. Linux leaves it 0 where a segment
  * awaits segmentation by the network card and is beyond 64 KiB; the frame's own length then stands in for it.
@@ -34,6 +34,7 @@ static const struct protocol_row protocols[] = {
     {4, IN_V4 | IN_V6, LAYER_IPV4, TCA_ENCAP_IPIP, TCA_ENCAP_IPIP},
     {41, IN_V4 | IN_V6, LAYER_IPV6, TCA_ENCAP_6IN4, TCA_ENCAP_IPIP},
     {47, IN_V4 | IN_V6, LAYER_GRE, TCA_ENCAP_GRE, TCA_ENCAP_GRE},
+    {17, IN_V4 | IN_V6, LAYER_UDP, 0, 0},
     {51, IN_V4 | IN_V6, LAYER_AUTHENTICATION, 0, 0},
     {PROTOCOL_HOP_BY_HOP, IN_V6, LAYER_HOP_BY_HOP, 0, 0},
     {43, IN_V6, LAYER_ROUTING, 0, 0},
@@ -54,23 +55,54 @@ static const struct protocol_row *find_protocol(const struct tca_walk *walk, uin
     return NULL;
 }
 
-/* Go on with what an IP protocol number names; `later` when this is not the first fragment. */
-static int go_on_by_protocol(struct tca_walk *walk, uint8_t protocol, bool later)
+/* Go on with what an IP protocol number names. */
+static int go_on_by_protocol(struct tca_walk *walk, uint8_t protocol)
 {
     const struct protocol_row *row = find_protocol(walk, protocol);
     uint8_t encap;
 
     if (!row)
         return TCA_OUTCOME_not_tcp;
-    if (later)
-        return row->layer == LAYER_ICMP4 || row->layer == LAYER_ICMP6 ? TCA_OUTCOME_not_tcp
-                                                                      : TCA_OUTCOME_fragment;
     encap = walk->family == 4 ? row->encap_v4 : row->encap_v6;
-    if (encap != TCA_ENCAP_NONE) {
-        walk->tags.encap = encap;
-        walk->tags.encap_id = 0;
-    }
+    if (encap != TCA_ENCAP_NONE)
+        walk_enter(walk, (enum tca_encap)encap, 0);
     return walk_on(walk, (enum tca_layer)row->layer);
+}
+
+/* Is it worth while to put such a datagram together? Of UDP only what its ports call a tunnel: its first fragment begins
+ * the entry, later ones join. Errors quote in their first fragment all that is needed. */
+static bool wanted(const struct tca_walk *walk, const struct protocol_row *row, struct tca_piece *piece)
+{
+    const uint8_t *ports;
+
+    if (!walk->fragments || walk->quote.inside || walk->first_of)
+        return false;
+    if (row->layer == LAYER_ICMP4 || row->layer == LAYER_ICMP6)
+        return false;
+    if (row->layer != LAYER_UDP)
+        return true;
+    ports = cursor_peek(&walk->cursor, 4);
+    piece->join_only = piece->offset != 0;
+    return piece->join_only || (ports && tca_layer_of_udp(ports) != LAYER_COUNT);
+}
+
+/* The same for a fragment, whose first one may go on by itself. */
+static int go_on_in_piece(struct tca_walk *walk, uint8_t protocol, struct tca_piece piece)
+{
+    const struct protocol_row *row = find_protocol(walk, protocol);
+    enum tca_taken taken = FRAGMENT_NOT_TAKEN;
+
+    if (!row)
+        return TCA_OUTCOME_not_tcp;
+    if (wanted(walk, row, &piece))
+        taken = tca_fragments_take(walk, &piece, &protocol);
+    if (taken == FRAGMENT_TAKEN)
+        return TCA_OUTCOME_fragment;
+    if (taken != FRAGMENT_NOT_TAKEN || piece.offset == 0)
+        return go_on_by_protocol(walk, protocol);
+    return row->layer == LAYER_ICMP4 || row->layer == LAYER_ICMP6 || row->layer == LAYER_UDP
+               ? TCA_OUTCOME_not_tcp
+               : TCA_OUTCOME_fragment;
 }
 
 /* A new IP header: nothing learnt from an outer one holds any longer. */
@@ -125,7 +157,13 @@ int tca_step_ipv4(struct tca_walk *walk)
     walk->df = fragment & 0x4000;
     walk->more_fragments = fragment & 0x2000;
     set_payload(walk, total >= header_len, total - header_len);
-    return go_on_by_protocol(walk, header[9], fragment & 0x1fff);
+    if (fragment & 0x3fff)
+        return go_on_in_piece(walk, header[9],
+                              (struct tca_piece){.id = walk->ip_id,
+                                                 .offset = (fragment & 0x1fff) * 8u,
+                                                 .protocol = header[9],
+                                                 .more = walk->more_fragments});
+    return go_on_by_protocol(walk, header[9]);
 }
 
 int tca_step_ipv6(struct tca_walk *walk)
@@ -141,7 +179,7 @@ int tca_step_ipv6(struct tca_walk *walk)
     begin_packet(walk, 6, header[7], header + 8, header + 24);
     payload = be16(header + 4);
     set_payload(walk, payload != 0, payload);
-    return go_on_by_protocol(walk, header[6], false);
+    return go_on_by_protocol(walk, header[6]);
 }
 
 /* Take an extension header whose second byte counts units of `unit` bytes beyond the first `base`. */
@@ -156,7 +194,7 @@ int tca_step_extension(struct tca_walk *walk)
 {
     const uint8_t *header = take_extension(walk, 8, 8);
 
-    return header ? go_on_by_protocol(walk, header[0], false) : TCA_OUTCOME_short_ip;
+    return header ? go_on_by_protocol(walk, header[0]) : TCA_OUTCOME_short_ip;
 }
 
 int tca_step_routing(struct tca_walk *walk)
@@ -195,14 +233,14 @@ int tca_step_hop_by_hop(struct tca_walk *walk)
         return TCA_OUTCOME_bad_ip;
     if (jumbo != 0)
         cursor_set_wire(&walk->cursor, jumbo - len);
-    return go_on_by_protocol(walk, header[0], false);
+    return go_on_by_protocol(walk, header[0]);
 }
 
 int tca_step_authentication(struct tca_walk *walk)
 {
     const uint8_t *header = take_extension(walk, 8, 4);
 
-    return header ? go_on_by_protocol(walk, header[0], false) : TCA_OUTCOME_short_ip;
+    return header ? go_on_by_protocol(walk, header[0]) : TCA_OUTCOME_short_ip;
 }
 
 int tca_step_fragment(struct tca_walk *walk)
@@ -212,50 +250,12 @@ int tca_step_fragment(struct tca_walk *walk)
     if (!header)
         return TCA_OUTCOME_short_ip;
     walk->more_fragments = header[3] & 1;
-    return go_on_by_protocol(walk, header[0], be16(header + 2) & 0xfff8);
-}
-
-enum {
-    GRE_CHECKSUM = 0x8000,
-    GRE_ROUTING = 0x4000,
-    GRE_KEY = 0x2000,
-    GRE_SEQUENCE = 0x1000,
-    GRE_VERSION = 0x0007,
-    ETHERTYPE_ERSPAN = 0x88be,
-};
-
-int tca_step_gre(struct tca_walk *walk)
-{
-    const uint8_t *header = cursor_take(&walk->cursor, 4);
-    uint16_t flags;
-
-    if (!header)
-        return TCA_OUTCOME_short_ip;
-    flags = be16(header);
-    /* Source routes died with RFC 1701; version 1 is PPTP, whose payload is PPP, as a rule encrypted. */
-    if (flags & (GRE_ROUTING | GRE_VERSION))
-        return TCA_OUTCOME_not_tcp;
-    if (flags & GRE_CHECKSUM && !cursor_take(&walk->cursor, 4))
-        return TCA_OUTCOME_short_ip;
-    if (flags & GRE_KEY) {
-        const uint8_t *key = cursor_take(&walk->cursor, 4);
-
-        if (!key)
-            return TCA_OUTCOME_short_ip;
-        walk->tags.encap_id = be32(key);
-    }
-    if (flags & GRE_SEQUENCE && !cursor_take(&walk->cursor, 4))
-        return TCA_OUTCOME_short_ip;
-    if (be16(header + 2) == ETHERTYPE_ERSPAN)
-        return walk_on(walk, flags & GRE_SEQUENCE ? LAYER_ERSPAN : LAYER_ETHERNET);
-    return tca_walk_ethertype(walk, be16(header + 2));
-}
-
-/* A mirrored switch port: type II puts eight bytes before the Ethernet frame, type I (no sequence number)
- * none. */
-int tca_step_erspan(struct tca_walk *walk)
-{
-    return cursor_take(&walk->cursor, 8) ? walk_on(walk, LAYER_ETHERNET) : TCA_OUTCOME_short_ip;
+    if (be16(header + 2) & 0xfff9)
+        return go_on_in_piece(walk, header[0],
+                              (struct tca_piece){.id = be32(header + 4),
+                                                 .offset = be16(header + 2) & 0xfff8,
+                                                 .more = walk->more_fragments});
+    return go_on_by_protocol(walk, header[0]); /* atomic, RFC 6946 */
 }
 
 /* The narrow link's MTU: the low half of the second word, all of it for ICMPv6 (RFC 1191 section 4, RFC 4443

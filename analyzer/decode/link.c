@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Link layers, down to the first IP header. Layouts as in the link-layer header types of the pcap format
- * (LINKTYPE_*), IEEE 802.1Q, RFC 3032 (MPLS), RFC 2516 (PPPoE), RFC 1661 and 1662 (PPP).
+ * (LINKTYPE_*), IEEE 802.1Q, RFC 3032 (MPLS), RFC 4448 (pseudowires), RFC 2516 (PPPoE), RFC 1661 and 1662 (PPP);
+ * NFLOG as Linux nfnetlink_log.c writes it.
  */
 #include "decode/walk.h"
 
@@ -88,6 +89,27 @@ int tca_step_vlan(struct tca_walk *walk)
     return tca_walk_ethertype(walk, be16(header + 2));
 }
 
+static bool known_ethertype(uint16_t type)
+{
+    for (size_t i = 0; i < sizeof ethertypes / sizeof *ethertypes; i++)
+        if (ethertypes[i].protocol == type)
+            return true;
+    return false;
+}
+
+/* A pseudowire: an Ethernet frame, as a rule behind a control word that begins with sixteen zero bits (RFC 4448
+ * section 4.6). A frame without it can begin so as well; where the EtherType stands decides. */
+static int pseudowire(struct tca_walk *walk)
+{
+    const uint8_t *with = cursor_peek(&walk->cursor, 18), *without = cursor_peek(&walk->cursor, 14);
+
+    if (with && be16(with) == 0 && known_ethertype(be16(with + 16)))
+        cursor_take(&walk->cursor, 4);
+    else if (!without || !known_ethertype(be16(without + 12)))
+        return walk_not_ip(walk);
+    return walk_on(walk, LAYER_ETHERNET);
+}
+
 /* One label. MPLS does not say what it carries: below the last label only the version nibble tells. */
 int tca_step_mpls(struct tca_walk *walk)
 {
@@ -102,7 +124,7 @@ int tca_step_mpls(struct tca_walk *walk)
     if (!payload)
         return walk_cut(walk);
     if (payload[0] >> 4 != 4 && payload[0] >> 4 != 6)
-        return walk_not_ip(walk);
+        return pseudowire(walk);
     return walk_on(walk, LAYER_RAW);
 }
 
@@ -132,6 +154,18 @@ int tca_step_ppp(struct tca_walk *walk)
         return walk_cut(walk);
     return go_on_by(walk, ppp_protocols, sizeof ppp_protocols / sizeof *ppp_protocols,
                     protocol[0] & 1 ? protocol[0] : be16(protocol));
+}
+
+/* Address (unicast or multicast), control 0, and an EtherType. */
+int tca_step_cisco_hdlc(struct tca_walk *walk)
+{
+    const uint8_t *header = cursor_take(&walk->cursor, 4);
+
+    if (!header)
+        return walk_cut(walk);
+    if (header[0] != 0x0f && header[0] != 0x8f)
+        return walk_not_ip(walk);
+    return tca_walk_ethertype(walk, be16(header + 2));
 }
 
 int tca_step_sll(struct tca_walk *walk)
@@ -200,4 +234,70 @@ int tca_step_raw(struct tca_walk *walk)
     default:
         return TCA_OUTCOME_bad_ip;
     }
+}
+
+/* IPsec's inside on BSD: an address family in the host's byte order, SPI, flags. The packet itself says its version. */
+int tca_step_enc(struct tca_walk *walk)
+{
+    return cursor_take(&walk->cursor, 12) ? walk_on(walk, LAYER_RAW) : walk_cut(walk);
+}
+
+/* Headers about a packet, little-endian: version 0, flags, their length, the link type of what follows. */
+int tca_step_ppi(struct tca_walk *walk)
+{
+    const uint8_t *header = cursor_peek(&walk->cursor, 8);
+    uint32_t len = header ? (uint32_t)header[3] << 8 | header[2] : 0;
+    uint32_t link = header ? (uint32_t)header[5] << 8 | header[4] : 0;
+    enum tca_layer next = tca_layer_of_link((int)link);
+
+    if (header && (header[0] != 0 || len < 8 || next == LAYER_COUNT || next == LAYER_PPI))
+        return walk_not_ip(walk);
+    if (!header || !cursor_take(&walk->cursor, len))
+        return walk_cut(walk);
+    return walk_on(walk, next);
+}
+
+/* One netlink attribute: length with these four bytes, type without the flags on top. */
+struct attribute {
+    uint32_t len, type;
+};
+
+static struct attribute read_attribute(const uint8_t *bytes, bool big)
+{
+    const uint32_t flags = 0xc000; /* nested, in network order */
+
+    if (big)
+        return (struct attribute){be16(bytes), be16(bytes + 2) & ~flags};
+    return (struct attribute){(uint32_t)bytes[1] << 8 | bytes[0],
+                              ((uint32_t)bytes[3] << 8 | bytes[2]) & ~flags};
+}
+
+/* What netfilter logged: four bytes, then attributes in the byte order of that host, padded to four bytes. The first is
+ * of a type below 256 without flags, so the half that is not zero tells the order. Attribute 9 is the packet. */
+int tca_step_nflog(struct tca_walk *walk)
+{
+    enum { ATTRIBUTES_MAX = 32, PAYLOAD = 9, FAMILY_IPV4 = 2, FAMILY_IPV6 = 10 };
+    struct tca_cursor *cursor = &walk->cursor;
+    const uint8_t *header = cursor_take(cursor, 4), *first = cursor_peek(cursor, 4), *bytes;
+
+    if (!header)
+        return walk_cut(walk);
+    if (header[1] != 0 || (header[0] != FAMILY_IPV4 && header[0] != FAMILY_IPV6))
+        return walk_not_ip(walk);
+    for (int i = 0; i < ATTRIBUTES_MAX && cursor->wire > 0; i++) {
+        struct attribute attribute;
+
+        if (!(bytes = cursor_take(cursor, 4)))
+            return walk_cut(walk);
+        attribute = read_attribute(bytes, first[2] == 0);
+        if (attribute.len < 4)
+            return walk_not_ip(walk);
+        if (attribute.type == PAYLOAD) {
+            cursor_set_wire(cursor, attribute.len - 4);
+            return walk_on(walk, header[0] == FAMILY_IPV4 ? LAYER_IPV4 : LAYER_IPV6);
+        }
+        if (!cursor_take(cursor, (attribute.len - 4 + 3) / 4 * 4))
+            return walk_cut(walk);
+    }
+    return walk_not_ip(walk);
 }

@@ -34,14 +34,20 @@ enum tca_encap {
     TCA_ENCAP_GRE,
     TCA_ENCAP_IPIP, /* IPv4 in IPv4, or any IP in IPv6 */
     TCA_ENCAP_6IN4, /* IPv6 in IPv4 */
+    TCA_ENCAP_ERSPAN,
+    TCA_ENCAP_VXLAN,
+    TCA_ENCAP_GENEVE,
+    TCA_ENCAP_GTPU,
+    TCA_ENCAP_TEREDO,
 };
 
-/* What wraps the innermost IP packet. Not part of the flow key unless asked for. */
+/* What wraps the innermost IP packet. Not part of the flow key unless asked for. VLAN tags are those of the whole
+ * frame, outside and inside of tunnels alike. */
 struct tca_tags {
     uint16_t vlan[4]; /* outermost first; only vlan_count are set */
     uint8_t vlan_count;
     uint8_t encap;     /* enum tca_encap of the innermost tunnel */
-    uint32_t encap_id; /* GRE key, else 0 */
+    uint32_t encap_id; /* GRE key, VNI, TEID, ERSPAN session; else 0 */
 };
 
 /* Kinds of TCP options: RFC 9293 section 3.2, 7323, 2018, 7413, 8684, 9768; experiments 6994. */
@@ -95,6 +101,9 @@ struct tca_segment {
     uint8_t checksum;  /* enum tca_checksum */
     bool offload;      /* IP total length 0: length taken from the frame (transmit offload) */
     bool mended;       /* its record stood behind later ones of its connection (artefact/order.h) */
+    bool fragmented;   /* came in IP fragments; the table of them hands it on (fragment.h) */
+    bool partial;      /* and never became whole: other tools show no TCP there, so it numbers nothing */
+    bool left_out;     /* of a record that a filter left out; of fragments: the first one's */
     struct tca_options opt;
     struct tca_tags tags;
 

@@ -7,9 +7,12 @@
  * so nothing recurses and hostile nesting costs no more than that number of steps. Addresses stay pointers
  * into the record: a segment is written only once the TCP header has proved good.
  *
- *     link.c   Ethernet, VLAN, MPLS, PPPoE, PPP, Linux cooked, BSD loopback
- *     ip.c     IPv4, IPv6 and its extension headers, GRE, ICMP quotations
- *     tcp.c    the TCP header, its checksum;  options.c  TCP options
+ *     link.c      Ethernet, VLAN, MPLS, PPPoE, PPP, Linux cooked, NFLOG, BSD loopback
+ *     wireless.c  802.11 and the headers that receivers put before it
+ *     ip.c        IPv4, IPv6 and its extension headers, ICMP quotations
+ *     tunnel.c    GRE, ERSPAN, and what is carried by UDP
+ *     fragment.c  datagrams put together again
+ *     tcp.c       the TCP header, its checksum;  options.c  TCP options
  */
 #ifndef TCA_DECODE_WALK_H
 #define TCA_DECODE_WALK_H
@@ -26,9 +29,17 @@ enum tca_layer {
     LAYER_LOOPBACK, /* BSD loopback, either byte order */
     LAYER_ETHERNET,
     LAYER_PPP,
+    LAYER_CISCO_HDLC,
     LAYER_RAW, /* IPv4 or IPv6, by the version nibble */
     LAYER_SLL,
     LAYER_SLL2,
+    LAYER_NFLOG,
+    LAYER_ENC,
+    LAYER_PPI,
+    LAYER_RADIOTAP,
+    LAYER_PRISM,
+    LAYER_AVS,
+    LAYER_WLAN,
     LAYER_VLAN,
     LAYER_LLC,
     LAYER_MPLS,
@@ -42,6 +53,11 @@ enum tca_layer {
     LAYER_AUTHENTICATION,
     LAYER_GRE,
     LAYER_ERSPAN,
+    LAYER_UDP,
+    LAYER_VXLAN,
+    LAYER_GENEVE,
+    LAYER_GTPU,
+    LAYER_TEREDO,
     LAYER_ICMP4,
     LAYER_ICMP6,
     LAYER_TCP,
@@ -57,12 +73,26 @@ struct tca_quotation {
     const uint8_t *from;
 };
 
+/* One fragment of a datagram. */
+struct tca_piece {
+    uint32_t id;
+    uint32_t offset;  /* in bytes */
+    uint8_t protocol; /* IPv4: part of the datagram's name; IPv6: 0 */
+    bool more;        /* it is not the last */
+    bool join_only;   /* begins no datagram: most of its protocol are not wanted */
+};
+
+struct tca_fragments;
+struct tca_fragmented;
+
 struct tca_walk {
     const struct tca_record *rec;
     struct tca_cursor cursor;
     enum tca_layer next;
     bool verify_checksums;
     uint8_t direction;
+    bool guessed; /* inside what only a UDP port calls a tunnel */
+    bool padded;  /* the receiver aligned what follows the 802.11 header */
     struct tca_tags tags;
     struct tca_quotation quote;
 
@@ -76,6 +106,12 @@ struct tca_walk {
     bool more_fragments; /* this is a first fragment */
     bool routed;         /* a routing header: dst is not the address TCP summed */
 
+    /* Datagrams in fragments; without a table each fragment stands for itself. */
+    struct tca_fragments *fragments;
+    struct tca_fragmented *first_of; /* this is a first fragment of that one, which is not whole */
+    struct tca_fragmented *whole;    /* this record made that one whole: the walk is inside of it */
+    bool left_out;
+
     struct tca_segment *ret_seg;
 };
 
@@ -83,14 +119,36 @@ enum { STEP_NEXT = -1 }; /* else an enum tca_outcome */
 
 typedef int tca_layer_step(struct tca_walk *walk);
 
-tca_layer_step tca_step_loopback, tca_step_ethernet, tca_step_ppp, tca_step_raw, tca_step_sll, tca_step_sll2,
-    tca_step_vlan, tca_step_llc, tca_step_mpls, tca_step_pppoe;
+tca_layer_step tca_step_loopback, tca_step_ethernet, tca_step_ppp, tca_step_cisco_hdlc, tca_step_raw,
+    tca_step_sll, tca_step_sll2, tca_step_nflog, tca_step_enc, tca_step_ppi, tca_step_vlan, tca_step_llc,
+    tca_step_mpls, tca_step_pppoe;
+tca_layer_step tca_step_radiotap, tca_step_prism, tca_step_avs, tca_step_wlan;
 tca_layer_step tca_step_ipv4, tca_step_ipv6, tca_step_hop_by_hop, tca_step_extension, tca_step_routing,
-    tca_step_fragment, tca_step_authentication, tca_step_gre, tca_step_erspan, tca_step_icmp4, tca_step_icmp6;
+    tca_step_fragment, tca_step_authentication, tca_step_icmp4, tca_step_icmp6;
+tca_layer_step tca_step_gre, tca_step_erspan, tca_step_udp, tca_step_vxlan, tca_step_geneve, tca_step_gtpu,
+    tca_step_teredo;
 tca_layer_step tca_step_tcp;
 
 /* Go on with what an EtherType names; ends the walk when it is no kind of IP. */
 int tca_walk_ethertype(struct tca_walk *walk, uint16_t type);
+
+/* The layer that records of a link type begin with; LAYER_COUNT when it is not decoded. */
+enum tca_layer tca_layer_of_link(int link);
+
+/* What these two UDP ports (four bytes) may carry; LAYER_COUNT for no tunnel. */
+enum tca_layer tca_layer_of_udp(const uint8_t *ports);
+
+/* The whole walk; what it found out besides the segment stays in *walk. `fragments` may be NULL. */
+enum tca_outcome tca_walk_record(struct tca_walk *walk, struct tca_fragments *fragments,
+                                 const struct tca_record *rec, bool verify_checksums,
+                                 struct tca_segment *ret_seg);
+
+/* Put the fragment at the cursor into the walk's table. FRAGMENT_FIRST: go on in it, and what comes of it will be kept;
+ * FRAGMENT_WHOLE: the cursor now stands in the whole datagram. *ret_protocol is the fragment's protocol, and becomes
+ * the datagram's. */
+enum tca_taken { FRAGMENT_NOT_TAKEN, FRAGMENT_TAKEN, FRAGMENT_FIRST, FRAGMENT_WHOLE };
+enum tca_taken tca_fragments_take(struct tca_walk *walk, const struct tca_piece *piece,
+                                  uint8_t *ret_protocol);
 
 /* Parse the TCP options of a header whose options take `size` bytes, of which `captured` are at `bytes`. */
 void tca_options_parse(const uint8_t *bytes, uint32_t captured, uint32_t size,
@@ -100,6 +158,12 @@ static inline int walk_on(struct tca_walk *walk, enum tca_layer next)
 {
     walk->next = next;
     return STEP_NEXT;
+}
+
+static inline void walk_enter(struct tca_walk *walk, enum tca_encap encap, uint32_t id)
+{
+    walk->tags.encap = (uint8_t)encap;
+    walk->tags.encap_id = id;
 }
 
 /* The record ended inside a header: named after where the walk was, below or above its first IP header. */

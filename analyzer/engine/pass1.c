@@ -4,7 +4,7 @@
  * waits for pass 2, so that results do not depend on when a flow was taken out of memory.
  */
 #include "base/alloc.h"
-#include "decode/decode.h"
+#include "decode/fragment.h"
 #include "engine/run.h"
 #include "mirror/deviations.h"
 
@@ -103,6 +103,8 @@ int tca_pass1_begin(struct tca_session *s, const char *name)
                                     .over = flow_over,
                                     .user = s};
     error = tca_flow_table_new(&set, &s->flows);
+    if (!error && !(s->fragments = tca_fragments_new()))
+        error = TCA_EMEMORY;
     if (!error)
         error = tca_order_init(&s->order);
     s->quotes = (struct tca_lane){0};
@@ -338,6 +340,29 @@ static int feed_segment(struct tca_session *s, struct tca_waiting *w)
     return TCA_OK;
 }
 
+/* Segments that came in fragments, each before what can only come after it. The slot to be filled next may already
+ * hold a segment, `next` or a quotation. */
+static int feed_fragments(struct tca_session *s, const struct tca_segment *next, int64_t now_ns)
+{
+    struct tca_segment seg, kept, asked;
+    if (!tca_fragments_due(s->fragments, next, now_ns, &seg))
+        return TCA_OK;
+    kept = tca_order_slot(&s->order)->seg;
+    if (next)
+        asked = *next;
+    int error;
+    do {
+        struct tca_waiting *w = tca_order_slot(&s->order);
+        w->seg = seg;
+        w->left_out = seg.left_out;
+        error = feed_segment(s, w);
+        if (!error)
+            error = use_waiting(s, false);
+    } while (!error && tca_fragments_due(s->fragments, next ? &asked : NULL, now_ns, &seg));
+    tca_order_slot(&s->order)->seg = kept;
+    return error;
+}
+
 static int feed_record(struct tca_session *s, const struct tca_record *given)
 {
     struct tca_record record = *given;
@@ -345,11 +370,15 @@ static int feed_record(struct tca_session *s, const struct tca_record *given)
     record.time_ns = sane_time(given->time_ns);
     note_record(s->open, &record);
     bool verify = s->set.checksums != CHECKSUMS_OFF && !record.left_out;
-    enum tca_outcome outcome = tca_decode(&record, verify, &w->seg);
+    enum tca_outcome outcome = tca_decode_fragments(s->fragments, &record, verify, &w->seg);
+    bool at_hand = outcome == TCA_OUTCOME_tcp && !w->seg.fragmented;
     s->open->facts.outcome[record.left_out ? TCA_OUTCOME_filtered : outcome]++;
+    int error = feed_fragments(s, at_hand ? &w->seg : NULL, record.time_ns);
+    if (error)
+        return error;
+    w = tca_order_slot(&s->order);
     w->left_out = record.left_out;
-    int error = TCA_OK;
-    if (outcome == TCA_OUTCOME_tcp)
+    if (at_hand)
         error = feed_segment(s, w);
     else if (outcome == TCA_OUTCOME_tcp_quoted && !record.left_out)
         tca_order_add(&s->order, &s->quotes);
@@ -370,8 +399,12 @@ int tca_pass1_feed(struct tca_session *s, const struct tca_record *records, size
 
 int tca_pass1_end(struct tca_session *s)
 {
-    int error = use_waiting(s, true);
+    int error = s->fragments ? feed_fragments(s, NULL, INT64_MAX) : TCA_OK; /* none: memory was out */
+    if (!error)
+        error = use_waiting(s, true);
     int ended = tca_flow_table_end(s->flows);
+    tca_fragments_free(s->fragments);
+    s->fragments = NULL;
     tca_flow_table_free(s->flows);
     tca_order_done(&s->order);
     s->flows = NULL;

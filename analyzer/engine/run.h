@@ -77,9 +77,10 @@ struct tca_session {
     size_t capture_count, capture_room;
     struct capture *open; /* the capture being fed; NULL between captures */
     struct tca_mirror_context mirrors;
-    struct tca_flow_table *flows; /* of the open capture */
-    struct tca_order order;       /* segments of the open capture that wait for their turn */
-    struct tca_lane quotes;       /* ICMP errors among them */
+    struct tca_flow_table *flows;    /* of the open capture */
+    struct tca_fragments *fragments; /* likewise */
+    struct tca_order order;          /* segments of the open capture that wait for their turn */
+    struct tca_lane quotes;          /* ICMP errors among them */
     struct tca_sorter *dossiers;
     struct tca_sweep *sweep;
     struct tca_hosts *hosts;

@@ -90,11 +90,21 @@ void tca_text_vlan(struct tca_buf *buf, const struct tca_tags *tags)
 
 void tca_text_encap(struct tca_buf *buf, const struct tca_tags *tags)
 {
-    static const char *const name[] = {
-        [TCA_ENCAP_NONE] = "", [TCA_ENCAP_GRE] = "gre", [TCA_ENCAP_IPIP] = "ipip", [TCA_ENCAP_6IN4] = "6in4"};
+    static const struct {
+        const char *name;
+        bool always; /* its header always bears a number, which may be 0 */
+    } kind[] = {[TCA_ENCAP_NONE] = {"", false},         [TCA_ENCAP_GRE] = {"gre", false},
+                [TCA_ENCAP_IPIP] = {"ipip", false},     [TCA_ENCAP_6IN4] = {"6in4", false},
+                [TCA_ENCAP_ERSPAN] = {"erspan", false}, [TCA_ENCAP_VXLAN] = {"vxlan", true},
+                [TCA_ENCAP_GENEVE] = {"geneve", true},  [TCA_ENCAP_GTPU] = {"gtpu", true},
+                [TCA_ENCAP_TEREDO] = {"teredo", false}};
     size_t encap = tags->encap;
-    tca_buf_str(buf, encap < sizeof name / sizeof name[0] ? name[encap] : "unknown");
-    if (tags->encap_id) {
+    if (encap >= sizeof kind / sizeof *kind) {
+        tca_buf_str(buf, "unknown");
+        return;
+    }
+    tca_buf_str(buf, kind[encap].name);
+    if (tags->encap_id || kind[encap].always) {
         tca_buf_char(buf, ':');
         tca_buf_u64(buf, tags->encap_id);
     }

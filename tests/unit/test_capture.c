@@ -780,7 +780,7 @@ static const struct {
     {12, 101, true, ""},
     {228, 228, true, ""},
     {276, 276, true, ""},
-    {105, 105, false, "link type IEEE802_11 (105) is not supported"},
+    {147, 147, false, "link type unknown (147) is not supported"},
     {9999, 9999, false, "link type unknown (9999) is not supported"},
 };
 

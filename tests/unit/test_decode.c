@@ -132,7 +132,8 @@ static void add_options(struct text *text, const struct tca_options *options)
 
 static void add_wrapping(struct text *text, const struct tca_segment *seg)
 {
-    static const char *const encaps[] = {"", " gre", " ipip", " 6in4"};
+    static const char *const encaps[] = {"",       " gre",    " ipip", " 6in4",  " erspan",
+                                         " vxlan", " geneve", " gtpu", " teredo"};
 
     for (unsigned i = 0; i < seg->tags.vlan_count; i++)
         add(text, "%s%u", i ? "." : " vlan=", seg->tags.vlan[i]);
@@ -285,7 +286,17 @@ static const struct row encap_rows[] = {
     {"short vlan", 1, MACS "8100 00", TCA_OUTCOME_short_link, NULL, "cut in the tag"},
     {"mpls", 1, MACS "8847 000101ff" SYN4, TCP, SYN_TEXT, "one label"},
     {"mpls stack", 1, MACS "8848 000100ff 000101ff" SYN6, TCP, SYN6_TEXT, "to the bottom, then by nibble"},
-    {"mpls ethernet", 1, MACS "8847 000101ff 00000000" ETH4 SYN4, TCA_OUTCOME_not_ip, NULL, "a pseudowire"},
+    {"pseudowire", 1, MACS "8847 000101ff 00000000" ETH4 SYN4, TCP, SYN_TEXT, "with a control word"},
+    {"pseudowire, numbered", 1, MACS "8847 000101ff 0000abcd" ETH6 SYN6, TCP, SYN6_TEXT,
+     "with a sequence number"},
+    {"pseudowire, bare", 1, MACS "8847 000101ff" ETH4 SYN4, TCP, SYN_TEXT, "without a control word"},
+    {"pseudowire, zeros", 1, MACS "8847 000101ff 000000000002 020000000001 0800" SYN4, TCP, SYN_TEXT,
+     "an address that begins like a control word"},
+    {"pseudowire, tagged", 1, MACS "8847 000101ff 00000000" MACS "8100 0009 0800" SYN4, TCP,
+     SYN_TEXT " vlan=9", "a tag inside"},
+    {"pseudowire, arp", 1, MACS "8847 000101ff 00000000" MACS "0806 0001", TCA_OUTCOME_not_ip, NULL, "no IP"},
+    {"mpls channel", 1, MACS "8847 000101ff 10000021" SYN4, TCA_OUTCOME_not_ip, NULL,
+     "the associated channel, RFC 5586"},
     {"mpls short", 1, MACS "8847 000100ff 0001", TCA_OUTCOME_short_link, NULL, "cut in a label"},
     {"mpls nothing", 1, MACS "8847 000101ff", TCA_OUTCOME_short_link, NULL, "cut below the labels"},
     {"mpls in vlan", 1, MACS "8100 0005 8847 000101ff" SYN4, TCP, SYN_TEXT " vlan=5", "both"},
@@ -315,7 +326,7 @@ static const struct row encap_rows[] = {
     {"gre vlan", 1, ETH4 IP4("0052", "2f") GRE4("0000", "6558") MACS "8100 0009 0800" SYN4, TCP,
      SYN_TEXT " vlan=9 gre", "a tag inside"},
     {"erspan", 1, ETH4 IP4("005a", "2f") GRE4("1000", "88be") "00000001 1000000100000000" MACS "0800" SYN4,
-     TCP, SYN_TEXT " gre", "type II"},
+     TCP, SYN_TEXT " erspan:1", "type II"},
     {"erspan short", 1, ETH4 IP4("005a", "2f") GRE4("1000", "88be") "00000001 1000", TCA_OUTCOME_short_ip,
      NULL, "cut"},
     {"gre arp", 1, ETH4 IP4("0040", "2f") GRE4("0000", "0806") "0001", TCA_OUTCOME_not_tcp, NULL,
@@ -334,6 +345,34 @@ static const struct row encap_rows[] = {
      SYN_TEXT " ipip", "the innermost tunnel, which has no key"},
     {"inner length counts", 1, ETH4 IP4("003c", "04") SYN4 "ffffffff", TCP, SYN_TEXT " ipip",
      "bytes after it are padding"},
+    {"erspan I", 1, ETH4 IP4("004e", "2f") GRE4("0000", "88be") MACS "0800" SYN4, TCP, SYN_TEXT " erspan",
+     "nothing between"},
+    {"erspan II, largest", 1,
+     ETH4 IP4("005a", "2f") GRE4("1000", "88be") "00000001 1fffffff00000000" ETH4 SYN4, TCP,
+     SYN_TEXT " erspan:1023", "ten bits, among others"},
+    {"erspan III", 1,
+     ETH4 IP4("005e", "2f") GRE4("1000", "22eb") "00000001 2001002a 01020304 00000000" ETH4 SYN4, TCP,
+     SYN_TEXT " erspan:42", "twelve bytes"},
+    {"erspan III, more", 1,
+     ETH4 IP4("0066", "2f")
+         GRE4("1000", "22eb") "00000001 2001002a 01020304 00000001 0102030405060708" ETH4 SYN4,
+     TCP, SYN_TEXT " erspan:42", "a platform's subheader"},
+    {"erspan III, IP", 1,
+     ETH4 IP4("0050", "2f") GRE4("1000", "22eb") "00000001 2001002a 01020304 00000800" SYN4, TCP,
+     SYN_TEXT " erspan:42", "frame type 2"},
+    {"erspan III, other", 1,
+     ETH4 IP4("0050", "2f") GRE4("1000", "22eb") "00000001 2001002a 01020304 00000400" SYN4,
+     TCA_OUTCOME_not_tcp, NULL, "frame type 1"},
+    {"erspan IV", 1,
+     ETH4 IP4("005e", "2f") GRE4("1000", "22eb") "00000001 3001002a 01020304 00000000" ETH4 SYN4,
+     TCA_OUTCOME_not_tcp, NULL, "no such version"},
+    {"erspan III short", 1,
+     ETH4 IP4("0066", "2f") GRE4("1000", "22eb") "00000001 2001002a 01020304 00000001 0102",
+     TCA_OUTCOME_short_ip, NULL, "cut"},
+    {"nvgre", 1, ETH4 IP4("0052", "2f") GRE4("2000", "6558") "00002a07" ETH4 SYN4, TCP, SYN_TEXT " gre:10759",
+     "its network and flow number are GRE's key"},
+    {"gre mpls", 1, ETH4 IP4("0044", "2f") GRE4("0000", "8847") "000101ff" SYN4, TCP, SYN_TEXT " gre",
+     "RFC 4023"},
     {"tunnel in itself", 101,
      IP4("02a8", "04") IP4("0294", "04") IP4("0280", "04") IP4("026c", "04") IP4("0258", "04")
          IP4("0244", "04") IP4("0230", "04") IP4("021c", "04") IP4("0208", "04") IP4("01f4", "04")
@@ -343,6 +382,208 @@ static const struct row encap_rows[] = {
                          IP4("00b4", "04") IP4("00a0", "04") IP4("008c", "04") IP4("0078", "04")
                              IP4("0064", "04") IP4("0050", "04") IP4("003c", "04") SYN4,
      TCA_OUTCOME_too_deep, NULL, "a bound on work"},
+};
+
+/* ---- tunnels by UDP port ---- */
+
+#define ICMP4(total, type, code) IP4(total, "01") type " " code " 0000 00000000 "
+#define NOT_TCP                  TCA_OUTCOME_not_tcp
+#define UDP(port, len)           "c001 " port " " len " 0000 "
+#define VXLAN(flags, id)         flags "0000 " id "00 "
+
+static const struct row udp_rows[] = {
+    {"vxlan", 1, ETH4 IP4("005a", "11") UDP("12b5", "0046") VXLAN("0800", "00002a") ETH4 SYN4, TCP,
+     SYN_TEXT " vxlan:42", "port 4789"},
+    {"vxlan, old port", 1, ETH6 IP6("0046", "11") UDP("2118", "0046") VXLAN("0800", "ffffff") ETH4 SYN4, TCP,
+     SYN_TEXT " vxlan:16777215", "port 8472; in IPv6"},
+    {"vxlan, from the port", 1,
+     ETH4 IP4("005a", "11") "12b5 c001 0046 0000 " VXLAN("0800", "000001") ETH4 SYN4, TCP,
+     SYN_TEXT " vxlan:1", "some ends send from it only"},
+    {"vxlan, group", 1, ETH4 IP4("005a", "11") UDP("12b5", "0046") "88000123 00002a00" ETH4 SYN4, TCP,
+     SYN_TEXT " vxlan:42", "a group policy"},
+    {"vxlan, tagged", 1,
+     MACS "8100 0005 0800" IP4("0072", "11") UDP("12b5", "005e") VXLAN("0800", "00002a") MACS
+     "8100 0009 86dd" SYN6,
+     TCP, SYN6_TEXT " vlan=5.9 vxlan:42", "outside and inside"},
+    {"vxlan, no id", 1, ETH4 IP4("005a", "11") UDP("12b5", "0046") VXLAN("0000", "00002a") ETH4 SYN4, NOT_TCP,
+     NULL, "the flag is missing"},
+    {"vxlan, reserved", 1, ETH4 IP4("005a", "11") UDP("12b5", "0046") VXLAN("0900", "00002a") ETH4 SYN4,
+     NOT_TCP, NULL, "a flag that nobody sets"},
+    {"vxlan, arp", 1, ETH4 IP4("0034", "11") UDP("12b5", "0020") VXLAN("0800", "00002a") MACS "0806 0001",
+     NOT_TCP, NULL, "no IP inside"},
+    {"vxlan, no IP", 1, ETH4 IP4("0036", "11") UDP("12b5", "0022") VXLAN("0800", "00002a") ETH4 "55000028",
+     NOT_TCP, NULL, "chance, not a tunnel"},
+    {"vxlan, ends", 1, ETH4 IP4("0036", "11") UDP("12b5", "0022") VXLAN("0800", "00002a") ETH4 "45000028",
+     NOT_TCP, NULL, "the datagram ends, nothing was cut"},
+    {"vxlan, cut", 1, ETH4 IP4("005a", "11") UDP("12b5", "0046") VXLAN("0800", "00002a") ETH4 "45000028",
+     TCA_OUTCOME_short_ip, NULL, "the record ends", .original = 104},
+    {"vxlan, header cut", 1, ETH4 IP4("005a", "11") UDP("12b5", "0046") "0800", TCA_OUTCOME_short_ip, NULL,
+     "the record ends", .original = 104},
+    {"vxlan, tcp cut", 1,
+     ETH4 IP4("005a", "11") UDP("12b5", "0046") VXLAN("0800", "00002a") ETH4 IP4("0028", "06") PORTS,
+     TCA_OUTCOME_short_tcp, NULL, "the record ends", .original = 104},
+    {"vxlan, bad tcp", 1,
+     ETH4 IP4("005a", "11") UDP("12b5", "0046") VXLAN("0800", "00002a") ETH4 IP4("0028", "06") SYN_WITH("40"),
+     NOT_TCP, NULL, "chance, not a tunnel"},
+    {"vxlan, padded", 1, ETH4 IP4("005a", "11") UDP("12b5", "0046") VXLAN("0800", "00002a") ETH4 SYN4 PAD6,
+     TCP, SYN_TEXT " vxlan:42", "padding is no payload"},
+    {"vxlan, giant", 1,
+     ETH4 IP4("0000", "11") UDP("12b5", "0000") VXLAN("0800", "00002a") ETH4 IP4("0000", "06") DATA4, TCP,
+     "4 10.0.0.1:1000>10.0.0.2:80 PA seq=16 ack=32 win=256 len=70000 captured=4 vxlan:42 offload",
+     "no length anywhere: by the frame", .original = 70104},
+    {"vxlan, v6 giant", 1,
+     ETH6 IP6("0000", "11") UDP("12b5", "0000") VXLAN("0800", "00002a") ETH6 IP6("0000", "06") DATA4, TCP,
+     "6 2001:db8::1:1000>2001:db8::2:80 PA seq=16 ack=32 win=256 len=90000 captured=4 vxlan:42 offload",
+     "no length anywhere: by the frame", .original = 90144},
+    {"udp length 7", 1, ETH4 IP4("005a", "11") UDP("12b5", "0007") VXLAN("0800", "00002a") ETH4 SYN4, NOT_TCP,
+     NULL, "less than its header"},
+    {"udp length", 1, ETH4 IP4("005a", "11") UDP("12b5", "0047") VXLAN("0800", "00002a") ETH4 SYN4, NOT_TCP,
+     NULL, "more than IP has"},
+    {"udp short", 1, ETH4 IP4("005a", "11") "c00112b5 0046", NOT_TCP, NULL, "cut"},
+    {"other port", 1, ETH4 IP4("005a", "11") UDP("12b4", "0046") VXLAN("0800", "00002a") ETH4 SYN4, NOT_TCP,
+     NULL, "no tunnel's"},
+    {"geneve", 1, ETH4 IP4("005a", "11") UDP("17c1", "0046") "0000 6558 00000700" ETH4 SYN4, TCP,
+     SYN_TEXT " geneve:7", "port 6081"},
+    {"geneve, options", 1,
+     ETH4 IP4("0066", "11") UDP("17c1", "0052") "0340 6558 00000700 010203040506070809101112" ETH4 SYN4, TCP,
+     SYN_TEXT " geneve:7", "skipped"},
+    {"geneve, ip", 1, ETH4 IP4("0060", "11") UDP("17c1", "004c") "0000 86dd 00000000" SYN6, TCP,
+     SYN6_TEXT " geneve", "any EtherType"},
+    {"geneve, version", 1, ETH4 IP4("005a", "11") UDP("17c1", "0046") "4000 6558 00000700" ETH4 SYN4, NOT_TCP,
+     NULL, "1"},
+    {"geneve, reserved", 1, ETH4 IP4("005a", "11") UDP("17c1", "0046") "0001 6558 00000700" ETH4 SYN4,
+     NOT_TCP, NULL, "set"},
+    {"geneve, last byte", 1, ETH4 IP4("005a", "11") UDP("17c1", "0046") "0000 6558 00000701" ETH4 SYN4,
+     NOT_TCP, NULL, "reserved"},
+    {"geneve, options cut", 1, ETH4 IP4("0066", "11") UDP("17c1", "0052") "0300 6558 00000700 0102",
+     TCA_OUTCOME_short_ip, NULL, "the record ends", .original = 116},
+    {"gtp-u", 1, ETH4 IP4("004c", "11") UDP("0868", "0038") "30ff 0028 deadbeef" SYN4, TCP,
+     SYN_TEXT " gtpu:3735928559", "port 2152"},
+    {"gtp-u, numbered", 1, ETH4 IP4("0050", "11") UDP("0868", "003c") "32ff 002c 00000001 00070000" SYN4, TCP,
+     SYN_TEXT " gtpu:1", "four more bytes"},
+    {"gtp-u, extensions", 1,
+     ETH4 IP4("005c", "11")
+         UDP("0868", "0048") "34ff 0038 00000001 00000085 01 0009 c0 02 010203040506 00" SYN4,
+     TCP, SYN_TEXT " gtpu:1", "two of them"},
+    {"gtp-u, 6", 1, ETH4 IP4("0060", "11") UDP("0868", "004c") "30ff 003c 00000001" SYN6, TCP,
+     SYN6_TEXT " gtpu:1", "by version nibble"},
+    {"gtp-u, extension 0", 1,
+     ETH4 IP4("0054", "11") UDP("0868", "0040") "34ff 0030 00000001 00000085 00000085" SYN4, NOT_TCP, NULL,
+     "no length: no end"},
+    {"gtp-u, echo", 1, ETH4 IP4("004c", "11") UDP("0868", "0038") "3001 0028 00000000" SYN4, NOT_TCP, NULL,
+     "no user's data"},
+    {"gtp-u, version 2", 1, ETH4 IP4("004c", "11") UDP("0868", "0038") "50ff 0028 00000001" SYN4, NOT_TCP,
+     NULL, "has no user data"},
+    {"gtp-u, ethernet", 1, ETH4 IP4("005a", "11") UDP("0868", "0046") "30ff 0036 00000001" ETH4 SYN4, NOT_TCP,
+     NULL, "a session of frames is not followed"},
+    {"gtp-u, short", 1, ETH4 IP4("0054", "11") UDP("0868", "0040") "34ff 0030 00000001 000000",
+     TCA_OUTCOME_short_ip, NULL, "cut", .original = 98},
+    {"teredo", 1, ETH4 IP4("0058", "11") UDP("0dd8", "0044") SYN6, TCP, SYN6_TEXT " teredo", "port 3544"},
+    {"teredo, origin", 1, ETH4 IP4("0060", "11") UDP("0dd8", "004c") "00001234 0a000009" SYN6, TCP,
+     SYN6_TEXT " teredo", "origin"},
+    {"teredo, both", 1,
+     ETH4 IP4("0072", "11")
+         UDP("0dd8", "005e") "00010203 0102 010203 0102030405060708 00 00001234 0a000009" SYN6,
+     TCP, SYN6_TEXT " teredo", "authentication, origin"},
+    {"teredo, 4", 1, ETH4 IP4("0044", "11") UDP("0dd8", "0030") SYN4, NOT_TCP, NULL, "carries IPv6 only"},
+    {"vxlan in vxlan", 1,
+     ETH4 IP4("008c", "11") UDP("12b5", "0078") VXLAN("0800", "000001") ETH4 IP4("005a", "11")
+         UDP("12b5", "0046") VXLAN("0800", "000002") ETH4 SYN4,
+     TCP, SYN_TEXT " vxlan:2", "the innermost"},
+    {"ipip in gtp-u", 1,
+     ETH4 IP4("0060", "11") UDP("0868", "004c") "30ff 003c 00000001" IP4("003c", "04") SYN4, TCP,
+     SYN_TEXT " ipip", "the innermost"},
+    {"quoted vxlan", 1,
+     ETH4 ICMP4("0096", "03", "04") "4500 0066 4321 4000 3f 11 0000 0a000009 0a000008" UDP("12b5", "0052")
+         VXLAN("0800", "000002") ETH4 IP4("0034", "06") SYN,
+     TCA_OUTCOME_tcp_quoted,
+     "4 10.0.0.1:1000>10.0.0.2:80 S seq=4294967294 ack=0 win=8192 len=12 captured=0 vxlan:2 quoted=3/4 by "
+     "10.0.0.1",
+     "an error about the tunnel"},
+};
+
+/* ---- 802.11, NFLOG and other links ---- */
+
+#define RADIOTAP      "0000 0800 00000000 "
+#define WLAN(control) control " 0000 020000000002 020000000001 020000000003 1000 "
+#define SNAP4         "aaaa03 000000 0800 "
+#define SNAP6         "aaaa03 000000 86dd "
+#define NFLOG_HEAD    "0800 0100 08000300 "
+
+static const struct row odd_link_rows[] = {
+    {"802.11", 105, WLAN("0801") SNAP4 SYN4, TCP, SYN_TEXT, "to the access point"},
+    {"802.11 from", 105, WLAN("0802") SNAP6 SYN6, TCP, SYN6_TEXT, "from the access point"},
+    {"802.11 four addresses", 105, WLAN("0803") "020000000004" SNAP4 SYN4, TCP, SYN_TEXT, "a bridge"},
+    {"802.11 QoS", 105, WLAN("8801") "0000" SNAP4 SYN4, TCP, SYN_TEXT, "two bytes more"},
+    {"802.11 QoS, four addresses", 105, WLAN("8803") "020000000004 0000" SNAP4 SYN4, TCP, SYN_TEXT, "both"},
+    {"802.11 HT control", 105, WLAN("8881") "0000 00000000" SNAP4 SYN4, TCP, SYN_TEXT, "the order bit"},
+    {"802.11 aggregate", 105, WLAN("8801") "8000" SNAP4 SYN4, TCA_OUTCOME_not_ip, NULL, "several packets"},
+    {"802.11 beacon", 105, WLAN("8000") SNAP4 SYN4, TCA_OUTCOME_not_ip, NULL, "management"},
+    {"802.11 ACK", 105, "d400 0000 020000000002", TCA_OUTCOME_not_ip, NULL, "control"},
+    {"802.11 null", 105, WLAN("4801"), TCA_OUTCOME_not_ip, NULL, "a data frame without data"},
+    {"802.11 protected", 105, WLAN("0841") "0102032001020304" SYN4, TCA_OUTCOME_not_ip, NULL, "encrypted"},
+    {"802.11 deciphered", 105, WLAN("0841") SNAP4 SYN4, TCP, SYN_TEXT, "by the driver, the flag left"},
+    {"802.11 fragment", 105, "0801 0000 020000000002 020000000001 020000000003 1100" SNAP4 SYN4,
+     TCA_OUTCOME_not_ip, NULL, "a later part of a frame"},
+    {"802.11 short", 105, "0801 0000 0200", TCA_OUTCOME_short_link, NULL, "cut"},
+    {"802.11 nothing", 105, "08", TCA_OUTCOME_short_link, NULL, "cut"},
+    {"radiotap", 127, RADIOTAP WLAN("0801") SNAP4 SYN4, TCP, SYN_TEXT, "no field"},
+    {"radiotap fcs", 127, "0000 0900 02000000 10" WLAN("0801") SNAP4 IP4("0000", "06") DATA4 "deadbeef", TCP,
+     "4 10.0.0.1:1000>10.0.0.2:80 PA seq=16 ack=32 win=256 len=4 offload",
+     "the frame's length, less its checksum"},
+    {"radiotap without fcs", 127, "0000 0900 02000000 00" WLAN("0801") SNAP4 IP4("0000", "06") DATA4, TCP,
+     "4 10.0.0.1:1000>10.0.0.2:80 PA seq=16 ack=32 win=256 len=4 offload", "there is none"},
+    {"radiotap pad", 127, "0000 0900 02000000 20" WLAN("8801") "0000 0000" SNAP4 SYN4, TCP, SYN_TEXT,
+     "26 bytes of header, two of padding"},
+    {"radiotap clock", 127, "0000 1100 03000000 0102030405060708 20" WLAN("8801") "0000 0000" SNAP4 SYN4, TCP,
+     SYN_TEXT, "the flags come second"},
+    {"radiotap words", 127,
+     "0000 1900 03000080 00000000 00000000 0102030405060708 20" WLAN("8801") "0000 0000" SNAP4 SYN4, TCP,
+     SYN_TEXT, "a second word, and the clock aligned"},
+    {"radiotap no flags", 127, "0000 0900 04000000 20" WLAN("8801") "0000" SNAP4 SYN4, TCP, SYN_TEXT,
+     "the rate"},
+    {"radiotap endless", 127, "0000 0800 ffffffff" WLAN("0801") SNAP4 SYN4, TCP, SYN_TEXT,
+     "words that the header has no room for"},
+    {"radiotap version", 127, "0100 0800 00000000" WLAN("0801") SNAP4 SYN4, TCA_OUTCOME_not_ip, NULL, "1"},
+    {"radiotap length", 127, "0000 0700 00000000" WLAN("0801") SNAP4 SYN4, TCA_OUTCOME_not_ip, NULL,
+     "below 8"},
+    {"radiotap short", 127, "0000 0900 02000000", TCA_OUTCOME_short_link, NULL, "cut"},
+    {"avs", 163, "80211001 0000000c 00000000" WLAN("0801") SNAP4 SYN4, TCP, SYN_TEXT,
+     "its length, big-endian"},
+    {"avs short", 163, "80211001 0000", TCA_OUTCOME_short_link, NULL, "cut"},
+    {"avs length", 163, "80211001 00000004" WLAN("0801") SNAP4 SYN4, TCA_OUTCOME_not_ip, NULL,
+     "within itself"},
+    {"prism", 119, "44000000 18000000 00000000000000000000000000000000" WLAN("0801") SNAP4 SYN4, TCP,
+     SYN_TEXT, "little-endian"},
+    {"prism, big", 119, "00000044 00000018 00000000000000000000000000000000" WLAN("0801") SNAP4 SYN4, TCP,
+     SYN_TEXT, "big-endian"},
+    {"prism, avs", 119, "80211001 0000000c 00000000" WLAN("0801") SNAP4 SYN4, TCP, SYN_TEXT,
+     "as some drivers do"},
+    {"ppi", 192, "0000 0c00 69000000 02000000" WLAN("0801") SNAP4 SYN4, TCP, SYN_TEXT, "802.11 follows"},
+    {"ppi ethernet", 192, "0000 0800 01000000" ETH4 SYN4, TCP, SYN_TEXT, "Ethernet follows"},
+    {"ppi ppi", 192, "0000 0800 c0000000" ETH4 SYN4, TCA_OUTCOME_not_ip, NULL, "not in itself"},
+    {"ppi unknown", 192, "0000 0800 93000000" ETH4 SYN4, TCA_OUTCOME_not_ip, NULL, "nothing known follows"},
+    {"ppi short", 192, "0000 0c00 69000000 02", TCA_OUTCOME_short_link, NULL, "cut"},
+    {"nflog", 239, "0200 0005" NFLOG_HEAD "2c00 0900" SYN4, TCP, SYN_TEXT, "little-endian"},
+    {"nflog big", 239, "0a00 0005 0008 0001 86dd0300 0040 0009" SYN6, TCP, SYN6_TEXT, "big-endian"},
+    {"nflog prefix", 239, "0200 0005" NFLOG_HEAD "0600 0a00 61000000 2c00 0900" SYN4, TCP, SYN_TEXT,
+     "an attribute that is padded"},
+    {"nflog nested", 239, "0200 0005" NFLOG_HEAD "0800 1280 00000000 2c00 0900" SYN4, TCP, SYN_TEXT,
+     "a flag in the type"},
+    {"nflog cut", 239, "0200 0005" NFLOG_HEAD "e005 0900" IP4("05dc", "06") DATA4, TCP,
+     "4 10.0.0.1:1000>10.0.0.2:80 PA seq=16 ack=32 win=256 len=1460 captured=4", "snap length",
+     .original = 1516},
+    {"nflog arp", 239, "0300 0005" NFLOG_HEAD "2c00 0900" SYN4, TCA_OUTCOME_not_ip, NULL, "another family"},
+    {"nflog version", 239, "0201 0005" NFLOG_HEAD "2c00 0900" SYN4, TCA_OUTCOME_not_ip, NULL, "1"},
+    {"nflog no packet", 239, "0200 0005" NFLOG_HEAD, TCA_OUTCOME_not_ip, NULL, "none logged"},
+    {"nflog length", 239, "0200 0005 0300 0100 08000300 2c00 0900" SYN4, TCA_OUTCOME_not_ip, NULL, "below 4"},
+    {"nflog short", 239, "0200 0005 0800 0100 0800", TCA_OUTCOME_short_link, NULL, "cut"},
+    {"pppoe link", 51, "11 00 0001 002a 0021" SYN4, TCP, SYN_TEXT, "LINKTYPE_PPP_ETHER"},
+    {"cisco hdlc", 104, "0f00 0800" SYN4, TCP, SYN_TEXT, "LINKTYPE_C_HDLC"},
+    {"cisco hdlc keepalive", 104, "8f00 8035 0000", TCA_OUTCOME_not_ip, NULL, "SLARP"},
+    {"cisco hdlc other", 104, "0e00 0800" SYN4, TCA_OUTCOME_not_ip, NULL, "no such address"},
+    {"enc", 109, "02000000 00000101 00000000" SYN4, TCP, SYN_TEXT, "LINKTYPE_ENC"},
+    {"enc short", 109, "02000000 0000", TCA_OUTCOME_short_link, NULL, "cut"},
 };
 
 /* ---- IP ---- */
@@ -548,7 +789,6 @@ static const struct row checksum_rows[] = {
 
 /* ---- quotations ---- */
 
-#define ICMP4(total, type, code)   IP4(total, "01") type " " code " 0000 00000000 "
 #define ICMP6(payload, type, code) IP6(payload, "3a") type " " code " 0000 00000000 "
 #define INNER4(total)              "4500 " total " 4321 4000 3f 06 0000 0a000009 0a000008 "
 #define QUOTED                     TCA_OUTCOME_tcp_quoted
@@ -646,6 +886,8 @@ static const struct row quote_rows[] = {
 
 ROW_TEST(links, check_row, &link_rows[_i], false)
 ROW_TEST(encaps, check_row, &encap_rows[_i], false)
+ROW_TEST(udps, check_row, &udp_rows[_i], false)
+ROW_TEST(odd_links, check_row, &odd_link_rows[_i], false)
 ROW_TEST(ips, check_row, &ip_rows[_i], false)
 ROW_TEST(tcps, check_row, &tcp_rows[_i], false)
 ROW_TEST(checksums, check_row, &checksum_rows[_i], true)
@@ -737,8 +979,9 @@ static const struct {
     const struct row *rows;
     int count;
 } tables[] = {
-    {link_rows, ROWS(link_rows)}, {encap_rows, ROWS(encap_rows)},       {ip_rows, ROWS(ip_rows)},
-    {tcp_rows, ROWS(tcp_rows)},   {checksum_rows, ROWS(checksum_rows)}, {quote_rows, ROWS(quote_rows)},
+    {link_rows, ROWS(link_rows)},         {encap_rows, ROWS(encap_rows)},       {ip_rows, ROWS(ip_rows)},
+    {udp_rows, ROWS(udp_rows)},           {odd_link_rows, ROWS(odd_link_rows)}, {tcp_rows, ROWS(tcp_rows)},
+    {checksum_rows, ROWS(checksum_rows)}, {quote_rows, ROWS(quote_rows)},
 };
 
 START_TEST(harassed)
@@ -815,6 +1058,8 @@ static Suite *decode_suite(void)
 
     add_case(suite, "link types", links, ROWS(link_rows));
     add_case(suite, "encapsulation", encaps, ROWS(encap_rows));
+    add_case(suite, "udp tunnels", udps, ROWS(udp_rows));
+    add_case(suite, "other link types", odd_links, ROWS(odd_link_rows));
     add_case(suite, "ip", ips, ROWS(ip_rows));
     add_case(suite, "tcp", tcps, ROWS(tcp_rows));
     add_case(suite, "checksums", checksums, ROWS(checksum_rows));

@@ -1,0 +1,458 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The table of datagrams whose fragments are still coming (RFC 791 section 3.2, RFC 8200 section 4.5).
+ *
+ *     hash of (family, addresses, protocol, id) --> entry: pieces as sorted spans; the first bytes; what the first
+ *     oldest <--> ... <--> newest                          fragment's IP header said; its segment, if it made one
+ *
+ * Of overlapping bytes the first to come count. The walk goes on in the entry's first bytes once they are whole, so
+ * tunnels and tiny fragments need no code of their own. An entry that is done leaves the lists at once, and its memory is
+ * used again only after tca_fragments_due(): the walk still points into it.
+ */
+#include "decode/fragment.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/seq32.h"
+#include "decode/walk.h"
+
+enum {
+    PIECES_MAX = 64,
+    PREFIX_MAX = 256, /* room for a tunnel's headers and the longest TCP header */
+    DATAGRAM_MAX = 65535,
+    SLACK = 32, /* datagrams that one record can begin: tunnels within tunnels */
+    SLOTS = TCA_FRAGMENTS_MAX + SLACK,
+    HASH_SLOTS = 1024,
+    TUPLE_SLOTS = 256,
+};
+static const int64_t patience_ns = INT64_C(30000000000); /* Linux ipfrag_time */
+
+struct span {
+    uint32_t from, to;
+};
+
+struct tca_fragmented {
+    struct tca_fragmented *older, *newer; /* by the first fragment that came; `newer` links free ones */
+    struct tca_fragmented *chain;
+    struct tca_piece key;
+    uint8_t family;
+    uint8_t src[16], dst[16]; /* as in the header: four bytes or sixteen */
+    uint16_t bucket;
+    int64_t time_ns;
+
+    struct span span[PIECES_MAX];
+    uint8_t spans;
+    bool cut;          /* the snap length cut one of the pieces */
+    bool has_total;    /* the last fragment was seen */
+    uint32_t total;    /* bytes of the datagram */
+    uint32_t readable; /* bytes of `prefix` that can be read once the spans cover them */
+    uint32_t captured; /* bytes in the file, of all pieces */
+    uint8_t prefix[PREFIX_MAX];
+
+    /* Of the first fragment's header. */
+    bool has_first, df, routed, left_out;
+    bool told; /* its record was counted as the one with the TCP header */
+    uint8_t protocol, ttl, direction;
+    uint16_t ip_id;
+    struct tca_tags tags;
+
+    bool holds, handed_on;
+    bool grows;         /* the segment's length is this datagram's */
+    uint32_t held_upto; /* where the pieces ended when its length was read */
+    struct tca_segment seg;
+};
+
+struct tca_fragments {
+    struct tca_fragmented *oldest, *newest, *free, *spent;
+    uint32_t count, fresh; /* entries in the lists; slots used so far */
+    bool ready;            /* a datagram became whole */
+    struct tca_segment seg;
+    struct tca_fragmented *hash[HASH_SLOTS];
+    uint16_t held[TUPLE_SLOTS]; /* segments kept, by their tuple: most connections have none */
+    struct tca_fragmented slot[SLOTS];
+};
+
+struct tca_fragments *tca_fragments_new(void)
+{
+    return tca_alloc(sizeof(struct tca_fragments));
+}
+
+void tca_fragments_free(struct tca_fragments *table)
+{
+    tca_free(table);
+}
+
+/* ---- entries ---- */
+
+static uint32_t address_bytes(uint8_t family)
+{
+    return family == 4 ? 4 : 16;
+}
+
+/* FNV-1a. Who aims at one chain makes it as long as the table, no longer. */
+static uint16_t bucket_of(const struct tca_walk *walk, const struct tca_piece *piece)
+{
+    uint32_t hash = 2166136261u ^ piece->id ^ (uint32_t)piece->protocol << 24;
+
+    for (uint32_t i = 0; i < address_bytes(walk->family); i++)
+        hash = ((hash ^ walk->src[i]) * 16777619u ^ walk->dst[i]) * 16777619u;
+    return (uint16_t)((hash ^ hash >> 16) % HASH_SLOTS);
+}
+
+static struct tca_fragmented *find(const struct tca_fragments *table, const struct tca_walk *walk,
+                                   const struct tca_piece *piece, uint16_t bucket)
+{
+    uint32_t bytes = address_bytes(walk->family);
+
+    for (struct tca_fragmented *e = table->hash[bucket]; e; e = e->chain)
+        if (e->key.id == piece->id && e->key.protocol == piece->protocol && e->family == walk->family &&
+            !memcmp(e->src, walk->src, bytes) && !memcmp(e->dst, walk->dst, bytes))
+            return e;
+    return NULL;
+}
+
+/* A slot that nobody has used yet comes last: the memory of a capture without fragments is never touched. */
+static struct tca_fragmented *take_slot(struct tca_fragments *table)
+{
+    struct tca_fragmented *e = table->free;
+
+    if (e)
+        table->free = e->newer;
+    else if (table->fresh < SLOTS)
+        e = &table->slot[table->fresh++];
+    return e;
+}
+
+static struct tca_fragmented *begin(struct tca_fragments *table, const struct tca_walk *walk,
+                                    const struct tca_piece *piece, uint16_t bucket)
+{
+    struct tca_fragmented *e = take_slot(table);
+
+    if (!e)
+        return NULL;
+    *e = (struct tca_fragmented){.older = table->newest,
+                                 .chain = table->hash[bucket],
+                                 .key = *piece,
+                                 .family = walk->family,
+                                 .bucket = bucket,
+                                 .time_ns = walk->rec->time_ns,
+                                 .readable = PREFIX_MAX};
+    memcpy(e->src, walk->src, address_bytes(walk->family));
+    memcpy(e->dst, walk->dst, address_bytes(walk->family));
+    if (table->newest)
+        table->newest->newer = e;
+    else
+        table->oldest = e;
+    table->newest = e;
+    table->hash[bucket] = e;
+    table->count++;
+    return e;
+}
+
+static uint16_t *held_of(struct tca_fragments *table, const struct tca_segment *seg)
+{
+    unsigned mix = (unsigned)seg->sport ^ seg->dport ^ seg->src[15] ^ seg->dst[15];
+    return &table->held[(mix ^ mix >> 8) % TUPLE_SLOTS];
+}
+
+static void let_go(struct tca_fragments *table, struct tca_fragmented *e)
+{
+    if (e->holds)
+        --*held_of(table, &e->seg);
+    e->holds = false;
+}
+
+/* Out of all lists; its memory stays as it is until tca_fragments_due(). */
+static void finish(struct tca_fragments *table, struct tca_fragmented *e)
+{
+    struct tca_fragmented **link = &table->hash[e->bucket];
+
+    let_go(table, e);
+    while (*link != e)
+        link = &(*link)->chain;
+    *link = e->chain;
+    *(e->older ? &e->older->newer : &table->oldest) = e->newer;
+    *(e->newer ? &e->newer->older : &table->newest) = e->older;
+    e->newer = table->spent;
+    table->spent = e;
+    table->count--;
+}
+
+static void reclaim(struct tca_fragments *table)
+{
+    while (table->spent) {
+        struct tca_fragmented *e = table->spent;
+        table->spent = e->newer;
+        e->newer = table->free;
+        table->free = e;
+    }
+}
+
+/* ---- pieces ---- */
+
+/* Bytes [from, to), which nobody has brought yet; `bytes` is where `from` lies, of which `left` were captured. */
+static void keep_bytes(struct tca_fragmented *e, uint32_t from, uint32_t to, const uint8_t *bytes,
+                       uint32_t left)
+{
+    uint32_t have = to - from < left ? to - from : left;
+
+    e->captured += have;
+    if (from + have < to && from + have < e->readable)
+        e->readable = from + have;
+    if (from >= PREFIX_MAX)
+        return;
+    memcpy(e->prefix + from, bytes, have < PREFIX_MAX - from ? have : PREFIX_MAX - from);
+}
+
+/* The parts of [from, to) that the spans do not cover yet. */
+static void keep_new_bytes(struct tca_fragmented *e, const struct tca_cursor *cursor, uint32_t from,
+                           uint32_t to)
+{
+    uint32_t at = from;
+
+    for (int i = 0; i <= e->spans && at < to; i++) {
+        uint32_t stop = i < e->spans ? e->span[i].from : to;
+        uint32_t skip = at - from < cursor->left ? at - from : cursor->left;
+
+        stop = stop < to ? stop : to;
+        if (at < stop)
+            keep_bytes(e, at, stop, cursor->at + skip, cursor->left - skip);
+        if (i < e->spans && e->span[i].to > at)
+            at = e->span[i].to;
+    }
+}
+
+/* Put [from, to) among the sorted spans, which never touch each other; there is room for one more. */
+static void add_span(struct tca_fragmented *e, uint32_t from, uint32_t to)
+{
+    int first = 0, beyond;
+
+    while (first < e->spans && e->span[first].to < from)
+        first++;
+    for (beyond = first; beyond < e->spans && e->span[beyond].from <= to; beyond++) {
+        from = e->span[beyond].from < from ? e->span[beyond].from : from;
+        to = e->span[beyond].to > to ? e->span[beyond].to : to;
+    }
+    memmove(&e->span[first + 1], &e->span[beyond], (size_t)(e->spans - beyond) * sizeof *e->span);
+    e->spans = (uint8_t)(e->spans + 1 - (beyond - first));
+    e->span[first] = (struct span){from, to};
+}
+
+/* Does it contradict what the others said of the datagram's length? */
+static bool fits(const struct tca_fragmented *e, uint32_t to, bool more)
+{
+    if (e->has_total)
+        return to <= e->total && (more || to == e->total);
+    return more || !e->spans || e->span[e->spans - 1].to <= to;
+}
+
+static bool add_piece(struct tca_fragmented *e, const struct tca_cursor *cursor,
+                      const struct tca_piece *piece)
+{
+    uint32_t from = piece->offset, to = from + cursor->wire;
+
+    if (e->spans == PIECES_MAX || !fits(e, to, piece->more))
+        return false;
+    if (from < to) {
+        keep_new_bytes(e, cursor, from, to);
+        add_span(e, from, to);
+    }
+    if (!piece->more) {
+        e->has_total = true;
+        e->total = to;
+    }
+    e->cut |= cursor->left < cursor->wire;
+    return true;
+}
+
+static bool is_whole(const struct tca_fragmented *e)
+{
+    return e->has_total && e->spans == 1 && e->span[0].from == 0 && e->span[0].to == e->total;
+}
+
+/* ---- the walk, into the table and out of it ---- */
+
+static void note_first(struct tca_fragmented *e, const struct tca_walk *walk, uint8_t protocol)
+{
+    e->has_first = true;
+    e->protocol = protocol;
+    e->ttl = walk->ttl;
+    e->ip_id = walk->ip_id;
+    e->df = walk->df;
+    e->routed = walk->routed;
+    e->direction = walk->direction;
+    e->left_out = walk->rec->left_out;
+    e->tags = walk->tags;
+}
+
+/* Go on in the datagram instead of the fragment. Which bytes the receiver took where pieces overlap nobody knows, so the
+ * checksum stays unverified. */
+static void go_on_whole(struct tca_walk *walk, struct tca_fragmented *e)
+{
+    walk->whole = e;
+    walk->cursor = (struct tca_cursor){e->prefix, e->total < e->readable ? e->total : e->readable, e->total};
+    walk->src = e->src;
+    walk->dst = e->dst;
+    walk->ttl = e->ttl;
+    walk->ip_id = e->ip_id;
+    walk->df = e->df;
+    walk->routed = e->routed;
+    walk->direction = e->direction;
+    walk->left_out = e->left_out;
+    walk->tags = e->tags;
+    walk->more_fragments = false;
+    walk->verify_checksums = false;
+}
+
+/* The entry of this piece, begun where there is none and the piece may begin one. */
+static struct tca_fragmented *entry_of(const struct tca_walk *walk, const struct tca_piece *piece)
+{
+    uint16_t bucket = bucket_of(walk, piece);
+    struct tca_fragmented *e = find(walk->fragments, walk, piece, bucket);
+
+    return e || piece->join_only ? e : begin(walk->fragments, walk, piece, bucket);
+}
+
+enum tca_taken tca_fragments_take(struct tca_walk *walk, const struct tca_piece *piece, uint8_t *ret_protocol)
+{
+    const struct tca_cursor *cursor = &walk->cursor;
+    bool first = piece->offset == 0;
+    struct tca_fragmented *e;
+
+    if ((cursor->wire == 0 && piece->more) || piece->offset + cursor->wire > DATAGRAM_MAX)
+        return FRAGMENT_NOT_TAKEN;
+    if (first && cursor->left < cursor->wire)
+        return FRAGMENT_NOT_TAKEN;
+    e = entry_of(walk, piece);
+    if (!e)
+        return FRAGMENT_NOT_TAKEN;
+    if (!add_piece(e, cursor, piece) || (first && e->has_first))
+        return FRAGMENT_TAKEN;
+    if (first)
+        note_first(e, walk, *ret_protocol);
+    if (is_whole(e)) {
+        bool known = e->handed_on;
+        *ret_protocol = e->protocol;
+        finish(walk->fragments, e);
+        if (known)
+            return FRAGMENT_TAKEN;
+        go_on_whole(walk, e);
+        return FRAGMENT_WHOLE;
+    }
+    if (!first)
+        return FRAGMENT_TAKEN;
+    walk->first_of = e;
+    return FRAGMENT_FIRST;
+}
+
+/* A first fragment with a whole TCP header. */
+static void hold(struct tca_fragments *table, struct tca_fragmented *e, const struct tca_walk *walk,
+                 const struct tca_segment *seg)
+{
+    e->holds = true;
+    e->seg = *seg;
+    e->grows = walk->more_fragments;
+    e->held_upto = e->span[0].to;
+    ++*held_of(table, seg);
+}
+
+enum tca_outcome tca_decode_fragments(struct tca_fragments *table, const struct tca_record *rec,
+                                      bool verify_checksums, struct tca_segment *ret_seg)
+{
+    struct tca_walk walk;
+    enum tca_outcome outcome = tca_walk_record(&walk, table, rec, verify_checksums, ret_seg);
+    const struct tca_fragmented *whole = walk.whole;
+    bool told = whole && whole->told;
+
+    if (outcome == TCA_OUTCOME_tcp && walk.first_of) {
+        ret_seg->fragmented = true;
+        hold(table, walk.first_of, &walk, ret_seg);
+        walk.first_of->told = true;
+    } else if (outcome == TCA_OUTCOME_tcp && whole) {
+        ret_seg->fragmented = true;
+        ret_seg->partial = whole->cut;
+        ret_seg->captured +=
+            whole->captured - (whole->total < whole->readable ? whole->total : whole->readable);
+        table->ready = true;
+        table->seg = *ret_seg;
+    }
+    return told ? TCA_OUTCOME_fragment : outcome;
+}
+
+/* ---- what is due ---- */
+
+static bool same_tuple(const struct tca_segment *a, const struct tca_segment *b, bool swapped)
+{
+    return a->sport == (swapped ? b->dport : b->sport) && a->dport == (swapped ? b->sport : b->dport) &&
+           !memcmp(a->src, swapped ? b->dst : b->src, 16) && !memcmp(a->dst, swapped ? b->src : b->dst, 16);
+}
+
+/* Must the kept segment be handed on before the other one? What its sender sent after it, and what its receiver can
+ * say only because it got the datagram: by then all fragments have passed. Other segments leave it time. */
+static bool comes_before(const struct tca_segment *kept, const struct tca_segment *other)
+{
+    if (same_tuple(kept, other, false))
+        return !seq_before(other->seq, kept->seq);
+    if (!same_tuple(kept, other, true))
+        return false;
+    return !(other->flags & TCA_ACK) || seq_after(other->ack, kept->seq);
+}
+
+static struct tca_fragmented *kept_before(struct tca_fragments *table, const struct tca_segment *other)
+{
+    if (!*held_of(table, other))
+        return NULL;
+    for (struct tca_fragmented *e = table->oldest; e; e = e->newer)
+        if (e->holds && comes_before(&e->seg, other))
+            return e;
+    return NULL;
+}
+
+/* Its datagram did not become whole. The entry stays, so that a fragment that comes late finds it. */
+static void hand_on(struct tca_fragments *table, struct tca_fragmented *e, struct tca_segment *ret_seg)
+{
+    let_go(table, e);
+    e->handed_on = true;
+    *ret_seg = e->seg;
+    ret_seg->partial = true;
+    if (e->grows)
+        ret_seg->len += (e->has_total ? e->total : e->span[0].to) - e->held_upto;
+    if (e->grows && !e->has_total)
+        ret_seg->flags &= (uint16_t)~TCA_FIN;
+}
+
+static bool overdue(const struct tca_fragments *table, const struct tca_fragmented *e, int64_t now_ns)
+{
+    return table->count > TCA_FRAGMENTS_MAX || now_ns - e->time_ns >= patience_ns;
+}
+
+bool tca_fragments_due(struct tca_fragments *table, const struct tca_segment *next, int64_t now_ns,
+                       struct tca_segment *ret_seg)
+{
+    struct tca_fragmented *e;
+
+    if (!table->count && !table->spent)
+        return false;
+    reclaim(table);
+    while ((e = table->oldest) && overdue(table, e, now_ns)) {
+        bool holds = e->holds;
+        if (holds)
+            hand_on(table, e, ret_seg);
+        finish(table, e);
+        if (holds)
+            return true;
+    }
+    if (table->ready)
+        next = &table->seg;
+    e = next ? kept_before(table, next) : NULL;
+    if (e) {
+        hand_on(table, e, ret_seg);
+        return true;
+    }
+    if (!table->ready)
+        return false;
+    table->ready = false;
+    *ret_seg = table->seg;
+    return true;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Datagrams in fragments, put together as far as needed to know ports, flags and length.
+ *
+ *     tca_decode_fragments() --> outcome; a segment that came whole is given at once, one in fragments is kept
+ *     tca_fragments_due()    --> kept segments, when their time has come, in the order of their connection
+ *
+ * A datagram that became whole gives one segment, of the time and frame of the fragment that completed it: that is when a
+ * kernel delivers it and where tshark shows it. A first fragment whose datagram never becomes whole, as a filter for
+ * ports leaves behind, gives one too (`partial`), with its own time and frame: before a segment of its connection that
+ * can only come after it, after 30 s, when the table is full, or at the capture's end. Its length is the datagram's if
+ * the last fragment was seen, else what is there without a gap; then a FIN is left away, since nobody knows its number.
+ *
+ * A first fragment that the snap length cut is given at once, as tshark has it: its datagram's other fragments are then
+ * never joined to it, and its length is what it carries itself.
+ *
+ * The outcome of each record stays one: of a datagram's fragments the one that brought the TCP header is `tcp`, the
+ * others are `fragment`; where no fragment holds a whole header, the one that completed the datagram is `tcp`.
+ */
+#ifndef TCA_DECODE_FRAGMENT_H
+#define TCA_DECODE_FRAGMENT_H
+
+#include "decode/decode.h"
+
+/* At most TCA_FRAGMENTS_MAX datagrams, in memory that is allocated once. */
+struct tca_fragments;
+enum { TCA_FRAGMENTS_MAX = 1024 };
+
+struct tca_fragments *tca_fragments_new(void); /* owned; NULL when memory is out */
+void tca_fragments_free(struct tca_fragments *table);
+
+/* Like tca_decode(). A segment with `fragmented` set is kept, not given: it comes from tca_fragments_due(). */
+enum tca_outcome tca_decode_fragments(struct tca_fragments *table, const struct tca_record *rec,
+                                      bool verify_checksums, struct tca_segment *ret_seg);
+
+/* Is a kept segment due, before `next` (the segment at hand, or NULL) is handed on? Call it after each record until it
+ * says no, and at the capture's end with `now_ns` INT64_MAX. */
+bool tca_fragments_due(struct tca_fragments *table, const struct tca_segment *next, int64_t now_ns,
+                       struct tca_segment *ret_seg);
+
+#endif
