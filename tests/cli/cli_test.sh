@@ -66,7 +66,7 @@ exits 0 --help
 shows 'usage: tcpautopsy'
 exits 0 -h
 for name in read filter filter-file after before count numeric vantage server key checksums host sysctl kernel min-confidence finding \
-    fail-on output column time all-states format at width host ascii color raw-text temp-dir strict quiet verbose help version; do
+    fail-on output column time all-states format at width host ascii color write raw-text temp-dir strict quiet verbose help version; do
     grep -qF -- "--$name" out || echo "$name"
 done >missing
 ! [ -s missing ]
@@ -119,7 +119,7 @@ exits 2 -f 'tcp prot 80' ok.pcap
 exits 2 scan ok.pcap
 says 'not in this version'
 exits 2 -w x.pcap ok.pcap
-says 'not in this version'
+says 'summary takes no --write'
 exits 2 -j 4 ok.pcap
 says 'not in this version'
 exits 2 tcp port 80 ok.pcap
@@ -408,6 +408,46 @@ shows 'FIN_WAIT1'
 exits 0 explain --ascii stream=0 ok.pcap
 ! LC_ALL=C grep -q '[^ -~]' out
 ok 'an ASCII ladder' $?
+# The packets of one connection: for each of its segments, and nothing else.
+exits 0 explain -w one.pcap stream=1 ok.pcap
+cp out ladder
+"$binary" explain stream=1 ok.pcap >out 2>err
+same 'explain -w FILE: the ladder is the same' ladder out
+exits 0 explain -w - stream=1 ok.pcap
+same '  -w -: the packets alone' one.pcap out
+exits 0 explain -w - -o ladder.txt stream=1 ok.pcap
+cmp -s one.pcap out && cmp -s ladder ladder.txt
+ok '  and the ladder where -o says' $?
+exits 0 explain -w two.pcap stream=0 one.pcap
+same '  what was written gives the same again' one.pcap two.pcap
+[ "$(od -An -tx1 -N4 ok.pcap)" = "$(od -An -tx1 -N4 one.pcap)" ]
+ok '  times as exact as in the capture' $?
+exits 2 explain -w ok.pcap stream=1 ok.pcap
+says 'would overwrite an input: choose another name for -w'
+ln ok.pcap hard.pcap
+exits 2 explain -w hard.pcap stream=1 ok.pcap
+says 'would overwrite an input'
+rm hard.pcap
+exits 2 explain -w one.pcap -o one.pcap stream=1 ok.pcap
+says 'named by -w and by -o'
+exits 2 explain -w x.pcap stream=99 ok.pcap
+says 'no connection fits'
+exits 2 explain -w x.pcap stream=1 -
+says 'standard input: can be read once, and -w reads twice'
+mkfifo once
+exits 2 explain -w x.pcap stream=1 once
+says 'once: can be read once'
+rm once
+exits 4 explain -w no/such/dir/x.pcap stream=1 ok.pcap
+says 'no/such/dir/x.pcap'
+exits 3 explain -w x.pcap stream=1 missing.pcap
+! ls x.pcap* 2>/dev/null | grep -q .
+ok '  no file is left where that failed' $?
+if [ -w /dev/full ]; then
+    "$binary" explain -w - stream=1 ok.pcap >/dev/full 2>err
+    [ $? -eq 4 ]
+    ok '  a full device is status 4' $?
+fi
 told=$captures/host/contradicted/capture.pcap
 exits 0 settings -e host,port,setting,min,max,known,verdict "$told"
 shows '198.51.100.5,,tcp_timestamps,1,2,,not_judged'
