@@ -4,6 +4,7 @@
  * one thing that was asked for, standard error the rest.
  */
 #include "catalog.h"
+#include "compare.h"
 #include "options.h"
 #include "run.h"
 #include "say.h"
@@ -28,6 +29,8 @@ static enum exit_code dispatch(const struct request *req, int argc, char **argv)
         return catalog_findings(req);
     case COMMAND_schema:
         return catalog_schema(req);
+    case COMMAND_diff:
+        return compare_tables(req);
     default:
         return run_captures(req, argc, argv);
     }

@@ -22,6 +22,7 @@
 
 /* clang-format off */
 #define BIT(command) (1u << COMMAND_##command)
+#define DIFF BIT(diff)
 #define EVENTS BIT(events)
 #define EXPLAIN BIT(explain)
 #define REPORT BIT(report)
@@ -36,6 +37,7 @@ const struct option_info option_table[OPTION_COUNT] = {
 #include "options.def"
 #undef OPTION
 };
+#undef DIFF
 #undef EVENTS
 #undef EXPLAIN
 #undef REPORT
@@ -322,7 +324,7 @@ static bool check_missing(const struct words *words, size_t at, bool first)
 
 static bool check_words(const struct request *req, const struct words *words)
 {
-    if (words->read_count)
+    if (words->read_count || req->command == COMMAND_diff)
         return true;
     for (size_t i = 0; i < words->count; i++)
         if (!is_input(words->word[i]))

@@ -59,7 +59,7 @@ struct request {
     bool command_typed;
     struct given *given; /* owned, in the order typed */
     size_t given_count;
-    const char **capture; /* owned array */
+    const char **capture; /* owned array; of diff the two tables */
     size_t capture_count;
     const char *word; /* SELECTOR, ID or TABLE; NULL if none */
     char *filter;     /* owned; from -f, -F or the words after -r; NULL if none */

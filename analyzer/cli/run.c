@@ -71,14 +71,15 @@ static bool same_file(const char *a, const char *b)
     return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
-static bool overwrites_input(const struct request *req, const char *path)
+/* `option` names it to people. */
+static bool overwrites_input(const struct request *req, const char *path, const char *option)
 {
     struct stat st;
     if (stat(path, &st) != 0 || !S_ISREG(st.st_mode))
         return false;
     for (size_t i = 0; i < req->capture_count; i++) {
         if (!is_stdin(req->capture[i]) && same_file(path, req->capture[i])) {
-            say("%s: would overwrite an input: choose another name for -o", path);
+            say("%s: would overwrite an input: choose another name for %s", path, option);
             return true;
         }
     }
@@ -96,6 +97,35 @@ static bool word_known(const char *option, const char *value, const char *const 
     say("--%s: '%s' is not known here: %s%s", option, value, near.best ? "did you mean " : "see --help",
         near.best ? near.best : "");
     return false;
+}
+
+/* A pipe, or anything else that gives its bytes once. */
+static bool is_stream(const char *name)
+{
+    struct stat st;
+    return is_stdin(name) || (stat(name, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode));
+}
+
+/* -w reads the captures again, and writes beside -o. */
+static bool check_write(const struct request *req, const char *output)
+{
+    const char *path = request_value(req, OPTION_write, NULL);
+    if (!path)
+        return true;
+    for (size_t i = 0; i < req->capture_count; i++) {
+        if (is_stream(req->capture[i])) {
+            say("%s: can be read once, and -w reads twice: save it as a file and name that",
+                name_of(req->capture[i]));
+            return false;
+        }
+    }
+    if (is_stdin(path))
+        return true;
+    if (output && (strcmp(path, output) == 0 || same_file(path, output))) {
+        say("%s: named by -w and by -o: choose another name for one of them", path);
+        return false;
+    }
+    return !overwrites_input(req, path, "-w");
 }
 
 static bool check_request(const struct request *req)
@@ -120,7 +150,7 @@ static bool check_request(const struct request *req)
         return word_known("color", request_value(req, OPTION_color, "auto"), colors) &&
                word_known("format", request_value(req, OPTION_format, states ? "csv" : "text"),
                           states ? censuses : texts) &&
-               (!path || is_stdin(path) || !overwrites_input(req, path));
+               (!path || is_stdin(path) || !overwrites_input(req, path, "-o")) && check_write(req, path);
     return false;
 }
 
@@ -370,6 +400,7 @@ enum product {
     PRODUCT_SUMMARY,
     PRODUCT_RUN,
     PRODUCT_EXPLAIN,
+    PRODUCT_PACKETS,
     PRODUCT_COUNT
 };
 static const char *const report_file[] = {"flows.csv",    "events.csv",   "listeners.csv",
@@ -394,6 +425,8 @@ static int write_product(struct run *run, enum product product, struct output *o
     case PRODUCT_EXPLAIN:
         return tca_session_explain(run->session, req->word, request_has(req, OPTION_ascii), output_write, out,
                                    error);
+    case PRODUCT_PACKETS:
+        return tca_session_pcap(run->session, req->word, output_write, out, error);
     case PRODUCT_RUN:
         return write_run(run, out);
     default:
@@ -432,7 +465,7 @@ static int write_into(struct run *run, enum product product, const char *directo
         return TCA_EMEMORY;
     }
     snprintf(path, length, "%s/%s", directory, report_file[product]);
-    int r = overwrites_input(run->req, path) ? TCA_EUSAGE : write_to(run, product, path);
+    int r = overwrites_input(run->req, path, "-o") ? TCA_EUSAGE : write_to(run, product, path);
     free(path);
     return r;
 }
@@ -450,17 +483,30 @@ static int write_report(struct run *run)
     return r;
 }
 
+/* The packets first: a ladder that stands there then has its file. With both on standard output, packets alone. */
+static int write_connection(struct run *run)
+{
+    const char *path = request_value(run->req, OPTION_output, "-");
+    const char *packets = request_value(run->req, OPTION_write, NULL);
+    int r = packets ? write_to(run, PRODUCT_PACKETS, packets) : 0;
+    if (r != 0 || (packets && is_stdin(packets) && is_stdin(path)))
+        return r;
+    return write_to(run, PRODUCT_EXPLAIN, path);
+}
+
 static int write_all(struct run *run)
 {
     static const enum product product[COMMAND_COUNT] = {
         [COMMAND_summary] = PRODUCT_SUMMARY, [COMMAND_flows] = PRODUCT_FLOWS,
         [COMMAND_events] = PRODUCT_EVENTS,   [COMMAND_listeners] = PRODUCT_LISTENERS,
         [COMMAND_states] = PRODUCT_STATES,   [COMMAND_settings] = PRODUCT_SETTINGS,
-        [COMMAND_explain] = PRODUCT_EXPLAIN};
+    };
     if (run->req->command == COMMAND_report)
         return write_report(run);
     if (!run->anything && run->unreadable)
         return 0; /* nothing was read: the errors say it all */
+    if (run->req->command == COMMAND_explain)
+        return write_connection(run);
     return write_to(run, product[run->req->command], request_value(run->req, OPTION_output, NULL));
 }
 

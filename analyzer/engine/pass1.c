@@ -4,6 +4,7 @@
  * waits for pass 2, so that results do not depend on when a flow was taken out of memory.
  */
 #include "base/alloc.h"
+#include "base/seed.h"
 #include "decode/fragment.h"
 #include "engine/run.h"
 #include "mirror/deviations.h"
@@ -75,19 +76,6 @@ static int add_capture(struct tca_session *s, const char *name)
     return TCA_OK;
 }
 
-/* The hash seed differs by run so that nobody can aim collisions at it; nothing printed depends on it. */
-static uint64_t random_seed(const void *object)
-{
-    uint64_t seed = (uintptr_t)object;
-    FILE *random = fopen("/dev/urandom", "rb");
-    if (random) {
-        if (fread(&seed, sizeof seed, 1, random) != 1)
-            seed ^= UINT64_C(0x9E3779B97F4A7C15);
-        fclose(random);
-    }
-    return seed;
-}
-
 int tca_pass1_begin(struct tca_session *s, const char *name)
 {
     int error = add_capture(s, name);
@@ -95,7 +83,7 @@ int tca_pass1_begin(struct tca_session *s, const char *name)
         return error;
     struct tca_flow_settings set = {.key_vlan = s->set.key_vlan,
                                     .key_tunnel = s->set.key_tunnel,
-                                    .seed = random_seed(s),
+                                    .seed = tca_random_seed(s),
                                     .server = s->set.server,
                                     .server_count = s->set.server_count,
                                     .payload_size = sizeof(struct tca_mirror),

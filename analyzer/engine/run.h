@@ -69,6 +69,7 @@ struct capture {
     uint8_t *
         left_out; /* owned: ports to which connections were opened that the user left out, a bit each; NULL: none */
     uint64_t mixed_tags; /* connections whose one direction carries different tags */
+    bool from_file;      /* read by name, not fed: can be read once more */
 };
 
 struct tca_session {
@@ -195,6 +196,15 @@ struct tca_selector {
 };
 int tca_selector_parse(const char *text, struct tca_selector *ret, struct tca_error *error);
 bool tca_selector_fits(struct tca_selector *sel, const struct tca_flow_view *view);
+/* ---- one flow's segments again (explain.c) ---- */
+/* The first judged flow that fits the selector goes to fn; what fn returns is returned, in words. TCA_EUSAGE where the
+ * selector is wrong, fits nothing, or no trace was kept. */
+int tca_choose_flow(struct tca_session *s, const char *selector, tca_view_fn *fn, void *user,
+                    struct tca_error *error);
+/* What pass 1 kept of this flow's segments, in the order it met them. Non-zero from fn stops and is returned. */
+typedef int tca_trace_fn(void *user, const struct tca_trace *t);
+int tca_trace_walk(struct tca_session *s, const struct tca_dossier *d, tca_trace_fn *fn, void *user);
+
 /* "ADDR:PORT" or "[ADDR6]:PORT". */
 bool tca_parse_endpoint(const char *text, size_t length, uint8_t ret_addr[16], uint16_t *ret_port);
 /* An IPv4 or IPv6 address without brackets. */

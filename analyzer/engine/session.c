@@ -253,6 +253,7 @@ int tca_session_read(struct tca_session *s, const char *path, struct tca_error *
     int code = tca_session_capture_begin(s, path, error);
     if (code)
         return code;
+    s->open->from_file = true;
     code = tca_source_open(path, &set, &source, error);
     if (code == TCA_EINPUT) {
         s->open->facts.status = "damaged";
@@ -368,79 +369,6 @@ int tca_session_summary(struct tca_session *s, tca_write_fn *fn, void *user, str
         code = tca_summary_write(sum, fn, user);
     tca_summary_free(sum);
     return tca_words(error, code);
-}
-
-/* ---- explain ---- */
-
-struct explain {
-    struct tca_session *s;
-    struct tca_selector sel;
-    bool ascii, found;
-    tca_write_fn *fn;
-    void *user;
-};
-
-static int explain_flow(struct explain *e, const struct tca_flow_view *view)
-{
-    struct tca_explain *ex;
-    int code = tca_explain_new(view, e->ascii, e->fn, e->user, &ex);
-    if (code)
-        return code;
-    struct tca_trace t;
-    rewind(e->s->trace);
-    while (!code && fread(&t, sizeof t, 1, e->s->trace) == 1)
-        if (t.capture == view->c->d->capture && t.flow_frame == view->c->d->id_frame)
-            code = tca_explain_segment(ex, &t);
-    if (!code && ferror(e->s->trace))
-        code = TCA_EOUTPUT;
-    int end = tca_explain_end(ex);
-    return code ? code : end;
-}
-
-static int explain_if_chosen(void *user, const struct tca_flow_view *view)
-{
-    struct explain *e = user;
-    if (!tca_selector_fits(&e->sel, view))
-        return TCA_OK;
-    e->found = true;
-    int code = explain_flow(e, view);
-    return code ? code : TCA_ESTOPPED;
-}
-
-/* A frame names the flow that it belongs to. */
-static void frame_to_flow(struct explain *e)
-{
-    struct tca_trace t;
-    rewind(e->s->trace);
-    while (fread(&t, sizeof t, 1, e->s->trace) == 1)
-        if (t.frame == e->sel.number && (!e->sel.capture || e->sel.capture == t.capture)) {
-            e->sel.capture = t.capture;
-            e->sel.number = t.flow_frame;
-            return;
-        }
-    e->sel.number = 0; /* no flow begins at frame 0 */
-}
-
-int tca_session_explain(struct tca_session *s, const char *selector, bool ascii, tca_write_fn *fn, void *user,
-                        struct tca_error *error)
-{
-    struct explain e = {.s = s, .ascii = ascii, .fn = fn, .user = user};
-    int code = tca_must_be_finished(s, error);
-    if (!code)
-        code = tca_selector_parse(selector, &e.sel, error);
-    if (code)
-        return code;
-    if (!s->trace)
-        return tca_fail(error, TCA_EUSAGE, "explain needs the setting 'trace' before the input is read");
-    if (e.sel.kind == SELECT_FRAME)
-        frame_to_flow(&e);
-    code = tca_pass2_walk(s, explain_if_chosen, &e);
-    if (code && code != TCA_ESTOPPED)
-        return tca_words(error, code);
-    if (!e.found)
-        return tca_fail(error, TCA_EUSAGE,
-                        "no connection fits '%s': see 'tcpautopsy flows' for what there is", selector);
-    return TCA_OK;
 }
 
 /* ---- has finding ---- */

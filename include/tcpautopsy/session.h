@@ -101,6 +101,14 @@ int tca_session_text(struct tca_session *session, const char *what, tca_write_fn
 int tca_session_explain(struct tca_session *session, const char *selector, bool ascii, tca_write_fn *fn,
                         void *user, struct tca_error *error);
 
+/* That connection's packets as a pcap file: every record that it was made of, copies of a segment and ICMP errors that
+ * quote one included, with their bytes, lengths and times, in the order of the capture; times in microseconds where the
+ * capture's are, else in nanoseconds. Needs the setting "trace", and reads the capture's file once more: TCA_EUSAGE for one
+ * that was fed, or came from standard input or a pipe; TCA_EINPUT where it is no longer what it was; TCA_EUNSUPPORTED where
+ * its records are of several link types. */
+int tca_session_pcap(struct tca_session *session, const char *selector, tca_write_fn *fn, void *user,
+                     struct tca_error *error);
+
 /* True if a finding of one of these ids (comma list; `any` among them, or NULL: every one above info) was reported.
  * For --fail-on. */
 int tca_session_has_finding(struct tca_session *session, const char *ids, bool *ret_found,

@@ -65,8 +65,8 @@ same() {
 exits 0 --help
 shows 'usage: tcpautopsy'
 exits 0 -h
-for name in read filter filter-file after before count numeric vantage server key checksums host sysctl kernel min-confidence finding \
-    fail-on output column time all-states format at width host ascii color raw-text temp-dir strict quiet verbose help version; do
+for name in read filter filter-file after before count numeric vantage server key ignore tolerance checksums host sysctl kernel min-confidence finding \
+    fail-on output column time all-states format at width host ascii color write raw-text temp-dir strict quiet verbose help version; do
     grep -qF -- "--$name" out || echo "$name"
 done >missing
 ! [ -s missing ]
@@ -119,7 +119,7 @@ exits 2 -f 'tcp prot 80' ok.pcap
 exits 2 scan ok.pcap
 says 'not in this version'
 exits 2 -w x.pcap ok.pcap
-says 'not in this version'
+says 'summary takes no --write'
 exits 2 -j 4 ok.pcap
 says 'not in this version'
 exits 2 tcp port 80 ok.pcap
@@ -408,6 +408,46 @@ shows 'FIN_WAIT1'
 exits 0 explain --ascii stream=0 ok.pcap
 ! LC_ALL=C grep -q '[^ -~]' out
 ok 'an ASCII ladder' $?
+# The packets of one connection: for each of its segments, and nothing else.
+exits 0 explain -w one.pcap stream=1 ok.pcap
+cp out ladder
+"$binary" explain stream=1 ok.pcap >out 2>err
+same 'explain -w FILE: the ladder is the same' ladder out
+exits 0 explain -w - stream=1 ok.pcap
+same '  -w -: the packets alone' one.pcap out
+exits 0 explain -w - -o ladder.txt stream=1 ok.pcap
+cmp -s one.pcap out && cmp -s ladder ladder.txt
+ok '  and the ladder where -o says' $?
+exits 0 explain -w two.pcap stream=0 one.pcap
+same '  what was written gives the same again' one.pcap two.pcap
+[ "$(od -An -tx1 -N4 ok.pcap)" = "$(od -An -tx1 -N4 one.pcap)" ]
+ok '  times as exact as in the capture' $?
+exits 2 explain -w ok.pcap stream=1 ok.pcap
+says 'would overwrite an input: choose another name for -w'
+ln ok.pcap hard.pcap
+exits 2 explain -w hard.pcap stream=1 ok.pcap
+says 'would overwrite an input'
+rm hard.pcap
+exits 2 explain -w one.pcap -o one.pcap stream=1 ok.pcap
+says 'named by -w and by -o'
+exits 2 explain -w x.pcap stream=99 ok.pcap
+says 'no connection fits'
+exits 2 explain -w x.pcap stream=1 -
+says 'standard input: can be read once, and -w reads twice'
+mkfifo once
+exits 2 explain -w x.pcap stream=1 once
+says 'once: can be read once'
+rm once
+exits 4 explain -w no/such/dir/x.pcap stream=1 ok.pcap
+says 'no/such/dir/x.pcap'
+exits 3 explain -w x.pcap stream=1 missing.pcap
+! ls x.pcap* 2>/dev/null | grep -q .
+ok '  no file is left where that failed' $?
+if [ -w /dev/full ]; then
+    "$binary" explain -w - stream=1 ok.pcap >/dev/full 2>err
+    [ $? -eq 4 ]
+    ok '  a full device is status 4' $?
+fi
 told=$captures/host/contradicted/capture.pcap
 exits 0 settings -e host,port,setting,min,max,known,verdict "$told"
 shows '198.51.100.5,,tcp_timestamps,1,2,,not_judged'
@@ -565,6 +605,97 @@ ok 'report writes its files and nothing else' $?
 same 'report: the same flows' flows.stdout dir/flows.csv
 same 'report: the same events' events.stdout dir/events.csv
 same 'report: the same states' states.stdout dir/states.csv
+
+# ---- two tables compared ----
+"$binary" flows ok.pcap >a.csv
+sed '3s/,normal,/,rst_refused,/; 4d' a.csv >b.csv
+second=$(sed -n 3p a.csv | cut -d, -f1)
+third=$(sed -n 4p a.csv | cut -d, -f1)
+exits 1 diff a.csv b.csv
+printf 'flows %s: verdict: normal -> rst_refused\nflows %s: only in A\n' "$second" "$third" >told
+same '  one line for each difference' told out
+printf 'tcpautopsy: 2 rows equal, 1 row differs, 1 row only in A\n' >told
+same '  and a line of counts on standard error' told err
+exits 1 diff -q a.csv b.csv
+! [ -s err ]
+ok '  which -q leaves out' $?
+exits 1 diff -o told a.csv b.csv
+"$binary" diff -q a.csv b.csv >out 2>err
+same '  the same bytes with -o' told out
+exits 0 diff a.csv a.csv
+! [ -s out ] && grep -qx 'tcpautopsy: 4 rows equal' err
+ok '  a table with itself' $?
+{ sed -n 1p a.csv; sed 1d a.csv | sort -r; } >shuffled.csv
+"$binary" diff -q a.csv - <shuffled.csv >out 2>err
+! [ -s out ]
+ok '  another order, through standard input' $?
+mkfifo through
+cat b.csv >through &
+"$binary" diff -q through a.csv >out 2>err
+[ $? -eq 1 ] && [ "$(tail -1 out)" = "flows $third: only in B" ]
+ok '  through a pipe' $?
+rm through
+exits 0 diff --ignore verdict -q a.csv a.csv
+exits 1 diff --key client_port a.csv b.csv
+port=$(sed -n 4p a.csv | cut -d, -f6)
+grep -qx "flows $port: only in A" out
+ok '  by a key of the user' $?
+awk -F, -v OFS=, 'NR > 1 { at = length($4); last = substr($4, at); $4 = substr($4, 1, at - 1) (last == 9 ? 8 : last + 1) } 1' \
+    a.csv >c.csv
+"$binary" diff -q a.csv c.csv >out 2>err
+[ $? -eq 1 ] && [ "$(grep -c ': duration_s: ' out)" -eq 4 ]
+ok '  a nanosecond is a difference' $?
+exits 0 diff --tolerance duration_s=0.000000001 a.csv c.csv
+exits 2 diff a.csv
+says 'diff compares two tables'
+exits 2 diff a.csv a.csv a.csv
+says 'diff compares two tables'
+exits 2 diff - -
+says 'standard input can be read once'
+exits 2 diff --ignore verdcit a.csv b.csv
+says "did you mean 'verdict'?"
+exits 2 diff --key verdcit a.csv b.csv
+says "did you mean 'verdict'?"
+exits 2 diff --tolerance duration=1 a.csv b.csv
+says "did you mean 'duration_s'?"
+exits 2 diff --tolerance duration_s a.csv b.csv
+says 'wants COLUMN=NUMBER'
+exits 2 diff -f tcp a.csv b.csv
+says 'diff takes no --filter'
+exits 2 flows --ignore verdict ok.pcap
+says 'flows takes no --ignore'
+exits 3 diff a.csv missing.csv
+says 'missing.csv: cannot be opened'
+exits 3 diff a.csv ok.pcap
+says 'ok.pcap: '
+printf 'x,y\n1,2\n3\n' >ragged.csv
+exits 3 diff ragged.csv a.csv
+says 'ragged.csv: 1 cells in line 3, and 2 in the header'
+: >nothing.csv
+exits 3 diff a.csv nothing.csv
+says 'nothing.csv: is empty'
+exits 2 diff -o a.csv a.csv b.csv
+says 'would overwrite an input'
+exits 4 diff -o no/such/dir/x a.csv b.csv
+if [ -w /dev/full ]; then
+    "$binary" diff a.csv b.csv >/dev/full 2>err
+    [ $? -eq 4 ]
+    ok '  a full device is status 4' $?
+fi
+# A report differs from one of the same capture in nothing but run.csv.
+exits 0 report -o again ok.pcap
+exits 0 diff dir again
+! [ -s out ]
+ok 'two reports of one capture: no difference' $?
+rm again/states.csv
+cp b.csv again/flows.csv
+exits 1 diff dir again
+grep -qx 'states: only in A' out && grep -qx "flows $third: only in A" out && [ "$(wc -l <out)" -eq 3 ]
+ok '  a row, a cell and a table' $?
+exits 2 diff dir a.csv
+says 'a folder and a table'
+exits 2 diff -o dir/new.csv dir again
+says 'or lie among them'
 
 # ---- inputs that are bad, outputs that fail ----
 exits 3 missing.pcap

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * One connection again: the flow that a selector means, the segments that pass 1 kept of it, its ladder. The trace
+ * is a temporary file of every segment of the run in file order; it is read through once for each question.
+ */
+#include "engine/run.h"
+
+#include <stdio.h>
+
+int tca_trace_walk(struct tca_session *s, const struct tca_dossier *d, tca_trace_fn *fn, void *user)
+{
+    struct tca_trace t;
+    int code = TCA_OK;
+    rewind(s->trace);
+    while (!code && fread(&t, sizeof t, 1, s->trace) == 1)
+        if (t.capture == d->capture && t.flow_frame == d->id_frame)
+            code = fn(user, &t);
+    return !code && ferror(s->trace) ? TCA_EOUTPUT : code;
+}
+
+/* ---- which flow ---- */
+
+struct choice {
+    struct tca_selector sel;
+    bool found;
+    tca_view_fn *fn;
+    void *user;
+};
+
+static int take_if_chosen(void *user, const struct tca_flow_view *view)
+{
+    struct choice *c = user;
+    if (!tca_selector_fits(&c->sel, view))
+        return TCA_OK;
+    c->found = true;
+    int code = c->fn(c->user, view);
+    return code ? code : TCA_ESTOPPED;
+}
+
+/* A frame names the flow that it belongs to. */
+static void frame_to_flow(struct tca_session *s, struct tca_selector *sel)
+{
+    struct tca_trace t;
+    rewind(s->trace);
+    while (fread(&t, sizeof t, 1, s->trace) == 1)
+        if (t.frame == sel->number && (!sel->capture || sel->capture == t.capture)) {
+            sel->capture = t.capture;
+            sel->number = t.flow_frame;
+            return;
+        }
+    sel->number = 0; /* no flow begins at frame 0 */
+}
+
+int tca_choose_flow(struct tca_session *s, const char *selector, tca_view_fn *fn, void *user,
+                    struct tca_error *error)
+{
+    struct choice c = {.fn = fn, .user = user};
+    int code = tca_must_be_finished(s, error);
+    if (!code)
+        code = tca_selector_parse(selector, &c.sel, error);
+    if (code)
+        return code;
+    if (!s->trace)
+        return tca_fail(error, TCA_EUSAGE, "explain needs the setting 'trace' before the input is read");
+    if (c.sel.kind == SELECT_FRAME)
+        frame_to_flow(s, &c.sel);
+    code = tca_pass2_walk(s, take_if_chosen, &c);
+    if (code && code != TCA_ESTOPPED)
+        return tca_words(error, code);
+    if (!c.found)
+        return tca_fail(error, TCA_EUSAGE,
+                        "no connection fits '%s': see 'tcpautopsy flows' for what there is", selector);
+    return TCA_OK;
+}
+
+/* ---- its ladder ---- */
+
+struct ladder {
+    struct tca_session *s;
+    bool ascii;
+    tca_write_fn *fn;
+    void *user;
+};
+
+static int explain_segment(void *user, const struct tca_trace *t)
+{
+    return tca_explain_segment(user, t);
+}
+
+static int explain_flow(void *user, const struct tca_flow_view *view)
+{
+    const struct ladder *l = user;
+    struct tca_explain *ex;
+    int code = tca_explain_new(view, l->ascii, l->fn, l->user, &ex);
+    if (code)
+        return code;
+    code = tca_trace_walk(l->s, view->c->d, explain_segment, ex);
+    int end = tca_explain_end(ex);
+    return code ? code : end;
+}
+
+int tca_session_explain(struct tca_session *s, const char *selector, bool ascii, tca_write_fn *fn, void *user,
+                        struct tca_error *error)
+{
+    struct ladder l = {.s = s, .ascii = ascii, .fn = fn, .user = user};
+    return tca_choose_flow(s, selector, explain_flow, &l, error);
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * One connection's packets, as a pcap file. Packet bytes are never kept: the trace of pass 1 tells the frames, and the
+ * capture is read once more for their bytes.
+ *
+ *      trace --(capture, frame)--> sorter --> frames in file order
+ *                                                |
+ *      capture file --> source --> records ----> chosen records --> write callback
+ *
+ * Frames wait in a sorter, so that memory stays bounded for a connection of any length, and so that the order does not
+ * depend on when pass 1 could make a segment of a record.
+ */
+#include "engine/run.h"
+
+#include "capture/dump.h"
+#include "capture/source.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+enum { FRAMES_MEMORY = 4 << 20 };
+
+struct packets {
+    struct tca_session *s;
+    struct tca_sorter *frames; /* owned */
+    uint32_t capture;
+    bool nanoseconds;
+    struct tca_source *source; /* owned */
+    const struct tca_record *record;
+    int got, at; /* records at hand, of these used */
+    uint64_t last_frame;
+    int link; /* of the records written; -1 before the first */
+    tca_write_fn *fn;
+    void *user;
+    struct tca_error *error;
+};
+
+/* ---- the frames of the flow ---- */
+
+static int note_frame(void *user, const struct tca_trace *t)
+{
+    struct packets *p = user;
+    uint8_t key[TCA_SORT_KEY] = {0};
+    tca_key_u64(key, t->frame);
+    p->nanoseconds |= t->time_ns % 1000 != 0;
+    return tca_sorter_add(p->frames, key, &t->frame, sizeof t->frame);
+}
+
+static int note_flow(void *user, const struct tca_flow_view *view)
+{
+    struct packets *p = user;
+    p->capture = view->c->d->capture;
+    return tca_trace_walk(p->s, view->c->d, note_frame, p);
+}
+
+/* ---- the capture once more ---- */
+
+static const char *name_of(const struct packets *p)
+{
+    return p->s->capture[p->capture - 1]->name;
+}
+
+static int refuse(const struct packets *p, int code, const char *why)
+{
+    return tca_fail(p->error, code, "capture %s: %s", name_of(p), why);
+}
+
+static int open_again(struct packets *p)
+{
+    static const struct tca_source_settings every_record;
+    const struct capture *c = p->s->capture[p->capture - 1];
+    struct stat st;
+    if (!c->from_file || !strcmp(c->name, "-") || (stat(c->name, &st) == 0 && !S_ISREG(st.st_mode)))
+        return refuse(p, TCA_EUSAGE,
+                      "its packets cannot be read a second time: save it as a file and name that");
+    struct tca_error why;
+    int code = tca_source_open(c->name, &every_record, &p->source, &why);
+    if (code)
+        return refuse(p, code, why.text);
+    p->nanoseconds |= strcmp(tca_source_facts(p->source)->ts_precision, "us") != 0;
+    return TCA_OK;
+}
+
+/* The record of this frame, which lies ahead. */
+static int find_record(struct packets *p, uint64_t frame, const struct tca_record **ret_record)
+{
+    for (;;) {
+        while (p->at < p->got) {
+            const struct tca_record *record = &p->record[p->at++];
+            if (record->frame == frame) {
+                *ret_record = record;
+                return TCA_OK;
+            }
+        }
+        p->at = 0;
+        p->got = tca_source_next(p->source, &p->record);
+        if (p->got == TCA_EMEMORY)
+            return TCA_EMEMORY;
+        if (p->got <= 0)
+            return refuse(p, TCA_EINPUT, "has become shorter since it was read: is it still being written?");
+    }
+}
+
+/* ---- writing ---- */
+
+static int put(struct packets *p, const void *bytes, size_t count)
+{
+    return p->fn(p->user, bytes, count) ? tca_words(p->error, TCA_EOUTPUT) : TCA_OK;
+}
+
+static int put_file_header(struct packets *p, int link)
+{
+    uint8_t header[TCA_DUMP_FILE_HEADER];
+    if (p->link == link)
+        return TCA_OK;
+    if (p->link >= 0)
+        return tca_fail(p->error, TCA_EUNSUPPORTED,
+                        "packets of link types %d and %d in one connection, and a pcap file holds one type: "
+                        "filter one of them with -f",
+                        p->link, link);
+    p->link = link;
+    tca_dump_file_header(link, p->nanoseconds, header);
+    return put(p, header, sizeof header);
+}
+
+static int put_record(struct packets *p, const struct tca_record *record)
+{
+    uint8_t header[TCA_DUMP_RECORD_HEADER];
+    if (!tca_dump_record_header(record, p->nanoseconds, header))
+        return tca_fail(p->error, TCA_EUNSUPPORTED,
+                        "packet %llu is of a time before 1970 or after 2106, which a pcap file cannot tell",
+                        (unsigned long long)record->frame);
+    int code = put_file_header(p, record->link);
+    if (!code)
+        code = put(p, header, sizeof header);
+    return code ? code : put(p, record->bytes, record->captured);
+}
+
+static int write_frame(void *user, const void *item, size_t size)
+{
+    struct packets *p = user;
+    const struct tca_record *record = NULL;
+    uint64_t frame;
+    memcpy(&frame, item, size);
+    if (frame == p->last_frame) /* two segments of one record */
+        return TCA_OK;
+    p->last_frame = frame;
+    int code = find_record(p, frame, &record);
+    return code ? code : put_record(p, record);
+}
+
+int tca_session_pcap(struct tca_session *s, const char *selector, tca_write_fn *fn, void *user,
+                     struct tca_error *error)
+{
+    struct tca_error local;
+    struct packets p = {.s = s, .link = -1, .fn = fn, .user = user, .error = error ? error : &local};
+    int code = tca_must_be_finished(s, error);
+    if (code)
+        return code;
+    code = tca_sorter_new(FRAMES_MEMORY, s->set.temp_dir, &p.frames);
+    if (code)
+        return tca_words(error, code);
+    code = tca_choose_flow(s, selector, note_flow, &p, p.error);
+    if (!code)
+        code = open_again(&p);
+    if (!code) {
+        p.error->code = TCA_OK;
+        code = tca_sorter_walk(p.frames, write_frame, &p);
+        if (code && p.error->code != code) /* the sorter's own */
+            tca_words(p.error, code);
+    }
+    tca_source_close(p.source);
+    tca_sorter_free(p.frames);
+    return code;
+}
