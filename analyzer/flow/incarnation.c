@@ -42,11 +42,25 @@ static struct tca_flow *pick_for_syn(struct tca_flow *newest, const struct tca_s
     return NULL;
 }
 
+static bool in_space(const struct tca_space *space, uint32_t ack)
+{
+    return seq_after(ack, space->iss) && seq_before_eq(ack, space->nxt);
+}
+
 bool tca_incarnation_answers(const struct tca_flow *flow, const struct tca_segment *seg, int side)
 {
     const struct tca_space *opener = &flow->space[flow->client];
-    return side != flow->client && (seg->flags & TCA_ACK) && opener->iss_known &&
-           seq_after(seg->ack, opener->iss) && seq_before_eq(seg->ack, opener->nxt);
+    return side != flow->client && (seg->flags & TCA_ACK) && opener->iss_known && in_space(opener, seg->ack);
+}
+
+/* A SYN+ACK with other numbers at both ends, when the connection is over: the SYN that it answers is missing, or stands
+ * behind it in the file. */
+static bool answers_unseen_syn(const struct tca_flow *flow, const struct tca_segment *seg, int side)
+{
+    const struct tca_space *space = &flow->space[side], *peer = &flow->space[1 - side];
+    bool over = flow->committed && (flow->reset || (flow->fin[0] && flow->fin[1]));
+    return tca_is_synack(seg) && over && space->iss_known && peer->iss_known && space->iss != seg->seq &&
+           !in_space(peer, seg->ack);
 }
 
 static bool near_space(const struct tca_space *space, uint32_t number)
@@ -83,6 +97,8 @@ struct tca_flow *tca_incarnation_pick(struct tca_flow *newest, const struct tca_
 {
     if (tca_is_bare_syn(seg))
         return pick_for_syn(newest, seg, side);
+    if (answers_unseen_syn(newest, seg, side))
+        return NULL;
     if (!newest->older)
         return newest;
     for (struct tca_flow *flow = newest; flow; flow = flow->older)
