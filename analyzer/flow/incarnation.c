@@ -31,11 +31,21 @@ static bool lived_and_ended(const struct tca_flow *flow, int side)
     return flow->committed && spoke && (flow->reset || (flow->fin[0] && flow->fin[1]));
 }
 
+/* A copy of its SYN belongs to it, however many attempts or connections have begun since. */
+static struct tca_flow *pick_for_copy(struct tca_flow *newest, const struct tca_segment *seg, int side)
+{
+    for (struct tca_flow *flow = newest; flow; flow = flow->older)
+        if (flow->space[side].iss_known && flow->space[side].iss == seg->seq)
+            return lived_and_ended(flow, side) ? NULL : flow;
+    return NULL;
+}
+
 static struct tca_flow *pick_for_syn(struct tca_flow *newest, const struct tca_segment *seg, int side)
 {
     const struct tca_space *space = &newest->space[side];
-    if (space->iss_known && space->iss == seg->seq)
-        return lived_and_ended(newest, side) ? NULL : newest;
+    struct tca_flow *same = pick_for_copy(newest, seg, side);
+    if (same)
+        return same;
     /* The passive side opens as well: simultaneous open, or a split answer, whose ACK may have come before. */
     if (!is_client(newest, side) && newest->opened_by_syn && !space->iss_known)
         return newest;

@@ -15,6 +15,12 @@ void cell_flows_community_id(const struct flow_row *row, struct tca_buf *buf)
     tca_community_id(row->d, buf);
 }
 
+void cell_flows_attempt_group(const struct flow_row *row, struct tca_buf *buf)
+{
+    if (row->d->attempt_of)
+        tca_text_flow_id(buf, row->d->capture, row->d->attempt_of);
+}
+
 /* ---- not computed yet: null ---- */
 
 #define NULL_CELL(name)                                                                                      \
@@ -27,7 +33,6 @@ void cell_flows_community_id(const struct flow_row *row, struct tca_buf *buf)
 NULL_CELL(conn_state)
 NULL_CELL(history)
 NULL_CELL(completeness)
-NULL_CELL(attempt_group)
 NULL_CELL(nat_of)
 NULL_CELL(conntrack_state)
 NULL_CELL(client_ts_hz)
