@@ -80,6 +80,9 @@ int tca_spool_put(struct tca_session *s, const struct tca_flow *flow)
     struct tca_dossier d;
     const struct tca_mirror *m = (const void *)flow->payload;
     fill(s, flow, &d);
+    int error = tca_nat_add_flow(s, &d, m);
+    if (error)
+        return error;
     tca_buf_reset(&s->encoded);
     encode(&s->encoded, &d, sizeof d);
     struct tca_mark_walk walk = tca_mark_walk(m);
