@@ -77,6 +77,7 @@ struct tca_case {
         *host[2]; /* by role: what their other connections show of these systems; never NULL */
     const struct tca_pressed *pressed; /* what the attempts of others show of this flow; never NULL */
     const struct tca_twin *twin;       /* the same connection in other captures; NULL: none known */
+    bool again;                        /* another row tells this connection, where each is told once */
     enum tca_vantage vantage;          /* where the capture was taken, for this host pair or by --vantage */
 };
 

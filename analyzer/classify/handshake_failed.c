@@ -121,11 +121,19 @@ static unsigned syn_copies_known(const struct tca_case *c)
     return (unsigned)repeats + 1;
 }
 
+/* The client has begun another attempt: this one is over, however soon. */
+static bool tried_anew(const struct tca_case *c)
+{
+    return c->d->anew_ns != 0;
+}
+
 /* What ended a ladder of SYNs that is over. Away from the client, copies may have been lost before the capture point. */
 static const char *end_of_syns(const struct tca_case *c, const struct tca_opening *o)
 {
     unsigned copies = syn_copies_known(c);
     bool near = c->vantage == TCA_VANTAGE_CLIENT || c->vantage == TCA_VANTAGE_SAME_HOST;
+    if (tried_anew(c))
+        return "; then the client tried anew with another number";
     if (copies && o->syn_copies == copies)
         return "; that was its last try, as tcp_syn_retries says";
     if (copies && near && o->syn_copies < copies)
@@ -140,9 +148,9 @@ void judge_handshake_no_answer(const struct tca_case *c, struct tca_judgement *j
         return;
     int64_t waited = o.end_ns - o.last_syn->time_ns, next = 2 * o.client->syn_gap_ns;
     /* One lost SYN whose repeat has just left is no silence yet. */
-    if (waited < TCA_SECOND && o.syn_copies < 4)
+    if (waited < TCA_SECOND && o.syn_copies < 4 && !tried_anew(c))
         return;
-    bool over = waited >= next + next / 8;
+    bool over = waited >= next + next / 8 || tried_anew(c);
     tca_hold(j, over ? TCA_CERTAIN : TCA_PROBABLE, o.syn->time_ns);
     j->actor = TCA_SERVER;
     j->value = o.syn_copies;
@@ -159,11 +167,16 @@ void judge_handshake_syn_only(const struct tca_case *c, struct tca_judgement *j)
 {
     struct tca_opening o = tca_opening_of(c);
     if (!nothing_came_back(&o) || o.syn_copies != 1 || icmp_for_syn(c, &o) ||
-        o.end_ns - o.syn->time_ns < TCA_RUNG_NS)
+        (o.end_ns - o.syn->time_ns < TCA_RUNG_NS && !tried_anew(c)))
         return;
     tca_hold(j, TCA_CERTAIN, o.syn->time_ns);
     j->actor = TCA_CLIENT;
     tca_prove(j, o.syn);
+    if (tried_anew(c)) {
+        tca_say(j, "One SYN, not answered; after %u.%03u s the client tried anew with another number.",
+                TCA_WHOLE_S(tca_interval(o.syn->time_ns, c->d->anew_ns)));
+        return;
+    }
     tca_say(j, "One SYN, not answered and not repeated within %u.%03u s.",
             TCA_WHOLE_S(o.end_ns - o.syn->time_ns));
 }

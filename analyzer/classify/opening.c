@@ -62,12 +62,14 @@ static void find_synacks(const struct tca_dossier *d, struct tca_opening *o)
     }
 }
 
-/* A copy that passes after the client's ACK is a straggler of the network, not a try. */
+/* A copy that passes after the client's ACK is a straggler of the network, not a try. Of the first one of all only the
+ * record stands there. */
 static void find_syns(const struct tca_dossier *d, struct tca_opening *o)
 {
+    bool misplaced = !(d->m.damage & TCA_DAMAGE_START_CUT);
     const struct tca_mark *mark;
     for (unsigned n = 0; (mark = tca_dossier_mark(d, TCA_MARK_SYN, TCA_CLIENT, n)); n++) {
-        if (o->ack && mark->frame > o->ack->frame)
+        if (o->ack && mark->frame > o->ack->frame && (o->syn || !misplaced))
             return;
         if (!o->syn)
             o->syn = mark;

@@ -270,7 +270,9 @@ void judge_time_wait_dup_syn_accepted_then_rst(const struct tca_case *c, struct 
 void judge_time_wait_port_reuse_fast(const struct tca_case *c, struct tca_judgement *j)
 {
     struct tca_reuse r;
-    if (!tca_reuse_of(c->d, &r) || !r.prior->same_client || r.age_ns < 0 || r.age_ns >= MINUTE_NS)
+    bool next_attempt = c->d->attempt_of && c->d->attempt_of != c->d->id_frame; /* of what was never open */
+    if (!tca_reuse_of(c->d, &r) || !r.prior->same_client || r.age_ns < 0 || r.age_ns >= MINUTE_NS ||
+        next_attempt)
         return;
     tca_hold(j, TCA_CERTAIN, r.syn->time_ns);
     tca_prove(j, r.syn);

@@ -130,6 +130,11 @@ static inline bool tca_is_bare_syn(const struct tca_segment *seg)
     return (seg->flags & (TCA_SYN | TCA_ACK | TCA_FIN | TCA_RST)) == TCA_SYN;
 }
 
+static inline bool tca_is_synack(const struct tca_segment *seg)
+{
+    return (seg->flags & (TCA_SYN | TCA_ACK | TCA_RST)) == (TCA_SYN | TCA_ACK);
+}
+
 /* ICMP errors by the family of what they quote. */
 static inline bool tca_icmp_is_frag_needed(uint8_t family, uint8_t type, uint8_t code)
 {

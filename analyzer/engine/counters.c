@@ -81,7 +81,7 @@ static int parts_of_flow(void *user, const struct tca_flow_view *view)
         struct whose whose = {.capture = d->capture, .family = d->family};
         memcpy(whose.addr, d->addr[role], sizeof whose.addr);
         struct tca_counts part;
-        if (!tca_asked_for(&p->s->set, whose.addr))
+        if (!tca_asked_for(&p->s->set, whose.addr) || !tca_nat_at_home(d, role))
             continue;
         tca_count_flow(view->c, view->v, role, &part);
         error = add_part(p, &whose, &part);

@@ -8,8 +8,11 @@
 #include "decode/fragment.h"
 #include "engine/run.h"
 #include "mirror/deviations.h"
+#include "mirror/history.h"
 
 #include <string.h>
+
+static const int64_t RETRY_NS = INT64_C(60000000000);
 
 /* Times are kept in [0, 2^62) ns, until the year 2116, so that differences cannot overflow; intervals that are
  * multiplied are capped where they are measured (mirror/deviations.h). */
@@ -193,6 +196,29 @@ static void snapshot_prior(struct tca_session *s, struct tca_mirror *m, struct t
         m->prior.active_closer = same ? om->first_fin : (uint8_t)(1 - om->first_fin);
 }
 
+/* The client of this one is still in SYN_SENT, or left it less than a minute after its last SYN because nothing came: an
+ * application that waits for so long and tries again. Who was refused, or waits longer, begins anew. */
+static bool tries_on(struct tca_flow *old, int64_t now_ns)
+{
+    const struct tca_mirror *om = mirror_of(old);
+    const struct tca_side *client = &om->side[TCA_CLIENT];
+    const struct tca_step *top = tca_history_top(client);
+    bool gave_up = top && top->event == TCA_TIMER_USER && now_ns - om->last_ns < RETRY_NS;
+    return old->opened_by_syn && !old->committed && !om->side[TCA_SERVER].pkts &&
+           (tca_side_state(client) == TCA_SYN_SENT || gave_up);
+}
+
+/* Another SYN with a new number: these are attempts to open one connection. The older row is still here to be told so. */
+static void join_attempts(struct tca_flow *flow, struct tca_flow *old, int64_t now_ns)
+{
+    if (flow->client != old->client || !flow->opened_by_syn || !tries_on(old, now_ns))
+        return;
+    if (!old->attempt_of)
+        old->attempt_of = old->first_frame;
+    flow->attempt_of = old->attempt_of;
+    old->anew_ns = now_ns;
+}
+
 /* The newest SYN was answered: what was before on this tuple is over. */
 static int commit(struct tca_session *s, struct tca_flow *flow, int64_t now_ns)
 {
@@ -235,8 +261,10 @@ static void begin_flow(struct tca_session *s, const struct tca_flow_found *found
     s->open->facts.flows++;
     struct tca_mirror *m = mirror_of(found->flow);
     tca_mirror_begin(m, seg);
-    if (found->prior && begun(found->prior))
+    if (found->prior && begun(found->prior)) {
         snapshot_prior(s, m, found->flow, found->prior, seg->time_ns);
+        join_attempts(found->flow, found->prior, seg->time_ns);
+    }
 }
 
 static int tell_witness(struct tca_session *s, const struct tca_flow_found *found,

@@ -33,6 +33,7 @@ int tca_pass2_settle(struct tca_session *s, const void *item, size_t size, int64
     int error = tca_spool_get(s, item, size, d);
     if (error)
         return error;
+    tca_nat_tell(s, d);
     d->capture_end_ns = s->capture[d->capture - 1]->facts.last_ns;
     int64_t watched_ns = until_ns > d->capture_end_ns ? until_ns : d->capture_end_ns;
     int64_t end_ns = d->m.end_ns >= 0 ? d->m.end_ns : watched_ns;
@@ -103,11 +104,12 @@ static enum tca_vantage vantage_of(const struct tca_session *s, const struct tca
 
 struct tca_case tca_pass2_case(const struct tca_session *s, const struct tca_dossier *d)
 {
-    struct tca_case c = {.d = d, .listener = tca_sweep_find(s->sweep, d)};
+    struct tca_case c = {.d = d, .listener = tca_nat_listener(s, d)};
     for (int role = 0; role < 2; role++)
         c.host[role] = tca_hosts_find(s->hosts, d->capture, d->addr[role]);
     c.vantage = vantage_of(s, &c);
     c.twin = tca_twins_find(s->twins, d);
+    c.again = tca_nat_again(s, d, c.twin);
     c.pressed = tca_pressure_find(s->pressure, d);
     return c;
 }
@@ -151,6 +153,8 @@ static int add_to_sweep(void *user, const void *item, size_t size)
         error = tca_hosts_add(s->hosts, &d);
     if (!error)
         error = tca_twins_add_flow(s, &d);
+    if (d.nat == TCA_NAT_AFTER) /* counted as it was before */
+        return error;
     if (!error)
         error = tca_pressure_add(s->pressure, &d);
     if (!error)
@@ -166,6 +170,8 @@ struct estimating {
 static int estimate_flow(void *user, const struct tca_flow_view *view)
 {
     const struct estimating *e = user;
+    if (view->c->d->nat == TCA_NAT_AFTER)
+        return TCA_OK;
     bool sifted = e->s->set.filter && view->capture->outcome[TCA_OUTCOME_filtered];
     return tca_estimates_flow(e->all, view->c, view->v, view->capture->first_ns, sifted);
 }
@@ -212,6 +218,8 @@ int tca_pass2_prepare(struct tca_session *s)
     int error = tca_sweep_new(s->set.vantage, &s->sweep);
     if (!error)
         error = tca_hosts_new(s->set.vantage, &s->hosts);
+    if (!error)
+        error = tca_nat_prepare(s);
     if (!error && s->capture_count > 1)
         error = tca_twins_new(&s->twins);
     if (!error)

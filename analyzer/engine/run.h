@@ -19,6 +19,7 @@
 #include "classify/pressure/isn.h"
 #include "classify/setting/setting.h"
 #include "classify/sweep/known.h"
+#include "classify/twin/nat.h"
 #include "flow/flow.h"
 #include "report/report.h"
 
@@ -89,6 +90,7 @@ struct tca_session {
     struct tca_isns *isns;           /* while pass 2 prepares */
     struct tca_estimates *estimates; /* NULL until somebody asks (pass2.c) */
     struct tca_census *census;       /* NULL until somebody asks (census.c) */
+    struct tca_nats *nats;           /* NULL until the first flow is over */
     struct tca_twins *twins;         /* NULL: one capture only */
     struct tca_sorter *grouped;      /* while twins are compared */
     struct tca_incidents incidents;  /* sorted, before --finding and --min-confidence */
@@ -118,6 +120,18 @@ int tca_pass1_end(struct tca_session *s);
 int tca_spool_put(struct tca_session *s, const struct tca_flow *flow);
 /* Decode one item of the sorter into *ret; its marks live in s->decoded until the next call. */
 int tca_spool_get(struct tca_session *s, const void *item, size_t size, struct tca_dossier *ret);
+
+/* ---- address translation (nat.c) ---- */
+/* Of each flow before it goes to the spool; its marks are still the mirror's. */
+int tca_nat_add_flow(struct tca_session *s, const struct tca_dossier *d, const struct tca_mirror *m);
+/* All flows are in: which rows are one connection. */
+int tca_nat_prepare(struct tca_session *s);
+/* Write what is known of it into the dossier. */
+void tca_nat_tell(const struct tca_session *s, struct tca_dossier *d);
+/* The listener at which this row's connection is counted; never NULL. */
+const struct tca_listener *tca_nat_listener(const struct tca_session *s, const struct tca_dossier *d);
+/* Does another row tell this connection where each is told once? `twin` is the row's own, or NULL. */
+bool tca_nat_again(const struct tca_session *s, const struct tca_dossier *d, const struct tca_twin *twin);
 
 /* ---- twins (twins.c): after every flow was added, find the same connections in several captures ---- */
 int tca_twins_add_flow(struct tca_session *s, const struct tca_dossier *d);

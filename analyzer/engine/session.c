@@ -95,6 +95,7 @@ void tca_session_free(struct tca_session *s)
     tca_hosts_free(s->hosts);
     tca_estimates_free(s->estimates);
     tca_census_free(s->census);
+    tca_nats_free(s->nats);
     tca_twins_free(s->twins);
     tca_pressure_free(s->pressure);
     tca_incidents_done(&s->incidents);

@@ -58,6 +58,8 @@ static void fill(struct tca_session *s, const struct tca_flow *flow, struct tca_
     d->tcp_stream = flow->stream->number;
     memcpy(&d->peer, flow->stream->payload, sizeof d->peer);
     d->id_frame = flow->first_frame;
+    d->attempt_of = flow->attempt_of;
+    d->anew_ns = flow->anew_ns;
     for (int role = 0; role < 2; role++) {
         memcpy(d->addr[role], tca_flow_addr(flow, role), 16);
         d->port[role] = tca_flow_port(flow, role);
@@ -78,6 +80,9 @@ int tca_spool_put(struct tca_session *s, const struct tca_flow *flow)
     struct tca_dossier d;
     const struct tca_mirror *m = (const void *)flow->payload;
     fill(s, flow, &d);
+    int error = tca_nat_add_flow(s, &d, m);
+    if (error)
+        return error;
     tca_buf_reset(&s->encoded);
     encode(&s->encoded, &d, sizeof d);
     struct tca_mark_walk walk = tca_mark_walk(m);

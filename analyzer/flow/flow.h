@@ -55,6 +55,8 @@ struct tca_flow {
     struct tca_flow *prev, *next; /* age list of its class */
     int64_t last_ns;
     uint64_t first_frame;
+    uint64_t attempt_of;          /* first_frame of the first of several attempts that it is one of; 0: alone */
+    int64_t anew_ns;              /* when the next of them began; 0: it is the last */
     struct tca_stream *stream;    /* in which it began */
     struct tca_space space[2];    /* by key side */
     struct tca_tags tags;         /* of the first frame */

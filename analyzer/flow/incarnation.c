@@ -31,22 +31,46 @@ static bool lived_and_ended(const struct tca_flow *flow, int side)
     return flow->committed && spoke && (flow->reset || (flow->fin[0] && flow->fin[1]));
 }
 
+/* A copy of its SYN belongs to it, however many attempts or connections have begun since. */
+static struct tca_flow *pick_for_copy(struct tca_flow *newest, const struct tca_segment *seg, int side)
+{
+    for (struct tca_flow *flow = newest; flow; flow = flow->older)
+        if (flow->space[side].iss_known && flow->space[side].iss == seg->seq)
+            return lived_and_ended(flow, side) ? NULL : flow;
+    return NULL;
+}
+
 static struct tca_flow *pick_for_syn(struct tca_flow *newest, const struct tca_segment *seg, int side)
 {
     const struct tca_space *space = &newest->space[side];
-    if (space->iss_known && space->iss == seg->seq)
-        return lived_and_ended(newest, side) ? NULL : newest;
+    struct tca_flow *same = pick_for_copy(newest, seg, side);
+    if (same)
+        return same;
     /* The passive side opens as well: simultaneous open, or a split answer, whose ACK may have come before. */
     if (!is_client(newest, side) && newest->opened_by_syn && !space->iss_known)
         return newest;
     return NULL;
 }
 
+static bool in_space(const struct tca_space *space, uint32_t ack)
+{
+    return seq_after(ack, space->iss) && seq_before_eq(ack, space->nxt);
+}
+
 bool tca_incarnation_answers(const struct tca_flow *flow, const struct tca_segment *seg, int side)
 {
     const struct tca_space *opener = &flow->space[flow->client];
-    return side != flow->client && (seg->flags & TCA_ACK) && opener->iss_known &&
-           seq_after(seg->ack, opener->iss) && seq_before_eq(seg->ack, opener->nxt);
+    return side != flow->client && (seg->flags & TCA_ACK) && opener->iss_known && in_space(opener, seg->ack);
+}
+
+/* A SYN+ACK with other numbers at both ends, when the connection is over: the SYN that it answers is missing, or stands
+ * behind it in the file. */
+static bool answers_unseen_syn(const struct tca_flow *flow, const struct tca_segment *seg, int side)
+{
+    const struct tca_space *space = &flow->space[side], *peer = &flow->space[1 - side];
+    bool over = flow->committed && (flow->reset || (flow->fin[0] && flow->fin[1]));
+    return tca_is_synack(seg) && over && space->iss_known && peer->iss_known && space->iss != seg->seq &&
+           !in_space(peer, seg->ack);
 }
 
 static bool near_space(const struct tca_space *space, uint32_t number)
@@ -83,6 +107,8 @@ struct tca_flow *tca_incarnation_pick(struct tca_flow *newest, const struct tca_
 {
     if (tca_is_bare_syn(seg))
         return pick_for_syn(newest, seg, side);
+    if (answers_unseen_syn(newest, seg, side))
+        return NULL;
     if (!newest->older)
         return newest;
     for (struct tca_flow *flow = newest; flow; flow = flow->older)

@@ -379,9 +379,10 @@ int tca_flow_find(struct tca_flow_table *table, struct tca_tuple *tuple, struct 
         if (error)
             return error;
     }
-    if (found.flow != tuple->newest && !tuple->newest->committed)
+    if (found.flow != tuple->newest && !tuple->newest->committed && !(seg->flags & TCA_SYN))
         found.witness = tuple->newest;
-    found.commits = !found.flow->committed && tca_incarnation_answers(found.flow, seg, side);
+    found.commits =
+        found.flow->committed ? found.is_new && found.prior : tca_incarnation_answers(found.flow, seg, side);
     found.from = side == found.flow->client ? 0 : 1;
     tuple->met--;
     leave_stream(table, stream);

@@ -23,11 +23,6 @@
 #include <string.h>
 #include <tcpautopsy/error.h>
 
-static bool is_synack(const struct tca_segment *seg)
-{
-    return (seg->flags & (TCA_SYN | TCA_ACK | TCA_RST)) == (TCA_SYN | TCA_ACK);
-}
-
 /* ---- ordinary segments: the sender ---- */
 
 /* After an RST the same numbers and the same window once more: something asked for it, and what it says is that its sender
@@ -186,7 +181,7 @@ static bool same_segment(const struct tca_seen *seen, const struct tca_segment *
 static bool answers_newer_syn(const struct tca_seen *seen, const struct tca_segment *seg,
                               const struct tca_side *to)
 {
-    return is_synack(seg) && to->syn_last_ns > seen->time_ns;
+    return tca_is_synack(seg) && to->syn_last_ns > seen->time_ns;
 }
 
 static bool is_capture_copy(struct tca_side *from, const struct tca_side *to, const struct tca_segment *seg)
@@ -251,7 +246,7 @@ static int dispatch(struct tca_mirror_context *ctx, struct step *s)
         return tca_step_rst(ctx, s);
     if (tca_is_bare_syn(s->seg))
         tca_step_syn(s);
-    else if (is_synack(s->seg))
+    else if (tca_is_synack(s->seg))
         tca_step_synack(s);
     else
         step_ordinary(s);

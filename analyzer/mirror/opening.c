@@ -13,6 +13,8 @@
 
 /* Repetitions in vain after which payload counts as refused. */
 enum { REFUSALS_MIN = 3, TIMESTAMP_KIND = 8 };
+/* A SYN this soon behind its answer is the one that was answered: none is sent twice within it. */
+#define TCA_OVERTAKEN_NS (50 * TCA_MS)
 
 /* ---- learning from SYN and SYN+ACK ---- */
 
@@ -33,13 +35,15 @@ static void learn_options(struct tca_mirror *m, struct tca_side *from, const str
     from->tfo_cookie |= opt->has_tfo && opt->tfo_cookie_len;
 }
 
-/* Window scale and time stamps hold only if both offered them (RFC 7323 sections 2.2 and 3.2). */
+/* Window scale and time stamps hold only if both offered them (RFC 7323 sections 2.2 and 3.2). Of a SYN that was not
+ * captured the answer tells: it scales only what asked for it, and not by how much. */
 static void settle_options(struct tca_mirror *m, const struct tca_segment *seg)
 {
     struct tca_side *client = &m->side[TCA_CLIENT], *server = &m->side[TCA_SERVER];
-    bool scale = client->has_wscale && server->has_wscale;
+    bool unseen = !client->syn_count && !client->synack_count;
+    bool scale = server->has_wscale && (client->has_wscale || unseen);
     for (int role = 0; role < 2; role++) {
-        m->side[role].wscale_known = client->order_count || !scale ? !seg->opt.cut : false;
+        m->side[role].wscale_known = !seg->opt.cut && !(scale && unseen && role == TCA_CLIENT);
         if (!scale)
             m->side[role].wscale = 0;
     }
@@ -81,10 +85,36 @@ static bool crosses_error(const struct step *s)
     return top && top->event == TCA_GOT_UNREACHABLE && s->when.time_ns - top->time_ns < TCA_MIN_RTO_NS;
 }
 
+/* The capture put the SYN behind the answer to it. Its time may lie there as well, so it dates nothing. */
+static bool stands_behind_answer(const struct step *s)
+{
+    const struct tca_side *client = s->from;
+    const struct tca_mark *answer = &s->to->recent;
+    if (s->seg->opt.has_ts && answer->has_ts && answer->tsecr != s->seg->opt.tsval)
+        return false; /* it answered an earlier copy */
+    return s->from_role == TCA_CLIENT && client->iss_inferred && !client->syn_count &&
+           s->seg->seq == client->iss && s->to->synack_count &&
+           s->when.time_ns - s->m->first_synack_ns <= TCA_OVERTAKEN_NS;
+}
+
+static void take_overtaken_syn(struct step *s)
+{
+    learn_isn(s->from, s->seg);
+    learn_options(s->m, s->from, s->seg);
+    count_copy(s->from, &s->from->syn_count, s);
+    settle_options(s->m, s->seg);
+    s->m->damage &= ~(unsigned)TCA_DAMAGE_START_CUT;
+    s->m->damage |= TCA_DAMAGE_REORDER;
+}
+
 void tca_step_syn(struct step *s)
 {
     struct tca_side *from = s->from, *to = s->to;
     s->mark.roles |= TCA_MARK_SYN;
+    if (stands_behind_answer(s)) {
+        take_overtaken_syn(s);
+        return;
+    }
     if (!from->syn_count) {
         learn_isn(from, s->seg);
         learn_options(s->m, from, s->seg);

@@ -344,6 +344,10 @@ int tca_summary_flow(struct tca_summary *sum, const struct tca_flow_view *view)
     const struct tca_verdict *v = view->v;
     struct place at = place_of(d->addr[TCA_SERVER], d->family, d->port[TCA_SERVER], d->capture);
     const struct tca_twin *twin = view->c->twin;
+    if (view->c->again) {
+        sum->again++;
+        return 0;
+    }
     sum->rows_from[view->c->vantage]++;
     if (twin && (twin->relieved || !(twin->chief || twin->deputy))) {
         sum->twins++;

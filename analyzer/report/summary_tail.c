@@ -81,6 +81,11 @@ void tca_page_head(struct page *page, const struct tca_summary *sum)
     tca_buf_str(out, sum->last_ns - sum->first_ns < DAY_NS ? " s), " : " d), ");
     tca_buf_str(out, where_taken(sum));
     tca_page_end_line(page);
+    if (!sum->again)
+        return;
+    tca_page_count(out, sum->again, " connection", " connections");
+    tca_buf_str(out, " seen again behind address translation, each counted once");
+    tca_page_end_line(page);
 }
 
 /* A filter that keeps SYNs alone makes every connection look dead. */

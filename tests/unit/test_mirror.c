@@ -84,6 +84,37 @@ static const struct script_row rows[] = {
      "0.010 > A seq=1 ack=1\n"
      "= client ESTABLISHED!\n"
      "= server ESTABLISHED? may SYN_RECV\n"},
+    {"row_03", "the SYN stands behind its SYN+ACK in the file",
+     "flow nots\n"
+     "0.000 < SA ack=1\n"
+     "= damage 64\n"
+     "0.0003 > S\n"
+     "= damage 16\n"
+     "= client.syn_count 1\n"
+     "= mark 2 SYN copy=1 !refuting\n"
+     "= client ESTABLISHED? may SYN_SENT\n"
+     "= server SYN_RECV!\n"
+     "0.010 > A\n"
+     "= client ESTABLISHED! path " PATH_OPEN "\n"
+     "= server ESTABLISHED? path " PATH_ACCEPT "\n"},
+    {"row_03", "... and behind the ACK",
+     "flow nots\n"
+     "0.000 < SA ack=1\n"
+     "0.010 > A seq=1 ack=1\n"
+     "0.0101 > S seq=0\n"
+     "= damage 16\n"
+     "= mark 3 SYN copy=1 !refuting\n"
+     "= client ESTABLISHED! path " PATH_OPEN "\n"},
+    {"row_03", "... but not where the time stamps tell another copy",
+     "0.000 < SA ack=1\n"
+     "0.0003 > S seq=0\n"
+     "= damage 64\n"},
+    {"row_03", "a SYN that comes a second later is a copy: the first one lies before the capture",
+     "flow nots\n"
+     "0.000 < SA ack=1\n"
+     "0.900 > S seq=0\n"
+     "= damage 64\n"
+     "= mark 2 SYN refuting\n"},
     {"row_04", "refused: the SYN_RECV that was assumed never was",
      "0.000 > S\n"
      "0.010 < RA seq=@0 ack=1\n"

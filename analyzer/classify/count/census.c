@@ -19,6 +19,7 @@
 
 #include "base/alloc.h"
 #include "base/extsort.h"
+#include "classify/twin/nat.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -142,7 +143,7 @@ int tca_census_add(struct tca_census *c, const struct tca_case *flow, int64_t un
 {
     for (int role = 0; role < 2; role++) {
         struct tca_socket s;
-        if (!tca_socket_of(flow, role, until_ns, &s))
+        if (!tca_nat_at_home(flow->d, role) || !tca_socket_of(flow, role, until_ns, &s))
             continue;
         tca_socket_cut(&s, let_go_ns);
         int error = s.step_count ? add_socket(c, &s) : TCA_OK;

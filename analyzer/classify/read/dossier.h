@@ -15,6 +15,10 @@ struct tca_dossier {
     uint64_t tcp_stream; /* order of creation in its capture, from 0 */
     uint64_t
         id_frame; /* first frame of the connection in the whole file, left-out records included: names the flow */
+    uint64_t attempt_of; /* id_frame of the first of several attempts to open it; 0: there was one only */
+    uint8_t nat;         /* enum tca_nat_part; set, and nat_frame with it, before pass 2 judges */
+    uint64_t nat_frame;  /* id_frame of the other row of this connection; 0: none */
+    int64_t anew_ns;     /* when the client began the next of these; 0: this is the last */
     uint8_t addr[2][16]; /* by role: client, server; IPv4 as ::ffff:a.b.c.d */
     uint16_t port[2];
     uint8_t family;         /* 4 or 6 */

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Keys and pairs. Two rows of one capture are one connection on both sides of a translation if
+ *
+ *     the client's ISN, time stamp and options of the SYN are equal  (a device may lower the MSS)
+ *     the second SYN passed within 5 ms of the first
+ *     addresses or ports differ
+ *     the server's ISN is equal; where one row lacks it, the SYN's time stamp and IP ID tell one packet
+ *     its TTL is lower, as behind a router, or time stamps are there to tell one packet; it is never higher
+ *
+ * A proxy opens a connection of its own, with numbers of its own. A row is half of one pair only: who sends floods of SYNs
+ * with one number hides at most half of them. Devices that rewrite sequence numbers (SYN proxies) are not followed.
+ */
+#include "classify/twin/nat.h"
+
+#include "base/alloc.h"
+#include "base/sorted.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <tcpautopsy/error.h>
+
+enum { NEIGHBOURS_MAX = 8 };
+static const int64_t APART_NS = INT64_C(5000000);
+
+/* What a translation leaves as it is, and the addresses. */
+struct key {
+    uint64_t id_frame;
+    int64_t start_ns;
+    uint32_t capture, isn, server_isn, tsval;
+    uint8_t addr[2][16];
+    uint16_t port[2];
+    uint16_t mss, ip_id;
+    uint8_t order[TCA_OPTION_ORDER_MAX];
+    uint8_t ttl, family, wscale;
+    bool has_mss, has_wscale, sack_ok, has_ts, server_known, has_ip_id, taken;
+};
+
+struct tca_nats {
+    struct key *key; /* owned, until linked */
+    size_t key_count, key_room;
+    struct tca_nat *nat; /* owned; by capture and frame once linked */
+    size_t nat_count, nat_room;
+};
+
+int tca_nats_new(struct tca_nats **ret_nats)
+{
+    *ret_nats = tca_alloc(sizeof **ret_nats);
+    return *ret_nats ? TCA_OK : TCA_EMEMORY;
+}
+
+void tca_nats_free(struct tca_nats *nats)
+{
+    if (!nats)
+        return;
+    tca_free(nats->key);
+    tca_free(nats->nat);
+    tca_free(nats);
+}
+
+static void fill_key(struct key *key, const struct tca_dossier *d, const struct tca_mark *syn)
+{
+    const struct tca_side *client = &d->m.side[TCA_CLIENT], *server = &d->m.side[TCA_SERVER];
+    memset(key, 0, sizeof *key);
+    key->id_frame = d->id_frame;
+    key->start_ns = d->m.start_ns;
+    key->capture = d->capture;
+    key->isn = client->iss;
+    key->server_isn = server->iss;
+    key->server_known = server->iss_known && server->synack_count;
+    key->tsval = syn->tsval;
+    key->has_ts = syn->has_ts;
+    memcpy(key->addr, d->addr, sizeof key->addr);
+    memcpy(key->port, d->port, sizeof key->port);
+    key->family = d->family;
+    key->has_mss = client->has_mss;
+    key->mss = client->mss;
+    key->has_wscale = client->has_wscale;
+    key->wscale = client->wscale;
+    key->sack_ok = client->sack_ok;
+    memcpy(key->order, client->order, client->order_count);
+    key->ip_id = syn->ip_id;
+    key->has_ip_id = syn->has_ip_id && syn->ip_id;
+    key->ttl = syn->ttl;
+}
+
+int tca_nats_add(struct tca_nats *nats, const struct tca_dossier *d, const struct tca_mark *syn)
+{
+    if (!syn || !d->m.side[TCA_CLIENT].iss_known)
+        return TCA_OK;
+    void *list = tca_room(nats->key, nats->key_count, &nats->key_room, sizeof *nats->key);
+    if (!list)
+        return TCA_EMEMORY;
+    nats->key = list;
+    fill_key(&nats->key[nats->key_count++], d, syn);
+    return TCA_OK;
+}
+
+/* ---- pairs ---- */
+
+static int order_keys(const void *left, const void *right)
+{
+    const struct key *a = left, *b = right;
+    int order = tca_compare_u64(a->capture, b->capture);
+    if (!order)
+        order = tca_compare_u64(a->isn, b->isn);
+    if (!order)
+        order = tca_compare_i64(a->start_ns, b->start_ns);
+    return order ? order : tca_compare_u64(a->id_frame, b->id_frame);
+}
+
+static bool same_tuple(const struct key *a, const struct key *b)
+{
+    return a->port[0] == b->port[0] && a->port[1] == b->port[1] && !memcmp(a->addr, b->addr, sizeof a->addr);
+}
+
+static bool same_options(const struct key *a, const struct key *b)
+{
+    bool mss = a->has_mss == b->has_mss && b->mss <= a->mss; /* routers lower it to what their link carries */
+    return mss && a->sack_ok == b->sack_ok && a->has_wscale == b->has_wscale && a->wscale == b->wscale &&
+           !memcmp(a->order, b->order, sizeof a->order) && a->has_ts == b->has_ts && a->tsval == b->tsval;
+}
+
+/* No other SYN has this number, this time stamp and, over IPv4, this IP ID. */
+static bool one_packet(const struct key *a, const struct key *b)
+{
+    bool same_id = a->has_ip_id && b->has_ip_id && a->ip_id == b->ip_id;
+    return a->tsval && (a->family == 6 || same_id);
+}
+
+/* `a` passed first. */
+static bool is_pair(const struct key *a, const struct key *b)
+{
+    if (a->family != b->family || b->ttl > a->ttl || same_tuple(a, b) || !same_options(a, b))
+        return false;
+    if (a->server_known && b->server_known)
+        return a->server_isn == b->server_isn && (b->ttl < a->ttl || a->tsval);
+    return b->ttl < a->ttl && one_packet(a, b);
+}
+
+static struct key *find_second(struct key *first, struct key *end)
+{
+    struct key *stop = end - first > NEIGHBOURS_MAX ? first + 1 + NEIGHBOURS_MAX : end;
+    for (struct key *other = first + 1; other < stop; other++) {
+        if (other->capture != first->capture || other->isn != first->isn ||
+            other->start_ns - first->start_ns > APART_NS)
+            return NULL;
+        if (!other->taken && is_pair(first, other))
+            return other;
+    }
+    return NULL;
+}
+
+static int add_row(struct tca_nats *nats, const struct key *row, const struct key *first,
+                   const struct key *other)
+{
+    void *list = tca_room(nats->nat, nats->nat_count, &nats->nat_room, sizeof *nats->nat);
+    if (!list)
+        return TCA_EMEMORY;
+    nats->nat = list;
+    struct tca_nat *nat = &nats->nat[nats->nat_count++];
+    *nat = (struct tca_nat){.capture = row->capture,
+                            .part = row == first ? TCA_NAT_BEFORE : TCA_NAT_AFTER,
+                            .id_frame = row->id_frame,
+                            .other_frame = other->id_frame,
+                            .server_port = first->port[TCA_SERVER]};
+    memcpy(nat->server_addr, first->addr[TCA_SERVER], sizeof nat->server_addr);
+    return TCA_OK;
+}
+
+static int find_pairs(struct tca_nats *nats)
+{
+    struct key *end = nats->key + nats->key_count;
+    int error = TCA_OK;
+    for (struct key *first = nats->key; first < end && !error; first++) {
+        struct key *second = first->taken ? NULL : find_second(first, end);
+        if (!second)
+            continue;
+        first->taken = second->taken = true;
+        error = add_row(nats, first, first, second);
+        if (!error)
+            error = add_row(nats, second, first, first);
+    }
+    return error;
+}
+
+static int order_rows(const void *left, const void *right)
+{
+    const struct tca_nat *a = left, *b = right;
+    int order = tca_compare_u64(a->capture, b->capture);
+    return order ? order : tca_compare_u64(a->id_frame, b->id_frame);
+}
+
+int tca_nats_link(struct tca_nats *nats)
+{
+    if (nats->key_count)
+        qsort(nats->key, nats->key_count, sizeof *nats->key, order_keys);
+    int error = find_pairs(nats);
+    if (nats->nat_count)
+        qsort(nats->nat, nats->nat_count, sizeof *nats->nat, order_rows);
+    tca_free(nats->key);
+    nats->key = NULL;
+    nats->key_count = nats->key_room = 0;
+    return error;
+}
+
+const struct tca_nat *tca_nats_find(const struct tca_nats *nats, uint32_t capture, uint64_t id_frame)
+{
+    const struct tca_nat wanted = {.capture = capture, .id_frame = id_frame};
+    return nats && nats->nat_count ? bsearch(&wanted, nats->nat, nats->nat_count, sizeof wanted, order_rows)
+                                   : NULL;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * One connection twice in one capture: before and after its addresses were translated (tcpdump -i any on a router, a
+ * firewall or a host of containers; a mirror port on both sides of one). Both have a row; the one whose SYN passed later is
+ * said to be the other again (nat_of), and what is counted, is counted once:
+ *
+ *     client 10.0.0.2:40001 ---- router ---- 203.0.113.1:52011 server        source translated
+ *            first row                second row, nat_of the first
+ *
+ * A socket stands at its own host only under the address that its own packets bear: the client's in the first row, the
+ * server's in the second.
+ *
+ * The key of each flow that began with a SYN is kept while the captures are read, so that rows are known to be the same
+ * before anything is counted. Time n log n; of flows with equal numbers each is held against a few neighbours.
+ */
+#ifndef TCA_CLASSIFY_NAT_H
+#define TCA_CLASSIFY_NAT_H
+
+#include "classify/read/dossier.h"
+
+enum tca_nat_part {
+    TCA_NAT_NONE,
+    TCA_NAT_BEFORE, /* another row shows it with translated addresses */
+    TCA_NAT_AFTER,  /* another row shows it as it was before */
+};
+
+/* One row of a pair. */
+struct tca_nat {
+    uint32_t capture;
+    uint8_t part; /* enum tca_nat_part */
+    uint64_t id_frame, other_frame;
+    uint8_t server_addr[16]; /* of the row before the translation: where it is counted */
+    uint16_t server_port;
+};
+
+/* Does this end bear its own address in this row? Its socket and its counters are told by that row alone. */
+static inline bool tca_nat_at_home(const struct tca_dossier *d, int role)
+{
+    return d->nat != (role == TCA_CLIENT ? TCA_NAT_AFTER : TCA_NAT_BEFORE);
+}
+
+struct tca_nats; /* opaque */
+
+int tca_nats_new(struct tca_nats **ret_nats); /* 0 or TCA_EMEMORY */
+void tca_nats_free(struct tca_nats *nats);    /* accepts NULL */
+
+/* 1. Each flow once, in any order; `syn`: the first copy of its client's SYN, NULL: none was seen. 0 or TCA_EMEMORY. */
+int tca_nats_add(struct tca_nats *nats, const struct tca_dossier *d, const struct tca_mark *syn);
+/* 2. All flows are in: find the pairs, forget the rest. 0 or TCA_EMEMORY. */
+int tca_nats_link(struct tca_nats *nats);
+/* What is known of this row; NULL: nothing. */
+const struct tca_nat *tca_nats_find(const struct tca_nats *nats, uint32_t capture, uint64_t id_frame);
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Address translation, the engine's share: the key of each flow is taken while its dossier goes to the spool, so that pass 2
+ * knows which rows show one connection before it counts any.
+ */
+#include "engine/run.h"
+
+static bool is_first_syn(const struct tca_mark *mark)
+{
+    return (mark->roles & TCA_MARK_SYN) && mark->side == TCA_CLIENT && mark->copy == 1 && !mark->witness;
+}
+
+int tca_nat_add_flow(struct tca_session *s, const struct tca_dossier *d, const struct tca_mirror *m)
+{
+    int error = s->nats ? TCA_OK : tca_nats_new(&s->nats);
+    if (error || !m->side[TCA_CLIENT].syn_count)
+        return error;
+    struct tca_mark_walk walk = tca_mark_walk(m);
+    const struct tca_mark *mark;
+    while ((mark = tca_mark_next(&walk)))
+        if (is_first_syn(mark))
+            return tca_nats_add(s->nats, d, mark);
+    return TCA_OK;
+}
+
+int tca_nat_prepare(struct tca_session *s)
+{
+    return s->nats ? tca_nats_link(s->nats) : TCA_OK;
+}
+
+void tca_nat_tell(const struct tca_session *s, struct tca_dossier *d)
+{
+    const struct tca_nat *nat = tca_nats_find(s->nats, d->capture, d->id_frame);
+    d->nat = nat ? nat->part : TCA_NAT_NONE;
+    d->nat_frame = nat ? nat->other_frame : 0;
+}
+
+/* The listener that this row was counted at. */
+const struct tca_listener *tca_nat_listener(const struct tca_session *s, const struct tca_dossier *d)
+{
+    const struct tca_nat *nat =
+        d->nat == TCA_NAT_AFTER ? tca_nats_find(s->nats, d->capture, d->id_frame) : NULL;
+    const struct tca_listener *l =
+        nat ? tca_sweep_edit(s->sweep, nat->capture, nat->server_addr, nat->server_port) : NULL;
+    return l ? l : tca_sweep_find(s->sweep, d);
+}
+
+bool tca_nat_again(const struct tca_session *s, const struct tca_dossier *d, const struct tca_twin *twin)
+{
+    const struct tca_dossier other = {.capture = d->capture, .id_frame = d->nat_frame};
+    bool has_twin = twin && twin->others;
+    if (d->nat == TCA_NAT_AFTER)
+        return !has_twin;
+    const struct tca_twin *after = d->nat == TCA_NAT_BEFORE ? tca_twins_find(s->twins, &other) : NULL;
+    return after && after->others && !has_twin;
+}
