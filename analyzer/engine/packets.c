@@ -77,7 +77,6 @@ static int open_again(struct packets *p)
     int code = tca_source_open(c->name, &every_record, &p->source, &why);
     if (code)
         return refuse(p, code, why.text);
-    p->nanoseconds |= strcmp(tca_source_facts(p->source)->ts_precision, "us") != 0;
     return TCA_OK;
 }
 
@@ -119,6 +118,8 @@ static int put_file_header(struct packets *p, int link)
                         "filter one of them with -f",
                         p->link, link);
     p->link = link;
+    p->nanoseconds |=
+        strcmp(tca_source_facts(p->source)->ts_precision, "us") != 0; /* known from the first record on */
     tca_dump_file_header(link, p->nanoseconds, header);
     return put(p, header, sizeof header);
 }
@@ -126,11 +127,11 @@ static int put_file_header(struct packets *p, int link)
 static int put_record(struct packets *p, const struct tca_record *record)
 {
     uint8_t header[TCA_DUMP_RECORD_HEADER];
-    if (!tca_dump_record_header(record, p->nanoseconds, header))
-        return tca_fail(p->error, TCA_EUNSUPPORTED,
+    int code = put_file_header(p, record->link);
+    if (!code && !tca_dump_record_header(record, p->nanoseconds, header))
+        code = tca_fail(p->error, TCA_EUNSUPPORTED,
                         "packet %llu is of a time before 1970 or after 2106, which a pcap file cannot tell",
                         (unsigned long long)record->frame);
-    int code = put_file_header(p, record->link);
     if (!code)
         code = put(p, header, sizeof header);
     return code ? code : put(p, record->bytes, record->captured);
