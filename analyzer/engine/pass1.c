@@ -351,7 +351,7 @@ static int feed_segment(struct tca_session *s, struct tca_waiting *w)
     w->tuple = met.tuple;
     w->stream = met.stream;
     if (!w->left_out)
-        tca_peer_step((void *)met.stream->payload, &w->seg, met.side);
+        tca_peer_step((void *)met.stream->payload, &w->seg, met.side, s->mirrors.strict_checksums);
     tca_order_add(&s->order, met.lane);
     return TCA_OK;
 }

@@ -57,6 +57,8 @@ static void fill(struct tca_session *s, const struct tca_flow *flow, struct tca_
     d->capture = s->open->facts.ordinal;
     d->tcp_stream = flow->stream->number;
     memcpy(&d->peer, flow->stream->payload, sizeof d->peer);
+    d->key_side[TCA_CLIENT] = flow->client;
+    d->key_side[TCA_SERVER] = (uint8_t)(1 - flow->client);
     d->id_frame = flow->first_frame;
     d->attempt_of = flow->attempt_of;
     d->anew_ns = flow->anew_ns;

@@ -37,12 +37,10 @@ static bool in_window(const struct tca_side *from, const struct tca_side *to, co
     return seq_after_eq(end, next) && seq_before_eq(seg->seq, seq_max(to->right_edge, next));
 }
 
-/* At the sender's own tap the card finishes checksums later, and anonymizers leave them stale: then one in 65536 is good by
- * chance. Bad ones mean something only where good ones are the rule. */
 static bool bad_checksum(const struct tca_side *from, const struct tca_segment *seg)
 {
-    return seg->checksum == TCA_CHECKSUM_BAD && from->good_checksums > 1 &&
-           from->good_checksums > from->bad_checksums;
+    return seg->checksum == TCA_CHECKSUM_BAD &&
+           tca_bad_checksums_count(from->good_checksums, from->bad_checksums);
 }
 
 static bool paws_old(const struct tca_side *to, const struct tca_segment *seg)

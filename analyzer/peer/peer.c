@@ -4,9 +4,22 @@
  */
 #include "peer/peer.h"
 
-void tca_peer_step(struct tca_peer *peer, const struct tca_segment *seg, int side)
+static bool is_corrupt(struct tca_peer *peer, const struct tca_segment *seg, int side, bool strict)
 {
-    (void)seg;
-    (void)side;
+    peer->good[side] += seg->checksum == TCA_CHECKSUM_GOOD;
+    if (seg->checksum != TCA_CHECKSUM_BAD)
+        return false;
+    peer->corrupt[side]++;
+    return strict || tca_bad_checksums_count(peer->good[side], peer->corrupt[side]);
+}
+
+void tca_peer_step(struct tca_peer *peer, const struct tca_segment *seg, int side, bool strict)
+{
+    bool corrupt = is_corrupt(peer, seg, side, strict);
     peer->begun = true;
+    tca_zeek_step(&peer->zeek, seg, side, corrupt);
+    if (corrupt)
+        return;
+    tca_conntrack_step(&peer->conntrack, seg, side);
+    tca_clock_step(&peer->clock[side], seg);
 }

@@ -10,12 +10,20 @@
 #define TCA_PEER_PEER_H
 
 #include "decode/segment.h"
+#include "peer/clock.h"
+#include "peer/conntrack.h"
+#include "peer/zeek.h"
 
 struct tca_peer {
-    bool begun; /* a segment was seen */
+    bool begun;                   /* a segment was seen */
+    uint32_t good[2], corrupt[2]; /* finished checksums, by key side */
+    struct tca_conntrack conntrack;
+    struct tca_zeek zeek;
+    struct tca_clock clock[2]; /* by key side */
 };
 
-/* The next segment of the stream, sent by key side `side`. */
-void tca_peer_step(struct tca_peer *peer, const struct tca_segment *seg, int side);
+/* The next segment of the stream, sent by key side `side`. strict: a bad checksum always counts; else only where good ones
+ * are the rule, as for our own verdicts. */
+void tca_peer_step(struct tca_peer *peer, const struct tca_segment *seg, int side, bool strict);
 
 #endif

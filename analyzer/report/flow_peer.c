@@ -28,6 +28,41 @@ void cell_flows_nat_of(const struct flow_row *row, struct tca_buf *buf)
         tca_text_flow_id(buf, row->d->capture, row->d->nat_frame);
 }
 
+void cell_flows_conn_state(const struct flow_row *row, struct tca_buf *buf)
+{
+    tca_buf_str(buf, tca_zeek_conn_state(&row->d->peer.zeek));
+}
+
+void cell_flows_history(const struct flow_row *row, struct tca_buf *buf)
+{
+    const struct tca_zeek *zeek = &row->d->peer.zeek;
+    tca_buf_add(buf, zeek->history, zeek->letters);
+    if (zeek->cut)
+        tca_buf_str(buf, "+");
+}
+
+void cell_flows_conntrack_state(const struct flow_row *row, struct tca_buf *buf)
+{
+    tca_buf_str(buf, tca_conntrack_name(&row->d->peer.conntrack));
+}
+
+static void hz(const struct flow_row *row, int role, struct tca_buf *buf)
+{
+    uint32_t hz = tca_clock_hz(&row->d->peer.clock[row->d->key_side[role]]);
+    if (hz)
+        tca_buf_u64(buf, hz);
+}
+
+void cell_flows_client_ts_hz(const struct flow_row *row, struct tca_buf *buf)
+{
+    hz(row, TCA_CLIENT, buf);
+}
+
+void cell_flows_server_ts_hz(const struct flow_row *row, struct tca_buf *buf)
+{
+    hz(row, TCA_SERVER, buf);
+}
+
 /* ---- not computed yet: null ---- */
 
 #define NULL_CELL(name)                                                                                      \
@@ -37,11 +72,6 @@ void cell_flows_nat_of(const struct flow_row *row, struct tca_buf *buf)
         (void)buf;                                                                                           \
     }
 
-NULL_CELL(conn_state)
-NULL_CELL(history)
 NULL_CELL(completeness)
-NULL_CELL(conntrack_state)
-NULL_CELL(client_ts_hz)
-NULL_CELL(server_ts_hz)
 NULL_CELL(client_ts_clock)
 NULL_CELL(server_ts_clock)

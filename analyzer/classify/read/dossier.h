@@ -27,6 +27,7 @@ struct tca_dossier {
     int64_t capture_end_ns; /* time of the capture's last record, set before pass 2 judges */
 
     struct tca_peer peer;   /* other programs' words for its stream */
+    uint8_t key_side[2];    /* of client and server: the sides by which `peer` tells */
 
     struct tca_mirror m; /* m.marks and m.trouble are not used here: they follow */
     struct tca_trouble trouble[2];
