@@ -40,7 +40,6 @@ static int flow_over(void *user, struct tca_flow *flow)
     if (!begun(flow))
         return TCA_OK;
     int error = tca_mirror_finish(&s->mirrors, m);
-    s->open->facts.duplicates += m->side[0].capture_copies + m->side[1].capture_copies;
     s->open->mixed_tags += flow->mixed_tags;
     if (!error)
         error = tca_spool_put(s, flow);
@@ -121,7 +120,7 @@ static void note_record(struct capture *c, const struct tca_record *record)
 }
 
 static int trace_segment(struct tca_session *s, const struct tca_segment *seg,
-                         const struct tca_flow_found *found, bool copy)
+                         const struct tca_flow_found *found)
 {
     if (!s->trace)
         return TCA_OK;
@@ -141,7 +140,7 @@ static int trace_segment(struct tca_session *s, const struct tca_segment *seg,
     t.from = found->from;
     t.icmp = seg->quoted;
     t.has_ts = seg->opt.has_ts;
-    t.capture_copy = copy;
+    t.capture_copy = found->copy;
     t.icmp_type = seg->icmp_type;
     t.icmp_code = seg->icmp_code;
     return fwrite(&t, sizeof t, 1, s->trace) == 1 ? TCA_OK : TCA_EOUTPUT;
@@ -283,13 +282,23 @@ static int mirror_segment(struct tca_session *s, const struct tca_flow_found *fo
     s->open->facts.tcp_packets++;
     if (!begun(found->flow))
         begin_flow(s, found, seg);
-    uint64_t copies = m->side[found->from].capture_copies;
     int error = tca_mirror_step(&s->mirrors, m, seg, found->from);
     if (!error)
         error = tell_witness(s, found, seg);
-    if (!error)
-        error = trace_segment(s, seg, found, m->side[found->from].capture_copies != copies);
-    return error;
+    return error ? error : trace_segment(s, seg, found);
+}
+
+/* What the capture shows a second time is counted, and nothing else comes of it. */
+static int count_copy(struct tca_session *s, const struct tca_flow_found *found,
+                      const struct tca_segment *seg)
+{
+    s->open->facts.duplicates++;
+    s->open->facts.tcp_packets += !seg->quoted;
+    if (!found->flow || !begun(found->flow))
+        return TCA_OK;
+    if (!seg->quoted)
+        tca_mirror_copy(mirror_of(found->flow), found->from);
+    return trace_segment(s, seg, found);
 }
 
 /* A connection to this port is left out: its listener is not seen whole. What comes after a time window is not in its
@@ -312,8 +321,11 @@ static int use_segment(struct tca_session *s, const struct tca_waiting *w)
     const struct tca_segment *seg = &w->seg;
     struct tca_flow_found found;
     int error = tca_flow_find(s->flows, w->tuple, w->stream, seg, &found);
-    if (!error)
-        error = w->left_out ? note_left_out(s, seg) : mirror_segment(s, &found, seg);
+    if (error)
+        return error;
+    if (found.copy)
+        return w->left_out ? TCA_OK : count_copy(s, &found, seg);
+    error = w->left_out ? note_left_out(s, seg) : mirror_segment(s, &found, seg);
     if (!error && found.commits)
         error = commit(s, found.flow, seg->time_ns);
     if (!error)
@@ -325,11 +337,13 @@ static int use_quoted(struct tca_session *s, const struct tca_segment *quote)
 {
     struct tca_flow_found found;
     tca_flow_find_quoted(s->flows, quote, &found);
+    if (found.copy)
+        return count_copy(s, &found, quote);
     if (!found.flow || !begun(found.flow))
         return TCA_OK;
     bool from_peer = !memcmp(quote->icmp_from, quote->dst, 16);
     int error = tca_mirror_icmp(&s->mirrors, mirror_of(found.flow), quote, found.from, from_peer);
-    return error ? error : trace_segment(s, quote, &found, false);
+    return error ? error : trace_segment(s, quote, &found);
 }
 
 static int use_waiting(struct tca_session *s, bool all)

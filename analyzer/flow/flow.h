@@ -13,6 +13,7 @@
 #ifndef TCA_FLOW_FLOW_H
 #define TCA_FLOW_FLOW_H
 
+#include "artefact/copy.h"
 #include "artefact/order.h"
 #include "base/alloc.h"
 #include "decode/segment.h"
@@ -97,6 +98,7 @@ struct tca_flow_found {
     struct tca_flow *prior;   /* the incarnation before it, if the flow is new and there is one */
     struct tca_flow *witness; /* a newer flow, not yet answered, that this segment of an older one answers */
     bool is_new, commits;     /* commits: this segment answers the newest SYN; the older ones end now */
+    bool copy;                /* the capture's copy of a segment of flow (NULL: which is over): nothing new */
     uint8_t from;             /* role of the sender: 0 client, 1 server */
 };
 
@@ -116,7 +118,7 @@ struct tca_flow_met {
  * TCA_EMEMORY. */
 int tca_flow_meet(struct tca_flow_table *table, const struct tca_segment *seg, struct tca_flow_met *ret_met);
 /* Find the flow of a segment that was met, starting a new one where needed: called once for each, in the order in which
- * segments are to be used. 0 or TCA_EMEMORY, or what `over` returned. */
+ * segments are to be used. A copy is only to be counted. 0 or TCA_EMEMORY, or what `over` returned. */
 int tca_flow_find(struct tca_flow_table *table, struct tca_tuple *tuple, struct tca_stream *stream,
                   const struct tca_segment *seg, struct tca_flow_found *ret_found);
 /* The flow that an ICMP error quotes: its tuple and, among incarnations, its sequence number. flow NULL:

@@ -19,6 +19,7 @@ struct tca_tuple {
     struct tca_flow *newest;
     struct tca_stream *stream;
     struct tca_lane lane;
+    struct tca_copies copies;
     unsigned live;
     unsigned met; /* segments that were met and not yet found a flow */
 };
@@ -361,6 +362,26 @@ static int side_of(const struct tca_tuple *tuple, const struct tca_segment *seg)
     return seg->sport != key->port[0] || memcmp(seg->src, key->addr[0], 16) != 0;
 }
 
+/* The flow of what this is a copy of. */
+static struct tca_flow_found found_copy(const struct tca_tuple *tuple, const struct tca_noted *original)
+{
+    struct tca_flow_found found = {.copy = true};
+    for (struct tca_flow *flow = tuple->newest; flow; flow = flow->older)
+        if (flow->first_frame == original->owner) {
+            found.flow = flow;
+            found.from = original->side == flow->client ? 0 : 1;
+        }
+    return found;
+}
+
+/* The segment is no longer on its way. */
+static void let_go(struct tca_flow_table *table, struct tca_tuple *tuple, struct tca_stream *stream)
+{
+    tuple->met--;
+    leave_stream(table, stream);
+    drop_if_unused(table, tuple);
+}
+
 int tca_flow_find(struct tca_flow_table *table, struct tca_tuple *tuple, struct tca_stream *stream,
                   const struct tca_segment *seg, struct tca_flow_found *ret_found)
 {
@@ -368,6 +389,12 @@ int tca_flow_find(struct tca_flow_table *table, struct tca_tuple *tuple, struct 
     int late = expire_tuple(table, tuple, seg->time_ns);
     if (late)
         return late;
+    const struct tca_noted *original = tca_copies_find(&tuple->copies, seg, side);
+    if (original) {
+        *ret_found = found_copy(tuple, original);
+        let_go(table, tuple, stream);
+        return TCA_OK;
+    }
     struct tca_flow_found found = {0};
     found.flow = tuple->newest ? tca_incarnation_pick(tuple->newest, seg, side) : NULL;
     if (!found.flow) {
@@ -384,8 +411,8 @@ int tca_flow_find(struct tca_flow_table *table, struct tca_tuple *tuple, struct 
     found.commits =
         found.flow->committed ? found.is_new && found.prior : tca_incarnation_answers(found.flow, seg, side);
     found.from = side == found.flow->client ? 0 : 1;
-    tuple->met--;
-    leave_stream(table, stream);
+    tca_copies_own(&tuple->copies, found.flow->first_frame);
+    let_go(table, tuple, stream);
     *ret_found = found;
     return TCA_OK;
 }
@@ -396,13 +423,17 @@ void tca_flow_find_quoted(struct tca_flow_table *table, const struct tca_segment
     struct tca_key key;
     int side = make_key(table, quote, &key);
     memset(ret_found, 0, sizeof *ret_found);
-    const struct tca_tuple *tuple =
-        lookup(table, &key, XXH3_64bits_withSeed(&key, sizeof key, table->set.seed));
+    struct tca_tuple *tuple = lookup(table, &key, XXH3_64bits_withSeed(&key, sizeof key, table->set.seed));
     struct tca_flow *newest = tuple ? tuple->newest : NULL;
     while (newest && due(newest, quote->time_ns))
         newest = newest->older;
     if (!newest)
         return;
+    const struct tca_noted *original = tca_copies_find(&tuple->copies, quote, side);
+    if (original) {
+        *ret_found = found_copy(tuple, original);
+        return;
+    }
     ret_found->flow = newest;
     for (struct tca_flow *flow = newest; flow; flow = flow->older)
         if (!due(flow, quote->time_ns) && flow->space[side].iss_known &&
@@ -411,6 +442,7 @@ void tca_flow_find_quoted(struct tca_flow_table *table, const struct tca_segment
             break;
         }
     ret_found->from = side == ret_found->flow->client ? 0 : 1;
+    tca_copies_own(&tuple->copies, ret_found->flow->first_frame);
 }
 
 /* The two directions of a connection often carry different tags; one direction carries always the same. */

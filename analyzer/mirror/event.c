@@ -3,7 +3,7 @@
  * From a segment to events: what its sender did (proved), and what its receiver may have got (assumed).
  *
  *      1  the clocks run up to this segment
- *      2  copies of the capture itself are dropped; sequence space is accounted
+ *      2  sequence space is accounted
  *      3  the sender steps: what it sent proves the state it was in, and takes back an assumption that contradicts it
  *      4  the receiver steps, if it would accept the segment
  *      5  evidence is kept
@@ -68,13 +68,6 @@ static bool is_odd(const struct step *s, const struct tca_mark *asked)
     return asked->refusal == TCA_REJECT_ACK || ((asked->flags & TCA_SYN) && !s->m->client_synack);
 }
 
-/* The tap's copy of a bare ACK, where no IP ID tells (is_capture_copy() leaves those alone). */
-static bool is_copied_ack(const struct step *s, const struct tca_mark *last)
-{
-    return (s->m->damage & TCA_DAMAGE_DUP) && s->seg->time_ns - last->time_ns < TCA_MS / 10 &&
-           !s->seg->ip_id && !last->len && last->tsval == s->seg->opt.tsval;
-}
-
 /* A bare ACK with the numbers of the side's last segment, right after something that it could not take. */
 static void challenge_role(struct step *s)
 {
@@ -83,8 +76,8 @@ static void challenge_role(struct step *s)
         s->seg->time_ns - asked->time_ns > TCA_SECOND)
         return;
     bool unchanged = (last->flags & TCA_ACK) && s->seg->ack == last->ack;
-    bool challenge = unchanged && is_odd(s, asked) && !is_copied_ack(s, last) &&
-                     tca_state_synchronized((enum tca_state)s->mark.sender_state);
+    bool challenge =
+        unchanged && is_odd(s, asked) && tca_state_synchronized((enum tca_state)s->mark.sender_state);
     if (challenge || waits_before_rst(s))
         s->mark.roles |= TCA_MARK_CHALLENGE;
 }
@@ -159,46 +152,15 @@ static void step_ordinary(struct step *s)
 
 /* ---- every segment ---- */
 
-/* The capture holds the same segment twice (mirror port, two interfaces): equal in everything, a moment
- * apart. The IP ID tells; where it is 0 or absent only segments that carry something are compared, and more
- * strictly. */
-static bool same_segment(const struct tca_seen *seen, const struct tca_segment *seg)
+static void remember(struct tca_side *from, const struct tca_segment *seg)
 {
-    if (!seen->used || seen->seq != seg->seq || seen->ack != seg->ack || seen->flags != seg->flags ||
-        seen->len != seg->len || seen->window != seg->window || seen->tsval != seg->opt.tsval ||
-        seen->ip_id != seg->ip_id)
-        return false;
-    int64_t apart = seg->time_ns - seen->time_ns;
-    if (seg->has_ip_id && seg->ip_id)
-        return apart < 20 * TCA_MS;
-    bool carries = seg->len || (seg->flags & (TCA_SYN | TCA_FIN | TCA_RST));
-    /* Neither a SYN nor a FIN is repeated that soon; payload may be, so there the time stamp must agree. */
-    bool slow = seg->flags & (TCA_SYN | TCA_FIN);
-    return carries && (seg->opt.has_ts || slow) && apart < 5 * TCA_MS;
-}
-
-/* A SYN+ACK for another copy of the SYN is an answer of its own, however soon it comes. */
-static bool answers_newer_syn(const struct tca_seen *seen, const struct tca_segment *seg,
-                              const struct tca_side *to)
-{
-    return tca_is_synack(seg) && to->syn_last_ns > seen->time_ns;
-}
-
-static bool is_capture_copy(struct tca_side *from, const struct tca_side *to, const struct tca_segment *seg)
-{
-    for (unsigned at = 0; at < TCA_SEEN_MAX; at++)
-        if (same_segment(&from->seen[at], seg) && !answers_newer_syn(&from->seen[at], seg, to))
-            return true;
-    from->seen[from->seen_next++ % TCA_SEEN_MAX] = (struct tca_seen){.time_ns = seg->time_ns,
-                                                                     .seq = seg->seq,
+    from->seen[from->seen_next++ % TCA_SEEN_MAX] = (struct tca_seen){.seq = seg->seq,
                                                                      .ack = seg->ack,
                                                                      .len = seg->len,
                                                                      .tsval = seg->opt.tsval,
                                                                      .flags = seg->flags,
-                                                                     .window = seg->window,
                                                                      .ip_id = seg->ip_id,
                                                                      .used = true};
-    return false;
 }
 
 static void count_segment(struct tca_side *from, const struct tca_segment *seg, bool overtaken)
@@ -269,12 +231,7 @@ int tca_mirror_step(struct tca_mirror_context *ctx, struct tca_mirror *m, const 
     m->last_frame = seg->frame;
     if (seg->time_ns > m->last_ns)
         m->last_ns = seg->time_ns;
-    if (is_capture_copy(s.from, s.to, seg)) {
-        s.from->pkts++;
-        s.from->capture_copies++;
-        m->damage |= TCA_DAMAGE_DUP;
-        return TCA_OK;
-    }
+    remember(s.from, seg);
     s.mark = tca_mark_of(m, seg, from);
     s.acceptance = tca_sequence_accept(s.from, s.to, seg);
     s.account = tca_sequence_account(m, seg, from);
@@ -293,6 +250,12 @@ int tca_mirror_step(struct tca_mirror_context *ctx, struct tca_mirror *m, const 
     }
     s.from->recent = s.mark;
     return tca_evidence_keep(ctx, m, &s.mark);
+}
+
+void tca_mirror_copy(struct tca_mirror *m, int from)
+{
+    m->side[from].capture_copies++;
+    m->damage |= TCA_DAMAGE_DUP;
 }
 
 /* ---- begin, end, and what is not a segment of this flow ---- */

@@ -126,11 +126,10 @@ struct tca_hole {
 };
 enum { TCA_HOLES_MAX = 6 };
 
-/* What tells a copy of the capture from a segment sent again. */
+/* What tells a segment that the network doubled from one sent again. */
 struct tca_seen {
-    int64_t time_ns;
     uint32_t seq, ack, len, tsval;
-    uint16_t flags, window, ip_id;
+    uint16_t flags, ip_id;
     bool used;
 };
 enum { TCA_SEEN_MAX = 4 };
@@ -215,7 +214,8 @@ struct tca_side {
     int64_t ts_recent_ns;
 
     /* Counts. */
-    uint64_t pkts, bytes, retx_pkts, missed_bytes, capture_copies;
+    uint64_t pkts, bytes, retx_pkts, missed_bytes;
+    uint64_t capture_copies; /* packets besides these, which the capture holds twice */
     bool odd_payload; /* some was neither all new nor all counted as sent again */
     uint64_t syn_count, synack_count, fin_count, rst_count, keepalive_count;
     uint32_t good_checksums,
@@ -274,7 +274,7 @@ struct tca_side {
     int64_t keepalive_idle_ns;     /* shortest silence of the peer that drew a first probe; 0: none */
     int64_t keepalive_interval_ns; /* shortest interval between unanswered probes; 0: none */
 
-    struct tca_seen seen[TCA_SEEN_MAX]; /* ring of the newest segments, against copies of the capture */
+    struct tca_seen seen[TCA_SEEN_MAX]; /* ring of the newest segments */
     uint8_t seen_next;
     struct tca_mark recent; /* the last segment of this side; roles 0 unless also kept */
 };
@@ -372,6 +372,9 @@ void tca_mirror_context_done(struct tca_mirror_context *ctx);
 void tca_mirror_begin(struct tca_mirror *m, const struct tca_segment *first);
 int tca_mirror_step(struct tca_mirror_context *ctx, struct tca_mirror *m, const struct tca_segment *seg,
                     int from);
+
+/* A copy that the capture made of a segment which that side sent once (artefact/copy.h): counted, no more. */
+void tca_mirror_copy(struct tca_mirror *m, int from);
 
 /* A segment of an older incarnation that answers this one's SYN, kept as evidence only. */
 int tca_mirror_witness(struct tca_mirror_context *ctx, struct tca_mirror *m, const struct tca_segment *seg,

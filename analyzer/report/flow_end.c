@@ -9,6 +9,22 @@
 
 /* ---- traffic ---- */
 
+/* All packets of one side, copies of the capture included. */
+static void all_pkts(const struct tca_side *side, struct tca_buf *buf)
+{
+    tca_buf_u64(buf, side->pkts + side->capture_copies);
+}
+
+void cell_flows_client_pkts(const struct flow_row *row, struct tca_buf *buf)
+{
+    all_pkts(&row->m->side[TCA_CLIENT], buf);
+}
+
+void cell_flows_server_pkts(const struct flow_row *row, struct tca_buf *buf)
+{
+    all_pkts(&row->m->side[TCA_SERVER], buf);
+}
+
 /* Cells that are one counter of one side. */
 /* clang-format off */
 #define SIDE_COUNT(cell, field)                                                                              \
@@ -16,7 +32,6 @@
     { tca_buf_u64(buf, row->m->side[TCA_CLIENT].field); }                                                    \
     void cell_flows_server_##cell(const struct flow_row *row, struct tca_buf *buf)                           \
     { tca_buf_u64(buf, row->m->side[TCA_SERVER].field); }
-SIDE_COUNT(pkts, pkts)
 SIDE_COUNT(bytes, bytes)
 SIDE_COUNT(retx_pkts, retx_pkts)
 SIDE_COUNT(missed_bytes, missed_bytes)

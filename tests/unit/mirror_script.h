@@ -40,6 +40,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "artefact/copy.h"
 #include "mirror/mirror.h"
 
 enum { SCRIPT_FRAMES = 96, SCRIPT_LINE = 256, SCRIPT_TEXT = 4096 };
@@ -68,6 +69,7 @@ struct script {
     int64_t now_ns;
     struct tca_mirror_context ctx;
     struct tca_mirror m;
+    struct tca_copies copies;
     struct tca_segment sent[SCRIPT_FRAMES + 1]; /* by frame number */
     int from[SCRIPT_FRAMES + 1];
     int frames;
@@ -399,6 +401,15 @@ static void script_invariants(struct script *s)
     script_expect(s, m->mark_count <= TCA_MARKS_MAX, "bounded marks", "more");
 }
 
+/* As pass 1 does: copies of the capture are counted, and the mirrors see the rest. */
+static int script_show(struct script *s, const struct tca_segment *seg, int from)
+{
+    if (!tca_copies_find(&s->copies, seg, from))
+        return tca_mirror_step(&s->ctx, &s->m, seg, from);
+    tca_mirror_copy(&s->m, from);
+    return 0;
+}
+
 static void script_step(struct script *s, const struct script_packet *p, int from)
 {
     struct tca_segment seg = p->seg;
@@ -410,8 +421,7 @@ static void script_step(struct script *s, const struct script_packet *p, int fro
     if (!s->begun)
         tca_mirror_begin(&s->m, &seg);
     s->begun = true;
-    int rc = p->witness ? tca_mirror_witness(&s->ctx, &s->m, &seg, from)
-                        : tca_mirror_step(&s->ctx, &s->m, &seg, from);
+    int rc = p->witness ? tca_mirror_witness(&s->ctx, &s->m, &seg, from) : script_show(s, &seg, from);
     script_expect_int(s, 0, rc, "success");
     script_invariants(s);
 }

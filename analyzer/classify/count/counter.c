@@ -140,8 +140,7 @@ struct tca_rst_count tca_counting_resets(const struct tca_counting *k)
 static bool unanswered(const struct tca_mirror *m)
 {
     const struct tca_side *client = &m->side[TCA_CLIENT];
-    return client->syn_count &&
-           client->syn_count + client->rst_count == client->pkts - client->capture_copies &&
+    return client->syn_count && client->syn_count + client->rst_count == client->pkts &&
            !m->side[TCA_SERVER].pkts;
 }
 

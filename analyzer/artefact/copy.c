@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A ring of the newest genuine segments of both sides, found by a 64-bit print of what no router and no mirror changes: not
+ * the TTL, the tags, nor the maximum segment size, which some routers lower.
+ *
+ * Copies come in the order of what they are copies of. So when the copy of a bare ACK is here, that of the segment before it
+ * has come too; and where equal ACKs are sent one after another, each copy is that of the oldest which has none yet. Which of
+ * two equal segments is called the copy matters little, how many are matters.
+ *
+ * What Linux repeats at once, and what it never does: tcp_v4_send_reset(), tcp_timewait_state_process(),
+ * tcp_check_req() (a SYN+ACK for each SYN, an ACK for each segment out of the window); no timer is shorter than 2 ms, and
+ * none of a SYN or a FIN shorter than 200 ms but the tail loss probe.
+ */
+#include "artefact/copy.h"
+
+#include "base/seq32.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+/* How far behind the segment a copy may be. An identification comes again after 65536 others at the earliest; without
+ * one a retransmission could look equal. */
+static const int64_t WITH_ID_NS = 20000000, WITHOUT_ID_NS = 5000000;
+/* Two copies of one making are as far behind by twice as much, and a little: mirrors queue. */
+static const int64_t UNEVEN_NS = 500000;
+enum { HOPS_MAX = 4 }; /* routers between two capture points */
+
+/* ---- what copies have in common ---- */
+
+struct in_common {
+    uint32_t seq, ack, len, tsval, tsecr;
+    uint16_t flags, window, ip_id;
+    uint8_t side, quoted, icmp_type, icmp_code, sack_count, pad;
+};
+
+static uint64_t print_of(const struct tca_segment *seg, int side)
+{
+    struct in_common one;
+    memset(&one, 0, sizeof one);
+    one.seq = seg->seq;
+    one.ack = seg->ack;
+    one.len = seg->len;
+    one.tsval = seg->opt.tsval;
+    one.tsecr = seg->opt.tsecr;
+    one.flags = seg->flags;
+    one.window = seg->window;
+    one.ip_id = seg->ip_id;
+    one.side = (uint8_t)side;
+    one.quoted = seg->quoted;
+    one.icmp_type = seg->icmp_type;
+    one.icmp_code = seg->icmp_code;
+    one.sack_count = seg->opt.sack_count;
+    uint64_t print = XXH3_64bits(&one, sizeof one);
+    if (seg->opt.sack_count)
+        print = XXH3_64bits_withSeed(seg->opt.sack, seg->opt.sack_count * sizeof seg->opt.sack[0], print);
+    if (seg->quoted)
+        print = XXH3_64bits_withSeed(seg->icmp_from, sizeof seg->icmp_from, print);
+    return print ? print : 1;
+}
+
+/* ---- what no stack sends twice ---- */
+
+static bool is_pure_ack(const struct tca_segment *seg)
+{
+    return (seg->flags & (TCA_SYN | TCA_ACK | TCA_RST | TCA_FIN)) == TCA_ACK && !seg->len;
+}
+
+static bool tells_by_id(const struct tca_copies *copies, const struct tca_segment *seg, int side)
+{
+    return seg->has_ip_id && seg->ip_id && !copies->side[side].same_id;
+}
+
+/* A copy of such a segment is told by itself. A SYN+ACK that answers each of several SYNs is none, nor is payload that the
+ * other side asked for again. */
+static bool is_sure(const struct tca_copies *copies, const struct tca_segment *seg, int side)
+{
+    if (tells_by_id(copies, seg, side))
+        return true;
+    if ((seg->flags & TCA_SYN) && (seg->flags & TCA_ACK))
+        return !copies->side[side].syns;
+    bool slow = seg->flags & (TCA_SYN | TCA_FIN);
+    return slow || ((seg->len || (seg->flags & TCA_RST)) && seg->opt.has_ts);
+}
+
+static bool asked_again(const struct tca_copies *copies, const struct tca_noted *one)
+{
+    const struct tca_doubling *peer = &copies->side[1 - one->side];
+    return peer->has_ack && peer->asked_ns > one->time_ns;
+}
+
+/* ---- what this capture does ---- */
+
+/* What became of the segment before this one that tells: its side's, else the other's. NULL: no evidence. */
+static const struct tca_doubling *habit_of(const struct tca_copies *copies, const struct tca_noted *one)
+{
+    int side = one->before[one->side] ? one->side : 1 - one->side;
+    const struct tca_doubling *habit = &copies->side[side];
+    return one->before[side] && habit->copied >= one->before[side] ? habit : NULL;
+}
+
+static unsigned hops_bit(const struct tca_noted *one, const struct tca_segment *seg)
+{
+    return 1u << (one->ttl - seg->ttl + HOPS_MAX);
+}
+
+static bool fits_habit(const struct tca_copies *copies, const struct tca_noted *one,
+                       const struct tca_segment *seg)
+{
+    const struct tca_doubling *habit = habit_of(copies, one);
+    if (!habit || one->copies >= habit->times || !(seg->quoted || (habit->hops & hops_bit(one, seg))))
+        return false;
+    int64_t apart_ns = seg->time_ns - one->time_ns;
+    return apart_ns >= habit->apart_ns / 2 && apart_ns <= 2 * habit->apart_ns + UNEVEN_NS;
+}
+
+static bool is_copy(const struct tca_copies *copies, const struct tca_noted *one,
+                    const struct tca_segment *seg)
+{
+    int hops = one->ttl - seg->ttl;
+    int64_t most_ns = tells_by_id(copies, seg, one->side) ? WITH_ID_NS : WITHOUT_ID_NS;
+    if (llabs(seg->time_ns - one->time_ns) >= most_ns || hops > HOPS_MAX || hops < -HOPS_MAX)
+        return false;
+    bool sure = (one->is_sure || seg->quoted) && is_sure(copies, seg, one->side) &&
+                (tells_by_id(copies, seg, one->side) || !seg->len || !asked_again(copies, one));
+    return sure || fits_habit(copies, one, seg);
+}
+
+/* Only the newest segment that has copies tells what the capture does now. */
+static void count_copy(struct tca_copies *copies, struct tca_noted *one, const struct tca_segment *seg)
+{
+    struct tca_doubling *habit = &copies->side[one->side];
+    uint32_t number = one->before[one->side] + 1;
+    if (one->copies < UINT8_MAX)
+        one->copies++;
+    if (!one->is_sure || number < habit->copied)
+        return;
+    if (number > habit->copied) {
+        habit->copied = number;
+        habit->apart_ns = llabs(seg->time_ns - one->time_ns);
+        habit->hops = 0;
+    }
+    habit->hops = (uint16_t)(habit->hops | hops_bit(one, seg));
+    habit->times = one->copies;
+}
+
+/* ---- genuine ones ---- */
+
+static void note_side(struct tca_copies *copies, const struct tca_segment *seg, int side)
+{
+    struct tca_doubling *own = &copies->side[side], *peer = &copies->side[1 - side];
+    own->same_id = seg->has_ip_id && seg->ip_id && own->has_id && seg->ip_id == own->last_id;
+    own->has_id = seg->has_ip_id;
+    own->last_id = seg->ip_id;
+    if (tca_is_bare_syn(seg) && peer->syns < UINT8_MAX)
+        peer->syns++;
+    else if ((seg->flags & TCA_SYN) && own->syns)
+        own->syns--;
+    if (!is_pure_ack(seg))
+        return;
+    if (seg->opt.sack_count || (own->has_ack && own->last_ack == seg->ack))
+        own->asked_ns = seg->time_ns;
+    own->has_ack = true;
+    own->last_ack = seg->ack;
+}
+
+static void note(struct tca_copies *copies, const struct tca_segment *seg, int side, uint64_t print)
+{
+    unsigned at = copies->count++ % TCA_NOTED_MAX;
+    copies->print[at] = print;
+    copies->noted[at] = (struct tca_noted){.time_ns = seg->time_ns,
+                                           .before = {copies->side[0].sure, copies->side[1].sure},
+                                           .ttl = seg->ttl,
+                                           .side = (uint8_t)side};
+    if (seg->quoted)
+        return;
+    note_side(copies, seg, side);
+    copies->noted[at].is_sure = is_sure(copies, seg, side);
+    copies->side[side].sure += copies->noted[at].is_sure;
+}
+
+const struct tca_noted *tca_copies_find(struct tca_copies *copies, const struct tca_segment *seg, int side)
+{
+    uint64_t print = print_of(seg, side);
+    for (unsigned age = 0; age < TCA_NOTED_MAX; age++) {
+        unsigned at = (copies->count + age) % TCA_NOTED_MAX;
+        if (copies->print[at] == print && is_copy(copies, &copies->noted[at], seg)) {
+            count_copy(copies, &copies->noted[at], seg);
+            return &copies->noted[at];
+        }
+    }
+    note(copies, seg, side, print);
+    return NULL;
+}
+
+void tca_copies_own(struct tca_copies *copies, uint64_t owner)
+{
+    copies->noted[(copies->count - 1) % TCA_NOTED_MAX].owner = owner;
+}

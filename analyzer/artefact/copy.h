@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Copies that the capture made: a mirror port or the `any` device shows a segment twice, or once before and once behind a
+ * router. Its sender sent one, so the mirrors are to see one.
+ *
+ *      first of its kind in a short time      genuine, noted
+ *      equal to one noted, and ...
+ *        no stack sends that twice            a copy: by its IP identification, or SYN, FIN, payload with time stamps
+ *        a stack may send it twice            a copy only where this capture is known to hold two of each
+ *
+ * The last are bare ACKs and resets without an identification (those of Linux' requests, TIME_WAITs and closed ports, and
+ * all of IPv6), which answer each segment alike. What is known: the segment before it of which a copy can be told by itself,
+ * of the same sender or else of the other one, had a copy too, as far behind it, through as many routers, and each genuine
+ * segment has as many copies as that one. Without such evidence a segment is genuine.
+ *
+ * The state is of one tuple, not of one connection: a copy can come when its connection is over and the next one begun.
+ */
+#ifndef TCA_ARTEFACT_COPY_H
+#define TCA_ARTEFACT_COPY_H
+
+#include "decode/segment.h"
+
+enum { TCA_NOTED_MAX = 8 };
+
+/* A genuine segment. */
+struct tca_noted {
+    int64_t time_ns;
+    uint64_t owner;     /* the caller's: the connection that it belongs to */
+    uint32_t before[2]; /* segments of each side before it of which a copy is told by itself */
+    uint8_t ttl, copies;
+    uint8_t side;
+    bool is_sure; /* of this one it is */
+};
+
+/* What is known of the segments of one side. */
+struct tca_doubling {
+    uint32_t sure;    /* so many of which a copy is told by itself */
+    uint32_t copied;  /* the newest of these that had a copy, from 1; 0: none had */
+    int64_t apart_ns; /* how far behind it that came, ... */
+    uint16_t hops;    /* ... through how many routers more (a bit each), ... */
+    uint8_t times;    /* ... and how many copies it had */
+    uint8_t syns;     /* of the other side, that this one has not answered yet */
+    uint16_t last_id; /* of the newest genuine segment */
+    bool same_id;     /* different segments bear one identification: it tells nothing */
+    bool has_id, has_ack;
+    uint32_t last_ack; /* of the newest one that bears an acknowledgment and nothing else */
+    int64_t
+        asked_ns; /* when it last asked for something again: by SACK, or by the same acknowledgment once more */
+};
+
+/* All zero: nothing was seen. */
+struct tca_copies {
+    uint64_t print[TCA_NOTED_MAX]; /* what copies have in common, as a number; 0: empty */
+    struct tca_noted noted[TCA_NOTED_MAX];
+    struct tca_doubling side[2];
+    unsigned count; /* noted so far */
+};
+
+/* Is this segment, or ICMP error that quotes one, sent by `side` (0 or 1), a copy of one noted? Then that one. Else it is noted,
+ * and NULL returned. */
+const struct tca_noted *tca_copies_find(struct tca_copies *copies, const struct tca_segment *seg, int side);
+/* To whom the segment that was noted last belongs. */
+void tca_copies_own(struct tca_copies *copies, uint64_t owner);
+
+#endif
