@@ -41,7 +41,7 @@ NAMES = "flow_id capture last_capture first_frame last_frame tcp_stream"
 NEIGHBOURS = ("verdict severity confidence findings handshake handshake_confidence close close_confidence vantage damage "
               "rst_cause reuse_of reuse_gap_s reuse_outcome client_path server_path client_end_state server_end_state "
               "close_wait_s fin_wait2_s client_zero_window_s server_zero_window_s attempt_group "
-              "conn_state history completeness conntrack_state")  # the last: of all that the tuple bore
+              "conn_state history completeness conntrack_state client_ts_hz server_ts_hz client_ts_clock server_ts_clock")  # these last: of all that the tuple bore
 
 
 class Wrong(Exception):
