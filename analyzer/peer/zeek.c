@@ -119,10 +119,11 @@ static bool closed(const struct tca_zeek_end *end)
 
 /* A SYN of the responder that is no new connection: both opened at once, or it asked before the SYN+ACK that stands in
  * front of it in the file. */
-static bool opens_too(const struct tca_zeek_end *orig, const struct tca_zeek_end *resp, uint32_t seq)
+static bool opens_too(const struct tca_zeek *z, uint32_t seq)
 {
+    const struct tca_zeek_end *orig = &z->end[z->orig], *resp = &z->end[1 - z->orig];
     if (resp->state != TCA_ZEEK_INACTIVE)
-        return seq == resp->start;
+        return z->crossed && seq == resp->start;
     return orig->state == TCA_ZEEK_SYN_SENT || (orig->state == TCA_ZEEK_SYN_ACK_SENT && seq == resp->start);
 }
 
@@ -137,7 +138,7 @@ static bool cuts(const struct tca_zeek *z, const struct tca_segment *seg, int si
         return orig->state == TCA_ZEEK_INACTIVE && (over || seg->seq != resp->start);
     if (over)
         return true;
-    return seg->seq != orig->start && (is_orig(z, side) || !opens_too(orig, resp, seg->seq));
+    return seg->seq != orig->start && (is_orig(z, side) || !opens_too(z, seg->seq));
 }
 
 /* Without the SYN the port tells who serves: IPBasedAnalyzer::NewConn, TCPAnalyzer::WantConnection. */
@@ -325,8 +326,10 @@ static void from_inactive(const struct step *s)
             append(s->z, s->side, '^');
             set_state(peer, TCA_ZEEK_ESTABLISHED);
         }
-        if (peer->state == TCA_ZEEK_SYN_SENT)
+        if (peer->state == TCA_ZEEK_SYN_SENT) {
             set_state(peer, TCA_ZEEK_ESTABLISHED);
+            s->z->crossed = !s->ack;
+        }
         set_state(from, TCA_ZEEK_ESTABLISHED);
     }
     if (s->fin)

@@ -56,6 +56,7 @@ struct tca_zeek {
     bool begun;
     bool partial; /* no SYN of the originator */
     bool cut;     /* the history went on */
+    bool crossed; /* both ends sent a SYN: opened at once */
     uint8_t orig; /* key side of the originator */
     uint8_t letters;
     uint8_t once[2];            /* letters seen, by role */
