@@ -216,6 +216,7 @@ static void join_attempts(struct tca_flow *flow, struct tca_flow *old, int64_t n
         old->attempt_of = old->first_frame;
     flow->attempt_of = old->attempt_of;
     old->anew_ns = now_ns;
+    tca_mirror_anew(mirror_of(old), now_ns);
 }
 
 /* The newest SYN was answered: what was before on this tuple is over. */

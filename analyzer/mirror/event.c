@@ -301,6 +301,13 @@ int tca_mirror_witness(struct tca_mirror_context *ctx, struct tca_mirror *m, con
     return tca_evidence_keep(ctx, m, &mark);
 }
 
+void tca_mirror_anew(struct tca_mirror *m, int64_t now_ns)
+{
+    struct tca_side *client = &m->side[TCA_CLIENT];
+    if (tca_side_state(client) == TCA_SYN_SENT)
+        tca_history_step(client, TCA_TIMER_USER, false, (struct tca_when){now_ns, m->last_frame});
+}
+
 int tca_mirror_icmp(struct tca_mirror_context *ctx, struct tca_mirror *m, const struct tca_segment *quote,
                     int from, bool from_peer)
 {

@@ -380,6 +380,9 @@ void tca_mirror_copy(struct tca_mirror *m, int from);
 int tca_mirror_witness(struct tca_mirror_context *ctx, struct tca_mirror *m, const struct tca_segment *seg,
                        int from);
 
+/* The client opens anew, with another number: this attempt of it is over. */
+void tca_mirror_anew(struct tca_mirror *m, int64_t now_ns);
+
 /* An ICMP error quoting this flow. `from` is the role of the quoted segment's sender. */
 int tca_mirror_icmp(struct tca_mirror_context *ctx, struct tca_mirror *m, const struct tca_segment *quote,
                     int from, bool from_peer);

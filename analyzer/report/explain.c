@@ -16,6 +16,7 @@
 
 #include "base/alloc.h"
 #include "base/seq32.h"
+#include "classify/twin/nat.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -182,6 +183,25 @@ static void add_isn(struct tca_explain *ex, int role)
         tca_buf_fmt(&ex->out, "%s's first one seen", role_name[role]);
 }
 
+static void add_kin(struct tca_explain *ex, const char *words, uint64_t frame)
+{
+    tca_buf_str(&ex->out, words);
+    tca_text_flow_id(&ex->out, ex->view->c->d->capture, frame);
+    tca_buf_char(&ex->out, '\n');
+}
+
+/* Other rows that tell the same connection, or an attempt to open it. */
+static void add_kindred(struct tca_explain *ex)
+{
+    const struct tca_dossier *d = ex->view->c->d;
+    if (d->nat == TCA_NAT_BEFORE)
+        add_kin(ex, "with translated addresses: flow=", d->nat_frame);
+    if (d->nat == TCA_NAT_AFTER)
+        add_kin(ex, "before its addresses were translated: flow=", d->nat_frame);
+    if (d->attempt_of && d->attempt_of != d->id_frame)
+        add_kin(ex, "the first attempt to open it: flow=", d->attempt_of);
+}
+
 static void add_head(struct tca_explain *ex)
 {
     const struct tca_dossier *d = ex->view->c->d;
@@ -201,6 +221,7 @@ static void add_head(struct tca_explain *ex)
     tca_buf_str(out, ", ");
     add_isn(ex, TCA_SERVER);
     tca_buf_char(out, '\n');
+    add_kindred(ex);
     tca_buf_fmt(out, "\n%*s %*s  %-*s %-*s %s\n", NUMBER_WIDTH, "frame", time_width[ex->view->time], "time",
                 STATE_WIDTH, "client", ARROW_WIDTH, "segment (x: judged ignored or lost)", "server");
 }

@@ -197,7 +197,7 @@ class Bench:
         self.intent = Intent()
         self.intend, self.also = self.intent.intend, self.intent.also
         self.bystander, self.later = self.intent.bystander, self.intent.later
-        self.scripted = self.intent.scripted
+        self.scripted, self.translated = self.intent.scripted, self.intent.translated
         self.capture_begin = self.capture_end = lambda: None  # a windowed case's recorder puts the real ones here
         self.repeated_syns = lambda port: []  # likewise
         self.tap_space, self.tap_device = None, "eth0"  # where the server's capture is taken

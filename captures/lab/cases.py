@@ -30,6 +30,7 @@ class Case:
     nanoseconds: bool = True
     client_view: bool = False  # record client.pcap too
     middle_view: bool = False  # and middle.pcap, at the router's side towards the client
+    router_view: bool = False  # and router.pcap, on all devices of the router at once
     tap: str = ""  # another device for the server's capture, such as any
     capture_filter: str = ""  # of the server's capture, instead of the usual one
     windowed: bool = False  # play() says when the captures begin and end

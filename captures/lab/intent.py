@@ -9,6 +9,7 @@ intent is written beside the capture (intent.txt) at recording time and the comp
     WHO also ID ID ...        true as well, never required
     WHO bystander             ordinary traffic: nothing above severity info
     WHO later ID              a phenomenon that has no finding of its own yet
+    WHO translated            a router gave it this address: no kernel has the client's socket under it
     WHO scripted              a script sends what the server's end sends: no kernel has a socket of it
 
 WHO is a client port (40001), its second connection (40001#2), a client's ADDR:PORT, every
@@ -44,6 +45,9 @@ class Intent:
 
     def scripted(self, who):
         self._each(who, "scripted")
+
+    def translated(self, who):
+        self._each(who, "translated")
 
     def later(self, who, finding):
         self._each(who, f"later {finding}")

@@ -10,7 +10,8 @@
 A case is a folder FAMILY/CASE with
     capture.pcap   what tcpdump saw at the server's interface
     client.pcap    the same traffic at the client's, where that teaches something else
-    middle.pcap    the same at a router between them
+    middle.pcap    the same at a router between them, at its side towards the client
+    router.pcap    the same at that router, on all its devices
     kernel.txt     the kernel's account: settings, counters, events, queues, and the truth only the script knows
     sockets.txt    every state of every socket, as the kernel changed it
     intent.txt     the findings that each connection must, may and must not get
@@ -124,7 +125,7 @@ class Recording:
         self._write("sockets.txt", sockets.text(raw, probed.mini, probed.drops, servers, self.until + self.trace.offset))
         self._write("intent.txt", self.bench.intent.text())
         self._write("story.txt", words.text_story(self.case, seen))
-        for view in ("client.pcap", "middle.pcap"):  # of an earlier recording that had more views
+        for view in ("client.pcap", "middle.pcap", "router.pcap"):  # of an earlier recording that had more views
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(f"{self.folder}/{view}")
         for name in os.listdir(self.scratch):
@@ -139,6 +140,8 @@ class Recording:
             self.views.append((bench.client, "client.pcap", "eth0", ""))
         if case.middle_view:
             self.views.append((bench.middle, "middle.pcap", "m0", ""))
+        if case.router_view:
+            self.views.append((bench.middle, "router.pcap", "any", ""))
         undo.callback(lambda: [capture.kill() for capture in self.captures])
         bench.capture_begin, bench.capture_end = self._begin_captures, self._end_captures
         bench.repeated_syns = self._repeated_syns

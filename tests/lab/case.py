@@ -159,10 +159,11 @@ class Comparison:
         for subject in self.subjects:
             if subject.flow is None:
                 continue
+            translated = any(clause.kind == "translated" and intent.means(clause.who, subject) for clause in clauses)
             for actor in ("client", "server"):
                 lives = self.owned.get((subject.flow.name, actor), [])
                 self.result.no_socket += not lives
-                if not lives and actor == "client" and self.lacks_socket(subject.flow):
+                if not lives and actor == "client" and not translated and self.lacks_socket(subject.flow):
                     self.result.wrong.append(Wrong(f"{subject.name}/client", "it acknowledges, and the kernel's record "
                                                    "has no socket of it", (subject.flow.first_frame,)))
                 scripted = any(clause.kind == "scripted" and intent.means(clause.who, subject) for clause in clauses)

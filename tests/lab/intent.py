@@ -6,11 +6,13 @@
     WHO bystander
     WHO later ID
     WHO scripted
+    WHO translated
 
 A level is the strongest confidence that vantage can honour: the finding must be told there,
 that strongly or weaker.  "-": it cannot be known there and must not be told.  Besides, of a
 connection that nothing intends or allows it for, no finding above severity info may be
 certain, and of a bystander none may be told at all.  "scripted": no kernel holds its server's end.
+"translated": a router gave the client this address, so its kernel holds its socket under another.
 """
 
 import dataclasses
@@ -28,7 +30,7 @@ class Clause:
     """One line of intent.txt."""
 
     who: str
-    kind: str  # intend, also, bystander, later, scripted
+    kind: str  # intend, also, bystander, later, scripted, translated
     ids: tuple = ()
     levels: tuple = ()  # (vantage, level) of an intend
 
@@ -49,7 +51,7 @@ def read_levels(words, text):
 def read_line(text, known):
     """The Clause of one line; `known` holds the ids that exist."""
     who, kind, *words = text.split() + [""] * (len(text.split()) < 2)
-    if kind in ("bystander", "scripted") and not words:
+    if kind in ("bystander", "scripted", "translated") and not words:
         return Clause(who, kind)
     if kind == "later" and len(words) == 1:
         if words[0] in known:

@@ -939,6 +939,13 @@ class Whole(unittest.TestCase):
             file.write("\n40001 scripted\n")
         self.assertNotIn("the kernel was never there", self.agree()[1])
 
+    def test_a_translated_client_has_its_socket_elsewhere(self):
+        self.write("sockets.txt", "\n".join(line for line in SOCKETS.splitlines() if not line.startswith("client")))
+        self.fails("it acknowledges, and the kernel's record has no socket")
+        with open(os.path.join(self.folder, "intent.txt"), "a", encoding="utf-8") as file:
+            file.write("\n40001 translated\n")
+        self.assertEqual(self.agree()[0], 0)
+
     def test_dates(self):
         shifted = tuple((state, at + .001) for state, at in SERVER_PATH)
         out = self.fails("CLOSED is dated +0.001000 s off its own frame 9", said=told_tables(server=shifted))

@@ -3,7 +3,8 @@
  * Vantage of a pair of hosts. Any of these suffices: the cooked link header says that one side's segments went out and the
  * other's came in; or one side's checksums are all unfinished and the other's all good, as at the sender's own tap.
  * Failing that, round trips of three clean handshakes or more, unless routers have lowered the TTL of the host that
- * would be near. A router that forwards shows each segment coming in and going out, which tells nothing. Not used: a TTL
+ * would be near. Where addresses are translated within the capture it was taken in between, whatever these say: each row shows
+ * one side of the router only. A router that forwards shows each segment coming in and going out, which tells nothing. Not used: a TTL
  * that no router has lowered, since the first router behind the host sees the same; and giant segments, which a receiver's tap shows as well as a sender's.
  *
  * What is added is sorted before it is read; keys are compared, never hashed.
@@ -12,6 +13,7 @@
 
 #include "base/alloc.h"
 #include "base/sorted.h"
+#include "classify/twin/nat.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +27,7 @@ struct tca_pair {
     uint32_t capture;
     uint32_t rtt_ns[2]; /* to each; UINT32_MAX: no clean handshake */
     bool local[2];      /* the capture was taken on this host */
+    bool between;       /* its addresses are translated where the capture was taken */
 };
 
 /* By the cooked link header, else by the checksums that the sender's own card has still to finish. */
@@ -55,17 +58,17 @@ int tca_places_add(struct tca_places *places, const struct tca_dossier *d)
 {
     const struct tca_mirror *m = &d->m;
     bool clean = m->syn_rtt_ns >= 0 && m->ack_rtt_ns >= 0;
-    bool local[2];
+    bool local[2], between = d->nat != TCA_NAT_NONE;
     for (int role = 0; role < 2; role++)
         local[role] = is_local(&m->side[role], &m->side[1 - role]);
-    if (!clean && !local[TCA_CLIENT] && !local[TCA_SERVER])
+    if (!clean && !between && !local[TCA_CLIENT] && !local[TCA_SERVER])
         return TCA_OK;
     void *array = tca_room(places->pair, places->pairs, &places->pair_room, sizeof *places->pair);
     if (!array)
         return TCA_EMEMORY;
     places->pair = array;
     struct tca_pair *p = &places->pair[places->pairs++];
-    *p = (struct tca_pair){.capture = d->capture};
+    *p = (struct tca_pair){.capture = d->capture, .between = between};
     int client = client_end(d, p->addr);
     for (int end = 0; end < 2; end++) {
         int role = end == client ? TCA_CLIENT : TCA_SERVER;
@@ -114,9 +117,14 @@ static void build_place(struct tca_place *place, const struct tca_pair *pair, si
     uint64_t local[2] = {0};
     *place = (struct tca_place){.capture = pair->capture};
     memcpy(place->addr, pair->addr, sizeof place->addr);
-    for (size_t at = 0; at < count; at++)
+    for (size_t at = 0; at < count; at++) {
+        place->middle |= pair[at].between;
         for (int end = 0; end < 2; end++)
             local[end] += pair[at].local[end];
+    }
+    place->shown = place->middle;
+    if (place->middle)
+        return;
     for (int end = 0; end < 2; end++)
         place->near[end] = tca_prevails(local[end], local[1 - end]);
     place->proved = place->shown = place->near[0] || place->near[1];
