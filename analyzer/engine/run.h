@@ -19,7 +19,7 @@
 #include "classify/pressure/isn.h"
 #include "classify/setting/setting.h"
 #include "classify/sweep/known.h"
-#include "classify/twin/nat.h"
+#include "classify/sweep/nat.h"
 #include "flow/flow.h"
 #include "report/report.h"
 

@@ -16,7 +16,7 @@
 
 #include "base/alloc.h"
 #include "base/seq32.h"
-#include "classify/twin/nat.h"
+#include "classify/sweep/nat.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -2,7 +2,7 @@
  *
  * Cells of flows: what other programs call it, and its kin.
  */
-#include "classify/twin/nat.h"
+#include "classify/sweep/nat.h"
 #include "report/community.h"
 #include "report/row.h"
 

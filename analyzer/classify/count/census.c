@@ -19,7 +19,7 @@
 
 #include "base/alloc.h"
 #include "base/extsort.h"
-#include "classify/twin/nat.h"
+#include "classify/sweep/nat.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -13,7 +13,7 @@
 
 #include "base/alloc.h"
 #include "base/sorted.h"
-#include "classify/twin/nat.h"
+#include "classify/sweep/nat.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -11,7 +11,7 @@
  * A proxy opens a connection of its own, with numbers of its own. A row is half of one pair only: who sends floods of SYNs
  * with one number hides at most half of them. Devices that rewrite sequence numbers (SYN proxies) are not followed.
  */
-#include "classify/twin/nat.h"
+#include "classify/sweep/nat.h"
 
 #include "base/alloc.h"
 #include "base/sorted.h"
