@@ -322,13 +322,14 @@ enum tca_taken tca_fragments_take(struct tca_walk *walk, const struct tca_piece 
 
     if ((cursor->wire == 0 && piece->more) || piece->offset + cursor->wire > DATAGRAM_MAX)
         return FRAGMENT_NOT_TAKEN;
-    if (first && cursor->left < cursor->wire)
-        return FRAGMENT_NOT_TAKEN;
+    if (first && cursor->left < cursor->wire && walk->family == 4)
+        return FRAGMENT_NOT_TAKEN; /* as tshark has it: fragment.h */
     e = entry_of(walk, piece);
     if (!e)
         return FRAGMENT_NOT_TAKEN;
-    if (!add_piece(e, cursor, piece) || (first && e->has_first))
+    if (!add_piece(e, cursor, piece))
         return FRAGMENT_TAKEN;
+    first = first && !e->has_first;
     if (first)
         note_first(e, walk, *ret_protocol);
     if (is_whole(e)) {
