@@ -82,20 +82,9 @@ static enum tca_outcome settle(const struct tca_walk *walk, enum tca_outcome out
     }
 }
 
-enum tca_outcome tca_walk_record(struct tca_walk *walk, struct tca_fragments *fragments,
-                                 const struct tca_record *rec, bool verify_checksums,
-                                 struct tca_segment *ret_seg)
+enum tca_outcome tca_walk_run(struct tca_walk *walk)
 {
-    *walk = (struct tca_walk){
-        .rec = rec,
-        .cursor = {rec->bytes, rec->captured, rec->original > rec->captured ? rec->original : rec->captured},
-        .next = tca_layer_of_link(rec->link),
-        .verify_checksums = verify_checksums,
-        .direction = 255,
-        .left_out = rec->left_out,
-        .fragments = fragments,
-        .ret_seg = ret_seg,
-    };
+    walk->next = tca_layer_of_link(walk->rec->link);
     if (walk->next == LAYER_COUNT)
         return TCA_OUTCOME_unknown_link;
     for (int layer = 0; layer < LAYERS_MAX; layer++) {
@@ -109,7 +98,7 @@ enum tca_outcome tca_walk_record(struct tca_walk *walk, struct tca_fragments *fr
 
 enum tca_outcome tca_decode(const struct tca_record *rec, bool verify_checksums, struct tca_segment *ret_seg)
 {
-    struct tca_walk walk;
+    struct tca_walk walk = walk_begin(NULL, rec, verify_checksums, ret_seg);
 
-    return tca_walk_record(&walk, NULL, rec, verify_checksums, ret_seg);
+    return tca_walk_run(&walk);
 }

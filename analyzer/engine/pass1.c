@@ -312,13 +312,18 @@ static int feed_quoted(struct tca_session *s, const struct tca_segment *quote)
     return error ? error : trace_segment(s, quote, &found, false);
 }
 
-/* Segments that came in fragments, each before what can only come after it. */
-static int feed_fragments(struct tca_session *s, const struct tca_segment *next, int64_t now_ns)
+/* The segment at hand, if any, after those that came in fragments and belong before it. */
+static int feed_in_order(struct tca_session *s, const struct tca_segment *at_hand, int64_t now_ns)
 {
-    struct tca_segment seg;
+    struct tca_segment kept;
+    bool due;
     int error = TCA_OK;
-    while (!error && tca_fragments_due(s->fragments, next, now_ns, &seg))
-        error = feed_segment(s, &seg, seg.left_out);
+    do {
+        due = tca_fragments_due(s->fragments, at_hand, now_ns, &kept);
+        const struct tca_segment *seg = due ? &kept : at_hand;
+        if (seg)
+            error = feed_segment(s, seg, seg->left_out);
+    } while (due && !error);
     return error;
 }
 
@@ -332,10 +337,8 @@ static int feed_record(struct tca_session *s, const struct tca_record *given)
     enum tca_outcome outcome = tca_decode_fragments(s->fragments, &record, verify, &seg);
     bool at_hand = outcome == TCA_OUTCOME_tcp && !seg.fragmented;
     s->open->facts.outcome[record.left_out ? TCA_OUTCOME_filtered : outcome]++;
-    int error = feed_fragments(s, at_hand ? &seg : NULL, record.time_ns);
-    if (!error && at_hand)
-        error = feed_segment(s, &seg, record.left_out);
-    else if (!error && outcome == TCA_OUTCOME_tcp_quoted && !record.left_out)
+    int error = feed_in_order(s, at_hand ? &seg : NULL, record.time_ns);
+    if (!error && outcome == TCA_OUTCOME_tcp_quoted && !record.left_out)
         error = feed_quoted(s, &seg);
     return error ? error : tca_flow_expire(s->flows, record.time_ns);
 }
@@ -352,7 +355,7 @@ int tca_pass1_feed(struct tca_session *s, const struct tca_record *records, size
 
 int tca_pass1_end(struct tca_session *s)
 {
-    int error = s->fragments ? feed_fragments(s, NULL, INT64_MAX) : TCA_OK; /* none: memory was out */
+    int error = s->fragments ? feed_in_order(s, NULL, INT64_MAX) : TCA_OK; /* none: memory was out */
     if (!error)
         error = tca_flow_table_end(s->flows);
     tca_fragments_free(s->fragments);
