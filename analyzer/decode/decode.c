@@ -61,16 +61,6 @@ enum tca_layer tca_layer_of_link(int link)
     }
 }
 
-/* In the numbers of the Linux cooked header, which tells more exactly where there is one. */
-static uint8_t direction_of(const struct tca_record *rec)
-{
-    enum { TO_US = 0, BY_US = 4, NOT_TOLD = 255 };
-
-    return rec->direction == TCA_DIRECTION_IN    ? TO_US
-           : rec->direction == TCA_DIRECTION_OUT ? BY_US
-                                                 : NOT_TOLD;
-}
-
 /* A UDP port alone makes no tunnel: where nothing sane follows, this was ordinary UDP. A record that was cut there is
  * none the wiser. */
 static enum tca_outcome settle(const struct tca_walk *walk, enum tca_outcome outcome)
@@ -92,20 +82,9 @@ static enum tca_outcome settle(const struct tca_walk *walk, enum tca_outcome out
     }
 }
 
-enum tca_outcome tca_walk_record(struct tca_walk *walk, struct tca_fragments *fragments,
-                                 const struct tca_record *rec, bool verify_checksums,
-                                 struct tca_segment *ret_seg)
+enum tca_outcome tca_walk_run(struct tca_walk *walk)
 {
-    *walk = (struct tca_walk){
-        .rec = rec,
-        .cursor = {rec->bytes, rec->captured, rec->original > rec->captured ? rec->original : rec->captured},
-        .next = tca_layer_of_link(rec->link),
-        .verify_checksums = verify_checksums,
-        .direction = direction_of(rec),
-        .left_out = rec->left_out,
-        .fragments = fragments,
-        .ret_seg = ret_seg,
-    };
+    walk->next = tca_layer_of_link(walk->rec->link);
     if (walk->next == LAYER_COUNT)
         return TCA_OUTCOME_unknown_link;
     for (int layer = 0; layer < LAYERS_MAX; layer++) {
@@ -119,7 +98,7 @@ enum tca_outcome tca_walk_record(struct tca_walk *walk, struct tca_fragments *fr
 
 enum tca_outcome tca_decode(const struct tca_record *rec, bool verify_checksums, struct tca_segment *ret_seg)
 {
-    struct tca_walk walk;
+    struct tca_walk walk = walk_begin(NULL, rec, verify_checksums, ret_seg);
 
-    return tca_walk_record(&walk, NULL, rec, verify_checksums, ret_seg);
+    return tca_walk_run(&walk);
 }

@@ -322,13 +322,14 @@ enum tca_taken tca_fragments_take(struct tca_walk *walk, const struct tca_piece 
 
     if ((cursor->wire == 0 && piece->more) || piece->offset + cursor->wire > DATAGRAM_MAX)
         return FRAGMENT_NOT_TAKEN;
-    if (first && cursor->left < cursor->wire)
-        return FRAGMENT_NOT_TAKEN;
+    if (first && cursor->left < cursor->wire && walk->family == 4)
+        return FRAGMENT_NOT_TAKEN; /* as tshark has it: fragment.h */
     e = entry_of(walk, piece);
     if (!e)
         return FRAGMENT_NOT_TAKEN;
-    if (!add_piece(e, cursor, piece) || (first && e->has_first))
+    if (!add_piece(e, cursor, piece))
         return FRAGMENT_TAKEN;
+    first = first && !e->has_first;
     if (first)
         note_first(e, walk, *ret_protocol);
     if (is_whole(e)) {
@@ -357,27 +358,35 @@ static void hold(struct tca_fragments *table, struct tca_fragmented *e, const st
     ++*held_of(table, seg);
 }
 
+/* The walk is over, in a fragment that waits for others or in a datagram that became whole: keep its segment. */
+static enum tca_outcome keep(struct tca_fragments *table, const struct tca_walk *walk,
+                             enum tca_outcome outcome)
+{
+    const struct tca_fragmented *whole = walk->whole;
+    struct tca_segment *seg = walk->ret_seg;
+    bool told = whole && whole->told;
+
+    if (outcome == TCA_OUTCOME_tcp && walk->first_of) {
+        seg->fragmented = true;
+        walk->first_of->told = true;
+        hold(table, walk->first_of, walk, seg);
+    } else if (outcome == TCA_OUTCOME_tcp) {
+        seg->fragmented = true;
+        seg->partial = whole->cut;
+        seg->captured += whole->captured - (whole->total < whole->readable ? whole->total : whole->readable);
+        table->ready = true;
+        table->seg = *seg;
+    }
+    return told ? TCA_OUTCOME_fragment : outcome;
+}
+
 enum tca_outcome tca_decode_fragments(struct tca_fragments *table, const struct tca_record *rec,
                                       bool verify_checksums, struct tca_segment *ret_seg)
 {
-    struct tca_walk walk;
-    enum tca_outcome outcome = tca_walk_record(&walk, table, rec, verify_checksums, ret_seg);
-    const struct tca_fragmented *whole = walk.whole;
-    bool told = whole && whole->told;
+    struct tca_walk walk = walk_begin(table, rec, verify_checksums, ret_seg);
+    enum tca_outcome outcome = tca_walk_run(&walk);
 
-    if (outcome == TCA_OUTCOME_tcp && walk.first_of) {
-        ret_seg->fragmented = true;
-        hold(table, walk.first_of, &walk, ret_seg);
-        walk.first_of->told = true;
-    } else if (outcome == TCA_OUTCOME_tcp && whole) {
-        ret_seg->fragmented = true;
-        ret_seg->partial = whole->cut;
-        ret_seg->captured +=
-            whole->captured - (whole->total < whole->readable ? whole->total : whole->readable);
-        table->ready = true;
-        table->seg = *ret_seg;
-    }
-    return told ? TCA_OUTCOME_fragment : outcome;
+    return walk.first_of || walk.whole ? keep(table, &walk, outcome) : outcome;
 }
 
 /* ---- what is due ---- */

@@ -11,8 +11,9 @@
  * can only come after it, after 30 s, when the table is full, or at the capture's end. Its length is the datagram's if
  * the last fragment was seen, else what is there without a gap; then a FIN is left away, since nobody knows its number.
  *
- * A first fragment that the snap length cut is given at once, as tshark has it: its datagram's other fragments are then
- * never joined to it, and its length is what it carries itself.
+ * A first fragment of IPv4 that the snap length cut is given at once, as tshark has it: its datagram's other fragments
+ * are never joined to it, and its length is what it carries itself. Where another fragment is cut, and in IPv6, tshark
+ * shows nothing: the datagram is put together by its lengths and `partial`.
  *
  * The outcome of each record stays one: of a datagram's fragments the one that brought the TCP header is `tcp`, the
  * others are `fragment`; where no fragment holds a whole header, the one that completed the datagram is `tcp`.

@@ -8,8 +8,6 @@
  * does (tcp_parse_options). Both set `malformed`. Where the same option comes twice the later one holds, as
  * in Linux.
  */
-#include <string.h>
-
 #include "decode/walk.h"
 
 enum { EXPERIMENT_FAST_OPEN = 0xf989 }; /* RFC 7413 appendix B */
@@ -140,22 +138,20 @@ static uint32_t parse_one(const uint8_t *bytes, uint32_t captured, uint32_t size
     return len;
 }
 
-void tca_options_parse(const uint8_t *bytes, uint32_t captured, uint32_t size,
-                       struct tca_options *ret_options)
+void tca_options_parse(const uint8_t *bytes, uint32_t captured, uint32_t size, struct tca_options *options)
 {
     uint32_t at = 0;
 
-    memset(ret_options, 0, sizeof *ret_options);
     while (at < captured) {
         uint32_t len = 1;
 
         if (bytes[at] > TCA_OPTION_NOP)
-            len = parse_one(bytes + at, captured - at, size - at, ret_options);
+            len = parse_one(bytes + at, captured - at, size - at, options);
         else
-            note_order(ret_options, bytes[at]);
+            note_order(options, bytes[at]);
         if (len == 0 || bytes[at] == TCA_OPTION_END)
             return;
         at += len;
     }
-    ret_options->cut = captured < size;
+    options->cut = captured < size;
 }

@@ -109,7 +109,7 @@ struct tca_segment {
     bool offload;      /* IP total length 0: length taken from the frame (transmit offload) */
     bool mended;       /* its record stood behind later ones of its connection (artefact/order.h) */
     bool fragmented;   /* came in IP fragments; the table of them hands it on (fragment.h) */
-    bool partial;      /* and never became whole: other tools show no TCP there, so it numbers nothing */
+    bool partial;      /* and other tools show no TCP there: it numbers nothing (fragment.h) */
     bool left_out;     /* of a record that a filter left out; of fragments: the first one's */
     struct tca_options opt;
     struct tca_tags tags;

@@ -138,10 +138,33 @@ enum tca_layer tca_layer_of_link(int link);
 /* What these two UDP ports (four bytes) may carry; LAYER_COUNT for no tunnel. */
 enum tca_layer tca_layer_of_udp(const uint8_t *ports);
 
-/* The whole walk; what it found out besides the segment stays in *walk. `fragments` may be NULL. */
-enum tca_outcome tca_walk_record(struct tca_walk *walk, struct tca_fragments *fragments,
-                                 const struct tca_record *rec, bool verify_checksums,
-                                 struct tca_segment *ret_seg);
+/* In the numbers of the Linux cooked header, which tells more exactly where there is one. */
+static inline uint8_t walk_direction(const struct tca_record *rec)
+{
+    enum { TO_US = 0, BY_US = 4, NOT_TOLD = 255 };
+
+    return rec->direction == TCA_DIRECTION_IN    ? TO_US
+           : rec->direction == TCA_DIRECTION_OUT ? BY_US
+                                                 : NOT_TOLD;
+}
+
+/* A walk at the beginning of a record; `fragments` may be NULL. Made in place: a copy of one costs as much as a header. */
+static inline struct tca_walk walk_begin(struct tca_fragments *fragments, const struct tca_record *rec,
+                                         bool verify_checksums, struct tca_segment *ret_seg)
+{
+    return (struct tca_walk){
+        .rec = rec,
+        .cursor = {rec->bytes, rec->captured, rec->original > rec->captured ? rec->original : rec->captured},
+        .verify_checksums = verify_checksums,
+        .direction = walk_direction(rec),
+        .left_out = rec->left_out,
+        .fragments = fragments,
+        .ret_seg = ret_seg,
+    };
+}
+
+/* To its end; what it found out besides the segment stays in *walk. */
+enum tca_outcome tca_walk_run(struct tca_walk *walk);
 
 /* Put the fragment at the cursor into the walk's table. FRAGMENT_FIRST: go on in it, and what comes of it will be kept;
  * FRAGMENT_WHOLE: the cursor now stands in the whole datagram. *ret_protocol is the fragment's protocol, and becomes
@@ -150,9 +173,9 @@ enum tca_taken { FRAGMENT_NOT_TAKEN, FRAGMENT_TAKEN, FRAGMENT_FIRST, FRAGMENT_WH
 enum tca_taken tca_fragments_take(struct tca_walk *walk, const struct tca_piece *piece,
                                   uint8_t *ret_protocol);
 
-/* Parse the TCP options of a header whose options take `size` bytes, of which `captured` are at `bytes`. */
-void tca_options_parse(const uint8_t *bytes, uint32_t captured, uint32_t size,
-                       struct tca_options *ret_options);
+/* Parse the TCP options of a header whose options take `size` bytes, of which `captured` are at `bytes`, into
+ * `options`, which are empty as in a new segment. */
+void tca_options_parse(const uint8_t *bytes, uint32_t captured, uint32_t size, struct tca_options *options);
 
 static inline int walk_on(struct tca_walk *walk, enum tca_layer next)
 {

@@ -54,6 +54,7 @@ enum kind {
     BLOCK,         /* FROM-TO, may be repeated */
     ADDRESS,
     DIRECTION, /* > or < */
+    TUNNEL,    /* KIND or KIND:NUMBER */
 };
 
 struct word_rule {
@@ -74,6 +75,7 @@ static const struct word_rule flow_rules[] = {
     {"tsbase", COUNT, AT(tsbase), U32},   {"peer_tsbase", COUNT, AT(peer_tsbase), U32},
     {"win", COUNT, AT(win), 0, 1 << 30},  {"vlan", COUNT, AT(vlan), 1, 4094},
     {"mss", COUNT_OR_NONE, AT(mss), U16}, {"wscale", COUNT_OR_NONE, AT(wscale), 0, 255},
+    {"tunnel", TUNNEL, 0, U32},
 };
 #undef AT
 #define AT(field) offsetof(struct segment_words, field)
@@ -97,6 +99,9 @@ static const struct word_rule segment_rules[] = {
     {"late", WORD, AT(late), 0, 1},
     {"badsum", WORD, AT(badsum), 0, 1},
     {"unfinished", WORD, AT(unfinished), 0, 1},
+    {"frag", COUNT, AT(frag), 8, 65528},
+    {"fraglost", COUNT, AT(fraglost), 0, 8191},
+    {"fragback", WORD, AT(fragback), 0, 1},
     {"tfo", COOKIE, 0, 0, 0},
     {"sackblock", BLOCK, 0, CIRCLE},
 };
@@ -206,6 +211,37 @@ static bool read_direction(const char *text, int *ret_from)
     return true;
 }
 
+static bool read_tunnel(const char *text, const struct word_rule *rule, struct frame_tunnel *ret_tunnel)
+{
+    static const struct {
+        const char *name;
+        enum frame_tunnel_kind kind;
+    } kinds[] = {{"vxlan", FRAME_VXLAN},
+                 {"geneve", FRAME_GENEVE},
+                 {"gtpu", FRAME_GTPU},
+                 {"gre", FRAME_GRE},
+                 {"gretap", FRAME_GRETAP},
+                 {"erspan", FRAME_ERSPAN},
+                 {"erspan3", FRAME_ERSPAN3},
+                 {"ipip", FRAME_IPIP},
+                 {"teredo", FRAME_TEREDO},
+                 {"mpls", FRAME_MPLS},
+                 {"pseudowire", FRAME_PSEUDOWIRE},
+                 {"pppoe", FRAME_PPPOE}};
+    const char *end = text + strcspn(text, ":");
+    size_t length = (size_t)(end - text);
+    int64_t id = 0;
+
+    if (*end && (!read_integer(end + 1, rule, &id, &end) || *end))
+        return false;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (strlen(kinds[i].name) == length && strncmp(kinds[i].name, text, length) == 0) {
+            *ret_tunnel = (struct frame_tunnel){kinds[i].kind, (uint32_t)id};
+            return true;
+        }
+    return false;
+}
+
 static bool read_value(const char *text, const struct word_rule *rule, void *target)
 {
     struct number *number = (struct number *)(void *)((char *)target + rule->offset);
@@ -224,6 +260,8 @@ static bool read_value(const char *text, const struct word_rule *rule, void *tar
         ((struct segment_words *)target)->from_set = true;
         return read_address(text, ((struct segment_words *)target)->from,
                             &((struct segment_words *)target)->from_family);
+    case TUNNEL:
+        return read_tunnel(text, rule, &((struct flow_words *)target)->tunnel);
     case DIRECTION:
         return read_direction(text, &((struct segment_words *)target)->quote);
     default:
@@ -266,7 +304,9 @@ static int read_link(struct reader *r)
     static const struct {
         const char *name;
         int type;
-    } links[] = {{"ethernet", FRAME_ETHERNET}, {"raw", FRAME_RAW}, {"sll", FRAME_SLL}, {"sll2", FRAME_SLL2}};
+    } links[] = {{"ethernet", FRAME_ETHERNET}, {"raw", FRAME_RAW},    {"sll", FRAME_SLL},
+                 {"sll2", FRAME_SLL2},         {"null", FRAME_NULL},  {"ppp", FRAME_PPP},
+                 {"radiotap", FRAME_RADIOTAP}, {"nflog", FRAME_NFLOG}};
 
     if (r->has_packet)
         return fail(r, "the link type comes before the first packet");
@@ -277,7 +317,7 @@ static int read_link(struct reader *r)
                 r->wire.link = links[i].type;
                 return 0;
             }
-    return fail(r, "expected: link ethernet|raw|sll|sll2 [client]");
+    return fail(r, "expected: link ethernet|raw|sll|sll2|null|ppp|radiotap|nflog [client]");
 }
 
 static int read_snaplen(struct reader *r)
@@ -332,6 +372,10 @@ static int fill_flow(struct reader *r, struct flow *flow)
         return fail(r, "client and server are of different IP versions");
     if (apply_words(r, 4, RULES(flow_rules), &w))
         return -1;
+    if (w.tunnel.kind >= FRAME_MPLS && r->wire.link != FRAME_ETHERNET)
+        return fail(r, "mpls, pseudowire and pppoe need link ethernet");
+    if (w.tunnel.kind == FRAME_TEREDO && family == 4)
+        return fail(r, "teredo carries IPv6");
     wire_flow_begin(flow, &w);
     return 0;
 }
@@ -428,6 +472,8 @@ static int read_segment(struct reader *r, struct segment_line *line)
         return -1;
     if (line->w.copy.set && r->words > 5)
         return fail(r, "a copy has no fields of its own");
+    if (line->w.frag.value % 8)
+        return fail(r, "fragments but the last are of a multiple of 8 bytes");
     return 0;
 }
 

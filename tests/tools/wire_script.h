@@ -20,11 +20,12 @@ struct number {
 
 struct flow_words {
     struct number isn, peer_isn, tsbase, peer_tsbase, ttl, peer_ttl, win, mss, wscale, ts, sack, vlan;
+    struct frame_tunnel tunnel;
 };
 
 struct segment_words {
-    struct number seq, ack, len, ipid, ttl, win, tsval, tsecr, mss, wscale, mtu;
-    struct number nots, id0, nosack, lost, unseen, copy, late, badsum, unfinished;
+    struct number seq, ack, len, ipid, ttl, win, tsval, tsecr, mss, wscale, mtu, frag, fraglost;
+    struct number nots, id0, nosack, lost, unseen, copy, late, badsum, unfinished, fragback;
     bool tfo;
     uint8_t cookie[TFO_COOKIE_MAX];
     size_t cookie_bytes;
@@ -69,6 +70,7 @@ struct flow {
     char name[32];
     uint8_t family;
     uint16_t vlan;
+    struct frame_tunnel tunnel;
     uint32_t win;
     struct end end[2];
 };

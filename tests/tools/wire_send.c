@@ -74,6 +74,7 @@ void wire_flow_begin(struct flow *flow, const struct flow_words *w)
     server->ip_id = (uint16_t)(1 + from_name(flow, "server id") % 30000);
     flow->win = (uint32_t)or_else(w->win, 64240);
     flow->vlan = (uint16_t)or_else(w->vlan, 0);
+    flow->tunnel = w->tunnel;
     for (int side = CLIENT; side <= SERVER; side++) {
         struct end *end = &flow->end[side];
         end->ts = or_else(w->ts, 1) != 0;
@@ -352,7 +353,7 @@ static void end_packet(struct wire *wire, struct wire_packet *packet)
 static struct frame_link link_of(const struct wire *wire, const struct segment_line *line, bool tap_at_client)
 {
     return (struct frame_link){wire->link, line->from, tap_at_client,
-                               wire->link == FRAME_ETHERNET ? line->flow->vlan : 0};
+                               wire->link == FRAME_ETHERNET ? line->flow->vlan : 0, line->flow->tunnel};
 }
 
 /* Payload: letters by stream position, so that a retransmission carries the same bytes. */
@@ -368,7 +369,7 @@ static void fill_header(struct frame_tcp *tcp, const struct segment_line *line, 
     tcp->ip.family = line->flow->family;
     tcp->ip.ttl = (uint8_t)or_else(line->w.ttl, own->ttl);
     tcp->ip.id = ip_id(line, own);
-    tcp->ip.df = true;
+    tcp->ip.df = !line->w.frag.set;
     memcpy(tcp->ip.src, own->addr, 16);
     memcpy(tcp->ip.dst, peer->addr, 16);
     tcp->sport = own->port;
@@ -382,17 +383,47 @@ static void fill_header(struct frame_tcp *tcp, const struct segment_line *line, 
                                              : FRAME_SUM_RIGHT;
 }
 
+/* One packet as one frame. */
+static bool add_frame(struct wire *wire, const struct frame_link *link, const struct segment_line *line,
+                      const struct tca_buf *packet)
+{
+    struct wire_packet *frame = add_packet(wire, line);
+
+    if (!frame || packet->failed)
+        return false;
+    frame_add(&wire->bytes, link, line->flow->family, packet->bytes, packet->used);
+    end_packet(wire, frame);
+    return true;
+}
+
+/* One packet as fragments: all at one time, in order or backwards, one of them unseen. */
+static bool add_fragments(struct wire *wire, const struct frame_link *link, const struct segment_line *line,
+                          const struct tca_buf *packet, uint32_t id)
+{
+    size_t header = line->flow->family == 4 ? 20 : 40, room = (size_t)line->w.frag.value;
+    size_t count = (packet->used - header + room - 1) / room;
+    bool good = true;
+
+    for (size_t i = 0; good && i < count; i++) {
+        size_t index = line->w.fragback.set ? count - 1 - i : i;
+        struct tca_buf piece = {0};
+
+        good = frame_add_fragment(&piece, packet, room, index, id) && add_frame(wire, link, line, &piece);
+        if (good && line->w.fraglost.set && index == (size_t)line->w.fraglost.value)
+            wire->packets[wire->count - 1].seen = false;
+        tca_buf_done(&piece);
+    }
+    return good;
+}
+
 static const char *send_tcp(struct wire *wire, const struct frame_link *link, const struct segment_line *line)
 {
     struct end *own = &line->flow->end[line->from], *peer = &line->flow->end[!line->from];
-    struct wire_packet *packet = add_packet(wire, line);
     struct frame_tcp tcp = {0};
     struct options opt = {0};
-    struct tca_buf data = {0};
+    struct tca_buf data = {0}, packet = {0};
     const char *wrong = NULL;
 
-    if (!packet)
-        return "out of memory";
     fill_header(&tcp, line, own, peer);
     if (line->flags & FRAME_SYN)
         options_of_syn(&opt, line, own, peer);
@@ -407,13 +438,17 @@ static const char *send_tcp(struct wire *wire, const struct frame_link *link, co
         wrong = "the options do not fit in 40 bytes";
         goto done;
     }
-    frame_add_link(&wire->bytes, link, line->flow->family);
-    frame_add_tcp(&wire->bytes, &tcp);
-    end_packet(wire, packet);
+    frame_add_tcp(&packet, &tcp);
+    if (line->w.frag.set ? !add_fragments(wire, link, line, &packet, tcp.seq ^ tcp.flags)
+                         : !add_frame(wire, link, line, &packet)) {
+        wrong = "out of memory";
+        goto done;
+    }
     remember(own, &tcp, wire->count - 1);
     if ((!line->w.lost.set && arrive(peer, &tcp, &opt)) || opt.bytes.failed || data.failed)
         wrong = "out of memory";
 done:
+    tca_buf_done(&packet);
     tca_buf_done(&opt.bytes);
     tca_buf_done(&data);
     return wrong;
@@ -432,13 +467,9 @@ static const char *send_icmp(struct wire *wire, struct frame_link link, const st
     if (!to->newest)
         return "there is no segment of that direction to quote yet";
     size_t quoted = to->newest - 1;
-    struct wire_packet *packet = add_packet(wire, line);
-    if (!packet)
-        return "out of memory";
-
     /* A copy of the quote: appending may move the buffer that holds it. */
-    struct tca_buf quote = {0};
-    size_t skip = frame_link_bytes(&link);
+    struct tca_buf quote = {0}, error = {0};
+    size_t skip = frame_link_bytes(&link, line->flow->family);
     link.from = !line->w.quote;
     tca_buf_add(&quote, wire->bytes.bytes + wire->packets[quoted].offset + skip,
                 wire->packets[quoted].original - skip);
@@ -450,11 +481,10 @@ static const char *send_icmp(struct wire *wire, struct frame_link link, const st
     icmp.mtu = (uint16_t)or_else(line->w.mtu, 0);
     icmp.quote = (const uint8_t *)quote.bytes;
     icmp.quote_bytes = quote.used;
-    frame_add_link(&wire->bytes, &link, line->flow->family);
-    frame_add_icmp(&wire->bytes, &icmp);
-    end_packet(wire, packet);
-    const char *wrong = quote.failed ? "out of memory" : NULL;
+    frame_add_icmp(&error, &icmp);
+    const char *wrong = quote.failed || !add_frame(wire, &link, line, &error) ? "out of memory" : NULL;
     tca_buf_done(&quote);
+    tca_buf_done(&error);
     return wrong;
 }
 

@@ -544,7 +544,7 @@ static void compose_two_links(void)
                             .dport = 80,
                             .flags = FRAME_SYN};
     const int links[] = {FRAME_ETHERNET, FRAME_RAW};
-    struct tca_buf frame = {0};
+    struct tca_buf frame = {0}, packet = {0};
 
     blocks_section(&in);
     add_interface(ETHERNET, 96, 6);
@@ -552,12 +552,14 @@ static void compose_two_links(void)
     for (unsigned i = 0; i < 6; i++) {
         tcp.dport = (uint16_t)(80 + i / 2);
         tca_buf_reset(&frame);
-        frame_add_link(&frame, &(struct frame_link){.type = links[i % 2]}, 4);
-        frame_add_tcp(&frame, &tcp);
+        tca_buf_reset(&packet);
+        frame_add_tcp(&packet, &tcp);
+        frame_add(&frame, &(struct frame_link){.type = links[i % 2]}, 4, packet.bytes, packet.used);
         blocks_end(&in,
                    blocks_packet(&in, i % 2, i, frame.bytes, (uint32_t)frame.used, (uint32_t)frame.used));
     }
     tca_buf_done(&frame);
+    tca_buf_done(&packet);
 }
 
 static const struct {

@@ -227,6 +227,100 @@ START_TEST(checksums_and_tags)
 }
 END_TEST
 
+/* What is around the packet; whatever it is, the packet itself is found again. */
+static const struct {
+    const char *words;
+    enum tca_encap encap;
+    uint32_t id;
+} tunnels[] = {
+    {"tunnel=vxlan:42", TCA_ENCAP_VXLAN, 42},
+    {"tunnel=geneve:7", TCA_ENCAP_GENEVE, 7},
+    {"tunnel=gtpu:4294967295", TCA_ENCAP_GTPU, 4294967295},
+    {"tunnel=gre", TCA_ENCAP_GRE, 0},
+    {"tunnel=gre:5", TCA_ENCAP_GRE, 5},
+    {"tunnel=gretap", TCA_ENCAP_GRE, 0},
+    {"tunnel=gretap:6", TCA_ENCAP_GRE, 6},
+    {"tunnel=erspan:3", TCA_ENCAP_ERSPAN, 3},
+    {"tunnel=erspan3:1023", TCA_ENCAP_ERSPAN, 1023},
+    {"tunnel=ipip", TCA_ENCAP_IPIP, 0},
+    {"tunnel=mpls:16", TCA_ENCAP_NONE, 0},
+    {"tunnel=pseudowire:16", TCA_ENCAP_NONE, 0},
+    {"tunnel=pppoe:1", TCA_ENCAP_NONE, 0},
+    {"tunnel=vxlan:1 vlan=9", TCA_ENCAP_VXLAN, 1},
+};
+
+START_TEST(around)
+{
+    static const char *const families[] = {"flow A 10.0.0.2:1 10.0.0.1:80",
+                                           "flow A [fd00::2]:1 [fd00::1]:80"};
+
+    for (size_t i = 0; i < 2; i++) {
+        char script[200];
+        snprintf(script, sizeof script, "%s %s\n0 A < PA len=30\n", families[i], tunnels[_i].words);
+        struct wire wire = make(script);
+        struct tca_segment seg = last_segment(&wire);
+        bool inside4 = tunnels[_i].encap == TCA_ENCAP_IPIP && i == 1;
+        ck_assert_int_eq(seg.tags.encap, inside4 ? TCA_ENCAP_6IN4 : tunnels[_i].encap);
+        ck_assert_uint_eq(seg.tags.encap_id, tunnels[_i].id);
+        ck_assert_uint_eq(seg.family, i ? 6 : 4);
+        ck_assert_uint_eq(seg.sport, 80);
+        ck_assert_uint_eq(seg.len, 30);
+        ck_assert_int_eq(seg.checksum, TCA_CHECKSUM_GOOD);
+        wire_done(&wire);
+    }
+}
+END_TEST
+
+START_TEST(links)
+{
+    static const char *const names[] = {"ethernet", "raw", "sll", "sll2", "null", "ppp", "radiotap", "nflog"};
+    static const char *const flows[] = {"flow A 10.0.0.2:1 10.0.0.1:80", "flow A [fd00::2]:1 [fd00::1]:80",
+                                        "flow A [fd00::2]:1 [fd00::1]:80 tunnel=teredo",
+                                        "flow A [fd00::2]:1 [fd00::1]:80 tunnel=geneve:9"};
+
+    for (size_t i = 0; i < sizeof flows / sizeof *flows; i++) {
+        char script[200];
+        snprintf(script, sizeof script, "link %s\n%s\n0 A > PA len=31\n", names[_i], flows[i]);
+        struct wire wire = make(script);
+        struct tca_segment seg = last_segment(&wire);
+        ck_assert_uint_eq(seg.family, i ? 6 : 4);
+        ck_assert_uint_eq(seg.len, 31);
+        ck_assert_int_eq(seg.checksum, TCA_CHECKSUM_GOOD);
+        wire_done(&wire);
+    }
+}
+END_TEST
+
+/* An error quotes the packet, not what was around it. */
+START_TEST(quote_of_a_tunnelled_packet)
+{
+    struct wire wire = make(
+        "flow A 10.0.0.2:1 10.0.0.1:80 tunnel=vxlan:3\n0 A > PA len=10\n+0 A icmp 3 1 from=10.0.0.254\n");
+    struct tca_segment seg = last_segment(&wire);
+
+    ck_assert(seg.quoted);
+    ck_assert_uint_eq(seg.sport, 1);
+    ck_assert_int_eq(seg.tags.encap, TCA_ENCAP_VXLAN);
+    wire_done(&wire);
+}
+END_TEST
+
+START_TEST(fragments)
+{
+    struct wire wire = make("flow A 10.0.0.2:1 10.0.0.1:80 ts=off\n0 A > PA len=30 frag=24 fraglost=1\n");
+
+    ck_assert_uint_eq(wire.count, 3); /* 24, 24 and 2 bytes */
+    for (size_t i = 0; i < 3; i++) {
+        ck_assert_uint_eq(wire.packets[i].original, i < 2 ? 14 + 20 + 24 : 14 + 20 + 2);
+        ck_assert_int_eq(wire.packets[i].seen, i != 1);
+    }
+    wire_done(&wire);
+    wire = make("flow A 10.0.0.2:1 10.0.0.1:80 ts=off\n0 A > PA len=30 frag=24 fragback\n");
+    ck_assert_uint_eq(wire.packets[0].original, 14 + 20 + 2);
+    wire_done(&wire);
+}
+END_TEST
+
 /* Who sent it, for the host with the tap: the server unless the script says client. */
 START_TEST(cooked_direction)
 {
@@ -279,6 +373,12 @@ static const struct {
     {"flow A 10.0.0.2:1 10.0.0.1:80 colour=red\n", "t:1: unknown word 'colour'"},
     {FLOW FLOW, "t:2: flow name 'A'"},
     {"link tokenring\n", "t:1: expected: link"},
+    {"flow A 10.0.0.2:1 10.0.0.1:80 tunnel=l2tp:1\n", "t:1: 'tunnel' cannot be l2tp:1"},
+    {"flow A 10.0.0.2:1 10.0.0.1:80 tunnel=vxlan:\n", "t:1: 'tunnel' cannot be vxlan:"},
+    {"flow A 10.0.0.2:1 10.0.0.1:80 tunnel=vxlan:1x\n", "t:1: 'tunnel' cannot be vxlan:1x"},
+    {"flow A 10.0.0.2:1 10.0.0.1:80 tunnel=teredo\n", "t:1: teredo carries IPv6"},
+    {"link raw\nflow A 10.0.0.2:1 10.0.0.1:80 tunnel=mpls:1\n", "t:2: mpls, pseudowire"},
+    {FLOW "0 A > PA len=100 frag=12\n", "t:2: fragments but the last"},
     {FLOW "0 A > S\nlink raw\n", "t:3: the link type comes before"},
     {FLOW "0 A > S\nsnaplen 60\n", "t:3: expected, before"},
     {FLOW "0 B > S\n", "t:2: unknown flow 'B'"},
@@ -327,6 +427,10 @@ int main(void)
     tcase_add_loop_test(tc, defaults, 0, ROWS(rows));
     tcase_add_loop_test(tc, option_order, 0, ROWS(option_rows));
     tcase_add_loop_test(tc, bad_script, 0, ROWS(bad));
+    tcase_add_loop_test(tc, around, 0, ROWS(tunnels));
+    tcase_add_loop_test(tc, links, 0, 8);
+    tcase_add_test(tc, quote_of_a_tunnelled_packet);
+    tcase_add_test(tc, fragments);
     tcase_add_test(tc, header_marks_count);
     tcase_add_test(tc, sack_blocks_are_relative);
     tcase_add_test(tc, icmp_quotes_the_newest);
