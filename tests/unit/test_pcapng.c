@@ -900,7 +900,8 @@ static void compare_packet(struct both *both, const struct tca_packet *packet,
 static bool may_stop(const struct both *both, enum tca_read ours)
 {
     const struct tca_reader *reader = &both->ours.reader;
-    bool early = reader->boundary == 0 || (reader->first.link < 0 && strstr(reader->what, "a section"));
+    bool section = strstr(reader->what, "a section") || strstr(reader->what, "a block with a length");
+    bool early = reader->boundary == 0 || (reader->first.link < 0 && section);
 
     return ours == TCA_READ_UNSUPPORTED || (ours == TCA_READ_DAMAGED && early);
 }
