@@ -79,6 +79,7 @@ struct tca_case {
     const struct tca_twin *twin;       /* the same connection in other captures; NULL: none known */
     bool again;                        /* another row tells this connection, where each is told once */
     enum tca_vantage vantage;          /* where the capture was taken, for this host pair or by --vantage */
+    bool lossy; /* the capture itself tells of packets that it lost, of so many that silence is worth less */
 };
 
 typedef void tca_judge(const struct tca_case *c, struct tca_judgement *j);

@@ -30,7 +30,7 @@ enum tca_confidence tca_level(const struct tca_case *c, struct tca_levels levels
     if (level == TCA_NO || basis != TCA_BASIS_SILENCE)
         return level;
     int lower = c->vantage == TCA_VANTAGE_UNKNOWN;
-    lower += (c->d->m.damage & (TCA_DAMAGE_GAP | TCA_DAMAGE_START_CUT)) != 0;
+    lower += c->lossy || (c->d->m.damage & (TCA_DAMAGE_GAP | TCA_DAMAGE_START_CUT)) != 0;
     return tca_lower(level, lower);
 }
 

@@ -18,8 +18,8 @@ extern const struct tca_levels tca_levels_certain, tca_levels_probable, tca_leve
 /* What the finding rests on. */
 enum tca_basis {
     TCA_BASIS_SEEN,    /* segments that passed: any vantage shows them */
-    TCA_BASIS_SILENCE, /* segments that did not: an unknown vantage, gaps and a missing start cost one level
-                          each */
+    TCA_BASIS_SILENCE, /* segments that did not: an unknown vantage costs one level, and so do gaps, a
+                          missing start, or losses that the capture tells of */
 };
 
 /* The level for this case. `same host` sees what the server sees; `unknown` is taken for the middle. */

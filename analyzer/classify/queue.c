@@ -49,7 +49,7 @@ static int64_t end_ns(const struct tca_case *c)
 
 static int damaged(const struct tca_case *c)
 {
-    return (c->d->m.damage & (TCA_DAMAGE_GAP | TCA_DAMAGE_START_CUT)) != 0;
+    return c->lossy || (c->d->m.damage & (TCA_DAMAGE_GAP | TCA_DAMAGE_START_CUT)) != 0;
 }
 
 /* Frames of the ladder: SYN+ACKs and the ACKs between them, as far as there is room. */

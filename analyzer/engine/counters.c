@@ -133,7 +133,7 @@ static int tell(struct totals *t)
         return TCA_OK;
     const struct tca_capture_facts *capture = &t->s->capture[t->whose.capture - 1]->facts;
     t->sum.facts.left_out = left_out(&t->s->set, capture);
-    t->sum.facts.missed = t->missed[t->whose.capture - 1];
+    t->sum.facts.missed = t->missed[t->whose.capture - 1] || capture->drops;
     tca_counts_settle(&t->sum);
     bool near = tca_counts_near(&t->sum);
     if (t->counting) {

@@ -102,6 +102,13 @@ static enum tca_vantage vantage_of(const struct tca_session *s, const struct tca
     return tca_vantage_by_ttl(pair ? pair : c->listener->vantage, c->host[TCA_CLIENT], c->host[TCA_SERVER]);
 }
 
+/* One packet in so many is worth a doubt. */
+static bool is_lossy(const struct tca_capture_facts *capture)
+{
+    enum { ONE_IN = 10000 };
+    return capture->drops && capture->drops >= capture->packets / ONE_IN;
+}
+
 struct tca_case tca_pass2_case(const struct tca_session *s, const struct tca_dossier *d)
 {
     struct tca_case c = {.d = d, .listener = tca_nat_listener(s, d)};
@@ -111,6 +118,7 @@ struct tca_case tca_pass2_case(const struct tca_session *s, const struct tca_dos
     c.twin = tca_twins_find(s->twins, d);
     c.again = tca_nat_again(s, d, c.twin);
     c.pressed = tca_pressure_find(s->pressure, d);
+    c.lossy = is_lossy(&s->capture[d->capture - 1]->facts);
     return c;
 }
 

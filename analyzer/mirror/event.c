@@ -193,13 +193,21 @@ static void count_checksum(struct tca_side *from, const struct tca_segment *seg,
         from->good_checksums = UINT32_MAX;
 }
 
-/* Who was near the capture point: the link header of a cooked capture, and checksums that a card was to finish. */
+/* No host begins with another TTL, so that what it sends with one it only forwards. */
+static bool is_first_ttl(uint8_t ttl)
+{
+    return ttl == 32 || ttl == 64 || ttl == 128 || ttl == 255;
+}
+
+/* Who was near the capture point: the link header of a cooked capture or the directions of pcapng, and checksums that a
+ * card was to finish. What a router sends on came in as well, though a capture of one interface does not show it. */
 static void note_nearness(struct tca_side *from, const struct tca_segment *seg)
 {
     enum { RECEIVED_HERE = 0, SENT_HERE = 4 };
+    bool out = seg->direction == SENT_HERE;
     from->unfinished_checksums += seg->checksum == TCA_CHECKSUM_UNFINISHED;
-    from->link_out |= seg->direction == SENT_HERE;
-    from->link_in |= seg->direction == RECEIVED_HERE;
+    from->link_out |= out;
+    from->link_in |= seg->direction == RECEIVED_HERE || (out && !is_first_ttl(seg->ttl));
 }
 
 static int dispatch(struct tca_mirror_context *ctx, struct step *s)

@@ -120,6 +120,7 @@ void tca_page_tail(struct page *page, const struct tca_summary *sum)
         const char *one, *many; /* NULL: the same */
     } reason[] = {
         {sum->not_whole, " capture not read to its end", " captures not read to their end"},
+        {sum->dropped, " packet lost while capturing", " packets lost while capturing"},
         {sum->left_out, " packet left out by -f, -A or -B", " packets left out by -f, -A or -B"},
         {sum->undecoded, " packet not decodable", " packets not decodable"},
         {sum->not_tcp, " IP packet without TCP (VXLAN and the like are not read)",

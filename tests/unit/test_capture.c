@@ -658,8 +658,8 @@ END_TEST
 
 static void put_capture(struct file *file, char kind, uint16_t port)
 {
-    file->big_endian = kind == 'U' || kind == 'N';
-    if (kind == 'g') {
+    file->big_endian = kind == 'U' || kind == 'N' || kind == 'G';
+    if (kind == 'g' || kind == 'G') {
         put_section(file);
         put_interface(file, 1, 65535, 9);
         put_packet_block(file, 0, 1700000000000000000, port);
@@ -671,7 +671,7 @@ static void put_capture(struct file *file, char kind, uint16_t port)
     put_record(file, 1700000000, 0, (uint16_t)(port + 1));
 }
 
-/* u, n: classic in microseconds, nanoseconds; U, N: the same in big-endian order; g: pcapng. */
+/* u, n: classic in microseconds, nanoseconds; g: pcapng; U, N, G: the same in big-endian order. */
 static const struct {
     const char *kinds;
     const char *words;
@@ -684,6 +684,10 @@ static const struct {
     {"uuUnNu", "6 captures joined"},
     {"gu", "packet 3, byte 236"},
     {"ugug", "4 captures joined"},
+    {"gU", "packet 3, byte 236"},
+    {"Gu", "packet 3, byte 236"},
+    {"GUGgn", "4 captures joined"}, /* a section behind another is the same file */
+    {"gGg", ""},
 };
 
 START_TEST(joints)
@@ -702,7 +706,7 @@ START_TEST(joints)
         ck_assert_int_eq(output->times[i], 1700000000000000000);
     }
     ck_assert_uint_eq(output->facts.bytes, input->len);
-    ck_assert_str_eq(output->facts.format, joint_rows[_i].kinds[0] == 'g' ? "pcapng" : "pcap");
+    ck_assert_str_eq(output->facts.format, strchr("gG", joint_rows[_i].kinds[0]) ? "pcapng" : "pcap");
 }
 END_TEST
 
