@@ -302,6 +302,7 @@ static const struct {
      "1 cells in line 3",
      "a.csv",
      "CR LF is one line end"},
+    {"x,y\r1,2\r3\r", "x,y\n1,2\n", {{0}}, TCA_EINPUT, "1 cells in line 3", "a.csv", "CR is one"},
     {"x,y\n1,5\" disk\n",
      "x,y\n1,2\n",
      {{0}},
