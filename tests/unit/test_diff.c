@@ -119,6 +119,12 @@ static const struct {
      "a 1: y: a\\x1b[31m -> b\\x09c\n",
      "control characters"},
     {"x,y\n1,\"a\nb\"\n", "x,y\n1,\xff\n", {{"key", "x"}}, "a 1: y: a\\x0ab -> \\xff\n", "a line stays one"},
+    {"x\n",
+     "x\n9\n3\n7\n1\n8\n2\n6\n4\n",
+     {{0}},
+     "a 9: only in B\na 3: only in B\na 7: only in B\na 1: only in B\n"
+     "a 8: only in B\na 2: only in B\na 6: only in B\na 4: only in B\n",
+     "whatever their hashes are"},
     /* ignored */
     {"x,y\n1,2\n", "x,y\n1,3\n", {{"ignore", "y"}}, "", "an ignored column"},
     {"x,y,z\n1,2,3\n", "x,y,z\n1,4,5\n", {{"ignore", "y,z"}}, "", "two of them"},
