@@ -176,6 +176,7 @@ static const struct {
      "a 1: y: 1795246403000000001 -> 1795246403000000003\n",
      "nanoseconds keep their last digit"},
     {"x,y\n1,1\n", "x,y\n1,9\n", {{"tolerance", "y=1"}, {"tolerance", "y=8"}}, "", "the last one holds"},
+    {"x,y\n1,2.05\n", "x,y\n1,1.95\n", {{"tolerance", "y=0.1"}}, "", "across a whole number"},
     /* tables of ours */
     {"flow_id,verdict\nc1f1,normal\nc1f2,normal\n",
      "flow_id,verdict\nc1f2,rst_refused\nc1f1,normal\n",
@@ -506,6 +507,7 @@ START_TEST(folders)
     put("A/run.csv", "key,value\nfinished,1\n");
     put("B/run.csv", "key,value\nfinished,2\n");
     put("A/summary.txt", "no table\n");
+    ck_assert(mkdir("A/folder.csv", 0700) == 0); /* nor is this */
     ck_assert_msg(compare_paths("A", "B", NULL, &text, &counts, &error) == 0, "%s", error.text);
     ck_assert_str_eq(tca_buf_text(&text),
                      "counters: only in A\nflows c1f1: verdict: normal -> odd\nodd: only in B\n");
@@ -589,7 +591,7 @@ static void leave(void)
     static const char *const file[] = {"a.csv",          "b.csv",         "A/flows.csv",
                                        "A/counters.csv", "A/summary.txt", "A/run.csv",
                                        "B/flows.csv",    "B/odd.csv",     "B/run.csv"};
-    static const char *const folder[] = {"A", "B", "C"};
+    static const char *const folder[] = {"A/folder.csv", "A", "B", "C"};
 
     for (int i = 0; i < ROWS(file); i++)
         unlink(file[i]);

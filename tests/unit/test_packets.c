@@ -158,6 +158,30 @@ START_TEST(filtered)
 }
 END_TEST
 
+/* A capture in microseconds with one in nanoseconds joined to it: nothing is lost of the second. */
+START_TEST(two_precisions)
+{
+    static const uint8_t microseconds[4] = {0xd4, 0xc3, 0xb2, 0xa1};
+    struct tca_buf file = make_pcap("", "flow A 10.0.0.2:40000 10.0.0.1:80\n0 A > S\n"), got = {0};
+    struct tca_buf other = make_pcap("", "flow A 10.0.0.2:40000 10.0.0.1:80\n1.000000001 A > S\n");
+    struct tca_error error = {0};
+
+    memcpy(file.bytes, microseconds, sizeof microseconds);
+    size_t one = file.used;
+    tca_buf_add(&file, other.bytes, other.used);
+    put("c.pcap", &file);
+    struct tca_session *session = read_captures("c.pcap", NULL);
+    ck_assert_msg(tca_session_pcap(session, "flow=c1f1", write_to_buf, &got, &error) == 0, "%s", error.text);
+    ck_assert_uint_eq(got.used, one + other.used - 24);
+    ck_assert_mem_eq(got.bytes, other.bytes, 4);
+    ck_assert_mem_eq(got.bytes + one, other.bytes + 24, other.used - 24);
+    tca_session_free(session);
+    tca_buf_done(&file);
+    tca_buf_done(&other);
+    tca_buf_done(&got);
+}
+END_TEST
+
 /* ---- what cannot be written ---- */
 
 START_TEST(not_to_be_read_again)
@@ -301,6 +325,7 @@ int main(void)
     TCase *one[] = {add_case(suite, "records of one connection", records_of_one, 1),
                     add_case(suite, "of the second capture", of_the_second_capture, 1),
                     add_case(suite, "filtered", filtered, 1),
+                    add_case(suite, "two precisions", two_precisions, 1),
                     add_case(suite, "not to be read again", not_to_be_read_again, 1),
                     add_case(suite, "two link types", two_link_types, 1),
                     add_case(suite, "asked in vain", asked_in_vain, 1)};
