@@ -518,7 +518,7 @@ int tca_diff_run(struct tca_diff *d, const char *a, const char *b, tca_write_fn 
                  struct tca_diff_counts *counts, struct tca_error *error)
 {
     const char *const path[2] = {a, b};
-    struct tca_error local;
+    struct tca_error local = {0};
     struct comparison c = {.d = d,
                            .folders = is_folder(a),
                            .fn = fn,

@@ -153,7 +153,7 @@ static int write_frame(void *user, const void *item, size_t size)
 int tca_session_pcap(struct tca_session *s, const char *selector, tca_write_fn *fn, void *user,
                      struct tca_error *error)
 {
-    struct tca_error local;
+    struct tca_error local = {0};
     struct packets p = {.s = s, .link = -1, .fn = fn, .user = user, .error = error ? error : &local};
     int code = tca_must_be_finished(s, error);
     if (code)

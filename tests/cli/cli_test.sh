@@ -629,6 +629,12 @@ ok '  a table with itself' $?
 "$binary" diff -q a.csv - <shuffled.csv >out 2>err
 ! [ -s out ]
 ok '  another order, through standard input' $?
+{ echo 'not of the table'; cat a.csv; } >more.csv
+{
+    read -r _
+    "$binary" diff -q a.csv - >out 2>err
+} <more.csv
+ok '  from where standard input stands' $?
 mkfifo through
 cat b.csv >through &
 "$binary" diff -q through a.csv >out 2>err

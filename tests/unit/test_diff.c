@@ -119,6 +119,12 @@ static const struct {
      "a 1: y: a\\x1b[31m -> b\\x09c\n",
      "control characters"},
     {"x,y\n1,\"a\nb\"\n", "x,y\n1,\xff\n", {{"key", "x"}}, "a 1: y: a\\x0ab -> \\xff\n", "a line stays one"},
+    {"x\n",
+     "x\n9\n3\n7\n1\n8\n2\n6\n4\n",
+     {{0}},
+     "a 9: only in B\na 3: only in B\na 7: only in B\na 1: only in B\n"
+     "a 8: only in B\na 2: only in B\na 6: only in B\na 4: only in B\n",
+     "whatever their hashes are"},
     /* ignored */
     {"x,y\n1,2\n", "x,y\n1,3\n", {{"ignore", "y"}}, "", "an ignored column"},
     {"x,y,z\n1,2,3\n", "x,y,z\n1,4,5\n", {{"ignore", "y,z"}}, "", "two of them"},
@@ -170,6 +176,7 @@ static const struct {
      "a 1: y: 1795246403000000001 -> 1795246403000000003\n",
      "nanoseconds keep their last digit"},
     {"x,y\n1,1\n", "x,y\n1,9\n", {{"tolerance", "y=1"}, {"tolerance", "y=8"}}, "", "the last one holds"},
+    {"x,y\n1,2.05\n", "x,y\n1,1.95\n", {{"tolerance", "y=0.1"}}, "", "across a whole number"},
     /* tables of ours */
     {"flow_id,verdict\nc1f1,normal\nc1f2,normal\n",
      "flow_id,verdict\nc1f2,rst_refused\nc1f1,normal\n",
@@ -302,6 +309,7 @@ static const struct {
      "1 cells in line 3",
      "a.csv",
      "CR LF is one line end"},
+    {"x,y\r1,2\r3\r", "x,y\n1,2\n", {{0}}, TCA_EINPUT, "1 cells in line 3", "a.csv", "CR is one"},
     {"x,y\n1,5\" disk\n",
      "x,y\n1,2\n",
      {{0}},
@@ -499,6 +507,7 @@ START_TEST(folders)
     put("A/run.csv", "key,value\nfinished,1\n");
     put("B/run.csv", "key,value\nfinished,2\n");
     put("A/summary.txt", "no table\n");
+    ck_assert(mkdir("A/folder.csv", 0700) == 0); /* nor is this */
     ck_assert_msg(compare_paths("A", "B", NULL, &text, &counts, &error) == 0, "%s", error.text);
     ck_assert_str_eq(tca_buf_text(&text),
                      "counters: only in A\nflows c1f1: verdict: normal -> odd\nodd: only in B\n");
@@ -582,7 +591,7 @@ static void leave(void)
     static const char *const file[] = {"a.csv",          "b.csv",         "A/flows.csv",
                                        "A/counters.csv", "A/summary.txt", "A/run.csv",
                                        "B/flows.csv",    "B/odd.csv",     "B/run.csv"};
-    static const char *const folder[] = {"A", "B", "C"};
+    static const char *const folder[] = {"A/folder.csv", "A", "B", "C"};
 
     for (int i = 0; i < ROWS(file); i++)
         unlink(file[i]);
