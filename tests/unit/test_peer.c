@@ -368,6 +368,10 @@ static const struct tracked {
     {"a RST below what was acknowledged", ">S <SA >A >PA:9 <A >R@3", "ESTABLISHED"},
     {"a RST above it, open", ">S <SA >A >PA:9 <A >R@99", "ESTABLISHED"},
     {"a RST that fits", ">S <SA >A >PA:9 <A >R@10", "CLOSE"},
+    {"a RST below it, half open", ">S <SA >R@-5", "SYN_RECV"},
+    {"a RST above it, half open", ">S <SA >R@99", "CLOSE"},
+    {"a RST below it, closing", ">S <SA >A >PA:9 <A >FA >R@3", "CLOSE"},
+    {"both open at once, and the second is done", "<S >S <SA >A", "ESTABLISHED"},
     {"an ACK for a SYN in LAST_ACK ends nothing", ">S <SA >A >FA <A <FA >Sn <A", "LAST_ACK"},
 };
 
