@@ -507,7 +507,7 @@ START_TEST(clock_kinds)
 }
 END_TEST
 
-/* Without a rate only one line is told. */
+/* Without a rate only one line is told, or what holds at each rate. */
 START_TEST(clock_kinds_no_rate)
 {
     struct tca_clock_stamp stamp[3] = {0};
@@ -518,6 +518,8 @@ START_TEST(clock_kinds_no_rate)
     ck_assert_int_eq(tca_clock_kind(stamp, 3), TCA_CLOCK_ONE);
     stamp[2].value += 1000000;
     ck_assert_int_eq(tca_clock_kind(stamp, 3), TCA_CLOCK_UNKNOWN);
+    stamp[1].value += 90000000;
+    ck_assert_int_eq(tca_clock_kind(stamp, 3), TCA_CLOCK_PER_CONNECTION);
     stamp[0].hz = 100;
     stamp[1].hz = 1000; /* two systems, perhaps */
     ck_assert_int_eq(tca_clock_kind(stamp, 3), TCA_CLOCK_UNKNOWN);

@@ -186,18 +186,6 @@ static uint32_t told_rate(const struct tca_clock_stamp *stamp, size_t count, boo
     return hz;
 }
 
-/* The rate at which they lie on one line, if there is one. */
-static bool one_at_some_rate(const struct tca_clock_stamp *stamp, size_t count)
-{
-    static const uint32_t usual[] = {1000, 100, 250, 300, 500, 10, 1000000};
-    for (size_t at = 0; at < sizeof usual / sizeof usual[0]; at++) {
-        struct lines lines = draw(stamp, count, usual[at]);
-        if (lines.count == 1 && !lines.vague)
-            return true;
-    }
-    return false;
-}
-
 /* ---- the address ---- */
 
 static enum tca_clock_kind kind_of_pairs(const struct pairs *pairs, const struct lines *all)
@@ -212,6 +200,29 @@ static enum tca_clock_kind kind_of_pairs(const struct pairs *pairs, const struct
     return each_pair || each_connection ? TCA_CLOCK_PER_CONNECTION : TCA_CLOCK_UNKNOWN;
 }
 
+static enum tca_clock_kind kind_at_rate(const struct tca_clock_stamp *stamp, size_t count, uint32_t hz)
+{
+    struct lines all = draw(stamp, count, hz);
+    if (all.vague)
+        return TCA_CLOCK_UNKNOWN;
+    if (all.count == 1)
+        return TCA_CLOCK_ONE;
+    struct pairs pairs = read_pairs(stamp, count, hz);
+    return kind_of_pairs(&pairs, &all);
+}
+
+/* Without a rate: a line at one of the usual ones is no chance; anything else must hold at all of them. */
+static enum tca_clock_kind kind_at_any_rate(const struct tca_clock_stamp *stamp, size_t count)
+{
+    static const uint32_t usual[] = {1000, 100, 250, 300, 500, 10, 1000000};
+    enum tca_clock_kind kind = kind_at_rate(stamp, count, usual[0]);
+    for (size_t at = 1; at < sizeof usual / sizeof usual[0] && kind != TCA_CLOCK_ONE; at++) {
+        enum tca_clock_kind other = kind_at_rate(stamp, count, usual[at]);
+        kind = other == TCA_CLOCK_ONE || other == kind ? other : TCA_CLOCK_UNKNOWN;
+    }
+    return kind;
+}
+
 enum tca_clock_kind tca_clock_kind(const struct tca_clock_stamp *stamp, size_t count)
 {
     bool differ;
@@ -220,15 +231,7 @@ enum tca_clock_kind tca_clock_kind(const struct tca_clock_stamp *stamp, size_t c
         return count ? TCA_CLOCK_ALONE : TCA_CLOCK_UNKNOWN;
     if (differ)
         return TCA_CLOCK_UNKNOWN;
-    if (!hz)
-        return one_at_some_rate(stamp, count) ? TCA_CLOCK_ONE : TCA_CLOCK_UNKNOWN;
-    struct lines all = draw(stamp, count, hz);
-    if (all.vague)
-        return TCA_CLOCK_UNKNOWN;
-    if (all.count == 1)
-        return TCA_CLOCK_ONE;
-    struct pairs pairs = read_pairs(stamp, count, hz);
-    return kind_of_pairs(&pairs, &all);
+    return hz ? kind_at_rate(stamp, count, hz) : kind_at_any_rate(stamp, count);
 }
 
 /* ---- all of a run ---- */
