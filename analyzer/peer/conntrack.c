@@ -88,14 +88,14 @@ enum reset { RESET_REFUSED, RESET_CLOSES, RESET_CHANGES_NOTHING };
 
 static enum reset judge_reset(const struct tca_conntrack *e, const struct tca_segment *seg, int side)
 {
-    bool open = e->state == es && e->assured;
     uint32_t max_ack = e->max_ack[1 - side];
-    if (!e->max_ack_known[1 - side] || (seg->seq == 0 && !open))
+    if (!e->max_ack_known[1 - side] || e->state > es)
         return RESET_CLOSES;
     if (seq_before(seg->seq, max_ack))
         return RESET_REFUSED;
     bool train = e->last_index == ACK && e->last_side == side && seg->seq == e->last_end;
-    return !open || seg->seq == max_ack || train ? RESET_CLOSES : RESET_CHANGES_NOTHING;
+    return !e->assured || e->state != es || seg->seq == max_ack || train ? RESET_CLOSES
+                                                                         : RESET_CHANGES_NOTHING;
 }
 
 static void note_numbers(struct tca_conntrack *e, const struct tca_segment *seg, enum index index, int side)
@@ -154,6 +154,10 @@ void tca_conntrack_step(struct tca_conntrack *e, const struct tca_segment *seg, 
     }
     if (next == iv || challenged(e, index, side))
         return;
+    if (next == s2)
+        e->crossed = true;
+    if (next == sr && index == ACK && side != e->original && e->crossed)
+        next = es;
     if (next == cl && index == RST) {
         enum reset reset = judge_reset(e, seg, side);
         if (reset == RESET_REFUSED)

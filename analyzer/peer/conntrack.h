@@ -33,6 +33,7 @@ struct tca_conntrack {
     bool replied;                  /* something of the other direction was not refused */
     bool assured;                  /* both directions spoke once it was open */
     bool close_begun;              /* a FIN began the end */
+    bool crossed;                  /* both ends sent a SYN */
     bool challenge;                /* an ACK may answer the SYN that was passed over, and no FIN */
     bool max_ack_known[2];         /* by key side */
     uint32_t max_ack[2];           /* highest acknowledgment that this side sent */

@@ -63,6 +63,23 @@ void cell_flows_server_ts_hz(const struct flow_row *row, struct tca_buf *buf)
     hz(row, TCA_SERVER, buf);
 }
 
+/* What the connections of its address tell together, of one that took part. */
+static void clock_kind(const struct flow_row *row, int role, struct tca_buf *buf)
+{
+    if (row->d->peer.clock[row->d->key_side[role]].known)
+        tca_buf_str(buf, tca_clock_kind_name(row->c->host[role]->clock));
+}
+
+void cell_flows_client_ts_clock(const struct flow_row *row, struct tca_buf *buf)
+{
+    clock_kind(row, TCA_CLIENT, buf);
+}
+
+void cell_flows_server_ts_clock(const struct flow_row *row, struct tca_buf *buf)
+{
+    clock_kind(row, TCA_SERVER, buf);
+}
+
 /* ---- not computed yet: null ---- */
 
 #define NULL_CELL(name)                                                                                      \
@@ -73,5 +90,3 @@ void cell_flows_server_ts_hz(const struct flow_row *row, struct tca_buf *buf)
     }
 
 NULL_CELL(completeness)
-NULL_CELL(client_ts_clock)
-NULL_CELL(server_ts_clock)

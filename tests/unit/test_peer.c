@@ -5,6 +5,7 @@
  *
  * Each conversation is run with the client on either key side, and across the wraps of sequence numbers.
  */
+#include "classify/sweep/clocks.h"
 #include "peer_script.h"
 #include "suite.h"
 
@@ -368,6 +369,10 @@ static const struct tracked {
     {"a RST below what was acknowledged", ">S <SA >A >PA:9 <A >R@3", "ESTABLISHED"},
     {"a RST above it, open", ">S <SA >A >PA:9 <A >R@99", "ESTABLISHED"},
     {"a RST that fits", ">S <SA >A >PA:9 <A >R@10", "CLOSE"},
+    {"a RST below it, half open", ">S <SA >R@-5", "SYN_RECV"},
+    {"a RST above it, half open", ">S <SA >R@99", "CLOSE"},
+    {"a RST below it, closing", ">S <SA >A >PA:9 <A >FA >R@3", "CLOSE"},
+    {"both open at once, and the second is done", "<S >S <SA >A", "ESTABLISHED"},
     {"an ACK for a SYN in LAST_ACK ends nothing", ">S <SA >A >FA <A <FA >Sn <A", "LAST_ACK"},
 };
 
@@ -447,6 +452,80 @@ START_TEST(clock_jumps)
 }
 END_TEST
 
+/* ---- the clocks of one address ---- */
+
+/* PEER PORT @ seconds OFFSET in seconds against the first line; the clock runs at `hz`, which every third one tells. */
+static const struct kept {
+    const char *why;
+    uint32_t hz;
+    const char *stamps;
+    enum tca_clock_kind kind;
+} kept[] = {
+    {"nothing to compare", 1000, "A1@0+0", TCA_CLOCK_ALONE},
+    {"one line", 1000, "A1@0+0 A2@5+0 B1@90+0", TCA_CLOCK_ONE},
+    {"... with a segment that waited", 1000, "A1@0-0.02 A2@5-0.08 B1@90-0.01", TCA_CLOCK_ONE},
+    {"... of a clock that drifts", 1000, "A1@0+0 A2@10000+0.9", TCA_CLOCK_ONE},
+    {"... of slow ticks", 10, "A1@0+0 A2@50+0 A3@70+0", TCA_CLOCK_ONE},
+    {"two connections on two lines: two hosts, or chance?", 1000, "A1@0+0 A2@5+99", TCA_CLOCK_UNKNOWN},
+    {"each its own", 1000, "A1@0+0 A2@5+99 A3@6+5000", TCA_CLOCK_PER_CONNECTION},
+    {"each pair its own", 1000, "A1@0+0 A2@5+0 B1@6+99 B2@7+99 C1@8+5000", TCA_CLOCK_PER_CONNECTION},
+    {"two pairs: too few for a habit", 1000, "A1@0+0 A2@5+0 B1@6+99 B2@7+99", TCA_CLOCK_UNKNOWN},
+    {"three pairs, two of them alike", 1000, "A1@0+0 B1@5+0 C1@6+99", TCA_CLOCK_UNKNOWN},
+    {"several hosts behind one address", 1000, "A1@0+0 A2@5+99 A3@6+0 A4@7+99", TCA_CLOCK_SEVERAL},
+    {"a tuple used again keeps its own offset", 1000, "A1@0+0 A2@5+99 A1@6+0 A2@7+99", TCA_CLOCK_UNKNOWN},
+    {"restarted: the second line is lower", 1000, "A1@0+0 A2@5+0 A3@60-5000 A4@70-5000", TCA_CLOCK_RESTARTED},
+    {"a higher one may be another host", 1000, "A1@0+0 A2@5+0 A3@60+5000 A4@70+5000", TCA_CLOCK_UNKNOWN},
+    {"restarted, or three connections and chance?", 1000, "A1@0+0 A2@5+0 A3@60-5000", TCA_CLOCK_UNKNOWN},
+    {"many, each its own", 1000, "A1@0+0 A2@1+9 A3@2+20 A4@3+31 A5@4+43 A6@5+57 A7@6+72 A8@7+90 A9@8+110",
+     TCA_CLOCK_PER_CONNECTION},
+};
+
+START_TEST(clock_kinds)
+{
+    struct tca_clock_stamp stamp[16] = {0};
+    size_t count = 0;
+    for (const char *at = kept[_i].stamps; *at; count++) {
+        char peer;
+        unsigned port;
+        double seconds, offset;
+        int used;
+        ck_assert_int_eq(sscanf(at, "%c%u@%lf%lf%n", &peer, &port, &seconds, &offset, &used), 4);
+        stamp[count].peer[0] = (uint8_t)peer;
+        stamp[count].port[0] = (uint16_t)port;
+        stamp[count].time_ns = PEER_EPOCH_NS + (int64_t)(seconds * 1e9);
+        stamp[count].stream = count;
+        stamp[count].value = 0xfffff000u + (uint32_t)(int64_t)((seconds + offset) * kept[_i].hz);
+        stamp[count].hz = count % 3 ? 0 : kept[_i].hz;
+        at += used;
+        at += strspn(at, " ");
+    }
+    struct tca_clocks clocks = {.stamp = stamp, .count = count};
+    tca_clocks_sort(&clocks);
+    enum tca_clock_kind kind = tca_clock_kind(stamp, clocks.count);
+    ck_assert_msg(kind == kept[_i].kind, "%s: '%s', got '%s'", kept[_i].why,
+                  tca_clock_kind_name(kept[_i].kind), tca_clock_kind_name(kind));
+}
+END_TEST
+
+/* Without a rate only one line is told, or what holds at each rate. */
+START_TEST(clock_kinds_no_rate)
+{
+    struct tca_clock_stamp stamp[3] = {0};
+    for (int n = 0; n < 3; n++)
+        stamp[n] = (struct tca_clock_stamp){.time_ns = n * INT64_C(7000000000),
+                                            .port = {(uint16_t)n, 80},
+                                            .value = 5000 + 700u * (uint32_t)n};
+    ck_assert_int_eq(tca_clock_kind(stamp, 3), TCA_CLOCK_ONE);
+    stamp[2].value += 1000000;
+    ck_assert_int_eq(tca_clock_kind(stamp, 3), TCA_CLOCK_UNKNOWN);
+    stamp[1].value += 90000000;
+    ck_assert_int_eq(tca_clock_kind(stamp, 3), TCA_CLOCK_PER_CONNECTION);
+    stamp[0].hz = 100;
+    stamp[1].hz = 1000; /* two systems, perhaps */
+    ck_assert_int_eq(tca_clock_kind(stamp, 3), TCA_CLOCK_UNKNOWN);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("peer");
@@ -463,5 +542,7 @@ int main(void)
     add_case(suite, "conntrack", conntrack, ROWS(tracked));
     add_case(suite, "clock: rates", clock_rate, ROWS(ticking));
     add_case(suite, "clock: jumps", clock_jumps, 1);
+    add_case(suite, "clock: kinds", clock_kinds, ROWS(kept));
+    add_case(suite, "clock: no rate", clock_kinds_no_rate, 1);
     return run_suite(suite);
 }

@@ -43,6 +43,7 @@ struct tca_hosts {
     struct tca_host *host; /* owned */
     size_t hosts;
     struct tca_places places;
+    struct tca_clocks clocks;
     struct tca_host unseen; /* of an address that was never added: what is known of every host */
 };
 
@@ -205,6 +206,8 @@ int tca_hosts_new(enum tca_vantage user, struct tca_hosts **ret_hosts)
 int tca_hosts_add(struct tca_hosts *hosts, const struct tca_dossier *d)
 {
     int error = tca_places_add(&hosts->places, d);
+    if (!error)
+        error = tca_clocks_add(&hosts->clocks, d);
     for (int role = 0; role < 2 && !error; role++)
         error = add_trait(hosts, d, role);
     return error;
@@ -316,13 +319,29 @@ static void tell_locals(struct tca_hosts *hosts)
         }
 }
 
+static void tell_clocks(struct tca_hosts *hosts)
+{
+    const struct tca_clocks *clocks = &hosts->clocks;
+    tca_clocks_sort(&hosts->clocks);
+    for (size_t at = 0, count; at < clocks->count; at += count) {
+        const struct tca_clock_stamp *stamp = &clocks->stamp[at];
+        const struct tca_host *host = tca_hosts_find(hosts, stamp->capture, stamp->addr);
+        count = tca_clocks_group(clocks, at);
+        if (host != &hosts->unseen)
+            hosts->host[host - hosts->host].clock = tca_clock_kind(stamp, count);
+    }
+    tca_clocks_done(&hosts->clocks);
+}
+
 int tca_hosts_run(struct tca_hosts *hosts)
 {
     int error = build_hosts(hosts);
     if (!error)
         error = tca_places_run(&hosts->places);
-    if (!error)
+    if (!error) {
         tell_locals(hosts);
+        tell_clocks(hosts);
+    }
     tca_free(hosts->trait);
     hosts->trait = NULL;
     hosts->traits = hosts->trait_room = 0;
@@ -465,5 +484,6 @@ void tca_hosts_free(struct tca_hosts *hosts)
     tca_free(hosts->trait);
     tca_free(hosts->host);
     tca_places_done(&hosts->places);
+    tca_clocks_done(&hosts->clocks);
     tca_free(hosts);
 }

@@ -14,6 +14,7 @@
 #define TCA_CLASSIFY_HOST_H
 
 #include "classify/read/dossier.h"
+#include "classify/sweep/clocks.h"
 #include "classify/sweep/known.h"
 #include "classify/sweep/listener.h"
 
@@ -44,6 +45,7 @@ struct tca_host {
     bool local;                  /* the capture was taken on this host, by more than round trips */
     bool peers_local;            /* ... on the other host, whichever it was */
     bool routed; /* routers lowered its TTL before the capture point, which is then not on this host */
+    enum tca_clock_kind clock;     /* of the connections that bear time stamps */
     const struct tca_known *known; /* what the user told of hosts; NULL: nothing. Ask tca_host_knows() */
 };
 
