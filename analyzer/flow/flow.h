@@ -34,7 +34,8 @@ struct tca_key {
 /* Sequence space of one side, as far as identity needs it. */
 struct tca_space {
     uint32_t iss, nxt;
-    bool iss_known, nxt_known;
+    uint32_t first; /* number of its first segment */
+    bool iss_known, nxt_known, first_known;
 };
 
 /* What told which end is the client. */

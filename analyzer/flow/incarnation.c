@@ -21,21 +21,32 @@ static bool opening(const struct tca_flow *flow)
     return flow->opened_by_syn && !flow->committed;
 }
 
+bool tca_incarnation_over(const struct tca_flow *flow)
+{
+    return flow->committed && (flow->reset || (flow->fin[0] && flow->fin[1]));
+}
+
 /* It opened, said something, and was closed: its own SYN, coming again, is a copy that was delayed on the way. The
  * SYN of a connection that was refused is repeated by some systems, and belongs to it. */
 static bool lived_and_ended(const struct tca_flow *flow, int side)
 {
     const struct tca_space *space = &flow->space[side];
     bool spoke =
-        space->iss_known && space->nxt_known && space->nxt != space->iss && space->nxt != space->iss + 1;
-    return flow->committed && spoke && (flow->reset || (flow->fin[0] && flow->fin[1]));
+        !space->iss_known || (space->nxt_known && space->nxt != space->iss && space->nxt != space->iss + 1);
+    return spoke && tca_incarnation_over(flow);
+}
+
+/* Its own SYN, seen before or, of a connection that was picked up in its middle, right below what was seen first. */
+static bool is_own_syn(const struct tca_space *space, uint32_t seq)
+{
+    return space->iss_known ? space->iss == seq : space->first_known && space->first == seq + 1;
 }
 
 /* A copy of its SYN belongs to it, however many attempts or connections have begun since. */
 static struct tca_flow *pick_for_copy(struct tca_flow *newest, const struct tca_segment *seg, int side)
 {
     for (struct tca_flow *flow = newest; flow; flow = flow->older)
-        if (flow->space[side].iss_known && flow->space[side].iss == seg->seq)
+        if (is_own_syn(&flow->space[side], seg->seq))
             return lived_and_ended(flow, side) ? NULL : flow;
     return NULL;
 }
@@ -60,17 +71,20 @@ static bool in_space(const struct tca_space *space, uint32_t ack)
 bool tca_incarnation_answers(const struct tca_flow *flow, const struct tca_segment *seg, int side)
 {
     const struct tca_space *opener = &flow->space[flow->client];
-    return side != flow->client && (seg->flags & TCA_ACK) && opener->iss_known && in_space(opener, seg->ack);
+    if (side == flow->client || !(seg->flags & TCA_ACK) || !opener->iss_known)
+        return false;
+    if (flow->opened_by_syn)
+        return in_space(opener, seg->ack);
+    /* Begun by a SYN+ACK: its sender goes on from there, with what the opener has sent meanwhile, seen or not. */
+    return !(seg->flags & TCA_SYN) && seq_after(seg->ack, opener->iss) && seg->ack - opener->iss < NEAR;
 }
 
-/* A SYN+ACK with other numbers at both ends, when the connection is over: the SYN that it answers is missing, or stands
- * behind it in the file. */
+/* A SYN+ACK with other numbers at both ends: the SYN that it answers is missing, or stands behind it in the file. */
 static bool answers_unseen_syn(const struct tca_flow *flow, const struct tca_segment *seg, int side)
 {
     const struct tca_space *space = &flow->space[side], *peer = &flow->space[1 - side];
-    bool over = flow->committed && (flow->reset || (flow->fin[0] && flow->fin[1]));
-    return tca_is_synack(seg) && over && space->iss_known && peer->iss_known && space->iss != seg->seq &&
-           !in_space(peer, seg->ack);
+    return tca_is_synack(seg) && flow->committed && space->iss_known && peer->iss_known &&
+           space->iss != seg->seq && !in_space(peer, seg->ack);
 }
 
 static bool near_space(const struct tca_space *space, uint32_t number)
@@ -127,6 +141,10 @@ void tca_incarnation_note(struct tca_flow *flow, const struct tca_segment *seg, 
     if ((seg->flags & TCA_SYN) && !space->iss_known) {
         space->iss = seg->seq;
         space->iss_known = true;
+    }
+    if (!space->first_known) {
+        space->first = seg->seq;
+        space->first_known = true;
     }
     uint32_t end = tca_segment_end(seg);
     if (!space->nxt_known || seq_after(end, space->nxt)) {

@@ -320,7 +320,8 @@ static int new_flow(struct tca_flow_table *table, struct tca_tuple *tuple, struc
     stream->users++;
     flow->tags = seg->tags;
     flow->opened_by_syn = tca_is_bare_syn(seg);
-    flow->committed = !flow->opened_by_syn;
+    /* A SYN+ACK out of the blue does not end a connection that lives. */
+    flow->committed = !flow->opened_by_syn && (!flow->older || tca_incarnation_over(flow->older));
     decide_roles(table, flow, seg, side);
     append_age(table, flow, TCA_FLOW_OPENING);
     *ret_flow = flow;

@@ -78,7 +78,7 @@ static bool history_known(const struct step *s)
     for (unsigned at = 0; !begun && at < s->from->step_count; at++)
         begun = s->from->step[at].proved && s->from->step[at].state != TCA_UNKNOWN;
     const struct tca_side *to = s->to;
-    bool blind = (s->seg->flags & TCA_ACK) && !to->nxt_known;
+    bool blind = (s->seg->flags & TCA_ACK) && (!to->nxt_known || !to->pkts || to->holes_full);
     for (unsigned at = 0; (s->seg->flags & TCA_ACK) && !blind && at < to->hole_count; at++)
         blind = to->hole[at].to == s->seg->ack; /* what it acknowledges last was not seen: perhaps a FIN */
     return begun && !blind;

@@ -131,7 +131,8 @@ static void payload_tells(struct step *s)
         return;
     if (peer && !peer->proved && (peer->event == TCA_SENT_OPEN || peer->event == TCA_SENT_FIN))
         tca_history_prove(s->to);
-    if (own && !own->proved && own->state == TCA_CLOSE_WAIT)
+    bool has_fin = (s->seg->flags & TCA_ACK) && s->to->fin_sent && seq_after(s->seg->ack, s->to->fin_seq);
+    if (own && !own->proved && own->state == TCA_CLOSE_WAIT && has_fin)
         tca_history_prove(s->from);
 }
 

@@ -112,6 +112,11 @@ enum tca_rst_fit tca_sequence_rst_fit(const struct tca_side *from, const struct 
 
 static void add_hole(struct tca_side *side, uint32_t from, uint32_t to)
 {
+    struct tca_hole *last = side->hole_count ? &side->hole[side->hole_count - 1] : NULL;
+    if (last && last->to == from) { /* what the peer acknowledges of a direction that was not captured */
+        last->to = to;
+        return;
+    }
     if (side->hole_count == TCA_HOLES_MAX) {
         side->holes_full = true;
         return;
