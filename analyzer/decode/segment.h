@@ -94,7 +94,13 @@ struct tca_segment {
     uint32_t captured; /* payload bytes really in the file */
     uint8_t checksum;  /* enum tca_checksum */
     bool offload;      /* IP total length 0: length taken from the frame (transmit offload) */
-    bool mended;       /* its record stood behind later ones of its connection (artefact/order.h) */
+    bool
+        partial; /* of a fragmented datagram that never became whole: other tools show no TCP there, so it numbers nothing */
+    bool hollow;     /* payload by the IP header, but none by the length of the frame as it was sent */
+    bool unmeasured; /* the header itself does not fit its packet, or that frame */
+    bool stub;       /* no segment: the header is too short, or bad_offset; up to the window it is there */
+    bool bad_offset; /* data offset below 5 (a stub, or a quotation padded with zeros) */
+    bool mended;     /* its record stood behind later ones of its connection (artefact/order.h) */
     struct tca_options opt;
     struct tca_tags tags;
 
@@ -102,6 +108,8 @@ struct tca_segment {
      * as the quotation reaches (flags, ack, window and options may be missing), never a segment that was sent
      * now. */
     bool quoted;
+    uint16_t vain_flags; /* of a quotation with bad_offset, as they stand there; `flags` are 0 */
+    bool no_window; /* the quotation ended before the window */
     bool quote_cut; /* the quotation ended before the acknowledgment number: flags, ack, window are 0 */
     uint8_t icmp_type, icmp_code;
     uint16_t

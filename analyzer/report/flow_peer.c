@@ -7,7 +7,14 @@
 
 void cell_flows_tcp_stream(const struct flow_row *row, struct tca_buf *buf)
 {
-    tca_buf_u64(buf, row->d->tcp_stream);
+    if (row->d->tcp_stream != TCA_NO_STREAM)
+        tca_buf_u64(buf, row->d->tcp_stream);
+}
+
+void cell_flows_completeness(const struct flow_row *row, struct tca_buf *buf)
+{
+    if (row->d->tcp_stream != TCA_NO_STREAM)
+        tca_buf_u64(buf, row->d->completeness);
 }
 
 void cell_flows_community_id(const struct flow_row *row, struct tca_buf *buf)
@@ -26,7 +33,6 @@ void cell_flows_community_id(const struct flow_row *row, struct tca_buf *buf)
 
 NULL_CELL(conn_state)
 NULL_CELL(history)
-NULL_CELL(completeness)
 NULL_CELL(attempt_group)
 NULL_CELL(nat_of)
 NULL_CELL(conntrack_state)
