@@ -29,9 +29,10 @@ struct tca_lane {
 /* One that waits; the caller's to read until the next call that is given the queue. */
 struct tca_waiting {
     struct tca_segment seg;
-    void *tuple, *stream; /* of the caller: what it found when the segment came */
-    bool left_out;        /* as of the record */
-    uint64_t before;      /* the next older one of its lane; the queue's */
+    void *tuple, *stream;  /* of the caller: what it found when the segment came */
+    uint64_t stream_frame; /* likewise */
+    bool left_out;         /* as of the record */
+    uint64_t before;       /* the next older one of its lane; the queue's */
     struct tca_lane *lane;
 };
 

@@ -12,8 +12,9 @@
 #include "decode/segment.h"
 #include "tcpautopsy/record.h"
 
-/* What one record is. *ret_seg is set for TCA_OUTCOME_tcp and TCA_OUTCOME_tcp_quoted only, else left alone;
- * it holds no pointer into the record. Lengths come from IP headers, never from the frame, so that padding
+/* What one record is. *ret_seg is set for TCA_OUTCOME_tcp and TCA_OUTCOME_tcp_quoted, and with ret_seg->stub for
+ * those of TCA_OUTCOME_short_tcp and TCA_OUTCOME_bad_tcp whose header is there up to the window, which other programs
+ * number as well; else it is left alone. It holds no pointer into the record. Lengths come from IP headers, never from the frame, so that padding
  * does not count and a short snap length loses nothing: a whole fixed TCP header (20 bytes) makes a segment.
  * Where IP gives no length (0: transmit offload), the frame's original length serves and seg->offload is set;
  * such a segment longer than 1 MiB is bad_ip, so seg->len always stays far below 2^31.

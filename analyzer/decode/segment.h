@@ -111,6 +111,10 @@ struct tca_segment {
     bool fragmented;   /* came in IP fragments; the table of them hands it on (fragment.h) */
     bool partial;      /* and other tools show no TCP there: it numbers nothing (fragment.h) */
     bool left_out;     /* of a record that a filter left out; of fragments: the first one's */
+    bool hollow;       /* payload by the IP header, but none by the length of the frame as it was sent */
+    bool unmeasured;   /* the header itself does not fit its packet, or that frame */
+    bool stub;         /* no segment: the header is too short, or bad_offset; up to the window it is there */
+    bool bad_offset;   /* data offset below 5 (a stub, or a quotation padded with zeros) */
     struct tca_options opt;
     struct tca_tags tags;
 
@@ -118,7 +122,9 @@ struct tca_segment {
      * as the quotation reaches (flags, ack, window and options may be missing), never a segment that was sent
      * now. */
     bool quoted;
-    bool quote_cut; /* the quotation ended before the acknowledgment number: flags, ack, window are 0 */
+    uint16_t vain_flags; /* of a quotation with bad_offset, as they stand there; `flags` are 0 */
+    bool no_window;      /* the quotation ended before the window */
+    bool quote_cut;      /* the quotation ended before the acknowledgment number: flags, ack, window are 0 */
     uint8_t icmp_type, icmp_code;
     uint16_t
         icmp_mtu; /* of the link that was too narrow (RFC 1191, RFC 8201); 0: another error, or not told */

@@ -13,8 +13,8 @@
 
 enum {
     HEADER_LEN = 20,
-    QUOTE_LEN_MIN = 8,     /* ports and sequence number: what RFC 792 promises */
-    QUOTE_LEN_WINDOW = 16, /* as far as data offset, flags and window */
+    QUOTE_LEN_MIN = 8, /* ports and sequence number: what RFC 792 promises */
+    LEN_WINDOW = 16,   /* as far as data offset, flags and window */
     IPPROTO_TCP_NUMBER = 6,
     OFFLOAD_LEN_MAX = 1 << 20, /* Linux's GSO_MAX_SIZE is 8 * 65535 */
 };
@@ -117,16 +117,27 @@ static uint32_t smaller(uint32_t a, uint32_t b)
     return a < b ? a : b;
 }
 
+/* What is left of the packet by its own header, and not beyond the frame as it was sent. */
+static uint32_t sent_len(const struct tca_walk *walk)
+{
+    const struct tca_record *rec = walk->rec;
+    uint32_t cut = rec->original > rec->captured ? rec->original - rec->captured : 0;
+
+    return smaller(walk->cursor.wire, walk->cursor.left + cut);
+}
+
 /* Options and payload after the fixed header; header_len bytes of header were promised and fit the packet. */
 static void store_rest(struct tca_walk *walk, struct tca_segment *seg, uint32_t header_len)
 {
     struct tca_cursor *cursor = &walk->cursor;
     uint32_t options_len = header_len - HEADER_LEN;
-    uint32_t captured = smaller(options_len, cursor->left);
+    uint32_t captured = smaller(options_len, cursor->left), sent = sent_len(walk);
 
     tca_options_parse(cursor->at, captured, options_len, &seg->opt);
     seg->len = cursor->wire - options_len;
     seg->captured = cursor->left - captured;
+    seg->hollow = seg->len && sent <= options_len;
+    seg->unmeasured = sent < options_len;
 }
 
 /* A quotation: good as far as it reaches. Routers that pad short quotations (RFC 4884) leave zeros where the
@@ -140,7 +151,7 @@ static int quoted_tcp(struct tca_walk *walk)
 
     if (!tcp)
         return TCA_OUTCOME_short_tcp;
-    if (cursor->left >= QUOTE_LEN_WINDOW)
+    if (cursor->left >= LEN_WINDOW)
         header_len = (tcp[12] >> 4) * 4u;
     begin_segment(walk, seg);
     seg->quoted = true;
@@ -149,7 +160,11 @@ static int quoted_tcp(struct tca_walk *walk)
     seg->icmp_mtu = walk->quote.mtu;
     store_address(seg->icmp_from, walk->quote.from_family, walk->quote.from);
     store_ports(seg, tcp);
+    seg->partial = walk->more_fragments;
+    seg->no_window = cursor->left < LEN_WINDOW;
+    seg->bad_offset = !seg->no_window && header_len < HEADER_LEN;
     seg->quote_cut = header_len < HEADER_LEN;
+    seg->vain_flags = seg->bad_offset ? be16(tcp + 12) & 0x01ff : 0;
     seg->opt.cut = header_len != HEADER_LEN;
     if (seg->quote_cut)
         return TCA_OUTCOME_tcp_quoted;
@@ -163,9 +178,29 @@ static int quoted_tcp(struct tca_walk *walk)
     return TCA_OUTCOME_tcp_quoted;
 }
 
-/* Why there is no whole fixed header: cut from the record, left to the next fragment, or never there. */
-static int no_header(const struct tca_walk *walk)
+/* A header that makes no segment, as far as the window: programs that count packets by their ports count it. */
+static void store_stub(struct tca_walk *walk, const uint8_t *tcp, uint32_t sent)
 {
+    struct tca_segment *seg = walk->ret_seg;
+    uint32_t header_len = (tcp[12] >> 4) * 4u;
+
+    begin_segment(walk, seg);
+    store_ports(seg, tcp);
+    store_control(seg, tcp);
+    seg->stub = true;
+    seg->bad_offset = header_len < HEADER_LEN;
+    seg->partial = walk->more_fragments;
+    seg->len = sent > header_len ? sent - header_len : 0;
+    seg->unmeasured = sent < header_len;
+}
+
+/* Why there is no whole fixed header: cut from the record, left to the next fragment, or never there. */
+static int no_header(struct tca_walk *walk)
+{
+    const uint8_t *tcp = cursor_peek(&walk->cursor, LEN_WINDOW);
+
+    if (tcp)
+        store_stub(walk, tcp, sent_len(walk));
     if (walk->cursor.wire >= HEADER_LEN)
         return TCA_OUTCOME_short_tcp;
     return walk->more_fragments ? TCA_OUTCOME_fragment : TCA_OUTCOME_bad_tcp;
@@ -187,10 +222,12 @@ int tca_step_tcp(struct tca_walk *walk)
     if (!tcp)
         return no_header(walk);
     header_len = (tcp[12] >> 4) * 4u;
-    if (header_len < HEADER_LEN)
+    if (header_len > tcp_len && walk->more_fragments)
+        return TCA_OUTCOME_fragment;
+    if (header_len < HEADER_LEN || header_len > tcp_len) {
+        store_stub(walk, tcp, HEADER_LEN + sent_len(walk)); /* the cursor stands behind the fixed header */
         return TCA_OUTCOME_bad_tcp;
-    if (header_len > tcp_len)
-        return walk->more_fragments ? TCA_OUTCOME_fragment : TCA_OUTCOME_bad_tcp;
+    }
     if (tcp_len > OFFLOAD_LEN_MAX)
         return TCA_OUTCOME_bad_ip;
 

@@ -47,6 +47,12 @@ static int flow_over(void *user, struct tca_flow *flow)
     return error;
 }
 
+static int piece_over(void *user, const struct tca_key *key, const struct tca_piece *piece)
+{
+    struct tca_session *s = user;
+    return tca_streams_put(s->streams, s->open->facts.ordinal, key, piece);
+}
+
 static int add_capture(struct tca_session *s, const char *name)
 {
     if (s->capture_count == s->capture_room) {
@@ -91,8 +97,12 @@ int tca_pass1_begin(struct tca_session *s, const char *name)
                                     .payload_size = sizeof(struct tca_mirror),
                                     .stream_payload_size = sizeof(struct tca_peer),
                                     .over = flow_over,
+                                    .piece_over = piece_over,
                                     .user = s};
-    error = tca_flow_table_new(&set, &s->flows);
+    if (!s->streams)
+        error = tca_streams_new(set.seed, s->set.temp_dir, &s->streams);
+    if (!error)
+        error = tca_flow_table_new(&set, &s->flows);
     if (!error && !(s->fragments = tca_fragments_new()))
         error = TCA_EMEMORY;
     if (!error)
@@ -321,7 +331,8 @@ static int use_segment(struct tca_session *s, const struct tca_waiting *w)
 {
     const struct tca_segment *seg = &w->seg;
     struct tca_flow_found found;
-    int error = tca_flow_find(s->flows, w->tuple, w->stream, seg, &found);
+    const struct tca_flow_met met = {.tuple = w->tuple, .stream = w->stream, .stream_frame = w->stream_frame};
+    int error = tca_flow_find(s->flows, &met, seg, &found);
     if (error)
         return error;
     if (found.copy)
@@ -365,7 +376,8 @@ static int feed_segment(struct tca_session *s, struct tca_waiting *w)
         return error;
     w->tuple = met.tuple;
     w->stream = met.stream;
-    if (!w->left_out)
+    w->stream_frame = met.stream_frame;
+    if (met.stream && !w->left_out)
         tca_peer_step((void *)met.stream->payload, &w->seg, met.side, s->mirrors.strict_checksums);
     tca_order_add(&s->order, met.lane);
     return TCA_OK;
@@ -394,6 +406,13 @@ static int feed_fragments(struct tca_session *s, const struct tca_segment *next,
     return error;
 }
 
+/* No segment of a flow, and yet one that Wireshark numbers. */
+static bool is_numbered(enum tca_outcome outcome, const struct tca_segment *seg)
+{
+    bool stub = (outcome == TCA_OUTCOME_short_tcp || outcome == TCA_OUTCOME_bad_tcp) && seg->stub;
+    return stub || outcome == TCA_OUTCOME_tcp_quoted;
+}
+
 static int feed_record(struct tca_session *s, const struct tca_record *given)
 {
     struct tca_record record = *given;
@@ -401,6 +420,7 @@ static int feed_record(struct tca_session *s, const struct tca_record *given)
     record.time_ns = sane_time(given->time_ns);
     note_record(s->open, &record);
     bool verify = s->set.checksums != CHECKSUMS_OFF && !record.left_out;
+    w->seg.stub = false;
     enum tca_outcome outcome = tca_decode_fragments(s->fragments, &record, verify, &w->seg);
     bool at_hand = outcome == TCA_OUTCOME_tcp && !w->seg.fragmented;
     s->open->facts.outcome[record.left_out ? TCA_OUTCOME_filtered : outcome]++;
@@ -409,9 +429,11 @@ static int feed_record(struct tca_session *s, const struct tca_record *given)
         return error;
     w = tca_order_slot(&s->order);
     w->left_out = record.left_out;
-    if (at_hand)
+    if (is_numbered(outcome, &w->seg))
+        error = tca_flow_see(s->flows, &w->seg);
+    if (!error && at_hand)
         error = feed_segment(s, w);
-    else if (outcome == TCA_OUTCOME_tcp_quoted && !record.left_out)
+    else if (!error && outcome == TCA_OUTCOME_tcp_quoted && !record.left_out)
         tca_order_add(&s->order, &s->quotes);
     else
         tca_order_time(&s->order, record.time_ns);

@@ -223,7 +223,9 @@ static int learn(struct tca_session *s)
 
 int tca_pass2_prepare(struct tca_session *s)
 {
-    int error = tca_sweep_new(s->set.vantage, &s->sweep);
+    int error = s->streams ? tca_streams_number(s->streams) : TCA_OK;
+    if (!error)
+        error = tca_sweep_new(s->set.vantage, &s->sweep);
     if (!error)
         error = tca_hosts_new(s->set.vantage, &s->hosts);
     if (!error)

@@ -84,6 +84,7 @@ struct tca_session {
     struct tca_order order;          /* segments of the open capture that wait for their turn */
     struct tca_lane quotes;          /* ICMP errors among them */
     struct tca_sorter *dossiers;
+    struct tca_streams *streams; /* of all captures; NULL before the first */
     struct tca_sweep *sweep;
     struct tca_hosts *hosts;
     struct tca_pressure *pressure;   /* who asks, and why nothing answers */
@@ -115,6 +116,17 @@ int tca_must_be_finished(const struct tca_session *s, struct tca_error *error);
 int tca_pass1_begin(struct tca_session *s, const char *name);
 int tca_pass1_feed(struct tca_session *s, const struct tca_record *records, size_t count);
 int tca_pass1_end(struct tca_session *s);
+
+/* ---- streams (streams.c): what pass 1 learnt of them, joined and numbered ---- */
+int tca_streams_new(uint64_t seed, const char *temp_dir, struct tca_streams **ret_streams);
+void tca_streams_free(struct tca_streams *all);
+/* A piece that is over. 0, TCA_EMEMORY or TCA_EOUTPUT. */
+int tca_streams_put(struct tca_streams *all, uint32_t capture, const struct tca_key *key,
+                    const struct tca_piece *piece);
+/* After the last one, once. */
+int tca_streams_number(struct tca_streams *all);
+/* Set tcp_stream and completeness of a dossier by its stream_frame. */
+void tca_streams_tell(const struct tca_streams *all, struct tca_dossier *d);
 
 /* ---- the spool (spool.c) ---- */
 int tca_spool_put(struct tca_session *s, const struct tca_flow *flow);

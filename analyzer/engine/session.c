@@ -91,6 +91,7 @@ void tca_session_free(struct tca_session *s)
         tca_free(s->capture[at]);
     }
     tca_free(s->capture);
+    tca_streams_free(s->streams);
     tca_sweep_free(s->sweep);
     tca_hosts_free(s->hosts);
     tca_estimates_free(s->estimates);

@@ -55,8 +55,10 @@ static void fill(struct tca_session *s, const struct tca_flow *flow, struct tca_
     const struct tca_mirror *m = (const void *)flow->payload;
     memset(d, 0, sizeof *d);
     d->capture = s->open->facts.ordinal;
-    d->tcp_stream = flow->stream->number;
-    memcpy(&d->peer, flow->stream->payload, sizeof d->peer);
+    if (flow->stream) {
+        d->stream_frame = flow->stream_frame;
+        memcpy(&d->peer, flow->stream->payload, sizeof d->peer);
+    }
     d->key_side[TCA_CLIENT] = flow->client;
     d->key_side[TCA_SERVER] = (uint8_t)(1 - flow->client);
     d->id_frame = flow->first_frame;
@@ -119,6 +121,7 @@ int tca_spool_get(struct tca_session *s, const void *item, size_t size, struct t
     if (s->decoded.failed)
         return TCA_EMEMORY;
     d->mark = (void *)s->decoded.bytes;
+    tca_streams_tell(s->streams, d);
     if (d->mark_count)
         qsort(d->mark, d->mark_count, sizeof *d->mark, by_frame);
     return TCA_OK;

@@ -28,7 +28,9 @@ struct tca_key {
     uint16_t port[2];
     uint16_t vlan[4]; /* only with key_vlan */
     uint32_t encap_id;
-    uint8_t encap, family, pad[2];
+    uint8_t encap, family;
+    uint8_t plain; /* with other keys set: the 4-tuple alone, to which streams belong */
+    uint8_t pad;
 };
 
 /* Sequence space of one side, as far as identity needs it. */
@@ -57,11 +59,12 @@ struct tca_flow {
     struct tca_flow *prev, *next; /* age list of its class */
     int64_t last_ns;
     uint64_t first_frame;
-    uint64_t attempt_of;          /* first_frame of the first of several attempts that it is one of; 0: alone */
-    int64_t anew_ns;              /* when the next of them began; 0: it is the last */
-    struct tca_stream *stream;    /* in which it began */
-    struct tca_space space[2];    /* by key side */
-    struct tca_tags tags;         /* of the first frame */
+    uint64_t attempt_of;       /* first_frame of the first of several attempts that it is one of; 0: alone */
+    int64_t anew_ns;           /* when the next of them began; 0: it is the last */
+    struct tca_stream *stream; /* in which it began; NULL: its segments were none to Wireshark */
+    uint64_t stream_frame;     /* of the piece in which it began */
+    struct tca_space space[2]; /* by key side */
+    struct tca_tags tags;      /* of the first frame */
     struct tca_tags side_tags[2]; /* of each side's first segment, by key side */
     bool side_tagged[2];          /* ... which has been seen */
     bool fin[2], reset;           /* a FIN of that side was seen; an RST of either */
@@ -88,6 +91,8 @@ struct tca_flow_settings {
     size_t payload_size, stream_payload_size;
     /* Called for each flow that is over (expired, replaced, table freed), before its memory is taken back. */
     int (*over)(void *user, struct tca_flow *flow);
+    /* Called for each piece of a stream when it is over. */
+    int (*piece_over)(void *user, const struct tca_key *key, const struct tca_piece *piece);
     void *user;
 };
 
@@ -111,7 +116,8 @@ void tca_flow_table_free(struct tca_flow_table *table);
 /* What tca_flow_meet tells. */
 struct tca_flow_met {
     struct tca_tuple *tuple;   /* stays until tca_flow_find() is given it */
-    struct tca_stream *stream; /* likewise */
+    struct tca_stream *stream; /* likewise; NULL: none sees it */
+    uint64_t stream_frame;     /* of the piece to which the segment belongs */
     struct tca_lane *lane;     /* for the segments of this tuple that wait; likewise */
     int side;                  /* key side of the sender */
 };
@@ -120,8 +126,10 @@ struct tca_flow_met {
 int tca_flow_meet(struct tca_flow_table *table, const struct tca_segment *seg, struct tca_flow_met *ret_met);
 /* Find the flow of a segment that was met, starting a new one where needed: called once for each, in the order in which
  * segments are to be used. A copy is only to be counted. 0 or TCA_EMEMORY, or what `over` returned. */
-int tca_flow_find(struct tca_flow_table *table, struct tca_tuple *tuple, struct tca_stream *stream,
-                  const struct tca_segment *seg, struct tca_flow_found *ret_found);
+int tca_flow_find(struct tca_flow_table *table, const struct tca_flow_met *met, const struct tca_segment *seg,
+                  struct tca_flow_found *ret_found);
+/* What no flow of ours uses, a quotation or the stub of a segment, belongs to a stream all the same. */
+int tca_flow_see(struct tca_flow_table *table, const struct tca_segment *seg);
 /* The flow that an ICMP error quotes: its tuple and, among incarnations, its sequence number. flow NULL:
  * none. */
 void tca_flow_find_quoted(struct tca_flow_table *table, const struct tca_segment *quote,

@@ -17,11 +17,13 @@ struct tca_tuple {
     struct tca_key key;
     uint64_t hash;
     struct tca_flow *newest;
-    struct tca_stream *stream;
+    struct tca_stream *stream; /* NULL: none; with other keys set that of the plain tuple stands */
+    struct tca_tuple *plain;   /* whose streams are those of this tuple; itself, if there are no other keys */
     struct tca_lane lane;
     struct tca_copies copies;
     unsigned live;
-    unsigned met; /* segments that were met and not yet found a flow */
+    unsigned met;   /* segments that were met and not yet found a flow */
+    unsigned keyed; /* tuples with other keys whose plain one it is */
 };
 
 struct age_list {
@@ -32,7 +34,6 @@ struct tca_flow_table {
     struct tca_flow_settings set;
     struct tca_tuple **slot; /* NULL: empty */
     size_t slot_count, used;
-    uint64_t stream_count;
     struct tca_pool tuples, flows, streams;
     struct age_list age[TCA_FLOW_CLASSES];
     int64_t before_ns; /* time of the record before this one */
@@ -154,6 +155,17 @@ static int new_tuple(struct tca_flow_table *table, const struct tca_key *key, ui
     return TCA_OK;
 }
 
+/* The tuple of this key, new where needed. */
+static int get_tuple(struct tca_flow_table *table, const struct tca_key *key, struct tca_tuple **ret_tuple)
+{
+    uint64_t hash = XXH3_64bits_withSeed(key, sizeof *key, table->set.seed);
+    struct tca_tuple *tuple = lookup(table, key, hash);
+    if (!tuple && new_tuple(table, key, hash, &tuple))
+        return TCA_EMEMORY;
+    *ret_tuple = tuple;
+    return TCA_OK;
+}
+
 /* ---- streams ---- */
 
 static void leave_stream(struct tca_flow_table *table, struct tca_stream *stream)
@@ -162,23 +174,70 @@ static void leave_stream(struct tca_flow_table *table, struct tca_stream *stream
         tca_pool_give(&table->streams, stream);
 }
 
-/* The stream of the next segment of this tuple. */
-static int meet_stream(struct tca_flow_table *table, struct tca_tuple *tuple, const struct tca_segment *seg,
+/* The newest piece of this tuple has all its segments. */
+static int end_piece(struct tca_flow_table *table, const struct tca_tuple *plain)
+{
+    if (!plain->stream || !table->set.piece_over)
+        return TCA_OK;
+    return table->set.piece_over(table->set.user, &plain->key, &plain->stream->piece);
+}
+
+static int new_stream(struct tca_flow_table *table, struct tca_tuple *plain, const struct tca_segment *seg,
+                      int side)
+{
+    struct tca_stream *old = plain->stream, *stream = tca_pool_take(&table->streams);
+    if (!stream)
+        return TCA_EMEMORY;
+    stream->users = 1;
+    tca_stream_begin_piece(stream, seg, side, old && tca_stream_ends_surely(old, side));
+    leave_stream(table, old);
+    plain->stream = stream;
+    return TCA_OK;
+}
+
+/* The stream of the next segment of this plain tuple. */
+static int meet_stream(struct tca_flow_table *table, struct tca_tuple *plain, const struct tca_segment *seg,
                        int side)
 {
-    struct tca_stream *old = tuple->stream;
-    if (!old || tca_stream_ends(old, seg, side)) {
-        struct tca_stream *stream = tca_pool_take(&table->streams);
-        if (!stream)
-            return TCA_EMEMORY;
-        stream->frame = seg->frame;
-        stream->number = table->stream_count++;
-        stream->first_of_tuple = !old;
-        stream->users = 1;
-        leave_stream(table, old);
-        tuple->stream = stream;
+    enum tca_stream_step step = plain->stream ? tca_stream_takes(plain->stream, seg, side) : TCA_STREAM_ENDS;
+    int error = step == TCA_STREAM_GOES_ON ? TCA_OK : end_piece(table, plain);
+    if (!error && step == TCA_STREAM_ENDS)
+        error = new_stream(table, plain, seg, side);
+    if (error)
+        return error;
+    if (step == TCA_STREAM_TURNS)
+        tca_stream_begin_piece(plain->stream, seg, side, false);
+    tca_stream_note(plain->stream, seg, side);
+    return TCA_OK;
+}
+
+static bool has_other_keys(const struct tca_flow_table *table)
+{
+    return table->set.key_vlan || table->set.key_tunnel;
+}
+
+/* The tuple of a key, with the plain one whose streams it shares. */
+static int get_keyed(struct tca_flow_table *table, const struct tca_key *key, struct tca_tuple **ret_tuple)
+{
+    struct tca_tuple *tuple, *plain;
+    int error = get_tuple(table, key, &tuple);
+    if (error || tuple->plain) {
+        *ret_tuple = tuple;
+        return error;
     }
-    tca_stream_note(tuple->stream, seg, side);
+    plain = tuple;
+    if (has_other_keys(table)) {
+        struct tca_key four = {.family = key->family, .plain = 1};
+        memcpy(four.addr, key->addr, sizeof four.addr);
+        memcpy(four.port, key->port, sizeof four.port);
+        error = get_tuple(table, &four, &plain);
+        if (error)
+            return error;
+        plain->plain = plain;
+        plain->keyed++;
+    }
+    tuple->plain = plain;
+    *ret_tuple = tuple;
     return TCA_OK;
 }
 
@@ -200,12 +259,19 @@ static void drop_tuple(struct tca_flow_table *table, struct tca_tuple *tuple)
 }
 
 /* Nothing of it is left, and nothing will come: what still waits holds it. */
-static void drop_if_unused(struct tca_flow_table *table, struct tca_tuple *tuple)
+static int drop_if_unused(struct tca_flow_table *table, struct tca_tuple *tuple)
 {
-    if (tuple->newest || tuple->met)
-        return;
+    struct tca_tuple *plain = tuple->plain;
+    if (tuple->newest || tuple->met || tuple->keyed)
+        return TCA_OK;
+    int error = end_piece(table, tuple);
     leave_stream(table, tuple->stream);
     drop_tuple(table, tuple);
+    if (plain == tuple)
+        return error;
+    plain->keyed--;
+    int more = drop_if_unused(table, plain);
+    return error ? error : more;
 }
 
 /* ---- age lists ---- */
@@ -239,8 +305,8 @@ static int end_flow(struct tca_flow_table *table, struct tca_flow *flow)
     unlink_age(table, flow);
     leave_stream(table, flow->stream);
     tca_pool_give(&table->flows, flow);
-    drop_if_unused(table, tuple);
-    return error;
+    int dropped = drop_if_unused(table, tuple);
+    return error ? error : dropped;
 }
 
 /* ---- expiry ---- */
@@ -304,8 +370,8 @@ static void decide_roles(const struct tca_flow_table *table, struct tca_flow *fl
     flow->client = (uint8_t)(from_server ? 1 - side : side);
 }
 
-static int new_flow(struct tca_flow_table *table, struct tca_tuple *tuple, struct tca_stream *stream,
-                    const struct tca_segment *seg, int side, struct tca_flow **ret_flow)
+static int new_flow(struct tca_flow_table *table, struct tca_tuple *tuple, const struct tca_segment *seg,
+                    int side, struct tca_flow **ret_flow)
 {
     struct tca_flow *flow = tca_pool_take(&table->flows);
     if (!flow)
@@ -316,8 +382,6 @@ static int new_flow(struct tca_flow_table *table, struct tca_tuple *tuple, struc
     tuple->live++;
     flow->first_frame = seg->frame;
     flow->last_ns = seg->time_ns;
-    flow->stream = stream;
-    stream->users++;
     flow->tags = seg->tags;
     flow->opened_by_syn = tca_is_bare_syn(seg);
     /* A SYN+ACK out of the blue does not end a connection that lives. */
@@ -344,17 +408,45 @@ static int limit_incarnations(struct tca_flow_table *table, struct tca_tuple *tu
 int tca_flow_meet(struct tca_flow_table *table, const struct tca_segment *seg, struct tca_flow_met *ret_met)
 {
     struct tca_key key;
+    struct tca_tuple *tuple;
     int side = make_key(table, seg, &key);
-    uint64_t hash = XXH3_64bits_withSeed(&key, sizeof key, table->set.seed);
-    struct tca_tuple *tuple = lookup(table, &key, hash);
-    if (!tuple && new_tuple(table, &key, hash, &tuple))
-        return TCA_EMEMORY;
-    if (meet_stream(table, tuple, seg, side))
-        return TCA_EMEMORY;
+    int error = get_keyed(table, &key, &tuple);
+    if (error)
+        return error;
+    *ret_met = (struct tca_flow_met){.tuple = tuple, .lane = &tuple->lane, .side = side};
+    if (tca_stream_sees(seg)) {
+        error = meet_stream(table, tuple->plain, seg, side);
+        if (error)
+            return error;
+        ret_met->stream = tuple->plain->stream;
+        ret_met->stream_frame = ret_met->stream->piece.frame;
+        ret_met->stream->users++;
+    }
     tuple->met++;
-    tuple->stream->users++;
-    *ret_met = (struct tca_flow_met){tuple, tuple->stream, &tuple->lane, side};
     return TCA_OK;
+}
+
+int tca_flow_see(struct tca_flow_table *table, const struct tca_segment *seg)
+{
+    struct tca_flow_met met;
+    if (!tca_stream_sees(seg))
+        return TCA_OK;
+    int error = tca_flow_meet(table, seg, &met);
+    if (error)
+        return error;
+    met.tuple->met--;
+    leave_stream(table, met.stream);
+    return drop_if_unused(table, met.tuple);
+}
+
+/* The flow began in the stream of its first segment that has one. */
+static void label(struct tca_flow *flow, const struct tca_flow_met *met)
+{
+    if (flow->stream || !met->stream)
+        return;
+    flow->stream = met->stream;
+    flow->stream_frame = met->stream_frame;
+    flow->stream->users++;
 }
 
 static int side_of(const struct tca_tuple *tuple, const struct tca_segment *seg)
@@ -383,9 +475,10 @@ static void let_go(struct tca_flow_table *table, struct tca_tuple *tuple, struct
     drop_if_unused(table, tuple);
 }
 
-int tca_flow_find(struct tca_flow_table *table, struct tca_tuple *tuple, struct tca_stream *stream,
-                  const struct tca_segment *seg, struct tca_flow_found *ret_found)
+int tca_flow_find(struct tca_flow_table *table, const struct tca_flow_met *met, const struct tca_segment *seg,
+                  struct tca_flow_found *ret_found)
 {
+    struct tca_tuple *tuple = met->tuple;
     int side = side_of(tuple, seg);
     int late = expire_tuple(table, tuple, seg->time_ns);
     if (late)
@@ -393,7 +486,7 @@ int tca_flow_find(struct tca_flow_table *table, struct tca_tuple *tuple, struct 
     const struct tca_noted *original = tca_copies_find(&tuple->copies, seg, side);
     if (original) {
         *ret_found = found_copy(tuple, original);
-        let_go(table, tuple, stream);
+        let_go(table, tuple, met->stream);
         return TCA_OK;
     }
     struct tca_flow_found found = {0};
@@ -401,7 +494,7 @@ int tca_flow_find(struct tca_flow_table *table, struct tca_tuple *tuple, struct 
     if (!found.flow) {
         found.prior = tuple->newest;
         found.is_new = true;
-        int error = new_flow(table, tuple, stream, seg, side, &found.flow);
+        int error = new_flow(table, tuple, seg, side, &found.flow);
         if (!error)
             error = limit_incarnations(table, tuple);
         if (error)
@@ -413,7 +506,8 @@ int tca_flow_find(struct tca_flow_table *table, struct tca_tuple *tuple, struct 
         found.flow->committed ? found.is_new && found.prior : tca_incarnation_answers(found.flow, seg, side);
     found.from = side == found.flow->client ? 0 : 1;
     tca_copies_own(&tuple->copies, found.flow->first_frame);
-    let_go(table, tuple, stream);
+    label(found.flow, met);
+    let_go(table, tuple, met->stream);
     *ret_found = found;
     return TCA_OK;
 }

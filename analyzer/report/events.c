@@ -64,7 +64,7 @@ void cell_events_frame(const struct event_row *row, struct tca_buf *buf)
 
 void cell_events_tcp_stream(const struct event_row *row, struct tca_buf *buf)
 {
-    if (row->view)
+    if (row->view && row->view->c->d->tcp_stream != TCA_NO_STREAM)
         tca_buf_u64(buf, row->view->c->d->tcp_stream);
 }
 

@@ -206,7 +206,9 @@ static void add_head(struct tca_explain *ex)
 {
     const struct tca_dossier *d = ex->view->c->d;
     struct tca_buf *out = &ex->out;
-    tca_buf_fmt(out, "stream=%llu  flow=", (unsigned long long)d->tcp_stream);
+    if (d->tcp_stream != TCA_NO_STREAM)
+        tca_buf_fmt(out, "stream=%llu  ", (unsigned long long)d->tcp_stream);
+    tca_buf_str(out, "flow=");
     tca_text_flow_id(out, d->capture, d->id_frame);
     tca_buf_str(out, "  capture ");
     tca_text_clean(out, ex->view->capture->name, true);

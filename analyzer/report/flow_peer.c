@@ -8,7 +8,14 @@
 
 void cell_flows_tcp_stream(const struct flow_row *row, struct tca_buf *buf)
 {
-    tca_buf_u64(buf, row->d->tcp_stream);
+    if (row->d->tcp_stream != TCA_NO_STREAM)
+        tca_buf_u64(buf, row->d->tcp_stream);
+}
+
+void cell_flows_completeness(const struct flow_row *row, struct tca_buf *buf)
+{
+    if (row->d->tcp_stream != TCA_NO_STREAM)
+        tca_buf_u64(buf, row->d->completeness);
 }
 
 void cell_flows_community_id(const struct flow_row *row, struct tca_buf *buf)
@@ -79,14 +86,3 @@ void cell_flows_server_ts_clock(const struct flow_row *row, struct tca_buf *buf)
 {
     clock_kind(row, TCA_SERVER, buf);
 }
-
-/* ---- not computed yet: null ---- */
-
-#define NULL_CELL(name)                                                                                      \
-    void cell_flows_##name(const struct flow_row *row, struct tca_buf *buf)                                  \
-    {                                                                                                        \
-        (void)row;                                                                                           \
-        (void)buf;                                                                                           \
-    }
-
-NULL_CELL(completeness)

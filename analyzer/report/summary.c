@@ -100,6 +100,7 @@ void tca_summary_example(struct example *example, const struct tca_flow_view *vi
 {
     example->set = true;
     example->stream = view->c->d->tcp_stream;
+    example->flow_frame = view->c->d->id_frame;
     example->frame_count = j->frame_count < 3 ? j->frame_count : 3;
     memcpy(example->frame, j->frame, sizeof example->frame);
     memcpy(example->frame_capture, j->frame_capture, sizeof example->frame_capture);
@@ -305,6 +306,7 @@ static void count_answer(struct answers *all, const struct tca_dossier *d)
         all->longest_ns = waited;
         all->longest_capture = d->capture;
         all->longest_stream = d->tcp_stream;
+        all->longest_frame = d->id_frame;
     }
 }
 

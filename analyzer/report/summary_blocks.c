@@ -49,14 +49,26 @@ void tca_page_frames(struct tca_buf *text, uint64_t first, uint64_t last)
         tca_buf_fmt(text, ", frames %llu to %llu", (unsigned long long)first, (unsigned long long)last);
 }
 
+void tca_page_flow(struct tca_buf *text, bool several_captures, uint32_t capture, uint64_t stream,
+                   uint64_t frame)
+{
+    if (stream == TCA_NO_STREAM) {
+        tca_buf_str(text, "flow=");
+        tca_text_flow_id(text, capture, frame);
+        return;
+    }
+    tca_buf_str(text, "stream=");
+    if (several_captures)
+        tca_buf_fmt(text, "c%u:", (unsigned)capture);
+    tca_buf_u64(text, stream);
+}
+
 void tca_page_selector(struct page *page, const struct example *example)
 {
     if (!example->set)
         return;
-    tca_buf_str(&page->out, " stream=");
-    if (page->several_captures)
-        tca_buf_fmt(&page->out, "c%u:", (unsigned)example->capture);
-    tca_buf_u64(&page->out, example->stream);
+    tca_buf_char(&page->out, ' ');
+    tca_page_flow(&page->out, page->several_captures, example->capture, example->stream, example->flow_frame);
 }
 
 /* ---- incidents ---- */

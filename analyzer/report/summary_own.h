@@ -35,7 +35,7 @@ enum {
 /* Where to look: one connection that shows it. */
 struct example {
     bool set;
-    uint64_t stream, frame[3];
+    uint64_t stream, flow_frame, frame[3]; /* flow_frame names the flow where it has no stream */
     uint32_t frame_capture[3]; /* 0: its own */
     uint8_t frame_count;
     uint32_t capture;
@@ -126,7 +126,7 @@ struct answers {
     uint64_t count, late;
     int64_t longest_ns;
     uint32_t longest_capture;
-    uint64_t longest_stream;
+    uint64_t longest_stream, longest_frame; /* likewise */
 };
 
 struct tca_summary {
@@ -260,6 +260,8 @@ bool tca_told_with(const struct incident *in, const struct block *b);
 const char *tca_page_sign(enum tca_severity severity);
 /* What else the line holds; what would be too wide is left out. */
 void tca_page_if_room(struct page *page, struct tca_buf *text);
+/* "stream=3", of several captures "stream=c1:3"; "flow=c1f12" of one that is none to Wireshark. */
+void tca_page_flow(struct tca_buf *text, bool several_captures, uint32_t capture, uint64_t stream, uint64_t frame);
 /* The stream of an example; of several captures it names the one. */
 void tca_page_selector(struct page *page, const struct example *example);
 void tca_page_place(struct tca_buf *out, const struct place *at);

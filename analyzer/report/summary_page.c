@@ -241,22 +241,35 @@ bool tca_page_command_all(struct page *page, const char *command)
     return true;
 }
 
+static void explain_command(struct tca_buf *command, const struct example *example, bool several)
+{
+    tca_buf_reset(command);
+    tca_buf_str(command, "explain ");
+    tca_page_flow(command, several, example->capture, example->stream, example->flow_frame);
+}
+
 void tca_page_proof(struct page *page, const struct example *example)
 {
-    char command[64];
     if (!example->set)
         return;
-    tca_buf_fmt(&page->out, "   proof: stream=%llu frames ", (unsigned long long)example->stream);
+    tca_buf_str(&page->out, "   proof: ");
+    tca_page_flow(&page->out, false, example->capture, example->stream, example->flow_frame);
+    tca_buf_str(&page->out, " frames ");
     for (int i = 0; i < example->frame_count; i++) {
         if (i)
             tca_buf_char(&page->out, ';');
         tca_text_frame(&page->out, example->frame_capture[i], example->frame[i]);
     }
     tca_page_end_line(page);
-    snprintf(command, sizeof command, "explain stream=c%u:%llu", (unsigned)example->capture,
-             (unsigned long long)example->stream);
-    if (of_several(example) && tca_page_command_all(page, command))
+    struct tca_buf command = {0};
+    bool several = of_several(example);
+    explain_command(&command, example, several);
+    if (several && tca_page_command_all(page, tca_buf_text(&command))) {
+        tca_buf_done(&command);
         return;
-    snprintf(command, sizeof command, "explain stream=%llu", (unsigned long long)example->stream);
-    tca_page_command(page, command, example->file);
+    }
+    explain_command(&command, example, false);
+    tca_page_command(page, tca_buf_text(&command), example->file);
+    page->out.failed |= command.failed;
+    tca_buf_done(&command);
 }

@@ -276,10 +276,10 @@ void tca_page_answers(struct page *page, const struct tca_summary *sum)
     tca_buf_fmt(&text, ", %llu of %llu over 1 s, longest ", (unsigned long long)all->late,
                 (unsigned long long)all->count);
     tca_page_wait(&text, all->longest_ns);
-    tca_buf_str(&text, " (stream=");
-    if (page->several_captures)
-        tca_buf_fmt(&text, "c%u:", (unsigned)all->longest_capture);
-    tca_buf_fmt(&text, "%llu)", (unsigned long long)all->longest_stream);
+    tca_buf_str(&text, " (");
+    tca_page_flow(&text, page->several_captures, all->longest_capture, all->longest_stream,
+                  all->longest_frame);
+    tca_buf_char(&text, ')');
     tca_page_wrapped(page, "first answer: ", tca_buf_text(&text));
     page->out.failed |= text.failed;
     tca_buf_done(&text);

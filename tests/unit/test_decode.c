@@ -171,6 +171,9 @@ static void describe(const struct tca_segment *seg, struct text *ret_text)
     add(ret_text, "%s", checksums[seg->checksum]);
     add_options(ret_text, &seg->opt);
     add_wrapping(ret_text, seg);
+    if (seg->stub)
+        add(ret_text, " stub%s%s", seg->bad_offset ? " bad-offset" : "",
+            seg->unmeasured ? " unmeasured" : "");
 }
 
 static struct tca_record record_of(const uint8_t *bytes, uint32_t captured, uint32_t original, int link)
@@ -682,11 +685,23 @@ static const struct row ip_rows[] = {
 
 static const struct row tcp_rows[] = {
     {"short", 1, ETH4 IP4("0028", "06") PORTS "fffffffe", TCA_OUTCOME_short_tcp, NULL, "cut", .original = 54},
-    {"no room", 1, ETH4 IP4("0027", "06") SYN, TCA_OUTCOME_bad_tcp, NULL, "IP leaves 19 bytes"},
-    {"offset 4", 1, ETH4 IP4("0028", "06") SYN_WITH("40"), TCA_OUTCOME_bad_tcp, NULL,
+    {"no room", 1, ETH4 IP4("0027", "06") SYN, TCA_OUTCOME_bad_tcp, SYN_TEXT " stub unmeasured",
+     "IP leaves 19 bytes"},
+    {"window", 1, ETH4 IP4("0028", "06") PORTS "00000001 00000002 5010 0100", TCA_OUTCOME_short_tcp,
+     "4 10.0.0.1:1000>10.0.0.2:80 A seq=1 ack=2 win=256 len=0 stub", "cut behind the window", .original = 54},
+    {"window cut", 1, ETH4 IP4("0028", "06") PORTS "00000001 00000002 5010 01", TCA_OUTCOME_short_tcp, NULL,
+     "cut inside the window", .original = 54},
+    {"stub with payload", 1, ETH4 IP4("002c", "06") PORTS "00000001 00000002 5010 0100",
+     TCA_OUTCOME_short_tcp, "4 10.0.0.1:1000>10.0.0.2:80 A seq=1 ack=2 win=256 len=4 captured=0 stub",
+     "the packet was whole", .original = 58},
+    {"stub of a short frame", 1, ETH4 IP4("002c", "06") PORTS "00000001 00000002 5010 0100",
+     TCA_OUTCOME_short_tcp, "4 10.0.0.1:1000>10.0.0.2:80 A seq=1 ack=2 win=256 len=0 stub unmeasured",
+     "the frame ended there"},
+    {"offset 4", 1, ETH4 IP4("0028", "06") SYN_WITH("40"), TCA_OUTCOME_bad_tcp,
+     "4 10.0.0.1:1000>10.0.0.2:80 S seq=4294967294 ack=0 win=8192 len=4 captured=0 stub bad-offset",
      "below the fixed header"},
-    {"offset beyond", 1, ETH4 IP4("0028", "06") SYN_WITH("60") "01010101", TCA_OUTCOME_bad_tcp, NULL,
-     "the IP packet ends first"},
+    {"offset beyond", 1, ETH4 IP4("0028", "06") SYN_WITH("60") "01010101", TCA_OUTCOME_bad_tcp,
+     SYN_TEXT " stub unmeasured", "the IP packet ends first"},
     {"all flags", 1, ETH4 IP4("0028", "06") PORTS "00000001 00000002 51ff ffff 0000 ffff", TCP,
      "4 10.0.0.1:1000>10.0.0.2:80 FSRPAUECN seq=1 ack=2 win=65535 len=0", "nine flag bits"},
     {"reserved bits", 1, ETH4 IP4("0028", "06") PORTS "00000001 00000002 5e00 0001 0000 0000", TCP,

@@ -10,9 +10,13 @@
 #include "mirror/mirror.h"
 #include "peer/peer.h"
 
+#define TCA_NO_STREAM UINT64_MAX /* all its segments are none to Wireshark */
+
 struct tca_dossier {
     uint32_t capture;    /* 1-based ordinal in the run's list */
-    uint64_t tcp_stream; /* order of creation in its capture, from 0 */
+    uint64_t stream_frame; /* frame of the piece of a stream in which it began (flow/stream.h); 0: none */
+    uint64_t tcp_stream;   /* Wireshark's: order of creation in its capture, from 0; TCA_NO_STREAM. Set after pass 1 */
+    uint8_t completeness;  /* Wireshark's, of that stream; likewise */
     uint64_t
         id_frame; /* first frame of the connection in the whole file, left-out records included: names the flow */
     uint64_t attempt_of; /* id_frame of the first of several attempts to open it; 0: there was one only */
