@@ -200,7 +200,7 @@ static void check_row(const struct row *row, bool verify)
     ck_assert_msg(outcome == row->outcome, "%s: %s instead of %s (%s)", row->name, tca_outcome_name(outcome),
                   tca_outcome_name(row->outcome), row->why);
     if (!row->segment) {
-        ck_assert_msg(seg.family == 0xa5, "%s: the segment was touched", row->name);
+        ck_assert_msg(seg.family == 0xa5 || seg.stub, "%s: the segment was touched", row->name);
         return;
     }
     describe(&seg, &text);

@@ -309,13 +309,13 @@ START_TEST(full_table)
         struct tca_buf packet = {0}, piece = {0};
         frame_add_tcp(&packet, &tcp);
         ck_assert(frame_add_fragment(&piece, &packet, 64, 0, 0));
-        struct tca_record rec = {(const uint8_t *)piece.bytes,
-                                 (uint32_t)piece.used,
-                                 (uint32_t)piece.used,
-                                 1000 + i,
-                                 i + 1,
-                                 FRAME_RAW,
-                                 i % 2};
+        struct tca_record rec = {.bytes = (const uint8_t *)piece.bytes,
+                                 .captured = (uint32_t)piece.used,
+                                 .original = (uint32_t)piece.used,
+                                 .time_ns = 1000 + i,
+                                 .frame = i + 1,
+                                 .link = FRAME_RAW,
+                                 .left_out = i % 2};
         ck_assert_int_eq(tca_decode_fragments(table, &rec, true, &seg), TCA_OUTCOME_tcp);
         ck_assert(seg.fragmented);
         while (tca_fragments_due(table, NULL, rec.time_ns, &due)) {
