@@ -273,7 +273,12 @@ START_TEST(beyond_the_largest_datagram)
     memcpy(bytes, bench.packet.bytes, sizeof bytes);
     bytes[6] = 0x1f;
     bytes[7] = 0xff;
-    struct tca_record rec = {bytes, sizeof bytes, sizeof bytes, 1, 1, FRAME_RAW, false};
+    struct tca_record rec = {.bytes = bytes,
+                             .captured = sizeof bytes,
+                             .original = sizeof bytes,
+                             .time_ns = 1,
+                             .frame = 1,
+                             .link = FRAME_RAW};
     ck_assert_int_eq(feed(bench.table, &rec, &bench.text), TCA_OUTCOME_fragment);
     ck_assert_str_eq(bench.text.at, "");
     bench_end(&bench);
