@@ -52,14 +52,16 @@ struct tca_fragmented {
 
     /* Of the first fragment's header. */
     bool has_first, df, routed, left_out;
-    bool told; /* its record was counted as the one with the TCP header */
+    bool first_cut; /* by the snap length */
+    bool told;      /* its record was counted as the one with the TCP header */
     uint8_t protocol, ttl, direction;
     uint16_t ip_id;
     struct tca_tags tags;
 
     bool holds, handed_on;
-    bool grows;         /* the segment's length is this datagram's */
-    uint32_t held_upto; /* where the pieces ended when its length was read */
+    bool shown;                        /* tshark shows it as TCP, whatever becomes of the datagram */
+    bool grows;                        /* the segment's length is this datagram's */
+    uint32_t held_upto, held_captured; /* what the pieces were when its length was read */
     struct tca_segment seg;
 };
 
@@ -276,6 +278,7 @@ static bool is_whole(const struct tca_fragmented *e)
 static void note_first(struct tca_fragmented *e, const struct tca_walk *walk, uint8_t protocol)
 {
     e->has_first = true;
+    e->first_cut = walk->cursor.left < walk->cursor.wire;
     e->protocol = protocol;
     e->ttl = walk->ttl;
     e->ip_id = walk->ip_id;
@@ -305,6 +308,39 @@ static void go_on_whole(struct tca_walk *walk, struct tca_fragmented *e)
     walk->verify_checksums = false;
 }
 
+/* What was kept of the first fragment, with the length that is known by now. */
+static void hand_on(struct tca_fragments *table, struct tca_fragmented *e, struct tca_segment *ret_seg)
+{
+    let_go(table, e);
+    e->handed_on = true;
+    *ret_seg = e->seg;
+    ret_seg->partial = !e->shown;
+    if (!e->grows)
+        return;
+    ret_seg->len += (e->has_total ? e->total : e->span[0].to) - e->held_upto;
+    ret_seg->captured += e->captured - e->held_captured;
+    if (!e->has_total)
+        ret_seg->flags &= (uint16_t)~TCA_FIN;
+}
+
+/* The last gap is closed. */
+static enum tca_taken complete(struct tca_walk *walk, struct tca_fragmented *e, uint8_t *ret_protocol)
+{
+    struct tca_fragments *table = walk->fragments;
+    bool told = e->handed_on;
+
+    if (e->holds && e->shown) { /* known since its first fragment; now its length is, too */
+        hand_on(table, e, &table->seg);
+        table->ready = told = true;
+    }
+    finish(table, e);
+    if (told)
+        return FRAGMENT_TAKEN;
+    *ret_protocol = e->protocol;
+    go_on_whole(walk, e);
+    return FRAGMENT_WHOLE;
+}
+
 /* The entry of this piece, begun where there is none and the piece may begin one. */
 static struct tca_fragmented *entry_of(const struct tca_walk *walk, const struct tca_piece *piece)
 {
@@ -322,8 +358,6 @@ enum tca_taken tca_fragments_take(struct tca_walk *walk, const struct tca_piece 
 
     if ((cursor->wire == 0 && piece->more) || piece->offset + cursor->wire > DATAGRAM_MAX)
         return FRAGMENT_NOT_TAKEN;
-    if (first && cursor->left < cursor->wire && walk->family == 4)
-        return FRAGMENT_NOT_TAKEN; /* as tshark has it: fragment.h */
     e = entry_of(walk, piece);
     if (!e)
         return FRAGMENT_NOT_TAKEN;
@@ -332,15 +366,8 @@ enum tca_taken tca_fragments_take(struct tca_walk *walk, const struct tca_piece 
     first = first && !e->has_first;
     if (first)
         note_first(e, walk, *ret_protocol);
-    if (is_whole(e)) {
-        bool known = e->handed_on;
-        *ret_protocol = e->protocol;
-        finish(walk->fragments, e);
-        if (known)
-            return FRAGMENT_TAKEN;
-        go_on_whole(walk, e);
-        return FRAGMENT_WHOLE;
-    }
+    if (is_whole(e))
+        return complete(walk, e, ret_protocol);
     if (!first)
         return FRAGMENT_TAKEN;
     walk->first_of = e;
@@ -354,7 +381,9 @@ static void hold(struct tca_fragments *table, struct tca_fragmented *e, const st
     e->holds = true;
     e->seg = *seg;
     e->grows = walk->more_fragments;
+    e->shown = e->family == 4 && e->first_cut;
     e->held_upto = e->span[0].to;
+    e->held_captured = e->captured;
     ++*held_of(table, seg);
 }
 
@@ -372,7 +401,7 @@ static enum tca_outcome keep(struct tca_fragments *table, const struct tca_walk 
         hold(table, walk->first_of, walk, seg);
     } else if (outcome == TCA_OUTCOME_tcp) {
         seg->fragmented = true;
-        seg->partial = whole->cut;
+        seg->partial = whole->cut && !(whole->family == 4 && whole->first_cut);
         seg->captured += whole->captured - (whole->total < whole->readable ? whole->total : whole->readable);
         table->ready = true;
         table->seg = *seg;
@@ -416,19 +445,6 @@ static struct tca_fragmented *kept_before(struct tca_fragments *table, const str
         if (e->holds && comes_before(&e->seg, other))
             return e;
     return NULL;
-}
-
-/* Its datagram did not become whole. The entry stays, so that a fragment that comes late finds it. */
-static void hand_on(struct tca_fragments *table, struct tca_fragmented *e, struct tca_segment *ret_seg)
-{
-    let_go(table, e);
-    e->handed_on = true;
-    *ret_seg = e->seg;
-    ret_seg->partial = true;
-    if (e->grows)
-        ret_seg->len += (e->has_total ? e->total : e->span[0].to) - e->held_upto;
-    if (e->grows && !e->has_total)
-        ret_seg->flags &= (uint16_t)~TCA_FIN;
 }
 
 static bool overdue(const struct tca_fragments *table, const struct tca_fragmented *e, int64_t now_ns)

@@ -11,9 +11,9 @@
  * can only come after it, after 30 s, when the table is full, or at the capture's end. Its length is the datagram's if
  * the last fragment was seen, else what is there without a gap; then a FIN is left away, since nobody knows its number.
  *
- * A first fragment of IPv4 that the snap length cut is given at once, as tshark has it: its datagram's other fragments
- * are never joined to it, and its length is what it carries itself. Where another fragment is cut, and in IPv6, tshark
- * shows nothing: the datagram is put together by its lengths and `partial`.
+ * Where the snap length cut a fragment the lengths in the headers still put the datagram together. tshark then does not:
+ * of IPv4 it shows a first fragment that was cut as TCP at once, so that such a segment keeps the time and frame of that
+ * fragment and is not `partial`; otherwise it shows nothing.
  *
  * The outcome of each record stays one: of a datagram's fragments the one that brought the TCP header is `tcp`, the
  * others are `fragment`; where no fragment holds a whole header, the one that completed the datagram is `tcp`.

@@ -185,7 +185,7 @@ class Bench:
     """See the head of this file.  Use as a context manager; scenarios get it ready to use."""
 
     def __init__(self, number, delay=None, hosts=1, server_sysctl=None, client_sysctl=None, router=False, vlan=None,
-                 offload=False):
+                 offload=False, vxlan=None):
         self.net4, self.net6 = f"10.66.{number}", f"fd00:66:{number:x}:"
         self.client4, self.server4 = f"{self.net4}.1", f"{self.net4}.100"
         self.client6, self.server6 = f"{self.net6}:1", f"{self.net6}:100"
@@ -201,7 +201,7 @@ class Bench:
         self.capture_begin = self.capture_end = lambda: None  # a windowed case's recorder puts the real ones here
         self.repeated_syns = lambda port: []  # likewise
         self.tap_space, self.tap_device = None, "eth0"  # where the server's capture is taken
-        self._delay, self._router, self._vlan, self._offload = delay, router, vlan, offload
+        self._delay, self._router, self._vlan, self._offload, self._vxlan = delay, router, vlan, offload, vxlan
         self._settings = {"server": server_sysctl or {}, "client": client_sysctl or {}}
         self._undo = contextlib.ExitStack()
         self._threads = []
@@ -308,8 +308,18 @@ class Bench:
             theirs = [f"{self.net4}.65", f"{self.net6}:1fe"] if is_server else [f"{self.net4}.62", f"{self.net6}:fe"]
             words += [f"route add 0.0.0.0/0 via {theirs[0]}", f"route add ::/0 via {theirs[1]}"]
         words += [f"neigh replace {a} lladdr {other} dev eth0 nud permanent" for a in theirs]
+        if self._vxlan:
+            words = self._tunnel(is_server, mac, other) + [word.replace("dev eth0", "dev tun0") for word in words[1:]]
         with space:
             run("ip", "-batch", "-", input="\n".join(words))
+
+    def _tunnel(self, is_server, mac, other):
+        """The ends' addresses are those of a VXLAN, between 192.0.2.1 (the client's host) and 192.0.2.2."""
+        own, peer = ("192.0.2.2", "192.0.2.1") if is_server else ("192.0.2.1", "192.0.2.2")
+        return [f"link set lo up\nlink set eth0 address {mac}\naddr add {own}/30 dev eth0",
+                f"neigh replace {peer} lladdr {other} dev eth0 nud permanent",
+                f"link add tun0 address {mac} type vxlan id {self._vxlan} dstport 4789 local {own} remote {peer} dev eth0",
+                "link set tun0 up"]
 
     def _equip_router(self):
         """Addresses and permanent neighbours of the middle; it forwards, and says so in TTL."""

@@ -17,6 +17,7 @@ MAGICS = {b"\xd4\xc3\xb2\xa1": ("<", 1e6), b"\xa1\xb2\xc3\xd4": (">", 1e6),
 LINKS = {0: (4, None), 1: (14, 12), 101: (0, None), 108: (4, None), 113: (16, 14), 228: (0, None), 229: (0, None),
          276: (20, 0)}
 VLAN = (0x8100, 0x88A8)
+VXLAN_PORT = struct.pack("!H", 4789)  # eight bytes of UDP, eight of its own, then Ethernet
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,6 +152,10 @@ def parse(number, at, frame, link):
     if not packet:
         return None
     payload = frame[start + packet[4]:]
+    if version == 4 and struct.unpack_from("!H", frame, start + 6)[0] & 0x1FFF:
+        return None  # a later fragment: no header
+    if packet[2] == 17 and payload[2:4] == VXLAN_PORT:
+        return parse(number, at, payload[16:], 1)
     if packet[2] == 6:
         return tcp_segment(number, at, packet, payload)
     if packet[2] in (1, 58):
