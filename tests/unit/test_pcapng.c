@@ -13,7 +13,6 @@
 #include "capture/link.h"
 #include "capture/pcapng.h"
 #include "capture/source.h"
-#include "cases.h"
 #include "files.h"
 #include "frame.h"
 #include "pcapng.h"
