@@ -7,13 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "capture/link.h"
 #include "capture/pcapng.h"
 #include "capture/source.h"
-#include "cases.h"
 #include "files.h"
 #include "frame.h"
 #include "pcapng.h"
@@ -800,6 +799,62 @@ START_TEST(other_version)
 }
 END_TEST
 
+/* ---- standard input ---- */
+
+/* A pipe hands on what it has, and blocks come in pieces. */
+START_TEST(from_a_pipe)
+{
+    struct seen seen = {0};
+    struct tca_source *src;
+    struct tca_error err;
+    int ends[2];
+
+    compose_everything(_i);
+    ck_assert_int_eq(pipe(ends), 0);
+    pid_t writer = fork();
+    if (writer == 0) {
+        close(ends[0]);
+        for (size_t at = 0; at < in.out.used; at += 3)
+            if (write(ends[1], in.out.bytes + at, in.out.used - at < 3 ? in.out.used - at : 3) < 0)
+                _exit(1);
+        _exit(0);
+    }
+    close(ends[1]);
+    ck_assert_int_ge(dup2(ends[0], STDIN_FILENO), 0);
+    close(ends[0]);
+    ck_assert_int_eq(tca_source_open("-", &(struct tca_source_settings){0}, &src, &err), TCA_OK);
+    read_source(src, &seen);
+    ck_assert_int_eq(waitpid(writer, NULL, 0), writer);
+    CHECK_STATUS(&seen, ok);
+    ck_assert_str_eq(seen.names, "abcd");
+    ck_assert_uint_eq(seen.facts.bytes, in.out.used);
+}
+END_TEST
+
+/* A stop ends it between packets, whatever follows. */
+START_TEST(interrupted)
+{
+    volatile sig_atomic_t stop = 1;
+
+    compose_everything(_i);
+    struct seen seen = read_with(&(struct tca_source_settings){.stop = &stop});
+    CHECK_STATUS(&seen, interrupted);
+    ck_assert_int_eq(seen.end, 0);
+    ck_assert_uint_eq(seen.count, 0);
+}
+END_TEST
+
+START_TEST(some_are_enough)
+{
+    compose_everything(_i);
+    struct seen seen = read_with(&(struct tca_source_settings){.max_records = 2});
+    CHECK_STATUS(&seen, ok);
+    ck_assert_str_eq(seen.names, "ab");
+    ck_assert_uint_eq(seen.facts.packets, 2);
+    ck_assert(!seen.facts.has_drops); /* the counters were not read */
+}
+END_TEST
+
 /* ---- NFLOG: values in the byte order of the host that wrote them come in that of this host ---- */
 
 START_TEST(nflog)
@@ -1219,6 +1274,9 @@ static Suite *pcapng_suite(void)
     add_file_case(suite, "descriptions", descriptions, ROWS(description_rows));
     add_file_case(suite, "cut option", cut_option, 1);
     add_file_case(suite, "other version", other_version, 1);
+    add_file_case(suite, "from a pipe", from_a_pipe, 2);
+    add_file_case(suite, "interrupted", interrupted, 1);
+    add_file_case(suite, "some are enough", some_are_enough, 1);
     add_file_case(suite, "nflog", nflog, 3);
     add_file_case(suite, "agree on cases", agree_on_cases, 1);
     add_file_case(suite, "agree on real captures", agree_on_real_captures, 1);
