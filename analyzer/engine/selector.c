@@ -157,13 +157,13 @@ bool tca_selector_fits(struct tca_selector *sel, const struct tca_flow_view *vie
         return false;
     switch (sel->kind) {
     case SELECT_STREAM:
-        return d->tcp_stream == sel->number;
+        return d->tcp_stream != TCA_NO_STREAM && d->tcp_stream == sel->number;
     case SELECT_FRAME: /* the trace has turned the frame into its flow */
     case SELECT_FLOW:
         return d->id_frame == sel->number;
     case SELECT_CID: {
         struct tca_buf id = {0};
-        tca_community_id(d, &id);
+        tca_community_id(d, TCA_COMMUNITY_SEED, &id);
         bool same = !strcmp(tca_buf_text(&id), sel->cid);
         tca_buf_done(&id);
         return same;

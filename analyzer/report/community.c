@@ -36,12 +36,12 @@ static void base64(const uint8_t digest[20], struct tca_buf *buf)
     }
 }
 
-void tca_community_id(const struct tca_dossier *d, struct tca_buf *buf)
+void tca_community_id(const struct tca_dossier *d, uint16_t seed, struct tca_buf *buf)
 {
     uint8_t bytes[2 + 2 * 16 + 2 + 4], digest[20];
     int order = memcmp(d->addr[0], d->addr[1], 16);
     int low = order ? order > 0 : d->port[0] > d->port[1];
-    size_t used = put_port(bytes, 0);
+    size_t used = put_port(bytes, seed);
     used += put_address(bytes + used, d, low);
     used += put_address(bytes + used, d, 1 - low);
     bytes[used++] = PROTOCOL_TCP;

@@ -8,8 +8,10 @@
 #include "base/buf.h"
 #include "classify/read/dossier.h"
 
-/* Appends "1:..." with seed 0: equal for both directions and for all reuses of the tuple; tags do not count.
- */
-void tca_community_id(const struct tca_dossier *d, struct tca_buf *buf);
+/* What others print unless they are told another one; two seeds keep the ids of two networks apart. */
+enum { TCA_COMMUNITY_SEED = 0 };
+
+/* Appends "1:...": equal for both directions and for all reuses of the tuple; tags do not count. */
+void tca_community_id(const struct tca_dossier *d, uint16_t seed, struct tca_buf *buf);
 
 #endif

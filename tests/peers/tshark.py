@@ -282,6 +282,12 @@ def batches(folder, options):
         yield Batch(path, [(1, f"made/{name}")], True)
 
 
+def kind_of(names):
+    """Whose captures these are."""
+    folder = next(iter(names)).split("/")[0]
+    return folder if folder in ("real", "made") else "cases"
+
+
 def judge(batch, tested):
     """{capture: its faults}, and the rules used."""
     try:
@@ -310,16 +316,18 @@ def main():
     if not shutil.which("tshark"):
         print("1..0 # SKIP there is no tshark: streams are compared with nobody's")
         return 0
-    tap, used, streams = report.Tap(), collections.Counter(), 0
+    tap, used, streams = report.Tap(), collections.defaultdict(collections.Counter), collections.Counter()
     with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor(2) as pool:
         for faults, result in pool.map(lambda batch: judge(batch, options.program), list(batches(folder, options))):
-            used += result.used
-            streams += result.streams
+            used[kind_of(faults)] += result.used
+            streams[kind_of(faults)] += result.streams
             for name, lines in faults.items():
                 gap = f" # TODO {GAPS[name]}" if name in GAPS else ""
                 tap.point(not lines, name + gap, lines[:10])
                 tap.failed -= bool(gap and lines)
-    print(f"# {streams} streams; by rule: " + (", ".join(f"{name} {used[name]}" for name in RULES if used[name]) or "none"))
+    for kind, counted in streams.items():
+        rules = ", ".join(f"{name} {used[kind][name]}" for name in RULES if used[kind][name])
+        print(f"# {kind}: {counted} streams; by rule: {rules or 'none'}")
     tap.plan()
     return 1 if tap.failed else 0
 
