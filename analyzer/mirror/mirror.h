@@ -373,7 +373,7 @@ void tca_mirror_begin(struct tca_mirror *m, const struct tca_segment *first);
 int tca_mirror_step(struct tca_mirror_context *ctx, struct tca_mirror *m, const struct tca_segment *seg,
                     int from);
 
-/* A segment of an older incarnation that answers this one's SYN, kept as evidence only. */
+/* A segment of an older incarnation, kept as evidence only if it may answer this one's SYN. */
 int tca_mirror_witness(struct tca_mirror_context *ctx, struct tca_mirror *m, const struct tca_segment *seg,
                        int from);
 
