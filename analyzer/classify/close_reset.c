@@ -11,7 +11,7 @@
 static bool hold_reset(const struct tca_closing *k, struct tca_judgement *j, enum tca_reset_form form)
 {
     struct tca_reset r = tca_closing_reset(k);
-    if (r.form != form)
+    if (r.form != form || tca_dossier_stray(k->d))
         return false;
     bool blind = r.rst->rst_fit == TCA_RST_BLIND;
     tca_hold(j, tca_lower(tca_close_seen(k, tca_levels_certain), blind), r.rst->time_ns);

@@ -300,6 +300,9 @@ int tca_mirror_witness(struct tca_mirror_context *ctx, struct tca_mirror *m, con
                        int from)
 {
     struct tca_mark mark = tca_mark_of(m, seg, from);
+    bool answers = (seg->flags & TCA_RST) || (from == TCA_SERVER && step_is_pure_ack(seg));
+    if (!answers)
+        return TCA_OK; /* on its way before the SYN, or a timer's work */
     mark.witness = true;
     mark.roles = (seg->flags & TCA_RST) ? TCA_MARK_RST : TCA_MARK_CHALLENGE;
     uint8_t state = m->prior.state[from];

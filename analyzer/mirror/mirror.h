@@ -376,7 +376,7 @@ int tca_mirror_step(struct tca_mirror_context *ctx, struct tca_mirror *m, const 
 /* A copy that the capture made of a segment which that side sent once (artefact/copy.h): counted, no more. */
 void tca_mirror_copy(struct tca_mirror *m, int from);
 
-/* A segment of an older incarnation that answers this one's SYN, kept as evidence only. */
+/* A segment of an older incarnation, kept as evidence only if it may answer this one's SYN. */
 int tca_mirror_witness(struct tca_mirror_context *ctx, struct tca_mirror *m, const struct tca_segment *seg,
                        int from);
 

@@ -351,6 +351,10 @@ int tca_summary_flow(struct tca_summary *sum, const struct tca_flow_view *view)
         sum->again++;
         return 0;
     }
+    if (tca_dossier_stray(d)) {
+        sum->strays++;
+        return 0;
+    }
     sum->rows_from[view->c->vantage]++;
     if (twin && (twin->relieved || !(twin->chief || twin->deputy))) {
         sum->twins++;

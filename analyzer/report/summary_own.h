@@ -150,6 +150,7 @@ struct tca_summary {
     uint64_t rows_from[TCA_VANTAGE_SAME_HOST + 1]; /* connections, each row of them, by vantage */
 
     uint64_t flows, normal;
+    uint64_t strays;   /* rows of nothing but resets; not in flows */
     uint64_t again;    /* rows of connections that another row tells, before address translation; not in flows */
     uint64_t twins;    /* further rows of connections that several captures show; not in flows */
     uint64_t pending;  /* the capture ended before anything could be said of them */

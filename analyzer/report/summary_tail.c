@@ -125,6 +125,7 @@ void tca_page_tail(struct page *page, const struct tca_summary *sum)
         {sum->undecoded, " packet not decodable", " packets not decodable"},
         {sum->not_tcp, " IP packet without TCP (VXLAN and the like are not read)",
          " IP packets without TCP (VXLAN and the like are not read)"},
+        {sum->strays, " tuple with nothing but resets", " tuples with nothing but resets"},
         {sum->vantage_unknown, " from an unknown vantage (--vantage tells)", NULL},
         {sum->start_cut, begun_before(sum), NULL},
         {sum->one_way, " seen in one direction only", NULL},

@@ -47,6 +47,9 @@ const struct tca_mark *tca_dossier_last(const struct tca_dossier *d, uint32_t ro
 /* How many of them were kept. */
 unsigned tca_dossier_count(const struct tca_dossier *d, uint32_t roles, int side);
 
+/* Nothing but resets that answer something: backscatter, or stragglers. No connection was seen. */
+bool tca_dossier_stray(const struct tca_dossier *d);
+
 /* The round trip between the capture point and the client after the opening, by what the client answered. */
 struct tca_client_path {
     int64_t most_ns; /* no longer than this; -1: nothing tells */
