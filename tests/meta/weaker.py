@@ -13,6 +13,7 @@ import tables
 
 CAUSES = ("finding", "begin")
 DESCRIBES = ("handshake_", "close_")  # how it opened and closed
+GENERAL = {"rst_no_socket": "rst_"}  # where the reason is missing, its sender does not have the connection any more
 SHOWN = {"gap", "start_cut", "one_way"}  # words of `damage`
 
 
@@ -43,6 +44,11 @@ def invented(flows):
             yield tables.Difference("flows", (row["flow_id"],), "handshake", "no SYN", row["handshake"])
 
 
+def named(finding, known):
+    """Does the whole name this cause, or the closer one of which this is the general case?"""
+    return finding in known or (finding in GENERAL and any(one.startswith(GENERAL[finding]) for one in known))
+
+
 def unaware(flows):
     """Connections that show no loss."""
     return {row["flow_id"] for row in rows_of(flows) if not SHOWN.intersection(row["damage"].split(";"))}
@@ -56,7 +62,7 @@ def contradictions(severities, lossy=False):
         for ends, findings in told(part["events"]).items():
             for finding, row in findings.items():
                 graver = row["confidence"] == "certain" and severities[finding] != "info"
-                if graver and finding not in whole.get(ends, {}) and row["flow_id"] not in excused:
+                if graver and not named(finding, whole.get(ends, {})) and row["flow_id"] not in excused:
                     yield tables.Difference("events", (row["flow_id"], row["frame"]), finding, "", row["text"])
         yield from invented(part["flows"])
     return compare
