@@ -271,9 +271,11 @@ static bool answers_a_retry(const struct tca_case *c, const struct tca_mark *syn
     return before && syn->time_ns - before->time_ns >= SYN_TIMER_NS;
 }
 
+/* Which SYN a SYN+ACK answers its time stamps say. */
 void judge_synack_dup_answer(const struct tca_case *c, struct tca_judgement *j)
 {
     struct reading r = read_case(c);
+    bool cut = c->d->m.damage & TCA_DAMAGE_SNAPLEN;
     if (!r.ladder.answers || r.ladder.mixed || r.shape == TCA_LADDER_SPURIOUS)
         return;
     for (unsigned at = 0; at < c->d->mark_count; at++) {
@@ -281,7 +283,7 @@ void judge_synack_dup_answer(const struct tca_case *c, struct tca_judgement *j)
         if (!(mark->roles & TCA_MARK_SYNACK) || !mark->answers_syn || !answers_a_retry(c, mark))
             continue;
         if (!j->value++)
-            tca_hold(j, tca_lower(TCA_CERTAIN, damaged(c) + r.ladder.unsure), mark->time_ns);
+            tca_hold(j, tca_lower(TCA_CERTAIN, damaged(c) + cut + r.ladder.unsure), mark->time_ns);
         tca_prove(j, mark);
     }
     j->actor = TCA_ACTOR_PATH;

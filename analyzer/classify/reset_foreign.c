@@ -54,8 +54,9 @@ static const struct tca_mark *went_on(const struct tca_case *c, const struct tca
 
 static enum tca_confidence forged_level(const struct tca_rst *r)
 {
+    /* Of two incarnations that began before the capture one may go on where the other reset. */
     if (went_on(r->c, r->rst))
-        return TCA_CERTAIN;
+        return r->c->d->m.damage & TCA_DAMAGE_START_CUT ? TCA_PROBABLE : TCA_CERTAIN;
     if (tca_rst_answers_synack(r))
         return TCA_NO;
     if (r->signs & (TCA_SIGN_TTL | TCA_SIGN_SERIES))
