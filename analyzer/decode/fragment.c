@@ -42,12 +42,13 @@ struct tca_fragmented {
     int64_t time_ns;
 
     struct span span[PIECES_MAX];
-    uint8_t spans;
-    bool cut;          /* the snap length cut one of the pieces */
-    bool has_total;    /* the last fragment was seen */
-    uint32_t total;    /* bytes of the datagram */
-    uint32_t readable; /* bytes of `prefix` that can be read once the spans cover them */
-    uint32_t captured; /* bytes in the file, of all pieces */
+    uint8_t spans, pieces;
+    uint64_t frame[PIECES_MAX]; /* of the records that brought a piece */
+    bool cut;                   /* the snap length cut one of the pieces */
+    bool has_total;             /* the last fragment was seen */
+    uint32_t total;             /* bytes of the datagram */
+    uint32_t readable;          /* bytes of `prefix` that can be read once the spans cover them */
+    uint32_t captured;          /* bytes in the file, of all pieces */
     uint8_t prefix[PREFIX_MAX];
 
     /* Of the first fragment's header. */
@@ -70,6 +71,8 @@ struct tca_fragments {
     uint32_t count, fresh; /* entries in the lists; slots used so far */
     bool ready;            /* a datagram became whole */
     struct tca_segment seg;
+    uint64_t frame[PIECES_MAX], told[PIECES_MAX]; /* its pieces; those of the segment told last */
+    uint8_t pieces, told_pieces;
     struct tca_fragmented *hash[HASH_SLOTS];
     uint16_t held[TUPLE_SLOTS]; /* segments kept, by their tuple: most connections have none */
     struct tca_fragmented slot[SLOTS];
@@ -313,6 +316,8 @@ static void hand_on(struct tca_fragments *table, struct tca_fragmented *e, struc
 {
     let_go(table, e);
     e->handed_on = true;
+    table->told_pieces = e->pieces;
+    memcpy(table->told, e->frame, sizeof table->told);
     *ret_seg = e->seg;
     ret_seg->partial = !e->shown;
     if (!e->grows)
@@ -323,6 +328,13 @@ static void hand_on(struct tca_fragments *table, struct tca_fragmented *e, struc
         ret_seg->flags &= (uint16_t)~TCA_FIN;
 }
 
+/* The records of the datagram whose segment is ready. */
+static void note_pieces(struct tca_fragments *table, const struct tca_fragmented *whole)
+{
+    table->pieces = whole->pieces;
+    memcpy(table->frame, whole->frame, sizeof table->frame);
+}
+
 /* The last gap is closed. */
 static enum tca_taken complete(struct tca_walk *walk, struct tca_fragmented *e, uint8_t *ret_protocol)
 {
@@ -331,6 +343,7 @@ static enum tca_taken complete(struct tca_walk *walk, struct tca_fragmented *e, 
 
     if (e->holds && e->shown) { /* known since its first fragment; now its length is, too */
         hand_on(table, e, &table->seg);
+        note_pieces(table, e);
         table->ready = told = true;
     }
     finish(table, e);
@@ -361,6 +374,8 @@ enum tca_taken tca_fragments_take(struct tca_walk *walk, const struct tca_piece 
     e = entry_of(walk, piece);
     if (!e)
         return FRAGMENT_NOT_TAKEN;
+    if (e->pieces < PIECES_MAX)
+        e->frame[e->pieces++] = walk->rec->frame;
     if (!add_piece(e, cursor, piece))
         return FRAGMENT_TAKEN;
     first = first && !e->has_first;
@@ -405,6 +420,7 @@ static enum tca_outcome keep(struct tca_fragments *table, const struct tca_walk 
         seg->captured += whole->captured - (whole->total < whole->readable ? whole->total : whole->readable);
         table->ready = true;
         table->seg = *seg;
+        note_pieces(table, whole);
     }
     return told ? TCA_OUTCOME_fragment : outcome;
 }
@@ -478,6 +494,14 @@ bool tca_fragments_due(struct tca_fragments *table, const struct tca_segment *ne
     if (!table->ready)
         return false;
     table->ready = false;
+    table->told_pieces = table->pieces;
+    memcpy(table->told, table->frame, sizeof table->told);
     *ret_seg = table->seg;
     return true;
+}
+
+unsigned tca_fragments_pieces(const struct tca_fragments *table, const uint64_t **ret_frame)
+{
+    *ret_frame = table->told;
+    return table->told_pieces;
 }

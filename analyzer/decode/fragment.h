@@ -39,4 +39,8 @@ enum tca_outcome tca_decode_fragments(struct tca_fragments *table, const struct 
 bool tca_fragments_due(struct tca_fragments *table, const struct tca_segment *next, int64_t now_ns,
                        struct tca_segment *ret_seg);
 
+/* Frames of the fragments that the segment told last was made of, as they came; those that came after it was told are not
+ * among them. Borrowed until the next call on this table. */
+unsigned tca_fragments_pieces(const struct tca_fragments *table, const uint64_t **ret_frame);
+
 #endif

@@ -13,7 +13,18 @@ int tca_trace_walk(struct tca_session *s, const struct tca_dossier *d, tca_trace
     int code = TCA_OK;
     rewind(s->trace);
     while (!code && fread(&t, sizeof t, 1, s->trace) == 1)
-        if (t.capture == d->capture && t.flow_frame == d->id_frame)
+        if (!t.piece && t.capture == d->capture && t.flow_frame == d->id_frame)
+            code = fn(user, &t);
+    return !code && ferror(s->trace) ? TCA_EOUTPUT : code;
+}
+
+int tca_trace_pieces(struct tca_session *s, uint32_t capture, tca_trace_fn *fn, void *user)
+{
+    struct tca_trace t;
+    int code = TCA_OK;
+    rewind(s->trace);
+    while (!code && fread(&t, sizeof t, 1, s->trace) == 1)
+        if (t.piece && t.capture == capture)
             code = fn(user, &t);
     return !code && ferror(s->trace) ? TCA_EOUTPUT : code;
 }
@@ -43,7 +54,7 @@ static void frame_to_flow(struct tca_session *s, struct tca_selector *sel)
     struct tca_trace t;
     rewind(s->trace);
     while (fread(&t, sizeof t, 1, s->trace) == 1)
-        if (t.frame == sel->number && (!sel->capture || sel->capture == t.capture)) {
+        if (!t.piece && t.frame == sel->number && (!sel->capture || sel->capture == t.capture)) {
             sel->capture = t.capture;
             sel->number = t.flow_frame;
             return;

@@ -7,6 +7,9 @@
  *                                                |
  *      capture file --> source --> records ----> chosen records --> write callback
  *
+ * A segment that came in fragments brings their frames with it: first the flow's frames and all pieces of the capture are
+ * sorted by the segment's frame, then what belongs to the flow by its own.
+ *
  * Frames wait in a sorter, so that memory stays bounded for a connection of any length, and so that the order does not
  * depend on when pass 1 could make a segment of a record.
  */
@@ -22,7 +25,8 @@ enum { FRAMES_MEMORY = 4 << 20 };
 
 struct packets {
     struct tca_session *s;
-    struct tca_sorter *frames; /* owned */
+    struct tca_sorter *segments, *frames; /* owned: by the segment's frame, by their own */
+    uint64_t segment;                     /* of the flow, met last while these are joined */
     uint32_t capture;
     bool nanoseconds;
     struct tca_source *source; /* owned */
@@ -37,20 +41,46 @@ struct packets {
 
 /* ---- the frames of the flow ---- */
 
+struct frame {
+    uint64_t frame, segment;
+    bool piece;
+};
+
 static int note_frame(void *user, const struct tca_trace *t)
 {
     struct packets *p = user;
+    const struct frame f = {
+        .frame = t->frame, .segment = t->piece ? t->flow_frame : t->frame, .piece = t->piece};
     uint8_t key[TCA_SORT_KEY] = {0};
-    tca_key_u64(key, t->frame);
+    tca_key_u64(key, f.segment);
+    key[8] = f.piece; /* behind its segment */
     p->nanoseconds |= t->time_ns % 1000 != 0;
-    return tca_sorter_add(p->frames, key, &t->frame, sizeof t->frame);
+    return tca_sorter_add(p->segments, key, &f, sizeof f);
+}
+
+/* Segments of the flow pass, and with them their pieces. */
+static int join_frame(void *user, const void *item, size_t size)
+{
+    struct packets *p = user;
+    struct frame f;
+    uint8_t key[TCA_SORT_KEY] = {0};
+    memcpy(&f, item, size);
+    if (!f.piece)
+        p->segment = f.segment;
+    if (f.segment != p->segment)
+        return TCA_OK;
+    tca_key_u64(key, f.frame);
+    return tca_sorter_add(p->frames, key, &f.frame, sizeof f.frame);
 }
 
 static int note_flow(void *user, const struct tca_flow_view *view)
 {
     struct packets *p = user;
     p->capture = view->c->d->capture;
-    return tca_trace_walk(p->s, view->c->d, note_frame, p);
+    int code = tca_trace_walk(p->s, view->c->d, note_frame, p);
+    if (!code)
+        code = tca_trace_pieces(p->s, p->capture, note_frame, p);
+    return code ? code : tca_sorter_walk(p->segments, join_frame, p);
 }
 
 /* ---- the capture once more ---- */
@@ -158,9 +188,13 @@ int tca_session_pcap(struct tca_session *s, const char *selector, tca_write_fn *
     int code = tca_must_be_finished(s, error);
     if (code)
         return code;
-    code = tca_sorter_new(FRAMES_MEMORY, s->set.temp_dir, &p.frames);
-    if (code)
+    code = tca_sorter_new(FRAMES_MEMORY, s->set.temp_dir, &p.segments);
+    if (!code)
+        code = tca_sorter_new(FRAMES_MEMORY, s->set.temp_dir, &p.frames);
+    if (code) {
+        tca_sorter_free(p.segments);
         return tca_words(error, code);
+    }
     code = tca_choose_flow(s, selector, note_flow, &p, p.error);
     if (!code)
         code = open_again(&p);
@@ -171,6 +205,7 @@ int tca_session_pcap(struct tca_session *s, const char *selector, tca_write_fn *
             tca_words(p.error, code);
     }
     tca_source_close(p.source);
+    tca_sorter_free(p.segments);
     tca_sorter_free(p.frames);
     return code;
 }

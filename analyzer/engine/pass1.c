@@ -383,6 +383,24 @@ static int feed_segment(struct tca_session *s, struct tca_waiting *w)
     return TCA_OK;
 }
 
+/* The fragments of a segment, by its frame: whose it is will be known later. */
+static int trace_pieces(struct tca_session *s, const struct tca_segment *seg)
+{
+    const uint64_t *frame = NULL;
+    unsigned count = s->trace ? tca_fragments_pieces(s->fragments, &frame) : 0;
+    for (unsigned at = 0; at < count; at++) {
+        struct tca_trace t;
+        memset(&t, 0, sizeof t);
+        t.piece = true;
+        t.frame = frame[at];
+        t.flow_frame = seg->frame;
+        t.capture = s->open->facts.ordinal;
+        if (fwrite(&t, sizeof t, 1, s->trace) != 1)
+            return TCA_EOUTPUT;
+    }
+    return TCA_OK;
+}
+
 /* Segments that came in fragments, each before what can only come after it. The slot to be filled next may already
  * hold a segment, `next` or a quotation. */
 static int feed_fragments(struct tca_session *s, const struct tca_segment *next, int64_t now_ns)
@@ -398,7 +416,9 @@ static int feed_fragments(struct tca_session *s, const struct tca_segment *next,
         struct tca_waiting *w = tca_order_slot(&s->order);
         w->seg = seg;
         w->left_out = seg.left_out;
-        error = feed_segment(s, w);
+        error = trace_pieces(s, &seg);
+        if (!error)
+            error = feed_segment(s, w);
         if (!error)
             error = use_waiting(s, false);
     } while (!error && tca_fragments_due(s->fragments, next ? &asked : NULL, now_ns, &seg));

@@ -486,6 +486,8 @@ int tca_flow_find(struct tca_flow_table *table, const struct tca_flow_met *met, 
     const struct tca_noted *original = tca_copies_find(&tuple->copies, seg, side);
     if (original) {
         *ret_found = found_copy(tuple, original);
+        if (ret_found->flow)
+            label(ret_found->flow, met);
         let_go(table, tuple, met->stream);
         return TCA_OK;
     }

@@ -162,12 +162,13 @@ void tca_summary_free(struct tca_summary *sum);
 struct tca_trace {
     int64_t time_ns;
     uint64_t frame;
-    uint64_t flow_frame; /* first frame of its flow: the flow's name within the capture */
+    uint64_t flow_frame; /* first frame of its flow: the flow's name within the capture; of a piece, its segment's frame */
     uint32_t capture;
     uint32_t seq, ack, len, tsval, tsecr;
     uint16_t flags, window;
     uint8_t from; /* role of the sender */
     bool icmp, has_ts, capture_copy;
+    bool piece; /* no segment, but a fragment that one was made of */
     uint8_t icmp_type, icmp_code;
 };
 struct tca_explain; /* streaming: begins with the header, folds runs of plain data segments */

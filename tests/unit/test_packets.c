@@ -182,6 +182,40 @@ START_TEST(two_precisions)
 }
 END_TEST
 
+/* One IPv4 fragment as a record: eight bytes of the 24 that a TCP header and four bytes of payload make. */
+static void add_fragment(struct tca_buf *file, uint8_t id, uint8_t part)
+{
+    const uint8_t tcp[24] = {0x9c, id,   0,   80,  0, 0, 3, 233, 0,   0,   19,  137,
+                             0x50, 0x18, 255, 255, 0, 0, 0, 0,   'd', 'a', 't', 'a'};
+    uint8_t bytes[16 + 28] = {[8] = 28, [12] = 28};
+    uint8_t *ip = bytes + 16;
+    const uint8_t head[20] = {0x45, 0, 0,  28, 0, id, part < 2 ? 0x20 : 0, part, 64, 6, 0, 0, 10, 0,
+                              0,    1, 10, 0,  0, 2};
+
+    memcpy(ip, head, sizeof head);
+    memcpy(ip + sizeof head, tcp + 8 * part, 8);
+    tca_buf_add(file, bytes, sizeof bytes);
+}
+
+/* Two datagrams at once, the one backwards: each connection has its own fragments. */
+START_TEST(fragments)
+{
+    struct tca_buf file = make_pcap("link raw\n", "flow A 10.0.0.9:1 10.0.0.8:80\n0 A > S\n");
+
+    for (uint8_t part = 0; part < 3; part++) {
+        add_fragment(&file, 1, part);
+        add_fragment(&file, 2, (uint8_t)(2 - part));
+    }
+    put("c.pcap", &file);
+    struct tca_session *session = read_captures("c.pcap", NULL);
+    expect(session, "flow=c1f6", &file, "2;4;6");
+    expect(session, "flow=c1f7", &file, "3;5;7");
+    expect(session, "flow=c1f1", &file, "1");
+    tca_session_free(session);
+    tca_buf_done(&file);
+}
+END_TEST
+
 /* ---- what cannot be written ---- */
 
 START_TEST(not_to_be_read_again)
@@ -325,6 +359,7 @@ int main(void)
     TCase *one[] = {add_case(suite, "records of one connection", records_of_one, 1),
                     add_case(suite, "of the second capture", of_the_second_capture, 1),
                     add_case(suite, "filtered", filtered, 1),
+                    add_case(suite, "fragments", fragments, 1),
                     add_case(suite, "two precisions", two_precisions, 1),
                     add_case(suite, "not to be read again", not_to_be_read_again, 1),
                     add_case(suite, "two link types", two_link_types, 1),
