@@ -44,15 +44,11 @@ static enum index index_of(const struct tca_segment *seg)
 /* tcp_error(): combinations of flags that no entry ever sees. */
 static bool refused_before(const struct tca_segment *seg)
 {
-    static const uint16_t valid[] = {
-        TCA_SYN,           TCA_SYN | TCA_URG, TCA_SYN | TCA_ACK,           TCA_RST,
-        TCA_RST | TCA_ACK, TCA_FIN | TCA_ACK, TCA_FIN | TCA_ACK | TCA_URG, TCA_ACK,
-        TCA_ACK | TCA_URG};
-    uint16_t flags = seg->flags & (TCA_FIN | TCA_SYN | TCA_RST | TCA_ACK | TCA_URG);
-    for (size_t at = 0; at < sizeof valid / sizeof valid[0]; at++)
-        if (valid[at] == flags)
-            return false;
-    return true;
+    const uint64_t valid = 1ull << TCA_SYN | 1ull << (TCA_SYN | TCA_URG) | 1ull << (TCA_SYN | TCA_ACK) |
+                           1ull << TCA_RST | 1ull << (TCA_RST | TCA_ACK) | 1ull << (TCA_FIN | TCA_ACK) |
+                           1ull << (TCA_FIN | TCA_ACK | TCA_URG) | 1ull << TCA_ACK |
+                           1ull << (TCA_ACK | TCA_URG);
+    return !(valid >> (seg->flags & (TCA_FIN | TCA_SYN | TCA_RST | TCA_ACK | TCA_URG)) & 1);
 }
 
 static void begin(struct tca_conntrack *e, int side)
