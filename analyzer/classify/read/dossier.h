@@ -10,6 +10,13 @@
 #include "mirror/mirror.h"
 #include "peer/peer.h"
 
+/* Where one connection has two rows of a capture, before and after its addresses were translated. */
+enum tca_nat_part {
+    TCA_NAT_NONE,
+    TCA_NAT_BEFORE, /* another row shows it with translated addresses */
+    TCA_NAT_AFTER,  /* another row shows it as it was before */
+};
+
 struct tca_dossier {
     uint32_t capture;    /* 1-based ordinal in the run's list */
     uint64_t tcp_stream; /* order of creation in its capture, from 0 */
@@ -26,7 +33,7 @@ struct tca_dossier {
     struct tca_tags tags;   /* of the first frame */
     int64_t capture_end_ns; /* time of the capture's last record, set before pass 2 judges */
 
-    struct tca_peer peer;   /* other programs' words for its stream */
+    struct tca_peer peer; /* other programs' words for its stream */
 
     struct tca_mirror m; /* m.marks and m.trouble are not used here: they follow */
     struct tca_trouble trouble[2];
