@@ -68,6 +68,8 @@ static void find_syns(const struct tca_dossier *d, struct tca_opening *o)
 {
     bool misplaced = !(d->m.damage & TCA_DAMAGE_START_CUT);
     const struct tca_mark *mark;
+    if (!misplaced && !o->synack)
+        return; /* of what was open when the capture began */
     for (unsigned n = 0; (mark = tca_dossier_mark(d, TCA_MARK_SYN, TCA_CLIENT, n)); n++) {
         if (o->ack && mark->frame > o->ack->frame && (o->syn || !misplaced))
             return;

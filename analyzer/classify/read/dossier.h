@@ -12,6 +12,13 @@
 
 #define TCA_NO_STREAM UINT64_MAX /* all its segments are none to Wireshark */
 
+/* Where one connection has two rows of a capture, before and after its addresses were translated. */
+enum tca_nat_part {
+    TCA_NAT_NONE,
+    TCA_NAT_BEFORE, /* another row shows it with translated addresses */
+    TCA_NAT_AFTER,  /* another row shows it as it was before */
+};
+
 struct tca_dossier {
     uint32_t capture;    /* 1-based ordinal in the run's list */
     uint64_t stream_frame; /* frame of the piece of a stream in which it began (flow/stream.h); 0: none */

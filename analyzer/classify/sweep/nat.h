@@ -18,12 +18,6 @@
 
 #include "classify/read/dossier.h"
 
-enum tca_nat_part {
-    TCA_NAT_NONE,
-    TCA_NAT_BEFORE, /* another row shows it with translated addresses */
-    TCA_NAT_AFTER,  /* another row shows it as it was before */
-};
-
 /* One row of a pair. */
 struct tca_nat {
     uint32_t capture;

@@ -13,7 +13,6 @@
 
 #include "base/alloc.h"
 #include "base/sorted.h"
-#include "classify/sweep/nat.h"
 
 #include <stdlib.h>
 #include <string.h>
