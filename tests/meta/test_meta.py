@@ -152,12 +152,40 @@ def numbers_of(capture):
     return found
 
 
+def blocks_of(capture):
+    """(edge of a SACK block, acknowledgment) of every one."""
+    found = []
+    for record in capture.records:
+        tcp = frames.headers_of(record.data, capture.link)
+        if tcp and tcp.protocol == frames.TCP and len(record.data) > tcp.start + 20:
+            for place, length in frames.sack_blocks(record.data, tcp):
+                ack = struct.unpack_from("!I", record.data, tcp.start + 8)[0]
+                edges = struct.unpack_from(f"!{length // 4}I", record.data, place)
+                found += [(edge, ack) for edge in edges]
+    return found
+
+
+def shift_points(captures):
+    lossy = pcapfile.read(os.path.join(captures, "path", "large_and_small", "capture.pcap"))
+    clothed = dressed("numbers wrap in the data", lossy)
+    apart = [[(edge - ack) & 0xFFFFFFFF for edge, ack in blocks_of(one)] for one in (lossy, clothed)]
+    yield "SACK blocks go with the acknowledgments", bool(apart[0]) and apart[0] == apart[1]
+    half = pcapfile.read(os.path.join(captures, *CASES[0]))
+    (_, _), (seq, ack), (next_seq, next_ack) = numbers_of(dressed("numbers wrap in the data", half))[:3]
+    yield "acknowledgments go with the other side's numbers", (next_seq, next_ack) == (ack, seq + 1 & 0xFFFFFFFF)
+    redirect = pcapfile.read(os.path.join(captures, *CASES[2]))
+    left = [record for record in dressed("addresses in the opposite order", redirect).records
+            if bytes((192, 0, 2, 10)) in record.data]
+    yield "what an ICMP message quotes is renamed too", not left
+
+
 def frame_points(captures):
     for name in REWRITING:
         for path in CASES:
             capture = pcapfile.read(os.path.join(captures, *path))
             clothed = dressed(name, capture)
             yield f"{name}: checksums of {'/'.join(path)} stay right", all_sound(capture) and all_sound(clothed)
+    yield from shift_points(captures)
     half = pcapfile.read(os.path.join(captures, *CASES[0]))
     spoiled = half.records[0].holding(half.records[0].data[:40] + b"\xff\xff" + half.records[0].data[42:])
     yield "a wrong checksum is found", not all_sound(half.of([spoiled]))
