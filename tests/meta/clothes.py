@@ -26,6 +26,9 @@ MIDNIGHT = 86400 * 20000  # 2024-10-04
 LATE = 2 ** 31  # seconds since 1970 that no signed 32 bits hold
 TAGS = {"": {"vlan", "encap"}}
 PAYLOAD = {"flows": {"history"}}  # Zeek's letter g: content that was not captured
+# What goes by the order of the file, as other programs' words do.
+FILE_ORDER = {"flow_id", "tcp_stream", "damage", "first_frame", "last_frame", "history", "conn_state",
+              "conntrack_state"}
 NAMES = {"flows": {"community_id"}}
 NUMBERS = frozenset({"weak_isn"})  # reads initial sequence numbers
 CUT, LOST = "cut", "lost"
@@ -41,6 +44,7 @@ class Clothes(typing.NamedTuple):
     every: int = SELDOM  # one capture of so many, chosen by its name
     also: tuple = ()  # and these, which were once told wrong in them
     write: typing.Callable = pcapfile.pcap
+    options: tuple = ()  # of the program, for both captures
     part: str = ""  # only a part of the plain capture, held to no more than not to contradict it: CUT or LOST
     without: frozenset = frozenset()  # findings that are nothing of the same truth
     says: dict = {}  # what columns of flows hold then: a text, or one of several
@@ -79,8 +83,9 @@ def file_formats():
         yield Clothes(f"pcapng, {words}, ns", identity, write=functools.partial(pcapfile.pcapng, order=order))
 
 
-LINKS = {"SLL": links.sll, "SLL2": links.sll2, "RAW": links.raw, "NULL": links.null, "NULL, swapped": links.null_swapped,
-         "LOOP": links.loop, "IPV4": links.one_family(0x0800, pcapfile.IPV4),
+LINKS = {"SLL": links.sll, "SLL2": links.sll2, "RAW": links.raw, "NULL": links.null,
+         "NULL, swapped": links.null_swapped, "LOOP": links.loop,
+         "IPV4": links.one_family(0x0800, pcapfile.IPV4),
          "IPV6": links.one_family(0x86DD, pcapfile.IPV6)}
 
 ALL = (
@@ -112,8 +117,9 @@ ALL = (
     Clothes("the last half", parts.begun_late(1 / 2), part=CUT),
     Clothes("one record in 50 lost", parts.thinned(50), part=LOST),
     Clothes("one record in 10 lost", parts.thinned(10), part=LOST, also=("queue/rec_slow_service/capture.pcap",)),
-    Clothes("out of order", parts.disordered, {"": {"flow_id", "tcp_stream", "damage", "first_frame", "last_frame"}}),
-    Clothes("before and behind a translator", translated.dress, {"": {"tcp_stream"}}),
+    Clothes("out of order", parts.disordered, {"": FILE_ORDER}),
+    # Who sees both sides of a translator stands between the ends; which the plain capture need not show.
+    Clothes("before and behind a translator", translated.dress, {"": {"tcp_stream"}}, options=("--vantage", "middle")),
 )
 
 

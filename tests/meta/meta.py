@@ -73,8 +73,8 @@ class Wardrobe:
         self.compare = {"": tables.compare, clothes.CUT: weaker.contradictions(severities),
                         clothes.LOST: weaker.contradictions(severities, lossy=True)}
 
-    def told(self, data):
-        return tables.tables_of(self.binary, data)
+    def told(self, data, options=()):
+        return tables.tables_of(self.binary, data, options)
 
     def differences(self, one, plain, clothed, way):
         """What is not alike."""
@@ -90,11 +90,12 @@ class Wardrobe:
             if not dressed:
                 continue
             plain, clothed, way = dressed
-            data = pcapfile.pcap(plain)
+            key = (pcapfile.pcap(plain), one.options)
             try:
-                if data not in plains:
-                    plains[data] = self.told(data)
-                results[one.name] = self.differences(one, plains[data], self.told(one.write(clothed)), way)
+                if key not in plains:
+                    plains[key] = self.told(*key)
+                told = self.told(one.write(clothed), one.options)
+                results[one.name] = self.differences(one, plains[key], told, way)
             except tables.Failed as error:
                 results[one.name] = [error]
         return results

@@ -39,7 +39,7 @@ class Way(typing.NamedTuple):
     later: int = 0  # nanoseconds by which it is later than the plain one
     aside: frozenset = frozenset()  # clients whose rows are nothing of the plain capture
     only: bool = False  # nor are those whose addresses are not named; nor what is told of the capture as a whole
-    numbers: typing.Any = {}  # of (source, port, destination, port) as plain text: by how much its sequence numbers are higher
+    numbers: typing.Any = {}  # of (source, port, destination, port) in plain words: by how much its numbers are higher
 
 
 PLAIN = Way()
@@ -59,14 +59,14 @@ class Difference(typing.NamedTuple):
         return f"{self.table} {key}: {self.column or 'row'}: {self.plain or '-'} -> {self.clothed or '-'}"
 
 
-def tables_of(program, data):
+def tables_of(program, data, options=()):
     """{table: (columns, rows)} of a capture file's bytes."""
     folder = tempfile.mkdtemp(prefix="meta")
     try:
         with open(os.path.join(folder, NAME), "wb") as file:
             file.write(data)
-        done = subprocess.run([program, "report", "-q", "--all-states", "-o", "out", NAME], cwd=folder, check=False,
-                              capture_output=True, text=True)
+        done = subprocess.run([program, "report", "-q", "--all-states", *options, "-o", "out", NAME], cwd=folder,
+                              check=False, capture_output=True, text=True)
         if done.returncode:
             raise Failed(f"status {done.returncode}: {done.stderr.strip()[-2000:]}")
         return {name: read_table(os.path.join(folder, "out", name + ".csv")) for name in TABLES}
@@ -125,7 +125,8 @@ def undresser(column):
 
 def undress_numbers(way, columns, row):
     """The initial sequence numbers of a row of flows, which is undressed but for them."""
-    client, server = (tuple(row[columns.index(f"{who}_{what}")] for what in ("ip", "port")) for who in ("client", "server"))
+    cells = [row[columns.index(name)] for name in ENDS]
+    client, server = tuple(cells[:2]), tuple(cells[2:])
     for column, key in (("client_isn", client + server), ("server_isn", server + client)):
         place = columns.index(column)
         if row[place]:

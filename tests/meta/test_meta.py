@@ -33,21 +33,23 @@ CASES = (("close", "half", "capture.pcap"), ("handshake", "refused_icmp", "captu
 
 # -- tables made up ------------------------------------------------------------------------------------------
 
+ENDS = {"client_ip": "10.0.0.1", "client_port": "40000", "server_ip": "10.0.0.9", "server_port": "80"}
 
 def flow(**cells):
-    return {"flow_id": "c1f1", "client_ip": "10.0.0.1", "client_port": "40000", "server_ip": "10.0.0.9", "server_port": "80",
+    return {"flow_id": "c1f1", **ENDS,
             "verdict": "normal", "start_ns": "1000", "findings": "", "first_frame": "1", "client_isn": "5",
             "server_isn": "7", "syn_count": "1", "handshake": "complete", "vlan": "", "damage": "", **cells}
 
 
 def event(**cells):
-    return {"flow_id": "c1f1", "client_ip": "10.0.0.1", "client_port": "40000", "server_ip": "10.0.0.9", "server_port": "80",
+    return {"flow_id": "c1f1", **ENDS,
             "actor": "server", "event": "finding", "finding": "rst_no_socket", "from_state": "", "to_state": "",
             "frame": "3", "confidence": "certain", "text": "words", **cells}
 
 
 def listener(**cells):
-    return {"server_ip": "10.0.0.9", "server_port": "80", "vlan": "", "encap": "", "findings": "", "syn_count": "4", **cells}
+    return {"server_ip": "10.0.0.9", "server_port": "80", "vlan": "", "encap": "", "findings": "", "syn_count": "4",
+            **cells}
 
 
 def table(rows, like):
@@ -85,11 +87,13 @@ COMPARISONS = (
     ("... and another frame is found", differ(told([flow()], [event(frame="3")]), WAY) == [("events", "frame")]),
     ("time is taken back", not differ(told([flow(start_ns="1300")]), tables.Way(later=300))),
     ("... all of it", differ(told([flow(start_ns="1301")]), tables.Way(later=300)) == [("flows", "start_ns")]),
-    ("addresses are taken back", not differ(told([flow(client_ip="9.9.9.9")]), tables.Way(addresses={"9.9.9.9": "10.0.0.1"}))),
+    ("addresses are taken back", not differ(told([flow(client_ip="9.9.9.9")]), tables.Way(
+        addresses={"9.9.9.9": "10.0.0.1"}))),
     ("numbers are taken back", not differ(told([flow(client_isn="2")]), tables.Way(
         numbers={("10.0.0.1", "40000", "10.0.0.9", "80"): 0xFFFFFFFD}))),
     ("... of the right side", differ(told([flow(client_isn="2")]), tables.Way(
-        numbers={("10.0.0.9", "80", "10.0.0.1", "40000"): 0xFFFFFFFD})) == [("flows", "client_isn"), ("flows", "server_isn")]),
+        numbers={("10.0.0.9", "80", "10.0.0.1", "40000"): 0xFFFFFFFD})) == [
+            ("flows", "client_isn"), ("flows", "server_isn")]),
     ("rows set aside are not looked at", not differ(told([flow(), flow(client_ip="9.9.9.9")]), tables.Way(
         aside=frozenset({"9.9.9.9"})))),
     ("an id that should be told is looked for", len(list(tables.unsaid(told()["flows"], {"vlan": "42"}))) == 1),
@@ -148,12 +152,40 @@ def numbers_of(capture):
     return found
 
 
+def blocks_of(capture):
+    """(edge of a SACK block, acknowledgment) of every one."""
+    found = []
+    for record in capture.records:
+        tcp = frames.headers_of(record.data, capture.link)
+        if tcp and tcp.protocol == frames.TCP and len(record.data) > tcp.start + 20:
+            for place, length in frames.sack_blocks(record.data, tcp):
+                ack = struct.unpack_from("!I", record.data, tcp.start + 8)[0]
+                edges = struct.unpack_from(f"!{length // 4}I", record.data, place)
+                found += [(edge, ack) for edge in edges]
+    return found
+
+
+def shift_points(captures):
+    lossy = pcapfile.read(os.path.join(captures, "path", "large_and_small", "capture.pcap"))
+    clothed = dressed("numbers wrap in the data", lossy)
+    apart = [[(edge - ack) & 0xFFFFFFFF for edge, ack in blocks_of(one)] for one in (lossy, clothed)]
+    yield "SACK blocks go with the acknowledgments", bool(apart[0]) and apart[0] == apart[1]
+    half = pcapfile.read(os.path.join(captures, *CASES[0]))
+    (_, _), (seq, ack), (next_seq, next_ack) = numbers_of(dressed("numbers wrap in the data", half))[:3]
+    yield "acknowledgments go with the other side's numbers", (next_seq, next_ack) == (ack, seq + 1 & 0xFFFFFFFF)
+    redirect = pcapfile.read(os.path.join(captures, *CASES[2]))
+    left = [record for record in dressed("addresses in the opposite order", redirect).records
+            if bytes((192, 0, 2, 10)) in record.data]
+    yield "what an ICMP message quotes is renamed too", not left
+
+
 def frame_points(captures):
     for name in REWRITING:
         for path in CASES:
             capture = pcapfile.read(os.path.join(captures, *path))
             clothed = dressed(name, capture)
             yield f"{name}: checksums of {'/'.join(path)} stay right", all_sound(capture) and all_sound(clothed)
+    yield from shift_points(captures)
     half = pcapfile.read(os.path.join(captures, *CASES[0]))
     spoiled = half.records[0].holding(half.records[0].data[:40] + b"\xff\xff" + half.records[0].data[42:])
     yield "a wrong checksum is found", not all_sound(half.of([spoiled]))
@@ -166,9 +198,11 @@ def frame_points(captures):
     turned = parts.disordered(half)[1].records
     late = [one.at - other.at for one, other in zip(turned, turned[1:]) if one.at > other.at]
     yield "some neighbours change places", len(late) > 3
-    yield "a frame in VXLAN is 50 bytes longer", tunnels.wrapped(half, tunnels.vxlan).records[0].length == 50 + half.records[0].length
-    yield "the mirror image of an address is the opposite", shifts.mirror_image(shifts.mirror_image(b"\x0a\0\0\1")) == b"\x0a\0\0\1"
-    yield "... in the order of addresses", shifts.mirror_image(b"\x0a\0\0\1") > shifts.mirror_image(b"\x0a\0\0\2")
+    grown = tunnels.wrapped(half, tunnels.vxlan).records[0].length - half.records[0].length
+    yield "a frame in VXLAN is 50 bytes longer", grown == 50
+    one, other = b"\x0a\0\0\1", b"\x0a\0\0\2"
+    yield "the mirror image of a mirror image is the address", shifts.mirror_image(shifts.mirror_image(one)) == one
+    yield "... and its order the opposite", shifts.mirror_image(one) > shifts.mirror_image(other)
 
 
 # -- files ---------------------------------------------------------------------------------------------------
@@ -215,7 +249,8 @@ def whole_points(captures, binary):
 
 def main():
     captures, binary = sys.argv[1], os.path.abspath(sys.argv[2])
-    return report.tell_all((*COMPARISONS, *frame_points(captures), *file_points(captures), *whole_points(captures, binary)))
+    return report.tell_all((*COMPARISONS, *frame_points(captures), *file_points(captures),
+                            *whole_points(captures, binary)))
 
 
 if __name__ == "__main__":

@@ -4,10 +4,11 @@
 import struct
 
 import frames
+import links
 import shifts
 import tables
 
-HALF_US = 50_000  # from before to behind the translator
+WITHIN = 500  # nanoseconds from before to behind the translator: less than any server needs to answer
 OUTSIDE = {4: bytes((203, 0, 113, 77)), 16: bytes.fromhex("20010db8ffff0000000000000000004d")}
 FIRST_PORT = 20000
 
@@ -50,8 +51,10 @@ def dress(capture):
         there = frames.ends(record.data, headers)
         if (there[:2] in ports) == (there[2:] in ports):
             continue
-        later = HALF_US if there[:2] in ports else -HALF_US
+        later = WITHIN if there[:2] in ports else -WITHIN
         records.append(record.holding(frames.rewritten(record.data, headers, edit)).later(later))
-    clothed = capture.of(records).in_time()
+    until = max(record.at for record in records) + WITHIN
+    plain, clothed = links.lasting(capture, until), capture.of(records).in_time()
+    clothed = clothed.of(clothed.records + plain.records[-1:])
     aside = frozenset(shifts.text(address) for address in OUTSIDE.values())
-    return capture, clothed, tables.Way(frames=[record.origin for record in clothed.records], aside=aside)
+    return plain, clothed, tables.Way(frames=[record.origin for record in clothed.records], aside=aside)
