@@ -33,7 +33,7 @@ int tca_pass2_settle(struct tca_session *s, const void *item, size_t size, int64
     int error = tca_spool_get(s, item, size, d);
     if (error)
         return error;
-    d->capture_end_ns = s->capture[d->capture - 1]->facts.last_ns;
+    d->capture_end_ns = s->capture[d->capture - 1]->facts.end_ns;
     int64_t watched_ns = until_ns > d->capture_end_ns ? until_ns : d->capture_end_ns;
     int64_t end_ns = d->m.end_ns >= 0 ? d->m.end_ns : watched_ns;
     struct tca_limits limits[2];
