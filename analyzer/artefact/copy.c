@@ -213,18 +213,35 @@ static void note(struct tca_copies *copies, const struct tca_segment *seg, int s
     copies->side[side].sure += copies->noted[at].is_sure;
 }
 
+/* Nearly always false: without a branch, so that all are compared at once. */
+static bool is_known(const struct tca_copies *copies, uint64_t print)
+{
+    bool known = false;
+    for (unsigned at = 0; at < TCA_NOTED_MAX; at++)
+        known |= copies->print[at] == print;
+    return known;
+}
+
+/* The oldest one that this is a copy of. */
+static struct tca_noted *original_of(struct tca_copies *copies, const struct tca_segment *seg, uint64_t print)
+{
+    for (unsigned age = 0; age < TCA_NOTED_MAX; age++) {
+        unsigned at = (copies->count + age) % TCA_NOTED_MAX;
+        if (copies->print[at] == print && is_copy(copies, &copies->noted[at], seg))
+            return &copies->noted[at];
+    }
+    return NULL;
+}
+
 const struct tca_noted *tca_copies_find(struct tca_copies *copies, const struct tca_segment *seg, int side)
 {
     uint64_t print = print_of(seg, side);
-    for (unsigned age = 0; age < TCA_NOTED_MAX; age++) {
-        unsigned at = (copies->count + age) % TCA_NOTED_MAX;
-        if (copies->print[at] == print && is_copy(copies, &copies->noted[at], seg)) {
-            count_copy(copies, &copies->noted[at], seg);
-            return &copies->noted[at];
-        }
-    }
-    note(copies, seg, side, print);
-    return NULL;
+    struct tca_noted *original = is_known(copies, print) ? original_of(copies, seg, print) : NULL;
+    if (original)
+        count_copy(copies, original, seg);
+    else
+        note(copies, seg, side, print);
+    return original;
 }
 
 void tca_copies_own(struct tca_copies *copies, uint64_t owner)
