@@ -24,8 +24,8 @@
 /* How far behind the segment a copy may be. An identification comes again after 65536 others at the earliest; without
  * one a retransmission could look equal. */
 static const int64_t WITH_ID_NS = 20000000, WITHOUT_ID_NS = 5000000;
-/* Two copies of one making are as far behind by twice as much, and a little: mirrors queue. */
-static const int64_t UNEVEN_NS = 500000;
+/* Copies of one making are about as far behind as others; queues and interrupts make the difference. */
+static const int64_t SOONER_NS = 20000, LATER_NS = 500000;
 enum { HOPS_MAX = 4 }; /* routers between two capture points */
 
 /* ---- what copies have in common ---- */
@@ -85,6 +85,15 @@ static bool is_sure(const struct tca_copies *copies, const struct tca_segment *s
     return slow || ((seg->len || (seg->flags & TCA_RST)) && seg->opt.has_ts);
 }
 
+/* However soon it comes: a SYN came between. */
+static bool answers_newer_syn(const struct tca_copies *copies, const struct tca_noted *one,
+                              const struct tca_segment *seg)
+{
+    const struct tca_doubling *peer = &copies->side[1 - one->side];
+    bool synack = (seg->flags & (TCA_SYN | TCA_ACK)) == (TCA_SYN | TCA_ACK);
+    return synack && !seg->quoted && peer->has_syn && peer->syn_ns > one->time_ns;
+}
+
 static bool asked_again(const struct tca_copies *copies, const struct tca_noted *one)
 {
     const struct tca_doubling *peer = &copies->side[1 - one->side];
@@ -94,11 +103,11 @@ static bool asked_again(const struct tca_copies *copies, const struct tca_noted 
 /* ---- what this capture does ---- */
 
 /* What became of the segment before this one that tells: its side's, else the other's. NULL: no evidence. */
-static const struct tca_doubling *habit_of(const struct tca_copies *copies, const struct tca_noted *one)
+static const struct tca_doubling *doubling_of(const struct tca_copies *copies, const struct tca_noted *one)
 {
     int side = one->before[one->side] ? one->side : 1 - one->side;
-    const struct tca_doubling *habit = &copies->side[side];
-    return one->before[side] && habit->copied >= one->before[side] ? habit : NULL;
+    const struct tca_doubling *doubling = &copies->side[side];
+    return one->before[side] && doubling->copied >= one->before[side] ? doubling : NULL;
 }
 
 static unsigned hops_bit(const struct tca_noted *one, const struct tca_segment *seg)
@@ -106,14 +115,19 @@ static unsigned hops_bit(const struct tca_noted *one, const struct tca_segment *
     return 1u << (one->ttl - seg->ttl + HOPS_MAX);
 }
 
-static bool fits_habit(const struct tca_copies *copies, const struct tca_noted *one,
-                       const struct tca_segment *seg)
+static bool is_of(const struct tca_manner *manner, const struct tca_noted *one, const struct tca_segment *seg)
 {
-    const struct tca_doubling *habit = habit_of(copies, one);
-    if (!habit || one->copies >= habit->times || !(seg->quoted || (habit->hops & hops_bit(one, seg))))
-        return false;
-    int64_t apart_ns = seg->time_ns - one->time_ns;
-    return apart_ns >= habit->apart_ns / 2 && apart_ns <= 2 * habit->apart_ns + UNEVEN_NS;
+    return one->copies < manner->times && (seg->quoted || (manner->hops & hops_bit(one, seg)));
+}
+
+/* The newest segment that has copies may still wait for more of them. */
+static bool fits_doubling(const struct tca_copies *copies, const struct tca_noted *one,
+                          const struct tca_segment *seg)
+{
+    const struct tca_doubling *doubling = doubling_of(copies, one);
+    int64_t apart_ns = llabs(seg->time_ns - one->time_ns);
+    return doubling && apart_ns >= copies->least_ns - SOONER_NS && apart_ns <= copies->most_ns + LATER_NS &&
+           (is_of(&doubling->now, one, seg) || is_of(&doubling->before, one, seg));
 }
 
 static bool is_copy(const struct tca_copies *copies, const struct tca_noted *one,
@@ -121,29 +135,43 @@ static bool is_copy(const struct tca_copies *copies, const struct tca_noted *one
 {
     int hops = one->ttl - seg->ttl;
     int64_t most_ns = tells_by_id(copies, seg, one->side) ? WITH_ID_NS : WITHOUT_ID_NS;
-    if (llabs(seg->time_ns - one->time_ns) >= most_ns || hops > HOPS_MAX || hops < -HOPS_MAX)
+    if (llabs(seg->time_ns - one->time_ns) >= most_ns || hops > HOPS_MAX || hops < -HOPS_MAX ||
+        answers_newer_syn(copies, one, seg))
         return false;
     bool sure = (one->is_sure || seg->quoted) && is_sure(copies, seg, one->side) &&
                 (tells_by_id(copies, seg, one->side) || !seg->len || !asked_again(copies, one));
-    return sure || fits_habit(copies, one, seg);
+    return sure || fits_doubling(copies, one, seg);
+}
+
+/* A range that the distances seen narrow slowly, and widen at once. */
+static void note_distance(struct tca_copies *copies, int64_t apart_ns)
+{
+    bool first = !copies->most_ns;
+    int64_t least = first ? apart_ns / 2 : copies->least_ns,
+            most = first ? 2 * apart_ns + 1 : copies->most_ns;
+    copies->least_ns = apart_ns < least ? apart_ns : least + (apart_ns - least) / 4;
+    copies->most_ns = apart_ns > most ? apart_ns : most - (most - apart_ns) / 4;
 }
 
 /* Only the newest segment that has copies tells what the capture does now. */
 static void count_copy(struct tca_copies *copies, struct tca_noted *one, const struct tca_segment *seg)
 {
-    struct tca_doubling *habit = &copies->side[one->side];
+    struct tca_doubling *doubling = &copies->side[one->side];
     uint32_t number = one->before[one->side] + 1;
     if (one->copies < UINT8_MAX)
         one->copies++;
-    if (!one->is_sure || number < habit->copied)
+    if (!one->is_sure)
         return;
-    if (number > habit->copied) {
-        habit->copied = number;
-        habit->apart_ns = llabs(seg->time_ns - one->time_ns);
-        habit->hops = 0;
+    note_distance(copies, llabs(seg->time_ns - one->time_ns));
+    if (number < doubling->copied)
+        return;
+    if (number > doubling->copied) {
+        doubling->copied = number;
+        doubling->before = doubling->now;
+        doubling->now.hops = 0;
     }
-    habit->hops = (uint16_t)(habit->hops | hops_bit(one, seg));
-    habit->times = one->copies;
+    doubling->now.hops = (uint16_t)(doubling->now.hops | hops_bit(one, seg));
+    doubling->now.times = one->copies;
 }
 
 /* ---- genuine ones ---- */
@@ -154,10 +182,14 @@ static void note_side(struct tca_copies *copies, const struct tca_segment *seg, 
     own->same_id = seg->has_ip_id && seg->ip_id && own->has_id && seg->ip_id == own->last_id;
     own->has_id = seg->has_ip_id;
     own->last_id = seg->ip_id;
-    if (tca_is_bare_syn(seg) && peer->syns < UINT8_MAX)
-        peer->syns++;
-    else if ((seg->flags & TCA_SYN) && own->syns)
+    if (tca_is_bare_syn(seg)) {
+        if (peer->syns < UINT8_MAX)
+            peer->syns++;
+        own->syn_ns = seg->time_ns;
+        own->has_syn = true;
+    } else if ((seg->flags & TCA_SYN) && own->syns) {
         own->syns--;
+    }
     if (!is_pure_ack(seg))
         return;
     if (seg->opt.sack_count || (own->has_ack && own->last_ack == seg->ack))
@@ -181,18 +213,35 @@ static void note(struct tca_copies *copies, const struct tca_segment *seg, int s
     copies->side[side].sure += copies->noted[at].is_sure;
 }
 
+/* Nearly always false: without a branch, so that all are compared at once. */
+static bool is_known(const struct tca_copies *copies, uint64_t print)
+{
+    bool known = false;
+    for (unsigned at = 0; at < TCA_NOTED_MAX; at++)
+        known |= copies->print[at] == print;
+    return known;
+}
+
+/* The oldest one that this is a copy of. */
+static struct tca_noted *original_of(struct tca_copies *copies, const struct tca_segment *seg, uint64_t print)
+{
+    for (unsigned age = 0; age < TCA_NOTED_MAX; age++) {
+        unsigned at = (copies->count + age) % TCA_NOTED_MAX;
+        if (copies->print[at] == print && is_copy(copies, &copies->noted[at], seg))
+            return &copies->noted[at];
+    }
+    return NULL;
+}
+
 const struct tca_noted *tca_copies_find(struct tca_copies *copies, const struct tca_segment *seg, int side)
 {
     uint64_t print = print_of(seg, side);
-    for (unsigned age = 0; age < TCA_NOTED_MAX; age++) {
-        unsigned at = (copies->count + age) % TCA_NOTED_MAX;
-        if (copies->print[at] == print && is_copy(copies, &copies->noted[at], seg)) {
-            count_copy(copies, &copies->noted[at], seg);
-            return &copies->noted[at];
-        }
-    }
-    note(copies, seg, side, print);
-    return NULL;
+    struct tca_noted *original = is_known(copies, print) ? original_of(copies, seg, print) : NULL;
+    if (original)
+        count_copy(copies, original, seg);
+    else
+        note(copies, seg, side, print);
+    return original;
 }
 
 void tca_copies_own(struct tca_copies *copies, uint64_t owner)

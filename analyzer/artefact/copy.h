@@ -20,7 +20,7 @@
 
 #include "decode/segment.h"
 
-enum { TCA_NOTED_MAX = 8 };
+enum { TCA_NOTED_MAX = 16 };
 
 /* A genuine segment. */
 struct tca_noted {
@@ -32,17 +32,22 @@ struct tca_noted {
     bool is_sure; /* of this one it is */
 };
 
+/* How a segment was doubled. */
+struct tca_manner {
+    uint16_t hops; /* through how many routers more its copies had gone, a bit each */
+    uint8_t times; /* how many there were */
+};
+
 /* What is known of the segments of one side. */
 struct tca_doubling {
-    uint32_t sure;    /* so many of which a copy is told by itself */
-    uint32_t copied;  /* the newest of these that had a copy, from 1; 0: none had */
-    int64_t apart_ns; /* how far behind it that came, ... */
-    uint16_t hops;    /* ... through how many routers more (a bit each), ... */
-    uint8_t times;    /* ... and how many copies it had */
-    uint8_t syns;     /* of the other side, that this one has not answered yet */
-    uint16_t last_id; /* of the newest genuine segment */
-    bool same_id;     /* different segments bear one identification: it tells nothing */
-    bool has_id, has_ack;
+    uint32_t sure;                 /* so many of which a copy is told by itself */
+    uint32_t copied;               /* the newest of these that had a copy, from 1; 0: none had */
+    struct tca_manner now, before; /* of that one, and of the one before it that had */
+    uint8_t syns;                  /* of the other side, that this one has not answered yet */
+    uint16_t last_id;              /* of the newest genuine segment */
+    bool same_id;                  /* different segments bear one identification: it tells nothing */
+    bool has_id, has_ack, has_syn;
+    int64_t syn_ns;    /* of its newest SYN */
     uint32_t last_ack; /* of the newest one that bears an acknowledgment and nothing else */
     int64_t
         asked_ns; /* when it last asked for something again: by SACK, or by the same acknowledgment once more */
@@ -53,7 +58,8 @@ struct tca_copies {
     uint64_t print[TCA_NOTED_MAX]; /* what copies have in common, as a number; 0: empty */
     struct tca_noted noted[TCA_NOTED_MAX];
     struct tca_doubling side[2];
-    unsigned count; /* noted so far */
+    int64_t least_ns, most_ns; /* how far behind copies come; most_ns 0: none has come */
+    unsigned count;            /* noted so far */
 };
 
 /* Is this segment, or ICMP error that quotes one, sent by `side` (0 or 1), a copy of one noted? Then that one. Else it is noted,

@@ -140,8 +140,8 @@ static struct span span_of(const struct tca_session *s)
         const struct tca_capture_facts *facts = &s->capture[at]->facts;
         if (facts->packets && facts->first_ns < span.first_ns)
             span.first_ns = facts->first_ns;
-        if (facts->packets && facts->last_ns > span.last_ns)
-            span.last_ns = facts->last_ns;
+        if (facts->packets && facts->end_ns > span.last_ns)
+            span.last_ns = facts->end_ns;
     }
     return span;
 }

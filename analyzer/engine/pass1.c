@@ -80,7 +80,8 @@ static int add_capture(struct tca_session *s, const char *name)
                                           .message = "",
                                           .error_offset = -1,
                                           .first_ns = -1,
-                                          .last_ns = -1};
+                                          .last_ns = -1,
+                                          .end_ns = -1};
     return TCA_OK;
 }
 
@@ -127,6 +128,12 @@ static void note_record(struct capture *c, const struct tca_record *record)
         facts->first_ns = time_ns;
     if (time_ns > facts->last_ns)
         facts->last_ns = time_ns;
+}
+
+static void note_end(struct capture *c, int64_t time_ns)
+{
+    if (time_ns > c->facts.end_ns)
+        c->facts.end_ns = time_ns;
 }
 
 static int trace_segment(struct tca_session *s, const struct tca_segment *seg,
@@ -291,6 +298,7 @@ static int mirror_segment(struct tca_session *s, const struct tca_flow_found *fo
 {
     struct tca_mirror *m = mirror_of(found->flow);
     s->open->facts.tcp_packets++;
+    note_end(s->open, seg->time_ns);
     if (!begun(found->flow))
         begin_flow(s, found, seg);
     int error = tca_mirror_step(&s->mirrors, m, seg, found->from);
@@ -351,6 +359,7 @@ static int use_quoted(struct tca_session *s, const struct tca_segment *quote)
     tca_flow_find_quoted(s->flows, quote, &found);
     if (found.copy)
         return count_copy(s, &found, quote);
+    note_end(s->open, quote->time_ns);
     if (!found.flow || !begun(found.flow))
         return TCA_OK;
     bool from_peer = !memcmp(quote->icmp_from, quote->dst, 16);
@@ -451,12 +460,15 @@ static int feed_record(struct tca_session *s, const struct tca_record *given)
     w->left_out = record.left_out;
     if (is_numbered(outcome, &w->seg))
         error = tca_flow_see(s->flows, &w->seg);
-    if (!error && at_hand)
+    if (!error && at_hand) {
         error = feed_segment(s, w);
-    else if (!error && outcome == TCA_OUTCOME_tcp_quoted && !record.left_out)
+    } else if (!error && outcome == TCA_OUTCOME_tcp_quoted && !record.left_out) {
         tca_order_add(&s->order, &s->quotes);
-    else
+    } else {
         tca_order_time(&s->order, record.time_ns);
+        if (!record.left_out)
+            note_end(s->open, record.time_ns);
+    }
     return error ? error : use_waiting(s, false);
 }
 

@@ -34,7 +34,7 @@ int tca_pass2_settle(struct tca_session *s, const void *item, size_t size, int64
     if (error)
         return error;
     tca_nat_tell(s, d);
-    d->capture_end_ns = s->capture[d->capture - 1]->facts.last_ns;
+    d->capture_end_ns = s->capture[d->capture - 1]->facts.end_ns;
     int64_t watched_ns = until_ns > d->capture_end_ns ? until_ns : d->capture_end_ns;
     int64_t end_ns = d->m.end_ns >= 0 ? d->m.end_ns : watched_ns;
     struct tca_limits limits[2];

@@ -116,7 +116,7 @@ int tca_twins_prepare(struct tca_session *s)
     struct gathering g = {.s = s};
     int error = begin(&g);
     for (size_t at = 0; !error && at < s->capture_count; at++)
-        error = tca_twins_watch(s->twins, s->capture[at]->facts.first_ns, s->capture[at]->facts.last_ns);
+        error = tca_twins_watch(s->twins, s->capture[at]->facts.first_ns, s->capture[at]->facts.end_ns);
     if (!error)
         error = tca_twins_link(s->twins);
     if (!error)

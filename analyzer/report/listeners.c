@@ -88,7 +88,7 @@ static struct told all_of(const struct listener_row *row, const struct tca_liste
             all.first_ns = e->first_ns;
         if (e->last_ns > all.last_ns)
             all.last_ns = e->last_ns;
-        all.full_ns += (e->open_end ? row->v->capture->last_ns : e->last_ns) - e->first_ns;
+        all.full_ns += (e->open_end ? row->v->capture->end_ns : e->last_ns) - e->first_ns;
         all.drops += e->drops;
         all.ignored += e->ignored;
         all.aborted += e->aborted;

@@ -31,6 +31,7 @@ struct tca_capture_facts {
     uint64_t packets, bytes, tcp_packets, flows, order_errors, duplicates;
     int64_t error_offset;      /* -1: none or unknown */
     int64_t first_ns, last_ns; /* -1 when it holds no record */
+    int64_t end_ns; /* until when it tells what happened: its last record that is no copy of another; -1 likewise */
     enum tca_vantage vantage;
     bool shadowed; /* other captures of the run show its connections from better places */
     uint64_t outcome[TCA_OUTCOME_COUNT];

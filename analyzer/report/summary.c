@@ -458,7 +458,7 @@ int tca_summary_listener(struct tca_summary *sum, const struct tca_listener *lis
                   (listener->flood_kind == TCA_FLOOD_SPOOFED || listener->flood_kind == TCA_FLOOD_DIRECT);
     in->episodes = listener->episode_count + listener->episodes_left_off;
     for (int i = 0; i < listener->episode_count && i < TCA_EPISODES_MAX; i++)
-        add_episode(in, &listener->episode[i], capture->last_ns, i == 0);
+        add_episode(in, &listener->episode[i], capture->end_ns, i == 0);
     if (listener->episode_count > 1 &&
         listener->hit_flows) { /* one connection may have been hit in several */
         in->flows = in->flows < listener->hit_flows ? in->flows : listener->hit_flows;

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the capture did and TCP did not: time disorder mended as a naive stable sort of one connection would, within the
+ * bounds; and copies told from what a stack really sends twice. Each row of copies is a small script of segments.
+ */
+#include "artefact/copy.h"
+#include "artefact/order.h"
+#include "suite.h"
+
+#include <string.h>
+
+/* ---- order ---- */
+
+enum { LANES = 3, RECORDS = 3000, MS = 1000000 };
+
+struct placed {
+    uint64_t frame;
+    int64_t time_ns;
+};
+
+struct plan {
+    struct placed record[RECORDS]; /* frame = place in the file, from 1 */
+    uint8_t lane[RECORDS];
+    struct placed out[LANES][RECORDS];
+    unsigned outs[LANES];
+};
+
+static uint32_t next_random(uint32_t *state)
+{
+    *state = *state * 1664525 + 1013904223;
+    return *state >> 8;
+}
+
+static void take_out(struct tca_order *order, struct tca_lane *lanes, struct plan *plan, bool all)
+{
+    struct tca_waiting *w;
+    while ((w = tca_order_next(order, all))) {
+        ptrdiff_t lane = w->lane - lanes;
+        plan->out[lane][plan->outs[lane]++] = (struct placed){w->seg.frame, w->seg.time_ns};
+    }
+}
+
+static void run_plan(struct plan *plan, unsigned records)
+{
+    struct tca_order order;
+    struct tca_lane lanes[LANES] = {{0}};
+    ck_assert_int_eq(tca_order_init(&order), 0);
+    for (unsigned at = 0; at < records; at++) {
+        struct tca_waiting *w = tca_order_slot(&order);
+        w->seg = (struct tca_segment){.frame = plan->record[at].frame, .time_ns = plan->record[at].time_ns};
+        tca_order_add(&order, &lanes[plan->lane[at]]);
+        take_out(&order, lanes, plan, false);
+    }
+    take_out(&order, lanes, plan, true);
+    tca_order_done(&order);
+}
+
+/* One lane's records, stably sorted by time: insertion, as naive as can be. */
+static unsigned sorted_lane(const struct plan *plan, unsigned records, unsigned lane, struct placed *ret)
+{
+    unsigned count = 0;
+    for (unsigned at = 0; at < records; at++) {
+        if (plan->lane[at] != lane)
+            continue;
+        unsigned place = count++;
+        for (; place && ret[place - 1].time_ns > plan->record[at].time_ns; place--)
+            ret[place] = ret[place - 1];
+        ret[place] = plan->record[at];
+    }
+    return count;
+}
+
+static struct plan plan;
+static struct placed wanted[RECORDS];
+
+/* Records up to 8 ms late, one in 0.5 ms: none passes more than 16 of its own, and all of them still wait. */
+START_TEST(random_disorder)
+{
+    uint32_t random = (uint32_t)_i * 7919 + 1;
+    memset(&plan, 0, sizeof plan);
+    for (unsigned at = 0; at < RECORDS; at++) {
+        int64_t late = next_random(&random) % 3 ? 0 : next_random(&random) % (8 * MS);
+        plan.record[at] = (struct placed){at + 1, 1000 * MS + (int64_t)at * MS / 2 - late};
+        plan.lane[at] = (uint8_t)(next_random(&random) % LANES);
+    }
+    run_plan(&plan, RECORDS);
+    for (unsigned lane = 0; lane < LANES; lane++) {
+        unsigned count = sorted_lane(&plan, RECORDS, lane, wanted);
+        ck_assert_uint_eq(plan.outs[lane], count);
+        for (unsigned at = 0; at < count; at++)
+            ck_assert_uint_eq(plan.out[lane][at].frame, wanted[at].frame);
+    }
+}
+END_TEST
+
+struct disorder_row {
+    const char *why;
+    unsigned before; /* records of that lane, 1 us apart, before the late one */
+    int64_t late_ns; /* how much older than the newest it is */
+    unsigned place;  /* where it comes out, from 0 */
+};
+
+static const struct disorder_row disorder_rows[] = {
+    {"equal times stay in order", 4, 0, 4},
+    {"behind the newest alone", 4, 500, 3},
+    {"behind what has the same time", 4, 1000, 3},
+    {"before all that wait", 4, 1 * MS, 0},
+    {"exactly the window", 1, 50 * MS, 0},
+    {"a nanosecond beyond the window: as it stands", 1, 50 * MS + 1, 1},
+    {"as many as it may pass", 32, 10 * MS, 0},
+    {"one more: it passes so many and no more", 33, 10 * MS, 1},
+    {"a ring that was full has let the oldest go", 1500, 10 * MS, 1500 - 32},
+};
+
+START_TEST(one_late)
+{
+    const struct disorder_row *row = &disorder_rows[_i];
+    int64_t base = 1000 * (int64_t)MS;
+    memset(&plan, 0, sizeof plan);
+    for (unsigned at = 0; at < row->before; at++)
+        plan.record[at] = (struct placed){at + 1, base + (int64_t)at * 1000};
+    int64_t newest = base + ((int64_t)row->before - 1) * 1000;
+    plan.record[row->before] = (struct placed){row->before + 1, newest - row->late_ns};
+    run_plan(&plan, row->before + 1);
+    ck_assert_uint_eq(plan.outs[0], row->before + 1);
+    ck_assert_msg(plan.out[0][row->place].frame == row->before + 1, "%s: frame %llu stands there", row->why,
+                  (unsigned long long)plan.out[0][row->place].frame);
+}
+END_TEST
+
+/* What is late among others' records is not moved: its own connection is in order. */
+START_TEST(lanes_are_apart)
+{
+    memset(&plan, 0, sizeof plan);
+    for (unsigned at = 0; at < 6; at++) {
+        plan.record[at] = (struct placed){at + 1, at % 2 ? 1000 + at : 500000 + at};
+        plan.lane[at] = at % 2;
+    }
+    run_plan(&plan, 6);
+    for (unsigned at = 0; at < 3; at++) {
+        ck_assert_uint_eq(plan.out[0][at].frame, 2 * at + 1);
+        ck_assert_uint_eq(plan.out[1][at].frame, 2 * at + 2);
+    }
+}
+END_TEST
+
+/* ---- copies ---- */
+
+/* One segment a line: microseconds, side, flags, seq, ack, len, IP ID (-1: IPv6), tsval (0: no option), TTL; and is it a copy? */
+struct shown {
+    int us, side, flags, seq, ack, len, id, tsval, ttl;
+    bool copy;
+};
+
+enum {
+    S = TCA_SYN,
+    SA = TCA_SYN | TCA_ACK,
+    A = TCA_ACK,
+    R = TCA_RST,
+    FA = TCA_FIN | TCA_ACK,
+    SHOWN_MAX = 14
+};
+
+struct copy_row {
+    const char *why;
+    struct shown segment[SHOWN_MAX]; /* ttl 0: the end */
+};
+
+/* clang-format off */
+static const struct copy_row copy_rows[] = {
+    {"a mirror port: the same identification",
+     {{0, 0, A, 1, 1, 100, 7, 5, 64, false}, {3, 0, A, 1, 1, 100, 7, 5, 64, true}}},
+    {"the same again, however often",
+     {{0, 0, A, 1, 1, 0, 7, 5, 64, false}, {3, 0, A, 1, 1, 0, 7, 5, 64, true}, {6, 0, A, 1, 1, 0, 7, 5, 64, true}}},
+    {"20 ms later it is the network's",
+     {{0, 0, A, 1, 1, 100, 7, 5, 64, false}, {20000, 0, A, 1, 1, 100, 7, 5, 64, false}}},
+    {"behind a router", {{0, 0, A, 1, 1, 100, 7, 5, 64, false}, {30, 0, A, 1, 1, 100, 7, 5, 63, true}}},
+    {"behind a router, and it stands first", {{0, 0, A, 1, 1, 100, 7, 5, 63, false}, {30, 0, A, 1, 1, 100, 7, 5, 64, true}}},
+    {"another TTL by far: another device speaks in its name",
+     {{0, 0, R, 1, 0, 0, 7, 0, 64, false}, {30, 0, R, 1, 0, 0, 7, 0, 50, false}}},
+    {"sent again: another identification",
+     {{0, 0, A, 1, 1, 100, 7, 5, 64, false}, {300, 0, A, 1, 1, 100, 8, 5, 64, false}}},
+    {"sent again: a newer time stamp",
+     {{0, 0, A, 1, 1, 100, -1, 5, 64, false}, {1000, 0, A, 1, 1, 100, -1, 6, 64, false}}},
+    {"a stack that numbers nothing: equal identifications tell nothing",
+     {{0, 0, A, 1, 1, 10, 7, 0, 64, false}, {50, 0, A, 11, 1, 10, 7, 0, 64, false}, {99, 0, A, 21, 1, 0, 7, 0, 64, false},
+      {150, 0, A, 21, 1, 0, 7, 0, 64, false}}},
+    {"IPv6: payload with its time stamp", {{0, 0, A, 1, 1, 100, -1, 5, 64, false}, {99, 0, A, 1, 1, 100, -1, 5, 64, true}}},
+    {"IPv6: payload without, which may be sent again at once",
+     {{0, 0, A, 1, 1, 100, -1, 0, 64, false}, {99, 0, A, 1, 1, 100, -1, 0, 64, false}}},
+    {"IPv6: payload that the other side asked for by a second equal ACK",
+     {{0, 1, A, 1, 1, 0, -1, 5, 64, false}, {10, 0, A, 1, 1, 100, -1, 5, 64, false}, {99, 1, A, 1, 1, 0, -1, 5, 64, false},
+      {120, 0, A, 1, 1, 100, -1, 5, 64, false}}},
+    {"the SYN+ACK of a request", {{0, 0, S, 0, 0, 0, 7, 5, 64, false}, {40, 1, SA, 0, 1, 0, 0, 9, 64, false},
+                                  {90, 1, SA, 0, 1, 0, 0, 9, 64, true}}},
+    {"a SYN+ACK for each SYN: the second answers what came between",
+     {{0, 0, S, 0, 0, 0, 7, 5, 64, false}, {40, 1, SA, 0, 1, 0, 0, 9, 64, false}, {50, 0, S, 0, 0, 0, 8, 5, 64, false},
+      {90, 1, SA, 0, 1, 0, 0, 9, 64, false}}},
+    {"a SYN+ACK for each of two SYNs that were held together",
+     {{0, 0, S, 0, 0, 0, 7, 5, 64, false}, {10, 0, S, 0, 0, 0, 8, 5, 64, false}, {40, 1, SA, 0, 1, 0, 0, 9, 64, false},
+      {50, 1, SA, 0, 1, 0, 0, 9, 64, false}}},
+    {"a reset for each segment, where nothing is doubled",
+     {{0, 0, A, 1, 1, 10, 7, 0, 64, false}, {10, 0, A, 11, 1, 10, 8, 0, 64, false}, {40, 1, R, 1, 0, 0, 0, 0, 64, false},
+      {50, 1, R, 1, 0, 0, 0, 0, 64, false}}},
+    {"the same reset, where its question had a copy",
+     {{0, 0, A, 1, 1, 10, 7, 0, 64, false}, {3, 0, A, 1, 1, 10, 7, 0, 64, true}, {40, 1, R, 1, 0, 0, 0, 0, 64, false},
+      {43, 1, R, 1, 0, 0, 0, 0, 64, true}}},
+    {"two resets, and a copy of each",
+     {{0, 0, A, 1, 1, 10, 7, 0, 64, false}, {3, 0, A, 1, 1, 10, 7, 0, 64, true}, {40, 1, R, 1, 0, 0, 0, 0, 64, false},
+      {43, 1, R, 1, 0, 0, 0, 0, 64, true}, {60, 1, R, 1, 0, 0, 0, 0, 64, false}, {63, 1, R, 1, 0, 0, 0, 0, 64, true}}},
+    {"only the one direction is doubled",
+     {{0, 1, A, 1, 1, 10, 9, 0, 64, false}, {5, 0, A, 1, 1, 10, 7, 0, 64, false}, {8, 0, A, 1, 1, 10, 7, 0, 64, true},
+      {40, 1, R, 1, 0, 0, 0, 0, 64, false}, {43, 1, R, 1, 0, 0, 0, 0, 64, false}}},
+    {"no longer doubled: the newest segment that tells had no copy",
+     {{0, 0, A, 1, 1, 10, 7, 0, 64, false}, {3, 0, A, 1, 1, 10, 7, 0, 64, true}, {30, 0, A, 11, 1, 10, 8, 0, 64, false},
+      {40, 1, R, 1, 0, 0, 0, 0, 64, false}, {43, 1, R, 1, 0, 0, 0, 0, 64, false}}},
+    {"much farther behind than other copies are",
+     {{0, 0, A, 1, 1, 10, 7, 0, 64, false}, {3, 0, A, 1, 1, 10, 7, 0, 64, true}, {40, 1, R, 1, 0, 0, 0, 0, 64, false},
+      {2000, 1, R, 1, 0, 0, 0, 0, 64, false}}},
+    {"routed like the other copies: TIME_WAIT's ACK",
+     {{0, 0, FA, 1, 1, 0, 7, 5, 64, false}, {3, 0, FA, 1, 1, 0, 7, 5, 63, true}, {40, 1, A, 1, 2, 0, 0, 9, 64, false},
+      {43, 1, A, 1, 2, 0, 0, 9, 63, true}}},
+    {"through another number of routers than other copies: TIME_WAIT's two ACKs",
+     {{0, 0, FA, 1, 1, 0, 7, 5, 64, false}, {3, 0, FA, 1, 1, 0, 7, 5, 63, true}, {40, 1, A, 1, 2, 0, 0, 9, 64, false},
+      {43, 1, A, 1, 2, 0, 0, 9, 64, false}}},
+    {"three of each: the interface, its bridge, and behind the router",
+     {{0, 0, FA, 1, 1, 0, 7, 5, 64, false}, {1, 0, FA, 1, 1, 0, 7, 5, 64, true}, {3, 0, FA, 1, 1, 0, 7, 5, 63, true},
+      {40, 1, A, 1, 2, 0, 0, 9, 64, false}, {41, 1, A, 1, 2, 0, 0, 9, 64, true}, {43, 1, A, 1, 2, 0, 0, 9, 63, true},
+      {50, 1, A, 1, 2, 0, 0, 9, 64, false}}},
+    {"copies that come later than what follows",
+     {{0, 0, S, 0, 0, 0, -1, 5, 64, false}, {40, 1, SA, 0, 1, 0, -1, 9, 64, false}, {60, 0, A, 1, 1, 0, -1, 5, 64, false},
+      {200, 0, S, 0, 0, 0, -1, 5, 64, true}, {240, 1, SA, 0, 1, 0, -1, 9, 64, true}, {260, 0, A, 1, 1, 0, -1, 5, 64, true}}},
+    {"no identification: not after 5 ms",
+     {{0, 0, S, 0, 0, 0, 7, 5, 64, false}, {40, 1, SA, 0, 1, 0, 0, 9, 64, false}, {5040, 1, SA, 0, 1, 0, 0, 9, 64, false}}},
+    {"a SYN came between, though a copy would come as late",
+     {{0, 0, S, 0, 0, 0, 7, 5, 64, false}, {200, 0, S, 0, 0, 0, 7, 5, 64, true}, {240, 1, SA, 0, 1, 0, 0, 9, 64, false},
+      {300, 0, S, 0, 0, 0, 8, 5, 64, false}, {450, 1, SA, 0, 1, 0, 0, 9, 64, false}}},
+    {"much sooner than other copies: sent for another segment",
+     {{0, 0, A, 1, 1, 10, 7, 0, 64, false}, {200, 0, A, 1, 1, 10, 7, 0, 64, true}, {300, 0, A, 11, 1, 10, 8, 0, 64, false},
+      {500, 0, A, 11, 1, 10, 8, 0, 64, true}, {600, 1, R, 1, 0, 0, 0, 0, 64, false}, {660, 1, R, 1, 0, 0, 0, 0, 64, false},
+      {800, 1, R, 1, 0, 0, 0, 0, 64, true}, {860, 1, R, 1, 0, 0, 0, 0, 64, true}}},
+    {"three of each, while the next segment has two so far",
+     {{0, 0, FA, 1, 1, 0, 7, 5, 64, false}, {2, 0, FA, 1, 1, 0, 7, 5, 64, true}, {4, 0, FA, 1, 1, 0, 7, 5, 64, true},
+      {40, 1, A, 1, 2, 0, 0, 9, 64, false}, {41, 0, A, 2, 1, 0, 8, 5, 64, false}, {42, 1, A, 1, 2, 0, 0, 9, 64, true},
+      {43, 0, A, 2, 1, 0, 8, 5, 64, true}, {44, 1, A, 1, 2, 0, 0, 9, 64, true}, {45, 0, A, 2, 1, 0, 8, 5, 64, true}}},
+    {"a lone one without identification: no evidence",
+     {{0, 0, A, 1, 1, 0, 0, 5, 64, false}, {3, 0, A, 1, 1, 0, 0, 5, 64, false}}},
+};
+/* clang-format on */
+
+static struct tca_segment segment_of(const struct shown *one)
+{
+    return (struct tca_segment){.time_ns = 1000000000 + (int64_t)one->us * 1000,
+                                .flags = (uint16_t)one->flags,
+                                .seq = (uint32_t)one->seq,
+                                .ack = (uint32_t)one->ack,
+                                .len = (uint32_t)one->len,
+                                .has_ip_id = one->id >= 0,
+                                .ip_id = one->id > 0 ? (uint16_t)one->id : 0,
+                                .ttl = (uint8_t)one->ttl,
+                                .window = 500,
+                                .opt = {.has_ts = one->tsval != 0, .tsval = (uint32_t)one->tsval}};
+}
+
+START_TEST(copies)
+{
+    const struct copy_row *row = &copy_rows[_i];
+    struct tca_copies state = {0};
+    for (int at = 0; at < SHOWN_MAX && row->segment[at].ttl; at++) {
+        const struct shown *one = &row->segment[at];
+        struct tca_segment seg = segment_of(one);
+        bool copy = tca_copies_find(&state, &seg, one->side) != NULL;
+        ck_assert_msg(copy == one->copy, "%s: segment %d is%s taken for a copy", row->why, at + 1,
+                      copy ? "" : " not");
+    }
+}
+END_TEST
+
+/* The connection of a copy is that of its original, whatever came between. */
+START_TEST(owner_is_kept)
+{
+    struct tca_copies state = {0};
+    struct shown one = {0, 0, A, 1, 1, 10, 7, 0, 64, false}, other = {5, 0, S, 9, 0, 0, 8, 0, 64, false};
+    struct tca_segment first = segment_of(&one), second = segment_of(&other);
+    ck_assert_ptr_null(tca_copies_find(&state, &first, 0));
+    tca_copies_own(&state, 41);
+    ck_assert_ptr_null(tca_copies_find(&state, &second, 0));
+    tca_copies_own(&state, 42);
+    const struct tca_noted *found = tca_copies_find(&state, &first, 0);
+    ck_assert_ptr_nonnull(found);
+    ck_assert_uint_eq(found->owner, 41);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("artefact");
+    add_case(suite, "random disorder", random_disorder, 20);
+    add_case(suite, "one late", one_late, ROWS(disorder_rows));
+    add_case(suite, "lanes", lanes_are_apart, 1);
+    add_case(suite, "copies", copies, ROWS(copy_rows));
+    add_case(suite, "owner", owner_is_kept, 1);
+    return run_suite(suite);
+}
