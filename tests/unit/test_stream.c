@@ -373,7 +373,7 @@ int main(void)
 {
     Suite *suite = suite_create("stream");
     add_case(suite, "rules", test_rule, ROWS(rows));
-    add_case(suite, "forgotten", test_forgotten, 4);
+    tcase_set_timeout(add_case(suite, "forgotten", test_forgotten, 4), 30);
     add_case(suite, "partial", test_partial, 1);
     return run_suite(suite);
 }
