@@ -46,10 +46,7 @@ RULES = {
     "no-row": "a stream that only a late or senseless segment begins is no connection: its packets are in the other "
               "rows of the tuple",
 }
-GAPS = {
-    "real/pcapplusplus-two-link-types.pcapng": "libpcap stops where an interface has another link type",
-    "real/zeek-fragmented-4.pcap": "tshark numbers a segment in fragments where it becomes whole",
-}
+GAPS = {}
 ASKED_BESIDES = {"with --key": ("--key", "vlan,tunnel"), "with a filter": ("-f", "less 60")}
 GAP_NS = 5 * 3600 * 10**9  # between merged captures: longer than any connection is waited for
 BEGIN_NS = 1_600_000_000 * 10**9
