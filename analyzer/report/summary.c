@@ -70,7 +70,7 @@ int tca_summary_capture(struct tca_summary *sum, const struct tca_capture_facts 
     sum->tcp_packets += facts->tcp_packets;
     for (int i = 0; i < TCA_OUTCOME_COUNT; i++)
         if (i != TCA_OUTCOME_tcp && i != TCA_OUTCOME_tcp_quoted && i != TCA_OUTCOME_not_ip &&
-            i != TCA_OUTCOME_not_tcp && i != TCA_OUTCOME_filtered)
+            i != TCA_OUTCOME_not_tcp && i != TCA_OUTCOME_filtered && i != TCA_OUTCOME_fragment)
             sum->undecoded += facts->outcome[i];
     sum->not_tcp += facts->outcome[TCA_OUTCOME_not_tcp];
     sum->left_out += facts->outcome[TCA_OUTCOME_filtered];

@@ -337,7 +337,7 @@ header='\324\303\262\241\002\000\004\000\000\000\000\000\000\000\000\000\377\377
 printf "$header$record$record" >udp.pcap
 exits 0 udp.pcap
 shows 'no TCP connection in what was read'
-shows 'not judged: 2 IP packets without TCP (VXLAN and the like are not read)'
+shows 'not judged: 2 IP packets without TCP'
 # shellcheck disable=SC2059
 printf "$header" >none.pcap
 exits 0 none.pcap

@@ -47,6 +47,7 @@ class Clothes(typing.NamedTuple):
     options: tuple = ()  # of the program, for both captures
     part: str = ""  # only a part of the plain capture, held to no more than not to contradict it: CUT or LOST
     without: frozenset = frozenset()  # findings that are nothing of the same truth
+    summary: bool = False  # it has to be the same but for numbers of packets
     says: dict = {}  # what columns of flows hold then: a text, or one of several
 
 
@@ -97,7 +98,7 @@ ALL = (
     Clothes("across 2038", shifts.moved(LATE)),
     Clothes("addresses in the opposite order", shifts.sides, NAMES),
     Clothes("ports in the opposite order", shifts.ports, NAMES),
-    Clothes("doubled, +0", doubling.mirrored(0), doubling.COSTS, every=1),
+    Clothes("doubled, +0", doubling.mirrored(0), doubling.COSTS, every=1, summary=True),
     Clothes("doubled, +3 us", doubling.mirrored(3 * US), doubling.COSTS, every=1),
     Clothes("doubled, +200 us", doubling.mirrored(200 * US), doubling.COSTS, every=1),
     Clothes("doubled by a router", doubling.around_a_router(20 * US), doubling.COSTS, every=1),

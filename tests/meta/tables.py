@@ -8,6 +8,7 @@ transformation knows of itself; then every cell must be equal but those that it 
 
 import collections
 import csv
+import difflib
 import os
 import re
 import shutil
@@ -15,6 +16,8 @@ import subprocess
 import tempfile
 import typing
 
+SUMMARY = "summary.txt"
+COUNTED = re.compile(r"\d+ packets?, \d+ TCP, |\bframes? [\d;]+(?: to \d+)?")  # in it, by packets and their numbers
 NAME = "capture.pcap"  # of every file that is analysed, so that the tables do not differ by it
 FLOW_ID = re.compile(r"\bc(\d+)f(\d+)")
 ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+|[0-9a-f]*:[0-9a-f:]*:[0-9a-f:.]*")
@@ -69,7 +72,10 @@ def tables_of(program, data, options=()):
                               check=False, capture_output=True, text=True)
         if done.returncode:
             raise Failed(f"status {done.returncode}: {done.stderr.strip()[-2000:]}")
-        return {name: read_table(os.path.join(folder, "out", name + ".csv")) for name in TABLES}
+        told = {name: read_table(os.path.join(folder, "out", name + ".csv")) for name in TABLES}
+        with open(os.path.join(folder, "out", SUMMARY), encoding="utf-8") as file:
+            told[SUMMARY] = file.read()
+        return told
     finally:
         shutil.rmtree(folder)
 
@@ -203,6 +209,14 @@ def compare(plain, clothed, way, free=None):
                 yield from differing(name, key, columns, row, new[key], ignored)
         for key in (key for key in new if key not in old):
             yield Difference(name, key, "", "", "there: " + new[key][last])
+
+
+def compare_summaries(plain, clothed):
+    """Lines of the summary that differ, but for numbers of packets."""
+    old, new = ([COUNTED.sub("", line) for line in told[SUMMARY].splitlines()] for told in (plain, clothed))
+    for line in difflib.ndiff(old, new):
+        if line[0] in "-+":
+            yield Difference("summary", (), "", line if line[0] == "-" else "", line if line[0] == "+" else "")
 
 
 def unsaid(flows, says):
