@@ -26,9 +26,10 @@ MIDNIGHT = 86400 * 20000  # 2024-10-04
 LATE = 2 ** 31  # seconds since 1970 that no signed 32 bits hold
 TAGS = {"": {"vlan", "encap"}}
 PAYLOAD = {"flows": {"history"}}  # Zeek's letter g: content that was not captured
-# What goes by the order of the file, as other programs' words do.
+# What goes by the order of the file, as other programs' words do, and what names rows by their lowest frame.
 FILE_ORDER = {"flow_id", "tcp_stream", "damage", "first_frame", "last_frame", "history", "conn_state",
-              "conntrack_state"}
+              "conntrack_state", "completeness", "reuse_of", "attempt_group", "nat_of", "client_ts_hz", "server_ts_hz",
+              "client_ts_clock", "server_ts_clock"}
 NAMES = {"flows": {"community_id"}}
 NUMBERS = frozenset({"weak_isn"})  # reads initial sequence numbers
 CUT, LOST = "cut", "lost"

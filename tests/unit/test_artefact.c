@@ -4,6 +4,7 @@
  * bounds; and copies told from what a stack really sends twice. Each row of copies is a small script of segments.
  */
 #include "artefact/copy.h"
+#include "artefact/moved.h"
 #include "artefact/order.h"
 #include "suite.h"
 
@@ -23,6 +24,7 @@ struct plan {
     uint8_t lane[RECORDS];
     struct placed out[LANES][RECORDS];
     unsigned outs[LANES];
+    uint64_t last_frame; /* used, of any lane */
 };
 
 static uint32_t next_random(uint32_t *state)
@@ -36,7 +38,10 @@ static void take_out(struct tca_order *order, struct tca_lane *lanes, struct pla
     struct tca_waiting *w;
     while ((w = tca_order_next(order, all))) {
         ptrdiff_t lane = w->lane - lanes;
-        plan->out[lane][plan->outs[lane]++] = (struct placed){w->seg.frame, w->seg.time_ns};
+        ck_assert_msg(w->seg.frame > plan->last_frame, "frame %llu is used behind frame %llu",
+                      (unsigned long long)w->seg.frame, (unsigned long long)plan->last_frame);
+        plan->last_frame = w->seg.frame;
+        plan->out[lane][plan->outs[lane]++] = (struct placed){w->record, w->seg.time_ns};
     }
 }
 
@@ -141,6 +146,47 @@ START_TEST(lanes_are_apart)
         ck_assert_uint_eq(plan.out[0][at].frame, 2 * at + 1);
         ck_assert_uint_eq(plan.out[1][at].frame, 2 * at + 2);
     }
+}
+END_TEST
+
+/* One time far ahead, first or in the midst: what follows it is mended as if it were not there. */
+START_TEST(far_ahead)
+{
+    unsigned ahead = _i ? 4 : 0;
+    memset(&plan, 0, sizeof plan);
+    for (unsigned at = 0; at < 10; at++)
+        plan.record[at] = (struct placed){at + 1, (int64_t)(at ^ 1) * MS};
+    plan.record[ahead] = (struct placed){ahead + 1, INT64_C(1) << 60};
+    plan.lane[ahead] = 1;
+    run_plan(&plan, 10);
+    unsigned count = sorted_lane(&plan, 10, 0, wanted);
+    ck_assert_uint_eq(count, 9);
+    for (unsigned at = 0; at < count; at++)
+        ck_assert_uint_eq(plan.out[0][at].frame, wanted[at].frame);
+}
+END_TEST
+
+START_TEST(moved_frames)
+{
+    struct tca_moved moved = {0};
+    ck_assert_uint_eq(tca_moved_record(NULL, 1, 7), 7);
+    ck_assert_uint_eq(tca_moved_record(&moved, 1, 7), 7);
+    ck_assert_int_eq(tca_moved_add(&moved, 1, 11, 10), 0);
+    ck_assert_int_eq(tca_moved_add(&moved, 1, 10, 11), 0); /* not in their order */
+    ck_assert_int_eq(tca_moved_add(&moved, 2, 10, 12), 0);
+    ck_assert_int_eq(tca_moved_add(&moved, 2, 5, UINT64_C(1) << 40), 0); /* too far: not kept */
+    tca_moved_sort(&moved);
+    ck_assert_uint_eq(tca_moved_record(&moved, 1, 10), 11);
+    ck_assert_uint_eq(tca_moved_record(&moved, 1, 11), 10);
+    ck_assert_uint_eq(tca_moved_record(&moved, 1, 12), 12);
+    ck_assert_uint_eq(tca_moved_record(&moved, 2, 10), 12);
+    ck_assert_uint_eq(tca_moved_record(&moved, 2, 5), 5);
+    ck_assert_uint_eq(tca_moved_record(&moved, 3, 10), 10);
+    for (uint64_t frame = 20; moved.count < TCA_MOVED_MAX; frame++)
+        ck_assert_int_eq(tca_moved_add(&moved, 3, frame, frame + 1), 0);
+    ck_assert_int_eq(tca_moved_add(&moved, 4, 1, 2), 0);
+    ck_assert_uint_eq(tca_moved_record(&moved, 4, 1), 1);
+    tca_moved_done(&moved);
 }
 END_TEST
 
@@ -298,6 +344,8 @@ int main(void)
     add_case(suite, "random disorder", random_disorder, 20);
     add_case(suite, "one late", one_late, ROWS(disorder_rows));
     add_case(suite, "lanes", lanes_are_apart, 1);
+    add_case(suite, "far ahead", far_ahead, 2);
+    add_case(suite, "moved frames", moved_frames, 1);
     add_case(suite, "copies", copies, ROWS(copy_rows));
     add_case(suite, "owner", owner_is_kept, 1);
     return run_suite(suite);
