@@ -48,6 +48,7 @@ class Clothes(typing.NamedTuple):
     options: tuple = ()  # of the program, for both captures
     part: str = ""  # only a part of the plain capture, held to no more than not to contradict it: CUT or LOST
     without: frozenset = frozenset()  # findings that are nothing of the same truth
+    page: bool = False  # the summary is the same too, but for numbers of records
     says: dict = {}  # what columns of flows hold then: a text, or one of several
 
 
@@ -98,11 +99,11 @@ ALL = (
     Clothes("across 2038", shifts.moved(LATE)),
     Clothes("addresses in the opposite order", shifts.sides, NAMES),
     Clothes("ports in the opposite order", shifts.ports, NAMES),
-    Clothes("doubled, +0", doubling.mirrored(0), doubling.COSTS, every=1),
-    Clothes("doubled, +3 us", doubling.mirrored(3 * US), doubling.COSTS, every=1),
-    Clothes("doubled, +200 us", doubling.mirrored(200 * US), doubling.COSTS, every=1),
-    Clothes("doubled by a router", doubling.around_a_router(20 * US), doubling.COSTS, every=1),
-    Clothes("doubled by two interfaces", doubling.two_interfaces, doubling.COSTS, every=1),
+    Clothes("doubled, +0", doubling.mirrored(0), doubling.COSTS, every=1, page=True),
+    Clothes("doubled, +3 us", doubling.mirrored(3 * US), doubling.COSTS, every=1, page=True),
+    Clothes("doubled, +200 us", doubling.mirrored(200 * US), doubling.COSTS, every=1, page=True),
+    Clothes("doubled by a router", doubling.around_a_router(20 * US), doubling.COSTS, every=1, page=True),
+    Clothes("doubled by two interfaces", doubling.two_interfaces, doubling.COSTS, every=1, page=True),
     *(Clothes(f"in {tunnel.__name__}", around(tunnel), TAGS, says=says) for tunnel, says in tunnels.ALL.items()),
     *(Clothes(f"as link type {name}", ethernet(change)) for name, change in LINKS.items()),
     *file_formats(),

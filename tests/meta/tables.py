@@ -19,6 +19,9 @@ NAME = "capture.pcap"  # of every file that is analysed, so that the tables do n
 FLOW_ID = re.compile(r"\bc(\d+)f(\d+)")
 ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+|[0-9a-f]*:[0-9a-f:]*:[0-9a-f:.]*")
 FRAME_COLUMNS = {"first_frame", "last_frame", "frame"}
+PAGE = "summary"
+# What a page says of records, and when the last one was.
+OF_RECORDS = re.compile(r"\d+ packets?, \d+ TCP|frames? [\dcf;]+( to \d+)?|^\d{4}-.*Z to .* s\)", re.MULTILINE)
 ENDS = ("client_ip", "client_port", "server_ip", "server_port")
 TABLES = {"flows": ("flow_id", *ENDS), "listeners": ("server_ip", "server_port", "vlan", "encap"),
           "events": ("flow_id", *ENDS, "actor", "event", "finding", "from_state", "to_state")}
@@ -69,7 +72,10 @@ def tables_of(program, data, options=()):
                               check=False, capture_output=True, text=True)
         if done.returncode:
             raise Failed(f"status {done.returncode}: {done.stderr.strip()[-2000:]}")
-        return {name: read_table(os.path.join(folder, "out", name + ".csv")) for name in TABLES}
+        told = {name: read_table(os.path.join(folder, "out", name + ".csv")) for name in TABLES}
+        with open(os.path.join(folder, "out", PAGE + ".txt"), encoding="utf-8") as file:
+            told[PAGE] = file.read()
+        return told
     finally:
         shutil.rmtree(folder)
 
@@ -203,6 +209,15 @@ def compare(plain, clothed, way, free=None):
                 yield from differing(name, key, columns, row, new[key], ignored)
         for key in (key for key in new if key not in old):
             yield Difference(name, key, "", "", "there: " + new[key][last])
+
+
+def other_pages(plain, clothed):
+    """Lines of the summary that only one of two results of tables_of() has."""
+    old, new = (collections.Counter(OF_RECORDS.sub("", told[PAGE]).splitlines()) for told in (plain, clothed))
+    for line in old - new:
+        yield Difference(PAGE, (line.strip(),), "", "there", "")
+    for line in new - old:
+        yield Difference(PAGE, (line.strip(),), "", "", "there")
 
 
 def unsaid(flows, says):

@@ -3,6 +3,7 @@
  * What the capture did and TCP did not: time disorder mended as a naive stable sort of one connection would, within the
  * bounds; and copies told from what a stack really sends twice. Each row of copies is a small script of segments.
  */
+#include "artefact/beyond.h"
 #include "artefact/copy.h"
 #include "artefact/moved.h"
 #include "artefact/order.h"
@@ -182,8 +183,10 @@ START_TEST(moved_frames)
     ck_assert_uint_eq(tca_moved_record(&moved, 2, 10), 12);
     ck_assert_uint_eq(tca_moved_record(&moved, 2, 5), 5);
     ck_assert_uint_eq(tca_moved_record(&moved, 3, 10), 10);
-    for (uint64_t frame = 20; moved.count < TCA_MOVED_MAX; frame++)
-        ck_assert_int_eq(tca_moved_add(&moved, 3, frame, frame + 1), 0);
+    int failed = 0;
+    for (uint64_t frame = 20; !failed && moved.count < TCA_MOVED_MAX; frame++)
+        failed = tca_moved_add(&moved, 3, frame, frame + 1);
+    ck_assert_int_eq(failed, 0);
     ck_assert_int_eq(tca_moved_add(&moved, 4, 1, 2), 0);
     ck_assert_uint_eq(tca_moved_record(&moved, 4, 1), 1);
     tca_moved_done(&moved);
@@ -322,6 +325,39 @@ START_TEST(copies)
 }
 END_TEST
 
+/* A busy side's segments, 2 us apart, each copied so many segments later. With room beyond the ring every copy is told. */
+static void busy(struct tca_copies *state, int behind, int segments, int *ret_copies)
+{
+    *ret_copies = 0;
+    for (int at = 0; at < segments + behind; at++) {
+        struct shown one = {2 * at, 0, A, 1 + 10 * at, 1, 10, 1 + at, 5, 64, false},
+                     again = {2 * at + 1, 0, A, 1 + 10 * (at - behind), 1, 10, 1 + at - behind, 5, 64, true};
+        struct tca_segment first = segment_of(&one), second = segment_of(&again);
+        if (at < segments)
+            ck_assert_ptr_null(tca_copies_find(state, &first, 0));
+        if (at >= behind)
+            *ret_copies += tca_copies_find(state, &second, 0) != NULL;
+    }
+}
+
+START_TEST(far_behind)
+{
+    static struct tca_beyond beyond;
+    memset(&beyond, 0, sizeof beyond);
+    struct tca_copies state = {.beyond = &beyond}, without = {0}, other = {.beyond = &beyond};
+    int told;
+    busy(&without, 8, 50, &told); /* near enough: now it is known */
+    ck_assert_int_eq(told, 50);
+    ck_assert(!without.went_beyond);
+    busy(&state, 8, 50, &told);
+    busy(&state, 150, 1000, &told);
+    ck_assert_int_eq(told, 1000);
+    busy(&other, 150, 1000, &told); /* of this tuple nothing is known */
+    ck_assert_int_eq(told, 0);
+    ck_assert(!other.went_beyond);
+}
+END_TEST
+
 /* The connection of a copy is that of its original, whatever came between. */
 START_TEST(owner_is_kept)
 {
@@ -347,6 +383,7 @@ int main(void)
     add_case(suite, "far ahead", far_ahead, 2);
     add_case(suite, "moved frames", moved_frames, 1);
     add_case(suite, "copies", copies, ROWS(copy_rows));
+    add_case(suite, "far behind", far_behind, 1);
     add_case(suite, "owner", owner_is_kept, 1);
     return run_suite(suite);
 }

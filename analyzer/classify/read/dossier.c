@@ -74,7 +74,7 @@ bool tca_dossier_stray(const struct tca_dossier *d)
 {
     const struct tca_mark *rst = NULL;
     for (int role = 0; role < 2; role++)
-        if (d->m.side[role].pkts - d->m.side[role].capture_copies != d->m.side[role].rst_count)
+        if (d->m.side[role].pkts != d->m.side[role].rst_count)
             return false;
     for (unsigned n = 0; (rst = tca_dossier_mark(d, TCA_MARK_RST, -1, n)); n++)
         if ((rst->flags & TCA_ACK) && rst->seq)
