@@ -13,6 +13,7 @@
  */
 #include "artefact/copy.h"
 
+#include "artefact/beyond.h"
 #include "base/seq32.h"
 
 #include <stdlib.h>
@@ -198,9 +199,34 @@ static void note_side(struct tca_copies *copies, const struct tca_segment *seg, 
     own->last_ack = seg->ack;
 }
 
+/* The capture still owes it a copy. */
+static bool is_due(const struct tca_copies *copies, const struct tca_noted *one, int64_t now_ns)
+{
+    const struct tca_doubling *side = copies->side;
+    return (one->copies < side[0].now.times || one->copies < side[1].now.times) &&
+           llabs(now_ns - one->time_ns) <= copies->most_ns + LATER_NS;
+}
+
+/* Make room for the newest. */
+static void push_out(struct tca_copies *copies, unsigned at, int64_t now_ns)
+{
+    if (!copies->beyond || !copies->print[at] || !is_due(copies, &copies->noted[at], now_ns))
+        return;
+    const struct tca_beyond_one one = {.of = copies,
+                                       .print = copies->print[at],
+                                       .number = copies->count - TCA_NOTED_MAX,
+                                       .noted = copies->noted[at]};
+    tca_beyond_put(copies->beyond, &one);
+    copies->beyond_ns = one.noted.time_ns;
+    copies->went_beyond = true;
+}
+
 static void note(struct tca_copies *copies, const struct tca_segment *seg, int side, uint64_t print)
 {
-    unsigned at = copies->count++ % TCA_NOTED_MAX;
+    unsigned at = copies->count % TCA_NOTED_MAX;
+    if (copies->most_ns)
+        push_out(copies, at, seg->time_ns);
+    copies->count++;
     copies->print[at] = print;
     copies->noted[at] = (struct tca_noted){.time_ns = seg->time_ns,
                                            .before = {copies->side[0].sure, copies->side[1].sure},
@@ -222,6 +248,20 @@ static bool is_known(const struct tca_copies *copies, uint64_t print)
     return known;
 }
 
+/* The oldest of those that left the ring that this is a copy of. */
+static struct tca_noted *original_beyond(struct tca_copies *copies, const struct tca_segment *seg,
+                                         uint64_t print)
+{
+    if (!copies->went_beyond || seg->time_ns - copies->beyond_ns >= WITH_ID_NS)
+        return NULL;
+    struct tca_beyond_one *oldest = NULL, *set = tca_beyond_set(copies->beyond, print);
+    for (unsigned way = 0; way < TCA_BEYOND_WAYS; way++)
+        if (set[way].of == copies && set[way].print == print && is_copy(copies, &set[way].noted, seg) &&
+            (!oldest || (int32_t)(set[way].number - oldest->number) < 0))
+            oldest = &set[way];
+    return oldest ? &oldest->noted : NULL;
+}
+
 /* The oldest one that this is a copy of. */
 static struct tca_noted *original_of(struct tca_copies *copies, const struct tca_segment *seg, uint64_t print)
 {
@@ -236,7 +276,9 @@ static struct tca_noted *original_of(struct tca_copies *copies, const struct tca
 const struct tca_noted *tca_copies_find(struct tca_copies *copies, const struct tca_segment *seg, int side)
 {
     uint64_t print = print_of(seg, side);
-    struct tca_noted *original = is_known(copies, print) ? original_of(copies, seg, print) : NULL;
+    struct tca_noted *original = original_beyond(copies, seg, print);
+    if (!original && is_known(copies, print))
+        original = original_of(copies, seg, print);
     if (original)
         count_copy(copies, original, seg);
     else

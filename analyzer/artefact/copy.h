@@ -21,6 +21,7 @@
 #include "decode/segment.h"
 
 enum { TCA_NOTED_MAX = 16 };
+struct tca_beyond; /* beyond.h */
 
 /* A genuine segment. */
 struct tca_noted {
@@ -60,6 +61,9 @@ struct tca_copies {
     struct tca_doubling side[2];
     int64_t least_ns, most_ns; /* how far behind copies come; most_ns 0: none has come */
     unsigned count;            /* noted so far */
+    struct tca_beyond *beyond; /* borrowed: for those that find no room here; NULL: they are forgotten */
+    int64_t beyond_ns;         /* time of the newest of them */
+    bool went_beyond;
 };
 
 /* Is this segment, or ICMP error that quotes one, sent by `side` (0 or 1), a copy of one noted? Then that one. Else it is noted,

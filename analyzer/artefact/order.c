@@ -12,7 +12,7 @@
 
 int tca_order_init(struct tca_order *order)
 {
-    *order = (struct tca_order){.head = 1, .tail = 1, .newest_ns = INT64_MIN};
+    *order = (struct tca_order){.head = 1, .tail = 1, .newest_ns = INT64_MIN, .now_ns = INT64_MIN};
     order->slot = tca_alloc(TCA_ORDER_SLOTS * sizeof *order->slot);
     return order->slot ? TCA_OK : TCA_EMEMORY;
 }
@@ -33,15 +33,17 @@ struct tca_waiting *tca_order_slot(struct tca_order *order)
     return at(order, order->tail);
 }
 
-/* Swap what the two entries carry; each keeps its link. */
+/* Swap what the two entries carry; each keeps its link, and the frame number of its place. */
 static void swap(struct tca_waiting *a, struct tca_waiting *b)
 {
     struct tca_waiting kept = *a;
-    uint64_t before = b->before;
+    uint64_t before = b->before, frame = b->seg.frame;
     *a = *b;
     a->before = kept.before;
+    a->seg.frame = kept.seg.frame;
     *b = kept;
     b->before = before;
+    b->seg.frame = frame;
 }
 
 static void mend(struct tca_order *order, struct tca_waiting *late)
@@ -65,17 +67,20 @@ void tca_order_add(struct tca_order *order, struct tca_lane *lane)
 {
     struct tca_waiting *added = at(order, order->tail);
     added->lane = lane;
+    added->record = added->seg.frame;
     added->before = lane->newest;
     lane->newest = order->tail++;
-    if (added->seg.time_ns < order->newest_ns && added->before >= order->head)
+    int64_t time_ns = added->seg.time_ns;
+    if (time_ns < order->newest_ns && added->before >= order->head)
         mend(order, added);
-    tca_order_time(order, added->seg.time_ns);
+    if (time_ns > order->newest_ns)
+        order->newest_ns = time_ns;
+    tca_order_time(order, time_ns);
 }
 
 void tca_order_time(struct tca_order *order, int64_t time_ns)
 {
-    if (time_ns > order->newest_ns)
-        order->newest_ns = time_ns;
+    order->now_ns = time_ns;
 }
 
 struct tca_waiting *tca_order_next(struct tca_order *order, bool all)
@@ -84,7 +89,7 @@ struct tca_waiting *tca_order_next(struct tca_order *order, bool all)
         return NULL;
     struct tca_waiting *oldest = at(order, order->head);
     bool full = order->tail - order->head == TCA_ORDER_SLOTS;
-    if (!all && !full && order->newest_ns - oldest->seg.time_ns <= TCA_ORDER_WINDOW_NS)
+    if (!all && !full && order->now_ns - oldest->seg.time_ns <= TCA_ORDER_WINDOW_NS)
         return NULL;
     order->head++;
     return oldest;

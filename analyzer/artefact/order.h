@@ -3,12 +3,13 @@
  * A short queue in which segments wait between the file and the flow table, so that a capture whose records stand in the
  * wrong order (several queues of one card, files merged carelessly) can be mended: a segment whose time lies before that
  * of waiting ones of the same connection takes its place among them. Nothing moves between connections, so numbers that
- * follow the file's order are given before the queue.
+ * follow the file's order are given before the queue. Places keep their frame numbers, so that these are the order of use.
  *
  *      tca_order_slot -> fill it -> tca_order_add ... tca_order_next until NULL ... at the end: drain
  *
- * A segment waits until ORDER_WINDOW_NS of capture time have passed, or ORDER_SLOTS others came: in a sound capture it
- * costs no more than that. A lane is what the caller keeps of one connection.
+ * A segment waits until a record comes that is ORDER_WINDOW_NS later, or ORDER_SLOTS others came: in a sound capture it
+ * costs no more than that. One time far ahead of all others lets go only what came before it. A lane is what the caller
+ * keeps of one connection.
  */
 #ifndef TCA_ARTEFACT_ORDER_H
 #define TCA_ARTEFACT_ORDER_H
@@ -28,18 +29,20 @@ struct tca_lane {
 
 /* One that waits; the caller's to read until the next call that is given the queue. */
 struct tca_waiting {
-    struct tca_segment seg;
-    void *tuple, *stream;  /* of the caller: what it found when the segment came */
-    uint64_t stream_frame; /* likewise */
-    bool left_out;         /* as of the record */
-    uint64_t before;       /* the next older one of its lane; the queue's */
+    struct tca_segment seg; /* frame: of its place, see moved.h */
+    uint64_t record;        /* the queue's: the frame number in the file */
+    void *tuple, *stream;   /* of the caller: what it found when the segment came */
+    uint64_t stream_frame;  /* likewise */
+    bool left_out;          /* as of the record */
+    uint64_t before;        /* the next older one of its lane; the queue's */
     struct tca_lane *lane;
 };
 
 struct tca_order {
     struct tca_waiting *slot; /* owned: TCA_ORDER_SLOTS */
     uint64_t head, tail;      /* numbers of the oldest and of the one to be filled next, from 1 */
-    int64_t newest_ns;        /* capture time */
+    int64_t newest_ns;        /* the latest time of a segment */
+    int64_t now_ns;           /* the time of the newest record */
     uint64_t mended;          /* segments that were moved */
 };
 

@@ -54,7 +54,8 @@ static void frame_to_flow(struct tca_session *s, struct tca_selector *sel)
     struct tca_trace t;
     rewind(s->trace);
     while (fread(&t, sizeof t, 1, s->trace) == 1)
-        if (!t.piece && t.frame == sel->number && (!sel->capture || sel->capture == t.capture)) {
+        if (!t.piece && (!sel->capture || sel->capture == t.capture) &&
+            tca_moved_record(&s->moved, t.capture, t.frame) == sel->number) {
             sel->capture = t.capture;
             sel->number = t.flow_frame;
             return;

@@ -49,8 +49,8 @@ struct frame {
 static int note_frame(void *user, const struct tca_trace *t)
 {
     struct packets *p = user;
-    const struct frame f = {
-        .frame = t->frame, .segment = t->piece ? t->flow_frame : t->frame, .piece = t->piece};
+    uint64_t record = t->piece ? t->frame : tca_moved_record(&p->s->moved, t->capture, t->frame);
+    const struct frame f = {.frame = record, .segment = t->piece ? t->flow_frame : record, .piece = t->piece};
     uint8_t key[TCA_SORT_KEY] = {0};
     tca_key_u64(key, f.segment);
     key[8] = f.piece; /* behind its segment */

@@ -72,7 +72,8 @@ static int add_capture(struct tca_session *s, const char *name)
         return TCA_EMEMORY;
     }
     s->capture[s->capture_count++] = c;
-    c->facts = (struct tca_capture_facts){.ordinal = (uint32_t)s->capture_count,
+    c->facts = (struct tca_capture_facts){.moved = &s->moved,
+                                          .ordinal = (uint32_t)s->capture_count,
                                           .name = c->name,
                                           .format = "",
                                           .ts_precision = "",
@@ -371,8 +372,12 @@ static int use_waiting(struct tca_session *s, bool all)
 {
     const struct tca_waiting *w;
     int error = TCA_OK;
-    while (!error && (w = tca_order_next(&s->order, all)))
-        error = w->seg.quoted ? use_quoted(s, &w->seg) : use_segment(s, w);
+    while (!error && (w = tca_order_next(&s->order, all))) {
+        if (w->record != w->seg.frame)
+            error = tca_moved_add(&s->moved, s->open->facts.ordinal, w->seg.frame, w->record);
+        if (!error)
+            error = w->seg.quoted ? use_quoted(s, &w->seg) : use_segment(s, w);
+    }
     return error;
 }
 
@@ -487,6 +492,7 @@ int tca_pass1_end(struct tca_session *s)
     int error = s->fragments ? feed_fragments(s, NULL, INT64_MAX) : TCA_OK; /* none: memory was out */
     if (!error)
         error = use_waiting(s, true);
+    tca_moved_sort(&s->moved);
     int ended = tca_flow_table_end(s->flows);
     tca_fragments_free(s->fragments);
     s->fragments = NULL;

@@ -11,6 +11,7 @@
 #ifndef TCA_ENGINE_RUN_H
 #define TCA_ENGINE_RUN_H
 
+#include "artefact/moved.h"
 #include "artefact/order.h"
 #include "base/extsort.h"
 #include "classify/count/census.h"
@@ -83,6 +84,7 @@ struct tca_session {
     struct tca_fragments *fragments; /* likewise */
     struct tca_order order;          /* segments of the open capture that wait for their turn */
     struct tca_lane quotes;          /* ICMP errors among them */
+    struct tca_moved moved;          /* frame numbers of all captures that were mended */
     struct tca_sorter *dossiers;
     struct tca_streams *streams; /* of all captures; NULL before the first */
     struct tca_sweep *sweep;

@@ -97,6 +97,7 @@ void tca_session_free(struct tca_session *s)
     tca_estimates_free(s->estimates);
     tca_census_free(s->census);
     tca_nats_free(s->nats);
+    tca_moved_done(&s->moved);
     tca_twins_free(s->twins);
     tca_pressure_free(s->pressure);
     tca_incidents_done(&s->incidents);

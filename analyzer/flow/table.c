@@ -4,6 +4,7 @@
  * age list per class, oldest first, so that expiry looks at list heads only. The hash is seeded, because
  * whoever sent the packets chose the tuples; order of results never comes from the table.
  */
+#include "artefact/beyond.h"
 #include "flow/flow.h"
 #include "flow/incarnation.h"
 
@@ -35,6 +36,7 @@ struct tca_flow_table {
     struct tca_tuple **slot; /* NULL: empty */
     size_t slot_count, used;
     struct tca_pool tuples, flows, streams;
+    struct tca_beyond *beyond; /* owned */
     struct age_list age[TCA_FLOW_CLASSES];
     int64_t before_ns; /* time of the record before this one */
 };
@@ -60,7 +62,8 @@ int tca_flow_table_new(const struct tca_flow_settings *set, struct tca_flow_tabl
     tca_pool_init(&table->tuples, sizeof(struct tca_tuple));
     tca_pool_init(&table->flows, sizeof(struct tca_flow) + set->payload_size);
     tca_pool_init(&table->streams, sizeof(struct tca_stream) + set->stream_payload_size);
-    if (!table->slot) {
+    table->beyond = tca_alloc(sizeof *table->beyond);
+    if (!table->slot || !table->beyond) {
         tca_flow_table_free(table);
         return TCA_EMEMORY;
     }
@@ -76,6 +79,7 @@ void tca_flow_table_free(struct tca_flow_table *table)
     tca_pool_done(&table->flows);
     tca_pool_done(&table->streams);
     tca_free(table->slot);
+    tca_free(table->beyond);
     tca_free(table);
 }
 
@@ -149,6 +153,7 @@ static int new_tuple(struct tca_flow_table *table, const struct tca_key *key, ui
         return TCA_EMEMORY;
     tuple->key = *key;
     tuple->hash = hash;
+    tuple->copies.beyond = table->beyond;
     place(table, tuple);
     table->used++;
     *ret_tuple = tuple;

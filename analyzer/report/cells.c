@@ -171,12 +171,17 @@ void tca_text_flow_id(struct tca_buf *buf, uint32_t capture, uint64_t frame)
     tca_buf_u64(buf, frame);
 }
 
-void tca_text_frame(struct tca_buf *buf, uint32_t capture, uint64_t frame)
+uint64_t tca_record_of(const struct tca_capture_facts *own, uint32_t capture, uint64_t frame)
+{
+    return tca_moved_record(own->moved, capture ? capture : own->ordinal, frame);
+}
+
+void tca_text_frame(struct tca_buf *buf, uint32_t capture, uint64_t record)
 {
     if (capture)
-        tca_text_flow_id(buf, capture, frame);
+        tca_text_flow_id(buf, capture, record);
     else
-        tca_buf_u64(buf, frame);
+        tca_buf_u64(buf, record);
 }
 
 const char *tca_confidence_name(enum tca_confidence confidence)

@@ -59,7 +59,7 @@ void cell_events_capture(const struct event_row *row, struct tca_buf *buf)
 void cell_events_frame(const struct event_row *row, struct tca_buf *buf)
 {
     if (row->frame)
-        tca_buf_u64(buf, row->frame);
+        tca_buf_u64(buf, tca_record_of(row->capture, 0, row->frame));
 }
 
 void cell_events_tcp_stream(const struct event_row *row, struct tca_buf *buf)
@@ -138,7 +138,8 @@ void cell_events_frames(const struct event_row *row, struct tca_buf *buf)
     for (int i = 0; i < row->frame_count; i++) {
         if (i)
             tca_buf_char(buf, ';');
-        tca_text_frame(buf, row->frames_of[i], row->frames[i]);
+        tca_text_frame(buf, row->frames_of[i],
+                       tca_record_of(row->capture, row->frames_of[i], row->frames[i]));
     }
 }
 

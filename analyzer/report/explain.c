@@ -267,6 +267,11 @@ static void add_gap(struct tca_explain *ex, int64_t time_ns, const char *name)
     tca_buf_fmt(&ex->out, "%s\n", name);
 }
 
+static uint64_t explain_record(const struct tca_explain *ex, const struct tca_trace *t)
+{
+    return tca_record_of(ex->view->capture, 0, t->frame);
+}
+
 static void add_segment_line(struct tca_explain *ex, const struct tca_trace *t, const char *name,
                              bool ignored)
 {
@@ -277,7 +282,7 @@ static void add_segment_line(struct tca_explain *ex, const struct tca_trace *t, 
         state[side] = tca_explain_state(&m->side[side], t);
 
     add_gap(ex, t->time_ns, name);
-    tca_buf_fmt(&ex->out, "%*llu ", NUMBER_WIDTH, (unsigned long long)t->frame);
+    tca_buf_fmt(&ex->out, "%*llu ", NUMBER_WIDTH, (unsigned long long)explain_record(ex, t));
     add_time(ex, t->time_ns);
     tca_buf_fmt(&ex->out, "  %-*s ", STATE_WIDTH, tca_state_name(state[TCA_CLIENT]));
     add_label(ex, t, &label);
@@ -347,9 +352,10 @@ static void add_fold_line(struct tca_explain *ex)
     const struct fold *f = &ex->fold;
     tca_buf_fmt(&ex->out, "%*s%*s", NUMBER_WIDTH, ":", time_width[ex->view->time] + 3, "");
     tca_buf_fmt(&ex->out, "frames %llu to %llu: client %llu bytes (%llu pkts), server %llu (%llu)\n",
-                (unsigned long long)f->kept[0].frame, (unsigned long long)f->last.frame,
-                (unsigned long long)f->bytes[TCA_CLIENT], (unsigned long long)f->segments[TCA_CLIENT],
-                (unsigned long long)f->bytes[TCA_SERVER], (unsigned long long)f->segments[TCA_SERVER]);
+                (unsigned long long)explain_record(ex, &f->kept[0]),
+                (unsigned long long)explain_record(ex, &f->last), (unsigned long long)f->bytes[TCA_CLIENT],
+                (unsigned long long)f->segments[TCA_CLIENT], (unsigned long long)f->bytes[TCA_SERVER],
+                (unsigned long long)f->segments[TCA_SERVER]);
     ex->last_ns = f->last.time_ns;
 }
 
@@ -407,7 +413,8 @@ static void add_finding(struct tca_explain *ex, const struct tca_judgement *j)
                 tca_confidence_name(j->confidence));
     for (int i = 0; i < j->frame_count; i++) {
         tca_buf_str(out, i ? ", " : j->frame_count > 1 ? "  frames " : "  frame ");
-        tca_text_frame(out, j->frame_capture[i], j->frame[i]);
+        tca_text_frame(out, j->frame_capture[i],
+                       tca_record_of(ex->view->capture, j->frame_capture[i], j->frame[i]));
     }
     tca_buf_char(out, '\n');
     if (j->text[0])

@@ -31,10 +31,13 @@ struct tca_capture_facts {
     uint64_t packets, bytes, tcp_packets, flows, order_errors, duplicates;
     int64_t error_offset;      /* -1: none or unknown */
     int64_t first_ns, last_ns; /* -1 when it holds no record */
-    int64_t end_ns; /* until when it tells what happened: its last record that is no copy of another; -1 likewise */
+    int64_t
+        end_ns; /* until when it tells what happened: its last record that is no copy of another; -1 likewise */
     enum tca_vantage vantage;
     bool shadowed; /* other captures of the run show its connections from better places */
     uint64_t outcome[TCA_OUTCOME_COUNT];
+    const struct tca_moved
+        *moved; /* of all captures of the run, borrowed: which record a frame number stands for */
 };
 
 /* How a ladder tells time; tables always have all forms. */
@@ -163,7 +166,8 @@ void tca_summary_free(struct tca_summary *sum);
 struct tca_trace {
     int64_t time_ns;
     uint64_t frame;
-    uint64_t flow_frame; /* first frame of its flow: the flow's name within the capture; of a piece, its segment's frame */
+    uint64_t
+        flow_frame; /* first frame of its flow: the flow's name within the capture; of a piece, its segment's frame */
     uint32_t capture;
     uint32_t seq, ack, len, tsval, tsecr;
     uint16_t flags, window;

@@ -8,6 +8,7 @@
 #ifndef TCA_REPORT_ROW_H
 #define TCA_REPORT_ROW_H
 
+#include "artefact/moved.h"
 #include "report/report.h"
 
 struct flow_row {
@@ -123,8 +124,11 @@ void tca_text_endpoint(struct tca_buf *buf, const uint8_t addr[16], int family, 
 void tca_text_refusals(struct tca_buf *buf, uint64_t drops, uint64_t ignored, uint64_t aborted);
 /* c<ordinal>f<frame> */
 void tca_text_flow_id(struct tca_buf *buf, uint32_t capture, uint64_t frame);
-/* A frame in a list: its number, or c<ordinal>f<frame> if it is another capture's (`capture` not 0). */
-void tca_text_frame(struct tca_buf *buf, uint32_t capture, uint64_t frame);
+/* A record in a list: its number, or c<ordinal>f<number> if it is another capture's (`capture` not 0). */
+void tca_text_frame(struct tca_buf *buf, uint32_t capture, uint64_t record);
+/* The number of a frame's record, which a user finds in the file (artefact/moved.h): of this capture, or of `capture` if
+ * that is not 0. */
+uint64_t tca_record_of(const struct tca_capture_facts *own, uint32_t capture, uint64_t frame);
 
 const char *tca_confidence_name(enum tca_confidence confidence); /* "" for TCA_NO */
 const char *tca_severity_name(enum tca_severity severity);

@@ -102,7 +102,8 @@ void tca_summary_example(struct example *example, const struct tca_flow_view *vi
     example->stream = view->c->d->tcp_stream;
     example->flow_frame = view->c->d->id_frame;
     example->frame_count = j->frame_count < 3 ? j->frame_count : 3;
-    memcpy(example->frame, j->frame, sizeof example->frame);
+    for (int i = 0; i < example->frame_count; i++)
+        example->frame[i] = tca_record_of(view->capture, j->frame_capture[i], j->frame[i]);
     memcpy(example->frame_capture, j->frame_capture, sizeof example->frame_capture);
     example->capture = view->capture->ordinal;
     example->file = view->capture->name;
@@ -170,6 +171,8 @@ int tca_summary_incident(struct tca_summary *sum, const struct tca_incident *one
                             .at = place_of(one->addr, one->family, one->port, one->capture),
                             .file = capture->name,
                             .shadowed = capture->shadowed};
+    for (unsigned i = 0; i < one->frame_count; i++)
+        in->what.frame[i] = tca_record_of(capture, 0, one->frame[i]);
     return TCA_OK;
 }
 
@@ -404,16 +407,17 @@ static void keep_episode(struct overflow *in, const struct tca_episode *e)
     in->told[in->told_count++] = *e;
 }
 
-static void add_episode(struct overflow *in, const struct tca_episode *e, int64_t end_ns, bool first)
+static void add_episode(struct overflow *in, const struct tca_episode *e,
+                        const struct tca_capture_facts *capture, bool first)
 {
-    int64_t last_ns = e->open_end ? end_ns : e->last_ns;
+    int64_t last_ns = e->open_end ? capture->end_ns : e->last_ns;
     if (first || e->first_ns < in->first_ns) {
         in->first_ns = e->first_ns;
-        in->first_frame = e->first_frame;
+        in->first_frame = tca_record_of(capture, 0, e->first_frame);
     }
     if (first || last_ns > in->last_ns) {
         in->last_ns = last_ns;
-        in->last_frame = e->last_frame;
+        in->last_frame = tca_record_of(capture, 0, e->last_frame);
     }
     if (first || e->flows > in->worst.flows)
         in->worst = *e;
@@ -458,7 +462,7 @@ int tca_summary_listener(struct tca_summary *sum, const struct tca_listener *lis
                   (listener->flood_kind == TCA_FLOOD_SPOOFED || listener->flood_kind == TCA_FLOOD_DIRECT);
     in->episodes = listener->episode_count + listener->episodes_left_off;
     for (int i = 0; i < listener->episode_count && i < TCA_EPISODES_MAX; i++)
-        add_episode(in, &listener->episode[i], capture->end_ns, i == 0);
+        add_episode(in, &listener->episode[i], capture, i == 0);
     if (listener->episode_count > 1 &&
         listener->hit_flows) { /* one connection may have been hit in several */
         in->flows = in->flows < listener->hit_flows ? in->flows : listener->hit_flows;

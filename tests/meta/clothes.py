@@ -26,9 +26,10 @@ MIDNIGHT = 86400 * 20000  # 2024-10-04
 LATE = 2 ** 31  # seconds since 1970 that no signed 32 bits hold
 TAGS = {"": {"vlan", "encap"}}
 PAYLOAD = {"flows": {"history"}}  # Zeek's letter g: content that was not captured
-# What goes by the order of the file, as other programs' words do.
+# What goes by the order of the file, as other programs' words do, and what names rows by their lowest frame.
 FILE_ORDER = {"flow_id", "tcp_stream", "damage", "first_frame", "last_frame", "history", "conn_state",
-              "conntrack_state"}
+              "conntrack_state", "completeness", "reuse_of", "attempt_group", "nat_of", "client_ts_hz", "server_ts_hz",
+              "client_ts_clock", "server_ts_clock"}
 NAMES = {"flows": {"community_id"}}
 NUMBERS = frozenset({"weak_isn"})  # reads initial sequence numbers
 CUT, LOST = "cut", "lost"
@@ -47,7 +48,7 @@ class Clothes(typing.NamedTuple):
     options: tuple = ()  # of the program, for both captures
     part: str = ""  # only a part of the plain capture, held to no more than not to contradict it: CUT or LOST
     without: frozenset = frozenset()  # findings that are nothing of the same truth
-    summary: bool = False  # it has to be the same but for numbers of packets
+    page: bool = False  # the summary is the same too, but for numbers of records
     says: dict = {}  # what columns of flows hold then: a text, or one of several
 
 
@@ -98,11 +99,11 @@ ALL = (
     Clothes("across 2038", shifts.moved(LATE)),
     Clothes("addresses in the opposite order", shifts.sides, NAMES),
     Clothes("ports in the opposite order", shifts.ports, NAMES),
-    Clothes("doubled, +0", doubling.mirrored(0), doubling.COSTS, every=1, summary=True),
-    Clothes("doubled, +3 us", doubling.mirrored(3 * US), doubling.COSTS, every=1),
-    Clothes("doubled, +200 us", doubling.mirrored(200 * US), doubling.COSTS, every=1),
-    Clothes("doubled by a router", doubling.around_a_router(20 * US), doubling.COSTS, every=1),
-    Clothes("doubled by two interfaces", doubling.two_interfaces, doubling.COSTS, every=1),
+    Clothes("doubled, +0", doubling.mirrored(0), doubling.COSTS, every=1, page=True),
+    Clothes("doubled, +3 us", doubling.mirrored(3 * US), doubling.COSTS, every=1, page=True),
+    Clothes("doubled, +200 us", doubling.mirrored(200 * US), doubling.COSTS, every=1, page=True),
+    Clothes("doubled by a router", doubling.around_a_router(20 * US), doubling.COSTS, every=1, page=True),
+    Clothes("doubled by two interfaces", doubling.two_interfaces, doubling.COSTS, every=1, page=True),
     *(Clothes(f"in {tunnel.__name__}", around(tunnel), TAGS, says=says) for tunnel, says in tunnels.ALL.items()),
     *(Clothes(f"as link type {name}", ethernet(change)) for name, change in LINKS.items()),
     *file_formats(),

@@ -80,9 +80,8 @@ class Wardrobe:
         """What is not alike."""
         found = [difference for difference in self.compare[one.part](plain, clothed, way, one.free)
                  if not one.without.intersection(difference.row)]
-        if one.summary:
-            found += tables.compare_summaries(plain, clothed)
-        return found + list(tables.unsaid(clothed["flows"], one.says))
+        pages = tables.other_pages(plain, clothed) if one.page else ()
+        return [*found, *pages, *tables.unsaid(clothed["flows"], one.says)]
 
     def try_on(self, name):
         """{clothes: [differences]} of one capture."""

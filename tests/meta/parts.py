@@ -101,7 +101,7 @@ def disordered(capture):
         if key is None:
             continue
         before = last.pop(key, None)
-        if before is not None and record.at - order[before].at <= TURNED and chance.random() < 0.3:
+        if before is not None and 0 < record.at - order[before].at <= TURNED and chance.random() < 0.3:
             order[before], order[place] = order[place], order[before]
         else:
             last[key] = place

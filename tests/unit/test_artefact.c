@@ -3,7 +3,9 @@
  * What the capture did and TCP did not: time disorder mended as a naive stable sort of one connection would, within the
  * bounds; and copies told from what a stack really sends twice. Each row of copies is a small script of segments.
  */
+#include "artefact/beyond.h"
 #include "artefact/copy.h"
+#include "artefact/moved.h"
 #include "artefact/order.h"
 #include "suite.h"
 
@@ -23,6 +25,7 @@ struct plan {
     uint8_t lane[RECORDS];
     struct placed out[LANES][RECORDS];
     unsigned outs[LANES];
+    uint64_t last_frame; /* used, of any lane */
 };
 
 static uint32_t next_random(uint32_t *state)
@@ -36,7 +39,10 @@ static void take_out(struct tca_order *order, struct tca_lane *lanes, struct pla
     struct tca_waiting *w;
     while ((w = tca_order_next(order, all))) {
         ptrdiff_t lane = w->lane - lanes;
-        plan->out[lane][plan->outs[lane]++] = (struct placed){w->seg.frame, w->seg.time_ns};
+        ck_assert_msg(w->seg.frame > plan->last_frame, "frame %llu is used behind frame %llu",
+                      (unsigned long long)w->seg.frame, (unsigned long long)plan->last_frame);
+        plan->last_frame = w->seg.frame;
+        plan->out[lane][plan->outs[lane]++] = (struct placed){w->record, w->seg.time_ns};
     }
 }
 
@@ -141,6 +147,49 @@ START_TEST(lanes_are_apart)
         ck_assert_uint_eq(plan.out[0][at].frame, 2 * at + 1);
         ck_assert_uint_eq(plan.out[1][at].frame, 2 * at + 2);
     }
+}
+END_TEST
+
+/* One time far ahead, first or in the midst: what follows it is mended as if it were not there. */
+START_TEST(far_ahead)
+{
+    unsigned ahead = _i ? 4 : 0;
+    memset(&plan, 0, sizeof plan);
+    for (unsigned at = 0; at < 10; at++)
+        plan.record[at] = (struct placed){at + 1, (int64_t)(at ^ 1) * MS};
+    plan.record[ahead] = (struct placed){ahead + 1, INT64_C(1) << 60};
+    plan.lane[ahead] = 1;
+    run_plan(&plan, 10);
+    unsigned count = sorted_lane(&plan, 10, 0, wanted);
+    ck_assert_uint_eq(count, 9);
+    for (unsigned at = 0; at < count; at++)
+        ck_assert_uint_eq(plan.out[0][at].frame, wanted[at].frame);
+}
+END_TEST
+
+START_TEST(moved_frames)
+{
+    struct tca_moved moved = {0};
+    ck_assert_uint_eq(tca_moved_record(NULL, 1, 7), 7);
+    ck_assert_uint_eq(tca_moved_record(&moved, 1, 7), 7);
+    ck_assert_int_eq(tca_moved_add(&moved, 1, 11, 10), 0);
+    ck_assert_int_eq(tca_moved_add(&moved, 1, 10, 11), 0); /* not in their order */
+    ck_assert_int_eq(tca_moved_add(&moved, 2, 10, 12), 0);
+    ck_assert_int_eq(tca_moved_add(&moved, 2, 5, UINT64_C(1) << 40), 0); /* too far: not kept */
+    tca_moved_sort(&moved);
+    ck_assert_uint_eq(tca_moved_record(&moved, 1, 10), 11);
+    ck_assert_uint_eq(tca_moved_record(&moved, 1, 11), 10);
+    ck_assert_uint_eq(tca_moved_record(&moved, 1, 12), 12);
+    ck_assert_uint_eq(tca_moved_record(&moved, 2, 10), 12);
+    ck_assert_uint_eq(tca_moved_record(&moved, 2, 5), 5);
+    ck_assert_uint_eq(tca_moved_record(&moved, 3, 10), 10);
+    int failed = 0;
+    for (uint64_t frame = 20; !failed && moved.count < TCA_MOVED_MAX; frame++)
+        failed = tca_moved_add(&moved, 3, frame, frame + 1);
+    ck_assert_int_eq(failed, 0);
+    ck_assert_int_eq(tca_moved_add(&moved, 4, 1, 2), 0);
+    ck_assert_uint_eq(tca_moved_record(&moved, 4, 1), 1);
+    tca_moved_done(&moved);
 }
 END_TEST
 
@@ -276,6 +325,39 @@ START_TEST(copies)
 }
 END_TEST
 
+/* A busy side's segments, 2 us apart, each copied so many segments later. With room beyond the ring every copy is told. */
+static void busy(struct tca_copies *state, int behind, int segments, int *ret_copies)
+{
+    *ret_copies = 0;
+    for (int at = 0; at < segments + behind; at++) {
+        struct shown one = {2 * at, 0, A, 1 + 10 * at, 1, 10, 1 + at, 5, 64, false},
+                     again = {2 * at + 1, 0, A, 1 + 10 * (at - behind), 1, 10, 1 + at - behind, 5, 64, true};
+        struct tca_segment first = segment_of(&one), second = segment_of(&again);
+        if (at < segments)
+            ck_assert_ptr_null(tca_copies_find(state, &first, 0));
+        if (at >= behind)
+            *ret_copies += tca_copies_find(state, &second, 0) != NULL;
+    }
+}
+
+START_TEST(far_behind)
+{
+    static struct tca_beyond beyond;
+    memset(&beyond, 0, sizeof beyond);
+    struct tca_copies state = {.beyond = &beyond}, without = {0}, other = {.beyond = &beyond};
+    int told;
+    busy(&without, 8, 50, &told); /* near enough: now it is known */
+    ck_assert_int_eq(told, 50);
+    ck_assert(!without.went_beyond);
+    busy(&state, 8, 50, &told);
+    busy(&state, 150, 1000, &told);
+    ck_assert_int_eq(told, 1000);
+    busy(&other, 150, 1000, &told); /* of this tuple nothing is known */
+    ck_assert_int_eq(told, 0);
+    ck_assert(!other.went_beyond);
+}
+END_TEST
+
 /* The connection of a copy is that of its original, whatever came between. */
 START_TEST(owner_is_kept)
 {
@@ -298,7 +380,10 @@ int main(void)
     add_case(suite, "random disorder", random_disorder, 20);
     add_case(suite, "one late", one_late, ROWS(disorder_rows));
     add_case(suite, "lanes", lanes_are_apart, 1);
+    add_case(suite, "far ahead", far_ahead, 2);
+    add_case(suite, "moved frames", moved_frames, 1);
     add_case(suite, "copies", copies, ROWS(copy_rows));
+    add_case(suite, "far behind", far_behind, 1);
     add_case(suite, "owner", owner_is_kept, 1);
     return run_suite(suite);
 }
