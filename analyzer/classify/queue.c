@@ -223,7 +223,9 @@ void judge_synack_ladder_pruned(const struct tca_case *c, struct tca_judgement *
     const struct tca_mark *rst = forgotten_rst(c, &r.ladder);
     if (!was_pruned(c, &r, rst))
         return;
-    tca_hold(j, tca_level(c, levels, TCA_BASIS_SILENCE), r.ladder.last->time_ns);
+    /* A rung that the capture lost leaves no trace in its own flow; that others have gaps tells that it may. */
+    bool lossy = !damaged(c) && c->listener->gaps > 0;
+    tca_hold(j, tca_lower(tca_level(c, levels, TCA_BASIS_SILENCE), lossy), r.ladder.last->time_ns);
     j->actor = TCA_SERVER;
     j->value = r.ladder.rungs;
     j->unit = "pkts";

@@ -61,6 +61,7 @@ static int take(void *user, const void *item, size_t size)
     if (error)
         return error;
     struct tca_case c = tca_pass2_case(t->s, &d);
+    c.pressed = tca_nat_pressed(t->s, &d);
     int64_t until_ns = t->until_ns > d.capture_end_ns ? t->until_ns : d.capture_end_ns;
     return tca_census_add(t->census, &c, until_ns, next_begin(&t->begins, d.capture_end_ns));
 }

@@ -33,6 +33,9 @@ void tca_nat_tell(const struct tca_session *s, struct tca_dossier *d)
     const struct tca_nat *nat = tca_nats_find(s->nats, d->capture, d->id_frame);
     d->nat = nat ? nat->part : TCA_NAT_NONE;
     d->nat_frame = nat ? nat->other_frame : 0;
+    d->nat_later_ns = nat ? nat->later_ns : 0;
+    for (int role = 0; role < 2; role++)
+        d->nat_same_addr[role] = nat && nat->same_addr[role];
 }
 
 /* The listener that this row was counted at. */
@@ -43,6 +46,17 @@ const struct tca_listener *tca_nat_listener(const struct tca_session *s, const s
     const struct tca_listener *l =
         nat ? tca_sweep_edit(s->sweep, nat->capture, nat->server_addr, nat->server_port) : NULL;
     return l ? l : tca_sweep_find(s->sweep, d);
+}
+
+const struct tca_pressed *tca_nat_pressed(const struct tca_session *s, const struct tca_dossier *d)
+{
+    const struct tca_nat *nat =
+        d->nat == TCA_NAT_AFTER ? tca_nats_find(s->nats, d->capture, d->id_frame) : NULL;
+    if (!nat)
+        return tca_pressure_find(s->pressure, d);
+    const struct tca_dossier before = {
+        .capture = d->capture, .id_frame = nat->other_frame, .m.first_frame = nat->other_first};
+    return tca_pressure_find(s->pressure, &before);
 }
 
 bool tca_nat_again(const struct tca_session *s, const struct tca_dossier *d, const struct tca_twin *twin)

@@ -144,6 +144,8 @@ int tca_nat_prepare(struct tca_session *s);
 void tca_nat_tell(const struct tca_session *s, struct tca_dossier *d);
 /* The listener at which this row's connection is counted; never NULL. */
 const struct tca_listener *tca_nat_listener(const struct tca_session *s, const struct tca_dossier *d);
+/* What holds of this connection's attempt, which is counted by one row of two: for its sockets. */
+const struct tca_pressed *tca_nat_pressed(const struct tca_session *s, const struct tca_dossier *d);
 /* Does another row tell this connection where each is told once? `twin` is the row's own, or NULL. */
 bool tca_nat_again(const struct tca_session *s, const struct tca_dossier *d, const struct tca_twin *twin);
 

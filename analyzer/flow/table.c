@@ -444,11 +444,17 @@ int tca_flow_see(struct tca_flow_table *table, const struct tca_segment *seg)
     return drop_if_unused(table, met.tuple);
 }
 
-/* The flow began in the stream of its first segment that has one. */
-static void label(struct tca_flow *flow, const struct tca_flow_met *met)
+/* The stream of its first segment that has one. While the flow is opening, and for the passive side's SYN always, that
+ * which its SYN begins: a copy of a SYN that comes after others, or the second half of a split answer, carries the
+ * connection on in a stream of its own. */
+static void label(struct tca_flow_table *table, struct tca_flow *flow, const struct tca_flow_met *met,
+                  const struct tca_segment *seg, int side)
 {
-    if (flow->stream || !met->stream)
+    bool begins = tca_is_bare_syn(seg) && met->stream_frame == seg->frame;
+    bool moves = begins && (!flow->committed || side != flow->client);
+    if (!met->stream || (flow->stream && !moves))
         return;
+    leave_stream(table, flow->stream);
     flow->stream = met->stream;
     flow->stream_frame = met->stream_frame;
     flow->stream->users++;
@@ -473,11 +479,11 @@ static struct tca_flow_found found_copy(const struct tca_tuple *tuple, const str
 }
 
 /* The segment is no longer on its way. */
-static void let_go(struct tca_flow_table *table, struct tca_tuple *tuple, struct tca_stream *stream)
+static int let_go(struct tca_flow_table *table, struct tca_tuple *tuple, struct tca_stream *stream)
 {
     tuple->met--;
     leave_stream(table, stream);
-    drop_if_unused(table, tuple);
+    return drop_if_unused(table, tuple);
 }
 
 int tca_flow_find(struct tca_flow_table *table, const struct tca_flow_met *met, const struct tca_segment *seg,
@@ -492,9 +498,8 @@ int tca_flow_find(struct tca_flow_table *table, const struct tca_flow_met *met, 
     if (original) {
         *ret_found = found_copy(tuple, original);
         if (ret_found->flow)
-            label(ret_found->flow, met);
-        let_go(table, tuple, met->stream);
-        return TCA_OK;
+            label(table, ret_found->flow, met, seg, side);
+        return let_go(table, tuple, met->stream);
     }
     struct tca_flow_found found = {0};
     found.flow = tuple->newest ? tca_incarnation_pick(tuple->newest, seg, side) : NULL;
@@ -513,10 +518,9 @@ int tca_flow_find(struct tca_flow_table *table, const struct tca_flow_met *met, 
         found.flow->committed ? found.is_new && found.prior : tca_incarnation_answers(found.flow, seg, side);
     found.from = side == found.flow->client ? 0 : 1;
     tca_copies_own(&tuple->copies, found.flow->first_frame);
-    label(found.flow, met);
-    let_go(table, tuple, met->stream);
+    label(table, found.flow, met, seg, side);
     *ret_found = found;
-    return TCA_OK;
+    return let_go(table, tuple, met->stream);
 }
 
 void tca_flow_find_quoted(struct tca_flow_table *table, const struct tca_segment *quote,

@@ -120,8 +120,10 @@ ALL = (
     Clothes("one record in 50 lost", parts.thinned(50), part=LOST),
     Clothes("one record in 10 lost", parts.thinned(10), part=LOST, also=("queue/rec_slow_service/capture.pcap",)),
     Clothes("out of order", parts.disordered, {"": FILE_ORDER}),
-    # Who sees both sides of a translator stands between the ends; which the plain capture need not show.
-    Clothes("before and behind a translator", translated.dress, {"": {"tcp_stream"}}, options=("--vantage", "middle")),
+    # Who sees both sides of a translator stands between the ends; which the plain capture need not show. Behind it all
+    # clients have one address, by which a server's clocks are compared.
+    Clothes("before and behind a translator", translated.dress,
+            {"": {"tcp_stream"}, "flows": {"server_ts_clock"}}, options=("--vantage", "middle")),
 )
 
 

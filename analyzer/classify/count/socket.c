@@ -234,6 +234,17 @@ static void end_of_asking(const struct tca_case *c, int64_t until_ns, struct tca
 
 /* ---- the whole ---- */
 
+/* Behind a translation what the client sends comes a little later than in the row that is counted, what the server sends a
+ * little sooner. Its listener goes by the times of that row, and so do its sockets. */
+static int64_t step_ns(const struct tca_dossier *d, int role, const struct tca_step *step)
+{
+    bool sent = step->event >= TCA_SENT_SYN && step->event <= TCA_SENT_RST;
+    bool received = step->event >= TCA_GOT_SYN && step->event <= TCA_GOT_RST;
+    if (role == TCA_CLIENT || !(sent || received) || step->time_ns < d->nat_later_ns)
+        return step->time_ns;
+    return sent ? step->time_ns + d->nat_later_ns : step->time_ns - d->nat_later_ns;
+}
+
 static void enter_steps(const struct tca_case *c, int role, int64_t until_ns, struct tca_socket *s)
 {
     const struct tca_dossier *d = c->d;
@@ -244,7 +255,7 @@ static void enter_steps(const struct tca_case *c, int role, int64_t until_ns, st
         const struct tca_step *step = &side->step[at];
         int64_t left_ns = at + 1 < side->step_count ? step[1].time_ns : until_ns;
         bool cookie = role == TCA_SERVER && step->state == TCA_SYN_RECV && is_cookie(c, left_ns);
-        enter(s, step->time_ns, cookie ? TCA_CLOSED : (enum tca_state)step->state);
+        enter(s, step_ns(d, role, step), cookie ? TCA_CLOSED : (enum tca_state)step->state);
     }
     if (refused)
         end_of_asking(c, until_ns, s);

@@ -27,8 +27,10 @@ struct tca_dossier {
     uint64_t
         id_frame; /* first frame of the connection in the whole file, left-out records included: names the flow */
     uint64_t attempt_of; /* id_frame of the first of several attempts to open it; 0: there was one only */
-    uint8_t nat;         /* enum tca_nat_part; set, and nat_frame with it, before pass 2 judges */
+    bool nat_same_addr[2]; /* by role: the other row has this end under the same address */
+    uint8_t nat;         /* enum tca_nat_part; set, and what follows of it, before pass 2 judges */
     uint64_t nat_frame;  /* id_frame of the other row of this connection; 0: none */
+    int64_t nat_later_ns; /* AFTER: how long its SYN took from the one side of the translation to the other */
     int64_t anew_ns;     /* when the client began the next of these; 0: this is the last */
     uint8_t addr[2][16]; /* by role: client, server; IPv4 as ::ffff:a.b.c.d */
     uint16_t port[2];

@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/seq32.h"
 #include "base/sorted.h"
+#include "classify/sweep/nat.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -240,7 +241,7 @@ int tca_clocks_add(struct tca_clocks *clocks, const struct tca_dossier *d)
 {
     for (int role = 0; role < 2; role++) {
         const struct tca_clock *clock = &d->peer.clock[d->key_side[role]];
-        if (!clock->known)
+        if (!clock->known || tca_nat_told_there(d, role))
             continue;
         void *array = tca_room(clocks->stamp, clocks->count, &clocks->room, sizeof *clocks->stamp);
         if (!array)

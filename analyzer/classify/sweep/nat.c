@@ -5,11 +5,13 @@
  *     the client's ISN, time stamp and options of the SYN are equal  (a device may lower the MSS)
  *     the second SYN passed within 5 ms of the first
  *     addresses or ports differ
- *     the server's ISN is equal; where one row lacks it, the SYN's time stamp and IP ID tell one packet
  *     its TTL is lower, as behind a router, or time stamps are there to tell one packet; it is never higher
+ *     the server's ISN is equal; or one row lacks it, and the two SYNs are one packet by themselves:
+ *         its TTL is lower, window and IP ID are equal, a time stamp or an IP ID other than 0 tells it from others,
+ *         and no third row has that client's ISN at that time
  *
- * A proxy opens a connection of its own, with numbers of its own. A row is half of one pair only: who sends floods of SYNs
- * with one number hides at most half of them. Devices that rewrite sequence numbers (SYN proxies) are not followed.
+ * A proxy opens a connection of its own, with numbers of its own. A row is half of one pair only, and a flood of SYNs with
+ * one number is no pair at all: it counts in full. Devices that rewrite sequence numbers (SYN proxies) are not followed.
  */
 #include "classify/sweep/nat.h"
 
@@ -25,15 +27,15 @@ static const int64_t APART_NS = INT64_C(5000000);
 
 /* What a translation leaves as it is, and the addresses. */
 struct key {
-    uint64_t id_frame;
-    int64_t start_ns;
+    uint64_t id_frame, first_frame;
+    int64_t syn_ns;
     uint32_t capture, isn, server_isn, tsval;
     uint8_t addr[2][16];
     uint16_t port[2];
-    uint16_t mss, ip_id;
+    uint16_t mss, ip_id, window;
     uint8_t order[TCA_OPTION_ORDER_MAX];
     uint8_t ttl, family, wscale;
-    bool has_mss, has_wscale, sack_ok, has_ts, server_known, has_ip_id, taken;
+    bool has_mss, has_wscale, sack_ok, has_ts, server_known, taken;
 };
 
 struct tca_nats {
@@ -63,7 +65,8 @@ static void fill_key(struct key *key, const struct tca_dossier *d, const struct 
     const struct tca_side *client = &d->m.side[TCA_CLIENT], *server = &d->m.side[TCA_SERVER];
     memset(key, 0, sizeof *key);
     key->id_frame = d->id_frame;
-    key->start_ns = d->m.start_ns;
+    key->first_frame = d->m.first_frame;
+    key->syn_ns = syn->time_ns;
     key->capture = d->capture;
     key->isn = client->iss;
     key->server_isn = server->iss;
@@ -79,8 +82,8 @@ static void fill_key(struct key *key, const struct tca_dossier *d, const struct 
     key->wscale = client->wscale;
     key->sack_ok = client->sack_ok;
     memcpy(key->order, client->order, client->order_count);
-    key->ip_id = syn->ip_id;
-    key->has_ip_id = syn->has_ip_id && syn->ip_id;
+    key->ip_id = syn->has_ip_id ? syn->ip_id : 0;
+    key->window = syn->window;
     key->ttl = syn->ttl;
 }
 
@@ -105,7 +108,7 @@ static int order_keys(const void *left, const void *right)
     if (!order)
         order = tca_compare_u64(a->isn, b->isn);
     if (!order)
-        order = tca_compare_i64(a->start_ns, b->start_ns);
+        order = tca_compare_i64(a->syn_ns, b->syn_ns);
     return order ? order : tca_compare_u64(a->id_frame, b->id_frame);
 }
 
@@ -121,11 +124,22 @@ static bool same_options(const struct key *a, const struct key *b)
            !memcmp(a->order, b->order, sizeof a->order) && a->has_ts == b->has_ts && a->tsval == b->tsval;
 }
 
-/* No other SYN has this number, this time stamp and, over IPv4, this IP ID. */
+/* The same number at the same time. */
+static bool is_near(const struct key *a, const struct key *b)
+{
+    return a->capture == b->capture && a->isn == b->isn && b->syn_ns - a->syn_ns <= APART_NS;
+}
+
+/* Both servers' numbers are known, so that they alone can tell. */
+static bool is_answered(const struct key *a, const struct key *b)
+{
+    return a->server_known && b->server_known;
+}
+
+/* No other SYN looks like these two. */
 static bool one_packet(const struct key *a, const struct key *b)
 {
-    bool same_id = a->has_ip_id && b->has_ip_id && a->ip_id == b->ip_id;
-    return a->tsval && (a->family == 6 || same_id);
+    return a->ip_id == b->ip_id && a->window == b->window && (a->tsval || a->ip_id);
 }
 
 /* `a` passed first. */
@@ -133,21 +147,27 @@ static bool is_pair(const struct key *a, const struct key *b)
 {
     if (a->family != b->family || b->ttl > a->ttl || same_tuple(a, b) || !same_options(a, b))
         return false;
-    if (a->server_known && b->server_known)
+    if (is_answered(a, b))
         return a->server_isn == b->server_isn && (b->ttl < a->ttl || a->tsval);
     return b->ttl < a->ttl && one_packet(a, b);
 }
 
-static struct key *find_second(struct key *first, struct key *end)
+/* `first` and the row behind it are the only ones with their number then. */
+static bool are_alone(const struct tca_nats *nats, const struct key *first)
 {
+    const struct key *end = nats->key + nats->key_count, *second = first + 1;
+    bool before = first > nats->key && is_near(first - 1, first);
+    return !before && (second + 1 == end || !is_near(second, second + 1));
+}
+
+static struct key *find_second(const struct tca_nats *nats, struct key *first)
+{
+    struct key *end = nats->key + nats->key_count;
     struct key *stop = end - first > NEIGHBOURS_MAX ? first + 1 + NEIGHBOURS_MAX : end;
-    for (struct key *other = first + 1; other < stop; other++) {
-        if (other->capture != first->capture || other->isn != first->isn ||
-            other->start_ns - first->start_ns > APART_NS)
-            return NULL;
-        if (!other->taken && is_pair(first, other))
+    for (struct key *other = first + 1; other < stop && is_near(first, other); other++)
+        if (!other->taken && is_pair(first, other) &&
+            (is_answered(first, other) || (other == first + 1 && are_alone(nats, first))))
             return other;
-    }
     return NULL;
 }
 
@@ -163,7 +183,11 @@ static int add_row(struct tca_nats *nats, const struct key *row, const struct ke
                             .part = row == first ? TCA_NAT_BEFORE : TCA_NAT_AFTER,
                             .id_frame = row->id_frame,
                             .other_frame = other->id_frame,
+                            .other_first = other->first_frame,
+                            .later_ns = row->syn_ns - first->syn_ns,
                             .server_port = first->port[TCA_SERVER]};
+    for (int role = 0; role < 2; role++)
+        nat->same_addr[role] = !memcmp(row->addr[role], other->addr[role], sizeof row->addr[role]);
     memcpy(nat->server_addr, first->addr[TCA_SERVER], sizeof nat->server_addr);
     return TCA_OK;
 }
@@ -173,7 +197,7 @@ static int find_pairs(struct tca_nats *nats)
     struct key *end = nats->key + nats->key_count;
     int error = TCA_OK;
     for (struct key *first = nats->key; first < end && !error; first++) {
-        struct key *second = first->taken ? NULL : find_second(first, end);
+        struct key *second = first->taken ? NULL : find_second(nats, first);
         if (!second)
             continue;
         first->taken = second->taken = true;

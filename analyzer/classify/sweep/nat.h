@@ -23,14 +23,23 @@ struct tca_nat {
     uint32_t capture;
     uint8_t part; /* enum tca_nat_part */
     uint64_t id_frame, other_frame;
+    uint64_t other_first;    /* the other row's first frame within this reading */
+    int64_t later_ns;        /* AFTER: how much later its SYN passed than the one before the translation */
     uint8_t server_addr[16]; /* of the row before the translation: where it is counted */
     uint16_t server_port;
+    bool same_addr[2]; /* by role: the other row has this end under the same address */
 };
 
 /* Does this end bear its own address in this row? Its socket and its counters are told by that row alone. */
 static inline bool tca_nat_at_home(const struct tca_dossier *d, int role)
 {
     return d->nat != (role == TCA_CLIENT ? TCA_NAT_AFTER : TCA_NAT_BEFORE);
+}
+
+/* Do both rows show this end under one address, and the other row is the one to tell of it? */
+static inline bool tca_nat_told_there(const struct tca_dossier *d, int role)
+{
+    return d->nat_same_addr[role] && !tca_nat_at_home(d, role);
 }
 
 struct tca_nats; /* opaque */
