@@ -47,6 +47,7 @@ struct tca_source {
     struct tca_filter filter;
     struct tca_filter_program *program; /* for link type `link`; NULL: every record is wanted */
     int link;                           /* of the last record; -1 before */
+    uint64_t undecoded_frame;  /* the first one of a link type that is not decoded; 0: none */
     uint64_t timeless, beyond; /* records without a time, and with one that int64 nanoseconds do not hold */
 
     bool ended;
@@ -125,6 +126,7 @@ static void note_undecoded(struct tca_source *src)
     if (src->end == TCA_OK) { /* it weighs more than a cut end */
         facts->status = TCA_SOURCE_unsupported;
         facts->message[0] = '\0';
+        facts->error_frame = links < facts->links ? src->undecoded_frame : 0; /* the others are analysed */
     }
     name_links(names, sizeof names, link, links);
     add_note(facts, "%s %s not supported: %s packets are counted, none is analysed", names,
@@ -368,6 +370,8 @@ static void change_link(struct tca_source *src, int link)
 
     src->link = link;
     src->program = tca_filter_for(&src->filter, link, NULL);
+    if (!src->undecoded_frame && !tca_link_decoded(link))
+        src->undecoded_frame = facts->packets + 1;
     while (i < facts->links && facts->link[i] != link)
         i++;
     if (i == facts->links && i < TCA_SOURCE_LINKS_MAX)

@@ -63,6 +63,19 @@ static void frame_to_flow(struct tca_session *s, struct tca_selector *sel)
     sel->number = 0; /* no flow begins at frame 0 */
 }
 
+/* A stream that gives no row its number may be a part of one: of the connection that its first frame belongs to. */
+static bool part_to_flow(struct tca_session *s, struct tca_selector *sel)
+{
+    uint64_t frame =
+        sel->kind == SELECT_STREAM ? tca_streams_created(s->streams, &sel->capture, sel->number) : 0;
+    if (!frame)
+        return false;
+    sel->kind = SELECT_FRAME;
+    sel->number = frame;
+    frame_to_flow(s, sel);
+    return sel->number != 0;
+}
+
 int tca_choose_flow(struct tca_session *s, const char *selector, tca_view_fn *fn, void *user,
                     struct tca_error *error)
 {
@@ -77,6 +90,8 @@ int tca_choose_flow(struct tca_session *s, const char *selector, tca_view_fn *fn
     if (c.sel.kind == SELECT_FRAME)
         frame_to_flow(s, &c.sel);
     code = tca_pass2_walk(s, take_if_chosen, &c);
+    if (!code && !c.found && part_to_flow(s, &c.sel))
+        code = tca_pass2_walk(s, take_if_chosen, &c);
     if (code && code != TCA_ESTOPPED)
         return tca_words(error, code);
     if (!c.found)

@@ -176,6 +176,18 @@ int tca_streams_number(struct tca_streams *all)
     return TCA_OK;
 }
 
+uint64_t tca_streams_created(const struct tca_streams *all, uint32_t *capture, uint64_t number)
+{
+    for (size_t at = 0; all && at < all->count; at++) {
+        const struct entry *e = &all->entry[at];
+        if (e->creates && e->created == number && (!*capture || e->capture == *capture)) {
+            *capture = e->capture;
+            return e->frame;
+        }
+    }
+    return 0;
+}
+
 void tca_streams_tell(const struct tca_streams *all, struct tca_dossier *d)
 {
     const struct entry *e = d->stream_frame ? find(all, d->capture, d->stream_frame) : NULL;
