@@ -340,7 +340,10 @@ static int use_segment(struct tca_session *s, const struct tca_waiting *w)
 {
     const struct tca_segment *seg = &w->seg;
     struct tca_flow_found found;
-    const struct tca_flow_met met = {.tuple = w->tuple, .stream = w->stream, .stream_frame = w->stream_frame};
+    /* One from a far future, behind which the file goes on as before, ends nothing. */
+    int64_t now_ns = seg->time_ns < s->order.now_ns ? seg->time_ns : s->order.now_ns;
+    const struct tca_flow_met met = {
+        .tuple = w->tuple, .stream = w->stream, .stream_frame = w->stream_frame, .now_ns = now_ns};
     int error = tca_flow_find(s->flows, &met, seg, &found);
     if (error)
         return error;
@@ -440,11 +443,10 @@ static int feed_fragments(struct tca_session *s, const struct tca_segment *next,
     return error;
 }
 
-/* No segment of a flow, and yet one that Wireshark numbers. */
+/* No segment of a flow, and yet one that Wireshark numbers; in what only perhaps is a tunnel as well (not_tcp). */
 static bool is_numbered(enum tca_outcome outcome, const struct tca_segment *seg)
 {
-    bool stub = (outcome == TCA_OUTCOME_short_tcp || outcome == TCA_OUTCOME_bad_tcp) && seg->stub;
-    return stub || outcome == TCA_OUTCOME_tcp_quoted;
+    return outcome == TCA_OUTCOME_tcp_quoted || (outcome != TCA_OUTCOME_tcp && seg->stub);
 }
 
 static int feed_record(struct tca_session *s, const struct tca_record *given)

@@ -120,6 +120,7 @@ struct tca_flow_met {
     uint64_t stream_frame;     /* of the piece to which the segment belongs */
     struct tca_lane *lane;     /* for the segments of this tuple that wait; likewise */
     int side;                  /* key side of the sender */
+    int64_t now_ns; /* by which its tuple's flows are over: its time, or less where that is to be doubted */
 };
 /* The tuple of this segment, new where needed, and the stream that it belongs to: called in the order of the file. 0 or
  * TCA_EMEMORY. */

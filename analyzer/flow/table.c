@@ -418,7 +418,8 @@ int tca_flow_meet(struct tca_flow_table *table, const struct tca_segment *seg, s
     int error = get_keyed(table, &key, &tuple);
     if (error)
         return error;
-    *ret_met = (struct tca_flow_met){.tuple = tuple, .lane = &tuple->lane, .side = side};
+    *ret_met =
+        (struct tca_flow_met){.tuple = tuple, .lane = &tuple->lane, .side = side, .now_ns = seg->time_ns};
     if (tca_stream_sees(seg)) {
         error = meet_stream(table, tuple->plain, seg, side);
         if (error)
@@ -491,7 +492,7 @@ int tca_flow_find(struct tca_flow_table *table, const struct tca_flow_met *met, 
 {
     struct tca_tuple *tuple = met->tuple;
     int side = side_of(tuple, seg);
-    int late = expire_tuple(table, tuple, seg->time_ns);
+    int late = expire_tuple(table, tuple, met->now_ns);
     if (late)
         return late;
     const struct tca_noted *original = tca_copies_find(&tuple->copies, seg, side);
