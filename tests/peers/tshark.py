@@ -38,8 +38,8 @@ FIELDS = ("frame.number", "frame.protocols", "tcp.stream", "tcp.completeness", "
           "tcp.srcport", "tcp.dstport", "tcp.hdr_len", "tcp.len", "tcp.urgent_pointer", "communityid",
           "ip.flags.mf", "ip.frag_offset", "ip.proto", "ip.reassembled_in", "ipv6.fraghdr.more", "ipv6.fraghdr.offset",
           "ipv6.fraghdr.nxt", "ipv6.reassembled.in", "data.data")
-# The headers before a pseudowire do not say whether it has a control word: both programs guess, tshark better not. 17 is
-# the label of those in captures/tunnel/many.
+# No header says whether a pseudowire has a control word, and tshark looks for one only where it knows the vendor of a MAC
+# address: it must be told. 17 is the label of those in captures/tunnel/many.
 SETTINGS = ("-d", "mpls.label==17,pwethcw")
 RULES = {
     "icmp-quote": "tshark counts a header that an ICMP error quotes as a packet of its stream; it was never sent then",

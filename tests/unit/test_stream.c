@@ -174,14 +174,19 @@ static void done_watching(struct watched *w)
     tca_streams_free(w->streams);
 }
 
-static struct tca_dossier told(const struct watched *w, uint64_t piece)
+static struct tca_dossier told_of(const struct watched *w, uint32_t capture, uint64_t piece)
 {
     struct tca_dossier d;
     memset(&d, 0, sizeof d);
-    d.capture = 1;
+    d.capture = capture;
     d.stream_frame = piece;
     tca_streams_tell(w->streams, &d);
     return d;
+}
+
+static struct tca_dossier told(const struct watched *w, uint64_t piece)
+{
+    return told_of(w, 1, piece);
 }
 
 START_TEST(test_rule)
@@ -342,6 +347,43 @@ START_TEST(test_forgotten)
 }
 END_TEST
 
+/* ---- several captures ---- */
+
+/* One tuple in two captures: in the first two connections, each of which goes on after it was forgotten. */
+START_TEST(test_captures)
+{
+    static const struct {
+        uint32_t capture;
+        struct tca_piece piece;
+        uint64_t number;
+        uint8_t completeness;
+    } told_as[] = {
+        {1, {.frame = 1, .syn = true, .syn_seq = 9, .fresh = 1, .bits = 6, .more = true}, 0, 23},
+        {1, {.frame = 5, .bits = 20}, 0, 23},
+        {1,
+         {.frame = 7, .syn = true, .sure = true, .syn_seq = 5, .fresh = 1, .bits = 32, .more = true},
+         1,
+         41},
+        {1, {.frame = 8, .bits = 8}, 1, 41},
+        {2, {.frame = 4, .bits = 8, .more = true}, 0, 8},
+        {2, {.frame = 6, .syn = true, .sure = true, .syn_seq = 9}, 1, 1},
+    };
+    struct watched w;
+    struct tca_key key = {.family = 4, .plain = 1};
+
+    begin_watching(&w, false);
+    for (size_t i = ROWS(told_as); i--;) /* in any order */
+        ck_assert_int_eq(tca_streams_put(w.streams, told_as[i].capture, &key, &told_as[i].piece), 0);
+    end_watching(&w);
+    for (size_t i = 0; i < ROWS(told_as); i++) {
+        struct tca_dossier d = told_of(&w, told_as[i].capture, told_as[i].piece.frame);
+        ck_assert_uint_eq(d.tcp_stream, told_as[i].number);
+        ck_assert_uint_eq(d.completeness, told_as[i].completeness);
+    }
+    done_watching(&w);
+}
+END_TEST
+
 /* ---- who is none to Wireshark ---- */
 
 START_TEST(test_partial)
@@ -373,7 +415,9 @@ int main(void)
 {
     Suite *suite = suite_create("stream");
     add_case(suite, "rules", test_rule, ROWS(rows));
-    tcase_set_timeout(add_case(suite, "forgotten", test_forgotten, 4), 60); /* 10^5 packets against a plain model */
+    tcase_set_timeout(add_case(suite, "forgotten", test_forgotten, 4),
+                      60); /* 10^5 packets against a plain model */
+    add_case(suite, "captures", test_captures, 1);
     add_case(suite, "partial", test_partial, 1);
     return run_suite(suite);
 }
