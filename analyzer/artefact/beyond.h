@@ -14,7 +14,6 @@ enum { TCA_BEYOND_SETS = 1024, TCA_BEYOND_WAYS = 8 }; /* powers of two */
 struct tca_beyond_one {
     const void *of; /* whose ring it left; NULL: empty */
     uint64_t print;
-    unsigned number; /* among those noted in that ring */
     struct tca_noted noted;
 };
 

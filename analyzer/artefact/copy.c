@@ -212,10 +212,7 @@ static void push_out(struct tca_copies *copies, unsigned at, int64_t now_ns)
 {
     if (!copies->beyond || !copies->print[at] || !is_due(copies, &copies->noted[at], now_ns))
         return;
-    const struct tca_beyond_one one = {.of = copies,
-                                       .print = copies->print[at],
-                                       .number = copies->count - TCA_NOTED_MAX,
-                                       .noted = copies->noted[at]};
+    const struct tca_beyond_one one = {.of = copies, .print = copies->print[at], .noted = copies->noted[at]};
     tca_beyond_put(copies->beyond, &one);
     copies->beyond_ns = one.noted.time_ns;
     copies->went_beyond = true;
@@ -248,18 +245,17 @@ static bool is_known(const struct tca_copies *copies, uint64_t print)
     return known;
 }
 
-/* The oldest of those that left the ring that this is a copy of. */
+/* One of those that left the ring that this is a copy of. */
 static struct tca_noted *original_beyond(struct tca_copies *copies, const struct tca_segment *seg,
                                          uint64_t print)
 {
     if (!copies->went_beyond || seg->time_ns - copies->beyond_ns >= WITH_ID_NS)
         return NULL;
-    struct tca_beyond_one *oldest = NULL, *set = tca_beyond_set(copies->beyond, print);
+    struct tca_beyond_one *set = tca_beyond_set(copies->beyond, print);
     for (unsigned way = 0; way < TCA_BEYOND_WAYS; way++)
-        if (set[way].of == copies && set[way].print == print && is_copy(copies, &set[way].noted, seg) &&
-            (!oldest || (int32_t)(set[way].number - oldest->number) < 0))
-            oldest = &set[way];
-    return oldest ? &oldest->noted : NULL;
+        if (set[way].of == copies && set[way].print == print && is_copy(copies, &set[way].noted, seg))
+            return &set[way].noted;
+    return NULL;
 }
 
 /* The oldest one that this is a copy of. */

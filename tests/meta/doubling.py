@@ -13,7 +13,7 @@ US, MS = 1_000, 1_000_000
 NEXT_MACS = bytes.fromhex("02000000beef02000000cafe")
 # A copy is a packet of the capture, but not of the connection: it moves no state and no number.
 # Other programs take it for a segment sent again.
-OTHERS = {"history", "conn_state", "conntrack_state"}
+OTHERS = {"history", "conn_state", "conntrack_state", "completeness"}
 # COSTS = what may change.
 COSTS = {"flows": {"client_pkts", "server_pkts", "last_frame", "duration_s", "damage", *OTHERS},
          "listeners": {"last_seen_ns"}}

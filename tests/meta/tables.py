@@ -21,7 +21,8 @@ ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+|[0-9a-f]*:[0-9a-f:]*:[0-9a-f:.]*")
 FRAME_COLUMNS = {"first_frame", "last_frame", "frame"}
 PAGE = "summary"
 # What a page says of records, and when the last one was.
-OF_RECORDS = re.compile(r"\d+ packets?, \d+ TCP|frames? [\dcf;]+( to \d+)?|^\d{4}-.*Z to .* s\)", re.MULTILINE)
+OF_RECORDS = re.compile(r"\d+ packets?, \d+ TCP|frames? [\dcf;]+( to \d+)?|\d{4}-\S*Z to \S+ \([\d.]+ s\)|"
+                        r"\d+ (packets? not decodable|IP packets? without TCP[^;]*)(; )?")
 ENDS = ("client_ip", "client_port", "server_ip", "server_port")
 TABLES = {"flows": ("flow_id", *ENDS), "listeners": ("server_ip", "server_port", "vlan", "encap"),
           "events": ("flow_id", *ENDS, "actor", "event", "finding", "from_state", "to_state")}
@@ -212,12 +213,13 @@ def compare(plain, clothed, way, free=None):
 
 
 def other_pages(plain, clothed):
-    """Lines of the summary that only one of two results of tables_of() has."""
-    old, new = (collections.Counter(OF_RECORDS.sub("", told[PAGE]).splitlines()) for told in (plain, clothed))
-    for line in old - new:
-        yield Difference(PAGE, (line.strip(),), "", "there", "")
-    for line in new - old:
-        yield Difference(PAGE, (line.strip(),), "", "", "there")
+    """Paragraphs of the summary that only one of two results of tables_of() has."""
+    old, new = (collections.Counter(OF_RECORDS.sub("", " ".join(block.split())) for block in told[PAGE].split("\n\n"))
+                for told in (plain, clothed))
+    for block in old - new:
+        yield Difference(PAGE, (block,), "", "there", "")
+    for block in new - old:
+        yield Difference(PAGE, (block,), "", "", "there")
 
 
 def unsaid(flows, says):

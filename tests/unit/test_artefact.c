@@ -155,13 +155,13 @@ START_TEST(far_ahead)
 {
     unsigned ahead = _i ? 4 : 0;
     memset(&plan, 0, sizeof plan);
-    for (unsigned at = 0; at < 10; at++)
+    for (unsigned at = 0; at < RECORDS; at++)
         plan.record[at] = (struct placed){at + 1, (int64_t)(at ^ 1) * MS};
     plan.record[ahead] = (struct placed){ahead + 1, INT64_C(1) << 60};
     plan.lane[ahead] = 1;
-    run_plan(&plan, 10);
-    unsigned count = sorted_lane(&plan, 10, 0, wanted);
-    ck_assert_uint_eq(count, 9);
+    run_plan(&plan, RECORDS);
+    unsigned count = sorted_lane(&plan, RECORDS, 0, wanted);
+    ck_assert_uint_eq(count, RECORDS - 1);
     for (unsigned at = 0; at < count; at++)
         ck_assert_uint_eq(plan.out[0][at].frame, wanted[at].frame);
 }
@@ -358,6 +358,22 @@ START_TEST(far_behind)
 }
 END_TEST
 
+START_TEST(full_set)
+{
+    static struct tca_beyond beyond;
+    memset(&beyond, 0, sizeof beyond);
+    for (int at = 0; at < TCA_BEYOND_WAYS + 2; at++)
+        tca_beyond_put(&beyond, &(struct tca_beyond_one){.of = &beyond,
+                                                         .print = 5,
+                                                         .noted = {.time_ns = at, .owner = (uint64_t)at}});
+    uint64_t owners = 0;
+    for (unsigned way = 0; way < TCA_BEYOND_WAYS; way++)
+        owners |= UINT64_C(1) << tca_beyond_set(&beyond, 5)[way].noted.owner;
+    ck_assert_uint_eq(owners,
+                      ((UINT64_C(1) << (TCA_BEYOND_WAYS + 2)) - 1) & ~UINT64_C(3)); /* the oldest two went */
+}
+END_TEST
+
 /* The connection of a copy is that of its original, whatever came between. */
 START_TEST(owner_is_kept)
 {
@@ -384,6 +400,7 @@ int main(void)
     add_case(suite, "moved frames", moved_frames, 1);
     add_case(suite, "copies", copies, ROWS(copy_rows));
     add_case(suite, "far behind", far_behind, 1);
+    add_case(suite, "full set", full_set, 1);
     add_case(suite, "owner", owner_is_kept, 1);
     return run_suite(suite);
 }
