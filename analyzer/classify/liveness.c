@@ -373,9 +373,10 @@ void judge_seq_gap(const struct tca_case *c, struct tca_judgement *j)
 {
     const struct tca_trouble *t = c->d->trouble;
     uint64_t gaps[2];
-    for (int side = 0; side < 2; side++)
-        gaps[side] =
-            t[side].gap_count > t[side].gap_reordered ? t[side].gap_count - t[side].gap_reordered : 0;
+    for (int side = 0; side < 2; side++) {
+        uint64_t else_told = (uint64_t)t[side].gap_reordered + t[side].gap_missed;
+        gaps[side] = t[side].gap_count > else_told ? t[side].gap_count - else_told : 0;
+    }
     struct kind kind = {.count = {gaps[0], gaps[1]},
                         .roles = TCA_MARK_GAP,
                         .level = tca_level(c, tca_levels_certain, TCA_BASIS_SEEN)};

@@ -250,7 +250,8 @@ void tca_step_overtaken(struct step *s, struct tca_trouble *t)
         return;
     }
     int64_t delay = s->account.filled ? step_since(t->hole_ns, s->seg->time_ns) : 0;
-    t->gap_reordered += s->account.filled;
+    bool passed_over = s->to->acked_known && seq_before_eq(tca_segment_end(s->seg), s->to->acked);
+    t->gap_reordered += s->account.filled && !passed_over; /* else it is one that the capture lacks */
     t->reorder_count++;
     t->reorder_sure += s->account.older_clock;
     t->reorder_ns = step_later(t->reorder_ns, delay);

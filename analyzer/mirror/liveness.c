@@ -163,6 +163,8 @@ static int read_ack(struct tca_mirror_context *ctx, struct step *s)
             s->to->dup_acks++;
         s->to->news = true;
     }
+    if (s->account.passed_over && s->m->trouble)
+        s->m->trouble[1 - s->from_role].gap_missed += s->account.passed_over;
     if (s->account.unseen) {
         if (!trouble_of(ctx, s->m))
             return TCA_EMEMORY;

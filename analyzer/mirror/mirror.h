@@ -166,6 +166,7 @@ struct tca_trouble {
     struct tca_spell ladder,
         ladder_worst;                  /* copies of the same payload at a timer's distance: newest, longest */
     uint32_t gap_count, gap_reordered; /* holes left by its segments; those that an overtaken one filled */
+    uint32_t gap_missed;               /* those that the peer acknowledged unfilled: the capture lacks them */
     uint32_t reorder_count, reorder_sure; /* overtaken; those of them that an older time stamp proves */
     uint32_t old_dup_count, unseen_count;
     int64_t hole_ns;     /* when the newest gap was opened */
@@ -216,7 +217,7 @@ struct tca_side {
     /* Counts. */
     uint64_t pkts, bytes, retx_pkts, missed_bytes;
     uint64_t capture_copies; /* packets besides these, which the capture holds twice */
-    bool odd_payload; /* some was neither all new nor all counted as sent again */
+    bool odd_payload;        /* some was neither all new nor all counted as sent again */
     uint64_t syn_count, synack_count, fin_count, rst_count, keepalive_count;
     uint32_t good_checksums,
         bad_checksums;             /* finished ones; a bad one is damage only where good ones are the rule */

@@ -180,6 +180,16 @@ static uint32_t take_payload(struct tca_side *side, uint32_t start, uint32_t end
     return fresh;
 }
 
+/* Holes of `to` that nobody had acknowledged before. Once the receiver has what is in them it was not lost on the way. */
+static uint8_t passed_over(const struct tca_side *from, const struct tca_side *to, uint32_t ack)
+{
+    unsigned count = 0;
+    for (unsigned at = 0; at < to->hole_count; at++)
+        count += seq_before_eq(to->hole[at].to, ack) &&
+                 (!from->acked_known || seq_after(to->hole[at].to, from->acked));
+    return (uint8_t)count;
+}
+
 /* The peer acknowledged what the capture never showed: the hole says so. */
 static void take_ack(struct tca_mirror *m, struct tca_side *from, struct tca_side *to,
                      const struct tca_segment *seg, struct tca_account *account)
@@ -187,9 +197,12 @@ static void take_ack(struct tca_mirror *m, struct tca_side *from, struct tca_sid
     if (!to->nxt_known) {
         to->nxt_known = true;
         to->snd_nxt = seg->ack;
-    } else if (seq_after(seg->ack, to->snd_nxt)) {
-        if (seq_diff(seg->ack, to->snd_nxt) > FAR)
-            return;
+    } else if (seq_diff(seg->ack, to->snd_nxt) > FAR) {
+        return;
+    } else {
+        account->passed_over = passed_over(from, to, seg->ack);
+    }
+    if (seq_after(seg->ack, to->snd_nxt)) {
         add_hole(to, to->snd_nxt, seg->ack);
         to->snd_nxt = seg->ack;
         m->damage |= TCA_DAMAGE_GAP;

@@ -25,13 +25,14 @@ enum tca_rst_fit tca_sequence_rst_fit(const struct tca_side *from, const struct 
 
 /* What the segment was, in its sender's sequence space. */
 struct tca_account {
-    uint32_t new_bytes;           /* payload never seen before */
-    bool retransmitted;           /* payload without a new byte, and no probe */
-    bool keepalive;               /* probe one below SND.NXT after a silence, peer's window open */
-    bool probe;                   /* the same shape at a closed window, or the one byte behind its edge */
-    bool advanced;                /* acknowledges more than its sender had before */
-    bool unseen;                  /* ... even what never passed the capture point */
-    bool opened, filled;          /* leaves a hole before it; fills one, or a part */
+    uint32_t new_bytes;  /* payload never seen before */
+    bool retransmitted;  /* payload without a new byte, and no probe */
+    bool keepalive;      /* probe one below SND.NXT after a silence, peer's window open */
+    bool probe;          /* the same shape at a closed window, or the one byte behind its edge */
+    bool advanced;       /* acknowledges more than its sender had before */
+    bool unseen;         /* ... even what never passed the capture point */
+    uint8_t passed_over; /* holes of the peer that it is the first to acknowledge: the capture lacks them */
+    bool opened, filled; /* leaves a hole before it; fills one, or a part */
     bool older_clock, same_clock; /* its time stamp against its sender's newest; neither: newer, or none */
     bool late;    /* built before its sender's last segment: overtaken on the way, or delivered twice */
     bool newer;   /* built after its sender's last segment: sent again, however soon */
