@@ -201,11 +201,12 @@ static void note_side(struct tca_copies *copies, const struct tca_segment *seg, 
 static void note(struct tca_copies *copies, const struct tca_segment *seg, int side, uint64_t print)
 {
     unsigned at = copies->count++ % TCA_NOTED_MAX;
-    copies->print[at] = print;
+    copies->low[at] = (uint32_t)print;
     copies->noted[at] = (struct tca_noted){.time_ns = seg->time_ns,
                                            .before = {copies->side[0].sure, copies->side[1].sure},
                                            .ttl = seg->ttl,
-                                           .side = (uint8_t)side};
+                                           .side = (uint8_t)side,
+                                           .high = (uint32_t)(print >> 32)};
     if (seg->quoted)
         return;
     note_side(copies, seg, side);
@@ -213,12 +214,17 @@ static void note(struct tca_copies *copies, const struct tca_segment *seg, int s
     copies->side[side].sure += copies->noted[at].is_sure;
 }
 
-/* Nearly always false: without a branch, so that all are compared at once. */
-static bool is_known(const struct tca_copies *copies, uint64_t print)
+static bool is_print(const struct tca_copies *copies, unsigned at, uint64_t print)
 {
-    bool known = false;
+    return copies->low[at] == (uint32_t)print && copies->noted[at].high == (uint32_t)(print >> 32);
+}
+
+/* Nearly always false: without a branch and by half of the print, so that all are compared at once. */
+static bool may_be_known(const struct tca_copies *copies, uint64_t print)
+{
+    uint32_t low = (uint32_t)print, known = 0;
     for (unsigned at = 0; at < TCA_NOTED_MAX; at++)
-        known |= copies->print[at] == print;
+        known |= copies->low[at] == low;
     return known;
 }
 
@@ -227,7 +233,7 @@ static struct tca_noted *original_of(struct tca_copies *copies, const struct tca
 {
     for (unsigned age = 0; age < TCA_NOTED_MAX; age++) {
         unsigned at = (copies->count + age) % TCA_NOTED_MAX;
-        if (copies->print[at] == print && is_copy(copies, &copies->noted[at], seg))
+        if (is_print(copies, at, print) && is_copy(copies, &copies->noted[at], seg))
             return &copies->noted[at];
     }
     return NULL;
@@ -236,7 +242,7 @@ static struct tca_noted *original_of(struct tca_copies *copies, const struct tca
 const struct tca_noted *tca_copies_find(struct tca_copies *copies, const struct tca_segment *seg, int side)
 {
     uint64_t print = print_of(seg, side);
-    struct tca_noted *original = is_known(copies, print) ? original_of(copies, seg, print) : NULL;
+    struct tca_noted *original = may_be_known(copies, print) ? original_of(copies, seg, print) : NULL;
     if (original)
         count_copy(copies, original, seg);
     else
