@@ -210,9 +210,10 @@ static bool is_due(const struct tca_copies *copies, const struct tca_noted *one,
 /* Make room for the newest. */
 static void push_out(struct tca_copies *copies, unsigned at, int64_t now_ns)
 {
-    if (!copies->beyond || !copies->print[at] || !is_due(copies, &copies->noted[at], now_ns))
+    uint64_t print = (uint64_t)copies->noted[at].high << 32 | copies->low[at];
+    if (!copies->beyond || !print || !is_due(copies, &copies->noted[at], now_ns))
         return;
-    const struct tca_beyond_one one = {.of = copies, .print = copies->print[at], .noted = copies->noted[at]};
+    const struct tca_beyond_one one = {.of = copies, .print = print, .noted = copies->noted[at]};
     tca_beyond_put(copies->beyond, &one);
     copies->beyond_ns = one.noted.time_ns;
     copies->went_beyond = true;
@@ -224,11 +225,12 @@ static void note(struct tca_copies *copies, const struct tca_segment *seg, int s
     if (copies->most_ns)
         push_out(copies, at, seg->time_ns);
     copies->count++;
-    copies->print[at] = print;
+    copies->low[at] = (uint32_t)print;
     copies->noted[at] = (struct tca_noted){.time_ns = seg->time_ns,
                                            .before = {copies->side[0].sure, copies->side[1].sure},
                                            .ttl = seg->ttl,
-                                           .side = (uint8_t)side};
+                                           .side = (uint8_t)side,
+                                           .high = (uint32_t)(print >> 32)};
     if (seg->quoted)
         return;
     note_side(copies, seg, side);
@@ -236,12 +238,17 @@ static void note(struct tca_copies *copies, const struct tca_segment *seg, int s
     copies->side[side].sure += copies->noted[at].is_sure;
 }
 
-/* Nearly always false: without a branch, so that all are compared at once. */
-static bool is_known(const struct tca_copies *copies, uint64_t print)
+static bool is_print(const struct tca_copies *copies, unsigned at, uint64_t print)
 {
-    bool known = false;
+    return copies->low[at] == (uint32_t)print && copies->noted[at].high == (uint32_t)(print >> 32);
+}
+
+/* Nearly always false: without a branch and by half of the print, so that all are compared at once. */
+static bool may_be_known(const struct tca_copies *copies, uint64_t print)
+{
+    uint32_t low = (uint32_t)print, known = 0;
     for (unsigned at = 0; at < TCA_NOTED_MAX; at++)
-        known |= copies->print[at] == print;
+        known |= copies->low[at] == low;
     return known;
 }
 
@@ -263,7 +270,7 @@ static struct tca_noted *original_of(struct tca_copies *copies, const struct tca
 {
     for (unsigned age = 0; age < TCA_NOTED_MAX; age++) {
         unsigned at = (copies->count + age) % TCA_NOTED_MAX;
-        if (copies->print[at] == print && is_copy(copies, &copies->noted[at], seg))
+        if (is_print(copies, at, print) && is_copy(copies, &copies->noted[at], seg))
             return &copies->noted[at];
     }
     return NULL;
@@ -273,7 +280,7 @@ const struct tca_noted *tca_copies_find(struct tca_copies *copies, const struct 
 {
     uint64_t print = print_of(seg, side);
     struct tca_noted *original = original_beyond(copies, seg, print);
-    if (!original && is_known(copies, print))
+    if (!original && may_be_known(copies, print))
         original = original_of(copies, seg, print);
     if (original)
         count_copy(copies, original, seg);

@@ -30,7 +30,8 @@ struct tca_noted {
     uint32_t before[2]; /* segments of each side before it of which a copy is told by itself */
     uint8_t ttl, copies;
     uint8_t side;
-    bool is_sure; /* of this one it is */
+    bool is_sure;  /* of this one it is */
+    uint32_t high; /* half of its print */
 };
 
 /* How a segment was doubled. */
@@ -56,14 +57,16 @@ struct tca_doubling {
 
 /* All zero: nothing was seen. */
 struct tca_copies {
-    uint64_t print[TCA_NOTED_MAX]; /* what copies have in common, as a number; 0: empty */
-    struct tca_noted noted[TCA_NOTED_MAX];
+    /* The print is what copies have in common, as a number; 0: empty. Its lower half stands here, so that all are compared
+     * at once, the other one with what is noted. */
+    uint32_t low[TCA_NOTED_MAX];
+    unsigned count; /* noted so far */
     struct tca_doubling side[2];
     int64_t least_ns, most_ns; /* how far behind copies come; most_ns 0: none has come */
-    unsigned count;            /* noted so far */
     struct tca_beyond *beyond; /* borrowed: for those that find no room here; NULL: they are forgotten */
     int64_t beyond_ns;         /* time of the newest of them */
     bool went_beyond;
+    struct tca_noted noted[TCA_NOTED_MAX];
 };
 
 /* Is this segment, or ICMP error that quotes one, sent by `side` (0 or 1), a copy of one noted? Then that one. Else it is noted,

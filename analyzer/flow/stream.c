@@ -113,6 +113,8 @@ static void set_base(struct tca_bases *bases, int side, uint32_t number)
 
 static void note_bases(struct tca_bases *bases, const struct tca_segment *seg, int side)
 {
+    if (bases->known[0] && bases->known[1] && !(flags_of(seg) & TCA_SYN))
+        return; /* most segments */
     if (tells_base(seg, bases->known[side]))
         set_base(bases, side, flags_of(seg) & TCA_SYN ? seg->seq : seg->seq - 1);
     if (is_numbered(seg) && (seg->flags & TCA_ACK) && !bases->known[1 - side])

@@ -21,10 +21,10 @@ struct tca_tuple {
     struct tca_stream *stream; /* NULL: none; with other keys set that of the plain tuple stands */
     struct tca_tuple *plain;   /* whose streams are those of this tuple; itself, if there are no other keys */
     struct tca_lane lane;
-    struct tca_copies copies;
     unsigned live;
     unsigned met;   /* segments that were met and not yet found a flow */
     unsigned keyed; /* tuples with other keys whose plain one it is */
+    struct tca_copies copies;
 };
 
 struct age_list {

@@ -128,8 +128,19 @@ static bool challenged(struct tca_conntrack *e, enum index index, int side)
     return was;
 }
 
+/* An ACK while it is open changes no state: most segments are that. */
+static bool goes_on(const struct tca_conntrack *e, const struct tca_segment *seg)
+{
+    return e->state == es && (seg->flags & (TCA_FIN | TCA_SYN | TCA_RST | TCA_ACK)) == TCA_ACK;
+}
+
 void tca_conntrack_step(struct tca_conntrack *e, const struct tca_segment *seg, int side)
 {
+    if (goes_on(e, seg)) {
+        accept(e, seg, es, side);
+        e->replied |= side != e->original;
+        return;
+    }
     enum index index = index_of(seg);
     if (refused_before(seg))
         return;

@@ -524,6 +524,54 @@ static void note_fin(const struct step *s)
     s->from->fin = s->under ? 0 : s->rel + (s->rst ? 0 : s->seg->len) + s->syn + 1;
 }
 
+/* Most segments change nothing but numbers: an ACK, with the next payload or none, between two ends that are open, of a
+ * kind that the history has already, where no number wraps. The rest of the work is for all others. */
+static bool goes_on(const struct step *s)
+{
+    const struct tca_zeek *z = s->z;
+    const struct tca_zeek_end *from = s->from, *peer = s->peer;
+    const struct tca_segment *seg = s->seg;
+    int role = is_orig(z, s->side) ? 0 : 1;
+    bool open = from->state == TCA_ZEEK_ESTABLISHED && peer->state == TCA_ZEEK_ESTABLISHED;
+    bool plain = s->ack && !s->syn && !s->fin && !s->rst && seg->window;
+    bool told = z->letters > 1 && z->first[role] && (z->once[role] & (seg->len ? SEEN_DATA : SEEN_ACK));
+    if (!open || !plain || !told || from->seq_wraps || peer->ack_wraps)
+        return false;
+    bool next =
+        seg->seq == from->last && seg->seq + seg->len >= seg->seq && !seq_before(seg->seq, from->start);
+    return next && seg->ack >= peer->ack && !seq_before(seg->ack, peer->ack) &&
+           !seq_before(seg->ack, peer->start);
+}
+
+/* What goes_on() left to do; what is acknowledged. */
+static uint64_t move_on(struct step *s)
+{
+    s->rel = s->seg->seq - s->from->start;
+    s->from->last = s->seg->seq + s->seg->len;
+    s->peer->ack = s->seg->ack;
+    return s->seg->ack - s->peer->start;
+}
+
+/* All but holes and payload; what is acknowledged. */
+static uint64_t use_numbers(struct step *s)
+{
+    struct tca_zeek *z = s->z;
+    note_partial(s);
+    start_numbers(s);
+    s->rel = relative(s->from, s->seg->seq, s->from->last, s->from->seq_wraps, &s->under);
+    flag_letter(s);
+    if (!s->seg->window && !s->rst && s->peer->state != TCA_ZEEK_CLOSED && s->from->state != TCA_ZEEK_RESET)
+        count(z, s->side, TCA_ZEEK_NO_WINDOW);
+    if (s->fin)
+        note_fin(s);
+    int role = is_orig(z, s->side) ? 0 : 1; /* a flip below does not change whose first segment this was */
+    uint64_t acked = s->ack ? use_ack(s) : 0;
+    note_sent(s);
+    change_state(s);
+    z->first[role] = true;
+    return acked;
+}
+
 void tca_zeek_step(struct tca_zeek *z, const struct tca_segment *seg, int side, bool corrupt)
 {
     if (!z->begun || cuts(z, seg, side))
@@ -534,20 +582,8 @@ void tca_zeek_step(struct tca_zeek *z, const struct tca_segment *seg, int side, 
     }
     flip_after_synack(z, seg);
     struct step s = prepare(z, seg, side);
-    note_partial(&s);
-    start_numbers(&s);
-    s.rel = relative(s.from, seg->seq, s.from->last, s.from->seq_wraps, &s.under);
-    flag_letter(&s);
-    if (!seg->window && !s.rst && s.peer->state != TCA_ZEEK_CLOSED && s.from->state != TCA_ZEEK_RESET)
-        count(z, side, TCA_ZEEK_NO_WINDOW);
-    if (s.fin)
-        note_fin(&s);
-    int role = is_orig(z, side) ? 0 : 1; /* a flip below does not change whose first segment this was */
-    uint64_t acked = s.ack ? use_ack(&s) : 0;
-    note_sent(&s);
-    change_state(&s);
+    uint64_t acked = goes_on(&s) ? move_on(&s) : use_numbers(&s);
     use_acked(&s, acked);
-    z->first[role] = true;
     use_payload(&s);
 }
 

@@ -46,7 +46,8 @@ static void take_out(struct tca_order *order, struct tca_lane *lanes, struct pla
     }
 }
 
-static void run_plan(struct plan *plan, unsigned records)
+/* together: only by the batch, as pass 1 does. */
+static void run_plan_as(struct plan *plan, unsigned records, bool together)
 {
     struct tca_order order;
     struct tca_lane lanes[LANES] = {{0}};
@@ -55,10 +56,16 @@ static void run_plan(struct plan *plan, unsigned records)
         struct tca_waiting *w = tca_order_slot(&order);
         w->seg = (struct tca_segment){.frame = plan->record[at].frame, .time_ns = plan->record[at].time_ns};
         tca_order_add(&order, &lanes[plan->lane[at]]);
-        take_out(&order, lanes, plan, false);
+        if (!together || tca_order_is_batch(&order))
+            take_out(&order, lanes, plan, false);
     }
     take_out(&order, lanes, plan, true);
     tca_order_done(&order);
+}
+
+static void run_plan(struct plan *plan, unsigned records)
+{
+    run_plan_as(plan, records, false);
 }
 
 /* One lane's records, stably sorted by time: insertion, as naive as can be. */
@@ -95,6 +102,31 @@ START_TEST(random_disorder)
         ck_assert_uint_eq(plan.outs[lane], count);
         for (unsigned at = 0; at < count; at++)
             ck_assert_uint_eq(plan.out[lane][at].frame, wanted[at].frame);
+    }
+}
+END_TEST
+
+/* Records up to 80 ms late, some beyond the window; close together the ring is full, far apart no batch is. */
+START_TEST(batches_change_nothing)
+{
+    static const int64_t step_ns[] = {10000, 100000, 300000, 2 * MS};
+    static struct plan together;
+    uint32_t random = 1;
+    memset(&plan, 0, sizeof plan);
+    for (unsigned at = 0; at < RECORDS; at++) {
+        int64_t late = next_random(&random) % 4 ? 0 : next_random(&random) % (80 * MS);
+        plan.record[at] = (struct placed){at + 1, 1000 * MS + (int64_t)at * step_ns[_i] - late};
+        uint32_t pick =
+            next_random(&random) % 64; /* few of the first lanes: a late one may pass all of them */
+        plan.lane[at] = pick < 1 ? 0 : pick < 3 ? 1 : 2;
+    }
+    together = plan;
+    run_plan(&plan, RECORDS);
+    run_plan_as(&together, RECORDS, true);
+    for (unsigned lane = 0; lane < LANES; lane++) {
+        ck_assert_uint_eq(plan.outs[lane], together.outs[lane]);
+        for (unsigned at = 0; at < plan.outs[lane]; at++)
+            ck_assert_uint_eq(plan.out[lane][at].frame, together.out[lane][at].frame);
     }
 }
 END_TEST
@@ -394,6 +426,7 @@ int main(void)
 {
     Suite *suite = suite_create("artefact");
     add_case(suite, "random disorder", random_disorder, 20);
+    add_case(suite, "batches change nothing", batches_change_nothing, 4);
     add_case(suite, "one late", one_late, ROWS(disorder_rows));
     add_case(suite, "lanes", lanes_are_apart, 1);
     add_case(suite, "far ahead", far_ahead, 2);
