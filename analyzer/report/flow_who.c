@@ -187,9 +187,13 @@ void cell_flows_damage(const struct flow_row *row, struct tca_buf *buf)
         {TCA_DAMAGE_START_CUT, "start_cut"},
         {TCA_DAMAGE_END_CUT, "end_cut"},
     };
+    const struct tca_side *side = row->m->side;
+    bool unfinished =
+        side[0].unfinished_checksums || side[1].unfinished_checksums; /* left to the card: as on veth */
+    uint32_t damage = row->m->damage | (unfinished ? TCA_DAMAGE_OFFLOAD : 0u);
     const char *between = "";
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
-        if (!(row->m->damage & all[i].damage))
+        if (!(damage & all[i].damage))
             continue;
         tca_buf_str(buf, between);
         tca_buf_str(buf, all[i].name);

@@ -40,7 +40,10 @@ NAMES = "flow_id capture last_capture first_frame last_frame tcp_stream"
 # Columns that other connections, or what comes after the last packet, have a part in.
 NEIGHBOURS = ("verdict severity confidence findings handshake handshake_confidence close close_confidence vantage damage "
               "rst_cause reuse_of reuse_gap_s reuse_outcome client_path server_path client_end_state server_end_state "
-              "close_wait_s fin_wait2_s client_zero_window_s server_zero_window_s")
+              "close_wait_s fin_wait2_s client_zero_window_s server_zero_window_s "
+              # Other programs' words are of all that a pair of ends bore, and so are the clocks of time stamps.
+              "conn_state history completeness conntrack_state attempt_group nat_of client_ts_hz server_ts_hz "
+              "client_ts_clock server_ts_clock")
 
 
 class Wrong(Exception):

@@ -25,7 +25,7 @@ MILLION = 1_000_000
 MIDNIGHT = 86400 * 20000  # 2024-10-04
 LATE = 2 ** 31  # seconds since 1970 that no signed 32 bits hold
 TAGS = {"": {"vlan", "encap"}}
-PAYLOAD = {"flows": {"history"}}  # Zeek's letter g: content that was not captured
+PAYLOAD = {"flows": {"history", "damage"}}  # Zeek's letter g: content that was not captured; no checksum, no offload
 # What goes by the order of the file, as other programs' words do, and what names rows by their lowest frame.
 FILE_ORDER = {"flow_id", "tcp_stream", "damage", "first_frame", "last_frame", "history", "conn_state",
               "conntrack_state", "completeness", "reuse_of", "attempt_group", "nat_of", "client_ts_hz", "server_ts_hz",

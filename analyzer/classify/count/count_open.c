@@ -206,7 +206,7 @@ static struct tca_bounds again(const struct tca_counting *k, uint32_t role, uint
 {
     if (!count)
         return count_exactly(0);
-    return count_between(surely_again(k, role, count), count - 1 + k->me->capture_copies);
+    return count_between(surely_again(k, role, count), count - 1 + count_copies(k->me));
 }
 
 /* Nobody is left to repeat a cookie: what a timer repeated was a request's. */

@@ -40,9 +40,9 @@ static struct tca_bounds stream_again(const struct tca_counting *k)
 {
     uint64_t fins = k->me->fin_count ? k->me->fin_count - 1 : 0, both = fins_with_payload(k);
     uint64_t sum = k->me->retx_pkts + (fins > both ? fins - both : 0);
-    uint64_t most = k->me->retx_pkts + fins + k->me->capture_copies;
+    uint64_t most = k->me->retx_pkts + fins + count_copies(k->me);
     if (k->m->damage & TCA_DAMAGE_OFFLOAD)
-        most = k->me->retx_pkts * GIANT + fins + k->me->capture_copies;
+        most = k->me->retx_pkts * GIANT + fins + count_copies(k->me);
     return count_between(sum, most);
 }
 
@@ -232,7 +232,7 @@ struct tca_bounds tca_count_syn_challenge(const struct tca_counting *k)
     struct tca_bounds n = syns_to_open(k, &spaced);
     uint64_t kept = tca_dossier_count(k->d, TCA_MARK_SYN | TCA_MARK_SYNACK, 1 - k->role);
     uint64_t all = k->peer->syn_count + k->peer->synack_count;
-    return count_between(n.min, n.max + (all > kept ? all - kept : 0) + k->peer->capture_copies);
+    return count_between(n.min, n.max + (all > kept ? all - kept : 0) + count_copies(k->peer));
 }
 
 struct tca_bounds tca_count_challenge_ack(const struct tca_counting *k)

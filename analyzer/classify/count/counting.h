@@ -87,4 +87,11 @@ struct tca_wait_count tca_counting_waits(const struct tca_counting *k);
 #include "classify/count/counter.def"
 #undef COUNTER
 
+/* Copies that may have been segments of their own after all: a request answers each copy of a SYN that the network made
+ * alike. Where every segment has one, they are the capture's. */
+static inline uint64_t count_copies(const struct tca_side *side)
+{
+    return side->capture_copies < side->pkts ? side->capture_copies : 0;
+}
+
 #endif
