@@ -95,13 +95,21 @@ static bool seen_open(const struct tca_closing *k)
     return false;
 }
 
+/* Half closed: two segments that the capture missed, the other FIN and its acknowledgment, would have ended it. */
+static enum tca_confidence killed_level(const struct tca_closing *k)
+{
+    enum tca_confidence level = tca_close_seen(k, tca_levels_certain);
+    bool half = !k->fin[TCA_CLIENT] != !k->fin[TCA_SERVER];
+    return half && level > TCA_PROBABLE ? TCA_PROBABLE : level;
+}
+
 void judge_close_killed_by_reuse(const struct tca_case *c, struct tca_judgement *j)
 {
     struct tca_closing k = tca_close_of(c);
     if (!k.m->killed_by_reuse || !tca_closing_opened(k.m) || tca_closing_direction_missing(k.m) ||
         !seen_open(&k))
         return;
-    tca_hold(j, tca_close_seen(&k, tca_levels_certain), k.until_ns);
+    tca_hold(j, killed_level(&k), k.until_ns);
     tca_close_prove(&k, j);
     tca_prove(j, tca_dossier_last(c->d, TCA_MARK_LAST, -1));
     tca_say(j, "A new connection took these addresses and ports; the client was %s, the server %s.",
