@@ -95,6 +95,14 @@ static bool seen_open(const struct tca_closing *k)
     return false;
 }
 
+/* Half closed: two segments that the capture missed, the other FIN and its acknowledgment, would have ended it. */
+static enum tca_confidence killed_level(const struct tca_closing *k)
+{
+    enum tca_confidence level = tca_close_seen(k, tca_levels_certain);
+    bool half = !k->fin[TCA_CLIENT] != !k->fin[TCA_SERVER];
+    return half && level > TCA_PROBABLE ? TCA_PROBABLE : level;
+}
+
 void judge_close_killed_by_reuse(const struct tca_case *c, struct tca_judgement *j)
 {
     struct tca_closing k = tca_close_of(c);
@@ -103,7 +111,7 @@ void judge_close_killed_by_reuse(const struct tca_case *c, struct tca_judgement 
         return;
     /* A close that the capture lost as a whole leaves no trace here; that others of the service have gaps tells that it may. */
     bool lossy = !(k.m->damage & TCA_DAMAGE_GAP) && c->listener->gaps > 0;
-    tca_hold(j, tca_lower(tca_close_seen(&k, tca_levels_certain), lossy), k.until_ns);
+    tca_hold(j, tca_lower(killed_level(&k), lossy), k.until_ns);
     tca_close_prove(&k, j);
     tca_prove(j, tca_dossier_last(c->d, TCA_MARK_LAST, -1));
     tca_say(j, "A new connection took these addresses and ports; the client was %s, the server %s.",

@@ -5,6 +5,7 @@
  */
 #include "classify/closes.h"
 #include "classify/read/shapes.h"
+#include "classify/reset.h"
 
 /* Common to the reset forms: hold if it is this one, with the FINs before it, its trigger and the reset as
  * proof. */
@@ -78,6 +79,10 @@ void judge_close_rst_reply(const struct tca_case *c, struct tca_judgement *j)
     struct tca_closing k = tca_close_of(c);
     if (!hold_reset(&k, j, TCA_RESET_REPLY))
         return;
+    /* That it follows from its cause is no reason to be surer of it. */
+    enum tca_confidence cause = tca_rst_sureness(c, tca_closing_reset(&k).rst);
+    if (cause != TCA_NO && cause < j->confidence)
+        j->confidence = cause;
     tca_say(j, "The %s had no such connection and answered with a reset.", tca_role_name[j->actor]);
 }
 

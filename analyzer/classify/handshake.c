@@ -283,6 +283,7 @@ void judge_handshake_pending_at_end(const struct tca_case *c, struct tca_judgeme
         tca_say(j, "No ACK of any client is in this capture, so whether this opened cannot be told.");
         return;
     }
-    tca_say(j, "The capture ended %u.%03u s after this connection began, too early to tell.",
+    tca_say(j, "%s %u.%03u s after this connection began, too early to tell.",
+            o.m->end_ns < 0 ? "The capture ended" : "Another connection took its place",
             TCA_WHOLE_S(o.end_ns - o.m->start_ns));
 }

@@ -181,27 +181,61 @@ void judge_handshake_syn_only(const struct tca_case *c, struct tca_judgement *j)
             TCA_WHOLE_S(o.end_ns - o.syn->time_ns));
 }
 
+/* A rung would have passed. */
+static bool waited(const struct tca_opening *o)
+{
+    return o->synack && o->end_ns - o->synack->time_ns >= TCA_RUNG_NS;
+}
+
+/* Before that not the capture ended but this attempt: a later SYN of the tuple had its answer. */
+static bool replaced(const struct tca_opening *o)
+{
+    return !waited(o) && !o->stuck && !o->refusal && o->m->end_ns >= 0;
+}
+
 static const char *half_open_how(const struct tca_opening *o)
 {
+    if (replaced(o))
+        return "no acknowledgment was seen before another connection took its place";
     if (!o->stuck)
         return "no acknowledgment was seen";
     return tca_opening_request_reset(o) ? "it answered the acknowledgment with a reset"
                                         : "it took none of the acknowledgments";
 }
 
+static const struct tca_levels HALF_OPEN = {TCA_CERTAIN, TCA_PROBABLE, TCA_POSSIBLE};
+
+/* A request that waits repeats its SYN+ACK, and answers a repeated SYN by another. Where neither shows although the timer
+ * was due, the acknowledgment may be what is missing. */
+static enum tca_confidence silent_level(const struct tca_case *c, const struct tca_opening *o)
+{
+    bool repeated = o->last_synack->time_ns - o->synack->time_ns >= TCA_TIMER_NS;
+    if (o->m->damage & TCA_DAMAGE_ONE_WAY)
+        return TCA_POSSIBLE;
+    return tca_lower(tca_level(c, HALF_OPEN, TCA_BASIS_SILENCE), !repeated);
+}
+
+/* The client's last acknowledgment is refuted by the rung after it, twice as far off as the last one (RFC 6298 section
+ * 5.5). Where that was not due yet, it may have opened the connection: of one that was in vain nothing follows for the
+ * next. */
+static enum tca_confidence stuck_level(const struct tca_case *c, const struct tca_opening *o)
+{
+    enum tca_confidence level = tca_level(c, HALF_OPEN, TCA_BASIS_SEEN);
+    const struct tca_mark *last = tca_dossier_last(c->d, TCA_MARK_OPEN_ACK, TCA_CLIENT);
+    int64_t ladder_ns = o->last_synack->time_ns - o->synack->time_ns;
+    bool answered = last && last->frame > o->last_synack->frame;
+    bool undue = o->end_ns - o->last_synack->time_ns < ladder_ns + TCA_RUNG_NS;
+    return tca_lower(level, answered && undue && !tca_opening_request_reset(o) && !tca_opening_rung(c, o, 1));
+}
+
 void judge_handshake_half_open(const struct tca_case *c, struct tca_judgement *j)
 {
-    static const struct tca_levels levels = {TCA_CERTAIN, TCA_PROBABLE, TCA_POSSIBLE};
     struct tca_opening o = tca_opening_of(c);
-    bool waited = o.synack && o.end_ns - o.synack->time_ns >= TCA_RUNG_NS;
-    bool silent = waited && !o.opened && !o.withdrawal && o.syn;
+    bool silent = (waited(&o) || replaced(&o)) && !o.opened && !o.withdrawal && o.syn;
     if (!o.synack || !o.syn || !(silent || o.stuck) || tca_opening_no_request(c, &o) ||
         tca_opening_ack_unseen(c, &o))
         return;
-    enum tca_confidence level = tca_level(c, levels, TCA_BASIS_SILENCE);
-    if (silent && (o.m->damage & TCA_DAMAGE_ONE_WAY))
-        level = TCA_POSSIBLE;
-    tca_hold(j, o.stuck ? tca_level(c, levels, TCA_BASIS_SEEN) : level, o.synack->time_ns);
+    tca_hold(j, o.stuck ? stuck_level(c, &o) : silent_level(c, &o), o.synack->time_ns);
     j->actor = o.stuck ? TCA_SERVER : TCA_CLIENT;
     j->value = (int64_t)o.server->synack_count;
     j->unit = "pkts";

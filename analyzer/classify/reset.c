@@ -84,26 +84,27 @@ enum tca_confidence tca_rst_linux_level(const struct tca_case *c, const struct t
 static const struct {
     enum tca_finding_id id;
     bool (*holds)(const struct tca_rst *r);
+    tca_judge *judge;
 } CAUSES[] = {
-    {TCA_rst_forged_or_middlebox, tca_rst_is_forged},
-    {TCA_rst_in_time_wait, tca_rst_is_in_time_wait},
-    {TCA_rst_embryonic_dup, tca_rst_is_embryonic_dup},
-    {TCA_rst_refused, tca_rst_is_refused},
-    {TCA_rst_to_challenge, tca_rst_is_to_challenge},
-    {TCA_rst_syn_sent_abort, tca_rst_is_syn_sent_abort},
-    {TCA_rst_listener_closed, tca_rst_is_listener_closed},
-    {TCA_rst_request_expired, tca_rst_is_request_expired},
-    {TCA_rst_abort_on_overflow, tca_rst_is_abort_on_overflow},
-    {TCA_rst_data_after_close, tca_rst_is_data_after_close},
-    {TCA_rst_linger2, tca_rst_is_linger2},
-    {TCA_rst_tw_overflow, tca_rst_is_tw_overflow},
-    {TCA_rst_no_socket, tca_rst_is_no_socket},
-    {TCA_rst_keepalive_timeout, tca_rst_is_keepalive_timeout},
-    {TCA_rst_retry_exhausted, tca_rst_is_retry_exhausted},
-    {TCA_rst_linger0, tca_rst_is_linger0},
-    {TCA_rst_unread_data, tca_rst_is_unread_data},
-    {TCA_rst_orphan_limit, tca_rst_is_orphan_limit},
-    {TCA_rst_active_close, tca_rst_is_active},
+    {TCA_rst_forged_or_middlebox, tca_rst_is_forged, judge_rst_forged_or_middlebox},
+    {TCA_rst_in_time_wait, tca_rst_is_in_time_wait, judge_rst_in_time_wait},
+    {TCA_rst_embryonic_dup, tca_rst_is_embryonic_dup, judge_rst_embryonic_dup},
+    {TCA_rst_refused, tca_rst_is_refused, judge_rst_refused},
+    {TCA_rst_to_challenge, tca_rst_is_to_challenge, judge_rst_to_challenge},
+    {TCA_rst_syn_sent_abort, tca_rst_is_syn_sent_abort, judge_rst_syn_sent_abort},
+    {TCA_rst_listener_closed, tca_rst_is_listener_closed, judge_rst_listener_closed},
+    {TCA_rst_request_expired, tca_rst_is_request_expired, judge_rst_request_expired},
+    {TCA_rst_abort_on_overflow, tca_rst_is_abort_on_overflow, judge_rst_abort_on_overflow},
+    {TCA_rst_data_after_close, tca_rst_is_data_after_close, judge_rst_data_after_close},
+    {TCA_rst_linger2, tca_rst_is_linger2, judge_rst_linger2},
+    {TCA_rst_tw_overflow, tca_rst_is_tw_overflow, judge_rst_tw_overflow},
+    {TCA_rst_no_socket, tca_rst_is_no_socket, judge_rst_no_socket},
+    {TCA_rst_keepalive_timeout, tca_rst_is_keepalive_timeout, judge_rst_keepalive_timeout},
+    {TCA_rst_retry_exhausted, tca_rst_is_retry_exhausted, judge_rst_retry_exhausted},
+    {TCA_rst_linger0, tca_rst_is_linger0, judge_rst_linger0},
+    {TCA_rst_unread_data, tca_rst_is_unread_data, judge_rst_unread_data},
+    {TCA_rst_orphan_limit, tca_rst_is_orphan_limit, judge_rst_orphan_limit},
+    {TCA_rst_active_close, tca_rst_is_active, judge_rst_active_close},
 };
 
 static enum tca_finding_id cause_of(const struct tca_rst *r)
@@ -137,6 +138,17 @@ struct tca_rst_found tca_rst_find(const struct tca_case *c, enum tca_finding_id 
         ended[rst->side] = !ignored && ends_sender(cause);
     }
     return found;
+}
+
+enum tca_confidence tca_rst_sureness(const struct tca_case *c, const struct tca_mark *rst)
+{
+    for (unsigned at = 0; at < sizeof CAUSES / sizeof *CAUSES; at++) {
+        struct tca_judgement j = {.id = CAUSES[at].id};
+        CAUSES[at].judge(c, &j);
+        if (j.confidence != TCA_NO && j.frame_count && j.frame[0] == rst->frame)
+            return j.confidence;
+    }
+    return TCA_NO;
 }
 
 bool tca_rst_hold(const struct tca_case *c, struct tca_judgement *j, enum tca_confidence level,

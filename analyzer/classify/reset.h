@@ -12,4 +12,7 @@
  * rst_* ids frame[0] is the RST's frame. */
 const char *tca_rst_cause(const struct tca_verdict *v);
 
+/* How sure the cause of this RST is. TCA_NO: none was found, or it is that of an earlier one. */
+enum tca_confidence tca_rst_sureness(const struct tca_case *c, const struct tca_mark *rst);
+
 #endif

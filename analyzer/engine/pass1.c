@@ -285,12 +285,22 @@ static void begin_flow(struct tca_session *s, const struct tca_flow_found *found
     }
 }
 
+/* The peer of this segment's sender went on with the older connection after the SYN of the newer one. */
+static bool spoke_since(const struct tca_flow_found *found)
+{
+    const struct tca_side *peer = &mirror_of(found->flow)->side[1 - found->from];
+    int64_t since_ns = mirror_of(found->witness)->start_ns;
+    return peer->last_data_ns > since_ns || (peer->fin_count && peer->fin_last_ns > since_ns);
+}
+
 static int tell_witness(struct tca_session *s, const struct tca_flow_found *found,
                         const struct tca_segment *seg)
 {
     if (!found->witness || !begun(found->witness))
         return TCA_OK;
     int from = found->witness->client == found->flow->client ? found->from : 1 - found->from;
+    if (!(seg->flags & TCA_RST) && spoke_since(found))
+        return TCA_OK; /* its ordinary acknowledgment */
     return tca_mirror_witness(&s->mirrors, mirror_of(found->witness), seg, from);
 }
 
