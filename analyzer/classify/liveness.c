@@ -468,7 +468,7 @@ void judge_reorder(const struct tca_case *c, struct tca_judgement *j)
     int side;
     if (!hold_kind(c, j, &kind, &side))
         return;
-    if (t[side].reorder_sure)
+    if (t[side].reorder_sure && seen_both_ways(c))
         j->confidence = tca_level(c, tca_levels_certain, TCA_BASIS_SEEN);
     j->actor = TCA_ACTOR_PATH;
     if (t[side].reorder_ns < TCA_MS)

@@ -38,6 +38,12 @@ static bool knows_more(const struct tca_mark *mark, const struct tca_mark *rst)
     return (mark->flags & TCA_ACK) && seq_after(mark->ack, rst->peer_end);
 }
 
+/* The network's copy of what passed before, or what is older than what did: however late it comes, it was not sent now. */
+static bool is_straggler(const struct tca_mark *mark)
+{
+    return mark->roles & (TCA_MARK_OLD_DUP | TCA_MARK_REORDERED);
+}
+
 /* A segment that its alleged sender sent after the RST, and that cannot merely have been overtaken by it. New payload is
  * no proof: an RST that answers a segment bears the number that this acknowledged, and more may have been under way. */
 static const struct tca_mark *went_on(const struct tca_case *c, const struct tca_mark *rst)
@@ -46,7 +52,8 @@ static const struct tca_mark *went_on(const struct tca_case *c, const struct tca
     for (unsigned n = 0; (mark = tca_dossier_mark(c->d, TCA_MARK_AFTER_RST, rst->side, n)); n++) {
         if (mark->frame < rst->frame || mark->flags & TCA_SYN || begun_anew(c, rst, mark))
             continue;
-        if (mark->time_ns - rst->time_ns >= REORDER_NS || knows_more(mark, rst))
+        bool late = mark->time_ns - rst->time_ns >= REORDER_NS && !is_straggler(mark);
+        if (late || knows_more(mark, rst))
             return mark;
     }
     return NULL;
@@ -54,9 +61,10 @@ static const struct tca_mark *went_on(const struct tca_case *c, const struct tca
 
 static enum tca_confidence forged_level(const struct tca_rst *r)
 {
-    /* Of two incarnations that began before the capture one may go on where the other reset. */
+    /* Of two incarnations that began before the capture one may go on where the other reset; and where the other direction
+     * is missing so is what would tell an old segment from a new one. */
     if (went_on(r->c, r->rst))
-        return r->c->d->m.damage & TCA_DAMAGE_START_CUT ? TCA_PROBABLE : TCA_CERTAIN;
+        return r->c->d->m.damage & (TCA_DAMAGE_START_CUT | TCA_DAMAGE_ONE_WAY) ? TCA_PROBABLE : TCA_CERTAIN;
     if (tca_rst_answers_synack(r))
         return TCA_NO;
     if (r->signs & (TCA_SIGN_TTL | TCA_SIGN_SERIES))

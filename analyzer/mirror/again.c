@@ -239,8 +239,9 @@ static bool fills_too_soon(const struct step *s, const struct tca_trouble *t)
 
 void tca_step_overtaken(struct step *s, struct tca_trouble *t)
 {
-    bool old =
-        !s->account.new_bytes && s->to->acked_known && seq_before_eq(tca_segment_end(s->seg), s->to->acked);
+    /* Where nothing of its receiver is in the capture, that it passed before is all there is to know. */
+    bool arrived = s->to->acked_known ? seq_before_eq(tca_segment_end(s->seg), s->to->acked) : !s->to->pkts;
+    bool old = !s->account.new_bytes && arrived;
     bool copy = s->account.older_clock || is_network_copy(s);
     if (!s->account.new_bytes && step_carries(s->seg) && !copy)
         return; /* by its IP ID alone, which elsewhere is random */
