@@ -206,13 +206,14 @@ static const char *half_open_how(const struct tca_opening *o)
 static const struct tca_levels HALF_OPEN = {TCA_CERTAIN, TCA_PROBABLE, TCA_POSSIBLE};
 
 /* A request that waits repeats its SYN+ACK, and answers a repeated SYN by another. Where neither shows although the timer
- * was due, the acknowledgment may be what is missing. */
+ * was due, the acknowledgment may be what is missing; or there is no request, but a SYN cookie, where what would tell that of
+ * the listener was cut. */
 static enum tca_confidence silent_level(const struct tca_case *c, const struct tca_opening *o)
 {
     bool repeated = o->last_synack->time_ns - o->synack->time_ns >= TCA_TIMER_NS;
     if (o->m->damage & TCA_DAMAGE_ONE_WAY)
         return TCA_POSSIBLE;
-    return tca_lower(tca_level(c, HALF_OPEN, TCA_BASIS_SILENCE), !repeated);
+    return tca_lower(tca_level(c, HALF_OPEN, TCA_BASIS_SILENCE), repeated ? 0 : 1 + c->listener->cut);
 }
 
 /* The client's last acknowledgment is refuted by the rung after it, twice as far off as the last one (RFC 6298 section

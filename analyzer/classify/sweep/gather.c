@@ -573,6 +573,8 @@ static uint32_t flags_of(const struct tca_dossier *d, const struct tca_ladder *l
     struct tca_reuse reuse;
     if (has_gap(m))
         flags |= TCA_CONN_GAP;
+    if (m->damage & TCA_DAMAGE_SNAPLEN)
+        flags |= TCA_CONN_CUT;
     if (close.passive == TCA_SERVER && tca_closing_idle_ns(&close) > TCA_LONG_CLOSE_WAIT_NS)
         flags |= TCA_CONN_CLOSE_WAIT;
     if (!syn && !synack)

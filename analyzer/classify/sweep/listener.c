@@ -58,6 +58,7 @@ static void count_conn(struct tca_listener *l, const struct tca_conn *conn)
     l->unanswered += (conn->flags & TCA_CONN_UNANSWERED) != 0;
     l->midstream += (conn->flags & TCA_CONN_MIDSTREAM) != 0;
     l->gaps += (conn->flags & TCA_CONN_GAP) != 0;
+    l->cut |= (conn->flags & TCA_CONN_CUT) != 0;
     l->idle_opens += (conn->flags & TCA_CONN_IDLE) != 0;
     l->one_rung_at_1s += (conn->flags & TCA_CONN_ONE_RUNG) != 0;
     l->long_ladders += (conn->flags & TCA_CONN_LONG_LADDER) != 0;

@@ -34,6 +34,7 @@ enum tca_conn_flag {
     TCA_CONN_DEFERRED = 1 << 17, /* its SYN+ACK was repeated where TCP_DEFER_ACCEPT puts it */
     TCA_CONN_OPTIONS = 1 << 18,  /* its SYN+ACK announces window scale or SACK */
     TCA_CONN_SHRUNK = 1 << 19,   /* the child took back a part of the window, as after a SYN cookie */
+    TCA_CONN_CUT = 1 << 20,      /* the snap length cut options of its handshake */
 };
 
 /* A run of repeats that nothing acknowledged. */
