@@ -6,6 +6,7 @@
  * connection in handshake_older.c; all look at the same facts, opening.h. Checked against RFC 9293 sections 3.5 and
  * 3.10.7 and Linux tcp_check_req() (5.10 to 7.2).
  */
+#include "classify/closing.h"
 #include "classify/ladder.h"
 #include "classify/level.h"
 #include "classify/opening.h"
@@ -197,7 +198,9 @@ void judge_handshake_complete_syn_retry(const struct tca_case *c, struct tca_jud
     if (!o.opened || o.stuck || !o.syn || o.syn_copies < 2 || o.challenges ||
         o.last_syn->time_ns - o.syn->time_ns < TCA_TIMER_NS)
         return;
-    tca_hold(j, TCA_CERTAIN, o.syn->time_ns);
+    /* Without the SYN+ACKs a repeat tells nothing of what was lost, the SYN or its answer. */
+    bool missing = tca_closing_direction_missing(o.m);
+    tca_hold(j, missing ? TCA_POSSIBLE : TCA_CERTAIN, o.syn->time_ns);
     j->actor = TCA_ACTOR_PATH;
     j->value = o.syn_copies;
     j->unit = "pkts";
