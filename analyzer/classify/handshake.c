@@ -6,6 +6,7 @@
  * connection in handshake_older.c; all look at the same facts, opening.h. Checked against RFC 9293 sections 3.5 and
  * 3.10.7 and Linux tcp_check_req() (5.10 to 7.2).
  */
+#include "classify/closing.h"
 #include "classify/ladder.h"
 #include "classify/level.h"
 #include "classify/opening.h"
@@ -17,7 +18,8 @@ static const int64_t SATELLITE_NS = 900 * TCA_MS; /* an ACK later than this let 
 void judge_handshake_midstream(const struct tca_case *c, struct tca_judgement *j)
 {
     struct tca_opening o = tca_opening_of(c);
-    if (!tca_opening_midstream(&o))
+    struct tca_self self;
+    if (!tca_opening_midstream(&o) || tca_opening_self(c->d, &self))
         return;
     tca_hold(j, TCA_CERTAIN, o.m->start_ns);
     j->actor = TCA_ACTOR_PATH;
@@ -35,8 +37,23 @@ static bool server_opened_too(const struct tca_opening *o)
     return false;
 }
 
+/* The kernel takes the SYN that comes back for a peer's: a simultaneous open with itself (tcp_rcv_synsent_state_process). */
+static bool opened_itself(const struct tca_case *c, struct tca_judgement *j)
+{
+    struct tca_self self;
+    if (!tca_opening_self(c->d, &self))
+        return false;
+    tca_hold(j, TCA_PROBABLE, self.syn->time_ns);
+    tca_prove(j, self.syn);
+    tca_prove(j, self.synack);
+    tca_say(j, "A socket connected to its own address and port; its two directions cannot be told apart.");
+    return true;
+}
+
 void judge_handshake_simultaneous_open(const struct tca_case *c, struct tca_judgement *j)
 {
+    if (opened_itself(c, j))
+        return;
     struct tca_opening o = tca_opening_of(c);
     const struct tca_mark *other = tca_dossier_mark(c->d, TCA_MARK_SYN, TCA_SERVER, 0);
     if (!o.syn || !other || !server_opened_too(&o))
@@ -197,7 +214,9 @@ void judge_handshake_complete_syn_retry(const struct tca_case *c, struct tca_jud
     if (!o.opened || o.stuck || !o.syn || o.syn_copies < 2 || o.challenges ||
         o.last_syn->time_ns - o.syn->time_ns < TCA_TIMER_NS)
         return;
-    tca_hold(j, TCA_CERTAIN, o.syn->time_ns);
+    /* Without the SYN+ACKs a repeat tells nothing of what was lost, the SYN or its answer. */
+    bool missing = tca_closing_direction_missing(o.m);
+    tca_hold(j, missing ? TCA_POSSIBLE : TCA_CERTAIN, o.syn->time_ns);
     j->actor = TCA_ACTOR_PATH;
     j->value = o.syn_copies;
     j->unit = "pkts";

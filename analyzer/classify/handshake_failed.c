@@ -95,6 +95,12 @@ void judge_handshake_client_abort(const struct tca_case *c, struct tca_judgement
             TCA_WHOLE_S(o.withdrawal->time_ns - o.syn->time_ns));
 }
 
+/* Of an answer that may have passed elsewhere. */
+static const char *in_what(int unheard)
+{
+    return unheard ? " in this capture, which lacks segments of that server" : "";
+}
+
 static bool nothing_came_back(const struct tca_opening *o)
 {
     return o->syn && !o->server->synack_count && !o->m->server_syn_bare && !o->refusal && !o->withdrawal &&
@@ -151,15 +157,16 @@ void judge_handshake_no_answer(const struct tca_case *c, struct tca_judgement *j
     if (waited < TCA_SECOND && o.syn_copies < 4 && !tried_anew(c))
         return;
     bool over = waited >= next + next / 8 || tried_anew(c);
-    tca_hold(j, over ? TCA_CERTAIN : TCA_PROBABLE, o.syn->time_ns);
+    int unheard = tca_unheard(c, TCA_SERVER);
+    tca_hold(j, tca_lower(over ? TCA_CERTAIN : TCA_PROBABLE, unheard), o.syn->time_ns);
     j->actor = TCA_SERVER;
     j->value = o.syn_copies;
     j->unit = "pkts";
     for (unsigned n = 0; n < TCA_PROOF_MAX - 1; n++)
         tca_prove(j, tca_dossier_mark(c->d, TCA_MARK_SYN, TCA_CLIENT, n));
     tca_prove(j, o.last_syn);
-    tca_say(j, "%u SYN copies over %u.%03u s and no answer%s.", o.syn_copies,
-            TCA_WHOLE_S(o.last_syn->time_ns - o.syn->time_ns),
+    tca_say(j, "%u SYN copies over %u.%03u s and no answer%s%s.", o.syn_copies,
+            TCA_WHOLE_S(o.last_syn->time_ns - o.syn->time_ns), in_what(unheard),
             over ? end_of_syns(c, &o) : "; the ladder may go on after the capture");
 }
 
@@ -169,12 +176,13 @@ void judge_handshake_syn_only(const struct tca_case *c, struct tca_judgement *j)
     if (!nothing_came_back(&o) || o.syn_copies != 1 || icmp_for_syn(c, &o) ||
         (o.end_ns - o.syn->time_ns < TCA_RUNG_NS && !tried_anew(c)))
         return;
-    tca_hold(j, TCA_CERTAIN, o.syn->time_ns);
+    int unheard = tca_unheard(c, TCA_SERVER);
+    tca_hold(j, tca_lower(TCA_CERTAIN, unheard), o.syn->time_ns);
     j->actor = TCA_CLIENT;
     tca_prove(j, o.syn);
     if (tried_anew(c)) {
-        tca_say(j, "One SYN, not answered; after %u.%03u s the client tried anew with another number.",
-                TCA_WHOLE_S(tca_interval(o.syn->time_ns, c->d->anew_ns)));
+        tca_say(j, "One SYN, not answered%s; after %u.%03u s the client tried anew with another number.",
+                in_what(unheard), TCA_WHOLE_S(tca_interval(o.syn->time_ns, c->d->anew_ns)));
         return;
     }
     tca_say(j, "One SYN, not answered and not repeated within %u.%03u s.",

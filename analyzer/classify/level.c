@@ -34,6 +34,12 @@ enum tca_confidence tca_level(const struct tca_case *c, struct tca_levels levels
     return tca_lower(level, lower);
 }
 
+int tca_unheard(const struct tca_case *c, int role)
+{
+    const struct tca_host *host = c->host[role];
+    return !host->unheard ? 0 : host->heard ? 1 : 2;
+}
+
 /* One mark alone (a TTL, a window) is shared with other systems. */
 enum { LINUX_MARKS = 2 };
 

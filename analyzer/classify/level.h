@@ -25,6 +25,10 @@ enum tca_basis {
 /* The level for this case. `same host` sees what the server sees; `unknown` is taken for the middle. */
 enum tca_confidence tca_level(const struct tca_case *c, struct tca_levels levels, enum tca_basis basis);
 
+/* How many levels less this host's silence is worth: other connections show that the capture lacks segments of it, or all
+ * that it sends (a tap of one direction, a filter, an asymmetric route). */
+int tca_unheard(const struct tca_case *c, int role);
+
 /* Of a reading that only Linux' way of building segments gives (a step of 65537, IP ID 0, the lag of a cookie's
  * TSval): this level if that end's system is Linux by two marks or more, else one lower. */
 bool tca_linux_host(const struct tca_host *host);

@@ -12,6 +12,8 @@
 #include "base/seq32.h"
 #include "classify/read/cookie.h"
 
+#include <string.h>
+
 /* Open at some time; `proved`: by what it sent itself. */
 static bool was_open(const struct tca_side *side, bool proved)
 {
@@ -135,6 +137,16 @@ struct tca_opening tca_opening_of(const struct tca_case *c)
 bool tca_opening_midstream(const struct tca_opening *o)
 {
     return !o->syn && !o->m->server_syn_bare;
+}
+
+bool tca_opening_self(const struct tca_dossier *d, struct tca_self *ret_self)
+{
+    bool one_end = d->port[TCA_CLIENT] == d->port[TCA_SERVER] &&
+                   !memcmp(d->addr[TCA_CLIENT], d->addr[TCA_SERVER], sizeof d->addr[TCA_CLIENT]);
+    ret_self->syn = tca_dossier_mark(d, TCA_MARK_SYN, TCA_CLIENT, 0);
+    ret_self->synack = tca_dossier_mark(d, TCA_MARK_SYNACK, TCA_CLIENT, 0);
+    return one_end && ret_self->syn && ret_self->synack && ret_self->syn->seq == ret_self->synack->seq &&
+           ret_self->synack->ack == ret_self->syn->seq + 1;
 }
 
 const struct tca_mark *tca_opening_rung(const struct tca_case *c, const struct tca_opening *o, unsigned n)

@@ -41,6 +41,12 @@ struct tca_opening tca_opening_of(const struct tca_case *c);
 
 /* No SYN was seen. */
 bool tca_opening_midstream(const struct tca_opening *o);
+/* A socket that connected to its own address and port: its SYN and the SYN+ACK of its simultaneous open, with one number;
+ * false: none. All of it passes in one direction. */
+struct tca_self {
+    const struct tca_mark *syn, *synack;
+};
+bool tca_opening_self(const struct tca_dossier *d, struct tca_self *ret_self);
 /* SYN+ACKs that answer this SYN. One of another connection bears another acknowledgment. */
 bool tca_opening_answered(const struct tca_side *client, const struct tca_mark *mark);
 /* The server reset what it had answered by SYN+ACK, before it was open. */

@@ -375,6 +375,14 @@ static bool of_older_connection(const struct tca_side *to, const struct tca_segm
            seq_before_eq(seg->ack, to->iss);
 }
 
+/* SYN and FIN in one, with another number than its sender's SYN, in a connection that is open: a probe. A SYN in a
+ * synchronized state draws a challenge ACK and nothing of the segment counts (RFC 9293 section 3.10.7.4). */
+static bool is_syn_probe(const struct tca_side *from, const struct tca_segment *seg)
+{
+    return (seg->flags & (TCA_SYN | TCA_FIN | TCA_RST | TCA_ACK)) == (TCA_SYN | TCA_FIN) && from->iss_known &&
+           seg->seq != from->iss && tca_state_synchronized(tca_side_state(from));
+}
+
 struct tca_account tca_sequence_account(struct tca_mirror *m, const struct tca_segment *seg, int from_role)
 {
     struct tca_side *from = &m->side[from_role], *to = &m->side[1 - from_role];
@@ -382,8 +390,9 @@ struct tca_account tca_sequence_account(struct tca_mirror *m, const struct tca_s
     account.foreign = account.older;
     if (account.older)
         return account;
-    if (from->nxt_known && !(seg->flags & (TCA_SYN | TCA_RST)) &&
-        (seq_diff(seg->seq, from->snd_nxt) > FAR || seq_diff(seg->seq, from->snd_nxt) < -FAR)) {
+    bool far = from->nxt_known && !(seg->flags & (TCA_SYN | TCA_RST)) &&
+               (seq_diff(seg->seq, from->snd_nxt) > FAR || seq_diff(seg->seq, from->snd_nxt) < -FAR);
+    if (far || is_syn_probe(from, seg)) {
         account.foreign = true;
         return account;
     }

@@ -34,10 +34,11 @@ struct tca_account {
     uint8_t passed_over; /* holes of the peer that it is the first to acknowledge: the capture lacks them */
     bool opened, filled; /* leaves a hole before it; fills one, or a part */
     bool older_clock, same_clock; /* its time stamp against its sender's newest; neither: newer, or none */
-    bool late;    /* built before its sender's last segment: overtaken on the way, or delivered twice */
-    bool newer;   /* built after its sender's last segment: sent again, however soon */
-    bool older;   /* acknowledges less than the peer's SYN: of a connection before this one; foreign too */
-    bool foreign; /* so far off that it cannot be this connection's: moved nothing */
+    bool late;  /* built before its sender's last segment: overtaken on the way, or delivered twice */
+    bool newer; /* built after its sender's last segment: sent again, however soon */
+    bool older; /* acknowledges less than the peer's SYN: of a connection before this one; foreign too */
+    bool
+        foreign; /* so far off that it cannot be this connection's, or a probe that opens anew: moved nothing */
 };
 /* Count the segment for its sender and the acknowledgment for its peer; moves SND.NXT, holes and edges. */
 struct tca_account tca_sequence_account(struct tca_mirror *m, const struct tca_segment *seg, int from);

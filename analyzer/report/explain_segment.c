@@ -82,6 +82,13 @@ static const struct {
     {TCA_MARK_REORDERED, true, "overtaken"},
 };
 
+/* SYN and FIN in one with another number than the side began with: nobody takes it, and it repeats nothing. */
+static bool is_probe(const struct sender *s, const struct tca_trace *t)
+{
+    return (t->flags & (TCA_SYN | TCA_FIN | TCA_ACK)) == (TCA_SYN | TCA_FIN) && s->base_known &&
+           t->seq != s->base;
+}
+
 /* The name of a repeat; "" for what is none. The counts of copies are those of the whole connection. */
 void tca_explain_name(struct tca_explain *ex, const struct tca_trace *t, char *name, size_t size)
 {
@@ -97,7 +104,7 @@ void tca_explain_name(struct tca_explain *ex, const struct tca_trace *t, char *n
         {(t->flags & TCA_FIN) != 0, "FIN", s->fin, side->fin_count},
     };
     name[0] = '\0';
-    if (t->icmp || t->capture_copy || (t->flags & TCA_RST))
+    if (t->icmp || t->capture_copy || (t->flags & TCA_RST) || is_probe(s, t))
         return;
     for (size_t i = 0; i < sizeof ladder / sizeof ladder[0]; i++) {
         if (!ladder[i].is)
@@ -122,7 +129,7 @@ void tca_explain_name(struct tca_explain *ex, const struct tca_trace *t, char *n
 
 void tca_explain_copy(struct sender *s, const struct tca_trace *t)
 {
-    if (t->icmp || t->capture_copy)
+    if (t->icmp || t->capture_copy || is_probe(s, t))
         return;
     if ((t->flags & TCA_SYN) && (t->flags & TCA_ACK))
         s->synack++;
@@ -150,7 +157,7 @@ void tca_explain_base(struct tca_explain *ex, const struct tca_trace *t)
 
 void tca_explain_sent(struct sender *s, const struct tca_trace *t)
 {
-    if (t->icmp || (t->flags & TCA_RST))
+    if (t->icmp || (t->flags & TCA_RST) || is_probe(s, t))
         return;
     uint32_t end = t->seq + t->len + ((t->flags & TCA_SYN) ? 1 : 0) + ((t->flags & TCA_FIN) ? 1 : 0);
     if (!s->sent_known || seq_after(end, s->sent_end))

@@ -33,7 +33,9 @@ struct trait {
     bool ids_count, ids_odd; /* as server: the calibration holds, or does not */
     bool old_echo;
     bool routed, unrouted;
-    uint8_t ttl; /* of its SYN or SYN+ACK; 0: none */
+    bool heard, both_ways; /* segments of this end are here; of the other end as well */
+    bool unheard;          /* none of this end is, though the other end acknowledged some */
+    uint8_t ttl;           /* of its SYN or SYN+ACK; 0: none */
 };
 
 struct tca_hosts {
@@ -169,13 +171,24 @@ static bool named_an_ack(const struct tca_dossier *d)
     return ladder.named != NULL;
 }
 
+/* A connection of which all that this end sent is missing. A number alone that is acknowledged may be a scanner's. */
+static bool is_unheard(const struct tca_mirror *m, int role)
+{
+    const struct tca_side *peer = &m->side[1 - role];
+    return !m->side[role].pkts && peer->acked_known && (peer->syn_count || m->side[role].missed_bytes);
+}
+
 static int add_trait(struct tca_hosts *hosts, const struct tca_dossier *d, int role)
 {
     void *array = tca_room(hosts->trait, hosts->traits, &hosts->trait_room, sizeof *hosts->trait);
     if (!array)
         return TCA_EMEMORY;
     hosts->trait = array;
-    struct trait t = {.capture = d->capture, .family = d->family};
+    struct trait t = {.capture = d->capture,
+                      .family = d->family,
+                      .heard = d->m.side[role].pkts > 0,
+                      .both_ways = d->m.side[0].pkts && d->m.side[1].pkts,
+                      .unheard = is_unheard(&d->m, role)};
     memcpy(t.addr, d->addr[role], sizeof t.addr);
     const struct tca_mark *first =
         tca_dossier_mark(d, role == TCA_CLIENT ? TCA_MARK_SYN : TCA_MARK_SYNACK, role, 0);
@@ -271,6 +284,9 @@ static void build_host(struct tca_host *host, const struct trait *trait, size_t 
             host->ttl_least = trait[at].ttl;
         if (trait[at].ttl > host->ttl_most)
             host->ttl_most = trait[at].ttl;
+        host->heard |= trait[at].heard;
+        host->unheard |= trait[at].unheard;
+        host->both_ways |= trait[at].both_ways;
         if (trait[at].old_echo)
             host->echo = TCA_ECHO_OLD;
     }
@@ -303,6 +319,28 @@ static int build_hosts(struct tca_hosts *hosts)
         build_host(&hosts->host[hosts->hosts++], &hosts->trait[at], end - at);
     }
     return TCA_OK;
+}
+
+/* Where no connection of a capture was seen in both directions, and one of them had another, the capture point lies on the
+ * way of one direction, whichever the hosts. */
+static void tell_one_way(struct tca_host *host, size_t count)
+{
+    bool both = false, unheard = false;
+    for (size_t at = 0; at < count; at++) {
+        both |= host[at].both_ways;
+        unheard |= host[at].unheard;
+    }
+    for (size_t at = 0; at < count && unheard && !both; at++)
+        host[at].unheard = true;
+}
+
+static void tell_directions(struct tca_hosts *hosts)
+{
+    for (size_t at = 0, end; at < hosts->hosts; at = end) {
+        for (end = at + 1; end < hosts->hosts && hosts->host[end].capture == hosts->host[at].capture;)
+            end++;
+        tell_one_way(&hosts->host[at], end - at);
+    }
 }
 
 static void tell_locals(struct tca_hosts *hosts)
@@ -339,6 +377,7 @@ int tca_hosts_run(struct tca_hosts *hosts)
     if (!error)
         error = tca_places_run(&hosts->places);
     if (!error) {
+        tell_directions(hosts);
         tell_locals(hosts);
         tell_clocks(hosts);
     }

@@ -42,9 +42,12 @@ struct tca_host {
         ids_tell; /* SYN+ACK has IP ID 0 and data counts up, on three flows or more: IP ID names the emitter */
     enum tca_echo echo;
     uint8_t ttl_least, ttl_most; /* of its SYNs and SYN+ACKs here; 0: none was seen */
-    bool local;                  /* the capture was taken on this host, by more than round trips */
-    bool peers_local;            /* ... on the other host, whichever it was */
-    bool routed; /* routers lowered its TTL before the capture point, which is then not on this host */
+    bool heard, both_ways;       /* segments of it are here; in a connection of which both directions are */
+    bool
+        unheard; /* the capture lacks segments of it: of a connection all, or of one direction whatever passed */
+    bool local;       /* the capture was taken on this host, by more than round trips */
+    bool peers_local; /* ... on the other host, whichever it was */
+    bool routed;      /* routers lowered its TTL before the capture point, which is then not on this host */
     enum tca_clock_kind clock;     /* of the connections that bear time stamps */
     const struct tca_known *known; /* what the user told of hosts; NULL: nothing. Ask tca_host_knows() */
 };
