@@ -609,11 +609,11 @@ START_TEST(selector)
 }
 END_TEST
 
-/* The ladder of stream 0 with `text` beside its frame 7, and how many records have one. */
-static void explain_commented(const char *text, size_t commented, struct tca_buf *out)
+/* The ladder of stream 0 with `text` beside its frame 7, and beside the first `commented` records of the capture. */
+static void explain_commented(const char *told, const char *text, size_t commented, struct tca_buf *out)
 {
     struct tca_error error = {0};
-    struct wire wire = make_wire(script);
+    struct wire wire = make_wire(told);
     struct tca_session *session = open_session("trace", "true");
     size_t count;
     struct tca_record *records = wire_records(&wire, &count);
@@ -658,7 +658,7 @@ START_TEST(commented)
     struct tca_buf out = {0};
     const char *line, *frame;
 
-    explain_commented(comment_rows[_i].text, 0, &out);
+    explain_commented(script, comment_rows[_i].text, 0, &out);
     line = comment_rows[_i].line ? strstr(tca_buf_text(&out), comment_rows[_i].line) : NULL;
     ck_assert_int_eq(line != NULL, comment_rows[_i].line != NULL);
     ck_assert_int_eq(strstr(tca_buf_text(&out), "  # ") != NULL, line != NULL);
@@ -671,14 +671,39 @@ START_TEST(commented)
 }
 END_TEST
 
+/* A segment with one is not folded into a run. */
+START_TEST(comment_in_a_run)
+{
+    static const char run[] = "flow A 10.0.0.2:40000 10.0.0.1:80\n"
+                              "0      A > S\n"
+                              "+0.010 A < SA\n"
+                              "+0.001 A > A\n"
+                              "+0.001 A > PA len=10\n+0.001 A < A\n"
+                              "+0.001 A > PA len=10\n+0.001 A < A\n"
+                              "+0.001 A > PA len=10\n+0.001 A < A\n"
+                              "+0.001 A > PA len=10\n+0.001 A < A\n"
+                              "+0.001 A > PA len=10\n+0.001 A < A\n"
+                              "+0.001 A > PA len=10\n+0.001 A < A\n";
+    struct tca_buf out = {0};
+
+    explain_commented(run, "", 0, &out);
+    ck_assert_ptr_nonnull(strstr(tca_buf_text(&out), "frames 6 to 14: "));
+    tca_buf_reset(&out);
+    explain_commented(run, "x", 0, &out);
+    ck_assert_ptr_nonnull(strstr(tca_buf_text(&out), "\n                       # x\n"));
+    ck_assert_ptr_nonnull(strstr(tca_buf_text(&out), "frames 8 to 14: "));
+    tca_buf_done(&out);
+}
+END_TEST
+
 START_TEST(too_many_comments)
 {
     struct tca_buf out = {0};
 
-    explain_commented("x", 4096, &out);
+    explain_commented(script, "x", 4096, &out);
     ck_assert_ptr_null(strstr(tca_buf_text(&out), "not shown"));
     tca_buf_reset(&out);
-    explain_commented("x", 4099, &out);
+    explain_commented(script, "x", 4099, &out);
     ck_assert_ptr_nonnull(strstr(tca_buf_text(&out), "that are not shown, beyond the first 4096: 3\n"));
     tca_buf_done(&out);
 }
@@ -768,6 +793,7 @@ static void add_tables(TCase *tc)
 
 static void add_tests(TCase *tc)
 {
+    tcase_add_test(tc, comment_in_a_run);
     tcase_add_test(tc, too_many_comments);
     tcase_add_test(tc, from_pcap);
     tcase_add_test(tc, from_pcapng);

@@ -317,6 +317,7 @@ START_TEST(many_comments)
     struct seen seen = read_all();
     CHECK_STATUS(&seen, ok);
     ck_assert_str_eq(seen.comments, wanted);
+    ck_assert_str_eq(seen.names, "abcdefghijklmnopqrstuvwxyz");
 }
 END_TEST
 
