@@ -15,7 +15,7 @@
 #include "capture/link.h"
 #include "capture/reader.h"
 
-enum { DESCRIPTION_LEN = 8, SECOND_NS = 1000000000 };
+enum { SECOND_NS = 1000000000 };
 enum { IF_TSRESOL = 9, IF_TSOFFSET = 14 };
 enum { ISB_IFDROP = 5, ISB_OSDROP = 7 };
 enum { BINARY = 0x80, BINARY_MAX = 63, DECIMAL_MAX = 19, MICROSECONDS = 6 };
@@ -47,7 +47,7 @@ const char *tca_interface_read(const uint8_t *body, size_t len, bool big_endian,
     struct tca_block_option option;
     uint32_t snaplen;
 
-    if (len < DESCRIPTION_LEN)
+    if (len < TCA_INTERFACE_LEN)
         return "an interface description that is too short";
     snaplen = block_u32(body + 4, big_endian);
     *ret = (struct tca_interface){
@@ -56,7 +56,7 @@ const char *tca_interface_read(const uint8_t *body, size_t len, bool big_endian,
         .snaplen = snaplen == 0 || snaplen > INT32_MAX ? TCA_PACKET_MAX : snaplen,
     };
     set_resolution(ret, MICROSECONDS);
-    struct tca_block_options options = {body + DESCRIPTION_LEN, len - DESCRIPTION_LEN, big_endian, false};
+    struct tca_block_options options = {body + TCA_INTERFACE_LEN, len - TCA_INTERFACE_LEN, big_endian, false};
     while (block_option(&options, &option)) {
         if (option.code == IF_TSRESOL && (option.len != 1 || !set_resolution(ret, option.value[0])))
             return "an interface whose time resolution cannot be read";

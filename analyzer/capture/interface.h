@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { TCA_INTERFACE_LEN = 8 }; /* of a description, before its options */
+
 /* Packets that were lost; `told` where the file says anything of it. Counts stay below 2^63. */
 struct tca_drops {
     uint64_t count;

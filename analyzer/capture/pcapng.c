@@ -36,6 +36,7 @@ enum {
 
 #define SECTION 0x0a0d0d0au /* the same in either byte order */
 enum { INTERFACE = 1, OLD_PACKET = 2, SIMPLE_PACKET = 3, STATISTICS = 5, PACKET = 6 };
+enum { COMMENT = 1 };                      /* of every block */
 enum { EPB_FLAGS = 2, EPB_DROPCOUNT = 4 }; /* of the old block as well */
 enum { LINKTYPE_NFLOG = 239 };
 
@@ -171,6 +172,17 @@ static void add_drops(struct tca_drops *sum, const struct tca_pcapng *file)
     }
 }
 
+/* Comments may be as broken as they like. */
+static void note_comments(struct tca_pcapng *file, const struct block *block, size_t begin)
+{
+    struct tca_block_options options = {block->body + begin, block->len - begin, file->big_endian, false};
+    struct tca_block_option option;
+
+    while (block_option(&options, &option))
+        if (option.code == COMMENT)
+            tca_clip_join(&file->comment, option.value, option.len);
+}
+
 static enum tca_read begin_section(struct tca_pcapng *file, const struct block *block)
 {
     uint16_t major, minor;
@@ -186,6 +198,7 @@ static enum tca_read begin_section(struct tca_pcapng *file, const struct block *
     }
     add_drops(&file->drops, file);
     file->interfaces = 0;
+    note_comments(file, block, SECTION_BODY_LEN);
     return TCA_READ_OK;
 }
 
@@ -203,6 +216,7 @@ static enum tca_read add_interface(struct tca_pcapng *file, const struct block *
         return TCA_READ_MEMORY;
     file->interface = list;
     file->interface[file->interfaces++] = one;
+    note_comments(file, block, TCA_INTERFACE_LEN);
     if (file->reader.first.link < 0)
         file->reader.first =
             (struct tca_packet){.link = one.link, .snaplen = one.snaplen, .precision = one.precision};
@@ -235,14 +249,25 @@ static uint8_t direction_of(uint32_t flags)
     return way == INBOUND && reception <= UNICAST ? TCA_DIRECTION_IN : TCA_DIRECTION_UNKNOWN;
 }
 
+static void add_beside(struct tca_pcapng *file, const struct tca_block_option *option,
+                       struct tca_packet *packet)
+{
+    if (!packet->comment) /* this is its first one */
+        file->beside = (struct tca_clip){0};
+    tca_clip_join(&file->beside, option->value, option->len);
+    packet->comment = file->beside.text[0] ? file->beside.text : NULL;
+}
+
 /* Options of packets never stand in the way of their packet. */
-static void read_packet_options(const struct tca_pcapng *file, const uint8_t *at, size_t len,
+static void read_packet_options(struct tca_pcapng *file, const uint8_t *at, size_t len,
                                 struct tca_interface *interface, struct tca_packet *packet)
 {
     struct tca_block_options options = {at, len, file->big_endian, false};
     struct tca_block_option option;
 
     while (block_option(&options, &option)) {
+        if (option.code == COMMENT)
+            add_beside(file, &option, packet);
         if (option.code == EPB_FLAGS && option.len == 4)
             packet->direction = direction_of(block_u32(option.value, file->big_endian));
         if (option.code == EPB_DROPCOUNT && option.len == 8)

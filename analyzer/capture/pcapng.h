@@ -14,6 +14,7 @@
 #ifndef TCA_CAPTURE_PCAPNG_H
 #define TCA_CAPTURE_PCAPNG_H
 
+#include "base/clip.h"
 #include "capture/interface.h"
 #include "capture/reader.h"
 
@@ -26,6 +27,8 @@ struct tca_pcapng {
     uint8_t
         *large; /* owned: a block that is larger than the stream shows at once, or a packet put in order */
     size_t large_room;
+    struct tca_clip comment; /* of its sections and interfaces */
+    struct tca_clip beside;  /* of the last packet that has one */
 };
 
 /* Begin with the section header that is the stream's next byte, and read on to the first interface. TCA_READ_OK, or

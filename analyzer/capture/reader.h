@@ -38,6 +38,7 @@ struct tca_packet {
     const char *precision; /* "s", "ms", "us", "ns" or "other"; static */
     uint8_t direction;     /* enum tca_direction */
     bool timeless;         /* the format has no time of it */
+    const char *comment;   /* terminated, borrowed like `bytes`; NULL: none */
 };
 
 /* What readers have in common. */

@@ -26,6 +26,7 @@
 enum {
     BATCH_MAX = 256,
     BYTES_MAX = TCA_PACKET_MAX, /* of a batch */
+    COMMENTS_MAX = 16,          /* of a batch */
     PARTS_MAX = 4096, /* joined captures: each costs a new reader, and takes but 24 bytes of input */
 };
 
@@ -47,7 +48,7 @@ struct tca_source {
     struct tca_filter filter;
     struct tca_filter_program *program; /* for link type `link`; NULL: every record is wanted */
     int link;                           /* of the last record; -1 before */
-    uint64_t undecoded_frame;  /* the first one of a link type that is not decoded; 0: none */
+    uint64_t undecoded_frame;           /* the first one of a link type that is not decoded; 0: none */
     uint64_t timeless, beyond; /* records without a time, and with one that int64 nanoseconds do not hold */
 
     bool ended;
@@ -59,6 +60,7 @@ struct tca_source {
     struct tca_record waiting;
 
     struct tca_record records[BATCH_MAX];
+    char comments[COMMENTS_MAX][TCA_CLIP_MAX + 1];
     uint8_t bytes[BYTES_MAX];
 };
 
@@ -176,7 +178,8 @@ static void add_notes(struct tca_source *src)
 
 /* ---- the end of an input ---- */
 
-static void sum_drops(struct tca_source *src)
+/* What the reader of a part knows of it as a whole. */
+static void take_part(struct tca_source *src)
 {
     struct tca_drops sum = src->drops, part = {0};
 
@@ -185,6 +188,8 @@ static void sum_drops(struct tca_source *src)
     if (part.told)
         tca_drops_add(&sum, part.count);
     src->drops = sum;
+    if (src->kind == PART_PCAPNG)
+        tca_clip_join(&src->facts.comment, src->pcapng.comment.text, TCA_CLIP_MAX);
 }
 
 /* The input ends here, for this reason; `code` is what the caller gets once all records are delivered. */
@@ -196,7 +201,7 @@ finish(struct tca_source *src, int code, enum tca_source_status status, const ch
 
     src->ended = true;
     src->end = code;
-    sum_drops(src);
+    take_part(src);
     facts->bytes = tca_stream_tell(src->stream);
     facts->has_drops = src->drops.told;
     facts->drops = src->drops.count;
@@ -299,7 +304,6 @@ static void end_no_capture(struct tca_source *src, const struct tca_magic *magic
 
 static void part_done(struct tca_source *src)
 {
-    sum_drops(src);
     if (src->kind == PART_CLASSIC)
         tca_classic_done(&src->classic);
     else if (src->kind == PART_PCAPNG)
@@ -356,6 +360,7 @@ static void part_change(struct tca_source *src)
     }
     if (src->reader->back)
         tca_stream_give_back(src->stream, src->reader->back);
+    take_part(src);
     part_done(src);
     part_begin(src);
 }
@@ -421,6 +426,8 @@ static void keep_waiting(struct tca_source *src, const struct tca_packet *packet
         .link = packet->link,
         .direction = packet->direction,
         .left_out = !wanted,
+        .comment = packet->comment,
+        .comment_len = packet->comment ? (uint32_t)strlen(packet->comment) : 0,
     };
 }
 
@@ -454,7 +461,7 @@ static void advance(struct tca_source *src)
 
 int tca_source_next(struct tca_source *src, const struct tca_record **ret_records)
 {
-    int count = 0;
+    int count = 0, comments = 0;
     uint32_t used = 0;
 
     while (count < BATCH_MAX) {
@@ -462,9 +469,13 @@ int tca_source_next(struct tca_source *src, const struct tca_record **ret_record
             advance(src);
         if (!src->pending || src->waiting.captured > BYTES_MAX - used)
             break;
+        if (src->waiting.comment && comments == COMMENTS_MAX)
+            break;
         memcpy(src->bytes + used, src->waiting.bytes, src->waiting.captured);
         src->records[count] = src->waiting;
         src->records[count].bytes = src->bytes + used;
+        if (src->waiting.comment)
+            src->records[count].comment = strcpy(src->comments[comments++], src->waiting.comment);
         used += src->waiting.captured;
         src->pending = false;
         count++;

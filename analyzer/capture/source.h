@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/clip.h"
 #include "tcpautopsy/error.h"
 #include "tcpautopsy/record.h"
 
@@ -64,6 +65,7 @@ struct tca_source_facts {
     int64_t error_offset; /* where in the input that record begins; -1 unknown */
     char message
         [400]; /* one line, "what happened: what to do"; notes, also to a status ok, after ';'; "" none */
+    struct tca_clip comment; /* of the file's sections and interfaces */
 };
 
 struct tca_source;

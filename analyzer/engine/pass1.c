@@ -73,6 +73,8 @@ static int add_capture(struct tca_session *s, const char *name)
     }
     s->capture[s->capture_count++] = c;
     c->facts = (struct tca_capture_facts){.moved = &s->moved,
+                                          .comments = &s->comments,
+                                          .comment = c->comment.text,
                                           .ordinal = (uint32_t)s->capture_count,
                                           .name = c->name,
                                           .format = "",
@@ -129,6 +131,19 @@ static void note_record(struct capture *c, const struct tca_record *record)
         facts->first_ns = time_ns;
     if (time_ns > facts->last_ns)
         facts->last_ns = time_ns;
+}
+
+/* What is written beside a record, for its ladder. */
+static int note_comment(struct tca_session *s, const struct tca_record *record)
+{
+    struct tca_capture_facts *facts = &s->open->facts;
+    if (!s->trace || record->left_out || !record->comment_len || !record->comment[0])
+        return TCA_OK;
+    int kept = tca_comments_add(&s->comments, facts->ordinal, record->frame, facts->comments_kept,
+                                record->comment, record->comment_len);
+    facts->comments_kept += kept > 0;
+    facts->comments_over += kept == 0;
+    return kept < 0 ? kept : TCA_OK;
 }
 
 static void note_end(struct capture *c, int64_t time_ns)
@@ -473,7 +488,9 @@ static int feed_record(struct tca_session *s, const struct tca_record *given)
     enum tca_outcome outcome = tca_decode_fragments(s->fragments, &record, verify, &w->seg);
     bool at_hand = outcome == TCA_OUTCOME_tcp && !w->seg.fragmented;
     s->open->facts.outcome[record.left_out ? TCA_OUTCOME_filtered : outcome]++;
-    int error = feed_fragments(s, at_hand ? &w->seg : NULL, record.time_ns);
+    int error = record.comment ? note_comment(s, &record) : TCA_OK;
+    if (!error)
+        error = feed_fragments(s, at_hand ? &w->seg : NULL, record.time_ns);
     if (error)
         return error;
     w = tca_order_slot(&s->order);

@@ -11,8 +11,10 @@
 #ifndef TCA_ENGINE_RUN_H
 #define TCA_ENGINE_RUN_H
 
+#include "artefact/comment.h"
 #include "artefact/moved.h"
 #include "artefact/order.h"
+#include "base/clip.h"
 #include "base/extsort.h"
 #include "classify/count/census.h"
 #include "classify/finding.h"
@@ -66,8 +68,9 @@ static inline bool tca_asked_for(const struct tca_settings *set, const uint8_t a
 /* One capture of the run. */
 struct capture {
     struct tca_capture_facts facts;
-    char *name, *message; /* owned; facts points at them */
-    int64_t newest_ns;    /* of the records so far, for order errors */
+    char *name, *message;    /* owned; facts points at them */
+    struct tca_clip comment; /* likewise */
+    int64_t newest_ns;       /* of the records so far, for order errors */
     uint8_t *
         left_out; /* owned: ports to which connections were opened that the user left out, a bit each; NULL: none */
     uint64_t mixed_tags; /* connections whose one direction carries different tags */
@@ -85,6 +88,7 @@ struct tca_session {
     struct tca_order order;          /* segments of the open capture that wait for their turn */
     struct tca_lane quotes;          /* ICMP errors among them */
     struct tca_moved moved;          /* frame numbers of all captures that were mended */
+    struct tca_comments comments;    /* of all captures, while a trace is kept */
     struct tca_sorter *dossiers;
     struct tca_streams *streams; /* of all captures; NULL before the first */
     struct tca_sweep *sweep;

@@ -98,6 +98,7 @@ void tca_session_free(struct tca_session *s)
     tca_census_free(s->census);
     tca_nats_free(s->nats);
     tca_moved_done(&s->moved);
+    tca_comments_done(&s->comments);
     tca_twins_free(s->twins);
     tca_pressure_free(s->pressure);
     tca_incidents_done(&s->incidents);
@@ -189,6 +190,7 @@ static int take_facts(struct capture *c, const struct tca_source_facts *from)
     facts->bytes = from->bytes;
     facts->status = tca_source_status_name(from->status);
     facts->error_offset = from->error_offset;
+    c->comment = from->comment;
     return keep_message(c, from->message);
 }
 

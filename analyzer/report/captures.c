@@ -102,6 +102,11 @@ void cell_captures_message(const struct capture_row *row, struct tca_buf *buf)
     tca_text_clean(buf, row->facts->message, row->opt->raw_text);
 }
 
+void cell_captures_comment(const struct capture_row *row, struct tca_buf *buf)
+{
+    tca_text_clean(buf, row->facts->comment, row->opt->raw_text);
+}
+
 void cell_captures_vantage(const struct capture_row *row, struct tca_buf *buf)
 {
     tca_buf_str(buf, tca_vantage_name(row->facts->vantage));

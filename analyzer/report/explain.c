@@ -14,6 +14,7 @@
  */
 #include "report/explain_own.h"
 
+#include "artefact/comment.h"
 #include "base/alloc.h"
 #include "base/seq32.h"
 #include "classify/sweep/nat.h"
@@ -272,6 +273,27 @@ static uint64_t explain_record(const struct tca_explain *ex, const struct tca_tr
     return tca_record_of(ex->view->capture, 0, t->frame);
 }
 
+static const char *comment_of(const struct tca_explain *ex, const struct tca_trace *t)
+{
+    const struct tca_capture_facts *capture = ex->view->capture;
+    return tca_comment_of(capture->comments, capture->ordinal, explain_record(ex, t));
+}
+
+/* What somebody wrote beside the segment: the words of others, marked as such. */
+static void add_comment(struct tca_explain *ex, const struct tca_trace *t)
+{
+    const char *comment = comment_of(ex, t);
+    if (!comment)
+        return;
+    struct tca_buf clean = {0};
+    char head[64];
+    tca_text_clean(&clean, comment, true);
+    snprintf(head, sizeof head, "%*s# ", NUMBER_WIDTH + 1 + time_width[ex->view->time] + 2, "");
+    add_wrapped(&ex->out, head, tca_buf_text(&clean));
+    ex->out.failed |= clean.failed;
+    tca_buf_done(&clean);
+}
+
 static void add_segment_line(struct tca_explain *ex, const struct tca_trace *t, const char *name,
                              bool ignored)
 {
@@ -290,6 +312,7 @@ static void add_segment_line(struct tca_explain *ex, const struct tca_trace *t, 
     tca_buf_fmt(&ex->out, " %s\n", tca_state_name(state[TCA_SERVER]));
     ex->out.failed |= label.failed;
     tca_buf_done(&label);
+    add_comment(ex, t);
 
     if (ignored && !ex->parted && state[TCA_CLIENT] == TCA_ESTABLISHED && state[TCA_SERVER] == TCA_SYN_RECV) {
         begin_note(ex);
@@ -344,7 +367,7 @@ static bool is_plain(const struct tca_explain *ex, const struct tca_trace *t, co
     for (int side = 0; side < 2; side++)
         if (tca_explain_state(&m->side[side], t) != ex->before[side])
             return false;
-    return !proves_something(ex->view->v, t->frame);
+    return !comment_of(ex, t) && !proves_something(ex->view->v, t->frame);
 }
 
 static void add_fold_line(struct tca_explain *ex)
@@ -435,6 +458,11 @@ static void add_end(struct tca_explain *ex)
     tca_buf_str(&ex->out, "\nat the end of the capture: client ");
     tca_buf_fmt(&ex->out, "%s, server %s\n", tca_state_name(tca_side_state(&m->side[TCA_CLIENT])),
                 tca_state_name(tca_side_state(&m->side[TCA_SERVER])));
+    if (ex->view->capture->comments_over)
+        tca_buf_fmt(&ex->out,
+                    "comments of this capture's packets that are not shown, beyond the first %llu: %llu\n",
+                    (unsigned long long)ex->view->capture->comments_kept,
+                    (unsigned long long)ex->view->capture->comments_over);
     for (int i = 0; i < ex->view->v->count; i++)
         add_finding(ex, &ex->view->v->judgement[i]);
 }

@@ -6,6 +6,7 @@
 #ifndef TCA_REPORT_REPORT_H
 #define TCA_REPORT_REPORT_H
 
+#include "artefact/comment.h"
 #include "base/buf.h"
 #include "classify/count/census.h"
 #include "classify/count/counter.h"
@@ -37,7 +38,10 @@ struct tca_capture_facts {
     bool shadowed; /* other captures of the run show its connections from better places */
     uint64_t outcome[TCA_OUTCOME_COUNT];
     const struct tca_moved
-        *moved; /* of all captures of the run, borrowed: which record a frame number stands for */
+        *moved;          /* of all captures of the run, borrowed: which record a frame number stands for */
+    const char *comment; /* of its sections and interfaces */
+    const struct tca_comments *comments;   /* of records of all captures of the run, borrowed */
+    uint64_t comments_kept, comments_over; /* of its records: kept, and not */
 };
 
 /* How a ladder tells time; tables always have all forms. */

@@ -25,6 +25,9 @@ struct tca_record {
     int link;             /* LINKTYPE_ value as written in a capture file (1 = Ethernet, 101 = raw IP, ...) */
     uint8_t direction;    /* enum tca_direction */
     bool left_out; /* not chosen by a filter or time window: numbers its connection, and is not looked into */
+    const char
+        *comment; /* what somebody wrote beside it, UTF-8 or not, borrowed like `bytes`; NULL: nothing */
+    uint32_t comment_len; /* bytes at `comment` */
 };
 
 #endif

@@ -754,6 +754,26 @@ exits 3 "$control"
 ! grep -q "$(printf '\033')" err
 ok 'control characters of a name do not reach the terminal' $?
 
+# ---- comments of a pcapng file: "=why, ESC[31m" of the section, "uplink" of the interface, two lines of a SYN ----
+{
+    printf '\012\015\015\012,\000\000\000M<+\032\001\000\000\000\377\377\377\377\377\377\377\377\001\000\013\000'
+    printf '=why, \033[31m\000,\000\000\000\001\000\000\000 \000\000\000e\000\000\000`\000\000\000\001\000\006'
+    printf '\000uplink\000\000 \000\000\000\006\000\000\000d\000\000\000\000\000\000\000\000\000\000\000\005\000'
+    printf '\000\000(\000\000\000(\000\000\000E\000\000(\000\000\000\000@\006\000\012\012\000\000\002\012\000'
+    printf '\000\001\234@\000P\000\000\000\001\000\000\000\000P\002\003\350\000\000\000\000\001\000\026\000no an'
+    printf 'swer\012from here on\000\000d\000\000\000'
+} >commented.pcapng
+exits 0 explain stream=0 commented.pcapng
+grep -A1 '^        1 ' out | grep -qx '                       # no answer\\x0afrom here on'
+ok '  explain: below the segment that it is of, on one line' $?
+exits 0 report -o commented commented.pcapng
+grep -qF ",\"'=why, \\x1b[31m; uplink\"" commented/captures.csv
+ok '  captures.csv: those of section and interface, as free text' $?
+exits 0 explain -w plain.pcap stream=0 commented.pcapng
+"$binary" explain stream=0 plain.pcap >out 2>err
+! grep -q '# ' out
+ok '  a pcap that is written has none' $?
+
 # ---- what a cut capture allows to say ----
 stalled=$captures/queue/rec_stalled_service/capture.pcap
 exits 0 -B 1795246403 "$stalled"

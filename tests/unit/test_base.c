@@ -6,6 +6,7 @@
  */
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/clip.h"
 #include "base/extsort.h"
 #include "base/seq32.h"
 #include "base/sha1.h"
@@ -16,6 +17,50 @@
 #include <stdlib.h>
 #include <string.h>
 #include <tcpautopsy/error.h>
+
+/* ---- texts of others ---- */
+
+#define X10  "xxxxxxxxxx"
+#define X100 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10
+#define X390 X100 X100 X100 X10 X10 X10 X10 X10 X10 X10 X10 X10
+static const struct {
+    const char *why, *one, *other, *text;
+} clip_rows[] = {
+    {"nothing", "", "", ""},
+    {"one", "one", "", "one"},
+    {"two", "one", "two", "one; two"},
+    {"the first is empty", "", "two", "two"},
+    {"just fits", X390 X10, "", X390 X10},
+    {"one too long", X390 X10 "x", "", X390 "xxxxxxx..."},
+    {"another has no room", X390 X10, "y", X390 "xxxxxxx..."},
+    {"not even what is between has room", X390 "xxxxxxxxx", "y", X390 "xxxxxxx..."},
+    {"two just fit", X390 "xxxxxxx", "y", X390 "xxxxxxx; y"},
+    {"after a cut nothing more", X390 X10 "x", "y", X390 "xxxxxxx..."},
+    {"a character stays whole", X390 "xxxxxx\xc3\xa4" X10, "", X390 "xxxxxx..."},
+    {"so does one of four bytes", X390 "xxxxx\xf0\x9f\x98\x80" X10, "", X390 "xxxxx..."},
+    {"no characters", X390 "xxx\x80\x80\x80\x80\x80" X10, "", X390 "xxx\x80\x80\x80\x80..."},
+};
+
+START_TEST(clip_joins)
+{
+    struct tca_clip clip = {0};
+
+    tca_clip_join(&clip, clip_rows[_i].one, strlen(clip_rows[_i].one));
+    tca_clip_join(&clip, clip_rows[_i].other, strlen(clip_rows[_i].other));
+    ck_assert_str_eq(clip.text, clip_rows[_i].text);
+}
+END_TEST
+
+START_TEST(clip_ends_at_a_zero)
+{
+    struct tca_clip clip = {0};
+
+    tca_clip_join(&clip, "one\0more", 8);
+    tca_clip_join(&clip, "\0more", 5);
+    tca_clip_join(&clip, "twofold", 3); /* not terminated */
+    ck_assert_str_eq(clip.text, "one; two");
+}
+END_TEST
 
 /* ---- sequence numbers ---- */
 
@@ -482,6 +527,8 @@ static void add_tables(TCase *tc)
 
 static void add_tests(TCase *tc)
 {
+    tcase_add_loop_test(tc, clip_joins, 0, ROWS(clip_rows));
+    tcase_add_test(tc, clip_ends_at_a_zero);
     tcase_add_test(tc, u64_text);
     tcase_add_test(tc, sorter_stops);
     tcase_add_test(tc, sorter_without_temporary_folder);

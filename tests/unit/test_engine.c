@@ -609,6 +609,106 @@ START_TEST(selector)
 }
 END_TEST
 
+/* The ladder of stream 0 with `text` beside its frame 7, and beside the first `commented` records of the capture. */
+static void explain_commented(const char *told, const char *text, size_t commented, struct tca_buf *out)
+{
+    struct tca_error error = {0};
+    struct wire wire = make_wire(told);
+    struct tca_session *session = open_session("trace", "true");
+    size_t count;
+    struct tca_record *records = wire_records(&wire, &count);
+    uint64_t frame = 7;
+
+    ck_assert_ptr_nonnull(records);
+    ck_assert_int_eq(tca_session_capture_begin(session, "c", &error), 0);
+    for (size_t i = 0; i < count; i++) {
+        char *copy = strdup(text); /* borrowed for the call alone */
+        if (records[i].frame == frame || i < commented) {
+            records[i].comment = copy;
+            records[i].comment_len = (uint32_t)strlen(copy);
+        }
+        ck_assert_int_eq(tca_session_feed(session, &records[i], 1, &error), 0);
+        memset(copy, '!', strlen(copy));
+        free(copy);
+    }
+    struct tca_record other = {.frame = count, .link = 1, .comment = "x", .comment_len = 1};
+    for (size_t i = count; i < commented; i++) {
+        other.frame++;
+        other.time_ns = records[count - 1].time_ns;
+        ck_assert_int_eq(tca_session_feed(session, &other, 1, &error), 0);
+    }
+    ck_assert_int_eq(tca_session_capture_end(session, &error), 0);
+    finish(session);
+    ck_assert_int_eq(tca_session_explain(session, "stream=0", true, write_to_buf, out, &error), 0);
+    tca_session_free(session);
+    wire_done(&wire);
+    free(records);
+}
+
+static const struct {
+    const char *text, *line; /* NULL: none */
+} comment_rows[] = {
+    {"here it hangs", "\n                       # here it hangs\n"},
+    {"=1+1\n\x1b[31mred", "\n                       # =1+1\\x0a\\x1b[31mred\n"},
+    {"", NULL},
+};
+
+START_TEST(commented)
+{
+    struct tca_buf out = {0};
+    const char *line, *frame;
+
+    explain_commented(script, comment_rows[_i].text, 0, &out);
+    line = comment_rows[_i].line ? strstr(tca_buf_text(&out), comment_rows[_i].line) : NULL;
+    ck_assert_int_eq(line != NULL, comment_rows[_i].line != NULL);
+    ck_assert_int_eq(strstr(tca_buf_text(&out), "  # ") != NULL, line != NULL);
+    if (line) { /* the line before is that of the frame */
+        for (frame = line; frame[-1] != '\n'; frame--)
+            ;
+        ck_assert_msg(!strncmp(frame, "        7 ", 10), "%.20s", frame);
+    }
+    tca_buf_done(&out);
+}
+END_TEST
+
+/* A segment with one is not folded into a run. */
+START_TEST(comment_in_a_run)
+{
+    static const char run[] = "flow A 10.0.0.2:40000 10.0.0.1:80\n"
+                              "0      A > S\n"
+                              "+0.010 A < SA\n"
+                              "+0.001 A > A\n"
+                              "+0.001 A > PA len=10\n+0.001 A < A\n"
+                              "+0.001 A > PA len=10\n+0.001 A < A\n"
+                              "+0.001 A > PA len=10\n+0.001 A < A\n"
+                              "+0.001 A > PA len=10\n+0.001 A < A\n"
+                              "+0.001 A > PA len=10\n+0.001 A < A\n"
+                              "+0.001 A > PA len=10\n+0.001 A < A\n";
+    struct tca_buf out = {0};
+
+    explain_commented(run, "", 0, &out);
+    ck_assert_ptr_nonnull(strstr(tca_buf_text(&out), "frames 6 to 14: "));
+    tca_buf_reset(&out);
+    explain_commented(run, "x", 0, &out);
+    ck_assert_ptr_nonnull(strstr(tca_buf_text(&out), "\n                       # x\n"));
+    ck_assert_ptr_nonnull(strstr(tca_buf_text(&out), "frames 8 to 14: "));
+    tca_buf_done(&out);
+}
+END_TEST
+
+START_TEST(too_many_comments)
+{
+    struct tca_buf out = {0};
+
+    explain_commented(script, "x", 4096, &out);
+    ck_assert_ptr_null(strstr(tca_buf_text(&out), "not shown"));
+    tca_buf_reset(&out);
+    explain_commented(script, "x", 4099, &out);
+    ck_assert_ptr_nonnull(strstr(tca_buf_text(&out), "that are not shown, beyond the first 4096: 3\n"));
+    tca_buf_done(&out);
+}
+END_TEST
+
 START_TEST(bad_selector)
 {
     struct tca_buf text = {0};
@@ -687,11 +787,14 @@ static void add_tables(TCase *tc)
     tcase_add_loop_test(tc, chosen_records, 0, ROWS(choices));
     tcase_add_loop_test(tc, bad_setting, 0, ROWS(bad_settings));
     tcase_add_loop_test(tc, selector, 0, ROWS(selectors));
+    tcase_add_loop_test(tc, commented, 0, ROWS(comment_rows));
     tcase_add_loop_test(tc, bad_selector, 0, ROWS(bad_selectors));
 }
 
 static void add_tests(TCase *tc)
 {
+    tcase_add_test(tc, comment_in_a_run);
+    tcase_add_test(tc, too_many_comments);
     tcase_add_test(tc, from_pcap);
     tcase_add_test(tc, from_pcapng);
     tcase_add_test(tc, from_standard_input);

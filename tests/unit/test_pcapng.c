@@ -85,8 +85,18 @@ struct seen {
     unsigned count;
     struct tca_record record[SEEN_MAX]; /* bytes are not valid any more */
     char names[SEEN_MAX + 1];           /* first byte of each that was chosen */
+    char comments[2000];                /* of records, each in brackets */
     struct tca_source_facts facts;
 };
+
+static void note_comment(struct seen *seen, const struct tca_record *record)
+{
+    size_t used = strlen(seen->comments);
+
+    if (record->comment)
+        snprintf(seen->comments + used, sizeof seen->comments - used, "[%.*s]", (int)record->comment_len,
+                 record->comment);
+}
 
 static void read_source(struct tca_source *src, struct seen *seen)
 {
@@ -96,6 +106,7 @@ static void read_source(struct tca_source *src, struct seen *seen)
         for (int i = 0; i < seen->end; i++) {
             ck_assert_uint_lt(seen->count, SEEN_MAX);
             seen->record[seen->count++] = records[i];
+            note_comment(seen, &records[i]);
             if (!records[i].left_out)
                 seen->names[strlen(seen->names)] = records[i].captured ? (char)records[i].bytes[0] : '?';
         }
@@ -240,6 +251,73 @@ START_TEST(every_block)
     ck_assert_uint_eq(seen.facts.drops, 5);
     ck_assert_str_eq(seen.facts.message, "packets without a time, which count as of 1970: 1; "
                                          "packets that were lost while capturing, as the file says: 5");
+}
+END_TEST
+
+static void add_commented(size_t at, const char *one, const char *other)
+{
+    blocks_option(&in, OPTION_COMMENT, one, (uint16_t)strlen(one));
+    if (other)
+        blocks_option(&in, OPTION_COMMENT, other, (uint16_t)strlen(other));
+    blocks_option(&in, OPTION_END, "", 0);
+    blocks_option(&in, OPTION_COMMENT, "behind the end", 14);
+    blocks_end(&in, at);
+}
+
+/* Of a section, an interface and packets of all kinds; a packet without one has not that of the packet before. */
+START_TEST(comments)
+{
+    size_t at;
+    char text[1000];
+
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    in.big_endian = _i;
+    at = blocks_begin(&in, BLOCK_SECTION);
+    blocks_number(&in, 0x1a2b3c4d, 4);
+    blocks_number(&in, 1, 2);
+    blocks_number(&in, 0, 2);
+    blocks_number(&in, UINT64_MAX, 8);
+    add_commented(at, "incident 7", "web\n\x1b[31m");
+    add_commented(blocks_interface(&in, ETHERNET, 96), "eth0", NULL);
+    add_commented(blocks_interface(&in, ETHERNET, 96), "", NULL);
+    add_packet(0, 1, 'a');
+    add_commented(blocks_packet(&in, 0, 1, "b", 1, 60), "first\nof two", "second");
+    add_packet(0, 1, 'c');
+    add_commented(blocks_old_packet(&in, 0, 0, 1, "d", 1, 60), "old", NULL);
+    add_commented(blocks_packet(&in, 0, 1, "e", 1, 60), "", NULL);
+    blocks_end(&in, blocks_simple_packet(&in, "f", 1, 1));
+    add_commented(blocks_packet(&in, 0, 1, "g", 1, 60), text, NULL);
+    struct seen seen = read_all();
+    CHECK_STATUS(&seen, ok);
+    ck_assert_str_eq(seen.names, "abcdefg");
+    ck_assert_str_eq(seen.facts.comment.text, "incident 7; web\n\x1b[31m; eth0");
+    strcpy(text + TCA_CLIP_MAX - 3, "...]");
+    ck_assert_int_eq(strncmp(seen.comments, "[first\nof two; second][old][", 28), 0);
+    ck_assert_str_eq(seen.comments + 28, text);
+    ck_assert_ptr_null(seen.record[0].comment);
+    ck_assert_ptr_nonnull(seen.record[1].comment);
+    ck_assert_ptr_null(seen.record[2].comment);
+    ck_assert_ptr_null(seen.record[4].comment);
+    ck_assert_ptr_null(seen.record[5].comment);
+}
+END_TEST
+
+/* More than a batch holds of them. */
+START_TEST(many_comments)
+{
+    char name[] = "a", wanted[200] = "";
+
+    blocks_section(&in);
+    add_interface(ETHERNET, 96, 6);
+    for (; name[0] <= 'z'; name[0]++) {
+        add_commented(blocks_packet(&in, 0, 1, name, 1, 60), name, NULL);
+        snprintf(wanted + strlen(wanted), sizeof wanted - strlen(wanted), "[%s]", name);
+    }
+    struct seen seen = read_all();
+    CHECK_STATUS(&seen, ok);
+    ck_assert_str_eq(seen.comments, wanted);
+    ck_assert_str_eq(seen.names, "abcdefghijklmnopqrstuvwxyz");
 }
 END_TEST
 
@@ -1255,6 +1333,8 @@ static Suite *pcapng_suite(void)
 
     add_file_case(suite, "clocks", clocks, ROWS(clock_rows));
     add_file_case(suite, "every block", every_block, 2);
+    add_file_case(suite, "comments", comments, 2);
+    add_file_case(suite, "many comments", many_comments, 1);
     add_file_case(suite, "simple packets", simple_packets, ROWS(simple_rows));
     add_file_case(suite, "large blocks", large_blocks, 1);
     add_file_case(suite, "mixed interfaces", mixed_interfaces, 1);
