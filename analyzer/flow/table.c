@@ -445,17 +445,11 @@ int tca_flow_see(struct tca_flow_table *table, const struct tca_segment *seg)
     return drop_if_unused(table, met.tuple);
 }
 
-/* The stream of its first segment that has one. While the flow is opening, and for the passive side's SYN always, that
- * which its SYN begins: a copy of a SYN that comes after others, or the second half of a split answer, carries the
- * connection on in a stream of its own. */
-static void label(struct tca_flow_table *table, struct tca_flow *flow, const struct tca_flow_met *met,
-                  const struct tca_segment *seg, int side)
+/* The flow began in the stream of its first segment that has one. */
+static void label(struct tca_flow *flow, const struct tca_flow_met *met)
 {
-    bool begins = tca_is_bare_syn(seg) && met->stream_frame == seg->frame;
-    bool moves = begins && (!flow->committed || side != flow->client);
-    if (!met->stream || (flow->stream && !moves))
+    if (flow->stream || !met->stream)
         return;
-    leave_stream(table, flow->stream);
     flow->stream = met->stream;
     flow->stream_frame = met->stream_frame;
     flow->stream->users++;
@@ -499,7 +493,7 @@ int tca_flow_find(struct tca_flow_table *table, const struct tca_flow_met *met, 
     if (original) {
         *ret_found = found_copy(tuple, original);
         if (ret_found->flow)
-            label(table, ret_found->flow, met, seg, side);
+            label(ret_found->flow, met);
         return let_go(table, tuple, met->stream);
     }
     struct tca_flow_found found = {0};
@@ -519,7 +513,7 @@ int tca_flow_find(struct tca_flow_table *table, const struct tca_flow_met *met, 
         found.flow->committed ? found.is_new && found.prior : tca_incarnation_answers(found.flow, seg, side);
     found.from = side == found.flow->client ? 0 : 1;
     tca_copies_own(&tuple->copies, found.flow->first_frame);
-    label(table, found.flow, met, seg, side);
+    label(found.flow, met);
     *ret_found = found;
     return let_go(table, tuple, met->stream);
 }
