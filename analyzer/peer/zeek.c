@@ -205,6 +205,8 @@ static void start_at(struct tca_zeek_end *end, uint32_t seq, uint32_t last)
 {
     end->start = end->ack = seq;
     end->last = last;
+    end->seq_wraps = last < seq;
+    end->ack_wraps = 0;
 }
 
 static void start_numbers(const struct step *s)
