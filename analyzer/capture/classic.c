@@ -43,7 +43,9 @@ enum tca_read tca_classic_begin(struct tca_classic *file, struct tca_stream *str
     char why[PCAP_ERRBUF_SIZE] = "";
     FILE *input;
 
-    *file = (struct tca_classic){.reader = {.stream = stream, .boundary = tca_stream_tell(stream), .first = {.link = -1, .precision = ""}},
+    *file = (struct tca_classic){.reader = {.stream = stream,
+                                            .boundary = tca_stream_tell(stream),
+                                            .first = {.link = -1, .precision = ""}},
                                  .magic = magic};
     input = tca_stream_file(stream);
     if (!input)

@@ -36,7 +36,7 @@ enum {
 struct example {
     bool set;
     uint64_t stream, flow_frame, frame[3]; /* flow_frame names the flow where it has no stream */
-    uint32_t frame_capture[3]; /* 0: its own */
+    uint32_t frame_capture[3];             /* 0: its own */
     uint8_t frame_count;
     uint32_t capture;
     const char *file; /* as typed; borrowed */
@@ -150,9 +150,9 @@ struct tca_summary {
     uint64_t rows_from[TCA_VANTAGE_SAME_HOST + 1]; /* connections, each row of them, by vantage */
 
     uint64_t flows, normal;
-    uint64_t strays;   /* rows of nothing but resets; not in flows */
-    uint64_t again;    /* rows of connections that another row tells, before address translation; not in flows */
-    uint64_t twins;    /* further rows of connections that several captures show; not in flows */
+    uint64_t strays; /* rows of nothing but resets; not in flows */
+    uint64_t again; /* rows of connections that another row tells, before address translation; not in flows */
+    uint64_t twins; /* further rows of connections that several captures show; not in flows */
     uint64_t pending;  /* the capture ended before anything could be said of them */
     uint64_t syns;     /* of which nothing but SYNs was captured */
     uint64_t openings; /* of which nothing but SYNs and SYN+ACKs was captured; the former counted too */
@@ -262,7 +262,8 @@ const char *tca_page_sign(enum tca_severity severity);
 /* What else the line holds; what would be too wide is left out. */
 void tca_page_if_room(struct page *page, struct tca_buf *text);
 /* "stream=3", of several captures "stream=c1:3"; "flow=c1f12" of one that is none to Wireshark. */
-void tca_page_flow(struct tca_buf *text, bool several_captures, uint32_t capture, uint64_t stream, uint64_t frame);
+void tca_page_flow(struct tca_buf *text, bool several_captures, uint32_t capture, uint64_t stream,
+                   uint64_t frame);
 /* The stream of an example; of several captures it names the one. */
 void tca_page_selector(struct page *page, const struct example *example);
 void tca_page_place(struct tca_buf *out, const struct place *at);

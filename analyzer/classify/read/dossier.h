@@ -20,27 +20,28 @@ enum tca_nat_part {
 };
 
 struct tca_dossier {
-    uint32_t capture;    /* 1-based ordinal in the run's list */
+    uint32_t capture;      /* 1-based ordinal in the run's list */
     uint64_t stream_frame; /* frame of the piece of a stream in which it began (flow/stream.h); 0: none */
-    uint64_t tcp_stream;   /* Wireshark's: order of creation in its capture, from 0; TCA_NO_STREAM. Set after pass 1 */
-    uint8_t completeness;  /* Wireshark's, of that stream; likewise */
+    uint64_t
+        tcp_stream; /* Wireshark's: order of creation in its capture, from 0; TCA_NO_STREAM. Set after pass 1 */
+    uint8_t completeness; /* Wireshark's, of that stream; likewise */
     uint64_t
         id_frame; /* first frame of the connection in the whole file, left-out records included: names the flow */
-    uint64_t attempt_of; /* id_frame of the first of several attempts to open it; 0: there was one only */
+    uint64_t attempt_of;   /* id_frame of the first of several attempts to open it; 0: there was one only */
     bool nat_same_addr[2]; /* by role: the other row has this end under the same address */
-    uint8_t nat;         /* enum tca_nat_part; set, and what follows of it, before pass 2 judges */
-    uint64_t nat_frame;  /* id_frame of the other row of this connection; 0: none */
+    uint8_t nat;           /* enum tca_nat_part; set, and what follows of it, before pass 2 judges */
+    uint64_t nat_frame;    /* id_frame of the other row of this connection; 0: none */
     int64_t nat_later_ns; /* AFTER: how long its SYN took from the one side of the translation to the other */
-    int64_t anew_ns;     /* when the client began the next of these; 0: this is the last */
-    uint8_t addr[2][16]; /* by role: client, server; IPv4 as ::ffff:a.b.c.d */
+    int64_t anew_ns;      /* when the client began the next of these; 0: this is the last */
+    uint8_t addr[2][16];  /* by role: client, server; IPv4 as ::ffff:a.b.c.d */
     uint16_t port[2];
     uint8_t family;         /* 4 or 6 */
     uint8_t role_basis;     /* enum tca_role_basis */
     struct tca_tags tags;   /* of the first frame */
     int64_t capture_end_ns; /* time of the capture's last record, set before pass 2 judges */
 
-    struct tca_peer peer;   /* other programs' words for its stream */
-    uint8_t key_side[2];    /* of client and server: the sides by which `peer` tells */
+    struct tca_peer peer; /* other programs' words for its stream */
+    uint8_t key_side[2];  /* of client and server: the sides by which `peer` tells */
 
     struct tca_mirror m; /* m.marks and m.trouble are not used here: they follow */
     struct tca_trouble trouble[2];
