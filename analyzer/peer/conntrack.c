@@ -72,7 +72,7 @@ static bool pass_over(struct tca_conntrack *e, const struct tca_segment *seg, en
         e->max_ack_known[0] = e->max_ack_known[1] = false;
         return true;
     }
-    e->last_index = index;
+    e->last_index = (uint8_t)index;
     e->last_side = (uint8_t)side;
     e->last_end = tca_segment_end(seg);
     if (index == SYN && side == e->original)
@@ -109,7 +109,7 @@ static void accept(struct tca_conntrack *e, const struct tca_segment *seg, uint8
     enum index index = index_of(seg);
     bool was_open = e->state == sr || e->state == es;
     note_numbers(e, seg, index, side);
-    e->last_index = index;
+    e->last_index = (uint8_t)index;
     e->last_side = (uint8_t)side;
     if (e->state != next && next == fw)
         e->close_begun = true;
