@@ -352,8 +352,34 @@ static bool seen_both_ways(const struct tca_case *c)
     return c->d->m.side[0].pkts && c->d->m.side[1].pkts;
 }
 
+/* Of a connection whose ports the next one has taken: its numbers tell, whatever the capture lacks. */
+static bool came_late(const struct tca_case *c, struct tca_judgement *j)
+{
+    const struct tca_side *side = c->d->m.side;
+    uint64_t late = side[TCA_CLIENT].late_pkts + side[TCA_SERVER].late_pkts;
+    if (!late)
+        return false;
+    for (unsigned at = 0; at < c->d->mark_count; at++) {
+        const struct tca_mark *mark = &c->d->mark[at];
+        if (!mark->witness || !(mark->roles & TCA_MARK_OLD_DUP))
+            continue;
+        if (!j->frame_count)
+            tca_hold(j, tca_level(c, tca_levels_certain, TCA_BASIS_SEEN), mark->time_ns);
+        tca_prove(j, mark);
+    }
+    j->actor = TCA_ACTOR_PATH;
+    tca_set_value(j, (int64_t)late, "pkts");
+    tca_say(j,
+            "%u segment(s) of this connection came when the next one on its ports was open, whose ends do "
+            "not take them.",
+            (unsigned)late);
+    return true;
+}
+
 void judge_old_dup_segment(const struct tca_case *c, struct tca_judgement *j)
 {
+    if (came_late(c, j))
+        return;
     const struct tca_trouble *t = c->d->trouble;
     struct kind kind = {.count = {t[0].old_dup_count, t[1].old_dup_count},
                         .roles = TCA_MARK_OLD_DUP,

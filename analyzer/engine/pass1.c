@@ -174,6 +174,7 @@ static int trace_segment(struct tca_session *s, const struct tca_segment *seg,
     t.icmp = seg->quoted;
     t.has_ts = seg->opt.has_ts;
     t.capture_copy = found->copy;
+    t.late = found->newer != NULL;
     t.icmp_type = seg->icmp_type;
     t.icmp_code = seg->icmp_code;
     return fwrite(&t, sizeof t, 1, s->trace) == 1 ? TCA_OK : TCA_EOUTPUT;
@@ -255,7 +256,7 @@ static void join_attempts(struct tca_flow *flow, struct tca_flow *old, int64_t n
 /* The newest SYN was answered: what was before on this tuple is over. */
 static int commit(struct tca_session *s, struct tca_flow *flow, int64_t now_ns)
 {
-    for (struct tca_flow *old = flow->older; old; old = old->older) {
+    for (struct tca_flow *old = flow->older; old && !old->replaced; old = old->older) {
         struct tca_mirror *om = mirror_of(old);
         if (!begun(old))
             continue;
@@ -263,7 +264,7 @@ static int commit(struct tca_session *s, struct tca_flow *flow, int64_t now_ns)
         om->end_ns = now_ns;
         om->killed_by_reuse = !both_closed(om);
     }
-    return tca_flow_end_older(s->flows, flow);
+    return tca_flow_replace_older(s->flows, flow);
 }
 
 /* ---- segments ---- */
@@ -333,6 +334,21 @@ static int mirror_segment(struct tca_session *s, const struct tca_flow_found *fo
     return error ? error : trace_segment(s, seg, found);
 }
 
+/* Of a connection whose ports another one has taken meanwhile: its states are settled. Who gets it knows the newer one. */
+static int count_late(struct tca_session *s, const struct tca_flow_found *found,
+                      const struct tca_segment *seg)
+{
+    s->open->facts.tcp_packets++;
+    note_end(s->open, seg->time_ns);
+    if (begun(found->newer))
+        tca_mirror_stray(mirror_of(found->newer), seg,
+                         found->newer->client == found->flow->client ? found->from : 1 - found->from);
+    if (!begun(found->flow))
+        return TCA_OK;
+    int error = tca_mirror_late(&s->mirrors, mirror_of(found->flow), seg, found->from);
+    return error ? error : trace_segment(s, seg, found);
+}
+
 /* What the capture shows a second time is counted, and nothing else comes of it. */
 static int count_copy(struct tca_session *s, const struct tca_flow_found *found,
                       const struct tca_segment *seg)
@@ -374,6 +390,8 @@ static int use_segment(struct tca_session *s, const struct tca_waiting *w)
         return error;
     if (found.copy)
         return w->left_out ? TCA_OK : count_copy(s, &found, seg);
+    if (found.newer)
+        return w->left_out ? TCA_OK : count_late(s, &found, seg);
     error = w->left_out ? note_left_out(s, seg) : mirror_segment(s, &found, seg);
     if (!error && found.commits)
         error = commit(s, found.flow, seg->time_ns);

@@ -7,7 +7,7 @@
  *
  * A flow is one incarnation of a tuple. A bare SYN with a new ISN begins the next one at once; the older one
  * stays live until the new one is answered, and until then each segment goes to the incarnation whose
- * sequence space it fits. The table knows numbers only as far as identity needs them; states are the
+ * sequence space it fits. What was replaced that way is kept a while for segments that come late. The table knows numbers only as far as identity needs them; states are the
  * mirror's. Each flow carries an opaque payload for its owner.
  */
 #ifndef TCA_FLOW_FLOW_H
@@ -74,6 +74,7 @@ struct tca_flow {
     uint8_t age_class;  /* enum tca_flow_class */
     bool opened_by_syn; /* began with a bare SYN */
     bool committed;     /* its SYN was answered with ack = ISN+1, or it never had one */
+    bool replaced;      /* a newer one was committed: over, but for what comes late. At most one of a tuple */
     _Alignas(16) unsigned char payload[];
 };
 
@@ -104,8 +105,9 @@ struct tca_flow_found {
     struct tca_flow *prior;   /* the incarnation before it, if the flow is new and there is one */
     struct tca_flow *witness; /* a newer flow, not yet answered, that this segment of an older one answers */
     bool is_new, commits;     /* commits: this segment answers the newest SYN; the older ones end now */
-    bool copy;                /* the capture's copy of a segment of flow (NULL: which is over): nothing new */
-    uint8_t from;             /* role of the sender: 0 client, 1 server */
+    struct tca_flow *newer; /* flow was replaced by this one and the segment comes late; NULL: it does not */
+    bool copy;              /* the capture's copy of a segment of flow (NULL: which is over): nothing new */
+    uint8_t from;           /* role of the sender: 0 client, 1 server */
 };
 
 int tca_flow_table_new(const struct tca_flow_settings *set, struct tca_flow_table **ret_table);
@@ -139,8 +141,9 @@ void tca_flow_find_quoted(struct tca_flow_table *table, const struct tca_segment
  * list. */
 void tca_flow_note(struct tca_flow_table *table, struct tca_flow *flow, const struct tca_segment *seg,
                    enum tca_flow_class age_class);
-/* End the incarnations older than this one. */
-int tca_flow_end_older(struct tca_flow_table *table, struct tca_flow *flow);
+/* This one was committed: end the incarnations older than it, but the newest of them that had been committed itself,
+ * which is kept for what comes late. */
+int tca_flow_replace_older(struct tca_flow_table *table, struct tca_flow *flow);
 /* Take back the memory of what has waited too long at this capture time. Results do not depend on it: find ends
  * what is due of its own tuple. */
 int tca_flow_expire(struct tca_flow_table *table, int64_t now_ns);

@@ -45,7 +45,7 @@ static bool is_own_syn(const struct tca_space *space, uint32_t seq)
 /* A copy of its SYN belongs to it, however many attempts or connections have begun since. */
 static struct tca_flow *pick_for_copy(struct tca_flow *newest, const struct tca_segment *seg, int side)
 {
-    for (struct tca_flow *flow = newest; flow; flow = flow->older)
+    for (struct tca_flow *flow = newest; flow && !flow->replaced; flow = flow->older)
         if (is_own_syn(&flow->space[side], seg->seq))
             return lived_and_ended(flow, side) ? NULL : flow;
     return NULL;
@@ -106,8 +106,20 @@ static bool fits_unanswered(const struct tca_flow *flow, const struct tca_segmen
     return seg->seq == flow->space[side].nxt || seg->seq == flow->space[side].iss;
 }
 
+/* Of what was replaced nothing new is to be expected: both numbers must be known and near. */
+static bool fits_replaced(const struct tca_flow *flow, const struct tca_segment *seg, int side)
+{
+    const struct tca_space *space = &flow->space[side], *peer = &flow->space[1 - side];
+    bool acks = (seg->flags & TCA_ACK) != 0;
+    bool stands_for_seq = seg->seq != 0 || !(seg->flags & TCA_RST);
+    return space->nxt_known && peer->nxt_known && (acks || stands_for_seq) &&
+           (!stands_for_seq || near_space(space, seg->seq)) && (!acks || near_space(peer, seg->ack));
+}
+
 static bool fits(const struct tca_flow *flow, const struct tca_segment *seg, int side)
 {
+    if (flow->replaced)
+        return fits_replaced(flow, seg, side);
     if (opening(flow))
         return fits_unanswered(flow, seg, side);
     bool acks = (seg->flags & TCA_ACK) != 0;
@@ -117,12 +129,29 @@ static bool fits(const struct tca_flow *flow, const struct tca_segment *seg, int
            (!acks || near_space(&flow->space[1 - side], seg->ack));
 }
 
+/* The SYN+ACK of what was replaced, once more; NULL: it is no such. */
+static struct tca_flow *late_synack(struct tca_flow *newest, const struct tca_segment *seg, int side)
+{
+    for (struct tca_flow *flow = newest; flow; flow = flow->older)
+        if (flow->replaced && is_own_syn(&flow->space[side], seg->seq) &&
+            in_space(&flow->space[1 - side], seg->ack))
+            return flow;
+    return NULL;
+}
+
+struct tca_flow *tca_incarnation_newer(struct tca_flow *newest, const struct tca_flow *flow)
+{
+    while (newest->older != flow)
+        newest = newest->older;
+    return newest;
+}
+
 struct tca_flow *tca_incarnation_pick(struct tca_flow *newest, const struct tca_segment *seg, int side)
 {
     if (tca_is_bare_syn(seg))
         return pick_for_syn(newest, seg, side);
     if (answers_unseen_syn(newest, seg, side))
-        return NULL;
+        return late_synack(newest, seg, side);
     if (!newest->older)
         return newest;
     for (struct tca_flow *flow = newest; flow; flow = flow->older)

@@ -9,6 +9,8 @@
 
 /* The incarnation for this segment; NULL: it begins a new one. `side`: key side of its sender. */
 struct tca_flow *tca_incarnation_pick(struct tca_flow *newest, const struct tca_segment *seg, int side);
+/* The one that replaced this older one. */
+struct tca_flow *tca_incarnation_newer(struct tca_flow *newest, const struct tca_flow *flow);
 /* A reset or both FINs of it were seen. */
 bool tca_incarnation_over(const struct tca_flow *flow);
 /* This segment answers the flow's SYN with ack = ISN+1, up to the data that the SYN carried; or, where the SYN was not seen,

@@ -298,18 +298,30 @@ static void append_age(struct tca_flow_table *table, struct tca_flow *flow, enum
     list->newest = flow;
 }
 
+static int take_out(struct tca_flow_table *table, struct tca_flow **link)
+{
+    struct tca_flow *flow = *link;
+    int error = table->set.over(table->set.user, flow);
+    *link = flow->older;
+    flow->tuple->live--;
+    unlink_age(table, flow);
+    leave_stream(table, flow->stream);
+    tca_pool_give(&table->flows, flow);
+    return error;
+}
+
+/* What it had replaced goes with it. */
 static int end_flow(struct tca_flow_table *table, struct tca_flow *flow)
 {
-    int error = table->set.over(table->set.user, flow);
     struct tca_tuple *tuple = flow->tuple;
     struct tca_flow **link = &tuple->newest;
     while (*link != flow)
         link = &(*link)->older;
-    *link = flow->older;
-    tuple->live--;
-    unlink_age(table, flow);
-    leave_stream(table, flow->stream);
-    tca_pool_give(&table->flows, flow);
+    int error = take_out(table, link);
+    if (tuple->newest && tuple->newest->replaced) {
+        int late = take_out(table, &tuple->newest);
+        error = error ? error : late;
+    }
     int dropped = drop_if_unused(table, tuple);
     return error ? error : dropped;
 }
@@ -327,13 +339,14 @@ static int expire_tuple(struct tca_flow_table *table, struct tca_tuple *tuple, i
 {
     struct tca_flow *flow = tuple->newest;
     while (flow) {
-        struct tca_flow *older = flow->older;
-        if (due(flow, now_ns)) {
-            int error = end_flow(table, flow);
-            if (error)
-                return error;
+        if (!due(flow, now_ns)) {
+            flow = flow->older;
+            continue;
         }
-        flow = older;
+        int error = end_flow(table, flow);
+        if (error)
+            return error;
+        flow = tuple->newest; /* from the beginning: it may have taken another with it */
     }
     return TCA_OK;
 }
@@ -397,8 +410,8 @@ static int new_flow(struct tca_flow_table *table, struct tca_tuple *tuple, const
     return TCA_OK;
 }
 
-/* At most so many live incarnations of one tuple: a walk of ISNs must not cost more. The oldest that nobody
- * answered goes: SYNs that somebody throws at a live connection must not end it. */
+/* At most so many live incarnations of one tuple: a walk of ISNs must not cost more. What was replaced goes first, then the
+ * oldest that nobody answered: SYNs that somebody throws at a live connection must not end it. */
 static int limit_incarnations(struct tca_flow_table *table, struct tca_tuple *tuple)
 {
     if (tuple->live <= LIVE_INCARNATIONS)
@@ -407,7 +420,7 @@ static int limit_incarnations(struct tca_flow_table *table, struct tca_tuple *tu
     for (; oldest->older; oldest = oldest->older)
         if (!oldest->older->committed)
             unanswered = oldest->older;
-    return end_flow(table, unanswered ? unanswered : oldest);
+    return end_flow(table, unanswered && !oldest->replaced ? unanswered : oldest);
 }
 
 int tca_flow_meet(struct tca_flow_table *table, const struct tca_segment *seg, struct tca_flow_met *ret_met)
@@ -507,7 +520,9 @@ int tca_flow_find(struct tca_flow_table *table, const struct tca_flow_met *met, 
         if (error)
             return error;
     }
-    if (found.flow != tuple->newest && !tuple->newest->committed && !(seg->flags & TCA_SYN))
+    if (found.flow->replaced)
+        found.newer = tca_incarnation_newer(tuple->newest, found.flow);
+    else if (found.flow != tuple->newest && !tuple->newest->committed && !(seg->flags & TCA_SYN))
         found.witness = tuple->newest;
     found.commits =
         found.flow->committed ? found.is_new && found.prior : tca_incarnation_answers(found.flow, seg, side);
@@ -537,7 +552,7 @@ void tca_flow_find_quoted(struct tca_flow_table *table, const struct tca_segment
     }
     ret_found->flow = newest;
     for (struct tca_flow *flow = newest; flow; flow = flow->older)
-        if (!due(flow, quote->time_ns) && flow->space[side].iss_known &&
+        if (!flow->replaced && !due(flow, quote->time_ns) && flow->space[side].iss_known &&
             flow->space[side].iss == quote->seq) {
             ret_found->flow = flow;
             break;
@@ -574,10 +589,20 @@ void tca_flow_note(struct tca_flow_table *table, struct tca_flow *flow, const st
     append_age(table, flow, age_class);
 }
 
-int tca_flow_end_older(struct tca_flow_table *table, struct tca_flow *flow)
+int tca_flow_replace_older(struct tca_flow_table *table, struct tca_flow *flow)
 {
-    while (flow->older) {
-        int error = end_flow(table, flow->older);
+    struct tca_flow **link = &flow->older;
+    bool kept = false;
+    while (*link) {
+        struct tca_flow *old = *link;
+        if (!kept && old->committed && !old->replaced) {
+            kept = old->replaced = true;
+            link = &old->older;
+            unlink_age(table, old);
+            append_age(table, old, TCA_FLOW_OVER);
+            continue;
+        }
+        int error = take_out(table, link);
         if (error)
             return error;
     }

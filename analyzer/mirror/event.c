@@ -68,16 +68,21 @@ static bool is_odd(const struct step *s, const struct tca_mark *asked)
     return asked->refusal == TCA_REJECT_ACK || ((asked->flags & TCA_SYN) && !s->m->client_synack);
 }
 
+static bool just_now(const struct step *s, int64_t time_ns)
+{
+    return time_ns >= 0 && s->seg->time_ns - time_ns <= TCA_SECOND;
+}
+
 /* A bare ACK with the numbers of the side's last segment, right after something that it could not take. */
 static void challenge_role(struct step *s)
 {
     const struct tca_mark *asked = &s->to->recent, *last = &s->from->recent;
-    if (!step_is_pure_ack(s->seg) || !asked->frame || !last->frame ||
-        s->seg->time_ns - asked->time_ns > TCA_SECOND)
+    bool stray = s->to->stray.refusal == TCA_REJECT_ACK && just_now(s, s->to->stray.time_ns);
+    if (!step_is_pure_ack(s->seg) || !asked->frame || !last->frame || !(stray || just_now(s, asked->time_ns)))
         return;
     bool unchanged = (last->flags & TCA_ACK) && s->seg->ack == last->ack;
-    bool challenge =
-        unchanged && is_odd(s, asked) && tca_state_synchronized((enum tca_state)s->mark.sender_state);
+    bool challenge = unchanged && (stray || is_odd(s, asked)) &&
+                     tca_state_synchronized((enum tca_state)s->mark.sender_state);
     if (challenge || waits_before_rst(s))
         s->mark.roles |= TCA_MARK_CHALLENGE;
 }
@@ -273,7 +278,7 @@ static void side_begin(struct tca_side *side)
 {
     side->ts_recent_ns = side->first_ns = side->last_ns = side->first_data_ns = side->last_data_ns = -1;
     side->syn_last_ns = side->fin_last_ns = side->fin_acked_ns = -1;
-    side->sent_ns = side->una_ns = -1;
+    side->sent_ns = side->una_ns = side->stray.time_ns = -1;
 }
 
 void tca_mirror_begin(struct tca_mirror *m, const struct tca_segment *first)
@@ -311,6 +316,26 @@ int tca_mirror_witness(struct tca_mirror_context *ctx, struct tca_mirror *m, con
         m->prior.exists && !mini && state != TCA_TIME_WAIT && state != TCA_SYN_RECV; /* as Linux does */
     m->side[from].challenge_count += !(seg->flags & TCA_RST) && counted;
     return tca_evidence_keep(ctx, m, &mark);
+}
+
+int tca_mirror_late(struct tca_mirror_context *ctx, struct tca_mirror *m, const struct tca_segment *seg,
+                    int from)
+{
+    struct tca_mark mark = tca_mark_of(m, seg, from);
+    mark.witness = true;
+    mark.roles = TCA_MARK_OLD_DUP;
+    m->side[from].pkts++;
+    m->side[from].late_pkts++;
+    return tca_evidence_keep(ctx, m, &mark);
+}
+
+void tca_mirror_stray(struct tca_mirror *m, const struct tca_segment *seg, int from)
+{
+    struct tca_side *sender = &m->side[from], *receiver = &m->side[1 - from];
+    enum tca_acceptance acceptance = tca_sequence_accept(sender, receiver, seg);
+    sender->stray =
+        (struct tca_stray){.time_ns = seg->time_ns, .frame = seg->frame, .refusal = (uint8_t)acceptance};
+    receiver->paws_rejected += acceptance == TCA_REJECT_PAWS && tca_side_state(receiver) != TCA_TIME_WAIT;
 }
 
 void tca_mirror_anew(struct tca_mirror *m, int64_t now_ns)

@@ -86,6 +86,8 @@ static void read_dsack(struct step *s, struct tca_trouble *t, uint32_t left, uin
             found_needless(s, &t->again[at]);
             return;
         }
+    if (s->to->iss_known && seq_before(left, s->to->iss))
+        return; /* of the connection before this one */
     /* A probe's single byte is meant to come twice; and of many repetitions only the newest are known. */
     bool seen = (s->to->recent.roles & TCA_MARK_OLD_DUP) && s->to->recent.seq == left; /* counted already */
     if (right - left <= 1 || seen || t->again_count > TCA_AGAIN_MAX || s->to->keepalive_count)
@@ -339,16 +341,24 @@ static int read_window(struct tca_mirror_context *ctx, struct step *s)
 
 /* ---- refusals ---- */
 
+/* The newest segment of the other side that was refused so; 0: none. */
+static uint64_t refused_frame(const struct tca_side *sender)
+{
+    const struct tca_stray *stray = &sender->stray;
+    if (stray->refusal == TCA_REJECT_PAWS && stray->frame > sender->recent.frame)
+        return stray->frame;
+    return sender->recent.roles & TCA_MARK_PAWS ? sender->recent.frame : 0;
+}
+
 /* Refused as older than the newest time stamp, and the acknowledgment that answers (RFC 7323 section 5.3). */
 static int read_paws(struct tca_mirror_context *ctx, struct step *s)
 {
-    const struct tca_mark *asked = &s->to->recent;
     if (s->acceptance == TCA_REJECT_PAWS && s->mark.receiver_state != TCA_TIME_WAIT) {
         s->to->paws_rejected++;
         s->mark.roles |= TCA_MARK_PAWS;
     }
-    if ((asked->roles & TCA_MARK_PAWS) && step_is_pure_ack(s->seg) && s->seg->ack == s->from->recent.ack &&
-        asked->frame > s->from->recent.frame) {
+    if (step_is_pure_ack(s->seg) && s->seg->ack == s->from->recent.ack &&
+        refused_frame(s->to) > s->from->recent.frame) {
         struct tca_trouble *t = trouble_of(ctx, s->m);
         if (!t)
             return TCA_EMEMORY;

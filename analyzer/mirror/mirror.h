@@ -104,7 +104,9 @@ struct tca_mark {
     uint8_t refusal;        /* enum tca_acceptance (sequence.h): whether its receiver would take it */
     uint8_t checksum;       /* enum tca_checksum */
     bool has_ts, has_ip_id;
-    bool witness; /* belongs to an older incarnation of the tuple; kept here because it answers this one */
+    bool
+        witness; /* belongs to an older incarnation of the tuple; kept here because it answers this one, or because it is
+                     this one's and came late */
     bool answers_syn; /* SYN+ACK within the path's delay after a repeated SYN: not a timer's rung */
     bool
         crossing; /* repeat of a SYN+ACK or SYN that left before the ACK, or the ICMP error, could have arrived */
@@ -140,6 +142,13 @@ enum tca_recovery {
     TCA_RECOVERY_TLP,  /* one probe is out */
     TCA_RECOVERY_FAST, /* acknowledgments told of a loss */
     TCA_RECOVERY_RTO,  /* the timer ran out: all that is outstanding counts as lost */
+};
+
+/* The newest segment of the connection before this one that a side sent when this one was open. */
+struct tca_stray {
+    int64_t time_ns; /* -1: none */
+    uint64_t frame;
+    uint8_t refusal; /* enum tca_acceptance: why the other side does not take it */
 };
 
 /* One of the newest payloads of a side that were sent again. */
@@ -217,7 +226,9 @@ struct tca_side {
     /* Counts. */
     uint64_t pkts, bytes, retx_pkts, missed_bytes;
     uint64_t capture_copies; /* packets besides these, which the capture holds twice */
-    bool odd_payload;        /* some was neither all new nor all counted as sent again */
+    uint64_t late_pkts;      /* of pkts: when the next connection on these ports was open already */
+    struct tca_stray stray;
+    bool odd_payload; /* some was neither all new nor all counted as sent again */
     uint64_t syn_count, synack_count, fin_count, rst_count, keepalive_count;
     uint32_t good_checksums,
         bad_checksums;             /* finished ones; a bad one is damage only where good ones are the rule */
@@ -380,6 +391,13 @@ void tca_mirror_copy(struct tca_mirror *m, int from);
 /* A segment of an older incarnation, kept as evidence only if it may answer this one's SYN. */
 int tca_mirror_witness(struct tca_mirror_context *ctx, struct tca_mirror *m, const struct tca_segment *seg,
                        int from);
+
+/* A segment of this connection that comes after the next one on its ports was committed: it counts, and changes nothing.
+ * Returns 0 or TCA_EMEMORY. */
+int tca_mirror_late(struct tca_mirror_context *ctx, struct tca_mirror *m, const struct tca_segment *seg,
+                    int from);
+/* The same segment for the newer one, whose receiver may answer it by stating its numbers. */
+void tca_mirror_stray(struct tca_mirror *m, const struct tca_segment *seg, int from);
 
 /* The client opens anew, with another number: this attempt of it is over. */
 void tca_mirror_anew(struct tca_mirror *m, int64_t now_ns);

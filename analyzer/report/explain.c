@@ -455,8 +455,9 @@ static void add_finding(struct tca_explain *ex, const struct tca_judgement *j)
 static void add_end(struct tca_explain *ex)
 {
     const struct tca_mirror *m = explain_mirror(ex);
-    tca_buf_str(&ex->out, "\nat the end of the capture: client ");
-    tca_buf_fmt(&ex->out, "%s, server %s\n", tca_state_name(tca_side_state(&m->side[TCA_CLIENT])),
+    tca_buf_fmt(&ex->out, "\n%s: client %s, server %s\n",
+                m->end_ns < 0 ? "at the end of the capture" : "when the next connection took its ports",
+                tca_state_name(tca_side_state(&m->side[TCA_CLIENT])),
                 tca_state_name(tca_side_state(&m->side[TCA_SERVER])));
     if (ex->view->capture->comments_over)
         tca_buf_fmt(&ex->out,

@@ -61,6 +61,8 @@ bool tca_explain_ignored(const struct tca_explain *ex, const struct tca_trace *t
     const struct tca_mirror *m = explain_mirror(ex);
     if (t->icmp || t->capture_copy)
         return false;
+    if (t->late)
+        return true;
     const struct tca_mark *mark = mark_of(ex->view->c->d, t->frame);
     if (t->flags & TCA_RST)
         return mark && (mark->rst_fit == TCA_RST_IN_WINDOW || mark->rst_fit == TCA_RST_OUTSIDE);
@@ -104,6 +106,10 @@ void tca_explain_name(struct tca_explain *ex, const struct tca_trace *t, char *n
         {(t->flags & TCA_FIN) != 0, "FIN", s->fin, side->fin_count},
     };
     name[0] = '\0';
+    if (t->late) {
+        snprintf(name, size, "late: the next connection on these ports is open");
+        return;
+    }
     if (t->icmp || t->capture_copy || (t->flags & TCA_RST) || is_probe(s, t))
         return;
     for (size_t i = 0; i < sizeof ladder / sizeof ladder[0]; i++) {
@@ -129,7 +135,7 @@ void tca_explain_name(struct tca_explain *ex, const struct tca_trace *t, char *n
 
 void tca_explain_copy(struct sender *s, const struct tca_trace *t)
 {
-    if (t->icmp || t->capture_copy || is_probe(s, t))
+    if (t->icmp || t->capture_copy || t->late || is_probe(s, t))
         return;
     if ((t->flags & TCA_SYN) && (t->flags & TCA_ACK))
         s->synack++;

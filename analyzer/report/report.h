@@ -177,6 +177,7 @@ struct tca_trace {
     uint16_t flags, window;
     uint8_t from; /* role of the sender */
     bool icmp, has_ts, capture_copy;
+    bool late;  /* the next connection on these ports was open already */
     bool piece; /* no segment, but a fragment that one was made of */
     uint8_t icmp_type, icmp_code;
 };

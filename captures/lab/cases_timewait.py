@@ -320,6 +320,45 @@ def old_fin(bench):
     bench.intend((40003, 40004), "time_wait_assassinated", "-")
 
 
+@case("timewait/rec_late_segments",
+      "Copies of a closed connection's payload and FIN arrive when the next connection on its ports is open, which answers "
+      "them by an ACK.",
+      says={"server.TcpPassiveOpens": "== 8", "client.TcpRetransSegs": "== 0", "server.TcpOutRsts": "== 0",
+            "client.TcpOutRsts": "== 0", "server.TcpExtPAWSEstab": "== 3", "server.TcpExtTCPDSACKOldSent": "== 4",
+            "server.TcpExtTCPChallengeACK": "== 0"},
+      sysctls=("net.ipv4.tcp_timestamps",), bench={"delay": 0})
+def late_segments(bench):
+    """The server closes first, and the same client port connects again after 0.3 s. 1.5 s after the first connection's
+    payload (ports 40001, 40002 over IPv6) or FIN (40003) the network delivers a copy of it: the second connection is
+    ESTABLISHED, refuses it by its time stamp and states its numbers, with a D-SACK. Port 40004 does without time stamps:
+    the payload is outside the window. Then each goes on as if nothing had been."""
+    four, six = bench.listen(), bench.listen(v6=True)
+    done = set()
+
+    def policy(segment):
+        meant = "F" in segment.flags if segment.sport == 40003 else segment.length
+        if segment.dport == SERVICE and meant and segment.sport not in done:
+            done.add(segment.sport)
+            return (0, 1.5)
+        return None
+    bench.relay.policy = policy
+    for listener, port in ((four, 40001), (six, 40002), (four, 40003), (four, 40004)):
+        if port == 40004:
+            bench.client.sysctl(NO_TIMESTAMPS)
+        end_by_server(*bench.pair(listener, port))
+        time.sleep(.2)
+        client, server = bench.pair(listener, port)
+        exchange(client, server)
+        time.sleep(2)
+        bench.fact(f"port {port}: the late copy has come")
+        end_by_server(client, server)
+        intend_accepted(bench, port)
+        bench.intend(f"{port}#1", "old_dup_segment", "certain", client="-")
+        bench.intend(f"{port}#2", "old_dup_segment", "-")
+        bench.intend(f"{port}#2", "dup_ack_paws", "-" if port == 40004 else "certain", client="-")
+        bench.intend(f"{port}#2", "challenge_ack", "-")
+
+
 @case("timewait/rec_paws",
       "The client's timestamps go backwards: TIME_WAIT answers its SYN by an ACK although the sequence number "
       "is greater.",
