@@ -20,6 +20,7 @@
 #include "mirror/evidence.h"
 #include "mirror/step.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <tcpautopsy/error.h>
 
@@ -229,8 +230,20 @@ static int dispatch(struct tca_mirror_context *ctx, struct step *s)
     return TCA_OK;
 }
 
-int tca_mirror_step(struct tca_mirror_context *ctx, struct tca_mirror *m, const struct tca_segment *seg,
-                    int from)
+/* The long way: all that a segment may tell. */
+static int step_whole(struct tca_mirror_context *ctx, struct step *s)
+{
+    s->acceptance = tca_sequence_accept(s->from, s->to, s->seg);
+    s->account = tca_sequence_account(s->m, s->seg, s->from_role);
+    s->mark.new_data = s->account.new_bytes > 0;
+    s->mark.refusal = (uint8_t)s->acceptance;
+    int error = dispatch(ctx, s);
+    return error ? error : tca_step_liveness(ctx, s);
+}
+
+/* *ret_easy: it went the short way. */
+static int step(struct tca_mirror_context *ctx, struct tca_mirror *m, const struct tca_segment *seg, int from,
+                bool *ret_easy)
 {
     struct step s = {.m = m,
                      .seg = seg,
@@ -238,7 +251,8 @@ int tca_mirror_step(struct tca_mirror_context *ctx, struct tca_mirror *m, const 
                      .to = &m->side[1 - from],
                      .from_role = from,
                      .when = {seg->time_ns, seg->frame}};
-    tca_mirror_clock(m, seg->time_ns);
+    if (!m->calm)
+        tca_mirror_clock(m, seg->time_ns);
     note_damage(m, seg, s.to);
     count_checksum(s.from, seg, ctx->strict_checksums);
     note_nearness(s.from, seg);
@@ -247,13 +261,8 @@ int tca_mirror_step(struct tca_mirror_context *ctx, struct tca_mirror *m, const 
         m->last_ns = seg->time_ns;
     remember(s.from, seg);
     s.mark = tca_mark_of(m, seg, from);
-    s.acceptance = tca_sequence_accept(s.from, s.to, seg);
-    s.account = tca_sequence_account(m, seg, from);
-    s.mark.new_data = s.account.new_bytes > 0;
-    s.mark.refusal = (uint8_t)s.acceptance;
-    int error = dispatch(ctx, &s);
-    if (!error)
-        error = tca_step_liveness(ctx, &s);
+    *ret_easy = tca_step_easy(&s);
+    int error = *ret_easy ? TCA_OK : step_whole(ctx, &s);
     if (error)
         return error;
     count_segment(s.from, seg, s.account.late);
@@ -263,7 +272,37 @@ int tca_mirror_step(struct tca_mirror_context *ctx, struct tca_mirror *m, const 
             s.from->first_data_ns = seg->time_ns;
     }
     s.from->recent = s.mark;
-    return tca_evidence_keep(ctx, m, &s.mark);
+    if (!*ret_easy)
+        m->calm = tca_step_is_calm(m);
+    return s.mark.roles ? tca_evidence_keep(ctx, m, &s.mark) : TCA_OK;
+}
+
+#ifdef TCA_CHECK_WAYS
+/* Where the short way was gone the long one must lead to the same mirror. */
+static void check_easy(struct tca_mirror_context *ctx, struct tca_mirror *before,
+                       const struct tca_mirror *after, const struct tca_segment *seg, int from)
+{
+    bool easy;
+    before->calm = false;
+    if (step(ctx, before, seg, from, &easy) != TCA_OK || easy || memcmp(before, after, sizeof *before) != 0)
+        abort();
+}
+#endif
+
+int tca_mirror_step(struct tca_mirror_context *ctx, struct tca_mirror *m, const struct tca_segment *seg,
+                    int from)
+{
+    bool easy;
+#ifdef TCA_CHECK_WAYS
+    struct tca_mirror before;
+    memcpy(&before, m, sizeof before);
+#endif
+    int error = step(ctx, m, seg, from, &easy);
+#ifdef TCA_CHECK_WAYS
+    if (!error && easy)
+        check_easy(ctx, &before, m, seg, from);
+#endif
+    return error;
 }
 
 void tca_mirror_copy(struct tca_mirror *m, int from)

@@ -370,6 +370,18 @@ static int read_paws(struct tca_mirror_context *ctx, struct step *s)
 
 /* ---- every segment ---- */
 
+void tca_step_liveness_next(struct step *s)
+{
+    if (s->account.advanced)
+        read_progress(s);
+    if (!s->seg->len)
+        return;
+    s->from->sent_ns = s->seg->time_ns;
+    s->from->news = false;
+    s->from->alone = is_alone(s);
+    s->to->held_us = 0;
+}
+
 static int read_sending(struct tca_mirror_context *ctx, struct step *s)
 {
     if (s->account.keepalive || (s->account.probe && s->seg->len <= 1))

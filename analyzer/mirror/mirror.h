@@ -335,6 +335,7 @@ struct tca_mirror {
     uint64_t first_frame, last_frame;
     uint32_t damage; /* enum tca_damage bits */
     bool begun;      /* it has seen a segment */
+    bool calm;       /* open at both ends and in no trouble (easy.c) */
 
     /* The opening. -1 where it never happened; all are capture times. */
     int64_t syn_rtt_ns; /* SYN to SYN+ACK, from the copy that TSecr names; -1 if that cannot be told */

@@ -432,3 +432,20 @@ struct tca_account tca_sequence_account(struct tca_mirror *m, const struct tca_s
     from->keepalive_count += account.keepalive;
     return account;
 }
+
+void tca_sequence_next(struct tca_mirror *m, const struct tca_segment *seg, int from_role,
+                       struct tca_account *account)
+{
+    struct tca_side *from = &m->side[from_role], *to = &m->side[1 - from_role];
+    from->snd_nxt += seg->len;
+    from->bytes += seg->len;
+    account->new_bytes = seg->len;
+    if (seg->len > from->passed_len || (seg->len && from->big_len))
+        account_size(from, seg);
+    if (to->big_len)
+        account_size_acked(to, seg);
+    account->advanced = seg->ack != from->acked;
+    from->acked = seg->ack;
+    take_window(from, seg);
+    take_timestamps(from, to, seg, false);
+}

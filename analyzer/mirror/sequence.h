@@ -42,6 +42,9 @@ struct tca_account {
 };
 /* Count the segment for its sender and the acknowledgment for its peer; moves SND.NXT, holes and edges. */
 struct tca_account tca_sequence_account(struct tca_mirror *m, const struct tca_segment *seg, int from);
+/* The same for one that is the next of a calm connection (easy.c), which is not tested again. */
+void tca_sequence_next(struct tca_mirror *m, const struct tca_segment *seg, int from,
+                       struct tca_account *account);
 /* The first byte of `side` that its peer may not have: the end of its gapless part. */
 uint32_t tca_sequence_contiguous(const struct tca_side *side);
 

@@ -68,6 +68,11 @@ static inline uint32_t step_full_segment(const struct step *s)
     return mss > TIMESTAMP_BYTES ? mss - TIMESTAMP_BYTES : SMALLEST_MSS;
 }
 
+/* easy.c. The whole of a segment that needs no more: true, and done; else nothing was. */
+bool tca_step_easy(struct step *s);
+/* May the next segments be such? */
+bool tca_step_is_calm(const struct tca_mirror *m);
+
 /* opening.c */
 void tca_step_syn(struct step *s);
 void tca_step_synack(struct step *s);
@@ -96,6 +101,8 @@ void tca_step_sent_again(struct step *s, struct tca_trouble *t);
 
 /* liveness.c. After everything else of a segment, but before it counts as its sender's newest. 0 or TCA_EMEMORY. */
 int tca_step_liveness(struct tca_mirror_context *ctx, struct step *s);
+/* The same for one that is the next of a calm connection (easy.c): nothing of it needs memory or leaves a mark. */
+void tca_step_liveness_next(struct step *s);
 /* The flow is over: a window still closed counts up to now. */
 void tca_liveness_finish(struct tca_mirror *m);
 
