@@ -282,6 +282,8 @@ static enum tca_flow_class age_class(const struct tca_flow_found *found)
     const struct tca_side *client = &m->side[TCA_CLIENT], *server = &m->side[TCA_SERVER];
     if (!m->begun) /* left out so far: the numbers alone tell, so that a filter changes no connection's name */
         return found->flow->committed || found->commits ? TCA_FLOW_LIVE : TCA_FLOW_OPENING;
+    if (m->calm)
+        return TCA_FLOW_LIVE;
     if (gone(client) && gone(server))
         return TCA_FLOW_OVER;
     if (tca_side_state(client) == TCA_SYN_SENT)
@@ -397,7 +399,7 @@ static int use_segment(struct tca_session *s, const struct tca_waiting *w)
         error = commit(s, found.flow, seg->time_ns);
     if (!error)
         tca_flow_note(s->flows, found.flow, seg, age_class(&found));
-    return error ? error : tca_flow_expire(s->flows, seg->time_ns);
+    return error;
 }
 
 static int use_quoted(struct tca_session *s, const struct tca_segment *quote)
@@ -420,14 +422,16 @@ static int use_waiting(struct tca_session *s, bool all)
     if (!all && !tca_order_is_batch(&s->order))
         return TCA_OK;
     const struct tca_waiting *w;
+    int64_t now_ns = INT64_MIN;
     int error = TCA_OK;
     while (!error && (w = tca_order_next(&s->order, all))) {
+        now_ns = w->seg.time_ns;
         if (w->record != w->seg.frame)
             error = tca_moved_add(&s->moved, s->open->facts.ordinal, w->seg.frame, w->record);
         if (!error)
             error = w->seg.quoted ? use_quoted(s, &w->seg) : use_segment(s, w);
     }
-    return error;
+    return error || now_ns == INT64_MIN ? error : tca_flow_expire(s->flows, now_ns);
 }
 
 /* In the order of the file: its stream, and what other programs make of that; then it waits for its turn. */

@@ -57,7 +57,7 @@ struct tca_flow {
     struct tca_tuple *tuple;      /* its place in the table */
     struct tca_flow *older;       /* next older incarnation that is still live */
     struct tca_flow *prev, *next; /* age list of its class */
-    int64_t last_ns;
+    int64_t last_ns, listed_ns;   /* of its last segment; when it took its place in that list */
     uint64_t first_frame;
     uint64_t attempt_of;       /* first_frame of the first of several attempts that it is one of; 0: alone */
     int64_t anew_ns;           /* when the next of them began; 0: it is the last */

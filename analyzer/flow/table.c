@@ -288,10 +288,12 @@ static void unlink_age(struct tca_flow_table *table, struct tca_flow *flow)
     *(flow->next ? &flow->next->prev : &list->newest) = flow->prev;
 }
 
-static void append_age(struct tca_flow_table *table, struct tca_flow *flow, enum tca_flow_class age_class)
+static void append_age(struct tca_flow_table *table, struct tca_flow *flow, enum tca_flow_class age_class,
+                       int64_t now_ns)
 {
     struct age_list *list = &table->age[age_class];
     flow->age_class = (uint8_t)age_class;
+    flow->listed_ns = now_ns;
     flow->next = NULL;
     flow->prev = list->newest;
     *(list->newest ? &list->newest->next : &list->oldest) = flow;
@@ -405,7 +407,7 @@ static int new_flow(struct tca_flow_table *table, struct tca_tuple *tuple, const
     /* A SYN+ACK out of the blue does not end a connection that lives. */
     flow->committed = !flow->opened_by_syn && (!flow->older || tca_incarnation_over(flow->older));
     decide_roles(table, flow, seg, side);
-    append_age(table, flow, TCA_FLOW_OPENING);
+    append_age(table, flow, TCA_FLOW_OPENING, seg->time_ns);
     *ret_flow = flow;
     return TCA_OK;
 }
@@ -585,8 +587,10 @@ void tca_flow_note(struct tca_flow_table *table, struct tca_flow *flow, const st
     note_tags(flow, &seg->tags, side);
     if (seg->time_ns > flow->last_ns)
         flow->last_ns = seg->time_ns;
+    if (age_class == TCA_FLOW_LIVE && flow->age_class == TCA_FLOW_LIVE)
+        return; /* it is moved when its turn comes: what lives long is heard of often */
     unlink_age(table, flow);
-    append_age(table, flow, age_class);
+    append_age(table, flow, age_class, flow->last_ns);
 }
 
 int tca_flow_replace_older(struct tca_flow_table *table, struct tca_flow *flow)
@@ -599,12 +603,37 @@ int tca_flow_replace_older(struct tca_flow_table *table, struct tca_flow *flow)
             kept = old->replaced = true;
             link = &old->older;
             unlink_age(table, old);
-            append_age(table, old, TCA_FLOW_OVER);
+            append_age(table, old, TCA_FLOW_OVER, flow->last_ns);
             continue;
         }
         int error = take_out(table, link);
         if (error)
             return error;
+    }
+    return TCA_OK;
+}
+
+/* Those whose turn has come: over, or heard of since they were listed. */
+static int expire_class(struct tca_flow_table *table, enum tca_flow_class age_class, int64_t steady_ns,
+                        int64_t now_ns)
+{
+    struct age_list *list = &table->age[age_class];
+    struct tca_flow *head;
+    while ((head = list->oldest) && steady_ns - head->listed_ns > patience_ns[age_class]) {
+        int error = TCA_OK;
+        if (due(head, steady_ns)) {
+            error = end_flow(table, head);
+        } else {
+            unlink_age(table, head);
+            append_age(table, head, age_class, steady_ns);
+        }
+        if (error)
+            return error;
+    }
+    /* One from a far future (a broken clock) must not stand before all others. */
+    if (head && head->next && head->listed_ns - now_ns > patience_ns[age_class]) {
+        unlink_age(table, head);
+        append_age(table, head, age_class, head->listed_ns);
     }
     return TCA_OK;
 }
@@ -615,18 +644,9 @@ int tca_flow_expire(struct tca_flow_table *table, int64_t now_ns)
     int64_t steady_ns = now_ns < table->before_ns ? now_ns : table->before_ns;
     table->before_ns = now_ns;
     for (int age_class = 0; age_class < TCA_FLOW_CLASSES; age_class++) {
-        struct age_list *list = &table->age[age_class];
-        while (list->oldest && due(list->oldest, steady_ns)) {
-            int error = end_flow(table, list->oldest);
-            if (error)
-                return error;
-        }
-        /* One from a far future (a broken clock) must not stand before all others. */
-        struct tca_flow *head = list->oldest;
-        if (head && head->next && head->last_ns - now_ns > patience_ns[age_class]) {
-            unlink_age(table, head);
-            append_age(table, head, (enum tca_flow_class)age_class);
-        }
+        int error = expire_class(table, (enum tca_flow_class)age_class, steady_ns, now_ns);
+        if (error)
+            return error;
     }
     return TCA_OK;
 }

@@ -36,7 +36,7 @@ bool tca_step_is_calm(const struct tca_mirror *m)
         if (!is_open(side) || !is_in_order(side) || !took_all(side))
             return false;
     }
-    return (m->child_proved || m->first_synack_ns < 0) && !m->trouble;
+    return (m->child_proved || m->first_synack_ns < 0);
 }
 
 /* Nothing but ACK, and perhaps PSH; ECN's bits mean nothing here. */
@@ -66,7 +66,8 @@ static bool is_in_time(const struct step *s)
 
 bool tca_step_easy(struct step *s)
 {
-    if (!s->m->calm || !is_bare(s->seg) || !is_next(s) || !is_in_time(s) || s->from->held_us)
+    if (!s->m->calm || !is_bare(s->seg) || !is_next(s) || !is_in_time(s) || s->from->held_us ||
+        (s->m->trouble && tca_step_echo_tells(s)))
         return false;
     tca_sequence_next(s->m, s->seg, s->from_role, &s->account);
     s->mark.new_data = s->account.new_bytes > 0;

@@ -66,15 +66,22 @@ static void found_needless(struct step *s, struct tca_again *again)
     s->mark.roles |= TCA_MARK_SPURIOUS;
 }
 
-/* The copy filled the place where the receiver stood, so it would echo the copy's time stamp had it needed it. */
-static void read_echo(struct step *s, struct tca_trouble *t)
+/* The newest that was sent again, if this acknowledgment shows it to have been needless: the copy filled the place where the
+ * receiver stood, so it would echo the copy's time stamp had it needed it. */
+static struct tca_again *needless_by_echo(const struct step *s)
 {
-    if (!t->again_count || !s->seg->opt.has_ts)
-        return;
+    struct tca_trouble *t = s->m->trouble ? &s->m->trouble[1 - s->from_role] : NULL;
+    if (!t || !t->again_count || !s->seg->opt.has_ts)
+        return NULL;
     struct tca_again *again = &t->again[(t->again_count - 1) % TCA_AGAIN_MAX];
-    if (again->first_waiting && again->has_ts && seq_after_eq(s->seg->ack, again->end) &&
-        seq_before(s->seg->opt.tsecr, again->tsval))
-        found_needless(s, again);
+    bool needless = again->first_waiting && again->has_ts && seq_after_eq(s->seg->ack, again->end) &&
+                    seq_before(s->seg->opt.tsecr, again->tsval);
+    return needless && !again->told ? again : NULL;
+}
+
+bool tca_step_echo_tells(const struct step *s)
+{
+    return needless_by_echo(s) != NULL;
 }
 
 /* [left, right) came twice to the receiver. */
@@ -142,8 +149,9 @@ static void read_progress(struct step *s)
         to->recovery = TCA_RECOVERY_NONE;
     if (to->sacked && seq_before_eq(to->sacked_to, ack))
         to->sacked = false;
-    if (s->m->trouble)
-        read_echo(s, &s->m->trouble[1 - s->from_role]);
+    struct tca_again *again = needless_by_echo(s);
+    if (again)
+        found_needless(s, again);
 }
 
 /* The same number again, nothing else new, while something is outstanding (RFC 5681 section 2). */

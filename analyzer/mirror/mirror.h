@@ -193,19 +193,48 @@ struct tca_trouble {
     uint32_t window_full_count, paws_answered;
 };
 
-/* One endpoint as mirrored. "Sent" is proved by the capture, "got" is assumed until the endpoint shows it. */
+/* One endpoint as mirrored. "Sent" is proved by the capture, "got" is assumed until the endpoint shows it. What every segment
+ * touches stands first, in as few cache lines as it takes. */
 struct tca_side {
+    /* Sequence space sent by this side, and what its peer knows of it. */
+    uint32_t snd_nxt;
+    uint32_t acked;                 /* highest acknowledgment this side SENT: proves what it received */
+    uint32_t right_edge;            /* highest ack + window ever advertised by this side, scaled */
+    uint32_t tsval_last, ts_recent; /* last TSval sent; newest TSval got in order (RFC 7323 section 4.3) */
+    uint32_t held_us; /* its newest payload, small and alone, was acknowledged so late; 0: it was not */
+    int64_t ts_recent_ns;
+    int64_t una_ns; /* newest acknowledgment of any got; -1 */
+    uint32_t
+        big_end; /* the first payload larger than any that has arrived, until it is acknowledged or sent again in pieces */
+    uint16_t big_len, passed_len; /* 0: none under way; the largest that has arrived in one piece, perhaps */
+    uint16_t mss, last_ip_id;
+    bool nxt_known, acked_known, edge_known, wscale_known, ts_on, has_mss;
+    uint8_t wscale, ttl, step_count;
+    uint8_t recovery; /* enum tca_recovery */
+    uint8_t dup_acks; /* acknowledgments without progress */
+    bool sacked;
+    bool news;  /* the peer told of something that arrived since this side last sent payload */
+    bool alone; /* its newest payload is less than a full segment, and all before it was acknowledged */
+    bool link_out, link_in; /* the link header said of segments of this side: sent here, received here */
+
+    uint64_t pkts, bytes, last_frame;
+    int64_t first_ns, last_ns, first_data_ns, last_data_ns; /* -1 where it never happened, as all moments */
+    int64_t sent_ns;                                        /* newest payload or FIN sent */
+
+    uint32_t good_checksums,
+        bad_checksums;             /* finished ones; a bad one is damage only where good ones are the rule */
+    uint32_t unfinished_checksums; /* left to the sending card: captured before it */
+    uint8_t seen_next;
+    struct tca_seen seen[TCA_SEEN_MAX]; /* ring of the newest segments */
+    struct tca_mark recent;             /* the last segment of this side; roles 0 unless also kept */
+
     struct tca_step step[TCA_STEPS_MAX]; /* settled history so far; step[step_count-1] is the assumed state */
-    uint8_t step_count;
-    bool path_cut;       /* more steps than fit: the newest overwrite the last */
+    bool path_cut;                       /* more steps than fit: the newest overwrite the last */
     uint8_t alternative; /* the other state it may be in, plus one; 0: only the assumed one and what is below
                             it */
 
-    /* Sequence space sent by this side. */
-    uint32_t iss, snd_nxt, fin_seq; /* fin_seq: the FIN's own number */
-    uint32_t acked;                 /* highest acknowledgment this side SENT: proves what it received */
-    uint32_t right_edge;            /* highest ack + window ever advertised by this side, scaled */
-    bool iss_known, nxt_known, acked_known, edge_known;
+    uint32_t iss, fin_seq; /* fin_seq: the FIN's own number */
+    bool iss_known;
     bool iss_inferred;                /* from the peer's acknowledgment, its own SYN was not seen */
     bool fin_sent, fin_acked_by_peer; /* the peer has sent an acknowledgment of the FIN */
     bool rst_survived;                /* went on in TIME_WAIT after an exact RST (tcp_rfc1337) */
@@ -215,43 +244,25 @@ struct tca_side {
     bool holes_full;
 
     /* Options and header marks. */
-    bool wscale_known, ts_on, sack_ok, has_mss, has_wscale;
-    uint8_t wscale, ttl, order_count;
-    uint16_t mss, last_ip_id;
+    bool sack_ok, has_wscale;
+    uint8_t order_count;
     uint8_t order[TCA_OPTION_ORDER_MAX]; /* option kinds of its SYN or SYN+ACK */
     bool tfo, tfo_cookie;                /* fast-open option seen on its SYN; with a cookie */
-    uint32_t tsval_last, ts_recent; /* last TSval sent; newest TSval got in order (RFC 7323 section 4.3) */
-    int64_t ts_recent_ns;
 
     /* Counts. */
-    uint64_t pkts, bytes, retx_pkts, missed_bytes;
+    uint64_t retx_pkts, missed_bytes;
     uint64_t capture_copies; /* packets besides these, which the capture holds twice */
     uint64_t late_pkts;      /* of pkts: when the next connection on these ports was open already */
     struct tca_stray stray;
     bool odd_payload; /* some was neither all new nor all counted as sent again */
     uint64_t syn_count, synack_count, fin_count, rst_count, keepalive_count;
-    uint32_t good_checksums,
-        bad_checksums;             /* finished ones; a bad one is damage only where good ones are the rule */
-    uint32_t unfinished_checksums; /* left to the sending card: captured before it */
-    bool link_out, link_in; /* the link header said of segments of this side: sent here, received here */
     int64_t zero_since_ns, zero_ns; /* a window still closed at the end counts to the flow's last segment */
     bool zero_open;
 
-    /* Moments. -1 where it never happened. */
-    int64_t first_ns, last_ns, first_data_ns, last_data_ns;
     int64_t timer_ns; /* when the clock of the present state was (re)started */
-    uint64_t last_frame;
 
-    /* What every segment touches of its sender's liveness. */
-    int64_t sent_ns, una_ns; /* newest payload or FIN sent; newest acknowledgment of any got; -1 */
-    uint32_t held_us;     /* its newest payload, small and alone, was acknowledged so late; 0: it was not */
     uint32_t sacked_to;   /* highest edge that the peer has selectively acknowledged, while `sacked` */
     uint32_t recover_end; /* SND.NXT when `recovery` began: it ends there */
-    uint8_t recovery;     /* enum tca_recovery */
-    uint8_t dup_acks;     /* acknowledgments without progress */
-    bool sacked;
-    bool news;  /* the peer told of something that arrived since this side last sent payload */
-    bool alone; /* its newest payload is less than a full segment, and all before it was acknowledged */
 
     int64_t syn_last_ns, syn_gap_ns; /* ladder of its SYN or SYN+ACK: last copy, gap before it (0: first) */
     uint64_t syn_last_frame, fin_last_frame;
@@ -264,11 +275,8 @@ struct tca_side {
     uint32_t fin_ack_end; /* end of this side's first segment with payload or FIN that acknowledged the peer's
                              FIN */
     bool fin_ack_carried; /* ... there is one: who acknowledges it has got that ACK too */
-    /* Sizes: the first payload larger than any that has arrived, until it is acknowledged or sent again in pieces. */
-    uint32_t big_end;
-    uint16_t big_len, passed_len; /* 0: none under way; the largest that has arrived in one piece, perhaps */
-    bool small_passed;            /* the peer has got smaller pieces from behind it (SACK) */
-    uint32_t rto_run; /* times the same payload came again, at a retransmission timer's distance */
+    bool small_passed;    /* the peer has got smaller pieces from behind the big one (SACK) */
+    uint32_t rto_run;     /* times the same payload came again, at a retransmission timer's distance */
     uint32_t rto_seq;
     int64_t rto_last_ns, rto_gap_ns;
 
@@ -285,10 +293,6 @@ struct tca_side {
     uint32_t keepalive_unanswered; /* longest run of probes without any word of the peer */
     int64_t keepalive_idle_ns;     /* shortest silence of the peer that drew a first probe; 0: none */
     int64_t keepalive_interval_ns; /* shortest interval between unanswered probes; 0: none */
-
-    struct tca_seen seen[TCA_SEEN_MAX]; /* ring of the newest segments */
-    uint8_t seen_next;
-    struct tca_mark recent; /* the last segment of this side; roles 0 unless also kept */
 };
 
 /* A client segment that may have created the server's child. */
@@ -328,20 +332,23 @@ enum tca_damage {
 };
 
 struct tca_mirror {
+    int64_t last_ns;
+    uint64_t last_frame;
+    uint32_t damage;    /* enum tca_damage bits */
+    bool begun;         /* it has seen a segment */
+    bool calm;          /* open at both ends and in no trouble (easy.c) */
+    int64_t ack_rtt_ns; /* SYN+ACK to the client's first ACK, ladders excluded; -1: that cannot be told */
+    int64_t
+        path_to_server_ns; /* best estimate of the round trip tap-server: min(SYN+ACK - SYN); -1 unknown */
+    struct tca_trouble *trouble; /* two, by role; NULL while there is none; owned by the pool */
     struct tca_side side[2];
     struct tca_prior prior;
 
-    int64_t start_ns, last_ns;
-    uint64_t first_frame, last_frame;
-    uint32_t damage; /* enum tca_damage bits */
-    bool begun;      /* it has seen a segment */
-    bool calm;       /* open at both ends and in no trouble (easy.c) */
+    int64_t start_ns;
+    uint64_t first_frame;
 
     /* The opening. -1 where it never happened; all are capture times. */
     int64_t syn_rtt_ns; /* SYN to SYN+ACK, from the copy that TSecr names; -1 if that cannot be told */
-    int64_t ack_rtt_ns; /* SYN+ACK to the client's first ACK, ladders excluded; -1 likewise */
-    int64_t
-        path_to_server_ns; /* best estimate of the round trip tap-server: min(SYN+ACK - SYN); -1 unknown */
     int64_t first_synack_ns, first_ack_ns;
     uint64_t first_ack_frame;
     int64_t child_ns; /* the segment that created the server's child, once proved */
@@ -365,7 +372,6 @@ struct tca_mirror {
     bool ended;              /* no segment will be added any more */
     int64_t end_ns;          /* when the next incarnation was committed; -1: not ended by one */
 
-    struct tca_trouble *trouble;  /* two, by role; NULL while there is none; owned by the pool */
     struct tca_mark_chunk *marks; /* in order of frames once finished; owned by the pool */
     uint16_t mark_count;
     uint8_t role_count[TCA_ROLE_COUNT][2]; /* marks kept per role and side */

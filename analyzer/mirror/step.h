@@ -101,6 +101,8 @@ void tca_step_sent_again(struct step *s, struct tca_trouble *t);
 
 /* liveness.c. After everything else of a segment, but before it counts as its sender's newest. 0 or TCA_EMEMORY. */
 int tca_step_liveness(struct tca_mirror_context *ctx, struct step *s);
+/* Does this acknowledgment show that a repetition was needless? */
+bool tca_step_echo_tells(const struct step *s);
 /* The same for one that is the next of a calm connection (easy.c): nothing of it needs memory or leaves a mark. */
 void tca_step_liveness_next(struct step *s);
 /* The flow is over: a window still closed counts up to now. */
