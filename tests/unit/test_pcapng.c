@@ -245,12 +245,14 @@ START_TEST(every_block)
     ck_assert_uint_eq(seen.record[1].captured, 5);
     ck_assert_int_eq(seen.record[1].time_ns, 1700000000000000002);
     ck_assert_uint_eq(seen.record[1].direction, TCA_DIRECTION_UNKNOWN);
-    ck_assert_int_eq(seen.record[2].time_ns, 0);
+    ck_assert(seen.record[2].timeless && !seen.record[1].timeless);
+    ck_assert_int_eq(seen.record[2].time_ns, seen.record[1].time_ns);
     ck_assert_uint_eq(seen.record[3].frame, 4);
     ck_assert(seen.facts.has_drops);
     ck_assert_uint_eq(seen.facts.drops, 5);
-    ck_assert_str_eq(seen.facts.message, "packets without a time, which count as of 1970: 1; "
-                                         "packets that were lost while capturing, as the file says: 5");
+    ck_assert_str_eq(seen.facts.message,
+                     "packets without a time, which count as of the one before them, the first of 1970: 1; "
+                     "packets that were lost while capturing, as the file says: 5");
 }
 END_TEST
 
@@ -414,7 +416,8 @@ START_TEST(mixed_interfaces)
     ck_assert_int_eq(seen.facts.link[2], RAW);
     ck_assert_uint_eq(seen.facts.snaplen, 65535);
     ck_assert_str_eq(seen.facts.ts_precision, "mixed");
-    ck_assert_str_eq(seen.facts.message, "");
+    ck_assert_str_eq(seen.facts.message, "packets with a time before that of the packet before: 3, the first is "
+                                         "packet 2, by 0.000000999 s");
     ck_assert(!seen.facts.has_drops);
 }
 END_TEST
@@ -671,6 +674,41 @@ START_TEST(filters)
         ck_assert_msg(seen.record[i].left_out == !(filter_rows[_i].frames >> seen.record[i].frame & 1),
                       "%s: frame %u", filter_rows[_i].filter, i + 1);
     ck_assert_str_eq(seen.facts.message, filter_rows[_i].words);
+}
+END_TEST
+
+/* One packet that came in, one that went out, one that was for somebody else, and one of which nothing is told. */
+static const struct {
+    const char *filter;
+    const char *names; /* of those chosen */
+    const char *words;
+} way_rows[] = {
+    {"inbound", "ip", "the filter asks for directions that are not told: packets left out: 1"},
+    {"outbound", "o", "the filter asks for directions that are not told: packets left out: 1"},
+    {"not inbound", "o", "the filter asks for directions that are not told: packets left out: 1"},
+    {"inbound or outbound", "iopn", ""}, /* whichever it was */
+    {"greater 60 or outbound", "iopn", ""},
+    {"less 59 and inbound", "", ""},
+};
+
+START_TEST(filters_for_directions)
+{
+    const struct {
+        char name;
+        uint32_t flags;
+    } packets[] = {{'i', 1}, {'o', 2}, {'p', 1 | 4 << 2}, {'n', 0}};
+
+    blocks_section(&in);
+    add_interface(ETHERNET, 96, 6);
+    for (size_t i = 0; i < sizeof packets / sizeof *packets; i++) {
+        size_t at = blocks_packet(&in, 0, 1, &packets[i].name, 1, 60);
+        blocks_option_number(&in, OPTION_PACKET_FLAGS, packets[i].flags, 4);
+        blocks_end(&in, at);
+    }
+    struct seen seen = read_with(&(struct tca_source_settings){.filter = way_rows[_i].filter});
+    CHECK_STATUS(&seen, ok);
+    ck_assert_msg(strcmp(seen.names, way_rows[_i].names) == 0, "%s: %s", way_rows[_i].filter, seen.names);
+    ck_assert_str_eq(seen.facts.message, way_rows[_i].words);
 }
 END_TEST
 
@@ -1347,6 +1385,7 @@ static Suite *pcapng_suite(void)
     add_file_case(suite, "broken packet options", broken_packet_options, 1);
     add_file_case(suite, "drops", drops, 1);
     add_file_case(suite, "filters", filters, ROWS(filter_rows));
+    add_file_case(suite, "filters for directions", filters_for_directions, ROWS(way_rows));
     add_file_case(suite, "filter must fit the first", filter_must_fit_the_first, 1);
     add_file_case(suite, "cut everywhere", cut_everywhere, 2);
     add_file_case(suite, "damages", damages, ROWS(damage_rows));
