@@ -107,6 +107,7 @@ struct tca_segment {
     uint32_t captured; /* payload bytes really in the file */
     uint8_t checksum;  /* enum tca_checksum */
     bool offload;      /* IP total length 0: length taken from the frame (transmit offload) */
+    bool timeless;     /* time_ns tells nothing: its record has no time */
     bool mended;       /* its record stood behind later ones of its connection (artefact/order.h) */
     bool fragmented;   /* came in IP fragments; the table of them hands it on (fragment.h) */
     bool partial;      /* and other tools show no TCP there: it numbers nothing (fragment.h) */
