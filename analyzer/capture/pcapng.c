@@ -140,9 +140,9 @@ static enum tca_read next_block(struct tca_pcapng *file, struct block *ret)
         return TCA_READ_END;
     if (have < BLOCK_HEADER_LEN)
         return ended(file, have);
-    if (tca_magic_is_classic_start(bytes))
-        return TCA_READ_JOINT;
     ret->type = block_u32(bytes, file->big_endian);
+    if (ret->type != PACKET && tca_magic_is_classic_start(bytes))
+        return TCA_READ_JOINT;
     if (ret->type == SECTION)
         got = find_byte_order(file);
     if (got != TCA_READ_OK)
