@@ -50,6 +50,7 @@ struct tca_source {
     struct tca_filter_program *program; /* for link type `link`; NULL: every record is wanted */
     int link;                           /* of the last record; -1 before */
     uint64_t undecoded_frame;           /* the first one of a link type that is not decoded; 0: none */
+    int undecoded_link;                 /* that link type */
     int64_t last_ns;                    /* time of the last record; 0 before */
     uint64_t timeless, beyond; /* records without a time, and with one that int64 nanoseconds do not hold */
     uint64_t backward, backward_frame, backward_ns; /* records whose time goes back; the first one, how far */
@@ -129,6 +130,8 @@ static void note_undecoded(struct tca_source *src)
     for (unsigned i = 0; i < facts->links; i++)
         if (!tca_link_decoded(facts->link[i]))
             link[links++] = facts->link[i];
+    if (links == 0 && src->undecoded_frame) /* behind so many others that it was not kept */
+        link[links++] = src->undecoded_link;
     if (links == 0)
         return;
     if (src->end == TCA_OK) { /* it weighs more than a cut end */
@@ -395,8 +398,10 @@ static void change_link(struct tca_source *src, int link)
 
     src->link = link;
     src->program = tca_filter_for(&src->filter, link, NULL);
-    if (!src->undecoded_frame && !tca_link_decoded(link))
+    if (!src->undecoded_frame && !tca_link_decoded(link)) {
         src->undecoded_frame = facts->packets + 1;
+        src->undecoded_link = link;
+    }
     while (i < facts->links && facts->link[i] != link)
         i++;
     if (i == facts->links && i < TCA_SOURCE_LINKS_MAX)

@@ -416,8 +416,9 @@ START_TEST(mixed_interfaces)
     ck_assert_int_eq(seen.facts.link[2], RAW);
     ck_assert_uint_eq(seen.facts.snaplen, 65535);
     ck_assert_str_eq(seen.facts.ts_precision, "mixed");
-    ck_assert_str_eq(seen.facts.message, "packets with a time before that of the packet before: 3, the first is "
-                                         "packet 2, by 0.000000999 s");
+    ck_assert_str_eq(seen.facts.message,
+                     "packets with a time before that of the packet before: 3, the first is "
+                     "packet 2, by 0.000000999 s");
     ck_assert(!seen.facts.has_drops);
 }
 END_TEST
@@ -506,6 +507,25 @@ START_TEST(many_link_types)
     CHECK_STATUS(&seen, unsupported);
     ck_assert_uint_eq(seen.count, 40);
     ck_assert_uint_eq(seen.facts.links, TCA_SOURCE_LINKS_MAX);
+}
+END_TEST
+
+/* Behind more than are named. */
+START_TEST(undecoded_behind_many)
+{
+    static const uint16_t links[] = {0,   1,   9,   50,  51,  101, 104, 105, 108,
+                                     109, 113, 119, 127, 163, 192, 228, 229, 1000};
+    const uint32_t count = sizeof links / sizeof *links;
+
+    blocks_section(&in);
+    for (uint32_t i = 0; i < count; i++) {
+        blocks_end(&in, blocks_interface(&in, links[i], 96));
+        add_packet(i, 1, 'a');
+    }
+    struct seen seen = read_all();
+    CHECK_STATUS(&seen, unsupported);
+    CHECK_MESSAGE(&seen, "(1000) is not supported");
+    ck_assert_uint_eq(seen.facts.error_frame, count);
 }
 END_TEST
 
@@ -1380,6 +1400,7 @@ static Suite *pcapng_suite(void)
     add_file_case(suite, "sections", sections, 1);
     add_file_case(suite, "many interfaces", many_interfaces, 1);
     add_file_case(suite, "many link types", many_link_types, 1);
+    add_file_case(suite, "undecoded behind many", undecoded_behind_many, 1);
     add_file_case(suite, "nothing captured", nothing_captured, 3);
     add_file_case(suite, "directions", directions, ROWS(direction_rows));
     add_file_case(suite, "broken packet options", broken_packet_options, 1);
