@@ -190,6 +190,7 @@ START_TEST(clocks)
         ck_assert_str_eq(seen.facts.ts_precision, clock_rows[_i].precision);
         ck_assert_int_eq(strstr(seen.facts.message, "after 2262: 1") != NULL,
                          seen.record[0].time_ns == INT64_MAX || seen.record[0].time_ns == INT64_MIN);
+        ck_assert_ptr_null(strstr(seen.facts.message, "before that of the packet before"));
     }
 }
 END_TEST
@@ -343,14 +344,16 @@ START_TEST(simple_packets)
     blocks_section(&in);
     add_interface(ETHERNET, simple_rows[_i].snaplen, 6);
     add_interface(RAW, 1, 6); /* another one does not count */
-    blocks_end(&in,
-               blocks_simple_packet(&in, "123456789", simple_rows[_i].in_block, simple_rows[_i].original));
+    size_t at = blocks_simple_packet(&in, "123456789", simple_rows[_i].in_block, simple_rows[_i].original);
+    blocks_option_number(&in, OPTION_PACKET_FLAGS, 1, 4); /* this block has no options */
+    blocks_end(&in, at);
     struct seen seen = read_all();
     ck_assert_uint_eq(seen.count, simple_rows[_i].captured > 0);
     if (seen.count) {
         ck_assert_uint_eq(seen.record[0].captured, simple_rows[_i].captured);
         ck_assert_uint_eq(seen.record[0].original, simple_rows[_i].original);
         ck_assert_int_eq(seen.record[0].link, ETHERNET);
+        ck_assert_uint_eq(seen.record[0].direction, TCA_DIRECTION_UNKNOWN);
         ck_assert_uint_eq(seen.facts.snaplen,
                           simple_rows[_i].snaplen - 1 < 65535 ? simple_rows[_i].snaplen : TCA_PACKET_MAX);
     } else
@@ -551,10 +554,16 @@ static const struct {
     uint32_t flags;
     uint8_t direction;
 } direction_rows[] = {
-    {0, TCA_DIRECTION_UNKNOWN},          {1, TCA_DIRECTION_IN},          {2, TCA_DIRECTION_OUT},
-    {3, TCA_DIRECTION_UNKNOWN},          {1 | 1 << 2, TCA_DIRECTION_IN}, /* unicast */
-    {1 | 4 << 2, TCA_DIRECTION_UNKNOWN},                                 /* promiscuous: for somebody else */
-    {2 | 4 << 2, TCA_DIRECTION_OUT},     {0xfffffe01, TCA_DIRECTION_IN},
+    {0, TCA_DIRECTION_UNKNOWN},
+    {1, TCA_DIRECTION_IN},
+    {2, TCA_DIRECTION_OUT},
+    {3, TCA_DIRECTION_UNKNOWN},
+    {1 | 1 << 2, TCA_DIRECTION_IN}, /* unicast */
+    {1 | 2 << 2, TCA_DIRECTION_UNKNOWN},
+    {1 | 3 << 2, TCA_DIRECTION_UNKNOWN}, /* for many */
+    {1 | 4 << 2, TCA_DIRECTION_UNKNOWN}, /* promiscuous: for somebody else */
+    {2 | 4 << 2, TCA_DIRECTION_OUT},
+    {0xfffffe01, TCA_DIRECTION_IN},
 };
 
 START_TEST(directions)
@@ -995,11 +1004,13 @@ END_TEST
 
 START_TEST(nflog)
 {
-    static const uint8_t packet[3][20] = {
+    static const uint8_t packet[4][20] = {
         {2, 0, 0, 0, 8, 0, 1, 0, 1, 2, 3, 4, 5, 0, 9, 0, 'p', 0, 0, 0},
         {2, 0, 0, 0, 0, 8, 0, 1, 1, 2, 3, 4, 0, 5, 0, 9, 'p', 0, 0, 0},
-        {2, 1, 0, 0, 0, 8, 0, 1, 1, 2, 3, 4, 0, 5, 0, 9, 'p', 0, 0, 0}, /* another version: as it is */
+        {2, 1, 0, 0, 0, 8, 0, 1, 1, 2, 3, 4, 0, 5, 0, 9, 'p', 0, 0, 0},  /* another version: as it is */
+        {2, 0, 0, 0, 0, 8, 0, 1, 1, 2, 3, 4, 0, 64, 0, 9, 'p', 0, 0, 0}, /* a value beyond its packet */
     };
+    static const uint8_t beyond[20] = {2, 0, 0, 0, 8, 0, 1, 0, 1, 2, 3, 4, 64, 0, 9, 0, 'p', 0, 0, 0};
     const uint16_t one = 1;
     bool host_big_endian = *(const uint8_t *)&one == 0;
     struct tca_stream *stream;
@@ -1016,7 +1027,10 @@ START_TEST(nflog)
     ck_assert_int_eq(tca_pcapng_begin(&file, stream), TCA_READ_OK);
     ck_assert_int_eq(tca_pcapng_next(&file, &got), TCA_READ_OK);
     ck_assert_uint_eq(got.captured, sizeof packet[0]);
-    ck_assert_mem_eq(got.bytes, packet[_i == 2 ? 2 : host_big_endian], sizeof packet[0]);
+    const uint8_t *in_host_order = _i < 2                       ? packet[host_big_endian]
+                                   : _i == 2 || host_big_endian ? packet[_i]
+                                                                : beyond;
+    ck_assert_mem_eq(got.bytes, in_host_order, sizeof packet[0]);
     tca_pcapng_done(&file);
     tca_stream_close(stream);
 }
@@ -1417,7 +1431,7 @@ static Suite *pcapng_suite(void)
     add_file_case(suite, "from a pipe", from_a_pipe, 2);
     add_file_case(suite, "interrupted", interrupted, 1);
     add_file_case(suite, "some are enough", some_are_enough, 1);
-    add_file_case(suite, "nflog", nflog, 3);
+    add_file_case(suite, "nflog", nflog, 4);
     add_file_case(suite, "agree on cases", agree_on_cases, 1);
     add_file_case(suite, "agree on real captures", agree_on_real_captures, 1);
     add_file_case(suite, "agree on changed files", agree_on_changed_files, 2);
