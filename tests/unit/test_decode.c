@@ -516,10 +516,10 @@ static const struct row udp_rows[] = {
     {"ipip in gtp-u", 1,
      ETH4 IP4("0060", "11") UDP("0868", "004c") "30ff 003c 00000001" IP4("003c", "04") SYN4, TCP,
      SYN_TEXT " ipip", "the innermost"},
-    {"short quotation in vxlan", 1,
-     ETH4 IP4("0066", "11") UDP("12b5", "0052") VXLAN("0800", "000002") ETH4 ICMP4("0034", "03", "03")
-         IP4("0028", "06") PORTS,
-     TCA_OUTCOME_short_tcp, NULL, "an error is no chance: it is a tunnel"},
+    {"bad quotation in vxlan", 1,
+     ETH4 IP4("0062", "11") UDP("12b5", "004e") VXLAN("0800", "000002") ETH4 ICMP4("0030", "03", "03")
+         IP4_FULL("44", "0028", "4000", "06"),
+     TCA_OUTCOME_bad_ip, NULL, "an error is no chance: it is a tunnel"},
     {"quoted vxlan", 1,
      ETH4 ICMP4("0096", "03", "04") "4500 0066 4321 4000 3f 11 0000 0a000009 0a000008" UDP("12b5", "0052")
          VXLAN("0800", "000002") ETH4 IP4("0034", "06") SYN,
