@@ -261,7 +261,7 @@ ok 'a whole capture says nothing of filters' $?
 exits 0 "$captures/queue/rec_slow_service/capture.pcap"
 grep -q 'about 1326 SYNs dropped' out && grep -q 'ListenDrops 1450 to 1763' out
 ok 'a count that the packets do not decide is told with its bounds' $?
-exits 0 events --finding overflow_interval "$captures/queue/rec_slow_service/capture.pcap"
+exits 0 events -q --finding overflow_interval "$captures/queue/rec_slow_service/capture.pcap" # one of its times goes back
 shows 'full: about 1326 SYNs dropped, 199 ACKs ignored; 225 connections hit, 69 of them never served'
 exits 0 events --finding overflow_interval bad.pcap
 shows 'full, and still was when the capture ended: 6 SYNs dropped, 42 ACKs ignored; 6 connections hit, 6 of them'

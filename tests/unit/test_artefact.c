@@ -4,6 +4,7 @@
  * bounds; and copies told from what a stack really sends twice. Each row of copies is a small script of segments.
  */
 #include "artefact/beyond.h"
+#include "artefact/comment.h"
 #include "artefact/copy.h"
 #include "artefact/moved.h"
 #include "artefact/order.h"
@@ -18,6 +19,7 @@ enum { LANES = 3, RECORDS = 3000, MS = 1000000 };
 struct placed {
     uint64_t frame;
     int64_t time_ns;
+    bool mended; /* of those that came out */
 };
 
 struct plan {
@@ -42,7 +44,7 @@ static void take_out(struct tca_order *order, struct tca_lane *lanes, struct pla
         ck_assert_msg(w->seg.frame > plan->last_frame, "frame %llu is used behind frame %llu",
                       (unsigned long long)w->seg.frame, (unsigned long long)plan->last_frame);
         plan->last_frame = w->seg.frame;
-        plan->out[lane][plan->outs[lane]++] = (struct placed){w->record, w->seg.time_ns};
+        plan->out[lane][plan->outs[lane]++] = (struct placed){w->record, w->seg.time_ns, w->seg.mended};
     }
 }
 
@@ -163,6 +165,9 @@ START_TEST(one_late)
     ck_assert_uint_eq(plan.outs[0], row->before + 1);
     ck_assert_msg(plan.out[0][row->place].frame == row->before + 1, "%s: frame %llu stands there", row->why,
                   (unsigned long long)plan.out[0][row->place].frame);
+    for (unsigned at = 0; at <= row->before; at++) /* only what was moved is marked */
+        ck_assert_msg(plan.out[0][at].mended == (at == row->place && at < row->before), "%s: place %u",
+                      row->why, at);
 }
 END_TEST
 
@@ -176,6 +181,7 @@ START_TEST(lanes_are_apart)
     }
     run_plan(&plan, 6);
     for (unsigned at = 0; at < 3; at++) {
+        ck_assert(!plan.out[0][at].mended && !plan.out[1][at].mended);
         ck_assert_uint_eq(plan.out[0][at].frame, 2 * at + 1);
         ck_assert_uint_eq(plan.out[1][at].frame, 2 * at + 2);
     }
@@ -207,12 +213,15 @@ START_TEST(moved_frames)
     ck_assert_int_eq(tca_moved_add(&moved, 1, 11, 10), 0);
     ck_assert_int_eq(tca_moved_add(&moved, 1, 10, 11), 0); /* not in their order */
     ck_assert_int_eq(tca_moved_add(&moved, 2, 10, 12), 0);
+    ck_assert_int_eq(tca_moved_add(&moved, 2, 3, 4), 0);
+    ck_assert_int_eq(tca_moved_add(&moved, 2, 4, 3), 0);
     ck_assert_int_eq(tca_moved_add(&moved, 2, 5, UINT64_C(1) << 40), 0); /* too far: not kept */
     tca_moved_sort(&moved);
     ck_assert_uint_eq(tca_moved_record(&moved, 1, 10), 11);
     ck_assert_uint_eq(tca_moved_record(&moved, 1, 11), 10);
     ck_assert_uint_eq(tca_moved_record(&moved, 1, 12), 12);
     ck_assert_uint_eq(tca_moved_record(&moved, 2, 10), 12);
+    ck_assert_uint_eq(tca_moved_record(&moved, 2, 3), 4);
     ck_assert_uint_eq(tca_moved_record(&moved, 2, 5), 5);
     ck_assert_uint_eq(tca_moved_record(&moved, 3, 10), 10);
     int failed = 0;
@@ -222,6 +231,30 @@ START_TEST(moved_frames)
     ck_assert_int_eq(tca_moved_add(&moved, 4, 1, 2), 0);
     ck_assert_uint_eq(tca_moved_record(&moved, 4, 1), 1);
     tca_moved_done(&moved);
+}
+END_TEST
+
+START_TEST(comments_of_records)
+{
+    static const struct {
+        uint32_t capture;
+        uint64_t record;
+        const char *text;
+    } kept[] = {{1, 10, "a"}, {1, 11, "b"}, {2, 3, "c"}, {2, 4, "d"}, {2, 11, "e"}};
+    struct tca_comments all = {0};
+
+    ck_assert_ptr_null(tca_comment_of(NULL, 1, 10));
+    ck_assert_ptr_null(tca_comment_of(&all, 1, 10));
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+        ck_assert_int_eq(tca_comments_add(&all, kept[i].capture, kept[i].record, 0, kept[i].text, 1), 1);
+    ck_assert_int_eq(tca_comments_add(&all, 2, 12, TCA_COMMENTS_MAX, "f", 1), 0);
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+        ck_assert_str_eq(tca_comment_of(&all, kept[i].capture, kept[i].record), kept[i].text);
+    ck_assert_ptr_null(tca_comment_of(&all, 1, 4));
+    ck_assert_ptr_null(tca_comment_of(&all, 2, 10));
+    ck_assert_ptr_null(tca_comment_of(&all, 2, 12));
+    ck_assert_ptr_null(tca_comment_of(&all, 3, 1));
+    tca_comments_done(&all);
 }
 END_TEST
 
@@ -431,6 +464,7 @@ int main(void)
     add_case(suite, "lanes", lanes_are_apart, 1);
     add_case(suite, "far ahead", far_ahead, 2);
     add_case(suite, "moved frames", moved_frames, 1);
+    add_case(suite, "comments of records", comments_of_records, 1);
     add_case(suite, "copies", copies, ROWS(copy_rows));
     add_case(suite, "far behind", far_behind, 1);
     add_case(suite, "full set", full_set, 1);

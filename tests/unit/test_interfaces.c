@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "capture/source.h"
 #include "files.h"
 #include "pcapng.h"
 #include "suite.h"
@@ -182,6 +183,61 @@ START_TEST(directions)
 }
 END_TEST
 
+/* ---- packets without a time ---- */
+
+/* The shape of the opening is told, and nothing that rests on an interval. */
+START_TEST(simple_packets)
+{
+    struct wire wire = make_wire(exchange);
+
+    add_interface(ETHERNET, 65535, 9);
+    for (size_t i = 0; i < wire.count; i++) {
+        const struct wire_packet *packet = &wire.packets[i];
+        blocks_end(&in, blocks_simple_packet(&in, wire.bytes.bytes + packet->offset, packet->captured,
+                                             packet->original));
+    }
+    wire_done(&wire);
+    struct table flows = read_table("flows", NULL, NULL);
+    CHECK_CELL(&flows, "handshake", "complete");
+    CHECK_CELL(&flows, "handshake_confidence", "possible");
+    CHECK_CELL(&flows, "findings", "");
+    CHECK_CELL(&flows, "syn_rtt_s", "");
+    CHECK_CELL(&flows, "ack_rtt_s", "");
+    CHECK_CELL(&flows, "vantage", "unknown");
+    ck_assert_ptr_nonnull(strstr(table_cell(&flows, 0, "damage"), "no_time"));
+    table_done(&flows);
+    struct table captures = read_table("captures", NULL, NULL);
+    CHECK_CELL(&captures, "vantage", "unknown");
+    CHECK_CELL(&captures, "order_errors", "0");
+    table_done(&captures);
+}
+END_TEST
+
+/* The same with a full SYN queue, which is full for a time. */
+START_TEST(simple_packets_of_a_full_queue)
+{
+    char name[300];
+    struct tca_source *source;
+    struct tca_error error;
+    const struct tca_record *records;
+    int count;
+
+    snprintf(name, sizeof name, "%s/handshake/attempts/capture.pcap", getenv("TCPAUTOPSY_CAPTURES"));
+    ck_assert_int_eq(tca_source_open(name, &(struct tca_source_settings){0}, &source, &error), TCA_OK);
+    add_interface(ETHERNET, 65535, 9);
+    while ((count = tca_source_next(source, &records)) > 0)
+        for (int i = 0; i < count; i++)
+            blocks_end(&in,
+                       blocks_simple_packet(&in, records[i].bytes, records[i].captured, records[i].original));
+    tca_source_close(source);
+    struct table listeners = read_table("listeners", NULL, NULL);
+    ck_assert_uint_gt(listeners.rows, 0);
+    for (size_t row = 0; row < listeners.rows; row++)
+        ck_assert_str_eq(table_cell(&listeners, row, "findings"), "");
+    table_done(&listeners);
+}
+END_TEST
+
 /* ---- losses ---- */
 
 static const char half_open[] = "flow A 10.0.0.2:40000 10.0.0.1:80\n"
@@ -271,6 +327,8 @@ static Suite *interfaces_suite(void)
     add_file_case(suite, "one connection on two interfaces", one_connection_on_two_interfaces, 1);
     add_file_case(suite, "precisions", precisions, ROWS(precision_rows));
     add_file_case(suite, "directions", directions, ROWS(direction_rows));
+    add_file_case(suite, "simple packets", simple_packets, 1);
+    add_file_case(suite, "simple packets of a full queue", simple_packets_of_a_full_queue, 1);
     add_file_case(suite, "losses", losses, ROWS(loss_rows));
     add_file_case(suite, "losses in the summary", losses_in_the_summary, 1);
     return suite;
