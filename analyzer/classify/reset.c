@@ -115,6 +115,12 @@ static enum tca_finding_id cause_of(const struct tca_rst *r)
     return TCA_FINDING_COUNT;
 }
 
+/* SYN and RST in one, which no stack sends and, with this number, none takes. */
+static bool is_garbage(const struct tca_mark *rst)
+{
+    return (rst->flags & TCA_SYN) && (rst->rst_fit == TCA_RST_IN_WINDOW || rst->rst_fit == TCA_RST_OUTSIDE);
+}
+
 /* Does this reset end its sender's side, so that later ones are mere consequences? */
 static bool ends_sender(enum tca_finding_id cause)
 {
@@ -132,7 +138,8 @@ struct tca_rst_found tca_rst_find(const struct tca_case *c, enum tca_finding_id 
             continue;
         struct tca_rst r = reset_of(c, rst);
         enum tca_finding_id cause = cause_of(&r);
-        bool ignored = cause != TCA_rst_forged_or_middlebox && tca_rst_is_ignored(c, rst);
+        bool ignored =
+            cause != TCA_rst_forged_or_middlebox && (is_garbage(rst) || tca_rst_is_ignored(c, rst));
         if (cause == wanted && !ignored && !found.count++)
             found.first = r;
         ended[rst->side] = !ignored && ends_sender(cause);
