@@ -430,6 +430,8 @@ says 'would overwrite an input'
 rm hard.pcap
 exits 2 explain -w one.pcap -o one.pcap stream=1 ok.pcap
 says 'named by -w and by -o'
+exits 2 explain -w new.pcap -o ./new.pcap stream=1 ok.pcap
+says 'named by -w and by -o'
 exits 2 explain -w x.pcap stream=99 ok.pcap
 says 'no connection fits'
 exits 2 explain -w x.pcap stream=1 -
