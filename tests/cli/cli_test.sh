@@ -702,6 +702,8 @@ grep -qx 'states: only in A' out && grep -qx "flows $third: only in A" out && [ 
 ok '  a row, a cell and a table' $?
 exits 2 diff dir a.csv
 says 'a folder and a table'
+exits 3 diff dir nowhere
+says 'nowhere: cannot be opened'
 exits 2 diff -o dir/new.csv dir again
 says 'or lie among them'
 

@@ -559,7 +559,7 @@ START_TEST(folders)
     ck_assert_int_eq(compare_paths("A", "B", unknown, &text, &counts, &error), TCA_EUSAGE);
     ck_assert_msg(strstr(error.text, "did you mean 'verdict'?") && !text.used, "%s", error.text);
     ck_assert_int_eq(compare_paths("A", "B/odd.csv", NULL, &text, &counts, &error), TCA_EUSAGE);
-    ck_assert_int_eq(compare_paths("A", "nowhere", NULL, &text, &counts, &error), TCA_EUSAGE);
+    ck_assert_int_eq(compare_paths("A", "nowhere", NULL, &text, &counts, &error), TCA_EINPUT);
     ck_assert_int_eq(compare_paths("C", "C", NULL, &text, &counts, &error), TCA_EINPUT);
     ck_assert_msg(strstr(error.text, "no table"), "%s", error.text);
     put("B/flows.csv", "flow_id,verdict\nc1f1\n");
