@@ -237,11 +237,11 @@ bool tca_selector_fits(struct tca_selector *sel, const struct tca_flow_view *vie
  * selector is wrong, fits nothing, or no trace was kept. */
 int tca_choose_flow(struct tca_session *s, const char *selector, tca_view_fn *fn, void *user,
                     struct tca_error *error);
-/* What pass 1 kept of this flow's segments, in the order it met them. Non-zero from fn stops and is returned. */
+/* What pass 1 kept of this flow's segments, in the order it met them; with `pieces`, among them every fragment of its
+ * capture that a segment was made of: t->flow_frame is that segment's frame. Non-zero from fn stops and is returned. */
 typedef int tca_trace_fn(void *user, const struct tca_trace *t);
-int tca_trace_walk(struct tca_session *s, const struct tca_dossier *d, tca_trace_fn *fn, void *user);
-/* Every fragment of this capture that a segment was made of; t->flow_frame is that segment's frame. */
-int tca_trace_pieces(struct tca_session *s, uint32_t capture, tca_trace_fn *fn, void *user);
+int tca_trace_walk(struct tca_session *s, const struct tca_dossier *d, bool pieces, tca_trace_fn *fn,
+                   void *user);
 
 /* "ADDR:PORT" or "[ADDR6]:PORT". */
 bool tca_parse_endpoint(const char *text, size_t length, uint8_t ret_addr[16], uint16_t *ret_port);

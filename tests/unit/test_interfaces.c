@@ -293,6 +293,64 @@ START_TEST(losses)
 }
 END_TEST
 
+/* What rests on a close that was not seen. */
+static const struct {
+    const char *finding, *script;
+} unseen_rows[] = {
+    {"close_killed_by_reuse", "flow A 10.0.0.2:40000 10.0.0.1:80 isn=1000\n"
+                              "flow B 10.0.0.2:40000 10.0.0.1:80 isn=900000000\n"
+                              "0.000   A > S\n"
+                              "+0.0001 A < SA\n"
+                              "+0.020  A > A\n"
+                              "+0.001  A > PA len=100\n"
+                              "+0.0001 A < A\n"
+                              "400.000 B > S\n"
+                              "+0.0001 B < SA\n"
+                              "+0.020  B > A\n"
+                              "+0.001  B > PA len=100\n"
+                              "+0.0001 B < A\n"},
+    {"half_open_discovered", "flow A 10.0.0.2:40000 10.0.0.1:80\n"
+                             "0.000   A > S\n"
+                             "+0.0001 A < SA\n"
+                             "+0.020  A > A\n"
+                             "+0.001  A > PA len=100\n"
+                             "+0.0001 A < PA len=500\n"
+                             "+0.020  A > A\n"
+                             "90.000  A > PA len=100\n"
+                             "+0.0001 A < R\n"},
+};
+
+static void confidence_of(const char *finding, char ret_word[16])
+{
+    struct table events = read_table("events", "vantage", "server");
+    ret_word[0] = '\0';
+    for (size_t row = 0; row < events.rows; row++)
+        if (!strcmp(table_cell(&events, row, "finding"), finding))
+            snprintf(ret_word, 16, "%s", table_cell(&events, row, "confidence"));
+    table_done(&events);
+}
+
+START_TEST(unseen_closes)
+{
+    struct wire wire = make_wire(unseen_rows[_i].script);
+    char word[16];
+
+    add_interface(ETHERNET, 65535, 9);
+    for (size_t i = 0; i < wire.count; i++)
+        blocks_end(&in, blocks_packet(&in, 0, (uint64_t)wire.packets[i].time_ns,
+                                      wire.bytes.bytes + wire.packets[i].offset, wire.packets[i].captured,
+                                      wire.packets[i].original));
+    wire_done(&wire);
+    confidence_of(unseen_rows[_i].finding, word);
+    ck_assert_msg(!strcmp(word, "certain"), "%s: %s", unseen_rows[_i].finding, word);
+    size_t at = blocks_statistics(&in, 0);
+    blocks_option_number(&in, OPTION_IFDROP, 1, 8);
+    blocks_end(&in, at);
+    confidence_of(unseen_rows[_i].finding, word);
+    ck_assert_msg(!strcmp(word, "probable"), "%s: %s", unseen_rows[_i].finding, word);
+}
+END_TEST
+
 START_TEST(losses_in_the_summary)
 {
     struct tca_session *session = open_session(NULL, NULL);
@@ -330,6 +388,7 @@ static Suite *interfaces_suite(void)
     add_file_case(suite, "simple packets", simple_packets, 1);
     add_file_case(suite, "simple packets of a full queue", simple_packets_of_a_full_queue, 1);
     add_file_case(suite, "losses", losses, ROWS(loss_rows));
+    add_file_case(suite, "closes that were not seen", unseen_closes, ROWS(unseen_rows));
     add_file_case(suite, "losses in the summary", losses_in_the_summary, 1);
     return suite;
 }
