@@ -5,6 +5,7 @@
  */
 #include "base/alloc.h"
 #include "base/seed.h"
+#include "base/time_limit.h"
 #include "decode/fragment.h"
 #include "engine/run.h"
 #include "mirror/deviations.h"
@@ -14,12 +15,10 @@
 
 static const int64_t RETRY_NS = INT64_C(60000000000);
 
-/* Times are kept in [0, 2^62) ns, until the year 2116, so that differences cannot overflow; intervals that are
- * multiplied are capped where they are measured (mirror/deviations.h). */
+/* Intervals that are multiplied are capped where they are measured (mirror/deviations.h). */
 static int64_t sane_time(int64_t time_ns)
 {
-    const int64_t limit = (INT64_C(1) << 62) - 1;
-    return time_ns < 0 ? 0 : time_ns > limit ? limit : time_ns;
+    return time_ns < 0 ? 0 : time_ns > TCA_TIME_LAST_NS ? TCA_TIME_LAST_NS : time_ns;
 }
 
 static struct tca_mirror *mirror_of(struct tca_flow *flow)
@@ -515,9 +514,11 @@ static int feed_record(struct tca_session *s, const struct tca_record *given)
     w->left_out = record.left_out;
     if (is_numbered(outcome, &w->seg))
         error = tca_flow_see(s->flows, &w->seg);
-    if (!error && at_hand) {
+    if (error)
+        return error;
+    if (at_hand) {
         error = feed_segment(s, w);
-    } else if (!error && outcome == TCA_OUTCOME_tcp_quoted && !record.left_out) {
+    } else if (outcome == TCA_OUTCOME_tcp_quoted && !record.left_out) {
         tca_order_add(&s->order, &s->quotes);
     } else {
         tca_order_time(&s->order, record.time_ns);
