@@ -144,13 +144,14 @@ static bool is_copy(const struct tca_copies *copies, const struct tca_noted *one
     return sure || fits_doubling(copies, one, seg);
 }
 
-/* A range that the distances seen narrow slowly, and widen at once. */
-static void note_distance(struct tca_copies *copies, int64_t apart_ns)
+/* A range that the distances seen narrow slowly, and widen at once. The least is that of first copies: a further one may be
+ * the path's, and comes later. */
+static void note_distance(struct tca_copies *copies, int64_t apart_ns, bool is_first)
 {
-    bool first = !copies->most_ns;
-    int64_t least = first ? apart_ns / 2 : copies->least_ns,
-            most = first ? 2 * apart_ns + 1 : copies->most_ns;
-    copies->least_ns = apart_ns < least ? apart_ns : least + (apart_ns - least) / 4;
+    bool none = !copies->most_ns;
+    int64_t least = none ? apart_ns / 2 : copies->least_ns, most = none ? 2 * apart_ns + 1 : copies->most_ns;
+    if (is_first || none)
+        copies->least_ns = apart_ns < least ? apart_ns : least + (apart_ns - least) / 4;
     copies->most_ns = apart_ns > most ? apart_ns : most - (most - apart_ns) / 4;
 }
 
@@ -163,7 +164,7 @@ static void count_copy(struct tca_copies *copies, struct tca_noted *one, const s
         one->copies++;
     if (!one->is_sure)
         return;
-    note_distance(copies, llabs(seg->time_ns - one->time_ns));
+    note_distance(copies, llabs(seg->time_ns - one->time_ns), one->copies == 1);
     if (number < doubling->copied)
         return;
     if (number > doubling->copied) {

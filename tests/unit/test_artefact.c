@@ -324,6 +324,10 @@ static const struct copy_row copy_rows[] = {
      {{0, 0, FA, 1, 1, 0, 7, 5, 64, false}, {2, 0, FA, 1, 1, 0, 7, 5, 64, true}, {4, 0, FA, 1, 1, 0, 7, 5, 64, true},
       {40, 1, A, 1, 2, 0, 0, 9, 64, false}, {41, 0, A, 2, 1, 0, 8, 5, 64, false}, {42, 1, A, 1, 2, 0, 0, 9, 64, true},
       {43, 0, A, 2, 1, 0, 8, 5, 64, true}, {44, 1, A, 1, 2, 0, 0, 9, 64, true}, {45, 0, A, 2, 1, 0, 8, 5, 64, true}}},
+    {"the path's own duplicates come later than copies, and do not tell how soon a copy may come",
+     {{0, 0, S, 0, 0, 0, -1, 5, 64, false}, {0, 0, S, 0, 0, 0, -1, 5, 64, true}, {40, 1, SA, 0, 1, 0, -1, 9, 64, false},
+      {40, 1, SA, 0, 1, 0, -1, 9, 64, true}, {3340, 1, SA, 0, 1, 0, -1, 9, 64, true}, {3340, 1, SA, 0, 1, 0, -1, 9, 64, true},
+      {3400, 0, A, 1, 1, 0, -1, 6, 64, false}, {3400, 0, A, 1, 1, 0, -1, 6, 64, true}}},
     {"a lone one without identification: no evidence",
      {{0, 0, A, 1, 1, 0, 0, 5, 64, false}, {3, 0, A, 1, 1, 0, 0, 5, 64, false}}},
 };
