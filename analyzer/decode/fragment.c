@@ -415,22 +415,26 @@ static void tell_again(struct tca_walk *walk, struct tca_fragmented *e)
         table->seg.ttl = walk->ttl;
     note_pieces(table, e);
     e->pieces = 0;
+    walk->ret_seg->fragmented = true;
+    walk->whole = NULL; /* of a datagram around it nothing is to be kept */
 }
 
-/* Is it a copy of a fragment whose datagram is whole? */
-static bool take_copy(struct tca_walk *walk, const struct tca_piece *piece, uint16_t bucket, uint64_t print)
+/* A copy of a fragment whose datagram is whole. */
+static enum tca_taken take_copy(struct tca_walk *walk, const struct tca_piece *piece, uint16_t bucket,
+                                uint64_t print)
 {
     struct tca_fragmented *e = find(walk->fragments, walk, piece, bucket, true);
     struct part *part = e && may_be_copied(e, walk->rec->time_ns) ? part_of(e, print) : NULL;
 
     if (!part)
-        return false;
+        return FRAGMENT_NOT_TAKEN;
     count_copy(part);
     if (e->pieces < PIECES_MAX)
         e->frame[e->pieces++] = walk->rec->frame;
-    if (times_again(e) > e->copies)
-        tell_again(walk, e);
-    return true;
+    if (times_again(e) == e->copies)
+        return FRAGMENT_TAKEN;
+    tell_again(walk, e);
+    return FRAGMENT_AGAIN;
 }
 
 static bool is_whole(const struct tca_fragmented *e)
@@ -530,12 +534,13 @@ enum tca_taken tca_fragments_take(struct tca_walk *walk, const struct tca_piece 
     uint64_t print = print_of(cursor, piece);
     bool first = piece->offset == 0;
     struct tca_fragmented *e;
+    enum tca_taken copy;
 
     if ((cursor->wire == 0 && piece->more) || piece->offset + cursor->wire > DATAGRAM_MAX)
         return FRAGMENT_NOT_TAKEN;
     e = find(walk->fragments, walk, piece, bucket, false);
-    if (!e && take_copy(walk, piece, bucket, print))
-        return FRAGMENT_TAKEN;
+    if (!e && (copy = take_copy(walk, piece, bucket, print)) != FRAGMENT_NOT_TAKEN)
+        return copy;
     if (!e && !piece->join_only)
         e = begin(walk->fragments, walk, piece, bucket);
     if (!e)

@@ -19,7 +19,7 @@
  * of the record that brought the last of them: artefact/copy.h knows it for a copy.
  *
  * The outcome of each record stays one: of a datagram's fragments the one that brought the TCP header is `tcp`, the
- * others, and all copies, are `fragment`; where no fragment holds a whole header, the one that completed the datagram is `tcp`.
+ * others are `fragment`; where no fragment holds a whole header, and among copies, the one that completed the datagram is `tcp`.
  */
 #ifndef TCA_DECODE_FRAGMENT_H
 #define TCA_DECODE_FRAGMENT_H
