@@ -25,7 +25,7 @@
 enum { TCA_NOTED_MAX = 16 };
 struct tca_beyond; /* beyond.h */
 
-enum { TCA_OWNER_BITS = 40, TCA_NUMBER_BITS = 24 };
+enum { TCA_OWNER_BITS = 40, TCA_NUMBER_BITS = 24 }; /* 10^12 frames; more segments than come within 20 ms */
 /* A genuine segment. */
 struct tca_noted {
     int64_t time_ns;

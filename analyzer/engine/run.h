@@ -3,7 +3,7 @@
  * A run from the inside: settings, captures, pass 1 (records to dossiers) and pass 2 (dossiers to rows).
  * Private to the engine; the outside sees include/tcpautopsy/session.h.
  *
- *      feed -> decode -> stream, peers      in the order of the file          pass 1, per capture
+ *      feed -> decode -> (ahead) -> stream, peers    in the order of the file pass 1, per capture
  *          -> order  -> flow -> mirror --(over)--> dossier -> sorter
  *      sorter -> settle clocks -> sweep                                      pass 2, first walk
  *      sorter -> settle clocks -> judge -> rows, events, summary, ladder     pass 2, any number of walks
