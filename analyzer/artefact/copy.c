@@ -74,7 +74,7 @@ static bool is_pure_ack(const struct tca_segment *seg)
 
 static bool tells_by_id(const struct tca_copies *copies, const struct tca_segment *seg, int side)
 {
-    return seg->has_ip_id && seg->ip_id && !copies->side[side].same_id;
+    return seg->again || (seg->has_ip_id && seg->ip_id && !copies->side[side].same_id);
 }
 
 /* A copy of such a segment is told by itself. A SYN+ACK that answers each of several SYNs is none, nor is payload that the
@@ -165,7 +165,7 @@ static bool is_copy(const struct tca_copies *copies, const struct tca_noted *one
     if (llabs(seg->time_ns - one->time_ns) >= most_ns || hops > HOPS_MAX || hops < -HOPS_MAX ||
         answers_newer_syn(copies, one, seg))
         return false;
-    bool sure = (one->is_sure || seg->quoted) && is_sure(copies, seg, one->side) &&
+    bool sure = (one->is_sure || seg->quoted || seg->again) && is_sure(copies, seg, one->side) &&
                 (tells_by_id(copies, seg, one->side) || !seg->len || !asked_again(copies, one));
     return sure || fits_doubling(copies, one, seg);
 }

@@ -411,6 +411,7 @@ static void tell_again(struct tca_walk *walk, struct tca_fragmented *e)
     table->seg.time_ns = walk->rec->time_ns;
     table->seg.frame = walk->rec->frame;
     table->seg.left_out = walk->rec->left_out;
+    table->seg.again = true;
     if (e->protocol == PROTOCOL_TCP)
         table->seg.ttl = walk->ttl;
     note_pieces(table, e);

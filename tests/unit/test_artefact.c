@@ -363,6 +363,22 @@ START_TEST(copies)
 }
 END_TEST
 
+/* Whose fragments came again is a copy without an identification of its own too, as IPv6 has none. */
+START_TEST(fragments_again)
+{
+    struct tca_copies state = {0};
+    struct shown one = {0, 0, A, 1, 1, 10, -1, 0, 64, false},
+                 after = {19999, 0, A, 1, 1, 10, -1, 0, 64, false};
+    struct tca_segment first = segment_of(&one), second = segment_of(&after);
+    ck_assert_ptr_null(tca_copies_find(&state, &first, 0));
+    second.again = true;
+    ck_assert_ptr_nonnull(tca_copies_find(&state, &second, 0));
+    second.again = false;
+    ck_assert_ptr_null(tca_copies_find(&state, &second, 0));
+    ck_assert_uint_eq(state.side[0].copied, 0); /* and no evidence of what others are */
+}
+END_TEST
+
 /* A busy side's segments, 2 us apart, each copied so many segments later. With room beyond the ring every copy is told. */
 static void busy(struct tca_copies *state, int behind, int segments, int *ret_copies)
 {
@@ -673,6 +689,7 @@ int main(void)
     add_case(suite, "far ahead", far_ahead, 2);
     add_case(suite, "moved frames", moved_frames, 1);
     add_case(suite, "copies", copies, ROWS(copy_rows));
+    add_case(suite, "fragments again", fragments_again, 1);
     add_case(suite, "far behind", far_behind, 1);
     add_case(suite, "full set", full_set, 1);
     add_case(suite, "owner", owner_is_kept, 1);

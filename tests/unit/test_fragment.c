@@ -48,6 +48,8 @@ static void describe(struct text *text, const struct tca_segment *seg)
         add(text, "/%u", seg->captured);
     if (seg->checksum == TCA_CHECKSUM_BAD)
         add(text, "bad");
+    if (seg->again)
+        add(text, "+");
     if (seg->ttl != 64)
         add(text, "%u", seg->ttl);
 }
@@ -274,19 +276,19 @@ static const struct {
     } piece[SHOWN_MAX];
 } copied_rows[] = {
     {"each at once",
-     "3>100A 4>100A",
+     "3>100A 4>100A+",
      "tfft",
      {{0, 0, 64, 0, 64}, {0, 0, 64, 0, 64}, {0, 64, 120, 0, 64}, {0, 64, 120, 0, 64}}},
     {"behind all of it",
-     "2>100A 4>100A",
+     "2>100A 4>100A+",
      "tfft",
      {{0, 0, 64, 0, 64}, {1, 64, 120, 0, 64}, {3, 0, 64, 0, 64}, {4, 64, 120, 0, 64}}},
     {"in another order",
-     "2>100A 4>100A",
+     "2>100A 4>100A+",
      "tfft",
      {{0, 0, 64, 0, 64}, {1, 64, 120, 0, 64}, {3, 64, 120, 0, 64}, {4, 0, 64, 0, 64}}},
     {"three of each",
-     "2>100A 4>100A 6>100A",
+     "2>100A 4>100A+ 6>100A+",
      "tfftft",
      {{0, 0, 64, 0, 64},
       {1, 64, 120, 0, 64},
@@ -299,11 +301,11 @@ static const struct {
      "tfff",
      {{0, 0, 64, 0, 64}, {1, 64, 120, 0, 64}, {3, 64, 120, 0, 64}, {4, 64, 120, 0, 64}}},
     {"by a router",
-     "2>100A 4>100A63",
+     "2>100A 4>100A+63",
      "tfft",
      {{0, 0, 64, 0, 64}, {1, 64, 120, 0, 64}, {3, 0, 64, 0, 63}, {4, 64, 120, 0, 63}}},
     {"just in time",
-     "2>100A 4>100A",
+     "2>100A 4>100A+",
      "tfft",
      {{0, 0, 64, 0, 64}, {0, 64, 120, 0, 64}, {19999, 0, 64, 0, 64}, {19999, 64, 120, 0, 64}}},
     {"too late: another datagram",
@@ -315,7 +317,7 @@ static const struct {
      "tftf",
      {{0, 0, 64, 0, 64}, {1, 64, 120, 0, 64}, {3, 0, 64, 1, 64}, {4, 64, 120, 1, 64}}},
     {"each copied, the second of the same identification too",
-     "3>100A 4>100A 7>100A 8>100A",
+     "3>100A 4>100A+ 7>100A 8>100A+",
      "tffttfft",
      {{0, 0, 64, 0, 64},
       {0, 0, 64, 0, 64},
@@ -334,7 +336,7 @@ static const struct {
      "tffff",
      {{0, 0, 24, 0, 64}, {0, 24, 72, 0, 64}, {0, 72, 120, 0, 64}, {3, 0, 24, 0, 64}, {3, 24, 72, 0, 64}}},
     {"whole with the last, which came twice before",
-     "4>100A 6>100A",
+     "4>100A 6>100A+",
      "fftfft",
      {{0, 64, 120, 0, 64},
       {0, 64, 120, 0, 64},
@@ -389,7 +391,7 @@ START_TEST(copied_when_told_before)
         if (!again)
             send_piece(&bench, 0, 64, true);
     }
-    ck_assert_str_eq(bench.text.at, "4>44A?");
+    ck_assert_str_eq(bench.text.at, "4>44A?+");
     bench_end(&bench);
 }
 END_TEST
