@@ -112,6 +112,7 @@ struct tca_segment {
     bool mended;       /* its record stood behind later ones of its connection (artefact/order.h) */
     bool fragmented;   /* came in IP fragments; the table of them hands it on (fragment.h) */
     bool partial;      /* and other tools show no TCP there: it numbers nothing (fragment.h) */
+    bool again;        /* all its fragments, of one identification, had come before (fragment.h) */
     bool left_out;     /* of a record that a filter left out; of fragments: the first one's */
     bool hollow;       /* payload by the IP header, but none by the length of the frame as it was sent */
     bool unmeasured;   /* the header itself does not fit its packet, or that frame */

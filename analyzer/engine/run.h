@@ -3,7 +3,7 @@
  * A run from the inside: settings, captures, pass 1 (records to dossiers) and pass 2 (dossiers to rows).
  * Private to the engine; the outside sees include/tcpautopsy/session.h.
  *
- *      feed -> decode -> stream, peers      in the order of the file          pass 1, per capture
+ *      feed -> decode -> (ahead) -> stream, peers    in the order of the file pass 1, per capture
  *          -> order  -> flow -> mirror --(over)--> dossier -> sorter
  *      sorter -> settle clocks -> sweep                                      pass 2, first walk
  *      sorter -> settle clocks -> judge -> rows, events, summary, ladder     pass 2, any number of walks
@@ -11,6 +11,7 @@
 #ifndef TCA_ENGINE_RUN_H
 #define TCA_ENGINE_RUN_H
 
+#include "artefact/ahead.h"
 #include "artefact/comment.h"
 #include "artefact/moved.h"
 #include "artefact/order.h"
@@ -85,10 +86,11 @@ struct tca_session {
     struct tca_mirror_context mirrors;
     struct tca_flow_table *flows;    /* of the open capture */
     struct tca_fragments *fragments; /* likewise */
-    struct tca_order order;          /* segments of the open capture that wait for their turn */
-    struct tca_lane quotes;          /* ICMP errors among them */
-    struct tca_moved moved;          /* frame numbers of all captures that were mended */
-    struct tca_comments comments;    /* of all captures, while a trace is kept */
+    struct tca_ahead ahead; /* of the open capture: what its first records became, while it is held back */
+    struct tca_order order; /* segments of the open capture that wait for their turn */
+    struct tca_lane quotes; /* ICMP errors among them */
+    struct tca_moved moved; /* frame numbers of all captures that were mended */
+    struct tca_comments comments; /* of all captures, while a trace is kept */
     struct tca_sorter *dossiers;
     struct tca_streams *streams; /* of all captures; NULL before the first */
     struct tca_sweep *sweep;
