@@ -291,7 +291,8 @@ pastes() {
     sed -n 's/^   \$ tcpautopsy //p' out | head -1 >typed
     printf '"%s" ' "$binary" | cat - typed >paste.sh
     "$2" paste.sh >out 2>err </dev/null && grep -q 'synack_ladder_accept_overflow' out
-    ok "the command told of '$1' can be pasted" $?
+    held=$?
+    ok "the command told of '$(printf %s "$1" | tr -c '[:print:]' '?')' can be pasted" $held
 }
 long=$(printf 'a-folder-with-a-long-name-%.0s/' 1 2 3 4 5 6)capture-of-the-incident.pcap
 pastes plain.pcap sh
