@@ -28,6 +28,9 @@ static const int64_t WITH_ID_NS = 20000000, WITHOUT_ID_NS = 5000000;
 /* Copies of one making are about as far behind as others; queues and interrupts make the difference. */
 static const int64_t SOONER_NS = 20000, LATER_NS = 500000;
 enum { HOPS_MAX = 4 }; /* routers between two capture points */
+/* A capture that holds two of each: so many segments of which a copy is told by itself were seen, and all but one in
+ * twenty had one. */
+enum { ENOUGH = 30, ONE_IN = 20 };
 
 /* ---- what copies have in common ---- */
 
@@ -71,7 +74,7 @@ static bool is_pure_ack(const struct tca_segment *seg)
 
 static bool tells_by_id(const struct tca_copies *copies, const struct tca_segment *seg, int side)
 {
-    return seg->has_ip_id && seg->ip_id && !copies->side[side].same_id;
+    return seg->again || (seg->has_ip_id && seg->ip_id && !copies->side[side].same_id);
 }
 
 /* A copy of such a segment is told by itself. A SYN+ACK that answers each of several SYNs is none, nor is payload that the
@@ -122,13 +125,36 @@ static bool is_of(const struct tca_manner *manner, const struct tca_noted *one, 
 }
 
 /* The newest segment that has copies may still wait for more of them. */
+static bool fits(const struct tca_manners *manners, const struct tca_apart *apart,
+                 const struct tca_noted *one, const struct tca_segment *seg)
+{
+    int64_t apart_ns = llabs(seg->time_ns - one->time_ns);
+    return apart_ns >= apart->least_ns - SOONER_NS && apart_ns <= apart->most_ns + LATER_NS &&
+           (is_of(&manners->now, one, seg) || is_of(&manners->before, one, seg));
+}
+
+/* How many segments of which a copy is told by itself the capture showed before this one. */
+static uint64_t number_of(const struct tca_doubled *all, const struct tca_noted *one)
+{
+    return all->sure - ((all->sure - one->number) & ((1u << TCA_NUMBER_BITS) - 1));
+}
+
+/* Those behind the newest that had a copy may still wait for theirs. */
+static bool holds_two_of_each(const struct tca_doubled *all, const struct tca_noted *one)
+{
+    return all->copied >= ENOUGH && (all->copied - all->had) * ONE_IN <= all->copied &&
+           all->copied >= number_of(all, one);
+}
+
 static bool fits_doubling(const struct tca_copies *copies, const struct tca_noted *one,
                           const struct tca_segment *seg)
 {
     const struct tca_doubling *doubling = doubling_of(copies, one);
-    int64_t apart_ns = llabs(seg->time_ns - one->time_ns);
-    return doubling && apart_ns >= copies->least_ns - SOONER_NS && apart_ns <= copies->most_ns + LATER_NS &&
-           (is_of(&doubling->now, one, seg) || is_of(&doubling->before, one, seg));
+    const struct tca_doubled *all = copies->all;
+    if (doubling)
+        return fits(&doubling->manners, &copies->apart, one, seg);
+    bool told_nothing = !one->before[0] && !one->before[1];
+    return told_nothing && all && holds_two_of_each(all, one) && fits(&all->manners, &all->apart, one, seg);
 }
 
 static bool is_copy(const struct tca_copies *copies, const struct tca_noted *one,
@@ -139,19 +165,43 @@ static bool is_copy(const struct tca_copies *copies, const struct tca_noted *one
     if (llabs(seg->time_ns - one->time_ns) >= most_ns || hops > HOPS_MAX || hops < -HOPS_MAX ||
         answers_newer_syn(copies, one, seg))
         return false;
-    bool sure = (one->is_sure || seg->quoted) && is_sure(copies, seg, one->side) &&
+    bool sure = (one->is_sure || seg->quoted || seg->again) && is_sure(copies, seg, one->side) &&
                 (tells_by_id(copies, seg, one->side) || !seg->len || !asked_again(copies, one));
     return sure || fits_doubling(copies, one, seg);
 }
 
-/* A range that the distances seen narrow slowly, and widen at once. */
-static void note_distance(struct tca_copies *copies, int64_t apart_ns)
+/* A range that the distances seen narrow slowly, and widen at once. The least is that of first copies: a further one may be
+ * the path's, and comes later. */
+static void note_distance(struct tca_apart *apart, int64_t apart_ns, bool is_first)
 {
-    bool first = !copies->most_ns;
-    int64_t least = first ? apart_ns / 2 : copies->least_ns,
-            most = first ? 2 * apart_ns + 1 : copies->most_ns;
-    copies->least_ns = apart_ns < least ? apart_ns : least + (apart_ns - least) / 4;
-    copies->most_ns = apart_ns > most ? apart_ns : most - (most - apart_ns) / 4;
+    bool none = !apart->most_ns;
+    int64_t least = none ? apart_ns / 2 : apart->least_ns, most = none ? 2 * apart_ns + 1 : apart->most_ns;
+    if (is_first || none)
+        apart->least_ns = apart_ns < least ? apart_ns : least + (apart_ns - least) / 4;
+    apart->most_ns = apart_ns > most ? apart_ns : most - (most - apart_ns) / 4;
+}
+
+static void note_manner(struct tca_manners *manners, bool is_newer, const struct tca_noted *one,
+                        const struct tca_segment *seg)
+{
+    if (is_newer) {
+        manners->before = manners->now;
+        manners->now.hops = 0;
+    }
+    manners->now.hops = (uint16_t)(manners->now.hops | hops_bit(one, seg));
+    manners->now.times = one->copies;
+}
+
+static void tell_capture(struct tca_doubled *all, const struct tca_noted *one, const struct tca_segment *seg)
+{
+    uint64_t number = number_of(all, one) + 1;
+    bool is_first = one->copies == 1;
+    note_distance(&all->apart, llabs(seg->time_ns - one->time_ns), is_first);
+    all->had += is_first;
+    if (number < all->copied)
+        return;
+    note_manner(&all->manners, number > all->copied, one, seg);
+    all->copied = number;
 }
 
 /* Only the newest segment that has copies tells what the capture does now. */
@@ -163,16 +213,13 @@ static void count_copy(struct tca_copies *copies, struct tca_noted *one, const s
         one->copies++;
     if (!one->is_sure)
         return;
-    note_distance(copies, llabs(seg->time_ns - one->time_ns));
+    if (copies->all)
+        tell_capture(copies->all, one, seg);
+    note_distance(&copies->apart, llabs(seg->time_ns - one->time_ns), one->copies == 1);
     if (number < doubling->copied)
         return;
-    if (number > doubling->copied) {
-        doubling->copied = number;
-        doubling->before = doubling->now;
-        doubling->now.hops = 0;
-    }
-    doubling->now.hops = (uint16_t)(doubling->now.hops | hops_bit(one, seg));
-    doubling->now.times = one->copies;
+    note_manner(&doubling->manners, number > doubling->copied, one, seg);
+    doubling->copied = number;
 }
 
 /* ---- genuine ones ---- */
@@ -203,8 +250,8 @@ static void note_side(struct tca_copies *copies, const struct tca_segment *seg, 
 static bool is_due(const struct tca_copies *copies, const struct tca_noted *one, int64_t now_ns)
 {
     const struct tca_doubling *side = copies->side;
-    return (one->copies < side[0].now.times || one->copies < side[1].now.times) &&
-           llabs(now_ns - one->time_ns) <= copies->most_ns + LATER_NS;
+    return (one->copies < side[0].manners.now.times || one->copies < side[1].manners.now.times) &&
+           llabs(now_ns - one->time_ns) <= copies->apart.most_ns + LATER_NS;
 }
 
 /* Make room for the newest. */
@@ -222,7 +269,7 @@ static void push_out(struct tca_copies *copies, unsigned at, int64_t now_ns)
 static void note(struct tca_copies *copies, const struct tca_segment *seg, int side, uint64_t print)
 {
     unsigned at = copies->count % TCA_NOTED_MAX;
-    if (copies->most_ns)
+    if (copies->apart.most_ns)
         push_out(copies, at, seg->time_ns);
     copies->count++;
     copies->low[at] = (uint32_t)print;
@@ -231,11 +278,16 @@ static void note(struct tca_copies *copies, const struct tca_segment *seg, int s
                                            .ttl = seg->ttl,
                                            .side = (uint8_t)side,
                                            .high = (uint32_t)(print >> 32)};
+    if (copies->all)
+        copies->noted[at].number = copies->all->sure & ((1u << TCA_NUMBER_BITS) - 1);
     if (seg->quoted)
         return;
     note_side(copies, seg, side);
-    copies->noted[at].is_sure = is_sure(copies, seg, side);
-    copies->side[side].sure += copies->noted[at].is_sure;
+    bool sure = is_sure(copies, seg, side);
+    copies->noted[at].is_sure = sure;
+    copies->side[side].sure += sure;
+    if (copies->all)
+        copies->all->sure += sure;
 }
 
 static bool is_print(const struct tca_copies *copies, unsigned at, uint64_t print)
@@ -291,5 +343,5 @@ const struct tca_noted *tca_copies_find(struct tca_copies *copies, const struct 
 
 void tca_copies_own(struct tca_copies *copies, uint64_t owner)
 {
-    copies->noted[(copies->count - 1) % TCA_NOTED_MAX].owner = owner;
+    copies->noted[(copies->count - 1) % TCA_NOTED_MAX].owner = owner & ((UINT64_C(1) << TCA_OWNER_BITS) - 1);
 }

@@ -11,7 +11,9 @@
  * The last are bare ACKs and resets without an identification (those of Linux' requests, TIME_WAITs and closed ports, and
  * all of IPv6), which answer each segment alike. What is known: the segment before it of which a copy can be told by itself,
  * of the same sender or else of the other one, had a copy too, as far behind it, through as many routers, and each genuine
- * segment has as many copies as that one. Without such evidence a segment is genuine.
+ * segment has as many copies as that one. Where the tuple has shown no such segment yet, all of the capture speaks for it: if
+ * it has shown thirty or more, nearly all with a copy, and the newest before this one too. Without such evidence a segment
+ * is genuine. The capture's first segments are looked at before the first is used (ahead.h), so that they are judged as its last are.
  *
  * The state is of one tuple, not of one connection: a copy can come when its connection is over and the next one begun.
  */
@@ -23,11 +25,13 @@
 enum { TCA_NOTED_MAX = 16 };
 struct tca_beyond; /* beyond.h */
 
+enum { TCA_OWNER_BITS = 40, TCA_NUMBER_BITS = 24 }; /* 10^12 frames; more segments than come within 20 ms */
 /* A genuine segment. */
 struct tca_noted {
     int64_t time_ns;
-    uint64_t owner;     /* the caller's: the connection that it belongs to */
-    uint32_t before[2]; /* segments of each side before it of which a copy is told by itself */
+    uint64_t owner : TCA_OWNER_BITS; /* the caller's: the connection that it belongs to, by its first frame */
+    uint64_t number : TCA_NUMBER_BITS; /* the low bits of how many `sure` ones the capture showed before it */
+    uint32_t before[2];                /* segments of each side before it of which a copy is told by itself */
     uint8_t ttl, copies;
     uint8_t side;
     bool is_sure;  /* of this one it is */
@@ -39,15 +43,32 @@ struct tca_manner {
     uint16_t hops; /* through how many routers more its copies had gone, a bit each */
     uint8_t times; /* how many there were */
 };
+struct tca_manners {
+    struct tca_manner now, before; /* of the newest that had copies, and of the one before it */
+};
+
+/* How far behind their segments copies come; most_ns 0: none has come. */
+struct tca_apart {
+    int64_t least_ns, most_ns;
+};
+
+/* What is known of a capture. All zero: nothing. */
+struct tca_doubled {
+    uint64_t sure;   /* segments of which a copy is told by itself */
+    uint64_t copied; /* the newest of these that had a copy, from 1; 0: none had */
+    uint64_t had;    /* so many had */
+    struct tca_manners manners;
+    struct tca_apart apart;
+};
 
 /* What is known of the segments of one side. */
 struct tca_doubling {
-    uint32_t sure;                 /* so many of which a copy is told by itself */
-    uint32_t copied;               /* the newest of these that had a copy, from 1; 0: none had */
-    struct tca_manner now, before; /* of that one, and of the one before it that had */
-    uint8_t syns;                  /* of the other side, that this one has not answered yet */
-    uint16_t last_id;              /* of the newest genuine segment */
-    bool same_id;                  /* different segments bear one identification: it tells nothing */
+    uint32_t sure;   /* so many of which a copy is told by itself */
+    uint32_t copied; /* the newest of these that had a copy, from 1; 0: none had */
+    struct tca_manners manners;
+    uint8_t syns;     /* of the other side, that this one has not answered yet */
+    uint16_t last_id; /* of the newest genuine segment */
+    bool same_id;     /* different segments bear one identification: it tells nothing */
     bool has_id, has_ack, has_syn;
     int64_t syn_ns;    /* of its newest SYN */
     uint32_t last_ack; /* of the newest one that bears an acknowledgment and nothing else */
@@ -62,7 +83,8 @@ struct tca_copies {
     uint32_t low[TCA_NOTED_MAX];
     unsigned count; /* noted so far */
     struct tca_doubling side[2];
-    int64_t least_ns, most_ns; /* how far behind copies come; most_ns 0: none has come */
+    struct tca_apart apart;
+    struct tca_doubled *all;   /* borrowed: what is known of the capture; NULL: nothing */
     struct tca_beyond *beyond; /* borrowed: for those that find no room here; NULL: they are forgotten */
     int64_t beyond_ns;         /* time of the newest of them */
     bool went_beyond;

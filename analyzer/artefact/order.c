@@ -62,7 +62,6 @@ static void mend(struct tca_order *order, struct tca_waiting *late)
         moved = true;
     }
     last->seg.mended = moved;
-    order->mended += moved;
 }
 
 void tca_order_add(struct tca_order *order, struct tca_lane *lane)

@@ -48,7 +48,6 @@ struct tca_order {
     uint64_t ripe;            /* of the oldest that has not waited long enough; maybe the tail */
     int64_t newest_ns;        /* the latest time of a segment */
     int64_t now_ns;           /* the time of the newest record */
-    uint64_t mended;          /* segments that were moved */
 };
 
 /* 0 or TCA_EMEMORY. */

@@ -7,6 +7,7 @@
 #include "capture/filter.h"
 
 #include <ctype.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -76,15 +77,14 @@ static bool is_address(const char *word, size_t len)
     return colons > 0 || decimal + dots == len || hex == 12 || dots == 5;
 }
 
-static int refuse_name(const char *word, size_t len, struct tca_error *err)
+__attribute__((format(printf, 2, 3))) static int refuse(struct tca_error *err, const char *format, ...)
 {
-    err->code = TCA_EUSAGE;
-    err->frame = 0;
-    err->offset = -1;
-    snprintf(
-        err->text, sizeof err->text,
-        "filter: '%.*s' is neither a keyword nor an address, and names are never resolved: write the address",
-        (int)(len < 100 ? len : 100), word);
+    va_list args;
+
+    *err = (struct tca_error){.code = TCA_EUSAGE, .offset = -1};
+    va_start(args, format);
+    vsnprintf(err->text, sizeof err->text, format, args);
+    va_end(args);
     return TCA_EUSAGE;
 }
 
@@ -111,7 +111,10 @@ static int check_names(const char *expression, struct tca_error *err)
             names_allowed = false;
         else if (!IS_ONE_OF(joining_words, at, len) && !is_field(at, len) && !is_address(at, len) &&
                  !names_allowed)
-            return refuse_name(at, len, err);
+            return refuse(err,
+                          "filter: '%.*s' is neither a keyword nor an address, and names are never resolved: "
+                          "write the address",
+                          (int)(len < 100 ? len : 100), at);
         at += len;
     }
     return TCA_OK;
@@ -127,11 +130,41 @@ static int compile(pcap_t *dead, const char *expression, struct bpf_program *ret
         return code;
     if (pcap_compile(dead, ret_program, expression, 1, PCAP_NETMASK_UNKNOWN) == 0)
         return TCA_OK;
-    err->code = TCA_EUSAGE;
-    err->frame = 0;
-    err->offset = -1;
-    snprintf(err->text, sizeof err->text, "filter: %s: see pcap-filter(7)", pcap_geterr(dead));
-    return TCA_EUSAGE;
+    return refuse(err, "filter: %s: see pcap-filter(7)", pcap_geterr(dead));
+}
+
+/* Loads of what Linux knows beside a packet (linux/filter.h: SKF_AD_OFF, and SKF_AD_PKTTYPE in it). */
+static const bpf_u_int32 BESIDE = 0xfffff000, PACKET_TYPE = 0xfffff004;
+
+static bool loads_beside(const struct bpf_insn *insn)
+{
+    bool from_packet = BPF_MODE(insn->code) == BPF_ABS || BPF_MODE(insn->code) == BPF_IND;
+
+    return BPF_CLASS(insn->code) == BPF_LD && from_packet && insn->k >= BESIDE;
+}
+
+/* Put the answer instead of each question which way a packet went. True if there was one. */
+static bool answer_direction(struct bpf_program *program, uint32_t packet_type)
+{
+    bool asked = false;
+
+    for (unsigned i = 0; i < program->bf_len; i++) {
+        struct bpf_insn *insn = &program->bf_insns[i];
+
+        if (loads_beside(insn) && insn->k == PACKET_TYPE) {
+            *insn = (struct bpf_insn){.code = BPF_LD | BPF_IMM, .k = packet_type};
+            asked = true;
+        }
+    }
+    return asked;
+}
+
+static bool asks_beside(const struct bpf_program *program)
+{
+    for (unsigned i = 0; i < program->bf_len; i++)
+        if (loads_beside(&program->bf_insns[i]))
+            return true;
+    return false;
 }
 
 static int compile_for(const char *expression, int link, struct bpf_program *ret_program,
@@ -170,12 +203,31 @@ int tca_filter_init(struct tca_filter *filter, const char *expression)
 
 void tca_filter_done(struct tca_filter *filter)
 {
-    for (size_t i = 0; i < filter->programs; i++)
-        if (filter->program[i].fits)
-            pcap_freecode(&filter->program[i].bpf);
+    for (size_t i = 0; i < filter->programs; i++) {
+        pcap_freecode(&filter->program[i].bpf);
+        pcap_freecode(&filter->program[i].outward);
+    }
     filter->programs = 0;
     tca_free(filter->expression);
     filter->expression = NULL;
+}
+
+/* Compile for the program's link type; 0, or words in *err. */
+static int make_program(struct tca_filter_program *program, const char *expression, struct tca_error *err)
+{
+    enum { TO_US = 0, BY_US = 4 };
+    int code = compile_for(expression, program->link, &program->bpf, err);
+
+    if (code == TCA_OK)
+        program->directed = answer_direction(&program->bpf, TO_US);
+    if (program->directed)
+        code = compile_for(expression, program->link, &program->outward, err);
+    if (program->directed && code == TCA_OK)
+        answer_direction(&program->outward, BY_US);
+    if (code < 0 || !asks_beside(&program->bpf))
+        return code;
+    return refuse(err, "filter: captures of link type %s do not tell the index of an interface",
+                  tca_link_name(program->link));
 }
 
 struct tca_filter_program *tca_filter_for(struct tca_filter *filter, int link, struct tca_error *err)
@@ -190,18 +242,36 @@ struct tca_filter_program *tca_filter_for(struct tca_filter *filter, int link, s
             return &filter->program[i];
     program = &filter->program[filter->programs++]; /* there is one for every link type that is decoded */
     program->link = link;
-    program->fits = compile_for(filter->expression, link, &program->bpf, err ? err : &ignored) == TCA_OK;
+    program->fits = make_program(program, filter->expression, err ? err : &ignored) == TCA_OK;
     return program;
+}
+
+static bool run(const struct bpf_program *program, const struct tca_packet *packet)
+{
+    const struct pcap_pkthdr header = {.caplen = packet->captured, .len = packet->original};
+
+    return pcap_offline_filter(program, &header, packet->bytes) != 0;
+}
+
+static bool match_by_direction(struct tca_filter_program *program, const struct tca_packet *packet)
+{
+    bool if_in, if_out;
+
+    if (packet->direction != TCA_DIRECTION_UNKNOWN)
+        return run(packet->direction == TCA_DIRECTION_OUT ? &program->outward : &program->bpf, packet);
+    if_in = run(&program->bpf, packet);
+    if_out = run(&program->outward, packet);
+    program->undirected += if_in != if_out;
+    return if_in && if_out;
 }
 
 bool tca_filter_match(struct tca_filter_program *program, const struct tca_packet *packet)
 {
-    const struct pcap_pkthdr header = {.caplen = packet->captured, .len = packet->original};
-
     if (!program)
         return true;
-    if (program->fits)
-        return pcap_offline_filter(&program->bpf, &header, packet->bytes) != 0;
-    program->unfit++;
-    return false;
+    if (!program->fits) {
+        program->unfit++;
+        return false;
+    }
+    return program->directed ? match_by_direction(program, packet) : run(&program->bpf, packet);
 }

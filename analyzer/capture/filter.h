@@ -4,6 +4,10 @@
  * Names of hosts and networks are refused before libpcap sees them: it would ask the resolver, and an offline
  * program must not tell the network what it is looking at. Names of ports and protocols come from local
  * tables and are allowed.
+ *
+ * What only a live capture knows beside a packet, libpcap compiles to a look at an address where no packet is. Of these,
+ * the direction may stand in a capture beside the packet as well: then the program is made for both of them. The index of
+ * the interface is no part of any capture but in a header that has it.
  */
 #ifndef TCA_CAPTURE_FILTER_H
 #define TCA_CAPTURE_FILTER_H
@@ -17,9 +21,12 @@
 /* An expression for one link type. */
 struct tca_filter_program {
     int link;
-    bool fits; /* else it cannot be said of such packets: none is chosen */
-    struct bpf_program bpf;
+    bool fits;     /* else it cannot be said of such packets: none is chosen */
+    bool directed; /* it asks which way a packet went, which is not told in such packets */
+    struct bpf_program bpf,
+        outward;    /* the latter where directed, of packets sent; the other one then of those received */
     uint64_t unfit; /* packets left out because it does not fit */
+    uint64_t undirected; /* and because it depends on their direction, which is not told */
 };
 
 struct tca_filter {

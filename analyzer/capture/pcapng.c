@@ -140,9 +140,9 @@ static enum tca_read next_block(struct tca_pcapng *file, struct block *ret)
         return TCA_READ_END;
     if (have < BLOCK_HEADER_LEN)
         return ended(file, have);
-    if (tca_magic_is_classic_start(bytes))
-        return TCA_READ_JOINT;
     ret->type = block_u32(bytes, file->big_endian);
+    if (ret->type != PACKET && tca_magic_is_classic_start(bytes))
+        return TCA_READ_JOINT;
     if (ret->type == SECTION)
         got = find_byte_order(file);
     if (got != TCA_READ_OK)
@@ -238,15 +238,13 @@ static void note_statistics(struct tca_pcapng *file, const struct block *block)
 
 /* ---- packets ---- */
 
-/* Which way it went. What an interface took in although it was for somebody else was not received here. */
-static uint8_t direction_of(uint32_t flags)
+static void note_flags(struct tca_packet *packet, uint32_t flags)
 {
-    enum { INBOUND = 1, OUTBOUND = 2, UNICAST = 1 };
-    unsigned way = flags & 3, reception = flags >> 2 & 7;
+    enum { UNICAST = 1 }; /* less: not told */
+    static const uint8_t way[4] = {[1] = TCA_DIRECTION_IN, [2] = TCA_DIRECTION_OUT};
 
-    if (way == OUTBOUND)
-        return TCA_DIRECTION_OUT;
-    return way == INBOUND && reception <= UNICAST ? TCA_DIRECTION_IN : TCA_DIRECTION_UNKNOWN;
+    packet->direction = way[flags & 3];
+    packet->not_for_us = packet->direction == TCA_DIRECTION_IN && (flags >> 2 & 7) > UNICAST;
 }
 
 static void add_beside(struct tca_pcapng *file, const struct tca_block_option *option,
@@ -269,7 +267,7 @@ static void read_packet_options(struct tca_pcapng *file, const uint8_t *at, size
         if (option.code == COMMENT)
             add_beside(file, &option, packet);
         if (option.code == EPB_FLAGS && option.len == 4)
-            packet->direction = direction_of(block_u32(option.value, file->big_endian));
+            note_flags(packet, block_u32(option.value, file->big_endian));
         if (option.code == EPB_DROPCOUNT && option.len == 8)
             tca_drops_add(&interface->by_packets, block_u64(option.value, file->big_endian));
     }

@@ -36,7 +36,8 @@ struct tca_packet {
     int link; /* LINKTYPE_ value, of two for one link type that which libpcap writes */
     uint32_t snaplen;
     const char *precision; /* "s", "ms", "us", "ns" or "other"; static */
-    uint8_t direction;     /* enum tca_direction */
+    uint8_t direction;     /* enum tca_direction: which way it passed the interface */
+    bool not_for_us;       /* it came in, but was for somebody else, or for many */
     bool timeless;         /* the format has no time of it */
     const char *comment;   /* terminated, borrowed like `bytes`; NULL: none */
 };

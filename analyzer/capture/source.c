@@ -27,6 +27,7 @@ enum {
     BATCH_MAX = 256,
     BYTES_MAX = TCA_PACKET_MAX, /* of a batch */
     COMMENTS_MAX = 16,          /* of a batch */
+    SECOND_NS = 1000000000,
     PARTS_MAX = 4096, /* joined captures: each costs a new reader, and takes but 24 bytes of input */
 };
 
@@ -49,7 +50,10 @@ struct tca_source {
     struct tca_filter_program *program; /* for link type `link`; NULL: every record is wanted */
     int link;                           /* of the last record; -1 before */
     uint64_t undecoded_frame;           /* the first one of a link type that is not decoded; 0: none */
+    int undecoded_link;                 /* that link type */
+    int64_t last_ns;                    /* time of the last record; 0 before */
     uint64_t timeless, beyond; /* records without a time, and with one that int64 nanoseconds do not hold */
+    uint64_t backward, backward_frame, backward_ns; /* records whose time goes back; the first one, how far */
 
     bool ended;
     int end; /* what tca_source_next() returns at the end */
@@ -75,12 +79,15 @@ const char *tca_source_status_name(enum tca_source_status status)
     return (unsigned)status < sizeof names / sizeof *names ? names[status] : "unknown";
 }
 
-static int fail(struct tca_error *err, int code, const char *text)
+__attribute__((format(printf, 3, 4))) static int fail(struct tca_error *err, int code, const char *format,
+                                                      ...)
 {
-    err->code = code;
-    err->frame = 0;
-    err->offset = -1;
-    snprintf(err->text, sizeof err->text, "%s", text);
+    va_list args;
+
+    *err = (struct tca_error){.code = code, .offset = -1};
+    va_start(args, format);
+    vsnprintf(err->text, sizeof err->text, format, args);
+    va_end(args);
     return code;
 }
 
@@ -123,6 +130,8 @@ static void note_undecoded(struct tca_source *src)
     for (unsigned i = 0; i < facts->links; i++)
         if (!tca_link_decoded(facts->link[i]))
             link[links++] = facts->link[i];
+    if (links == 0 && src->undecoded_frame) /* behind so many others that it was not kept */
+        link[links++] = src->undecoded_link;
     if (links == 0)
         return;
     if (src->end == TCA_OK) { /* it weighs more than a cut end */
@@ -135,23 +144,29 @@ static void note_undecoded(struct tca_source *src)
              links > 1 ? "are" : "is", links > 1 ? "their" : "its");
 }
 
-static void note_unfit(struct tca_source *src)
+static void note_filter(struct tca_source *src)
 {
     int link[TCA_LINKS_DECODED];
     unsigned links = 0;
-    uint64_t packets = 0;
+    uint64_t unfit = 0, undirected = 0;
     char names[100];
 
     for (size_t i = 0; i < src->filter.programs; i++) {
-        if (src->filter.program[i].unfit)
-            link[links++] = src->filter.program[i].link;
-        packets += src->filter.program[i].unfit;
+        const struct tca_filter_program *program = &src->filter.program[i];
+
+        if (program->unfit)
+            link[links++] = program->link;
+        unfit += program->unfit;
+        undirected += program->undirected;
     }
-    if (links == 0)
-        return;
-    name_links(names, sizeof names, link, links);
-    add_note(&src->facts, "the filter does not fit %s: packets left out: %llu", names,
-             (unsigned long long)packets);
+    if (unfit) {
+        name_links(names, sizeof names, link, links);
+        add_note(&src->facts, "the filter does not fit %s: packets left out: %llu", names,
+                 (unsigned long long)unfit);
+    }
+    if (undirected)
+        add_note(&src->facts, "the filter asks for directions that are not told: packets left out: %llu",
+                 (unsigned long long)undirected);
 }
 
 static void add_notes(struct tca_source *src)
@@ -164,13 +179,21 @@ static void add_notes(struct tca_source *src)
         facts->ts_precision = src->first.precision;
     }
     note_undecoded(src);
-    note_unfit(src);
+    note_filter(src);
     if (src->timeless)
-        add_note(facts, "packets without a time, which count as of 1970: %llu",
+        add_note(facts,
+                 "packets without a time, which count as of the one before them, the first of 1970: %llu",
                  (unsigned long long)src->timeless);
     if (src->beyond)
         add_note(facts, "packets with a time that cannot be right, before 1678 or after 2262: %llu",
                  (unsigned long long)src->beyond);
+    if (src->backward)
+        add_note(facts,
+                 "packets with a time before that of the packet before: %llu, the first is packet %llu, by "
+                 "%llu.%09llu s",
+                 (unsigned long long)src->backward, (unsigned long long)src->backward_frame,
+                 (unsigned long long)src->backward_ns / SECOND_NS,
+                 (unsigned long long)src->backward_ns % SECOND_NS);
     if (facts->drops)
         add_note(facts, "packets that were lost while capturing, as the file says: %llu",
                  (unsigned long long)facts->drops);
@@ -375,15 +398,31 @@ static void change_link(struct tca_source *src, int link)
 
     src->link = link;
     src->program = tca_filter_for(&src->filter, link, NULL);
-    if (!src->undecoded_frame && !tca_link_decoded(link))
+    if (!src->undecoded_frame && !tca_link_decoded(link)) {
         src->undecoded_frame = facts->packets + 1;
+        src->undecoded_link = link;
+    }
     while (i < facts->links && facts->link[i] != link)
         i++;
     if (i == facts->links && i < TCA_SOURCE_LINKS_MAX)
         facts->link[facts->links++] = link;
 }
 
-static void note_packet(struct tca_source *src, const struct tca_packet *packet)
+/* One without a time takes that of the record before it: nothing can be said of it that is less wrong. */
+static void note_time(struct tca_source *src, struct tca_packet *packet)
+{
+    if (packet->timeless)
+        packet->time_ns = src->last_ns;
+    src->timeless += packet->timeless;
+    src->beyond += packet->time_ns == INT64_MAX || packet->time_ns == INT64_MIN;
+    if (packet->time_ns < src->last_ns && src->facts.packets > 1 && src->backward++ == 0) {
+        src->backward_frame = src->facts.packets;
+        src->backward_ns = (uint64_t)src->last_ns - (uint64_t)packet->time_ns;
+    }
+    src->last_ns = packet->time_ns;
+}
+
+static void note_packet(struct tca_source *src, struct tca_packet *packet)
 {
     struct tca_source_facts *facts = &src->facts;
 
@@ -396,8 +435,7 @@ static void note_packet(struct tca_source *src, const struct tca_packet *packet)
     else if (packet->precision != facts->ts_precision && strcmp(packet->precision, facts->ts_precision) != 0)
         facts->ts_precision = "mixed";
     facts->packets++;
-    src->timeless += packet->timeless;
-    src->beyond += packet->time_ns == INT64_MAX || packet->time_ns == INT64_MIN;
+    note_time(src, packet);
 }
 
 static bool is_wanted(const struct tca_source *src, const struct tca_packet *packet)
@@ -424,7 +462,8 @@ static void keep_waiting(struct tca_source *src, const struct tca_packet *packet
         .time_ns = packet->time_ns,
         .frame = src->facts.packets,
         .link = packet->link,
-        .direction = packet->direction,
+        .direction = packet->not_for_us ? TCA_DIRECTION_UNKNOWN : packet->direction,
+        .timeless = packet->timeless,
         .left_out = !wanted,
         .comment = packet->comment,
         .comment_len = packet->comment ? (uint32_t)strlen(packet->comment) : 0,
@@ -516,7 +555,17 @@ static int check_filter(struct tca_source *src, struct tca_error *err)
 {
     struct tca_filter_program *program = tca_filter_for(&src->filter, src->first.link, err);
 
-    return program && !program->fits ? err->code : TCA_OK;
+    if (!program)
+        return TCA_OK;
+    if (!program->fits)
+        return err->code;
+    if (!program->directed || src->kind == PART_PCAPNG)
+        return TCA_OK;
+    return fail(
+        err, TCA_EUSAGE,
+        "filter: inbound and outbound: a pcap file of link type %s tells no directions: capture on 'any', "
+        "or choose by addresses",
+        tca_link_name(src->first.link));
 }
 
 int tca_source_open(const char *path, const struct tca_source_settings *set, struct tca_source **ret,

@@ -71,8 +71,9 @@ struct tca_source_facts {
 struct tca_source;
 
 /* Open a capture; "-" is standard input. *ret is owned by the caller. Fails with TCA_EINPUT (no such file, a
- * directory, ...), TCA_EUSAGE (the filter is wrong, or does not fit the file's first link type) or TCA_EMEMORY,
- * words in *err. Records of another link type, which it does not fit, are left out, and the message says so. An input that opens but is no capture succeeds here; the first tca_source_next() then fails.
+ * directory, ...), TCA_EUSAGE (the filter is wrong, does not fit the file's first link type, or asks for directions, which
+ * are not told there) or TCA_EMEMORY, words in *err. Records of another link type, which it does not fit, are left out, and
+ * the message says so. An input that opens but is no capture succeeds here; the first tca_source_next() then fails.
  */
 int tca_source_open(const char *path, const struct tca_source_settings *set, struct tca_source **ret,
                     struct tca_error *err);

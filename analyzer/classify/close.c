@@ -109,8 +109,9 @@ void judge_close_killed_by_reuse(const struct tca_case *c, struct tca_judgement 
     if (!k.m->killed_by_reuse || !tca_closing_opened(k.m) || tca_closing_direction_missing(k.m) ||
         !seen_open(&k))
         return;
-    /* A close that the capture lost as a whole leaves no trace here; that others of the service have gaps tells that it may. */
-    bool lossy = !(k.m->damage & TCA_DAMAGE_GAP) && c->listener->gaps > 0;
+    /* A close that the capture lost as a whole leaves no trace here; that others of the service have gaps, or what the
+     * capture itself says of losses, tells that it may. */
+    bool lossy = !(k.m->damage & TCA_DAMAGE_GAP) && (c->lossy || c->listener->gaps > 0);
     tca_hold(j, tca_lower(killed_level(&k), lossy), k.until_ns);
     tca_close_prove(&k, j);
     tca_prove(j, tca_dossier_last(c->d, TCA_MARK_LAST, -1));

@@ -15,7 +15,8 @@ static bool hold_reset(const struct tca_closing *k, struct tca_judgement *j, enu
     if (r.form != form || tca_dossier_stray(k->d))
         return false;
     bool blind = r.rst->rst_fit == TCA_RST_BLIND;
-    tca_hold(j, tca_lower(tca_close_seen(k, tca_levels_certain), blind), r.rst->time_ns);
+    bool foreign = r.rst->rst_fit == TCA_RST_OUTSIDE && !r.trigger; /* perhaps not of this connection */
+    tca_hold(j, tca_lower(tca_close_seen(k, tca_levels_certain), blind || foreign), r.rst->time_ns);
     const struct tca_mark *marks[] = {NULL, NULL, r.trigger, r.rst};
     for (int side = 0; side < 2; side++)
         if (k->fin[side] && (k->fin[side]->frame < r.rst->frame || tca_rst_overtook(r.rst, k->fin[side])))
@@ -79,10 +80,13 @@ void judge_close_rst_reply(const struct tca_case *c, struct tca_judgement *j)
     struct tca_closing k = tca_close_of(c);
     if (!hold_reset(&k, j, TCA_RESET_REPLY))
         return;
-    /* That it follows from its cause is no reason to be surer of it. */
-    enum tca_confidence cause = tca_rst_sureness(c, tca_closing_reset(&k).rst);
+    struct tca_reset r = tca_closing_reset(&k);
+    /* That it follows from its cause is no reason to be surer of it; nor is that what it answers was not seen. */
+    enum tca_confidence cause = tca_rst_sureness(c, r.rst);
     if (cause != TCA_NO && cause < j->confidence)
         j->confidence = cause;
+    else if (cause == TCA_NO && !r.trigger)
+        j->confidence = tca_lower(j->confidence, 1);
     tca_say(j, "The %s had no such connection and answered with a reset.", tca_role_name[j->actor]);
 }
 

@@ -70,12 +70,24 @@ void tca_say(struct tca_judgement *j, const char *format, ...)
     va_end(args);
 }
 
+/* Of a connection whose segments have no time the states follow from the order of its segments, of which silence and
+ * timers are still a part; why they came about nearly always follows from intervals. */
+static void doubt_times(struct tca_judgement *j)
+{
+    if (tca_findings[j->id].column == TCA_COLUMN_EVENT)
+        j->confidence = TCA_NO;
+    else if (j->confidence != TCA_NO)
+        j->confidence = TCA_POSSIBLE;
+}
+
 static bool ask(const struct tca_case *c, enum tca_finding_id id, struct tca_judgement *ret)
 {
     memset(ret, 0, sizeof *ret);
     ret->id = id;
     ret->time_ns = c->d->m.start_ns;
     judges[id](c, ret);
+    if (c->d->m.damage & TCA_DAMAGE_NO_TIME)
+        doubt_times(ret);
     return ret->confidence != TCA_NO;
 }
 

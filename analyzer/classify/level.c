@@ -24,14 +24,17 @@ static enum tca_confidence base(const struct tca_case *c, struct tca_levels leve
     }
 }
 
+bool tca_lacks_some(const struct tca_case *c)
+{
+    return c->lossy || (c->d->m.damage & (TCA_DAMAGE_GAP | TCA_DAMAGE_START_CUT)) != 0;
+}
+
 enum tca_confidence tca_level(const struct tca_case *c, struct tca_levels levels, enum tca_basis basis)
 {
     enum tca_confidence level = base(c, levels);
     if (level == TCA_NO || basis != TCA_BASIS_SILENCE)
         return level;
-    int lower = c->vantage == TCA_VANTAGE_UNKNOWN;
-    lower += c->lossy || (c->d->m.damage & (TCA_DAMAGE_GAP | TCA_DAMAGE_START_CUT)) != 0;
-    return tca_lower(level, lower);
+    return tca_lower(level, (c->vantage == TCA_VANTAGE_UNKNOWN) + tca_lacks_some(c));
 }
 
 int tca_unheard(const struct tca_case *c, int role)

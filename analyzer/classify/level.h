@@ -25,6 +25,9 @@ enum tca_basis {
 /* The level for this case. `same host` sees what the server sees; `unknown` is taken for the middle. */
 enum tca_confidence tca_level(const struct tca_case *c, struct tca_levels levels, enum tca_basis basis);
 
+/* Is silence worth a level less: gaps, a missing start, or losses that the capture tells of? */
+bool tca_lacks_some(const struct tca_case *c);
+
 /* How many levels less this host's silence is worth: other connections show that the capture lacks segments of it, or all
  * that it sends (a tap of one direction, a filter, an asymmetric route). */
 int tca_unheard(const struct tca_case *c, int role);

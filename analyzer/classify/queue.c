@@ -47,11 +47,6 @@ static int64_t end_ns(const struct tca_case *c)
     return c->d->m.end_ns >= 0 ? c->d->m.end_ns : c->d->capture_end_ns;
 }
 
-static int damaged(const struct tca_case *c)
-{
-    return c->lossy || (c->d->m.damage & (TCA_DAMAGE_GAP | TCA_DAMAGE_START_CUT)) != 0;
-}
-
 /* Frames of the ladder: SYN+ACKs and the ACKs between them, as far as there is room. */
 static void prove_ladder(const struct tca_case *c, const struct tca_ladder *l, struct tca_judgement *j)
 {
@@ -124,7 +119,8 @@ void judge_synack_ladder_ack_path_loss(const struct tca_case *c, struct tca_judg
     if (r.cause == TCA_CAUSE_EITHER)
         confidence = TCA_POSSIBLE;
     else if (c->host[TCA_SERVER]->echo == TCA_ECHO_OLD)
-        confidence = tca_lower(TCA_CERTAIN, damaged(c)); /* this server echoes the ACKs that it refuses */
+        confidence =
+            tca_lower(TCA_CERTAIN, tca_lacks_some(c)); /* this server echoes the ACKs that it refuses */
     tca_hold(j, confidence, r.ladder.ack->time_ns);
     j->actor = TCA_ACTOR_PATH;
     j->value = r.ladder.stuck;
@@ -177,7 +173,8 @@ void judge_synack_defer_accept(const struct tca_case *c, struct tca_judgement *j
     /* Away from the server, one earlier repeat may have been lost before the capture point. */
     bool sure =
         r.shape != TCA_LADDER_ONE_RUNG && (tca_near_server(c->vantage) || r.ladder.gap_ns > LOST_RUNG_NS);
-    tca_hold(j, tca_lower(sure ? TCA_CERTAIN : TCA_PROBABLE, damaged(c)), r.ladder.first_rung->time_ns);
+    tca_hold(j, tca_lower(sure ? TCA_CERTAIN : TCA_PROBABLE, tca_lacks_some(c)),
+             r.ladder.first_rung->time_ns);
     j->actor = TCA_SERVER;
     j->value = r.ladder.gap_ns;
     j->unit = "ns";
@@ -224,7 +221,7 @@ void judge_synack_ladder_pruned(const struct tca_case *c, struct tca_judgement *
     if (!was_pruned(c, &r, rst))
         return;
     /* A rung that the capture lost leaves no trace in its own flow; that others have gaps tells that it may. */
-    bool lossy = !damaged(c) && c->listener->gaps > 0;
+    bool lossy = !tca_lacks_some(c) && c->listener->gaps > 0;
     tca_hold(j, tca_lower(tca_level(c, levels, TCA_BASIS_SILENCE), lossy), r.ladder.last->time_ns);
     j->actor = TCA_SERVER;
     j->value = r.ladder.rungs;
@@ -249,7 +246,7 @@ void judge_synack_spurious(const struct tca_case *c, struct tca_judgement *j)
     enum tca_confidence confidence = told ? TCA_CERTAIN : TCA_PROBABLE;
     if (unsure || !r.ladder.acks_first)
         confidence = TCA_POSSIBLE;
-    tca_hold(j, tca_lower(confidence, damaged(c)), r.ladder.ack->time_ns);
+    tca_hold(j, tca_lower(confidence, tca_lacks_some(c)), r.ladder.ack->time_ns);
     j->actor = TCA_SERVER;
     j->value = r.ladder.ack->time_ns - r.ladder.first->time_ns;
     j->unit = "ns";
@@ -285,7 +282,7 @@ void judge_synack_dup_answer(const struct tca_case *c, struct tca_judgement *j)
         if (!(mark->roles & TCA_MARK_SYNACK) || !mark->answers_syn || !answers_a_retry(c, mark))
             continue;
         if (!j->value++)
-            tca_hold(j, tca_lower(TCA_CERTAIN, damaged(c) + cut + r.ladder.unsure), mark->time_ns);
+            tca_hold(j, tca_lower(TCA_CERTAIN, tca_lacks_some(c) + cut + r.ladder.unsure), mark->time_ns);
         tca_prove(j, mark);
     }
     j->actor = TCA_ACTOR_PATH;
@@ -456,7 +453,8 @@ void judge_syn_drop_accept_full(const struct tca_case *c, struct tca_judgement *
     }
     if (!found)
         return;
-    int lower = damaged(c) + (c->d->m.prior.exists && c->d->m.prior.state[TCA_SERVER] == TCA_TIME_WAIT);
+    int lower =
+        tca_lacks_some(c) + (c->d->m.prior.exists && c->d->m.prior.state[TCA_SERVER] == TCA_TIME_WAIT);
     tca_hold(j, tca_lower((enum tca_confidence)found->confidence, lower), j->time_ns);
     j->actor = TCA_SERVER;
     j->unit = "pkts";

@@ -81,7 +81,7 @@ enum tca_confidence tca_rst_linux_level(const struct tca_case *c, const struct t
 
 /* ---- the table ---- */
 
-static const struct {
+static const struct cause {
     enum tca_finding_id id;
     bool (*holds)(const struct tca_rst *r);
     tca_judge *judge;
@@ -107,12 +107,18 @@ static const struct {
     {TCA_rst_active_close, tca_rst_is_active, judge_rst_active_close},
 };
 
-static enum tca_finding_id cause_of(const struct tca_rst *r)
+static const struct cause *cause_of(const struct tca_rst *r)
 {
     for (unsigned at = 0; at < sizeof CAUSES / sizeof *CAUSES; at++)
         if (CAUSES[at].holds(r))
-            return CAUSES[at].id;
-    return TCA_FINDING_COUNT;
+            return &CAUSES[at];
+    return NULL;
+}
+
+/* SYN and RST in one, which no stack sends and, with this number, none takes. */
+static bool is_garbage(const struct tca_mark *rst)
+{
+    return (rst->flags & TCA_SYN) && (rst->rst_fit == TCA_RST_IN_WINDOW || rst->rst_fit == TCA_RST_OUTSIDE);
 }
 
 /* Does this reset end its sender's side, so that later ones are mere consequences? */
@@ -131,8 +137,10 @@ struct tca_rst_found tca_rst_find(const struct tca_case *c, enum tca_finding_id 
         if (ended[rst->side])
             continue;
         struct tca_rst r = reset_of(c, rst);
-        enum tca_finding_id cause = cause_of(&r);
-        bool ignored = cause != TCA_rst_forged_or_middlebox && tca_rst_is_ignored(c, rst);
+        const struct cause *found_cause = cause_of(&r);
+        enum tca_finding_id cause = found_cause ? found_cause->id : TCA_FINDING_COUNT;
+        bool ignored =
+            cause != TCA_rst_forged_or_middlebox && (is_garbage(rst) || tca_rst_is_ignored(c, rst));
         if (cause == wanted && !ignored && !found.count++)
             found.first = r;
         ended[rst->side] = !ignored && ends_sender(cause);
@@ -142,13 +150,12 @@ struct tca_rst_found tca_rst_find(const struct tca_case *c, enum tca_finding_id 
 
 enum tca_confidence tca_rst_sureness(const struct tca_case *c, const struct tca_mark *rst)
 {
-    for (unsigned at = 0; at < sizeof CAUSES / sizeof *CAUSES; at++) {
-        struct tca_judgement j = {.id = CAUSES[at].id};
-        CAUSES[at].judge(c, &j);
-        if (j.confidence != TCA_NO && j.frame_count && j.frame[0] == rst->frame)
-            return j.confidence;
-    }
-    return TCA_NO;
+    struct tca_rst r = reset_of(c, rst);
+    const struct cause *cause = cause_of(&r);
+    struct tca_judgement j = {.id = cause ? cause->id : TCA_FINDING_COUNT};
+    if (cause)
+        cause->judge(c, &j);
+    return j.frame_count && j.frame[0] == rst->frame ? j.confidence : TCA_NO;
 }
 
 bool tca_rst_hold(const struct tca_case *c, struct tca_judgement *j, enum tca_confidence level,

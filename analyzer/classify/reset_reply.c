@@ -158,8 +158,7 @@ void judge_half_open_discovered(const struct tca_case *c, struct tca_judgement *
     if (silent < SILENCE_NS)
         return; /* whoever resets in the middle of a conversation has not forgotten it */
     /* That it never closed is silence: its FIN may be among what is missing. */
-    bool damaged = c->d->m.damage & (TCA_DAMAGE_GAP | TCA_DAMAGE_START_CUT);
-    tca_hold(j, tca_lower(no_socket_level(r), damaged), r->rst->time_ns);
+    tca_hold(j, tca_lower(no_socket_level(r), tca_lacks_some(c)), r->rst->time_ns);
     j->actor = r->rst->side;
     j->value = silent;
     j->unit = "ns";

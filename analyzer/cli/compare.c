@@ -13,27 +13,6 @@
 
 /* ---- before reading ---- */
 
-static bool same_place(const char *a, const char *b)
-{
-    struct stat x, y;
-    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
-}
-
-/* The folder that a new file of this name would lie in. */
-static bool lies_in(const char *path, const char *folder)
-{
-    char parent[4096] = ".";
-    const char *slash = strrchr(path, '/');
-    size_t length = slash ? (size_t)(slash - path) + 1 : 0;
-    if (length >= sizeof parent)
-        return false;
-    if (length) {
-        memcpy(parent, path, length);
-        parent[length] = '\0';
-    }
-    return same_place(parent, folder);
-}
-
 static bool check_output(const struct request *req, const char *path)
 {
     struct stat st;
@@ -41,8 +20,8 @@ static bool check_output(const struct request *req, const char *path)
         return true;
     for (size_t i = 0; i < req->capture_count; i++) {
         bool folder = stat(req->capture[i], &st) == 0 && S_ISDIR(st.st_mode);
-        bool same = same_place(path, req->capture[i]) && !S_ISCHR(st.st_mode);
-        if (same || (folder && lies_in(path, req->capture[i]))) {
+        bool same = output_same_file(path, req->capture[i]) && !S_ISCHR(st.st_mode);
+        if (same || (folder && output_lies_in(path, req->capture[i]))) {
             say("%s: would overwrite an input, or lie among them: choose another name for -o", path);
             return false;
         }
@@ -72,7 +51,7 @@ static int apply_options(const struct request *req, struct tca_diff *diff)
     return r;
 }
 
-/* "3 rows equal, 1 differs; 2 only in A; column: 1": parts that are none are left out. */
+/* "3 rows equal, 1 row differs, 2 rows only in A": parts that are none are left out. */
 static void say_counts(const struct tca_diff_counts *n)
 {
     const struct {

@@ -74,11 +74,17 @@ int output_write(void *user, const void *bytes, size_t count)
     return out->failed;
 }
 
+/* The caller frees it; NULL without memory. */
+static char *directory_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
+}
+
 /* The new name is durable once its directory is. */
 static void sync_directory(const char *path)
 {
-    const char *slash = strrchr(path, '/');
-    char *directory = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
+    char *directory = directory_of(path);
     int fd = directory ? open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     if (fd >= 0) {
         fsync(fd);
@@ -115,4 +121,34 @@ void output_abort(struct output *out)
     free(out->temporary);
     free(out->path);
     *out = (struct output){0};
+}
+
+/* ---- names ---- */
+
+bool output_same_file(const char *a, const char *b)
+{
+    struct stat x, y;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+bool output_lies_in(const char *path, const char *folder)
+{
+    char *directory = directory_of(path);
+    bool there = directory && output_same_file(directory, folder);
+    free(directory);
+    return there;
+}
+
+static const char *last_part(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+bool output_same_place(const char *a, const char *b)
+{
+    char *directory = directory_of(b);
+    bool same = directory && strcmp(last_part(a), last_part(b)) == 0 && output_lies_in(a, directory);
+    free(directory);
+    return same || output_same_file(a, b);
 }

@@ -24,4 +24,11 @@ bool output_commit(struct output *out);
 /* Give up: nothing appears under the name. Harmless after a commit. */
 void output_abort(struct output *out);
 
+/* Are these two names one file or folder that is there? */
+bool output_same_file(const char *a, const char *b);
+/* ... or one that will be, once it is written? */
+bool output_same_place(const char *a, const char *b);
+/* Is a file of this name, which need not be there, in this folder? */
+bool output_lies_in(const char *path, const char *folder);
+
 #endif

@@ -65,12 +65,6 @@ static const char *name_of(const char *capture)
     return is_stdin(capture) ? "standard input" : capture;
 }
 
-static bool same_file(const char *a, const char *b)
-{
-    struct stat x, y;
-    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
-}
-
 /* `option` names it to people. */
 static bool overwrites_input(const struct request *req, const char *path, const char *option)
 {
@@ -78,7 +72,7 @@ static bool overwrites_input(const struct request *req, const char *path, const 
     if (stat(path, &st) != 0 || !S_ISREG(st.st_mode))
         return false;
     for (size_t i = 0; i < req->capture_count; i++) {
-        if (!is_stdin(req->capture[i]) && same_file(path, req->capture[i])) {
+        if (!is_stdin(req->capture[i]) && output_same_file(path, req->capture[i])) {
             say("%s: would overwrite an input: choose another name for %s", path, option);
             return true;
         }
@@ -121,7 +115,7 @@ static bool check_write(const struct request *req, const char *output)
     }
     if (is_stdin(path))
         return true;
-    if (output && (strcmp(path, output) == 0 || same_file(path, output))) {
+    if (output && !is_stdin(output) && output_same_place(path, output)) {
         say("%s: named by -w and by -o: choose another name for one of them", path);
         return false;
     }

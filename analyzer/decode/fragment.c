@@ -8,14 +8,24 @@
  * Of overlapping bytes the first to come count. The walk goes on in the entry's first bytes once they are whole, so
  * tunnels and tiny fragments need no code of their own. An entry that is done leaves the lists at once, and its memory is
  * used again only after tca_fragments_due(): the walk still points into it.
+ *
+ *     first done <--> ... <--> last done      datagrams whose segment was told, for the copies of their fragments
+ *
+ * A fragment of the same name, place and bytes as one of a datagram that has just become whole is a copy, of the capture or of the
+ * path: RFC 791 lets no other datagram have that name so soon. When all of them have come again, so has the segment. One that
+ * differs begins another datagram. Where the table is full these go first.
  */
 #include "decode/fragment.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/seq32.h"
 #include "decode/walk.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 enum {
     PIECES_MAX = 64,
@@ -27,9 +37,17 @@ enum {
     TUPLE_SLOTS = 256,
 };
 static const int64_t patience_ns = INT64_C(30000000000); /* Linux ipfrag_time */
+static const int64_t COPY_NS = 20000000; /* after the datagram was whole; as of segments (artefact/copy.c) */
+enum { PROTOCOL_TCP = 6 };
 
 struct span {
     uint32_t from, to;
+};
+
+/* A fragment, to know it by when it comes again. */
+struct part {
+    uint64_t print; /* of its place and its bytes */
+    uint8_t copies;
 };
 
 struct tca_fragmented {
@@ -64,12 +82,21 @@ struct tca_fragmented {
     bool grows;                        /* the segment's length is this datagram's */
     uint32_t held_upto, held_captured; /* what the pieces were when its length was read */
     struct tca_segment seg;
+
+    struct part part[PIECES_MAX];
+    uint8_t parts;
+    bool more_parts;  /* than are known */
+    bool known;       /* `seg` is what was told of it */
+    bool whole, done; /* done: it waits for copies only */
+    uint8_t copies;   /* of the segment that were told */
+    int64_t whole_ns; /* when it became so */
 };
 
 struct tca_fragments {
     struct tca_fragmented *oldest, *newest, *free, *spent;
-    uint32_t count, fresh; /* entries in the lists; slots used so far */
-    bool ready;            /* a datagram became whole */
+    struct tca_fragmented *first_done, *last_done; /* `newer` leads from the first to the last */
+    uint32_t count, fresh;                         /* entries in the lists; slots used so far */
+    bool ready;                                    /* a datagram became whole */
     struct tca_segment seg;
     uint64_t frame[PIECES_MAX], told[PIECES_MAX]; /* its pieces; those of the segment told last */
     uint8_t pieces, told_pieces;
@@ -105,19 +132,44 @@ static uint16_t bucket_of(const struct tca_walk *walk, const struct tca_piece *p
     return (uint16_t)((hash ^ hash >> 16) % HASH_SLOTS);
 }
 
+/* One whose fragments are still coming, or one that is done. */
 static struct tca_fragmented *find(const struct tca_fragments *table, const struct tca_walk *walk,
-                                   const struct tca_piece *piece, uint16_t bucket)
+                                   const struct tca_piece *piece, uint16_t bucket, bool done)
 {
     uint32_t bytes = address_bytes(walk->family);
 
     for (struct tca_fragmented *e = table->hash[bucket]; e; e = e->chain)
-        if (e->key.id == piece->id && e->key.protocol == piece->protocol && e->family == walk->family &&
-            !memcmp(e->src, walk->src, bytes) && !memcmp(e->dst, walk->dst, bytes))
+        if (e->done == done && e->key.id == piece->id && e->key.protocol == piece->protocol &&
+            e->family == walk->family && !memcmp(e->src, walk->src, bytes) &&
+            !memcmp(e->dst, walk->dst, bytes))
             return e;
     return NULL;
 }
 
-/* A slot that nobody has used yet comes last: the memory of a capture without fragments is never touched. */
+static void leave_chain(struct tca_fragments *table, const struct tca_fragmented *e)
+{
+    struct tca_fragmented **link = &table->hash[e->bucket];
+
+    while (*link != e)
+        link = &(*link)->chain;
+    *link = e->chain;
+}
+
+/* The one that became whole first of those that are done. */
+static struct tca_fragmented *leave_done(struct tca_fragments *table)
+{
+    struct tca_fragmented *e = table->first_done;
+
+    if (!e)
+        return NULL;
+    leave_chain(table, e);
+    table->first_done = e->newer;
+    if (!e->newer)
+        table->last_done = NULL;
+    return e;
+}
+
+/* A slot that nobody has used yet comes late: the memory of a capture without fragments is never touched. */
 static struct tca_fragmented *take_slot(struct tca_fragments *table)
 {
     struct tca_fragmented *e = table->free;
@@ -126,6 +178,8 @@ static struct tca_fragmented *take_slot(struct tca_fragments *table)
         table->free = e->newer;
     else if (table->fresh < SLOTS)
         e = &table->slot[table->fresh++];
+    else
+        e = leave_done(table);
     return e;
 }
 
@@ -171,12 +225,8 @@ static void let_go(struct tca_fragments *table, struct tca_fragmented *e)
 /* Out of all lists; its memory stays as it is until tca_fragments_due(). */
 static void finish(struct tca_fragments *table, struct tca_fragmented *e)
 {
-    struct tca_fragmented **link = &table->hash[e->bucket];
-
     let_go(table, e);
-    while (*link != e)
-        link = &(*link)->chain;
-    *link = e->chain;
+    leave_chain(table, e);
     *(e->older ? &e->older->newer : &table->oldest) = e->newer;
     *(e->newer ? &e->newer->older : &table->newest) = e->older;
     e->newer = table->spent;
@@ -184,14 +234,41 @@ static void finish(struct tca_fragments *table, struct tca_fragmented *e)
     table->count--;
 }
 
-static void reclaim(struct tca_fragments *table)
+static void set_free(struct tca_fragments *table, struct tca_fragmented *e)
+{
+    e->newer = table->free;
+    table->free = e;
+}
+
+/* From now on it waits for copies of its fragments. */
+static void join_done(struct tca_fragments *table, struct tca_fragmented *e)
+{
+    e->done = true;
+    e->pieces = 0;
+    e->newer = NULL;
+    e->chain = table->hash[e->bucket];
+    table->hash[e->bucket] = e;
+    *(table->last_done ? &table->last_done->newer : &table->first_done) = e;
+    table->last_done = e;
+}
+
+static bool may_be_copied(const struct tca_fragmented *e, int64_t now_ns)
+{
+    return llabs(now_ns - e->whole_ns) < COPY_NS;
+}
+
+static void reclaim(struct tca_fragments *table, int64_t now_ns)
 {
     while (table->spent) {
         struct tca_fragmented *e = table->spent;
         table->spent = e->newer;
-        e->newer = table->free;
-        table->free = e;
+        if (e->known && e->whole && !e->more_parts)
+            join_done(table, e);
+        else
+            set_free(table, e);
     }
+    while (table->first_done && !may_be_copied(table->first_done, now_ns))
+        set_free(table, leave_done(table));
 }
 
 /* ---- pieces ---- */
@@ -271,6 +348,96 @@ static bool add_piece(struct tca_fragmented *e, const struct tca_cursor *cursor,
     return true;
 }
 
+/* The records of the datagram whose segment is ready. */
+static void note_pieces(struct tca_fragments *table, const struct tca_fragmented *whole)
+{
+    table->pieces = whole->pieces;
+    memcpy(table->frame, whole->frame, sizeof table->frame);
+}
+
+/* ---- copies ---- */
+
+static uint64_t print_of(const struct tca_cursor *cursor, const struct tca_piece *piece)
+{
+    uint64_t place = (uint64_t)piece->offset << 32 | cursor->wire << 1 | piece->more;
+    return XXH3_64bits_withSeed(cursor->at, cursor->left, place);
+}
+
+static struct part *part_of(struct tca_fragmented *e, uint64_t print)
+{
+    for (int i = 0; i < e->parts; i++)
+        if (e->part[i].print == print)
+            return &e->part[i];
+    return NULL;
+}
+
+static void count_copy(struct part *part)
+{
+    if (part->copies < UINT8_MAX)
+        part->copies++;
+}
+
+static void note_part(struct tca_fragmented *e, uint64_t print)
+{
+    struct part *part = part_of(e, print);
+
+    if (part)
+        count_copy(part);
+    else if (e->parts < PIECES_MAX)
+        e->part[e->parts++] = (struct part){.print = print};
+    else
+        e->more_parts = true;
+}
+
+/* So often has each of its fragments come again. */
+static uint8_t times_again(const struct tca_fragmented *e)
+{
+    uint8_t least = UINT8_MAX;
+
+    for (int i = 0; i < e->parts; i++)
+        least = e->part[i].copies < least ? e->part[i].copies : least;
+    return least;
+}
+
+/* The segment once more, of the time and frame of the record that completed it. A router on the way took from the TTL of the
+ * fragments, which is the segment's only where nothing else is around it. */
+static void tell_again(struct tca_walk *walk, struct tca_fragmented *e)
+{
+    struct tca_fragments *table = walk->fragments;
+
+    e->copies++;
+    table->ready = true;
+    table->seg = e->seg;
+    table->seg.time_ns = walk->rec->time_ns;
+    table->seg.frame = walk->rec->frame;
+    table->seg.left_out = walk->rec->left_out;
+    table->seg.again = true;
+    if (e->protocol == PROTOCOL_TCP)
+        table->seg.ttl = walk->ttl;
+    note_pieces(table, e);
+    e->pieces = 0;
+    walk->ret_seg->fragmented = true;
+    walk->whole = NULL; /* of a datagram around it nothing is to be kept */
+}
+
+/* A copy of a fragment whose datagram is whole. */
+static enum tca_taken take_copy(struct tca_walk *walk, const struct tca_piece *piece, uint16_t bucket,
+                                uint64_t print)
+{
+    struct tca_fragmented *e = find(walk->fragments, walk, piece, bucket, true);
+    struct part *part = e && may_be_copied(e, walk->rec->time_ns) ? part_of(e, print) : NULL;
+
+    if (!part)
+        return FRAGMENT_NOT_TAKEN;
+    count_copy(part);
+    if (e->pieces < PIECES_MAX)
+        e->frame[e->pieces++] = walk->rec->frame;
+    if (times_again(e) == e->copies)
+        return FRAGMENT_TAKEN;
+    tell_again(walk, e);
+    return FRAGMENT_AGAIN;
+}
+
 static bool is_whole(const struct tca_fragmented *e)
 {
     return e->has_total && e->spans == 1 && e->span[0].from == 0 && e->span[0].to == e->total;
@@ -311,6 +478,21 @@ static void go_on_whole(struct tca_walk *walk, struct tca_fragmented *e)
     walk->verify_checksums = false;
 }
 
+static void grow(const struct tca_fragmented *e, struct tca_segment *seg)
+{
+    seg->len += (e->has_total ? e->total : e->span[0].to) - e->held_upto;
+    seg->captured += e->captured - e->held_captured;
+    if (!e->has_total)
+        seg->flags &= (uint16_t)~TCA_FIN;
+}
+
+/* What was told of it; copies may come. */
+static void know(struct tca_fragmented *e, const struct tca_segment *seg)
+{
+    e->known = true;
+    e->seg = *seg;
+}
+
 /* What was kept of the first fragment, with the length that is known by now. */
 static void hand_on(struct tca_fragments *table, struct tca_fragmented *e, struct tca_segment *ret_seg)
 {
@@ -320,19 +502,9 @@ static void hand_on(struct tca_fragments *table, struct tca_fragmented *e, struc
     memcpy(table->told, e->frame, sizeof table->told);
     *ret_seg = e->seg;
     ret_seg->partial = !e->shown;
-    if (!e->grows)
-        return;
-    ret_seg->len += (e->has_total ? e->total : e->span[0].to) - e->held_upto;
-    ret_seg->captured += e->captured - e->held_captured;
-    if (!e->has_total)
-        ret_seg->flags &= (uint16_t)~TCA_FIN;
-}
-
-/* The records of the datagram whose segment is ready. */
-static void note_pieces(struct tca_fragments *table, const struct tca_fragmented *whole)
-{
-    table->pieces = whole->pieces;
-    memcpy(table->frame, whole->frame, sizeof table->frame);
+    if (e->grows)
+        grow(e, ret_seg);
+    know(e, ret_seg);
 }
 
 /* The last gap is closed. */
@@ -346,6 +518,8 @@ static enum tca_taken complete(struct tca_walk *walk, struct tca_fragmented *e, 
         note_pieces(table, e);
         table->ready = told = true;
     }
+    e->whole = true;
+    e->whole_ns = walk->rec->time_ns;
     finish(table, e);
     if (told)
         return FRAGMENT_TAKEN;
@@ -354,30 +528,29 @@ static enum tca_taken complete(struct tca_walk *walk, struct tca_fragmented *e, 
     return FRAGMENT_WHOLE;
 }
 
-/* The entry of this piece, begun where there is none and the piece may begin one. */
-static struct tca_fragmented *entry_of(const struct tca_walk *walk, const struct tca_piece *piece)
-{
-    uint16_t bucket = bucket_of(walk, piece);
-    struct tca_fragmented *e = find(walk->fragments, walk, piece, bucket);
-
-    return e || piece->join_only ? e : begin(walk->fragments, walk, piece, bucket);
-}
-
 enum tca_taken tca_fragments_take(struct tca_walk *walk, const struct tca_piece *piece, uint8_t *ret_protocol)
 {
     const struct tca_cursor *cursor = &walk->cursor;
+    uint16_t bucket = bucket_of(walk, piece);
+    uint64_t print = print_of(cursor, piece);
     bool first = piece->offset == 0;
     struct tca_fragmented *e;
+    enum tca_taken copy;
 
     if ((cursor->wire == 0 && piece->more) || piece->offset + cursor->wire > DATAGRAM_MAX)
         return FRAGMENT_NOT_TAKEN;
-    e = entry_of(walk, piece);
+    e = find(walk->fragments, walk, piece, bucket, false);
+    if (!e && (copy = take_copy(walk, piece, bucket, print)) != FRAGMENT_NOT_TAKEN)
+        return copy;
+    if (!e && !piece->join_only)
+        e = begin(walk->fragments, walk, piece, bucket);
     if (!e)
         return FRAGMENT_NOT_TAKEN;
     if (e->pieces < PIECES_MAX)
         e->frame[e->pieces++] = walk->rec->frame;
     if (!add_piece(e, cursor, piece))
         return FRAGMENT_TAKEN;
+    note_part(e, print);
     first = first && !e->has_first;
     if (first)
         note_first(e, walk, *ret_protocol);
@@ -421,6 +594,7 @@ static enum tca_outcome keep(struct tca_fragments *table, const struct tca_walk 
         table->ready = true;
         table->seg = *seg;
         note_pieces(table, whole);
+        know(walk->whole, seg);
     }
     return told ? TCA_OUTCOME_fragment : outcome;
 }
@@ -473,9 +647,9 @@ bool tca_fragments_due(struct tca_fragments *table, const struct tca_segment *ne
 {
     struct tca_fragmented *e;
 
-    if (!table->count && !table->spent)
+    if (!table->count && !table->spent && !table->ready)
         return false;
-    reclaim(table);
+    reclaim(table, now_ns);
     while ((e = table->oldest) && overdue(table, e, now_ns)) {
         bool holds = e->holds;
         if (holds)

@@ -15,8 +15,11 @@
  * of IPv4 it shows a first fragment that was cut as TCP at once, so that such a segment keeps the time and frame of that
  * fragment and is not `partial`; otherwise it shows nothing.
  *
+ * A datagram whose fragments all come again within 20 ms of when it was whole gives its segment again, with the time and frame
+ * of the record that brought the last of them: artefact/copy.h knows it for a copy.
+ *
  * The outcome of each record stays one: of a datagram's fragments the one that brought the TCP header is `tcp`, the
- * others are `fragment`; where no fragment holds a whole header, the one that completed the datagram is `tcp`.
+ * others are `fragment`; where no fragment holds a whole header, and among copies, the one that completed the datagram is `tcp`.
  */
 #ifndef TCA_DECODE_FRAGMENT_H
 #define TCA_DECODE_FRAGMENT_H

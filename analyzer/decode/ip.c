@@ -98,6 +98,8 @@ static int go_on_in_piece(struct tca_walk *walk, uint8_t protocol, struct tca_pi
         taken = tca_fragments_take(walk, &piece, &protocol);
     if (taken == FRAGMENT_TAKEN)
         return TCA_OUTCOME_fragment;
+    if (taken == FRAGMENT_AGAIN)
+        return TCA_OUTCOME_tcp;
     if (taken != FRAGMENT_NOT_TAKEN || piece.offset == 0)
         return go_on_by_protocol(walk, protocol);
     return row->layer == LAYER_ICMP4 || row->layer == LAYER_ICMP6 || row->layer == LAYER_UDP

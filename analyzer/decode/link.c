@@ -33,17 +33,28 @@ static const struct protocol_layer ppp_protocols[] = {
     {0x0283, LAYER_MPLS},
 };
 
-static int go_on_by(struct tca_walk *walk, const struct protocol_layer *table, size_t rows, uint16_t protocol)
+/* LAYER_COUNT: none of the table's. */
+static enum tca_layer find(const struct protocol_layer *table, size_t rows, uint16_t protocol)
 {
     for (size_t i = 0; i < rows; i++)
         if (table[i].protocol == protocol)
-            return walk_on(walk, (enum tca_layer)table[i].layer);
-    return walk_not_ip(walk);
+            return (enum tca_layer)table[i].layer;
+    return LAYER_COUNT;
+}
+
+static int go_on_in(struct tca_walk *walk, enum tca_layer layer)
+{
+    return layer == LAYER_COUNT ? walk_not_ip(walk) : walk_on(walk, layer);
+}
+
+static enum tca_layer layer_of_ethertype(uint16_t type)
+{
+    return find(ethertypes, sizeof ethertypes / sizeof *ethertypes, type);
 }
 
 int tca_walk_ethertype(struct tca_walk *walk, uint16_t type)
 {
-    return go_on_by(walk, ethertypes, sizeof ethertypes / sizeof *ethertypes, type);
+    return go_on_in(walk, layer_of_ethertype(type));
 }
 
 int tca_step_ethernet(struct tca_walk *walk)
@@ -91,10 +102,7 @@ int tca_step_vlan(struct tca_walk *walk)
 
 static bool known_ethertype(uint16_t type)
 {
-    for (size_t i = 0; i < sizeof ethertypes / sizeof *ethertypes; i++)
-        if (ethertypes[i].protocol == type)
-            return true;
-    return false;
+    return layer_of_ethertype(type) != LAYER_COUNT;
 }
 
 /* A pseudowire: an Ethernet frame, as a rule behind a control word that begins with sixteen zero bits (RFC 4448
@@ -152,8 +160,8 @@ int tca_step_ppp(struct tca_walk *walk)
         return walk_cut(walk);
     if (!(protocol[0] & 1) && !cursor_take(&walk->cursor, 1))
         return walk_cut(walk);
-    return go_on_by(walk, ppp_protocols, sizeof ppp_protocols / sizeof *ppp_protocols,
-                    protocol[0] & 1 ? protocol[0] : be16(protocol));
+    return go_on_in(walk, find(ppp_protocols, sizeof ppp_protocols / sizeof *ppp_protocols,
+                               protocol[0] & 1 ? protocol[0] : be16(protocol)));
 }
 
 /* Address (unicast or multicast), control 0, and an EtherType. */

@@ -99,17 +99,20 @@ struct tca_segment {
     uint16_t ip_id; /* IPv4 identification; 0 for IPv6 */
     bool has_ip_id; /* IPv4 */
     bool df;
-    uint8_t direction; /* Linux cooked packet type: 0 to us, 4 sent by us; 255 where the link type has none */
-    uint16_t flags;    /* TCA_FIN | ... */
-    uint16_t window;   /* unscaled, as on the wire */
+    uint8_t
+        direction;  /* as the Linux cooked header numbers packet types: 0 to us, 4 sent by us; 255 not told */
+    uint16_t flags; /* TCA_FIN | ... */
+    uint16_t window; /* unscaled, as on the wire */
     uint32_t seq, ack;
     uint32_t len;      /* payload bytes by the IP header, never by the frame; SYN and FIN not counted */
     uint32_t captured; /* payload bytes really in the file */
     uint8_t checksum;  /* enum tca_checksum */
     bool offload;      /* IP total length 0: length taken from the frame (transmit offload) */
+    bool timeless;     /* time_ns tells nothing: its record has no time */
     bool mended;       /* its record stood behind later ones of its connection (artefact/order.h) */
     bool fragmented;   /* came in IP fragments; the table of them hands it on (fragment.h) */
     bool partial;      /* and other tools show no TCP there: it numbers nothing (fragment.h) */
+    bool again;        /* all its fragments, of one identification, had come before (fragment.h) */
     bool left_out;     /* of a record that a filter left out; of fragments: the first one's */
     bool hollow;       /* payload by the IP header, but none by the length of the frame as it was sent */
     bool unmeasured;   /* the header itself does not fit its packet, or that frame */

@@ -91,6 +91,7 @@ static void begin_segment(const struct tca_walk *walk, struct tca_segment *ret_s
         .df = walk->df,
         .direction = walk->direction,
         .offload = walk->offload,
+        .timeless = walk->rec->timeless,
         .left_out = walk->left_out,
         .tags = walk->tags,
     };

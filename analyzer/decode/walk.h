@@ -167,9 +167,10 @@ static inline struct tca_walk walk_begin(struct tca_fragments *fragments, const 
 enum tca_outcome tca_walk_run(struct tca_walk *walk);
 
 /* Put the fragment at the cursor into the walk's table. FRAGMENT_FIRST: go on in it, and what comes of it will be kept;
- * FRAGMENT_WHOLE: the cursor now stands in the whole datagram. *ret_protocol is the fragment's protocol, and becomes
+ * FRAGMENT_WHOLE: the cursor now stands in the whole datagram. FRAGMENT_AGAIN: all of one that was whole has come again, and
+ * its segment with it. *ret_protocol is the fragment's protocol, and becomes
  * the datagram's. */
-enum tca_taken { FRAGMENT_NOT_TAKEN, FRAGMENT_TAKEN, FRAGMENT_FIRST, FRAGMENT_WHOLE };
+enum tca_taken { FRAGMENT_NOT_TAKEN, FRAGMENT_TAKEN, FRAGMENT_FIRST, FRAGMENT_WHOLE, FRAGMENT_AGAIN };
 enum tca_taken tca_fragments_take(struct tca_walk *walk, const struct tca_piece *piece,
                                   uint8_t *ret_protocol);
 

@@ -7,6 +7,7 @@
  *     else            an error that names them
  *     --at            that moment, not before the first packet; else the last packet's
  */
+#include "base/time_limit.h"
 #include "engine/run.h"
 
 #include <stdio.h>
@@ -148,11 +149,10 @@ static struct span span_of(const struct tca_session *s)
 
 int tca_choose_time(const struct tca_session *s, int64_t *ret_ns, struct tca_error *error)
 {
-    const int64_t latest = (INT64_C(1) << 62) - 1; /* as the times of packets */
     struct span span = span_of(s);
     *ret_ns = s->set.has_at ? s->set.at_ns : span.last_ns;
-    if (*ret_ns > latest)
-        *ret_ns = latest;
+    if (*ret_ns > TCA_TIME_LAST_NS)
+        *ret_ns = TCA_TIME_LAST_NS;
     if (span.first_ns > span.last_ns || *ret_ns >= span.first_ns)
         return TCA_OK;
     struct tca_buf begin = {0};

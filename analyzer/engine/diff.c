@@ -488,6 +488,21 @@ static bool is_folder(const char *path)
     return strcmp(path, "-") != 0 && stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+/* Two tables, or two folders of them. */
+static int check_kinds(struct comparison *c, const char *const path[2])
+{
+    struct stat st;
+    for (int side = 0; side < 2; side++)
+        if (strcmp(path[side], "-") != 0 && stat(path[side], &st) != 0)
+            return blame(c, tca_fail(c->error, TCA_EINPUT, "cannot be opened: %s", strerror(errno)),
+                         path[side]);
+    if (is_folder(path[0]) != is_folder(path[1]))
+        return tca_fail(c->error, TCA_EUSAGE, "a folder and a table: name two folders or two tables");
+    if (!strcmp(path[0], "-") && !strcmp(path[1], "-"))
+        return tca_fail(c->error, TCA_EUSAGE, "standard input can be read once: name a file for A or B");
+    return TCA_OK;
+}
+
 static void jobs_done(struct comparison *c)
 {
     for (size_t i = 0; i < c->job_count; i++) {
@@ -527,10 +542,8 @@ int tca_diff_run(struct tca_diff *d, const char *a, const char *b, tca_write_fn 
                            .error = error ? error : &local};
     *counts = (struct tca_diff_counts){0};
     int code = check_rules(&d->rules, c.error);
-    if (!code && is_folder(b) != c.folders)
-        code = tca_fail(c.error, TCA_EUSAGE, "a folder and a table: name two folders or two tables");
-    if (!code && !strcmp(a, "-") && !strcmp(b, "-"))
-        code = tca_fail(c.error, TCA_EUSAGE, "standard input can be read once: name a file for A or B");
+    if (!code)
+        code = check_kinds(&c, path);
     if (!code)
         code = c.folders ? compare_folders(&c, path) : add_files(&c, path);
     if (!code && !c.folders)

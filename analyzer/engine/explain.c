@@ -7,24 +7,14 @@
 
 #include <stdio.h>
 
-int tca_trace_walk(struct tca_session *s, const struct tca_dossier *d, tca_trace_fn *fn, void *user)
+int tca_trace_walk(struct tca_session *s, const struct tca_dossier *d, bool pieces, tca_trace_fn *fn,
+                   void *user)
 {
     struct tca_trace t;
     int code = TCA_OK;
     rewind(s->trace);
     while (!code && fread(&t, sizeof t, 1, s->trace) == 1)
-        if (!t.piece && t.capture == d->capture && t.flow_frame == d->id_frame)
-            code = fn(user, &t);
-    return !code && ferror(s->trace) ? TCA_EOUTPUT : code;
-}
-
-int tca_trace_pieces(struct tca_session *s, uint32_t capture, tca_trace_fn *fn, void *user)
-{
-    struct tca_trace t;
-    int code = TCA_OK;
-    rewind(s->trace);
-    while (!code && fread(&t, sizeof t, 1, s->trace) == 1)
-        if (t.piece && t.capture == capture)
+        if (t.capture == d->capture && (t.piece ? pieces : t.flow_frame == d->id_frame))
             code = fn(user, &t);
     return !code && ferror(s->trace) ? TCA_EOUTPUT : code;
 }
@@ -121,7 +111,7 @@ static int explain_flow(void *user, const struct tca_flow_view *view)
     int code = tca_explain_new(view, l->ascii, l->fn, l->user, &ex);
     if (code)
         return code;
-    code = tca_trace_walk(l->s, view->c->d, explain_segment, ex);
+    code = tca_trace_walk(l->s, view->c->d, false, explain_segment, ex);
     int end = tca_explain_end(ex);
     return code ? code : end;
 }

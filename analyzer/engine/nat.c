@@ -38,11 +38,15 @@ void tca_nat_tell(const struct tca_session *s, struct tca_dossier *d)
         d->nat_same_addr[role] = nat && nat->same_addr[role];
 }
 
-/* The listener that this row was counted at. */
+/* Of a row behind a translation: what is known of the one that is counted. NULL: it is counted itself. */
+static const struct tca_nat *counted_row(const struct tca_session *s, const struct tca_dossier *d)
+{
+    return d->nat == TCA_NAT_AFTER ? tca_nats_find(s->nats, d->capture, d->id_frame) : NULL;
+}
+
 const struct tca_listener *tca_nat_listener(const struct tca_session *s, const struct tca_dossier *d)
 {
-    const struct tca_nat *nat =
-        d->nat == TCA_NAT_AFTER ? tca_nats_find(s->nats, d->capture, d->id_frame) : NULL;
+    const struct tca_nat *nat = counted_row(s, d);
     const struct tca_listener *l =
         nat ? tca_sweep_edit(s->sweep, nat->capture, nat->server_addr, nat->server_port) : NULL;
     return l ? l : tca_sweep_find(s->sweep, d);
@@ -50,8 +54,7 @@ const struct tca_listener *tca_nat_listener(const struct tca_session *s, const s
 
 const struct tca_pressed *tca_nat_pressed(const struct tca_session *s, const struct tca_dossier *d)
 {
-    const struct tca_nat *nat =
-        d->nat == TCA_NAT_AFTER ? tca_nats_find(s->nats, d->capture, d->id_frame) : NULL;
+    const struct tca_nat *nat = counted_row(s, d);
     if (!nat)
         return tca_pressure_find(s->pressure, d);
     const struct tca_dossier before = {
@@ -61,10 +64,10 @@ const struct tca_pressed *tca_nat_pressed(const struct tca_session *s, const str
 
 bool tca_nat_again(const struct tca_session *s, const struct tca_dossier *d, const struct tca_twin *twin)
 {
-    const struct tca_dossier other = {.capture = d->capture, .id_frame = d->nat_frame};
     bool has_twin = twin && twin->others;
-    if (d->nat == TCA_NAT_AFTER)
-        return !has_twin;
-    const struct tca_twin *after = d->nat == TCA_NAT_BEFORE ? tca_twins_find(s->twins, &other) : NULL;
-    return after && after->others && !has_twin;
+    if (d->nat != TCA_NAT_BEFORE || has_twin)
+        return d->nat == TCA_NAT_AFTER && !has_twin;
+    const struct tca_dossier other = {.capture = d->capture, .id_frame = d->nat_frame};
+    const struct tca_twin *after = tca_twins_find(s->twins, &other);
+    return after && after->others;
 }

@@ -77,9 +77,7 @@ static int note_flow(void *user, const struct tca_flow_view *view)
 {
     struct packets *p = user;
     p->capture = view->c->d->capture;
-    int code = tca_trace_walk(p->s, view->c->d, note_frame, p);
-    if (!code)
-        code = tca_trace_pieces(p->s, p->capture, note_frame, p);
+    int code = tca_trace_walk(p->s, view->c->d, true, note_frame, p);
     return code ? code : tca_sorter_walk(p->segments, join_frame, p);
 }
 

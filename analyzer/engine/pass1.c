@@ -5,6 +5,7 @@
  */
 #include "base/alloc.h"
 #include "base/seed.h"
+#include "base/time_limit.h"
 #include "decode/fragment.h"
 #include "engine/run.h"
 #include "mirror/deviations.h"
@@ -14,12 +15,10 @@
 
 static const int64_t RETRY_NS = INT64_C(60000000000);
 
-/* Times are kept in [0, 2^62) ns, until the year 2116, so that differences cannot overflow; intervals that are
- * multiplied are capped where they are measured (mirror/deviations.h). */
+/* Intervals that are multiplied are capped where they are measured (mirror/deviations.h). */
 static int64_t sane_time(int64_t time_ns)
 {
-    const int64_t limit = (INT64_C(1) << 62) - 1;
-    return time_ns < 0 ? 0 : time_ns > limit ? limit : time_ns;
+    return time_ns < 0 ? 0 : time_ns > TCA_TIME_LAST_NS ? TCA_TIME_LAST_NS : time_ns;
 }
 
 static struct tca_mirror *mirror_of(struct tca_flow *flow)
@@ -111,6 +110,8 @@ int tca_pass1_begin(struct tca_session *s, const char *name)
         error = TCA_EMEMORY;
     if (!error)
         error = tca_order_init(&s->order);
+    if (!error)
+        error = tca_ahead_begin(&s->ahead);
     s->quotes = (struct tca_lane){0};
     if (!error)
         s->open = s->capture[s->capture_count - 1];
@@ -450,6 +451,53 @@ static int feed_segment(struct tca_session *s, struct tca_waiting *w)
     return TCA_OK;
 }
 
+/* What the slot to be filled next holds goes its way, in the order of the file. */
+static int let_in(struct tca_session *s, enum tca_way way)
+{
+    struct tca_waiting *w = tca_order_slot(&s->order);
+    int error = TCA_OK;
+    switch (way) {
+    case TCA_WAY_SEGMENT:
+        error = feed_segment(s, w);
+        break;
+    case TCA_WAY_NUMBER:
+        return tca_flow_see(s->flows, &w->seg);
+    case TCA_WAY_QUOTE:
+        tca_order_add(&s->order, &s->quotes);
+        break;
+    case TCA_WAY_TIME:
+        tca_order_time(&s->order, w->seg.time_ns);
+        if (!w->left_out)
+            note_end(s->open, w->seg.time_ns);
+    }
+    return error ? error : use_waiting(s, false);
+}
+
+/* All that was held back; nothing will be any more. */
+static int let_in_held(struct tca_session *s)
+{
+    struct tca_ahead held = s->ahead;
+    s->ahead = (struct tca_ahead){0};
+    int error = held.one ? tca_ahead_learn(&held, tca_flow_doubled(s->flows)) : TCA_OK;
+    for (unsigned at = 0; !error && at < held.count; at++) {
+        struct tca_waiting *w = tca_order_slot(&s->order);
+        w->seg = held.one[at].seg;
+        w->left_out = held.one[at].left_out;
+        error = let_in(s, held.one[at].way);
+    }
+    tca_ahead_done(&held);
+    return error;
+}
+
+static int take(struct tca_session *s, enum tca_way way)
+{
+    if (!s->ahead.one)
+        return let_in(s, way);
+    const struct tca_waiting *w = tca_order_slot(&s->order);
+    const struct tca_held one = {.seg = w->seg, .way = way, .left_out = w->left_out};
+    return tca_ahead_add(&s->ahead, &one) ? TCA_OK : let_in_held(s);
+}
+
 /* The fragments of a segment, by its frame: whose it is will be known later. */
 static int trace_pieces(struct tca_session *s, const struct tca_segment *seg)
 {
@@ -485,9 +533,7 @@ static int feed_fragments(struct tca_session *s, const struct tca_segment *next,
         w->left_out = seg.left_out;
         error = trace_pieces(s, &seg);
         if (!error)
-            error = feed_segment(s, w);
-        if (!error)
-            error = use_waiting(s, false);
+            error = take(s, TCA_WAY_SEGMENT);
     } while (!error && tca_fragments_due(s->fragments, next ? &asked : NULL, now_ns, &seg));
     tca_order_slot(&s->order)->seg = kept;
     return error;
@@ -518,17 +564,17 @@ static int feed_record(struct tca_session *s, const struct tca_record *given)
     w = tca_order_slot(&s->order);
     w->left_out = record.left_out;
     if (is_numbered(outcome, &w->seg))
-        error = tca_flow_see(s->flows, &w->seg);
-    if (!error && at_hand) {
-        error = feed_segment(s, w);
-    } else if (!error && outcome == TCA_OUTCOME_tcp_quoted && !record.left_out) {
-        tca_order_add(&s->order, &s->quotes);
-    } else {
-        tca_order_time(&s->order, record.time_ns);
-        if (!record.left_out)
-            note_end(s->open, record.time_ns);
-    }
-    return error ? error : use_waiting(s, false);
+        error = take(s, TCA_WAY_NUMBER);
+    if (error)
+        return error;
+    if (at_hand)
+        return take(s, TCA_WAY_SEGMENT);
+    if (outcome == TCA_OUTCOME_tcp_quoted && !record.left_out)
+        return take(s, TCA_WAY_QUOTE);
+    w = tca_order_slot(&s->order);
+    w->left_out = record.left_out;
+    w->seg.time_ns = record.time_ns;
+    return take(s, TCA_WAY_TIME);
 }
 
 int tca_pass1_feed(struct tca_session *s, const struct tca_record *records, size_t count)
@@ -545,6 +591,8 @@ int tca_pass1_end(struct tca_session *s)
 {
     int error = s->fragments ? feed_fragments(s, NULL, INT64_MAX) : TCA_OK; /* none: memory was out */
     if (!error)
+        error = let_in_held(s);
+    if (!error)
         error = use_waiting(s, true);
     tca_moved_sort(&s->moved);
     int ended = tca_flow_table_end(s->flows);
@@ -552,6 +600,7 @@ int tca_pass1_end(struct tca_session *s)
     s->fragments = NULL;
     tca_flow_table_free(s->flows);
     tca_order_done(&s->order);
+    tca_ahead_done(&s->ahead);
     s->flows = NULL;
     s->open = NULL;
     return error ? error : ended;

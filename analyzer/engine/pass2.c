@@ -163,7 +163,7 @@ static int add_to_sweep(void *user, const void *item, size_t size)
         error = tca_twins_add_flow(s, &d);
     if (d.nat == TCA_NAT_AFTER) /* counted as it was before */
         return error;
-    if (!error)
+    if (!error && !(d.m.damage & TCA_DAMAGE_NO_TIME)) /* pressure is what comes in a time */
         error = tca_pressure_add(s->pressure, &d);
     if (!error)
         error = tca_isns_add(s->isns, &d);

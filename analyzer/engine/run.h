@@ -3,7 +3,7 @@
  * A run from the inside: settings, captures, pass 1 (records to dossiers) and pass 2 (dossiers to rows).
  * Private to the engine; the outside sees include/tcpautopsy/session.h.
  *
- *      feed -> decode -> stream, peers      in the order of the file          pass 1, per capture
+ *      feed -> decode -> (ahead) -> stream, peers    in the order of the file pass 1, per capture
  *          -> order  -> flow -> mirror --(over)--> dossier -> sorter
  *      sorter -> settle clocks -> sweep                                      pass 2, first walk
  *      sorter -> settle clocks -> judge -> rows, events, summary, ladder     pass 2, any number of walks
@@ -11,6 +11,7 @@
 #ifndef TCA_ENGINE_RUN_H
 #define TCA_ENGINE_RUN_H
 
+#include "artefact/ahead.h"
 #include "artefact/comment.h"
 #include "artefact/moved.h"
 #include "artefact/order.h"
@@ -85,10 +86,11 @@ struct tca_session {
     struct tca_mirror_context mirrors;
     struct tca_flow_table *flows;    /* of the open capture */
     struct tca_fragments *fragments; /* likewise */
-    struct tca_order order;          /* segments of the open capture that wait for their turn */
-    struct tca_lane quotes;          /* ICMP errors among them */
-    struct tca_moved moved;          /* frame numbers of all captures that were mended */
-    struct tca_comments comments;    /* of all captures, while a trace is kept */
+    struct tca_ahead ahead; /* of the open capture: what its first records became, while it is held back */
+    struct tca_order order; /* segments of the open capture that wait for their turn */
+    struct tca_lane quotes; /* ICMP errors among them */
+    struct tca_moved moved; /* frame numbers of all captures that were mended */
+    struct tca_comments comments; /* of all captures, while a trace is kept */
     struct tca_sorter *dossiers;
     struct tca_streams *streams; /* of all captures; NULL before the first */
     struct tca_sweep *sweep;
@@ -237,11 +239,11 @@ bool tca_selector_fits(struct tca_selector *sel, const struct tca_flow_view *vie
  * selector is wrong, fits nothing, or no trace was kept. */
 int tca_choose_flow(struct tca_session *s, const char *selector, tca_view_fn *fn, void *user,
                     struct tca_error *error);
-/* What pass 1 kept of this flow's segments, in the order it met them. Non-zero from fn stops and is returned. */
+/* What pass 1 kept of this flow's segments, in the order it met them; with `pieces`, among them every fragment of its
+ * capture that a segment was made of: t->flow_frame is that segment's frame. Non-zero from fn stops and is returned. */
 typedef int tca_trace_fn(void *user, const struct tca_trace *t);
-int tca_trace_walk(struct tca_session *s, const struct tca_dossier *d, tca_trace_fn *fn, void *user);
-/* Every fragment of this capture that a segment was made of; t->flow_frame is that segment's frame. */
-int tca_trace_pieces(struct tca_session *s, uint32_t capture, tca_trace_fn *fn, void *user);
+int tca_trace_walk(struct tca_session *s, const struct tca_dossier *d, bool pieces, tca_trace_fn *fn,
+                   void *user);
 
 /* "ADDR:PORT" or "[ADDR6]:PORT". */
 bool tca_parse_endpoint(const char *text, size_t length, uint8_t ret_addr[16], uint16_t *ret_port);

@@ -197,13 +197,15 @@ static int take_facts(struct capture *c, const struct tca_source_facts *from)
 /* Not a fault, but something to know before believing the rows. */
 static int warn_of_tags(struct capture *c)
 {
-    char text[200];
-    if (!c->mixed_tags || *c->facts.message)
+    char text[600];
+    const char *message = c->facts.message;
+    if (!c->mixed_tags)
         return TCA_OK;
-    snprintf(text, sizeof text,
-             "%llu connection%s with different VLAN or tunnel tags in one direction: --key vlan,tunnel tells "
-             "them apart",
-             (unsigned long long)c->mixed_tags, c->mixed_tags == 1 ? "" : "s");
+    snprintf(
+        text, sizeof text,
+        "%s%s%llu connection%s with different VLAN or tunnel tags in one direction: --key vlan,tunnel tells "
+        "them apart",
+        message, *message ? "; " : "", (unsigned long long)c->mixed_tags, c->mixed_tags == 1 ? "" : "s");
     return keep_message(c, text);
 }
 

@@ -37,6 +37,7 @@ struct tca_flow_table {
     size_t slot_count, used;
     struct tca_pool tuples, flows, streams;
     struct tca_beyond *beyond; /* owned */
+    struct tca_doubled doubled;
     struct age_list age[TCA_FLOW_CLASSES];
     int64_t before_ns; /* time of the record before this one */
 };
@@ -69,6 +70,11 @@ int tca_flow_table_new(const struct tca_flow_settings *set, struct tca_flow_tabl
     }
     *ret_table = table;
     return TCA_OK;
+}
+
+struct tca_doubled *tca_flow_doubled(struct tca_flow_table *table)
+{
+    return &table->doubled;
 }
 
 void tca_flow_table_free(struct tca_flow_table *table)
@@ -154,6 +160,7 @@ static int new_tuple(struct tca_flow_table *table, const struct tca_key *key, ui
     tuple->key = *key;
     tuple->hash = hash;
     tuple->copies.beyond = table->beyond;
+    tuple->copies.all = &table->doubled;
     place(table, tuple);
     table->used++;
     *ret_tuple = tuple;

@@ -239,9 +239,10 @@ static bool fills_too_soon(const struct step *s, const struct tca_trouble *t)
 
 void tca_step_overtaken(struct step *s, struct tca_trouble *t)
 {
+    bool acked = s->to->acked_known && seq_before_eq(tca_segment_end(s->seg), s->to->acked);
     /* Where nothing of its receiver is in the capture, that it passed before is all there is to know. */
-    bool arrived = s->to->acked_known ? seq_before_eq(tca_segment_end(s->seg), s->to->acked) : !s->to->pkts;
-    bool old = !s->account.new_bytes && arrived;
+    bool unheard = !s->to->acked_known && !s->to->pkts;
+    bool old = !s->account.new_bytes && (acked || unheard);
     bool copy = s->account.older_clock || is_network_copy(s);
     if (!s->account.new_bytes && step_carries(s->seg) && !copy)
         return; /* by its IP ID alone, which elsewhere is random */
@@ -251,8 +252,7 @@ void tca_step_overtaken(struct step *s, struct tca_trouble *t)
         return;
     }
     int64_t delay = s->account.filled ? step_since(t->hole_ns, s->seg->time_ns) : 0;
-    bool passed_over = s->to->acked_known && seq_before_eq(tca_segment_end(s->seg), s->to->acked);
-    t->gap_reordered += s->account.filled && !passed_over; /* else it is one that the capture lacks */
+    t->gap_reordered += s->account.filled && !acked; /* else it is one that the capture lacks */
     t->reorder_count++;
     t->reorder_sure += s->account.older_clock;
     t->reorder_ns = step_later(t->reorder_ns, delay);

@@ -188,6 +188,8 @@ static void note_damage(struct tca_mirror *m, const struct tca_segment *seg, con
 {
     if (seg->mended || seg->time_ns < m->last_ns)
         m->damage |= TCA_DAMAGE_REORDER;
+    if (seg->timeless)
+        m->damage |= TCA_DAMAGE_NO_TIME;
     if (seg->offload || (to->has_mss && seg->len > to->mss))
         m->damage |= TCA_DAMAGE_OFFLOAD;
 }
@@ -413,6 +415,8 @@ int tca_mirror_finish(struct tca_mirror_context *ctx, struct tca_mirror *m)
 {
     m->ended = true;
     tca_liveness_finish(m);
+    if (m->damage & TCA_DAMAGE_NO_TIME)
+        m->syn_rtt_ns = m->ack_rtt_ns = m->path_to_server_ns = -1;
     for (int role = 0; role < 2; role++) {
         struct tca_side *side = &m->side[role];
         side->missed_bytes = missed(side, &m->side[1 - role]);

@@ -329,6 +329,7 @@ enum tca_damage {
     TCA_DAMAGE_OFFLOAD = 1 << 5,   /* segments larger than the wire carries */
     TCA_DAMAGE_START_CUT = 1 << 6, /* no SYN within the capture */
     TCA_DAMAGE_END_CUT = 1 << 7,   /* the capture ended first */
+    TCA_DAMAGE_NO_TIME = 1 << 8,   /* segments without a time: no interval tells anything */
 };
 
 struct tca_mirror {

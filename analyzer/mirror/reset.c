@@ -125,10 +125,23 @@ static void rst_sender(struct step *s)
         tca_history_prove(s->from);
 }
 
+/* Nothing is known that would have its receiver refuse it. */
+static bool is_taken(const struct step *s)
+{
+    return s->mark.rst_fit == TCA_RST_EXACT || s->mark.rst_fit == TCA_RST_BLIND;
+}
+
+/* No stack sends SYN and RST in one; its receiver looks at RST first (RFC 9293 section 3.10.7.4), and if that does not fit
+ * nothing came of it at either end. */
+static bool is_garbage(const struct step *s)
+{
+    return (s->seg->flags & TCA_SYN) && !is_taken(s);
+}
+
 static void rst_receiver(struct step *s)
 {
     struct tca_side *to = s->to;
-    if (s->mark.rst_fit != TCA_RST_EXACT && s->mark.rst_fit != TCA_RST_BLIND)
+    if (!is_taken(s))
         return;
     if (tca_side_state(to) == TCA_TIME_WAIT && to->rst_survived)
         return;
@@ -161,7 +174,7 @@ int tca_step_rst(struct tca_mirror_context *ctx, struct step *s)
     if (s->mark.receiver_state == TCA_TIME_WAIT)
         s->mark.roles |= TCA_MARK_IN_TIME_WAIT;
     rst_receiver(s);
-    if (!made_on_the_way(s))
+    if (!is_garbage(s) && !made_on_the_way(s))
         rst_sender(s);
     return tca_evidence_add_role(ctx, s->m, &s->to->recent, TCA_MARK_TRIGGER);
 }

@@ -279,6 +279,16 @@ static bool behind(const struct tca_side *from, const struct tca_segment *seg)
            seq_before(seg->ack, from->acked);
 }
 
+static void account_order(const struct tca_side *from, const struct tca_segment *seg,
+                          struct tca_account *account)
+{
+    bool clock = seg->opt.has_ts && from->ts_on;
+    account->late = older(from, seg);
+    account->newer = newer(from, seg);
+    account->older_clock = clock && seq_before(seg->opt.tsval, from->tsval_last);
+    account->same_clock = clock && seg->opt.tsval == from->tsval_last;
+}
+
 static void account_payload(struct tca_side *from, const struct tca_side *to, const struct tca_segment *seg,
                             struct tca_account *account)
 {
@@ -383,19 +393,19 @@ static bool is_syn_probe(const struct tca_side *from, const struct tca_segment *
            seg->seq != from->iss && tca_state_synchronized(tca_side_state(from));
 }
 
+static bool is_far(const struct tca_side *from, const struct tca_segment *seg)
+{
+    return from->nxt_known && !(seg->flags & (TCA_SYN | TCA_RST)) &&
+           (seq_diff(seg->seq, from->snd_nxt) > FAR || seq_diff(seg->seq, from->snd_nxt) < -FAR);
+}
+
 struct tca_account tca_sequence_account(struct tca_mirror *m, const struct tca_segment *seg, int from_role)
 {
     struct tca_side *from = &m->side[from_role], *to = &m->side[1 - from_role];
     struct tca_account account = {.older = of_older_connection(to, seg)};
-    account.foreign = account.older;
-    if (account.older)
+    account.foreign = account.older || is_far(from, seg) || is_syn_probe(from, seg);
+    if (account.foreign)
         return account;
-    bool far = from->nxt_known && !(seg->flags & (TCA_SYN | TCA_RST)) &&
-               (seq_diff(seg->seq, from->snd_nxt) > FAR || seq_diff(seg->seq, from->snd_nxt) < -FAR);
-    if (far || is_syn_probe(from, seg)) {
-        account.foreign = true;
-        return account;
-    }
     bool other_isn =
         (seg->flags & TCA_SYN) && (seg->flags & TCA_ACK) && from->synack_count && seg->seq != from->iss;
     if ((seg->flags & TCA_RST) || other_isn)
@@ -407,13 +417,8 @@ struct tca_account tca_sequence_account(struct tca_mirror *m, const struct tca_s
         from->snd_nxt = seg->seq + 1;
         from->hole_count = 0;
     }
-    if (behind(from, seg)) {
-        bool clock = seg->opt.has_ts && from->ts_on;
-        account.late = older(from, seg);
-        account.newer = newer(from, seg);
-        account.older_clock = clock && seq_before(seg->opt.tsval, from->tsval_last);
-        account.same_clock = clock && seg->opt.tsval == from->tsval_last;
-    }
+    if (behind(from, seg))
+        account_order(from, seg, &account);
     account_payload(from, to, seg, &account);
     account_ladder(from, seg, account.retransmitted);
     if (seg->len > from->passed_len || (seg->len && from->big_len))

@@ -8,15 +8,13 @@
 
 #include "base/seq32.h"
 
-#include <stddef.h>
-
 #define SECOND INT64_C(1000000000)
 
 static const int64_t SPAN_MIN_NS = SECOND, ODD_SPAN_MIN_NS = 10 * SECOND;
 enum { TICKS_MIN = 50, HZ_MAX = 2000000, HALVES_APART = 10, NEAR = 20 }; /* one part in so many */
 
 /* BSD 2; Windows 10 and 100; Linux by its HZ 100 to 1000, since 4.13 always 1000, in microseconds if asked for. */
-static const uint32_t usual[] = {2, 10, 100, 250, 300, 500, 1000, 1000000};
+const uint32_t tca_clock_rates[TCA_CLOCK_RATES] = {2, 10, 100, 250, 300, 500, 1000, 1000000};
 
 void tca_clock_step(struct tca_clock *c, const struct tca_segment *seg)
 {
@@ -72,8 +70,8 @@ uint32_t tca_clock_hz(const struct tca_clock *c)
     uint64_t hz = rate(c->ticks, span_ns);
     if (!hz || hz > HZ_MAX || !steady(c, hz))
         return 0;
-    for (size_t at = 0; at < sizeof usual / sizeof usual[0]; at++)
-        if (apart(hz, usual[at]) <= usual[at] / NEAR)
-            return usual[at];
+    for (int at = 0; at < TCA_CLOCK_RATES; at++)
+        if (apart(hz, tca_clock_rates[at]) <= tca_clock_rates[at] / NEAR)
+            return tca_clock_rates[at];
     return span_ns >= ODD_SPAN_MIN_NS ? (uint32_t)hz : 0;
 }

@@ -7,6 +7,10 @@
 
 #include "decode/segment.h"
 
+/* The rates that systems use, in ticks per second, ascending. */
+enum { TCA_CLOCK_RATES = 8 };
+extern const uint32_t tca_clock_rates[TCA_CLOCK_RATES];
+
 /* The first stamp, one halfway, the newest: of those that go on in time and in value. */
 struct tca_clock {
     int64_t first_ns, middle_ns, last_ns;

@@ -344,35 +344,46 @@ static void count_damage(struct tca_summary *sum, const struct tca_flow_view *vi
     sum->end_cut += tca_summary_open(view);
 }
 
-int tca_summary_flow(struct tca_summary *sum, const struct tca_flow_view *view)
+/* A row that is no connection of its own, or none at all. */
+static bool is_left_off(struct tca_summary *sum, const struct tca_flow_view *view)
 {
-    const struct tca_dossier *d = view->c->d;
-    const struct tca_verdict *v = view->v;
-    struct place at = place_of(d->addr[TCA_SERVER], d->family, d->port[TCA_SERVER], d->capture);
     const struct tca_twin *twin = view->c->twin;
     if (view->c->again) {
         sum->again++;
-        return 0;
+        return true;
     }
-    if (tca_dossier_stray(d)) {
+    if (tca_dossier_stray(view->c->d)) {
         sum->strays++;
-        return 0;
+        return true;
     }
     sum->rows_from[view->c->vantage]++;
-    if (twin && (twin->relieved || !(twin->chief || twin->deputy))) {
-        sum->twins++;
-        return 0;
-    }
+    bool other = twin && (twin->relieved || !(twin->chief || twin->deputy));
+    sum->twins += other;
+    return other;
+}
+
+static void count_flow(struct tca_summary *sum, const struct tca_flow_view *view)
+{
+    const struct tca_dossier *d = view->c->d;
+    bool pending = view->v->judgement[0].id == TCA_handshake_pending_at_end;
     sum->flows++;
-    sum->normal += v->verdict < 0;
-    bool pending = v->judgement[0].id == TCA_handshake_pending_at_end;
+    sum->normal += view->v->verdict < 0;
     sum->pending += pending;
     sum->partial += !pending && seen_in_part(view);
     sum->syns += only_syns(&d->m);
     sum->openings += only_opening(&d->m);
     count_answer(&sum->answers, d);
     count_damage(sum, view);
+}
 
+int tca_summary_flow(struct tca_summary *sum, const struct tca_flow_view *view)
+{
+    const struct tca_dossier *d = view->c->d;
+    const struct tca_verdict *v = view->v;
+    struct place at = place_of(d->addr[TCA_SERVER], d->family, d->port[TCA_SERVER], d->capture);
+    if (is_left_off(sum, view))
+        return 0;
+    count_flow(sum, view);
     if (tca_fold_into_overflow(sum, view, &at))
         return 0;
     if (v->verdict < 0)

@@ -191,7 +191,9 @@ struct page {
 
 /* End the open line; what is wider than the page is cut, and shows that it was. */
 void tca_page_end_line(struct page *page);
-/* Of the first packet's day the clock alone, in UTC as the head says; else the date too. */
+/* Is it a time that a clock may have told? */
+bool tca_page_trusts(int64_t time_ns);
+/* Of the first packet's day the clock alone, in UTC as the head says; else the date too; or that it is no time. */
 void tca_page_clock(const struct page *page, struct tca_buf *out, int64_t time_ns);
 /* "FROM until TO (N s)" */
 void tca_page_span(const struct page *page, struct tca_buf *out, int64_t first_ns, int64_t last_ns);

@@ -2,6 +2,7 @@
  *
  * The page of the summary: lines of 80 columns that are never cut within a word, a sentence or a command.
  */
+#include "base/time_limit.h"
 #include "report/summary_own.h"
 
 #include <stdio.h>
@@ -40,8 +41,17 @@ void tca_page_end_line(struct page *page)
     close_line(page);
 }
 
+bool tca_page_trusts(int64_t time_ns)
+{
+    return time_ns < TCA_TIME_LAST_NS;
+}
+
 void tca_page_clock(const struct page *page, struct tca_buf *out, int64_t time_ns)
 {
+    if (!tca_page_trusts(time_ns)) {
+        tca_buf_str(out, "a time that cannot be trusted");
+        return;
+    }
     struct tca_buf text = {0};
     tca_buf_iso(&text, time_ns, 3);
     const char *iso = tca_buf_text(&text), *clock = strchr(iso, 'T');
@@ -62,6 +72,8 @@ void tca_page_span(const struct page *page, struct tca_buf *out, int64_t first_n
         return;
     tca_buf_str(out, " until ");
     tca_page_clock(page, out, last_ns);
+    if (!tca_page_trusts(last_ns))
+        return;
     tca_buf_str(out, " (");
     tca_buf_seconds(out, last_ns - first_ns, 3);
     tca_buf_str(out, " s)");

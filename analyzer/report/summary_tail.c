@@ -50,6 +50,26 @@ static const char *where_taken(const struct tca_summary *sum)
                               : TCA_VANTAGE_UNKNOWN];
 }
 
+/* From when to when, as far as the clocks can be trusted: what is not over before the last time has no length. */
+static void add_time(struct page *page, int64_t first_ns, int64_t last_ns)
+{
+    struct tca_buf *out = &page->out;
+    int64_t lasted_ns = last_ns - first_ns;
+    if (tca_page_trusts(first_ns)) {
+        tca_buf_iso(out, first_ns, 3);
+        tca_buf_str(out, " to ");
+    }
+    tca_page_clock(page, out, last_ns);
+    if (!tca_page_trusts(last_ns))
+        return;
+    tca_buf_str(out, " (");
+    if (lasted_ns < DAY_NS)
+        tca_buf_seconds(out, lasted_ns, 3);
+    else
+        tca_buf_i64(out, lasted_ns / DAY_NS);
+    tca_buf_str(out, lasted_ns < DAY_NS ? " s)" : " d)");
+}
+
 void tca_page_head(struct page *page, const struct tca_summary *sum)
 {
     struct tca_buf *out = &page->out;
@@ -70,15 +90,8 @@ void tca_page_head(struct page *page, const struct tca_summary *sum)
     tca_page_end_line(page);
     if (sum->first_ns < 0)
         return;
-    tca_buf_iso(out, sum->first_ns, 3);
-    tca_buf_str(out, " to ");
-    tca_page_clock(page, out, sum->last_ns);
-    tca_buf_str(out, " (");
-    if (sum->last_ns - sum->first_ns < DAY_NS)
-        tca_buf_seconds(out, sum->last_ns - sum->first_ns, 3);
-    else
-        tca_buf_i64(out, (sum->last_ns - sum->first_ns) / DAY_NS);
-    tca_buf_str(out, sum->last_ns - sum->first_ns < DAY_NS ? " s), " : " d), ");
+    add_time(page, sum->first_ns, sum->last_ns);
+    tca_buf_str(out, ", ");
     tca_buf_str(out, where_taken(sum));
     tca_page_end_line(page);
     if (!sum->again)

@@ -103,12 +103,13 @@ static bool same_cell(const struct tca_table_pair *pair, size_t column, const ch
     return strcmp(a, b) == 0 || (tolerance && tca_cells_near(a, b, &tolerance->limit));
 }
 
-/* The present rows of both. */
-static void compare_rows(struct diff *d)
+/* The present rows of both. A key may be long, and every line of its row bears it: so they do not gather. */
+static int compare_rows(struct diff *d)
 {
     const struct tca_table_pair *pair = d->pair;
     bool equal = true;
-    for (size_t column = 0; column < tca_reader_columns(pair->reader[0]); column++) {
+    int code = TCA_OK;
+    for (size_t column = 0; !code && column < tca_reader_columns(pair->reader[0]); column++) {
         if (pair->partner[column] == TCA_NO_COLUMN || pair->ignored[column])
             continue;
         const char *a = tca_reader_cell(pair->reader[0], column);
@@ -123,9 +124,11 @@ static void compare_rows(struct diff *d)
         tca_buf_str(&d->out, " -> ");
         add_value(d, b);
         tca_buf_char(&d->out, '\n');
+        code = flush(d, PIECE_BYTES);
     }
     d->counts->equal += equal;
     d->counts->differ += !equal;
+    return code;
 }
 
 static int compare_row(struct diff *d, struct tca_table_index *index, int *fault)
@@ -134,14 +137,12 @@ static int compare_row(struct diff *d, struct tca_table_index *index, int *fault
     int got = tca_table_index_take(index, d->error);
     if (got < 0)
         return got;
-    if (got) {
-        compare_rows(d);
-    } else {
-        begin_row(d, 0);
-        tca_buf_str(&d->out, "only in A\n");
-        d->counts->only_a++;
-    }
     *fault = -1;
+    if (got)
+        return compare_rows(d);
+    begin_row(d, 0);
+    tca_buf_str(&d->out, "only in A\n");
+    d->counts->only_a++;
     return flush(d, PIECE_BYTES);
 }
 

@@ -28,6 +28,7 @@ struct tca_record {
     const char
         *comment; /* what somebody wrote beside it, UTF-8 or not, borrowed like `bytes`; NULL: nothing */
     uint32_t comment_len; /* bytes at `comment` */
+    bool timeless; /* the capture has no time of it: time_ns is that of a record nearby, and tells nothing */
 };
 
 #endif

@@ -261,7 +261,7 @@ ok 'a whole capture says nothing of filters' $?
 exits 0 "$captures/queue/rec_slow_service/capture.pcap"
 grep -q 'about 1326 SYNs dropped' out && grep -q 'ListenDrops 1450 to 1763' out
 ok 'a count that the packets do not decide is told with its bounds' $?
-exits 0 events --finding overflow_interval "$captures/queue/rec_slow_service/capture.pcap"
+exits 0 events -q --finding overflow_interval "$captures/queue/rec_slow_service/capture.pcap" # one of its times goes back
 shows 'full: about 1326 SYNs dropped, 199 ACKs ignored; 225 connections hit, 69 of them never served'
 exits 0 events --finding overflow_interval bad.pcap
 shows 'full, and still was when the capture ended: 6 SYNs dropped, 42 ACKs ignored; 6 connections hit, 6 of them'
@@ -291,7 +291,8 @@ pastes() {
     sed -n 's/^   \$ tcpautopsy //p' out | head -1 >typed
     printf '"%s" ' "$binary" | cat - typed >paste.sh
     "$2" paste.sh >out 2>err </dev/null && grep -q 'synack_ladder_accept_overflow' out
-    ok "the command told of '$1' can be pasted" $?
+    held=$?
+    ok "the command told of '$(printf %s "$1" | tr -c '[:print:]' '?')' can be pasted" $held
 }
 long=$(printf 'a-folder-with-a-long-name-%.0s/' 1 2 3 4 5 6)capture-of-the-incident.pcap
 pastes plain.pcap sh
@@ -429,6 +430,8 @@ exits 2 explain -w hard.pcap stream=1 ok.pcap
 says 'would overwrite an input'
 rm hard.pcap
 exits 2 explain -w one.pcap -o one.pcap stream=1 ok.pcap
+says 'named by -w and by -o'
+exits 2 explain -w new.pcap -o ./new.pcap stream=1 ok.pcap
 says 'named by -w and by -o'
 exits 2 explain -w x.pcap stream=99 ok.pcap
 says 'no connection fits'
@@ -700,6 +703,8 @@ grep -qx 'states: only in A' out && grep -qx "flows $third: only in A" out && [ 
 ok '  a row, a cell and a table' $?
 exits 2 diff dir a.csv
 says 'a folder and a table'
+exits 3 diff dir nowhere
+says 'nowhere: cannot be opened'
 exits 2 diff -o dir/new.csv dir again
 says 'or lie among them'
 
@@ -753,6 +758,26 @@ control=$(printf 'x\033[31m.pcap')
 exits 3 "$control"
 ! grep -q "$(printf '\033')" err
 ok 'control characters of a name do not reach the terminal' $?
+
+# ---- a clock in whole seconds: a SYN of 2020, then one and its refusal 34 000 years later ----
+{
+    printf '\012\015\015\012\034\000\000\000M<+\032\001\000\000\000\377\377\377\377\377\377\377\377\034\000'
+    printf '\000\000\001\000\000\000\040\000\000\000e\000\000\000\000\000\000\000\011\000\001\000\200\000\000'
+    printf '\000\000\000\000\000\040\000\000\000\006\000\000\000H\000\000\000\000\000\000\000\000\000\000\000'
+    printf '\000\020^_(\000\000\000(\000\000\000E\000\000(\000\000\000\000@\006\000\000\012\000\000\001\012'
+    printf '\000\000\002\234@\000P\000\000\000\001\000\000\000\000P\002\003\350\000\000\000\000H\000\000\000'
+    printf '\006\000\000\000H\000\000\000\000\000\000\000\000\001\000\000\000\000\000\000(\000\000\000(\000'
+    printf '\000\000E\000\000(\000\000\000\000@\006\000\000\012\000\000\001\012\000\000\002\234A\000P\000\000'
+    printf '\000\001\000\000\000\000P\002\003\350\000\000\000\000H\000\000\000\006\000\000\000H\000\000\000'
+    printf '\000\000\000\000\000\001\000\000\000\000\000\000(\000\000\000(\000\000\000E\000\000(\000\000\000'
+    printf '\000@\006\000\000\012\000\000\002\012\000\000\001\000P\234A\000\000\000\000\000\000\000\002P\024'
+    printf '\003\350\000\000\000\000H\000\000\000'
+} >far.pcapng
+"$binary" far.pcapng >out 2>err
+grep -q '^2020-09-13T12:26:40.000Z to a time that cannot be trusted, ' out
+ok '  summary: a time that no clock tells is no end of the capture' $?
+grep -q '^   since a time that cannot be trusted, 1 client: Connection refused' out && ! grep -q 2116 out
+ok '  and dates nothing' $?
 
 # ---- comments of a pcapng file: "=why, ESC[31m" of the section, "uplink" of the interface, two lines of a SYN ----
 {

@@ -4,6 +4,8 @@
 The copy is what the wire held: the same bytes, or what one router more makes of them.
 """
 
+import heapq
+
 import frames
 import links
 import pcapfile
@@ -19,14 +21,18 @@ COSTS = {"flows": {"client_pkts", "server_pkts", "last_frame", "duration_s", "da
          "listeners": {"last_seen_ns"}}
 
 
+def in_turn(first, second):
+    """Two lists of (place, record) merged by time; each keeps its own order, though its times may go back."""
+    return [record for _, record in heapq.merge(first, second, key=lambda one: (one[1].at, one[0]))]
+
+
 def twice(capture, later, copy):
     """Each record and copy(record), so many nanoseconds later; both captures with one end."""
     until = max(record.at for record in capture.records) + MS
-    records = []
-    for record in capture.records:
-        records += [record, copy(record).later(later)]
-    plain, clothed = links.lasting(capture, until), capture.of(records).in_time()
-    clothed = clothed.of(clothed.records + plain.records[-1:])
+    copies = [copy(record).later(later) for record in capture.records]
+    plain = links.lasting(capture, until)
+    records = in_turn(enumerate(capture.records), enumerate(copies))
+    clothed = capture.of(records + plain.records[-1:])
     return plain, clothed, tables.Way(frames=[record.origin for record in clothed.records])
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Traffic of several captures in one file, and one connection on both sides of a translator."""
+"""Traffic of several captures in one file."""
 
 import frames
 import links

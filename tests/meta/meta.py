@@ -10,7 +10,6 @@ capture nothing may be told for certain that the whole one contradicts.  known.t
 """
 
 import fnmatch
-import functools
 import glob
 import multiprocessing
 import os

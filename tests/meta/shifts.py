@@ -10,7 +10,6 @@ import pcapfile
 import tables
 
 SYN, FIN = 0x02, 0x01
-DAY = 86400
 HANDSHAKE, DATA, CLOSE = range(3)
 
 

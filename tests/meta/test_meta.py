@@ -192,6 +192,9 @@ def frame_points(captures):
     wrapped = [seq for seq, _ in numbers_of(dressed("numbers wrap in the data", half))]
     yield "some numbers do wrap", min(wrapped) < 0x10000 and max(wrapped) > 0xFFFF0000
     yield "every frame is doubled", len(dressed("doubled, +3 us", half).records) == 2 * len(half.records) + 1
+    untidy = parts.disordered(half)[1]
+    order = list(dict.fromkeys(record.origin for record in dressed("doubled, +3 us", untidy).records))
+    yield "what stands in the wrong order does so doubled", order[:-1] == [record.origin for record in untidy.records]
     yield "the copy of a router has a TTL less", [
         record.data[22] for record in dressed("doubled by a router", half).records[:2]] == [64, 63]
     yield "no capture is translated to itself", len(translated.dress(half)[1].records) > len(half.records)

@@ -7,13 +7,17 @@
 A recorded case whose kernel.txt has a line `conntrack: PORT STATE PORT STATE...` was forwarded by such a router; a client
 port that it does not name has no entry. TAP on standard output.
 """
-import csv
+
 import glob
-import io
 import os
 import re
-import subprocess
 import sys
+
+sys.dont_write_bytecode = True  # no litter in the source tree
+sys.path.insert(1, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lab"))
+
+import program  # noqa: E402
+import report  # noqa: E402
 
 LINE = re.compile(r"^conntrack: (.*)$", re.M)
 
@@ -28,32 +32,29 @@ def entries(folder):
     return dict(zip(words[::2], words[1::2]))
 
 
-def compare(program, folder, kernel):
+def compare(tested, folder, kernel):
     """What is wrong, a line each."""
-    out = subprocess.run([program, "flows", os.path.join(folder, "capture.pcap")], stdout=subprocess.PIPE, check=True,
-                         text=True).stdout
-    ours = {row["client_port"]: row["conntrack_state"] for row in csv.DictReader(io.StringIO(out))}
-    wrong = ["%s: the router says %s, the program %s" % (port, kernel.get(port, "nothing"), state or "nothing")
-             for port, state in sorted(ours.items()) if kernel.get(port, "") != state]
-    return wrong + ["%s: no row" % port for port in sorted(set(kernel) - set(ours))]
+    rows = program.table(tested, "flows", os.path.join(folder, "capture.pcap"))
+    ours = {row["client_port"]: row["conntrack_state"] for row in rows}
+    for port, state in sorted(ours.items()):
+        if kernel.get(port, "") != state:
+            yield f"{port}: the router says {kernel.get(port, 'nothing')}, the program {state or 'nothing'}"
+    for port in sorted(set(kernel) - set(ours)):
+        yield f"{port}: no row"
 
 
 def main():
-    captures, program = sys.argv[1:3]
-    told = [(folder, entries(folder)) for folder in sorted(glob.glob(os.path.join(captures, "*", "rec_*")))]
-    told = [(folder, kernel) for folder, kernel in told if kernel is not None]
-    failed = 0
-    print("TAP version 13\n1..%d" % max(len(told), 1))
-    if not told:
-        print("not ok 1 - no case tells its router's table")
-        return 1
-    for number, (folder, kernel) in enumerate(told, 1):
-        wrong = compare(program, folder, kernel)
-        failed += bool(wrong)
-        print("%sok %d - %s: %d entries" % ("not " if wrong else "", number, os.path.relpath(folder, captures), len(kernel)))
-        for line in wrong:
-            print("# " + line)
-    return failed != 0
+    captures, tested = sys.argv[1:3]
+    tap = report.Tap()
+    for folder in sorted(glob.glob(os.path.join(captures, "*", "rec_*"))):
+        kernel = entries(folder)
+        if kernel is not None:
+            wrong = list(compare(tested, folder, kernel))
+            tap.point(not wrong, f"{os.path.relpath(folder, captures)}: {len(kernel)} entries", wrong)
+    if not tap.number:
+        tap.point(False, "no case tells its router's table")
+    tap.plan()
+    return 1 if tap.failed else 0
 
 
 if __name__ == "__main__":

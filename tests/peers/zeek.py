@@ -9,11 +9,15 @@ without a wrong checksum, which is what this program does by itself where no goo
 test does not print is None. Tests that print the states of both ends instead of conn_state are given in conn_state's words.
 TAP on standard output.
 """
-import csv
-import io
+
 import os
-import subprocess
 import sys
+
+sys.dont_write_bytecode = True  # no litter in the source tree
+sys.path.insert(1, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lab"))
+
+import program  # noqa: E402
+import report  # noqa: E402
 
 # capture, Zeek's test, client port: conn_state, history
 KNOWN = [
@@ -29,40 +33,30 @@ KNOWN = [
 ]
 
 
-def flows(program, path):
-    out = subprocess.run([program, "flows", path], stdout=subprocess.PIPE, check=True, text=True).stdout
-    return list(csv.DictReader(io.StringIO(out)))
-
-
 def judge(rows, state, history):
-    """Every row of that port, since the captures have no port twice but for the same story."""
+    """Complaints about the rows of a port, all of them: no capture has one twice but for the same story."""
     if not rows:
-        return "no such row"
+        yield "no such row"
     for row in rows:
         got = (row["conn_state"], row["history"])
         if (state and got[0] != state) or (history and got[1] != history):
-            return "expected %s %s, got %s %s" % (state or "any", history or "any", *got)
-    return ""
+            yield f"expected {state or 'any'} {history or 'any'}, got {' '.join(got)}"
 
 
 def main():
-    program = sys.argv[1]
+    tested = sys.argv[1]
     folder = os.environ.get("TCPAUTOPSY_REAL") or (sys.argv[2] if len(sys.argv) > 2 else "")
-    print("TAP version 13")
     if not os.path.isdir(folder):
-        print("1..0 # SKIP the captures from elsewhere are not here: %s" % folder)
+        print(f"1..0 # SKIP the captures from elsewhere are not here: {folder}")
         return 0
-    failed = 0
-    print("1..%d" % len(KNOWN))
-    for number, (capture, origin, port, state, history) in enumerate(KNOWN, 1):
-        path = os.path.join(folder, capture)
-        rows = [row for row in flows(program, path) if row["client_port"] == str(port)]
-        wrong = judge(rows, state, history)
-        failed += bool(wrong)
-        print("%sok %d - %s port %d: Zeek's %s" % ("not " if wrong else "", number, capture, port, origin))
-        if wrong:
-            print("# " + wrong)
-    return failed != 0
+    tap = report.Tap()
+    for capture, origin, port, state, history in KNOWN:
+        rows = [row for row in program.table(tested, "flows", os.path.join(folder, capture))
+                if row["client_port"] == str(port)]
+        wrong = list(judge(rows, state, history))
+        tap.point(not wrong, f"{capture} port {port}: Zeek's {origin}", wrong)
+    tap.plan()
+    return 1 if tap.failed else 0
 
 
 if __name__ == "__main__":

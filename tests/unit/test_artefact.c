@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
  * What the capture did and TCP did not: time disorder mended as a naive stable sort of one connection would, within the
- * bounds; and copies told from what a stack really sends twice. Each row of copies is a small script of segments.
+ * bounds; copies told from what a stack really sends twice, where each row is a small script of segments; what all of a capture
+ * tells of a lone one, and what its first segments do.
  */
+#include "artefact/ahead.h"
 #include "artefact/beyond.h"
+#include "artefact/comment.h"
 #include "artefact/copy.h"
 #include "artefact/moved.h"
 #include "artefact/order.h"
@@ -18,6 +21,7 @@ enum { LANES = 3, RECORDS = 3000, MS = 1000000 };
 struct placed {
     uint64_t frame;
     int64_t time_ns;
+    bool mended; /* of those that came out */
 };
 
 struct plan {
@@ -42,7 +46,7 @@ static void take_out(struct tca_order *order, struct tca_lane *lanes, struct pla
         ck_assert_msg(w->seg.frame > plan->last_frame, "frame %llu is used behind frame %llu",
                       (unsigned long long)w->seg.frame, (unsigned long long)plan->last_frame);
         plan->last_frame = w->seg.frame;
-        plan->out[lane][plan->outs[lane]++] = (struct placed){w->record, w->seg.time_ns};
+        plan->out[lane][plan->outs[lane]++] = (struct placed){w->record, w->seg.time_ns, w->seg.mended};
     }
 }
 
@@ -163,6 +167,9 @@ START_TEST(one_late)
     ck_assert_uint_eq(plan.outs[0], row->before + 1);
     ck_assert_msg(plan.out[0][row->place].frame == row->before + 1, "%s: frame %llu stands there", row->why,
                   (unsigned long long)plan.out[0][row->place].frame);
+    for (unsigned at = 0; at <= row->before; at++) /* only what was moved is marked */
+        ck_assert_msg(plan.out[0][at].mended == (at == row->place && at < row->before), "%s: place %u",
+                      row->why, at);
 }
 END_TEST
 
@@ -176,6 +183,7 @@ START_TEST(lanes_are_apart)
     }
     run_plan(&plan, 6);
     for (unsigned at = 0; at < 3; at++) {
+        ck_assert(!plan.out[0][at].mended && !plan.out[1][at].mended);
         ck_assert_uint_eq(plan.out[0][at].frame, 2 * at + 1);
         ck_assert_uint_eq(plan.out[1][at].frame, 2 * at + 2);
     }
@@ -207,12 +215,15 @@ START_TEST(moved_frames)
     ck_assert_int_eq(tca_moved_add(&moved, 1, 11, 10), 0);
     ck_assert_int_eq(tca_moved_add(&moved, 1, 10, 11), 0); /* not in their order */
     ck_assert_int_eq(tca_moved_add(&moved, 2, 10, 12), 0);
+    ck_assert_int_eq(tca_moved_add(&moved, 2, 3, 4), 0);
+    ck_assert_int_eq(tca_moved_add(&moved, 2, 4, 3), 0);
     ck_assert_int_eq(tca_moved_add(&moved, 2, 5, UINT64_C(1) << 40), 0); /* too far: not kept */
     tca_moved_sort(&moved);
     ck_assert_uint_eq(tca_moved_record(&moved, 1, 10), 11);
     ck_assert_uint_eq(tca_moved_record(&moved, 1, 11), 10);
     ck_assert_uint_eq(tca_moved_record(&moved, 1, 12), 12);
     ck_assert_uint_eq(tca_moved_record(&moved, 2, 10), 12);
+    ck_assert_uint_eq(tca_moved_record(&moved, 2, 3), 4);
     ck_assert_uint_eq(tca_moved_record(&moved, 2, 5), 5);
     ck_assert_uint_eq(tca_moved_record(&moved, 3, 10), 10);
     int failed = 0;
@@ -222,6 +233,30 @@ START_TEST(moved_frames)
     ck_assert_int_eq(tca_moved_add(&moved, 4, 1, 2), 0);
     ck_assert_uint_eq(tca_moved_record(&moved, 4, 1), 1);
     tca_moved_done(&moved);
+}
+END_TEST
+
+START_TEST(comments_of_records)
+{
+    static const struct {
+        uint32_t capture;
+        uint64_t record;
+        const char *text;
+    } kept[] = {{1, 10, "a"}, {1, 11, "b"}, {2, 3, "c"}, {2, 4, "d"}, {2, 11, "e"}};
+    struct tca_comments all = {0};
+
+    ck_assert_ptr_null(tca_comment_of(NULL, 1, 10));
+    ck_assert_ptr_null(tca_comment_of(&all, 1, 10));
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+        ck_assert_int_eq(tca_comments_add(&all, kept[i].capture, kept[i].record, 0, kept[i].text, 1), 1);
+    ck_assert_int_eq(tca_comments_add(&all, 2, 12, TCA_COMMENTS_MAX, "f", 1), 0);
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+        ck_assert_str_eq(tca_comment_of(&all, kept[i].capture, kept[i].record), kept[i].text);
+    ck_assert_ptr_null(tca_comment_of(&all, 1, 4));
+    ck_assert_ptr_null(tca_comment_of(&all, 2, 10));
+    ck_assert_ptr_null(tca_comment_of(&all, 2, 12));
+    ck_assert_ptr_null(tca_comment_of(&all, 3, 1));
+    tca_comments_done(&all);
 }
 END_TEST
 
@@ -324,6 +359,10 @@ static const struct copy_row copy_rows[] = {
      {{0, 0, FA, 1, 1, 0, 7, 5, 64, false}, {2, 0, FA, 1, 1, 0, 7, 5, 64, true}, {4, 0, FA, 1, 1, 0, 7, 5, 64, true},
       {40, 1, A, 1, 2, 0, 0, 9, 64, false}, {41, 0, A, 2, 1, 0, 8, 5, 64, false}, {42, 1, A, 1, 2, 0, 0, 9, 64, true},
       {43, 0, A, 2, 1, 0, 8, 5, 64, true}, {44, 1, A, 1, 2, 0, 0, 9, 64, true}, {45, 0, A, 2, 1, 0, 8, 5, 64, true}}},
+    {"the path's own duplicates come later than copies, and do not tell how soon a copy may come",
+     {{0, 0, S, 0, 0, 0, -1, 5, 64, false}, {0, 0, S, 0, 0, 0, -1, 5, 64, true}, {40, 1, SA, 0, 1, 0, -1, 9, 64, false},
+      {40, 1, SA, 0, 1, 0, -1, 9, 64, true}, {3340, 1, SA, 0, 1, 0, -1, 9, 64, true}, {3340, 1, SA, 0, 1, 0, -1, 9, 64, true},
+      {3400, 0, A, 1, 1, 0, -1, 6, 64, false}, {3400, 0, A, 1, 1, 0, -1, 6, 64, true}}},
     {"a lone one without identification: no evidence",
      {{0, 0, A, 1, 1, 0, 0, 5, 64, false}, {3, 0, A, 1, 1, 0, 0, 5, 64, false}}},
 };
@@ -354,6 +393,22 @@ START_TEST(copies)
         ck_assert_msg(copy == one->copy, "%s: segment %d is%s taken for a copy", row->why, at + 1,
                       copy ? "" : " not");
     }
+}
+END_TEST
+
+/* Whose fragments came again is a copy without an identification of its own too, as IPv6 has none. */
+START_TEST(fragments_again)
+{
+    struct tca_copies state = {0};
+    struct shown one = {0, 0, A, 1, 1, 10, -1, 0, 64, false},
+                 after = {19999, 0, A, 1, 1, 10, -1, 0, 64, false};
+    struct tca_segment first = segment_of(&one), second = segment_of(&after);
+    ck_assert_ptr_null(tca_copies_find(&state, &first, 0));
+    second.again = true;
+    ck_assert_ptr_nonnull(tca_copies_find(&state, &second, 0));
+    second.again = false;
+    ck_assert_ptr_null(tca_copies_find(&state, &second, 0));
+    ck_assert_uint_eq(state.side[0].copied, 0); /* and no evidence of what others are */
 }
 END_TEST
 
@@ -422,6 +477,241 @@ START_TEST(owner_is_kept)
 }
 END_TEST
 
+/* ---- what the capture tells ---- */
+
+/* So many segments, each of another connection, 1 ms apart; the first of them have no copy, the others one. */
+static void show(struct tca_doubled *all, int count, int without, int apart_us, int ttl)
+{
+    for (int at = 0; at < count; at++) {
+        struct tca_copies state = {.all = all};
+        struct shown one = {1000 * at, 0, A, 1, 1, 10, 7, 5, 64, false}, again = one;
+        again.us += apart_us;
+        again.ttl = ttl;
+        struct tca_segment first = segment_of(&one), second = segment_of(&again);
+        ck_assert_ptr_null(tca_copies_find(&state, &first, 0));
+        if (at >= without)
+            ck_assert_ptr_nonnull(tca_copies_find(&state, &second, 0));
+    }
+}
+
+/* Then a lone reset, twice. */
+static const struct lone_row {
+    const char *why;
+    int count, without, apart_us, ttl; /* of the others, the last of which are without a copy: after */
+    int after;
+    int again_us, again_ttl;
+    bool copy;
+} lone_rows[] = {
+    {"nothing is known", 0, 0, 3, 64, 0, 3, 64, false},
+    {"thirty with a copy", 30, 0, 3, 64, 0, 3, 64, true},
+    {"twenty-nine", 29, 0, 3, 64, 0, 3, 64, false},
+    {"one in twenty without", 40, 2, 3, 64, 0, 3, 64, true},
+    {"more without", 40, 3, 3, 64, 0, 3, 64, false},
+    {"none with", 400, 400, 3, 64, 0, 3, 64, false},
+    {"half of them", 400, 200, 3, 64, 0, 3, 64, false},
+    {"the newest without", 100, 0, 3, 64, 1, 3, 64, false},
+    {"at once, all", 30, 0, 0, 64, 0, 0, 64, true},
+    {"much sooner than the others", 30, 0, 200, 64, 0, 60, 64, false},
+    {"much later", 30, 0, 3, 64, 0, 1000, 64, false},
+    {"a little later", 30, 0, 200, 64, 0, 500, 64, true},
+    {"behind a router, as the others", 30, 0, 20, 63, 0, 20, 63, true},
+    {"behind a router, the others are not", 30, 0, 20, 64, 0, 20, 63, false},
+    {"the others are behind a router", 30, 0, 20, 63, 0, 20, 64, false},
+};
+
+START_TEST(lone)
+{
+    const struct lone_row *row = &lone_rows[_i];
+    struct tca_doubled all = {0};
+    show(&all, row->count, row->without, row->apart_us, row->ttl);
+    show(&all, row->after, row->after, row->apart_us, row->ttl);
+    struct tca_copies state = {.all = &all};
+    struct shown one = {9000000, 1, R, 1, 0, 0, 0, 0, 64, false}, again = one;
+    again.us += row->again_us;
+    again.ttl = row->again_ttl;
+    struct tca_segment first = segment_of(&one), second = segment_of(&again);
+    ck_assert_ptr_null(tca_copies_find(&state, &first, 1));
+    bool copy = tca_copies_find(&state, &second, 1) != NULL;
+    ck_assert_msg(copy == row->copy, "%s: is%s taken for a copy", row->why, copy ? "" : " not");
+    ck_assert_msg(!copy || !tca_copies_find(&state, &second, 1), "%s: there are two of each", row->why);
+}
+END_TEST
+
+/* What its own connection shows counts more. */
+START_TEST(its_own_has_none)
+{
+    struct tca_doubled all = {0};
+    struct tca_copies state = {.all = &all};
+    struct shown data = {0, 0, A, 1, 1, 10, 7, 5, 64, false},
+                 reset = {9000000, 1, R, 1, 0, 0, 0, 0, 64, false};
+    struct tca_segment first = segment_of(&data), second = segment_of(&reset), third = second;
+    ck_assert_ptr_null(tca_copies_find(&state, &first, 0));
+    show(&all, 100, 0, 0, 64);
+    ck_assert_ptr_null(tca_copies_find(&state, &second, 1));
+    ck_assert_ptr_null(tca_copies_find(&state, &third, 1));
+}
+END_TEST
+
+/* A second copy of some does not make up for those that have none. */
+START_TEST(each_counts_once)
+{
+    struct tca_doubled all = {0};
+    struct shown one = {0, 0, A, 1, 1, 10, 7, 5, 64, false};
+    struct tca_segment first = segment_of(&one);
+    for (int at = 0; at < 100; at++) {
+        struct tca_copies state = {.all = &all};
+        for (int times = 0; times < (at % 2 ? 3 : 1); times++)
+            tca_copies_find(&state, &first, 0);
+    }
+    ck_assert_uint_eq(all.copied, 100);
+    ck_assert_uint_eq(all.had, 50);
+}
+END_TEST
+
+/* How the newest are doubled, not how older ones were. */
+START_TEST(as_the_newest)
+{
+    struct tca_doubled all = {0};
+    show(&all, 50, 0, 20, 63);
+    show(&all, 50, 0, 20, 64);
+    struct tca_copies state = {.all = &all};
+    struct shown one = {9000000, 1, R, 1, 0, 0, 0, 0, 64, false},
+                 behind = {9000020, 1, R, 1, 0, 0, 0, 0, 63, false};
+    struct tca_segment first = segment_of(&one), second = segment_of(&behind);
+    ck_assert_ptr_null(tca_copies_find(&state, &first, 1));
+    ck_assert_ptr_null(tca_copies_find(&state, &second, 1));
+}
+END_TEST
+
+/* The numbers that are kept of a capture's segments are short: they go round. */
+START_TEST(numbers_go_round)
+{
+    for (uint64_t before = 0; before < 40; before += 13) {
+        struct tca_doubled all = {.sure = (UINT64_C(7) << TCA_NUMBER_BITS) - before};
+        all.copied = all.had = all.sure;
+        show(&all, 40, 0, 3, 64);
+        ck_assert_uint_eq(all.sure, (UINT64_C(7) << TCA_NUMBER_BITS) - before + 40);
+        ck_assert_uint_eq(all.copied, all.sure);
+        ck_assert_uint_eq(all.had, all.sure);
+    }
+}
+END_TEST
+
+static struct tca_held held_of(const struct shown *one, uint16_t port, enum tca_way way)
+{
+    struct tca_held held = {.seg = segment_of(one), .way = way};
+    held.seg.sport = port;
+    held.seg.dport = 80;
+    held.seg.src[15] = 1;
+    held.seg.dst[15] = 2;
+    return held;
+}
+
+static void turn_round(struct tca_segment *seg)
+{
+    const struct tca_segment was = *seg;
+    seg->sport = was.dport;
+    seg->dport = was.sport;
+    memcpy(seg->src, was.dst, sizeof seg->src);
+    memcpy(seg->dst, was.src, sizeof seg->dst);
+}
+
+/* Of so many segments each is there again, and of one the copy would come behind what is held back. */
+START_TEST(looks_ahead)
+{
+    struct tca_ahead ahead;
+    struct tca_doubled doubled;
+    struct shown one = {0, 0, A, 1, 1, 10, 7, 5, 64, false};
+    ck_assert_int_eq(tca_ahead_begin(&ahead), 0);
+    for (int at = 0; at < 35; at++) {
+        one.us = 10 * at;
+        struct tca_held held = held_of(&one, (uint16_t)(1000 + at), TCA_WAY_SEGMENT);
+        ck_assert(tca_ahead_add(&ahead, &held));
+        held.seg.time_ns += 3000;
+        if (at < 34)
+            ck_assert(tca_ahead_add(&ahead, &held));
+    }
+    ck_assert_int_eq(tca_ahead_learn(&ahead, &doubled), 0);
+    ck_assert_uint_eq(doubled.copied, 34);
+    ck_assert_uint_eq(doubled.had, 34);
+    ck_assert_uint_eq(doubled.sure, 34);
+    tca_ahead_done(&ahead);
+    ck_assert_ptr_null(ahead.one);
+}
+END_TEST
+
+/* Equal ones of other connections, or of the other side, are no copies, nor is what is no segment. */
+START_TEST(looks_at_each_apart)
+{
+    struct tca_ahead ahead;
+    struct tca_doubled doubled;
+    struct shown one = {0, 0, A, 1, 1, 10, 7, 5, 64, false};
+    struct tca_held held = held_of(&one, 1000, TCA_WAY_SEGMENT), other = held_of(&one, 1001, TCA_WAY_SEGMENT),
+                    elsewhere = held, back = held, time = held_of(&one, 1000, TCA_WAY_TIME);
+    turn_round(&back.seg);
+    elsewhere.seg.dst[15] = 3;
+    const struct tca_held all[] = {held, other, elsewhere, time, back};
+    ck_assert_int_eq(tca_ahead_begin(&ahead), 0);
+    for (unsigned at = 0; at < TCA_AHEAD_MAX; at++)
+        ck_assert(tca_ahead_add(&ahead, at < ROWS(all) ? &all[at] : &time) == (at < TCA_AHEAD_MAX - 1));
+    ck_assert_int_eq(tca_ahead_learn(&ahead, &doubled), 0);
+    ck_assert_uint_eq(doubled.had, 0);
+    ahead.one[5] = back; /* and once more: of that side */
+    ck_assert_int_eq(tca_ahead_learn(&ahead, &doubled), 0);
+    ck_assert_uint_eq(doubled.had, 1);
+    ck_assert_uint_eq(doubled.copied, 4);
+    tca_ahead_done(&ahead);
+}
+END_TEST
+
+static void hold_back(struct tca_ahead *ahead, const struct shown *one, bool answers)
+{
+    struct tca_held held = held_of(one, 1000, TCA_WAY_SEGMENT);
+    if (answers)
+        turn_round(&held.seg);
+    ck_assert(tca_ahead_add(ahead, &held));
+}
+
+/* Two SYNs may draw two equal SYN+ACKs: whoever sees both sides together knows. */
+START_TEST(looks_at_both_sides)
+{
+    static const struct shown all[] = {{0, 0, S, 1, 0, 0, -1, 5, 64, false},
+                                       {1, 0, S, 1, 0, 0, -1, 6, 64, false},
+                                       {2, 0, SA, 1, 2, 0, -1, 9, 64, false},
+                                       {3, 0, SA, 1, 2, 0, -1, 9, 64, false}};
+    struct tca_ahead ahead;
+    struct tca_doubled doubled;
+    ck_assert_int_eq(tca_ahead_begin(&ahead), 0);
+    for (unsigned at = 0; at < ROWS(all); at++)
+        hold_back(&ahead, &all[at], at >= 2);
+    ck_assert_int_eq(tca_ahead_learn(&ahead, &doubled), 0);
+    ck_assert_uint_eq(doubled.had, 0);
+    tca_ahead_done(&ahead);
+}
+END_TEST
+
+/* A busy connection: the copies come behind many others of its segments. */
+START_TEST(looks_beyond)
+{
+    struct tca_ahead ahead;
+    struct tca_doubled doubled;
+    ck_assert_int_eq(tca_ahead_begin(&ahead), 0);
+    for (int at = 0; at < 140; at++) {
+        struct shown one = {at, 0, A, 1 + at, 1, 1, 1 + at, 5, 64, false},
+                     again = {at, 0, A, at - 39, 1, 1, at - 39, 5, 64, false};
+        if (at < 100)
+            hold_back(&ahead, &one, false);
+        if (at < 1)
+            hold_back(&ahead, &one, false);
+        if (at >= 40)
+            hold_back(&ahead, &again, false);
+    }
+    ck_assert_int_eq(tca_ahead_learn(&ahead, &doubled), 0);
+    ck_assert_uint_eq(doubled.had, 100);
+    tca_ahead_done(&ahead);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("artefact");
@@ -431,9 +721,20 @@ int main(void)
     add_case(suite, "lanes", lanes_are_apart, 1);
     add_case(suite, "far ahead", far_ahead, 2);
     add_case(suite, "moved frames", moved_frames, 1);
+    add_case(suite, "comments of records", comments_of_records, 1);
     add_case(suite, "copies", copies, ROWS(copy_rows));
+    add_case(suite, "fragments again", fragments_again, 1);
     add_case(suite, "far behind", far_behind, 1);
     add_case(suite, "full set", full_set, 1);
     add_case(suite, "owner", owner_is_kept, 1);
+    add_case(suite, "lone", lone, ROWS(lone_rows));
+    add_case(suite, "its own has none", its_own_has_none, 1);
+    add_case(suite, "numbers go round", numbers_go_round, 1);
+    add_case(suite, "looks ahead", looks_ahead, 1);
+    add_case(suite, "looks at each apart", looks_at_each_apart, 1);
+    add_case(suite, "looks at both sides", looks_at_both_sides, 1);
+    add_case(suite, "looks beyond", looks_beyond, 1);
+    add_case(suite, "each counts once", each_counts_once, 1);
+    add_case(suite, "as the newest", as_the_newest, 1);
     return run_suite(suite);
 }

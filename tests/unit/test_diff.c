@@ -476,6 +476,45 @@ START_TEST(endless_row)
 }
 END_TEST
 
+static int largest_piece(void *user, const void *bytes, size_t count)
+{
+    size_t *largest = user;
+    (void)bytes;
+    *largest = count > *largest ? count : *largest;
+    return 0;
+}
+
+/* Each line of a row bears its key: they are written one by one, not held together. */
+START_TEST(long_key)
+{
+    enum { KEY = 100000, CELLS = 100 };
+    struct tca_buf a = {0}, b = {0};
+    struct tca_error error = {0};
+    struct tca_diff_counts counts;
+    struct tca_diff *diff = tca_diff_new();
+    size_t largest = 0;
+
+    for (int i = 0; i < CELLS; i++)
+        tca_buf_fmt(&a, "c%d,", i);
+    tca_buf_fmt(&a, "key\n");
+    tca_buf_add(&b, a.bytes, a.used);
+    for (int i = 0; i < CELLS; i++) {
+        tca_buf_str(&a, "1,");
+        tca_buf_str(&b, "2,");
+    }
+    tca_buf_fmt(&a, "%*s\n", KEY, "k");
+    tca_buf_fmt(&b, "%*s\n", KEY, "k");
+    ck_assert(file_write("a.csv", a.bytes, a.used) && file_write("b.csv", b.bytes, b.used));
+    ck_assert_int_eq(tca_diff_set(diff, "key", "key", &error), 0);
+    ck_assert_int_eq(tca_diff_run(diff, "a.csv", "b.csv", largest_piece, &largest, &counts, &error), 0);
+    ck_assert_uint_eq(counts.differ, 1);
+    ck_assert_uint_lt(largest, 2 * KEY);
+    tca_diff_free(diff);
+    tca_buf_done(&a);
+    tca_buf_done(&b);
+}
+END_TEST
+
 START_TEST(stopped)
 {
     struct tca_diff *diff = tca_diff_new();
@@ -520,7 +559,7 @@ START_TEST(folders)
     ck_assert_int_eq(compare_paths("A", "B", unknown, &text, &counts, &error), TCA_EUSAGE);
     ck_assert_msg(strstr(error.text, "did you mean 'verdict'?") && !text.used, "%s", error.text);
     ck_assert_int_eq(compare_paths("A", "B/odd.csv", NULL, &text, &counts, &error), TCA_EUSAGE);
-    ck_assert_int_eq(compare_paths("A", "nowhere", NULL, &text, &counts, &error), TCA_EUSAGE);
+    ck_assert_int_eq(compare_paths("A", "nowhere", NULL, &text, &counts, &error), TCA_EINPUT);
     ck_assert_int_eq(compare_paths("C", "C", NULL, &text, &counts, &error), TCA_EINPUT);
     ck_assert_msg(strstr(error.text, "no table"), "%s", error.text);
     put("B/flows.csv", "flow_id,verdict\nc1f1\n");
@@ -612,6 +651,7 @@ int main(void)
                     add_case(suite, "many rows", many_rows, 1),
                     add_case(suite, "one key", one_key, 1),
                     add_case(suite, "an endless row", endless_row, 1),
+                    add_case(suite, "a long key", long_key, 1),
                     add_case(suite, "stopped", stopped, 1),
                     add_case(suite, "folders", folders, 1)};
 

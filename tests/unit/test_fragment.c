@@ -48,15 +48,22 @@ static void describe(struct text *text, const struct tca_segment *seg)
         add(text, "/%u", seg->captured);
     if (seg->checksum == TCA_CHECKSUM_BAD)
         add(text, "bad");
+    if (seg->again)
+        add(text, "+");
+    if (seg->ttl != 64)
+        add(text, "%u", seg->ttl);
 }
 
-static void drain(struct tca_fragments *table, const struct tca_segment *next, int64_t now_ns,
+/* After this record, or at the end. What bears its frame is of its time. */
+static void drain(struct tca_fragments *table, const struct tca_segment *next, const struct tca_record *rec,
                   struct text *text)
 {
     struct tca_segment seg;
 
-    while (tca_fragments_due(table, next, now_ns, &seg)) {
+    while (tca_fragments_due(table, next, rec ? rec->time_ns : INT64_MAX, &seg)) {
         ck_assert(seg.fragmented);
+        if (rec && seg.frame == rec->frame)
+            ck_assert_int_eq(seg.time_ns, rec->time_ns);
         describe(text, &seg);
     }
 }
@@ -67,7 +74,7 @@ static enum tca_outcome feed(struct tca_fragments *table, const struct tca_recor
     enum tca_outcome outcome = tca_decode_fragments(table, rec, true, &seg);
     bool at_hand = outcome == TCA_OUTCOME_tcp && !seg.fragmented;
 
-    drain(table, at_hand ? &seg : NULL, rec->time_ns, text);
+    drain(table, at_hand ? &seg : NULL, rec, text);
     if (at_hand)
         describe(text, &seg);
     return outcome;
@@ -150,7 +157,7 @@ static void run_script(const char *script, struct text *segments, struct text *o
     ck_assert(records && table);
     for (size_t i = 0; i < count; i++)
         add(outcomes, "%c", letter_of(feed(table, &records[i], segments)));
-    drain(table, NULL, INT64_MAX, segments);
+    drain(table, NULL, NULL, segments);
     free(records);
     wire_done(&wire);
     tca_fragments_free(table);
@@ -170,7 +177,7 @@ END_TEST
 /* ---- by hand: pieces of one packet ---- */
 
 static const struct frame_link raw = {.type = FRAME_RAW};
-enum { CLIENT_PORT = 1000 };
+enum { CLIENT_PORT = 1000, COPY_NS = 20000000 };
 
 struct bench {
     struct tca_fragments *table;
@@ -249,11 +256,236 @@ START_TEST(first_bytes_win)
     send_piece(&bench, 0, 24, true); /* its first eight bytes are not believed, the rest is */
     set_packet(&bench, &good);
     send_piece(&bench, 8, 120, false);
-    drain(bench.table, NULL, INT64_MAX, &bench.text);
+    drain(bench.table, NULL, NULL, &bench.text);
     ck_assert_str_eq(bench.text.at, "3>100R");
     bench_end(&bench);
 }
 END_TEST
+
+/* ---- copies of fragments ---- */
+
+enum { PACKET_END = 120, SHOWN_MAX = 10 }; /* 100 bytes of payload behind a TCP header */
+
+static const struct {
+    const char *why, *segments, *outcomes;
+    struct shown {
+        int us;       /* when it came */
+        int from, to; /* to 0: the end of the row */
+        int of;       /* of this packet: 0, another one of the same identification: 1 */
+        int ttl;
+    } piece[SHOWN_MAX];
+} copied_rows[] = {
+    {"each at once",
+     "3>100A 4>100A+",
+     "tfft",
+     {{0, 0, 64, 0, 64}, {0, 0, 64, 0, 64}, {0, 64, 120, 0, 64}, {0, 64, 120, 0, 64}}},
+    {"behind all of it",
+     "2>100A 4>100A+",
+     "tfft",
+     {{0, 0, 64, 0, 64}, {1, 64, 120, 0, 64}, {3, 0, 64, 0, 64}, {4, 64, 120, 0, 64}}},
+    {"in another order",
+     "2>100A 4>100A+",
+     "tfft",
+     {{0, 0, 64, 0, 64}, {1, 64, 120, 0, 64}, {3, 64, 120, 0, 64}, {4, 0, 64, 0, 64}}},
+    {"three of each",
+     "2>100A 4>100A+ 6>100A+",
+     "tfftft",
+     {{0, 0, 64, 0, 64},
+      {1, 64, 120, 0, 64},
+      {3, 0, 64, 0, 64},
+      {4, 64, 120, 0, 64},
+      {6, 64, 120, 0, 64},
+      {7, 0, 64, 0, 64}}},
+    {"one of them only, again and again",
+     "2>100A",
+     "tfff",
+     {{0, 0, 64, 0, 64}, {1, 64, 120, 0, 64}, {3, 64, 120, 0, 64}, {4, 64, 120, 0, 64}}},
+    {"by a router",
+     "2>100A 4>100A+63",
+     "tfft",
+     {{0, 0, 64, 0, 64}, {1, 64, 120, 0, 64}, {3, 0, 64, 0, 63}, {4, 64, 120, 0, 63}}},
+    {"just in time",
+     "2>100A 4>100A+",
+     "tfft",
+     {{0, 0, 64, 0, 64}, {0, 64, 120, 0, 64}, {19999, 0, 64, 0, 64}, {19999, 64, 120, 0, 64}}},
+    {"too late: another datagram",
+     "2>100A 4>100A",
+     "tftf",
+     {{0, 0, 64, 0, 64}, {0, 64, 120, 0, 64}, {20000, 0, 64, 0, 64}, {20000, 64, 120, 0, 64}}},
+    {"another packet of the same identification, at once",
+     "2>100A 4>100A",
+     "tftf",
+     {{0, 0, 64, 0, 64}, {1, 64, 120, 0, 64}, {3, 0, 64, 1, 64}, {4, 64, 120, 1, 64}}},
+    {"each copied, the second of the same identification too",
+     "3>100A 4>100A+ 7>100A 8>100A+",
+     "tffttfft",
+     {{0, 0, 64, 0, 64},
+      {0, 0, 64, 0, 64},
+      {1, 64, 120, 0, 64},
+      {1, 64, 120, 0, 64},
+      {3, 0, 64, 1, 64},
+      {3, 0, 64, 1, 64},
+      {4, 64, 120, 1, 64},
+      {4, 64, 120, 1, 64}}},
+    {"in other pieces: no copies of these",
+     "2>100A 5>100A",
+     "tftff",
+     {{0, 0, 64, 0, 64}, {1, 64, 120, 0, 64}, {3, 0, 48, 0, 64}, {4, 48, 80, 0, 64}, {5, 80, 120, 0, 64}}},
+    {"equal bytes, of another place",
+     "3>100A",
+     "tffff",
+     {{0, 0, 24, 0, 64}, {0, 24, 72, 0, 64}, {0, 72, 120, 0, 64}, {3, 0, 24, 0, 64}, {3, 24, 72, 0, 64}}},
+    {"whole with the last, which came twice before",
+     "4>100A 6>100A+",
+     "fftfft",
+     {{0, 64, 120, 0, 64},
+      {0, 64, 120, 0, 64},
+      {1, 0, 32, 0, 64},
+      {1, 32, 64, 0, 64},
+      {2, 0, 32, 0, 64},
+      {2, 32, 64, 0, 64}}},
+};
+
+START_TEST(copied)
+{
+    struct bench bench;
+    struct frame_tcp tcp[2] = {tcp_of(CLIENT_PORT, 7, 100), tcp_of(CLIENT_PORT, 7, 100)};
+    struct text outcomes = {.at = ""};
+
+    tcp[1].seq = 101;
+    bench_begin(&bench);
+    for (const struct shown *one = copied_rows[_i].piece; one->to; one++) {
+        tcp[one->of].ip.ttl = (uint8_t)one->ttl;
+        set_packet(&bench, &tcp[one->of]);
+        bench.time_ns = 1000 * one->us;
+        add(&outcomes, "%c",
+            letter_of(send_piece(&bench, (size_t)one->from, (size_t)one->to, one->to < PACKET_END)));
+    }
+    drain(bench.table, NULL, NULL, &bench.text);
+    ck_assert_msg(!strcmp(bench.text.at, copied_rows[_i].segments), "%s: %s", copied_rows[_i].why,
+                  bench.text.at);
+    ck_assert_msg(!strcmp(outcomes.at, copied_rows[_i].outcomes), "%s: %s", copied_rows[_i].why, outcomes.at);
+    bench_end(&bench);
+}
+END_TEST
+
+/* An acknowledgment ends the wait for a datagram of which only the first fragment came; the rest comes, and all of it again. */
+START_TEST(copied_when_told_before)
+{
+    struct bench bench;
+    struct frame_tcp tcp = tcp_of(CLIENT_PORT, 7, 100);
+    struct tca_segment ack = {.family = 4, .sport = 80, .dport = CLIENT_PORT, .flags = TCA_ACK, .ack = 50};
+
+    bench_begin(&bench);
+    set_packet(&bench, &tcp);
+    send_piece(&bench, 0, 64, true);
+    struct tca_segment kept;
+    memcpy(ack.src, tcp.ip.dst, 16);
+    memcpy(ack.dst, tcp.ip.src, 16);
+    for (int i = 10; i < 12; i++)
+        ack.src[i] = ack.dst[i] = 0xff;
+    ck_assert(tca_fragments_due(bench.table, &ack, bench.time_ns, &kept));
+    ck_assert_uint_eq(kept.len, 44);
+    for (int again = 0; again < 2; again++) {
+        send_piece(&bench, 64, 120, false);
+        if (!again)
+            send_piece(&bench, 0, 64, true);
+    }
+    ck_assert_str_eq(bench.text.at, "4>44A?+");
+    bench_end(&bench);
+}
+END_TEST
+
+/* More datagrams become whole at once than there is room for: the oldest go, and none that is not whole has to. */
+START_TEST(many_done)
+{
+    enum { WHOLE = 3 * TCA_FRAGMENTS_MAX };
+    struct bench bench;
+
+    bench_begin(&bench);
+    for (unsigned i = 0; i < WHOLE + TCA_FRAGMENTS_MAX; i++) {
+        struct frame_tcp tcp = tcp_of((uint16_t)(CLIENT_PORT + i), (uint16_t)i, 100);
+        set_packet(&bench, &tcp);
+        for (int again = 0; i < WHOLE && again < 2; again++) {
+            bench.text = (struct text){.at = ""};
+            send_piece(&bench, 64, PACKET_END, false);
+            send_piece(&bench, 0, 64, true);
+            ck_assert_uint_gt(bench.text.len, 0); /* room for the newest */
+        }
+        bench.text = (struct text){.at = ""};
+        if (i >= WHOLE)
+            ck_assert_int_eq(send_piece(&bench, 0, 64, true), TCA_OUTCOME_tcp);
+        ck_assert_uint_eq(bench.text.len, 0);
+    }
+    struct tca_segment due;
+    unsigned waited = 0;
+    while (tca_fragments_due(bench.table, NULL, INT64_MAX, &due))
+        waited += due.partial;
+    ck_assert_uint_eq(waited, TCA_FRAGMENTS_MAX);
+    bench_end(&bench);
+}
+END_TEST
+
+/* One that had to go before it was whole has no copies: what comes again begins another. */
+START_TEST(never_whole)
+{
+    struct bench bench;
+    struct frame_tcp tcp = tcp_of(CLIENT_PORT, 0, 100);
+
+    bench_begin(&bench);
+    for (unsigned i = 0; i <= TCA_FRAGMENTS_MAX; i++) {
+        tcp = tcp_of((uint16_t)(CLIENT_PORT + i), (uint16_t)i, 100);
+        set_packet(&bench, &tcp);
+        send_piece(&bench, 0, 64, true);
+    }
+    ck_assert_str_eq(bench.text.at, "1>44A?");
+    tcp = tcp_of(CLIENT_PORT, 0, 100);
+    set_packet(&bench, &tcp);
+    ck_assert_int_eq(send_piece(&bench, 0, 64, true), TCA_OUTCOME_tcp);
+    bench_end(&bench);
+}
+END_TEST
+
+/* Of one without a segment the copies are another one without. */
+START_TEST(no_segment_no_copy)
+{
+    struct bench bench;
+    struct frame_tcp tcp = tcp_of(CLIENT_PORT, 7, 100);
+
+    bench_begin(&bench);
+    set_packet(&bench, &tcp);
+    bench.packet.bytes[20 + 12] = 0x10; /* a data offset of four bytes */
+    for (int again = 0; again < 2; again++) {
+        ck_assert_int_eq(send_piece(&bench, 0, 8, true), TCA_OUTCOME_fragment);
+        ck_assert_int_eq(send_piece(&bench, 8, PACKET_END, false), TCA_OUTCOME_bad_tcp);
+    }
+    ck_assert_str_eq(bench.text.at, "");
+    bench_end(&bench);
+}
+END_TEST
+
+/* More pieces, one within the other, than are known by heart: nothing tells when all have come again. */
+START_TEST(too_many_parts)
+{
+    enum { PARTS = 70, KNOWN = 64 };
+    struct bench bench;
+    struct frame_tcp tcp = tcp_of(CLIENT_PORT, 7, 8 * PARTS);
+
+    bench_begin(&bench);
+    set_packet(&bench, &tcp);
+    for (size_t i = 1; i <= PARTS; i++)
+        send_piece(&bench, 8, 8 + 8 * i, true);
+    send_piece(&bench, 8 + 8 * PARTS, 20 + 8 * PARTS, false);
+    send_piece(&bench, 0, 8, true);
+    ck_assert_str_eq(bench.text.at, "72>560A");
+    for (size_t i = 1; i <= KNOWN; i++)
+        send_piece(&bench, 8, 8 + 8 * i, true);
+    ck_assert_str_eq(bench.text.at, "72>560A");
+    bench_end(&bench);
+}
+END_TEST
+
+/* ---- by hand ---- */
 
 START_TEST(lengths_that_contradict)
 {
@@ -441,7 +673,8 @@ START_TEST(at_random)
         char expected[64];
         snprintf(expected, sizeof expected, "%llu>%zuA", (unsigned long long)bench.frame, len);
         ck_assert_str_eq(bench.text.at, expected);
-        model[which] = (struct model){.end = 0}; /* the next piece begins another datagram */
+        model[which] = (struct model){.end = 0};
+        bench.time_ns += COPY_NS; /* the next piece is no copy, but begins another datagram */
         became_whole++;
     }
     ck_assert_msg(became_whole > 2, "the test tests nothing");
@@ -455,11 +688,17 @@ static Suite *fragment_suite(void)
     TCase *details = tcase_create("details");
 
     add_case(suite, "scripts", scripts, ROWS(rows));
+    add_case(suite, "copied", copied, ROWS(copied_rows));
     add_case(suite, "at random", at_random, 50);
     tcase_add_test(details, first_bytes_win);
     tcase_add_test(details, lengths_that_contradict);
     tcase_add_test(details, beyond_the_largest_datagram);
     tcase_add_test(details, many_holes);
+    tcase_add_test(details, copied_when_told_before);
+    tcase_add_test(details, many_done);
+    tcase_add_test(details, never_whole);
+    tcase_add_test(details, no_segment_no_copy);
+    tcase_add_test(details, too_many_parts);
     tcase_add_test(details, full_table);
     tcase_add_test(details, nobody_asks);
     suite_add_tcase(suite, details);

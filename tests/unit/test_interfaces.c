@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "capture/source.h"
 #include "files.h"
 #include "pcapng.h"
 #include "suite.h"
@@ -182,6 +183,61 @@ START_TEST(directions)
 }
 END_TEST
 
+/* ---- packets without a time ---- */
+
+/* The shape of the opening is told, and nothing that rests on an interval. */
+START_TEST(simple_packets)
+{
+    struct wire wire = make_wire(exchange);
+
+    add_interface(ETHERNET, 65535, 9);
+    for (size_t i = 0; i < wire.count; i++) {
+        const struct wire_packet *packet = &wire.packets[i];
+        blocks_end(&in, blocks_simple_packet(&in, wire.bytes.bytes + packet->offset, packet->captured,
+                                             packet->original));
+    }
+    wire_done(&wire);
+    struct table flows = read_table("flows", NULL, NULL);
+    CHECK_CELL(&flows, "handshake", "complete");
+    CHECK_CELL(&flows, "handshake_confidence", "possible");
+    CHECK_CELL(&flows, "findings", "");
+    CHECK_CELL(&flows, "syn_rtt_s", "");
+    CHECK_CELL(&flows, "ack_rtt_s", "");
+    CHECK_CELL(&flows, "vantage", "unknown");
+    ck_assert_ptr_nonnull(strstr(table_cell(&flows, 0, "damage"), "no_time"));
+    table_done(&flows);
+    struct table captures = read_table("captures", NULL, NULL);
+    CHECK_CELL(&captures, "vantage", "unknown");
+    CHECK_CELL(&captures, "order_errors", "0");
+    table_done(&captures);
+}
+END_TEST
+
+/* The same with a full SYN queue, which is full for a time. */
+START_TEST(simple_packets_of_a_full_queue)
+{
+    char name[300];
+    struct tca_source *source;
+    struct tca_error error;
+    const struct tca_record *records;
+    int count;
+
+    snprintf(name, sizeof name, "%s/handshake/attempts/capture.pcap", getenv("TCPAUTOPSY_CAPTURES"));
+    ck_assert_int_eq(tca_source_open(name, &(struct tca_source_settings){0}, &source, &error), TCA_OK);
+    add_interface(ETHERNET, 65535, 9);
+    while ((count = tca_source_next(source, &records)) > 0)
+        for (int i = 0; i < count; i++)
+            blocks_end(&in,
+                       blocks_simple_packet(&in, records[i].bytes, records[i].captured, records[i].original));
+    tca_source_close(source);
+    struct table listeners = read_table("listeners", NULL, NULL);
+    ck_assert_uint_gt(listeners.rows, 0);
+    for (size_t row = 0; row < listeners.rows; row++)
+        ck_assert_str_eq(table_cell(&listeners, row, "findings"), "");
+    table_done(&listeners);
+}
+END_TEST
+
 /* ---- losses ---- */
 
 static const char half_open[] = "flow A 10.0.0.2:40000 10.0.0.1:80\n"
@@ -237,6 +293,64 @@ START_TEST(losses)
 }
 END_TEST
 
+/* What rests on a close that was not seen. */
+static const struct {
+    const char *finding, *script;
+} unseen_rows[] = {
+    {"close_killed_by_reuse", "flow A 10.0.0.2:40000 10.0.0.1:80 isn=1000\n"
+                              "flow B 10.0.0.2:40000 10.0.0.1:80 isn=900000000\n"
+                              "0.000   A > S\n"
+                              "+0.0001 A < SA\n"
+                              "+0.020  A > A\n"
+                              "+0.001  A > PA len=100\n"
+                              "+0.0001 A < A\n"
+                              "400.000 B > S\n"
+                              "+0.0001 B < SA\n"
+                              "+0.020  B > A\n"
+                              "+0.001  B > PA len=100\n"
+                              "+0.0001 B < A\n"},
+    {"half_open_discovered", "flow A 10.0.0.2:40000 10.0.0.1:80\n"
+                             "0.000   A > S\n"
+                             "+0.0001 A < SA\n"
+                             "+0.020  A > A\n"
+                             "+0.001  A > PA len=100\n"
+                             "+0.0001 A < PA len=500\n"
+                             "+0.020  A > A\n"
+                             "90.000  A > PA len=100\n"
+                             "+0.0001 A < R\n"},
+};
+
+static void confidence_of(const char *finding, char ret_word[16])
+{
+    struct table events = read_table("events", "vantage", "server");
+    ret_word[0] = '\0';
+    for (size_t row = 0; row < events.rows; row++)
+        if (!strcmp(table_cell(&events, row, "finding"), finding))
+            snprintf(ret_word, 16, "%s", table_cell(&events, row, "confidence"));
+    table_done(&events);
+}
+
+START_TEST(unseen_closes)
+{
+    struct wire wire = make_wire(unseen_rows[_i].script);
+    char word[16];
+
+    add_interface(ETHERNET, 65535, 9);
+    for (size_t i = 0; i < wire.count; i++)
+        blocks_end(&in, blocks_packet(&in, 0, (uint64_t)wire.packets[i].time_ns,
+                                      wire.bytes.bytes + wire.packets[i].offset, wire.packets[i].captured,
+                                      wire.packets[i].original));
+    wire_done(&wire);
+    confidence_of(unseen_rows[_i].finding, word);
+    ck_assert_msg(!strcmp(word, "certain"), "%s: %s", unseen_rows[_i].finding, word);
+    size_t at = blocks_statistics(&in, 0);
+    blocks_option_number(&in, OPTION_IFDROP, 1, 8);
+    blocks_end(&in, at);
+    confidence_of(unseen_rows[_i].finding, word);
+    ck_assert_msg(!strcmp(word, "probable"), "%s: %s", unseen_rows[_i].finding, word);
+}
+END_TEST
+
 START_TEST(losses_in_the_summary)
 {
     struct tca_session *session = open_session(NULL, NULL);
@@ -271,7 +385,10 @@ static Suite *interfaces_suite(void)
     add_file_case(suite, "one connection on two interfaces", one_connection_on_two_interfaces, 1);
     add_file_case(suite, "precisions", precisions, ROWS(precision_rows));
     add_file_case(suite, "directions", directions, ROWS(direction_rows));
+    add_file_case(suite, "simple packets", simple_packets, 1);
+    add_file_case(suite, "simple packets of a full queue", simple_packets_of_a_full_queue, 1);
     add_file_case(suite, "losses", losses, ROWS(loss_rows));
+    add_file_case(suite, "closes that were not seen", unseen_closes, ROWS(unseen_rows));
     add_file_case(suite, "losses in the summary", losses_in_the_summary, 1);
     return suite;
 }

@@ -190,6 +190,7 @@ START_TEST(clocks)
         ck_assert_str_eq(seen.facts.ts_precision, clock_rows[_i].precision);
         ck_assert_int_eq(strstr(seen.facts.message, "after 2262: 1") != NULL,
                          seen.record[0].time_ns == INT64_MAX || seen.record[0].time_ns == INT64_MIN);
+        ck_assert_ptr_null(strstr(seen.facts.message, "before that of the packet before"));
     }
 }
 END_TEST
@@ -245,12 +246,14 @@ START_TEST(every_block)
     ck_assert_uint_eq(seen.record[1].captured, 5);
     ck_assert_int_eq(seen.record[1].time_ns, 1700000000000000002);
     ck_assert_uint_eq(seen.record[1].direction, TCA_DIRECTION_UNKNOWN);
-    ck_assert_int_eq(seen.record[2].time_ns, 0);
+    ck_assert(seen.record[2].timeless && !seen.record[1].timeless);
+    ck_assert_int_eq(seen.record[2].time_ns, seen.record[1].time_ns);
     ck_assert_uint_eq(seen.record[3].frame, 4);
     ck_assert(seen.facts.has_drops);
     ck_assert_uint_eq(seen.facts.drops, 5);
-    ck_assert_str_eq(seen.facts.message, "packets without a time, which count as of 1970: 1; "
-                                         "packets that were lost while capturing, as the file says: 5");
+    ck_assert_str_eq(seen.facts.message,
+                     "packets without a time, which count as of the one before them, the first of 1970: 1; "
+                     "packets that were lost while capturing, as the file says: 5");
 }
 END_TEST
 
@@ -341,14 +344,16 @@ START_TEST(simple_packets)
     blocks_section(&in);
     add_interface(ETHERNET, simple_rows[_i].snaplen, 6);
     add_interface(RAW, 1, 6); /* another one does not count */
-    blocks_end(&in,
-               blocks_simple_packet(&in, "123456789", simple_rows[_i].in_block, simple_rows[_i].original));
+    size_t at = blocks_simple_packet(&in, "123456789", simple_rows[_i].in_block, simple_rows[_i].original);
+    blocks_option_number(&in, OPTION_PACKET_FLAGS, 1, 4); /* this block has no options */
+    blocks_end(&in, at);
     struct seen seen = read_all();
     ck_assert_uint_eq(seen.count, simple_rows[_i].captured > 0);
     if (seen.count) {
         ck_assert_uint_eq(seen.record[0].captured, simple_rows[_i].captured);
         ck_assert_uint_eq(seen.record[0].original, simple_rows[_i].original);
         ck_assert_int_eq(seen.record[0].link, ETHERNET);
+        ck_assert_uint_eq(seen.record[0].direction, TCA_DIRECTION_UNKNOWN);
         ck_assert_uint_eq(seen.facts.snaplen,
                           simple_rows[_i].snaplen - 1 < 65535 ? simple_rows[_i].snaplen : TCA_PACKET_MAX);
     } else
@@ -414,7 +419,9 @@ START_TEST(mixed_interfaces)
     ck_assert_int_eq(seen.facts.link[2], RAW);
     ck_assert_uint_eq(seen.facts.snaplen, 65535);
     ck_assert_str_eq(seen.facts.ts_precision, "mixed");
-    ck_assert_str_eq(seen.facts.message, "");
+    ck_assert_str_eq(seen.facts.message,
+                     "packets with a time before that of the packet before: 3, the first is "
+                     "packet 2, by 0.000000999 s");
     ck_assert(!seen.facts.has_drops);
 }
 END_TEST
@@ -506,6 +513,25 @@ START_TEST(many_link_types)
 }
 END_TEST
 
+/* Behind more than are named. */
+START_TEST(undecoded_behind_many)
+{
+    static const uint16_t links[] = {0,   1,   9,   50,  51,  101, 104, 105, 108,
+                                     109, 113, 119, 127, 163, 192, 228, 229, 1000};
+    const uint32_t count = sizeof links / sizeof *links;
+
+    blocks_section(&in);
+    for (uint32_t i = 0; i < count; i++) {
+        blocks_end(&in, blocks_interface(&in, links[i], 96));
+        add_packet(i, 1, 'a');
+    }
+    struct seen seen = read_all();
+    CHECK_STATUS(&seen, unsupported);
+    CHECK_MESSAGE(&seen, "(1000) is not supported");
+    ck_assert_uint_eq(seen.facts.error_frame, count);
+}
+END_TEST
+
 START_TEST(nothing_captured)
 {
     blocks_section(&in);
@@ -528,10 +554,16 @@ static const struct {
     uint32_t flags;
     uint8_t direction;
 } direction_rows[] = {
-    {0, TCA_DIRECTION_UNKNOWN},          {1, TCA_DIRECTION_IN},          {2, TCA_DIRECTION_OUT},
-    {3, TCA_DIRECTION_UNKNOWN},          {1 | 1 << 2, TCA_DIRECTION_IN}, /* unicast */
-    {1 | 4 << 2, TCA_DIRECTION_UNKNOWN},                                 /* promiscuous: for somebody else */
-    {2 | 4 << 2, TCA_DIRECTION_OUT},     {0xfffffe01, TCA_DIRECTION_IN},
+    {0, TCA_DIRECTION_UNKNOWN},
+    {1, TCA_DIRECTION_IN},
+    {2, TCA_DIRECTION_OUT},
+    {3, TCA_DIRECTION_UNKNOWN},
+    {1 | 1 << 2, TCA_DIRECTION_IN}, /* unicast */
+    {1 | 2 << 2, TCA_DIRECTION_UNKNOWN},
+    {1 | 3 << 2, TCA_DIRECTION_UNKNOWN}, /* for many */
+    {1 | 4 << 2, TCA_DIRECTION_UNKNOWN}, /* promiscuous: for somebody else */
+    {2 | 4 << 2, TCA_DIRECTION_OUT},
+    {0xfffffe01, TCA_DIRECTION_IN},
 };
 
 START_TEST(directions)
@@ -671,6 +703,41 @@ START_TEST(filters)
         ck_assert_msg(seen.record[i].left_out == !(filter_rows[_i].frames >> seen.record[i].frame & 1),
                       "%s: frame %u", filter_rows[_i].filter, i + 1);
     ck_assert_str_eq(seen.facts.message, filter_rows[_i].words);
+}
+END_TEST
+
+/* One packet that came in, one that went out, one that was for somebody else, and one of which nothing is told. */
+static const struct {
+    const char *filter;
+    const char *names; /* of those chosen */
+    const char *words;
+} way_rows[] = {
+    {"inbound", "ip", "the filter asks for directions that are not told: packets left out: 1"},
+    {"outbound", "o", "the filter asks for directions that are not told: packets left out: 1"},
+    {"not inbound", "o", "the filter asks for directions that are not told: packets left out: 1"},
+    {"inbound or outbound", "iopn", ""}, /* whichever it was */
+    {"greater 60 or outbound", "iopn", ""},
+    {"less 59 and inbound", "", ""},
+};
+
+START_TEST(filters_for_directions)
+{
+    const struct {
+        char name;
+        uint32_t flags;
+    } packets[] = {{'i', 1}, {'o', 2}, {'p', 1 | 4 << 2}, {'n', 0}};
+
+    blocks_section(&in);
+    add_interface(ETHERNET, 96, 6);
+    for (size_t i = 0; i < sizeof packets / sizeof *packets; i++) {
+        size_t at = blocks_packet(&in, 0, 1, &packets[i].name, 1, 60);
+        blocks_option_number(&in, OPTION_PACKET_FLAGS, packets[i].flags, 4);
+        blocks_end(&in, at);
+    }
+    struct seen seen = read_with(&(struct tca_source_settings){.filter = way_rows[_i].filter});
+    CHECK_STATUS(&seen, ok);
+    ck_assert_msg(strcmp(seen.names, way_rows[_i].names) == 0, "%s: %s", way_rows[_i].filter, seen.names);
+    ck_assert_str_eq(seen.facts.message, way_rows[_i].words);
 }
 END_TEST
 
@@ -937,11 +1004,13 @@ END_TEST
 
 START_TEST(nflog)
 {
-    static const uint8_t packet[3][20] = {
+    static const uint8_t packet[4][20] = {
         {2, 0, 0, 0, 8, 0, 1, 0, 1, 2, 3, 4, 5, 0, 9, 0, 'p', 0, 0, 0},
         {2, 0, 0, 0, 0, 8, 0, 1, 1, 2, 3, 4, 0, 5, 0, 9, 'p', 0, 0, 0},
-        {2, 1, 0, 0, 0, 8, 0, 1, 1, 2, 3, 4, 0, 5, 0, 9, 'p', 0, 0, 0}, /* another version: as it is */
+        {2, 1, 0, 0, 0, 8, 0, 1, 1, 2, 3, 4, 0, 5, 0, 9, 'p', 0, 0, 0},  /* another version: as it is */
+        {2, 0, 0, 0, 0, 8, 0, 1, 1, 2, 3, 4, 0, 64, 0, 9, 'p', 0, 0, 0}, /* a value beyond its packet */
     };
+    static const uint8_t beyond[20] = {2, 0, 0, 0, 8, 0, 1, 0, 1, 2, 3, 4, 64, 0, 9, 0, 'p', 0, 0, 0};
     const uint16_t one = 1;
     bool host_big_endian = *(const uint8_t *)&one == 0;
     struct tca_stream *stream;
@@ -958,7 +1027,10 @@ START_TEST(nflog)
     ck_assert_int_eq(tca_pcapng_begin(&file, stream), TCA_READ_OK);
     ck_assert_int_eq(tca_pcapng_next(&file, &got), TCA_READ_OK);
     ck_assert_uint_eq(got.captured, sizeof packet[0]);
-    ck_assert_mem_eq(got.bytes, packet[_i == 2 ? 2 : host_big_endian], sizeof packet[0]);
+    const uint8_t *in_host_order = _i < 2                       ? packet[host_big_endian]
+                                   : _i == 2 || host_big_endian ? packet[_i]
+                                                                : beyond;
+    ck_assert_mem_eq(got.bytes, in_host_order, sizeof packet[0]);
     tca_pcapng_done(&file);
     tca_stream_close(stream);
 }
@@ -1342,11 +1414,13 @@ static Suite *pcapng_suite(void)
     add_file_case(suite, "sections", sections, 1);
     add_file_case(suite, "many interfaces", many_interfaces, 1);
     add_file_case(suite, "many link types", many_link_types, 1);
+    add_file_case(suite, "undecoded behind many", undecoded_behind_many, 1);
     add_file_case(suite, "nothing captured", nothing_captured, 3);
     add_file_case(suite, "directions", directions, ROWS(direction_rows));
     add_file_case(suite, "broken packet options", broken_packet_options, 1);
     add_file_case(suite, "drops", drops, 1);
     add_file_case(suite, "filters", filters, ROWS(filter_rows));
+    add_file_case(suite, "filters for directions", filters_for_directions, ROWS(way_rows));
     add_file_case(suite, "filter must fit the first", filter_must_fit_the_first, 1);
     add_file_case(suite, "cut everywhere", cut_everywhere, 2);
     add_file_case(suite, "damages", damages, ROWS(damage_rows));
@@ -1357,7 +1431,7 @@ static Suite *pcapng_suite(void)
     add_file_case(suite, "from a pipe", from_a_pipe, 2);
     add_file_case(suite, "interrupted", interrupted, 1);
     add_file_case(suite, "some are enough", some_are_enough, 1);
-    add_file_case(suite, "nflog", nflog, 3);
+    add_file_case(suite, "nflog", nflog, 4);
     add_file_case(suite, "agree on cases", agree_on_cases, 1);
     add_file_case(suite, "agree on real captures", agree_on_real_captures, 1);
     add_file_case(suite, "agree on changed files", agree_on_changed_files, 2);

@@ -531,6 +531,10 @@ START_TEST(clock_kinds_no_rate)
     stamp[0].hz = 100;
     stamp[1].hz = 1000; /* two systems, perhaps */
     ck_assert_int_eq(tca_clock_kind(stamp, 3), TCA_CLOCK_UNKNOWN);
+    for (int n = 0; n < 3; n++) /* no clock: it stands still */
+        stamp[n] = (struct tca_clock_stamp){
+            .time_ns = n * INT64_C(500000000), .port = {(uint16_t)n, 80}, .value = 5000};
+    ck_assert_int_ne(tca_clock_kind(stamp, 3), TCA_CLOCK_ONE);
 }
 END_TEST
 

@@ -212,13 +212,13 @@ static enum tca_clock_kind kind_at_rate(const struct tca_clock_stamp *stamp, siz
     return kind_of_pairs(&pairs, &all);
 }
 
-/* Without a rate: a line at one of the usual ones is no chance; anything else must hold at all of them. */
+/* Without a rate: a line at one of the usual ones is no chance, but at the slowest, at which stamps that stand still lie on
+ * one as well; anything else must hold at all of them. */
 static enum tca_clock_kind kind_at_any_rate(const struct tca_clock_stamp *stamp, size_t count)
 {
-    static const uint32_t usual[] = {1000, 100, 250, 300, 500, 10, 1000000};
-    enum tca_clock_kind kind = kind_at_rate(stamp, count, usual[0]);
-    for (size_t at = 1; at < sizeof usual / sizeof usual[0] && kind != TCA_CLOCK_ONE; at++) {
-        enum tca_clock_kind other = kind_at_rate(stamp, count, usual[at]);
+    enum tca_clock_kind kind = kind_at_rate(stamp, count, tca_clock_rates[1]);
+    for (int at = 2; at < TCA_CLOCK_RATES && kind != TCA_CLOCK_ONE; at++) {
+        enum tca_clock_kind other = kind_at_rate(stamp, count, tca_clock_rates[at]);
         kind = other == TCA_CLOCK_ONE || other == kind ? other : TCA_CLOCK_UNKNOWN;
     }
     return kind;

@@ -560,6 +560,11 @@ static bool has_gap(const struct tca_mirror *m)
     return client->missed_bytes || server->missed_bytes || (one_missing && went_on);
 }
 
+static uint32_t damage_flags(const struct tca_mirror *m)
+{
+    return (has_gap(m) ? TCA_CONN_GAP : 0u) | (m->damage & TCA_DAMAGE_SNAPLEN ? TCA_CONN_CUT : 0u);
+}
+
 static uint32_t flags_of(const struct tca_dossier *d, const struct tca_ladder *ladder)
 {
     const struct tca_mirror *m = &d->m;
@@ -568,13 +573,9 @@ static uint32_t flags_of(const struct tca_dossier *d, const struct tca_ladder *l
     bool idle = is_idle_open(d);
     int64_t ns;
     uint64_t frame;
-    uint32_t flags = skew_flags(d, ladder);
+    uint32_t flags = skew_flags(d, ladder) | damage_flags(m);
     struct tca_closing close = tca_closing_gather(d);
     struct tca_reuse reuse;
-    if (has_gap(m))
-        flags |= TCA_CONN_GAP;
-    if (m->damage & TCA_DAMAGE_SNAPLEN)
-        flags |= TCA_CONN_CUT;
     if (close.passive == TCA_SERVER && tca_closing_idle_ns(&close) > TCA_LONG_CLOSE_WAIT_NS)
         flags |= TCA_CONN_CLOSE_WAIT;
     if (!syn && !synack)
