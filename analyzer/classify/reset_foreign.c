@@ -59,10 +59,19 @@ static const struct tca_mark *went_on(const struct tca_case *c, const struct tca
     return NULL;
 }
 
+/* Its receiver did not take it, and the capture shows a connection before this one on the same ports: it may be its alleged
+ * sender's own, late, of that one. */
+static bool may_be_of_older(const struct tca_rst *r)
+{
+    return r->rst->rst_fit == TCA_RST_OUTSIDE && r->c->d->m.prior.exists;
+}
+
 static enum tca_confidence forged_level(const struct tca_rst *r)
 {
     /* Of two incarnations that began before the capture one may go on where the other reset; and where the other direction
      * is missing so is what would tell an old segment from a new one. */
+    if (may_be_of_older(r))
+        return TCA_NO;
     if (went_on(r->c, r->rst))
         return r->c->d->m.damage & (TCA_DAMAGE_START_CUT | TCA_DAMAGE_ONE_WAY) ? TCA_PROBABLE : TCA_CERTAIN;
     if (tca_rst_answers_synack(r))

@@ -74,7 +74,7 @@ struct tca_flow {
     uint8_t age_class;  /* enum tca_flow_class */
     bool opened_by_syn; /* began with a bare SYN */
     bool committed;     /* its SYN was answered with ack = ISN+1, or it never had one */
-    bool replaced;      /* a newer one was committed: over, but for what comes late. At most one of a tuple */
+    bool replaced;      /* a newer one was committed: over, but for what comes late */
     _Alignas(16) unsigned char payload[];
 };
 
@@ -143,8 +143,8 @@ void tca_flow_find_quoted(struct tca_flow_table *table, const struct tca_segment
  * list. */
 void tca_flow_note(struct tca_flow_table *table, struct tca_flow *flow, const struct tca_segment *seg,
                    enum tca_flow_class age_class);
-/* This one was committed: end the incarnations older than it, but the newest of them that had been committed itself,
- * which is kept for what comes late. */
+/* This one was committed: of the incarnations older than it end those that nobody answered, and keep the others for what
+ * comes late. */
 int tca_flow_replace_older(struct tca_flow_table *table, struct tca_flow *flow);
 /* Take back the memory of what has waited too long at this capture time. Results do not depend on it: find ends
  * what is due of its own tuple. */

@@ -2,7 +2,7 @@
  *
  * Incarnations. Consecutive ones can lie close together: Linux gives a recycled TIME_WAIT an ISN of old
  * SND.NXT + 65537, so "near" is not enough. A side that has only sent a SYN can only be at ISN or ISN+1; that
- * decides nearly all cases, the rest by distance.
+ * decides nearly all cases, the rest by distance: a segment goes where both of its numbers are nearest to what was sent.
  */
 #include "flow/incarnation.h"
 
@@ -87,14 +87,27 @@ static bool answers_unseen_syn(const struct tca_flow *flow, const struct tca_seg
            space->iss != seg->seq && !in_space(peer, seg->ack);
 }
 
-static bool near_space(const struct tca_space *space, uint32_t number)
+/* ---- how well a segment fits ---- */
+
+#define NO_FIT UINT32_MAX
+
+static uint32_t worse(uint32_t a, uint32_t b)
+{
+    return a > b ? a : b;
+}
+
+/* How far a number lies from what this side has sent: 0 within it. What is unknown fits. */
+static uint32_t off_space(const struct tca_space *space, uint32_t number)
 {
     if (!space->nxt_known)
-        return true;
-    int32_t from_nxt = seq_diff(number, space->nxt);
-    if (from_nxt > NEAR || from_nxt < -NEAR)
-        return false;
-    return !space->iss_known || seq_after_eq(number, space->iss);
+        return 0;
+    int32_t ahead = seq_diff(number, space->nxt);
+    bool below = space->iss_known ? seq_before(number, space->iss) : -(int64_t)ahead > NEAR;
+    if (ahead > NEAR || ahead < -NEAR || below)
+        return NO_FIT;
+    if (ahead > 0)
+        return (uint32_t)ahead;
+    return space->iss_known ? 0 : (uint32_t)-ahead;
 }
 
 /* Of a flow whose SYN nobody has answered: the opener is still at its SYN, and the peer must acknowledge it.
@@ -106,27 +119,37 @@ static bool fits_unanswered(const struct tca_flow *flow, const struct tca_segmen
     return seg->seq == flow->space[side].nxt || seg->seq == flow->space[side].iss;
 }
 
-/* Of what was replaced nothing new is to be expected: both numbers must be known and near. */
-static bool fits_replaced(const struct tca_flow *flow, const struct tca_segment *seg, int side)
+/* The number of a refusal says nothing. */
+static bool has_number(const struct tca_segment *seg)
 {
-    const struct tca_space *space = &flow->space[side], *peer = &flow->space[1 - side];
-    bool acks = (seg->flags & TCA_ACK) != 0;
-    bool stands_for_seq = seg->seq != 0 || !(seg->flags & TCA_RST);
-    return space->nxt_known && peer->nxt_known && (acks || stands_for_seq) &&
-           (!stands_for_seq || near_space(space, seg->seq)) && (!acks || near_space(peer, seg->ack));
+    return !(seg->flags & TCA_RST) || !(seg->flags & TCA_ACK) || seg->seq != 0;
 }
 
-static bool fits(const struct tca_flow *flow, const struct tca_segment *seg, int side)
+/* How far the segment is from being the next of this flow; NO_FIT: it is none of it. */
+static uint32_t misfit(const struct tca_flow *flow, const struct tca_segment *seg, int side)
 {
-    if (flow->replaced)
-        return fits_replaced(flow, seg, side);
+    const struct tca_space *space = &flow->space[side], *peer = &flow->space[1 - side];
     if (opening(flow))
-        return fits_unanswered(flow, seg, side);
-    bool acks = (seg->flags & TCA_ACK) != 0;
-    if ((seg->flags & TCA_RST) && acks && seg->seq == 0)
-        return near_space(&flow->space[1 - side], seg->ack);
-    return near_space(&flow->space[side], seg->seq) &&
-           (!acks || near_space(&flow->space[1 - side], seg->ack));
+        return fits_unanswered(flow, seg, side) ? 0 : NO_FIT;
+    if (flow->replaced && (!space->nxt_known || !peer->nxt_known))
+        return NO_FIT; /* of what is over nothing new is to be expected */
+    uint32_t by_seq = has_number(seg) ? off_space(space, seg->seq) : 0;
+    return worse(by_seq, seg->flags & TCA_ACK ? off_space(peer, seg->ack) : 0);
+}
+
+/* The flow that it fits best, the newest of equals; NULL: none. */
+static struct tca_flow *best_fit(struct tca_flow *newest, const struct tca_segment *seg, int side)
+{
+    struct tca_flow *best = NULL;
+    uint32_t least = NO_FIT;
+    for (struct tca_flow *flow = newest; flow; flow = flow->older) {
+        uint32_t off = misfit(flow, seg, side);
+        if (off < least) {
+            best = flow;
+            least = off;
+        }
+    }
+    return best;
 }
 
 /* The SYN+ACK of what was replaced, once more; NULL: it is no such. */
@@ -154,10 +177,8 @@ struct tca_flow *tca_incarnation_pick(struct tca_flow *newest, const struct tca_
         return late_synack(newest, seg, side);
     if (!newest->older)
         return newest;
-    for (struct tca_flow *flow = newest; flow; flow = flow->older)
-        if (fits(flow, seg, side))
-            return flow;
-    return newest;
+    struct tca_flow *best = best_fit(newest, seg, side);
+    return best ? best : newest;
 }
 
 void tca_incarnation_note(struct tca_flow *flow, const struct tca_segment *seg, int side)

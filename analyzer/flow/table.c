@@ -327,7 +327,7 @@ static int end_flow(struct tca_flow_table *table, struct tca_flow *flow)
     while (*link != flow)
         link = &(*link)->older;
     int error = take_out(table, link);
-    if (tuple->newest && tuple->newest->replaced) {
+    while (tuple->newest && tuple->newest->replaced) {
         int late = take_out(table, &tuple->newest);
         error = error ? error : late;
     }
@@ -603,17 +603,17 @@ void tca_flow_note(struct tca_flow_table *table, struct tca_flow *flow, const st
 int tca_flow_replace_older(struct tca_flow_table *table, struct tca_flow *flow)
 {
     struct tca_flow **link = &flow->older;
-    bool kept = false;
     while (*link) {
         struct tca_flow *old = *link;
-        if (!kept && old->committed && !old->replaced) {
-            kept = old->replaced = true;
-            link = &old->older;
+        int error = TCA_OK;
+        if (old->committed) {
+            old->replaced = true;
             unlink_age(table, old);
             append_age(table, old, TCA_FLOW_OVER, flow->last_ns);
-            continue;
+            link = &old->older;
+        } else {
+            error = take_out(table, link);
         }
-        int error = take_out(table, link);
         if (error)
             return error;
     }
