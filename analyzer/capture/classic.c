@@ -1,135 +1,216 @@
 /* SPDX-License-Identifier: MIT
  *
- * Classic captures with libpcap: the only file that calls its readers.
+ * Classic pcap files as draft-ietf-opsawg-pcap has them: a header, then records, each with a header of its own.
  *
- *     stream --> libpcap --> packet
- *        \--> at each record boundary, a look at what comes next
+ *     | seconds | fraction | captured | original | captured bytes ... |
  *
- * Two things libpcap cannot know are seen at that boundary: another file's header (`cat a.pcap b.pcap`),
- * which it would take for an empty record and then for a broken one, and a tail of zero bytes (disk full,
- * power lost), which it would take for empty records without end.
+ * The file's header libpcap reads, with all that it knows of versions, link types and snap lengths. Records are read here
+ * where they are plain: version 2.4, and nothing in them that libpcap would turn into this host's byte order. Everything
+ * else it goes on reading (library.c).
  *
- * Checked against libpcap 1.10.3: sf-pcap.c.
+ * What libpcap does with odd records is done here, word for word: what exceeds the snap length is passed over; what
+ * exceeds any packet is the end, since where the next record begins cannot be known. Beyond that, another file's header
+ * (`cat a.pcap b.pcap`) and a tail of zero bytes are seen for what they are.
+ *
+ * Checked against libpcap 1.10.3: sf-pcap.c, pcap-common.c.
  */
 #include "capture/classic.h"
 
+#include <endian.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "capture/link.h"
+enum { RECORD_HEADER_LEN = 16 };
 
-enum { FILE_HEADER_LEN = 24, RECORD_HEADER_LEN = 16 };
+/* ---- the choice ---- */
 
-static enum tca_read damaged(struct tca_classic *file, const char *what, const char *advice)
+/* Link types whose packets may be larger than TCA_PACKET_MAX, or hold numbers in the byte order of the host that wrote
+ * them. */
+static const struct {
+    int link;
+    bool large, host_order;
+} odd_links[] = {
+    {113, false, true}, /* LINUX_SLL: of CAN */
+    {117, false, true}, /* PFLOG */
+    {189, false, true}, /* USB_LINUX */
+    {220, false, true}, /* USB_LINUX_MMAPPED */
+    {231, true, false}, /* DBUS */
+    {239, false, true}, /* NFLOG */
+    {249, true, false}, /* USBPCAP */
+    {279, true, false}, /* EBHSCR */
+};
+
+static bool is_plain(const struct tca_classic *file)
 {
-    snprintf(file->reader.what, sizeof file->reader.what, "%s", what);
-    file->reader.advice = advice;
-    return TCA_READ_DAMAGED;
-}
+    pcap_t *pcap = file->library.pcap;
 
-/* libpcap gave up: why? */
-static enum tca_read failed(struct tca_classic *file, const char *words)
-{
-    if (file->reader.stream->error)
-        return TCA_READ_FAILED;
-    if (file->reader.stream->starved)
-        return TCA_READ_CUT;
-    return damaged(file, words, "what follows cannot be found");
+    if (!file->library.magic->plain || pcap_major_version(pcap) != 2 || pcap_minor_version(pcap) != 4)
+        return false;
+    for (size_t i = 0; i < sizeof odd_links / sizeof *odd_links; i++)
+        if (odd_links[i].link == file->library.reader.first.link)
+            return !odd_links[i].large && !(odd_links[i].host_order && file->swapped);
+    return true;
 }
 
 enum tca_read tca_classic_begin(struct tca_classic *file, struct tca_stream *stream,
                                 const struct tca_magic *magic)
 {
-    char why[PCAP_ERRBUF_SIZE] = "";
-    FILE *input;
+    enum tca_read got = tca_library_begin(&file->library, stream, magic);
 
-    *file = (struct tca_classic){.reader = {.stream = stream,
-                                            .boundary = tca_stream_tell(stream),
-                                            .first = {.link = -1, .precision = ""}},
-                                 .magic = magic};
-    input = tca_stream_file(stream);
-    if (!input)
-        return TCA_READ_MEMORY;
-    file->pcap = pcap_fopen_offline_with_tstamp_precision(input, PCAP_TSTAMP_PRECISION_NANO, why);
-    if (!file->pcap) {
-        stream->file = NULL;
-        fclose(input);
-        return failed(file, why);
-    }
-    file->reader.first = (struct tca_packet){.link = tca_link_of_dlt(pcap_datalink(file->pcap)),
-                                             .snaplen = (uint32_t)pcap_snapshot(file->pcap),
-                                             .precision = magic->hint};
-    file->next = file->reader.boundary + FILE_HEADER_LEN;
+    if (got != TCA_READ_OK)
+        return got;
+    file->swapped = pcap_is_swapped(file->library.pcap);
+    file->unit_ns = strcmp(magic->hint, "ns") == 0 ? 1 : 1000;
+    file->plain = is_plain(file);
     return TCA_READ_OK;
 }
 
-/* libpcap took the last 16 bytes for a record without bytes. TCA_READ_OK where they may be one. */
-static enum tca_read look_at_empty(struct tca_classic *file)
+/* ---- odd records ---- */
+
+struct header {
+    uint32_t seconds, fraction, captured, original;
+};
+
+static enum tca_read damaged(struct tca_classic *file, const char *advice)
+{
+    file->library.reader.advice = advice;
+    return TCA_READ_DAMAGED;
+}
+
+/* A record without bytes, on the wire as well. TCA_READ_OK where it may be one. */
+static enum tca_read look_at_empty(struct tca_classic *file, const uint8_t *at)
 {
     static const uint8_t zeros[RECORD_HEADER_LEN];
-    const uint8_t *header = tca_stream_behind(file->reader.stream, RECORD_HEADER_LEN);
+    struct tca_reader *reader = &file->library.reader;
 
-    if (!header)
+    if (tca_magic_is_classic(at))
+        return TCA_READ_JOINT;
+    if (memcmp(at, zeros, sizeof zeros) != 0)
         return TCA_READ_OK;
-    if (memcmp(header, zeros, sizeof zeros) == 0)
-        return damaged(file, "zero bytes instead of a record", "the disk was full or the power lost");
-    file->reader.back = RECORD_HEADER_LEN;
-    return tca_magic_is_classic(header) ? TCA_READ_JOINT : TCA_READ_OK;
+    snprintf(reader->what, sizeof reader->what, "zero bytes instead of a record");
+    return damaged(file, "the disk was full or the power lost");
 }
 
-/* libpcap failed: because it met a pcapng section? */
-static bool met_section(struct tca_classic *file)
+static enum tca_read look_at_too_large(struct tca_classic *file, const uint8_t *at, uint32_t captured)
 {
-    const uint8_t *header =
-        file->reader.stream->starved ? NULL : tca_stream_behind(file->reader.stream, RECORD_HEADER_LEN);
+    struct tca_reader *reader = &file->library.reader;
+    uint32_t snaplen = reader->first.snaplen;
+    bool beyond_snaplen = captured > snaplen;
 
-    file->reader.back = RECORD_HEADER_LEN;
-    return header && tca_magic_is_section(header);
+    if (tca_magic_is_section(at))
+        return TCA_READ_JOINT;
+    snprintf(reader->what, sizeof reader->what, "invalid packet capture length %u, bigger than %s of %u",
+             (unsigned)captured, beyond_snaplen ? "snaplen" : "maximum",
+             (unsigned)(beyond_snaplen ? snaplen : TCA_PACKET_MAX));
+    return damaged(file, "what follows cannot be found");
 }
 
-/* Where the next record begins. What exceeds the snap length libpcap passes over unseen. */
-static void move_on(struct tca_classic *file, uint32_t captured)
+/* ---- records ---- */
+
+static inline struct header read_header(const uint8_t *at, bool swapped)
 {
-    if (captured < file->reader.first.snaplen)
-        file->next += file->magic->record_header_len + captured;
-    else
-        file->next = tca_stream_tell(file->reader.stream);
+    struct header header;
+
+    memcpy(&header, at, sizeof header);
+    if (swapped)
+        header = (struct header){__builtin_bswap32(header.seconds), __builtin_bswap32(header.fraction),
+                                 __builtin_bswap32(header.captured), __builtin_bswap32(header.original)};
+    return header;
 }
 
-/* libpcap hands on the 32-bit fields as signed; they are unsigned, and last until 2106. */
-static int64_t time_ns(const struct timeval *time)
+/* The fields are unsigned, and last until 2106. A fraction of more than a second counts as libpcap hands it on: the lower
+ * 32 bits of its nanoseconds. */
+static inline int64_t time_ns(const struct header *header, uint32_t unit_ns)
 {
-    return (int64_t)(uint32_t)time->tv_sec * 1000000000 + (uint32_t)time->tv_usec;
+    return (int64_t)header->seconds * 1000000000 + header->fraction * unit_ns;
 }
 
-enum tca_read tca_classic_next(struct tca_classic *file, struct tca_packet *ret_packet)
+static inline bool is_odd(const struct header *header)
 {
-    struct pcap_pkthdr *header;
-    const u_char *bytes;
-    int got = pcap_next_ex(file->pcap, &header, &bytes);
-    enum tca_read looked = TCA_READ_OK;
+    return header->captured > TCA_PACKET_MAX || (header->captured | header->original) == 0;
+}
 
-    file->reader.boundary = file->next;
-    if (got == PCAP_ERROR_BREAK)
-        return TCA_READ_END;
-    if (got != 1)
-        return met_section(file) ? TCA_READ_JOINT : failed(file, pcap_geterr(file->pcap));
-    if (header->caplen == 0 && header->len == 0)
-        looked = look_at_empty(file);
-    if (looked != TCA_READ_OK)
-        return looked;
-    move_on(file, header->caplen);
-    *ret_packet = file->reader.first;
-    ret_packet->bytes = bytes;
-    ret_packet->captured = header->caplen < TCA_PACKET_MAX ? header->caplen : TCA_PACKET_MAX;
-    ret_packet->original = header->len;
-    ret_packet->time_ns = time_ns(&header->ts);
-    return TCA_READ_OK;
+static enum tca_read look_at(struct tca_classic *file, const uint8_t *at, const struct header *header)
+{
+    return header->captured ? look_at_too_large(file, at, header->captured) : look_at_empty(file, at);
+}
+
+/* In its place at once: one made elsewhere and copied would wait for its own stores, longer than all the rest takes. */
+static inline void set_record(struct tca_record *record, const struct header *header, const uint8_t *bytes,
+                              const struct tca_kind *kind, uint32_t unit_ns, uint64_t frame)
+{
+    *record = (struct tca_record){
+        .bytes = bytes,
+        .captured = header->captured < kind->snaplen ? header->captured : kind->snaplen,
+        .original = header->original,
+        .time_ns = time_ns(header, unit_ns),
+        .frame = frame,
+        .link = kind->link,
+    };
+}
+
+/* Fill in the records that are there as a whole. TCA_READ_OK: the batch is full. TCA_READ_LATER: *ret_want bytes of the
+ * next one are needed. Else, what stands at the stream's next byte instead of a record. */
+static enum tca_read walk(struct tca_classic *file, struct tca_batch *batch, size_t *ret_want)
+{
+    const struct tca_kind kind = file->library.reader.first;
+    const bool swapped = file->swapped;
+    const uint32_t unit_ns = file->unit_ns;
+    enum tca_read got = TCA_READ_OK;
+    uint8_t *begin;
+    size_t all = tca_stream_ahead(file->library.reader.stream, &begin), taken = 0;
+    size_t want = RECORD_HEADER_LEN, count = 0;
+
+    for (; count < batch->room; count++) {
+        want = RECORD_HEADER_LEN;
+        if (all - taken < want)
+            break;
+        struct header header = read_header(begin + taken, swapped);
+        if (is_odd(&header) && (got = look_at(file, begin + taken, &header)) != TCA_READ_OK)
+            break;
+        want += header.captured;
+        if (all - taken < want)
+            break;
+        set_record(&batch->record[count], &header, begin + taken + RECORD_HEADER_LEN, &kind, unit_ns,
+                   batch->frame + count);
+        taken += want;
+    }
+    tca_stream_skip(file->library.reader.stream, taken);
+    batch->count = count;
+    *ret_want = want;
+    return got == TCA_READ_OK && count < batch->room ? TCA_READ_LATER : got;
+}
+
+/* Here is no record. A header that was none is taken nevertheless. */
+static enum tca_read stop(struct tca_reader *reader, enum tca_read why)
+{
+    reader->boundary = tca_stream_tell(reader->stream);
+    tca_stream_skip(reader->stream, why == TCA_READ_DAMAGED ? RECORD_HEADER_LEN : 0);
+    return why;
+}
+
+enum tca_read tca_classic_next(struct tca_classic *file, struct tca_batch *batch)
+{
+    struct tca_reader *reader = &file->library.reader;
+    enum tca_read got;
+    size_t want;
+
+    if (!file->plain)
+        return tca_library_next(&file->library, batch);
+    batch->has_kind = true;
+    batch->kind = reader->first;
+    do {
+        got = walk(file, batch, &want);
+        if (batch->count > 0)
+            return TCA_READ_OK;
+        if (got != TCA_READ_LATER)
+            return stop(reader, got);
+        got = tca_reader_more(reader, want);
+    } while (got == TCA_READ_OK);
+    return got;
 }
 
 void tca_classic_done(struct tca_classic *file)
 {
-    if (file->pcap)
-        pcap_close(file->pcap);
-    file->pcap = NULL;
+    tca_library_done(&file->library);
 }

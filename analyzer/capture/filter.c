@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "capture/reader.h"
 
 /* Keep what was before; let names follow; anything after is an address. */
 static const char *const joining_words[] = {"and", "or", "not"};
@@ -246,26 +247,26 @@ struct tca_filter_program *tca_filter_for(struct tca_filter *filter, int link, s
     return program;
 }
 
-static bool run(const struct bpf_program *program, const struct tca_packet *packet)
+static bool run(const struct bpf_program *program, const struct tca_record *record)
 {
-    const struct pcap_pkthdr header = {.caplen = packet->captured, .len = packet->original};
+    const struct pcap_pkthdr header = {.caplen = record->captured, .len = record->original};
 
-    return pcap_offline_filter(program, &header, packet->bytes) != 0;
+    return pcap_offline_filter(program, &header, record->bytes) != 0;
 }
 
-static bool match_by_direction(struct tca_filter_program *program, const struct tca_packet *packet)
+static bool match_by_direction(struct tca_filter_program *program, const struct tca_record *record)
 {
     bool if_in, if_out;
 
-    if (packet->direction != TCA_DIRECTION_UNKNOWN)
-        return run(packet->direction == TCA_DIRECTION_OUT ? &program->outward : &program->bpf, packet);
-    if_in = run(&program->bpf, packet);
-    if_out = run(&program->outward, packet);
+    if (record->direction != TCA_DIRECTION_UNKNOWN)
+        return run(record->direction == TCA_DIRECTION_OUT ? &program->outward : &program->bpf, record);
+    if_in = run(&program->bpf, record);
+    if_out = run(&program->outward, record);
     program->undirected += if_in != if_out;
     return if_in && if_out;
 }
 
-bool tca_filter_match(struct tca_filter_program *program, const struct tca_packet *packet)
+bool tca_filter_match(struct tca_filter_program *program, const struct tca_record *record)
 {
     if (!program)
         return true;
@@ -273,5 +274,5 @@ bool tca_filter_match(struct tca_filter_program *program, const struct tca_packe
         program->unfit++;
         return false;
     }
-    return program->directed ? match_by_direction(program, packet) : run(&program->bpf, packet);
+    return program->directed ? match_by_direction(program, record) : run(&program->bpf, record);
 }

@@ -15,8 +15,8 @@
 #include <pcap/pcap.h>
 
 #include "capture/link.h"
-#include "capture/reader.h"
 #include "tcpautopsy/error.h"
+#include "tcpautopsy/record.h"
 
 /* An expression for one link type. */
 struct tca_filter_program {
@@ -44,8 +44,8 @@ void tca_filter_done(struct tca_filter *filter);
  * does not fit, words in *err (which may be NULL) the first time. */
 struct tca_filter_program *tca_filter_for(struct tca_filter *filter, int link, struct tca_error *err);
 
-/* Is this packet chosen? `program` may be NULL. */
-bool tca_filter_match(struct tca_filter_program *program, const struct tca_packet *packet);
+/* Is this record chosen? `program` may be NULL. */
+bool tca_filter_match(struct tca_filter_program *program, const struct tca_record *record);
 
 /* Would this expression compile for a link type? 0, TCA_EUSAGE or TCA_EMEMORY, words in *err. */
 int tca_filter_check(const char *expression, int link, struct tca_error *err);

@@ -16,6 +16,7 @@
 #include "capture/reader.h"
 
 enum { SECOND_NS = 1000000000 };
+static const int64_t SECONDS_MAX = INT64_MAX / SECOND_NS - 5;
 enum { IF_TSRESOL = 9, IF_TSOFFSET = 14 };
 enum { ISB_IFDROP = 5, ISB_OSDROP = 7 };
 enum { BINARY = 0x80, BINARY_MAX = 63, DECIMAL_MAX = 19, MICROSECONDS = 6 };
@@ -35,11 +36,20 @@ static bool set_resolution(struct tca_interface *interface, uint8_t resolution)
     if (power > (resolution & BINARY ? BINARY_MAX : DECIMAL_MAX))
         return false;
     interface->resolution = resolution;
-    interface->precision = precision_name(resolution);
+    interface->kind.precision = precision_name(resolution);
     interface->ticks = 1;
     for (; power; power--)
         interface->ticks *= resolution & BINARY ? 2 : 10;
     return true;
+}
+
+/* Decimal clocks up to nanoseconds, whose ticks count from 1970. */
+static void set_plain(struct tca_interface *interface)
+{
+    if (interface->resolution & BINARY || interface->ticks > SECOND_NS || interface->offset_s != 0)
+        return;
+    interface->tick_ns = (uint32_t)(SECOND_NS / interface->ticks);
+    interface->plain_end = (uint64_t)SECONDS_MAX * interface->ticks;
 }
 
 const char *tca_interface_read(const uint8_t *body, size_t len, bool big_endian, struct tca_interface *ret)
@@ -52,8 +62,8 @@ const char *tca_interface_read(const uint8_t *body, size_t len, bool big_endian,
     snaplen = block_u32(body + 4, big_endian);
     *ret = (struct tca_interface){
         /* Some files have libpcap's own number. */
-        .link = tca_link_of_dlt(tca_link_dlt(block_u16(body, big_endian))),
-        .snaplen = snaplen == 0 || snaplen > INT32_MAX ? TCA_PACKET_MAX : snaplen,
+        .kind.link = tca_link_of_dlt(tca_link_dlt(block_u16(body, big_endian))),
+        .kind.snaplen = snaplen == 0 || snaplen > INT32_MAX ? TCA_PACKET_MAX : snaplen,
     };
     set_resolution(ret, MICROSECONDS);
     struct tca_block_options options = {body + TCA_INTERFACE_LEN, len - TCA_INTERFACE_LEN, big_endian, false};
@@ -65,6 +75,7 @@ const char *tca_interface_read(const uint8_t *body, size_t len, bool big_endian,
         if (option.code == IF_TSOFFSET)
             ret->offset_s = (int64_t)block_u64(option.value, big_endian);
     }
+    set_plain(ret);
     return options.cut ? "an interface description with an option that is cut" : NULL;
 }
 
@@ -89,14 +100,13 @@ static uint64_t part_to_ns(const struct tca_interface *interface, uint64_t part)
     return part / (interface->ticks / SECOND_NS);
 }
 
-int64_t tca_interface_time(const struct tca_interface *interface, uint64_t ticks)
+int64_t tca_interface_any_time(const struct tca_interface *interface, uint64_t ticks)
 {
-    const int64_t seconds_max = INT64_MAX / SECOND_NS - 5;
     int64_t seconds = (int64_t)(ticks / interface->ticks + (uint64_t)interface->offset_s);
 
-    if (seconds > seconds_max)
+    if (seconds > SECONDS_MAX)
         return INT64_MAX;
-    if (seconds < -seconds_max)
+    if (seconds < -SECONDS_MAX)
         return INT64_MIN;
     return seconds * SECOND_NS + (int64_t)part_to_ns(interface, ticks % interface->ticks);
 }

@@ -9,20 +9,25 @@
 
 #define BYTES(literal) .bytes = (literal), .len = sizeof(literal) - 1
 
-#define CLASSIC(magic, precision, record_len)                                                                \
+#define CLASSIC(magic, precision)                                                                            \
+    {                                                                                                        \
+        MAGIC_PCAP, BYTES(magic), .format = "pcap", .hint = (precision), .record_header_len = 16,            \
+                                  .plain = true                                                              \
+    }
+#define PATCHED(magic, precision, record_len)                                                                \
     {                                                                                                        \
         MAGIC_PCAP, BYTES(magic), .format = "pcap", .hint = (precision), .record_header_len = (record_len)   \
     }
 
 static const struct tca_magic magics[] = {
-    CLASSIC("\xd4\xc3\xb2\xa1", "us", 16),
-    CLASSIC("\xa1\xb2\xc3\xd4", "us", 16),
-    CLASSIC("\x4d\x3c\xb2\xa1", "ns", 16),
-    CLASSIC("\xa1\xb2\x3c\x4d", "ns", 16),
-    CLASSIC("\x34\xcd\xb2\xa1", "us", 24), /* Kuznetzov's patches */
-    CLASSIC("\xa1\xb2\xcd\x34", "us", 24),
-    CLASSIC("\x4d\x3c\x2b\xa1", "us", 16), /* Navtel */
-    CLASSIC("\xa1\x2b\x3c\x4d", "us", 16),
+    CLASSIC("\xd4\xc3\xb2\xa1", "us"),
+    CLASSIC("\xa1\xb2\xc3\xd4", "us"),
+    CLASSIC("\x4d\x3c\xb2\xa1", "ns"),
+    CLASSIC("\xa1\xb2\x3c\x4d", "ns"),
+    PATCHED("\x34\xcd\xb2\xa1", "us", 24), /* Kuznetzov's patches */
+    PATCHED("\xa1\xb2\xcd\x34", "us", 24),
+    PATCHED("\x4d\x3c\x2b\xa1", "us", 16), /* Navtel */
+    PATCHED("\xa1\x2b\x3c\x4d", "us", 16),
     {MAGIC_PCAPNG, BYTES("\x0a\x0d\x0d\x0a"), .format = "pcapng", .hint = ""},
     {MAGIC_COMPRESSED, BYTES("\x1f\x8b"), .format = "gzip", .hint = "gzip -dc"},
     {MAGIC_COMPRESSED, BYTES("\x28\xb5\x2f\xfd"), .format = "zstd", .hint = "zstd -dc"},

@@ -23,6 +23,7 @@ struct tca_magic {
     uint8_t kind; /* enum tca_magic_kind */
     uint8_t len;
     uint8_t record_header_len; /* pcap */
+    bool plain;                /* pcap: as the draft has it */
     uint16_t offset;
     const char *bytes;
     const char *format; /* "pcap", "pcapng", "gzip", ... */

@@ -18,25 +18,26 @@
 #include "capture/interface.h"
 #include "capture/reader.h"
 
+enum { TCA_PCAPNG_COMMENTS_MAX = 16 }; /* of records of one batch */
+
 struct tca_pcapng {
     struct tca_reader reader;
     bool big_endian;
     struct tca_interface *interface; /* owned: those of this section */
     size_t interfaces, room;
-    struct tca_drops drops; /* of interfaces of sections before this one */
-    uint8_t
-        *large; /* owned: a block that is larger than the stream shows at once, or a packet put in order */
-    size_t large_room;
-    struct tca_clip comment; /* of its sections and interfaces */
-    struct tca_clip beside;  /* of the last packet that has one */
+    struct tca_drops drops;                          /* of interfaces of sections before this one */
+    struct tca_clip comment;                         /* of its sections and interfaces */
+    struct tca_clip beside[TCA_PCAPNG_COMMENTS_MAX]; /* of records of this batch */
+    size_t besides;
 };
 
 /* Begin with the section header that is the stream's next byte, and read on to the first interface. TCA_READ_OK, or
  * what came instead; END is a file without interfaces and packets. */
 enum tca_read tca_pcapng_begin(struct tca_pcapng *file, struct tca_stream *stream);
 
-/* The next packet. Everything but TCA_READ_OK is final. */
-enum tca_read tca_pcapng_next(struct tca_pcapng *file, struct tca_packet *ret_packet);
+/* The next records: some into an empty batch, or why there are none, which is final. They and their comments are borrowed
+ * until the next call. */
+enum tca_read tca_pcapng_next(struct tca_pcapng *file, struct tca_batch *batch);
 
 /* What is known of lost packets so far. */
 struct tca_drops tca_pcapng_drops(const struct tca_pcapng *file);

@@ -2,7 +2,7 @@
  *
  * One input, whatever is in it.
  *
- *     stream --> reader (classic.c, pcapng.c) --> number --> choose --> batch of records
+ *     stream --> reader (part.c says which) --> batch of records --> choose
  *
  * A file may be several captures, one behind the other (`cat a.pcap b.pcap`): a reader says where another one begins,
  * and the source goes on there with a new reader; frame numbers go on. What a person is told about a file is said here:
@@ -16,39 +16,31 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "capture/classic.h"
 #include "capture/filter.h"
 #include "capture/link.h"
 #include "capture/magic.h"
-#include "capture/pcapng.h"
+#include "capture/part.h"
 #include "capture/stream.h"
 
 enum {
     BATCH_MAX = 256,
-    BYTES_MAX = TCA_PACKET_MAX, /* of a batch */
-    COMMENTS_MAX = 16,          /* of a batch */
     SECOND_NS = 1000000000,
     PARTS_MAX = 4096, /* joined captures: each costs a new reader, and takes but 24 bytes of input */
 };
 
-/* The reader of the current part. */
-enum part_kind { PART_NONE, PART_CLASSIC, PART_PCAPNG };
-
 struct tca_source {
     struct tca_stream *stream;
     struct tca_source_settings set;
-    enum part_kind kind;
-    struct tca_classic classic;
-    struct tca_pcapng pcapng;
-    struct tca_reader *reader; /* that part of it which both have */
+    bool chooses;         /* not every record is wanted */
+    struct tca_part part; /* the present one */
     unsigned parts;
     uint64_t joint_frame, joint_offset; /* where the second part begins */
     struct tca_drops drops;             /* of the parts before this one */
-    struct tca_packet first;            /* what the first header says, before there is a record */
+    struct tca_kind first;              /* what the first header says, before there is a record */
 
     struct tca_filter filter;
     struct tca_filter_program *program; /* for link type `link`; NULL: every record is wanted */
-    int link;                           /* of the last record; -1 before */
+    int link;                           /* that the program is for; -1 before any */
     uint64_t undecoded_frame;           /* the first one of a link type that is not decoded; 0: none */
     int undecoded_link;                 /* that link type */
     int64_t last_ns;                    /* time of the last record; 0 before */
@@ -59,13 +51,7 @@ struct tca_source {
     int end; /* what tca_source_next() returns at the end */
     struct tca_source_facts facts;
 
-    /* A record that was read and waits for room in the batch; bytes are the reader's. */
-    bool pending;
-    struct tca_record waiting;
-
     struct tca_record records[BATCH_MAX];
-    char comments[COMMENTS_MAX][TCA_CLIP_MAX + 1];
-    uint8_t bytes[BYTES_MAX];
 };
 
 const char *tca_source_status_name(enum tca_source_status status)
@@ -204,15 +190,14 @@ static void add_notes(struct tca_source *src)
 /* What the reader of a part knows of it as a whole. */
 static void take_part(struct tca_source *src)
 {
-    struct tca_drops sum = src->drops, part = {0};
+    struct tca_drops drops;
 
-    if (src->kind == PART_PCAPNG)
-        part = tca_pcapng_drops(&src->pcapng);
-    if (part.told)
-        tca_drops_add(&sum, part.count);
-    src->drops = sum;
-    if (src->kind == PART_PCAPNG)
-        tca_clip_join(&src->facts.comment, src->pcapng.comment.text, TCA_CLIP_MAX);
+    if (!src->part.calls)
+        return;
+    drops = tca_part_drops(&src->part);
+    if (drops.told)
+        tca_drops_add(&src->drops, drops.count);
+    tca_clip_join(&src->facts.comment, tca_part_comment(&src->part), TCA_CLIP_MAX);
 }
 
 /* The input ends here, for this reason; `code` is what the caller gets once all records are delivered. */
@@ -242,7 +227,7 @@ static void finish_at(struct tca_source *src, int code, enum tca_source_status s
     struct tca_source_facts *facts = &src->facts;
 
     facts->error_frame = facts->packets + 1;
-    facts->error_offset = (int64_t)src->reader->boundary;
+    facts->error_offset = (int64_t)src->part.reader.boundary;
     finish(src, code, status, "%s (packet %llu, byte %lld): %s; packets read before it: %llu", what,
            (unsigned long long)facts->error_frame, (long long)facts->error_offset, advice,
            (unsigned long long)facts->packets);
@@ -269,7 +254,7 @@ static void end_file(struct tca_source *src)
 /* The reader stopped, at a record or, `in_header`, before any could begin. */
 static void end_read(struct tca_source *src, enum tca_read got, bool in_header)
 {
-    const char *advice = in_header ? "the file header cannot be read" : src->reader->advice;
+    const char *advice = in_header ? "the file header cannot be read" : src->part.reader.advice;
 
     if (src->set.stop && *src->set.stop) /* the read was interrupted, it is not the file's end */
         end_interrupted(src);
@@ -285,9 +270,10 @@ static void end_read(struct tca_source *src, enum tca_read got, bool in_header)
         finish_at(src, TCA_OK, TCA_SOURCE_truncated, "the file ends inside a record",
                   "the capture was cut there");
     else if (got == TCA_READ_UNSUPPORTED)
-        finish_at(src, TCA_EUNSUPPORTED, TCA_SOURCE_unsupported, src->reader->what, src->reader->advice);
+        finish_at(src, TCA_EUNSUPPORTED, TCA_SOURCE_unsupported, src->part.reader.what,
+                  src->part.reader.advice);
     else if (got == TCA_READ_DAMAGED)
-        finish_at(src, TCA_EINPUT, TCA_SOURCE_damaged, src->reader->what, advice);
+        finish_at(src, TCA_EINPUT, TCA_SOURCE_damaged, src->part.reader.what, advice);
     else
         finish(src, TCA_EMEMORY, TCA_SOURCE_damaged, "out of memory");
 }
@@ -325,15 +311,6 @@ static void end_no_capture(struct tca_source *src, const struct tca_magic *magic
 
 /* ---- parts: usually one, the whole file ---- */
 
-static void part_done(struct tca_source *src)
-{
-    if (src->kind == PART_CLASSIC)
-        tca_classic_done(&src->classic);
-    else if (src->kind == PART_PCAPNG)
-        tca_pcapng_done(&src->pcapng);
-    src->kind = PART_NONE;
-}
-
 static void part_change(struct tca_source *src);
 
 /* Begin to read the capture that begins at the stream's next byte. Where the input proves unreadable the source has
@@ -343,23 +320,15 @@ static void part_begin(struct tca_source *src)
     const struct tca_magic *magic = tca_magic_sniff(src->stream);
     enum tca_read got;
 
-    if (!magic || magic->kind > MAGIC_PCAPNG) {
+    if (!tca_part_has_reader(magic)) {
         end_no_capture(src, magic);
         return;
     }
     if (src->parts++ == 0)
         src->facts.format = magic->format;
-    if (magic->kind == MAGIC_PCAP) {
-        src->kind = PART_CLASSIC;
-        src->reader = &src->classic.reader;
-        got = tca_classic_begin(&src->classic, src->stream, magic);
-    } else {
-        src->kind = PART_PCAPNG;
-        src->reader = &src->pcapng.reader;
-        got = tca_pcapng_begin(&src->pcapng, src->stream);
-    }
+    got = tca_part_begin(&src->part, src->stream, magic);
     if (src->parts == 1)
-        src->first = src->reader->first;
+        src->first = src->part.reader.first;
     if (got == TCA_READ_JOINT)
         part_change(src);
     else if (got != TCA_READ_OK)
@@ -369,9 +338,9 @@ static void part_begin(struct tca_source *src)
 /* Another capture begins where the reader stands. */
 static void part_change(struct tca_source *src)
 {
-    uint64_t begin = tca_stream_tell(src->stream) - src->reader->back;
+    uint64_t begin = tca_stream_tell(src->stream) - src->part.reader.back;
 
-    src->reader->boundary = begin;
+    src->part.reader.boundary = begin;
     if (src->parts == PARTS_MAX) {
         finish_at(src, TCA_EINPUT, TCA_SOURCE_damaged, "too many captures joined in one file",
                   "give them as files of their own");
@@ -381,10 +350,10 @@ static void part_change(struct tca_source *src)
         src->joint_frame = src->facts.packets + 1;
         src->joint_offset = begin;
     }
-    if (src->reader->back)
-        tca_stream_give_back(src->stream, src->reader->back);
+    if (src->part.reader.back)
+        tca_stream_give_back(src->stream, src->part.reader.back);
     take_part(src);
-    part_done(src);
+    tca_part_done(&src->part);
     part_begin(src);
 }
 
@@ -393,138 +362,137 @@ static void part_change(struct tca_source *src)
 /* A record of another link type than the one before. */
 static void change_link(struct tca_source *src, int link)
 {
+    src->link = link;
+    src->program = tca_filter_for(&src->filter, link, NULL);
+}
+
+/* From this frame on there are records of this kind, perhaps not for the first time. */
+static void note_kind(struct tca_source *src, const struct tca_kind *kind, uint64_t frame)
+{
     struct tca_source_facts *facts = &src->facts;
     unsigned i = 0;
 
-    src->link = link;
-    src->program = tca_filter_for(&src->filter, link, NULL);
-    if (!src->undecoded_frame && !tca_link_decoded(link)) {
-        src->undecoded_frame = facts->packets + 1;
-        src->undecoded_link = link;
+    if (!src->undecoded_frame && !tca_link_decoded(kind->link)) {
+        src->undecoded_frame = frame;
+        src->undecoded_link = kind->link;
     }
-    while (i < facts->links && facts->link[i] != link)
+    while (i < facts->links && facts->link[i] != kind->link)
         i++;
     if (i == facts->links && i < TCA_SOURCE_LINKS_MAX)
-        facts->link[facts->links++] = link;
-}
-
-/* One without a time takes that of the record before it: nothing can be said of it that is less wrong. */
-static void note_time(struct tca_source *src, struct tca_packet *packet)
-{
-    if (packet->timeless)
-        packet->time_ns = src->last_ns;
-    src->timeless += packet->timeless;
-    src->beyond += packet->time_ns == INT64_MAX || packet->time_ns == INT64_MIN;
-    if (packet->time_ns < src->last_ns && src->facts.packets > 1 && src->backward++ == 0) {
-        src->backward_frame = src->facts.packets;
-        src->backward_ns = (uint64_t)src->last_ns - (uint64_t)packet->time_ns;
-    }
-    src->last_ns = packet->time_ns;
-}
-
-static void note_packet(struct tca_source *src, struct tca_packet *packet)
-{
-    struct tca_source_facts *facts = &src->facts;
-
-    if (packet->link != src->link)
-        change_link(src, packet->link);
-    if (packet->snaplen > facts->snaplen)
-        facts->snaplen = packet->snaplen;
-    if (facts->packets == 0)
-        facts->ts_precision = packet->precision;
-    else if (packet->precision != facts->ts_precision && strcmp(packet->precision, facts->ts_precision) != 0)
+        facts->link[facts->links++] = kind->link;
+    if (kind->snaplen > facts->snaplen)
+        facts->snaplen = kind->snaplen;
+    if (frame == 1)
+        facts->ts_precision = kind->precision;
+    else if (strcmp(kind->precision, facts->ts_precision) != 0)
         facts->ts_precision = "mixed";
-    facts->packets++;
-    note_time(src, packet);
 }
 
-static bool is_wanted(const struct tca_source *src, const struct tca_packet *packet)
+/* A time that is not plainly behind the one before it. One without a time takes that of the record before it: nothing can
+ * be said of it that is less wrong. */
+static void note_odd_time(struct tca_source *src, struct tca_record *record, int64_t last_ns)
+{
+    if (record->timeless)
+        record->time_ns = last_ns;
+    src->timeless += record->timeless;
+    src->beyond += record->time_ns == INT64_MAX || record->time_ns == INT64_MIN;
+    if (record->time_ns < last_ns && record->frame > 1 && src->backward++ == 0) {
+        src->backward_frame = record->frame;
+        src->backward_ns = (uint64_t)last_ns - (uint64_t)record->time_ns;
+    }
+}
+
+static void note_times(struct tca_source *src, size_t count)
+{
+    int64_t last_ns = src->last_ns;
+
+    for (size_t i = 0; i < count; i++) {
+        struct tca_record *record = &src->records[i];
+
+        if (record->timeless || record->time_ns < last_ns || record->time_ns == INT64_MAX ||
+            record->time_ns == INT64_MIN)
+            note_odd_time(src, record, last_ns);
+        last_ns = record->time_ns;
+    }
+    src->last_ns = last_ns;
+}
+
+static bool is_wanted(struct tca_source *src, const struct tca_record *record)
 {
     const struct tca_source_settings *set = &src->set;
 
-    if (set->has_after && packet->time_ns < set->after_ns)
+    if (record->link != src->link)
+        change_link(src, record->link);
+    if (set->has_after && record->time_ns < set->after_ns)
         return false;
-    if (set->has_before && packet->time_ns >= set->before_ns)
+    if (set->has_before && record->time_ns >= set->before_ns)
         return false;
-    return tca_filter_match(src->program, packet);
+    return tca_filter_match(src->program, record);
 }
 
-static void keep_waiting(struct tca_source *src, const struct tca_packet *packet)
+/* Mark those that were not chosen. Returns how many were. */
+static size_t choose(struct tca_source *src, size_t count)
 {
-    bool wanted = is_wanted(src, packet);
+    size_t chosen = 0;
 
-    src->facts.chosen += wanted;
-    src->pending = true;
-    src->waiting = (struct tca_record){
-        .bytes = packet->bytes,
-        .captured = packet->captured,
-        .original = packet->original,
-        .time_ns = packet->time_ns,
-        .frame = src->facts.packets,
-        .link = packet->link,
-        .direction = packet->not_for_us ? TCA_DIRECTION_UNKNOWN : packet->direction,
-        .timeless = packet->timeless,
-        .left_out = !wanted,
-        .comment = packet->comment,
-        .comment_len = packet->comment ? (uint32_t)strlen(packet->comment) : 0,
-    };
+    if (!src->chooses)
+        return count;
+    for (size_t i = 0; i < count; i++) {
+        bool wanted = is_wanted(src, &src->records[i]);
+
+        src->records[i].left_out = !wanted;
+        chosen += wanted;
+    }
+    return chosen;
 }
 
-/* Read the next record; it waits in src->waiting, marked if it was not chosen. */
-static void read_record(struct tca_source *src)
+/* Read records, no more of them than may be chosen. Their number, or 0 where there are none yet. */
+static size_t read_batch(struct tca_source *src, size_t room)
 {
-    struct tca_packet packet;
-    enum tca_read got = src->kind == PART_CLASSIC ? tca_classic_next(&src->classic, &packet)
-                                                  : tca_pcapng_next(&src->pcapng, &packet);
+    struct tca_batch batch = {.record = src->records, .room = room, .frame = src->facts.packets + 1};
+    enum tca_read got = tca_part_next(&src->part, &batch);
 
     if (got == TCA_READ_JOINT) {
         part_change(src);
-    } else if (got != TCA_READ_OK) {
-        end_read(src, got, false);
-    } else {
-        note_packet(src, &packet);
-        keep_waiting(src, &packet);
+        return 0;
     }
+    if (got != TCA_READ_OK) {
+        end_read(src, got, false);
+        return 0;
+    }
+    if (batch.has_kind)
+        note_kind(src, &batch.kind, batch.frame);
+    note_times(src, batch.count);
+    src->facts.packets += batch.count;
+    src->facts.chosen += choose(src, batch.count);
+    return batch.count;
 }
 
-/* Make one step: towards a waiting record, or the end. */
-static void advance(struct tca_source *src)
+/* Make one step: towards records, or the end. */
+static size_t advance(struct tca_source *src)
 {
+    uint64_t left = src->set.max_records ? src->set.max_records - src->facts.chosen : BATCH_MAX;
+
     if (src->set.stop && *src->set.stop)
         end_interrupted(src);
-    else if (src->set.max_records != 0 && src->facts.chosen >= src->set.max_records)
+    else if (left == 0)
         finish(src, TCA_OK, TCA_SOURCE_ok, "%s", "");
     else
-        read_record(src);
+        return read_batch(src, left < BATCH_MAX ? (size_t)left : BATCH_MAX);
+    return 0;
 }
 
 int tca_source_next(struct tca_source *src, const struct tca_record **ret_records)
 {
-    int count = 0, comments = 0;
-    uint32_t used = 0;
+    size_t count = 0;
 
-    while (count < BATCH_MAX) {
-        while (!src->pending && !src->ended)
-            advance(src);
-        if (!src->pending || src->waiting.captured > BYTES_MAX - used)
-            break;
-        if (src->waiting.comment && comments == COMMENTS_MAX)
-            break;
-        memcpy(src->bytes + used, src->waiting.bytes, src->waiting.captured);
-        src->records[count] = src->waiting;
-        src->records[count].bytes = src->bytes + used;
-        if (src->waiting.comment)
-            src->records[count].comment = strcpy(src->comments[comments++], src->waiting.comment);
-        used += src->waiting.captured;
-        src->pending = false;
-        count++;
-    }
+    while (count == 0 && !src->ended)
+        count = advance(src);
     if (count == 0)
         return src->end;
-    if (!src->ended)
-        src->facts.bytes = tca_stream_tell(src->stream);
+    src->facts.bytes = tca_stream_tell(src->stream);
     *ret_records = src->records;
-    return count;
+    return (int)count;
 }
 
 /* ---- opening and closing ---- */
@@ -539,6 +507,7 @@ static int source_new(const char *path, const struct tca_source_settings *set, s
     memset(src, 0, offsetof(struct tca_source, records));
     src->set = *set;
     src->set.filter = NULL;
+    src->chooses = set->has_after || set->has_before || (set->filter && *set->filter);
     src->facts.format = "unknown";
     src->facts.ts_precision = "";
     src->facts.error_offset = -1;
@@ -559,7 +528,7 @@ static int check_filter(struct tca_source *src, struct tca_error *err)
         return TCA_OK;
     if (!program->fits)
         return err->code;
-    if (!program->directed || src->kind == PART_PCAPNG)
+    if (!program->directed || tca_part_tells_directions(&src->part))
         return TCA_OK;
     return fail(
         err, TCA_EUSAGE,
@@ -597,7 +566,7 @@ void tca_source_close(struct tca_source *src)
 {
     if (!src)
         return;
-    part_done(src);
+    tca_part_done(&src->part);
     tca_stream_close(src->stream);
     tca_filter_done(&src->filter);
     free(src);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * Streams over fopencookie(3). The FILE has a large buffer of its own, so it takes bytes well before libpcap
- * does; where libpcap stands follows from ftello(3), which asks stream_seek() for the end of that buffer and
- * counts back.
+ * Streams: one buffer, filled again where it was read to its end. What is left of a record is moved to the front, a few
+ * dozen bytes for each 256 KiB, and the next bytes are read behind it. That the kernel then copies to odd addresses costs
+ * nothing that could be measured.
+ *
+ * The FILE of fopencookie(3) has no buffer, so libpcap's place in the input is the stream's.
  */
 #include "capture/stream.h"
 
@@ -12,6 +14,10 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/alloc.h"
+
+enum { ROOM = TCA_STREAM_BEHIND + TCA_STREAM_CHUNK };
 
 static int fail(struct tca_error *err, int code, const char *what, const char *why)
 {
@@ -37,13 +43,17 @@ int tca_stream_open(const char *path, const volatile sig_atomic_t *stop, struct 
                     struct tca_error *err)
 {
     bool standard_input = strcmp(path, "-") == 0;
-    struct tca_stream *stream = malloc(sizeof *stream);
+    struct tca_stream *stream = tca_alloc(sizeof *stream);
     int code;
 
-    if (!stream)
+    if (stream)
+        stream->buffer = tca_grow(NULL, ROOM, 1);
+    if (!stream || !stream->buffer) {
+        tca_free(stream);
         return fail(err, TCA_EMEMORY, "cannot open", "out of memory");
-    memset(stream, 0, offsetof(struct tca_stream, ahead));
-    memset(stream->chunk, 0, TCA_STREAM_BEHIND);
+    }
+    stream->room = ROOM;
+    stream->begin = stream->end = TCA_STREAM_BEHIND;
     stream->stop = stop;
     stream->owned = !standard_input;
     stream->fd = standard_input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
@@ -65,7 +75,8 @@ void tca_stream_close(struct tca_stream *stream)
         return;
     if (stream->owned && stream->fd >= 0)
         close(stream->fd);
-    free(stream);
+    tca_free(stream->buffer);
+    tca_free(stream);
 }
 
 /* Read once. A signal that means no stop is no reason to give up. */
@@ -73,8 +84,6 @@ static size_t read_some(struct tca_stream *stream, uint8_t *into, size_t want)
 {
     ssize_t got;
 
-    if (stream->ended)
-        return 0;
     do {
         got = read(stream->fd, into, want);
     } while (got < 0 && errno == EINTR && !(stream->stop && *stream->stop));
@@ -85,127 +94,83 @@ static size_t read_some(struct tca_stream *stream, uint8_t *into, size_t want)
     return got > 0 ? (size_t)got : 0;
 }
 
-size_t tca_stream_peek(struct tca_stream *stream, size_t want, const uint8_t **ret)
+/* Room for `want` bytes from `begin` on. A buffer that once grew for a large record is used no further than before, or it
+ * would not stay in the cache. False without memory. */
+static bool make_room(struct tca_stream *stream, size_t want)
 {
-    size_t have = stream->ahead_end - stream->ahead_begin;
+    size_t have = stream->end - stream->begin;
+    uint8_t *larger;
 
-    if (have < want) {
-        memmove(stream->ahead, stream->ahead + stream->ahead_begin, have);
-        stream->ahead_begin = 0;
-        while (have < want && !stream->ended)
-            have += read_some(stream, stream->ahead + have, sizeof stream->ahead - have);
-        stream->ahead_end = have;
+    if (stream->begin + want <= stream->room && stream->end < ROOM)
+        return true;
+    memmove(stream->buffer, stream->buffer + stream->begin - TCA_STREAM_BEHIND, TCA_STREAM_BEHIND + have);
+    stream->begin = TCA_STREAM_BEHIND;
+    stream->end = TCA_STREAM_BEHIND + have;
+    if (stream->begin + want <= stream->room)
+        return true;
+    larger = tca_grow(stream->buffer, stream->begin + want, 1);
+    if (!larger)
+        return false;
+    stream->buffer = larger;
+    stream->room = stream->begin + want;
+    return true;
+}
+
+size_t tca_stream_fill(struct tca_stream *stream, size_t want, const uint8_t **ret)
+{
+    size_t have;
+
+    if (!stream->ended && !make_room(stream, want)) {
+        stream->error = ENOMEM;
+        stream->ended = true;
     }
-    *ret = stream->ahead + stream->ahead_begin;
+    while (have = stream->end - stream->begin, have < want && !stream->ended) {
+        size_t room = stream->room - stream->end;
+        size_t got = read_some(stream, stream->buffer + stream->end,
+                               room < TCA_STREAM_CHUNK ? room : TCA_STREAM_CHUNK);
+
+        stream->end += got;
+        stream->read += got;
+    }
+    *ret = stream->buffer + stream->begin;
     return have < want ? have : want;
-}
-
-void tca_stream_skip(struct tca_stream *stream, size_t n)
-{
-    stream->ahead_begin += n;
-    stream->given += n;
-}
-
-size_t tca_stream_take(struct tca_stream *stream, uint8_t *into, size_t n)
-{
-    size_t taken = 0, got;
-
-    do {
-        const uint8_t *bytes;
-
-        got = tca_stream_peek(stream, n - taken < TCA_STREAM_CHUNK ? n - taken : TCA_STREAM_CHUNK, &bytes);
-        memcpy(into + taken, bytes, got);
-        tca_stream_skip(stream, got);
-        taken += got;
-    } while (got > 0 && taken < n);
-    return taken;
-}
-
-/* Fill the chunk with at most `want` bytes, keeping the end of the last one in front. */
-static void next_chunk(struct tca_stream *stream, size_t want)
-{
-    uint8_t *into = stream->chunk + TCA_STREAM_BEHIND;
-    size_t have = stream->ahead_end - stream->ahead_begin;
-
-    if (want > TCA_STREAM_CHUNK)
-        want = TCA_STREAM_CHUNK;
-    memmove(stream->chunk, stream->chunk + stream->chunk_len, TCA_STREAM_BEHIND);
-    if (have == 0) {
-        stream->chunk_len = read_some(stream, into, want);
-        return;
-    }
-    stream->chunk_len = have < want ? have : want;
-    memcpy(into, stream->ahead + stream->ahead_begin, stream->chunk_len);
-    stream->ahead_begin += stream->chunk_len;
 }
 
 static ssize_t stream_read(void *cookie, char *into, size_t want)
 {
     struct tca_stream *stream = cookie;
+    const uint8_t *bytes;
+    size_t have;
 
-    next_chunk(stream, want);
-    if (stream->chunk_len == 0 && stream->error) {
+    tca_stream_peek(stream, 1, &bytes);
+    have = stream->end - stream->begin;
+    if (have == 0 && stream->error) {
         errno = stream->error;
         return -1;
     }
-    stream->starved |= stream->chunk_len == 0;
-    memcpy(into, stream->chunk + TCA_STREAM_BEHIND, stream->chunk_len);
-    stream->given += stream->chunk_len;
-    return (ssize_t)stream->chunk_len;
-}
-
-/* Tells where we are; goes nowhere. */
-static int stream_seek(void *cookie, off64_t *position, int whence)
-{
-    const struct tca_stream *stream = cookie;
-
-    if (whence != SEEK_CUR || *position != 0) {
-        errno = ESPIPE;
-        return -1;
-    }
-    *position = (off64_t)stream->given;
-    return 0;
+    stream->starved |= have == 0;
+    if (have > want)
+        have = want;
+    memcpy(into, bytes, have);
+    tca_stream_skip(stream, have);
+    return (ssize_t)have;
 }
 
 FILE *tca_stream_file(struct tca_stream *stream)
 {
-    const cookie_io_functions_t calls = {.read = stream_read, .seek = stream_seek};
+    FILE *file = fopencookie(stream, "r", (cookie_io_functions_t){.read = stream_read});
 
-    stream->file = fopencookie(stream, "r", calls);
-    if (stream->file)
-        setvbuf(stream->file, stream->file_buffer, _IOFBF, sizeof stream->file_buffer);
-    return stream->file;
+    if (file)
+        setvbuf(file, NULL, _IONBF, 0);
+    return file;
 }
 
-uint64_t tca_stream_tell(struct tca_stream *stream)
+const uint8_t *tca_stream_behind(const struct tca_stream *stream, size_t n)
 {
-    off_t position = stream->file ? ftello(stream->file) : -1;
-
-    return position < 0 ? stream->given : (uint64_t)position;
-}
-
-const uint8_t *tca_stream_behind(struct tca_stream *stream, size_t n)
-{
-    uint64_t position = tca_stream_tell(stream);
-    uint64_t unread = stream->given - position;
-
-    if (n > position || n > TCA_STREAM_BEHIND || unread > stream->chunk_len)
-        return NULL;
-    return stream->chunk + TCA_STREAM_BEHIND + stream->chunk_len - unread - n;
+    return n > tca_stream_tell(stream) ? NULL : stream->buffer + stream->begin - n;
 }
 
 void tca_stream_give_back(struct tca_stream *stream, size_t n)
 {
-    size_t unread = (size_t)(stream->given - tca_stream_tell(stream));
-    size_t back = unread + n;
-    size_t have = stream->ahead_end - stream->ahead_begin;
-
-    /* Room: a reader that gives bytes back has taken more than these from what was ahead. */
-    memmove(stream->ahead + back, stream->ahead + stream->ahead_begin, have);
-    memcpy(stream->ahead, stream->chunk + TCA_STREAM_BEHIND + stream->chunk_len - back, back);
-    stream->ahead_begin = 0;
-    stream->ahead_end = back + have;
-    stream->given -= back;
-    stream->chunk_len = 0;
-    stream->file = NULL;
+    stream->begin -= n;
 }

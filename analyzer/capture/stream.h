@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * A stream: the bytes of one input, read once from front to back, file and pipe alike. Our own readers peek and take.
- * libpcap reads it as a FILE; meanwhile the stream can tell what a FILE does not: what the input begins with, before
- * libpcap sees it; the bytes libpcap has just taken; whether a read met the end; and it can begin again a few bytes
- * back, where another capture was joined to the first.
+ * A stream: the bytes of one input, read once from front to back, file and pipe alike, into one buffer that is small
+ * enough to stay in the processor's cache. Our own readers look at the bytes where they lie, and skip them; libpcap reads
+ * on from the same byte as a FILE. Readers may take turns, since nobody takes a byte ahead of need; and the last bytes
+ * taken can be looked at again, and given back, where another capture was joined to the first.
  *
- *     descriptor --> ahead (peeked, or given back) --> chunk (a copy of what the FILE got last) --> FILE -->
- * libpcap
+ *     descriptor --> [ behind | ahead: begin ... end | room ] --> peek, skip
+ *                                                        \--> FILE --> libpcap
  */
 #ifndef TCA_CAPTURE_STREAM_H
 #define TCA_CAPTURE_STREAM_H
@@ -20,25 +20,22 @@
 #include "tcpautopsy/error.h"
 
 enum {
-    TCA_STREAM_CHUNK = 64 * 1024,
-    TCA_STREAM_BEHIND = 16, /* bytes that can be looked at again, and given back */
+    TCA_STREAM_CHUNK = 256 * 1024, /* read at a time, where the input has as much */
+    TCA_STREAM_BEHIND = 16,        /* bytes that can be looked at again, and given back */
 };
 
 struct tca_stream {
     int fd;
     bool owned; /* close fd at the end: not so for standard input */
     const volatile sig_atomic_t
-        *stop;                     /* borrowed, may be NULL: non-zero ends the input at an interrupted read */
-    bool ended;                    /* the descriptor has no more */
-    bool starved;                  /* a reader asked for bytes after the end */
-    int error;                     /* errno of a failed read; EINTR when `stop` ended it */
-    FILE *file;                    /* borrowed: who reads now; NULL between readers */
-    uint64_t given;                /* bytes given to FILEs and readers: offset of the next one to give */
-    size_t ahead_begin, ahead_end; /* bytes of `ahead` still to give */
-    size_t chunk_len;              /* bytes of `chunk` after the first TCA_STREAM_BEHIND */
-    uint8_t ahead[TCA_STREAM_CHUNK + TCA_STREAM_BEHIND];
-    uint8_t chunk[TCA_STREAM_BEHIND + TCA_STREAM_CHUNK]; /* the end of the chunk before, then the last one */
-    char file_buffer[TCA_STREAM_CHUNK];
+        *stop;    /* borrowed, may be NULL: non-zero ends the input at an interrupted read */
+    bool ended;   /* the descriptor has no more */
+    bool starved; /* libpcap asked for bytes after the end */
+    int error; /* errno of a failed read; EINTR when `stop` ended it, ENOMEM when a record needs more memory */
+    uint64_t read;     /* bytes read from the descriptor */
+    size_t begin, end; /* bytes of `buffer` that were read and not taken */
+    size_t room;       /* of `buffer` */
+    uint8_t *buffer;   /* owned */
 };
 
 /* Open a file, or standard input for "-". 0, TCA_EINPUT or TCA_EMEMORY, the last two with words in *err. The
@@ -47,30 +44,46 @@ int tca_stream_open(const char *path, const volatile sig_atomic_t *stop, struct 
                     struct tca_error *err);
 void tca_stream_close(struct tca_stream *stream);
 
-/* The next bytes, taking none, while no FILE reads: up to `want` (at most TCA_STREAM_CHUNK), fewer only at
- * the end or after an error. *ret is borrowed until the next call. */
-size_t tca_stream_peek(struct tca_stream *stream, size_t want, const uint8_t **ret);
+/* As tca_stream_peek(), where that many bytes are not there yet. */
+size_t tca_stream_fill(struct tca_stream *stream, size_t want, const uint8_t **ret);
 
-/* Take the next n bytes, all of which were peeked at. They stay where they are until the next peek. */
-void tca_stream_skip(struct tca_stream *stream, size_t n);
+/* The next bytes, taking none: up to `want`, fewer only at the end or after an error. *ret is borrowed until the next
+ * call that has to read. The buffer grows to hold what is wanted: callers set the limit. */
+static inline size_t tca_stream_peek(struct tca_stream *stream, size_t want, const uint8_t **ret)
+{
+    if (stream->end - stream->begin < want)
+        return tca_stream_fill(stream, want, ret);
+    *ret = stream->buffer + stream->begin;
+    return want;
+}
 
-/* Take up to n bytes, fewer only at the end or after an error, while no FILE reads. Returns their number. */
-size_t tca_stream_take(struct tca_stream *stream, uint8_t *into, size_t n);
+/* All the next bytes that are there without reading; they may be changed by who takes them. */
+static inline size_t tca_stream_ahead(const struct tca_stream *stream, uint8_t **ret)
+{
+    *ret = stream->buffer + stream->begin;
+    return stream->end - stream->begin;
+}
 
-/* A FILE that reads on from here, one at a time; NULL without memory. It must be closed before the stream,
- * which stays open. */
+/* Take the next n bytes, all of which were peeked at. They stay where they are until somebody has to read. */
+static inline void tca_stream_skip(struct tca_stream *stream, size_t n)
+{
+    stream->begin += n;
+}
+
+/* Offset in the input of the next byte that will be taken. */
+static inline uint64_t tca_stream_tell(const struct tca_stream *stream)
+{
+    return stream->read - (stream->end - stream->begin);
+}
+
+/* A FILE that takes just the bytes that are asked of it; NULL without memory. It must be closed before the stream, which
+ * stays open. */
 FILE *tca_stream_file(struct tca_stream *stream);
 
-/* Offset in the input of the next byte its reader will take. Costs a call into the C library: not for every
- * packet. */
-uint64_t tca_stream_tell(struct tca_stream *stream);
+/* The last n <= TCA_STREAM_BEHIND bytes that were taken, or NULL when there were fewer. Borrowed like peeked ones. */
+const uint8_t *tca_stream_behind(const struct tca_stream *stream, size_t n);
 
-/* The last n <= TCA_STREAM_BEHIND bytes its reader has taken, or NULL when there were fewer. Borrowed until
- * the next read. */
-const uint8_t *tca_stream_behind(struct tca_stream *stream, size_t n);
-
-/* Give the last n bytes back: the next FILE begins with them. Only after tca_stream_behind() has shown as
- * many; the present FILE may only be closed afterwards. */
+/* Give the last n bytes back, which tca_stream_behind() has shown. */
 void tca_stream_give_back(struct tca_stream *stream, size_t n);
 
 #endif

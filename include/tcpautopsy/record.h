@@ -14,6 +14,7 @@ enum tca_direction {
     TCA_DIRECTION_UNKNOWN,
     TCA_DIRECTION_IN,  /* received, by the host of the interface itself */
     TCA_DIRECTION_OUT, /* sent by it */
+    TCA_DIRECTION_PAST, /* came in, but was for somebody else, or for many */
 };
 
 struct tca_record {

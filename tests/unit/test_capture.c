@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "capture/link.h"
@@ -70,6 +71,17 @@ static void put_record(struct file *file, uint32_t seconds, uint32_t fraction, u
     put(file, 54, 4);
     put(file, 60, 4);
     put_frame(file, port);
+}
+
+static void put_large_record(struct file *file, uint32_t len, uint16_t port)
+{
+    put(file, 1700000000, 4);
+    put(file, 0, 4);
+    put(file, len, 4);
+    put(file, len, 4);
+    put_frame(file, port);
+    ck_assert_uint_le(file->len + len, sizeof file->bytes);
+    file->len += len - 54;
 }
 
 /* pcapng: a section with its interface; tsresol 255 leaves the option out. */
@@ -681,6 +693,7 @@ START_TEST(garbage_record)
     ck_assert_uint_eq(output->facts.error_frame, 2);
     ck_assert_int_eq(output->facts.error_offset, 94);
     CHECK_MESSAGE(output, "(packet 2, byte 94)");
+    ck_assert_uint_eq(output->facts.bytes, 94 + 16); /* what was taken for a header */
 }
 END_TEST
 
@@ -710,11 +723,14 @@ static void put_capture(struct file *file, char kind, uint16_t port)
         return;
     }
     put_header(file, kind == 'n' || kind == 'N' ? NS : US, 65535, 1);
+    if (kind == 'o')
+        file->bytes[file->len - 18] = 3;
     put_record(file, 1700000000, 0, port);
     put_record(file, 1700000000, 0, (uint16_t)(port + 1));
 }
 
-/* u, n: classic in microseconds, nanoseconds; g: pcapng; U, N, G: the same in big-endian order. */
+/* u, n: classic in microseconds, nanoseconds; o: of an older version, which libpcap reads; g: pcapng; U, N, G: the same in
+ * big-endian order. */
 static const struct {
     const char *kinds;
     const char *words;
@@ -727,6 +743,7 @@ static const struct {
     {"uuUnNu", "6 captures joined"},
     {"gu", "packet 3, byte 236"},
     {"ugug", "4 captures joined"},
+    {"ou", "packet 3, byte 164"},
     {"gU", "packet 3, byte 236"},
     {"Gu", "packet 3, byte 236"},
     {"GUGgn", "4 captures joined"}, /* a section behind another is the same file */
@@ -750,6 +767,20 @@ START_TEST(joints)
     }
     ck_assert_uint_eq(output->facts.bytes, input->len);
     ck_assert_str_eq(output->facts.format, strchr("gG", joint_rows[_i].kinds[0]) ? "pcapng" : "pcap");
+}
+END_TEST
+
+/* Behind a block that is no packet's. */
+START_TEST(joint_behind_interfaces)
+{
+    put_section(input);
+    put_interface(input, 1, 65535, 9);
+    put_interface(input, 1, 65535, 9);
+    put_capture(input, 'u', 80);
+    read_all(input, output);
+    CHECK_STATUS(output, ok);
+    CHECK_MESSAGE(output, "(packet 1, byte 92 begins the second)");
+    ck_assert_uint_eq(output->count, 2);
 }
 END_TEST
 
@@ -852,24 +883,42 @@ END_TEST
 
 /* ---- standard input, interruption ---- */
 
+/* In pieces, as a pipe hands them on: of 3 bytes, of 1000, and as one. */
 START_TEST(standard_input)
 {
+    static const size_t pieces[] = {3, 1000, SIZE_MAX};
     struct tca_source *src;
     struct tca_error err;
     int ends[2];
 
     put_capture(input, 'u', 80);
     put_capture(input, 'n', 82);
+    put_capture(input, 'G', 84);
+    put_capture(input, 'U', 86);
+    for (int i = 0; i < 2; i++)
+        put_large_record(input, 150000, 88);
     ck_assert_int_eq(pipe(ends), 0);
-    ck_assert_int_eq(write(ends[1], input->bytes, input->len), (ssize_t)input->len);
+    pid_t writer = fork();
+    if (writer == 0) {
+        close(ends[0]);
+        for (size_t at = 0, len; at < input->len; at += len) {
+            len = input->len - at < pieces[_i] ? input->len - at : pieces[_i];
+            if (write(ends[1], input->bytes + at, len) != (ssize_t)len)
+                _exit(1);
+        }
+        _exit(0);
+    }
     close(ends[1]);
     ck_assert_int_ge(dup2(ends[0], STDIN_FILENO), 0);
     close(ends[0]);
     ck_assert_int_eq(tca_source_open("-", &(struct tca_source_settings){0}, &src, &err), TCA_OK);
     read_source(src, output);
+    ck_assert_int_eq(waitpid(writer, NULL, 0), writer);
     CHECK_STATUS(output, ok);
-    ck_assert_uint_eq(output->count, 4);
-    ck_assert_uint_eq(output->ports[3], 83);
+    ck_assert_uint_eq(output->count, 10);
+    ck_assert_uint_eq(output->ports[7], 87);
+    ck_assert_uint_eq(output->ports[9], 88);
+    ck_assert_uint_eq(output->facts.bytes, input->len);
 }
 END_TEST
 
@@ -940,12 +989,13 @@ static Suite *capture_suite(void)
     add_file_case(suite, "garbage record", garbage_record, 1);
     add_file_case(suite, "zero tail", zero_tail, 1);
     add_file_case(suite, "joints", joints, ROWS(joint_rows));
+    add_file_case(suite, "joint behind interfaces", joint_behind_interfaces, 1);
     add_file_case(suite, "joint at buffer edge", joint_at_buffer_edge, 1);
     add_file_case(suite, "joint of link types", joint_of_link_types, 1);
     add_file_case(suite, "joint with cut header", joint_with_cut_header, 1);
     add_file_case(suite, "too many joints", too_many_joints, 1);
     add_file_case(suite, "links", links, ROWS(link_rows));
-    add_file_case(suite, "standard input", standard_input, 1);
+    add_file_case(suite, "standard input", standard_input, 3);
     add_file_case(suite, "interrupted", interrupted, 1);
     add_file_case(suite, "any byte changed", any_byte_changed, 3);
     return suite;
