@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * meter RESULT COMMAND...: runs the command, then writes to the file RESULT one line of seven numbers: exit status, signal,
- * user, system and wall time in microseconds, peak memory in KiB, bytes that were not in memory when first asked for.
+ * meter RESULT COMMAND...: runs the command, then writes six numbers to the file RESULT: exit status, signal, user, system
+ * and wall time in microseconds, peak memory in KiB.
  *
  * A process's peak is at least that of the one it was forked from, exec notwithstanding; so this one is small.
  */
@@ -46,10 +46,9 @@ static int measure(const char *result, char **command)
     int64_t wall = now() - begin;
     FILE *file = fopen(result, "w");
     if (!file ||
-        fprintf(file, "%d %d %" PRId64 " %" PRId64 " %" PRId64 " %ld %ld\n",
+        fprintf(file, "%d %d %" PRId64 " %" PRId64 " %" PRId64 " %ld\n",
                 WIFEXITED(status) ? WEXITSTATUS(status) : -1, WIFSIGNALED(status) ? WTERMSIG(status) : 0,
-                microseconds(&used.ru_utime), microseconds(&used.ru_stime), wall, used.ru_maxrss,
-                used.ru_inblock * 512) < 0 ||
+                microseconds(&used.ru_utime), microseconds(&used.ru_stime), wall, used.ru_maxrss) < 0 ||
         fclose(file)) {
         fprintf(stderr, "meter: %s: %s\n", result, strerror(errno));
         return 1;
