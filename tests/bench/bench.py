@@ -7,8 +7,8 @@
 
 BUILD is a meson build folder, of an optimized build (--buildtype=release). Programs run one after the other, in rounds; a
 ratio is the median of the rounds' ratios against B in the same round. What they print is thrown away. CPU time is user
-and system together: on a machine that others use as well it says more than wall time, which is given beside it. Tools that are not
-installed are left out. The last column is the number of connections a tool found, and how many there are.
+and system together: on a machine that others use as well it says more than wall time, which is given beside it. Tools that
+are not installed are left out. The last column is the number of connections a tool found, and how many there are.
 """
 
 import argparse
@@ -201,9 +201,9 @@ def measure_capture(capture, tools, meter, args):
 def instructions(command):
     """Of one run, as callgrind counts them; None without it."""
     with tempfile.TemporaryDirectory(prefix="bench") as folder:
-        done = subprocess.run(["valgrind", "--tool=callgrind", "--callgrind-out-file=" + os.path.join(folder, "out"), *command],
-                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-                              errors="replace", check=False)
+        counter = ["valgrind", "--tool=callgrind", "--callgrind-out-file=" + os.path.join(folder, "out")]
+        done = subprocess.run([*counter, *command], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.PIPE, text=True, errors="replace", check=False)
     return first_number(r"Collected : (\d+)", done.stderr)
 
 
@@ -238,7 +238,7 @@ def arguments():
     parser.add_argument("--kinds", default=",".join(KINDS), help="of " + ",".join(KINDS))
     parser.add_argument("--only", default="", help="commands, by the beginning of their names")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--slow-rounds", type=int, default=2, help="for what takes longer than ten seconds")
+    parser.add_argument("--slow-rounds", type=int, default=2, help="for what takes more than ten seconds")
     parser.add_argument("--memory", type=float, default=8.0, help="GiB that a program may ask for")
     parser.add_argument("--seconds", type=float, default=240.0, help="that a program may take")
     parser.add_argument("--seed", type=int, default=1)

@@ -63,13 +63,13 @@ class Meter:
 
 def in_turn(meter, commands, rounds, slow=10.0, slow_rounds=None):
     """{name: [Run or None for each round]} of {name: command}: all of a round one after the other, so that what
-    disturbs the machine disturbs all of them. One that failed, or took longer than `slow` seconds `slow_rounds` times, is
-    left out of later rounds."""
+    disturbs the machine disturbs all of them. One that failed, or took more than `slow` seconds of CPU time `slow_rounds`
+    times, is left out of later rounds."""
     runs = {name: [] for name in commands}
     for _ in range(rounds):
         for name, command in commands.items():
             done = [run for run in runs[name] if run]
-            tired = slow_rounds and len(done) >= slow_rounds and min(run.wall for run in done) > slow
+            tired = slow_rounds and len(done) >= slow_rounds and min(run.cpu for run in done) > slow
             skip = tired or any(run.failure for run in done)
             runs[name].append(None if skip else meter.run(command))
     return runs

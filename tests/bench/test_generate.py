@@ -68,8 +68,9 @@ def differences(truth, rows):
 
 
 # What fates are told as; all others are normal.
-FATES = {"normal", "rst_active_close", "rst_linger0", "rst_refused", "syn_no_route_back", "syn_to_dead_host", "handshake_no_answer",
-         "handshake_pending_at_end", "handshake_half_open", "synack_ladder_accept_overflow", "synack_ladder_ack_path_loss"}
+FATES = {"normal", "rst_active_close", "rst_linger0", "rst_refused", "syn_no_route_back", "syn_to_dead_host",
+         "handshake_no_answer", "handshake_pending_at_end", "handshake_half_open", "synack_ladder_accept_overflow",
+         "synack_ladder_ack_path_loss"}
 
 
 def unhealthy(rows):
