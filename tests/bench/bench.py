@@ -257,6 +257,14 @@ def chosen(tools, only):
     return [tool for tool in tools if tool.name == BASE or not only or tool.name.startswith(tuple(only.split(",")))]
 
 
+def save(args, raw):
+    """After each file, so that what was measured is not lost when the rest is not."""
+    if args.json:
+        with open(args.json, "w", encoding="utf-8") as file:
+            json.dump(raw, file, indent=1)
+            file.write("\n")
+
+
 def run(args, folder):
     bench = os.path.join(args.build, "tests", "bench")
     generate = os.path.join(bench, "generate")
@@ -267,30 +275,27 @@ def run(args, folder):
         capture = make_capture(generate, folder, "mixed", INSTRUCTION_PACKETS, args.seed)
         raw["files"].append({"file": capture.name, **capture.truth})
         raw["figures"] = count_instructions(capture, chosen(tools, args.only))
-        return raw
+        save(args, raw)
+        return
     tools = chosen(tools + [peer for peer in PEERS if shutil.which(peer.command[0])], args.only)
     meter = measure.Meter(os.path.join(bench, "meter"), args.memory, args.seconds)
     rows = [HEADER]
     for packets in args.packets:
         for kind in args.kinds.split(","):
             capture = make_capture(generate, folder, kind, int(packets * KINDS[kind]), args.seed)
-            raw["files"].append({"file": capture.name, **capture.truth})
             more, figures = measure_capture(capture, tools, meter, args)
             print(f"measured: {capture.name}", file=sys.stderr)
             rows += more
+            raw["files"].append({"file": capture.name, **capture.truth})
             raw["figures"] += figures
+            save(args, raw)
     show(rows)
-    return raw
 
 
 def main():
     args = arguments()
     with tempfile.TemporaryDirectory(prefix="bench") as scratch:
-        raw = run(args, args.dir or scratch)
-    if args.json:
-        with open(args.json, "w", encoding="utf-8") as file:
-            json.dump(raw, file, indent=1)
-            file.write("\n")
+        run(args, args.dir or scratch)
 
 
 if __name__ == "__main__":
