@@ -4,6 +4,7 @@
 
     bench.py BUILD [--packets N...] [--quick] [--kinds LIST] [--only LIST] [--rounds N] [--json FILE]
     bench.py BUILD --instructions          instructions per packet, as callgrind counts them
+    bench.py --show FILE                   the table of raw figures that were kept
 
 BUILD is a meson build folder, of an optimized build (--buildtype=release). Programs run one after the other, in rounds; a
 ratio is the median of the rounds' ratios against B in the same round. What they print is thrown away. CPU time is user
@@ -169,33 +170,45 @@ def number(value, digits=2):
 HEADER = ("file", "command", "n", "CPU s", "wall s", "ns/packet", "Mpackets/s", "CPU/B", "wall/B", "peak MiB", "connections")
 
 
-def row_of(capture, name, runs, base, found):
-    cpu, wall = measure.median(runs, lambda r: r.cpu), measure.median(runs, lambda r: r.wall)
+def row_of(truth, entry, base):
+    """What one command cost on one file; `base`: the entry of the bare loop there."""
+    runs, unit = runs_of(entry), runs_of(base)
+    done = str(len([run for run in runs if run]))
     failure = next((run.failure for run in runs if run and run.failure), "")
-    packets, flows = capture.truth["packets"], capture.truth["flows"]
     if failure:
-        return (capture.name, name, str(len([run for run in runs if run])), *["-"] * 7, "failed: " + failure[:60])
-    return (capture.name, name, str(len([run for run in runs if run])), number(cpu), number(wall),
-            number(cpu * 1e9 / packets, 0), number(packets / wall / 1e6),
-            number(measure.ratio(runs, base, lambda r: r.cpu)), number(measure.ratio(runs, base, lambda r: r.wall)),
+        return (entry["file"], entry["command"], done, *["-"] * 7, "failed: " + failure[:60])
+    cpu, wall = measure.median(runs, lambda r: r.cpu), measure.median(runs, lambda r: r.wall)
+    found = entry["connections"]
+    return (entry["file"], entry["command"], done, number(cpu), number(wall), number(cpu * 1e9 / truth["packets"], 0),
+            number(truth["packets"] / wall / 1e6),
+            number(measure.ratio(runs, unit, lambda r: r.cpu)), number(measure.ratio(runs, unit, lambda r: r.wall)),
             number(measure.median(runs, lambda r: r.peak_kib / 1024), 0),
-            "" if found is None else f"{found} of {flows}")
+            "" if found is None else f"{found} of {truth['flows']}")
+
+
+def runs_of(entry):
+    return [run and measure.Run(**run) for run in entry["runs"]]
+
+
+def show_table(raw):
+    truths = {truth["file"]: truth for truth in raw["files"]}
+    bases = {entry["file"]: entry for entry in raw["figures"] if entry["command"] == BASE}
+    show([HEADER] + [row_of(truths[entry["file"]], entry, bases[entry["file"]]) for entry in raw["figures"]])
 
 
 def measure_capture(capture, tools, meter, args):
-    """Every tool on one capture: (rows of the table, raw figures)."""
+    """Every tool on one capture: raw figures."""
     read_once(capture.path)
     asked = [tool for tool in tools if capture.truth["packets"] <= tool.most.get(capture.kind, float("inf"))]
     runs = measure.in_turn(meter, {tool.name: fill(tool.command, capture.path) for tool in asked},
                            args.rounds, slow_rounds=args.slow_rounds)
-    rows, raw = [], []
+    raw = []
     for tool in asked:
         good = not any(run and run.failure for run in runs[tool.name])
         found = tool.count(tool, capture.path) if tool.count and good else None
-        rows.append(row_of(capture, tool.name, runs[tool.name], runs[BASE], found))
         raw.append({"file": capture.name, "command": tool.name, "connections": found,
                     "runs": [run and dataclasses.asdict(run) for run in runs[tool.name]]})
-    return rows, raw
+    return raw
 
 
 def instructions(command):
@@ -232,7 +245,8 @@ def machine():
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("build", help="meson build folder")
+    parser.add_argument("build", nargs="?", help="meson build folder")
+    parser.add_argument("--show", help="raw figures that were kept")
     parser.add_argument("--packets", type=int, nargs="+", default=[10_000_000], help="of each file; of full a quarter")
     parser.add_argument("--quick", action="store_true", help="files of a million packets, three rounds")
     parser.add_argument("--kinds", default=",".join(KINDS), help="of " + ",".join(KINDS))
@@ -248,6 +262,8 @@ def arguments():
     args = parser.parse_args()
     if args.quick:
         args.packets, args.rounds = [1_000_000], 3
+    if not args.build and not args.show:
+        parser.error("which build folder?")
     if not set(args.kinds.split(",")) <= set(KINDS):
         parser.error("--kinds: of " + ",".join(KINDS))
     return args
@@ -279,21 +295,22 @@ def run(args, folder):
         return
     tools = chosen(tools + [peer for peer in PEERS if shutil.which(peer.command[0])], args.only)
     meter = measure.Meter(os.path.join(bench, "meter"), args.memory, args.seconds)
-    rows = [HEADER]
     for packets in args.packets:
         for kind in args.kinds.split(","):
             capture = make_capture(generate, folder, kind, int(packets * KINDS[kind]), args.seed)
-            more, figures = measure_capture(capture, tools, meter, args)
-            print(f"measured: {capture.name}", file=sys.stderr)
-            rows += more
+            raw["figures"] += measure_capture(capture, tools, meter, args)
             raw["files"].append({"file": capture.name, **capture.truth})
-            raw["figures"] += figures
+            print(f"measured: {capture.name}", file=sys.stderr)
             save(args, raw)
-    show(rows)
+    show_table(raw)
 
 
 def main():
     args = arguments()
+    if args.show:
+        with open(args.show, encoding="utf-8") as file:
+            show_table(json.load(file))
+        return
     with tempfile.TemporaryDirectory(prefix="bench") as scratch:
         run(args, args.dir or scratch)
 
