@@ -248,7 +248,7 @@ def arguments():
     parser.add_argument("build", nargs="?", help="meson build folder")
     parser.add_argument("--show", help="raw figures that were kept")
     parser.add_argument("--packets", type=int, nargs="+", default=[10_000_000], help="of each file; of full a quarter")
-    parser.add_argument("--quick", action="store_true", help="files of a million packets, three rounds")
+    parser.add_argument("--quick", action="store_true", help="files of a million packets, three rounds, one for what is slow")
     parser.add_argument("--kinds", default=",".join(KINDS), help="of " + ",".join(KINDS))
     parser.add_argument("--only", default="", help="commands, by the beginning of their names")
     parser.add_argument("--rounds", type=int, default=5)
@@ -261,7 +261,7 @@ def arguments():
     parser.add_argument("--instructions", action="store_true", help="count instructions instead, of mixed")
     args = parser.parse_args()
     if args.quick:
-        args.packets, args.rounds = [1_000_000], 3
+        args.packets, args.rounds, args.slow_rounds = [1_000_000], 3, 1
     if not args.build and not args.show:
         parser.error("which build folder?")
     if not set(args.kinds.split(",")) <= set(KINDS):
