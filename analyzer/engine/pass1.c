@@ -254,10 +254,11 @@ static void join_attempts(struct tca_flow *flow, struct tca_flow *old, int64_t n
     tca_mirror_anew(mirror_of(old), now_ns);
 }
 
-/* The newest SYN was answered: what was before on this tuple is over. */
-static int commit(struct tca_session *s, struct tca_flow *flow, int64_t now_ns)
+/* The newest SYN was answered: what was before on this tuple is over. Where that was left out nobody is to know of it: the older
+ * rows are those of a capture without it. */
+static int commit(struct tca_session *s, struct tca_flow *flow, int64_t now_ns, bool left_out)
 {
-    for (struct tca_flow *old = flow->older; old && !old->replaced; old = old->older) {
+    for (struct tca_flow *old = flow->older; !left_out && old && !old->replaced; old = old->older) {
         struct tca_mirror *om = mirror_of(old);
         if (!begun(old))
             continue;
@@ -315,7 +316,7 @@ static bool spoke_since(const struct tca_flow_found *found)
 static int tell_witness(struct tca_session *s, const struct tca_flow_found *found,
                         const struct tca_segment *seg)
 {
-    if (!found->witness || !begun(found->witness))
+    if (!found->witness || !begun(found->witness) || !found->witness->opened_by_syn)
         return TCA_OK;
     int from = found->witness->client == found->flow->client ? found->from : 1 - found->from;
     if (!(seg->flags & TCA_RST) && spoke_since(found))
@@ -343,9 +344,8 @@ static int count_late(struct tca_session *s, const struct tca_flow_found *found,
 {
     s->open->facts.tcp_packets++;
     note_end(s->open, seg->time_ns);
-    if (begun(found->newer))
-        tca_mirror_stray(mirror_of(found->newer), seg,
-                         found->newer->client == found->flow->client ? found->from : 1 - found->from);
+    tca_mirror_stray(mirror_of(found->newer), seg,
+                     found->newer->client == found->flow->client ? found->from : 1 - found->from);
     if (!begun(found->flow))
         return TCA_OK;
     int error = tca_mirror_late(&s->mirrors, mirror_of(found->flow), seg, found->from);
@@ -393,11 +393,13 @@ static int use_segment(struct tca_session *s, const struct tca_waiting *w)
         return error;
     if (found.copy)
         return w->left_out ? TCA_OK : count_copy(s, &found, seg);
+    if (found.newer && !w->left_out && !begun(found.newer))
+        found.newer = NULL; /* of which nobody is to know */
     if (found.newer)
         return w->left_out ? TCA_OK : count_late(s, &found, seg);
     error = w->left_out ? note_left_out(s, seg) : mirror_segment(s, &found, seg);
     if (!error && found.commits)
-        error = commit(s, found.flow, seg->time_ns);
+        error = commit(s, found.flow, seg->time_ns, w->left_out);
     if (!error)
         tca_flow_note(s->flows, found.flow, seg, age_class(&found));
     return error;

@@ -71,8 +71,10 @@ static bool in_space(const struct tca_space *space, uint32_t ack)
 bool tca_incarnation_answers(const struct tca_flow *flow, const struct tca_segment *seg, int side)
 {
     const struct tca_space *opener = &flow->space[flow->client];
-    if (side == flow->client || !(seg->flags & TCA_ACK) || !opener->iss_known)
+    if (!(seg->flags & TCA_ACK) || !opener->iss_known)
         return false;
+    if (side == flow->client) /* the answer is not in the capture, but its acknowledgment is */
+        return flow->opened_by_syn && !(seg->flags & (TCA_SYN | TCA_RST)) && seg->seq == opener->nxt;
     if (flow->opened_by_syn)
         return in_space(opener, seg->ack);
     /* Begun by a SYN+ACK: its sender goes on from there, with what the opener has sent meanwhile, seen or not. */

@@ -13,8 +13,8 @@ struct tca_flow *tca_incarnation_pick(struct tca_flow *newest, const struct tca_
 struct tca_flow *tca_incarnation_newer(struct tca_flow *newest, const struct tca_flow *flow);
 /* A reset or both FINs of it were seen. */
 bool tca_incarnation_over(const struct tca_flow *flow);
-/* This segment answers the flow's SYN with ack = ISN+1, up to the data that the SYN carried; or, where the SYN was not seen,
- * it goes on from the SYN+ACK. */
+/* This segment answers the flow's SYN with ack = ISN+1, up to the data that the SYN carried; or it is the opener's next, which
+ * only an answer lets it send; or, where the SYN was not seen, it goes on from the SYN+ACK. */
 bool tca_incarnation_answers(const struct tca_flow *flow, const struct tca_segment *seg, int side);
 /* Note the segment in the sender's space, and what its acknowledgment tells of the peer's. */
 void tca_incarnation_note(struct tca_flow *flow, const struct tca_segment *seg, int side);

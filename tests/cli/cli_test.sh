@@ -284,6 +284,10 @@ shows 'captured at the server'
 exits 0 "$captures/queue/rec_overflow_cookies/client.pcap"
 shows 'lost: 2 connections of 1 client, never served'
 
+# What a time window leaves out replaces no connection: the second is 2 s behind the cut.
+exits 0 flows --column flow_id,close,damage -B 1795246274.053400 "$captures/timewait/rec_reuse_ts/capture.pcap"
+shows 'c1f1,none_open_at_end,offload;end_cut'
+
 # pastes NAME SHELL: the command that the summary of bad.pcap under this name tells to type works in SHELL as it stands
 pastes() {
     mkdir -p "$(dirname "./$1")" && cp bad.pcap "./$1" || exit 2
