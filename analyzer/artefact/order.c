@@ -107,6 +107,11 @@ bool tca_order_is_batch(struct tca_order *order)
            (ripe && waited_ns(order, order->head) > TCA_ORDER_WINDOW_NS + TCA_ORDER_BATCH_NS);
 }
 
+const struct tca_waiting *tca_order_peek(struct tca_order *order, unsigned ahead)
+{
+    return order->tail - order->head > ahead ? at(order, order->head + ahead) : NULL;
+}
+
 struct tca_waiting *tca_order_next(struct tca_order *order, bool all)
 {
     if (order->head == (all ? order->tail : order->ripe))

@@ -63,6 +63,8 @@ void tca_order_add(struct tca_order *order, struct tca_lane *lane);
 void tca_order_time(struct tca_order *order, int64_t time_ns);
 /* Have so many waited long enough, or one for longer, that they have to be taken out? */
 bool tca_order_is_batch(struct tca_order *order);
+/* The one that comes so many after the next; NULL: there is none yet. */
+const struct tca_waiting *tca_order_peek(struct tca_order *order, unsigned ahead);
 /* The next one that has waited long enough (all: any), or NULL. */
 struct tca_waiting *tca_order_next(struct tca_order *order, bool all);
 

@@ -419,6 +419,15 @@ static int use_quoted(struct tca_session *s, const struct tca_segment *quote)
     return error ? error : trace_segment(s, quote, &found);
 }
 
+/* What a later one of the batch will touch begins to come from memory. */
+static void fetch_ahead(struct tca_session *s)
+{
+    enum { AHEAD = 3 };
+    const struct tca_waiting *later = tca_order_peek(&s->order, AHEAD);
+    if (later && !later->seg.quoted)
+        tca_flow_fetch(later->tuple);
+}
+
 /* Together, if there are enough: that keeps the code in the processor's cache. */
 static int use_waiting(struct tca_session *s, bool all)
 {
@@ -428,6 +437,7 @@ static int use_waiting(struct tca_session *s, bool all)
     int64_t now_ns = INT64_MIN;
     int error = TCA_OK;
     while (!error && (w = tca_order_next(&s->order, all))) {
+        fetch_ahead(s);
         now_ns = w->seg.time_ns;
         if (w->record != w->seg.frame)
             error = tca_moved_add(&s->moved, s->open->facts.ordinal, w->seg.frame, w->record);

@@ -133,6 +133,8 @@ int tca_flow_meet(struct tca_flow_table *table, const struct tca_segment *seg, s
  * segments are to be used. A copy is only to be counted. 0 or TCA_EMEMORY, or what `over` returned. */
 int tca_flow_find(struct tca_flow_table *table, const struct tca_flow_met *met, const struct tca_segment *seg,
                   struct tca_flow_found *ret_found);
+/* Begin to fetch from memory what a segment of this tuple is likely to touch. */
+void tca_flow_fetch(const struct tca_tuple *tuple);
 /* What no flow of ours uses, a quotation or the stub of a segment, belongs to a stream all the same. */
 int tca_flow_see(struct tca_flow_table *table, const struct tca_segment *seg);
 /* The flow that an ICMP error quotes: its tuple and, among incarnations, its sequence number. flow NULL:

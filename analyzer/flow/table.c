@@ -27,13 +27,19 @@ struct tca_tuple {
     struct tca_copies copies;
 };
 
+/* The hash stands beside the pointer, so that only the tuple that is looked for is touched. */
+struct slot {
+    uint64_t hash;
+    struct tca_tuple *tuple; /* NULL: empty */
+};
+
 struct age_list {
     struct tca_flow *oldest, *newest;
 };
 
 struct tca_flow_table {
     struct tca_flow_settings set;
-    struct tca_tuple **slot; /* NULL: empty */
+    struct slot *slot;
     size_t slot_count, used;
     struct tca_pool tuples, flows, streams;
     struct tca_beyond *beyond; /* owned */
@@ -59,7 +65,7 @@ int tca_flow_table_new(const struct tca_flow_settings *set, struct tca_flow_tabl
         return TCA_EMEMORY;
     table->set = *set;
     table->slot_count = FIRST_SLOTS;
-    table->slot = tca_alloc(FIRST_SLOTS * sizeof(struct tca_tuple *));
+    table->slot = tca_alloc(FIRST_SLOTS * sizeof *table->slot);
     tca_pool_init(&table->tuples, sizeof(struct tca_tuple));
     tca_pool_init(&table->flows, sizeof(struct tca_flow) + set->payload_size);
     tca_pool_init(&table->streams, sizeof(struct tca_stream) + set->stream_payload_size);
@@ -119,31 +125,31 @@ static size_t home(const struct tca_flow_table *table, uint64_t hash)
 
 static struct tca_tuple *lookup(const struct tca_flow_table *table, const struct tca_key *key, uint64_t hash)
 {
-    for (size_t at = home(table, hash); table->slot[at]; at = (at + 1) & (table->slot_count - 1))
-        if (table->slot[at]->hash == hash && !memcmp(&table->slot[at]->key, key, sizeof *key))
-            return table->slot[at];
+    for (size_t at = home(table, hash); table->slot[at].tuple; at = (at + 1) & (table->slot_count - 1))
+        if (table->slot[at].hash == hash && !memcmp(&table->slot[at].tuple->key, key, sizeof *key))
+            return table->slot[at].tuple;
     return NULL;
 }
 
-static void place(struct tca_flow_table *table, struct tca_tuple *tuple)
+static void place(struct tca_flow_table *table, struct slot slot)
 {
-    size_t at = home(table, tuple->hash);
-    while (table->slot[at])
+    size_t at = home(table, slot.hash);
+    while (table->slot[at].tuple)
         at = (at + 1) & (table->slot_count - 1);
-    table->slot[at] = tuple;
+    table->slot[at] = slot;
 }
 
 static int grow(struct tca_flow_table *table)
 {
-    struct tca_tuple **old = table->slot;
+    struct slot *old = table->slot;
     size_t old_count = table->slot_count;
-    struct tca_tuple **bigger = tca_alloc(2 * old_count * sizeof *bigger);
+    struct slot *bigger = tca_alloc(2 * old_count * sizeof *bigger);
     if (!bigger)
         return TCA_EMEMORY;
     table->slot = bigger;
     table->slot_count = 2 * old_count;
     for (size_t at = 0; at < old_count; at++)
-        if (old[at])
+        if (old[at].tuple)
             place(table, old[at]);
     tca_free(old);
     return TCA_OK;
@@ -161,7 +167,7 @@ static int new_tuple(struct tca_flow_table *table, const struct tca_key *key, ui
     tuple->hash = hash;
     tuple->copies.beyond = table->beyond;
     tuple->copies.all = &table->doubled;
-    place(table, tuple);
+    place(table, (struct slot){hash, tuple});
     table->used++;
     *ret_tuple = tuple;
     return TCA_OK;
@@ -258,14 +264,14 @@ static int get_keyed(struct tca_flow_table *table, const struct tca_key *key, st
 static void drop_tuple(struct tca_flow_table *table, struct tca_tuple *tuple)
 {
     size_t mask = table->slot_count - 1, gap = home(table, tuple->hash);
-    while (table->slot[gap] != tuple)
+    while (table->slot[gap].tuple != tuple)
         gap = (gap + 1) & mask;
-    for (size_t at = (gap + 1) & mask; table->slot[at]; at = (at + 1) & mask)
-        if (((at - home(table, table->slot[at]->hash)) & mask) >= ((at - gap) & mask)) {
+    for (size_t at = (gap + 1) & mask; table->slot[at].tuple; at = (at + 1) & mask)
+        if (((at - home(table, table->slot[at].hash)) & mask) >= ((at - gap) & mask)) {
             table->slot[gap] = table->slot[at];
             gap = at;
         }
-    table->slot[gap] = NULL;
+    table->slot[gap] = (struct slot){0};
     table->used--;
     tca_pool_give(&table->tuples, tuple);
 }
@@ -452,6 +458,18 @@ int tca_flow_meet(struct tca_flow_table *table, const struct tca_segment *seg, s
     }
     tuple->met++;
     return TCA_OK;
+}
+
+void tca_flow_fetch(const struct tca_tuple *tuple)
+{
+    enum { LINE = 64, PAYLOAD_LINES = 8 };
+    const struct tca_flow *flow = tuple->newest;
+    if (!flow)
+        return;
+    const unsigned char *from = (const unsigned char *)flow;
+    const unsigned char *to = flow->payload + (size_t)PAYLOAD_LINES * LINE;
+    for (; from < to; from += LINE)
+        __builtin_prefetch(from, 1);
 }
 
 int tca_flow_see(struct tca_flow_table *table, const struct tca_segment *seg)
