@@ -357,6 +357,7 @@ def late_segments(bench):
         bench.intend(f"{port}#2", "old_dup_segment", "-")
         bench.intend(f"{port}#2", "dup_ack_paws", "-" if port == 40004 else "certain", client="-")
         bench.intend(f"{port}#2", "challenge_ack", "-")
+    bench.client.sysctl({"net.ipv4.tcp_timestamps": 1})  # as before: the account tells the settings at the end
 
 
 @case("timewait/rec_paws",
