@@ -19,6 +19,16 @@ enum tca_nat_part {
     TCA_NAT_AFTER,  /* another row shows it as it was before */
 };
 
+/* Which marks there are and where they stand, so that to ask for what is not there costs one test. */
+struct tca_mark_index {
+    bool known;         /* it was made; else a question walks all marks */
+    bool witness;       /* some are witnesses, which count among `any` alone */
+    uint32_t any;       /* roles of all marks */
+    uint32_t roles[2];  /* by side: of its marks */
+    uint32_t repeat[2]; /* by side: of two of its marks or more */
+    uint8_t first[2][TCA_ROLE_COUNT], last[2][TCA_ROLE_COUNT]; /* by side, of each role that is there */
+};
+
 struct tca_dossier {
     uint32_t capture;      /* 1-based ordinal in the run's list */
     uint64_t stream_frame; /* frame of the piece of a stream in which it began (flow/stream.h); 0: none */
@@ -47,7 +57,11 @@ struct tca_dossier {
     struct tca_trouble trouble[2];
     uint16_t mark_count;
     struct tca_mark *mark; /* by frame; owned by whoever decoded the dossier */
+    struct tca_mark_index index;
 };
+
+/* All marks are in place, by frame, and will stay as they are. */
+void tca_dossier_index(struct tca_dossier *d);
 
 /* The n-th mark (from 0) with any of these roles sent by `side` (TCA_CLIENT, TCA_SERVER, or -1 for both), not
  * counting witnesses; NULL when there are fewer. */
