@@ -20,13 +20,6 @@
 
 /* ---- what every judge looks at ---- */
 
-struct tca_closing tca_close_of(const struct tca_case *c)
-{
-    struct tca_closing k = tca_closing_gather(c->d);
-    k.c = c;
-    return k;
-}
-
 enum tca_confidence tca_close_seen(const struct tca_closing *k, struct tca_levels levels)
 {
     const struct tca_side *side = k->m->side;
@@ -105,7 +98,7 @@ static enum tca_confidence killed_level(const struct tca_closing *k)
 
 void judge_close_killed_by_reuse(const struct tca_case *c, struct tca_judgement *j)
 {
-    struct tca_closing k = tca_close_of(c);
+    struct tca_closing k = tca_closing_of(c);
     if (!k.m->killed_by_reuse || !tca_closing_opened(k.m) || tca_closing_direction_missing(k.m) ||
         !seen_open(&k))
         return;
@@ -175,7 +168,7 @@ static bool merged(const struct tca_closing *k)
 
 void judge_close_three_way(const struct tca_case *c, struct tca_judgement *j)
 {
-    struct tca_closing k = tca_close_of(c);
+    struct tca_closing k = tca_closing_of(c);
     enum tca_confidence confidence;
     if (completed(&k, &confidence) && merged(&k))
         hold_orderly(&k, j, confidence, "three");
@@ -183,7 +176,7 @@ void judge_close_three_way(const struct tca_case *c, struct tca_judgement *j)
 
 void judge_close_four_way(const struct tca_case *c, struct tca_judgement *j)
 {
-    struct tca_closing k = tca_close_of(c);
+    struct tca_closing k = tca_closing_of(c);
     enum tca_confidence confidence;
     if (completed(&k, &confidence) && !merged(&k))
         hold_orderly(&k, j, confidence, "four");

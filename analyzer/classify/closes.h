@@ -15,7 +15,6 @@
 #include "classify/level.h"
 #include "mirror/deviations.h"
 
-struct tca_closing tca_close_of(const struct tca_case *c);
 /* What was seen is a fact; what it means rests on having seen everything: one level less for gaps, one without the
  * opening. */
 enum tca_confidence tca_close_seen(const struct tca_closing *k, struct tca_levels levels);

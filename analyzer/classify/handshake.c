@@ -183,9 +183,7 @@ void judge_handshake_spurious_synack_rtx(const struct tca_case *c, struct tca_ju
     const struct tca_mark *first = tca_opening_rung(c, &o, 0);
     if (!client_was_late(&o, first) || !spurious(c, &o, first) || !o.syn)
         return;
-    struct tca_ladder ladder;
-    tca_ladder_read(c->d, &ladder);
-    bool told = echoes_first(&o) && (first->crossing || o.syn_copies > 1) && !ladder.unsure;
+    bool told = echoes_first(&o) && (first->crossing || o.syn_copies > 1) && !tca_ladder_of(c).ladder.unsure;
     tca_hold(j, told ? TCA_CERTAIN : TCA_PROBABLE, first->time_ns);
     j->actor = TCA_SERVER;
     j->value = o.ack->time_ns - o.synack->time_ns;

@@ -3,11 +3,16 @@
  * Judging one flow: every judge of the registry is asked once; the first handshake and the first close that
  * hold become the flow's, in registry order; all others that hold are findings beside them. Then one of them
  * is chosen to be read first.
+ *
+ * That is the meaning. The way is shorter: what a judge cannot do without is known before (facts.h), what judges have in
+ * common is read once (memory.h), and nobody puts in words what is not printed. A build with the option check_ways judges
+ * each flow plainly as well and stops where the two differ.
  */
-#include "classify/finding.h"
+#include "classify/memory.h"
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 const struct tca_finding tca_findings[TCA_FINDING_COUNT] = {
@@ -65,29 +70,31 @@ enum tca_confidence tca_lower(enum tca_confidence confidence, int levels)
 void tca_say(struct tca_judgement *j, const char *format, ...)
 {
     va_list args;
+    if (!j->sentence)
+        return;
     va_start(args, format);
-    vsnprintf(j->text, sizeof j->text, format, args);
+    vsnprintf(j->sentence->text, sizeof j->sentence->text, format, args);
     va_end(args);
 }
 
-static bool ask(const struct tca_case *c, enum tca_finding_id id, struct tca_judgement *ret)
+static bool ask(const struct tca_case *c, enum tca_finding_id id, struct tca_sentence *sentence,
+                struct tca_judgement *ret)
 {
     memset(ret, 0, sizeof *ret);
     ret->id = id;
     ret->time_ns = c->d->m.start_ns;
+    ret->sentence = sentence;
     judges[id](c, ret);
+    ret->sentence = NULL;
     return ret->confidence != TCA_NO;
 }
 
-/* The first of a column that holds takes `place`; a later one is a finding, unless it is merely the normal
- * case. */
-static bool takes_column(struct tca_verdict *v, bool *taken, unsigned place, const struct tca_judgement *j)
+void tca_judgement_say(const struct tca_case *c, const struct tca_judgement *j, struct tca_sentence *ret)
 {
-    if (*taken)
-        return false;
-    *taken = true;
-    v->judgement[place] = *j;
-    return true;
+    struct tca_judgement again;
+    ret->text[0] = '\0';
+    if (j->confidence != TCA_NO && !ask(c, j->id, ret, &again))
+        ret->text[0] = '\0';
 }
 
 /* Causes that a severity alone would put behind what they bring about. A scan's refused and unanswered attempts are no
@@ -154,24 +161,59 @@ static int choose(const struct tca_verdict *v)
     return best;
 }
 
-void tca_judge_flow(const struct tca_case *c, struct tca_verdict *v)
+/* Is it asked whether this holds? What is merely the normal case is not told beside another. */
+static bool is_asked(const struct tca_finding *finding, uint32_t facts, const bool taken[])
 {
-    bool handshake = false, close = false;
-    memset(v, 0, sizeof *v);
+    return !(finding->needs & ~facts) && finding->scope == TCA_SCOPE_FLOW &&
+           !(finding->normal && taken[finding->column]);
+}
+
+/* The first of a column that holds takes its place, all others that hold stand behind. */
+static void judge(const struct tca_case *c, uint32_t facts, struct tca_verdict *v)
+{
+    static const int place[] = {[TCA_COLUMN_HANDSHAKE] = 0, [TCA_COLUMN_CLOSE] = 1};
+    bool taken[] = {[TCA_COLUMN_EVENT] = true, [TCA_COLUMN_HANDSHAKE] = false, [TCA_COLUMN_CLOSE] = false};
+    struct tca_judgement beyond; /* there is no room for it */
+    memset(v->judgement, 0, 2 * sizeof *v->judgement);
     v->judgement[0].id = TCA_handshake_pending_at_end;
     v->judgement[1].id = TCA_close_unknown_mid;
     v->count = 2;
     for (int id = 0; id < TCA_FINDING_COUNT; id++) {
         const struct tca_finding *finding = &tca_findings[id];
-        struct tca_judgement j;
-        if (finding->scope != TCA_SCOPE_FLOW || !ask(c, (enum tca_finding_id)id, &j))
+        struct tca_judgement *j = v->count < TCA_JUDGEMENTS_MAX ? &v->judgement[v->count] : &beyond;
+        if (!is_asked(finding, facts, taken) || !ask(c, (enum tca_finding_id)id, NULL, j))
             continue;
-        if (finding->column == TCA_COLUMN_HANDSHAKE && takes_column(v, &handshake, 0, &j))
-            continue;
-        if (finding->column == TCA_COLUMN_CLOSE && takes_column(v, &close, 1, &j))
-            continue;
-        if ((finding->column == TCA_COLUMN_EVENT || !finding->normal) && v->count < TCA_JUDGEMENTS_MAX)
-            v->judgement[v->count++] = j;
+        if (!taken[finding->column])
+            v->judgement[place[finding->column]] = *j;
+        else
+            v->count = (uint8_t)(v->count + (j != &beyond));
+        taken[finding->column] = true;
     }
     v->verdict = choose(v);
+}
+
+#ifdef TCA_CHECK_WAYS
+/* Every judge is asked, and reads for itself. */
+static void check(const struct tca_case *c, const struct tca_verdict *v)
+{
+    struct tca_case plain_case = *c;
+    struct tca_verdict plain;
+    plain_case.memory = NULL;
+    judge(&plain_case, UINT32_MAX, &plain);
+    if (plain.count != v->count || plain.verdict != v->verdict ||
+        memcmp(plain.judgement, v->judgement, v->count * sizeof *v->judgement) != 0)
+        abort();
+}
+#endif
+
+void tca_judge_flow(const struct tca_case *c, struct tca_verdict *v)
+{
+    struct tca_memory memory;
+    struct tca_case remembered = *c;
+    tca_memory_clear(&memory);
+    remembered.memory = &memory;
+    judge(&remembered, tca_facts_of(c), v);
+#ifdef TCA_CHECK_WAYS
+    check(c, v);
+#endif
 }

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the judges of one case found out on the way, so that the next one need not read it again: each is asked as before
+ * (tca_opening_of, tca_closing_of, ...) and reads it when first asked. A case without a memory is read anew each time,
+ * with the same result.
+ */
+#ifndef TCA_CLASSIFY_MEMORY_H
+#define TCA_CLASSIFY_MEMORY_H
+
+#include "classify/closing.h"
+#include "classify/ladder.h"
+#include "classify/opening.h"
+#include "classify/resets.h"
+
+/* Resets that are more than a consequence of an earlier one: as a rule one of each side. */
+enum { TCA_RSTS_REMEMBERED = 8 };
+
+struct tca_memory {
+    bool knows_opening, knows_closing, knows_reset, knows_ladder,
+        knows_resets; /* else what follows means nothing */
+    struct tca_opening opening;
+    struct tca_closing closing;
+    struct tca_reset reset;
+    struct tca_ladder_reading ladder;
+    unsigned told; /* resets; more than there is room for: none is remembered */
+    struct tca_rst_told rst[TCA_RSTS_REMEMBERED];
+};
+
+/* Nothing is known yet. */
+static inline void tca_memory_clear(struct tca_memory *memory)
+{
+    memory->knows_opening = memory->knows_closing = memory->knows_reset = false;
+    memory->knows_ladder = memory->knows_resets = false;
+}
+
+#endif
