@@ -30,17 +30,19 @@ enum tca_confidence tca_close_seen(const struct tca_closing *k, struct tca_level
 
 void tca_close_prove_all(struct tca_judgement *j, const struct tca_mark *const *marks, unsigned count)
 {
-    uint64_t after = 0;
+    const struct tca_mark *sorted[TCA_CLOSE_MARKS];
+    unsigned used = 0;
     for (unsigned n = 0; n < count; n++) {
-        const struct tca_mark *next = NULL;
-        for (unsigned at = 0; at < count; at++)
-            if (marks[at] && marks[at]->frame > after && (!next || marks[at]->frame < next->frame))
-                next = marks[at];
-        if (!next)
-            return;
-        tca_prove(j, next);
-        after = next->frame;
+        unsigned at = used;
+        if (!marks[n])
+            continue;
+        for (; at && sorted[at - 1]->frame > marks[n]->frame; at--)
+            sorted[at] = sorted[at - 1];
+        sorted[at] = marks[n];
+        used++;
     }
+    for (unsigned at = 0; at < used; at++)
+        tca_prove(j, sorted[at]);
 }
 
 void tca_close_prove(const struct tca_closing *k, struct tca_judgement *j)

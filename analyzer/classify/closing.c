@@ -141,6 +141,8 @@ static const struct tca_mark *rst_of_frame(const struct tca_dossier *d, uint64_t
 /* The RST that ended the connection; NULL if none did. */
 const struct tca_mark *tca_closing_rst(const struct tca_closing *k)
 {
+    if (!tca_dossier_has(k->d, TCA_MARK_RST, -1))
+        return NULL;
     uint64_t client = reset_frame(&k->m->side[TCA_CLIENT]), server = reset_frame(&k->m->side[TCA_SERVER]);
     if (!tca_closing_opened(k->m) || !(client || server))
         return NULL;

@@ -76,7 +76,7 @@ static uint32_t of_close(const struct tca_dossier *d)
     unsigned fins = ((by_client & TCA_MARK_FIN) != 0) + ((by_server & TCA_MARK_FIN) != 0);
     static const uint32_t of_fins[] = {TCA_FACT_NO_FIN, TCA_FACT_HALF_CLOSED, TCA_FACT_BOTH_FINS};
     return of_fins[fins] | fact_if((by_client | by_server) & TCA_MARK_RST, TCA_FACT_RST) |
-           fact_if(fins == 2 && fins_cross(d), TCA_FACT_FINS_CROSS) |
+           fact_if(fins_cross(d), TCA_FACT_FINS_CROSS) |
            fact_if(fin_again(d, TCA_CLIENT) || fin_again(d, TCA_SERVER), TCA_FACT_FIN_AGAIN) |
            fact_if((by_client | by_server) & TCA_MARK_LATE_DATA, TCA_FACT_LATE_DATA);
 }

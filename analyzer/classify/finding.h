@@ -63,15 +63,15 @@ struct tca_sentence {
 struct tca_judgement {
     enum tca_finding_id id;
     enum tca_confidence confidence;
-    uint8_t actor;                 /* TCA_CLIENT, TCA_SERVER, or TCA_ACTOR_PATH */
-    int64_t time_ns;               /* when it happened */
-    uint64_t frame[TCA_PROOF_MAX]; /* the frames that prove it; frame[0] is where to look first */
-    uint32_t
-        frame_capture[TCA_PROOF_MAX]; /* of a frame of another capture its ordinal; 0: of the flow's own */
+    uint8_t actor; /* TCA_CLIENT, TCA_SERVER, or TCA_ACTOR_PATH */
     uint8_t frame_count;
+    int64_t time_ns;               /* when it happened */
     int64_t value;                 /* a number that belongs to it (copies, ns, ...) */
     const char *unit;              /* "pkts", "ns", "count"; NULL when value means nothing */
     struct tca_sentence *sentence; /* where the judge puts it in words; NULL: nobody reads them */
+    uint32_t
+        frame_capture[TCA_PROOF_MAX]; /* of a frame of another capture its ordinal; 0: of the flow's own */
+    uint64_t frame[TCA_PROOF_MAX];    /* the frames that prove it; frame[0] is where to look first */
 };
 enum { TCA_ACTOR_PATH = 2 };
 
@@ -103,6 +103,7 @@ struct tca_verdict {
     uint8_t count;
     int verdict; /* index of the one to read first; -1: normal */
 };
+/* The case's memory, if it has one, is begun anew and goes on to serve whoever asks about this case. */
 void tca_judge_flow(const struct tca_case *c, struct tca_verdict *ret_verdict);
 /* A judgement of this case in words: its judge is asked once more. */
 void tca_judgement_say(const struct tca_case *c, const struct tca_judgement *j,

@@ -11,6 +11,7 @@
 #include "classify/memory.h"
 
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,12 +78,18 @@ void tca_say(struct tca_judgement *j, const char *format, ...)
     va_end(args);
 }
 
+/* Nothing is said yet. */
+static void begin(struct tca_judgement *j, enum tca_finding_id id, int64_t time_ns)
+{
+    memset(j, 0, offsetof(struct tca_judgement, frame));
+    j->id = id;
+    j->time_ns = time_ns;
+}
+
 static bool ask(const struct tca_case *c, enum tca_finding_id id, struct tca_sentence *sentence,
                 struct tca_judgement *ret)
 {
-    memset(ret, 0, sizeof *ret);
-    ret->id = id;
-    ret->time_ns = c->d->m.start_ns;
+    begin(ret, id, c->d->m.start_ns);
     ret->sentence = sentence;
     judges[id](c, ret);
     ret->sentence = NULL;
@@ -96,6 +103,8 @@ void tca_judgement_say(const struct tca_case *c, const struct tca_judgement *j, 
     if (j->confidence != TCA_NO && !ask(c, j->id, ret, &again))
         ret->text[0] = '\0';
 }
+
+/* ---- which one to read first ---- */
 
 /* Causes that a severity alone would put behind what they bring about. A scan's refused and unanswered attempts are no
  * fault of the service; a connection that stands still, or is refused, is read by what stopped it. */
@@ -161,58 +170,101 @@ static int choose(const struct tca_verdict *v)
     return best;
 }
 
-/* Is it asked whether this holds? What is merely the normal case is not told beside another. */
-static bool is_asked(const struct tca_finding *finding, uint32_t facts, const bool taken[])
+/* ---- the verdict ---- */
+
+_Static_assert(TCA_FINDING_COUNT <= UINT8_MAX, "a list names judges by a byte");
+
+static void list_asked(uint32_t facts, struct tca_asked *list)
 {
-    return !(finding->needs & ~facts) && finding->scope == TCA_SCOPE_FLOW &&
-           !(finding->normal && taken[finding->column]);
+    list->facts = facts;
+    list->count = 0;
+    for (int id = 0; id < TCA_FINDING_COUNT; id++)
+        if (!(tca_findings[id].needs & ~facts) && tca_findings[id].scope == TCA_SCOPE_FLOW)
+            list->id[list->count++] = (uint8_t)id;
 }
 
+static const struct tca_asked *remember_asked(struct tca_memory *memory, uint32_t facts)
+{
+    uint32_t hash = facts * UINT32_C(0x9e3779b1) >> (32 - TCA_ASKED_BITS);
+    struct tca_asked *list = &memory->asked[hash];
+    if (!list->count || list->facts != facts)
+        list_asked(facts, list);
+    return list;
+}
+
+/* What was found so far. A finding that is merely the normal case is not told beside another of its column. */
+struct judging {
+    const struct tca_case *c;
+    struct tca_verdict *v;
+    bool taken[3]; /* the place of this column; events have none */
+};
+
 /* The first of a column that holds takes its place, all others that hold stand behind. */
-static void judge(const struct tca_case *c, uint32_t facts, struct tca_verdict *v)
+static void judge_one(struct judging *g, enum tca_finding_id id)
 {
     static const int place[] = {[TCA_COLUMN_HANDSHAKE] = 0, [TCA_COLUMN_CLOSE] = 1};
-    bool taken[] = {[TCA_COLUMN_EVENT] = true, [TCA_COLUMN_HANDSHAKE] = false, [TCA_COLUMN_CLOSE] = false};
-    struct tca_judgement beyond; /* there is no room for it */
-    memset(v->judgement, 0, 2 * sizeof *v->judgement);
-    v->judgement[0].id = TCA_handshake_pending_at_end;
-    v->judgement[1].id = TCA_close_unknown_mid;
+    enum tca_column column = tca_findings[id].column;
+    struct tca_judgement j;
+    if ((tca_findings[id].normal && g->taken[column]) || !ask(g->c, id, NULL, &j))
+        return;
+    if (!g->taken[column])
+        g->v->judgement[place[column]] = j;
+    else if (g->v->count < TCA_JUDGEMENTS_MAX)
+        g->v->judgement[g->v->count++] = j;
+    g->taken[column] = true;
+}
+
+static void judge(const struct tca_case *c, const struct tca_asked *list, struct tca_verdict *v)
+{
+    struct judging g = {.c = c, .v = v, .taken = {[TCA_COLUMN_EVENT] = true}};
     v->count = 2;
-    for (int id = 0; id < TCA_FINDING_COUNT; id++) {
-        const struct tca_finding *finding = &tca_findings[id];
-        struct tca_judgement *j = v->count < TCA_JUDGEMENTS_MAX ? &v->judgement[v->count] : &beyond;
-        if (!is_asked(finding, facts, taken) || !ask(c, (enum tca_finding_id)id, NULL, j))
-            continue;
-        if (!taken[finding->column])
-            v->judgement[place[finding->column]] = *j;
-        else
-            v->count = (uint8_t)(v->count + (j != &beyond));
-        taken[finding->column] = true;
-    }
+    for (unsigned at = 0; at < list->count; at++)
+        judge_one(&g, (enum tca_finding_id)list->id[at]);
+    if (!g.taken[TCA_COLUMN_HANDSHAKE])
+        begin(&v->judgement[0], TCA_handshake_pending_at_end, 0);
+    if (!g.taken[TCA_COLUMN_CLOSE])
+        begin(&v->judgement[1], TCA_close_unknown_mid, 0);
     v->verdict = choose(v);
 }
 
 #ifdef TCA_CHECK_WAYS
-/* Every judge is asked, and reads for itself. */
+static bool same(const struct tca_judgement *a, const struct tca_judgement *b)
+{
+    return !memcmp(a, b, offsetof(struct tca_judgement, frame)) &&
+           !memcmp(a->frame, b->frame, a->frame_count * sizeof *a->frame);
+}
+
+/* Every judge is asked, reads for itself, and walks over all marks. */
 static void check(const struct tca_case *c, const struct tca_verdict *v)
 {
-    struct tca_case plain_case = *c;
+    struct tca_dossier dossier = *c->d;
+    struct tca_case alone = *c;
+    struct tca_asked all;
     struct tca_verdict plain;
-    plain_case.memory = NULL;
-    judge(&plain_case, UINT32_MAX, &plain);
-    if (plain.count != v->count || plain.verdict != v->verdict ||
-        memcmp(plain.judgement, v->judgement, v->count * sizeof *v->judgement) != 0)
+    dossier.index = (struct tca_mark_index){.known = false};
+    alone.d = &dossier;
+    alone.memory = NULL;
+    list_asked(UINT32_MAX, &all);
+    judge(&alone, &all, &plain);
+    if (plain.count != v->count || plain.verdict != v->verdict)
         abort();
+    for (unsigned at = 0; at < v->count; at++)
+        if (!same(&plain.judgement[at], &v->judgement[at]))
+            abort();
 }
 #endif
 
 void tca_judge_flow(const struct tca_case *c, struct tca_verdict *v)
 {
-    struct tca_memory memory;
-    struct tca_case remembered = *c;
-    tca_memory_clear(&memory);
-    remembered.memory = &memory;
-    judge(&remembered, tca_facts_of(c), v);
+    struct tca_asked list;
+    uint32_t facts = tca_facts_of(c);
+    if (c->memory) {
+        tca_memory_begin(c->memory);
+        judge(c, remember_asked(c->memory, facts), v);
+    } else {
+        list_asked(facts, &list);
+        judge(c, &list, v);
+    }
 #ifdef TCA_CHECK_WAYS
     check(c, v);
 #endif

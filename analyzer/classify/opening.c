@@ -107,7 +107,8 @@ static bool is_challenge(const struct tca_opening *o, const struct tca_mark *mar
 
 static void find_challenges(const struct tca_dossier *d, struct tca_opening *o)
 {
-    for (unsigned at = 0; at < d->mark_count; at++) {
+    bool any = !d->index.known || (d->index.any & TCA_MARK_CHALLENGE);
+    for (unsigned at = 0; any && at < d->mark_count; at++) {
         if (!is_challenge(o, &d->mark[at]))
             continue;
         if (!o->challenges++)

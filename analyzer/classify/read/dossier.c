@@ -5,14 +5,12 @@
  */
 #include "classify/read/dossier.h"
 
-#include "base/bits.h"
 #include "base/seq32.h"
 #include "mirror/deviations.h"
 
-#include <stddef.h>
 #include <stdlib.h>
 
-_Static_assert(TCA_MARKS_MAX <= UINT8_MAX, "places in the index are bytes");
+_Static_assert(TCA_MARKS_MAX < UINT8_MAX, "places in the index are bytes");
 
 /* ---- the index ---- */
 
@@ -51,17 +49,6 @@ struct range {
     unsigned from, end;
 };
 
-static void widen(const struct tca_mark_index *index, uint32_t roles, int side, struct range *range)
-{
-    for (uint32_t left = index->roles[side] & roles; left; left &= left - 1) {
-        unsigned role = tca_lowest_bit(left);
-        if (index->first[side][role] < range->from)
-            range->from = index->first[side][role];
-        if (index->last[side][role] >= range->end)
-            range->end = index->last[side][role] + 1U;
-    }
-}
-
 static bool matches(const struct tca_mark *mark, uint32_t roles, int side)
 {
     return (mark->roles & roles) && !mark->witness && (side < 0 || mark->side == side);
@@ -77,22 +64,41 @@ static void check_range(const struct tca_dossier *d, struct range range, uint32_
 }
 #endif
 
-static struct range range_of(const struct tca_dossier *d, uint32_t roles, int side)
+static struct range range_of_side(const struct tca_mark_index *index, uint32_t roles, int side)
 {
-    struct range range = {d->mark_count, 0};
+    struct range range = {UINT8_MAX, 0};
+    for (uint32_t left = index->roles[side] & roles; left; left &= left - 1) {
+        unsigned role = tca_lowest_bit(left);
+        if (index->first[side][role] < range.from)
+            range.from = index->first[side][role];
+        if (index->last[side][role] >= range.end)
+            range.end = index->last[side][role] + 1U;
+    }
+    return range;
+}
+
+static struct range read_range(const struct tca_dossier *d, uint32_t roles, int side)
+{
     if (!d->index.known)
         return (struct range){0, d->mark_count};
-    if (side != TCA_SERVER)
-        widen(&d->index, roles, TCA_CLIENT, &range);
-    if (side != TCA_CLIENT)
-        widen(&d->index, roles, TCA_SERVER, &range);
+    if (side >= 0)
+        return range_of_side(&d->index, roles, side);
+    struct range client = range_of_side(&d->index, roles, TCA_CLIENT),
+                 server = range_of_side(&d->index, roles, TCA_SERVER);
+    return (struct range){client.from < server.from ? client.from : server.from,
+                          client.end > server.end ? client.end : server.end};
+}
+
+static struct range range_of(const struct tca_dossier *d, uint32_t roles, int side)
+{
+    struct range range = read_range(d, roles, side);
 #ifdef TCA_CHECK_WAYS
     check_range(d, range, roles, side);
 #endif
     return range;
 }
 
-const struct tca_mark *tca_dossier_mark(const struct tca_dossier *d, uint32_t roles, int side, unsigned n)
+const struct tca_mark *tca_dossier_seek(const struct tca_dossier *d, uint32_t roles, int side, unsigned n)
 {
     struct range range = range_of(d, roles, side);
     for (unsigned at = range.from; at < range.end; at++)

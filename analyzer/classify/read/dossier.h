@@ -6,9 +6,12 @@
 #ifndef TCA_CLASSIFY_DOSSIER_H
 #define TCA_CLASSIFY_DOSSIER_H
 
+#include "base/bits.h"
 #include "flow/flow.h"
 #include "mirror/mirror.h"
 #include "peer/peer.h"
+
+#include <stddef.h>
 
 #define TCA_NO_STREAM UINT64_MAX /* all its segments are none to Wireshark */
 
@@ -63,9 +66,28 @@ struct tca_dossier {
 /* All marks are in place, by frame, and will stay as they are. */
 void tca_dossier_index(struct tca_dossier *d);
 
-/* The n-th mark (from 0) with any of these roles sent by `side` (TCA_CLIENT, TCA_SERVER, or -1 for both), not
- * counting witnesses; NULL when there are fewer. */
-const struct tca_mark *tca_dossier_mark(const struct tca_dossier *d, uint32_t roles, int side, unsigned n);
+/* False: there is no mark with any of these roles sent by `side` (TCA_CLIENT, TCA_SERVER, or -1 for both), not counting
+ * witnesses. True without an index. */
+static inline bool tca_dossier_has(const struct tca_dossier *d, uint32_t roles, int side)
+{
+    const struct tca_mark_index *index = &d->index;
+    uint32_t there = side < 0 ? index->roles[TCA_CLIENT] | index->roles[TCA_SERVER] : index->roles[side];
+    return (there & roles) || !index->known;
+}
+
+/* The n-th such mark (from 0); NULL when there are fewer. That there is none, or the first one or no other with this role,
+ * the index says by itself. */
+const struct tca_mark *tca_dossier_seek(const struct tca_dossier *d, uint32_t roles, int side, unsigned n);
+static inline const struct tca_mark *tca_dossier_mark(const struct tca_dossier *d, uint32_t roles, int side,
+                                                      unsigned n)
+{
+    const struct tca_mark_index *index = &d->index;
+    bool one_kind = side >= 0 && !(roles & (roles - 1)) && index->known;
+    if (!tca_dossier_has(d, roles, side) || (one_kind && n && !(index->repeat[side] & roles)))
+        return NULL;
+    return one_kind && !n ? &d->mark[index->first[side][tca_lowest_bit(roles)]]
+                          : tca_dossier_seek(d, roles, side, n);
+}
 /* The last such mark. */
 const struct tca_mark *tca_dossier_last(const struct tca_dossier *d, uint32_t roles, int side);
 /* How many of them were kept. */
