@@ -259,7 +259,7 @@ void tca_judge_flow(const struct tca_case *c, struct tca_verdict *v)
     struct tca_asked list;
     uint32_t facts = tca_facts_of(c);
     if (c->memory) {
-        tca_memory_begin(c->memory);
+        tca_memory_begin(c->memory, facts);
         judge(c, remember_asked(c->memory, facts), v);
     } else {
         list_asked(facts, &list);

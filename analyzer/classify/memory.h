@@ -27,6 +27,7 @@ enum { TCA_ASKED_BITS = 3, TCA_ASKED_LISTS = 1 << TCA_ASKED_BITS };
 /* All zero: it knows nothing. */
 struct tca_memory {
     /* Of the case at hand. */
+    uint32_t facts;
     bool knows_opening, knows_closing, knows_reset, knows_ladder,
         knows_resets; /* else what follows means nothing */
     struct tca_opening opening;
@@ -39,9 +40,10 @@ struct tca_memory {
     struct tca_asked asked[TCA_ASKED_LISTS]; /* of all cases; by a hash of the facts */
 };
 
-/* Nothing of the case at hand is known yet. */
-static inline void tca_memory_begin(struct tca_memory *memory)
+/* Nothing but the facts of the case at hand is known yet. */
+static inline void tca_memory_begin(struct tca_memory *memory, uint32_t facts)
 {
+    memory->facts = facts;
     memory->knows_opening = memory->knows_closing = memory->knows_reset = false;
     memory->knows_ladder = memory->knows_resets = false;
 }
