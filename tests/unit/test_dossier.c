@@ -72,7 +72,8 @@ START_TEST(test_index_anew)
     made.mark[0] = (struct tca_mark){.frame = 1, .roles = TCA_MARK_SYN, .side = TCA_CLIENT};
     tca_dossier_index(&made.d);
     ck_assert_uint_eq(made.d.index.any, TCA_MARK_SYN);
-    ck_assert(!made.d.index.witness && !made.d.index.repeat[TCA_CLIENT]);
+    ck_assert(!made.d.index.witness && !made.d.index.roles[TCA_SERVER]);
+    ck_assert(!made.d.index.repeat[TCA_CLIENT] && !made.d.index.repeat[TCA_SERVER]);
     ck_assert_ptr_eq(tca_dossier_mark(&made.d, TCA_MARK_SYN, -1, 0), &made.mark[0]);
     ck_assert_ptr_null(tca_dossier_mark(&made.d, TCA_MARK_SYN, TCA_SERVER, 0));
     ck_assert_ptr_null(tca_dossier_mark(&made.d, TCA_MARK_RST, -1, 0));
