@@ -20,13 +20,6 @@
 
 /* ---- what every judge looks at ---- */
 
-struct tca_closing tca_close_of(const struct tca_case *c)
-{
-    struct tca_closing k = tca_closing_gather(c->d);
-    k.c = c;
-    return k;
-}
-
 enum tca_confidence tca_close_seen(const struct tca_closing *k, struct tca_levels levels)
 {
     const struct tca_side *side = k->m->side;
@@ -37,17 +30,19 @@ enum tca_confidence tca_close_seen(const struct tca_closing *k, struct tca_level
 
 void tca_close_prove_all(struct tca_judgement *j, const struct tca_mark *const *marks, unsigned count)
 {
-    uint64_t after = 0;
+    const struct tca_mark *sorted[TCA_CLOSE_MARKS];
+    unsigned used = 0;
     for (unsigned n = 0; n < count; n++) {
-        const struct tca_mark *next = NULL;
-        for (unsigned at = 0; at < count; at++)
-            if (marks[at] && marks[at]->frame > after && (!next || marks[at]->frame < next->frame))
-                next = marks[at];
-        if (!next)
-            return;
-        tca_prove(j, next);
-        after = next->frame;
+        unsigned at = used;
+        if (!marks[n])
+            continue;
+        for (; at && sorted[at - 1]->frame > marks[n]->frame; at--)
+            sorted[at] = sorted[at - 1];
+        sorted[at] = marks[n];
+        used++;
     }
+    for (unsigned at = 0; at < used; at++)
+        tca_prove(j, sorted[at]);
 }
 
 void tca_close_prove(const struct tca_closing *k, struct tca_judgement *j)
@@ -105,7 +100,7 @@ static enum tca_confidence killed_level(const struct tca_closing *k)
 
 void judge_close_killed_by_reuse(const struct tca_case *c, struct tca_judgement *j)
 {
-    struct tca_closing k = tca_close_of(c);
+    struct tca_closing k = tca_closing_of(c);
     if (!k.m->killed_by_reuse || !tca_closing_opened(k.m) || tca_closing_direction_missing(k.m) ||
         !seen_open(&k))
         return;
@@ -176,7 +171,7 @@ static bool merged(const struct tca_closing *k)
 
 void judge_close_three_way(const struct tca_case *c, struct tca_judgement *j)
 {
-    struct tca_closing k = tca_close_of(c);
+    struct tca_closing k = tca_closing_of(c);
     enum tca_confidence confidence;
     if (completed(&k, &confidence) && merged(&k))
         hold_orderly(&k, j, confidence, "three");
@@ -184,7 +179,7 @@ void judge_close_three_way(const struct tca_case *c, struct tca_judgement *j)
 
 void judge_close_four_way(const struct tca_case *c, struct tca_judgement *j)
 {
-    struct tca_closing k = tca_close_of(c);
+    struct tca_closing k = tca_closing_of(c);
     enum tca_confidence confidence;
     if (completed(&k, &confidence) && !merged(&k))
         hold_orderly(&k, j, confidence, "four");

@@ -19,7 +19,7 @@ static void hold_crossing(const struct tca_closing *k, const struct tca_crossing
 
 void judge_close_simultaneous_both(const struct tca_case *c, struct tca_judgement *j)
 {
-    struct tca_closing k = tca_close_of(c);
+    struct tca_closing k = tca_closing_of(c);
     struct tca_crossing x = tca_closing_crossing(&k);
     if (!x.cross || x.closing != 2)
         return;
@@ -30,7 +30,7 @@ void judge_close_simultaneous_both(const struct tca_case *c, struct tca_judgemen
 
 void judge_close_simultaneous_one(const struct tca_case *c, struct tca_judgement *j)
 {
-    struct tca_closing k = tca_close_of(c);
+    struct tca_closing k = tca_closing_of(c);
     struct tca_crossing x = tca_closing_crossing(&k);
     if (!x.cross || x.closing != 1 || x.through[0] == TCA_THROUGH_NOT_TOLD ||
         x.through[1] == TCA_THROUGH_NOT_TOLD)
@@ -43,7 +43,7 @@ void judge_close_simultaneous_one(const struct tca_case *c, struct tca_judgement
 
 void judge_close_fin_crossing(const struct tca_case *c, struct tca_judgement *j)
 {
-    struct tca_closing k = tca_close_of(c);
+    struct tca_closing k = tca_closing_of(c);
     struct tca_crossing x = tca_closing_crossing(&k);
     bool told = x.through[0] != TCA_THROUGH_NOT_TOLD && x.through[1] != TCA_THROUGH_NOT_TOLD;
     if (!x.cross || told || tca_closing_knew(&k, k.fin[k.passive], k.fin[k.active]))

@@ -21,7 +21,7 @@ static bool not_accepted(const struct tca_closing *k)
 
 void judge_close_wait_leak(const struct tca_case *c, struct tca_judgement *j)
 {
-    struct tca_closing k = tca_close_of(c);
+    struct tca_closing k = tca_closing_of(c);
     int64_t idle_ns = tca_closing_idle_ns(&k);
     if (idle_ns <= TCA_LONG_CLOSE_WAIT_NS)
         return;
@@ -54,7 +54,7 @@ static const struct tca_mark *used_half(const struct tca_closing *k)
 
 void judge_close_half(const struct tca_case *c, struct tca_judgement *j)
 {
-    struct tca_closing k = tca_close_of(c);
+    struct tca_closing k = tca_closing_of(c);
     const struct tca_mark *data = used_half(&k);
     if (!data || tca_closing_reset(&k).form != TCA_RESET_NONE)
         return;
@@ -116,7 +116,7 @@ static int silent_side(const struct tca_closing *k)
 
 void judge_close_timeout_silent(const struct tca_case *c, struct tca_judgement *j)
 {
-    struct tca_closing k = tca_close_of(c);
+    struct tca_closing k = tca_closing_of(c);
     int side = silent_side(&k);
     if (side < 0 || k.fin[0] || k.fin[1] || !tca_closing_opened(k.m) || tca_closing_rst(&k))
         return;
@@ -155,7 +155,7 @@ static bool may_have_closed_before(const struct tca_closing *k)
 
 void judge_close_none_open_at_end(const struct tca_case *c, struct tca_judgement *j)
 {
-    struct tca_closing k = tca_close_of(c);
+    struct tca_closing k = tca_closing_of(c);
     const struct tca_side *client = &k.m->side[TCA_CLIENT], *server = &k.m->side[TCA_SERVER];
     if (!(still_open(client) || still_open(server)) || unknown(client) || unknown(server) ||
         may_have_closed_before(&k) || tca_closing_direction_missing(k.m))

@@ -51,7 +51,7 @@ static bool in_last_ack(const struct tca_closing *k)
 
 void judge_close_last_ack_stuck(const struct tca_case *c, struct tca_judgement *j)
 {
-    struct tca_closing k = tca_close_of(c);
+    struct tca_closing k = tca_closing_of(c);
     enum tca_confidence confidence;
     if (!in_last_ack(&k) || !unacked_ladder(&k, k.passive, &confidence))
         return;
@@ -62,7 +62,7 @@ void judge_close_last_ack_stuck(const struct tca_case *c, struct tca_judgement *
 
 void judge_close_fin_unacked(const struct tca_case *c, struct tca_judgement *j)
 {
-    struct tca_closing k = tca_close_of(c);
+    struct tca_closing k = tca_closing_of(c);
     enum tca_confidence confidence;
     for (int n = 0; n < 2 && k.active >= 0; n++) {
         int side = n ? k.passive : k.active;
@@ -157,7 +157,7 @@ static void hold_last_ack_lost(const struct tca_closing *k, struct tca_judgement
 
 void judge_close_last_ack_lost(const struct tca_case *c, struct tca_judgement *j)
 {
-    struct tca_closing k = tca_close_of(c);
+    struct tca_closing k = tca_closing_of(c);
     const struct tca_mark *again;
     if (!in_last_ack(&k) || tca_closing_reset(&k).form != TCA_RESET_NONE || each_ack_arrived(&k))
         return;
@@ -179,7 +179,7 @@ static const struct tca_mark *lost_fin(const struct tca_closing *k, int side)
 
 void judge_close_fin_retry(const struct tca_case *c, struct tca_judgement *j)
 {
-    struct tca_closing k = tca_close_of(c);
+    struct tca_closing k = tca_closing_of(c);
     if (k.active < 0 || !tca_closing_opened(k.m) || tca_closing_reset(&k).form != TCA_RESET_NONE)
         return;
     int side = k.active;
@@ -205,7 +205,7 @@ void judge_close_fin_retry(const struct tca_case *c, struct tca_judgement *j)
 
 void judge_fin_lost(const struct tca_case *c, struct tca_judgement *j)
 {
-    struct tca_closing k = tca_close_of(c);
+    struct tca_closing k = tca_closing_of(c);
     if (!tca_closing_both_fins(&k) || k.m->side[k.active].fin_count < 2 ||
         tca_closing_covers_fin(&k, k.fin[k.passive], k.active) ||
         !tca_closing_knew(&k, k.fin[k.passive], k.fin[k.active]))

@@ -28,7 +28,7 @@ static bool hold_reset(const struct tca_closing *k, struct tca_judgement *j, enu
 
 void judge_close_rst_both_fin(const struct tca_case *c, struct tca_judgement *j)
 {
-    struct tca_closing k = tca_close_of(c);
+    struct tca_closing k = tca_closing_of(c);
     if (!hold_reset(&k, j, TCA_RESET_BOTH_FIN))
         return;
     int64_t apart_ns = j->time_ns - k.fin[j->actor]->time_ns;
@@ -39,7 +39,7 @@ void judge_close_rst_both_fin(const struct tca_case *c, struct tca_judgement *j)
 
 void judge_close_half_then_rst(const struct tca_case *c, struct tca_judgement *j)
 {
-    struct tca_closing k = tca_close_of(c);
+    struct tca_closing k = tca_closing_of(c);
     if (!hold_reset(&k, j, TCA_RESET_HALF_THEN_RST))
         return;
     tca_say(j, "The %s had sent FIN and answered data of the %s with a reset.", tca_role_name[j->actor],
@@ -48,7 +48,7 @@ void judge_close_half_then_rst(const struct tca_case *c, struct tca_judgement *j
 
 void judge_close_rst_by_passive(const struct tca_case *c, struct tca_judgement *j)
 {
-    struct tca_closing k = tca_close_of(c);
+    struct tca_closing k = tca_closing_of(c);
     if (!hold_reset(&k, j, TCA_RESET_BY_PASSIVE))
         return;
     tca_say(j, "The %s sent FIN; the %s answered with a reset instead of closing too.",
@@ -58,7 +58,7 @@ void judge_close_rst_by_passive(const struct tca_case *c, struct tca_judgement *
 /* The same reset as one of the causes: why it came is told beside. */
 void judge_rst_after_fin(const struct tca_case *c, struct tca_judgement *j)
 {
-    struct tca_closing k = tca_close_of(c);
+    struct tca_closing k = tca_closing_of(c);
     if (!hold_reset(&k, j, TCA_RESET_BY_PASSIVE))
         return;
     int64_t after_ns = j->time_ns - k.fin[1 - j->actor]->time_ns;
@@ -69,7 +69,7 @@ void judge_rst_after_fin(const struct tca_case *c, struct tca_judgement *j)
 
 void judge_close_rst_active(const struct tca_case *c, struct tca_judgement *j)
 {
-    struct tca_closing k = tca_close_of(c);
+    struct tca_closing k = tca_closing_of(c);
     if (!hold_reset(&k, j, TCA_RESET_ACTIVE))
         return;
     tca_say(j, "The %s aborted the open connection with a reset.", tca_role_name[j->actor]);
@@ -77,7 +77,7 @@ void judge_close_rst_active(const struct tca_case *c, struct tca_judgement *j)
 
 void judge_close_rst_reply(const struct tca_case *c, struct tca_judgement *j)
 {
-    struct tca_closing k = tca_close_of(c);
+    struct tca_closing k = tca_closing_of(c);
     if (!hold_reset(&k, j, TCA_RESET_REPLY))
         return;
     struct tca_reset r = tca_closing_reset(&k);
@@ -92,7 +92,7 @@ void judge_close_rst_reply(const struct tca_case *c, struct tca_judgement *j)
 
 void judge_close_fin_wait2_timeout(const struct tca_case *c, struct tca_judgement *j)
 {
-    struct tca_closing k = tca_close_of(c);
+    struct tca_closing k = tca_closing_of(c);
     if (!hold_reset(&k, j, TCA_RESET_LATE_REPLY))
         return;
     int64_t waited_ns = j->time_ns - k.fin_ack[1 - j->actor]->time_ns;

@@ -15,11 +15,11 @@
 #include "classify/level.h"
 #include "mirror/deviations.h"
 
-struct tca_closing tca_close_of(const struct tca_case *c);
 /* What was seen is a fact; what it means rests on having seen everything: one level less for gaps, one without the
  * opening. */
 enum tca_confidence tca_close_seen(const struct tca_closing *k, struct tca_levels levels);
-/* In the order of their frames; NULL among them is passed over. */
+/* In the order of their frames; NULL among them is passed over. At most so many. */
+enum { TCA_CLOSE_MARKS = 5 };
 void tca_close_prove_all(struct tca_judgement *j, const struct tca_mark *const *marks, unsigned count);
 /* FINs and acknowledgments, in the order of their frames; the actor is A. */
 void tca_close_prove(const struct tca_closing *k, struct tca_judgement *j);

@@ -15,7 +15,7 @@
 #include "classify/closing.h"
 
 #include "base/seq32.h"
-#include "classify/finding.h"
+#include "classify/memory.h"
 #include "classify/read/shapes.h"
 #include "mirror/deviations.h"
 
@@ -48,9 +48,28 @@ struct tca_closing tca_closing_gather(const struct tca_dossier *d)
     return k;
 }
 
+bool tca_acks_fin_of(const struct tca_mirror *m, const struct tca_mark *mark, int fin_side)
+{
+    return (mark->flags & TCA_ACK) && seq_after(mark->ack, m->side[fin_side].fin_seq);
+}
+
 bool tca_closing_covers_fin(const struct tca_closing *k, const struct tca_mark *mark, int fin_side)
 {
-    return (mark->flags & TCA_ACK) && seq_after(mark->ack, k->m->side[fin_side].fin_seq);
+    return tca_acks_fin_of(k->m, mark, fin_side);
+}
+
+struct tca_closing tca_closing_of(const struct tca_case *c)
+{
+    struct tca_memory *memory = c->memory;
+    if (memory && memory->knows_closing)
+        return memory->closing;
+    struct tca_closing k = tca_closing_gather(c->d);
+    k.c = c;
+    if (memory) {
+        memory->closing = k;
+        memory->knows_closing = true;
+    }
+    return k;
 }
 
 bool tca_closing_both_fins(const struct tca_closing *k)
@@ -122,6 +141,8 @@ static const struct tca_mark *rst_of_frame(const struct tca_dossier *d, uint64_t
 /* The RST that ended the connection; NULL if none did. */
 const struct tca_mark *tca_closing_rst(const struct tca_closing *k)
 {
+    if (!tca_dossier_has(k->d, TCA_MARK_RST, -1))
+        return NULL;
     uint64_t client = reset_frame(&k->m->side[TCA_CLIENT]), server = reset_frame(&k->m->side[TCA_SERVER]);
     if (!tca_closing_opened(k->m) || !(client || server))
         return NULL;
@@ -175,13 +196,24 @@ static enum tca_reset_form form_of(const struct tca_closing *k, const struct tca
     return tca_rst_shape(rst) == TCA_SHAPE_X ? TCA_RESET_ACTIVE : TCA_RESET_REPLY;
 }
 
-struct tca_reset tca_closing_reset(const struct tca_closing *k)
+static struct tca_reset read_reset(const struct tca_closing *k)
 {
     const struct tca_mark *rst = tca_closing_rst(k);
     if (!rst)
         return (struct tca_reset){TCA_RESET_NONE, NULL, NULL};
     const struct tca_mark *trigger = tca_rst_trigger(k->d, rst);
     return (struct tca_reset){form_of(k, rst, trigger), rst, trigger};
+}
+
+struct tca_reset tca_closing_reset(const struct tca_closing *k)
+{
+    struct tca_memory *memory = k->c ? k->c->memory : NULL;
+    if (!memory)
+        return read_reset(k);
+    if (!memory->knows_reset)
+        memory->reset = read_reset(k);
+    memory->knows_reset = true;
+    return memory->reset;
 }
 
 /* ---- both FINs at once ---- */

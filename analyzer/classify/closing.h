@@ -20,8 +20,11 @@ struct tca_closing {
     int64_t until_ns;                  /* as far as this connection could be watched */
 };
 struct tca_closing tca_closing_gather(const struct tca_dossier *d);
+/* The same of a case, which remembers it. */
+struct tca_closing tca_closing_of(const struct tca_case *c);
 
 /* This segment acknowledges the FIN of `fin_side`. */
+bool tca_acks_fin_of(const struct tca_mirror *m, const struct tca_mark *mark, int fin_side);
 bool tca_closing_covers_fin(const struct tca_closing *k, const struct tca_mark *mark, int fin_side);
 bool tca_closing_both_fins(const struct tca_closing *k);
 /* Round trip between the capture point and a side, ns; 0 where the opening does not tell. */

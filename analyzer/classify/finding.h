@@ -9,6 +9,7 @@
 #ifndef TCA_CLASSIFY_FINDING_H
 #define TCA_CLASSIFY_FINDING_H
 
+#include "classify/facts.h"
 #include "classify/pressure/pressure.h"
 #include "classify/read/dossier.h"
 #include "classify/sweep/host.h"
@@ -40,6 +41,7 @@ struct tca_finding {
     enum tca_scope scope;
     enum tca_severity severity;
     enum tca_origin origin;
+    uint32_t needs;      /* enum tca_fact bits: without all of them it does not hold */
     bool normal;         /* a handshake or close that needs no mention in `verdict` */
     const char *meaning; /* one sentence */
     const char *proof;   /* the evidence rule */
@@ -52,19 +54,24 @@ const struct tca_finding *tca_finding_by_id(const char *id);
 
 enum { TCA_PROOF_MAX = 12 };
 
+/* One English sentence, full stop at the end; "" where there is nothing to say. */
+struct tca_sentence {
+    char text[200];
+};
+
 /* What a judge says. `confidence` TCA_NO: does not hold. */
 struct tca_judgement {
     enum tca_finding_id id;
     enum tca_confidence confidence;
-    uint8_t actor;                 /* TCA_CLIENT, TCA_SERVER, or TCA_ACTOR_PATH */
+    uint8_t actor; /* TCA_CLIENT, TCA_SERVER, or TCA_ACTOR_PATH */
+    uint8_t frame_count;
     int64_t time_ns;               /* when it happened */
-    uint64_t frame[TCA_PROOF_MAX]; /* the frames that prove it; frame[0] is where to look first */
+    int64_t value;                 /* a number that belongs to it (copies, ns, ...) */
+    const char *unit;              /* "pkts", "ns", "count"; NULL when value means nothing */
+    struct tca_sentence *sentence; /* where the judge puts it in words; NULL: nobody reads them */
     uint32_t
         frame_capture[TCA_PROOF_MAX]; /* of a frame of another capture its ordinal; 0: of the flow's own */
-    uint8_t frame_count;
-    int64_t value;    /* a number that belongs to it (copies, ns, ...) */
-    const char *unit; /* "pkts", "ns", "count"; NULL when value means nothing */
-    char text[200];   /* one English sentence, full stop at the end */
+    uint64_t frame[TCA_PROOF_MAX];    /* the frames that prove it; frame[0] is where to look first */
 };
 enum { TCA_ACTOR_PATH = 2 };
 
@@ -80,6 +87,7 @@ struct tca_case {
     bool again;                        /* another row tells this connection, where each is told once */
     enum tca_vantage vantage;          /* where the capture was taken, for this host pair or by --vantage */
     bool lossy; /* the capture itself tells of packets that it lost, of so many that silence is worth less */
+    struct tca_memory *memory; /* what judges have read of it so far (memory.h); NULL: they read it anew */
 };
 
 typedef void tca_judge(const struct tca_case *c, struct tca_judgement *j);
@@ -95,7 +103,11 @@ struct tca_verdict {
     uint8_t count;
     int verdict; /* index of the one to read first; -1: normal */
 };
+/* The case's memory, if it has one, is begun anew and goes on to serve whoever asks about this case. */
 void tca_judge_flow(const struct tca_case *c, struct tca_verdict *ret_verdict);
+/* A judgement of this case in words: its judge is asked once more. */
+void tca_judgement_say(const struct tca_case *c, const struct tca_judgement *j,
+                       struct tca_sentence *ret_sentence);
 /* True where another of its judgements names the cause of this one: that is the one to read first. */
 bool tca_is_explained(const struct tca_verdict *verdict, int at);
 

@@ -9,6 +9,7 @@
 #include "classify/closing.h"
 #include "classify/ladder.h"
 #include "classify/level.h"
+#include "classify/memory.h"
 #include "classify/opening.h"
 
 static const int64_t SATELLITE_NS = 900 * TCA_MS; /* an ACK later than this let the first rung fire */
@@ -183,9 +184,7 @@ void judge_handshake_spurious_synack_rtx(const struct tca_case *c, struct tca_ju
     const struct tca_mark *first = tca_opening_rung(c, &o, 0);
     if (!client_was_late(&o, first) || !spurious(c, &o, first) || !o.syn)
         return;
-    struct tca_ladder ladder;
-    tca_ladder_read(c->d, &ladder);
-    bool told = echoes_first(&o) && (first->crossing || o.syn_copies > 1) && !ladder.unsure;
+    bool told = echoes_first(&o) && (first->crossing || o.syn_copies > 1) && !tca_ladder_of(c).ladder.unsure;
     tca_hold(j, told ? TCA_CERTAIN : TCA_PROBABLE, first->time_ns);
     j->actor = TCA_SERVER;
     j->value = o.ack->time_ns - o.synack->time_ns;
@@ -272,28 +271,47 @@ void judge_handshake_complete(const struct tca_case *c, struct tca_judgement *j)
 
 /* ---- the rest ---- */
 
-static tca_judge *const unopened[] = {
-    judge_handshake_simultaneous_open, judge_handshake_split,
-    judge_handshake_refused_rst,       judge_handshake_refused_icmp,
-    judge_handshake_delayed_dup_syn,   judge_handshake_challenge_loop,
-    judge_handshake_challenged,        judge_handshake_half_open_rst,
-    judge_handshake_client_abort,      judge_handshake_no_answer,
-    judge_handshake_syn_only,          judge_handshake_half_open,
-    judge_handshake_tfo_data_accepted, judge_handshake_tfo_data_rejected,
+static const struct {
+    enum tca_finding_id id;
+    tca_judge *judge;
+} unopened[] = {
+    {TCA_handshake_syn_only, judge_handshake_syn_only},
+    {TCA_handshake_no_answer, judge_handshake_no_answer},
+    {TCA_handshake_half_open, judge_handshake_half_open},
+    {TCA_handshake_refused_rst, judge_handshake_refused_rst},
+    {TCA_handshake_refused_icmp, judge_handshake_refused_icmp},
+    {TCA_handshake_half_open_rst, judge_handshake_half_open_rst},
+    {TCA_handshake_client_abort, judge_handshake_client_abort},
+    {TCA_handshake_simultaneous_open, judge_handshake_simultaneous_open},
+    {TCA_handshake_split, judge_handshake_split},
+    {TCA_handshake_delayed_dup_syn, judge_handshake_delayed_dup_syn},
+    {TCA_handshake_challenge_loop, judge_handshake_challenge_loop},
+    {TCA_handshake_challenged, judge_handshake_challenged},
+    {TCA_handshake_tfo_data_accepted, judge_handshake_tfo_data_accepted},
+    {TCA_handshake_tfo_data_rejected, judge_handshake_tfo_data_rejected},
 };
+
+/* One of these says how it came to nothing. */
+static bool is_told(const struct tca_case *c)
+{
+    uint32_t facts = c->memory ? c->memory->facts : UINT32_MAX;
+    for (unsigned at = 0; at < sizeof unopened / sizeof *unopened; at++) {
+        if (tca_findings[unopened[at].id].needs & ~facts)
+            continue;
+        struct tca_judgement j = {.id = unopened[at].id};
+        unopened[at].judge(c, &j);
+        if (j.confidence != TCA_NO)
+            return true;
+    }
+    return false;
+}
 
 /* What is neither midstream nor opened, and fits none of the above. */
 void judge_handshake_pending_at_end(const struct tca_case *c, struct tca_judgement *j)
 {
     struct tca_opening o = tca_opening_of(c);
-    if (tca_opening_midstream(&o) || o.opened || tca_opening_silent_cookie(c, &o))
+    if (tca_opening_midstream(&o) || o.opened || tca_opening_silent_cookie(c, &o) || is_told(c))
         return;
-    for (unsigned at = 0; at < sizeof unopened / sizeof *unopened; at++) {
-        struct tca_judgement other = {0};
-        unopened[at](c, &other);
-        if (other.confidence != TCA_NO)
-            return;
-    }
     tca_hold(j, TCA_POSSIBLE, o.m->start_ns);
     j->actor = TCA_ACTOR_PATH;
     j->frame[0] = o.m->first_frame;

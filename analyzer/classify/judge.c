@@ -3,11 +3,17 @@
  * Judging one flow: every judge of the registry is asked once; the first handshake and the first close that
  * hold become the flow's, in registry order; all others that hold are findings beside them. Then one of them
  * is chosen to be read first.
+ *
+ * That is the meaning. The way is shorter: what a judge cannot do without is known before (facts.h), what judges have in
+ * common is read once (memory.h), and nobody puts in words what is not printed. A build with the option check_ways judges
+ * each flow plainly as well and stops where the two differ.
  */
-#include "classify/finding.h"
+#include "classify/memory.h"
 
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 const struct tca_finding tca_findings[TCA_FINDING_COUNT] = {
@@ -65,8 +71,10 @@ enum tca_confidence tca_lower(enum tca_confidence confidence, int levels)
 void tca_say(struct tca_judgement *j, const char *format, ...)
 {
     va_list args;
+    if (!j->sentence)
+        return;
     va_start(args, format);
-    vsnprintf(j->text, sizeof j->text, format, args);
+    vsnprintf(j->sentence->text, sizeof j->sentence->text, format, args);
     va_end(args);
 }
 
@@ -80,27 +88,35 @@ static void doubt_times(struct tca_judgement *j)
         j->confidence = TCA_POSSIBLE;
 }
 
-static bool ask(const struct tca_case *c, enum tca_finding_id id, struct tca_judgement *ret)
+/* Nothing is said yet. */
+static void begin(struct tca_judgement *j, enum tca_finding_id id, int64_t time_ns)
 {
-    memset(ret, 0, sizeof *ret);
-    ret->id = id;
-    ret->time_ns = c->d->m.start_ns;
+    memset(j, 0, offsetof(struct tca_judgement, frame));
+    j->id = id;
+    j->time_ns = time_ns;
+}
+
+static bool ask(const struct tca_case *c, enum tca_finding_id id, struct tca_sentence *sentence,
+                struct tca_judgement *ret)
+{
+    begin(ret, id, c->d->m.start_ns);
+    ret->sentence = sentence;
     judges[id](c, ret);
     if (c->d->m.damage & TCA_DAMAGE_NO_TIME)
         doubt_times(ret);
+    ret->sentence = NULL;
     return ret->confidence != TCA_NO;
 }
 
-/* The first of a column that holds takes `place`; a later one is a finding, unless it is merely the normal
- * case. */
-static bool takes_column(struct tca_verdict *v, bool *taken, unsigned place, const struct tca_judgement *j)
+void tca_judgement_say(const struct tca_case *c, const struct tca_judgement *j, struct tca_sentence *ret)
 {
-    if (*taken)
-        return false;
-    *taken = true;
-    v->judgement[place] = *j;
-    return true;
+    struct tca_judgement again;
+    ret->text[0] = '\0';
+    if (j->confidence != TCA_NO && !ask(c, j->id, ret, &again))
+        ret->text[0] = '\0';
 }
+
+/* ---- which one to read first ---- */
 
 /* Causes that a severity alone would put behind what they bring about. A scan's refused and unanswered attempts are no
  * fault of the service; a connection that stands still, or is refused, is read by what stopped it. */
@@ -166,24 +182,102 @@ static int choose(const struct tca_verdict *v)
     return best;
 }
 
+/* ---- the verdict ---- */
+
+_Static_assert(TCA_FINDING_COUNT <= UINT8_MAX, "a list names judges by a byte");
+
+static void list_asked(uint32_t facts, struct tca_asked *list)
+{
+    list->facts = facts;
+    list->count = 0;
+    for (int id = 0; id < TCA_FINDING_COUNT; id++)
+        if (!(tca_findings[id].needs & ~facts) && tca_findings[id].scope == TCA_SCOPE_FLOW)
+            list->id[list->count++] = (uint8_t)id;
+}
+
+static const struct tca_asked *remember_asked(struct tca_memory *memory, uint32_t facts)
+{
+    uint32_t hash = facts * UINT32_C(0x9e3779b1) >> (32 - TCA_ASKED_BITS);
+    struct tca_asked *list = &memory->asked[hash];
+    if (!list->count || list->facts != facts)
+        list_asked(facts, list);
+    return list;
+}
+
+/* What was found so far. A finding that is merely the normal case is not told beside another of its column. */
+struct judging {
+    const struct tca_case *c;
+    struct tca_verdict *v;
+    bool taken[3]; /* the place of this column; events have none */
+};
+
+/* The first of a column that holds takes its place, all others that hold stand behind. */
+static void judge_one(struct judging *g, enum tca_finding_id id)
+{
+    static const int place[] = {[TCA_COLUMN_HANDSHAKE] = 0, [TCA_COLUMN_CLOSE] = 1};
+    enum tca_column column = tca_findings[id].column;
+    struct tca_judgement j;
+    if ((tca_findings[id].normal && g->taken[column]) || !ask(g->c, id, NULL, &j))
+        return;
+    if (!g->taken[column])
+        g->v->judgement[place[column]] = j;
+    else if (g->v->count < TCA_JUDGEMENTS_MAX)
+        g->v->judgement[g->v->count++] = j;
+    g->taken[column] = true;
+}
+
+static void judge(const struct tca_case *c, const struct tca_asked *list, struct tca_verdict *v)
+{
+    struct judging g = {.c = c, .v = v, .taken = {[TCA_COLUMN_EVENT] = true}};
+    v->count = 2;
+    for (unsigned at = 0; at < list->count; at++)
+        judge_one(&g, (enum tca_finding_id)list->id[at]);
+    if (!g.taken[TCA_COLUMN_HANDSHAKE])
+        begin(&v->judgement[0], TCA_handshake_pending_at_end, 0);
+    if (!g.taken[TCA_COLUMN_CLOSE])
+        begin(&v->judgement[1], TCA_close_unknown_mid, 0);
+    v->verdict = choose(v);
+}
+
+#ifdef TCA_CHECK_WAYS
+static bool same(const struct tca_judgement *a, const struct tca_judgement *b)
+{
+    return !memcmp(a, b, offsetof(struct tca_judgement, frame)) &&
+           !memcmp(a->frame, b->frame, a->frame_count * sizeof *a->frame);
+}
+
+/* Every judge is asked, reads for itself, and walks over all marks. */
+static void check(const struct tca_case *c, const struct tca_verdict *v)
+{
+    struct tca_dossier dossier = *c->d;
+    struct tca_case alone = *c;
+    struct tca_asked all;
+    struct tca_verdict plain;
+    dossier.index = (struct tca_mark_index){.known = false};
+    alone.d = &dossier;
+    alone.memory = NULL;
+    list_asked(UINT32_MAX, &all);
+    judge(&alone, &all, &plain);
+    if (plain.count != v->count || plain.verdict != v->verdict)
+        abort();
+    for (unsigned at = 0; at < v->count; at++)
+        if (!same(&plain.judgement[at], &v->judgement[at]))
+            abort();
+}
+#endif
+
 void tca_judge_flow(const struct tca_case *c, struct tca_verdict *v)
 {
-    bool handshake = false, close = false;
-    memset(v, 0, sizeof *v);
-    v->judgement[0].id = TCA_handshake_pending_at_end;
-    v->judgement[1].id = TCA_close_unknown_mid;
-    v->count = 2;
-    for (int id = 0; id < TCA_FINDING_COUNT; id++) {
-        const struct tca_finding *finding = &tca_findings[id];
-        struct tca_judgement j;
-        if (finding->scope != TCA_SCOPE_FLOW || !ask(c, (enum tca_finding_id)id, &j))
-            continue;
-        if (finding->column == TCA_COLUMN_HANDSHAKE && takes_column(v, &handshake, 0, &j))
-            continue;
-        if (finding->column == TCA_COLUMN_CLOSE && takes_column(v, &close, 1, &j))
-            continue;
-        if ((finding->column == TCA_COLUMN_EVENT || !finding->normal) && v->count < TCA_JUDGEMENTS_MAX)
-            v->judgement[v->count++] = j;
+    struct tca_asked list;
+    uint32_t facts = tca_facts_of(c);
+    if (c->memory) {
+        tca_memory_begin(c->memory, facts);
+        judge(c, remember_asked(c->memory, facts), v);
+    } else {
+        list_asked(facts, &list);
+        judge(c, &list, v);
     }
-    v->verdict = choose(v);
+#ifdef TCA_CHECK_WAYS
+    check(c, v);
+#endif
 }

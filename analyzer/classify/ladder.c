@@ -5,6 +5,8 @@
  */
 #include "classify/ladder.h"
 
+#include "classify/memory.h"
+
 #define MS     INT64_C(1000000)
 #define SECOND INT64_C(1000000000)
 
@@ -150,4 +152,24 @@ enum tca_ladder_cause tca_ladder_cause(const struct tca_case *c, const struct tc
     default:
         return TCA_CAUSE_NONE;
     }
+}
+
+static struct tca_ladder_reading read_ladder(const struct tca_case *c)
+{
+    struct tca_ladder_reading r;
+    tca_ladder_read(c->d, &r.ladder);
+    r.shape = tca_ladder_shape(&r.ladder);
+    r.cause = tca_ladder_cause(c, &r.ladder);
+    return r;
+}
+
+struct tca_ladder_reading tca_ladder_of(const struct tca_case *c)
+{
+    struct tca_memory *memory = c->memory;
+    if (!memory)
+        return read_ladder(c);
+    if (!memory->knows_ladder)
+        memory->ladder = read_ladder(c);
+    memory->knows_ladder = true;
+    return memory->ladder;
 }

@@ -18,4 +18,12 @@ enum tca_ladder_cause {
 };
 enum tca_ladder_cause tca_ladder_cause(const struct tca_case *c, const struct tca_ladder *l);
 
+/* A ladder with its shape and its cause. */
+struct tca_ladder_reading {
+    struct tca_ladder ladder;
+    enum tca_ladder_shape shape;
+    enum tca_ladder_cause cause;
+};
+struct tca_ladder_reading tca_ladder_of(const struct tca_case *c);
+
 #endif

@@ -10,6 +10,7 @@
 #include "classify/opening.h"
 
 #include "base/seq32.h"
+#include "classify/memory.h"
 #include "classify/read/cookie.h"
 
 #include <string.h>
@@ -22,6 +23,11 @@ static bool was_open(const struct tca_side *side, bool proved)
             tca_state_synchronized((enum tca_state)side->step[at].state))
             return true;
     return false;
+}
+
+bool tca_opening_shown(const struct tca_side *side)
+{
+    return was_open(side, true);
 }
 
 bool tca_opening_answered(const struct tca_side *client, const struct tca_mark *mark)
@@ -101,7 +107,8 @@ static bool is_challenge(const struct tca_opening *o, const struct tca_mark *mar
 
 static void find_challenges(const struct tca_dossier *d, struct tca_opening *o)
 {
-    for (unsigned at = 0; at < d->mark_count; at++) {
+    bool any = !d->index.known || (d->index.any & TCA_MARK_CHALLENGE);
+    for (unsigned at = 0; any && at < d->mark_count; at++) {
         if (!is_challenge(o, &d->mark[at]))
             continue;
         if (!o->challenges++)
@@ -114,9 +121,8 @@ bool tca_opening_request_reset(const struct tca_opening *o)
     return o->refusal && !(o->refusal->flags & TCA_ACK) && o->synack && o->refusal->seq == o->synack->seq + 1;
 }
 
-struct tca_opening tca_opening_of(const struct tca_case *c)
+static struct tca_opening read_opening(const struct tca_dossier *d)
 {
-    const struct tca_dossier *d = c->d;
     struct tca_opening o = {.m = &d->m, .client = &d->m.side[TCA_CLIENT], .server = &d->m.side[TCA_SERVER]};
     o.refusal = tca_dossier_mark(d, TCA_MARK_RST, TCA_SERVER, 0);
     o.withdrawal = tca_dossier_mark(d, TCA_MARK_RST, TCA_CLIENT, 0);
@@ -124,7 +130,7 @@ struct tca_opening tca_opening_of(const struct tca_case *c)
     find_synacks(d, &o);
     find_syns(d, &o);
     find_challenges(d, &o);
-    o.opened = o.ack || was_open(o.client, true);
+    o.opened = o.ack || tca_opening_shown(o.client);
     o.child = d->m.child_proved;
     o.stuck = o.opened && !o.child && !was_open(o.server, false) &&
               (d->m.open_refuted || tca_opening_request_reset(&o));
@@ -132,6 +138,17 @@ struct tca_opening tca_opening_of(const struct tca_case *c)
     if (d->m.end_ns >= 0 && d->m.end_ns < o.end_ns)
         o.end_ns = d->m.end_ns;
     return o;
+}
+
+struct tca_opening tca_opening_of(const struct tca_case *c)
+{
+    struct tca_memory *memory = c->memory;
+    if (!memory)
+        return read_opening(c->d);
+    if (!memory->knows_opening)
+        memory->opening = read_opening(c->d);
+    memory->knows_opening = true;
+    return memory->opening;
 }
 
 bool tca_opening_midstream(const struct tca_opening *o)

@@ -39,6 +39,8 @@ struct tca_opening {
 };
 struct tca_opening tca_opening_of(const struct tca_case *c);
 
+/* By what this side sent itself it was open at some time. */
+bool tca_opening_shown(const struct tca_side *side);
 /* No SYN was seen. */
 bool tca_opening_midstream(const struct tca_opening *o);
 /* A socket that connected to its own address and port: its SYN and the SYN+ACK of its simultaneous open, with one number;

@@ -272,36 +272,42 @@ void judge_middlebox_state_expired(const struct tca_case *c, struct tca_judgemen
 /* Every ACK of a ladder of SYN+ACKs was ignored although nobody waited in the queue. */
 static bool ladder_in_vain(const struct tca_case *c, struct tca_judgement *j)
 {
-    struct tca_ladder l;
-    tca_ladder_read(c->d, &l);
-    if (l.child || l.stuck < COPIES || !l.ack || tca_ladder_cause(c, &l) != TCA_CAUSE_ACK_LOSS || l.named)
+    struct tca_ladder_reading r = tca_ladder_of(c);
+    const struct tca_ladder *l = &r.ladder;
+    if (l->child || l->stuck < COPIES || !l->ack || r.cause != TCA_CAUSE_ACK_LOSS || l->named)
         return false;
-    tca_hold(j, TCA_POSSIBLE, l.ack->time_ns);
-    j->value = l.stuck;
+    tca_hold(j, TCA_POSSIBLE, l->ack->time_ns);
+    j->value = l->stuck;
     j->unit = "pkts";
-    tca_prove(j, l.ack);
-    tca_prove(j, l.first_stuck);
-    tca_prove(j, l.last);
+    tca_prove(j, l->ack);
+    tca_prove(j, l->first_stuck);
+    tca_prove(j, l->last);
     tca_say(j,
             "%u SYN+ACKs were repeated although the client's ACKs had come this far; others were let in "
             "meanwhile.",
-            l.stuck);
+            l->stuck);
     return true;
 }
 
-void judge_conntrack_invalid_drop(const struct tca_case *c, struct tca_judgement *j)
+/* What the client repeats has come as far as the server's host, and no answer left it. */
+static bool client_in_vain(const struct tca_case *c, struct tca_judgement *j)
 {
     struct vain v;
-    if (!on_server_host(c))
-        return;
-    j->actor = TCA_SERVER;
-    if (ladder_in_vain(c, j) || !in_vain(c, &v) || !others_got_in(c, &v))
-        return;
+    if (!in_vain(c, &v) || !others_got_in(c, &v))
+        return false;
     hold_vain(c, j, &v, TCA_POSSIBLE);
     tca_say(j,
             "%u copies of the client's segment came this far and the server's TCP answered none; the service "
             "took others.",
             v.copies);
+    return true;
+}
+
+void judge_conntrack_invalid_drop(const struct tca_case *c, struct tca_judgement *j)
+{
+    if (!on_server_host(c) || !(ladder_in_vain(c, j) || client_in_vain(c, j)))
+        return;
+    j->actor = TCA_SERVER;
 }
 
 /* ---- what nobody should send ---- */

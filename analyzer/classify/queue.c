@@ -26,22 +26,6 @@ static const int64_t THIRD_RUNG_NS = 4600 * MS; /* the rung after the second wou
 static const int64_t SYN_TIMER_NS = 200 * MS;   /* SYNs closer than this are one SYN, duplicated on the way */
 enum { PRUNED_RUNGS = 2, CONCORDANCE = 3 };
 
-/* A ladder with its cause, and how sure the cause is. */
-struct reading {
-    struct tca_ladder ladder;
-    enum tca_ladder_shape shape;
-    enum tca_ladder_cause cause;
-};
-
-static struct reading read_case(const struct tca_case *c)
-{
-    struct reading r;
-    tca_ladder_read(c->d, &r.ladder);
-    r.shape = tca_ladder_shape(&r.ladder);
-    r.cause = tca_ladder_cause(c, &r.ladder);
-    return r;
-}
-
 static int64_t end_ns(const struct tca_case *c)
 {
     return c->d->m.end_ns >= 0 ? c->d->m.end_ns : c->d->capture_end_ns;
@@ -71,12 +55,12 @@ static const struct tca_episode *episode_of(const struct tca_case *c, const stru
     return e || !at ? e : tca_listener_episode(c->listener, at->time_ns, SECOND);
 }
 
-static bool overflowed(const struct reading *r)
+static bool overflowed(const struct tca_ladder_reading *r)
 {
     return r->cause == TCA_CAUSE_OVERFLOW || r->cause == TCA_CAUSE_DEFERRED_OVERFLOW;
 }
 
-static enum tca_confidence overflow_confidence(const struct tca_case *c, const struct reading *r)
+static enum tca_confidence overflow_confidence(const struct tca_case *c, const struct tca_ladder_reading *r)
 {
     const struct tca_episode *e = episode_of(c, &r->ladder);
     bool agreed = c->listener->stuck_flows > 1 || (e && e->drops > 0);
@@ -93,7 +77,7 @@ static enum tca_confidence overflow_confidence(const struct tca_case *c, const s
 
 void judge_synack_ladder_accept_overflow(const struct tca_case *c, struct tca_judgement *j)
 {
-    struct reading r = read_case(c);
+    struct tca_ladder_reading r = tca_ladder_of(c);
     if (!overflowed(&r) && r.cause != TCA_CAUSE_EITHER)
         return;
     tca_hold(j, overflow_confidence(c, &r), r.ladder.ack->time_ns);
@@ -111,7 +95,7 @@ void judge_synack_ladder_accept_overflow(const struct tca_case *c, struct tca_ju
 void judge_synack_ladder_ack_path_loss(const struct tca_case *c, struct tca_judgement *j)
 {
     static const struct tca_levels levels = {TCA_POSSIBLE, TCA_PROBABLE, TCA_PROBABLE};
-    struct reading r = read_case(c);
+    struct tca_ladder_reading r = tca_ladder_of(c);
     if (r.cause != TCA_CAUSE_ACK_LOSS && r.cause != TCA_CAUSE_EITHER)
         return;
     bool near = tca_near_server(c->vantage);
@@ -136,7 +120,7 @@ void judge_synack_ladder_ack_path_loss(const struct tca_case *c, struct tca_judg
 void judge_synack_ladder_no_ack(const struct tca_case *c, struct tca_judgement *j)
 {
     static const struct tca_levels levels = {TCA_CERTAIN, TCA_PROBABLE, TCA_POSSIBLE};
-    struct reading r = read_case(c);
+    struct tca_ladder_reading r = tca_ladder_of(c);
     if (r.shape != TCA_LADDER_NO_ACK)
         return;
     tca_hold(j, tca_level(c, levels, TCA_BASIS_SILENCE), r.ladder.first_rung->time_ns);
@@ -167,7 +151,7 @@ static void say_deferred(struct tca_judgement *j, int64_t gap_ns)
 
 void judge_synack_defer_accept(const struct tca_case *c, struct tca_judgement *j)
 {
-    struct reading r = read_case(c);
+    struct tca_ladder_reading r = tca_ladder_of(c);
     if (r.cause != TCA_CAUSE_DEFERRED && r.cause != TCA_CAUSE_DEFERRED_OVERFLOW)
         return;
     /* Away from the server, one earlier repeat may have been lost before the capture point. */
@@ -199,7 +183,8 @@ static const struct tca_mark *forgotten_rst(const struct tca_case *c, const stru
 
 /* Two repeats, then silence for longer than the third would take. An ACK may have made a child without a
  * word, so with ACKs only a later reset tells. */
-static bool was_pruned(const struct tca_case *c, const struct reading *r, const struct tca_mark *rst)
+static bool was_pruned(const struct tca_case *c, const struct tca_ladder_reading *r,
+                       const struct tca_mark *rst)
 {
     bool acked = r->ladder.ack != NULL;
     int64_t retries = 0;
@@ -216,7 +201,7 @@ static bool was_pruned(const struct tca_case *c, const struct reading *r, const 
 void judge_synack_ladder_pruned(const struct tca_case *c, struct tca_judgement *j)
 {
     static const struct tca_levels levels = {TCA_CERTAIN, TCA_PROBABLE, TCA_PROBABLE};
-    struct reading r = read_case(c);
+    struct tca_ladder_reading r = tca_ladder_of(c);
     const struct tca_mark *rst = forgotten_rst(c, &r.ladder);
     if (!was_pruned(c, &r, rst))
         return;
@@ -237,7 +222,7 @@ void judge_synack_ladder_pruned(const struct tca_case *c, struct tca_judgement *
 
 void judge_synack_spurious(const struct tca_case *c, struct tca_judgement *j)
 {
-    struct reading r = read_case(c);
+    struct tca_ladder_reading r = tca_ladder_of(c);
     bool unsure = r.shape == TCA_LADDER_DUP_ANSWER && r.ladder.in_vain;
     if (r.shape != TCA_LADDER_SPURIOUS && !unsure)
         return;
@@ -273,7 +258,7 @@ static bool answers_a_retry(const struct tca_case *c, const struct tca_mark *syn
 /* Which SYN a SYN+ACK answers its time stamps say. */
 void judge_synack_dup_answer(const struct tca_case *c, struct tca_judgement *j)
 {
-    struct reading r = read_case(c);
+    struct tca_ladder_reading r = tca_ladder_of(c);
     bool cut = c->d->m.damage & TCA_DAMAGE_SNAPLEN;
     if (!r.ladder.answers || r.ladder.mixed || r.shape == TCA_LADDER_SPURIOUS)
         return;
@@ -314,7 +299,7 @@ static const struct tca_mark *ignored_segment(const struct tca_case *c, const st
 
 static void judge_ignored(const struct tca_case *c, struct tca_judgement *j, bool fin)
 {
-    struct reading r = read_case(c);
+    struct tca_ladder_reading r = tca_ladder_of(c);
     const struct tca_mark *first = overflowed(&r) ? ignored_segment(c, &r.ladder, fin, 0) : NULL;
     if (!first)
         return;
@@ -341,7 +326,7 @@ void judge_overflow_client_fin_unacked(const struct tca_case *c, struct tca_judg
 
 void judge_overflow_rst_after_expiry(const struct tca_case *c, struct tca_judgement *j)
 {
-    struct reading r = read_case(c);
+    struct tca_ladder_reading r = tca_ladder_of(c);
     const struct tca_mark *rst = overflowed(&r) ? forgotten_rst(c, &r.ladder) : NULL;
     if (!rst || rst->time_ns < tca_ladder_expiry_ns(c->d, &r.ladder) - SECOND)
         return;
@@ -373,7 +358,7 @@ static int64_t recovered_ns(const struct tca_mirror *m, uint64_t *frame)
 
 void judge_overflow_recovered(const struct tca_case *c, struct tca_judgement *j)
 {
-    struct reading r = read_case(c);
+    struct tca_ladder_reading r = tca_ladder_of(c);
     uint64_t frame = 0;
     int64_t child_ns = overflowed(&r) ? recovered_ns(&c->d->m, &frame) : -1;
     if (child_ns < 0)
@@ -410,7 +395,7 @@ static bool gave_up_before(const struct tca_case *c, int64_t expiry_ns)
 
 void judge_overflow_lost(const struct tca_case *c, struct tca_judgement *j)
 {
-    struct reading r = read_case(c);
+    struct tca_ladder_reading r = tca_ladder_of(c);
     uint64_t frame = 0;
     if (!overflowed(&r) || recovered_ns(&c->d->m, &frame) >= 0)
         return;

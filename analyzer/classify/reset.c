@@ -24,6 +24,7 @@
  */
 #include "classify/reset.h"
 
+#include "classify/memory.h"
 #include "classify/resets.h"
 
 #include <string.h>
@@ -128,23 +129,61 @@ static bool ends_sender(enum tca_finding_id cause)
            cause != TCA_rst_to_challenge;
 }
 
+/* A walk over the resets that are told, in their order. */
+struct walk {
+    const struct tca_case *c;
+    unsigned marks;
+    bool ended[2];
+};
+
+static bool next_told(struct walk *w, struct tca_rst_told *ret)
+{
+    const struct tca_mark *rst;
+    do {
+        if (!(rst = tca_dossier_mark(w->c->d, TCA_MARK_RST, -1, w->marks++)))
+            return false;
+    } while (w->ended[rst->side]);
+    ret->reset = reset_of(w->c, rst);
+    const struct cause *cause = cause_of(&ret->reset);
+    ret->cause = cause ? cause->id : TCA_FINDING_COUNT;
+    ret->ignored = ret->cause != TCA_rst_forged_or_middlebox &&
+                   (is_garbage(rst) || tca_rst_is_ignored(w->c, rst));
+    w->ended[rst->side] = !ret->ignored && ends_sender(ret->cause);
+    return true;
+}
+
+static void remember(const struct tca_case *c, struct tca_memory *memory)
+{
+    struct walk w = {.c = c};
+    memory->knows_resets = true;
+    for (memory->told = 0; memory->told < TCA_RSTS_REMEMBERED; memory->told++)
+        if (!next_told(&w, &memory->rst[memory->told]))
+            return;
+    memory->told++; /* perhaps there are more */
+}
+
+static void count_told(struct tca_rst_found *found, const struct tca_rst_told *told,
+                       enum tca_finding_id wanted)
+{
+    if (told->cause == wanted && !told->ignored && !found->count++)
+        found->first = told->reset;
+}
+
 struct tca_rst_found tca_rst_find(const struct tca_case *c, enum tca_finding_id wanted)
 {
+    struct tca_memory *memory = c->memory;
     struct tca_rst_found found = {.count = 0};
-    bool ended[2] = {false, false};
-    const struct tca_mark *rst;
-    for (unsigned n = 0; (rst = tca_dossier_mark(c->d, TCA_MARK_RST, -1, n)); n++) {
-        if (ended[rst->side])
-            continue;
-        struct tca_rst r = reset_of(c, rst);
-        const struct cause *found_cause = cause_of(&r);
-        enum tca_finding_id cause = found_cause ? found_cause->id : TCA_FINDING_COUNT;
-        bool ignored =
-            cause != TCA_rst_forged_or_middlebox && (is_garbage(rst) || tca_rst_is_ignored(c, rst));
-        if (cause == wanted && !ignored && !found.count++)
-            found.first = r;
-        ended[rst->side] = !ignored && ends_sender(cause);
+    struct tca_rst_told told;
+    struct walk w = {.c = c};
+    if (memory && !memory->knows_resets)
+        remember(c, memory);
+    if (!memory || memory->told > TCA_RSTS_REMEMBERED) {
+        while (next_told(&w, &told))
+            count_told(&found, &told, wanted);
+        return found;
     }
+    for (unsigned at = 0; at < memory->told; at++)
+        count_told(&found, &memory->rst[at], wanted);
     return found;
 }
 

@@ -23,6 +23,13 @@ struct tca_rst {
     unsigned signs; /* enum tca_rst_sign */
 };
 
+/* A reset that an earlier one of its side does not explain, and why it came. */
+struct tca_rst_told {
+    struct tca_rst reset;
+    enum tca_finding_id cause; /* TCA_FINDING_COUNT: none was found */
+    bool ignored;              /* by its receiver */
+};
+
 /* The first reset of a cause, and how many there are. */
 struct tca_rst_found {
     struct tca_rst first;

@@ -4,6 +4,7 @@
  * flow's clocks against the end of its capture, judges it with its listener beside it, and hands it on. Walks
  * are pure: asking for a table twice gives the same bytes.
  */
+#include "classify/memory.h"
 #include "engine/run.h"
 
 #include <string.h>
@@ -91,6 +92,7 @@ struct walk {
     void *user;
     bool everything; /* whatever the user wants to read */
     struct tca_verdict verdict;
+    struct tca_memory memory;
 };
 
 /* What its hosts show, else its listener; as far as the TTLs allow. */
@@ -130,6 +132,7 @@ static int judge_item(void *user, const void *item, size_t size)
     if (error)
         return error;
     struct tca_case c = tca_pass2_case(w->s, &d);
+    c.memory = &w->memory;
     tca_judge_flow(&c, &w->verdict);
     if (!w->everything)
         limit(&w->s->set, &w->verdict);

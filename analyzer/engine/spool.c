@@ -124,5 +124,6 @@ int tca_spool_get(struct tca_session *s, const void *item, size_t size, struct t
     tca_streams_tell(s->streams, d);
     if (d->mark_count)
         qsort(d->mark, d->mark_count, sizeof *d->mark, by_frame);
+    tca_dossier_index(d);
     return TCA_OK;
 }

@@ -215,7 +215,7 @@ static struct event_row judgement_event(const struct tca_flow_view *view,
     row.frame_count = j->frame_count;
     memcpy(row.frames, j->frame, sizeof row.frames);
     memcpy(row.frames_of, j->frame_capture, sizeof row.frames_of);
-    row.text = j->text;
+    row.told = j;
     return row;
 }
 
@@ -241,6 +241,9 @@ static int judgement_events(const struct tca_flow_view *view, const struct tca_r
     qsort(row, (size_t)count, sizeof row[0], compare_events);
     int r = 0;
     for (int i = 0; i < count && r == 0; i++) {
+        struct tca_sentence sentence;
+        tca_judgement_say(view->c, row[i].told, &sentence);
+        row[i].text = sentence.text;
         row[i].number = (uint32_t)i + 1;
         r = emit(&row[i], cells, fn, user);
     }

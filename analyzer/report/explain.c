@@ -440,8 +440,10 @@ static void add_finding(struct tca_explain *ex, const struct tca_judgement *j)
                        tca_record_of(ex->view->capture, j->frame_capture[i], j->frame[i]));
     }
     tca_buf_char(out, '\n');
-    if (j->text[0])
-        add_wrapped(out, "    ", j->text);
+    struct tca_sentence sentence;
+    tca_judgement_say(ex->view->c, j, &sentence);
+    if (sentence.text[0])
+        add_wrapped(out, "    ", sentence.text);
     else if (f->meaning)
         add_wrapped(out, "    ", f->meaning);
     if (f->normal)

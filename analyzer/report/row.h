@@ -43,6 +43,7 @@ struct event_row {
     uint64_t frames[TCA_PROOF_MAX];
     uint32_t frames_of[TCA_PROOF_MAX]; /* capture of each; 0: the row's own */
     uint8_t frame_count;
+    const struct tca_judgement *told; /* NULL: something else happened */
     const char *text;
 };
 

@@ -1,23 +1,107 @@
 /* SPDX-License-Identifier: MIT
  *
- * Looking things up in a dossier. Marks are few (at most TCA_MARKS_MAX) and sorted by frame, so a walk is
- * enough.
+ * Looking things up in a dossier. Marks are few (at most TCA_MARKS_MAX) and sorted by frame, so a walk is enough; most
+ * questions are for what a healthy flow has none of, and the index answers them without one.
  */
 #include "classify/read/dossier.h"
 
 #include "base/seq32.h"
 #include "mirror/deviations.h"
 
-#include <stddef.h>
+#include <stdlib.h>
+
+_Static_assert(TCA_MARKS_MAX < UINT8_MAX, "places in the index are bytes");
+
+/* ---- the index ---- */
+
+static void index_mark(struct tca_mark_index *index, const struct tca_mark *mark, uint8_t at)
+{
+    unsigned side = mark->side;
+    for (uint32_t left = mark->roles; left; left &= left - 1) {
+        unsigned role = tca_lowest_bit(left);
+        if (!(index->roles[side] & (UINT32_C(1) << role)))
+            index->first[side][role] = at;
+        index->last[side][role] = at;
+    }
+    index->repeat[side] |= index->roles[side] & mark->roles;
+    index->roles[side] |= mark->roles;
+}
+
+void tca_dossier_index(struct tca_dossier *d)
+{
+    struct tca_mark_index *index = &d->index;
+    index->any = index->roles[0] = index->roles[1] = index->repeat[0] = index->repeat[1] = 0;
+    index->witness = false;
+    for (unsigned at = 0; at < d->mark_count; at++) {
+        index->any |= d->mark[at].roles;
+        if (d->mark[at].witness)
+            index->witness = true;
+        else
+            index_mark(index, &d->mark[at], (uint8_t)at);
+    }
+    index->known = true;
+}
+
+/* ---- marks by role ---- */
+
+/* From the first to behind the last mark that may be meant. */
+struct range {
+    unsigned from, end;
+};
 
 static bool matches(const struct tca_mark *mark, uint32_t roles, int side)
 {
     return (mark->roles & roles) && !mark->witness && (side < 0 || mark->side == side);
 }
 
-const struct tca_mark *tca_dossier_mark(const struct tca_dossier *d, uint32_t roles, int side, unsigned n)
+#ifdef TCA_CHECK_WAYS
+/* None of those that are left out was meant. */
+static void check_range(const struct tca_dossier *d, struct range range, uint32_t roles, int side)
 {
     for (unsigned at = 0; at < d->mark_count; at++)
+        if (matches(&d->mark[at], roles, side) && (at < range.from || at >= range.end))
+            abort();
+}
+#endif
+
+static struct range range_of_side(const struct tca_mark_index *index, uint32_t roles, int side)
+{
+    struct range range = {UINT8_MAX, 0};
+    for (uint32_t left = index->roles[side] & roles; left; left &= left - 1) {
+        unsigned role = tca_lowest_bit(left);
+        if (index->first[side][role] < range.from)
+            range.from = index->first[side][role];
+        if (index->last[side][role] >= range.end)
+            range.end = index->last[side][role] + 1U;
+    }
+    return range;
+}
+
+static struct range read_range(const struct tca_dossier *d, uint32_t roles, int side)
+{
+    if (!d->index.known)
+        return (struct range){0, d->mark_count};
+    if (side >= 0)
+        return range_of_side(&d->index, roles, side);
+    struct range client = range_of_side(&d->index, roles, TCA_CLIENT),
+                 server = range_of_side(&d->index, roles, TCA_SERVER);
+    return (struct range){client.from < server.from ? client.from : server.from,
+                          client.end > server.end ? client.end : server.end};
+}
+
+static struct range range_of(const struct tca_dossier *d, uint32_t roles, int side)
+{
+    struct range range = read_range(d, roles, side);
+#ifdef TCA_CHECK_WAYS
+    check_range(d, range, roles, side);
+#endif
+    return range;
+}
+
+const struct tca_mark *tca_dossier_seek(const struct tca_dossier *d, uint32_t roles, int side, unsigned n)
+{
+    struct range range = range_of(d, roles, side);
+    for (unsigned at = range.from; at < range.end; at++)
         if (matches(&d->mark[at], roles, side) && n-- == 0)
             return &d->mark[at];
     return NULL;
@@ -25,7 +109,8 @@ const struct tca_mark *tca_dossier_mark(const struct tca_dossier *d, uint32_t ro
 
 const struct tca_mark *tca_dossier_last(const struct tca_dossier *d, uint32_t roles, int side)
 {
-    for (unsigned at = d->mark_count; at-- > 0;)
+    struct range range = range_of(d, roles, side);
+    for (unsigned at = range.end; at-- > range.from;)
         if (matches(&d->mark[at], roles, side))
             return &d->mark[at];
     return NULL;
@@ -33,11 +118,14 @@ const struct tca_mark *tca_dossier_last(const struct tca_dossier *d, uint32_t ro
 
 unsigned tca_dossier_count(const struct tca_dossier *d, uint32_t roles, int side)
 {
+    struct range range = range_of(d, roles, side);
     unsigned count = 0;
-    for (unsigned at = 0; at < d->mark_count; at++)
+    for (unsigned at = range.from; at < range.end; at++)
         count += matches(&d->mark[at], roles, side);
     return count;
 }
+
+/* ---- what marks say together ---- */
 
 /* The client's first kept segment that acknowledges all of this one. */
 static const struct tca_mark *answer_to(const struct tca_dossier *d, const struct tca_mark *sent)

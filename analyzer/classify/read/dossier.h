@@ -6,9 +6,12 @@
 #ifndef TCA_CLASSIFY_DOSSIER_H
 #define TCA_CLASSIFY_DOSSIER_H
 
+#include "base/bits.h"
 #include "flow/flow.h"
 #include "mirror/mirror.h"
 #include "peer/peer.h"
+
+#include <stddef.h>
 
 #define TCA_NO_STREAM UINT64_MAX /* all its segments are none to Wireshark */
 
@@ -17,6 +20,16 @@ enum tca_nat_part {
     TCA_NAT_NONE,
     TCA_NAT_BEFORE, /* another row shows it with translated addresses */
     TCA_NAT_AFTER,  /* another row shows it as it was before */
+};
+
+/* Which marks there are and where they stand, so that to ask for what is not there costs one test. */
+struct tca_mark_index {
+    bool known;         /* it was made; else a question walks all marks */
+    bool witness;       /* some are witnesses, which count among `any` alone */
+    uint32_t any;       /* roles of all marks */
+    uint32_t roles[2];  /* by side: of its marks */
+    uint32_t repeat[2]; /* by side: of two of its marks or more */
+    uint8_t first[2][TCA_ROLE_COUNT], last[2][TCA_ROLE_COUNT]; /* by side, of each role that is there */
 };
 
 struct tca_dossier {
@@ -47,11 +60,34 @@ struct tca_dossier {
     struct tca_trouble trouble[2];
     uint16_t mark_count;
     struct tca_mark *mark; /* by frame; owned by whoever decoded the dossier */
+    struct tca_mark_index index;
 };
 
-/* The n-th mark (from 0) with any of these roles sent by `side` (TCA_CLIENT, TCA_SERVER, or -1 for both), not
- * counting witnesses; NULL when there are fewer. */
-const struct tca_mark *tca_dossier_mark(const struct tca_dossier *d, uint32_t roles, int side, unsigned n);
+/* All marks are in place, by frame, and will stay as they are. */
+void tca_dossier_index(struct tca_dossier *d);
+
+/* False: there is no mark with any of these roles sent by `side` (TCA_CLIENT, TCA_SERVER, or -1 for both), not counting
+ * witnesses. True without an index. */
+static inline bool tca_dossier_has(const struct tca_dossier *d, uint32_t roles, int side)
+{
+    const struct tca_mark_index *index = &d->index;
+    uint32_t there = side < 0 ? index->roles[TCA_CLIENT] | index->roles[TCA_SERVER] : index->roles[side];
+    return (there & roles) || !index->known;
+}
+
+/* The n-th such mark (from 0); NULL when there are fewer. That there is none, or the first one or no other with this role,
+ * the index says by itself. */
+const struct tca_mark *tca_dossier_seek(const struct tca_dossier *d, uint32_t roles, int side, unsigned n);
+static inline const struct tca_mark *tca_dossier_mark(const struct tca_dossier *d, uint32_t roles, int side,
+                                                      unsigned n)
+{
+    const struct tca_mark_index *index = &d->index;
+    bool one_kind = side >= 0 && !(roles & (roles - 1)) && index->known;
+    if (!tca_dossier_has(d, roles, side) || (one_kind && n && !(index->repeat[side] & roles)))
+        return NULL;
+    return one_kind && !n ? &d->mark[index->first[side][tca_lowest_bit(roles)]]
+                          : tca_dossier_seek(d, roles, side, n);
+}
 /* The last such mark. */
 const struct tca_mark *tca_dossier_last(const struct tca_dossier *d, uint32_t roles, int side);
 /* How many of them were kept. */

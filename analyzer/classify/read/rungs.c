@@ -186,12 +186,14 @@ void tca_ladder_read(const struct tca_dossier *d, struct tca_ladder *l)
     *l = (struct tca_ladder){.gap_ns = -1};
     for (unsigned at = 0; at < d->mark_count; at++)
         read_mark(d, &d->mark[at], l);
+    if (!l->rungs)
+        return;
     uint64_t count = d->m.side[TCA_SERVER].synack_count;
     unsigned kept = tca_dossier_count(d, TCA_MARK_SYNACK, TCA_SERVER);
-    if (l->rungs && l->ack)
+    if (l->ack)
         l->slow_path =
             4 * tca_dossier_client_path(d).fin_ns >= 3 * tca_interval(l->first->time_ns, l->ack->time_ns);
-    if (l->rungs && count > kept)
+    if (count > kept)
         l->rungs += count - kept < 1000 ? (unsigned)(count - kept) : 1000;
 }
 
