@@ -377,6 +377,7 @@ void tca_mirror_stray(struct tca_mirror *m, const struct tca_segment *seg, int f
     sender->stray =
         (struct tca_stray){.time_ns = seg->time_ns, .frame = seg->frame, .refusal = (uint8_t)acceptance};
     receiver->paws_rejected += acceptance == TCA_REJECT_PAWS && tca_side_state(receiver) != TCA_TIME_WAIT;
+    m->calm = false; /* the next long way tells again */
 }
 
 void tca_mirror_anew(struct tca_mirror *m, int64_t now_ns)
