@@ -5,14 +5,19 @@
  * libcsv quotes every cell it writes, so only the cells that need it go through csv_write(): those with a
  * comma, a quote mark or a line end, and those with a blank at either end, which libcsv's own reader would
  * strip. Rows are gathered and handed on in large pieces.
+ *
+ * Where there are many rows, cells are appended right to the piece (tca_csv_line), and only free text is looked through:
+ * numbers, times, addresses, names of ours and lists of these never need quotes. A build with check_ways holds each such
+ * line against the one that is made of cells.
  */
-#include "report/report.h"
+#include "report/row.h"
 
 #include "base/alloc.h"
 #include "report/nearest.h"
 
 #include <csv.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { COLUMNS_MAX = 160, PIECE_BYTES = 64 * 1024 };
@@ -20,9 +25,13 @@ enum { COLUMNS_MAX = 160, PIECE_BYTES = 64 * 1024 };
 struct tca_csv {
     tca_write_fn *fn; /* borrowed, with user */
     void *user;
-    size_t pick[COLUMNS_MAX]; /* cell indexes in the order to print */
+    struct pick {
+        size_t index;    /* of its cell */
+        bool text;       /* may need quotes */
+    } pick[COLUMNS_MAX]; /* in the order to print */
     size_t pick_count;
     struct tca_buf out;
+    struct tca_buf cell; /* one to be quoted */
     bool failed;
 };
 
@@ -50,12 +59,18 @@ static int unknown_column(const char *table, const char *name, size_t length, st
     return say(error, TCA_EUSAGE, text);
 }
 
+static void add_pick(struct tca_csv *csv, size_t first, size_t index)
+{
+    csv->pick[csv->pick_count++] =
+        (struct pick){.index = index, .text = !strcmp(tca_columns[first + index].type, "text")};
+}
+
 static bool pick(struct tca_csv *csv, size_t first, size_t count, const char *name, size_t length)
 {
     for (size_t i = 0; i < count; i++) {
         const char *column = tca_columns[first + i].name;
         if (strlen(column) == length && memcmp(column, name, length) == 0) {
-            csv->pick[csv->pick_count++] = i;
+            add_pick(csv, first, i);
             return true;
         }
     }
@@ -69,7 +84,7 @@ static int choose(struct tca_csv *csv, const char *table, const char *columns, s
         return say(error, TCA_EUSAGE, "no such table: see the schema");
     if (!columns) {
         for (size_t i = 0; i < count; i++)
-            csv->pick[csv->pick_count++] = i;
+            add_pick(csv, first, i);
         return 0;
     }
     for (const char *at = columns;; at++) {
@@ -94,37 +109,58 @@ static int flush(struct tca_csv *csv)
 
 static bool needs_quotes(const char *cell, size_t length)
 {
+    static const bool special[256] = {[','] = true, ['"'] = true, ['\r'] = true, ['\n'] = true};
     if (!length)
         return false;
     char head = cell[0], tail = cell[length - 1];
-    return head == ' ' || tail == ' ' || head == '\t' || tail == '\t' || strpbrk(cell, ",\"\r\n") != NULL;
+    if (head == ' ' || tail == ' ' || head == '\t' || tail == '\t')
+        return true;
+    for (size_t at = 0; at < length; at++)
+        if (special[(unsigned char)cell[at]])
+            return true;
+    return false;
 }
 
 static void add_quoted(struct tca_buf *out, const char *cell, size_t length)
 {
-    char room[512];
     size_t need = csv_write(NULL, 0, cell, length);
-    char *quoted = need <= sizeof room ? room : tca_alloc(need);
-    if (!quoted) {
-        out->failed = true;
+    char *quoted = tca_buf_room(out, need);
+    if (!quoted)
         return;
-    }
     csv_write(quoted, need, cell, length);
-    tca_buf_add(out, quoted, need);
-    if (quoted != room)
-        tca_free(quoted);
+    out->used += need;
 }
 
 /* A table of one column marks its nulls by quotes, because readers skip an empty line. */
+static bool must_quote(const struct tca_csv *csv, const char *cell, size_t length)
+{
+    return needs_quotes(cell, length) || (!length && csv->pick_count == 1);
+}
+
 static void add_cell(struct tca_csv *csv, size_t place, const char *cell)
 {
     size_t length = strlen(cell);
     if (place)
         tca_buf_char(&csv->out, ',');
-    if (needs_quotes(cell, length) || (!length && csv->pick_count == 1))
+    if (must_quote(csv, cell, length))
         add_quoted(&csv->out, cell, length);
     else
         tca_buf_add(&csv->out, cell, length);
+}
+
+/* The cell that begins here ends the buffer: quote it, if it needs that. */
+static void quote_last(struct tca_csv *csv, size_t begin)
+{
+    size_t length = csv->out.used - begin;
+    if (csv->out.failed || !must_quote(csv, csv->out.bytes + begin, length))
+        return;
+    tca_buf_reset(&csv->cell);
+    tca_buf_add(&csv->cell, csv->out.bytes + begin, length);
+    csv->out.used = begin;
+    if (csv->cell.failed)
+        csv->out.failed = true;
+    else
+        add_quoted(&csv->out, csv->cell.bytes, length);
 }
 
 static int end_line(struct tca_csv *csv)
@@ -151,20 +187,58 @@ int tca_csv_new(const char *table, const char *columns, tca_write_fn *fn, void *
     size_t first;
     tca_table_columns(table, &first);
     for (size_t i = 0; i < csv->pick_count; i++)
-        add_cell(csv, i, tca_columns[first + csv->pick[i]].name);
+        add_cell(csv, i, tca_columns[first + csv->pick[i].index].name);
     end_line(csv);
     *ret_csv = csv;
     return 0;
+}
+
+static void add_cells(struct tca_csv *csv, const struct tca_cells *cells)
+{
+    for (size_t i = 0; i < csv->pick_count; i++)
+        add_cell(csv, i, tca_cell(cells, csv->pick[i].index));
 }
 
 int tca_csv_row(struct tca_csv *csv, const struct tca_cells *cells)
 {
     if (cells->text.failed)
         return TCA_EMEMORY;
-    for (size_t i = 0; i < csv->pick_count; i++)
-        add_cell(csv, i, tca_cell(cells, csv->pick[i]));
+    add_cells(csv, cells);
     return end_line(csv);
 }
+
+static void add_line(struct tca_csv *csv, tca_cell_fn *cell, const void *row)
+{
+    for (size_t i = 0; i < csv->pick_count; i++) {
+        if (i)
+            tca_buf_char(&csv->out, ',');
+        size_t begin = csv->out.used;
+        cell(row, csv->pick[i].index, &csv->out);
+        if (csv->pick[i].text || csv->pick_count == 1)
+            quote_last(csv, begin);
+    }
+}
+
+int tca_csv_line(struct tca_csv *csv, tca_cell_fn *cell, const void *row)
+{
+    add_line(csv, cell, row);
+    return end_line(csv);
+}
+
+#ifdef TCA_CHECK_WAYS
+void tca_csv_check(struct tca_csv *csv, tca_cell_fn *cell, const void *row, const struct tca_cells *cells)
+{
+    size_t begin = csv->out.used;
+    add_line(csv, cell, row);
+    size_t middle = csv->out.used;
+    add_cells(csv, cells);
+    size_t length = middle - begin;
+    if (csv->out.used - middle != length ||
+        (length && memcmp(csv->out.bytes + begin, csv->out.bytes + middle, length)))
+        abort();
+    csv->out.used = begin;
+}
+#endif
 
 int tca_csv_end(struct tca_csv *csv)
 {
@@ -173,6 +247,7 @@ int tca_csv_end(struct tca_csv *csv)
     bool memory_out = csv->out.failed;
     int r = flush(csv);
     tca_buf_done(&csv->out);
+    tca_buf_done(&csv->cell);
     tca_free(csv);
     return memory_out ? TCA_EMEMORY : r;
 }

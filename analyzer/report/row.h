@@ -107,6 +107,15 @@ void tca_cells_next(struct tca_cells *cells, size_t begin);
         }                                                                                                    \
     } while (0)
 
+/* ---- a line written in place (csv.c) ---- */
+/* Appends the text of one cell of a row, by its index in the table. */
+typedef void tca_cell_fn(const void *row, size_t index, struct tca_buf *buf);
+int tca_csv_line(struct tca_csv *csv, tca_cell_fn *cell, const void *row);
+#ifdef TCA_CHECK_WAYS
+/* Stops where that line is not the one of these cells. */
+void tca_csv_check(struct tca_csv *csv, tca_cell_fn *cell, const void *row, const struct tca_cells *cells);
+#endif
+
 /* ---- words for cells and texts ---- */
 /* Seconds; nothing below 0, which stands for what is not known. */
 void tca_text_seconds(struct tca_buf *buf, int64_t ns);
