@@ -50,32 +50,48 @@ static void put_pair(char *at, unsigned below_100)
     memcpy(at, pair + 2 * below_100, 2);
 }
 
-static unsigned digits_of(uint64_t value)
+/* Eight digits. */
+static void put_eight(char *at, uint32_t below_10_8)
 {
-    for (unsigned digits = 1;; digits += 4, value /= 10000)
-        if (value < 10000)
-            return digits + (value >= 10) + (value >= 100) + (value >= 1000);
+    uint32_t high = below_10_8 / 10000, low = below_10_8 % 10000;
+    put_pair(at, high / 100);
+    put_pair(at + 2, high % 100);
+    put_pair(at + 4, low / 100);
+    put_pair(at + 6, low % 100);
+}
+
+static unsigned digits_of(uint32_t below_10_8)
+{
+    uint32_t n = below_10_8;
+    return n < 10000 ? 1 + (n >= 10) + (n >= 100) + (n >= 1000)
+                     : 5 + (n >= 100000) + (n >= 1000000) + (n >= 10000000);
 }
 
 /* As many digits as it has, at a place with room for DIGITS_MAX; where they end. */
 static char *put_u64(char *at, uint64_t value)
 {
-    char *end = at + digits_of(value), *digit = end;
-    for (; value >= 100; value /= 100)
-        put_pair(digit -= 2, (unsigned)(value % 100));
-    if (value >= 10)
-        put_pair(digit - 2, (unsigned)value);
+    enum { EIGHT = 100000000 };
+    if (value >= EIGHT) {
+        at = put_u64(at, value / EIGHT);
+        put_eight(at, (uint32_t)(value % EIGHT));
+        return at + 8;
+    }
+    uint32_t rest = (uint32_t)value;
+    char *end = at + digits_of(rest), *digit = end;
+    for (; rest >= 100; rest /= 100)
+        put_pair(digit -= 2, rest % 100);
+    if (rest >= 10)
+        put_pair(digit - 2, rest);
     else
-        digit[-1] = (char)('0' + value);
+        digit[-1] = (char)('0' + rest);
     return end;
 }
 
 /* Nine digits. */
 static void put_ns(char *at, uint32_t ns)
 {
-    for (char *digit = at + 7; digit > at; digit -= 2, ns /= 100)
-        put_pair(digit, ns % 100);
-    *at = (char)('0' + ns);
+    put_eight(at, ns / 10);
+    at[8] = (char)('0' + ns % 10);
 }
 
 /* A point and the first `digits` of nine; nothing of none. At a place with room for ten. */
@@ -93,7 +109,7 @@ static void written(struct tca_buf *buf, const char *end)
     buf->used = (size_t)(end - buf->bytes);
 }
 
-void tca_buf_u64(struct tca_buf *buf, uint64_t value)
+void tca_buf_digits(struct tca_buf *buf, uint64_t value)
 {
     char *at = tca_buf_room(buf, DIGITS_MAX);
     if (at)

@@ -52,7 +52,17 @@ static inline void tca_buf_char(struct tca_buf *buf, char c)
     buf->used++;
 }
 
-void tca_buf_u64(struct tca_buf *buf, uint64_t value);
+void tca_buf_digits(struct tca_buf *buf, uint64_t value);
+
+/* Most numbers of a row have one digit. */
+static inline void tca_buf_u64(struct tca_buf *buf, uint64_t value)
+{
+    if (value < 10)
+        tca_buf_char(buf, (char)('0' + value));
+    else
+        tca_buf_digits(buf, value);
+}
+
 void tca_buf_i64(struct tca_buf *buf, int64_t value);
 void tca_buf_fmt(struct tca_buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

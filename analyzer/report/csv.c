@@ -6,7 +6,7 @@
  * comma, a quote mark or a line end, and those with a blank at either end, which libcsv's own reader would
  * strip. Rows are gathered and handed on in large pieces.
  *
- * Where there are many rows, cells are appended right to the piece (tca_csv_line), and only free text is looked through:
+ * Where there are many rows, cells are appended right to the piece (TCA_LINE), and only free text is looked through:
  * numbers, times, addresses, names of ours and lists of these never need quotes. A build with check_ways holds each such
  * line against the one that is made of cells.
  */
@@ -20,20 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { COLUMNS_MAX = 160, PIECE_BYTES = 64 * 1024 };
-
-struct tca_csv {
-    tca_write_fn *fn; /* borrowed, with user */
-    void *user;
-    struct pick {
-        size_t index;    /* of its cell */
-        bool text;       /* may need quotes */
-    } pick[COLUMNS_MAX]; /* in the order to print */
-    size_t pick_count;
-    struct tca_buf out;
-    struct tca_buf cell; /* one to be quoted */
-    bool failed;
-};
+enum { PIECE_BYTES = 64 * 1024 };
 
 static int say(struct tca_error *error, int code, const char *text)
 {
@@ -61,8 +48,8 @@ static int unknown_column(const char *table, const char *name, size_t length, st
 
 static void add_pick(struct tca_csv *csv, size_t first, size_t index)
 {
-    csv->pick[csv->pick_count++] =
-        (struct pick){.index = index, .text = !strcmp(tca_columns[first + index].type, "text")};
+    bool text = !strcmp(tca_columns[first + index].type, "text");
+    csv->pick[csv->pick_count++] = (struct tca_csv_pick){.index = index, .look = text};
 }
 
 static bool pick(struct tca_csv *csv, size_t first, size_t count, const char *name, size_t length)
@@ -80,7 +67,7 @@ static bool pick(struct tca_csv *csv, size_t first, size_t count, const char *na
 static int choose(struct tca_csv *csv, const char *table, const char *columns, struct tca_error *error)
 {
     size_t first, count = tca_table_columns(table, &first);
-    if (!count || count > COLUMNS_MAX)
+    if (!count || count > TCA_CSV_COLUMNS)
         return say(error, TCA_EUSAGE, "no such table: see the schema");
     if (!columns) {
         for (size_t i = 0; i < count; i++)
@@ -89,7 +76,7 @@ static int choose(struct tca_csv *csv, const char *table, const char *columns, s
     }
     for (const char *at = columns;; at++) {
         size_t length = strcspn(at, ",");
-        if (csv->pick_count == COLUMNS_MAX)
+        if (csv->pick_count == TCA_CSV_COLUMNS)
             return say(error, TCA_EUSAGE, "too many columns: name each one once");
         if (!pick(csv, first, count, at, length))
             return unknown_column(table, at, length, error);
@@ -148,8 +135,7 @@ static void add_cell(struct tca_csv *csv, size_t place, const char *cell)
         tca_buf_add(&csv->out, cell, length);
 }
 
-/* The cell that begins here ends the buffer: quote it, if it needs that. */
-static void quote_last(struct tca_csv *csv, size_t begin)
+void tca_csv_quote(struct tca_csv *csv, size_t begin)
 {
     size_t length = csv->out.used - begin;
     if (csv->out.failed || !must_quote(csv, csv->out.bytes + begin, length))
@@ -184,6 +170,8 @@ int tca_csv_new(const char *table, const char *columns, tca_write_fn *fn, void *
         tca_free(csv);
         return r;
     }
+    if (csv->pick_count == 1) /* an empty cell needs quotes */
+        csv->pick[0].look = true;
     size_t first;
     tca_table_columns(table, &first);
     for (size_t i = 0; i < csv->pick_count; i++)
@@ -207,38 +195,22 @@ int tca_csv_row(struct tca_csv *csv, const struct tca_cells *cells)
     return end_line(csv);
 }
 
-static void add_line(struct tca_csv *csv, tca_cell_fn *cell, const void *row)
+int tca_csv_line(struct tca_csv *csv)
 {
-    for (size_t i = 0; i < csv->pick_count; i++) {
-        if (i)
-            tca_buf_char(&csv->out, ',');
-        size_t begin = csv->out.used;
-        cell(row, csv->pick[i].index, &csv->out);
-        if (csv->pick[i].text || csv->pick_count == 1)
-            quote_last(csv, begin);
-    }
-}
-
-int tca_csv_line(struct tca_csv *csv, tca_cell_fn *cell, const void *row)
-{
-    add_line(csv, cell, row);
+    csv->out.used -= csv->out.used > 0; /* the last cell's comma */
     return end_line(csv);
 }
 
-#ifdef TCA_CHECK_WAYS
-void tca_csv_check(struct tca_csv *csv, tca_cell_fn *cell, const void *row, const struct tca_cells *cells)
+void tca_csv_check(struct tca_csv *csv, size_t begin, const struct tca_cells *cells)
 {
-    size_t begin = csv->out.used;
-    add_line(csv, cell, row);
-    size_t middle = csv->out.used;
+    size_t end = csv->out.used - 1;
     add_cells(csv, cells);
-    size_t length = middle - begin;
-    if (csv->out.used - middle != length ||
-        (length && memcmp(csv->out.bytes + begin, csv->out.bytes + middle, length)))
+    size_t length = end - begin;
+    const char *line = csv->out.bytes + begin;
+    if (csv->out.used - end - 1 != length || (length && memcmp(line, line + length + 1, length)))
         abort();
-    csv->out.used = begin;
+    csv->out.used = end + 1;
 }
-#endif
 
 int tca_csv_end(struct tca_csv *csv)
 {

@@ -48,21 +48,20 @@ void tca_row_flow(const struct tca_flow_view *view, const struct tca_report_opti
     TCA_FILL(cells, flow_cells, &row);
 }
 
-static void flow_cell_at(const void *row, size_t index, struct tca_buf *buf)
-{
-    flow_cells[index](row, buf);
-}
-
 int tca_csv_flow(struct tca_csv *csv, const struct tca_flow_view *view, const struct tca_report_options *opt)
 {
     const struct flow_row row = flow_row_of(view, opt);
 #ifdef TCA_CHECK_WAYS
+    size_t begin = csv->out.used;
+#endif
+    TCA_LINE(csv, flow_cells, &row);
+#ifdef TCA_CHECK_WAYS
     struct tca_cells cells = {0};
     tca_row_flow(view, opt, &cells);
-    tca_csv_check(csv, flow_cell_at, &row, &cells);
+    tca_csv_check(csv, begin, &cells);
     tca_cells_done(&cells);
 #endif
-    return tca_csv_line(csv, flow_cell_at, &row);
+    return tca_csv_line(csv);
 }
 
 void tca_row_listener(const struct tca_listener_view *view, const struct tca_report_options *opt,
