@@ -161,12 +161,17 @@ int tca_twins_prepare(struct tca_session *s);
 
 /* ---- pass 2 (pass2.c) ---- */
 int tca_pass2_prepare(struct tca_session *s);
+/* A dossier whose clocks have run, and what is known of its ends. */
+struct tca_settled {
+    struct tca_dossier d;
+    const struct tca_host *host[2]; /* by role; borrowed */
+};
 /* Decode one item of the sorter as tca_spool_get does, and let its clocks run to the end of its capture, or to
  * `until_ns` if that is later. */
 int tca_pass2_settle(struct tca_session *s, const void *item, size_t size, int64_t until_ns,
-                     struct tca_dossier *ret);
+                     struct tca_settled *ret);
 /* What a judge, or the census, may look at. Borrows the dossier. */
-struct tca_case tca_pass2_case(const struct tca_session *s, const struct tca_dossier *d);
+struct tca_case tca_pass2_case(const struct tca_session *s, const struct tca_settled *settled);
 /* Every flow in row order, judged. Non-zero from fn stops and is returned. */
 typedef int tca_view_fn(void *user, const struct tca_flow_view *view);
 int tca_pass2_walk(struct tca_session *s, tca_view_fn *fn, void *user);

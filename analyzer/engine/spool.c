@@ -124,7 +124,10 @@ static int encode(struct tca_buf *buf, const struct tca_dossier *d, const struct
 static void fill(struct tca_session *s, const struct tca_flow *flow, struct tca_dossier *d)
 {
     const struct tca_mirror *m = (const void *)flow->payload;
-    memset(d, 0, sizeof *d);
+    memset(d, 0, offsetof(struct tca_dossier, m));
+    d->m = *m;
+    memset((uint8_t *)d + offsetof(struct tca_dossier, trouble), 0,
+           sizeof *d - offsetof(struct tca_dossier, trouble));
     d->capture = s->open->facts.ordinal;
     if (flow->stream) {
         d->stream_frame = flow->stream_frame;
@@ -142,7 +145,6 @@ static void fill(struct tca_session *s, const struct tca_flow *flow, struct tca_
     d->family = tca_flow_family(flow);
     d->role_basis = flow->role_basis;
     d->tags = flow->tags;
-    d->m = *m;
     d->m.marks = NULL;
     if (m->trouble)
         memcpy(d->trouble, m->trouble, sizeof d->trouble);
