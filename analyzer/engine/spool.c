@@ -21,8 +21,8 @@
 
 enum { UNIT = 32 };
 
-/* What is kept. Not: the newest segments of a side, against which only the next one is held, and what Zeek's view needs for
- * letters that are written. A part's last unit may hold the beginning of what follows. */
+/* What is kept. Not: what tells doubled segments, of which no more will come, and what Zeek's view needs for letters that are
+ * written. A part's last unit may hold the beginning of what follows. */
 #define AT(field) offsetof(struct tca_dossier, field)
 static const struct part {
     size_t from, to;
@@ -30,8 +30,8 @@ static const struct part {
     {0, AT(peer.zeek.end[0].letter_seq)},
     {AT(peer.zeek.end[1]), AT(peer.zeek.end[1].letter_seq)},
     {AT(peer.zeek.history), AT(m.side[0].seen)},
-    {AT(m.side[1]), AT(m.side[1].seen)},
-    {AT(m.prior), AT(trouble)},
+    {AT(m.side[0].recent), AT(m.side[1].seen)},
+    {AT(m.side[1].recent), AT(trouble)},
     {AT(trouble), AT(mark_count)}, /* the last: only where there was some */
 };
 
@@ -39,8 +39,8 @@ enum { PARTS = sizeof parts / sizeof *parts, LAST_UNITS = (AT(mark_count) - AT(t
 _Static_assert(AT(trouble) + LAST_UNITS * UNIT <= sizeof(struct tca_dossier),
                "units stay within the dossier");
 #define FITS(from, to) (AT(to) - AT(from) <= sizeof(uint64_t) * 8 * UNIT)
-_Static_assert(FITS(peer.zeek.history, m.side[0].seen) && FITS(m.side[1], m.side[1].seen) &&
-                   FITS(m.prior, trouble) && FITS(trouble, mark_count),
+_Static_assert(FITS(peer.zeek.history, m.side[0].seen) && FITS(m.side[0].recent, m.side[1].seen) &&
+                   FITS(m.side[1].recent, trouble) && FITS(trouble, mark_count),
                "a bit for each unit");
 #undef FITS
 #undef AT
