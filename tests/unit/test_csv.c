@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *const tables[] = {"flows", "events", "captures"};
+static const char *const tables[] = {"flows", "events", "settings", "captures"};
 /* Set once in main; a loop test has no other way to its rows. */
 static struct names cases;
 static const char *captures_folder;
@@ -91,6 +91,31 @@ static void check_table(struct tca_session *session, const char *which, const ch
     tca_buf_done(&text);
 }
 
+/* What the traffic tells of settings rests on records that the captures hold: what a mirror kept came through to here. */
+static void check_frames(struct tca_session *session, const char *what)
+{
+    struct table captures, settings;
+    uint64_t packets = 0;
+
+    ck_assert_int_eq(table_read(session, "captures", &captures, NULL), 0);
+    for (size_t row = 0; row < captures.rows; row++)
+        packets += (uint64_t)table_number(&captures, row, "packets");
+    table_done(&captures);
+    ck_assert_int_eq(table_read(session, "settings", &settings, NULL), 0);
+    for (size_t row = 0; row < settings.rows; row++) {
+        const char *frames = table_cell(&settings, row, "frames");
+        ck_assert_msg(frames[0], "%s: no frames of %s", what, table_cell(&settings, row, "setting"));
+        for (; *frames; frames += strspn(frames, ";")) {
+            char *end;
+            uint64_t frame = strtoull(frames, &end, 10);
+            ck_assert_msg(end > frames && frame && frame <= packets, "%s: frame %s of %s", what, frames,
+                          table_cell(&settings, row, "setting"));
+            frames = end;
+        }
+    }
+    table_done(&settings);
+}
+
 START_TEST(every_table_of_a_case)
 {
     char path[CASE_PATH_MAX], what[CASE_PATH_MAX + 32];
@@ -104,6 +129,7 @@ START_TEST(every_table_of_a_case)
         snprintf(what, sizeof what, "%s: %s", cases.name[_i], tables[i]);
         check_table(run.session, tables[i], what);
     }
+    check_frames(run.session, cases.name[_i]);
     tca_session_free(run.session);
 }
 END_TEST
