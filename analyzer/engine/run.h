@@ -134,7 +134,7 @@ int tca_streams_number(struct tca_streams *all);
 /* The frame that created this stream of a capture (0: of the first that has it; then it is told). 0: there is none. */
 uint64_t tca_streams_created(const struct tca_streams *all, uint32_t *capture, uint64_t number);
 /* Set tcp_stream and completeness of a dossier by its stream_frame. */
-void tca_streams_tell(const struct tca_streams *all, struct tca_dossier *d);
+void tca_streams_tell(struct tca_streams *all, struct tca_dossier *d);
 
 /* ---- the spool (spool.c) ---- */
 int tca_spool_put(struct tca_session *s, const struct tca_flow *flow);
