@@ -5,8 +5,9 @@
  *
  *      { which units, a bit each (u64), those units } of each part, then the marks, whole and by frame
  *
- * The unit is a trade: smaller ones would save bytes and cost more tests than writing those bytes does. This form lives
- * within one process only.
+ * The unit is a trade between bytes, which are written and read twice where a capture is large, and tests. Packing the bytes
+ * of each word besides made it little more than half as large, and took longer than writing and reading the rest. This form
+ * lives within one process only.
  *
  * Sort key: start_ns, capture ordinal, first frame: the order of rows.
  *
