@@ -179,6 +179,9 @@ static void check(struct tca_session *s, const struct tca_dossier *d)
         if (memcmp((const uint8_t *)d + parts[at].from, (const uint8_t *)&back + parts[at].from,
                    parts[at].to - parts[at].from))
             abort();
+    for (unsigned at = 1; at < back.mark_count; at++)
+        if (back.mark[at - 1].frame > back.mark[at].frame)
+            abort();
 }
 
 static void spoil(struct tca_dossier *d)
