@@ -9,19 +9,60 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct tca_buf {
     char *bytes; /* owned; not terminated, see tca_buf_text */
     size_t used, room;
-    bool failed; /* memory ran out: later appends do nothing, the owner checks once at the end */
+    bool
+        failed; /* memory ran out: it stays empty, later appends do nothing, the owner checks once at the end */
 };
 
 void tca_buf_done(struct tca_buf *buf);
 void tca_buf_reset(struct tca_buf *buf); /* empties, keeps the memory and `failed` */
-void tca_buf_add(struct tca_buf *buf, const void *bytes, size_t count);
-void tca_buf_str(struct tca_buf *buf, const char *text);
-void tca_buf_char(struct tca_buf *buf, char c);
-void tca_buf_u64(struct tca_buf *buf, uint64_t value);
+/* Make room for so many more bytes; false where memory ran out. */
+bool tca_buf_grow(struct tca_buf *buf, size_t more);
+
+/* Room for so many more bytes, whose writer adds them to `used`: up to the next call. NULL where memory ran out. */
+static inline void *tca_buf_room(struct tca_buf *buf, size_t more)
+{
+    return buf->room - buf->used >= more || tca_buf_grow(buf, more) ? buf->bytes + buf->used : NULL;
+}
+
+static inline void tca_buf_add(struct tca_buf *buf, const void *bytes, size_t count)
+{
+    char *room = count ? tca_buf_room(buf, count) : NULL;
+    if (!room)
+        return;
+    memcpy(room, bytes, count);
+    buf->used += count;
+}
+
+static inline void tca_buf_str(struct tca_buf *buf, const char *text)
+{
+    tca_buf_add(buf, text, strlen(text));
+}
+
+static inline void tca_buf_char(struct tca_buf *buf, char c)
+{
+    char *room = tca_buf_room(buf, 1);
+    if (!room)
+        return;
+    *room = c;
+    buf->used++;
+}
+
+void tca_buf_digits(struct tca_buf *buf, uint64_t value);
+
+/* Most numbers of a row have one digit. */
+static inline void tca_buf_u64(struct tca_buf *buf, uint64_t value)
+{
+    if (value < 10)
+        tca_buf_char(buf, (char)('0' + value));
+    else
+        tca_buf_digits(buf, value);
+}
+
 void tca_buf_i64(struct tca_buf *buf, int64_t value);
 void tca_buf_fmt(struct tca_buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

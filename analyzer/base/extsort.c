@@ -5,6 +5,9 @@
  * own small buffer with pread, so that walks can be repeated. Nothing was spilled: the walk is over the
  * sorted index.
  *
+ * Items come mostly in order, or nearly. So the index is sorted by merging, and halves that are in order as they stand cost
+ * one comparison. It holds the first eight bytes of each key as a number, which decides nearly always.
+ *
  *      run on disk: { key[32], size u32, item bytes } ...
  */
 #include "base/extsort.h"
@@ -25,13 +28,19 @@ struct run {
     int64_t from, to; /* bytes in the file */
 };
 
+/* An item in memory. */
+struct place {
+    uint64_t first; /* of its key, as a number */
+    size_t offset;  /* into bytes */
+};
+
 struct tca_sorter {
     char *temp_dir; /* owned, NULL when none was given */
     size_t memory;
     uint8_t *bytes; /* HEAD + item, one after another */
     size_t used, room;
-    size_t *index; /* offsets into bytes */
-    size_t count, index_room;
+    struct place *index, *spare; /* spare: room for merging */
+    size_t count, index_room, spare_room;
     int file; /* -1 until something was spilled */
     int64_t file_end;
     struct run *run;
@@ -82,6 +91,7 @@ void tca_sorter_free(struct tca_sorter *sorter)
     tca_free(sorter->temp_dir);
     tca_free(sorter->bytes);
     tca_free(sorter->index);
+    tca_free(sorter->spare);
     tca_free(sorter->run);
     tca_free(sorter);
 }
@@ -91,17 +101,73 @@ uint64_t tca_sorter_count(const struct tca_sorter *sorter)
     return sorter->total;
 }
 
-static int by_key(const void *a, const void *b, void *bytes)
+/* ---- in memory ---- */
+
+static uint64_t first_of(const uint8_t *key)
 {
-    return memcmp((const uint8_t *)bytes + *(const size_t *)a, (const uint8_t *)bytes + *(const size_t *)b,
-                  TCA_SORT_KEY);
+    uint64_t first = 0;
+    for (int byte = 0; byte < 8; byte++)
+        first = first << 8 | key[byte];
+    return first;
 }
 
-static void sort_memory(struct tca_sorter *sorter)
+static bool is_before(const uint8_t *bytes, const struct place *a, const struct place *b)
 {
-    if (!sorter->sorted && sorter->count)
-        qsort_r(sorter->index, sorter->count, sizeof *sorter->index, by_key, sorter->bytes);
+    if (a->first != b->first)
+        return a->first < b->first;
+    return memcmp(bytes + a->offset + sizeof a->first, bytes + b->offset + sizeof b->first,
+                  TCA_SORT_KEY - sizeof a->first) < 0;
+}
+
+static void insert_each(const uint8_t *bytes, struct place *place, size_t count)
+{
+    for (size_t at = 1; at < count; at++) {
+        struct place moved = place[at];
+        size_t to = at;
+        for (; to && is_before(bytes, &moved, &place[to - 1]); to--)
+            place[to] = place[to - 1];
+        place[to] = moved;
+    }
+}
+
+/* The left half waits in `spare` and is put back between the right one's. */
+static void merge(const uint8_t *bytes, struct place *place, size_t left, size_t count, struct place *spare)
+{
+    memcpy(spare, place, left * sizeof *place);
+    size_t from = 0, right = left, to = 0;
+    while (from < left && right < count)
+        place[to++] = is_before(bytes, &place[right], &spare[from]) ? place[right++] : spare[from++];
+    memcpy(place + to, spare + from, (left - from) * sizeof *place);
+}
+
+static void sort_places(const uint8_t *bytes, struct place *place, size_t count, struct place *spare)
+{
+    enum { FEW = 8 };
+    if (count <= FEW) {
+        insert_each(bytes, place, count);
+        return;
+    }
+    size_t left = count / 2;
+    sort_places(bytes, place, left, spare);
+    sort_places(bytes, place + left, count - left, spare);
+    if (is_before(bytes, &place[left], &place[left - 1]))
+        merge(bytes, place, left, count, spare);
+}
+
+static int sort_memory(struct tca_sorter *sorter)
+{
+    if (sorter->sorted)
+        return TCA_OK;
+    if (sorter->spare_room < sorter->count / 2) {
+        struct place *spare = tca_grow(sorter->spare, sorter->count / 2, sizeof *spare);
+        if (!spare)
+            return TCA_EMEMORY;
+        sorter->spare = spare;
+        sorter->spare_room = sorter->count / 2;
+    }
+    sort_places(sorter->bytes, sorter->index, sorter->count, sorter->spare);
     sorter->sorted = true;
+    return TCA_OK;
 }
 
 static uint32_t item_size(const uint8_t *head)
@@ -156,7 +222,7 @@ static int write_run(struct tca_sorter *sorter)
     int64_t place = sorter->file_end;
     int error = block ? TCA_OK : TCA_EMEMORY;
     for (size_t at = 0; at < sorter->count && !error; at++) {
-        const uint8_t *head = sorter->bytes + sorter->index[at];
+        const uint8_t *head = sorter->bytes + sorter->index[at].offset;
         size_t size = HEAD + item_size(head);
         if (held + size > READ_BUFFER) {
             error = write_at(sorter->file, block, held, &place);
@@ -192,8 +258,9 @@ static int spill(struct tca_sorter *sorter)
         sorter->run = run;
         sorter->run_room = room;
     }
-    sort_memory(sorter);
-    int error = write_run(sorter);
+    int error = sort_memory(sorter);
+    if (!error)
+        error = write_run(sorter);
     if (error)
         return error;
     sorter->run[sorter->run_count++] =
@@ -217,7 +284,7 @@ static int make_room(struct tca_sorter *sorter, size_t more)
     }
     if (sorter->count == sorter->index_room) {
         size_t room = sorter->index_room ? 2 * sorter->index_room : 1024;
-        size_t *index = tca_grow(sorter->index, room, sizeof *index);
+        struct place *index = tca_grow(sorter->index, room, sizeof *index);
         if (!index)
             return TCA_EMEMORY;
         sorter->index = index;
@@ -244,7 +311,7 @@ int tca_sorter_add(struct tca_sorter *sorter, const uint8_t key[TCA_SORT_KEY], c
     memcpy(head + TCA_SORT_KEY, &size32, sizeof size32);
     if (size)
         memcpy(head + HEAD, item, size);
-    sorter->index[sorter->count++] = sorter->used;
+    sorter->index[sorter->count++] = (struct place){first_of(key), sorter->used};
     sorter->used += HEAD + size;
     sorter->total++;
     sorter->sorted = false;
@@ -258,6 +325,7 @@ struct reader {
     int64_t at, to;  /* unread part of the run in the file */
     uint8_t *buffer; /* owned */
     size_t room, from, held;
+    uint64_t first; /* of the key of the item on top */
 };
 
 /* Make `count` bytes available at buffer + from. 1: there; 0: the run is over; negative: error. */
@@ -290,20 +358,25 @@ static int reader_want(struct reader *r, size_t count)
     return r->held >= count ? 1 : 0;
 }
 
-/* The item on top of the run is whole in the buffer, or the run is over. */
-static int reader_load(struct reader *r)
-{
-    int there = reader_want(r, HEAD);
-    return there > 0 ? reader_want(r, HEAD + item_size(r->buffer + r->from)) : there;
-}
-
 static const uint8_t *reader_head(const struct reader *r)
 {
     return r->buffer + r->from;
 }
 
+/* The item on top of the run is whole in the buffer, or the run is over. */
+static int reader_load(struct reader *r)
+{
+    int there = reader_want(r, HEAD);
+    if (there <= 0)
+        return there;
+    r->first = first_of(reader_head(r));
+    return reader_want(r, HEAD + item_size(reader_head(r)));
+}
+
 static bool before(const struct reader *a, const struct reader *b)
 {
+    if (a->first != b->first)
+        return a->first < b->first;
     return memcmp(reader_head(a), reader_head(b), TCA_SORT_KEY) < 0;
 }
 
@@ -372,18 +445,34 @@ static int walk_runs(struct tca_sorter *sorter, tca_sorter_fn *fn, void *user)
     return error;
 }
 
-int tca_sorter_walk(struct tca_sorter *sorter, tca_sorter_fn *fn, void *user)
+/* Items that are neighbours by key lie apart in memory: the next one is fetched while this one is used. */
+static void fetch(const uint8_t *item, size_t size)
 {
-    if (sorter->run_count) {
-        int error = spill(sorter);
-        return error ? error : walk_runs(sorter, fn, user);
-    }
-    sort_memory(sorter);
-    for (size_t at = 0; at < sorter->count; at++) {
-        const uint8_t *head = sorter->bytes + sorter->index[at];
+    enum { LINE = 64 };
+    for (size_t at = 0; at < size; at += LINE)
+        __builtin_prefetch(item + at);
+}
+
+static int walk_memory(const struct tca_sorter *sorter, tca_sorter_fn *fn, void *user)
+{
+    const uint8_t *head = sorter->count ? sorter->bytes + sorter->index[0].offset : NULL, *next;
+    for (size_t at = 1; head; head = next, at++) {
+        next = at < sorter->count ? sorter->bytes + sorter->index[at].offset : NULL;
+        if (at + 1 < sorter->count)
+            __builtin_prefetch(sorter->bytes + sorter->index[at + 1].offset + TCA_SORT_KEY);
+        if (next)
+            fetch(next + HEAD, item_size(next));
         int stop = fn(user, head + HEAD, item_size(head));
         if (stop)
             return stop;
     }
     return TCA_OK;
+}
+
+int tca_sorter_walk(struct tca_sorter *sorter, tca_sorter_fn *fn, void *user)
+{
+    int error = sorter->run_count ? spill(sorter) : sort_memory(sorter);
+    if (error)
+        return error;
+    return sorter->run_count ? walk_runs(sorter, fn, user) : walk_memory(sorter, fn, user);
 }

@@ -14,14 +14,24 @@ static uint32_t rotate(uint32_t x, int by)
     return x << by | x >> (32 - by);
 }
 
-static uint32_t mix(int round, uint32_t b, uint32_t c, uint32_t d)
-{
-    static const uint32_t constant[4] = {0x5A827999, 0x6ED9EBA1, 0x8F1BBCDC, 0xCA62C1D6};
-    uint32_t f = round < 20                  ? (b & c) | (~b & d)
-                 : round >= 40 && round < 60 ? (b & c) | (b & d) | (c & d)
-                                             : b ^ c ^ d;
-    return f + constant[round / 20];
-}
+/* What each twenty rounds do with b, c and d, in forms of one step less than those of the RFC. */
+#define CHOOSE(b, c, d)   ((d) ^ ((b) & ((c) ^ (d))))
+#define PARITY(b, c, d)   ((b) ^ (c) ^ (d))
+#define MAJORITY(b, c, d) (((b) & (c)) | ((d) & ((b) | (c))))
+
+/* One round; the names move on instead of the values: e becomes the next a, and b turns. */
+#define ROUND(mix, constant, a, b, c, d, e, word)                                                            \
+    ((e) += rotate(a, 5) + mix(b, c, d) + (constant) + (word), (b) = rotate(b, 30))
+
+/* Twenty rounds, five at a time, after which the names are where they were. */
+#define ROUNDS(mix, constant, w)                                                                             \
+    for (const uint32_t *word = (w); word < (w) + 20; word += 5) {                                           \
+        ROUND(mix, constant, a, b, c, d, e, word[0]);                                                        \
+        ROUND(mix, constant, e, a, b, c, d, word[1]);                                                        \
+        ROUND(mix, constant, d, e, a, b, c, word[2]);                                                        \
+        ROUND(mix, constant, c, d, e, a, b, word[3]);                                                        \
+        ROUND(mix, constant, b, c, d, e, a, word[4]);                                                        \
+    }
 
 static void block(uint32_t h[5], const uint8_t *at)
 {
@@ -32,14 +42,10 @@ static void block(uint32_t h[5], const uint8_t *at)
     for (int i = 16; i < 80; i++)
         w[i] = rotate(w[i - 3] ^ w[i - 8] ^ w[i - 14] ^ w[i - 16], 1);
     uint32_t a = h[0], b = h[1], c = h[2], d = h[3], e = h[4];
-    for (int i = 0; i < 80; i++) {
-        uint32_t next = rotate(a, 5) + mix(i, b, c, d) + e + w[i];
-        e = d;
-        d = c;
-        c = rotate(b, 30);
-        b = a;
-        a = next;
-    }
+    ROUNDS(CHOOSE, 0x5A827999, w)
+    ROUNDS(PARITY, 0x6ED9EBA1, w + 20)
+    ROUNDS(MAJORITY, 0x8F1BBCDC, w + 40)
+    ROUNDS(PARITY, 0xCA62C1D6, w + 60)
     h[0] += a;
     h[1] += b;
     h[2] += c;

@@ -56,14 +56,14 @@ struct taking {
 static int take(void *user, const void *item, size_t size)
 {
     struct taking *t = user;
-    struct tca_dossier d;
-    int error = tca_pass2_settle(t->s, item, size, t->until_ns, &d);
+    struct tca_settled settled;
+    int error = tca_pass2_settle(t->s, item, size, t->until_ns, &settled);
     if (error)
         return error;
-    struct tca_case c = tca_pass2_case(t->s, &d);
-    c.pressed = tca_nat_pressed(t->s, &d);
-    int64_t until_ns = t->until_ns > d.capture_end_ns ? t->until_ns : d.capture_end_ns;
-    return tca_census_add(t->census, &c, until_ns, next_begin(&t->begins, d.capture_end_ns));
+    struct tca_case c = tca_pass2_case(t->s, &settled);
+    c.pressed = tca_nat_pressed(t->s, c.d);
+    int64_t end_ns = c.d->capture_end_ns, until_ns = t->until_ns > end_ns ? t->until_ns : end_ns;
+    return tca_census_add(t->census, &c, until_ns, next_begin(&t->begins, end_ns));
 }
 
 int tca_census_until(struct tca_session *s, int64_t until_ns, struct tca_census **ret_census)

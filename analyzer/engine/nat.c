@@ -62,12 +62,18 @@ const struct tca_pressed *tca_nat_pressed(const struct tca_session *s, const str
     return tca_pressure_find(s->pressure, &before);
 }
 
-bool tca_nat_again(const struct tca_session *s, const struct tca_dossier *d, const struct tca_twin *twin)
+/* This connection, as it was after its addresses were translated, in another capture. */
+static bool told_after(const struct tca_session *s, const struct tca_dossier *d)
 {
-    bool has_twin = twin && twin->others;
-    if (d->nat != TCA_NAT_BEFORE || has_twin)
-        return d->nat == TCA_NAT_AFTER && !has_twin;
     const struct tca_dossier other = {.capture = d->capture, .id_frame = d->nat_frame};
     const struct tca_twin *after = tca_twins_find(s->twins, &other);
     return after && after->others;
+}
+
+bool tca_nat_again(const struct tca_session *s, const struct tca_dossier *d, const struct tca_twin *twin)
+{
+    bool has_twin = twin && twin->others;
+    if (d->nat == TCA_NAT_AFTER)
+        return !has_twin;
+    return d->nat == TCA_NAT_BEFORE && !has_twin && told_after(s, d);
 }

@@ -29,8 +29,9 @@ static bool open_at_end(const struct tca_mirror *m)
 enum { CLOCK_ROUNDS = 3 };
 
 int tca_pass2_settle(struct tca_session *s, const void *item, size_t size, int64_t until_ns,
-                     struct tca_dossier *d)
+                     struct tca_settled *ret)
 {
+    struct tca_dossier *d = &ret->d;
     int error = tca_spool_get(s, item, size, d);
     if (error)
         return error;
@@ -40,7 +41,8 @@ int tca_pass2_settle(struct tca_session *s, const void *item, size_t size, int64
     int64_t end_ns = d->m.end_ns >= 0 ? d->m.end_ns : watched_ns;
     struct tca_limits limits[2];
     for (int role = 0; role < 2; role++) {
-        limits[role] = tca_host_limits(tca_hosts_find(s->hosts, d->capture, d->addr[role]));
+        ret->host[role] = tca_hosts_find(s->hosts, d->capture, d->addr[role]);
+        limits[role] = tca_host_limits(ret->host[role]);
         limits[role].watched_ns = d->capture_end_ns;
     }
     for (int round = 0; round < CLOCK_ROUNDS; round++)
@@ -50,9 +52,9 @@ int tca_pass2_settle(struct tca_session *s, const void *item, size_t size, int64
     return TCA_OK;
 }
 
-static int settle(struct tca_session *s, const void *item, size_t size, struct tca_dossier *d)
+static int settle(struct tca_session *s, const void *item, size_t size, struct tca_settled *ret)
 {
-    return tca_pass2_settle(s, item, size, INT64_MIN, d);
+    return tca_pass2_settle(s, item, size, INT64_MIN, ret);
 }
 
 static bool is_asked_for(const struct tca_settings *set, enum tca_finding_id id,
@@ -111,11 +113,11 @@ static bool is_lossy(const struct tca_capture_facts *capture)
     return capture->drops && capture->drops >= capture->packets / ONE_IN;
 }
 
-struct tca_case tca_pass2_case(const struct tca_session *s, const struct tca_dossier *d)
+struct tca_case tca_pass2_case(const struct tca_session *s, const struct tca_settled *settled)
 {
-    struct tca_case c = {.d = d, .listener = tca_nat_listener(s, d)};
-    for (int role = 0; role < 2; role++)
-        c.host[role] = tca_hosts_find(s->hosts, d->capture, d->addr[role]);
+    const struct tca_dossier *d = &settled->d;
+    struct tca_case c = {
+        .d = d, .listener = tca_nat_listener(s, d), .host = {settled->host[0], settled->host[1]}};
     c.vantage = vantage_of(s, &c);
     c.twin = tca_twins_find(s->twins, d);
     c.again = tca_nat_again(s, d, c.twin);
@@ -127,17 +129,19 @@ struct tca_case tca_pass2_case(const struct tca_session *s, const struct tca_dos
 static int judge_item(void *user, const void *item, size_t size)
 {
     struct walk *w = user;
-    struct tca_dossier d;
-    int error = settle(w->s, item, size, &d);
+    struct tca_settled settled;
+    int error = settle(w->s, item, size, &settled);
     if (error)
         return error;
-    struct tca_case c = tca_pass2_case(w->s, &d);
+    struct tca_case c = tca_pass2_case(w->s, &settled);
     c.memory = &w->memory;
     tca_judge_flow(&c, &w->verdict);
     if (!w->everything)
         limit(&w->s->set, &w->verdict);
-    struct tca_flow_view view = {
-        .c = &c, .v = &w->verdict, .capture = &w->s->capture[d.capture - 1]->facts, .time = w->s->set.time};
+    struct tca_flow_view view = {.c = &c,
+                                 .v = &w->verdict,
+                                 .capture = &w->s->capture[c.d->capture - 1]->facts,
+                                 .time = w->s->set.time};
     return w->fn(w->user, &view);
 }
 
@@ -158,19 +162,20 @@ int tca_pass2_walk_all(struct tca_session *s, tca_view_fn *fn, void *user)
 static int add_to_sweep(void *user, const void *item, size_t size)
 {
     struct tca_session *s = user;
-    struct tca_dossier d;
-    int error = settle(s, item, size, &d);
+    struct tca_settled settled;
+    const struct tca_dossier *d = &settled.d;
+    int error = settle(s, item, size, &settled);
     if (!error)
-        error = tca_hosts_add(s->hosts, &d);
+        error = tca_hosts_add(s->hosts, d);
     if (!error)
-        error = tca_twins_add_flow(s, &d);
-    if (d.nat == TCA_NAT_AFTER) /* counted as it was before */
+        error = tca_twins_add_flow(s, d);
+    if (error || d->nat == TCA_NAT_AFTER) /* counted as it was before */
         return error;
-    if (!error && !(d.m.damage & TCA_DAMAGE_NO_TIME)) /* pressure is what comes in a time */
-        error = tca_pressure_add(s->pressure, &d);
+    if (!(d->m.damage & TCA_DAMAGE_NO_TIME)) /* pressure is what comes in a time */
+        error = tca_pressure_add(s->pressure, d);
     if (!error)
-        error = tca_isns_add(s->isns, &d);
-    return error ? error : tca_sweep_add(s->sweep, &d);
+        error = tca_isns_add(s->isns, d);
+    return error ? error : tca_sweep_add(s->sweep, d);
 }
 
 struct estimating {

@@ -136,7 +136,7 @@ int tca_streams_number(struct tca_streams *all);
 /* The frame that created this stream of a capture (0: of the first that has it; then it is told). 0: there is none. */
 uint64_t tca_streams_created(const struct tca_streams *all, uint32_t *capture, uint64_t number);
 /* Set tcp_stream and completeness of a dossier by its stream_frame. */
-void tca_streams_tell(const struct tca_streams *all, struct tca_dossier *d);
+void tca_streams_tell(struct tca_streams *all, struct tca_dossier *d);
 
 /* ---- the spool (spool.c) ---- */
 int tca_spool_put(struct tca_session *s, const struct tca_flow *flow);
@@ -163,12 +163,17 @@ int tca_twins_prepare(struct tca_session *s);
 
 /* ---- pass 2 (pass2.c) ---- */
 int tca_pass2_prepare(struct tca_session *s);
+/* A dossier whose clocks have run, and what is known of its ends. */
+struct tca_settled {
+    struct tca_dossier d;
+    const struct tca_host *host[2]; /* by role; borrowed */
+};
 /* Decode one item of the sorter as tca_spool_get does, and let its clocks run to the end of its capture, or to
  * `until_ns` if that is later. */
 int tca_pass2_settle(struct tca_session *s, const void *item, size_t size, int64_t until_ns,
-                     struct tca_dossier *ret);
+                     struct tca_settled *ret);
 /* What a judge, or the census, may look at. Borrows the dossier. */
-struct tca_case tca_pass2_case(const struct tca_session *s, const struct tca_dossier *d);
+struct tca_case tca_pass2_case(const struct tca_session *s, const struct tca_settled *settled);
 /* Every flow in row order, judged. Non-zero from fn stops and is returned. */
 typedef int tca_view_fn(void *user, const struct tca_flow_view *view);
 int tca_pass2_walk(struct tca_session *s, tca_view_fn *fn, void *user);

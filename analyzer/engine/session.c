@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { DOSSIER_MEMORY = 64 << 20 };
+enum { DOSSIER_MEMORY = 16 << 20 };
 
 int tca_words(struct tca_error *error, int code)
 {

@@ -1,59 +1,134 @@
 /* SPDX-License-Identifier: MIT
  *
- * The spool: dossiers as bytes between the passes. A dossier is mostly zeros, so it is written as groups of
- * eight 64-bit words: one byte says which are not zero, then those words follow. This form lives within one
- * process only.
+ * The spool: dossiers as bytes between the passes. Most of a dossier is zeros, and some of what pass 1 kept nobody reads
+ * after it. So a dossier is parts, these are units of 32 bytes, and only units that are not zero are written:
+ *
+ *      { which units, a bit each (u64), those units } of each part, then the marks, whole and by frame
+ *
+ * The unit is a trade between bytes, which are written and read twice where a capture is large, and tests. Packing the bytes
+ * of each word besides made it little more than half as large, and took longer than writing and reading the rest. This form
+ * lives within one process only.
  *
  * Sort key: start_ns, capture ordinal, first frame: the order of rows.
+ *
+ * A build with check_ways decodes each dossier when it was encoded and stops where what is kept differs; there, what is not
+ * kept comes back as garbage, so that whoever reads it is found by the tests.
  */
 #include "engine/run.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { GROUP = 8, WORD = 8 };
+enum { UNIT = 32 };
 
-static void encode(struct tca_buf *buf, const void *object, size_t size)
+/* What is kept. Not: what tells doubled segments, of which no more will come, and what Zeek's view needs for letters that are
+ * written. A part's last unit may hold the beginning of what follows. */
+#define AT(field) offsetof(struct tca_dossier, field)
+static const struct part {
+    size_t from, to;
+} parts[] = {
+    {0, AT(peer.zeek.end[0].letter_seq)},
+    {AT(peer.zeek.end[1]), AT(peer.zeek.end[1].letter_seq)},
+    {AT(peer.zeek.history), AT(m.side[0].seen)},
+    {AT(m.side[0].recent), AT(m.side[1].seen)},
+    {AT(m.side[1].recent), AT(trouble)},
+    {AT(trouble), AT(mark_count)}, /* the last: only where there was some */
+};
+
+enum { PARTS = sizeof parts / sizeof *parts, LAST_UNITS = (AT(mark_count) - AT(trouble) + UNIT - 1) / UNIT };
+_Static_assert(AT(trouble) + LAST_UNITS * UNIT <= sizeof(struct tca_dossier),
+               "units stay within the dossier");
+#define FITS(from, to) (AT(to) - AT(from) <= sizeof(uint64_t) * 8 * UNIT)
+_Static_assert(FITS(peer.zeek.history, m.side[0].seen) && FITS(m.side[0].recent, m.side[1].seen) &&
+                   FITS(m.side[1].recent, trouble) && FITS(trouble, mark_count),
+               "a bit for each unit");
+#undef FITS
+#undef AT
+
+struct head {
+    uint32_t parts, marks; /* how many follow */
+};
+
+enum { ENCODED_MAX = sizeof(struct head) + PARTS * (sizeof(uint64_t) + UNIT) + sizeof(struct tca_dossier) };
+
+static bool is_zero(const uint8_t unit[UNIT])
 {
-    const uint8_t *bytes = object;
-    for (size_t at = 0; at < size; at += GROUP * WORD) {
-        uint64_t word[GROUP] = {0};
-        memcpy(word, bytes + at, size - at < sizeof word ? size - at : sizeof word);
-        uint8_t mask = 0, out[1 + sizeof word];
-        size_t used = 1;
-        for (unsigned bit = 0; bit < GROUP; bit++) {
-            if (!word[bit])
-                continue;
-            mask = (uint8_t)(mask | 1u << bit);
-            memcpy(out + used, &word[bit], WORD);
-            used += WORD;
-        }
-        out[0] = mask;
-        tca_buf_add(buf, out, used);
+    uint64_t word[UNIT / sizeof(uint64_t)];
+    memcpy(word, unit, UNIT);
+    return !(word[0] | word[1] | word[2] | word[3]);
+}
+
+static uint8_t *encode_part(uint8_t *out, const struct part *part, const uint8_t *object)
+{
+    uint64_t there = 0, bit = 1;
+    uint8_t *unit = out + sizeof there;
+    for (size_t at = part->from; at < part->to; at += UNIT, bit <<= 1) {
+        if (is_zero(object + at))
+            continue;
+        there |= bit;
+        memcpy(unit, object + at, UNIT);
+        unit += UNIT;
+    }
+    memcpy(out, &there, sizeof there);
+    return unit;
+}
+
+/* The bytes were written by encode_part() of this process; the object was all zeros. */
+static const uint8_t *decode_part(const uint8_t *in, const struct part *part, uint8_t *object)
+{
+    uint64_t there;
+    memcpy(&there, in, sizeof there);
+    in += sizeof there;
+    for (; there; there &= there - 1, in += UNIT)
+        memcpy(object + part->from + UNIT * (size_t)__builtin_ctzll(there), in, UNIT);
+    return in;
+}
+
+/* By frame; of one frame the newest first. Nearly all come in that order, and they are few. */
+static void sort_marks(struct tca_mark *mark, unsigned count)
+{
+    for (unsigned at = 1; at < count; at++) {
+        unsigned to = at;
+        while (to && mark[to - 1].frame >= mark[at].frame)
+            to--;
+        if (to == at)
+            continue;
+        struct tca_mark moved = mark[at];
+        memmove(&mark[to + 1], &mark[to], (at - to) * sizeof *mark);
+        mark[to] = moved;
     }
 }
 
-/* The bytes were written by encode() of this process. */
-static const uint8_t *decode(const uint8_t *in, void *object, size_t size)
+/* Every size here is a multiple of 8, so that marks may be sorted where they stand. */
+static int encode(struct tca_buf *buf, const struct tca_dossier *d, const struct tca_mirror *m)
 {
-    uint8_t *bytes = object;
-    for (size_t at = 0; at < size; at += GROUP * WORD) {
-        uint64_t word[GROUP] = {0};
-        uint8_t mask = *in++;
-        for (unsigned bit = 0; bit < GROUP; bit++)
-            if (mask & (1u << bit)) {
-                memcpy(&word[bit], in, WORD);
-                in += WORD;
-            }
-        memcpy(bytes + at, word, size - at < sizeof word ? size - at : sizeof word);
-    }
-    return in;
+    tca_buf_reset(buf);
+    uint8_t *begin = tca_buf_room(buf, ENCODED_MAX + d->mark_count * sizeof(struct tca_mark));
+    if (!begin)
+        return TCA_EMEMORY;
+    const struct head head = {.parts = m->trouble ? PARTS : PARTS - 1, .marks = d->mark_count};
+    memcpy(begin, &head, sizeof head);
+    uint8_t *out = begin + sizeof head;
+    for (unsigned at = 0; at < head.parts; at++)
+        out = encode_part(out, &parts[at], (const uint8_t *)d);
+    struct tca_mark *marks = (void *)out, *place = marks + d->mark_count;
+    struct tca_mark_walk walk = tca_mark_walk(m); /* the newest first */
+    const struct tca_mark *mark;
+    while ((mark = tca_mark_next(&walk)))
+        *--place = *mark;
+    sort_marks(marks, d->mark_count);
+    buf->used = (size_t)((uint8_t *)(marks + d->mark_count) - begin);
+    return TCA_OK;
 }
 
 static void fill(struct tca_session *s, const struct tca_flow *flow, struct tca_dossier *d)
 {
     const struct tca_mirror *m = (const void *)flow->payload;
-    memset(d, 0, sizeof *d);
+    memset(d, 0, offsetof(struct tca_dossier, m));
+    d->m = *m;
+    memset((uint8_t *)d + offsetof(struct tca_dossier, trouble), 0,
+           sizeof *d - offsetof(struct tca_dossier, trouble));
     d->capture = s->open->facts.ordinal;
     if (flow->stream) {
         d->stream_frame = flow->stream_frame;
@@ -71,7 +146,6 @@ static void fill(struct tca_session *s, const struct tca_flow *flow, struct tca_
     d->family = tca_flow_family(flow);
     d->role_basis = flow->role_basis;
     d->tags = flow->tags;
-    d->m = *m;
     d->m.marks = NULL;
     if (m->trouble)
         memcpy(d->trouble, m->trouble, sizeof d->trouble);
@@ -79,22 +153,65 @@ static void fill(struct tca_session *s, const struct tca_flow *flow, struct tca_
     d->mark_count = m->mark_count;
 }
 
+static int decode(const uint8_t *in, struct tca_dossier *d, struct tca_buf *marks)
+{
+    struct head head;
+    memcpy(&head, in, sizeof head);
+    in += sizeof head;
+    memset(d, 0, sizeof *d);
+    for (unsigned at = 0; at < head.parts; at++)
+        in = decode_part(in, &parts[at], (uint8_t *)d);
+    tca_buf_reset(marks);
+    tca_buf_add(marks, in, head.marks * sizeof(struct tca_mark));
+    d->mark_count = (uint16_t)head.marks;
+    d->mark = (void *)marks->bytes;
+    return marks->failed ? TCA_EMEMORY : TCA_OK;
+}
+
+#ifdef TCA_CHECK_WAYS
+/* What is kept comes back as it was; what is not, as garbage. */
+static void check(struct tca_session *s, const struct tca_dossier *d)
+{
+    struct tca_dossier back;
+    if (decode((const uint8_t *)s->encoded.bytes, &back, &s->decoded) || back.mark_count != d->mark_count)
+        abort();
+    for (unsigned at = 0; at < PARTS; at++)
+        if (memcmp((const uint8_t *)d + parts[at].from, (const uint8_t *)&back + parts[at].from,
+                   parts[at].to - parts[at].from))
+            abort();
+    for (unsigned at = 1; at < back.mark_count; at++)
+        if (back.mark[at - 1].frame > back.mark[at].frame)
+            abort();
+}
+
+static void spoil(struct tca_dossier *d)
+{
+    for (unsigned at = 0; at + 2 < PARTS; at++)
+        memset((uint8_t *)d + parts[at].to, 0xa5, parts[at + 1].from - parts[at].to);
+}
+#else
+static void check(struct tca_session *s, const struct tca_dossier *d)
+{
+    (void)s, (void)d;
+}
+
+static void spoil(struct tca_dossier *d)
+{
+    (void)d;
+}
+#endif
+
 int tca_spool_put(struct tca_session *s, const struct tca_flow *flow)
 {
     struct tca_dossier d;
     const struct tca_mirror *m = (const void *)flow->payload;
     fill(s, flow, &d);
     int error = tca_nat_add_flow(s, &d, m);
+    if (!error)
+        error = encode(&s->encoded, &d, m);
     if (error)
         return error;
-    tca_buf_reset(&s->encoded);
-    encode(&s->encoded, &d, sizeof d);
-    struct tca_mark_walk walk = tca_mark_walk(m);
-    const struct tca_mark *mark;
-    while ((mark = tca_mark_next(&walk)))
-        encode(&s->encoded, mark, sizeof *mark);
-    if (s->encoded.failed)
-        return TCA_EMEMORY;
+    check(s, &d);
     uint8_t key[TCA_SORT_KEY] = {0};
     tca_key_i64(key, m->start_ns);
     tca_key_u32(key + 8, d.capture);
@@ -102,28 +219,14 @@ int tca_spool_put(struct tca_session *s, const struct tca_flow *flow)
     return tca_sorter_add(s->dossiers, key, s->encoded.bytes, s->encoded.used);
 }
 
-static int by_frame(const void *a, const void *b)
-{
-    const struct tca_mark *x = a, *y = b;
-    return x->frame < y->frame ? -1 : x->frame > y->frame;
-}
-
 int tca_spool_get(struct tca_session *s, const void *item, size_t size, struct tca_dossier *d)
 {
     (void)size;
-    const uint8_t *in = decode(item, d, sizeof *d);
-    tca_buf_reset(&s->decoded);
-    for (unsigned at = 0; at < d->mark_count; at++) {
-        struct tca_mark mark;
-        in = decode(in, &mark, sizeof mark);
-        tca_buf_add(&s->decoded, &mark, sizeof mark);
-    }
-    if (s->decoded.failed)
-        return TCA_EMEMORY;
-    d->mark = (void *)s->decoded.bytes;
+    int error = decode(item, d, &s->decoded);
+    if (error)
+        return error;
+    spoil(d);
     tca_streams_tell(s->streams, d);
-    if (d->mark_count)
-        qsort(d->mark, d->mark_count, sizeof *d->mark, by_frame);
     tca_dossier_index(d);
     return TCA_OK;
 }

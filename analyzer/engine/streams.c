@@ -38,6 +38,7 @@ struct tca_streams {
     uint64_t seed;
     struct entry *entry; /* by capture and frame */
     size_t count, room;
+    size_t told; /* the entry found last: rows come nearly in the order of their frames */
 };
 
 int tca_streams_new(uint64_t seed, const char *temp_dir, struct tca_streams **ret_streams)
@@ -135,9 +136,10 @@ static int by_place(const void *left, const void *right)
     return compare(a->capture, a->frame, right);
 }
 
-static const struct entry *find(const struct tca_streams *all, uint32_t capture, uint64_t frame)
+/* Among entries from `low` on and below `high`. */
+static const struct entry *find_between(const struct tca_streams *all, size_t low, size_t high,
+                                        uint32_t capture, uint64_t frame)
 {
-    size_t low = 0, high = all->count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         int order = compare(capture, frame, &all->entry[middle]);
@@ -146,6 +148,22 @@ static const struct entry *find(const struct tca_streams *all, uint32_t capture,
         *(order < 0 ? &high : &low) = order < 0 ? middle : middle + 1;
     }
     return NULL;
+}
+
+static const struct entry *find(const struct tca_streams *all, uint32_t capture, uint64_t frame)
+{
+    return find_between(all, 0, all->count, capture, frame);
+}
+
+/* Not far from the one found last, else anywhere. */
+static const struct entry *find_near(const struct tca_streams *all, uint32_t capture, uint64_t frame)
+{
+    enum { NEAR = 4 };
+    size_t low = all->told > NEAR ? all->told - NEAR : 0;
+    size_t high = all->count - all->told > NEAR ? all->told + NEAR : all->count;
+    bool inside = low < high && compare(capture, frame, &all->entry[low]) >= 0 &&
+                  compare(capture, frame, &all->entry[high - 1]) <= 0;
+    return inside ? find_between(all, low, high, capture, frame) : find(all, capture, frame);
 }
 
 /* A stream is created before it is continued, so a piece that continues one finds it numbered. */
@@ -188,9 +206,11 @@ uint64_t tca_streams_created(const struct tca_streams *all, uint32_t *capture, u
     return 0;
 }
 
-void tca_streams_tell(const struct tca_streams *all, struct tca_dossier *d)
+void tca_streams_tell(struct tca_streams *all, struct tca_dossier *d)
 {
-    const struct entry *e = d->stream_frame ? find(all, d->capture, d->stream_frame) : NULL;
+    const struct entry *e = d->stream_frame ? find_near(all, d->capture, d->stream_frame) : NULL;
+    if (e)
+        all->told = (size_t)(e - all->entry);
     d->tcp_stream = e ? e->created : TCA_NO_STREAM;
     d->completeness = e ? e->completeness : 0;
 }

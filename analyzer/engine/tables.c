@@ -14,11 +14,15 @@ struct rows {
     struct tca_report_options opt;
     tca_cells_fn *fn;
     void *user;
+    struct tca_csv
+        *csv; /* where the rows go that can be written there without cells; NULL: they all go to fn */
 };
 
 static int flow_row(void *user, const struct tca_flow_view *view)
 {
     struct rows *r = user;
+    if (r->csv)
+        return tca_csv_flow(r->csv, view, &r->opt);
     tca_cells_reset(&r->cells);
     tca_row_flow(view, &r->opt, &r->cells);
     return r->cells.text.failed ? TCA_EMEMORY : r->fn(r->user, &r->cells);
@@ -157,15 +161,14 @@ static int check(struct tca_session *s, const char *table, struct tca_error *err
 }
 
 /* Of a table that was checked. */
-static int each_row(struct tca_session *s, const char *table, tca_cells_fn *fn, void *user,
-                    struct tca_error *error)
+static int each_row(struct rows *r, const char *table, struct tca_error *error)
 {
-    struct rows r = {.s = s, .opt = tca_report_options_of(s), .fn = fn, .user = user};
+    r->opt = tca_report_options_of(r->s);
     int code = TCA_OK;
     for (int at = 0; at < TABLE_COUNT; at++)
         if (!strcmp(tables[at].name, table))
-            code = tables[at].each(&r);
-    tca_cells_done(&r.cells);
+            code = tables[at].each(r);
+    tca_cells_done(&r->cells);
     return tca_words(error, code);
 }
 
@@ -199,7 +202,7 @@ int tca_session_table(struct tca_session *s, const char *table, tca_row_fn *fn, 
         call.name[at] = tca_columns[first + at].name;
     call.row.name = call.name;
     call.row.cell = call.cell;
-    return each_row(s, table, call_row, &call, error);
+    return each_row(&(struct rows){.s = s, .fn = call_row, .user = &call}, table, error);
 }
 
 static int csv_row(void *user, const struct tca_cells *cells)
@@ -216,7 +219,7 @@ int tca_session_csv(struct tca_session *s, const char *table, const char *column
         code = tca_csv_new(table, columns, fn, user, &csv, error);
     if (code)
         return code;
-    code = each_row(s, table, csv_row, csv, error);
+    code = each_row(&(struct rows){.s = s, .fn = csv_row, .user = csv, .csv = csv}, table, error);
     int end = tca_csv_end(csv);
     return code ? code : tca_words(error, end);
 }

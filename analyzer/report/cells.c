@@ -69,7 +69,11 @@ void tca_text_clean(struct tca_buf *buf, const char *text, bool raw)
 {
     if (!raw && text[0] != '\0' && text[1] != '\0' && strchr("=+-@\t", text[0])) /* "-" alone is no formula */
         tca_buf_char(buf, '\'');
-    for (const unsigned char *s = (const unsigned char *)text; *s;) {
+    size_t plain = 0; /* most names are ASCII to their end */
+    while (text[plain] >= 0x20 && text[plain] < 0x7f)
+        plain++;
+    tca_buf_add(buf, text, plain);
+    for (const unsigned char *s = (const unsigned char *)text + plain; *s;) {
         size_t length = printable_utf8(s);
         if (length)
             tca_buf_add(buf, s, length);

@@ -25,15 +25,17 @@ static size_t put_address(uint8_t *at, const struct tca_dossier *d, int role)
     return length;
 }
 
-static void base64(const uint8_t digest[20], struct tca_buf *buf)
+/* 28 characters. */
+static void base64(const uint8_t digest[20], char *text)
 {
     static const char letter[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     for (int at = 0; at < 20; at += 3) {
         uint32_t three =
             (uint32_t)digest[at] << 16 | (uint32_t)digest[at + 1] << 8 | (at + 2 < 20 ? digest[at + 2] : 0);
-        for (int part = 0; part < 4; part++)
-            tca_buf_char(buf, at == 18 && part == 3 ? '=' : letter[three >> (18 - 6 * part) & 63]);
+        for (int shift = 18; shift >= 0; shift -= 6)
+            *text++ = letter[three >> shift & 63];
     }
+    text[-1] = '='; /* for the byte that three times seven is too much */
 }
 
 void tca_community_id(const struct tca_dossier *d, uint16_t seed, struct tca_buf *buf)
@@ -49,6 +51,7 @@ void tca_community_id(const struct tca_dossier *d, uint16_t seed, struct tca_buf
     used += put_port(bytes + used, d->port[low]);
     used += put_port(bytes + used, d->port[1 - low]);
     tca_sha1(bytes, used, digest);
-    tca_buf_str(buf, "1:");
-    base64(digest, buf);
+    char text[2 + 28] = {'1', ':'};
+    base64(digest, text + 2);
+    tca_buf_add(buf, text, sizeof text);
 }

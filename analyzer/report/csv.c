@@ -5,26 +5,22 @@
  * libcsv quotes every cell it writes, so only the cells that need it go through csv_write(): those with a
  * comma, a quote mark or a line end, and those with a blank at either end, which libcsv's own reader would
  * strip. Rows are gathered and handed on in large pieces.
+ *
+ * Where there are many rows, cells are appended right to the piece (TCA_LINE), and only free text is looked through:
+ * numbers, times, addresses, names of ours and lists of these never need quotes. A build with check_ways holds each such
+ * line against the one that is made of cells.
  */
-#include "report/report.h"
+#include "report/row.h"
 
 #include "base/alloc.h"
 #include "report/nearest.h"
 
 #include <csv.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum { COLUMNS_MAX = 160, PIECE_BYTES = 64 * 1024 };
-
-struct tca_csv {
-    tca_write_fn *fn; /* borrowed, with user */
-    void *user;
-    size_t pick[COLUMNS_MAX]; /* cell indexes in the order to print */
-    size_t pick_count;
-    struct tca_buf out;
-    bool failed;
-};
+enum { PIECE_BYTES = 64 * 1024 };
 
 static int say(struct tca_error *error, int code, const char *text)
 {
@@ -50,12 +46,18 @@ static int unknown_column(const char *table, const char *name, size_t length, st
     return say(error, TCA_EUSAGE, text);
 }
 
+static void add_pick(struct tca_csv *csv, size_t first, size_t index)
+{
+    bool text = !strcmp(tca_columns[first + index].type, "text");
+    csv->pick[csv->pick_count++] = (struct tca_csv_pick){.index = index, .look = text};
+}
+
 static bool pick(struct tca_csv *csv, size_t first, size_t count, const char *name, size_t length)
 {
     for (size_t i = 0; i < count; i++) {
         const char *column = tca_columns[first + i].name;
         if (strlen(column) == length && memcmp(column, name, length) == 0) {
-            csv->pick[csv->pick_count++] = i;
+            add_pick(csv, first, i);
             return true;
         }
     }
@@ -65,16 +67,16 @@ static bool pick(struct tca_csv *csv, size_t first, size_t count, const char *na
 static int choose(struct tca_csv *csv, const char *table, const char *columns, struct tca_error *error)
 {
     size_t first, count = tca_table_columns(table, &first);
-    if (!count || count > COLUMNS_MAX)
+    if (!count || count > TCA_CSV_COLUMNS)
         return say(error, TCA_EUSAGE, "no such table: see the schema");
     if (!columns) {
         for (size_t i = 0; i < count; i++)
-            csv->pick[csv->pick_count++] = i;
+            add_pick(csv, first, i);
         return 0;
     }
     for (const char *at = columns;; at++) {
         size_t length = strcspn(at, ",");
-        if (csv->pick_count == COLUMNS_MAX)
+        if (csv->pick_count == TCA_CSV_COLUMNS)
             return say(error, TCA_EUSAGE, "too many columns: name each one once");
         if (!pick(csv, first, count, at, length))
             return unknown_column(table, at, length, error);
@@ -94,37 +96,57 @@ static int flush(struct tca_csv *csv)
 
 static bool needs_quotes(const char *cell, size_t length)
 {
+    static const bool special[256] = {[','] = true, ['"'] = true, ['\r'] = true, ['\n'] = true};
     if (!length)
         return false;
     char head = cell[0], tail = cell[length - 1];
-    return head == ' ' || tail == ' ' || head == '\t' || tail == '\t' || strpbrk(cell, ",\"\r\n") != NULL;
+    if (head == ' ' || tail == ' ' || head == '\t' || tail == '\t')
+        return true;
+    for (size_t at = 0; at < length; at++)
+        if (special[(unsigned char)cell[at]])
+            return true;
+    return false;
 }
 
 static void add_quoted(struct tca_buf *out, const char *cell, size_t length)
 {
-    char room[512];
     size_t need = csv_write(NULL, 0, cell, length);
-    char *quoted = need <= sizeof room ? room : tca_alloc(need);
-    if (!quoted) {
-        out->failed = true;
+    char *quoted = tca_buf_room(out, need);
+    if (!quoted)
         return;
-    }
     csv_write(quoted, need, cell, length);
-    tca_buf_add(out, quoted, need);
-    if (quoted != room)
-        tca_free(quoted);
+    out->used += need;
 }
 
 /* A table of one column marks its nulls by quotes, because readers skip an empty line. */
+static bool must_quote(const struct tca_csv *csv, const char *cell, size_t length)
+{
+    return needs_quotes(cell, length) || (!length && csv->pick_count == 1);
+}
+
 static void add_cell(struct tca_csv *csv, size_t place, const char *cell)
 {
     size_t length = strlen(cell);
     if (place)
         tca_buf_char(&csv->out, ',');
-    if (needs_quotes(cell, length) || (!length && csv->pick_count == 1))
+    if (must_quote(csv, cell, length))
         add_quoted(&csv->out, cell, length);
     else
         tca_buf_add(&csv->out, cell, length);
+}
+
+void tca_csv_quote(struct tca_csv *csv, size_t begin)
+{
+    size_t length = csv->out.used - begin;
+    if (csv->out.failed || !must_quote(csv, csv->out.bytes + begin, length))
+        return;
+    tca_buf_reset(&csv->cell);
+    tca_buf_add(&csv->cell, csv->out.bytes + begin, length);
+    csv->out.used = begin;
+    if (csv->cell.failed)
+        csv->out.failed = true;
+    else
+        add_quoted(&csv->out, csv->cell.bytes, length);
 }
 
 static int end_line(struct tca_csv *csv)
@@ -148,22 +170,46 @@ int tca_csv_new(const char *table, const char *columns, tca_write_fn *fn, void *
         tca_free(csv);
         return r;
     }
+    if (csv->pick_count == 1) /* an empty cell needs quotes */
+        csv->pick[0].look = true;
     size_t first;
     tca_table_columns(table, &first);
     for (size_t i = 0; i < csv->pick_count; i++)
-        add_cell(csv, i, tca_columns[first + csv->pick[i]].name);
+        add_cell(csv, i, tca_columns[first + csv->pick[i].index].name);
     end_line(csv);
     *ret_csv = csv;
     return 0;
+}
+
+static void add_cells(struct tca_csv *csv, const struct tca_cells *cells)
+{
+    for (size_t i = 0; i < csv->pick_count; i++)
+        add_cell(csv, i, tca_cell(cells, csv->pick[i].index));
 }
 
 int tca_csv_row(struct tca_csv *csv, const struct tca_cells *cells)
 {
     if (cells->text.failed)
         return TCA_EMEMORY;
-    for (size_t i = 0; i < csv->pick_count; i++)
-        add_cell(csv, i, tca_cell(cells, csv->pick[i]));
+    add_cells(csv, cells);
     return end_line(csv);
+}
+
+int tca_csv_line(struct tca_csv *csv)
+{
+    csv->out.used -= csv->out.used > 0; /* the last cell's comma */
+    return end_line(csv);
+}
+
+void tca_csv_check(struct tca_csv *csv, size_t begin, const struct tca_cells *cells)
+{
+    size_t end = csv->out.used - 1;
+    add_cells(csv, cells);
+    size_t length = end - begin;
+    const char *line = csv->out.bytes + begin;
+    if (csv->out.used - end - 1 != length || (length && memcmp(line, line + length + 1, length)))
+        abort();
+    csv->out.used = end + 1;
 }
 
 int tca_csv_end(struct tca_csv *csv)
@@ -173,6 +219,7 @@ int tca_csv_end(struct tca_csv *csv)
     bool memory_out = csv->out.failed;
     int r = flush(csv);
     tca_buf_done(&csv->out);
+    tca_buf_done(&csv->cell);
     tca_free(csv);
     return memory_out ? TCA_EMEMORY : r;
 }

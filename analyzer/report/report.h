@@ -144,6 +144,8 @@ struct tca_csv; /* chooses columns, quotes what needs it, writes large pieces */
 int tca_csv_new(const char *table, const char *columns, tca_write_fn *fn, void *user,
                 struct tca_csv **ret_csv, struct tca_error *error); /* writes the header line */
 int tca_csv_row(struct tca_csv *csv, const struct tca_cells *cells);
+/* The same line as of tca_row_flow()'s cells, written in place: of the columns chosen, and no others. */
+int tca_csv_flow(struct tca_csv *csv, const struct tca_flow_view *view, const struct tca_report_options *opt);
 const char *tca_csv_library(void);    /* version of libcsv, static */
 int tca_csv_end(struct tca_csv *csv); /* flushes and frees, also after a failure; 0 or TCA_EOUTPUT */
 

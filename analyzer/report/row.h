@@ -108,6 +108,38 @@ void tca_cells_next(struct tca_cells *cells, size_t begin);
         }                                                                                                    \
     } while (0)
 
+/* ---- a line written in place (csv.c) ---- */
+enum { TCA_CSV_COLUMNS = 160 };
+struct tca_csv {
+    tca_write_fn *fn; /* borrowed, with user */
+    void *user;
+    struct tca_csv_pick {
+        size_t index;        /* of its cell */
+        bool look;           /* it may need quotes */
+    } pick[TCA_CSV_COLUMNS]; /* in the order to print */
+    size_t pick_count;
+    struct tca_buf out;
+    struct tca_buf cell; /* one to be quoted */
+    bool failed;
+};
+/* The cell that begins there ends the buffer: quote it, if it needs that. */
+void tca_csv_quote(struct tca_csv *csv, size_t begin);
+/* End a line of cells with a comma behind each. 0, TCA_EMEMORY or TCA_EOUTPUT. */
+int tca_csv_line(struct tca_csv *csv);
+/* Stop where the cells of the line that begins there are not these. */
+void tca_csv_check(struct tca_csv *csv, size_t begin, const struct tca_cells *cells);
+/* The cells of a line by the functions of an array, as TCA_FILL(), but those alone that are printed. */
+#define TCA_LINE(csv, functions, row)                                                                        \
+    do {                                                                                                     \
+        for (size_t line_at = 0; line_at < (csv)->pick_count; line_at++) {                                   \
+            size_t line_begin = (csv)->out.used;                                                             \
+            (functions)[(csv)->pick[line_at].index](row, &(csv)->out);                                       \
+            if ((csv)->pick[line_at].look)                                                                   \
+                tca_csv_quote(csv, line_begin);                                                              \
+            tca_buf_char(&(csv)->out, ',');                                                                  \
+        }                                                                                                    \
+    } while (0)
+
 /* ---- words for cells and texts ---- */
 /* Seconds; nothing below 0, which stands for what is not known. */
 void tca_text_seconds(struct tca_buf *buf, int64_t ns);

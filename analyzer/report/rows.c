@@ -31,16 +31,37 @@ static counter_cell *const counter_cells[] = {
 
 static const struct tca_report_options defaults;
 
+static struct flow_row flow_row_of(const struct tca_flow_view *view, const struct tca_report_options *opt)
+{
+    return (struct flow_row){.d = view->c->d,
+                             .m = &view->c->d->m,
+                             .c = view->c,
+                             .v = view->v,
+                             .capture = view->capture,
+                             .opt = opt ? opt : &defaults};
+}
+
 void tca_row_flow(const struct tca_flow_view *view, const struct tca_report_options *opt,
                   struct tca_cells *cells)
 {
-    const struct flow_row row = {.d = view->c->d,
-                                 .m = &view->c->d->m,
-                                 .c = view->c,
-                                 .v = view->v,
-                                 .capture = view->capture,
-                                 .opt = opt ? opt : &defaults};
+    const struct flow_row row = flow_row_of(view, opt);
     TCA_FILL(cells, flow_cells, &row);
+}
+
+int tca_csv_flow(struct tca_csv *csv, const struct tca_flow_view *view, const struct tca_report_options *opt)
+{
+    const struct flow_row row = flow_row_of(view, opt);
+#ifdef TCA_CHECK_WAYS
+    size_t begin = csv->out.used;
+#endif
+    TCA_LINE(csv, flow_cells, &row);
+#ifdef TCA_CHECK_WAYS
+    struct tca_cells cells = {0};
+    tca_row_flow(view, opt, &cells);
+    tca_csv_check(csv, begin, &cells);
+    tca_cells_done(&cells);
+#endif
+    return tca_csv_line(csv);
 }
 
 void tca_row_listener(const struct tca_listener_view *view, const struct tca_report_options *opt,

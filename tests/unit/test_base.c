@@ -163,6 +163,30 @@ START_TEST(u64_text)
 }
 END_TEST
 
+/* Around every power of ten, held against printf. */
+START_TEST(numbers_around_powers)
+{
+    struct tca_buf buf = {0};
+    char expected[64];
+
+    for (uint64_t power = 1;; power *= 10) {
+        for (uint64_t value = power > 2 ? power - 2 : 0; value < power + 2; value++) {
+            snprintf(expected, sizeof expected, "%llu %llu.%09llu", (unsigned long long)value,
+                     (unsigned long long)(value >> 1) / 1000000000,
+                     (unsigned long long)(value >> 1) % 1000000000);
+            tca_buf_reset(&buf);
+            tca_buf_u64(&buf, value);
+            tca_buf_char(&buf, ' ');
+            tca_buf_seconds(&buf, (int64_t)(value >> 1), 9);
+            ck_assert_str_eq(tca_buf_text(&buf), expected);
+        }
+        if (power == UINT64_C(10000000000000000000))
+            break;
+    }
+    tca_buf_done(&buf);
+}
+END_TEST
+
 static const struct {
     int64_t ns;
     int digits;
@@ -256,6 +280,31 @@ START_TEST(ip_text)
     ck_assert_int_eq(inet_pton(AF_INET6, ip_rows[_i].written, addr), 1);
     tca_buf_ip(&buf, addr, ip_rows[_i].family);
     same_text(&buf, ip_rows[_i].text, ip_rows[_i].why);
+}
+END_TEST
+
+/* Every pattern of zero words, held against inet_ntop(). */
+START_TEST(ip_patterns)
+{
+    static const uint16_t other[] = {1, 0xf, 0x10, 0xff, 0x100, 0xfff, 0x1000, 0xffff};
+    struct tca_buf buf = {0};
+    char expected[INET6_ADDRSTRLEN];
+
+    for (unsigned pattern = 0; pattern < 256 * ROWS(other); pattern++) {
+        uint8_t addr[16] = {0};
+        for (unsigned word = 0; word < 8; word++) {
+            if (!(pattern & 1u << word))
+                continue;
+            uint16_t value = other[(pattern >> 8) + word < ROWS(other) ? (pattern >> 8) + word : 7];
+            addr[2 * word] = (uint8_t)(value >> 8);
+            addr[2 * word + 1] = (uint8_t)value;
+        }
+        tca_buf_reset(&buf);
+        tca_buf_ip(&buf, addr, 6);
+        inet_ntop(AF_INET6, addr, expected, sizeof expected);
+        ck_assert_str_eq(tca_buf_text(&buf), expected);
+    }
+    tca_buf_done(&buf);
 }
 END_TEST
 
@@ -518,6 +567,8 @@ static void add_tables(TCase *tc)
     tcase_add_loop_test(tc, seq_difference, 0, ROWS(seq_rows));
     tcase_add_loop_test(tc, seq_inside, 0, ROWS(within_rows));
     tcase_add_loop_test(tc, i64_text, 0, ROWS(i64_rows));
+    tcase_add_test(tc, numbers_around_powers);
+    tcase_add_test(tc, ip_patterns);
     tcase_add_loop_test(tc, seconds_text, 0, ROWS(seconds_rows));
     tcase_add_loop_test(tc, iso_text, 0, ROWS(iso_rows));
     tcase_add_loop_test(tc, ip_text, 0, ROWS(ip_rows));
