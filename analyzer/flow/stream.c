@@ -146,8 +146,7 @@ static bool are_known(const struct tca_bases *bases)
 static bool note_ack(struct tca_stream *stream, const struct tca_segment *seg)
 {
     struct tca_piece *piece = &stream->piece;
-    bool plain = (flags_of(seg) & (TCA_FIN | TCA_SYN | TCA_RST | TCA_ACK)) == TCA_ACK && !seg->bad_offset &&
-                 !seg->quoted;
+    bool plain = (flags_of(seg) & (TCA_FIN | TCA_SYN | TCA_RST | TCA_ACK)) == TCA_ACK && !seg->bad_offset;
     if (!plain || !are_known(&stream->bases) || !are_known(&piece->fresh_bases))
         return false;
     piece->bits |= has_payload(seg) ? TCA_COMPLETE_DATA : TCA_COMPLETE_ACK;
