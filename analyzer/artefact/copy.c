@@ -14,6 +14,7 @@
 #include "artefact/copy.h"
 
 #include "artefact/beyond.h"
+#include "base/apart.h"
 #include "base/seq32.h"
 
 #include <stdlib.h>
@@ -34,34 +35,42 @@ enum { ENOUGH = 30, ONE_IN = 20 };
 
 /* ---- what copies have in common ---- */
 
-struct in_common {
-    uint32_t seq, ack, len, tsval, tsecr;
-    uint16_t flags, window, ip_id;
-    uint8_t side, quoted, icmp_type, icmp_code, sack_count, pad;
-};
-
-static uint64_t print_of(const struct tca_segment *seg, int side)
+static uint64_t pair(uint32_t high, uint32_t low)
 {
-    struct in_common one;
-    memset(&one, 0, sizeof one);
-    one.seq = seg->seq;
-    one.ack = seg->ack;
-    one.len = seg->len;
-    one.tsval = seg->opt.tsval;
-    one.tsecr = seg->opt.tsecr;
-    one.flags = seg->flags;
-    one.window = seg->window;
-    one.ip_id = seg->ip_id;
-    one.side = (uint8_t)side;
-    one.quoted = seg->quoted;
-    one.icmp_type = seg->icmp_type;
-    one.icmp_code = seg->icmp_code;
-    one.sack_count = seg->opt.sack_count;
-    uint64_t print = XXH3_64bits(&one, sizeof one);
+    return (uint64_t)high << 32 | low;
+}
+
+/* Two words to one, so that neither can change alone and leave the result as it was. */
+static uint64_t mix(uint64_t a, uint64_t b)
+{
+    const uint64_t odd_a = 0x9e3779b97f4a7c15, odd_b = 0xc2b2ae3d27d4eb4f; /* bits without a pattern */
+    a = (a ^ odd_b) * odd_a;
+    return ((a ^ a >> 32) + b) * odd_b;
+}
+
+/* SACK blocks, and who sent an error. */
+TCA_APART static uint64_t print_more(const struct tca_segment *seg, uint64_t print)
+{
     if (seg->opt.sack_count)
         print = XXH3_64bits_withSeed(seg->opt.sack, seg->opt.sack_count * sizeof seg->opt.sack[0], print);
     if (seg->quoted)
         print = XXH3_64bits_withSeed(seg->icmp_from, sizeof seg->icmp_from, print);
+    return print;
+}
+
+/* Every segment has one: it stays in registers, which a hash of bytes in memory would not. Fields are paired as they stand in
+ * the segment, the first one low, so that two can be loaded at once. */
+static uint64_t print_of(const struct tca_segment *seg, int side)
+{
+    uint32_t icmp = (uint32_t)seg->icmp_code << 8 | seg->icmp_type;
+    uint32_t kind =
+        icmp << 16 | (uint32_t)seg->opt.sack_count << 2 | (uint32_t)seg->quoted << 1 | (uint32_t)side;
+    uint64_t numbers = mix(pair(seg->ack, seg->seq), pair(seg->opt.tsecr, seg->opt.tsval));
+    uint64_t others = mix(pair(seg->len, (uint32_t)seg->window << 16 | seg->flags), pair(seg->ip_id, kind));
+    uint64_t print = mix(numbers, others);
+    print ^= print >> 32;
+    if (seg->opt.sack_count || seg->quoted)
+        print = print_more(seg, print);
     return print ? print : 1;
 }
 
@@ -224,20 +233,27 @@ static void count_copy(struct tca_copies *copies, struct tca_noted *one, const s
 
 /* ---- genuine ones ---- */
 
-static void note_side(struct tca_copies *copies, const struct tca_segment *seg, int side)
+TCA_APART static void note_syn(struct tca_copies *copies, const struct tca_segment *seg, int side)
 {
     struct tca_doubling *own = &copies->side[side], *peer = &copies->side[1 - side];
-    own->same_id = seg->has_ip_id && seg->ip_id && own->has_id && seg->ip_id == own->last_id;
-    own->has_id = seg->has_ip_id;
-    own->last_id = seg->ip_id;
     if (tca_is_bare_syn(seg)) {
         if (peer->syns < UINT8_MAX)
             peer->syns++;
         own->syn_ns = seg->time_ns;
         own->has_syn = true;
-    } else if ((seg->flags & TCA_SYN) && own->syns) {
+    } else if (own->syns) {
         own->syns--;
     }
+}
+
+static void note_side(struct tca_copies *copies, const struct tca_segment *seg, int side)
+{
+    struct tca_doubling *own = &copies->side[side];
+    own->same_id = seg->has_ip_id && seg->ip_id && own->has_id && seg->ip_id == own->last_id;
+    own->has_id = seg->has_ip_id;
+    own->last_id = seg->ip_id;
+    if (seg->flags & TCA_SYN)
+        note_syn(copies, seg, side);
     if (!is_pure_ack(seg))
         return;
     if (seg->opt.sack_count || (own->has_ack && own->last_ack == seg->ack))
@@ -255,7 +271,7 @@ static bool is_due(const struct tca_copies *copies, const struct tca_noted *one,
 }
 
 /* Make room for the newest. */
-static void push_out(struct tca_copies *copies, unsigned at, int64_t now_ns)
+TCA_APART static void push_out(struct tca_copies *copies, unsigned at, int64_t now_ns)
 {
     uint64_t print = (uint64_t)copies->noted[at].high << 32 | copies->low[at];
     if (!copies->beyond || !print || !is_due(copies, &copies->noted[at], now_ns))
@@ -300,7 +316,7 @@ static bool may_be_known(const struct tca_copies *copies, uint64_t print)
 {
     uint32_t low = (uint32_t)print, known = 0;
     for (unsigned at = 0; at < TCA_NOTED_MAX; at++)
-        known |= copies->low[at] == low;
+        known |= copies->low[at] == low ? UINT32_MAX : 0;
     return known;
 }
 
@@ -328,17 +344,28 @@ static struct tca_noted *original_of(struct tca_copies *copies, const struct tca
     return NULL;
 }
 
-const struct tca_noted *tca_copies_find(struct tca_copies *copies, const struct tca_segment *seg, int side)
+/* Something may be equal: what it is a copy of, counted, or NULL. */
+TCA_APART static const struct tca_noted *find_original(struct tca_copies *copies,
+                                                       const struct tca_segment *seg, uint64_t print)
 {
-    uint64_t print = print_of(seg, side);
     struct tca_noted *original = original_beyond(copies, seg, print);
     if (!original && may_be_known(copies, print))
         original = original_of(copies, seg, print);
     if (original)
         count_copy(copies, original, seg);
-    else
-        note(copies, seg, side, print);
     return original;
+}
+
+const struct tca_noted *tca_copies_find(struct tca_copies *copies, const struct tca_segment *seg, int side)
+{
+    uint64_t print = print_of(seg, side);
+    if (copies->went_beyond || may_be_known(copies, print)) {
+        const struct tca_noted *original = find_original(copies, seg, print);
+        if (original)
+            return original;
+    }
+    note(copies, seg, side, print);
+    return NULL;
 }
 
 void tca_copies_own(struct tca_copies *copies, uint64_t owner)

@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/apart.h"
 #include "base/seq32.h"
 #include "decode/walk.h"
 
@@ -599,13 +600,21 @@ static enum tca_outcome keep(struct tca_fragments *table, const struct tca_walk 
     return told ? TCA_OUTCOME_fragment : outcome;
 }
 
-enum tca_outcome tca_decode_fragments(struct tca_fragments *table, const struct tca_record *rec,
-                                      bool verify_checksums, struct tca_segment *ret_seg)
+TCA_APART static enum tca_outcome walk_record(struct tca_fragments *table, const struct tca_record *rec,
+                                              bool verify_checksums, struct tca_segment *ret_seg)
 {
     struct tca_walk walk = walk_begin(table, rec, verify_checksums, ret_seg);
     enum tca_outcome outcome = tca_walk_run(&walk);
 
     return walk.first_of || walk.whole ? keep(table, &walk, outcome) : outcome;
+}
+
+enum tca_outcome tca_decode_fragments(struct tca_fragments *table, const struct tca_record *rec,
+                                      bool verify_checksums, struct tca_segment *ret_seg)
+{
+    if (tca_decode_quick(table, rec, verify_checksums, ret_seg))
+        return TCA_OUTCOME_tcp;
+    return walk_record(table, rec, verify_checksums, ret_seg);
 }
 
 /* ---- what is due ---- */

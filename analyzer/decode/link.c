@@ -8,7 +8,6 @@
 
 enum {
     ETHERTYPE_SNAP_MAX = 1500, /* up to here the field is a length, IEEE 802.3 */
-    ARPHRD_NETLINK = 824,      /* in cooked captures the protocol field is then no EtherType */
 };
 
 struct protocol_layer {
@@ -184,7 +183,7 @@ int tca_step_sll(struct tca_walk *walk)
         return walk_cut(walk);
     if (be16(header) <= 4)
         walk->direction = header[1];
-    if (be16(header + 2) == ARPHRD_NETLINK)
+    if (be16(header + 2) == WALK_ARPHRD_NETLINK)
         return walk_not_ip(walk);
     return tca_walk_ethertype(walk, be16(header + 14));
 }
@@ -197,7 +196,7 @@ int tca_step_sll2(struct tca_walk *walk)
         return walk_cut(walk);
     if (header[10] <= 4)
         walk->direction = header[10];
-    if (be16(header + 8) == ARPHRD_NETLINK)
+    if (be16(header + 8) == WALK_ARPHRD_NETLINK)
         return walk_not_ip(walk);
     return tca_walk_ethertype(walk, be16(header));
 }

@@ -1,21 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * The TCP header (RFC 9293 section 3.1): the end of every walk that succeeds, and the only place that writes
- * a segment.
- *
- * Checksums. A sending kernel that leaves the checksum to its network card stores the folded, uncomplemented
- * sum of the pseudo-header in the field (Linux __tcp_v4_send_check, and tcp_gro_complete on the way in).
- * Captured before the card, such a segment is "unfinished", not damaged. On veth and loopback nearly all are.
+ * The TCP header (RFC 9293 section 3.1): the end of every walk that succeeds, and the only place besides
+ * quick.c that writes a segment.
  */
 #include <string.h>
 
+#include "decode/checksum.h"
 #include "decode/walk.h"
 
 enum {
     HEADER_LEN = 20,
-    QUOTE_LEN_MIN = 8, /* ports and sequence number: what RFC 792 promises */
-    LEN_WINDOW = 16,   /* as far as data offset, flags and window */
-    IPPROTO_TCP_NUMBER = 6,
+    QUOTE_LEN_MIN = 8,         /* ports and sequence number: what RFC 792 promises */
+    LEN_WINDOW = 16,           /* as far as data offset, flags and window */
     OFFLOAD_LEN_MAX = 1 << 20, /* Linux's GSO_MAX_SIZE is 8 * 65535 */
 };
 
@@ -30,52 +26,6 @@ static void store_address(uint8_t ret_address[16], uint8_t family, const uint8_t
     }
     memcpy(ret_address, mapped, sizeof mapped);
     memcpy(ret_address + 12, bytes, 4);
-}
-
-/* One's complement sum of the bytes, unfolded, as 16-bit words in host order (RFC 1071: any order gives the
- * same sum, its bytes swapped alike). */
-static uint64_t sum_words(const uint8_t *bytes, uint32_t len)
-{
-    uint64_t sum = 0;
-    uint32_t word;
-    uint8_t rest[4] = {0};
-
-    for (; len >= 4; bytes += 4, len -= 4) {
-        memcpy(&word, bytes, 4);
-        sum += word;
-    }
-    memcpy(rest, bytes, len);
-    memcpy(&word, rest, 4);
-    return sum + word;
-}
-
-static uint16_t fold(uint64_t sum)
-{
-    while (sum >> 16)
-        sum = (sum & 0xffff) + (sum >> 16);
-    return (uint16_t)sum;
-}
-
-static uint64_t sum_pseudo_header(const struct tca_walk *walk, uint32_t tcp_len)
-{
-    uint32_t address_len = walk->family == 4 ? 4 : 16;
-    const uint8_t tail[8] = {(uint8_t)(tcp_len >> 24), (uint8_t)(tcp_len >> 16), (uint8_t)(tcp_len >> 8),
-                             (uint8_t)tcp_len, [7] = IPPROTO_TCP_NUMBER};
-
-    return sum_words(walk->src, address_len) + sum_words(walk->dst, address_len) +
-           sum_words(tail, sizeof tail);
-}
-
-/* `tcp` is the whole segment of `len` bytes; the caller has seen that all of it was captured. */
-static enum tca_checksum check_sum(const struct tca_walk *walk, const uint8_t *tcp, uint32_t len)
-{
-    uint64_t pseudo = sum_pseudo_header(walk, len);
-    uint16_t field;
-
-    if (fold(pseudo + sum_words(tcp, len)) == 0xffff)
-        return TCA_CHECKSUM_GOOD;
-    memcpy(&field, tcp + 16, sizeof field);
-    return field == fold(pseudo) ? TCA_CHECKSUM_UNFINISHED : TCA_CHECKSUM_BAD;
 }
 
 /* Everything below TCP. */
@@ -237,6 +187,7 @@ int tca_step_tcp(struct tca_walk *walk)
     store_control(seg, tcp);
     store_rest(walk, seg, header_len);
     if (verify)
-        seg->checksum = (uint8_t)check_sum(walk, tcp, tcp_len);
+        seg->checksum = (uint8_t)tca_checksum_of(
+            &(struct tca_sum_ends){walk->src, walk->dst, walk->family == 4 ? 4 : 16}, tcp, tcp_len);
     return TCA_OUTCOME_tcp;
 }

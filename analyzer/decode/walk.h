@@ -12,7 +12,8 @@
  *     ip.c        IPv4, IPv6 and its extension headers, ICMP quotations
  *     tunnel.c    GRE, ERSPAN, and what is carried by UDP
  *     fragment.c  datagrams put together again
- *     tcp.c       the TCP header, its checksum;  options.c  TCP options
+ *     tcp.c       the TCP header;  checksum.c;  options.c  TCP options
+ *     quick.c     all of these at once, for the plainest records
  */
 #ifndef TCA_DECODE_WALK_H
 #define TCA_DECODE_WALK_H
@@ -115,7 +116,8 @@ struct tca_walk {
     struct tca_segment *ret_seg;
 };
 
-enum { STEP_NEXT = -1 }; /* else an enum tca_outcome */
+enum { WALK_ARPHRD_NETLINK = 824 }; /* in cooked captures the protocol field is then no EtherType */
+enum { STEP_NEXT = -1 };            /* else an enum tca_outcome */
 
 typedef int tca_layer_step(struct tca_walk *walk);
 
@@ -165,6 +167,12 @@ static inline struct tca_walk walk_begin(struct tca_fragments *fragments, const 
 
 /* To its end; what it found out besides the segment stays in *walk. */
 enum tca_outcome tca_walk_run(struct tca_walk *walk);
+
+/* The short way of the walk, for a record with nothing but Ethernet, raw IP or a Linux cooked header, IP, and a segment: true,
+ * and the segment in *ret_seg is what the walk would have made, its outcome TCA_OUTCOME_tcp. Else nothing was done. The table
+ * is not asked; a walk that checks needs it. */
+bool tca_decode_quick(struct tca_fragments *fragments, const struct tca_record *rec, bool verify_checksums,
+                      struct tca_segment *ret_seg);
 
 /* Put the fragment at the cursor into the walk's table. FRAGMENT_FIRST: go on in it, and what comes of it will be kept;
  * FRAGMENT_WHOLE: the cursor now stands in the whole datagram. FRAGMENT_AGAIN: all of one that was whole has come again, and

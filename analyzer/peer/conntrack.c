@@ -5,8 +5,10 @@
  */
 #include "peer/conntrack.h"
 
+#include "base/apart.h"
 #include "base/seq32.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum index { SYN, SYNACK, FIN, ACK, RST, NONE, INDEXES };
@@ -128,19 +130,8 @@ static bool challenged(struct tca_conntrack *e, enum index index, int side)
     return was;
 }
 
-/* An ACK while it is open changes no state: most segments are that. */
-static bool goes_on(const struct tca_conntrack *e, const struct tca_segment *seg)
+TCA_APART static void step_whole(struct tca_conntrack *e, const struct tca_segment *seg, int side)
 {
-    return e->state == es && (seg->flags & (TCA_FIN | TCA_SYN | TCA_RST | TCA_ACK)) == TCA_ACK;
-}
-
-void tca_conntrack_step(struct tca_conntrack *e, const struct tca_segment *seg, int side)
-{
-    if (goes_on(e, seg)) {
-        accept(e, seg, es, side);
-        e->replied |= side != e->original;
-        return;
-    }
     enum index index = index_of(seg);
     if (refused_before(seg))
         return;
@@ -174,6 +165,39 @@ void tca_conntrack_step(struct tca_conntrack *e, const struct tca_segment *seg, 
     }
     accept(e, seg, next, side);
     e->replied |= e->state != no && side != e->original;
+}
+
+/* The short way of most segments: an ACK while it is open changes no state. False: nothing was done. */
+static bool step_open(struct tca_conntrack *e, const struct tca_segment *seg, int side)
+{
+    if (e->state != es || (seg->flags & (TCA_FIN | TCA_SYN | TCA_RST | TCA_ACK)) != TCA_ACK)
+        return false;
+    e->last_index = ACK;
+    e->last_side = (uint8_t)side;
+    e->last_end = seg->seq + seg->len;
+    if (!e->max_ack_known[side] || seq_after(seg->ack, e->max_ack[side]))
+        e->max_ack[side] = seg->ack;
+    e->max_ack_known[side] = true;
+    e->assured |= e->replied;
+    e->replied |= side != e->original;
+    return true;
+}
+
+void tca_conntrack_step(struct tca_conntrack *e, const struct tca_segment *seg, int side)
+{
+#ifdef TCA_CHECK_WAYS
+    struct tca_conntrack before;
+    memcpy(&before, e, sizeof before);
+#endif
+    if (!step_open(e, seg, side)) {
+        step_whole(e, seg, side);
+        return;
+    }
+#ifdef TCA_CHECK_WAYS
+    step_whole(&before, seg, side);
+    if (memcmp(&before, e, sizeof before) != 0)
+        abort();
+#endif
 }
 
 const char *tca_conntrack_name(const struct tca_conntrack *e)

@@ -6,8 +6,10 @@
  */
 #include "peer/zeek.h"
 
+#include "base/apart.h"
 #include "base/seq32.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { FAR = 1 << 20 }; /* numbers of a SYN or RST farther away than this are not believed */
@@ -526,34 +528,6 @@ static void note_fin(const struct step *s)
     s->from->fin = s->under ? 0 : s->rel + (s->rst ? 0 : s->seg->len) + s->syn + 1;
 }
 
-/* Most segments change nothing but numbers: an ACK, with the next payload or none, between two ends that are open, of a
- * kind that the history has already, where no number wraps. The rest of the work is for all others. */
-static bool goes_on(const struct step *s)
-{
-    const struct tca_zeek *z = s->z;
-    const struct tca_zeek_end *from = s->from, *peer = s->peer;
-    const struct tca_segment *seg = s->seg;
-    int role = is_orig(z, s->side) ? 0 : 1;
-    bool open = from->state == TCA_ZEEK_ESTABLISHED && peer->state == TCA_ZEEK_ESTABLISHED;
-    bool plain = s->ack && !s->syn && !s->fin && !s->rst && seg->window;
-    bool told = z->letters > 1 && z->first[role] && (z->once[role] & (seg->len ? SEEN_DATA : SEEN_ACK));
-    if (!open || !plain || !told || from->seq_wraps || peer->ack_wraps)
-        return false;
-    bool next =
-        seg->seq == from->last && seg->seq + seg->len >= seg->seq && !seq_before(seg->seq, from->start);
-    return next && seg->ack >= peer->ack && !seq_before(seg->ack, peer->ack) &&
-           !seq_before(seg->ack, peer->start);
-}
-
-/* What goes_on() left to do; what is acknowledged. */
-static uint64_t move_on(struct step *s)
-{
-    s->rel = s->seg->seq - s->from->start;
-    s->from->last = s->seg->seq + s->seg->len;
-    s->peer->ack = s->seg->ack;
-    return s->seg->ack - s->peer->start;
-}
-
 /* All but holes and payload; what is acknowledged. */
 static uint64_t use_numbers(struct step *s)
 {
@@ -574,7 +548,7 @@ static uint64_t use_numbers(struct step *s)
     return acked;
 }
 
-void tca_zeek_step(struct tca_zeek *z, const struct tca_segment *seg, int side, bool corrupt)
+TCA_APART static void step_whole(struct tca_zeek *z, const struct tca_segment *seg, int side, bool corrupt)
 {
     if (!z->begun || cuts(z, seg, side))
         begin(z, seg, side);
@@ -584,9 +558,74 @@ void tca_zeek_step(struct tca_zeek *z, const struct tca_segment *seg, int side, 
     }
     flip_after_synack(z, seg);
     struct step s = prepare(z, seg, side);
-    uint64_t acked = goes_on(&s) ? move_on(&s) : use_numbers(&s);
+    uint64_t acked = use_numbers(&s);
     use_acked(&s, acked);
     use_payload(&s);
+}
+
+/* ---- the short way ----
+ *
+ * Most segments change nothing but numbers: an ACK, with the next payload or none, between two ends that are open, of a
+ * kind that the history has already, where no number wraps and nothing waits above a hole. */
+
+static bool is_plain(const struct tca_zeek *z, const struct tca_segment *seg, int side)
+{
+    int role = is_orig(z, side) ? 0 : 1;
+    bool ack = (seg->flags & (TCA_FIN | TCA_SYN | TCA_RST | TCA_ACK)) == TCA_ACK;
+    return ack && seg->window && z->letters > 1 && z->first[role] &&
+           (z->once[role] & (seg->len ? SEEN_DATA : SEEN_ACK));
+}
+
+static bool is_open(const struct tca_zeek_end *end)
+{
+    return end->state == TCA_ZEEK_ESTABLISHED && !end->blocks && !end->ignores && !end->fin;
+}
+
+/* The next payload, or none, and no older acknowledgment. */
+static bool is_next(const struct tca_zeek_end *from, const struct tca_zeek_end *peer,
+                    const struct tca_segment *seg)
+{
+    bool wraps = from->seq_wraps || peer->ack_wraps || seg->seq + seg->len < seg->seq || seg->ack < peer->ack;
+    return seg->seq == from->last && !wraps && !seq_before(seg->seq, from->start) &&
+           !seq_before(seg->ack, peer->ack) && !seq_before(seg->ack, peer->start);
+}
+
+/* False: nothing was done. */
+static bool step_next(struct tca_zeek *z, const struct tca_segment *seg, int side)
+{
+    struct tca_zeek_end *from = &z->end[side], *peer = &z->end[1 - side];
+    if (!is_plain(z, seg, side) || !is_open(from) || !is_open(peer) || !is_next(from, peer, seg))
+        return false;
+    uint64_t first = seg->seq - from->start, last = first + seg->len, acked = seg->ack - peer->start;
+    bool whole = seg->captured >= seg->len;
+    if (whole && last > from->whole && first > from->whole)
+        return false; /* a hole */
+    from->last += seg->len;
+    peer->ack = seg->ack;
+    if (acked > peer->whole && !(acked <= 2 && z->partial)) {
+        count(z, 1 - side, TCA_ZEEK_GAP);
+        peer->whole = acked;
+    }
+    if (whole && seg->len && last > from->whole)
+        from->whole = last;
+    return true;
+}
+
+void tca_zeek_step(struct tca_zeek *z, const struct tca_segment *seg, int side, bool corrupt)
+{
+#ifdef TCA_CHECK_WAYS
+    struct tca_zeek before;
+    memcpy(&before, z, sizeof before);
+#endif
+    if (corrupt || !step_next(z, seg, side)) {
+        step_whole(z, seg, side, corrupt);
+        return;
+    }
+#ifdef TCA_CHECK_WAYS
+    step_whole(&before, seg, side, corrupt);
+    if (memcmp(&before, z, sizeof before) != 0)
+        abort();
+#endif
 }
 
 /* ---- conn_state ---- */

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "decode/checksum.h"
 #include "decode/decode.h"
 #include "suite.h"
 
@@ -1057,6 +1058,49 @@ START_TEST(harassed)
 }
 END_TEST
 
+/* ---- sums ---- */
+
+/* 16 bits at a time, as RFC 1071 has it; in this machine's order, as a sum of larger words is. */
+static uint32_t plain_sum(const uint8_t *bytes, uint32_t len)
+{
+    uint32_t sum = 0;
+    for (uint32_t at = 0; at < len; at += 2) {
+        uint8_t pair[2] = {bytes[at], at + 1 < len ? bytes[at + 1] : 0};
+        uint16_t word;
+        memcpy(&word, pair, sizeof word);
+        sum += word;
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    return sum;
+}
+
+/* Both are congruent to the bytes as a number; 0 and 0xffff are the same one. */
+static void check_sums(const uint8_t *bytes, uint32_t len)
+{
+    uint64_t sum = tca_sum_words(bytes, len);
+    ck_assert_msg(sum % 0xffff == plain_sum(bytes, len) % 0xffff && !sum == !plain_sum(bytes, len),
+                  "%u bytes", len);
+}
+
+START_TEST(sums)
+{
+    enum { LONGEST = 65535 };
+    uint8_t *bytes = malloc(LONGEST);
+    ck_assert_ptr_nonnull(bytes);
+    for (uint32_t at = 0; at < LONGEST; at++)
+        bytes[at] = (uint8_t)(at * 167 + at / 251);
+    for (uint32_t len = 0; len <= 300; len++)
+        for (uint32_t from = 0; from < 9; from++)
+            check_sums(bytes + LONGEST - len - from, len);
+    check_sums(bytes, LONGEST);
+    memset(bytes, 0xff, LONGEST);
+    check_sums(bytes, LONGEST);
+    memset(bytes, 0, LONGEST);
+    check_sums(bytes, LONGEST);
+    free(bytes);
+}
+END_TEST
+
 /* ---- nesting ---- */
 
 START_TEST(deep_vlans)
@@ -1133,6 +1177,7 @@ static Suite *decode_suite(void)
     add_case(suite, "every length", cuts, ROWS(cut_rows));
     add_case(suite, "cut and changed", harassed, ROWS(tables));
     add_case(suite, "deep vlans", deep_vlans, 64);
+    tcase_add_test(details, sums);
     tcase_add_test(details, ip_fields);
     tcase_add_test(details, absent_bytes);
     tcase_add_test(details, outcome_names);
