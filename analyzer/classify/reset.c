@@ -146,8 +146,8 @@ static bool next_told(struct walk *w, struct tca_rst_told *ret)
     ret->reset = reset_of(w->c, rst);
     const struct cause *cause = cause_of(&ret->reset);
     ret->cause = cause ? cause->id : TCA_FINDING_COUNT;
-    ret->ignored = ret->cause != TCA_rst_forged_or_middlebox &&
-                   (is_garbage(rst) || tca_rst_is_ignored(w->c, rst));
+    ret->ignored =
+        ret->cause != TCA_rst_forged_or_middlebox && (is_garbage(rst) || tca_rst_is_ignored(w->c, rst));
     w->ended[rst->side] = !ret->ignored && ends_sender(ret->cause);
     return true;
 }

@@ -12,8 +12,8 @@
 /* Which way a packet passed the interface, where the capture says so beside the packet. */
 enum tca_direction {
     TCA_DIRECTION_UNKNOWN,
-    TCA_DIRECTION_IN,  /* received, by the host of the interface itself */
-    TCA_DIRECTION_OUT, /* sent by it */
+    TCA_DIRECTION_IN,   /* received, by the host of the interface itself */
+    TCA_DIRECTION_OUT,  /* sent by it */
     TCA_DIRECTION_PAST, /* came in, but was for somebody else, or for many */
 };
 

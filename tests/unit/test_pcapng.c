@@ -584,16 +584,12 @@ static const struct {
     uint32_t flags;
     uint8_t direction;
 } direction_rows[] = {
-    {0, TCA_DIRECTION_UNKNOWN},
-    {1, TCA_DIRECTION_IN},
-    {2, TCA_DIRECTION_OUT},
-    {3, TCA_DIRECTION_UNKNOWN},
-    {1 | 1 << 2, TCA_DIRECTION_IN}, /* unicast */
-    {1 | 2 << 2, TCA_DIRECTION_PAST},
-    {1 | 3 << 2, TCA_DIRECTION_PAST}, /* for many */
-    {1 | 4 << 2, TCA_DIRECTION_PAST}, /* promiscuous: for somebody else */
-    {2 | 4 << 2, TCA_DIRECTION_OUT},
-    {0xfffffe01, TCA_DIRECTION_IN},
+    {0, TCA_DIRECTION_UNKNOWN},       {1, TCA_DIRECTION_IN},
+    {2, TCA_DIRECTION_OUT},           {3, TCA_DIRECTION_UNKNOWN},
+    {1 | 1 << 2, TCA_DIRECTION_IN},                                     /* unicast */
+    {1 | 2 << 2, TCA_DIRECTION_PAST}, {1 | 3 << 2, TCA_DIRECTION_PAST}, /* for many */
+    {1 | 4 << 2, TCA_DIRECTION_PAST},                                   /* promiscuous: for somebody else */
+    {2 | 4 << 2, TCA_DIRECTION_OUT},  {0xfffffe01, TCA_DIRECTION_IN},
 };
 
 START_TEST(directions)
