@@ -34,6 +34,7 @@ struct link {
     uint16_t type;         /* EtherType of what follows; 0: the walk is to look */
     uint8_t direction;
 };
+static const struct link no_link = {0};
 
 static struct link link_from(uint32_t len, uint16_t type, uint8_t direction)
 {
@@ -42,7 +43,7 @@ static struct link link_from(uint32_t len, uint16_t type, uint8_t direction)
 
 static struct link ethernet_link(const uint8_t *bytes, uint32_t captured, uint8_t direction)
 {
-    return captured < 14 ? (struct link){0} : link_from(14, be16(bytes + 12), direction);
+    return captured < 14 ? no_link : link_from(14, be16(bytes + 12), direction);
 }
 
 static struct link raw_link(const uint8_t *bytes, uint32_t captured, uint8_t direction)
@@ -54,14 +55,14 @@ static struct link raw_link(const uint8_t *bytes, uint32_t captured, uint8_t dir
 static struct link cooked_link(const uint8_t *bytes, uint32_t captured)
 {
     if (captured < 16 || be16(bytes + 2) == WALK_ARPHRD_NETLINK || be16(bytes) > DIRECTION_MAX)
-        return (struct link){0};
+        return no_link;
     return link_from(16, be16(bytes + 14), bytes[1]);
 }
 
 static struct link cooked2_link(const uint8_t *bytes, uint32_t captured)
 {
     if (captured < 20 || be16(bytes + 8) == WALK_ARPHRD_NETLINK || bytes[10] > DIRECTION_MAX)
-        return (struct link){0};
+        return no_link;
     return link_from(20, be16(bytes), bytes[10]);
 }
 
@@ -77,7 +78,7 @@ static struct link link_of(const struct tca_record *rec)
     case LAYER_SLL2:
         return cooked2_link(rec->bytes, rec->captured);
     default:
-        return (struct link){0};
+        return no_link;
     }
 }
 
