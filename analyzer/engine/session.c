@@ -6,6 +6,7 @@
 #include "engine/run.h"
 
 #include "capture/source.h"
+#include "report/row.h"
 
 #include <errno.h>
 #include <string.h>
@@ -337,11 +338,30 @@ static int sum_flow(void *user, const struct tca_flow_view *view)
     return tca_summary_flow(user, view);
 }
 
-/* A stream's number depends on what tells connections apart; on filters it does not. */
-static const char *key_option(const struct tca_settings *set)
+/* What decides which connections there are and how much of each is seen, as it is typed: the commands that the summary tells
+ * are to show the same ones. */
+static void add_choices(struct tca_buf *out, const struct tca_settings *set)
 {
-    static const char *const option[2][2] = {{"", "--key tunnel"}, {"--key vlan", "--key vlan,tunnel"}};
-    return option[set->key_vlan][set->key_tunnel];
+    static const char *const key[2][2] = {{"", "--key tunnel"}, {"--key vlan", "--key vlan,tunnel"}};
+    const struct {
+        bool is;
+        int64_t time_ns;
+        const char *option;
+    } bound[] = {{set->has_after, set->after_ns, "-A "}, {set->has_before, set->before_ns, "-B "}};
+    tca_buf_str(out, key[set->key_vlan][set->key_tunnel]);
+    if (set->filter) {
+        tca_buf_str(out, out->used ? " -f " : "-f ");
+        tca_text_quoted(out, set->filter);
+    }
+    for (size_t at = 0; at < sizeof bound / sizeof *bound; at++) {
+        if (!bound[at].is)
+            continue;
+        tca_buf_str(out, out->used ? " " : "");
+        tca_buf_str(out, bound[at].option);
+        tca_buf_seconds(out, bound[at].time_ns, 9);
+    }
+    if (set->max_records)
+        tca_buf_fmt(out, "%s-c %llu", out->used ? " " : "", (unsigned long long)set->max_records);
 }
 
 int tca_session_summary(struct tca_session *s, tca_write_fn *fn, void *user, struct tca_error *error)
@@ -350,9 +370,11 @@ int tca_session_summary(struct tca_session *s, tca_write_fn *fn, void *user, str
     if (code)
         return code;
     struct tca_summary *sum = NULL;
-    code = tca_summary_new(&sum);
+    struct tca_buf choices = {0};
+    add_choices(&choices, &s->set);
+    code = choices.failed ? TCA_EMEMORY : tca_summary_new(&sum);
     if (!code) {
-        tca_summary_limits(sum, key_option(&s->set),
+        tca_summary_limits(sum, tca_buf_text(&choices),
                            s->set.some_findings || s->set.min_confidence > TCA_POSSIBLE);
         tca_summary_asked(sum, s->set.min_confidence, s->set.some_findings ? s->set.wanted : NULL);
     }
@@ -375,6 +397,7 @@ int tca_session_summary(struct tca_session *s, tca_write_fn *fn, void *user, str
     if (!code)
         code = tca_summary_write(sum, fn, user);
     tca_summary_free(sum);
+    tca_buf_done(&choices);
     return tca_words(error, code);
 }
 

@@ -137,6 +137,14 @@ void tca_text_ids(struct tca_buf *buf, const char **id, size_t count)
     }
 }
 
+void tca_text_quoted(struct tca_buf *buf, const char *text)
+{
+    tca_buf_char(buf, '\'');
+    for (const char *c = text; *c; c++)
+        tca_buf_add(buf, *c == '\'' ? "'\\''" : c, *c == '\'' ? 4 : 1);
+    tca_buf_char(buf, '\'');
+}
+
 void tca_text_endpoint(struct tca_buf *buf, const uint8_t addr[16], int family, uint16_t port)
 {
     if (family == 6)

@@ -148,6 +148,8 @@ void tca_text_ids(struct tca_buf *buf, const char **id, size_t count);
 /* Free text: control characters and bytes that are no UTF-8 become \xNN; a leading = + - @ or tab gets a
  * quote mark before it, so that no spreadsheet takes it for a formula, unless `raw`. */
 void tca_text_clean(struct tca_buf *buf, const char *text, bool raw);
+/* As one word of a shell command. */
+void tca_text_quoted(struct tca_buf *buf, const char *text);
 /* VLAN numbers with dots between; the innermost tunnel with its key. */
 void tca_text_vlan(struct tca_buf *buf, const struct tca_tags *tags);
 void tca_text_encap(struct tca_buf *buf, const struct tca_tags *tags);

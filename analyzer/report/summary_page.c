@@ -188,14 +188,6 @@ static void add_escaped(struct tca_buf *out, const char *name)
     tca_buf_char(out, '\'');
 }
 
-static void add_quoted(struct tca_buf *out, const char *name)
-{
-    tca_buf_char(out, '\'');
-    for (const char *c = name; *c; c++)
-        tca_buf_add(out, *c == '\'' ? "'\\''" : c, *c == '\'' ? 4 : 1);
-    tca_buf_char(out, '\'');
-}
-
 /* A file name as it is typed for a shell. What came from standard input has to come from there again. */
 static void add_file(struct tca_buf *out, const char *file)
 {
@@ -212,7 +204,7 @@ static void add_file(struct tca_buf *out, const char *file)
     if (plain_for_shell(file))
         tca_buf_str(out, file);
     else
-        add_quoted(out, file);
+        tca_text_quoted(out, file);
 }
 
 /* "   $ tcpautopsy VERB OPTIONS REST "; the files follow. */

@@ -288,6 +288,10 @@ shows 'lost: 2 connections of 1 client, never served'
 exits 0 flows --column flow_id,close,damage -B 1795246274.053400 "$captures/timewait/rec_reuse_ts/capture.pcap"
 shows 'c1f1,none_open_at_end,offload;end_cut'
 
+# The commands that the summary tells show the same connections as it does.
+exits 0 -f 'port 40012 or port 40011' -A 1795000000.5 bad.pcap
+shows "explain -f 'port 40012 or port 40011' -A 1795000000.500000000 stream="
+
 # pastes NAME SHELL: the command that the summary of bad.pcap under this name tells to type works in SHELL as it stands
 pastes() {
     mkdir -p "$(dirname "./$1")" && cp bad.pcap "./$1" || exit 2
