@@ -102,8 +102,7 @@ static struct deadline request(const struct tca_mirror *m, const struct tca_side
 static struct deadline deadline_of(const struct tca_mirror *m, const struct tca_side *side,
                                    enum tca_state state, const struct tca_limits *limits)
 {
-    struct deadline payload = next_rung(side->rto_last_ns, side->rto_gap_ns);
-    struct deadline fin = next_rung(side->fin_last_ns, side->fin_gap_ns);
+    struct deadline rung;
     switch (state) {
     case TCA_SYN_SENT:
         return asking(m, side, limits);
@@ -111,11 +110,13 @@ static struct deadline deadline_of(const struct tca_mirror *m, const struct tca_
         return side->synack_count ? request(m, side, limits) : NONE;
     case TCA_ESTABLISHED:
     case TCA_CLOSE_WAIT:
-        return repeated_ladder(&payload, side->rto_run, side->rto_run >= 5, limits, limits->open_ns);
+        rung = next_rung(side->rto_last_ns, side->rto_gap_ns);
+        return repeated_ladder(&rung, side->rto_run, side->rto_run >= 5, limits, limits->open_ns);
     case TCA_FIN_WAIT1:
     case TCA_CLOSING:
     case TCA_LAST_ACK:
-        return repeated_ladder(&fin, side->fin_count ? side->fin_count - 1 : 0, side->fin_count >= 3, limits,
+        rung = next_rung(side->fin_last_ns, side->fin_gap_ns);
+        return repeated_ladder(&rung, side->fin_count ? side->fin_count - 1 : 0, side->fin_count >= 3, limits,
                                limits->orphan_ns);
     case TCA_FIN_WAIT2:
         return fin_wait2(side, limits);

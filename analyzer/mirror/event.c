@@ -206,22 +206,23 @@ static int step_whole(struct tca_mirror_context *ctx, struct step *s)
 static int step(struct tca_mirror_context *ctx, struct tca_mirror *m, const struct tca_segment *seg, int from)
 {
     tca_mirror_settle(m);
-    struct step s = {.m = m,
-                     .seg = seg,
-                     .from = &m->side[from],
-                     .to = &m->side[1 - from],
-                     .from_role = from,
-                     .when = {seg->time_ns, seg->frame}};
+    struct tca_side *sender = &m->side[from], *receiver = &m->side[1 - from];
     if (!m->calm)
         tca_mirror_clock(m, seg->time_ns);
-    step_note_damage(m, seg, s.to);
-    count_checksum(s.from, seg, ctx->strict_checksums);
-    step_note_nearness(s.from, seg);
+    step_note_damage(m, seg, receiver);
+    count_checksum(sender, seg, ctx->strict_checksums);
+    step_note_nearness(sender, seg);
     m->last_frame = seg->frame;
     if (seg->time_ns > m->last_ns)
         m->last_ns = seg->time_ns;
-    step_remember(s.from, seg);
-    s.mark = tca_mark_of(m, seg, from);
+    step_remember(sender, seg);
+    struct step s = {.m = m,
+                     .seg = seg,
+                     .from = sender,
+                     .to = receiver,
+                     .from_role = from,
+                     .when = {seg->time_ns, seg->frame},
+                     .mark = tca_mark_of(m, seg, from)};
     int error = step_whole(ctx, &s);
     if (error)
         return error;
