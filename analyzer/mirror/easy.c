@@ -88,14 +88,14 @@ static void note_newest(struct tca_side *from, const struct tca_side *to, const 
 }
 
 /* What it acknowledges for the first time. */
-static void take_ack(struct tca_mirror *m, struct tca_side *from, struct tca_side *to,
-                     const struct tca_segment *seg, int from_role)
+static void take_ack(const struct tca_mirror *m, struct tca_side *from, struct tca_side *to,
+                     const struct tca_segment *seg)
 {
     if (seg->ack == from->acked)
         return;
     from->acked = seg->ack;
     if (!seg->len && seg->ack == to->snd_nxt)
-        tca_step_delayed_ack(m, seg, from_role);
+        tca_step_delayed_ack(m, from, to, seg);
     to->una_ns = seg->time_ns;
     to->news = true;
     to->dup_acks = 0;
@@ -113,11 +113,11 @@ static void take_payload(struct tca_side *from, struct tca_side *to, const struc
     to->held_us = 0;
 }
 
-bool tca_step_calm(struct tca_mirror *m, const struct tca_segment *seg, int from_role, bool strict_checksums)
+bool tca_step_calm(struct tca_mirror *m, struct tca_side *from, struct tca_side *to,
+                   const struct tca_segment *seg, bool strict_checksums)
 {
-    struct tca_side *from = &m->side[from_role], *to = &m->side[1 - from_role];
     if (!is_bare(seg) || !is_next(from, to, seg) || !is_in_time(to, seg) || from->held_us ||
-        (m->trouble && tca_step_echo_tells(m, seg, from_role)))
+        (m->trouble && tca_step_echo_tells(m, seg, from)))
         return false;
     step_note_damage(m, seg, to);
     step_note_nearness(from, seg);
@@ -130,7 +130,7 @@ bool tca_step_calm(struct tca_mirror *m, const struct tca_segment *seg, int from
         tca_sequence_size(from, seg);
     if (to->big_len)
         tca_sequence_size_acked(to, seg);
-    take_ack(m, from, to, seg, from_role);
+    take_ack(m, from, to, seg);
     tca_sequence_window(from, seg);
     tca_sequence_timestamps(from, to, seg, false);
     take_payload(from, to, seg);

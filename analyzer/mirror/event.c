@@ -16,6 +16,7 @@
  * repeated SYN+ACK takes back ESTABLISHED, a repeated FIN takes back FIN_WAIT2 and CLOSED, unless the repeat
  * had left before the other could arrive.
  */
+#include "base/apart.h"
 #include "base/seq32.h"
 #include "mirror/evidence.h"
 #include "mirror/step.h"
@@ -196,14 +197,15 @@ static int dispatch(struct tca_mirror_context *ctx, struct step *s)
 static int step_whole(struct tca_mirror_context *ctx, struct step *s)
 {
     s->acceptance = tca_sequence_accept(s->from, s->to, s->seg);
-    s->account = tca_sequence_account(s->m, s->seg, s->from_role);
+    s->account = tca_sequence_account(s->m, s->from, s->to, s->seg);
     s->mark.new_data = s->account.new_bytes > 0;
     s->mark.refusal = (uint8_t)s->acceptance;
     int error = dispatch(ctx, s);
     return error ? error : tca_step_liveness(ctx, s);
 }
 
-static int step(struct tca_mirror_context *ctx, struct tca_mirror *m, const struct tca_segment *seg, int from)
+TCA_APART static int step(struct tca_mirror_context *ctx, struct tca_mirror *m, const struct tca_segment *seg,
+                          int from)
 {
     tca_mirror_settle(m);
     struct tca_side *sender = &m->side[from], *receiver = &m->side[1 - from];
@@ -258,7 +260,8 @@ int tca_mirror_step(struct tca_mirror_context *ctx, struct tca_mirror *m, const 
     struct tca_mirror before;
     memcpy(&before, m, sizeof before);
 #endif
-    if (!m->calm || !tca_step_calm(m, seg, from, ctx->strict_checksums))
+    struct tca_side *sender = &m->side[from], *receiver = &m->side[1 - from];
+    if (!m->calm || !tca_step_calm(m, sender, receiver, seg, ctx->strict_checksums))
         return step(ctx, m, seg, from);
 #ifdef TCA_CHECK_WAYS
     check_calm(ctx, &before, m, seg, from);

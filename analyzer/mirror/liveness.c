@@ -39,10 +39,10 @@ static bool is_delay_of_a_stack(int64_t delay_ns)
            (delay_ns >= 180 * TCA_MS && delay_ns <= 250 * TCA_MS);
 }
 
-void tca_step_delayed_ack(struct tca_mirror *m, const struct tca_segment *seg, int from_role)
+void tca_step_delayed_ack(const struct tca_mirror *m, struct tca_side *from, struct tca_side *to,
+                          const struct tca_segment *seg)
 {
-    struct tca_side *from = &m->side[from_role], *to = &m->side[1 - from_role];
-    int64_t delay = step_since(to->sent_ns, seg->time_ns) - step_path_ns(m, from_role);
+    int64_t delay = step_since(to->sent_ns, seg->time_ns) - step_path_ns(m, step_role(m, from));
     if (delay < DELAYED_NS || delay > DELAYED_MOST_NS)
         return;
     uint32_t us = (uint32_t)(delay / 1000);
@@ -77,9 +77,10 @@ static struct tca_again *needless_by_echo(const struct tca_mirror *m, const stru
     return needless && !again->told ? again : NULL;
 }
 
-bool tca_step_echo_tells(const struct tca_mirror *m, const struct tca_segment *seg, int from_role)
+bool tca_step_echo_tells(const struct tca_mirror *m, const struct tca_segment *seg,
+                         const struct tca_side *from)
 {
-    return needless_by_echo(m, seg, from_role) != NULL;
+    return needless_by_echo(m, seg, step_role(m, from)) != NULL;
 }
 
 /* [left, right) came twice to the receiver. */
@@ -140,7 +141,7 @@ static void read_progress(struct step *s)
     struct tca_side *to = s->to;
     uint32_t ack = s->seg->ack;
     if (step_is_pure_ack(s->seg) && ack == to->snd_nxt)
-        tca_step_delayed_ack(s->m, s->seg, s->from_role);
+        tca_step_delayed_ack(s->m, s->from, to, s->seg);
     to->una_ns = s->seg->time_ns;
     to->news = true;
     to->dup_acks = 0;

@@ -375,9 +375,9 @@ static bool is_far(const struct tca_side *from, const struct tca_segment *seg)
            (seq_diff(seg->seq, from->snd_nxt) > FAR || seq_diff(seg->seq, from->snd_nxt) < -FAR);
 }
 
-struct tca_account tca_sequence_account(struct tca_mirror *m, const struct tca_segment *seg, int from_role)
+struct tca_account tca_sequence_account(struct tca_mirror *m, struct tca_side *from, struct tca_side *to,
+                                        const struct tca_segment *seg)
 {
-    struct tca_side *from = &m->side[from_role], *to = &m->side[1 - from_role];
     struct tca_account account = {.older = of_older_connection(to, seg)};
     account.foreign = account.older || is_far(from, seg) || is_syn_probe(from, seg);
     if (account.foreign)

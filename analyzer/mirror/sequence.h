@@ -42,7 +42,8 @@ struct tca_account {
         foreign; /* so far off that it cannot be this connection's, or a probe that opens anew: moved nothing */
 };
 /* Count the segment for its sender and the acknowledgment for its peer; moves SND.NXT, holes and edges. */
-struct tca_account tca_sequence_account(struct tca_mirror *m, const struct tca_segment *seg, int from);
+struct tca_account tca_sequence_account(struct tca_mirror *m, struct tca_side *from, struct tca_side *to,
+                                        const struct tca_segment *seg);
 /* Parts of it. The window that `from` advertises; the time stamp that it sends, `overtaken` if it was built before the last
  * segment of it; payload of a size that has not arrived before; and that some has, where one is under way. */
 static inline void tca_sequence_window(struct tca_side *from, const struct tca_segment *seg)

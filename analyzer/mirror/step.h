@@ -22,6 +22,11 @@ struct step {
     struct tca_mark mark;
 };
 
+static inline int step_role(const struct tca_mirror *m, const struct tca_side *side)
+{
+    return side == &m->side[TCA_SERVER] ? TCA_SERVER : TCA_CLIENT;
+}
+
 /* Round trip between the capture point and a side; 0 while unknown. */
 static inline int64_t step_path_ns(const struct tca_mirror *m, int role)
 {
@@ -118,7 +123,8 @@ static inline bool step_is_alone(const struct tca_side *from, const struct tca_s
 }
 
 /* easy.c. The whole of a segment that needs no more, in a connection that is calm: true, and done; else nothing was. */
-bool tca_step_calm(struct tca_mirror *m, const struct tca_segment *seg, int from_role, bool strict_checksums);
+bool tca_step_calm(struct tca_mirror *m, struct tca_side *from, struct tca_side *to,
+                   const struct tca_segment *seg, bool strict_checksums);
 /* May the next segments be such? */
 bool tca_step_is_calm(const struct tca_mirror *m);
 
@@ -151,9 +157,11 @@ void tca_step_sent_again(struct step *s, struct tca_trouble *t);
 /* liveness.c. After everything else of a segment, but before it counts as its sender's newest. 0 or TCA_EMEMORY. */
 int tca_step_liveness(struct tca_mirror_context *ctx, struct step *s);
 /* Does this acknowledgment show that a repetition was needless? */
-bool tca_step_echo_tells(const struct tca_mirror *m, const struct tca_segment *seg, int from_role);
+bool tca_step_echo_tells(const struct tca_mirror *m, const struct tca_segment *seg,
+                         const struct tca_side *from);
 /* A bare acknowledgment of all there is, so long after the newest payload: perhaps a timer sent it. */
-void tca_step_delayed_ack(struct tca_mirror *m, const struct tca_segment *seg, int from_role);
+void tca_step_delayed_ack(const struct tca_mirror *m, struct tca_side *from, struct tca_side *to,
+                          const struct tca_segment *seg);
 /* The flow is over: a window still closed counts up to now. */
 void tca_liveness_finish(struct tca_mirror *m);
 
