@@ -16,6 +16,7 @@
 #include "artefact/moved.h"
 #include "artefact/order.h"
 #include "base/clip.h"
+#include "base/crew.h"
 #include "base/extsort.h"
 #include "classify/count/census.h"
 #include "classify/finding.h"
@@ -24,9 +25,11 @@
 #include "classify/setting/setting.h"
 #include "classify/sweep/known.h"
 #include "classify/sweep/nat.h"
+#include "engine/shard.h"
 #include "flow/flow.h"
 #include "report/report.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -48,6 +51,7 @@ struct tca_settings {
     bool some_findings; /* only those marked in wanted[] are reported */
     bool wanted[TCA_FINDING_COUNT];
     bool all_states, raw_text, trace;
+    unsigned jobs;            /* threads; 0: as many as there are processors */
     enum tca_time_style time; /* of the ladder */
     int64_t at_ns, width_ns;  /* of states; width 0: one second */
     bool has_at, has_host;
@@ -80,17 +84,17 @@ struct capture {
 
 struct tca_session {
     struct tca_settings set;
+    struct tca_crew *crew;    /* NULL: one thread does all */
     struct capture **capture; /* owned, in the order of the run's list */
     size_t capture_count, capture_room;
-    struct capture *open; /* the capture being fed; NULL between captures */
-    struct tca_mirror_context mirrors;
-    struct tca_flow_table *flows;    /* of the open capture */
-    struct tca_fragments *fragments; /* likewise */
-    struct tca_ahead ahead; /* of the open capture: what its first records became, while it is held back */
-    struct tca_order order; /* segments of the open capture that wait for their turn */
-    struct tca_lane quotes; /* ICMP errors among them */
-    struct tca_moved moved; /* frame numbers of all captures that were mended */
-    struct tca_comments comments; /* of all captures, while a trace is kept */
+    struct capture *open;    /* the capture being fed; NULL between captures */
+    struct tca_shard *shard; /* owned, of the open capture; NULL between captures */
+    unsigned shards;
+    pthread_mutex_t lock;            /* for what all shards write to: nats, dossiers, streams */
+    struct tca_fragments *fragments; /* of the open capture */
+    struct tca_order order;          /* segments of the open capture that wait for their turn */
+    struct tca_moved moved;          /* frame numbers of all captures that were mended */
+    struct tca_comments comments;    /* of all captures, while a trace is kept */
     struct tca_sorter *dossiers;
     struct tca_streams *streams; /* of all captures; NULL before the first */
     struct tca_sweep *sweep;
@@ -103,8 +107,7 @@ struct tca_session {
     struct tca_twins *twins;         /* NULL: one capture only */
     struct tca_sorter *grouped;      /* while twins are compared */
     struct tca_incidents incidents;  /* sorted, before --finding and --min-confidence */
-    struct tca_buf encoded;          /* one dossier */
-    struct tca_buf decoded;          /* and its marks, decoded */
+    struct tca_buf decoded;          /* the marks of one dossier */
     FILE *trace;                     /* unlinked temporary file of struct tca_trace */
     bool finished;
     int broken; /* memory or a temporary file failed: what is held is not whole; only free is left */
@@ -123,6 +126,9 @@ int tca_must_be_finished(const struct tca_session *s, struct tca_error *error);
 /* ---- pass 1 (pass1.c) ---- */
 int tca_pass1_begin(struct tca_session *s, const char *name);
 int tca_pass1_feed(struct tca_session *s, const struct tca_record *records, size_t count);
+/* All that the source has. */
+struct tca_source;
+int tca_pass1_read(struct tca_session *s, struct tca_source *source);
 int tca_pass1_end(struct tca_session *s);
 
 /* ---- streams (streams.c): what pass 1 learnt of them, joined and numbered ---- */
@@ -139,7 +145,8 @@ uint64_t tca_streams_created(const struct tca_streams *all, uint32_t *capture, u
 void tca_streams_tell(struct tca_streams *all, struct tca_dossier *d);
 
 /* ---- the spool (spool.c) ---- */
-int tca_spool_put(struct tca_session *s, const struct tca_flow *flow);
+/* On any thread. */
+int tca_spool_put(struct tca_shard *shard, const struct tca_flow *flow);
 /* Decode one item of the sorter into *ret; its marks live in s->decoded until the next call. */
 int tca_spool_get(struct tca_session *s, const void *item, size_t size, struct tca_dossier *ret);
 

@@ -122,7 +122,7 @@ static int encode(struct tca_buf *buf, const struct tca_dossier *d, const struct
     return TCA_OK;
 }
 
-static void fill(struct tca_session *s, const struct tca_flow *flow, struct tca_dossier *d)
+static void fill(const struct tca_session *s, const struct tca_flow *flow, struct tca_dossier *d)
 {
     const struct tca_mirror *m = (const void *)flow->payload;
     memset(d, 0, offsetof(struct tca_dossier, m));
@@ -170,10 +170,11 @@ static int decode(const uint8_t *in, struct tca_dossier *d, struct tca_buf *mark
 
 #ifdef TCA_CHECK_WAYS
 /* What is kept comes back as it was; what is not, as garbage. */
-static void check(struct tca_session *s, const struct tca_dossier *d)
+static void check(struct tca_shard *shard, const struct tca_dossier *d)
 {
     struct tca_dossier back;
-    if (decode((const uint8_t *)s->encoded.bytes, &back, &s->decoded) || back.mark_count != d->mark_count)
+    if (decode((const uint8_t *)shard->encoded.bytes, &back, &shard->decoded) ||
+        back.mark_count != d->mark_count)
         abort();
     for (unsigned at = 0; at < PARTS; at++)
         if (memcmp((const uint8_t *)d + parts[at].from, (const uint8_t *)&back + parts[at].from,
@@ -190,9 +191,9 @@ static void spoil(struct tca_dossier *d)
         memset((uint8_t *)d + parts[at].to, 0xa5, parts[at + 1].from - parts[at].to);
 }
 #else
-static void check(struct tca_session *s, const struct tca_dossier *d)
+static void check(struct tca_shard *shard, const struct tca_dossier *d)
 {
-    (void)s, (void)d;
+    (void)shard, (void)d;
 }
 
 static void spoil(struct tca_dossier *d)
@@ -201,22 +202,31 @@ static void spoil(struct tca_dossier *d)
 }
 #endif
 
-int tca_spool_put(struct tca_session *s, const struct tca_flow *flow)
+static int put(struct tca_shard *shard, const struct tca_dossier *d, const struct tca_mirror *m)
+{
+    struct tca_session *s = shard->s;
+    uint8_t key[TCA_SORT_KEY] = {0};
+    tca_key_i64(key, m->start_ns);
+    tca_key_u32(key + 8, d->capture);
+    tca_key_u64(key + 12, m->first_frame);
+    pthread_mutex_lock(&s->lock);
+    int error = tca_nat_add_flow(s, d, m);
+    if (!error)
+        error = tca_sorter_add(s->dossiers, key, shard->encoded.bytes, shard->encoded.used);
+    pthread_mutex_unlock(&s->lock);
+    return error;
+}
+
+int tca_spool_put(struct tca_shard *shard, const struct tca_flow *flow)
 {
     struct tca_dossier d;
     const struct tca_mirror *m = (const void *)flow->payload;
-    fill(s, flow, &d);
-    int error = tca_nat_add_flow(s, &d, m);
-    if (!error)
-        error = encode(&s->encoded, &d, m);
+    fill(shard->s, flow, &d);
+    int error = encode(&shard->encoded, &d, m);
     if (error)
         return error;
-    check(s, &d);
-    uint8_t key[TCA_SORT_KEY] = {0};
-    tca_key_i64(key, m->start_ns);
-    tca_key_u32(key + 8, d.capture);
-    tca_key_u64(key + 12, m->first_frame);
-    return tca_sorter_add(s->dossiers, key, s->encoded.bytes, s->encoded.used);
+    check(shard, &d);
+    return put(shard, &d, m);
 }
 
 int tca_spool_get(struct tca_session *s, const void *item, size_t size, struct tca_dossier *d)
