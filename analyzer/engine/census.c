@@ -7,9 +7,9 @@
  */
 #include "engine/run.h"
 
+#include "base/sort.h"
 #include "base/sorted.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* When captures begin, sorted; those without a packet left out. */
@@ -28,7 +28,7 @@ static int find_begins(const struct tca_session *s, struct begins *b)
         if (s->capture[at]->facts.packets)
             b->time_ns[b->count++] = s->capture[at]->facts.first_ns;
     if (b->count)
-        qsort(b->time_ns, b->count, sizeof *b->time_ns, tca_order_i64);
+        tca_sort_i64(b->time_ns, b->count);
     return TCA_OK;
 }
 

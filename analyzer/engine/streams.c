@@ -8,10 +8,9 @@
  * collide cost no more than a wrong label.
  */
 #include "base/alloc.h"
+#include "base/sort.h"
 #include "base/sorted.h"
 #include "engine/run.h"
-
-#include <stdlib.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -136,6 +135,12 @@ static int by_place(const void *left, const void *right)
     return compare(a->capture, a->frame, right);
 }
 
+static struct tca_digest digest_entry(const void *item)
+{
+    const struct entry *e = item;
+    return (struct tca_digest){e->capture, e->frame};
+}
+
 /* Among entries from `low` on and below `high`. */
 static const struct entry *find_between(const struct tca_streams *all, size_t low, size_t high,
                                         uint32_t capture, uint64_t frame)
@@ -188,8 +193,7 @@ int tca_streams_number(struct tca_streams *all)
     all->pieces = NULL;
     if (error)
         return error;
-    if (all->count)
-        qsort(all->entry, all->count, sizeof *all->entry, by_place);
+    tca_sort(all->entry, all->count, sizeof *all->entry, digest_entry, by_place);
     number(all);
     return TCA_OK;
 }

@@ -14,11 +14,11 @@
 #include "classify/pressure/isn.h"
 
 #include "base/alloc.h"
+#include "base/sort.h"
 #include "base/sorted.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <tcpautopsy/error.h>
 
@@ -95,7 +95,7 @@ struct weakness {
 /* The shortest stretch of the circle that holds all values. They come back sorted. */
 static uint32_t span_of(uint32_t *value, size_t count)
 {
-    qsort(value, count, sizeof *value, tca_order_u32);
+    tca_sort_u32(value, count);
     uint32_t gap = value[0] - value[count - 1]; /* around the end */
     for (size_t at = 1; at < count; at++)
         if (value[at] - value[at - 1] > gap)
@@ -144,7 +144,7 @@ static void stepped(const struct number *n, size_t count, uint32_t *value, struc
 {
     for (size_t at = 1; at < count; at++)
         value[at - 1] = n[at].isn - n[at - 1].isn;
-    qsort(value, count - 1, sizeof *value, tca_order_u32);
+    tca_sort_u32(value, count - 1);
     size_t best = 0, first = 0;
     uint32_t step = 0;
     for (size_t at = 0; at < count - 1; at++) {
@@ -205,6 +205,12 @@ static int compare_numbers(const void *left, const void *right)
     return order ? order : tca_compare_u64(a->frame, b->frame);
 }
 
+static struct tca_digest digest_number(const void *item)
+{
+    const struct number *n = item;
+    return tca_digest_place(n->capture, n->addr, n->role);
+}
+
 static int tell(const struct number *n, size_t count, const struct weakness *w,
                 struct tca_incidents *incidents)
 {
@@ -237,7 +243,7 @@ int tca_isns_run(struct tca_isns *isns, struct tca_incidents *incidents)
     uint32_t *value = tca_alloc(isns->count * sizeof *value);
     if (!value)
         return TCA_EMEMORY;
-    qsort(isns->list, isns->count, sizeof *isns->list, compare_numbers);
+    tca_sort(isns->list, isns->count, sizeof *isns->list, digest_number, compare_numbers);
     int error = TCA_OK;
     for (size_t at = 0, end; at < isns->count && !error; at = end) {
         const struct number *first = &isns->list[at];

@@ -15,6 +15,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/sort.h"
 #include "base/sorted.h"
 
 #include <stdlib.h>
@@ -38,6 +39,12 @@ static int by_source(const void *left, const void *right)
                              *b = *(struct tca_attempt *const *)right;
     int order = compare_sources(a, b);
     return order ? order : tca_compare_begun(a, b);
+}
+
+static struct tca_digest digest_source(const void *item)
+{
+    const struct tca_attempt *a = *(struct tca_attempt *const *)item;
+    return tca_digest_place(a->capture, a->client, tca_digest_i64(a->first_ns));
 }
 
 static int by_host(const void *left, const void *right)
@@ -282,8 +289,7 @@ int tca_scan_read(struct tca_pressure *p)
     for (size_t at = 0; at < p->attempts && !error; at++)
         if (is_probe(&p->attempt[at]))
             one[count++] = &p->attempt[at];
-    if (count)
-        qsort(one, count, sizeof(struct tca_attempt *), by_source);
+    tca_sort(one, count, sizeof(struct tca_attempt *), digest_source, by_source);
     for (size_t at = 0, end; at < count && !error; at = end) {
         for (end = at + 1; end < count && !compare_sources(one[end - 1], one[end]) &&
                            one[end]->first_ns - one[end - 1]->first_ns <= PAUSE_NS;)

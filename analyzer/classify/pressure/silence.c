@@ -13,9 +13,9 @@
  */
 #include "classify/pressure/attempt.h"
 
+#include "base/sort.h"
 #include "base/sorted.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <tcpautopsy/error.h>
 
@@ -43,6 +43,14 @@ static int by_server(const void *left, const void *right)
     return order ? order : tca_compare_begun(a, b);
 }
 
+/* Of the port and of the client what comes first. */
+static struct tca_digest digest_server(const void *item)
+{
+    const struct tca_attempt *a = *(struct tca_attempt *const *)item;
+    return tca_digest_place(a->capture, a->server,
+                            (uint64_t)a->server_port << 48 | tca_digest_host(0, a->client) >> 2);
+}
+
 /* Of one pair of hosts: by time. */
 static int by_pair(const void *left, const void *right)
 {
@@ -52,6 +60,12 @@ static int by_pair(const void *left, const void *right)
     if (!order)
         order = memcmp(a->client, b->client, sizeof a->client);
     return order ? order : tca_compare_begun(a, b);
+}
+
+static struct tca_digest digest_pair(const void *item)
+{
+    const struct tca_attempt *a = *(struct tca_attempt *const *)item;
+    return tca_digest_place(a->capture, a->server, tca_digest_host(0, a->client));
 }
 
 /* ---- groups of attempts ---- */
@@ -220,7 +234,7 @@ static int read_hosts(struct tca_pressure *p)
     bool both = false;
     uint32_t capture = 0;
     int error = TCA_OK;
-    qsort(p->order, p->attempts, sizeof(struct tca_attempt *), by_server);
+    tca_sort(p->order, p->attempts, sizeof(struct tca_attempt *), digest_server, by_server);
     for (size_t at = 0; at < p->attempts && !error;) {
         struct group host = next_group(p->order, at, p->attempts, same_server);
         if (host.one[0]->capture != capture)
@@ -305,7 +319,7 @@ static void note_pair(const struct group *pair)
 static int read_pairs(struct tca_pressure *p)
 {
     int error = TCA_OK;
-    qsort(p->order, p->attempts, sizeof(struct tca_attempt *), by_pair);
+    tca_sort(p->order, p->attempts, sizeof(struct tca_attempt *), digest_pair, by_pair);
     for (size_t at = 0; at < p->attempts && !error;) {
         struct group pair = next_group(p->order, at, p->attempts, same_pair);
         note_pair(&pair);

@@ -9,10 +9,10 @@
 
 #include "base/alloc.h"
 #include "base/seq32.h"
+#include "base/sort.h"
 #include "base/sorted.h"
 #include "classify/sweep/nat.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <tcpautopsy/error.h>
 
@@ -280,11 +280,16 @@ static int compare_stamps(const void *left, const void *right)
     return order ? order : tca_compare_u64(a->stream, b->stream);
 }
 
+static struct tca_digest digest_stamp(const void *item)
+{
+    const struct tca_clock_stamp *stamp = item;
+    return tca_digest_place(stamp->capture, stamp->addr, tca_digest_host(0, stamp->peer));
+}
+
 void tca_clocks_sort(struct tca_clocks *clocks)
 {
     size_t kept = 0;
-    if (clocks->count)
-        qsort(clocks->stamp, clocks->count, sizeof *clocks->stamp, compare_stamps);
+    tca_sort(clocks->stamp, clocks->count, sizeof *clocks->stamp, digest_stamp, compare_stamps);
     for (size_t at = 0; at < clocks->count; at++)
         if (!kept || compare_stamps(&clocks->stamp[kept - 1], &clocks->stamp[at]))
             clocks->stamp[kept++] = clocks->stamp[at];

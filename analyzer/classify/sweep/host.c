@@ -12,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "base/bits.h"
+#include "base/sort.h"
 #include "base/sorted.h"
 #include "classify/read/rungs.h"
 #include "classify/sweep/place.h"
@@ -235,6 +236,12 @@ static int compare_traits(const void *left, const void *right)
     return order ? order : memcmp(a->addr, b->addr, sizeof a->addr);
 }
 
+static struct tca_digest digest_trait(const void *item)
+{
+    const struct trait *t = item;
+    return (struct tca_digest){tca_digest_host(t->capture, t->addr), 0};
+}
+
 struct tally {
     uint64_t agree[MARKS], deny[MARKS];
     uint64_t ids_count, ids_odd, routed, unrouted;
@@ -308,7 +315,7 @@ static int build_hosts(struct tca_hosts *hosts)
     size_t count = 0;
     if (!hosts->traits)
         return TCA_OK;
-    qsort(hosts->trait, hosts->traits, sizeof *hosts->trait, compare_traits);
+    tca_sort(hosts->trait, hosts->traits, sizeof *hosts->trait, digest_trait, compare_traits);
     for (size_t at = 0; at < hosts->traits; at = same_host(hosts->trait, at, hosts->traits))
         count++;
     hosts->host = tca_alloc(count * sizeof *hosts->host);

@@ -8,10 +8,10 @@
 #include "classify/sweep/sweep.h"
 
 #include "base/alloc.h"
+#include "base/sort.h"
 #include "base/sorted.h"
 #include "mirror/deviations.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <tcpautopsy/error.h>
 
@@ -48,6 +48,12 @@ static int compare_conns(const void *left, const void *right)
     const struct tca_conn *a = ((const struct conn_ref *)left)->conn,
                           *b = ((const struct conn_ref *)right)->conn;
     return tca_compare_places(a->capture, a->addr, a->port, b->capture, b->addr, b->port);
+}
+
+static struct tca_digest digest_conn(const void *item)
+{
+    const struct tca_conn *conn = ((const struct conn_ref *)item)->conn;
+    return tca_digest_place(conn->capture, conn->addr, conn->port);
 }
 
 static void count_conn(struct tca_listener *l, const struct tca_conn *conn)
@@ -120,7 +126,7 @@ static struct times times_of(const struct conn_ref *ref, size_t count, time_of *
             time[all.count++] = ns;
     }
     if (all.count)
-        qsort(time, all.count, sizeof *time, tca_order_i64);
+        tca_sort_i64(time, all.count);
     return all;
 }
 
@@ -254,7 +260,7 @@ static int build_listeners(struct tca_sweep *sweep, struct conn_ref *ref, int64_
 {
     for (size_t at = 0; at < sweep->conns; at++)
         ref[at].conn = &sweep->conn[at];
-    qsort(ref, sweep->conns, sizeof *ref, compare_conns);
+    tca_sort(ref, sweep->conns, sizeof *ref, digest_conn, compare_conns);
     size_t count = 0;
     for (size_t at = 0; at < sweep->conns; at = same_place(ref, at, sweep->conns))
         count++;

@@ -12,6 +12,7 @@
 #include "classify/sweep/place.h"
 
 #include "base/alloc.h"
+#include "base/sort.h"
 #include "base/sorted.h"
 
 #include <stdlib.h>
@@ -86,6 +87,12 @@ static int compare_pairs(const void *left, const void *right)
     return order ? order : memcmp(a->addr, b->addr, sizeof a->addr);
 }
 
+static struct tca_digest digest_pair(const void *item)
+{
+    const struct tca_pair *pair = item;
+    return tca_digest_place(pair->capture, pair->addr[0], tca_digest_host(0, pair->addr[1]));
+}
+
 /* The median round trip to one end; UINT32_MAX if too few connections tell. `number` is scratch. */
 static uint32_t median(const struct tca_pair *pair, size_t count, int end, uint32_t *number)
 {
@@ -95,7 +102,7 @@ static uint32_t median(const struct tca_pair *pair, size_t count, int end, uint3
             number[used++] = pair[at].rtt_ns[end];
     if (used < CLEAN_MIN)
         return UINT32_MAX;
-    qsort(number, used, sizeof *number, tca_order_u32);
+    tca_sort_u32(number, used);
     return number[(used - 1) / 2];
 }
 
@@ -143,7 +150,7 @@ int tca_places_run(struct tca_places *places)
 {
     if (!places->pairs)
         return TCA_OK;
-    qsort(places->pair, places->pairs, sizeof *places->pair, compare_pairs);
+    tca_sort(places->pair, places->pairs, sizeof *places->pair, digest_pair, compare_pairs);
     size_t count = 0;
     for (size_t at = 0; at < places->pairs; at = same_pair(places->pair, at, places->pairs))
         count++;
