@@ -42,6 +42,7 @@ int tca_pass2_settle(struct tca_session *s, const void *item, size_t size, int64
     struct tca_limits limits[2];
     for (int role = 0; role < 2; role++) {
         ret->host[role] = tca_hosts_find(s->hosts, d->capture, d->addr[role]);
+        d->host[role] = tca_hosts_number(s->hosts, ret->host[role]);
         limits[role] = tca_host_limits(ret->host[role]);
         limits[role].watched_ns = d->capture_end_ns;
     }
@@ -163,7 +164,7 @@ static int add_to_sweep(void *user, const void *item, size_t size)
 {
     struct tca_session *s = user;
     struct tca_settled settled;
-    const struct tca_dossier *d = &settled.d;
+    struct tca_dossier *d = &settled.d;
     int error = settle(s, item, size, &settled);
     if (!error)
         error = tca_hosts_add(s->hosts, d);
@@ -251,7 +252,7 @@ int tca_pass2_prepare(struct tca_session *s)
     if (!error)
         error = tca_sweep_run(s->sweep, s->hosts);
     if (!error)
-        error = tca_pressure_run(s->pressure, s->sweep, &s->set.known, &s->incidents);
+        error = tca_pressure_run(s->pressure, s->sweep, s->hosts, &s->set.known, &s->incidents);
     if (!error)
         tca_sweep_settle(s->sweep);
     for (size_t at = 0; !error && at < s->capture_count; at++)
@@ -260,7 +261,7 @@ int tca_pass2_prepare(struct tca_session *s)
     if (!error)
         error = tca_twins_prepare(s);
     if (!error)
-        error = tca_isns_run(s->isns, &s->incidents);
+        error = tca_isns_run(s->isns, s->hosts, &s->incidents);
     tca_isns_free(s->isns);
     s->isns = NULL;
     if (!error && s->set.known.count)

@@ -116,9 +116,7 @@ void tca_incident_say(struct tca_incident *one, const char *format, ...)
 
 static int compare_places(const struct tca_attempt *a, const struct tca_attempt *b)
 {
-    int order = tca_compare_u64(a->capture, b->capture);
-    if (!order)
-        order = memcmp(a->server, b->server, sizeof a->server);
+    int order = tca_compare_u64(a->server_host, b->server_host);
     return order ? order : tca_compare_u64(a->server_port, b->server_port);
 }
 
@@ -133,7 +131,7 @@ static int compare_tries(const void *left, const void *right)
 static struct tca_digest digest_try(const void *item)
 {
     const struct tca_attempt *a = *(struct tca_attempt *const *)item;
-    return tca_digest_place(a->capture, a->server, a->server_port);
+    return (struct tca_digest){(uint64_t)a->server_host << 16 | a->server_port, tca_digest_i64(a->first_ns)};
 }
 
 static int compare_drops(const void *left, const void *right)
@@ -238,8 +236,8 @@ static void keep_results(struct tca_pressure *p)
     tca_sort(p->attempt, kept, sizeof *p->attempt, digest_id, compare_ids);
 }
 
-int tca_pressure_run(struct tca_pressure *p, struct tca_sweep *sweep, const struct tca_known *known,
-                     struct tca_incidents *incidents)
+int tca_pressure_run(struct tca_pressure *p, struct tca_sweep *sweep, const struct tca_hosts *hosts,
+                     const struct tca_known *known, struct tca_incidents *incidents)
 {
     static int (*const part[])(struct tca_pressure *) = {tca_scan_read, read_listeners, tca_pathloss_read,
                                                          tca_silence_read};
@@ -251,8 +249,11 @@ int tca_pressure_run(struct tca_pressure *p, struct tca_sweep *sweep, const stru
     p->order = tca_alloc(p->attempts * sizeof(struct tca_attempt *));
     if (!p->order)
         return TCA_EMEMORY;
-    for (size_t at = 0; at < p->attempts; at++)
-        p->order[at] = &p->attempt[at];
+    for (size_t at = 0; at < p->attempts; at++) {
+        struct tca_attempt *a = p->order[at] = &p->attempt[at];
+        a->client_host = tca_hosts_rank(hosts, a->client_host);
+        a->server_host = tca_hosts_rank(hosts, a->server_host);
+    }
     int error = TCA_OK;
     for (size_t at = 0; at < sizeof part / sizeof part[0] && !error; at++)
         error = part[at](p);

@@ -29,8 +29,7 @@ enum { TARGETS_MIN = 15, ANSWERS_MIN = 3, SAME_TARGET_MAX = 20 };
 
 static int compare_sources(const struct tca_attempt *a, const struct tca_attempt *b)
 {
-    int order = tca_compare_u64(a->capture, b->capture);
-    return order ? order : memcmp(a->client, b->client, sizeof a->client);
+    return tca_compare_u64(a->client_host, b->client_host);
 }
 
 static int by_source(const void *left, const void *right)
@@ -44,7 +43,7 @@ static int by_source(const void *left, const void *right)
 static struct tca_digest digest_source(const void *item)
 {
     const struct tca_attempt *a = *(struct tca_attempt *const *)item;
-    return tca_digest_place(a->capture, a->client, tca_digest_i64(a->first_ns));
+    return (struct tca_digest){a->client_host, tca_digest_i64(a->first_ns)};
 }
 
 static int by_host(const void *left, const void *right)

@@ -26,8 +26,7 @@ enum { COPIES_MIN = 2, CLIENT_COPIES_MIN = 3, STAMPS_MIN = 5 };
 
 static int compare_hosts(const struct tca_attempt *a, const struct tca_attempt *b)
 {
-    int order = tca_compare_u64(a->capture, b->capture);
-    return order ? order : memcmp(a->server, b->server, sizeof a->server);
+    return tca_compare_u64(a->server_host, b->server_host);
 }
 
 /* Of one server: by port, then by client, then by time. */
@@ -39,16 +38,14 @@ static int by_server(const void *left, const void *right)
     if (!order)
         order = tca_compare_u64(a->server_port, b->server_port);
     if (!order)
-        order = memcmp(a->client, b->client, sizeof a->client);
+        order = tca_compare_u64(a->client_host, b->client_host);
     return order ? order : tca_compare_begun(a, b);
 }
 
-/* Of the port and of the client what comes first. */
 static struct tca_digest digest_server(const void *item)
 {
     const struct tca_attempt *a = *(struct tca_attempt *const *)item;
-    return tca_digest_place(a->capture, a->server,
-                            (uint64_t)a->server_port << 48 | tca_digest_host(0, a->client) >> 2);
+    return (struct tca_digest){(uint64_t)a->server_host << 16 | a->server_port, a->client_host};
 }
 
 /* Of one pair of hosts: by time. */
@@ -58,14 +55,14 @@ static int by_pair(const void *left, const void *right)
                              *b = *(struct tca_attempt *const *)right;
     int order = compare_hosts(a, b);
     if (!order)
-        order = memcmp(a->client, b->client, sizeof a->client);
+        order = tca_compare_u64(a->client_host, b->client_host);
     return order ? order : tca_compare_begun(a, b);
 }
 
 static struct tca_digest digest_pair(const void *item)
 {
     const struct tca_attempt *a = *(struct tca_attempt *const *)item;
-    return tca_digest_place(a->capture, a->server, tca_digest_host(0, a->client));
+    return (struct tca_digest){(uint64_t)a->server_host << 32 | a->client_host, tca_digest_i64(a->first_ns)};
 }
 
 /* ---- groups of attempts ---- */
@@ -166,7 +163,7 @@ static bool same_port(const struct tca_attempt *a, const struct tca_attempt *b)
 
 static bool same_client(const struct tca_attempt *a, const struct tca_attempt *b)
 {
-    return !memcmp(a->client, b->client, sizeof a->client);
+    return a->client_host == b->client_host;
 }
 
 static bool same_pair(const struct tca_attempt *a, const struct tca_attempt *b)

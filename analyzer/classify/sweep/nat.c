@@ -16,6 +16,7 @@
 #include "classify/sweep/nat.h"
 
 #include "base/alloc.h"
+#include "base/sieve.h"
 #include "base/sort.h"
 #include "base/sorted.h"
 
@@ -228,8 +229,28 @@ static struct tca_digest digest_row(const void *item)
     return (struct tca_digest){nat->capture, nat->id_frame};
 }
 
+static uint64_t number_of(const struct key *key)
+{
+    return (uint64_t)key->capture << 32 | key->isn;
+}
+
+/* Only those whose number comes twice can be a pair. */
+static void leave_out_single(struct tca_nats *nats)
+{
+    struct tca_sieve sieve = tca_sieve_new(nats->key_count);
+    size_t kept = 0;
+    for (size_t at = 0; at < nats->key_count; at++)
+        tca_sieve_count(&sieve, number_of(&nats->key[at]), 1);
+    for (size_t at = 0; at < nats->key_count; at++)
+        if (tca_sieve_keeps(&sieve, number_of(&nats->key[at]), 2))
+            nats->key[kept++] = nats->key[at];
+    nats->key_count = kept;
+    tca_sieve_done(&sieve);
+}
+
 int tca_nats_link(struct tca_nats *nats)
 {
+    leave_out_single(nats);
     tca_sort(nats->key, nats->key_count, sizeof *nats->key, digest_key, order_keys);
     int error = find_pairs(nats);
     tca_sort(nats->nat, nats->nat_count, sizeof *nats->nat, digest_row, order_rows);

@@ -385,7 +385,7 @@ int tca_sweep_run(struct tca_sweep *sweep, const struct tca_hosts *hosts)
 {
     if (!sweep->conns)
         return TCA_OK;
-    int error = tca_sweep_listeners(sweep);
+    int error = tca_sweep_listeners(sweep, hosts);
     if (error) {
         forget_gathered(sweep);
         return error;
@@ -429,6 +429,7 @@ void tca_sweep_free(struct tca_sweep *sweep)
     for (size_t at = 0; at < sweep->listeners; at++)
         tca_free((void *)(uintptr_t)sweep->listener[at].episode);
     tca_free(sweep->listener);
+    tca_free(sweep->place);
     tca_free(sweep->moment);
     tca_free(sweep->conn);
     tca_free(sweep->edge);
