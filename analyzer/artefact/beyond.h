@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Segments that had to leave the ring of their tuple (copy.h) before the copies came that they are due: of a busy connection
- * a copy 200 us later can be hundreds of segments behind. One store for all tuples, of a fixed size: a tuple's ring stays small,
- * and no capture takes more. Where it is full the oldest goes, and its copy will be taken for a segment.
+ * a copy 200 us later can be hundreds of segments behind. One store for all tuples of a partition, of a fixed size: a tuple's ring stays
+ * small, and no capture takes more. Where it is full the oldest goes, and its copy will be taken for a segment.
  */
 #ifndef TCA_ARTEFACT_BEYOND_H
 #define TCA_ARTEFACT_BEYOND_H

@@ -11,8 +11,9 @@
  * The last are bare ACKs and resets without an identification (those of Linux' requests, TIME_WAITs and closed ports, and
  * all of IPv6), which answer each segment alike. What is known: the segment before it of which a copy can be told by itself,
  * of the same sender or else of the other one, had a copy too, as far behind it, through as many routers, and each genuine
- * segment has as many copies as that one. Where the tuple has shown no such segment yet, all of the capture speaks for it: if
- * it has shown thirty or more, nearly all with a copy, and the newest before this one too. Without such evidence a segment
+ * segment has as many copies as that one. Where the tuple has shown no such segment yet, the capture's beginning and the
+ * tuple's partition (flow/partition.h) speak for it: if they have shown thirty or more, nearly all with a copy, and the
+ * newest before this one too. Without such evidence a segment
  * is genuine. The capture's first segments are looked at before the first is used (ahead.h), so that they are judged as its last are.
  *
  * The state is of one tuple, not of one connection: a copy can come when its connection is over and the next one begun.
@@ -52,7 +53,7 @@ struct tca_apart {
     int64_t least_ns, most_ns;
 };
 
-/* What is known of a capture. All zero: nothing. */
+/* What is known of a capture, as far as one partition of it shows. All zero: nothing. */
 struct tca_doubled {
     uint64_t sure;   /* segments of which a copy is told by itself */
     uint64_t copied; /* the newest of these that had a copy, from 1; 0: none had */

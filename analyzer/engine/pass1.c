@@ -490,7 +490,10 @@ static int let_in_held(struct tca_session *s)
 {
     struct tca_ahead held = s->ahead;
     s->ahead = (struct tca_ahead){0};
-    int error = held.one ? tca_ahead_learn(&held, tca_flow_doubled(s->flows)) : TCA_OK;
+    struct tca_doubled doubled = {0};
+    int error = held.one ? tca_ahead_learn(&held, &doubled) : TCA_OK;
+    if (!error)
+        tca_flow_doubled(s->flows, &doubled);
     for (unsigned at = 0; !error && at < held.count; at++) {
         struct tca_waiting *w = tca_order_slot(&s->order);
         w->seg = held.one[at].seg;

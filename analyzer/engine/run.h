@@ -16,6 +16,7 @@
 #include "artefact/moved.h"
 #include "artefact/order.h"
 #include "base/clip.h"
+#include "base/crew.h"
 #include "base/extsort.h"
 #include "classify/count/census.h"
 #include "classify/finding.h"
@@ -48,6 +49,7 @@ struct tca_settings {
     bool some_findings; /* only those marked in wanted[] are reported */
     bool wanted[TCA_FINDING_COUNT];
     bool all_states, raw_text, trace;
+    unsigned jobs;            /* threads; 0: as many as there are processors */
     enum tca_time_style time; /* of the ladder */
     int64_t at_ns, width_ns;  /* of states; width 0: one second */
     bool has_at, has_host;
@@ -80,6 +82,7 @@ struct capture {
 
 struct tca_session {
     struct tca_settings set;
+    struct tca_crew *crew;    /* NULL: one thread does all */
     struct capture **capture; /* owned, in the order of the run's list */
     size_t capture_count, capture_room;
     struct capture *open; /* the capture being fed; NULL between captures */

@@ -53,6 +53,12 @@ static int open_trace(struct tca_session *s)
     return s->trace ? TCA_OK : TCA_EMEMORY;
 }
 
+static int hire(struct tca_session *s)
+{
+    unsigned threads = s->set.jobs ? s->set.jobs : tca_crew_processors();
+    return threads > 1 ? tca_crew_new(threads, &s->crew) : TCA_OK;
+}
+
 int tca_session_open(const struct tca_settings *set, struct tca_session **ret_session,
                      struct tca_error *error)
 {
@@ -67,6 +73,8 @@ int tca_session_open(const struct tca_settings *set, struct tca_session **ret_se
         tca_session_free(s);
         return TCA_EUSAGE;
     }
+    if (!code)
+        code = hire(s);
     if (!code)
         code = tca_sorter_new(DOSSIER_MEMORY, s->set.temp_dir, &s->dossiers);
     if (!code && set->trace)
@@ -110,6 +118,7 @@ void tca_session_free(struct tca_session *s)
     if (s->trace)
         fclose(s->trace);
     tca_settings_clear(&s->set);
+    tca_crew_free(s->crew);
     tca_free(s);
 }
 

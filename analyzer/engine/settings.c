@@ -347,6 +347,18 @@ static bool set_time(struct tca_settings *set, const char *value)
 /* int64 nanoseconds reach from 1677 to 2262. */
 #define MOMENT "epoch seconds up to 9000000000, or ISO 8601 in UTC such as 2023-11-14T22:13:20Z"
 
+/* As make has it: a number of threads. */
+static bool set_jobs(struct tca_settings *set, const char *value)
+{
+    char *end;
+    errno = 0;
+    unsigned long jobs = strtoul(value, &end, 10);
+    if (*value < '0' || *value > '9' || *end || errno || !jobs || jobs > TCA_CREW_MAX)
+        return false;
+    set->jobs = (unsigned)jobs;
+    return true;
+}
+
 static const struct setter {
     const char *name;
     bool (*set)(struct tca_settings *set, const char *value);
@@ -365,6 +377,7 @@ static const struct setter {
     {"raw-text", set_raw_text, "true or false"},
     {"at", set_at, MOMENT},
     {"width", set_width, "seconds above 0, at most 86400"},
+    {"jobs", set_jobs, "a number of threads, 1 to 64"},
     {"host", set_host, "an IPv4 or IPv6 address"},
     {"time", set_time, "rel, iso, epoch or ns"},
     {"trace", set_trace, "true or false"},

@@ -111,8 +111,8 @@ struct tca_flow_found {
 };
 
 int tca_flow_table_new(const struct tca_flow_settings *set, struct tca_flow_table **ret_table);
-/* What is known of how the capture doubles, of the table's; may be filled before the first segment. */
-struct tca_doubled *tca_flow_doubled(struct tca_flow_table *table);
+/* Before the first segment: what is known already of how the capture doubles. */
+void tca_flow_doubled(struct tca_flow_table *table, const struct tca_doubled *known);
 /* Ends all flows by calling `over`, in no order that may matter. */
 int tca_flow_table_end(struct tca_flow_table *table);
 void tca_flow_table_free(struct tca_flow_table *table);

@@ -7,6 +7,7 @@
 #include "artefact/beyond.h"
 #include "flow/flow.h"
 #include "flow/incarnation.h"
+#include "flow/partition.h"
 
 #include <string.h>
 #include <tcpautopsy/error.h>
@@ -42,8 +43,8 @@ struct tca_flow_table {
     struct slot *slot;
     size_t slot_count, used;
     struct tca_pool tuples, flows, streams;
-    struct tca_beyond *beyond; /* owned */
-    struct tca_doubled doubled;
+    struct tca_beyond *beyond; /* owned: one of each partition, as these are */
+    struct tca_doubled doubled[TCA_PARTITIONS];
     struct age_list age[TCA_FLOW_CLASSES];
     int64_t before_ns; /* time of the record before this one */
 };
@@ -69,7 +70,7 @@ int tca_flow_table_new(const struct tca_flow_settings *set, struct tca_flow_tabl
     tca_pool_init(&table->tuples, sizeof(struct tca_tuple));
     tca_pool_init(&table->flows, sizeof(struct tca_flow) + set->payload_size);
     tca_pool_init(&table->streams, sizeof(struct tca_stream) + set->stream_payload_size);
-    table->beyond = tca_alloc(sizeof *table->beyond);
+    table->beyond = tca_alloc(TCA_PARTITIONS * sizeof *table->beyond);
     if (!table->slot || !table->beyond) {
         tca_flow_table_free(table);
         return TCA_EMEMORY;
@@ -78,9 +79,10 @@ int tca_flow_table_new(const struct tca_flow_settings *set, struct tca_flow_tabl
     return TCA_OK;
 }
 
-struct tca_doubled *tca_flow_doubled(struct tca_flow_table *table)
+void tca_flow_doubled(struct tca_flow_table *table, const struct tca_doubled *known)
 {
-    return &table->doubled;
+    for (unsigned part = 0; part < TCA_PARTITIONS; part++)
+        table->doubled[part] = *known;
 }
 
 void tca_flow_table_free(struct tca_flow_table *table)
@@ -165,8 +167,9 @@ static int new_tuple(struct tca_flow_table *table, const struct tca_key *key, ui
         return TCA_EMEMORY;
     tuple->key = *key;
     tuple->hash = hash;
-    tuple->copies.beyond = table->beyond;
-    tuple->copies.all = &table->doubled;
+    unsigned part = tca_partition_of(key->addr[0], key->port[0], key->addr[1], key->port[1]);
+    tuple->copies.beyond = &table->beyond[part];
+    tuple->copies.all = &table->doubled[part];
     place(table, (struct slot){hash, tuple});
     table->used++;
     *ret_tuple = tuple;

@@ -10,7 +10,7 @@
  *     tca_session_table(session, "flows", row, user, &error);
  *     tca_session_free(session);
  *
- * One session belongs to one thread at a time; sessions share nothing. The library keeps no globals, prints
+ * One session belongs to one thread of the caller's at a time; sessions share nothing. The library keeps no globals, prints
  * nothing and names no host. Strings passed in are copied; strings handed to callbacks are borrowed for that
  * call. All functions return 0 or a negative enum tca_code, and then fill *error (which may be NULL). Where
  * memory or a temporary file fails while input is taken or judged, the session is no longer whole: every
@@ -37,7 +37,8 @@ void tca_settings_free(struct tca_settings *set);
  * probable, certain), "finding" (list of ids, others are not reported), "all-states" (true), "time" (rel,
  * iso, epoch, ns: of a ladder), "temp-dir", "raw-text" (true), "trace" (true: keep what explain needs), "at" (epoch seconds or ISO 8601) and
  * "width" (seconds) of states, "host" (address: whose states, counters, settings), "sysctl" (KEY=VALUE, or @FILE with what
- * sysctl printed) and "kernel" (version): what is known of the host set last, else of every host; repeatable.
+ * sysctl printed) and "kernel" (version): what is known of the host set last, else of every host; repeatable. "jobs" (threads
+ * that a session keeps for itself, 1 to 64; unset: as many as there are processors): no result depends on it.
  * TCA_EUSAGE with words where name or value is unknown. */
 int tca_settings_set(struct tca_settings *set, const char *name, const char *value, struct tca_error *error);
 

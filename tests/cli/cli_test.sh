@@ -120,8 +120,12 @@ exits 2 scan ok.pcap
 says 'not in this version'
 exits 2 -w x.pcap ok.pcap
 says 'summary takes no --write'
-exits 2 -j 4 ok.pcap
+exits 2 -R .
 says 'not in this version'
+exits 2 -j 0 ok.pcap
+says 'a number of threads, 1 to 64'
+exits 2 -j many ok.pcap
+exits 0 -j 64 ok.pcap
 exits 2 tcp port 80 ok.pcap
 says "write -f 'tcp port 80'"
 exits 2 explain ok.pcap

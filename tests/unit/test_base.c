@@ -7,12 +7,14 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/clip.h"
+#include "base/crew.h"
 #include "base/extsort.h"
 #include "base/seq32.h"
 #include "base/sha1.h"
 #include "suite.h"
 
 #include <arpa/inet.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -576,8 +578,50 @@ static void add_tables(TCase *tc)
     tcase_add_loop_test(tc, sha1_digest, 0, ROWS(sha1_rows));
 }
 
+/* ---- a crew ---- */
+
+enum { TASKS = 200 };
+struct chores {
+    _Atomic unsigned times[TASKS];
+    unsigned seen[TASKS]; /* of the run before: written by one thread, read by another */
+    unsigned run;
+};
+
+static void do_chore(void *user, unsigned task)
+{
+    struct chores *c = user;
+    atomic_fetch_add(&c->times[task], 1);
+    ck_assert_uint_eq(c->seen[(task + 1) % TASKS], c->run - 1);
+}
+
+static void write_chore(void *user, unsigned task)
+{
+    struct chores *c = user;
+    c->seen[task] = c->run;
+}
+
+/* Each task once in each run, and a run sees what the one before it wrote. */
+START_TEST(crew_does_each_task_once)
+{
+    enum { RUNS = 2000 };
+    struct tca_crew *crew = NULL;
+    struct chores c = {0};
+
+    if (_i)
+        ck_assert_int_eq(tca_crew_new((unsigned)_i, &crew), TCA_OK);
+    ck_assert_uint_eq(tca_crew_size(crew), _i ? (unsigned)_i : 1);
+    for (c.run = 2; c.run < 2 + RUNS; c.run++)
+        tca_crew_run(crew, c.run % 2 ? do_chore : write_chore, &c, TASKS);
+    for (unsigned task = 0; task < TASKS; task++)
+        ck_assert_uint_eq(atomic_load(&c.times[task]), RUNS / 2);
+    tca_crew_run(crew, do_chore, &c, 0);
+    tca_crew_free(crew);
+}
+END_TEST
+
 static void add_tests(TCase *tc)
 {
+    tcase_add_loop_test(tc, crew_does_each_task_once, 0, 6);
     tcase_add_loop_test(tc, clip_joins, 0, ROWS(clip_rows));
     tcase_add_test(tc, clip_ends_at_a_zero);
     tcase_add_test(tc, u64_text);
