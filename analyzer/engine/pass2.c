@@ -28,11 +28,11 @@ static bool open_at_end(const struct tca_mirror *m)
 /* One clock may start the next (a refuted open, then its retransmissions): a few rounds settle all. */
 enum { CLOCK_ROUNDS = 3 };
 
-int tca_pass2_settle(struct tca_session *s, const void *item, size_t size, int64_t until_ns,
-                     struct tca_settled *ret)
+int tca_pass2_settle(const struct tca_session *s, struct tca_reading *reading, const void *item, size_t size,
+                     int64_t until_ns, struct tca_settled *ret)
 {
     struct tca_dossier *d = &ret->d;
-    int error = tca_spool_get(s, item, size, d);
+    int error = tca_spool_get(s, reading, item, size, d);
     if (error)
         return error;
     tca_nat_tell(s, d);
@@ -46,16 +46,11 @@ int tca_pass2_settle(struct tca_session *s, const void *item, size_t size, int64
         limits[role] = tca_host_limits(ret->host[role]);
         limits[role].watched_ns = d->capture_end_ns;
     }
-    for (int round = 0; round < CLOCK_ROUNDS; round++)
-        tca_mirror_clock_known(&d->m, limits, end_ns);
+    for (int round = 0; round < CLOCK_ROUNDS && tca_mirror_clock_known(&d->m, limits, end_ns);)
+        round++;
     if (d->m.end_ns < 0 && open_at_end(&d->m))
         d->m.damage |= TCA_DAMAGE_END_CUT;
     return TCA_OK;
-}
-
-static int settle(struct tca_session *s, const void *item, size_t size, struct tca_settled *ret)
-{
-    return tca_pass2_settle(s, item, size, INT64_MIN, ret);
 }
 
 static bool is_asked_for(const struct tca_settings *set, enum tca_finding_id id,
@@ -90,10 +85,11 @@ static void limit(const struct tca_settings *set, struct tca_verdict *v)
 }
 
 struct walk {
-    struct tca_session *s;
+    const struct tca_session *s;
     tca_view_fn *fn;
     void *user;
     bool everything; /* whatever the user wants to read */
+    struct tca_reading reading;
     struct tca_verdict verdict;
     struct tca_memory memory;
 };
@@ -131,7 +127,7 @@ static int judge_item(void *user, const void *item, size_t size)
 {
     struct walk *w = user;
     struct tca_settled settled;
-    int error = settle(w->s, item, size, &settled);
+    int error = tca_pass2_settle(w->s, &w->reading, item, size, INT64_MIN, &settled);
     if (error)
         return error;
     struct tca_case c = tca_pass2_case(w->s, &settled);
@@ -146,26 +142,127 @@ static int judge_item(void *user, const void *item, size_t size)
     return w->fn(w->user, &view);
 }
 
+static int walk(struct tca_session *s, struct walk *w)
+{
+    int error = tca_sorter_walk(s->dossiers, judge_item, w);
+    tca_reading_done(&w->reading);
+    return error;
+}
+
 int tca_pass2_walk(struct tca_session *s, tca_view_fn *fn, void *user)
 {
-    struct walk w = {.s = s, .fn = fn, .user = user};
-    return tca_sorter_walk(s->dossiers, judge_item, &w);
+    return walk(s, &(struct walk){.s = s, .fn = fn, .user = user});
 }
 
 int tca_pass2_walk_all(struct tca_session *s, tca_view_fn *fn, void *user)
 {
-    struct walk w = {.s = s, .fn = fn, .user = user, .everything = true};
-    return tca_sorter_walk(s->dossiers, judge_item, &w);
+    return walk(s, &(struct walk){.s = s, .fn = fn, .user = user, .everything = true});
+}
+
+/* ---- by several threads ---- */
+
+enum { BLOCK_FLOWS = 128, PARTS_EACH = 2 };
+
+/* A block of dossiers: the items of the sorter, one behind the other, each aligned. */
+struct block {
+    struct walk walk;
+    struct tca_buf items;
+    size_t size[BLOCK_FLOWS];
+    unsigned count;
+    int error;
+};
+
+struct sharing {
+    struct tca_session *s;
+    struct block *block; /* owned; parts of them */
+    unsigned parts, filling;
+    tca_join_fn *join;
+    void *user;
+};
+
+static size_t aligned(size_t size)
+{
+    return (size + 7) / 8 * 8;
+}
+
+static void judge_block(void *user, unsigned task)
+{
+    struct block *b = &((struct sharing *)user)->block[task];
+    const char *item = b->items.bytes;
+    b->error = TCA_OK;
+    for (unsigned at = 0; at < b->count && !b->error; item += aligned(b->size[at]), at++)
+        b->error = judge_item(&b->walk, item, b->size[at]);
+}
+
+/* All blocks that have been filled; then they are empty. */
+static int judge_blocks(struct sharing *share)
+{
+    unsigned blocks = share->filling + (share->filling < share->parts && share->block[share->filling].count);
+    int error = TCA_OK;
+    tca_crew_run(share->s->crew, judge_block, share, blocks);
+    for (unsigned at = 0; at < blocks; at++) {
+        struct block *b = &share->block[at];
+        int joined = error ? error : share->join(share->user, b->walk.user);
+        error = joined ? joined : b->error;
+        b->count = 0;
+        tca_buf_reset(&b->items);
+    }
+    share->filling = 0;
+    return error;
+}
+
+static int fill_block(void *user, const void *item, size_t size)
+{
+    struct sharing *share = user;
+    struct block *b = &share->block[share->filling];
+    char *room = tca_buf_room(&b->items, aligned(size));
+    if (!room)
+        return TCA_EMEMORY;
+    memcpy(room, item, size);
+    b->items.used += aligned(size);
+    b->size[b->count++] = size;
+    share->filling += b->count == BLOCK_FLOWS;
+    return share->filling == share->parts ? judge_blocks(share) : TCA_OK;
+}
+
+unsigned tca_pass2_parts(const struct tca_session *s)
+{
+    return PARTS_EACH * tca_crew_size(s->crew);
+}
+
+int tca_pass2_share(struct tca_session *s, tca_view_fn *fn, void *const *part, tca_join_fn *join, void *user)
+{
+    struct sharing share = {.s = s, .parts = tca_pass2_parts(s), .join = join, .user = user};
+    share.block = tca_alloc(share.parts * sizeof *share.block);
+    if (!share.block)
+        return TCA_EMEMORY;
+    for (unsigned at = 0; at < share.parts; at++)
+        share.block[at].walk = (struct walk){.s = s, .fn = fn, .user = part[at]};
+    int error = tca_sorter_walk(s->dossiers, fill_block, &share);
+    if (!error)
+        error = judge_blocks(&share);
+    for (unsigned at = 0; at < share.parts; at++) {
+        tca_reading_done(&share.block[at].walk.reading);
+        tca_buf_done(&share.block[at].items);
+    }
+    tca_free(share.block);
+    return error;
 }
 
 /* ---- before the first question ---- */
 
+struct gathering {
+    struct tca_session *s;
+    struct tca_reading reading;
+};
+
 static int add_to_sweep(void *user, const void *item, size_t size)
 {
-    struct tca_session *s = user;
+    struct gathering *g = user;
+    struct tca_session *s = g->s;
     struct tca_settled settled;
     struct tca_dossier *d = &settled.d;
-    int error = settle(s, item, size, &settled);
+    int error = tca_pass2_settle(s, &g->reading, item, size, INT64_MIN, &settled);
     if (!error)
         error = tca_hosts_add(s->hosts, d);
     if (!error)
@@ -177,6 +274,14 @@ static int add_to_sweep(void *user, const void *item, size_t size)
     if (!error)
         error = tca_isns_add(s->isns, d);
     return error ? error : tca_sweep_add(s->sweep, d);
+}
+
+static int gather(struct tca_session *s)
+{
+    struct gathering g = {.s = s};
+    int error = tca_sorter_walk(s->dossiers, add_to_sweep, &g);
+    tca_reading_done(&g.reading);
+    return error;
 }
 
 struct estimating {
@@ -246,7 +351,7 @@ int tca_pass2_prepare(struct tca_session *s)
     if (!error)
         error = tca_pressure_new(&s->pressure);
     if (!error)
-        error = tca_sorter_walk(s->dossiers, add_to_sweep, s);
+        error = gather(s);
     if (!error)
         error = tca_hosts_run(s->hosts);
     if (!error)

@@ -113,7 +113,6 @@ void tca_session_free(struct tca_session *s)
     tca_incidents_done(&s->incidents);
     tca_sorter_free(s->dossiers);
     tca_buf_done(&s->encoded);
-    tca_buf_done(&s->decoded);
     tca_mirror_context_done(&s->mirrors);
     if (s->trace)
         fclose(s->trace);
