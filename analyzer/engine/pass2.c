@@ -251,36 +251,123 @@ int tca_pass2_share(struct tca_session *s, tca_view_fn *fn, void *const *part, t
 
 /* ---- before the first question ---- */
 
-struct gathering {
-    struct tca_session *s;
+/* Each sweep takes every dossier in, in row order, and looks at no other sweep: so they do it side by side, for some dossiers
+ * at a time. These are settled side by side as well. With one thread it is one dossier at a time, which stays in the cache. */
+enum { GATHERED_AT_ONCE = 64 };
+
+struct gathered {
     struct tca_reading reading;
+    struct tca_settled settled;
+    const void *item; /* of the sorter; several are copies */
+    size_t size;
+    struct tca_buf copy;
+    int error;
 };
 
-static int add_to_sweep(void *user, const void *item, size_t size)
+static int add_to_hosts(struct tca_session *s, struct tca_dossier *d)
+{
+    int error = tca_hosts_add(s->hosts, d);
+    return error ? error : tca_twins_add_flow(s, d);
+}
+
+static int add_to_pressure(struct tca_session *s, struct tca_dossier *d)
+{
+    bool timed = !(d->m.damage & TCA_DAMAGE_NO_TIME); /* pressure is what comes in a time */
+    int error = timed ? tca_pressure_add(s->pressure, d) : TCA_OK;
+    return error ? error : tca_isns_add(s->isns, d);
+}
+
+static int add_to_sweep(struct tca_session *s, struct tca_dossier *d)
+{
+    return tca_sweep_add(s->sweep, d);
+}
+
+static const struct {
+    int (*add)(struct tca_session *s, struct tca_dossier *d);
+    bool
+        rows; /* each row; else each connection: not one that is counted as it was before its addresses were translated */
+} sweeps[] = {{add_to_hosts, true}, {add_to_pressure, false}, {add_to_sweep, false}};
+
+enum { SWEEPS = sizeof sweeps / sizeof *sweeps };
+
+struct gathering {
+    struct tca_session *s;
+    struct gathered *one; /* owned */
+    unsigned room, count, tasks;
+    int error[SWEEPS];
+};
+
+static void settle_some(void *user, unsigned task)
 {
     struct gathering *g = user;
-    struct tca_session *s = g->s;
-    struct tca_settled settled;
-    struct tca_dossier *d = &settled.d;
-    int error = tca_pass2_settle(s, &g->reading, item, size, INT64_MIN, &settled);
+    unsigned from = g->count * task / g->tasks, to = g->count * (task + 1) / g->tasks;
+    for (unsigned at = from; at < to; at++) {
+        struct gathered *one = &g->one[at];
+        one->reading.stream = at > from ? g->one[at - 1].reading.stream : one->reading.stream;
+        one->error = tca_pass2_settle(g->s, &one->reading, one->item, one->size, INT64_MIN, &one->settled);
+    }
+}
+
+static void add_all(void *user, unsigned task)
+{
+    struct gathering *g = user;
+    int error = TCA_OK;
+    for (unsigned at = 0; at < g->count && !error; at++) {
+        struct tca_dossier *d = &g->one[at].settled.d;
+        if (sweeps[task].rows || d->nat != TCA_NAT_AFTER)
+            error = sweeps[task].add(g->s, d);
+    }
+    g->error[task] = error;
+}
+
+static int take_in(struct gathering *g)
+{
+    int error = TCA_OK;
+    g->tasks = tca_crew_size(g->s->crew);
+    tca_crew_run(g->s->crew, settle_some, g, g->tasks);
+    for (unsigned at = 0; at < g->count && !error; at++) {
+        error = g->one[at].error;
+        if (!error)
+            error = tca_hosts_meet(g->s->hosts, &g->one[at].settled.d);
+    }
     if (!error)
-        error = tca_hosts_add(s->hosts, d);
-    if (!error)
-        error = tca_twins_add_flow(s, d);
-    if (error || d->nat == TCA_NAT_AFTER) /* counted as it was before */
-        return error;
-    if (!(d->m.damage & TCA_DAMAGE_NO_TIME)) /* pressure is what comes in a time */
-        error = tca_pressure_add(s->pressure, d);
-    if (!error)
-        error = tca_isns_add(s->isns, d);
-    return error ? error : tca_sweep_add(s->sweep, d);
+        tca_crew_run(g->s->crew, add_all, g, SWEEPS);
+    for (unsigned at = 0; at < SWEEPS && !error; at++)
+        error = g->error[at];
+    g->count = 0;
+    return error;
+}
+
+static int gather_item(void *user, const void *item, size_t size)
+{
+    struct gathering *g = user;
+    struct gathered *one = &g->one[g->count++];
+    one->item = item;
+    one->size = size;
+    if (g->room > 1) {
+        tca_buf_reset(&one->copy);
+        tca_buf_add(&one->copy, item, size);
+        one->item = one->copy.bytes;
+    }
+    if (one->copy.failed)
+        return TCA_EMEMORY;
+    return g->count == g->room ? take_in(g) : TCA_OK;
 }
 
 static int gather(struct tca_session *s)
 {
-    struct gathering g = {.s = s};
-    int error = tca_sorter_walk(s->dossiers, add_to_sweep, &g);
-    tca_reading_done(&g.reading);
+    struct gathering g = {.s = s, .room = tca_crew_size(s->crew) > 1 ? GATHERED_AT_ONCE : 1};
+    g.one = tca_alloc(g.room * sizeof *g.one);
+    if (!g.one)
+        return TCA_EMEMORY;
+    int error = tca_sorter_walk(s->dossiers, gather_item, &g);
+    if (!error)
+        error = take_in(&g);
+    for (unsigned at = 0; at < g.room; at++) {
+        tca_reading_done(&g.one[at].reading);
+        tca_buf_done(&g.one[at].copy);
+    }
+    tca_free(g.one);
     return error;
 }
 

@@ -294,17 +294,6 @@ static int meet(struct tca_hosts *hosts, struct tca_dossier *d, int role)
     return error;
 }
 
-static int add_end(struct tca_hosts *hosts, struct tca_dossier *d, int role)
-{
-    int error = meet(hosts, d, role);
-    if (error)
-        return error;
-    struct trait t = trait_of(d, role);
-    count_trait(&hosts->tally[d->host[role]], &t);
-    note_trait(&hosts->host[d->host[role]], &t);
-    return TCA_OK;
-}
-
 /* ---- taking in ---- */
 
 int tca_hosts_new(enum tca_vantage user, struct tca_hosts **ret_hosts)
@@ -318,13 +307,20 @@ int tca_hosts_new(enum tca_vantage user, struct tca_hosts **ret_hosts)
     return TCA_OK;
 }
 
-int tca_hosts_add(struct tca_hosts *hosts, struct tca_dossier *d)
+int tca_hosts_meet(struct tca_hosts *hosts, struct tca_dossier *d)
 {
-    int error = TCA_OK;
-    for (int role = 0; role < 2 && !error; role++)
-        error = add_end(hosts, d, role);
-    if (!error)
-        error = tca_places_add(&hosts->places, d);
+    int error = meet(hosts, d, TCA_CLIENT);
+    return error ? error : meet(hosts, d, TCA_SERVER);
+}
+
+int tca_hosts_add(struct tca_hosts *hosts, const struct tca_dossier *d)
+{
+    for (int role = 0; role < 2; role++) {
+        struct trait t = trait_of(d, role);
+        count_trait(&hosts->tally[d->host[role]], &t);
+        note_trait(&hosts->host[d->host[role]], &t);
+    }
+    int error = tca_places_add(&hosts->places, d);
     return error ? error : tca_clocks_add(&hosts->clocks, d);
 }
 

@@ -72,8 +72,9 @@ struct tca_hosts; /* opaque */
 
 /* 0 or TCA_EMEMORY. `user`: the vantage given for every pair, or TCA_VANTAGE_UNKNOWN to infer it. */
 int tca_hosts_new(enum tca_vantage user, struct tca_hosts **ret_hosts);
-/* Sets the numbers of its hosts in the dossier as well. */
-int tca_hosts_add(struct tca_hosts *hosts, struct tca_dossier *d);
+/* First each dossier meets its hosts, which sets their numbers in it; then it may be added. */
+int tca_hosts_meet(struct tca_hosts *hosts, struct tca_dossier *d);
+int tca_hosts_add(struct tca_hosts *hosts, const struct tca_dossier *d);
 /* All flows are in. Call once, before find and vantage. */
 int tca_hosts_run(struct tca_hosts *hosts);
 /* From now on judges may ask for what is known of hosts besides the traffic. `known` is borrowed until the hosts are
