@@ -7,9 +7,9 @@
  */
 #include "engine/run.h"
 
+#include "base/sort.h"
 #include "base/sorted.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* When captures begin, sorted; those without a packet left out. */
@@ -28,7 +28,7 @@ static int find_begins(const struct tca_session *s, struct begins *b)
         if (s->capture[at]->facts.packets)
             b->time_ns[b->count++] = s->capture[at]->facts.first_ns;
     if (b->count)
-        qsort(b->time_ns, b->count, sizeof *b->time_ns, tca_order_i64);
+        tca_sort_i64(b->time_ns, b->count);
     return TCA_OK;
 }
 
@@ -49,6 +49,7 @@ static int64_t next_begin(const struct begins *b, int64_t time_ns)
 struct taking {
     struct tca_session *s;
     struct tca_census *census;
+    struct tca_reading reading;
     struct begins begins;
     int64_t until_ns; /* clocks run on to this moment, where that is after the capture's end */
 };
@@ -57,7 +58,7 @@ static int take(void *user, const void *item, size_t size)
 {
     struct taking *t = user;
     struct tca_settled settled;
-    int error = tca_pass2_settle(t->s, item, size, t->until_ns, &settled);
+    int error = tca_pass2_settle(t->s, &t->reading, item, size, t->until_ns, &settled);
     if (error)
         return error;
     struct tca_case c = tca_pass2_case(t->s, &settled);
@@ -77,6 +78,7 @@ int tca_census_until(struct tca_session *s, int64_t until_ns, struct tca_census 
     if (!error)
         error = tca_census_run(t.census);
     tca_free(t.begins.time_ns);
+    tca_reading_done(&t.reading);
     if (error)
         tca_census_free(t.census);
     else

@@ -28,11 +28,11 @@ static bool open_at_end(const struct tca_mirror *m)
 /* One clock may start the next (a refuted open, then its retransmissions): a few rounds settle all. */
 enum { CLOCK_ROUNDS = 3 };
 
-int tca_pass2_settle(struct tca_session *s, const void *item, size_t size, int64_t until_ns,
-                     struct tca_settled *ret)
+int tca_pass2_settle(const struct tca_session *s, struct tca_reading *reading, const void *item, size_t size,
+                     int64_t until_ns, struct tca_settled *ret)
 {
     struct tca_dossier *d = &ret->d;
-    int error = tca_spool_get(s, item, size, d);
+    int error = tca_spool_get(s, reading, item, size, d);
     if (error)
         return error;
     tca_nat_tell(s, d);
@@ -42,19 +42,15 @@ int tca_pass2_settle(struct tca_session *s, const void *item, size_t size, int64
     struct tca_limits limits[2];
     for (int role = 0; role < 2; role++) {
         ret->host[role] = tca_hosts_find(s->hosts, d->capture, d->addr[role]);
+        d->host[role] = tca_hosts_number(s->hosts, ret->host[role]);
         limits[role] = tca_host_limits(ret->host[role]);
         limits[role].watched_ns = d->capture_end_ns;
     }
-    for (int round = 0; round < CLOCK_ROUNDS; round++)
-        tca_mirror_clock_known(&d->m, limits, end_ns);
+    for (int round = 0; round < CLOCK_ROUNDS && tca_mirror_clock_known(&d->m, limits, end_ns);)
+        round++;
     if (d->m.end_ns < 0 && open_at_end(&d->m))
         d->m.damage |= TCA_DAMAGE_END_CUT;
     return TCA_OK;
-}
-
-static int settle(struct tca_session *s, const void *item, size_t size, struct tca_settled *ret)
-{
-    return tca_pass2_settle(s, item, size, INT64_MIN, ret);
 }
 
 static bool is_asked_for(const struct tca_settings *set, enum tca_finding_id id,
@@ -89,10 +85,11 @@ static void limit(const struct tca_settings *set, struct tca_verdict *v)
 }
 
 struct walk {
-    struct tca_session *s;
+    const struct tca_session *s;
     tca_view_fn *fn;
     void *user;
     bool everything; /* whatever the user wants to read */
+    struct tca_reading reading;
     struct tca_verdict verdict;
     struct tca_memory memory;
 };
@@ -130,7 +127,7 @@ static int judge_item(void *user, const void *item, size_t size)
 {
     struct walk *w = user;
     struct tca_settled settled;
-    int error = settle(w->s, item, size, &settled);
+    int error = tca_pass2_settle(w->s, &w->reading, item, size, INT64_MIN, &settled);
     if (error)
         return error;
     struct tca_case c = tca_pass2_case(w->s, &settled);
@@ -145,37 +142,233 @@ static int judge_item(void *user, const void *item, size_t size)
     return w->fn(w->user, &view);
 }
 
+static int walk(struct tca_session *s, struct walk *w)
+{
+    int error = tca_sorter_walk(s->dossiers, judge_item, w);
+    tca_reading_done(&w->reading);
+    return error;
+}
+
 int tca_pass2_walk(struct tca_session *s, tca_view_fn *fn, void *user)
 {
-    struct walk w = {.s = s, .fn = fn, .user = user};
-    return tca_sorter_walk(s->dossiers, judge_item, &w);
+    return walk(s, &(struct walk){.s = s, .fn = fn, .user = user});
 }
 
 int tca_pass2_walk_all(struct tca_session *s, tca_view_fn *fn, void *user)
 {
-    struct walk w = {.s = s, .fn = fn, .user = user, .everything = true};
-    return tca_sorter_walk(s->dossiers, judge_item, &w);
+    return walk(s, &(struct walk){.s = s, .fn = fn, .user = user, .everything = true});
+}
+
+/* ---- by several threads ---- */
+
+enum { BLOCK_FLOWS = 128, PARTS_EACH = 2 };
+
+/* A block of dossiers: the items of the sorter, one behind the other, each aligned. */
+struct block {
+    struct walk walk;
+    struct tca_buf items;
+    size_t size[BLOCK_FLOWS];
+    unsigned count;
+    int error;
+};
+
+struct sharing {
+    struct tca_session *s;
+    struct block *block; /* owned; parts of them */
+    unsigned parts, filling;
+    tca_join_fn *join;
+    void *user;
+};
+
+static size_t aligned(size_t size)
+{
+    return (size + 7) / 8 * 8;
+}
+
+static void judge_block(void *user, unsigned task)
+{
+    struct block *b = &((struct sharing *)user)->block[task];
+    const char *item = b->items.bytes;
+    b->error = TCA_OK;
+    for (unsigned at = 0; at < b->count && !b->error; item += aligned(b->size[at]), at++)
+        b->error = judge_item(&b->walk, item, b->size[at]);
+}
+
+/* All blocks that have been filled; then they are empty. */
+static int judge_blocks(struct sharing *share)
+{
+    unsigned blocks = share->filling + (share->filling < share->parts && share->block[share->filling].count);
+    int error = TCA_OK;
+    tca_crew_run(share->s->crew, judge_block, share, blocks);
+    for (unsigned at = 0; at < blocks; at++) {
+        struct block *b = &share->block[at];
+        int joined = error ? error : share->join(share->user, b->walk.user);
+        error = joined ? joined : b->error;
+        b->count = 0;
+        tca_buf_reset(&b->items);
+    }
+    share->filling = 0;
+    return error;
+}
+
+static int fill_block(void *user, const void *item, size_t size)
+{
+    struct sharing *share = user;
+    struct block *b = &share->block[share->filling];
+    char *room = tca_buf_room(&b->items, aligned(size));
+    if (!room)
+        return TCA_EMEMORY;
+    memcpy(room, item, size);
+    b->items.used += aligned(size);
+    b->size[b->count++] = size;
+    share->filling += b->count == BLOCK_FLOWS;
+    return share->filling == share->parts ? judge_blocks(share) : TCA_OK;
+}
+
+unsigned tca_pass2_parts(const struct tca_session *s)
+{
+    return PARTS_EACH * tca_crew_size(s->crew);
+}
+
+int tca_pass2_share(struct tca_session *s, tca_view_fn *fn, void *const *part, tca_join_fn *join, void *user)
+{
+    struct sharing share = {.s = s, .parts = tca_pass2_parts(s), .join = join, .user = user};
+    share.block = tca_alloc(share.parts * sizeof *share.block);
+    if (!share.block)
+        return TCA_EMEMORY;
+    for (unsigned at = 0; at < share.parts; at++)
+        share.block[at].walk = (struct walk){.s = s, .fn = fn, .user = part[at]};
+    int error = tca_sorter_walk(s->dossiers, fill_block, &share);
+    if (!error)
+        error = judge_blocks(&share);
+    for (unsigned at = 0; at < share.parts; at++) {
+        tca_reading_done(&share.block[at].walk.reading);
+        tca_buf_done(&share.block[at].items);
+    }
+    tca_free(share.block);
+    return error;
 }
 
 /* ---- before the first question ---- */
 
-static int add_to_sweep(void *user, const void *item, size_t size)
-{
-    struct tca_session *s = user;
+/* Each sweep takes every dossier in, in row order, and looks at no other sweep: so they do it side by side, for some dossiers
+ * at a time. These are settled side by side as well. With one thread it is one dossier at a time, which stays in the cache. */
+enum { GATHERED_AT_ONCE = 64 };
+
+struct gathered {
+    struct tca_reading reading;
     struct tca_settled settled;
-    const struct tca_dossier *d = &settled.d;
-    int error = settle(s, item, size, &settled);
+    const void *item; /* of the sorter; several are copies */
+    size_t size;
+    struct tca_buf copy;
+    int error;
+};
+
+static int add_to_hosts(struct tca_session *s, struct tca_dossier *d)
+{
+    int error = tca_hosts_add(s->hosts, d);
+    return error ? error : tca_twins_add_flow(s, d);
+}
+
+static int add_to_pressure(struct tca_session *s, struct tca_dossier *d)
+{
+    bool timed = !(d->m.damage & TCA_DAMAGE_NO_TIME); /* pressure is what comes in a time */
+    int error = timed ? tca_pressure_add(s->pressure, d) : TCA_OK;
+    return error ? error : tca_isns_add(s->isns, d);
+}
+
+static int add_to_sweep(struct tca_session *s, struct tca_dossier *d)
+{
+    return tca_sweep_add(s->sweep, d);
+}
+
+static const struct {
+    int (*add)(struct tca_session *s, struct tca_dossier *d);
+    bool
+        rows; /* each row; else each connection: not one that is counted as it was before its addresses were translated */
+} sweeps[] = {{add_to_hosts, true}, {add_to_pressure, false}, {add_to_sweep, false}};
+
+enum { SWEEPS = sizeof sweeps / sizeof *sweeps };
+
+struct gathering {
+    struct tca_session *s;
+    struct gathered *one; /* owned */
+    unsigned room, count, tasks;
+    int error[SWEEPS];
+};
+
+static void settle_some(void *user, unsigned task)
+{
+    struct gathering *g = user;
+    unsigned from = g->count * task / g->tasks, to = g->count * (task + 1) / g->tasks;
+    for (unsigned at = from; at < to; at++) {
+        struct gathered *one = &g->one[at];
+        one->reading.stream = at > from ? g->one[at - 1].reading.stream : one->reading.stream;
+        one->error = tca_pass2_settle(g->s, &one->reading, one->item, one->size, INT64_MIN, &one->settled);
+    }
+}
+
+static void add_all(void *user, unsigned task)
+{
+    struct gathering *g = user;
+    int error = TCA_OK;
+    for (unsigned at = 0; at < g->count && !error; at++) {
+        struct tca_dossier *d = &g->one[at].settled.d;
+        if (sweeps[task].rows || d->nat != TCA_NAT_AFTER)
+            error = sweeps[task].add(g->s, d);
+    }
+    g->error[task] = error;
+}
+
+static int take_in(struct gathering *g)
+{
+    int error = TCA_OK;
+    g->tasks = tca_crew_size(g->s->crew);
+    tca_crew_run(g->s->crew, settle_some, g, g->tasks);
+    for (unsigned at = 0; at < g->count && !error; at++) {
+        error = g->one[at].error;
+        if (!error)
+            error = tca_hosts_meet(g->s->hosts, &g->one[at].settled.d);
+    }
     if (!error)
-        error = tca_hosts_add(s->hosts, d);
+        tca_crew_run(g->s->crew, add_all, g, SWEEPS);
+    for (unsigned at = 0; at < SWEEPS && !error; at++)
+        error = g->error[at];
+    g->count = 0;
+    return error;
+}
+
+static int gather_item(void *user, const void *item, size_t size)
+{
+    struct gathering *g = user;
+    struct gathered *one = &g->one[g->count++];
+    one->item = item;
+    one->size = size;
+    if (g->room > 1) {
+        tca_buf_reset(&one->copy);
+        tca_buf_add(&one->copy, item, size);
+        one->item = one->copy.bytes;
+    }
+    if (one->copy.failed)
+        return TCA_EMEMORY;
+    return g->count == g->room ? take_in(g) : TCA_OK;
+}
+
+static int gather(struct tca_session *s)
+{
+    struct gathering g = {.s = s, .room = tca_crew_size(s->crew) > 1 ? GATHERED_AT_ONCE : 1};
+    g.one = tca_alloc(g.room * sizeof *g.one);
+    if (!g.one)
+        return TCA_EMEMORY;
+    int error = tca_sorter_walk(s->dossiers, gather_item, &g);
     if (!error)
-        error = tca_twins_add_flow(s, d);
-    if (error || d->nat == TCA_NAT_AFTER) /* counted as it was before */
-        return error;
-    if (!(d->m.damage & TCA_DAMAGE_NO_TIME)) /* pressure is what comes in a time */
-        error = tca_pressure_add(s->pressure, d);
-    if (!error)
-        error = tca_isns_add(s->isns, d);
-    return error ? error : tca_sweep_add(s->sweep, d);
+        error = take_in(&g);
+    for (unsigned at = 0; at < g.room; at++) {
+        tca_reading_done(&g.one[at].reading);
+        tca_buf_done(&g.one[at].copy);
+    }
+    tca_free(g.one);
+    return error;
 }
 
 struct estimating {
@@ -245,13 +438,13 @@ int tca_pass2_prepare(struct tca_session *s)
     if (!error)
         error = tca_pressure_new(&s->pressure);
     if (!error)
-        error = tca_sorter_walk(s->dossiers, add_to_sweep, s);
+        error = gather(s);
     if (!error)
         error = tca_hosts_run(s->hosts);
     if (!error)
         error = tca_sweep_run(s->sweep, s->hosts);
     if (!error)
-        error = tca_pressure_run(s->pressure, s->sweep, &s->set.known, &s->incidents);
+        error = tca_pressure_run(s->pressure, s->sweep, s->hosts, &s->set.known, &s->incidents);
     if (!error)
         tca_sweep_settle(s->sweep);
     for (size_t at = 0; !error && at < s->capture_count; at++)
@@ -260,7 +453,7 @@ int tca_pass2_prepare(struct tca_session *s)
     if (!error)
         error = tca_twins_prepare(s);
     if (!error)
-        error = tca_isns_run(s->isns, &s->incidents);
+        error = tca_isns_run(s->isns, s->hosts, &s->incidents);
     tca_isns_free(s->isns);
     s->isns = NULL;
     if (!error && s->set.known.count)

@@ -107,7 +107,6 @@ struct tca_session {
     struct tca_twins *twins;         /* NULL: one capture only */
     struct tca_sorter *grouped;      /* while twins are compared */
     struct tca_incidents incidents;  /* sorted, before --finding and --min-confidence */
-    struct tca_buf decoded;          /* the marks of one dossier */
     FILE *trace;                     /* unlinked temporary file of struct tca_trace */
     bool finished;
     int broken; /* memory or a temporary file failed: what is held is not whole; only free is left */
@@ -141,14 +140,24 @@ int tca_streams_put(struct tca_streams *all, uint32_t capture, const struct tca_
 int tca_streams_number(struct tca_streams *all);
 /* The frame that created this stream of a capture (0: of the first that has it; then it is told). 0: there is none. */
 uint64_t tca_streams_created(const struct tca_streams *all, uint32_t *capture, uint64_t number);
-/* Set tcp_stream and completeness of a dossier by its stream_frame. */
-void tca_streams_tell(struct tca_streams *all, struct tca_dossier *d);
+/* Set tcp_stream and completeness of a dossier by its stream_frame. `near`: where the last one was found, 0 at first. */
+void tca_streams_tell(const struct tca_streams *all, size_t *near, struct tca_dossier *d);
 
 /* ---- the spool (spool.c) ---- */
 /* On any thread. */
 int tca_spool_put(struct tca_shard *shard, const struct tca_flow *flow);
-/* Decode one item of the sorter into *ret; its marks live in s->decoded until the next call. */
-int tca_spool_get(struct tca_session *s, const void *item, size_t size, struct tca_dossier *ret);
+/* What a walk over dossiers needs; each thread has its own. All zero at first. */
+struct tca_reading {
+    struct tca_buf marks; /* of the dossier at hand */
+    size_t stream;        /* near which the next one's is */
+};
+static inline void tca_reading_done(struct tca_reading *reading)
+{
+    tca_buf_done(&reading->marks);
+}
+/* Decode one item of the sorter into *ret; its marks live in `reading` until the next call. */
+int tca_spool_get(const struct tca_session *s, struct tca_reading *reading, const void *item, size_t size,
+                  struct tca_dossier *ret);
 
 /* ---- address translation (nat.c) ---- */
 /* Of each flow before it goes to the spool; its marks are still the mirror's. */
@@ -177,8 +186,8 @@ struct tca_settled {
 };
 /* Decode one item of the sorter as tca_spool_get does, and let its clocks run to the end of its capture, or to
  * `until_ns` if that is later. */
-int tca_pass2_settle(struct tca_session *s, const void *item, size_t size, int64_t until_ns,
-                     struct tca_settled *ret);
+int tca_pass2_settle(const struct tca_session *s, struct tca_reading *reading, const void *item, size_t size,
+                     int64_t until_ns, struct tca_settled *ret);
 /* What a judge, or the census, may look at. Borrows the dossier. */
 struct tca_case tca_pass2_case(const struct tca_session *s, const struct tca_settled *settled);
 /* Every flow in row order, judged. Non-zero from fn stops and is returned. */
@@ -186,6 +195,12 @@ typedef int tca_view_fn(void *user, const struct tca_flow_view *view);
 int tca_pass2_walk(struct tca_session *s, tca_view_fn *fn, void *user);
 /* The same with every finding, whatever the user wants to read: for what is counted from them. */
 int tca_pass2_walk_all(struct tca_session *s, tca_view_fn *fn, void *user);
+/* The same as tca_pass2_walk(), by all threads of the session: blocks of flows in row order go to fn, each block with the
+ * user of one part, several blocks at a time; then `join` gets these users in the order of the blocks. There are
+ * tca_pass2_parts() of them. */
+typedef int tca_join_fn(void *user, void *part);
+unsigned tca_pass2_parts(const struct tca_session *s);
+int tca_pass2_share(struct tca_session *s, tca_view_fn *fn, void *const *part, tca_join_fn *join, void *user);
 /* A listener with only the episodes that the user wants to read about. */
 struct tca_told_listener {
     struct tca_listener listener; /* its episodes point here */

@@ -111,7 +111,6 @@ void tca_session_free(struct tca_session *s)
     tca_pressure_free(s->pressure);
     tca_incidents_done(&s->incidents);
     tca_sorter_free(s->dossiers);
-    tca_buf_done(&s->decoded);
     pthread_mutex_destroy(&s->lock);
     if (s->trace)
         fclose(s->trace);

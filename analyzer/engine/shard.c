@@ -457,7 +457,6 @@ int tca_shard_end(struct tca_shard *sh)
     tca_mirror_context_done(&sh->mirrors);
     tca_moved_done(&sh->moved);
     tca_buf_done(&sh->encoded);
-    tca_buf_done(&sh->decoded);
     tca_free(sh->left_out);
     tca_free(sh->waiting);
     tca_free(sh->taken[0].number);

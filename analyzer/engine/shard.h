@@ -28,13 +28,13 @@ struct tca_shard {
     struct tca_session *s; /* borrowed */
     struct tca_flow_table *flows;
     struct tca_mirror_context mirrors;
-    struct tca_lane quotes;          /* ICMP errors */
-    struct tca_taken taken[2];       /* by the chunk's ordinal: one is filled while the other is used */
-    uint64_t *waiting;               /* owned: numbers of those that joined and are not ripe, ascending */
-    unsigned waits;                  /* so many */
-    int64_t now_ns;                  /* of the newest record */
-    struct tca_moved moved;          /* of its frames */
-    struct tca_buf encoded, decoded; /* of one dossier */
+    struct tca_lane quotes;    /* ICMP errors */
+    struct tca_taken taken[2]; /* by the chunk's ordinal: one is filled while the other is used */
+    uint64_t *waiting;         /* owned: numbers of those that joined and are not ripe, ascending */
+    unsigned waits;            /* so many */
+    int64_t now_ns;            /* of the newest record */
+    struct tca_moved moved;    /* of its frames */
+    struct tca_buf encoded;    /* one dossier */
     /* Its part of the capture's facts. */
     uint64_t flow_count, tcp_packets, duplicates, mixed_tags;
     int64_t end_ns;    /* -1: nothing came */

@@ -74,14 +74,18 @@ static uint8_t *encode_part(uint8_t *out, const struct part *part, const uint8_t
     return unit;
 }
 
-/* The bytes were written by encode_part() of this process; the object was all zeros. */
+/* The bytes were written by encode_part() of this process; the object was all zeros. Units that are there stand in runs. */
 static const uint8_t *decode_part(const uint8_t *in, const struct part *part, uint8_t *object)
 {
     uint64_t there;
+    uint8_t *to = object + part->from;
     memcpy(&there, in, sizeof there);
     in += sizeof there;
-    for (; there; there &= there - 1, in += UNIT)
-        memcpy(object + part->from + UNIT * (size_t)__builtin_ctzll(there), in, UNIT);
+    while (there) {
+        unsigned skip = (unsigned)__builtin_ctzll(there);
+        for (there >>= skip, to += UNIT * (size_t)skip; there & 1; there >>= 1, to += UNIT, in += UNIT)
+            memcpy(to, in, UNIT);
+    }
     return in;
 }
 
@@ -173,8 +177,8 @@ static int decode(const uint8_t *in, struct tca_dossier *d, struct tca_buf *mark
 static void check(struct tca_shard *shard, const struct tca_dossier *d)
 {
     struct tca_dossier back;
-    if (decode((const uint8_t *)shard->encoded.bytes, &back, &shard->decoded) ||
-        back.mark_count != d->mark_count)
+    struct tca_buf marks = {0};
+    if (decode((const uint8_t *)shard->encoded.bytes, &back, &marks) || back.mark_count != d->mark_count)
         abort();
     for (unsigned at = 0; at < PARTS; at++)
         if (memcmp((const uint8_t *)d + parts[at].from, (const uint8_t *)&back + parts[at].from,
@@ -183,6 +187,7 @@ static void check(struct tca_shard *shard, const struct tca_dossier *d)
     for (unsigned at = 1; at < back.mark_count; at++)
         if (back.mark[at - 1].frame > back.mark[at].frame)
             abort();
+    tca_buf_done(&marks);
 }
 
 static void spoil(struct tca_dossier *d)
@@ -229,14 +234,15 @@ int tca_spool_put(struct tca_shard *shard, const struct tca_flow *flow)
     return put(shard, &d, m);
 }
 
-int tca_spool_get(struct tca_session *s, const void *item, size_t size, struct tca_dossier *d)
+int tca_spool_get(const struct tca_session *s, struct tca_reading *reading, const void *item, size_t size,
+                  struct tca_dossier *d)
 {
     (void)size;
-    int error = decode(item, d, &s->decoded);
+    int error = decode(item, d, &reading->marks);
     if (error)
         return error;
     spoil(d);
-    tca_streams_tell(s->streams, d);
+    tca_streams_tell(s->streams, &reading->stream, d);
     tca_dossier_index(d);
     return TCA_OK;
 }

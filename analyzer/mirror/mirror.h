@@ -455,8 +455,8 @@ static inline struct tca_limits tca_limits_unknown(void)
 /* Let the clocks run up to `now_ns`: TIME_WAIT, FIN_WAIT2, SYN_RECV, given-up ladders. Idempotent. */
 void tca_mirror_clock(struct tca_mirror *m, int64_t now_ns);
 /* The same with what is known, by role: a clock that rang before by the usual values, and that nothing followed, is set
- * anew; a FIN_WAIT2 that nothing proved to have lasted ends when it was over. */
-void tca_mirror_clock_known(struct tca_mirror *m, const struct tca_limits limits[2], int64_t now_ns);
+ * anew; a FIN_WAIT2 that nothing proved to have lasted ends when it was over. False: nothing changed, and nothing will. */
+bool tca_mirror_clock_known(struct tca_mirror *m, const struct tca_limits limits[2], int64_t now_ns);
 /* The clock that runs, or ran, in this state of that side; false: none. Once the clock has fired only its interval
  * means something. */
 struct tca_timer {
