@@ -3,8 +3,8 @@
  * A run from the inside: settings, captures, pass 1 (records to dossiers) and pass 2 (dossiers to rows).
  * Private to the engine; the outside sees include/tcpautopsy/session.h.
  *
- *      feed -> decode -> (ahead) -> stream, peers    in the order of the file pass 1, per capture
- *          -> order  -> flow -> mirror --(over)--> dossier -> sorter
+ *      records -> decode -> order, in chunks                         pass 1, per capture (pass1.c)
+ *          -> stream, peers -> flow -> mirror --(over)--> dossier -> sorter          per shard (shard.h)
  *      sorter -> settle clocks -> sweep                                      pass 2, first walk
  *      sorter -> settle clocks -> judge -> rows, events, summary, ladder     pass 2, any number of walks
  */
