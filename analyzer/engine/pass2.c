@@ -3,7 +3,11 @@
  * Pass 2: dossiers in row order. One walk feeds the sweep over listeners; every later walk settles each
  * flow's clocks against the end of its capture, judges it with its listener beside it, and hands it on. Walks
  * are pure: asking for a table twice gives the same bytes.
+ *
+ * Where the session has several threads, what is a matter of one flow alone (decoding it, its clocks, its judges, its row) is
+ * done for many flows side by side, and what is not in row order: so how many threads there are changes no byte.
  */
+#include "base/alloc.h"
 #include "classify/memory.h"
 #include "engine/run.h"
 
@@ -53,6 +57,107 @@ int tca_pass2_settle(const struct tca_session *s, struct tca_reading *reading, c
     return TCA_OK;
 }
 
+/* ---- several dossiers at a time ---- */
+
+/* With one thread it is one at a time, which stays in the cache. */
+enum { AT_ONCE = 64 };
+
+/* Items of the sorter; several are copies. */
+struct items {
+    const void *item[AT_ONCE];
+    size_t size[AT_ONCE];
+    struct tca_buf copy[AT_ONCE];
+    unsigned count, room;
+};
+
+static unsigned at_once(const struct tca_session *s)
+{
+    return tca_crew_size(s->crew) > 1 ? AT_ONCE : 1;
+}
+
+static int take_item(struct items *items, const void *item, size_t size)
+{
+    unsigned at = items->count++;
+    struct tca_buf *copy = &items->copy[at];
+    items->item[at] = item;
+    items->size[at] = size;
+    if (items->room == 1)
+        return TCA_OK;
+    tca_buf_reset(copy);
+    tca_buf_add(copy, item, size);
+    items->item[at] = copy->bytes;
+    return copy->failed ? TCA_EMEMORY : TCA_OK;
+}
+
+static void items_done(struct items *items)
+{
+    for (unsigned at = 0; at < AT_ONCE; at++)
+        tca_buf_done(&items->copy[at]);
+}
+
+struct settling {
+    struct tca_session *s;
+    struct items items;
+    struct tca_reading reading[AT_ONCE];
+    struct tca_settled *settled; /* owned */
+    int error[AT_ONCE];
+    int64_t until_ns;
+    tca_settled_fn *fn;
+    void *user;
+};
+
+static void settle_some(void *user, unsigned task)
+{
+    struct settling *w = user;
+    unsigned tasks = tca_crew_size(w->s->crew), count = w->items.count;
+    unsigned from = count * task / tasks, to = count * (task + 1) / tasks;
+    for (unsigned at = from; at < to; at++) {
+        if (at > from)
+            w->reading[at].stream = w->reading[at - 1].stream;
+        w->error[at] = tca_pass2_settle(w->s, &w->reading[at], w->items.item[at], w->items.size[at],
+                                        w->until_ns, &w->settled[at]);
+    }
+}
+
+static int settle_items(struct settling *w)
+{
+    int error = TCA_OK;
+    unsigned count = w->items.count;
+    tca_crew_run(w->s->crew, settle_some, w, tca_crew_size(w->s->crew));
+    w->items.count = 0;
+    for (unsigned at = 0; at < count && !error; at++)
+        error = w->error[at];
+    return error || !count ? error : w->fn(w->user, w->settled, count);
+}
+
+static int settle_item(void *user, const void *item, size_t size)
+{
+    struct settling *w = user;
+    int error = take_item(&w->items, item, size);
+    return error || w->items.count < w->items.room ? error : settle_items(w);
+}
+
+int tca_pass2_settle_all(struct tca_session *s, int64_t until_ns, tca_settled_fn *fn, void *user)
+{
+    struct settling *w = tca_alloc(sizeof *w);
+    if (!w)
+        return TCA_EMEMORY;
+    *w = (struct settling){
+        .s = s, .items = {.room = at_once(s)}, .until_ns = until_ns, .fn = fn, .user = user};
+    w->settled = tca_grow(NULL, w->items.room, sizeof *w->settled);
+    int error = w->settled ? tca_sorter_walk(s->dossiers, settle_item, w) : TCA_EMEMORY;
+    if (!error)
+        error = settle_items(w);
+    for (unsigned at = 0; at < AT_ONCE; at++)
+        tca_reading_done(&w->reading[at]);
+    items_done(&w->items);
+    tca_free(w->settled);
+    tca_free(w);
+    return error;
+}
+
+/* ---- judged flows ---- */
+
 static bool is_asked_for(const struct tca_settings *set, enum tca_finding_id id,
                          enum tca_confidence confidence)
 {
@@ -84,14 +189,22 @@ static void limit(const struct tca_settings *set, struct tca_verdict *v)
     v->verdict = verdict;
 }
 
+/* A flow with its verdict, and all that its view points to. */
+struct judged {
+    struct tca_reading reading;
+    struct tca_memory memory;
+    struct tca_settled settled;
+    struct tca_case c;
+    struct tca_verdict verdict;
+    struct tca_flow_view view;
+};
+
 struct walk {
     const struct tca_session *s;
     tca_view_fn *fn;
     void *user;
     bool everything; /* whatever the user wants to read */
-    struct tca_reading reading;
-    struct tca_verdict verdict;
-    struct tca_memory memory;
+    struct judged judged;
 };
 
 /* What its hosts show, else its listener; as far as the TTLs allow. */
@@ -123,43 +236,110 @@ struct tca_case tca_pass2_case(const struct tca_session *s, const struct tca_set
     return c;
 }
 
+static int judge(const struct tca_session *s, bool everything, const void *item, size_t size,
+                 struct judged *j)
+{
+    int error = tca_pass2_settle(s, &j->reading, item, size, INT64_MIN, &j->settled);
+    if (error)
+        return error;
+    j->c = tca_pass2_case(s, &j->settled);
+    j->c.memory = &j->memory;
+    tca_judge_flow(&j->c, &j->verdict);
+    if (!everything)
+        limit(&s->set, &j->verdict);
+    j->view = (struct tca_flow_view){.c = &j->c,
+                                     .v = &j->verdict,
+                                     .capture = &s->capture[j->c.d->capture - 1]->facts,
+                                     .time = s->set.time};
+    return TCA_OK;
+}
+
 static int judge_item(void *user, const void *item, size_t size)
 {
     struct walk *w = user;
-    struct tca_settled settled;
-    int error = tca_pass2_settle(w->s, &w->reading, item, size, INT64_MIN, &settled);
-    if (error)
-        return error;
-    struct tca_case c = tca_pass2_case(w->s, &settled);
-    c.memory = &w->memory;
-    tca_judge_flow(&c, &w->verdict);
-    if (!w->everything)
-        limit(&w->s->set, &w->verdict);
-    struct tca_flow_view view = {.c = &c,
-                                 .v = &w->verdict,
-                                 .capture = &w->s->capture[c.d->capture - 1]->facts,
-                                 .time = w->s->set.time};
-    return w->fn(w->user, &view);
+    int error = judge(w->s, w->everything, item, size, &w->judged);
+    return error ? error : w->fn(w->user, &w->judged.view);
 }
 
-static int walk(struct tca_session *s, struct walk *w)
+/* Several are judged side by side, and then told in their order. */
+struct judging {
+    const struct walk *walk;
+    struct items items;
+    struct judged *judged; /* owned */
+    int error[AT_ONCE];
+};
+
+static void judge_some(void *user, unsigned task)
 {
-    int error = tca_sorter_walk(s->dossiers, judge_item, w);
-    tca_reading_done(&w->reading);
+    struct judging *g = user;
+    unsigned tasks = tca_crew_size(g->walk->s->crew), count = g->items.count;
+    unsigned from = count * task / tasks, to = count * (task + 1) / tasks;
+    for (unsigned at = from; at < to; at++) {
+        if (at > from)
+            g->judged[at].reading.stream = g->judged[at - 1].reading.stream;
+        g->error[at] =
+            judge(g->walk->s, g->walk->everything, g->items.item[at], g->items.size[at], &g->judged[at]);
+    }
+}
+
+static int tell_judged(struct judging *g)
+{
+    const struct walk *w = g->walk;
+    int stop = TCA_OK;
+    tca_crew_run(w->s->crew, judge_some, g, tca_crew_size(w->s->crew));
+    for (unsigned at = 0; at < g->items.count && !stop; at++)
+        stop = g->error[at] ? g->error[at] : w->fn(w->user, &g->judged[at].view);
+    g->items.count = 0;
+    return stop;
+}
+
+static int judge_later(void *user, const void *item, size_t size)
+{
+    struct judging *g = user;
+    int error = take_item(&g->items, item, size);
+    return error || g->items.count < g->items.room ? error : tell_judged(g);
+}
+
+static int walk_several(const struct walk *w)
+{
+    struct judging *g = tca_alloc(sizeof *g);
+    struct judged *judged = tca_alloc(AT_ONCE * sizeof *judged);
+    int error = g && judged ? TCA_OK : TCA_EMEMORY;
+    if (!error) {
+        *g = (struct judging){.walk = w, .items = {.room = AT_ONCE}, .judged = judged};
+        error = tca_sorter_walk(w->s->dossiers, judge_later, g);
+    }
+    if (!error)
+        error = tell_judged(g);
+    for (unsigned at = 0; judged && at < AT_ONCE; at++)
+        tca_reading_done(&judged[at].reading);
+    if (g)
+        items_done(&g->items);
+    tca_free(judged);
+    tca_free(g);
+    return error;
+}
+
+static int walk(struct walk *w)
+{
+    if (at_once(w->s) > 1)
+        return walk_several(w);
+    int error = tca_sorter_walk(w->s->dossiers, judge_item, w);
+    tca_reading_done(&w->judged.reading);
     return error;
 }
 
 int tca_pass2_walk(struct tca_session *s, tca_view_fn *fn, void *user)
 {
-    return walk(s, &(struct walk){.s = s, .fn = fn, .user = user});
+    return walk(&(struct walk){.s = s, .fn = fn, .user = user});
 }
 
 int tca_pass2_walk_all(struct tca_session *s, tca_view_fn *fn, void *user)
 {
-    return walk(s, &(struct walk){.s = s, .fn = fn, .user = user, .everything = true});
+    return walk(&(struct walk){.s = s, .fn = fn, .user = user, .everything = true});
 }
 
-/* ---- by several threads ---- */
+/* ---- told by several threads ---- */
 
 enum { BLOCK_FLOWS = 128, PARTS_EACH = 2 };
 
@@ -242,7 +422,7 @@ int tca_pass2_share(struct tca_session *s, tca_view_fn *fn, void *const *part, t
     if (!error)
         error = judge_blocks(&share);
     for (unsigned at = 0; at < share.parts; at++) {
-        tca_reading_done(&share.block[at].walk.reading);
+        tca_reading_done(&share.block[at].walk.judged.reading);
         tca_buf_done(&share.block[at].items);
     }
     tca_free(share.block);
@@ -251,19 +431,7 @@ int tca_pass2_share(struct tca_session *s, tca_view_fn *fn, void *const *part, t
 
 /* ---- before the first question ---- */
 
-/* Each sweep takes every dossier in, in row order, and looks at no other sweep: so they do it side by side, for some dossiers
- * at a time. These are settled side by side as well. With one thread it is one dossier at a time, which stays in the cache. */
-enum { GATHERED_AT_ONCE = 64 };
-
-struct gathered {
-    struct tca_reading reading;
-    struct tca_settled settled;
-    const void *item; /* of the sorter; several are copies */
-    size_t size;
-    struct tca_buf copy;
-    int error;
-};
-
+/* Each sweep takes every dossier in, in row order, and looks at no other sweep: so they do it side by side. */
 static int add_to_hosts(struct tca_session *s, struct tca_dossier *d)
 {
     int error = tca_hosts_add(s->hosts, d);
@@ -292,82 +460,33 @@ enum { SWEEPS = sizeof sweeps / sizeof *sweeps };
 
 struct gathering {
     struct tca_session *s;
-    struct gathered *one; /* owned */
-    unsigned room, count, tasks;
+    struct tca_settled *settled;
+    size_t count;
     int error[SWEEPS];
 };
-
-static void settle_some(void *user, unsigned task)
-{
-    struct gathering *g = user;
-    unsigned from = g->count * task / g->tasks, to = g->count * (task + 1) / g->tasks;
-    for (unsigned at = from; at < to; at++) {
-        struct gathered *one = &g->one[at];
-        one->reading.stream = at > from ? g->one[at - 1].reading.stream : one->reading.stream;
-        one->error = tca_pass2_settle(g->s, &one->reading, one->item, one->size, INT64_MIN, &one->settled);
-    }
-}
 
 static void add_all(void *user, unsigned task)
 {
     struct gathering *g = user;
     int error = TCA_OK;
-    for (unsigned at = 0; at < g->count && !error; at++) {
-        struct tca_dossier *d = &g->one[at].settled.d;
+    for (size_t at = 0; at < g->count && !error; at++) {
+        struct tca_dossier *d = &g->settled[at].d;
         if (sweeps[task].rows || d->nat != TCA_NAT_AFTER)
             error = sweeps[task].add(g->s, d);
     }
     g->error[task] = error;
 }
 
-static int take_in(struct gathering *g)
+static int gather(void *user, struct tca_settled *settled, size_t count)
 {
+    struct gathering g = {.s = user, .settled = settled, .count = count};
     int error = TCA_OK;
-    g->tasks = tca_crew_size(g->s->crew);
-    tca_crew_run(g->s->crew, settle_some, g, g->tasks);
-    for (unsigned at = 0; at < g->count && !error; at++) {
-        error = g->one[at].error;
-        if (!error)
-            error = tca_hosts_meet(g->s->hosts, &g->one[at].settled.d);
-    }
+    for (size_t at = 0; at < count && !error; at++)
+        error = tca_hosts_meet(g.s->hosts, &settled[at].d);
     if (!error)
-        tca_crew_run(g->s->crew, add_all, g, SWEEPS);
+        tca_crew_run(g.s->crew, add_all, &g, SWEEPS);
     for (unsigned at = 0; at < SWEEPS && !error; at++)
-        error = g->error[at];
-    g->count = 0;
-    return error;
-}
-
-static int gather_item(void *user, const void *item, size_t size)
-{
-    struct gathering *g = user;
-    struct gathered *one = &g->one[g->count++];
-    one->item = item;
-    one->size = size;
-    if (g->room > 1) {
-        tca_buf_reset(&one->copy);
-        tca_buf_add(&one->copy, item, size);
-        one->item = one->copy.bytes;
-    }
-    if (one->copy.failed)
-        return TCA_EMEMORY;
-    return g->count == g->room ? take_in(g) : TCA_OK;
-}
-
-static int gather(struct tca_session *s)
-{
-    struct gathering g = {.s = s, .room = tca_crew_size(s->crew) > 1 ? GATHERED_AT_ONCE : 1};
-    g.one = tca_alloc(g.room * sizeof *g.one);
-    if (!g.one)
-        return TCA_EMEMORY;
-    int error = tca_sorter_walk(s->dossiers, gather_item, &g);
-    if (!error)
-        error = take_in(&g);
-    for (unsigned at = 0; at < g.room; at++) {
-        tca_reading_done(&g.one[at].reading);
-        tca_buf_done(&g.one[at].copy);
-    }
-    tca_free(g.one);
+        error = g.error[at];
     return error;
 }
 
@@ -438,7 +557,7 @@ int tca_pass2_prepare(struct tca_session *s)
     if (!error)
         error = tca_pressure_new(&s->pressure);
     if (!error)
-        error = gather(s);
+        error = tca_pass2_settle_all(s, INT64_MIN, gather, s);
     if (!error)
         error = tca_hosts_run(s->hosts);
     if (!error)
