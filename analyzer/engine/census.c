@@ -49,22 +49,24 @@ static int64_t next_begin(const struct begins *b, int64_t time_ns)
 struct taking {
     struct tca_session *s;
     struct tca_census *census;
-    struct tca_reading reading;
     struct begins begins;
     int64_t until_ns; /* clocks run on to this moment, where that is after the capture's end */
 };
 
-static int take(void *user, const void *item, size_t size)
+static int take(struct taking *t, const struct tca_settled *settled)
 {
-    struct taking *t = user;
-    struct tca_settled settled;
-    int error = tca_pass2_settle(t->s, &t->reading, item, size, t->until_ns, &settled);
-    if (error)
-        return error;
-    struct tca_case c = tca_pass2_case(t->s, &settled);
+    struct tca_case c = tca_pass2_case(t->s, settled);
     c.pressed = tca_nat_pressed(t->s, c.d);
     int64_t end_ns = c.d->capture_end_ns, until_ns = t->until_ns > end_ns ? t->until_ns : end_ns;
     return tca_census_add(t->census, &c, until_ns, next_begin(&t->begins, end_ns));
+}
+
+static int take_all(void *user, struct tca_settled *settled, size_t count)
+{
+    int error = TCA_OK;
+    for (size_t at = 0; at < count && !error; at++)
+        error = take(user, &settled[at]);
+    return error;
 }
 
 int tca_census_until(struct tca_session *s, int64_t until_ns, struct tca_census **ret_census)
@@ -74,11 +76,10 @@ int tca_census_until(struct tca_session *s, int64_t until_ns, struct tca_census 
     if (!error)
         error = tca_census_new(s->set.temp_dir, &t.census);
     if (!error)
-        error = tca_sorter_walk(s->dossiers, take, &t);
+        error = tca_pass2_settle_all(s, until_ns, take_all, &t);
     if (!error)
         error = tca_census_run(t.census);
     tca_free(t.begins.time_ns);
-    tca_reading_done(&t.reading);
     if (error)
         tca_census_free(t.census);
     else

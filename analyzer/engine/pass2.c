@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Pass 2: dossiers in row order. One walk feeds the sweep over listeners; every later walk settles each
- * flow's clocks against the end of its capture, judges it with its listener beside it, and hands it on. Walks
- * are pure: asking for a table twice gives the same bytes.
+ * Pass 2: one walk over all dossiers feeds the sweeps, which then tell what only many flows together show. Every later walk
+ * (walk.c) judges each flow beside that, and hands it on; events are told here.
  */
-#include "classify/memory.h"
 #include "engine/run.h"
 
 #include <string.h>
@@ -14,256 +12,9 @@ struct tca_report_options tca_report_options_of(const struct tca_session *s)
     return (struct tca_report_options){.raw_text = s->set.raw_text, .all_states = s->set.all_states};
 }
 
-static bool open_at_end(const struct tca_mirror *m)
-{
-    for (int role = 0; role < 2; role++) {
-        enum tca_state state = tca_side_state(&m->side[role]);
-        bool over = state == TCA_CLOSED || state == TCA_LISTEN || state == TCA_TIME_WAIT;
-        if (!over && m->side[role].pkts)
-            return true;
-    }
-    return false;
-}
-
-/* One clock may start the next (a refuted open, then its retransmissions): a few rounds settle all. */
-enum { CLOCK_ROUNDS = 3 };
-
-int tca_pass2_settle(const struct tca_session *s, struct tca_reading *reading, const void *item, size_t size,
-                     int64_t until_ns, struct tca_settled *ret)
-{
-    struct tca_dossier *d = &ret->d;
-    int error = tca_spool_get(s, reading, item, size, d);
-    if (error)
-        return error;
-    tca_nat_tell(s, d);
-    d->capture_end_ns = s->capture[d->capture - 1]->facts.end_ns;
-    int64_t watched_ns = until_ns > d->capture_end_ns ? until_ns : d->capture_end_ns;
-    int64_t end_ns = d->m.end_ns >= 0 ? d->m.end_ns : watched_ns;
-    struct tca_limits limits[2];
-    for (int role = 0; role < 2; role++) {
-        ret->host[role] = tca_hosts_find(s->hosts, d->capture, d->addr[role]);
-        d->host[role] = tca_hosts_number(s->hosts, ret->host[role]);
-        limits[role] = tca_host_limits(ret->host[role]);
-        limits[role].watched_ns = d->capture_end_ns;
-    }
-    for (int round = 0; round < CLOCK_ROUNDS && tca_mirror_clock_known(&d->m, limits, end_ns);)
-        round++;
-    if (d->m.end_ns < 0 && open_at_end(&d->m))
-        d->m.damage |= TCA_DAMAGE_END_CUT;
-    return TCA_OK;
-}
-
-static bool is_asked_for(const struct tca_settings *set, enum tca_finding_id id,
-                         enum tca_confidence confidence)
-{
-    return confidence >= set->min_confidence && (!set->some_findings || set->wanted[id]);
-}
-
-bool tca_pass2_tells(const struct tca_session *s, const struct tca_incident *one)
-{
-    return is_asked_for(&s->set, one->id, one->confidence);
-}
-
-/* Drop what the user does not want to read. The handshake and the close stay, they are columns: but they are no verdict then. */
-static void limit(const struct tca_settings *set, struct tca_verdict *v)
-{
-    unsigned kept = 2;
-    int verdict = -1;
-    for (unsigned at = 2; at < v->count; at++) {
-        const struct tca_judgement *j = &v->judgement[at];
-        if (!is_asked_for(set, j->id, j->confidence))
-            continue;
-        if (v->verdict == (int)at)
-            verdict = (int)kept;
-        v->judgement[kept++] = *j;
-    }
-    if (v->verdict >= 0 && v->verdict < 2 &&
-        is_asked_for(set, v->judgement[v->verdict].id, v->judgement[v->verdict].confidence))
-        verdict = v->verdict;
-    v->count = (uint8_t)kept;
-    v->verdict = verdict;
-}
-
-struct walk {
-    const struct tca_session *s;
-    tca_view_fn *fn;
-    void *user;
-    bool everything; /* whatever the user wants to read */
-    struct tca_reading reading;
-    struct tca_verdict verdict;
-    struct tca_memory memory;
-};
-
-/* What its hosts show, else its listener; as far as the TTLs allow. */
-static enum tca_vantage vantage_of(const struct tca_session *s, const struct tca_case *c)
-{
-    if (s->set.vantage)
-        return s->set.vantage;
-    enum tca_vantage pair = tca_hosts_vantage(s->hosts, c->d);
-    return tca_vantage_by_ttl(pair ? pair : c->listener->vantage, c->host[TCA_CLIENT], c->host[TCA_SERVER]);
-}
-
-/* One packet in so many is worth a doubt. */
-static bool is_lossy(const struct tca_capture_facts *capture)
-{
-    enum { ONE_IN = 10000 };
-    return capture->drops && capture->drops >= capture->packets / ONE_IN;
-}
-
-struct tca_case tca_pass2_case(const struct tca_session *s, const struct tca_settled *settled)
-{
-    const struct tca_dossier *d = &settled->d;
-    struct tca_case c = {
-        .d = d, .listener = tca_nat_listener(s, d), .host = {settled->host[0], settled->host[1]}};
-    c.vantage = vantage_of(s, &c);
-    c.twin = tca_twins_find(s->twins, d);
-    c.again = tca_nat_again(s, d, c.twin);
-    c.pressed = tca_pressure_find(s->pressure, d);
-    c.lossy = is_lossy(&s->capture[d->capture - 1]->facts);
-    return c;
-}
-
-static int judge_item(void *user, const void *item, size_t size)
-{
-    struct walk *w = user;
-    struct tca_settled settled;
-    int error = tca_pass2_settle(w->s, &w->reading, item, size, INT64_MIN, &settled);
-    if (error)
-        return error;
-    struct tca_case c = tca_pass2_case(w->s, &settled);
-    c.memory = &w->memory;
-    tca_judge_flow(&c, &w->verdict);
-    if (!w->everything)
-        limit(&w->s->set, &w->verdict);
-    struct tca_flow_view view = {.c = &c,
-                                 .v = &w->verdict,
-                                 .capture = &w->s->capture[c.d->capture - 1]->facts,
-                                 .time = w->s->set.time};
-    return w->fn(w->user, &view);
-}
-
-static int walk(struct tca_session *s, struct walk *w)
-{
-    int error = tca_sorter_walk(s->dossiers, judge_item, w);
-    tca_reading_done(&w->reading);
-    return error;
-}
-
-int tca_pass2_walk(struct tca_session *s, tca_view_fn *fn, void *user)
-{
-    return walk(s, &(struct walk){.s = s, .fn = fn, .user = user});
-}
-
-int tca_pass2_walk_all(struct tca_session *s, tca_view_fn *fn, void *user)
-{
-    return walk(s, &(struct walk){.s = s, .fn = fn, .user = user, .everything = true});
-}
-
-/* ---- by several threads ---- */
-
-enum { BLOCK_FLOWS = 128, PARTS_EACH = 2 };
-
-/* A block of dossiers: the items of the sorter, one behind the other, each aligned. */
-struct block {
-    struct walk walk;
-    struct tca_buf items;
-    size_t size[BLOCK_FLOWS];
-    unsigned count;
-    int error;
-};
-
-struct sharing {
-    struct tca_session *s;
-    struct block *block; /* owned; parts of them */
-    unsigned parts, filling;
-    tca_join_fn *join;
-    void *user;
-};
-
-static size_t aligned(size_t size)
-{
-    return (size + 7) / 8 * 8;
-}
-
-static void judge_block(void *user, unsigned task)
-{
-    struct block *b = &((struct sharing *)user)->block[task];
-    const char *item = b->items.bytes;
-    b->error = TCA_OK;
-    for (unsigned at = 0; at < b->count && !b->error; item += aligned(b->size[at]), at++)
-        b->error = judge_item(&b->walk, item, b->size[at]);
-}
-
-/* All blocks that have been filled; then they are empty. */
-static int judge_blocks(struct sharing *share)
-{
-    unsigned blocks = share->filling + (share->filling < share->parts && share->block[share->filling].count);
-    int error = TCA_OK;
-    tca_crew_run(share->s->crew, judge_block, share, blocks);
-    for (unsigned at = 0; at < blocks; at++) {
-        struct block *b = &share->block[at];
-        int joined = error ? error : share->join(share->user, b->walk.user);
-        error = joined ? joined : b->error;
-        b->count = 0;
-        tca_buf_reset(&b->items);
-    }
-    share->filling = 0;
-    return error;
-}
-
-static int fill_block(void *user, const void *item, size_t size)
-{
-    struct sharing *share = user;
-    struct block *b = &share->block[share->filling];
-    char *room = tca_buf_room(&b->items, aligned(size));
-    if (!room)
-        return TCA_EMEMORY;
-    memcpy(room, item, size);
-    b->items.used += aligned(size);
-    b->size[b->count++] = size;
-    share->filling += b->count == BLOCK_FLOWS;
-    return share->filling == share->parts ? judge_blocks(share) : TCA_OK;
-}
-
-unsigned tca_pass2_parts(const struct tca_session *s)
-{
-    return PARTS_EACH * tca_crew_size(s->crew);
-}
-
-int tca_pass2_share(struct tca_session *s, tca_view_fn *fn, void *const *part, tca_join_fn *join, void *user)
-{
-    struct sharing share = {.s = s, .parts = tca_pass2_parts(s), .join = join, .user = user};
-    share.block = tca_alloc(share.parts * sizeof *share.block);
-    if (!share.block)
-        return TCA_EMEMORY;
-    for (unsigned at = 0; at < share.parts; at++)
-        share.block[at].walk = (struct walk){.s = s, .fn = fn, .user = part[at]};
-    int error = tca_sorter_walk(s->dossiers, fill_block, &share);
-    if (!error)
-        error = judge_blocks(&share);
-    for (unsigned at = 0; at < share.parts; at++) {
-        tca_reading_done(&share.block[at].walk.reading);
-        tca_buf_done(&share.block[at].items);
-    }
-    tca_free(share.block);
-    return error;
-}
-
 /* ---- before the first question ---- */
 
-/* Each sweep takes every dossier in, in row order, and looks at no other sweep: so they do it side by side, for some dossiers
- * at a time. These are settled side by side as well. With one thread it is one dossier at a time, which stays in the cache. */
-enum { GATHERED_AT_ONCE = 64 };
-
-struct gathered {
-    struct tca_reading reading;
-    struct tca_settled settled;
-    const void *item; /* of the sorter; several are copies */
-    size_t size;
-    struct tca_buf copy;
-    int error;
-};
-
+/* Each sweep takes every dossier in, in row order, and looks at no other sweep: so they do it side by side. */
 static int add_to_hosts(struct tca_session *s, struct tca_dossier *d)
 {
     int error = tca_hosts_add(s->hosts, d);
@@ -284,90 +35,40 @@ static int add_to_sweep(struct tca_session *s, struct tca_dossier *d)
 
 static const struct {
     int (*add)(struct tca_session *s, struct tca_dossier *d);
-    bool
-        rows; /* each row; else each connection: not one that is counted as it was before its addresses were translated */
+    bool rows; /* every row; else not one that is counted as it was before its addresses were translated */
 } sweeps[] = {{add_to_hosts, true}, {add_to_pressure, false}, {add_to_sweep, false}};
 
 enum { SWEEPS = sizeof sweeps / sizeof *sweeps };
 
 struct gathering {
     struct tca_session *s;
-    struct gathered *one; /* owned */
-    unsigned room, count, tasks;
+    struct tca_settled *settled;
+    size_t count;
     int error[SWEEPS];
 };
-
-static void settle_some(void *user, unsigned task)
-{
-    struct gathering *g = user;
-    unsigned from = g->count * task / g->tasks, to = g->count * (task + 1) / g->tasks;
-    for (unsigned at = from; at < to; at++) {
-        struct gathered *one = &g->one[at];
-        one->reading.stream = at > from ? g->one[at - 1].reading.stream : one->reading.stream;
-        one->error = tca_pass2_settle(g->s, &one->reading, one->item, one->size, INT64_MIN, &one->settled);
-    }
-}
 
 static void add_all(void *user, unsigned task)
 {
     struct gathering *g = user;
     int error = TCA_OK;
-    for (unsigned at = 0; at < g->count && !error; at++) {
-        struct tca_dossier *d = &g->one[at].settled.d;
+    for (size_t at = 0; at < g->count && !error; at++) {
+        struct tca_dossier *d = &g->settled[at].d;
         if (sweeps[task].rows || d->nat != TCA_NAT_AFTER)
             error = sweeps[task].add(g->s, d);
     }
     g->error[task] = error;
 }
 
-static int take_in(struct gathering *g)
+static int gather(void *user, struct tca_settled *settled, size_t count)
 {
+    struct gathering g = {.s = user, .settled = settled, .count = count};
     int error = TCA_OK;
-    g->tasks = tca_crew_size(g->s->crew);
-    tca_crew_run(g->s->crew, settle_some, g, g->tasks);
-    for (unsigned at = 0; at < g->count && !error; at++) {
-        error = g->one[at].error;
-        if (!error)
-            error = tca_hosts_meet(g->s->hosts, &g->one[at].settled.d);
-    }
+    for (size_t at = 0; at < count && !error; at++)
+        error = tca_hosts_meet(g.s->hosts, &settled[at].d);
     if (!error)
-        tca_crew_run(g->s->crew, add_all, g, SWEEPS);
+        tca_crew_run(g.s->crew, add_all, &g, SWEEPS);
     for (unsigned at = 0; at < SWEEPS && !error; at++)
-        error = g->error[at];
-    g->count = 0;
-    return error;
-}
-
-static int gather_item(void *user, const void *item, size_t size)
-{
-    struct gathering *g = user;
-    struct gathered *one = &g->one[g->count++];
-    one->item = item;
-    one->size = size;
-    if (g->room > 1) {
-        tca_buf_reset(&one->copy);
-        tca_buf_add(&one->copy, item, size);
-        one->item = one->copy.bytes;
-    }
-    if (one->copy.failed)
-        return TCA_EMEMORY;
-    return g->count == g->room ? take_in(g) : TCA_OK;
-}
-
-static int gather(struct tca_session *s)
-{
-    struct gathering g = {.s = s, .room = tca_crew_size(s->crew) > 1 ? GATHERED_AT_ONCE : 1};
-    g.one = tca_alloc(g.room * sizeof *g.one);
-    if (!g.one)
-        return TCA_EMEMORY;
-    int error = tca_sorter_walk(s->dossiers, gather_item, &g);
-    if (!error)
-        error = take_in(&g);
-    for (unsigned at = 0; at < g.room; at++) {
-        tca_reading_done(&g.one[at].reading);
-        tca_buf_done(&g.one[at].copy);
-    }
-    tca_free(g.one);
+        error = g.error[at];
     return error;
 }
 
@@ -438,7 +139,7 @@ int tca_pass2_prepare(struct tca_session *s)
     if (!error)
         error = tca_pressure_new(&s->pressure);
     if (!error)
-        error = gather(s);
+        error = tca_pass2_settle_all(s, INT64_MIN, gather, s);
     if (!error)
         error = tca_hosts_run(s->hosts);
     if (!error)

@@ -188,6 +188,9 @@ struct tca_settled {
  * `until_ns` if that is later. */
 int tca_pass2_settle(const struct tca_session *s, struct tca_reading *reading, const void *item, size_t size,
                      int64_t until_ns, struct tca_settled *ret);
+/* All dossiers so, in row order: some at a time, which live until fn returns. Non-zero from fn stops and is returned. */
+typedef int tca_settled_fn(void *user, struct tca_settled *settled, size_t count);
+int tca_pass2_settle_all(struct tca_session *s, int64_t until_ns, tca_settled_fn *fn, void *user);
 /* What a judge, or the census, may look at. Borrows the dossier. */
 struct tca_case tca_pass2_case(const struct tca_session *s, const struct tca_settled *settled);
 /* Every flow in row order, judged. Non-zero from fn stops and is returned. */
