@@ -26,16 +26,6 @@ void tca_order_done(struct tca_order *order)
     *order = (struct tca_order){0};
 }
 
-struct tca_waiting *tca_order_at(const struct tca_order *order, uint64_t number)
-{
-    return &order->slot[number % ((uint64_t)TCA_ORDER_CHUNKS * TCA_ORDER_ROOM)];
-}
-
-struct tca_waiting *tca_order_slot(struct tca_order *order)
-{
-    return tca_order_at(order, order->next);
-}
-
 /* ---- filling ---- */
 
 static struct tca_order_pending *pending(const struct tca_order *order, uint64_t at)
@@ -77,11 +67,6 @@ void tca_order_enter(struct tca_order *order, enum tca_waiting_kind kind, bool l
     if (order->tail - order->head == TCA_ORDER_SLOTS)
         let_go(order);
     tca_order_time(order, time_ns);
-}
-
-bool tca_order_is_full(const struct tca_order *order)
-{
-    return order->next - order->chunk * TCA_ORDER_ROOM > TCA_ORDER_CHUNK;
 }
 
 struct tca_chunk tca_order_turn(struct tca_order *order, bool all)

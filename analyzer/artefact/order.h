@@ -82,19 +82,28 @@ struct tca_chunk {
 int tca_order_init(struct tca_order *order);
 void tca_order_done(struct tca_order *order);
 
+/* By number; the caller's part may write to it. */
+static inline struct tca_waiting *tca_order_at(const struct tca_order *order, uint64_t number)
+{
+    return &order->slot[number % ((uint64_t)TCA_ORDER_CHUNKS * TCA_ORDER_ROOM)];
+}
 /* The slot to fill next: its content is old. There are TCA_ORDER_ROOM to a chunk. */
-struct tca_waiting *tca_order_slot(struct tca_order *order);
+static inline struct tca_waiting *tca_order_slot(const struct tca_order *order)
+{
+    return tca_order_at(order, order->next);
+}
 /* What is in that slot waits from now on. */
 void tca_order_enter(struct tca_order *order, enum tca_waiting_kind kind, bool left_out);
 /* The time of a record that is no segment also passes. */
 void tca_order_time(struct tca_order *order, int64_t time_ns);
-bool tca_order_is_full(const struct tca_order *order);
+static inline bool tca_order_is_full(const struct tca_order *order)
+{
+    return order->next - order->chunk * TCA_ORDER_ROOM > TCA_ORDER_CHUNK;
+}
 /* The chunk that was filled; another one begins. Before it is called again the one before this one must have been used as far
  * as it is ripe. all: nothing comes any more, everything is ripe. */
 struct tca_chunk tca_order_turn(struct tca_order *order, bool all);
 
-/* By number; the caller's part may write to it. */
-struct tca_waiting *tca_order_at(const struct tca_order *order, uint64_t number);
 /* It takes its place in this lane. */
 void tca_order_join(const struct tca_order *order, struct tca_waiting *w, struct tca_lane *lane);
 

@@ -192,33 +192,41 @@ static void pass_time(struct tca_session *s, const struct tca_record *record)
         s->open->facts.end_ns = record->time_ns;
 }
 
-static int deal_record(struct tca_session *s, const struct tca_record *given)
+static int deal_sane(struct tca_session *s, const struct tca_record *record)
 {
-    struct tca_record record = *given;
     struct tca_segment *seg = &tca_order_slot(&s->order)->seg;
-    record.time_ns = sane_time(given->time_ns);
-    note_record(s->open, &record);
-    bool verify = s->set.checksums != CHECKSUMS_OFF && !record.left_out;
+    note_record(s->open, record);
+    bool verify = s->set.checksums != CHECKSUMS_OFF && !record->left_out;
     seg->stub = false;
-    enum tca_outcome outcome = tca_decode_fragments(s->fragments, &record, verify, seg);
+    enum tca_outcome outcome = tca_decode_fragments(s->fragments, record, verify, seg);
     bool at_hand = outcome == TCA_OUTCOME_tcp && !seg->fragmented;
-    s->open->facts.outcome[record.left_out ? TCA_OUTCOME_filtered : outcome]++;
-    int error = record.comment ? note_comment(s, &record) : TCA_OK;
+    s->open->facts.outcome[record->left_out ? TCA_OUTCOME_filtered : outcome]++;
+    int error = record->comment ? note_comment(s, record) : TCA_OK;
     if (!error)
-        error = enter_fragments(s, at_hand ? seg : NULL, record.time_ns);
+        error = enter_fragments(s, at_hand ? seg : NULL, record->time_ns);
     if (error)
         return error;
-    bool is_quote = outcome == TCA_OUTCOME_tcp_quoted && !record.left_out;
+    bool is_quote = outcome == TCA_OUTCOME_tcp_quoted && !record->left_out;
     if (is_numbered(outcome, &tca_order_slot(&s->order)->seg)) {
         struct tca_segment again = tca_order_slot(&s->order)->seg;
-        enter(s, TCA_WAITING_NUMBER, record.left_out);
+        enter(s, TCA_WAITING_NUMBER, record->left_out);
         tca_order_slot(&s->order)->seg = again;
     }
     if (at_hand || is_quote)
-        enter(s, at_hand ? TCA_WAITING_SEGMENT : TCA_WAITING_QUOTE, record.left_out);
+        enter(s, at_hand ? TCA_WAITING_SEGMENT : TCA_WAITING_QUOTE, record->left_out);
     else
-        pass_time(s, &record);
+        pass_time(s, record);
     return TCA_OK;
+}
+
+static int deal_record(struct tca_session *s, const struct tca_record *record)
+{
+    int64_t time_ns = sane_time(record->time_ns);
+    if (time_ns == record->time_ns)
+        return deal_sane(s, record);
+    struct tca_record sane = *record;
+    sane.time_ns = time_ns;
+    return deal_sane(s, &sane);
 }
 
 /* ---- working: a chunk and the shards ---- */
