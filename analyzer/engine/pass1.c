@@ -101,6 +101,9 @@ int tca_pass1_begin(struct tca_session *s, const char *name)
                                     .stream_payload_size = sizeof(struct tca_peer),
                                     .over = flow_over,
                                     .piece_over = piece_over,
+                                    .may_park = tca_may_park,
+                                    .park = tca_park,
+                                    .recall = tca_recall,
                                     .user = s};
     if (!s->streams)
         error = tca_streams_new(set.seed, s->set.temp_dir, &s->streams);
@@ -408,14 +411,16 @@ static int use_segment(struct tca_session *s, const struct tca_waiting *w)
 static int use_quoted(struct tca_session *s, const struct tca_segment *quote)
 {
     struct tca_flow_found found;
-    tca_flow_find_quoted(s->flows, quote, &found);
+    int error = tca_flow_find_quoted(s->flows, quote, &found);
+    if (error)
+        return error;
     if (found.copy)
         return count_copy(s, &found, quote);
     note_end(s->open, quote->time_ns);
     if (!found.flow || !begun(found.flow))
         return TCA_OK;
     bool from_peer = !memcmp(quote->icmp_from, quote->dst, 16);
-    int error = tca_mirror_icmp(&s->mirrors, mirror_of(found.flow), quote, found.from, from_peer);
+    error = tca_mirror_icmp(&s->mirrors, mirror_of(found.flow), quote, found.from, from_peer);
     return error ? error : trace_segment(s, quote, &found);
 }
 

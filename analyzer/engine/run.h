@@ -108,6 +108,7 @@ struct tca_session {
     struct tca_incidents incidents;  /* sorted, before --finding and --min-confidence */
     struct tca_buf encoded;          /* one dossier */
     struct tca_buf decoded;          /* and its marks, decoded */
+    struct tca_buf recalled;         /* a parked flow */
     FILE *trace;                     /* unlinked temporary file of struct tca_trace */
     bool finished;
     int broken; /* memory or a temporary file failed: what is held is not whole; only free is left */
@@ -142,13 +143,23 @@ uint64_t tca_streams_created(const struct tca_streams *all, uint32_t *capture, u
 void tca_streams_tell(struct tca_streams *all, struct tca_dossier *d);
 
 /* ---- the spool (spool.c) ---- */
-int tca_spool_put(struct tca_session *s, const struct tca_flow *flow);
+/* Of a flow that was parked before it replaces what was put then. */
+int tca_spool_put(struct tca_session *s, struct tca_flow *flow);
+/* So many bytes of a key name a dossier. */
+enum { TCA_SPOOL_NAMED = 20 };
 /* Decode one item of the sorter into *ret; its marks live in s->decoded until the next call. */
 int tca_spool_get(struct tca_session *s, const void *item, size_t size, struct tca_dossier *ret);
 
+/* ---- flows that are parked (park.c): what struct tca_flow_settings asks for; `user` is the session ---- */
+bool tca_may_park(void *user, struct tca_flow *flow);
+int tca_park(void *user, struct tca_flow *flow, const void *parcel, size_t size, uint64_t *ret_place);
+int tca_recall(void *user, uint64_t place, void *payload, void *stream_payload, void *ret_parcel,
+               uint32_t *ret_note);
+
 /* ---- address translation (nat.c) ---- */
-/* Of each flow before it goes to the spool; its marks are still the mirror's. */
-int tca_nat_add_flow(struct tca_session *s, const struct tca_dossier *d, const struct tca_mirror *m);
+/* Of each flow before it goes to the spool; its marks are still the mirror's. known_as: of tca_nats_add(). */
+int tca_nat_add_flow(struct tca_session *s, const struct tca_dossier *d, const struct tca_mirror *m,
+                     uint32_t *known_as);
 /* All flows are in: which rows are one connection. */
 int tca_nat_prepare(struct tca_session *s);
 /* Write what is known of it into the dossier. */

@@ -77,6 +77,8 @@ int tca_session_open(const struct tca_settings *set, struct tca_session **ret_se
         code = hire(s);
     if (!code)
         code = tca_sorter_new(DOSSIER_MEMORY, s->set.temp_dir, &s->dossiers);
+    if (!code)
+        tca_sorter_replaceable(s->dossiers, TCA_SPOOL_NAMED);
     if (!code && set->trace)
         code = open_trace(s);
     if (code) {
@@ -114,6 +116,7 @@ void tca_session_free(struct tca_session *s)
     tca_sorter_free(s->dossiers);
     tca_buf_done(&s->encoded);
     tca_buf_done(&s->decoded);
+    tca_buf_done(&s->recalled);
     tca_mirror_context_done(&s->mirrors);
     if (s->trace)
         fclose(s->trace);
