@@ -144,8 +144,10 @@ uint64_t tca_streams_created(const struct tca_streams *all, uint32_t *capture, u
 void tca_streams_tell(const struct tca_streams *all, size_t *near, struct tca_dossier *d);
 
 /* ---- the spool (spool.c) ---- */
-/* On any thread. */
-int tca_spool_put(struct tca_shard *shard, const struct tca_flow *flow);
+/* On any thread. Of a flow that was parked before it replaces what was put then. */
+int tca_spool_put(struct tca_shard *shard, struct tca_flow *flow);
+/* So many bytes of a key name a dossier. */
+enum { TCA_SPOOL_NAMED = 20 };
 /* What a walk over dossiers needs; each thread has its own. All zero at first. */
 struct tca_reading {
     struct tca_buf marks; /* of the dossier at hand */
@@ -159,9 +161,16 @@ static inline void tca_reading_done(struct tca_reading *reading)
 int tca_spool_get(const struct tca_session *s, struct tca_reading *reading, const void *item, size_t size,
                   struct tca_dossier *ret);
 
+/* ---- flows that are parked (park.c): what struct tca_flow_settings asks for; `user` is the shard ---- */
+bool tca_may_park(void *user, struct tca_flow *flow);
+int tca_park(void *user, struct tca_flow *flow, const void *parcel, size_t size, uint64_t *ret_place);
+int tca_recall(void *user, uint64_t place, void *payload, void *stream_payload, void *ret_parcel,
+               uint32_t *ret_note);
+
 /* ---- address translation (nat.c) ---- */
-/* Of each flow before it goes to the spool; its marks are still the mirror's. */
-int tca_nat_add_flow(struct tca_session *s, const struct tca_dossier *d, const struct tca_mirror *m);
+/* Of each flow before it goes to the spool; its marks are still the mirror's. known_as: of tca_nats_add(). */
+int tca_nat_add_flow(struct tca_session *s, const struct tca_dossier *d, const struct tca_mirror *m,
+                     uint32_t *known_as);
 /* All flows are in: which rows are one connection. */
 int tca_nat_prepare(struct tca_session *s);
 /* Write what is known of it into the dossier. */

@@ -76,6 +76,8 @@ int tca_session_open(const struct tca_settings *set, struct tca_session **ret_se
         code = hire(s);
     if (!code)
         code = tca_sorter_new(DOSSIER_MEMORY, s->set.temp_dir, &s->dossiers);
+    if (!code)
+        tca_sorter_replaceable(s->dossiers, TCA_SPOOL_NAMED);
     if (!code && set->trace)
         code = open_trace(s);
     if (code) {

@@ -310,14 +310,16 @@ static int use_segment(struct tca_shard *sh, const struct tca_waiting *w)
 static int use_quoted(struct tca_shard *sh, const struct tca_segment *quote)
 {
     struct tca_flow_found found;
-    tca_flow_find_quoted(sh->flows, quote, &found);
+    int error = tca_flow_find_quoted(sh->flows, quote, &found);
+    if (error)
+        return error;
     if (found.copy)
         return count_copy(sh, &found, quote);
     note_end(sh, quote->time_ns);
     if (!found.flow || !begun(found.flow))
         return TCA_OK;
     bool from_peer = !memcmp(quote->icmp_from, quote->dst, 16);
-    int error = tca_mirror_icmp(&sh->mirrors, mirror_of(found.flow), quote, found.from, from_peer);
+    error = tca_mirror_icmp(&sh->mirrors, mirror_of(found.flow), quote, found.from, from_peer);
     return error ? error : trace_segment(sh, quote, &found);
 }
 
@@ -412,6 +414,9 @@ int tca_shard_begin(struct tca_session *s, struct tca_shard *sh)
                                     .stream_payload_size = sizeof(struct tca_peer),
                                     .over = flow_over,
                                     .piece_over = piece_over,
+                                    .may_park = tca_may_park,
+                                    .park = tca_park,
+                                    .recall = tca_recall,
                                     .user = sh};
     tca_mirror_context_init(&sh->mirrors);
     sh->mirrors.strict_checksums = s->set.checksums == CHECKSUMS_ON;
@@ -457,6 +462,7 @@ int tca_shard_end(struct tca_shard *sh)
     tca_mirror_context_done(&sh->mirrors);
     tca_moved_done(&sh->moved);
     tca_buf_done(&sh->encoded);
+    tca_buf_done(&sh->recalled);
     tca_free(sh->left_out);
     tca_free(sh->waiting);
     tca_free(sh->taken[0].number);

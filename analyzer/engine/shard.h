@@ -35,6 +35,7 @@ struct tca_shard {
     int64_t now_ns;            /* of the newest record */
     struct tca_moved moved;    /* of its frames */
     struct tca_buf encoded;    /* one dossier */
+    struct tca_buf recalled;   /* a parked flow */
     /* Its part of the capture's facts. */
     uint64_t flow_count, tcp_packets, duplicates, mixed_tags;
     int64_t end_ns;    /* -1: nothing came */
