@@ -40,8 +40,7 @@ int tca_flow_table_new(const struct tca_flow_settings *set, struct tca_flow_tabl
     tca_table_init_parked(table);
     tca_pool_init(&table->flows, sizeof(struct tca_flow) + set->payload_size);
     tca_pool_init(&table->streams, sizeof(struct tca_stream) + set->stream_payload_size);
-    table->beyond = tca_alloc(TCA_PARTITIONS * sizeof *table->beyond);
-    if (!table->slot || !table->beyond) {
+    if (!table->slot) {
         tca_flow_table_free(table);
         return TCA_EMEMORY;
     }
@@ -65,7 +64,8 @@ void tca_flow_table_free(struct tca_flow_table *table)
     tca_pool_done(&table->flows);
     tca_pool_done(&table->streams);
     tca_free(table->slot);
-    tca_free(table->beyond);
+    for (unsigned part = 0; part < TCA_PARTITIONS; part++)
+        tca_beyond_done(&table->beyond[part]);
     tca_free(table);
 }
 

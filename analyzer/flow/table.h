@@ -56,7 +56,7 @@ struct tca_flow_table {
     unsigned slot_bits; /* slot_count is two to this */
     struct tca_numbered tuples, parked4, parked6;
     struct tca_pool flows, streams;
-    struct tca_beyond *beyond; /* owned: one of each partition, as these are */
+    struct tca_beyond beyond[TCA_PARTITIONS]; /* one of each partition, as these are */
     struct tca_doubled doubled[TCA_PARTITIONS];
     struct age_list age[TCA_FLOW_CLASSES][TCA_LISTS];
     struct parked_list parked[TCA_FLOW_CLASSES][TCA_LEVELS];
