@@ -7,9 +7,9 @@
  */
 #include "engine/run.h"
 
+#include "base/sort.h"
 #include "base/sorted.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* When captures begin, sorted; those without a packet left out. */
@@ -28,7 +28,7 @@ static int find_begins(const struct tca_session *s, struct begins *b)
         if (s->capture[at]->facts.packets)
             b->time_ns[b->count++] = s->capture[at]->facts.first_ns;
     if (b->count)
-        qsort(b->time_ns, b->count, sizeof *b->time_ns, tca_order_i64);
+        tca_sort_i64(b->time_ns, b->count);
     return TCA_OK;
 }
 
@@ -53,17 +53,20 @@ struct taking {
     int64_t until_ns; /* clocks run on to this moment, where that is after the capture's end */
 };
 
-static int take(void *user, const void *item, size_t size)
+static int take(struct taking *t, const struct tca_settled *settled)
 {
-    struct taking *t = user;
-    struct tca_settled settled;
-    int error = tca_pass2_settle(t->s, item, size, t->until_ns, &settled);
-    if (error)
-        return error;
-    struct tca_case c = tca_pass2_case(t->s, &settled);
+    struct tca_case c = tca_pass2_case(t->s, settled);
     c.pressed = tca_nat_pressed(t->s, c.d);
     int64_t end_ns = c.d->capture_end_ns, until_ns = t->until_ns > end_ns ? t->until_ns : end_ns;
     return tca_census_add(t->census, &c, until_ns, next_begin(&t->begins, end_ns));
+}
+
+static int take_all(void *user, struct tca_settled *settled, size_t count)
+{
+    int error = TCA_OK;
+    for (size_t at = 0; at < count && !error; at++)
+        error = take(user, &settled[at]);
+    return error;
 }
 
 int tca_census_until(struct tca_session *s, int64_t until_ns, struct tca_census **ret_census)
@@ -73,7 +76,7 @@ int tca_census_until(struct tca_session *s, int64_t until_ns, struct tca_census 
     if (!error)
         error = tca_census_new(s->set.temp_dir, &t.census);
     if (!error)
-        error = tca_sorter_walk(s->dossiers, take, &t);
+        error = tca_pass2_settle_all(s, until_ns, take_all, &t);
     if (!error)
         error = tca_census_run(t.census);
     tca_free(t.begins.time_ns);

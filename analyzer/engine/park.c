@@ -101,12 +101,12 @@ static bool place_marks(const struct tca_mark *told, unsigned count, const struc
 /* ---- put away ---- */
 
 /* Behind the dossier that was encoded: what differs from it. */
-static int write_behind(struct tca_session *s, struct head *head, const struct tca_dossier *was,
+static int write_behind(struct tca_shard *sh, struct head *head, const struct tca_dossier *was,
                         const struct tca_dossier *told, const struct tca_mark *const *mark,
                         const void *parcel)
 {
     uint8_t place[TCA_MARKS_MAX];
-    uint8_t *begin = tca_buf_room(&s->encoded, BEHIND_MAX);
+    uint8_t *begin = tca_buf_room(&sh->encoded, BEHIND_MAX);
     if (!begin)
         return TCA_EMEMORY;
     const struct tca_mark *marks = (const void *)(begin - told->mark_count * sizeof *marks);
@@ -120,13 +120,13 @@ static int write_behind(struct tca_session *s, struct head *head, const struct t
         memcpy(out, place, head->marks);
         out += head->marks;
     }
-    s->encoded.used += (size_t)(out - begin);
+    sh->encoded.used += (size_t)(out - begin);
     return TCA_OK;
 }
 
 /* ---- back ---- */
 
-static int read_item(struct tca_session *s, const uint8_t *item, struct tca_mirror *m, void *stream_payload,
+static int read_item(struct tca_shard *sh, const uint8_t *item, struct tca_mirror *m, void *stream_payload,
                      void *ret_parcel, struct head *ret_head)
 {
     struct tca_dossier d;
@@ -143,27 +143,30 @@ static int read_item(struct tca_session *s, const uint8_t *item, struct tca_mirr
     }
     *m = d.m;
     memcpy(stream_payload, &d.peer, sizeof d.peer);
-    return tca_mirror_restore(&s->mirrors, m, ret_head->trouble ? d.trouble : NULL, mark, ret_head->marks);
+    return tca_mirror_restore(&sh->mirrors, m, ret_head->trouble ? d.trouble : NULL, mark, ret_head->marks);
 }
 
 int tca_recall(void *user, uint64_t place, void *payload, void *stream_payload, void *ret_parcel,
                uint32_t *ret_note)
 {
-    struct tca_session *s = user;
+    struct tca_shard *sh = user;
     struct head head;
-    int error = tca_sorter_fetch(s->dossiers, place, &s->recalled);
+    pthread_mutex_lock(&sh->s->lock);
+    int error = tca_sorter_fetch(sh->s->dossiers, place, &sh->recalled);
+    pthread_mutex_unlock(&sh->s->lock);
     if (!error)
-        error = read_item(s, (const uint8_t *)s->recalled.bytes, payload, stream_payload, ret_parcel, &head);
+        error =
+            read_item(sh, (const uint8_t *)sh->recalled.bytes, payload, stream_payload, ret_parcel, &head);
     if (error)
         return error;
-    s->open->mixed_tags -= head.mixed_tags;
+    sh->mixed_tags -= head.mixed_tags;
     *ret_note = head.note;
     return TCA_OK;
 }
 
 #ifdef TCA_CHECK_WAYS
 /* What was put away comes back as it was. */
-static void check(struct tca_session *s, const struct tca_dossier *was, const struct tca_mark *kept,
+static void check(struct tca_shard *sh, const struct tca_dossier *was, const struct tca_mark *kept,
                   const void *parcel, size_t size)
 {
     struct tca_mirror m;
@@ -171,7 +174,7 @@ static void check(struct tca_session *s, const struct tca_dossier *was, const st
     struct head head;
     uint64_t back[TCA_PARCEL_MAX / sizeof(uint64_t)] = {0};
     const struct tca_mark *mark[TCA_MARKS_MAX];
-    if (read_item(s, (const uint8_t *)s->encoded.bytes, &m, &peer, back, &head))
+    if (read_item(sh, (const uint8_t *)sh->encoded.bytes, &m, &peer, back, &head))
         return; /* memory is out */
     unsigned count = list_marks(&m, mark);
     bool same = count == head.marks && !memcmp(back, parcel, size) &&
@@ -180,7 +183,7 @@ static void check(struct tca_session *s, const struct tca_dossier *was, const st
         same = !memcmp(mark[at], &kept[at], MARK_BYTES);
     if (same && m.trouble)
         same = !memcmp(m.trouble, was->trouble, sizeof was->trouble);
-    tca_mirror_free(&s->mirrors, &m);
+    tca_mirror_free(&sh->mirrors, &m);
     m.mark_count = was->m.mark_count;
     if (!same || memcmp(&m, &was->m, sizeof m) != 0)
         abort();
@@ -189,7 +192,7 @@ static void check(struct tca_session *s, const struct tca_dossier *was, const st
 
 int tca_park(void *user, struct tca_flow *flow, const void *parcel, size_t size, uint64_t *ret_place)
 {
-    struct tca_session *s = user;
+    struct tca_shard *sh = user;
     struct tca_mirror *m = mirror_of(flow);
     struct tca_dossier was, told;
     const struct tca_mark *mark[TCA_MARKS_MAX];
@@ -197,30 +200,29 @@ int tca_park(void *user, struct tca_flow *flow, const void *parcel, size_t size,
                         .parcel = (uint32_t)size,
                         .trouble = m->trouble != NULL,
                         .mixed_tags = flow->mixed_tags};
-    tca_spool_fill(s, flow, &was);
+    tca_spool_fill(sh->s, flow, &was);
 #ifdef TCA_CHECK_WAYS
     struct tca_mark kept[TCA_MARKS_MAX];
     for (unsigned at = 0; at < head.marks; at++)
         memcpy(&kept[at], mark[at], sizeof kept[at]);
 #endif
-    int error = tca_mirror_finish(&s->mirrors, m);
-    tca_spool_fill(s, flow, &told);
+    int error = tca_mirror_finish(&sh->mirrors, m);
+    tca_spool_fill(sh->s, flow, &told);
     if (!error)
-        error = tca_spool_encode(s, flow, &told);
+        error = tca_spool_encode(sh, flow, &told);
     head.note = flow->note;
     tca_spool_clear(&told);
     if (!error)
-        error = write_behind(s, &head, &was, &told, mark, parcel);
+        error = write_behind(sh, &head, &was, &told, mark, parcel);
 #ifdef TCA_CHECK_WAYS
     if (!error)
-        check(s, &was, kept, parcel, size);
+        check(sh, &was, kept, parcel, size);
 #endif
     if (!error)
-        error = tca_spool_send(s, flow, &told);
+        error = tca_spool_send(sh, flow, &told, ret_place);
     if (error)
         return error;
-    *ret_place = tca_sorter_place(s->dossiers);
-    s->open->mixed_tags += flow->mixed_tags;
-    tca_mirror_free(&s->mirrors, m);
+    sh->mixed_tags += flow->mixed_tags;
+    tca_mirror_free(&sh->mirrors, m);
     return TCA_OK;
 }

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Pass 2: dossiers in row order. One walk feeds the sweep over listeners; every later walk settles each
- * flow's clocks against the end of its capture, judges it with its listener beside it, and hands it on. Walks
- * are pure: asking for a table twice gives the same bytes.
+ * Pass 2: one walk over all dossiers feeds the sweeps, which then tell what only many flows together show. Every later walk
+ * (walk.c) judges each flow beside that, and hands it on; events are told here.
  */
-#include "classify/memory.h"
 #include "engine/run.h"
 
 #include <string.h>
@@ -14,168 +12,64 @@ struct tca_report_options tca_report_options_of(const struct tca_session *s)
     return (struct tca_report_options){.raw_text = s->set.raw_text, .all_states = s->set.all_states};
 }
 
-static bool open_at_end(const struct tca_mirror *m)
-{
-    for (int role = 0; role < 2; role++) {
-        enum tca_state state = tca_side_state(&m->side[role]);
-        bool over = state == TCA_CLOSED || state == TCA_LISTEN || state == TCA_TIME_WAIT;
-        if (!over && m->side[role].pkts)
-            return true;
-    }
-    return false;
-}
-
-/* One clock may start the next (a refuted open, then its retransmissions): a few rounds settle all. */
-enum { CLOCK_ROUNDS = 3 };
-
-int tca_pass2_settle(struct tca_session *s, const void *item, size_t size, int64_t until_ns,
-                     struct tca_settled *ret)
-{
-    struct tca_dossier *d = &ret->d;
-    int error = tca_spool_get(s, item, size, d);
-    if (error)
-        return error;
-    tca_nat_tell(s, d);
-    d->capture_end_ns = s->capture[d->capture - 1]->facts.end_ns;
-    int64_t watched_ns = until_ns > d->capture_end_ns ? until_ns : d->capture_end_ns;
-    int64_t end_ns = d->m.end_ns >= 0 ? d->m.end_ns : watched_ns;
-    struct tca_limits limits[2];
-    for (int role = 0; role < 2; role++) {
-        ret->host[role] = tca_hosts_find(s->hosts, d->capture, d->addr[role]);
-        limits[role] = tca_host_limits(ret->host[role]);
-        limits[role].watched_ns = d->capture_end_ns;
-    }
-    for (int round = 0; round < CLOCK_ROUNDS; round++)
-        tca_mirror_clock_known(&d->m, limits, end_ns);
-    if (d->m.end_ns < 0 && open_at_end(&d->m))
-        d->m.damage |= TCA_DAMAGE_END_CUT;
-    return TCA_OK;
-}
-
-static int settle(struct tca_session *s, const void *item, size_t size, struct tca_settled *ret)
-{
-    return tca_pass2_settle(s, item, size, INT64_MIN, ret);
-}
-
-static bool is_asked_for(const struct tca_settings *set, enum tca_finding_id id,
-                         enum tca_confidence confidence)
-{
-    return confidence >= set->min_confidence && (!set->some_findings || set->wanted[id]);
-}
-
-bool tca_pass2_tells(const struct tca_session *s, const struct tca_incident *one)
-{
-    return is_asked_for(&s->set, one->id, one->confidence);
-}
-
-/* Drop what the user does not want to read. The handshake and the close stay, they are columns: but they are no verdict then. */
-static void limit(const struct tca_settings *set, struct tca_verdict *v)
-{
-    unsigned kept = 2;
-    int verdict = -1;
-    for (unsigned at = 2; at < v->count; at++) {
-        const struct tca_judgement *j = &v->judgement[at];
-        if (!is_asked_for(set, j->id, j->confidence))
-            continue;
-        if (v->verdict == (int)at)
-            verdict = (int)kept;
-        v->judgement[kept++] = *j;
-    }
-    if (v->verdict >= 0 && v->verdict < 2 &&
-        is_asked_for(set, v->judgement[v->verdict].id, v->judgement[v->verdict].confidence))
-        verdict = v->verdict;
-    v->count = (uint8_t)kept;
-    v->verdict = verdict;
-}
-
-struct walk {
-    struct tca_session *s;
-    tca_view_fn *fn;
-    void *user;
-    bool everything; /* whatever the user wants to read */
-    struct tca_verdict verdict;
-    struct tca_memory memory;
-};
-
-/* What its hosts show, else its listener; as far as the TTLs allow. */
-static enum tca_vantage vantage_of(const struct tca_session *s, const struct tca_case *c)
-{
-    if (s->set.vantage)
-        return s->set.vantage;
-    enum tca_vantage pair = tca_hosts_vantage(s->hosts, c->d);
-    return tca_vantage_by_ttl(pair ? pair : c->listener->vantage, c->host[TCA_CLIENT], c->host[TCA_SERVER]);
-}
-
-/* One packet in so many is worth a doubt. */
-static bool is_lossy(const struct tca_capture_facts *capture)
-{
-    enum { ONE_IN = 10000 };
-    return capture->drops && capture->drops >= capture->packets / ONE_IN;
-}
-
-struct tca_case tca_pass2_case(const struct tca_session *s, const struct tca_settled *settled)
-{
-    const struct tca_dossier *d = &settled->d;
-    struct tca_case c = {
-        .d = d, .listener = tca_nat_listener(s, d), .host = {settled->host[0], settled->host[1]}};
-    c.vantage = vantage_of(s, &c);
-    c.twin = tca_twins_find(s->twins, d);
-    c.again = tca_nat_again(s, d, c.twin);
-    c.pressed = tca_pressure_find(s->pressure, d);
-    c.lossy = is_lossy(&s->capture[d->capture - 1]->facts);
-    return c;
-}
-
-static int judge_item(void *user, const void *item, size_t size)
-{
-    struct walk *w = user;
-    struct tca_settled settled;
-    int error = settle(w->s, item, size, &settled);
-    if (error)
-        return error;
-    struct tca_case c = tca_pass2_case(w->s, &settled);
-    c.memory = &w->memory;
-    tca_judge_flow(&c, &w->verdict);
-    if (!w->everything)
-        limit(&w->s->set, &w->verdict);
-    struct tca_flow_view view = {.c = &c,
-                                 .v = &w->verdict,
-                                 .capture = &w->s->capture[c.d->capture - 1]->facts,
-                                 .time = w->s->set.time};
-    return w->fn(w->user, &view);
-}
-
-int tca_pass2_walk(struct tca_session *s, tca_view_fn *fn, void *user)
-{
-    struct walk w = {.s = s, .fn = fn, .user = user};
-    return tca_sorter_walk(s->dossiers, judge_item, &w);
-}
-
-int tca_pass2_walk_all(struct tca_session *s, tca_view_fn *fn, void *user)
-{
-    struct walk w = {.s = s, .fn = fn, .user = user, .everything = true};
-    return tca_sorter_walk(s->dossiers, judge_item, &w);
-}
-
 /* ---- before the first question ---- */
 
-static int add_to_sweep(void *user, const void *item, size_t size)
+/* Each sweep takes every dossier in, in row order, and looks at no other sweep: so they do it side by side. */
+static int add_to_hosts(struct tca_session *s, struct tca_dossier *d)
 {
-    struct tca_session *s = user;
-    struct tca_settled settled;
-    const struct tca_dossier *d = &settled.d;
-    int error = settle(s, item, size, &settled);
+    int error = tca_hosts_add(s->hosts, d);
+    return error ? error : tca_twins_add_flow(s, d);
+}
+
+static int add_to_pressure(struct tca_session *s, struct tca_dossier *d)
+{
+    bool timed = !(d->m.damage & TCA_DAMAGE_NO_TIME); /* pressure is what comes in a time */
+    int error = timed ? tca_pressure_add(s->pressure, d) : TCA_OK;
+    return error ? error : tca_isns_add(s->isns, d);
+}
+
+static int add_to_sweep(struct tca_session *s, struct tca_dossier *d)
+{
+    return tca_sweep_add(s->sweep, d);
+}
+
+static const struct {
+    int (*add)(struct tca_session *s, struct tca_dossier *d);
+    bool rows; /* every row; else not one that is counted as it was before its addresses were translated */
+} sweeps[] = {{add_to_hosts, true}, {add_to_pressure, false}, {add_to_sweep, false}};
+
+enum { SWEEPS = sizeof sweeps / sizeof *sweeps };
+
+struct gathering {
+    struct tca_session *s;
+    struct tca_settled *settled;
+    size_t count;
+    int error[SWEEPS];
+};
+
+static void add_all(void *user, unsigned task)
+{
+    struct gathering *g = user;
+    int error = TCA_OK;
+    for (size_t at = 0; at < g->count && !error; at++) {
+        struct tca_dossier *d = &g->settled[at].d;
+        if (sweeps[task].rows || d->nat != TCA_NAT_AFTER)
+            error = sweeps[task].add(g->s, d);
+    }
+    g->error[task] = error;
+}
+
+static int gather(void *user, struct tca_settled *settled, size_t count)
+{
+    struct gathering g = {.s = user, .settled = settled, .count = count};
+    int error = TCA_OK;
+    for (size_t at = 0; at < count && !error; at++)
+        error = tca_hosts_meet(g.s->hosts, &settled[at].d);
     if (!error)
-        error = tca_hosts_add(s->hosts, d);
-    if (!error)
-        error = tca_twins_add_flow(s, d);
-    if (error || d->nat == TCA_NAT_AFTER) /* counted as it was before */
-        return error;
-    if (!(d->m.damage & TCA_DAMAGE_NO_TIME)) /* pressure is what comes in a time */
-        error = tca_pressure_add(s->pressure, d);
-    if (!error)
-        error = tca_isns_add(s->isns, d);
-    return error ? error : tca_sweep_add(s->sweep, d);
+        tca_crew_run(g.s->crew, add_all, &g, SWEEPS);
+    for (unsigned at = 0; at < SWEEPS && !error; at++)
+        error = g.error[at];
+    return error;
 }
 
 struct estimating {
@@ -245,13 +139,13 @@ int tca_pass2_prepare(struct tca_session *s)
     if (!error)
         error = tca_pressure_new(&s->pressure);
     if (!error)
-        error = tca_sorter_walk(s->dossiers, add_to_sweep, s);
+        error = tca_pass2_settle_all(s, INT64_MIN, gather, s);
     if (!error)
         error = tca_hosts_run(s->hosts);
     if (!error)
         error = tca_sweep_run(s->sweep, s->hosts);
     if (!error)
-        error = tca_pressure_run(s->pressure, s->sweep, &s->set.known, &s->incidents);
+        error = tca_pressure_run(s->pressure, s->sweep, s->hosts, &s->set.known, &s->incidents);
     if (!error)
         tca_sweep_settle(s->sweep);
     for (size_t at = 0; !error && at < s->capture_count; at++)
@@ -260,7 +154,7 @@ int tca_pass2_prepare(struct tca_session *s)
     if (!error)
         error = tca_twins_prepare(s);
     if (!error)
-        error = tca_isns_run(s->isns, &s->incidents);
+        error = tca_isns_run(s->isns, s->hosts, &s->incidents);
     tca_isns_free(s->isns);
     s->isns = NULL;
     if (!error && s->set.known.count)

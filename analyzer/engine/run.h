@@ -3,8 +3,8 @@
  * A run from the inside: settings, captures, pass 1 (records to dossiers) and pass 2 (dossiers to rows).
  * Private to the engine; the outside sees include/tcpautopsy/session.h.
  *
- *      feed -> decode -> (ahead) -> stream, peers    in the order of the file pass 1, per capture
- *          -> order  -> flow -> mirror --(over)--> dossier -> sorter
+ *      records -> decode -> order, in chunks                         pass 1, per capture (pass1.c)
+ *          -> stream, peers -> flow -> mirror --(over)--> dossier -> sorter          per shard (shard.h)
  *      sorter -> settle clocks -> sweep                                      pass 2, first walk
  *      sorter -> settle clocks -> judge -> rows, events, summary, ladder     pass 2, any number of walks
  */
@@ -25,9 +25,11 @@
 #include "classify/setting/setting.h"
 #include "classify/sweep/known.h"
 #include "classify/sweep/nat.h"
+#include "engine/shard.h"
 #include "flow/flow.h"
 #include "report/report.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -85,15 +87,14 @@ struct tca_session {
     struct tca_crew *crew;    /* NULL: one thread does all */
     struct capture **capture; /* owned, in the order of the run's list */
     size_t capture_count, capture_room;
-    struct capture *open; /* the capture being fed; NULL between captures */
-    struct tca_mirror_context mirrors;
-    struct tca_flow_table *flows;    /* of the open capture */
-    struct tca_fragments *fragments; /* likewise */
-    struct tca_ahead ahead; /* of the open capture: what its first records became, while it is held back */
-    struct tca_order order; /* segments of the open capture that wait for their turn */
-    struct tca_lane quotes; /* ICMP errors among them */
-    struct tca_moved moved; /* frame numbers of all captures that were mended */
-    struct tca_comments comments; /* of all captures, while a trace is kept */
+    struct capture *open;    /* the capture being fed; NULL between captures */
+    struct tca_shard *shard; /* owned, of the open capture; NULL between captures */
+    unsigned shards;
+    pthread_mutex_t lock;            /* for what all shards write to: nats, dossiers, streams */
+    struct tca_fragments *fragments; /* of the open capture */
+    struct tca_order order;          /* segments of the open capture that wait for their turn */
+    struct tca_moved moved;          /* frame numbers of all captures that were mended */
+    struct tca_comments comments;    /* of all captures, while a trace is kept */
     struct tca_sorter *dossiers;
     struct tca_streams *streams; /* of all captures; NULL before the first */
     struct tca_sweep *sweep;
@@ -106,9 +107,6 @@ struct tca_session {
     struct tca_twins *twins;         /* NULL: one capture only */
     struct tca_sorter *grouped;      /* while twins are compared */
     struct tca_incidents incidents;  /* sorted, before --finding and --min-confidence */
-    struct tca_buf encoded;          /* one dossier */
-    struct tca_buf decoded;          /* and its marks, decoded */
-    struct tca_buf recalled;         /* a parked flow */
     FILE *trace;                     /* unlinked temporary file of struct tca_trace */
     bool finished;
     int broken; /* memory or a temporary file failed: what is held is not whole; only free is left */
@@ -127,6 +125,9 @@ int tca_must_be_finished(const struct tca_session *s, struct tca_error *error);
 /* ---- pass 1 (pass1.c) ---- */
 int tca_pass1_begin(struct tca_session *s, const char *name);
 int tca_pass1_feed(struct tca_session *s, const struct tca_record *records, size_t count);
+/* All that the source has. */
+struct tca_source;
+int tca_pass1_read(struct tca_session *s, struct tca_source *source);
 int tca_pass1_end(struct tca_session *s);
 
 /* ---- streams (streams.c): what pass 1 learnt of them, joined and numbered ---- */
@@ -139,18 +140,28 @@ int tca_streams_put(struct tca_streams *all, uint32_t capture, const struct tca_
 int tca_streams_number(struct tca_streams *all);
 /* The frame that created this stream of a capture (0: of the first that has it; then it is told). 0: there is none. */
 uint64_t tca_streams_created(const struct tca_streams *all, uint32_t *capture, uint64_t number);
-/* Set tcp_stream and completeness of a dossier by its stream_frame. */
-void tca_streams_tell(struct tca_streams *all, struct tca_dossier *d);
+/* Set tcp_stream and completeness of a dossier by its stream_frame. `near`: where the last one was found, 0 at first. */
+void tca_streams_tell(const struct tca_streams *all, size_t *near, struct tca_dossier *d);
 
 /* ---- the spool (spool.c) ---- */
-/* Of a flow that was parked before it replaces what was put then. */
-int tca_spool_put(struct tca_session *s, struct tca_flow *flow);
+/* On any thread. Of a flow that was parked before it replaces what was put then. */
+int tca_spool_put(struct tca_shard *shard, struct tca_flow *flow);
 /* So many bytes of a key name a dossier. */
 enum { TCA_SPOOL_NAMED = 20 };
-/* Decode one item of the sorter into *ret; its marks live in s->decoded until the next call. */
-int tca_spool_get(struct tca_session *s, const void *item, size_t size, struct tca_dossier *ret);
+/* What a walk over dossiers needs; each thread has its own. All zero at first. */
+struct tca_reading {
+    struct tca_buf marks; /* of the dossier at hand */
+    size_t stream;        /* near which the next one's is */
+};
+static inline void tca_reading_done(struct tca_reading *reading)
+{
+    tca_buf_done(&reading->marks);
+}
+/* Decode one item of the sorter into *ret; its marks live in `reading` until the next call. */
+int tca_spool_get(const struct tca_session *s, struct tca_reading *reading, const void *item, size_t size,
+                  struct tca_dossier *ret);
 
-/* ---- flows that are parked (park.c): what struct tca_flow_settings asks for; `user` is the session ---- */
+/* ---- flows that are parked (park.c): what struct tca_flow_settings asks for; `user` is the shard ---- */
 bool tca_may_park(void *user, struct tca_flow *flow);
 int tca_park(void *user, struct tca_flow *flow, const void *parcel, size_t size, uint64_t *ret_place);
 int tca_recall(void *user, uint64_t place, void *payload, void *stream_payload, void *ret_parcel,
@@ -184,8 +195,11 @@ struct tca_settled {
 };
 /* Decode one item of the sorter as tca_spool_get does, and let its clocks run to the end of its capture, or to
  * `until_ns` if that is later. */
-int tca_pass2_settle(struct tca_session *s, const void *item, size_t size, int64_t until_ns,
-                     struct tca_settled *ret);
+int tca_pass2_settle(const struct tca_session *s, struct tca_reading *reading, const void *item, size_t size,
+                     int64_t until_ns, struct tca_settled *ret);
+/* All dossiers so, in row order: some at a time, which live until fn returns. Non-zero from fn stops and is returned. */
+typedef int tca_settled_fn(void *user, struct tca_settled *settled, size_t count);
+int tca_pass2_settle_all(struct tca_session *s, int64_t until_ns, tca_settled_fn *fn, void *user);
 /* What a judge, or the census, may look at. Borrows the dossier. */
 struct tca_case tca_pass2_case(const struct tca_session *s, const struct tca_settled *settled);
 /* Every flow in row order, judged. Non-zero from fn stops and is returned. */
@@ -193,6 +207,12 @@ typedef int tca_view_fn(void *user, const struct tca_flow_view *view);
 int tca_pass2_walk(struct tca_session *s, tca_view_fn *fn, void *user);
 /* The same with every finding, whatever the user wants to read: for what is counted from them. */
 int tca_pass2_walk_all(struct tca_session *s, tca_view_fn *fn, void *user);
+/* The same as tca_pass2_walk(), by all threads of the session: blocks of flows in row order go to fn, each block with the
+ * user of one part, several blocks at a time; then `join` gets these users in the order of the blocks. There are
+ * tca_pass2_parts() of them. */
+typedef int tca_join_fn(void *user, void *part);
+unsigned tca_pass2_parts(const struct tca_session *s);
+int tca_pass2_share(struct tca_session *s, tca_view_fn *fn, void *const *part, tca_join_fn *join, void *user);
 /* A listener with only the episodes that the user wants to read about. */
 struct tca_told_listener {
     struct tca_listener listener; /* its episodes point here */

@@ -75,14 +75,18 @@ static uint8_t *encode_part(uint8_t *out, const struct part *part, const uint8_t
     return unit;
 }
 
-/* The bytes were written by encode_part() of this process; the object was all zeros. */
+/* The bytes were written by encode_part() of this process; the object was all zeros. Units that are there stand in runs. */
 static const uint8_t *decode_part(const uint8_t *in, const struct part *part, uint8_t *object)
 {
     uint64_t there;
+    uint8_t *to = object + part->from;
     memcpy(&there, in, sizeof there);
     in += sizeof there;
-    for (; there; there &= there - 1, in += UNIT)
-        memcpy(object + part->from + UNIT * (size_t)__builtin_ctzll(there), in, UNIT);
+    while (there) {
+        unsigned skip = (unsigned)__builtin_ctzll(there);
+        for (there >>= skip, to += UNIT * (size_t)skip; there & 1; there >>= 1, to += UNIT, in += UNIT)
+            memcpy(to, in, UNIT);
+    }
     return in;
 }
 
@@ -189,10 +193,11 @@ void tca_spool_clear(struct tca_dossier *d)
 
 #ifdef TCA_CHECK_WAYS
 /* What is kept comes back as it was; what is not, as garbage. */
-static void check(struct tca_session *s, const struct tca_dossier *d)
+static void check(struct tca_shard *shard, const struct tca_dossier *d)
 {
     struct tca_dossier back;
-    if (decode((const uint8_t *)s->encoded.bytes, &back, &s->decoded) || back.mark_count != d->mark_count)
+    struct tca_buf marks = {0};
+    if (decode((const uint8_t *)shard->encoded.bytes, &back, &marks) || back.mark_count != d->mark_count)
         abort();
     for (unsigned at = 0; at < PARTS; at++)
         if (memcmp((const uint8_t *)d + parts[at].from, (const uint8_t *)&back + parts[at].from,
@@ -201,6 +206,7 @@ static void check(struct tca_session *s, const struct tca_dossier *d)
     for (unsigned at = 1; at < back.mark_count; at++)
         if (back.mark[at - 1].frame > back.mark[at].frame)
             abort();
+    tca_buf_done(&marks);
 }
 
 static void spoil(struct tca_dossier *d)
@@ -209,9 +215,9 @@ static void spoil(struct tca_dossier *d)
         memset((uint8_t *)d + parts[at].to, 0xa5, parts[at + 1].from - parts[at].to);
 }
 #else
-static void check(struct tca_session *s, const struct tca_dossier *d)
+static void check(struct tca_shard *shard, const struct tca_dossier *d)
 {
-    (void)s, (void)d;
+    (void)shard, (void)d;
 }
 
 static void spoil(struct tca_dossier *d)
@@ -220,43 +226,54 @@ static void spoil(struct tca_dossier *d)
 }
 #endif
 
-int tca_spool_encode(struct tca_session *s, struct tca_flow *flow, const struct tca_dossier *d)
+int tca_spool_encode(struct tca_shard *shard, struct tca_flow *flow, const struct tca_dossier *d)
 {
+    struct tca_session *s = shard->s;
     const struct tca_mirror *m = (const void *)flow->payload;
+    pthread_mutex_lock(&s->lock);
     int error = tca_nat_add_flow(s, d, m, &flow->note);
+    pthread_mutex_unlock(&s->lock);
     if (!error)
-        error = encode(&s->encoded, d, m);
+        error = encode(&shard->encoded, d, m);
     if (!error)
-        check(s, d);
+        check(shard, d);
     return error;
 }
 
-int tca_spool_send(struct tca_session *s, const struct tca_flow *flow, const struct tca_dossier *d)
+int tca_spool_send(struct tca_shard *shard, const struct tca_flow *flow, const struct tca_dossier *d,
+                   uint64_t *ret_place)
 {
+    struct tca_session *s = shard->s;
     uint8_t key[TCA_SORT_KEY] = {0};
     tca_key_i64(key, d->m.start_ns);
     tca_key_u32(key + 8, d->capture);
     tca_key_u64(key + 12, d->m.first_frame);
     tca_key_u32(key + TCA_SPOOL_NAMED, UINT32_MAX - flow->parked);
-    return tca_sorter_add(s->dossiers, key, s->encoded.bytes, s->encoded.used);
+    pthread_mutex_lock(&s->lock);
+    int error = tca_sorter_add(s->dossiers, key, shard->encoded.bytes, shard->encoded.used);
+    *ret_place = error ? 0 : tca_sorter_place(s->dossiers);
+    pthread_mutex_unlock(&s->lock);
+    return error;
 }
 
-int tca_spool_put(struct tca_session *s, struct tca_flow *flow)
+int tca_spool_put(struct tca_shard *shard, struct tca_flow *flow)
 {
     struct tca_dossier d;
-    tca_spool_fill(s, flow, &d);
-    int error = tca_spool_encode(s, flow, &d);
-    return error ? error : tca_spool_send(s, flow, &d);
+    uint64_t place;
+    tca_spool_fill(shard->s, flow, &d);
+    int error = tca_spool_encode(shard, flow, &d);
+    return error ? error : tca_spool_send(shard, flow, &d, &place);
 }
 
-int tca_spool_get(struct tca_session *s, const void *item, size_t size, struct tca_dossier *d)
+int tca_spool_get(const struct tca_session *s, struct tca_reading *reading, const void *item, size_t size,
+                  struct tca_dossier *d)
 {
     (void)size;
-    int error = decode(item, d, &s->decoded);
+    int error = decode(item, d, &reading->marks);
     if (error)
         return error;
     spoil(d);
-    tca_streams_tell(s->streams, d);
+    tca_streams_tell(s->streams, &reading->stream, d);
     tca_dossier_index(d);
     return TCA_OK;
 }

@@ -8,10 +8,9 @@
  * collide cost no more than a wrong label.
  */
 #include "base/alloc.h"
+#include "base/sort.h"
 #include "base/sorted.h"
 #include "engine/run.h"
-
-#include <stdlib.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -38,7 +37,6 @@ struct tca_streams {
     uint64_t seed;
     struct entry *entry; /* by capture and frame */
     size_t count, room;
-    size_t told; /* the entry found last: rows come nearly in the order of their frames */
 };
 
 int tca_streams_new(uint64_t seed, const char *temp_dir, struct tca_streams **ret_streams)
@@ -136,6 +134,12 @@ static int by_place(const void *left, const void *right)
     return compare(a->capture, a->frame, right);
 }
 
+static struct tca_digest digest_entry(const void *item)
+{
+    const struct entry *e = item;
+    return (struct tca_digest){e->capture, e->frame};
+}
+
 /* Among entries from `low` on and below `high`. */
 static const struct entry *find_between(const struct tca_streams *all, size_t low, size_t high,
                                         uint32_t capture, uint64_t frame)
@@ -155,12 +159,16 @@ static const struct entry *find(const struct tca_streams *all, uint32_t capture,
     return find_between(all, 0, all->count, capture, frame);
 }
 
-/* Not far from the one found last, else anywhere. */
-static const struct entry *find_near(const struct tca_streams *all, uint32_t capture, uint64_t frame)
+/* The one behind that which was found last, as a rule: rows come nearly in the order of their frames. Else not far from it,
+ * else anywhere. */
+static const struct entry *find_near(const struct tca_streams *all, size_t last, uint32_t capture,
+                                     uint64_t frame)
 {
     enum { NEAR = 4 };
-    size_t low = all->told > NEAR ? all->told - NEAR : 0;
-    size_t high = all->count - all->told > NEAR ? all->told + NEAR : all->count;
+    if (last + 1 < all->count && !compare(capture, frame, &all->entry[last + 1]))
+        return &all->entry[last + 1];
+    size_t low = last > NEAR ? last - NEAR : 0;
+    size_t high = all->count - last > NEAR ? last + NEAR : all->count;
     bool inside = low < high && compare(capture, frame, &all->entry[low]) >= 0 &&
                   compare(capture, frame, &all->entry[high - 1]) <= 0;
     return inside ? find_between(all, low, high, capture, frame) : find(all, capture, frame);
@@ -188,8 +196,7 @@ int tca_streams_number(struct tca_streams *all)
     all->pieces = NULL;
     if (error)
         return error;
-    if (all->count)
-        qsort(all->entry, all->count, sizeof *all->entry, by_place);
+    tca_sort(all->entry, all->count, sizeof *all->entry, digest_entry, by_place);
     number(all);
     return TCA_OK;
 }
@@ -206,11 +213,11 @@ uint64_t tca_streams_created(const struct tca_streams *all, uint32_t *capture, u
     return 0;
 }
 
-void tca_streams_tell(struct tca_streams *all, struct tca_dossier *d)
+void tca_streams_tell(const struct tca_streams *all, size_t *near, struct tca_dossier *d)
 {
-    const struct entry *e = d->stream_frame ? find_near(all, d->capture, d->stream_frame) : NULL;
+    const struct entry *e = d->stream_frame ? find_near(all, *near, d->capture, d->stream_frame) : NULL;
     if (e)
-        all->told = (size_t)(e - all->entry);
+        *near = (size_t)(e - all->entry);
     d->tcp_stream = e ? e->created : TCA_NO_STREAM;
     d->completeness = e ? e->completeness : 0;
 }

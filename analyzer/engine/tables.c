@@ -28,9 +28,36 @@ static int flow_row(void *user, const struct tca_flow_view *view)
     return r->cells.text.failed ? TCA_EMEMORY : r->fn(r->user, &r->cells);
 }
 
+static int join_rows(void *user, void *part)
+{
+    struct rows *r = user, *p = part;
+    return tca_csv_join(r->csv, p->csv);
+}
+
+/* Each part has its own lines. */
+static int share_flows(struct rows *r)
+{
+    enum { PARTS_MAX = 2 * TCA_CREW_MAX };
+    struct rows part[PARTS_MAX];
+    void *user[PARTS_MAX];
+    unsigned parts = tca_pass2_parts(r->s);
+    int error = TCA_OK;
+    for (unsigned at = 0; at < parts; at++) {
+        part[at] = (struct rows){.s = r->s, .opt = r->opt, .csv = tca_csv_part(r->csv)};
+        user[at] = &part[at];
+        error = part[at].csv ? error : TCA_EMEMORY;
+    }
+    if (!error)
+        error = tca_pass2_share(r->s, flow_row, user, join_rows, r);
+    for (unsigned at = 0; at < parts; at++)
+        tca_csv_end(part[at].csv);
+    return error;
+}
+
 static int each_flow(struct rows *r)
 {
-    return tca_pass2_walk(r->s, flow_row, r);
+    bool share = r->csv && tca_crew_size(r->s->crew) > 1;
+    return share ? share_flows(r) : tca_pass2_walk(r->s, flow_row, r);
 }
 
 static int each_event(struct rows *r)

@@ -15,6 +15,7 @@ enum { TWIN_MEMORY = 32 << 20 };
 /* Dossiers of one group, held at the same time. */
 struct gathering {
     struct tca_session *s;
+    struct tca_reading reading;
     struct tca_dossier *d; /* TCA_TWINS_MAX of them, owned, each with room for its marks */
     size_t count;
     uint64_t group;
@@ -25,7 +26,7 @@ struct gathering {
 static int read_item(struct gathering *g, const void *item, size_t size, struct tca_dossier *ret_d,
                      uint64_t *ret_group)
 {
-    int error = tca_spool_get(g->s, item, size, ret_d);
+    int error = tca_spool_get(g->s, &g->reading, item, size, ret_d);
     if (!error)
         *ret_group = tca_twins_group(g->s->twins, ret_d);
     return error;
@@ -102,6 +103,7 @@ static void end(struct gathering *g)
     for (int at = 0; g->d && at < TCA_TWINS_MAX; at++)
         tca_free(g->d[at].mark);
     tca_free(g->d);
+    tca_reading_done(&g->reading);
 }
 
 int tca_twins_add_flow(struct tca_session *s, const struct tca_dossier *d)

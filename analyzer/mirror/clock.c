@@ -99,11 +99,22 @@ static struct deadline request(const struct tca_mirror *m, const struct tca_side
                      limits->synack_ns >= 0 ? life_ns - life_ns / 8 : -1);
 }
 
+static struct deadline resent(const struct tca_side *side, const struct tca_limits *limits)
+{
+    struct deadline next = next_rung(side->rto_last_ns, side->rto_gap_ns);
+    return repeated_ladder(&next, side->rto_run, side->rto_run >= 5, limits, limits->open_ns);
+}
+
+static struct deadline fin_resent(const struct tca_side *side, const struct tca_limits *limits)
+{
+    struct deadline next = next_rung(side->fin_last_ns, side->fin_gap_ns);
+    return repeated_ladder(&next, side->fin_count ? side->fin_count - 1 : 0, side->fin_count >= 3, limits,
+                           limits->orphan_ns);
+}
+
 static struct deadline deadline_of(const struct tca_mirror *m, const struct tca_side *side,
                                    enum tca_state state, const struct tca_limits *limits)
 {
-    struct deadline payload = next_rung(side->rto_last_ns, side->rto_gap_ns);
-    struct deadline fin = next_rung(side->fin_last_ns, side->fin_gap_ns);
     switch (state) {
     case TCA_SYN_SENT:
         return asking(m, side, limits);
@@ -111,12 +122,11 @@ static struct deadline deadline_of(const struct tca_mirror *m, const struct tca_
         return side->synack_count ? request(m, side, limits) : NONE;
     case TCA_ESTABLISHED:
     case TCA_CLOSE_WAIT:
-        return repeated_ladder(&payload, side->rto_run, side->rto_run >= 5, limits, limits->open_ns);
+        return resent(side, limits);
     case TCA_FIN_WAIT1:
     case TCA_CLOSING:
     case TCA_LAST_ACK:
-        return repeated_ladder(&fin, side->fin_count ? side->fin_count - 1 : 0, side->fin_count >= 3, limits,
-                               limits->orphan_ns);
+        return fin_resent(side, limits);
     case TCA_FIN_WAIT2:
         return fin_wait2(side, limits);
     case TCA_TIME_WAIT:
@@ -180,21 +190,23 @@ void tca_clock_request_rst(struct tca_mirror *m, int64_t now_ns)
         m->ack_ignored_count = m->acks_since_synack;
 }
 
-static void run_clock(struct tca_mirror *m, struct tca_side *side, const struct tca_limits *limits,
+/* Did it ring? */
+static bool run_clock(struct tca_mirror *m, struct tca_side *side, const struct tca_limits *limits,
                       int64_t now_ns)
 {
     struct deadline d = deadline_of(m, side, tca_side_state(side), limits);
     if (d.start_ns < 0 || now_ns - d.start_ns < tca_timer_latest(d.interval_ns))
-        return;
+        return false;
     if (tca_side_state(side) == TCA_SYN_RECV && silent_child(m, side)) {
         const struct tca_opener *newest = &m->opener[(m->acks_since_synack - 1) % TCA_OPENERS_MAX];
         tca_history_step(side, TCA_GOT_ACK_OF_SYN, false, (struct tca_when){newest->time_ns, newest->frame});
-        return;
+        return true;
     }
     if (tca_side_state(side) == TCA_SYN_RECV)
         expire_request(m, side, d.start_ns + d.interval_ns);
     else
         tca_history_step(side, d.event, false, (struct tca_when){d.start_ns + d.interval_ns, m->last_frame});
+    return true;
 }
 
 bool tca_mirror_timer(const struct tca_mirror *m, int role, enum tca_state state,
@@ -229,24 +241,26 @@ static bool is_known(const struct tca_limits *limits, enum tca_state state)
     }
 }
 
-/* The mirror's clocks rang by the usual values while its segments came. */
-static void take_back(const struct tca_mirror *m, struct tca_side *side, const struct tca_limits *limits)
+/* The mirror's clocks rang by the usual values while its segments came. True: they did, and it was undone. */
+static bool take_back(const struct tca_mirror *m, struct tca_side *side, const struct tca_limits *limits)
 {
     const struct tca_step *top = tca_history_top(side);
     bool rang = side->step_count > 1 && top->event == TCA_TIMER_USER && !top->proved && !side->path_cut;
     int64_t rang_ns = rang ? top->time_ns : 0;
     if (!rang || m->last_ns > rang_ns || !is_known(limits, (enum tca_state)top[-1].state))
-        return;
+        return false;
     tca_history_pop(side);
     if (tca_side_state(side) == TCA_FIN_WAIT2)
         side->timer_ns = rang_ns - TCA_LINUX_FIN_WAIT2_NS;
+    return true;
 }
 
-/* What came after FIN_WAIT2 was over met no socket any more, unless this end showed that it took it. */
-static void end_fin_wait2(struct tca_side *side, const struct tca_limits *limits)
+/* What came after FIN_WAIT2 was over met no socket any more, unless this end showed that it took it. True: something did. */
+static bool end_fin_wait2(struct tca_side *side, const struct tca_limits *limits)
 {
+    bool ended = false;
     if (limits->fin_wait2_ns < 0 || side->close_used || side->path_cut)
-        return;
+        return false;
     for (unsigned at = 0; at + 1 < side->step_count; at++) {
         struct tca_step *next = &side->step[at + 1];
         if (side->step[at].state != TCA_FIN_WAIT2 || (next->proved && next->state != TCA_CLOSED) ||
@@ -257,14 +271,18 @@ static void end_fin_wait2(struct tca_side *side, const struct tca_limits *limits
                                   .state = TCA_CLOSED,
                                   .event = TCA_TIMER_USER};
         side->step_count = (uint8_t)(at + 2);
+        ended = true;
     }
+    return ended;
 }
 
-void tca_mirror_clock_known(struct tca_mirror *m, const struct tca_limits limits[2], int64_t now_ns)
+bool tca_mirror_clock_known(struct tca_mirror *m, const struct tca_limits limits[2], int64_t now_ns)
 {
+    bool changed = false;
     for (int role = 0; role < 2; role++) {
-        end_fin_wait2(&m->side[role], &limits[role]);
-        take_back(m, &m->side[role], &limits[role]);
-        run_clock(m, &m->side[role], &limits[role], now_ns);
+        changed |= end_fin_wait2(&m->side[role], &limits[role]);
+        changed |= take_back(m, &m->side[role], &limits[role]);
+        changed |= run_clock(m, &m->side[role], &limits[role], now_ns);
     }
+    return changed;
 }

@@ -86,12 +86,17 @@ static int choose(struct tca_csv *csv, const char *table, const char *columns, s
     }
 }
 
+static int hand_on(struct tca_csv *csv, struct tca_buf *lines)
+{
+    if (!csv->failed && lines->used && csv->fn(csv->user, lines->bytes, lines->used) != 0)
+        csv->failed = true;
+    tca_buf_reset(lines);
+    return csv->failed ? TCA_EOUTPUT : 0;
+}
+
 static int flush(struct tca_csv *csv)
 {
-    if (!csv->failed && csv->out.used && csv->fn(csv->user, csv->out.bytes, csv->out.used) != 0)
-        csv->failed = true;
-    tca_buf_reset(&csv->out);
-    return csv->failed ? TCA_EOUTPUT : 0;
+    return csv->fn ? hand_on(csv, &csv->out) : 0; /* a part waits */
 }
 
 static bool needs_quotes(const char *cell, size_t length)
@@ -210,6 +215,24 @@ void tca_csv_check(struct tca_csv *csv, size_t begin, const struct tca_cells *ce
     if (csv->out.used - end - 1 != length || (length && memcmp(line, line + length + 1, length)))
         abort();
     csv->out.used = end + 1;
+}
+
+struct tca_csv *tca_csv_part(const struct tca_csv *csv)
+{
+    struct tca_csv *part = tca_alloc(sizeof *part);
+    if (!part)
+        return NULL;
+    memcpy(part->pick, csv->pick, csv->pick_count * sizeof *csv->pick);
+    part->pick_count = csv->pick_count;
+    return part;
+}
+
+int tca_csv_join(struct tca_csv *csv, struct tca_csv *part)
+{
+    if (part->out.failed)
+        return TCA_EMEMORY;
+    int r = flush(csv);
+    return r ? r : hand_on(csv, &part->out);
 }
 
 int tca_csv_end(struct tca_csv *csv)

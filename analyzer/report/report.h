@@ -146,6 +146,10 @@ int tca_csv_new(const char *table, const char *columns, tca_write_fn *fn, void *
 int tca_csv_row(struct tca_csv *csv, const struct tca_cells *cells);
 /* The same line as of tca_row_flow()'s cells, written in place: of the columns chosen, and no others. */
 int tca_csv_flow(struct tca_csv *csv, const struct tca_flow_view *view, const struct tca_report_options *opt);
+/* One of several that lines are written to side by side; the whole takes them in as they are joined. NULL without memory; to
+ * be ended as well. */
+struct tca_csv *tca_csv_part(const struct tca_csv *csv);
+int tca_csv_join(struct tca_csv *csv, struct tca_csv *part);
 const char *tca_csv_library(void);    /* version of libcsv, static */
 int tca_csv_end(struct tca_csv *csv); /* flushes and frees, also after a failure; 0 or TCA_EOUTPUT */
 

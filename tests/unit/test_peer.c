@@ -498,7 +498,7 @@ START_TEST(clock_kinds)
         double seconds, offset;
         int used;
         ck_assert_int_eq(sscanf(at, "%c%u@%lf%lf%n", &peer, &port, &seconds, &offset, &used), 4);
-        stamp[count].peer[0] = (uint8_t)peer;
+        stamp[count].peer = (uint32_t)peer;
         stamp[count].port[0] = (uint16_t)port;
         stamp[count].time_ns = PEER_EPOCH_NS + (int64_t)(seconds * 1e9);
         stamp[count].stream = count;

@@ -180,7 +180,7 @@ static struct tca_dossier told_of(const struct watched *w, uint32_t capture, uin
     memset(&d, 0, sizeof d);
     d.capture = capture;
     d.stream_frame = piece;
-    tca_streams_tell(w->streams, &d);
+    tca_streams_tell(w->streams, &(size_t){0}, &d);
     return d;
 }
 

@@ -77,6 +77,8 @@ struct tca_attempt {
     uint32_t iss, tsval, tsval_last;
     uint32_t syns, synacks, rungs, drops, extra; /* extra: SYN+ACKs that may be cookies beside a request's */
     uint32_t place;                              /* number of its listener */
+    uint32_t client_host,
+        server_host; /* numbers of its hosts; while the parts read: in order of capture and address */
     bool asking;     /* synqueue.c: between asked_ns and synack_ns, and no cookie */
     uint64_t beside; /* ... requests at `asked_ns`, and all that had gone by then */
     uint32_t seen;   /* serial number of the last group that counted it */

@@ -22,10 +22,10 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/sort.h"
 #include "base/sorted.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <tcpautopsy/error.h>
 
@@ -72,11 +72,16 @@ static size_t first_at(struct tca_attempt *const *one, size_t count, int64_t tim
     return low;
 }
 
+static struct tca_digest digest_client(const void *item)
+{
+    const struct tca_attempt *a = *(struct tca_attempt *const *)item;
+    return (struct tca_digest){tca_digest_host(0, a->client), 0};
+}
+
 /* Different addresses, and those that tried once only. `scratch` is sorted by address. */
 static void count_sources(struct tca_attempt **scratch, size_t count, struct group *g)
 {
-    if (count)
-        qsort(scratch, count, sizeof(struct tca_attempt *), tca_order_clients);
+    tca_sort(scratch, count, sizeof(struct tca_attempt *), digest_client, tca_order_clients);
     for (size_t at = 0, end; at < count; at = end) {
         for (end = at + 1; end < count && !tca_order_clients(&scratch[at], &scratch[end]);)
             end++;
@@ -92,12 +97,17 @@ static int compare_prints(const void *left, const void *right)
     return tca_compare_u64(a->print, b->print);
 }
 
+static struct tca_digest digest_print(const void *item)
+{
+    const struct tca_attempt *a = *(struct tca_attempt *const *)item;
+    return (struct tca_digest){a->print, 0};
+}
+
 /* How many of them are made in the one way that most are. */
 static uint64_t count_alike(struct tca_attempt **scratch, size_t count)
 {
     uint64_t most = 0;
-    if (count)
-        qsort(scratch, count, sizeof(struct tca_attempt *), compare_prints);
+    tca_sort(scratch, count, sizeof(struct tca_attempt *), digest_print, compare_prints);
     for (size_t at = 0, end; at < count; at = end) {
         for (end = at + 1; end < count && scratch[end]->print == scratch[at]->print;)
             end++;
@@ -306,7 +316,7 @@ static size_t take_suspects(const struct tca_tries *t, struct tca_attempt **one,
     size_t kept = 0;
     uint32_t serial = ++t->p->serial;
     memcpy(scratch, t->one, t->count * sizeof(struct tca_attempt *));
-    qsort(scratch, t->count, sizeof(struct tca_attempt *), tca_order_clients);
+    tca_sort(scratch, t->count, sizeof(struct tca_attempt *), digest_client, tca_order_clients);
     for (size_t at = 0, end; at < t->count; at = end) {
         for (end = at + 1; end < t->count && !tca_order_clients(&scratch[at], &scratch[end]);)
             end++;
@@ -363,7 +373,7 @@ static int fill_bins(struct tca_attempt *const *one, size_t count, struct bins *
             b->count[bin]++;
     }
     memcpy(b->sorted, b->count, b->bins * sizeof *b->count);
-    qsort(b->sorted, b->bins, sizeof *b->sorted, tca_order_u32);
+    tca_sort_u32(b->sorted, b->bins);
     return TCA_OK;
 }
 

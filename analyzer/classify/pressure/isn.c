@@ -14,19 +14,21 @@
 #include "classify/pressure/isn.h"
 
 #include "base/alloc.h"
+#include "base/sieve.h"
+#include "base/sort.h"
 #include "base/sorted.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <tcpautopsy/error.h>
 
 enum { NUMBERS_MIN = 16, SURE_MIN = 64, STEPS_MIN = 8, BITS_MIN = 8, SPAN_MAX = 1 << 24 };
 
 struct number {
-    uint8_t addr[16], peer[16];
+    uint8_t addr[16];
     uint32_t capture, isn;
+    uint32_t host;
     uint8_t family, role;
     int64_t time_ns;
     uint64_t frame;
@@ -55,12 +57,12 @@ static int add(struct tca_isns *isns, const struct tca_dossier *d, int role, con
     struct number *one = &isns->list[isns->count++];
     *one = (struct number){.capture = d->capture,
                            .isn = first->seq,
+                           .host = d->host[role],
                            .family = d->family,
                            .role = (uint8_t)role,
                            .time_ns = first->time_ns,
                            .frame = first->frame};
     memcpy(one->addr, d->addr[role], sizeof one->addr);
-    memcpy(one->peer, d->addr[1 - role], sizeof one->peer);
     return TCA_OK;
 }
 
@@ -95,7 +97,7 @@ struct weakness {
 /* The shortest stretch of the circle that holds all values. They come back sorted. */
 static uint32_t span_of(uint32_t *value, size_t count)
 {
-    qsort(value, count, sizeof *value, tca_order_u32);
+    tca_sort_u32(value, count);
     uint32_t gap = value[0] - value[count - 1]; /* around the end */
     for (size_t at = 1; at < count; at++)
         if (value[at] - value[at - 1] > gap)
@@ -144,7 +146,7 @@ static void stepped(const struct number *n, size_t count, uint32_t *value, struc
 {
     for (size_t at = 1; at < count; at++)
         value[at - 1] = n[at].isn - n[at - 1].isn;
-    qsort(value, count - 1, sizeof *value, tca_order_u32);
+    tca_sort_u32(value, count - 1);
     size_t best = 0, first = 0;
     uint32_t step = 0;
     for (size_t at = 0; at < count - 1; at++) {
@@ -190,9 +192,7 @@ static bool is_weak(const struct number *n, size_t count, uint32_t *value, struc
 
 static int compare_hosts(const struct number *a, const struct number *b)
 {
-    int order = tca_compare_u64(a->capture, b->capture);
-    if (!order)
-        order = memcmp(a->addr, b->addr, sizeof a->addr);
+    int order = tca_compare_u64(a->host, b->host);
     return order ? order : (int)a->role - (int)b->role;
 }
 
@@ -203,6 +203,12 @@ static int compare_numbers(const void *left, const void *right)
     if (!order)
         order = a->time_ns < b->time_ns ? -1 : a->time_ns > b->time_ns;
     return order ? order : tca_compare_u64(a->frame, b->frame);
+}
+
+static struct tca_digest digest_number(const void *item)
+{
+    const struct number *n = item;
+    return (struct tca_digest){(uint64_t)n->host << 1 | n->role, tca_digest_i64(n->time_ns)};
 }
 
 static int tell(const struct number *n, size_t count, const struct weakness *w,
@@ -230,14 +236,33 @@ static int tell(const struct number *n, size_t count, const struct weakness *w,
     return tca_incidents_add(incidents, &one);
 }
 
-int tca_isns_run(struct tca_isns *isns, struct tca_incidents *incidents)
+/* Hosts with fewer are not tested. What is left tells its host by rank. */
+static void leave_out_few(struct tca_isns *isns, const struct tca_hosts *hosts)
 {
+    struct tca_sieve sieve = tca_sieve_new(isns->count);
+    size_t kept = 0;
+    for (size_t at = 0; at < isns->count; at++)
+        tca_sieve_count(&sieve, (uint64_t)isns->list[at].host << 1 | isns->list[at].role, 1);
+    for (size_t at = 0; at < isns->count; at++) {
+        struct number *one = &isns->list[at];
+        if (!tca_sieve_keeps(&sieve, (uint64_t)one->host << 1 | one->role, NUMBERS_MIN))
+            continue;
+        isns->list[kept] = *one;
+        isns->list[kept++].host = tca_hosts_rank(hosts, one->host);
+    }
+    isns->count = kept;
+    tca_sieve_done(&sieve);
+}
+
+int tca_isns_run(struct tca_isns *isns, const struct tca_hosts *hosts, struct tca_incidents *incidents)
+{
+    leave_out_few(isns, hosts);
     if (isns->count < NUMBERS_MIN)
         return TCA_OK;
     uint32_t *value = tca_alloc(isns->count * sizeof *value);
     if (!value)
         return TCA_EMEMORY;
-    qsort(isns->list, isns->count, sizeof *isns->list, compare_numbers);
+    tca_sort(isns->list, isns->count, sizeof *isns->list, digest_number, compare_numbers);
     int error = TCA_OK;
     for (size_t at = 0, end; at < isns->count && !error; at = end) {
         const struct number *first = &isns->list[at];

@@ -15,7 +15,7 @@ struct tca_isns; /* opaque */
 int tca_isns_new(struct tca_isns **ret_isns); /* 0 or TCA_EMEMORY */
 int tca_isns_add(struct tca_isns *isns, const struct tca_dossier *d);
 /* All flows are in: adds an incident for each host that gives its numbers away. Call once. 0 or TCA_EMEMORY. */
-int tca_isns_run(struct tca_isns *isns, struct tca_incidents *incidents);
+int tca_isns_run(struct tca_isns *isns, const struct tca_hosts *hosts, struct tca_incidents *incidents);
 void tca_isns_free(struct tca_isns *isns); /* accepts NULL */
 
 #endif

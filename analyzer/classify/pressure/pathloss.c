@@ -19,6 +19,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/sort.h"
 #include "base/sorted.h"
 
 #include <stdio.h>
@@ -139,6 +140,12 @@ static int compare_keys(const void *left, const void *right)
     if (!order)
         order = tca_compare_i64(a->time_ns, b->time_ns);
     return order ? order : tca_compare_u64(a->frame, b->frame);
+}
+
+static struct tca_digest digest_repeat(const void *item)
+{
+    const struct tca_repeat *repeat = item;
+    return (struct tca_digest){repeat->capture, tca_digest_i64(repeat->time_ns)};
 }
 
 /* ---- what connections share ---- */
@@ -556,7 +563,7 @@ static int read_capture(struct tca_pressure *p, struct tca_repeat *repeat, size_
 static int read_captures(struct tca_pressure *p, struct scratch *s, struct told *told)
 {
     int error = TCA_OK;
-    qsort(p->repeat, p->repeats, sizeof *p->repeat, compare_keys);
+    tca_sort(p->repeat, p->repeats, sizeof *p->repeat, digest_repeat, compare_keys);
     for (size_t at = 0, end; at < p->repeats && !error; at = end) {
         for (end = at + 1; end < p->repeats && p->repeat[end].capture == p->repeat[at].capture;)
             end++;

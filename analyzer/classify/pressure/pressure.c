@@ -7,6 +7,7 @@
 #include "classify/read/rungs.h"
 
 #include "base/alloc.h"
+#include "base/sort.h"
 #include "base/sorted.h"
 
 #include <stdarg.h>
@@ -115,9 +116,7 @@ void tca_incident_say(struct tca_incident *one, const char *format, ...)
 
 static int compare_places(const struct tca_attempt *a, const struct tca_attempt *b)
 {
-    int order = tca_compare_u64(a->capture, b->capture);
-    if (!order)
-        order = memcmp(a->server, b->server, sizeof a->server);
+    int order = tca_compare_u64(a->server_host, b->server_host);
     return order ? order : tca_compare_u64(a->server_port, b->server_port);
 }
 
@@ -129,6 +128,12 @@ static int compare_tries(const void *left, const void *right)
     return order ? order : tca_compare_begun(a, b);
 }
 
+static struct tca_digest digest_try(const void *item)
+{
+    const struct tca_attempt *a = *(struct tca_attempt *const *)item;
+    return (struct tca_digest){(uint64_t)a->server_host << 16 | a->server_port, tca_digest_i64(a->first_ns)};
+}
+
 static int compare_drops(const void *left, const void *right)
 {
     const struct tca_dropped *a = left, *b = right;
@@ -136,6 +141,12 @@ static int compare_drops(const void *left, const void *right)
     if (!order)
         order = tca_compare_i64(a->time_ns, b->time_ns);
     return order ? order : tca_compare_u64(a->frame, b->frame);
+}
+
+static struct tca_digest digest_drop(const void *item)
+{
+    const struct tca_dropped *drop = item;
+    return (struct tca_digest){drop->place, tca_digest_i64(drop->time_ns)};
 }
 
 /* Number the listeners, and put their drops side by side. */
@@ -148,8 +159,7 @@ static void number_places(struct tca_pressure *p)
     }
     for (size_t at = 0; at < p->drops; at++)
         p->drop[at].place = p->attempt[p->drop[at].attempt].place;
-    if (p->drops)
-        qsort(p->drop, p->drops, sizeof *p->drop, compare_drops);
+    tca_sort(p->drop, p->drops, sizeof *p->drop, digest_drop, compare_drops);
 }
 
 /* What its listeners ask of the capture whose attempts begin here; they are side by side. */
@@ -174,7 +184,7 @@ static int read_listeners(struct tca_pressure *p)
 {
     size_t drop = 0;
     int error = TCA_OK;
-    qsort(p->order, p->attempts, sizeof(struct tca_attempt *), compare_tries);
+    tca_sort(p->order, p->attempts, sizeof(struct tca_attempt *), digest_try, compare_tries);
     number_places(p);
     for (size_t at = 0, end; at < p->attempts && !error; at = end) {
         const struct tca_attempt *first = p->order[at];
@@ -209,6 +219,12 @@ static int compare_ids(const void *left, const void *right)
     return order ? order : tca_compare_u64(a->frame, b->frame);
 }
 
+static struct tca_digest digest_id(const void *item)
+{
+    const struct tca_attempt *a = item;
+    return (struct tca_digest){a->capture, a->id_frame};
+}
+
 /* Only what the judges will ask for stays: the attempts of which something holds, by the name of their flow. */
 static void keep_results(struct tca_pressure *p)
 {
@@ -217,12 +233,11 @@ static void keep_results(struct tca_pressure *p)
         if (p->attempt[at].number)
             p->attempt[kept++] = p->attempt[at];
     p->attempts = kept;
-    if (kept)
-        qsort(p->attempt, kept, sizeof *p->attempt, compare_ids);
+    tca_sort(p->attempt, kept, sizeof *p->attempt, digest_id, compare_ids);
 }
 
-int tca_pressure_run(struct tca_pressure *p, struct tca_sweep *sweep, const struct tca_known *known,
-                     struct tca_incidents *incidents)
+int tca_pressure_run(struct tca_pressure *p, struct tca_sweep *sweep, const struct tca_hosts *hosts,
+                     const struct tca_known *known, struct tca_incidents *incidents)
 {
     static int (*const part[])(struct tca_pressure *) = {tca_scan_read, read_listeners, tca_pathloss_read,
                                                          tca_silence_read};
@@ -234,8 +249,11 @@ int tca_pressure_run(struct tca_pressure *p, struct tca_sweep *sweep, const stru
     p->order = tca_alloc(p->attempts * sizeof(struct tca_attempt *));
     if (!p->order)
         return TCA_EMEMORY;
-    for (size_t at = 0; at < p->attempts; at++)
-        p->order[at] = &p->attempt[at];
+    for (size_t at = 0; at < p->attempts; at++) {
+        struct tca_attempt *a = p->order[at] = &p->attempt[at];
+        a->client_host = tca_hosts_rank(hosts, a->client_host);
+        a->server_host = tca_hosts_rank(hosts, a->server_host);
+    }
     int error = TCA_OK;
     for (size_t at = 0; at < sizeof part / sizeof part[0] && !error; at++)
         error = part[at](p);

@@ -15,6 +15,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/sort.h"
 #include "base/sorted.h"
 
 #include <stdlib.h>
@@ -28,8 +29,7 @@ enum { TARGETS_MIN = 15, ANSWERS_MIN = 3, SAME_TARGET_MAX = 20 };
 
 static int compare_sources(const struct tca_attempt *a, const struct tca_attempt *b)
 {
-    int order = tca_compare_u64(a->capture, b->capture);
-    return order ? order : memcmp(a->client, b->client, sizeof a->client);
+    return tca_compare_u64(a->client_host, b->client_host);
 }
 
 static int by_source(const void *left, const void *right)
@@ -38,6 +38,12 @@ static int by_source(const void *left, const void *right)
                              *b = *(struct tca_attempt *const *)right;
     int order = compare_sources(a, b);
     return order ? order : tca_compare_begun(a, b);
+}
+
+static struct tca_digest digest_source(const void *item)
+{
+    const struct tca_attempt *a = *(struct tca_attempt *const *)item;
+    return (struct tca_digest){a->client_host, tca_digest_i64(a->first_ns)};
 }
 
 static int by_host(const void *left, const void *right)
@@ -282,8 +288,7 @@ int tca_scan_read(struct tca_pressure *p)
     for (size_t at = 0; at < p->attempts && !error; at++)
         if (is_probe(&p->attempt[at]))
             one[count++] = &p->attempt[at];
-    if (count)
-        qsort(one, count, sizeof(struct tca_attempt *), by_source);
+    tca_sort(one, count, sizeof(struct tca_attempt *), digest_source, by_source);
     for (size_t at = 0, end; at < count && !error; at = end) {
         for (end = at + 1; end < count && !compare_sources(one[end - 1], one[end]) &&
                            one[end]->first_ns - one[end - 1]->first_ns <= PAUSE_NS;)

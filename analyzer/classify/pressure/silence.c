@@ -13,9 +13,9 @@
  */
 #include "classify/pressure/attempt.h"
 
+#include "base/sort.h"
 #include "base/sorted.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <tcpautopsy/error.h>
 
@@ -26,8 +26,7 @@ enum { COPIES_MIN = 2, CLIENT_COPIES_MIN = 3, STAMPS_MIN = 5 };
 
 static int compare_hosts(const struct tca_attempt *a, const struct tca_attempt *b)
 {
-    int order = tca_compare_u64(a->capture, b->capture);
-    return order ? order : memcmp(a->server, b->server, sizeof a->server);
+    return tca_compare_u64(a->server_host, b->server_host);
 }
 
 /* Of one server: by port, then by client, then by time. */
@@ -39,8 +38,14 @@ static int by_server(const void *left, const void *right)
     if (!order)
         order = tca_compare_u64(a->server_port, b->server_port);
     if (!order)
-        order = memcmp(a->client, b->client, sizeof a->client);
+        order = tca_compare_u64(a->client_host, b->client_host);
     return order ? order : tca_compare_begun(a, b);
+}
+
+static struct tca_digest digest_server(const void *item)
+{
+    const struct tca_attempt *a = *(struct tca_attempt *const *)item;
+    return (struct tca_digest){(uint64_t)a->server_host << 16 | a->server_port, a->client_host};
 }
 
 /* Of one pair of hosts: by time. */
@@ -50,8 +55,14 @@ static int by_pair(const void *left, const void *right)
                              *b = *(struct tca_attempt *const *)right;
     int order = compare_hosts(a, b);
     if (!order)
-        order = memcmp(a->client, b->client, sizeof a->client);
+        order = tca_compare_u64(a->client_host, b->client_host);
     return order ? order : tca_compare_begun(a, b);
+}
+
+static struct tca_digest digest_pair(const void *item)
+{
+    const struct tca_attempt *a = *(struct tca_attempt *const *)item;
+    return (struct tca_digest){(uint64_t)a->server_host << 32 | a->client_host, tca_digest_i64(a->first_ns)};
 }
 
 /* ---- groups of attempts ---- */
@@ -152,7 +163,7 @@ static bool same_port(const struct tca_attempt *a, const struct tca_attempt *b)
 
 static bool same_client(const struct tca_attempt *a, const struct tca_attempt *b)
 {
-    return !memcmp(a->client, b->client, sizeof a->client);
+    return a->client_host == b->client_host;
 }
 
 static bool same_pair(const struct tca_attempt *a, const struct tca_attempt *b)
@@ -220,7 +231,7 @@ static int read_hosts(struct tca_pressure *p)
     bool both = false;
     uint32_t capture = 0;
     int error = TCA_OK;
-    qsort(p->order, p->attempts, sizeof(struct tca_attempt *), by_server);
+    tca_sort(p->order, p->attempts, sizeof(struct tca_attempt *), digest_server, by_server);
     for (size_t at = 0; at < p->attempts && !error;) {
         struct group host = next_group(p->order, at, p->attempts, same_server);
         if (host.one[0]->capture != capture)
@@ -305,7 +316,7 @@ static void note_pair(const struct group *pair)
 static int read_pairs(struct tca_pressure *p)
 {
     int error = TCA_OK;
-    qsort(p->order, p->attempts, sizeof(struct tca_attempt *), by_pair);
+    tca_sort(p->order, p->attempts, sizeof(struct tca_attempt *), digest_pair, by_pair);
     for (size_t at = 0; at < p->attempts && !error;) {
         struct group pair = next_group(p->order, at, p->attempts, same_pair);
         note_pair(&pair);

@@ -17,6 +17,7 @@
 #include "classify/pressure/attempt.h"
 
 #include "base/alloc.h"
+#include "base/sort.h"
 
 #include <stdlib.h>
 #include <tcpautopsy/error.h>
@@ -48,6 +49,12 @@ static int compare_stamps(const void *left, const void *right)
                              *b = *(struct tca_attempt *const *)right;
     int order = tca_compare_i64(a->stamped_ns, b->stamped_ns);
     return order ? order : tca_compare_u64(a->frame, b->frame);
+}
+
+static struct tca_digest digest_stamp(const void *item)
+{
+    const struct tca_attempt *a = *(struct tca_attempt *const *)item;
+    return (struct tca_digest){tca_digest_i64(a->stamped_ns), a->frame};
 }
 
 static bool lags(const struct tca_attempt *a)
@@ -217,7 +224,7 @@ int tca_stamps_settle(const struct tca_tries *t, bool known, bool *ret_cookies)
         if (t->one[at]->stamped && (lags(t->one[at]) || fresh(t->one[at])))
             s.one[s.count++] = t->one[at];
     if (!error && s.count) {
-        qsort(s.one, s.count, sizeof(struct tca_attempt *), compare_stamps);
+        tca_sort(s.one, s.count, sizeof(struct tca_attempt *), digest_stamp, compare_stamps);
         *ret_cookies |= settle(&s, t, known, like);
     }
     tca_free(s.one);

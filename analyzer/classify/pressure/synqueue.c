@@ -21,10 +21,10 @@
 #include "classify/sweep/known.h"
 
 #include "base/alloc.h"
+#include "base/sort.h"
 #include "base/sorted.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <tcpautopsy/error.h>
 
 #define SECOND INT64_C(1000000000)
@@ -79,6 +79,12 @@ static int compare_moments(const void *left, const void *right)
     return order ? order : tca_compare_u64(a->frame, b->frame);
 }
 
+static struct tca_digest digest_moment(const void *item)
+{
+    const struct moment *m = item;
+    return (struct tca_digest){tca_digest_i64(m->time_ns), m->kind};
+}
+
 static void add_moment(struct queue *q, int64_t time_ns, uint8_t kind, struct tca_attempt *a)
 {
     q->moment[q->moments++] =
@@ -114,8 +120,7 @@ static int gather(struct queue *q)
                                                   .a = &t->p->attempt[t->drop[at].attempt],
                                                   .drop = &t->drop[at],
                                                   .kind = DROP};
-    if (q->moments)
-        qsort(q->moment, q->moments, sizeof *q->moment, compare_moments);
+    tca_sort(q->moment, q->moments, sizeof *q->moment, digest_moment, compare_moments);
     return TCA_OK;
 }
 

@@ -61,6 +61,7 @@ struct tca_dossier {
     uint16_t mark_count;
     struct tca_mark *mark; /* by frame; owned by whoever decoded the dossier */
     struct tca_mark_index index;
+    uint32_t host[2]; /* by role: number of its host (classify/sweep/host.h), set in pass 2 */
 };
 
 /* All marks are in place, by frame, and will stay as they are. */

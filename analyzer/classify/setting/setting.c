@@ -8,6 +8,7 @@
 #include "classify/setting/setting_parts.h"
 
 #include "base/alloc.h"
+#include "base/sort.h"
 #include "base/sorted.h"
 #include "classify/level.h"
 
@@ -288,7 +289,7 @@ static void prove_all(struct tca_estimate *e, const struct tca_observation *seen
             prove(e, seen[at].frame[1]);
         }
     if (e->frame_count)
-        qsort(e->frame, e->frame_count, sizeof *e->frame, tca_order_u64);
+        tca_sort_u64(e->frame, e->frame_count);
 }
 
 static void combine(struct tca_estimate *e, const struct tca_observation *seen, size_t count)

@@ -18,11 +18,11 @@
 #include "classify/sweep/backlog.h"
 
 #include "base/alloc.h"
+#include "base/sort.h"
 #include "base/sorted.h"
 #include "classify/sweep/sweep.h"
 #include "mirror/deviations.h"
 
-#include <stdlib.h>
 #include <tcpautopsy/error.h>
 
 #define SECOND INT64_C(1000000000)
@@ -52,7 +52,7 @@ struct requests {
 static void sort(int64_t *number, size_t count)
 {
     if (count)
-        qsort(number, count, sizeof *number, tca_order_i64);
+        tca_sort_i64(number, count);
 }
 
 /* The timer after the last repeat is as long as all before it together and a second, and an eighth late. */

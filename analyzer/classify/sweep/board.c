@@ -9,10 +9,10 @@
 #include "classify/sweep/board.h"
 
 #include "base/alloc.h"
+#include "base/sort.h"
 #include "base/sorted.h"
 #include "classify/sweep/backlog.h"
 
-#include <stdlib.h>
 #include <tcpautopsy/error.h>
 
 static const int64_t PATIENCE_NS =
@@ -103,7 +103,7 @@ static void gather_loose(struct tca_board *b, const struct tca_edge *edge, size_
             accepted = b->accepted[younger];
         b->loose[b->looses++] = accepted;
     }
-    qsort(b->loose, b->looses, sizeof *b->loose, tca_order_i64);
+    tca_sort_i64(b->loose, b->looses);
 }
 
 /* Most connections on which the server sent payload got it unasked: a banner. Then all wait for it. */
@@ -134,8 +134,8 @@ static void gather_asks(struct tca_board *b, const struct tca_edge *edge, size_t
         }
         child++;
     }
-    qsort(b->asked, b->asks, sizeof *b->asked, tca_order_i64);
-    qsort(b->released, b->asks, sizeof *b->released, tca_order_i64);
+    tca_sort_i64(b->asked, b->asks);
+    tca_sort_i64(b->released, b->asks);
 }
 
 static void gather_children(struct tca_board *b, const struct tca_edge *edge, size_t count)
@@ -154,7 +154,7 @@ static void gather_children(struct tca_board *b, const struct tca_edge *edge, si
         b->created[b->children] = edge[at].time_ns;
         b->proved[b->children++] = edge[at].other_ns;
     }
-    qsort(b->proof, b->proofs, sizeof *b->proof, tca_order_i64);
+    tca_sort_i64(b->proof, b->proofs);
     apply_fifo(b);
     gather_loose(b, edge, count);
     gather_asks(b, edge, count);
@@ -215,9 +215,9 @@ static void sort_levels(struct tca_board *b)
     for (size_t at = 0; at < b->instants; at++)
         if (!b->instant[at].weak)
             b->dropped_at[b->dropped++] = b->instant[at].candidates;
-    qsort(b->answered_at, b->answers, sizeof *b->answered_at, tca_order_i64);
-    qsort(b->owed_at, b->owed, sizeof *b->owed_at, tca_order_i64);
-    qsort(b->dropped_at, b->dropped, sizeof *b->dropped_at, tca_order_i64);
+    tca_sort_i64(b->answered_at, b->answers);
+    tca_sort_i64(b->owed_at, b->owed);
+    tca_sort_i64(b->dropped_at, b->dropped);
 }
 
 /* Answers to new SYNs in an interval, at or above a number of candidates. */
@@ -258,7 +258,7 @@ int64_t tca_board_usual_wait(struct tca_board *b)
         if (b->proved[at] != INT64_MAX)
             b->number[used++] =
                 b->proved[at] > b->created[at] ? (uint64_t)(b->proved[at] - b->created[at]) : 0;
-    qsort(b->number, used, sizeof *b->number, tca_order_u64);
+    tca_sort_u64(b->number, used);
     b->usual_ns = used ? (int64_t)b->number[(used - 1) / 2] : 0;
     return b->usual_ns;
 }
@@ -274,7 +274,7 @@ static int64_t labour_of(struct tca_board *b)
     }
     if (used < LABOURS_MIN)
         return 0;
-    qsort(b->number, used, sizeof *b->number, tca_order_u64);
+    tca_sort_u64(b->number, used);
     int64_t labour = (int64_t)b->number[used / LABOUR_SHARE];
     return labour < LABOUR_NS ? 0 : labour;
 }

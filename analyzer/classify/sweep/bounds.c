@@ -32,10 +32,10 @@
 #include "classify/sweep/bounds.h"
 
 #include "base/alloc.h"
+#include "base/sort.h"
 #include "base/sorted.h"
 #include "classify/sweep/sweep.h"
 
-#include <stdlib.h>
 #include <tcpautopsy/error.h>
 
 static const int64_t AT_ONCE_NS = 100000000;    /* from a request to its answer, nobody in between */
@@ -67,7 +67,7 @@ struct sums {
 static void sort(int64_t *number, size_t count)
 {
     if (count)
-        qsort(number, count, sizeof *number, tca_order_i64);
+        tca_sort_i64(number, count);
 }
 
 static size_t unique(int64_t *number, size_t count)
@@ -108,6 +108,12 @@ static int compare_children(const void *left, const void *right)
     return order ? order : (a->proof > b->proof) - (a->proof < b->proof);
 }
 
+static struct tca_digest digest_child(const void *item)
+{
+    const struct child *child = item;
+    return (struct tca_digest){tca_digest_i64(child->since), tca_digest_i64(child->proof)};
+}
+
 /* accept() takes the oldest of its queue, so a child is accepted when a younger one is: where one queue is all there
  * is. Not if a client that had asked was answered long after a younger one. */
 static bool one_queue(const struct sums *s)
@@ -126,8 +132,7 @@ static bool one_queue(const struct sums *s)
 
 static void date_accepts(struct sums *s)
 {
-    if (s->known)
-        qsort(s->child, s->known, sizeof *s->child, compare_children);
+    tca_sort(s->child, s->known, sizeof *s->child, digest_child, compare_children);
     int64_t younger = INT64_MAX;
     bool one = one_queue(s);
     for (size_t at = s->known; at-- > 0;) {

@@ -9,10 +9,10 @@
 
 #include "base/alloc.h"
 #include "base/seq32.h"
+#include "base/sort.h"
 #include "base/sorted.h"
 #include "classify/sweep/nat.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <tcpautopsy/error.h>
 
@@ -140,7 +140,7 @@ static void compare_lines(const struct lines *lines, uint32_t hz, struct pairs *
 static size_t same_pair(const struct tca_clock_stamp *stamp, size_t at, size_t count)
 {
     size_t end = at + 1;
-    while (end < count && !memcmp(stamp[at].peer, stamp[end].peer, sizeof stamp->peer))
+    while (end < count && stamp[at].peer == stamp[end].peer)
         end++;
     return end;
 }
@@ -248,31 +248,23 @@ int tca_clocks_add(struct tca_clocks *clocks, const struct tca_dossier *d)
             return TCA_EMEMORY;
         clocks->stamp = array;
         struct tca_clock_stamp *stamp = &clocks->stamp[clocks->count++];
-        *stamp = (struct tca_clock_stamp){.time_ns = clock->first_ns,
+        *stamp = (struct tca_clock_stamp){.host = d->host[role],
+                                          .peer = d->host[1 - role],
+                                          .port = {d->port[role], d->port[1 - role]},
+                                          .time_ns = clock->first_ns,
                                           .stream = d->tcp_stream,
-                                          .capture = d->capture,
                                           .value = clock->first,
                                           .hz = tca_clock_hz(clock)};
-        memcpy(stamp->addr, d->addr[role], sizeof stamp->addr);
-        stamp->port[0] = d->port[role];
-        stamp->port[1] = d->port[1 - role];
-        memcpy(stamp->peer, d->addr[1 - role], sizeof stamp->peer);
     }
     return TCA_OK;
-}
-
-static int compare_address(const struct tca_clock_stamp *a, const struct tca_clock_stamp *b)
-{
-    int order = tca_compare_u64(a->capture, b->capture);
-    return order ? order : memcmp(a->addr, b->addr, sizeof a->addr);
 }
 
 static int compare_stamps(const void *left, const void *right)
 {
     const struct tca_clock_stamp *a = left, *b = right;
-    int order = compare_address(a, b);
+    int order = tca_compare_u64(a->host, b->host);
     if (!order)
-        order = memcmp(a->peer, b->peer, sizeof a->peer);
+        order = tca_compare_u64(a->peer, b->peer);
     for (int end = 0; end < 2 && !order; end++)
         order = tca_compare_u64(a->port[end], b->port[end]);
     if (!order)
@@ -280,11 +272,17 @@ static int compare_stamps(const void *left, const void *right)
     return order ? order : tca_compare_u64(a->stream, b->stream);
 }
 
+static struct tca_digest digest_stamp(const void *item)
+{
+    const struct tca_clock_stamp *stamp = item;
+    return (struct tca_digest){(uint64_t)stamp->host << 32 | stamp->peer,
+                               (uint64_t)stamp->port[0] << 16 | stamp->port[1]};
+}
+
 void tca_clocks_sort(struct tca_clocks *clocks)
 {
     size_t kept = 0;
-    if (clocks->count)
-        qsort(clocks->stamp, clocks->count, sizeof *clocks->stamp, compare_stamps);
+    tca_sort(clocks->stamp, clocks->count, sizeof *clocks->stamp, digest_stamp, compare_stamps);
     for (size_t at = 0; at < clocks->count; at++)
         if (!kept || compare_stamps(&clocks->stamp[kept - 1], &clocks->stamp[at]))
             clocks->stamp[kept++] = clocks->stamp[at];
@@ -294,7 +292,7 @@ void tca_clocks_sort(struct tca_clocks *clocks)
 size_t tca_clocks_group(const struct tca_clocks *clocks, size_t at)
 {
     size_t end = at + 1;
-    while (end < clocks->count && !compare_address(&clocks->stamp[at], &clocks->stamp[end]))
+    while (end < clocks->count && clocks->stamp[at].host == clocks->stamp[end].host)
         end++;
     return end - at;
 }

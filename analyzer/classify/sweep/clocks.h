@@ -29,11 +29,10 @@ enum tca_clock_kind {
 
 /* The first stamp of one end of one connection. */
 struct tca_clock_stamp {
-    uint8_t addr[16], peer[16];
-    uint16_t port[2]; /* its own, the peer's */
+    uint32_t host, peer; /* their numbers */
+    uint16_t port[2];    /* its own, the peer's */
     int64_t time_ns;
     uint64_t stream; /* tcp_stream: rows of one stream have one stamp */
-    uint32_t capture;
     uint32_t value;
     uint32_t hz; /* 0: its connection was too short to tell */
 };
@@ -45,9 +44,9 @@ struct tca_clocks {
 
 /* 0 or TCA_EMEMORY. */
 int tca_clocks_add(struct tca_clocks *clocks, const struct tca_dossier *d);
-/* In order of capture, address, peer, tuple, time; each stream once. */
+/* In order of host, peer, tuple, time; each stream once. */
 void tca_clocks_sort(struct tca_clocks *clocks);
-/* How many stamps from `at` on are of its capture and address. */
+/* How many stamps from `at` on are of its host. */
 size_t tca_clocks_group(const struct tca_clocks *clocks, size_t at);
 /* Of one address in one capture, sorted. */
 enum tca_clock_kind tca_clock_kind(const struct tca_clock_stamp *stamp, size_t count);

@@ -60,6 +60,7 @@ struct tca_conn {
     bool over;       /* reset, closed by its client, or silent when something was due: it waits no more */
     uint64_t client; /* hash of the client's address: for counting only */
     uint32_t listener;
+    uint32_t host; /* number of the server's */
     uint32_t syns, synacks;
     uint32_t server_rtt_ns, client_rtt_ns; /* of a clean handshake, at most 4.29 s; UINT32_MAX: none */
     uint32_t flags;

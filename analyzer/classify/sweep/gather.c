@@ -697,6 +697,7 @@ int tca_sweep_add(struct tca_sweep *sweep, const struct tca_dossier *d)
     *conn = (struct tca_conn){.capture = d->capture,
                               .port = d->port[TCA_SERVER],
                               .family = d->family,
+                              .host = d->host[TCA_SERVER],
                               .client = client_hash(d->addr[TCA_CLIENT]),
                               .stuck = d->m.open_refuted && !refused,
                               .refused = refused,

@@ -8,15 +8,14 @@
  */
 #include "classify/sweep/group.h"
 
+#include "base/sort.h"
 #include "base/sorted.h"
 #include "classify/sweep/sweep.h"
-
-#include <stdlib.h>
 
 size_t tca_sort_unique(uint64_t *number, size_t count)
 {
     size_t kept = 0;
-    qsort(number, count, sizeof *number, tca_order_u64);
+    tca_sort_u64(number, count);
     for (size_t at = 0; at < count; at++)
         if (!kept || number[kept - 1] != number[at])
             number[kept++] = number[at];
@@ -41,8 +40,8 @@ static void find_level(const struct tca_board *b, struct tca_group *g)
     for (size_t at = tca_count_before(b->answer_ns, b->answers, from);
          at < b->answers && b->answer_ns[at] <= to; at++)
         answer[answers++] = b->answer[at].candidates;
-    qsort(b->number, drops, sizeof *b->number, tca_order_u64);
-    qsort(answer, answers, sizeof *answer, tca_order_u64);
+    tca_sort_u64(b->number, drops);
+    tca_sort_u64(answer, answers);
     g->level = g->separation = 0;
     while (dropped_below < drops) {
         uint64_t level = b->number[dropped_below];
@@ -170,7 +169,7 @@ static uint32_t usual_number(const struct tca_board *b, const struct tca_group *
     for (size_t at = 0; at < g->count; at++)
         if (!g->instant[at].weak)
             b->number[used++] = g->instant[at].stalled;
-    qsort(b->number, used, sizeof *b->number, tca_order_u64);
+    tca_sort_u64(b->number, used);
     for (size_t at = 0, end; at < used; at = end) {
         for (end = at + 1; end < used && b->number[end] == b->number[at];)
             end++;

@@ -3,8 +3,8 @@
  * Hosts out of dossiers.
  *
  * A system is recognized by marks that come from different parts of its code, and only where none speaks against it:
- * another system may imitate one of them, and one address may hide several. What was added is sorted before it is
- * read; keys are compared, never hashed.
+ * another system may imitate one of them, and one address may hide several. What they show is only counted, so the order in
+ * which dossiers come cannot matter. Hosts are found by a hash with a seed of the run's own, and nothing depends on it.
  *
  * Checked against Linux tcp_options_write(), tcp_select_initial_window(), ip_select_ident_segs() (5.10 to 7.2).
  */
@@ -12,23 +12,23 @@
 
 #include "base/alloc.h"
 #include "base/bits.h"
+#include "base/seed.h"
+#include "base/sort.h"
 #include "base/sorted.h"
 #include "classify/read/rungs.h"
 #include "classify/sweep/place.h"
 #include "mirror/deviations.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <tcpautopsy/error.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 enum { IDS_MIN = 3 }; /* connections that calibrate IP IDs */
 enum { MARKS = 4 };   /* kinds of enum tca_os_mark */
 
 /* What one end of one connection shows. */
 struct trait {
-    uint8_t addr[16];
-    uint32_t capture;
-    uint8_t family;
     uint8_t agrees, denies;  /* enum tca_os_mark bits */
     bool ids_count, ids_odd; /* as server: the calibration holds, or does not */
     bool old_echo;
@@ -38,12 +38,23 @@ struct trait {
     uint8_t ttl;           /* of its SYN or SYN+ACK; 0: none */
 };
 
+/* All that the ends of one host showed, until run. */
+struct tally {
+    uint32_t agree[MARKS], deny[MARKS];
+    uint32_t ids_count, ids_odd, routed, unrouted;
+    uint32_t stamps; /* of its clock */
+};
+
 struct tca_hosts {
     enum tca_vantage user;
-    struct trait *trait; /* owned */
-    size_t traits, trait_room;
-    struct tca_host *host; /* owned */
-    size_t hosts;
+    struct tca_host *host; /* owned; as they were met, from run on in order */
+    size_t hosts, host_room;
+    struct tally *tally; /* owned; of each, as they were met */
+    size_t tally_room;
+    uint32_t *rank; /* owned, from run on: of the number by which each was met */
+    uint32_t *slot; /* owned: 1 and a host's number; 0: free. Less than half are used */
+    size_t slots;
+    uint64_t seed;
     struct tca_places places;
     struct tca_clocks clocks;
     struct tca_host unseen; /* of an address that was never added: what is known of every host */
@@ -178,18 +189,11 @@ static bool is_unheard(const struct tca_mirror *m, int role)
     return !m->side[role].pkts && peer->acked_known && (peer->syn_count || m->side[role].missed_bytes);
 }
 
-static int add_trait(struct tca_hosts *hosts, const struct tca_dossier *d, int role)
+static struct trait trait_of(const struct tca_dossier *d, int role)
 {
-    void *array = tca_room(hosts->trait, hosts->traits, &hosts->trait_room, sizeof *hosts->trait);
-    if (!array)
-        return TCA_EMEMORY;
-    hosts->trait = array;
-    struct trait t = {.capture = d->capture,
-                      .family = d->family,
-                      .heard = d->m.side[role].pkts > 0,
+    struct trait t = {.heard = d->m.side[role].pkts > 0,
                       .both_ways = d->m.side[0].pkts && d->m.side[1].pkts,
                       .unheard = is_unheard(&d->m, role)};
-    memcpy(t.addr, d->addr[role], sizeof t.addr);
     const struct tca_mark *first =
         tca_dossier_mark(d, role == TCA_CLIENT ? TCA_MARK_SYN : TCA_MARK_SYNACK, role, 0);
     if (first) {
@@ -200,45 +204,8 @@ static int add_trait(struct tca_hosts *hosts, const struct tca_dossier *d, int r
         mark_ids(d, role, first, &t);
         t.old_echo = role == TCA_SERVER && d->m.side[role].synack_count > 1 && named_an_ack(d);
     }
-    hosts->trait[hosts->traits++] = t;
-    return TCA_OK;
+    return t;
 }
-
-/* ---- taking in ---- */
-
-int tca_hosts_new(enum tca_vantage user, struct tca_hosts **ret_hosts)
-{
-    struct tca_hosts *hosts = tca_alloc(sizeof *hosts);
-    if (!hosts)
-        return TCA_EMEMORY;
-    hosts->user = user;
-    *ret_hosts = hosts;
-    return TCA_OK;
-}
-
-int tca_hosts_add(struct tca_hosts *hosts, const struct tca_dossier *d)
-{
-    int error = tca_places_add(&hosts->places, d);
-    if (!error)
-        error = tca_clocks_add(&hosts->clocks, d);
-    for (int role = 0; role < 2 && !error; role++)
-        error = add_trait(hosts, d, role);
-    return error;
-}
-
-/* ---- all flows are in ---- */
-
-static int compare_traits(const void *left, const void *right)
-{
-    const struct trait *a = left, *b = right;
-    int order = tca_compare_u64(a->capture, b->capture);
-    return order ? order : memcmp(a->addr, b->addr, sizeof a->addr);
-}
-
-struct tally {
-    uint64_t agree[MARKS], deny[MARKS];
-    uint64_t ids_count, ids_odd, routed, unrouted;
-};
 
 static void count_trait(struct tally *sum, const struct trait *t)
 {
@@ -250,6 +217,126 @@ static void count_trait(struct tally *sum, const struct trait *t)
     sum->ids_odd += t->ids_odd;
     sum->routed += t->routed;
     sum->unrouted += t->unrouted;
+}
+
+static void note_trait(struct tca_host *host, const struct trait *t)
+{
+    if (t->ttl && (!host->ttl_least || t->ttl < host->ttl_least))
+        host->ttl_least = t->ttl;
+    if (t->ttl > host->ttl_most)
+        host->ttl_most = t->ttl;
+    host->heard |= t->heard;
+    host->unheard |= t->unheard;
+    host->both_ways |= t->both_ways;
+    if (t->old_echo)
+        host->echo = TCA_ECHO_OLD;
+}
+
+/* ---- hosts by address ---- */
+
+/* Where the host is, or the free slot where it would be. There is one. */
+static uint32_t *slot_of(const struct tca_hosts *hosts, uint32_t capture, const uint8_t addr[16])
+{
+    size_t at = (size_t)XXH3_64bits_withSeed(addr, 16, hosts->seed + capture);
+    for (;; at++) {
+        uint32_t *slot = &hosts->slot[at & (hosts->slots - 1)];
+        const struct tca_host *host = *slot ? &hosts->host[*slot - 1] : NULL;
+        if (!host || (host->capture == capture && !memcmp(host->addr, addr, sizeof host->addr)))
+            return slot;
+    }
+}
+
+static int grow_slots(struct tca_hosts *hosts)
+{
+    enum { FIRST = 256 };
+    uint32_t *old = hosts->slot;
+    size_t slots = hosts->slots ? 2 * hosts->slots : FIRST;
+    uint32_t *slot = tca_alloc(slots * sizeof *slot);
+    if (!slot)
+        return TCA_EMEMORY;
+    hosts->slot = slot;
+    hosts->slots = slots;
+    for (size_t at = 0; at < hosts->hosts; at++)
+        *slot_of(hosts, hosts->host[at].capture, hosts->host[at].addr) = (uint32_t)(at + 1);
+    tca_free(old);
+    return TCA_OK;
+}
+
+static int add_host(struct tca_hosts *hosts, const struct tca_dossier *d, int role, uint32_t *slot)
+{
+    if (hosts->hosts + 1 >= TCA_NO_HOST)
+        return TCA_EMEMORY;
+    void *host = tca_room(hosts->host, hosts->hosts, &hosts->host_room, sizeof *hosts->host);
+    hosts->host = host ? host : hosts->host;
+    void *tally = tca_room(hosts->tally, hosts->hosts, &hosts->tally_room, sizeof *hosts->tally);
+    hosts->tally = tally ? tally : hosts->tally;
+    if (!host || !tally)
+        return TCA_EMEMORY;
+    struct tca_host *one = &hosts->host[hosts->hosts];
+    hosts->tally[hosts->hosts] = (struct tally){0};
+    *one = (struct tca_host){.family = d->family, .capture = d->capture, .met = (uint32_t)hosts->hosts};
+    memcpy(one->addr, d->addr[role], sizeof one->addr);
+    *slot = (uint32_t)++hosts->hosts;
+    return TCA_OK;
+}
+
+/* The number of this end's host, from now on in the dossier. */
+static int meet(struct tca_hosts *hosts, struct tca_dossier *d, int role)
+{
+    int error = 2 * hosts->hosts >= hosts->slots ? grow_slots(hosts) : TCA_OK;
+    if (error)
+        return error;
+    uint32_t *slot = slot_of(hosts, d->capture, d->addr[role]);
+    if (!*slot)
+        error = add_host(hosts, d, role, slot);
+    if (!error)
+        d->host[role] = *slot - 1;
+    return error;
+}
+
+/* ---- taking in ---- */
+
+int tca_hosts_new(enum tca_vantage user, struct tca_hosts **ret_hosts)
+{
+    struct tca_hosts *hosts = tca_alloc(sizeof *hosts);
+    if (!hosts)
+        return TCA_EMEMORY;
+    hosts->user = user;
+    hosts->seed = tca_random_seed(hosts);
+    *ret_hosts = hosts;
+    return TCA_OK;
+}
+
+int tca_hosts_meet(struct tca_hosts *hosts, struct tca_dossier *d)
+{
+    int error = meet(hosts, d, TCA_CLIENT);
+    return error ? error : meet(hosts, d, TCA_SERVER);
+}
+
+int tca_hosts_add(struct tca_hosts *hosts, const struct tca_dossier *d)
+{
+    for (int role = 0; role < 2; role++) {
+        struct trait t = trait_of(d, role);
+        count_trait(&hosts->tally[d->host[role]], &t);
+        note_trait(&hosts->host[d->host[role]], &t);
+    }
+    int error = tca_places_add(&hosts->places, d);
+    return error ? error : tca_clocks_add(&hosts->clocks, d);
+}
+
+/* ---- all flows are in ---- */
+
+static int compare_hosts(const void *left, const void *right)
+{
+    const struct tca_host *a = left, *b = right;
+    int order = tca_compare_u64(a->capture, b->capture);
+    return order ? order : memcmp(a->addr, b->addr, sizeof a->addr);
+}
+
+static struct tca_digest digest_host(const void *item)
+{
+    const struct tca_host *host = item;
+    return tca_digest_place(host->capture, host->addr, 0);
 }
 
 /* One mark is shared with other systems; TTL and window together as well. */
@@ -273,51 +360,26 @@ static void tell_system(struct tca_host *host, const struct tally *sum)
     host->os_marks = (uint8_t)tca_count_bits(host->os == TCA_OS_OTHER ? deny : agree);
 }
 
-static void build_host(struct tca_host *host, const struct trait *trait, size_t count)
+static void settle_host(struct tca_host *host, const struct tally *sum)
 {
-    struct tally sum = {0};
-    *host = (struct tca_host){.family = trait->family, .capture = trait->capture};
-    memcpy(host->addr, trait->addr, sizeof host->addr);
-    for (size_t at = 0; at < count; at++) {
-        count_trait(&sum, &trait[at]);
-        if (trait[at].ttl && (!host->ttl_least || trait[at].ttl < host->ttl_least))
-            host->ttl_least = trait[at].ttl;
-        if (trait[at].ttl > host->ttl_most)
-            host->ttl_most = trait[at].ttl;
-        host->heard |= trait[at].heard;
-        host->unheard |= trait[at].unheard;
-        host->both_ways |= trait[at].both_ways;
-        if (trait[at].old_echo)
-            host->echo = TCA_ECHO_OLD;
-    }
-    host->ids_tell = sum.ids_count >= IDS_MIN && tca_prevails(sum.ids_count, sum.ids_odd);
-    host->routed = tca_prevails(sum.routed, sum.unrouted);
-    tell_system(host, &sum);
+    host->ids_tell = sum->ids_count >= IDS_MIN && tca_prevails(sum->ids_count, sum->ids_odd);
+    host->routed = tca_prevails(sum->routed, sum->unrouted);
+    tell_system(host, sum);
 }
 
-static size_t same_host(const struct trait *trait, size_t at, size_t count)
+static int order_hosts(struct tca_hosts *hosts)
 {
-    size_t end = at + 1;
-    while (end < count && !compare_traits(&trait[at], &trait[end]))
-        end++;
-    return end;
-}
-
-static int build_hosts(struct tca_hosts *hosts)
-{
-    size_t count = 0;
-    if (!hosts->traits)
-        return TCA_OK;
-    qsort(hosts->trait, hosts->traits, sizeof *hosts->trait, compare_traits);
-    for (size_t at = 0; at < hosts->traits; at = same_host(hosts->trait, at, hosts->traits))
-        count++;
-    hosts->host = tca_alloc(count * sizeof *hosts->host);
-    if (!hosts->host)
+    hosts->rank = tca_grow(NULL, hosts->hosts, sizeof *hosts->rank);
+    if (!hosts->rank)
         return TCA_EMEMORY;
-    for (size_t at = 0, end; at < hosts->traits; at = end) {
-        end = same_host(hosts->trait, at, hosts->traits);
-        build_host(&hosts->host[hosts->hosts++], &hosts->trait[at], end - at);
-    }
+    for (size_t at = 0; at < hosts->hosts; at++)
+        settle_host(&hosts->host[at], &hosts->tally[at]);
+    tca_sort(hosts->host, hosts->hosts, sizeof *hosts->host, digest_host, compare_hosts);
+    for (size_t at = 0; at < hosts->hosts; at++)
+        hosts->rank[hosts->host[at].met] = (uint32_t)at;
+    for (size_t at = 0; at < hosts->slots; at++)
+        if (hosts->slot[at])
+            hosts->slot[at] = hosts->rank[hosts->slot[at] - 1] + 1;
     return TCA_OK;
 }
 
@@ -348,43 +410,62 @@ static void tell_locals(struct tca_hosts *hosts)
     for (size_t at = 0; at < hosts->places.places; at++)
         for (int end = 0; end < 2 && hosts->places.place[at].proved; end++) {
             const struct tca_place *place = &hosts->places.place[at];
-            const struct tca_host *found = tca_hosts_find(hosts, place->capture, place->addr[end]);
-            if (found == &hosts->unseen)
-                continue;
-            struct tca_host *host = &hosts->host[found - hosts->host];
+            struct tca_host *host = &hosts->host[place->host[end]];
             host->local |= place->near[end];
             host->peers_local |= place->near[1 - end];
         }
 }
 
+/* A stamp that is its host's only one is alone, and needs no order. */
+static void leave_out_lone(struct tca_hosts *hosts)
+{
+    struct tca_clocks *clocks = &hosts->clocks;
+    size_t kept = 0;
+    for (size_t at = 0; at < clocks->count; at++)
+        hosts->tally[clocks->stamp[at].host].stamps++;
+    for (size_t at = 0; at < clocks->count; at++) {
+        struct tca_clock_stamp stamp = clocks->stamp[at];
+        bool lone = hosts->tally[stamp.host].stamps == 1;
+        stamp.host = hosts->rank[stamp.host];
+        stamp.peer = hosts->rank[stamp.peer];
+        if (lone)
+            hosts->host[stamp.host].clock = tca_clock_kind(&stamp, 1);
+        else
+            clocks->stamp[kept++] = stamp;
+    }
+    clocks->count = kept;
+}
+
 static void tell_clocks(struct tca_hosts *hosts)
 {
     const struct tca_clocks *clocks = &hosts->clocks;
+    leave_out_lone(hosts);
     tca_clocks_sort(&hosts->clocks);
     for (size_t at = 0, count; at < clocks->count; at += count) {
-        const struct tca_clock_stamp *stamp = &clocks->stamp[at];
-        const struct tca_host *host = tca_hosts_find(hosts, stamp->capture, stamp->addr);
         count = tca_clocks_group(clocks, at);
-        if (host != &hosts->unseen)
-            hosts->host[host - hosts->host].clock = tca_clock_kind(stamp, count);
+        hosts->host[clocks->stamp[at].host].clock = tca_clock_kind(&clocks->stamp[at], count);
     }
     tca_clocks_done(&hosts->clocks);
 }
 
 int tca_hosts_run(struct tca_hosts *hosts)
 {
-    int error = build_hosts(hosts);
+    int error = order_hosts(hosts);
     if (!error)
-        error = tca_places_run(&hosts->places);
+        error = tca_places_run(&hosts->places, hosts->rank);
     if (!error) {
         tell_directions(hosts);
         tell_locals(hosts);
         tell_clocks(hosts);
     }
-    tca_free(hosts->trait);
-    hosts->trait = NULL;
-    hosts->traits = hosts->trait_room = 0;
+    tca_free(hosts->tally);
+    hosts->tally = NULL;
     return error;
+}
+
+uint32_t tca_hosts_rank(const struct tca_hosts *hosts, uint32_t met)
+{
+    return hosts->rank[met];
 }
 
 /* Kernels from 6.12 on echo the SYN, those up to 5.10 the ACK; between them stable releases changed. */
@@ -476,20 +557,15 @@ uint32_t tca_host_kernel(const struct tca_host *host)
     return host->known ? tca_known_kernel(host->known, host->addr) : TCA_KERNEL_UNKNOWN;
 }
 
-static int compare_hosts(const void *left, const void *right)
-{
-    const struct tca_host *a = left, *b = right;
-    int order = tca_compare_u64(a->capture, b->capture);
-    return order ? order : memcmp(a->addr, b->addr, sizeof a->addr);
-}
-
 const struct tca_host *tca_hosts_find(const struct tca_hosts *hosts, uint32_t capture, const uint8_t addr[16])
 {
-    struct tca_host key = {.capture = capture};
-    memcpy(key.addr, addr, sizeof key.addr);
-    const struct tca_host *found =
-        hosts->hosts ? bsearch(&key, hosts->host, hosts->hosts, sizeof key, compare_hosts) : NULL;
-    return found ? found : &hosts->unseen;
+    uint32_t slot = hosts->rank && hosts->slots ? *slot_of(hosts, capture, addr) : 0;
+    return slot ? &hosts->host[slot - 1] : &hosts->unseen;
+}
+
+uint32_t tca_hosts_number(const struct tca_hosts *hosts, const struct tca_host *host)
+{
+    return host == &hosts->unseen ? TCA_NO_HOST : (uint32_t)(host - hosts->host);
 }
 
 const struct tca_host *tca_hosts_at(const struct tca_hosts *hosts, size_t at)
@@ -520,8 +596,10 @@ void tca_hosts_free(struct tca_hosts *hosts)
 {
     if (!hosts)
         return;
-    tca_free(hosts->trait);
     tca_free(hosts->host);
+    tca_free(hosts->tally);
+    tca_free(hosts->rank);
+    tca_free(hosts->slot);
     tca_places_done(&hosts->places);
     tca_clocks_done(&hosts->clocks);
     tca_free(hosts);

@@ -3,9 +3,11 @@
  * The host: what all connections of one address show of its system together, and where the capture was taken
  * as seen from each pair of hosts. Built by a sweep over all dossiers, before any flow is judged.
  *
- *     dossier --> one trait per end: how its opening segment was built, its IP IDs, its TSval
+ *     dossier --> each end, counted for its host: how its opening segment was built, its IP IDs, its TSval
  *             --> one pair: the two round trips of a clean handshake, on whose side segments looked local
- *     sorted by (capture, address), by (capture, addresses) --> hosts, vantages
+ *
+ * Hosts are numbered: while dossiers come as they are met, afterwards in order of captures and addresses. Whoever gathers
+ * beside them keeps the numbers instead of addresses, and asks for the later ones when all is gathered.
  *
  * Until something is shown, nothing is claimed: `os` UNKNOWN, `ids_tell` false, `echo` UNKNOWN. The result does not
  * depend on the order in which dossiers were added; time is n log n, memory proportional to the connections.
@@ -49,6 +51,7 @@ struct tca_host {
     bool peers_local; /* ... on the other host, whichever it was */
     bool routed;      /* routers lowered its TTL before the capture point, which is then not on this host */
     enum tca_clock_kind clock;     /* of the connections that bear time stamps */
+    uint32_t met;                  /* its number while dossiers came */
     const struct tca_known *known; /* what the user told of hosts; NULL: nothing. Ask tca_host_knows() */
 };
 
@@ -63,19 +66,27 @@ struct tca_limits tca_host_limits(const struct tca_host *host);
 /* Its kernel, as told by the user; TCA_KERNEL_UNKNOWN if it was not. */
 uint32_t tca_host_kernel(const struct tca_host *host);
 
+#define TCA_NO_HOST UINT32_MAX
+
 struct tca_hosts; /* opaque */
 
 /* 0 or TCA_EMEMORY. `user`: the vantage given for every pair, or TCA_VANTAGE_UNKNOWN to infer it. */
 int tca_hosts_new(enum tca_vantage user, struct tca_hosts **ret_hosts);
+/* First each dossier meets its hosts, which sets their numbers in it; then it may be added. */
+int tca_hosts_meet(struct tca_hosts *hosts, struct tca_dossier *d);
 int tca_hosts_add(struct tca_hosts *hosts, const struct tca_dossier *d);
 /* All flows are in. Call once, before find and vantage. */
 int tca_hosts_run(struct tca_hosts *hosts);
 /* From now on judges may ask for what is known of hosts besides the traffic. `known` is borrowed until the hosts are
  * freed. Call at most once, after run. */
 void tca_hosts_learn(struct tca_hosts *hosts, const struct tca_known *known);
-/* Never NULL: an empty one for an address never added. Borrowed until the hosts are freed. */
+/* The number that it has from run on, of the one that it had while dossiers came. */
+uint32_t tca_hosts_rank(const struct tca_hosts *hosts, uint32_t met);
+/* Never NULL: an empty one for an address never added, and before run. Borrowed until the hosts are freed. */
 const struct tca_host *tca_hosts_find(const struct tca_hosts *hosts, uint32_t capture,
                                       const uint8_t addr[16]);
+/* Its number from run on; TCA_NO_HOST of the empty one. */
+uint32_t tca_hosts_number(const struct tca_hosts *hosts, const struct tca_host *host);
 /* In order of captures and addresses; NULL behind the last. */
 const struct tca_host *tca_hosts_at(const struct tca_hosts *hosts, size_t at);
 /* Where the capture was taken, as this pair of hosts shows it by itself; UNKNOWN where that is too little. */

@@ -8,10 +8,10 @@
 #include "classify/sweep/sweep.h"
 
 #include "base/alloc.h"
+#include "base/sort.h"
 #include "base/sorted.h"
 #include "mirror/deviations.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <tcpautopsy/error.h>
 
@@ -47,7 +47,20 @@ static int compare_conns(const void *left, const void *right)
 {
     const struct tca_conn *a = ((const struct conn_ref *)left)->conn,
                           *b = ((const struct conn_ref *)right)->conn;
-    return tca_compare_places(a->capture, a->addr, a->port, b->capture, b->addr, b->port);
+    int order = tca_compare_u32(a->host, b->host);
+    return order ? order : tca_compare_u32(a->port, b->port);
+}
+
+/* In the order of places, since hosts are numbered in theirs. */
+static uint64_t place_of(uint32_t host, uint16_t port)
+{
+    return (uint64_t)host << 16 | port;
+}
+
+static struct tca_digest digest_conn(const void *item)
+{
+    const struct tca_conn *conn = ((const struct conn_ref *)item)->conn;
+    return (struct tca_digest){place_of(conn->host, conn->port), 0};
 }
 
 static void count_conn(struct tca_listener *l, const struct tca_conn *conn)
@@ -120,7 +133,7 @@ static struct times times_of(const struct conn_ref *ref, size_t count, time_of *
             time[all.count++] = ns;
     }
     if (all.count)
-        qsort(time, all.count, sizeof *time, tca_order_i64);
+        tca_sort_i64(time, all.count);
     return all;
 }
 
@@ -250,32 +263,37 @@ static void borrow_vantage(struct tca_sweep *sweep)
 }
 
 /* `ref` and `time` are scratch for one entry per connection. */
-static int build_listeners(struct tca_sweep *sweep, struct conn_ref *ref, int64_t *time)
+static int build_listeners(struct tca_sweep *sweep, const struct tca_hosts *hosts, struct conn_ref *ref,
+                           int64_t *time)
 {
-    for (size_t at = 0; at < sweep->conns; at++)
+    for (size_t at = 0; at < sweep->conns; at++) {
+        sweep->conn[at].host = tca_hosts_rank(hosts, sweep->conn[at].host);
         ref[at].conn = &sweep->conn[at];
-    qsort(ref, sweep->conns, sizeof *ref, compare_conns);
+    }
+    tca_sort(ref, sweep->conns, sizeof *ref, digest_conn, compare_conns);
     size_t count = 0;
     for (size_t at = 0; at < sweep->conns; at = same_place(ref, at, sweep->conns))
         count++;
     sweep->listener = tca_alloc(count * sizeof *sweep->listener);
-    if (!sweep->listener)
+    sweep->place = tca_grow(NULL, count, sizeof *sweep->place);
+    if (!sweep->listener || !sweep->place)
         return TCA_EMEMORY;
     for (size_t at = 0, end; at < sweep->conns; at = end) {
         end = same_place(ref, at, sweep->conns);
         for (size_t one = at; one < end; one++)
             sweep->conn[ref[one].conn - sweep->conn].listener = (uint32_t)sweep->listeners;
+        sweep->place[sweep->listeners] = place_of(ref[at].conn->host, ref[at].conn->port);
         build_listener(&sweep->listener[sweep->listeners++], &ref[at], end - at, time);
     }
     borrow_vantage(sweep);
     return TCA_OK;
 }
 
-int tca_sweep_listeners(struct tca_sweep *sweep)
+int tca_sweep_listeners(struct tca_sweep *sweep, const struct tca_hosts *hosts)
 {
     struct conn_ref *ref = tca_alloc(sweep->conns * sizeof *ref);
     int64_t *time = tca_alloc(sweep->conns * sizeof *time);
-    int error = ref && time ? build_listeners(sweep, ref, time) : TCA_EMEMORY;
+    int error = ref && time ? build_listeners(sweep, hosts, ref, time) : TCA_EMEMORY;
     tca_free(ref);
     tca_free(time);
     return error;
@@ -303,8 +321,17 @@ static struct tca_listener *find_place(const struct tca_sweep *sweep, uint32_t c
 
 const struct tca_listener *tca_sweep_find(const struct tca_sweep *sweep, const struct tca_dossier *d)
 {
-    const struct tca_listener *l = find_place(sweep, d->capture, d->addr[TCA_SERVER], d->port[TCA_SERVER]);
-    return l ? l : &nothing_known;
+    uint64_t place = place_of(d->host[TCA_SERVER], d->port[TCA_SERVER]);
+    size_t low = 0, high = sweep->listeners;
+    while (low < high) {
+        size_t at = low + (high - low) / 2;
+        if (sweep->place[at] < place)
+            low = at + 1;
+        else
+            high = at;
+    }
+    bool found = low < sweep->listeners && sweep->place[low] == place;
+    return found ? &sweep->listener[low] : &nothing_known;
 }
 
 struct tca_listener *tca_sweep_edit(struct tca_sweep *sweep, uint32_t capture, const uint8_t addr[16],

@@ -16,6 +16,8 @@
 #include "classify/sweep/nat.h"
 
 #include "base/alloc.h"
+#include "base/sieve.h"
+#include "base/sort.h"
 #include "base/sorted.h"
 
 #include <stdlib.h>
@@ -116,6 +118,12 @@ static int order_keys(const void *left, const void *right)
     if (!order)
         order = tca_compare_i64(a->syn_ns, b->syn_ns);
     return order ? order : tca_compare_u64(a->id_frame, b->id_frame);
+}
+
+static struct tca_digest digest_key(const void *item)
+{
+    const struct key *key = item;
+    return (struct tca_digest){(uint64_t)key->capture << 32 | key->isn, tca_digest_i64(key->syn_ns)};
 }
 
 static bool same_tuple(const struct key *a, const struct key *b)
@@ -221,13 +229,37 @@ static int order_rows(const void *left, const void *right)
     return order ? order : tca_compare_u64(a->id_frame, b->id_frame);
 }
 
+static struct tca_digest digest_row(const void *item)
+{
+    const struct tca_nat *nat = item;
+    return (struct tca_digest){nat->capture, nat->id_frame};
+}
+
+static uint64_t number_of(const struct key *key)
+{
+    return (uint64_t)key->capture << 32 | key->isn;
+}
+
+/* Only those whose number comes twice can be a pair. */
+static void leave_out_single(struct tca_nats *nats)
+{
+    struct tca_sieve sieve = tca_sieve_new(nats->key_count);
+    size_t kept = 0;
+    for (size_t at = 0; at < nats->key_count; at++)
+        tca_sieve_count(&sieve, number_of(&nats->key[at]), 1);
+    for (size_t at = 0; at < nats->key_count; at++)
+        if (tca_sieve_keeps(&sieve, number_of(&nats->key[at]), 2))
+            nats->key[kept++] = nats->key[at];
+    nats->key_count = kept;
+    tca_sieve_done(&sieve);
+}
+
 int tca_nats_link(struct tca_nats *nats)
 {
-    if (nats->key_count)
-        qsort(nats->key, nats->key_count, sizeof *nats->key, order_keys);
+    leave_out_single(nats);
+    tca_sort(nats->key, nats->key_count, sizeof *nats->key, digest_key, order_keys);
     int error = find_pairs(nats);
-    if (nats->nat_count)
-        qsort(nats->nat, nats->nat_count, sizeof *nats->nat, order_rows);
+    tca_sort(nats->nat, nats->nat_count, sizeof *nats->nat, digest_row, order_rows);
     tca_free(nats->key);
     nats->key = NULL;
     nats->key_count = nats->key_room = 0;

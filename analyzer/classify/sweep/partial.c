@@ -6,6 +6,7 @@
  */
 #include "classify/sweep/reading.h"
 
+#include "base/sort.h"
 #include "base/sorted.h"
 
 #include <stdlib.h>
@@ -26,6 +27,11 @@ static int compare_taken(const void *left, const void *right)
     return a->conn < b->conn ? -1 : a->conn > b->conn;
 }
 
+static struct tca_digest digest_taken(const void *item)
+{
+    return (struct tca_digest){((const struct tca_taken *)item)->conn, 0};
+}
+
 /* Late are those that waited this long after they had asked. */
 static void sort_late(struct tca_board *b, int64_t limit)
 {
@@ -44,7 +50,7 @@ static void sort_late(struct tca_board *b, int64_t limit)
         b->late++;
     }
     if (b->late)
-        qsort(b->late_proof, b->late, sizeof *b->late_proof, tca_order_i64);
+        tca_sort_i64(b->late_proof, b->late);
 }
 
 static void find_late(struct tca_board *b)
@@ -54,7 +60,7 @@ static void find_late(struct tca_board *b)
     b->late_known = true;
     for (size_t at = 0; at < b->answers; at++)
         b->taken[at] = (struct tca_taken){b->answer[at].conn, b->answer_ns[at]};
-    qsort(b->taken, b->answers, sizeof *b->taken, compare_taken);
+    tca_sort(b->taken, b->answers, sizeof *b->taken, digest_taken, compare_taken);
     if (limit < STALLED_NS)
         limit = STALLED_NS;
     sort_late(b, limit);

@@ -12,6 +12,8 @@
 #include "classify/sweep/place.h"
 
 #include "base/alloc.h"
+#include "base/sieve.h"
+#include "base/sort.h"
 #include "base/sorted.h"
 
 #include <stdlib.h>
@@ -22,8 +24,7 @@ enum { CLEAN_MIN = 3 }; /* handshakes that speak for a pair */
 enum { SUMS_MIN = 2 };  /* checksums of a side that tell */
 
 struct tca_pair {
-    uint8_t addr[2][16]; /* the lower one first */
-    uint32_t capture;
+    uint32_t host[2];   /* client, server; while they are read the lower one first, and so all that follows */
     uint32_t rtt_ns[2]; /* to each; UINT32_MAX: no clean handshake */
     bool local[2];      /* the capture was taken on this host */
     bool between;       /* its addresses are translated where the capture was taken */
@@ -39,18 +40,14 @@ static bool is_local(const struct tca_side *side, const struct tca_side *peer)
            peer->good_checksums >= SUMS_MIN && !peer->unfinished_checksums;
 }
 
+static uint64_t name_of(const uint32_t host[2])
+{
+    return (uint64_t)host[0] << 32 | host[1];
+}
+
 static uint32_t clip(int64_t ns)
 {
     return ns < UINT32_MAX ? (uint32_t)ns : UINT32_MAX - 1;
-}
-
-/* The pair's addresses in their order; the index of the client's. */
-static int client_end(const struct tca_dossier *d, uint8_t addr[2][16])
-{
-    int client = memcmp(d->addr[TCA_CLIENT], d->addr[TCA_SERVER], 16) <= 0 ? 0 : 1;
-    memcpy(addr[client], d->addr[TCA_CLIENT], 16);
-    memcpy(addr[1 - client], d->addr[TCA_SERVER], 16);
-    return client;
 }
 
 int tca_places_add(struct tca_places *places, const struct tca_dossier *d)
@@ -67,13 +64,11 @@ int tca_places_add(struct tca_places *places, const struct tca_dossier *d)
         return TCA_EMEMORY;
     places->pair = array;
     struct tca_pair *p = &places->pair[places->pairs++];
-    *p = (struct tca_pair){.capture = d->capture, .between = between};
-    int client = client_end(d, p->addr);
-    for (int end = 0; end < 2; end++) {
-        int role = end == client ? TCA_CLIENT : TCA_SERVER;
-        p->local[end] = local[role];
-        p->rtt_ns[end] = clean ? clip(role == TCA_SERVER ? m->syn_rtt_ns : m->ack_rtt_ns) : UINT32_MAX;
-    }
+    *p = (struct tca_pair){
+        .host = {d->host[TCA_CLIENT], d->host[TCA_SERVER]},
+        .rtt_ns = {clean ? clip(m->ack_rtt_ns) : UINT32_MAX, clean ? clip(m->syn_rtt_ns) : UINT32_MAX},
+        .local = {local[TCA_CLIENT], local[TCA_SERVER]},
+        .between = between};
     return TCA_OK;
 }
 
@@ -82,8 +77,13 @@ int tca_places_add(struct tca_places *places, const struct tca_dossier *d)
 static int compare_pairs(const void *left, const void *right)
 {
     const struct tca_pair *a = left, *b = right;
-    int order = tca_compare_u64(a->capture, b->capture);
-    return order ? order : memcmp(a->addr, b->addr, sizeof a->addr);
+    return tca_compare_u64(name_of(a->host), name_of(b->host));
+}
+
+static struct tca_digest digest_pair(const void *item)
+{
+    const struct tca_pair *pair = item;
+    return (struct tca_digest){name_of(pair->host), 0};
 }
 
 /* The median round trip to one end; UINT32_MAX if too few connections tell. `number` is scratch. */
@@ -95,7 +95,7 @@ static uint32_t median(const struct tca_pair *pair, size_t count, int end, uint3
             number[used++] = pair[at].rtt_ns[end];
     if (used < CLEAN_MIN)
         return UINT32_MAX;
-    qsort(number, used, sizeof *number, tca_order_u32);
+    tca_sort_u32(number, used);
     return number[(used - 1) / 2];
 }
 
@@ -114,8 +114,7 @@ static void place_by_time(struct tca_place *place, const uint32_t rtt[2])
 static void build_place(struct tca_place *place, const struct tca_pair *pair, size_t count, uint32_t *number)
 {
     uint64_t local[2] = {0};
-    *place = (struct tca_place){.capture = pair->capture};
-    memcpy(place->addr, pair->addr, sizeof place->addr);
+    *place = (struct tca_place){.host = {pair->host[0], pair->host[1]}};
     for (size_t at = 0; at < count; at++) {
         place->middle |= pair[at].between;
         for (int end = 0; end < 2; end++)
@@ -139,11 +138,39 @@ static size_t same_pair(const struct tca_pair *pair, size_t at, size_t count)
     return end;
 }
 
-int tca_places_run(struct tca_places *places)
+/* In order, with the ranks of the hosts for names. */
+static struct tca_pair in_order(const struct tca_pair *p, const uint32_t *rank)
 {
+    bool turned = rank[p->host[0]] > rank[p->host[1]];
+    return (struct tca_pair){.host = {rank[p->host[turned]], rank[p->host[!turned]]},
+                             .rtt_ns = {p->rtt_ns[turned], p->rtt_ns[!turned]},
+                             .local = {p->local[turned], p->local[!turned]},
+                             .between = p->between};
+}
+
+/* Few handshakes show nothing, unless something else does. */
+static void leave_out_few(struct tca_places *places, const uint32_t *rank)
+{
+    struct tca_sieve sieve = tca_sieve_new(places->pairs);
+    size_t kept = 0;
+    for (size_t at = 0; at < places->pairs; at++) {
+        struct tca_pair p = places->pair[at] = in_order(&places->pair[at], rank);
+        bool tells = p.between || p.local[0] || p.local[1];
+        tca_sieve_count(&sieve, name_of(p.host), tells ? TCA_SIEVE_ALWAYS : 1);
+    }
+    for (size_t at = 0; at < places->pairs; at++)
+        if (tca_sieve_keeps(&sieve, name_of(places->pair[at].host), CLEAN_MIN))
+            places->pair[kept++] = places->pair[at];
+    places->pairs = kept;
+    tca_sieve_done(&sieve);
+}
+
+int tca_places_run(struct tca_places *places, const uint32_t *rank)
+{
+    leave_out_few(places, rank);
     if (!places->pairs)
         return TCA_OK;
-    qsort(places->pair, places->pairs, sizeof *places->pair, compare_pairs);
+    tca_sort(places->pair, places->pairs, sizeof *places->pair, digest_pair, compare_pairs);
     size_t count = 0;
     for (size_t at = 0; at < places->pairs; at = same_pair(places->pair, at, places->pairs))
         count++;
@@ -162,19 +189,27 @@ int tca_places_run(struct tca_places *places)
 
 /* ---- asking ---- */
 
-static int compare_places(const void *left, const void *right)
+static const struct tca_place *find_place(const struct tca_places *places, uint64_t name)
 {
-    const struct tca_place *a = left, *b = right;
-    int order = tca_compare_u64(a->capture, b->capture);
-    return order ? order : memcmp(a->addr, b->addr, sizeof a->addr);
+    size_t low = 0, high = places->places;
+    while (low < high) {
+        size_t at = low + (high - low) / 2;
+        uint64_t there = name_of(places->place[at].host);
+        if (there == name)
+            return &places->place[at];
+        if (there < name)
+            low = at + 1;
+        else
+            high = at;
+    }
+    return NULL;
 }
 
 enum tca_vantage tca_places_vantage(const struct tca_places *places, const struct tca_dossier *d)
 {
-    struct tca_place key = {.capture = d->capture};
-    int client = client_end(d, key.addr);
+    int client = d->host[TCA_CLIENT] <= d->host[TCA_SERVER] ? 0 : 1;
     const struct tca_place *place =
-        places->places ? bsearch(&key, places->place, places->places, sizeof key, compare_places) : NULL;
+        find_place(places, name_of((uint32_t[2]){d->host[client], d->host[!client]}));
     if (!place || !place->shown)
         return TCA_VANTAGE_UNKNOWN;
     if (place->middle)

@@ -10,8 +10,7 @@
 #include "classify/sweep/listener.h"
 
 struct tca_place {
-    uint8_t addr[2][16]; /* the lower one first */
-    uint32_t capture;
+    uint32_t host[2]; /* the lower one first */
     bool near[2], middle, shown;
     bool proved; /* near an end by more than round trips */
 };
@@ -25,7 +24,8 @@ struct tca_places {
 };
 
 int tca_places_add(struct tca_places *places, const struct tca_dossier *d); /* 0 or TCA_EMEMORY */
-int tca_places_run(struct tca_places *places);
+/* `rank`: of each host its number from now on. */
+int tca_places_run(struct tca_places *places, const uint32_t *rank);
 /* UNKNOWN where that is too little. */
 enum tca_vantage tca_places_vantage(const struct tca_places *places, const struct tca_dossier *d);
 void tca_places_done(struct tca_places *places);

@@ -6,11 +6,10 @@
  */
 #include "classify/sweep/places.h"
 
+#include "base/sort.h"
 #include "base/sorted.h"
 #include "classify/sweep/backlog.h"
 #include "classify/sweep/reading.h"
-
-#include <stdlib.h>
 
 /* Connections that the application may have had in hand at its last sign of life before it froze. */
 static uint32_t in_hand_at(const struct tca_board *b, int64_t stall_ns)
@@ -202,7 +201,7 @@ void tca_places_peak_apart(struct tca_board *b, struct tca_listener *l)
         if (b->proved[at] != INT64_MAX)
             b->number[proofs++] = (uint64_t)b->proved[at];
     if (proofs)
-        qsort(b->number, proofs, sizeof *b->number, tca_order_u64);
+        tca_sort_u64(b->number, proofs);
     for (size_t at = 0; at < b->children; at++) {
         while (accepted < proofs && (int64_t)b->number[accepted] <= b->created[at])
             accepted++;

@@ -6,6 +6,7 @@
 #include "classify/sweep/sweep.h"
 
 #include "base/alloc.h"
+#include "base/sort.h"
 #include "base/sorted.h"
 #include "classify/sweep/backlog.h"
 #include "classify/sweep/bounds.h"
@@ -14,7 +15,6 @@
 #include "classify/sweep/places.h"
 #include "classify/sweep/wildcard.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <tcpautopsy/error.h>
 
@@ -42,6 +42,17 @@ static int compare_edges(const void *left, const void *right)
     if (!order)
         order = a->frame < b->frame ? -1 : a->frame > b->frame;
     return order ? order : (int)a->kind - (int)b->kind;
+}
+
+static struct tca_digest digest_edge(const void *item)
+{
+    const struct tca_edge *edge = item;
+    return (struct tca_digest){edge->listener, tca_digest_i64(edge->time_ns)};
+}
+
+static void sort_edges(struct tca_edge *edge, size_t count)
+{
+    tca_sort(edge, count, sizeof *edge, digest_edge, compare_edges);
 }
 
 /* The last copy of a SYN is undecided if the capture ended before an answer could have come. Such edges go to the end.
@@ -196,7 +207,7 @@ static void order_as_at_server(const struct tca_sweep *sweep, struct tca_edge *e
         else if (one->kind == TCA_EDGE_CHILD && one->other_ns != INT64_MAX)
             one->other_ns = one->other_ns - path > one->time_ns ? one->other_ns - path : one->time_ns;
     }
-    qsort(edge, count, sizeof *edge, compare_edges);
+    sort_edges(edge, count);
 }
 
 static int sweep_listener(struct tca_sweep *sweep, struct tca_edge *edge, size_t count,
@@ -226,6 +237,12 @@ static int compare_losses(const void *left, const void *right)
 {
     const struct tca_loss *a = left, *b = right;
     return tca_compare_u32(a->listener, b->listener);
+}
+
+static struct tca_digest digest_loss(const void *item)
+{
+    const struct tca_loss *loss = item;
+    return (struct tca_digest){loss->listener, 0};
 }
 
 static bool same_host(const struct tca_listener *a, const struct tca_listener *b)
@@ -258,8 +275,8 @@ static void find_losses(const struct tca_sweep *sweep, struct loss_walk *walk, c
         to[used++] = sweep->loss[at].to_ns;
     }
     if (used) {
-        qsort(from, used, sizeof *from, tca_order_i64);
-        qsort(to, used, sizeof *to, tca_order_i64);
+        tca_sort_i64(from, used);
+        tca_sort_i64(to, used);
     }
     walk->next = at;
     walk->host = l;
@@ -270,8 +287,7 @@ static int sort_losses(struct tca_sweep *sweep, struct loss_walk *walk)
 {
     for (size_t at = 0; at < sweep->losses; at++)
         sweep->loss[at].listener = sweep->conn[sweep->loss[at].conn].listener;
-    if (sweep->losses)
-        qsort(sweep->loss, sweep->losses, sizeof *sweep->loss, compare_losses);
+    tca_sort(sweep->loss, sweep->losses, sizeof *sweep->loss, digest_loss, compare_losses);
     walk->time = tca_alloc(2 * sweep->losses * sizeof *walk->time);
     return walk->time ? TCA_OK : TCA_EMEMORY;
 }
@@ -281,8 +297,7 @@ static int each_listener(struct tca_sweep *sweep, size_t *index, uint8_t *bursti
     struct loss_walk walk = {0};
     for (size_t at = 0; at < sweep->edges; at++)
         sweep->edge[at].listener = sweep->conn[sweep->edge[at].conn].listener;
-    if (sweep->edges)
-        qsort(sweep->edge, sweep->edges, sizeof *sweep->edge, compare_edges);
+    sort_edges(sweep->edge, sweep->edges);
     int error = sort_losses(sweep, &walk);
     for (size_t at = 0, end; at < sweep->edges && !error; at = end) {
         for (end = at + 1; end < sweep->edges && sweep->edge[end].listener == sweep->edge[at].listener;)
@@ -370,7 +385,7 @@ int tca_sweep_run(struct tca_sweep *sweep, const struct tca_hosts *hosts)
 {
     if (!sweep->conns)
         return TCA_OK;
-    int error = tca_sweep_listeners(sweep);
+    int error = tca_sweep_listeners(sweep, hosts);
     if (error) {
         forget_gathered(sweep);
         return error;
@@ -414,6 +429,7 @@ void tca_sweep_free(struct tca_sweep *sweep)
     for (size_t at = 0; at < sweep->listeners; at++)
         tca_free((void *)(uintptr_t)sweep->listener[at].episode);
     tca_free(sweep->listener);
+    tca_free(sweep->place);
     tca_free(sweep->moment);
     tca_free(sweep->conn);
     tca_free(sweep->edge);

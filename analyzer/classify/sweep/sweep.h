@@ -11,6 +11,7 @@
 #define TCA_CLASSIFY_SWEEP_H
 
 #include "classify/sweep/episode.h"
+#include "classify/sweep/host.h"
 
 enum tca_conn_flag {
     TCA_CONN_ESTABLISHED = 1 << 0,
@@ -52,6 +53,7 @@ struct tca_sweep {
     struct tca_loss *loss; /* owned */
     size_t losses, loss_room;
     struct tca_listener *listener; /* owned, with their episodes */
+    uint64_t *place;               /* owned: of each its host's number and its port */
     size_t listeners;
     int64_t *moment; /* owned: what the listeners' admitted_ns and dropped_ns point into */
     size_t moments;
@@ -59,7 +61,7 @@ struct tca_sweep {
 
 /* Number the listeners in order, tell every connection its number, and build them of their connections alone. 0 or
  * TCA_EMEMORY. */
-int tca_sweep_listeners(struct tca_sweep *sweep);
+int tca_sweep_listeners(struct tca_sweep *sweep, const struct tca_hosts *hosts);
 /* What all edges of each listener show together. 0 or TCA_EMEMORY. */
 int tca_sweep_edges(struct tca_sweep *sweep);
 

@@ -10,10 +10,10 @@
 #include "classify/sweep/wildcard.h"
 
 #include "base/alloc.h"
+#include "base/sort.h"
 #include "base/sorted.h"
 #include "classify/sweep/places.h"
 
-#include <stdlib.h>
 #include <tcpautopsy/error.h>
 
 enum { ROWS_MAX = 64 }; /* of one port that are looked at for each other: a host has fewer addresses */
@@ -32,6 +32,12 @@ static int compare_ports(const void *left, const void *right)
     if (!order)
         order = (int)a->l->port - (int)b->l->port;
     return order ? order : (a->l > b->l) - (a->l < b->l);
+}
+
+static struct tca_digest digest_port(const void *item)
+{
+    const struct row *row = item;
+    return (struct tca_digest){row->l->capture, row->l->port};
 }
 
 static bool has_child(const struct tca_edge *edge)
@@ -59,7 +65,7 @@ static void fill_row(struct row *row, const struct tca_edge *edge, size_t count,
             row->accepted[row->accepts++] = accepted;
     }
     if (row->accepts)
-        qsort(row->accepted, row->accepts, sizeof *row->accepted, tca_order_i64);
+        tca_sort_i64(row->accepted, row->accepts);
     *next = row->accepted + row->accepts;
 }
 
@@ -133,8 +139,7 @@ int tca_wildcard_widen(const struct tca_sweep *sweep)
     int64_t *time = tca_alloc(2 * sweep->edges * sizeof *time);
     if (row && time) {
         size_t rows = fill_rows(sweep, row, time);
-        if (rows)
-            qsort(row, rows, sizeof *row, compare_ports);
+        tca_sort(row, rows, sizeof *row, digest_port, compare_ports);
         for (size_t at = 0, end; at < rows; at = end) {
             for (end = at + 1; end < rows && row[end].l->capture == row[at].l->capture &&
                                row[end].l->port == row[at].l->port;)
