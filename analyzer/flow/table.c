@@ -332,6 +332,7 @@ void tca_table_unlist(struct tca_flow_table *table, struct tca_flow *flow)
     struct age_list *list = &table->age[flow->age_class][flow->list];
     *(flow->prev ? &flow->prev->next : &list->oldest) = flow->next;
     *(flow->next ? &flow->next->prev : &list->newest) = flow->prev;
+    table->listed[flow->age_class]--;
 }
 
 /* In this list a flow waits for so long before something is done about it. */
@@ -355,6 +356,7 @@ void tca_table_list(struct tca_flow_table *table, struct tca_flow *flow, enum tc
                     unsigned list_number, int64_t now_ns)
 {
     struct age_list *list = &table->age[age_class][list_number];
+    table->listed[age_class]++;
     flow->age_class = (uint8_t)age_class;
     flow->list = (uint8_t)list_number;
     flow->listed_ns = now_ns;
@@ -779,12 +781,13 @@ int tca_flow_expire(struct tca_flow_table *table, int64_t now_ns)
     if (parked)
         return parked;
 #endif
-    if (steady_ns < table->turn_ns)
-        return TCA_OK;
+    int error = tca_table_parks(table) ? tca_table_relieve(table, steady_ns) : TCA_OK;
+    if (error || steady_ns < table->turn_ns)
+        return error;
     table->turn_ns = steady_ns + TURN_NS;
     for (int age_class = 0; age_class < TCA_FLOW_CLASSES; age_class++)
         for (unsigned list = 0; list < TCA_LISTS; list++) {
-            int error = expire_list(table, (enum tca_flow_class)age_class, list, steady_ns, now_ns);
+            error = expire_list(table, (enum tca_flow_class)age_class, list, steady_ns, now_ns);
             if (error)
                 return error;
         }

@@ -59,6 +59,7 @@ struct tca_flow_table {
     struct tca_beyond beyond[TCA_PARTITIONS]; /* one of each partition, as these are */
     struct tca_doubled doubled[TCA_PARTITIONS];
     struct age_list age[TCA_FLOW_CLASSES][TCA_LISTS];
+    size_t listed[TCA_FLOW_CLASSES]; /* flows in these lists */
     struct parked_list parked[TCA_FLOW_CLASSES][TCA_LEVELS];
     int64_t before_ns; /* time of the record before this one */
     int64_t turn_ns;   /* before this time the turn of nothing comes */
@@ -93,5 +94,8 @@ int tca_table_recall(struct tca_flow_table *table, uint32_t what, const struct t
                      struct tca_tuple **ret_tuple);
 /* Forget those that are over. */
 void tca_table_expire_parked(struct tca_flow_table *table, int64_t steady_ns, int64_t now_ns);
+
+/* relieve.c: park until no more flows are in memory than may be. */
+int tca_table_relieve(struct tca_flow_table *table, int64_t now_ns);
 
 #endif
