@@ -11,24 +11,6 @@
 #include <string.h>
 #include <tcpautopsy/error.h>
 
-int tca_ahead_begin(struct tca_ahead *ahead)
-{
-    *ahead = (struct tca_ahead){.one = tca_alloc(TCA_AHEAD_MAX * sizeof *ahead->one)};
-    return ahead->one ? TCA_OK : TCA_EMEMORY;
-}
-
-void tca_ahead_done(struct tca_ahead *ahead)
-{
-    tca_free(ahead->one);
-    *ahead = (struct tca_ahead){0};
-}
-
-bool tca_ahead_add(struct tca_ahead *ahead, const struct tca_held *one)
-{
-    ahead->one[ahead->count++] = *one;
-    return ahead->count < TCA_AHEAD_MAX;
-}
-
 /* The copies of one tuple. The first of its segments is from side 0. */
 struct tuple {
     const struct tca_segment *first;
@@ -72,16 +54,17 @@ static void learn_segment(struct learnt *learnt, const struct tca_segment *seg, 
     (void)tca_copies_find(&tuple->copies, seg, side);
 }
 
-int tca_ahead_learn(const struct tca_ahead *ahead, struct tca_doubled *ret_doubled)
+int tca_ahead_learn(const struct tca_waiting *first, unsigned count, struct tca_doubled *ret_doubled)
 {
     struct learnt *learnt = tca_alloc(sizeof *learnt);
     if (!learnt)
         return TCA_EMEMORY;
     *ret_doubled = (struct tca_doubled){0};
-    for (unsigned at = 0; at < ahead->count; at++)
-        if (ahead->one[at].way == TCA_WAY_SEGMENT)
-            learn_segment(learnt, &ahead->one[at].seg, ret_doubled);
+    for (unsigned at = 0; at < count && at < TCA_AHEAD_MAX; at++)
+        if (first[at].kind == TCA_WAITING_SEGMENT)
+            learn_segment(learnt, &first[at].seg, ret_doubled);
     ret_doubled->sure = ret_doubled->copied; /* those behind it may still wait for their copies */
+    tca_beyond_done(&learnt->beyond);
     tca_free(learnt);
     return TCA_OK;
 }

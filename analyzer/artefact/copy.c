@@ -48,9 +48,12 @@ static uint64_t mix(uint64_t a, uint64_t b)
     return ((a ^ a >> 32) + b) * odd_b;
 }
 
-/* SACK blocks, and who sent an error. */
+/* SACK blocks; that it is quoted, in which error, and who sent that. */
 TCA_APART static uint64_t print_more(const struct tca_segment *seg, uint64_t print)
 {
+    uint32_t icmp = (uint32_t)seg->icmp_code << 8 | seg->icmp_type;
+    uint32_t kind = icmp << 16 | (uint32_t)seg->opt.sack_count << 1 | seg->quoted;
+    print = mix(print, kind);
     if (seg->opt.sack_count)
         print = XXH3_64bits_withSeed(seg->opt.sack, seg->opt.sack_count * sizeof seg->opt.sack[0], print);
     if (seg->quoted)
@@ -62,11 +65,9 @@ TCA_APART static uint64_t print_more(const struct tca_segment *seg, uint64_t pri
  * the segment, the first one low, so that two can be loaded at once. */
 static uint64_t print_of(const struct tca_segment *seg, int side)
 {
-    uint32_t icmp = (uint32_t)seg->icmp_code << 8 | seg->icmp_type;
-    uint32_t kind =
-        icmp << 16 | (uint32_t)seg->opt.sack_count << 2 | (uint32_t)seg->quoted << 1 | (uint32_t)side;
     uint64_t numbers = mix(pair(seg->ack, seg->seq), pair(seg->opt.tsecr, seg->opt.tsval));
-    uint64_t others = mix(pair(seg->len, (uint32_t)seg->window << 16 | seg->flags), pair(seg->ip_id, kind));
+    uint64_t others =
+        mix(pair(seg->len, (uint32_t)seg->window << 16 | seg->flags), pair(seg->ip_id, (uint32_t)side));
     uint64_t print = mix(numbers, others);
     print ^= print >> 32;
     if (seg->opt.sack_count || seg->quoted)
@@ -83,7 +84,7 @@ static bool is_pure_ack(const struct tca_segment *seg)
 
 static bool tells_by_id(const struct tca_copies *copies, const struct tca_segment *seg, int side)
 {
-    return seg->again || (seg->has_ip_id && seg->ip_id && !copies->side[side].same_id);
+    return seg->again || (seg->ip_id && !copies->side[side].same_id);
 }
 
 /* A copy of such a segment is told by itself. A SYN+ACK that answers each of several SYNs is none, nor is payload that the
@@ -249,8 +250,7 @@ TCA_APART static void note_syn(struct tca_copies *copies, const struct tca_segme
 static void note_side(struct tca_copies *copies, const struct tca_segment *seg, int side)
 {
     struct tca_doubling *own = &copies->side[side];
-    own->same_id = seg->has_ip_id && seg->ip_id && own->has_id && seg->ip_id == own->last_id;
-    own->has_id = seg->has_ip_id;
+    own->same_id = seg->ip_id && seg->ip_id == own->last_id;
     own->last_id = seg->ip_id;
     if (seg->flags & TCA_SYN)
         note_syn(copies, seg, side);
@@ -277,7 +277,8 @@ TCA_APART static void push_out(struct tca_copies *copies, unsigned at, int64_t n
     if (!copies->beyond || !print || !is_due(copies, &copies->noted[at], now_ns))
         return;
     const struct tca_beyond_one one = {.of = copies, .print = print, .noted = copies->noted[at]};
-    tca_beyond_put(copies->beyond, &one);
+    if (!tca_beyond_put(copies->beyond, &one))
+        return;
     copies->beyond_ns = one.noted.time_ns;
     copies->went_beyond = true;
 }

@@ -68,9 +68,9 @@ struct tca_doubling {
     uint32_t copied; /* the newest of these that had a copy, from 1; 0: none had */
     struct tca_manners manners;
     uint8_t syns;     /* of the other side, that this one has not answered yet */
-    uint16_t last_id; /* of the newest genuine segment */
+    uint16_t last_id; /* of the newest genuine segment; 0: none */
     bool same_id;     /* different segments bear one identification: it tells nothing */
-    bool has_id, has_ack, has_syn;
+    bool has_ack, has_syn;
     int64_t syn_ns;    /* of its newest SYN */
     uint32_t last_ack; /* of the newest one that bears an acknowledgment and nothing else */
     int64_t

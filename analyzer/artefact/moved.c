@@ -21,19 +21,24 @@ static int compare(const void *a, const void *b)
     return order ? order : (x->ahead > y->ahead) - (x->ahead < y->ahead);
 }
 
-int tca_moved_add(struct tca_moved *moved, uint32_t capture, uint64_t frame, uint64_t record)
+int tca_moved_take(struct tca_moved *moved, const struct tca_moved_one *one)
 {
-    int64_t ahead = (int64_t)(record - frame);
-    if (moved->count == TCA_MOVED_MAX || ahead > INT32_MAX || ahead < INT32_MIN)
-        return TCA_OK;
     struct tca_moved_one *room = tca_room(moved->one, moved->count, &moved->room, sizeof *room);
     if (!room)
         return TCA_EMEMORY;
     moved->one = room;
     struct tca_moved_one *added = &room[moved->count++];
-    *added = (struct tca_moved_one){.frame = frame, .capture = capture, .ahead = (int32_t)ahead};
+    *added = *one;
     moved->unsorted |= moved->count > 1 && compare(added - 1, added) > 0;
     return TCA_OK;
+}
+
+int tca_moved_add(struct tca_moved *moved, uint32_t capture, uint64_t frame, uint64_t record)
+{
+    int64_t ahead = (int64_t)(record - frame);
+    const struct tca_moved_one one = {.frame = frame, .capture = capture, .ahead = (int32_t)ahead};
+    bool is_kept = moved->count < TCA_MOVED_MAX && ahead <= INT32_MAX && ahead >= INT32_MIN;
+    return is_kept ? tca_moved_take(moved, &one) : TCA_OK;
 }
 
 void tca_moved_sort(struct tca_moved *moved)
@@ -41,6 +46,8 @@ void tca_moved_sort(struct tca_moved *moved)
     if (moved->unsorted)
         qsort(moved->one, moved->count, sizeof *moved->one, compare);
     moved->unsorted = false;
+    if (moved->count > TCA_MOVED_MAX)
+        moved->count = TCA_MOVED_MAX;
 }
 
 uint64_t tca_moved_record(const struct tca_moved *moved, uint32_t capture, uint64_t frame)

@@ -35,6 +35,8 @@ struct tca_moved {
 
 /* 0 or TCA_EMEMORY. */
 int tca_moved_add(struct tca_moved *moved, uint32_t capture, uint64_t frame, uint64_t record);
+/* One of another list, which has no more than TCA_MOVED_MAX: of all these the lowest stay. */
+int tca_moved_take(struct tca_moved *moved, const struct tca_moved_one *one);
 /* After a capture's last one, before anything is asked. */
 void tca_moved_sort(struct tca_moved *moved);
 /* The number of the record. NULL: none was moved. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * A ring by number: entry n lies in slot n mod RING. The entries of a lane are linked from new to old, and a link that
- * leads before the oldest one that still has to wait has ended. To put an entry in its place the contents of its lane's
- * newer ones move one position on; positions and links stay.
+ * Numbers tell the slot: chunk * TCA_ORDER_ROOM + place, from 1; so they have gaps, and chunks that are not fuller than usual
+ * lie in few cache lines. The entries of a lane are linked from new to old, and a link that leads before the oldest one that
+ * still had to wait has ended. To put an entry in its place the contents of its lane's newer ones move one position on;
+ * positions and links stay.
  */
 #include "artefact/order.h"
 
@@ -10,51 +11,107 @@
 
 #include <tcpautopsy/error.h>
 
-enum { RING = TCA_ORDER_SLOTS + TCA_ORDER_BATCH };
-
 int tca_order_init(struct tca_order *order)
 {
-    *order = (struct tca_order){.head = 1, .tail = 1, .ripe = 1, .newest_ns = INT64_MIN, .now_ns = INT64_MIN};
-    order->slot = tca_alloc(RING * sizeof *order->slot);
-    return order->slot ? TCA_OK : TCA_EMEMORY;
+    *order = (struct tca_order){.next = 1, .newest_ns = INT64_MIN, .now_ns = INT64_MIN, .ripe_ns = INT64_MIN};
+    order->slot = tca_alloc((size_t)TCA_ORDER_CHUNKS * TCA_ORDER_ROOM * sizeof *order->slot);
+    order->pending = tca_alloc(TCA_ORDER_SLOTS * sizeof *order->pending);
+    return order->slot && order->pending ? TCA_OK : TCA_EMEMORY;
 }
 
 void tca_order_done(struct tca_order *order)
 {
     tca_free(order->slot);
-    order->slot = NULL;
+    tca_free(order->pending);
+    *order = (struct tca_order){0};
 }
 
-static struct tca_waiting *at(struct tca_order *order, uint64_t number)
+/* ---- filling ---- */
+
+static struct tca_order_pending *pending(const struct tca_order *order, uint64_t at)
 {
-    return &order->slot[number % RING];
+    return &order->pending[at % TCA_ORDER_SLOTS];
 }
 
-struct tca_waiting *tca_order_slot(struct tca_order *order)
+/* The oldest one that has to wait on. */
+static uint64_t ripe(const struct tca_order *order)
 {
-    return at(order, order->tail);
+    return order->head == order->tail ? order->next : pending(order, order->head)->number;
 }
+
+static void let_go(struct tca_order *order)
+{
+    order->ripe_ns = pending(order, order->head++)->time_ns;
+}
+
+void tca_order_time(struct tca_order *order, int64_t time_ns)
+{
+    order->now_ns = time_ns;
+    while (order->head != order->tail && time_ns - pending(order, order->head)->time_ns > TCA_ORDER_WINDOW_NS)
+        let_go(order);
+}
+
+void tca_order_enter(struct tca_order *order, enum tca_waiting_kind kind, bool left_out)
+{
+    struct tca_waiting *w = tca_order_slot(order);
+    int64_t time_ns = w->seg.time_ns;
+    w->kind = (uint8_t)kind;
+    w->left_out = left_out;
+    w->number = order->next;
+    w->ripe = ripe(order);
+    w->record = w->seg.frame;
+    w->late = time_ns < order->newest_ns;
+    if (time_ns > order->newest_ns)
+        order->newest_ns = time_ns;
+    *pending(order, order->tail++) = (struct tca_order_pending){order->next++, time_ns};
+    if (order->tail - order->head == TCA_ORDER_SLOTS)
+        let_go(order);
+    tca_order_time(order, time_ns);
+}
+
+struct tca_chunk tca_order_turn(struct tca_order *order, bool all)
+{
+    while (all && order->head != order->tail)
+        let_go(order);
+    struct tca_chunk chunk = {.ordinal = order->chunk,
+                              .from = order->chunk * TCA_ORDER_ROOM,
+                              .to = order->next,
+                              .ripe = ripe(order),
+                              .now_ns = order->now_ns,
+                              .ripe_ns = order->ripe_ns};
+    chunk.from += !chunk.from; /* numbers begin with 1 */
+    order->next = ++order->chunk * TCA_ORDER_ROOM;
+    return chunk;
+}
+
+/* ---- joining ---- */
 
 /* Swap what the two entries carry; each keeps its link, and the frame number of its place. */
 static void swap(struct tca_waiting *a, struct tca_waiting *b)
 {
     struct tca_waiting kept = *a;
-    uint64_t before = b->before, frame = b->seg.frame;
     *a = *b;
-    a->before = kept.before;
     a->seg.frame = kept.seg.frame;
+    a->late = kept.late;
+    a->number = kept.number;
+    a->ripe = kept.ripe;
+    a->before = kept.before;
+    kept.seg.frame = b->seg.frame;
+    kept.late = b->late;
+    kept.number = b->number;
+    kept.ripe = b->ripe;
+    kept.before = b->before;
     *b = kept;
-    b->before = before;
-    b->seg.frame = frame;
 }
 
-static void mend(struct tca_order *order, struct tca_waiting *late)
+static void mend(const struct tca_order *order, struct tca_waiting *late)
 {
     int64_t time_ns = late->seg.time_ns;
+    uint64_t oldest = late->ripe;
     struct tca_waiting *last = late;
     bool moved = false;
-    for (int passed = 0; passed < TCA_ORDER_LANE_MAX && last->before >= order->ripe; passed++) {
-        struct tca_waiting *older = at(order, last->before);
+    for (int passed = 0; passed < TCA_ORDER_LANE_MAX && last->before >= oldest; passed++) {
+        struct tca_waiting *older = tca_order_at(order, last->before);
         if (older->seg.time_ns <= time_ns || older->seg.time_ns - time_ns > TCA_ORDER_WINDOW_NS)
             break;
         swap(older, last);
@@ -64,60 +121,10 @@ static void mend(struct tca_order *order, struct tca_waiting *late)
     last->seg.mended = moved;
 }
 
-void tca_order_add(struct tca_order *order, struct tca_lane *lane)
+void tca_order_join(const struct tca_order *order, struct tca_waiting *w, struct tca_lane *lane)
 {
-    struct tca_waiting *added = at(order, order->tail);
-    added->lane = lane;
-    added->record = added->seg.frame;
-    added->before = lane->newest;
-    lane->newest = order->tail++;
-    int64_t time_ns = added->seg.time_ns;
-    if (time_ns < order->newest_ns && added->before >= order->ripe)
-        mend(order, added);
-    if (time_ns > order->newest_ns)
-        order->newest_ns = time_ns;
-    tca_order_time(order, time_ns);
-}
-
-/* How long this one has waited. */
-static int64_t waited_ns(struct tca_order *order, uint64_t number)
-{
-    return order->now_ns - at(order, number)->seg.time_ns;
-}
-
-/* Let those go on that have waited long enough. */
-static void ripen(struct tca_order *order)
-{
-    bool full = order->tail - order->ripe == TCA_ORDER_SLOTS;
-    order->ripe += full;
-    while (order->ripe != order->tail && waited_ns(order, order->ripe) > TCA_ORDER_WINDOW_NS)
-        order->ripe++;
-}
-
-void tca_order_time(struct tca_order *order, int64_t time_ns)
-{
-    order->now_ns = time_ns;
-    ripen(order);
-}
-
-bool tca_order_is_batch(struct tca_order *order)
-{
-    uint64_t ripe = order->ripe - order->head;
-    return ripe >= TCA_ORDER_BATCH ||
-           (ripe && waited_ns(order, order->head) > TCA_ORDER_WINDOW_NS + TCA_ORDER_BATCH_NS);
-}
-
-const struct tca_waiting *tca_order_peek(struct tca_order *order, unsigned ahead)
-{
-    return order->tail - order->head > ahead ? at(order, order->head + ahead) : NULL;
-}
-
-struct tca_waiting *tca_order_next(struct tca_order *order, bool all)
-{
-    if (order->head == (all ? order->tail : order->ripe))
-        return NULL;
-    struct tca_waiting *oldest = at(order, order->head++);
-    if (order->ripe < order->head)
-        order->ripe = order->head;
-    return oldest;
+    w->before = lane->newest;
+    lane->newest = w->number;
+    if (w->late && w->before >= w->ripe)
+        mend(order, w);
 }

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
- * A short queue in which segments wait between the file and the flow table, so that a capture whose records stand in the
- * wrong order (several queues of one card, files merged carelessly) can be mended: a segment whose time lies before that
- * of waiting ones of the same connection takes its place among them. Nothing moves between connections, so numbers that
- * follow the file's order are given before the queue. Places keep their frame numbers, so that these are the order of use.
+ * Where segments wait between the file and the flow table, so that a capture whose records stand in the wrong order (several
+ * queues of one card, files merged carelessly) can be mended: a segment whose time lies before that of waiting ones of the
+ * same connection takes its place among them. Nothing moves between connections, so numbers that follow the file's order are
+ * given before. Places keep their frame numbers, so that these are the order of use.
  *
- *      tca_order_slot -> fill it -> tca_order_add ... tca_order_next until NULL ... at the end: drain
+ *      one thread, in the order of the file:   tca_order_slot -> fill it -> tca_order_enter ... until tca_order_is_full
+ *                                              tca_order_turn: a chunk, and how far segments are ripe at its end
+ *      then of each part of the connections:   tca_order_join, each of the chunk's segments into its lane
+ *                                              use those of the part that are ripe, in the order of their numbers
  *
  * A segment waits until a record comes that is ORDER_WINDOW_NS later, or ORDER_SLOTS others came: in a sound capture it
  * costs no more than that. One time far ahead of all others lets go only what came before it. A lane is what the caller
- * keeps of one connection. The caller may let up to ORDER_BATCH of those that have waited long enough come together: its
- * code for the one half of the work and for the other do not fit into a processor's instruction cache at once. Nothing
- * passes one that has waited long enough, so results are the same.
+ * keeps of one connection. What is ripe for a segment that joins was settled when it entered, by the times of all; so parts
+ * of the connections that know nothing of each other may do their halves at the same time, while the next chunk is filled.
  */
 #ifndef TCA_ARTEFACT_ORDER_H
 #define TCA_ARTEFACT_ORDER_H
@@ -19,53 +21,90 @@
 #include "decode/segment.h"
 
 enum {
-    TCA_ORDER_SLOTS = 1024, /* segments that may have to wait longer */
-    TCA_ORDER_BATCH = 16,   /* more that have waited long enough */
-    TCA_ORDER_LANE_MAX = 32 /* segments of one connection that one may pass */
+    TCA_ORDER_SLOTS = 1024,  /* segments that may have to wait */
+    TCA_ORDER_LANE_MAX = 32, /* segments of one connection that one may pass */
+    TCA_ORDER_CHUNK = 512,   /* segments of a chunk that is full; ... */
+    TCA_ORDER_ROOM =
+        2048, /* ... the last record may bring more: as many datagrams as the table of fragments holds */
+    TCA_ORDER_CHUNKS = 4, /* being filled, being used, and two of which segments may wait */
 };
 #define TCA_ORDER_WINDOW_NS INT64_C(50000000)
-#define TCA_ORDER_BATCH_NS  INT64_C(1000000) /* so much longer may those of a batch wait */
 
-/* Segments of one connection in the queue. All zero: none. Zeroed memory that lives as long as one of them waits. */
+/* What becomes of what decoding made of a record. */
+enum tca_waiting_kind {
+    TCA_WAITING_SEGMENT, /* of a connection */
+    TCA_WAITING_QUOTE,   /* in an ICMP error */
+    TCA_WAITING_NUMBER,  /* no segment, yet numbered by other programs: it joins nothing */
+};
+
+/* Segments of one connection that wait. All zero: none. Lives as long as one of them waits. */
 struct tca_lane {
     uint64_t newest; /* number of the newest one waiting, from 1 */
 };
 
-/* One that waits; the caller's to read until the next call that is given the queue. */
+/* One that waits. */
 struct tca_waiting {
     struct tca_segment seg; /* frame: of its place, see moved.h */
-    uint64_t record;        /* the queue's: the frame number in the file */
-    void *tuple, *stream;   /* of the caller: what it found when the segment came */
+    uint64_t record;        /* the frame number in the file */
+    void *tuple, *stream;   /* of the caller: what it found when the segment joined */
     uint64_t stream_frame;  /* likewise */
     bool left_out;          /* as of the record */
-    uint64_t before;        /* the next older one of its lane; the queue's */
-    struct tca_lane *lane;
+    uint8_t kind;           /* enum tca_waiting_kind */
+    /* Of the place, not of the segment: */
+    bool late;             /* it entered behind a later time */
+    uint64_t number, ripe; /* ripe: the oldest that had to wait on when it entered */
+    uint64_t before;       /* the next older one of its lane */
 };
 
+struct tca_order_pending {
+    uint64_t number;
+    int64_t time_ns;
+};
+/* Of the thread that fills it; parts read slots only, each its own. */
 struct tca_order {
-    struct tca_waiting *slot; /* owned: TCA_ORDER_SLOTS + TCA_ORDER_BATCH */
-    uint64_t head, tail;      /* numbers of the oldest and of the one to be filled next, from 1 */
-    uint64_t ripe;            /* of the oldest that has not waited long enough; maybe the tail */
-    int64_t newest_ns;        /* the latest time of a segment */
-    int64_t now_ns;           /* the time of the newest record */
+    struct tca_waiting *slot;          /* owned: TCA_ORDER_CHUNKS times TCA_ORDER_ROOM */
+    struct tca_order_pending *pending; /* owned: those that are not ripe, a ring of TCA_ORDER_SLOTS */
+    uint64_t head, tail;               /* of the ring: how many became ripe, and entered */
+    uint64_t chunk, next;    /* ordinal of the chunk being filled, and the number of its first free slot */
+    int64_t newest_ns;       /* the latest time of a segment */
+    int64_t now_ns, ripe_ns; /* times of the newest record, and of the place that became ripe last */
+};
+
+/* A full chunk: its segments are numbered from `from` to before `to`. */
+struct tca_chunk {
+    uint64_t ordinal; /* from 0 */
+    uint64_t from, to;
+    uint64_t ripe;           /* those with lower numbers have waited long enough */
+    int64_t now_ns, ripe_ns; /* as in the order; ripe_ns INT64_MIN: none was ripe so far */
 };
 
 /* 0 or TCA_EMEMORY. */
 int tca_order_init(struct tca_order *order);
 void tca_order_done(struct tca_order *order);
 
-/* The slot to fill next: its content is old. There is always one as long as tca_order_next() is asked until NULL when
- * tca_order_is_batch(). */
-struct tca_waiting *tca_order_slot(struct tca_order *order);
-/* What is in that slot waits from now on, in its place in this lane. */
-void tca_order_add(struct tca_order *order, struct tca_lane *lane);
+/* By number; the caller's part may write to it. */
+static inline struct tca_waiting *tca_order_at(const struct tca_order *order, uint64_t number)
+{
+    return &order->slot[number % ((uint64_t)TCA_ORDER_CHUNKS * TCA_ORDER_ROOM)];
+}
+/* The slot to fill next: its content is old. There are TCA_ORDER_ROOM to a chunk. */
+static inline struct tca_waiting *tca_order_slot(const struct tca_order *order)
+{
+    return tca_order_at(order, order->next);
+}
+/* What is in that slot waits from now on. */
+void tca_order_enter(struct tca_order *order, enum tca_waiting_kind kind, bool left_out);
 /* The time of a record that is no segment also passes. */
 void tca_order_time(struct tca_order *order, int64_t time_ns);
-/* Have so many waited long enough, or one for longer, that they have to be taken out? */
-bool tca_order_is_batch(struct tca_order *order);
-/* The one that comes so many after the next; NULL: there is none yet. */
-const struct tca_waiting *tca_order_peek(struct tca_order *order, unsigned ahead);
-/* The next one that has waited long enough (all: any), or NULL. */
-struct tca_waiting *tca_order_next(struct tca_order *order, bool all);
+static inline bool tca_order_is_full(const struct tca_order *order)
+{
+    return order->next - order->chunk * TCA_ORDER_ROOM > TCA_ORDER_CHUNK;
+}
+/* The chunk that was filled; another one begins. Before it is called again the one before this one must have been used as far
+ * as it is ripe. all: nothing comes any more, everything is ripe. */
+struct tca_chunk tca_order_turn(struct tca_order *order, bool all);
+
+/* It takes its place in this lane. */
+void tca_order_join(const struct tca_order *order, struct tca_waiting *w, struct tca_lane *lane);
 
 #endif

@@ -100,3 +100,51 @@ void tca_pool_done(struct tca_pool *pool)
     }
     memset(pool, 0, sizeof *pool);
 }
+
+void tca_numbered_init(struct tca_numbered *pool, size_t size)
+{
+    memset(pool, 0, sizeof *pool);
+    pool->size = (size + sizeof(uint64_t) - 1) / sizeof(uint64_t) * sizeof(uint64_t);
+}
+
+static int new_page(struct tca_numbered *pool)
+{
+    void *list = tca_room(pool->page, pool->page_count, &pool->page_room, sizeof *pool->page);
+    if (!list)
+        return -1;
+    pool->page = list;
+    char *page = malloc(TCA_NUMBERED_PAGE * pool->size);
+    if (!page)
+        return -1;
+    pool->page[pool->page_count++] = page;
+    return 0;
+}
+
+uint32_t tca_numbered_take(struct tca_numbered *pool)
+{
+    uint32_t number = pool->freed;
+    if (number) {
+        memcpy(&pool->freed, tca_numbered_at(pool, number), sizeof pool->freed);
+    } else {
+        if (pool->used == pool->page_count * TCA_NUMBERED_PAGE &&
+            (pool->used > UINT32_MAX / 8 || new_page(pool)))
+            return 0;
+        number = ++pool->used;
+    }
+    memset(tca_numbered_at(pool, number), 0, pool->size);
+    return number;
+}
+
+void tca_numbered_give(struct tca_numbered *pool, uint32_t number)
+{
+    memcpy(tca_numbered_at(pool, number), &pool->freed, sizeof pool->freed);
+    pool->freed = number;
+}
+
+void tca_numbered_done(struct tca_numbered *pool)
+{
+    for (size_t at = 0; at < pool->page_count; at++)
+        free(pool->page[at]);
+    free(pool->page);
+    memset(pool, 0, sizeof *pool);
+}

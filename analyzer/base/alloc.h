@@ -6,6 +6,7 @@
 #define TCA_BASE_ALLOC_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* Like calloc(1, size), realloc (count * size, overflow checked) and strdup. NULL when memory is out. */
 void *tca_alloc(size_t size);
@@ -29,5 +30,25 @@ void tca_pool_init(struct tca_pool *pool, size_t size);
 void *tca_pool_take(struct tca_pool *pool); /* zeroed; NULL when memory is out */
 void tca_pool_give(struct tca_pool *pool, void *object);
 void tca_pool_done(struct tca_pool *pool);
+
+/* A pool whose objects are called by number, from 1: half of a pointer, and 0 for none. They do not move. */
+struct tca_numbered {
+    size_t size;    /* bytes of one object, rounded up to 8 */
+    uint32_t used;  /* numbers given out so far */
+    uint32_t freed; /* given back, linked through their first bytes; 0: none */
+    char **page;    /* owned, as what it points to */
+    size_t page_count, page_room;
+};
+
+enum { TCA_NUMBERED_PAGE = 256 }; /* objects */
+
+void tca_numbered_init(struct tca_numbered *pool, size_t size);
+uint32_t tca_numbered_take(struct tca_numbered *pool); /* zeroed; 0 when memory is out */
+void tca_numbered_give(struct tca_numbered *pool, uint32_t number);
+void tca_numbered_done(struct tca_numbered *pool);
+static inline void *tca_numbered_at(const struct tca_numbered *pool, uint32_t number)
+{
+    return pool->page[(number - 1) / TCA_NUMBERED_PAGE] + (number - 1) % TCA_NUMBERED_PAGE * pool->size;
+}
 
 #endif

@@ -8,7 +8,7 @@
  * Items come mostly in order, or nearly. So the index is sorted by merging, and halves that are in order as they stand cost
  * one comparison. It holds the first eight bytes of each key as a number, which decides nearly always.
  *
- *      run on disk: { key[32], size u32, item bytes } ...
+ *      run on disk: { key[32], size u32, item bytes } ... then, if items are replaceable, their places in order of arrival
  */
 #include "base/extsort.h"
 
@@ -25,18 +25,20 @@
 enum { HEAD = TCA_SORT_KEY + 4, READ_BUFFER = 64 * 1024 };
 
 struct run {
-    int64_t from, to; /* bytes in the file */
+    int64_t from, to; /* bytes in the file; behind them the places, if items are replaceable */
 };
 
 /* An item in memory. */
 struct place {
-    uint64_t first; /* of its key, as a number */
-    size_t offset;  /* into bytes */
+    uint64_t first;  /* of its key, as a number */
+    uint32_t offset; /* into bytes */
+    uint32_t rank;   /* so many came before it since the last run */
 };
 
 struct tca_sorter {
     char *temp_dir; /* owned, NULL when none was given */
-    size_t memory;
+    size_t memory;  /* fits into 32 bits */
+    size_t named;   /* bytes of the key that name an item; 0: items are not replaceable */
     uint8_t *bytes; /* HEAD + item, one after another */
     size_t used, room;
     struct place *index, *spare; /* spare: room for merging */
@@ -72,7 +74,7 @@ int tca_sorter_new(size_t memory, const char *temp_dir, struct tca_sorter **ret_
     if (!sorter)
         return TCA_EMEMORY;
     sorter->file = -1;
-    sorter->memory = memory;
+    sorter->memory = memory < UINT32_MAX ? memory : UINT32_MAX;
     sorter->temp_dir = temp_dir ? tca_strdup(temp_dir) : NULL;
     if (temp_dir && !sorter->temp_dir) {
         tca_sorter_free(sorter);
@@ -94,6 +96,11 @@ void tca_sorter_free(struct tca_sorter *sorter)
     tca_free(sorter->spare);
     tca_free(sorter->run);
     tca_free(sorter);
+}
+
+void tca_sorter_replaceable(struct tca_sorter *sorter, size_t named)
+{
+    sorter->named = named;
 }
 
 uint64_t tca_sorter_count(const struct tca_sorter *sorter)
@@ -214,8 +221,8 @@ static int write_at(int file, const uint8_t *bytes, size_t count, int64_t *at)
     return TCA_OK;
 }
 
-/* Items are gathered into one block before they are written, since most are small. */
-static int write_run(struct tca_sorter *sorter)
+/* Items are gathered into one block before they are written, since most are small. places: of each by rank, if not NULL. */
+static int write_run(struct tca_sorter *sorter, int64_t *places)
 {
     uint8_t *block = tca_alloc(READ_BUFFER);
     size_t held = 0;
@@ -228,6 +235,8 @@ static int write_run(struct tca_sorter *sorter)
             error = write_at(sorter->file, block, held, &place);
             held = 0;
         }
+        if (places)
+            places[sorter->index[at].rank] = place + (int64_t)held;
         if (!error && size > READ_BUFFER)
             error = write_at(sorter->file, head, size, &place);
         else if (!error) {
@@ -238,6 +247,21 @@ static int write_run(struct tca_sorter *sorter)
     if (!error)
         error = write_at(sorter->file, block, held, &place);
     tca_free(block);
+    return error;
+}
+
+/* The sorted items, and where each is. */
+static int write_sorted(struct tca_sorter *sorter, struct run *ret_run)
+{
+    int64_t *places = sorter->named ? tca_alloc(sorter->count * sizeof *places) : NULL;
+    int error = sorter->named && !places ? TCA_EMEMORY : write_run(sorter, places);
+    int64_t end = sorter->file_end + (int64_t)sorter->used;
+    *ret_run = (struct run){sorter->file_end, end};
+    if (!error && places)
+        error = write_at(sorter->file, (const uint8_t *)places, sorter->count * sizeof *places, &end);
+    tca_free(places);
+    if (!error)
+        sorter->file_end = end;
     return error;
 }
 
@@ -260,12 +284,10 @@ static int spill(struct tca_sorter *sorter)
     }
     int error = sort_memory(sorter);
     if (!error)
-        error = write_run(sorter);
+        error = write_sorted(sorter, &sorter->run[sorter->run_count]);
     if (error)
         return error;
-    sorter->run[sorter->run_count++] =
-        (struct run){sorter->file_end, sorter->file_end + (int64_t)sorter->used};
-    sorter->file_end += (int64_t)sorter->used;
+    sorter->run_count++;
     sorter->used = sorter->count = 0;
     return TCA_OK;
 }
@@ -311,14 +333,79 @@ int tca_sorter_add(struct tca_sorter *sorter, const uint8_t key[TCA_SORT_KEY], c
     memcpy(head + TCA_SORT_KEY, &size32, sizeof size32);
     if (size)
         memcpy(head + HEAD, item, size);
-    sorter->index[sorter->count++] = (struct place){first_of(key), sorter->used};
+    sorter->index[sorter->count] =
+        (struct place){first_of(key), (uint32_t)sorter->used, (uint32_t)sorter->count};
+    sorter->count++;
     sorter->used += HEAD + size;
     sorter->total++;
     sorter->sorted = false;
     return TCA_OK;
 }
 
+/* ---- fetched again ---- */
+
+uint64_t tca_sorter_place(const struct tca_sorter *sorter)
+{
+    return (uint64_t)sorter->run_count << 32 | (uint32_t)(sorter->count - 1);
+}
+
+static int read_at(int file, void *bytes, size_t count, int64_t at)
+{
+    for (size_t got = 0; got < count;) {
+        ssize_t more = pread(file, (uint8_t *)bytes + got, count - got, at + (int64_t)got);
+        if (more < 0 && errno == EINTR)
+            continue;
+        if (more <= 0)
+            return TCA_EOUTPUT;
+        got += (size_t)more;
+    }
+    return TCA_OK;
+}
+
+int tca_sorter_fetch(const struct tca_sorter *sorter, uint64_t place, struct tca_buf *ret_item)
+{
+    size_t run = (size_t)(place >> 32), rank = (uint32_t)place;
+    uint8_t head[HEAD];
+    int64_t at;
+    tca_buf_reset(ret_item);
+    if (run == sorter->run_count) {
+        const uint8_t *item = sorter->bytes + sorter->index[rank].offset;
+        tca_buf_add(ret_item, item + HEAD, item_size(item));
+        return ret_item->failed ? TCA_EMEMORY : TCA_OK;
+    }
+    int error = read_at(sorter->file, &at, sizeof at, sorter->run[run].to + (int64_t)(rank * sizeof at));
+    if (!error)
+        error = read_at(sorter->file, head, sizeof head, at);
+    void *room = error ? NULL : tca_buf_room(ret_item, item_size(head));
+    if (!error && !room)
+        error = TCA_EMEMORY;
+    if (!error)
+        error = read_at(sorter->file, room, item_size(head), at + HEAD);
+    if (!error)
+        ret_item->used = item_size(head);
+    return error;
+}
+
 /* ---- merging ---- */
+
+struct walk {
+    const struct tca_sorter *sorter;
+    tca_sorter_fn *fn;
+    void *user;
+    uint8_t told[TCA_SORT_KEY]; /* name of the newest one, if items are replaceable */
+    bool any;
+};
+
+/* The next one in order. */
+static int tell(struct walk *w, const uint8_t *head)
+{
+    size_t named = w->sorter->named;
+    if (w->any && named && !memcmp(w->told, head, named))
+        return TCA_OK;
+    memcpy(w->told, head, named);
+    w->any = true;
+    return w->fn(w->user, head + HEAD, item_size(head));
+}
 
 struct reader {
     const struct tca_sorter *sorter;
@@ -397,14 +484,14 @@ static void sift_down(struct reader **heap, size_t count, size_t at)
     }
 }
 
-static int walk_heap(struct reader **heap, size_t count, tca_sorter_fn *fn, void *user)
+static int walk_heap(struct reader **heap, size_t count, struct walk *w)
 {
     for (size_t at = count; at-- > 0;)
         sift_down(heap, count, at);
     while (count) {
         struct reader *r = heap[0];
         uint32_t size = item_size(reader_head(r));
-        int stop = fn(user, reader_head(r) + HEAD, size);
+        int stop = tell(w, reader_head(r));
         if (stop)
             return stop;
         r->from += HEAD + size;
@@ -418,7 +505,7 @@ static int walk_heap(struct reader **heap, size_t count, tca_sorter_fn *fn, void
     return TCA_OK;
 }
 
-static int walk_runs(struct tca_sorter *sorter, tca_sorter_fn *fn, void *user)
+static int walk_runs(struct tca_sorter *sorter, struct walk *w)
 {
     struct reader *reader = tca_alloc(sorter->run_count * sizeof *reader);
     struct reader **heap = tca_alloc(sorter->run_count * sizeof *heap);
@@ -437,7 +524,7 @@ static int walk_runs(struct tca_sorter *sorter, tca_sorter_fn *fn, void *user)
             error = there;
     }
     if (!error)
-        error = walk_heap(heap, count, fn, user);
+        error = walk_heap(heap, count, w);
     for (size_t at = 0; reader && at < sorter->run_count; at++)
         tca_free(reader[at].buffer);
     tca_free(reader);
@@ -453,7 +540,7 @@ static void fetch(const uint8_t *item, size_t size)
         __builtin_prefetch(item + at);
 }
 
-static int walk_memory(const struct tca_sorter *sorter, tca_sorter_fn *fn, void *user)
+static int walk_memory(const struct tca_sorter *sorter, struct walk *w)
 {
     const uint8_t *head = sorter->count ? sorter->bytes + sorter->index[0].offset : NULL, *next;
     for (size_t at = 1; head; head = next, at++) {
@@ -462,7 +549,7 @@ static int walk_memory(const struct tca_sorter *sorter, tca_sorter_fn *fn, void 
             __builtin_prefetch(sorter->bytes + sorter->index[at + 1].offset + TCA_SORT_KEY);
         if (next)
             fetch(next + HEAD, item_size(next));
-        int stop = fn(user, head + HEAD, item_size(head));
+        int stop = tell(w, head);
         if (stop)
             return stop;
     }
@@ -474,5 +561,6 @@ int tca_sorter_walk(struct tca_sorter *sorter, tca_sorter_fn *fn, void *user)
     int error = sorter->run_count ? spill(sorter) : sort_memory(sorter);
     if (error)
         return error;
-    return sorter->run_count ? walk_runs(sorter, fn, user) : walk_memory(sorter, fn, user);
+    struct walk w = {.sorter = sorter, .fn = fn, .user = user};
+    return sorter->run_count ? walk_runs(sorter, &w) : walk_memory(sorter, &w);
 }

@@ -7,6 +7,8 @@
 #ifndef TCA_BASE_EXTSORT_H
 #define TCA_BASE_EXTSORT_H
 
+#include "base/buf.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -21,6 +23,13 @@ int tca_sorter_new(size_t memory, const char *temp_dir, struct tca_sorter **ret_
 void tca_sorter_free(struct tca_sorter *sorter);
 /* The item is copied. 0, TCA_EMEMORY, or TCA_EOUTPUT when the temporary file cannot be written. */
 int tca_sorter_add(struct tca_sorter *sorter, const uint8_t key[TCA_SORT_KEY], const void *item, size_t size);
+/* Before the first item: every one can be fetched again, and be replaced. `named` bytes of a key name its item; of those with
+ * equal names a walk tells the first alone, so that the bytes behind must be less for what is newer. */
+void tca_sorter_replaceable(struct tca_sorter *sorter, size_t named);
+/* Where the item is that was added last; until the first walk it can be fetched from there: *ret_item is replaced. 0,
+ * TCA_EMEMORY, or TCA_EOUTPUT when the temporary file cannot be read. */
+uint64_t tca_sorter_place(const struct tca_sorter *sorter);
+int tca_sorter_fetch(const struct tca_sorter *sorter, uint64_t place, struct tca_buf *ret_item);
 /* Walk all items in order of their keys; may be done again. fn: non-zero stops and is returned. */
 typedef int tca_sorter_fn(void *user, const void *item, size_t size);
 int tca_sorter_walk(struct tca_sorter *sorter, tca_sorter_fn *fn, void *user);

@@ -151,10 +151,10 @@ static inline void set_record(struct tca_record *record, const struct header *he
 
 /* Fill in the records that are there as a whole. TCA_READ_OK: the batch is full. TCA_READ_LATER: *ret_want bytes of the
  * next one are needed. Else, what stands at the stream's next byte instead of a record. */
-static enum tca_read walk(struct tca_classic *file, struct tca_batch *batch, size_t *ret_want)
+static inline enum tca_read walk_as(struct tca_classic *file, struct tca_batch *batch, bool swapped,
+                                    size_t *ret_want)
 {
     const struct tca_kind kind = file->library.reader.first;
-    const bool swapped = file->swapped;
     const uint32_t unit_ns = file->unit_ns;
     enum tca_read got = TCA_READ_OK;
     uint8_t *begin;
@@ -179,6 +179,12 @@ static enum tca_read walk(struct tca_classic *file, struct tca_batch *batch, siz
     batch->count = count;
     *ret_want = want;
     return got == TCA_READ_OK && count < batch->room ? TCA_READ_LATER : got;
+}
+
+/* Made twice, so that no record is asked for its byte order. */
+static enum tca_read walk(struct tca_classic *file, struct tca_batch *batch, size_t *ret_want)
+{
+    return file->swapped ? walk_as(file, batch, true, ret_want) : walk_as(file, batch, false, ret_want);
 }
 
 /* Here is no record. A header that was none is taken nevertheless. */

@@ -600,21 +600,13 @@ static enum tca_outcome keep(struct tca_fragments *table, const struct tca_walk 
     return told ? TCA_OUTCOME_fragment : outcome;
 }
 
-TCA_APART static enum tca_outcome walk_record(struct tca_fragments *table, const struct tca_record *rec,
-                                              bool verify_checksums, struct tca_segment *ret_seg)
+enum tca_outcome tca_fragments_walk(struct tca_fragments *table, const struct tca_record *rec,
+                                    bool verify_checksums, struct tca_segment *ret_seg)
 {
     struct tca_walk walk = walk_begin(table, rec, verify_checksums, ret_seg);
     enum tca_outcome outcome = tca_walk_run(&walk);
 
     return walk.first_of || walk.whole ? keep(table, &walk, outcome) : outcome;
-}
-
-enum tca_outcome tca_decode_fragments(struct tca_fragments *table, const struct tca_record *rec,
-                                      bool verify_checksums, struct tca_segment *ret_seg)
-{
-    if (tca_decode_quick(table, rec, verify_checksums, ret_seg))
-        return TCA_OUTCOME_tcp;
-    return walk_record(table, rec, verify_checksums, ret_seg);
 }
 
 /* ---- what is due ---- */
@@ -651,13 +643,11 @@ static bool overdue(const struct tca_fragments *table, const struct tca_fragment
     return table->count > TCA_FRAGMENTS_MAX || now_ns - e->time_ns >= patience_ns;
 }
 
-bool tca_fragments_due(struct tca_fragments *table, const struct tca_segment *next, int64_t now_ns,
-                       struct tca_segment *ret_seg)
+TCA_APART static bool is_due(struct tca_fragments *table, const struct tca_segment *next, int64_t now_ns,
+                             struct tca_segment *ret_seg)
 {
     struct tca_fragmented *e;
 
-    if (!table->count && !table->spent && !table->ready)
-        return false;
     reclaim(table, now_ns);
     while ((e = table->oldest) && overdue(table, e, now_ns)) {
         bool holds = e->holds;
@@ -681,6 +671,13 @@ bool tca_fragments_due(struct tca_fragments *table, const struct tca_segment *ne
     memcpy(table->told, table->frame, sizeof table->told);
     *ret_seg = table->seg;
     return true;
+}
+
+bool tca_fragments_due(struct tca_fragments *table, const struct tca_segment *next, int64_t now_ns,
+                       struct tca_segment *ret_seg)
+{
+    bool any = table->count || table->spent || table->ready;
+    return any && is_due(table, next, now_ns, ret_seg);
 }
 
 unsigned tca_fragments_pieces(const struct tca_fragments *table, const uint64_t **ret_frame)

@@ -27,15 +27,21 @@
 #include "decode/decode.h"
 
 /* At most TCA_FRAGMENTS_MAX datagrams, in memory that is allocated once. */
-struct tca_fragments;
 enum { TCA_FRAGMENTS_MAX = 1024 };
 
 struct tca_fragments *tca_fragments_new(void); /* owned; NULL when memory is out */
 void tca_fragments_free(struct tca_fragments *table);
 
 /* Like tca_decode(). A segment with `fragmented` set is kept, not given: it comes from tca_fragments_due(). */
-enum tca_outcome tca_decode_fragments(struct tca_fragments *table, const struct tca_record *rec,
-                                      bool verify_checksums, struct tca_segment *ret_seg);
+enum tca_outcome tca_fragments_walk(struct tca_fragments *table, const struct tca_record *rec,
+                                    bool verify_checksums, struct tca_segment *ret_seg);
+static inline enum tca_outcome tca_decode_fragments(struct tca_fragments *table, const struct tca_record *rec,
+                                                    bool verify_checksums, struct tca_segment *ret_seg)
+{
+    if (tca_decode_quick(table, rec, verify_checksums, ret_seg))
+        return TCA_OUTCOME_tcp;
+    return tca_fragments_walk(table, rec, verify_checksums, ret_seg);
+}
 
 /* Is a kept segment due, before `next` (the segment at hand, or NULL) is handed on? Call it after each record until it
  * says no, and at the capture's end with `now_ns` INT64_MAX. */

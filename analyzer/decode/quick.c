@@ -12,10 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/apart.h"
 #include "decode/checksum.h"
 #include "decode/walk.h"
 
 enum {
+    LINK_ETHERNET = 1, /* of capture/link.def, most records by far */
     ETHERTYPE_IPV4 = 0x0800,
     ETHERTYPE_IPV6 = 0x86dd,
     TAGS_MAX = 2,
@@ -66,11 +68,9 @@ static struct link cooked2_link(const uint8_t *bytes, uint32_t captured)
     return link_from(20, be16(bytes), bytes[10]);
 }
 
-static struct link link_of(const struct tca_record *rec)
+TCA_APART static struct link other_link(const struct tca_record *rec)
 {
     switch (tca_layer_of_link(rec->link)) {
-    case LAYER_ETHERNET:
-        return ethernet_link(rec->bytes, rec->captured, walk_direction(rec));
     case LAYER_RAW:
         return raw_link(rec->bytes, rec->captured, walk_direction(rec));
     case LAYER_SLL:
@@ -82,6 +82,12 @@ static struct link link_of(const struct tca_record *rec)
     }
 }
 
+static struct link link_of(const struct tca_record *rec)
+{
+    return rec->link == LINK_ETHERNET ? ethernet_link(rec->bytes, rec->captured, walk_direction(rec))
+                                      : other_link(rec);
+}
+
 static bool is_tag(uint16_t type)
 {
     return type == 0x8100 || type == 0x88a8 || type == 0x9100;
@@ -89,6 +95,8 @@ static bool is_tag(uint16_t type)
 
 static void pass_tags(struct link *link, const struct tca_record *rec)
 {
+    if (link->type == ETHERTYPE_IPV4)
+        return; /* nearly all */
     for (int count = 0; count < TAGS_MAX && is_tag(link->type); count++) {
         bool whole = rec->captured - link->len >= TAG_LEN;
         link->type = whole ? be16(rec->bytes + link->len + 2) : 0;

@@ -22,9 +22,7 @@
 #include <stdint.h>
 
 #include "decode/cursor.h"
-#include "decode/outcome.h"
-#include "decode/segment.h"
-#include "tcpautopsy/record.h"
+#include "decode/decode.h"
 
 enum tca_layer {
     LAYER_LOOPBACK, /* BSD loopback, either byte order */
@@ -83,7 +81,6 @@ struct tca_piece {
     bool join_only;   /* begins no datagram: most of its protocol are not wanted */
 };
 
-struct tca_fragments;
 struct tca_fragmented;
 
 struct tca_walk {
@@ -167,12 +164,6 @@ static inline struct tca_walk walk_begin(struct tca_fragments *fragments, const 
 
 /* To its end; what it found out besides the segment stays in *walk. */
 enum tca_outcome tca_walk_run(struct tca_walk *walk);
-
-/* The short way of the walk, for a record with nothing but Ethernet, raw IP or a Linux cooked header, IP, and a segment: true,
- * and the segment in *ret_seg is what the walk would have made, its outcome TCA_OUTCOME_tcp. Else nothing was done. The table
- * is not asked; a walk that checks needs it. */
-bool tca_decode_quick(struct tca_fragments *fragments, const struct tca_record *rec, bool verify_checksums,
-                      struct tca_segment *ret_seg);
 
 /* Put the fragment at the cursor into the walk's table. FRAGMENT_FIRST: go on in it, and what comes of it will be kept;
  * FRAGMENT_WHOLE: the cursor now stands in the whole datagram. FRAGMENT_AGAIN: all of one that was whole has come again, and

@@ -10,7 +10,8 @@ static bool is_first_syn(const struct tca_mark *mark)
     return (mark->roles & TCA_MARK_SYN) && mark->side == TCA_CLIENT && mark->copy == 1 && !mark->witness;
 }
 
-int tca_nat_add_flow(struct tca_session *s, const struct tca_dossier *d, const struct tca_mirror *m)
+int tca_nat_add_flow(struct tca_session *s, const struct tca_dossier *d, const struct tca_mirror *m,
+                     uint32_t *known_as)
 {
     int error = s->nats ? TCA_OK : tca_nats_new(&s->nats);
     if (error || !m->side[TCA_CLIENT].syn_count)
@@ -19,7 +20,7 @@ int tca_nat_add_flow(struct tca_session *s, const struct tca_dossier *d, const s
     const struct tca_mark *mark;
     while ((mark = tca_mark_next(&walk)))
         if (is_first_syn(mark))
-            return tca_nats_add(s->nats, d, mark);
+            return tca_nats_add(s->nats, d, mark, known_as);
     return TCA_OK;
 }
 

@@ -3,8 +3,8 @@
  * A run from the inside: settings, captures, pass 1 (records to dossiers) and pass 2 (dossiers to rows).
  * Private to the engine; the outside sees include/tcpautopsy/session.h.
  *
- *      feed -> decode -> (ahead) -> stream, peers    in the order of the file pass 1, per capture
- *          -> order  -> flow -> mirror --(over)--> dossier -> sorter
+ *      records -> decode -> order, in chunks                         pass 1, per capture (pass1.c)
+ *          -> stream, peers -> flow -> mirror --(over)--> dossier -> sorter          per shard (shard.h)
  *      sorter -> settle clocks -> sweep                                      pass 2, first walk
  *      sorter -> settle clocks -> judge -> rows, events, summary, ladder     pass 2, any number of walks
  */
@@ -25,9 +25,11 @@
 #include "classify/setting/setting.h"
 #include "classify/sweep/known.h"
 #include "classify/sweep/nat.h"
+#include "engine/shard.h"
 #include "flow/flow.h"
 #include "report/report.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -85,15 +87,14 @@ struct tca_session {
     struct tca_crew *crew;    /* NULL: one thread does all */
     struct capture **capture; /* owned, in the order of the run's list */
     size_t capture_count, capture_room;
-    struct capture *open; /* the capture being fed; NULL between captures */
-    struct tca_mirror_context mirrors;
-    struct tca_flow_table *flows;    /* of the open capture */
-    struct tca_fragments *fragments; /* likewise */
-    struct tca_ahead ahead; /* of the open capture: what its first records became, while it is held back */
-    struct tca_order order; /* segments of the open capture that wait for their turn */
-    struct tca_lane quotes; /* ICMP errors among them */
-    struct tca_moved moved; /* frame numbers of all captures that were mended */
-    struct tca_comments comments; /* of all captures, while a trace is kept */
+    struct capture *open;    /* the capture being fed; NULL between captures */
+    struct tca_shard *shard; /* owned, of the open capture; NULL between captures */
+    unsigned shards;
+    pthread_mutex_t lock;            /* for what all shards write to: nats, dossiers, streams */
+    struct tca_fragments *fragments; /* of the open capture */
+    struct tca_order order;          /* segments of the open capture that wait for their turn */
+    struct tca_moved moved;          /* frame numbers of all captures that were mended */
+    struct tca_comments comments;    /* of all captures, while a trace is kept */
     struct tca_sorter *dossiers;
     struct tca_streams *streams; /* of all captures; NULL before the first */
     struct tca_sweep *sweep;
@@ -106,7 +107,6 @@ struct tca_session {
     struct tca_twins *twins;         /* NULL: one capture only */
     struct tca_sorter *grouped;      /* while twins are compared */
     struct tca_incidents incidents;  /* sorted, before --finding and --min-confidence */
-    struct tca_buf encoded;          /* one dossier */
     FILE *trace;                     /* unlinked temporary file of struct tca_trace */
     bool finished;
     int broken; /* memory or a temporary file failed: what is held is not whole; only free is left */
@@ -125,6 +125,9 @@ int tca_must_be_finished(const struct tca_session *s, struct tca_error *error);
 /* ---- pass 1 (pass1.c) ---- */
 int tca_pass1_begin(struct tca_session *s, const char *name);
 int tca_pass1_feed(struct tca_session *s, const struct tca_record *records, size_t count);
+/* All that the source has. */
+struct tca_source;
+int tca_pass1_read(struct tca_session *s, struct tca_source *source);
 int tca_pass1_end(struct tca_session *s);
 
 /* ---- streams (streams.c): what pass 1 learnt of them, joined and numbered ---- */
@@ -141,7 +144,10 @@ uint64_t tca_streams_created(const struct tca_streams *all, uint32_t *capture, u
 void tca_streams_tell(const struct tca_streams *all, size_t *near, struct tca_dossier *d);
 
 /* ---- the spool (spool.c) ---- */
-int tca_spool_put(struct tca_session *s, const struct tca_flow *flow);
+/* On any thread. Of a flow that was parked before it replaces what was put then. */
+int tca_spool_put(struct tca_shard *shard, struct tca_flow *flow);
+/* So many bytes of a key name a dossier. */
+enum { TCA_SPOOL_NAMED = 20 };
 /* What a walk over dossiers needs; each thread has its own. All zero at first. */
 struct tca_reading {
     struct tca_buf marks; /* of the dossier at hand */
@@ -155,9 +161,16 @@ static inline void tca_reading_done(struct tca_reading *reading)
 int tca_spool_get(const struct tca_session *s, struct tca_reading *reading, const void *item, size_t size,
                   struct tca_dossier *ret);
 
+/* ---- flows that are parked (park.c): what struct tca_flow_settings asks for; `user` is the shard ---- */
+bool tca_may_park(void *user, struct tca_flow *flow);
+int tca_park(void *user, struct tca_flow *flow, const void *parcel, size_t size, uint64_t *ret_place);
+int tca_recall(void *user, uint64_t place, void *payload, void *stream_payload, void *ret_parcel,
+               uint32_t *ret_note);
+
 /* ---- address translation (nat.c) ---- */
-/* Of each flow before it goes to the spool; its marks are still the mirror's. */
-int tca_nat_add_flow(struct tca_session *s, const struct tca_dossier *d, const struct tca_mirror *m);
+/* Of each flow before it goes to the spool; its marks are still the mirror's. known_as: of tca_nats_add(). */
+int tca_nat_add_flow(struct tca_session *s, const struct tca_dossier *d, const struct tca_mirror *m,
+                     uint32_t *known_as);
 /* All flows are in: which rows are one connection. */
 int tca_nat_prepare(struct tca_session *s);
 /* Write what is known of it into the dossier. */

@@ -65,9 +65,8 @@ int tca_session_open(const struct tca_settings *set, struct tca_session **ret_se
     struct tca_session *s = tca_alloc(sizeof *s);
     if (!s)
         return tca_words(error, TCA_EMEMORY);
-    tca_mirror_context_init(&s->mirrors);
+    pthread_mutex_init(&s->lock, NULL);
     int code = tca_settings_copy(set, &s->set);
-    s->mirrors.strict_checksums = set->checksums == CHECKSUMS_ON;
     if (!code && set->temp_dir && access(set->temp_dir, W_OK | X_OK)) {
         tca_fail(error, TCA_EUSAGE, "temp-dir '%s': %s", set->temp_dir, strerror(errno));
         tca_session_free(s);
@@ -77,6 +76,8 @@ int tca_session_open(const struct tca_settings *set, struct tca_session **ret_se
         code = hire(s);
     if (!code)
         code = tca_sorter_new(DOSSIER_MEMORY, s->set.temp_dir, &s->dossiers);
+    if (!code)
+        tca_sorter_replaceable(s->dossiers, TCA_SPOOL_NAMED);
     if (!code && set->trace)
         code = open_trace(s);
     if (code) {
@@ -91,7 +92,7 @@ void tca_session_free(struct tca_session *s)
 {
     if (!s)
         return;
-    if (s->flows)
+    if (s->open)
         tca_pass1_end(s);
     for (size_t at = 0; at < s->capture_count; at++) {
         tca_free(s->capture[at]->name);
@@ -112,8 +113,7 @@ void tca_session_free(struct tca_session *s)
     tca_pressure_free(s->pressure);
     tca_incidents_done(&s->incidents);
     tca_sorter_free(s->dossiers);
-    tca_buf_done(&s->encoded);
-    tca_mirror_context_done(&s->mirrors);
+    pthread_mutex_destroy(&s->lock);
     if (s->trace)
         fclose(s->trace);
     tca_settings_clear(&s->set);
@@ -230,10 +230,7 @@ static void tell_source(struct tca_error *error, int code, const char *message,
 
 static int read_source(struct tca_session *s, struct tca_source *source, struct tca_error *error)
 {
-    const struct tca_record *records;
-    int got, code = TCA_OK;
-    while (!code && (got = tca_source_next(source, &records)) > 0)
-        code = tca_pass1_feed(s, records, (size_t)got);
+    int code = tca_pass1_read(s, source);
     const struct tca_source_facts *facts = tca_source_facts(source);
     struct capture *c = s->open;
     int end = tca_pass1_end(s);

@@ -9,12 +9,13 @@
  * of each word besides made it little more than half as large, and took longer than writing and reading the rest. This form
  * lives within one process only.
  *
- * Sort key: start_ns, capture ordinal, first frame: the order of rows.
+ * Sort key: start_ns, capture ordinal, first frame: the order of rows; then how often the flow was parked, the newest first,
+ * which alone is read.
  *
  * A build with check_ways decodes each dossier when it was encoded and stops where what is kept differs; there, what is not
  * kept comes back as garbage, so that whoever reads it is found by the tests.
  */
-#include "engine/run.h"
+#include "engine/spool.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -126,7 +127,7 @@ static int encode(struct tca_buf *buf, const struct tca_dossier *d, const struct
     return TCA_OK;
 }
 
-static void fill(struct tca_session *s, const struct tca_flow *flow, struct tca_dossier *d)
+void tca_spool_fill(const struct tca_session *s, const struct tca_flow *flow, struct tca_dossier *d)
 {
     const struct tca_mirror *m = (const void *)flow->payload;
     memset(d, 0, offsetof(struct tca_dossier, m));
@@ -157,7 +158,7 @@ static void fill(struct tca_session *s, const struct tca_flow *flow, struct tca_
     d->mark_count = m->mark_count;
 }
 
-static int decode(const uint8_t *in, struct tca_dossier *d, struct tca_buf *marks)
+const uint8_t *tca_spool_decode(const uint8_t *in, struct tca_dossier *d, const struct tca_mark **ret_mark)
 {
     struct head head;
     memcpy(&head, in, sizeof head);
@@ -165,20 +166,38 @@ static int decode(const uint8_t *in, struct tca_dossier *d, struct tca_buf *mark
     memset(d, 0, sizeof *d);
     for (unsigned at = 0; at < head.parts; at++)
         in = decode_part(in, &parts[at], (uint8_t *)d);
-    tca_buf_reset(marks);
-    tca_buf_add(marks, in, head.marks * sizeof(struct tca_mark));
     d->mark_count = (uint16_t)head.marks;
+    *ret_mark = (const void *)in;
+    return in + head.marks * sizeof(struct tca_mark);
+}
+
+static int decode(const uint8_t *in, struct tca_dossier *d, struct tca_buf *marks)
+{
+    const struct tca_mark *mark;
+    tca_spool_decode(in, d, &mark);
+    tca_buf_reset(marks);
+    tca_buf_add(marks, mark, d->mark_count * sizeof *mark);
     d->mark = (void *)marks->bytes;
     return marks->failed ? TCA_EMEMORY : TCA_OK;
 }
 
+void tca_spool_clear(struct tca_dossier *d)
+{
+    for (unsigned at = 0; at < PARTS; at++) {
+        size_t units = (parts[at].to - parts[at].from + UNIT - 1) / UNIT;
+        size_t from = parts[at].from + units * UNIT, to = at + 1 < PARTS ? parts[at + 1].from : from;
+        if (from < to)
+            memset((uint8_t *)d + from, 0, to - from);
+    }
+}
+
 #ifdef TCA_CHECK_WAYS
 /* What is kept comes back as it was; what is not, as garbage. */
-static void check(struct tca_session *s, const struct tca_dossier *d)
+static void check(struct tca_shard *shard, const struct tca_dossier *d)
 {
     struct tca_dossier back;
     struct tca_buf marks = {0};
-    if (decode((const uint8_t *)s->encoded.bytes, &back, &marks) || back.mark_count != d->mark_count)
+    if (decode((const uint8_t *)shard->encoded.bytes, &back, &marks) || back.mark_count != d->mark_count)
         abort();
     for (unsigned at = 0; at < PARTS; at++)
         if (memcmp((const uint8_t *)d + parts[at].from, (const uint8_t *)&back + parts[at].from,
@@ -196,9 +215,9 @@ static void spoil(struct tca_dossier *d)
         memset((uint8_t *)d + parts[at].to, 0xa5, parts[at + 1].from - parts[at].to);
 }
 #else
-static void check(struct tca_session *s, const struct tca_dossier *d)
+static void check(struct tca_shard *shard, const struct tca_dossier *d)
 {
-    (void)s, (void)d;
+    (void)shard, (void)d;
 }
 
 static void spoil(struct tca_dossier *d)
@@ -207,22 +226,57 @@ static void spoil(struct tca_dossier *d)
 }
 #endif
 
-int tca_spool_put(struct tca_session *s, const struct tca_flow *flow)
+/* What comes of a flow that was parked before does not tell its number anew. */
+static int add_nat(struct tca_session *s, struct tca_flow *flow, const struct tca_dossier *d)
+{
+    pthread_mutex_lock(&s->lock);
+    int error = tca_nat_add_flow(s, d, (const void *)flow->payload, &flow->note);
+    pthread_mutex_unlock(&s->lock);
+    return error;
+}
+
+int tca_spool_encode(struct tca_shard *shard, struct tca_flow *flow, const struct tca_dossier *d)
+{
+    int error = add_nat(shard->s, flow, d);
+    if (!error)
+        error = encode(&shard->encoded, d, (const void *)flow->payload);
+    if (!error)
+        check(shard, d);
+    return error;
+}
+
+int tca_spool_send(struct tca_shard *shard, const struct tca_flow *flow, const struct tca_dossier *d,
+                   uint64_t *ret_place)
+{
+    struct tca_session *s = shard->s;
+    uint8_t key[TCA_SORT_KEY] = {0};
+    tca_key_i64(key, d->m.start_ns);
+    tca_key_u32(key + 8, d->capture);
+    tca_key_u64(key + 12, d->m.first_frame);
+    tca_key_u32(key + TCA_SPOOL_NAMED, UINT32_MAX - flow->parked);
+    pthread_mutex_lock(&s->lock);
+    int error = tca_sorter_add(s->dossiers, key, shard->encoded.bytes, shard->encoded.used);
+    *ret_place = error ? 0 : tca_sorter_place(s->dossiers);
+    pthread_mutex_unlock(&s->lock);
+    return error;
+}
+
+int tca_spool_fetch(struct tca_shard *shard, uint64_t place)
+{
+    struct tca_session *s = shard->s;
+    pthread_mutex_lock(&s->lock);
+    int error = tca_sorter_fetch(s->dossiers, place, &shard->recalled);
+    pthread_mutex_unlock(&s->lock);
+    return error;
+}
+
+int tca_spool_put(struct tca_shard *shard, struct tca_flow *flow)
 {
     struct tca_dossier d;
-    const struct tca_mirror *m = (const void *)flow->payload;
-    fill(s, flow, &d);
-    int error = tca_nat_add_flow(s, &d, m);
-    if (!error)
-        error = encode(&s->encoded, &d, m);
-    if (error)
-        return error;
-    check(s, &d);
-    uint8_t key[TCA_SORT_KEY] = {0};
-    tca_key_i64(key, m->start_ns);
-    tca_key_u32(key + 8, d.capture);
-    tca_key_u64(key + 12, m->first_frame);
-    return tca_sorter_add(s->dossiers, key, s->encoded.bytes, s->encoded.used);
+    uint64_t place;
+    tca_spool_fill(shard->s, flow, &d);
+    int error = tca_spool_encode(shard, flow, &d);
+    return error ? error : tca_spool_send(shard, flow, &d, &place);
 }
 
 int tca_spool_get(const struct tca_session *s, struct tca_reading *reading, const void *item, size_t size,

@@ -72,6 +72,9 @@ struct tca_flow {
     uint8_t client;     /* key side of the active opener */
     uint8_t role_basis; /* enum tca_role_basis */
     uint8_t age_class;  /* enum tca_flow_class */
+    uint8_t list;       /* in which list of its class it is; the table's */
+    uint32_t parked;    /* so often it was put away and came back */
+    uint32_t note;      /* the table owner's, kept with the flow */
     bool opened_by_syn; /* began with a bare SYN */
     bool committed;     /* its SYN was answered with ack = ISN+1, or it never had one */
     bool replaced;      /* a newer one was committed: over, but for what comes late */
@@ -94,8 +97,17 @@ struct tca_flow_settings {
     int (*over)(void *user, struct tca_flow *flow);
     /* Called for each piece of a stream when it is over. */
     int (*piece_over)(void *user, const struct tca_key *key, const struct tca_piece *piece);
+    /* Parking: park NULL, or none. A flow of which nothing was heard for a while is told as if it were over, and its
+     * memory taken back; but something may come. The owner keeps the flow's payload, that of its stream (if it has one) and
+     * `size` bytes of the table's (at most TCA_PARCEL_MAX), and says where; recall brings all of it into zeroed memory, for
+     * what is told again later. may_park is asked first of all flows of a tuple. */
+    bool (*may_park)(void *user, struct tca_flow *flow);
+    int (*park)(void *user, struct tca_flow *flow, const void *parcel, size_t size, uint64_t *ret_place);
+    int (*recall)(void *user, uint64_t place, void *payload, void *stream_payload, void *ret_parcel,
+                  uint32_t *ret_note);
     void *user;
 };
+enum { TCA_PARCEL_MAX = 2048 };
 
 struct tca_flow_table;
 
@@ -138,9 +150,9 @@ void tca_flow_fetch(const struct tca_tuple *tuple);
 /* What no flow of ours uses, a quotation or the stub of a segment, belongs to a stream all the same. */
 int tca_flow_see(struct tca_flow_table *table, const struct tca_segment *seg);
 /* The flow that an ICMP error quotes: its tuple and, among incarnations, its sequence number. flow NULL:
- * none. */
-void tca_flow_find_quoted(struct tca_flow_table *table, const struct tca_segment *quote,
-                          struct tca_flow_found *ret_found);
+ * none. 0 or TCA_EMEMORY, or what `recall` returned. */
+int tca_flow_find_quoted(struct tca_flow_table *table, const struct tca_segment *quote,
+                         struct tca_flow_found *ret_found);
 /* After the segment was used: note it in the sequence spaces, move the flow to the end of its class's age
  * list. */
 void tca_flow_note(struct tca_flow_table *table, struct tca_flow *flow, const struct tca_segment *seg,

@@ -171,7 +171,7 @@ struct tca_flow *tca_incarnation_newer(struct tca_flow *newest, const struct tca
     return newest;
 }
 
-struct tca_flow *tca_incarnation_pick(struct tca_flow *newest, const struct tca_segment *seg, int side)
+struct tca_flow *tca_incarnation_choose(struct tca_flow *newest, const struct tca_segment *seg, int side)
 {
     if (tca_is_bare_syn(seg))
         return pick_for_syn(newest, seg, side);
@@ -183,34 +183,54 @@ struct tca_flow *tca_incarnation_pick(struct tca_flow *newest, const struct tca_
     return best ? best : newest;
 }
 
+static void note_iss(struct tca_space *space, uint32_t iss)
+{
+    if (space->iss_known)
+        return;
+    space->iss = iss;
+    space->iss_known = true;
+}
+
+static void note_first(struct tca_space *space, uint32_t seq)
+{
+    if (space->first_known)
+        return;
+    space->first = seq;
+    space->first_known = true;
+}
+
+static void note_end(struct tca_space *space, uint32_t end)
+{
+    if (space->nxt_known && !seq_after(end, space->nxt))
+        return;
+    space->nxt = end;
+    space->nxt_known = true;
+}
+
+/* What it says of its receiver, of which nothing else may have: SYN+ACK before its SYN in the file, or without it. */
+static void note_peer(struct tca_space *peer, const struct tca_segment *seg)
+{
+    if (seg->flags & TCA_SYN)
+        note_iss(peer, seg->ack - 1);
+    if (peer->nxt_known)
+        return;
+    peer->nxt = seg->ack;
+    peer->nxt_known = true;
+}
+
 void tca_incarnation_note(struct tca_flow *flow, const struct tca_segment *seg, int side)
 {
-    struct tca_space *space = &flow->space[side], *peer = &flow->space[1 - side];
-    flow->reset |= (seg->flags & TCA_RST) != 0;
-    flow->fin[side] |= (seg->flags & TCA_FIN) != 0;
+    struct tca_space *space = &flow->space[side];
+    if (seg->flags & (TCA_RST | TCA_FIN)) {
+        flow->reset |= (seg->flags & TCA_RST) != 0;
+        flow->fin[side] |= (seg->flags & TCA_FIN) != 0;
+    }
     if (seg->flags & TCA_RST)
         return;
-    if ((seg->flags & TCA_SYN) && !space->iss_known) {
-        space->iss = seg->seq;
-        space->iss_known = true;
-    }
-    if (!space->first_known) {
-        space->first = seg->seq;
-        space->first_known = true;
-    }
-    uint32_t end = tca_segment_end(seg);
-    if (!space->nxt_known || seq_after(end, space->nxt)) {
-        space->nxt = end;
-        space->nxt_known = true;
-    }
-    if (!(seg->flags & TCA_ACK))
-        return;
-    if ((seg->flags & TCA_SYN) && !peer->iss_known) {
-        peer->iss = seg->ack - 1; /* SYN+ACK before its SYN in the file, or without it */
-        peer->iss_known = true;
-    }
-    if (!peer->nxt_known) {
-        peer->nxt = seg->ack;
-        peer->nxt_known = true;
-    }
+    if (seg->flags & TCA_SYN)
+        note_iss(space, seg->seq);
+    note_first(space, seg->seq);
+    note_end(space, tca_segment_end(seg));
+    if (seg->flags & TCA_ACK)
+        note_peer(&flow->space[1 - side], seg);
 }

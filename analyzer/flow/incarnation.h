@@ -8,7 +8,14 @@
 #include "flow/flow.h"
 
 /* The incarnation for this segment; NULL: it begins a new one. `side`: key side of its sender. */
-struct tca_flow *tca_incarnation_pick(struct tca_flow *newest, const struct tca_segment *seg, int side);
+struct tca_flow *tca_incarnation_choose(struct tca_flow *newest, const struct tca_segment *seg, int side);
+/* Nearly always there is but one, and no SYN to begin another. */
+static inline struct tca_flow *tca_incarnation_pick(struct tca_flow *newest, const struct tca_segment *seg,
+                                                    int side)
+{
+    bool one = !newest->older && !(seg->flags & TCA_SYN);
+    return one ? newest : tca_incarnation_choose(newest, seg, side);
+}
 /* The one that replaced this older one. */
 struct tca_flow *tca_incarnation_newer(struct tca_flow *newest, const struct tca_flow *flow);
 /* A reset or both FINs of it were seen. */

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * Open addressing with linear probing over tuples, deletion by shifting back; pools for tuples and flows; one
- * age list per class, oldest first, so that expiry looks at list heads only. The hash is seeded, because
+ * Open addressing with linear probing over tuples, deletion by shifting back; pools for tuples and flows; a few
+ * age lists per class, oldest first, so that expiry looks at list heads only. The hash is seeded, because
  * whoever sent the packets chose the tuples; order of results never comes from the table.
  */
-#include "artefact/beyond.h"
-#include "flow/flow.h"
+#include "flow/table.h"
+
 #include "flow/incarnation.h"
-#include "flow/partition.h"
 
 #include <string.h>
 #include <tcpautopsy/error.h>
@@ -15,45 +14,14 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-struct tca_tuple {
-    struct tca_key key;
-    uint64_t hash;
-    struct tca_flow *newest;
-    struct tca_stream *stream; /* NULL: none; with other keys set that of the plain tuple stands */
-    struct tca_tuple *plain;   /* whose streams are those of this tuple; itself, if there are no other keys */
-    struct tca_lane lane;
-    unsigned live;
-    unsigned met;   /* segments that were met and not yet found a flow */
-    unsigned keyed; /* tuples with other keys whose plain one it is */
-    struct tca_copies copies;
-};
+enum { FIRST_BITS = 10, LIVE_INCARNATIONS = 4, WELL_KNOWN = 1024, EPHEMERAL = 32768 };
 
-/* The hash stands beside the pointer, so that only the tuple that is looked for is touched. */
-struct slot {
-    uint64_t hash;
-    struct tca_tuple *tuple; /* NULL: empty */
-};
-
-struct age_list {
-    struct tca_flow *oldest, *newest;
-};
-
-struct tca_flow_table {
-    struct tca_flow_settings set;
-    struct slot *slot;
-    size_t slot_count, used;
-    struct tca_pool tuples, flows, streams;
-    struct tca_beyond *beyond; /* owned: one of each partition, as these are */
-    struct tca_doubled doubled[TCA_PARTITIONS];
-    struct age_list age[TCA_FLOW_CLASSES];
-    int64_t before_ns; /* time of the record before this one */
-};
-
-enum { FIRST_SLOTS = 1024, LIVE_INCARNATIONS = 4, WELL_KNOWN = 1024, EPHEMERAL = 32768 };
+/* Lists are looked at when the turn of their heads comes, and so often at least. */
+static const int64_t TURN_NS = 1000000000;
 
 /* A connection that is over waits for RFC 9293's 2MSL and a little; an opening one for the longest ladder
  * (131 s) and a request's life; a live one for twice the default keepalive time. */
-static const int64_t patience_ns[TCA_FLOW_CLASSES] = {
+const int64_t tca_flow_patience_ns[TCA_FLOW_CLASSES] = {
     [TCA_FLOW_LIVE] = INT64_C(4) * 3600 * 1000000000,
     [TCA_FLOW_OPENING] = INT64_C(300) * 1000000000,
     [TCA_FLOW_OVER] = INT64_C(250) * 1000000000,
@@ -65,13 +33,14 @@ int tca_flow_table_new(const struct tca_flow_settings *set, struct tca_flow_tabl
     if (!table)
         return TCA_EMEMORY;
     table->set = *set;
-    table->slot_count = FIRST_SLOTS;
-    table->slot = tca_alloc(FIRST_SLOTS * sizeof *table->slot);
-    tca_pool_init(&table->tuples, sizeof(struct tca_tuple));
+    table->slot_bits = FIRST_BITS;
+    table->slot_count = (size_t)1 << FIRST_BITS;
+    table->slot = tca_alloc(table->slot_count * sizeof *table->slot);
+    tca_numbered_init(&table->tuples, sizeof(struct tca_tuple));
+    tca_table_init_parked(table);
     tca_pool_init(&table->flows, sizeof(struct tca_flow) + set->payload_size);
     tca_pool_init(&table->streams, sizeof(struct tca_stream) + set->stream_payload_size);
-    table->beyond = tca_alloc(TCA_PARTITIONS * sizeof *table->beyond);
-    if (!table->slot || !table->beyond) {
+    if (!table->slot) {
         tca_flow_table_free(table);
         return TCA_EMEMORY;
     }
@@ -89,11 +58,14 @@ void tca_flow_table_free(struct tca_flow_table *table)
 {
     if (!table)
         return;
-    tca_pool_done(&table->tuples);
+    tca_numbered_done(&table->tuples);
+    tca_numbered_done(&table->parked4);
+    tca_numbered_done(&table->parked6);
     tca_pool_done(&table->flows);
     tca_pool_done(&table->streams);
     tca_free(table->slot);
-    tca_free(table->beyond);
+    for (unsigned part = 0; part < TCA_PARTITIONS; part++)
+        tca_beyond_done(&table->beyond[part]);
     tca_free(table);
 }
 
@@ -120,24 +92,60 @@ static int make_key(const struct tca_flow_table *table, const struct tca_segment
     return side;
 }
 
-static size_t home(const struct tca_flow_table *table, uint64_t hash)
+/* The seed makes it nobody's to choose. */
+static uint32_t tag_of(const struct tca_flow_table *table, const struct tca_key *key)
 {
-    return (size_t)hash & (table->slot_count - 1);
+    return (uint32_t)(XXH3_64bits_withSeed(key, sizeof *key, table->set.seed) >> 32);
 }
 
-static struct tca_tuple *lookup(const struct tca_flow_table *table, const struct tca_key *key, uint64_t hash)
+static size_t home(const struct tca_flow_table *table, uint32_t tag)
 {
-    for (size_t at = home(table, hash); table->slot[at].tuple; at = (at + 1) & (table->slot_count - 1))
-        if (table->slot[at].hash == hash && !memcmp(&table->slot[at].tuple->key, key, sizeof *key))
-            return table->slot[at].tuple;
-    return NULL;
+    return tag >> (32 - table->slot_bits);
+}
+
+static size_t after(const struct tca_flow_table *table, size_t at)
+{
+    return (at + 1) & (table->slot_count - 1);
+}
+
+static bool is_tuple(uint32_t what)
+{
+    return (what & ((1 << TCA_KIND_BITS) - 1)) == TCA_KIND_TUPLE;
+}
+
+static struct tca_tuple *tuple_at(const struct tca_flow_table *table, uint32_t what)
+{
+    return tca_numbered_at(&table->tuples, what >> TCA_KIND_BITS);
+}
+
+static bool has_key(const struct tca_flow_table *table, uint32_t what, const struct tca_key *key)
+{
+    return is_tuple(what) ? !memcmp(&tuple_at(table, what)->key, key, sizeof *key)
+                          : tca_table_is_parked(table, what, key);
+}
+
+/* What has this key; 0: nothing. */
+static uint32_t lookup(const struct tca_flow_table *table, const struct tca_key *key, uint32_t tag)
+{
+    for (size_t at = home(table, tag); table->slot[at].what; at = after(table, at))
+        if (table->slot[at].tag == tag && has_key(table, table->slot[at].what, key))
+            return table->slot[at].what;
+    return 0;
+}
+
+struct slot *tca_table_slot(const struct tca_flow_table *table, uint32_t tag, uint32_t what)
+{
+    size_t at = home(table, tag);
+    while (table->slot[at].what != what)
+        at = after(table, at);
+    return &table->slot[at];
 }
 
 static void place(struct tca_flow_table *table, struct slot slot)
 {
-    size_t at = home(table, slot.hash);
-    while (table->slot[at].tuple)
-        at = (at + 1) & (table->slot_count - 1);
+    size_t at = home(table, slot.tag);
+    while (table->slot[at].what)
+        at = after(table, at);
     table->slot[at] = slot;
 }
 
@@ -145,60 +153,77 @@ static int grow(struct tca_flow_table *table)
 {
     struct slot *old = table->slot;
     size_t old_count = table->slot_count;
-    struct slot *bigger = tca_alloc(2 * old_count * sizeof *bigger);
+    struct slot *bigger = table->slot_bits < 31 ? tca_alloc(2 * old_count * sizeof *bigger) : NULL;
     if (!bigger)
         return TCA_EMEMORY;
     table->slot = bigger;
     table->slot_count = 2 * old_count;
+    table->slot_bits++;
     for (size_t at = 0; at < old_count; at++)
-        if (old[at].tuple)
+        if (old[at].what)
             place(table, old[at]);
     tca_free(old);
     return TCA_OK;
 }
 
-static int new_tuple(struct tca_flow_table *table, const struct tca_key *key, uint64_t hash,
+struct tca_tuple *tca_table_new_tuple(struct tca_flow_table *table, const struct tca_key *key, uint32_t tag)
+{
+    uint32_t number = tca_numbered_take(&table->tuples);
+    if (!number)
+        return NULL;
+    struct tca_tuple *tuple = tca_numbered_at(&table->tuples, number);
+    tuple->key = *key;
+    tuple->tag = tag;
+    tuple->number = number;
+    unsigned part = tca_partition_of(key->addr[0], key->port[0], key->addr[1], key->port[1]);
+    tuple->copies.beyond = &table->beyond[part];
+    tuple->copies.all = &table->doubled[part];
+    return tuple;
+}
+
+static int add_tuple(struct tca_flow_table *table, const struct tca_key *key, uint32_t tag,
                      struct tca_tuple **ret_tuple)
 {
     if (table->used * 2 >= table->slot_count && grow(table))
         return TCA_EMEMORY;
-    struct tca_tuple *tuple = tca_pool_take(&table->tuples);
+    struct tca_tuple *tuple = tca_table_new_tuple(table, key, tag);
     if (!tuple)
         return TCA_EMEMORY;
-    tuple->key = *key;
-    tuple->hash = hash;
-    unsigned part = tca_partition_of(key->addr[0], key->port[0], key->addr[1], key->port[1]);
-    tuple->copies.beyond = &table->beyond[part];
-    tuple->copies.all = &table->doubled[part];
-    place(table, (struct slot){hash, tuple});
+    place(table, (struct slot){tag, tuple->number << TCA_KIND_BITS | TCA_KIND_TUPLE});
     table->used++;
     *ret_tuple = tuple;
     return TCA_OK;
 }
 
+/* The tuple of this key, if there is one; parked no longer. */
+static int find_tuple(struct tca_flow_table *table, const struct tca_key *key, uint32_t tag,
+                      struct tca_tuple **ret_tuple)
+{
+    uint32_t what = lookup(table, key, tag);
+    *ret_tuple = what && is_tuple(what) ? tuple_at(table, what) : NULL;
+    return what && !*ret_tuple ? tca_table_recall(table, what, key, ret_tuple) : TCA_OK;
+}
+
 /* The tuple of this key, new where needed. */
 static int get_tuple(struct tca_flow_table *table, const struct tca_key *key, struct tca_tuple **ret_tuple)
 {
-    uint64_t hash = XXH3_64bits_withSeed(key, sizeof *key, table->set.seed);
-    struct tca_tuple *tuple = lookup(table, key, hash);
-    if (!tuple && new_tuple(table, key, hash, &tuple))
-        return TCA_EMEMORY;
-    *ret_tuple = tuple;
-    return TCA_OK;
+    uint32_t tag = tag_of(table, key);
+    int error = find_tuple(table, key, tag, ret_tuple);
+    return error || *ret_tuple ? error : add_tuple(table, key, tag, ret_tuple);
 }
 
 /* ---- streams ---- */
 
-static void leave_stream(struct tca_flow_table *table, struct tca_stream *stream)
+void tca_table_leave_stream(struct tca_flow_table *table, struct tca_stream *stream)
 {
     if (stream && --stream->users == 0)
         tca_pool_give(&table->streams, stream);
 }
 
 /* The newest piece of this tuple has all its segments. */
-static int end_piece(struct tca_flow_table *table, const struct tca_tuple *plain)
+int tca_table_end_piece(struct tca_flow_table *table, const struct tca_tuple *plain)
 {
-    if (!plain->stream || !table->set.piece_over)
+    if (!plain->stream || plain->stream->told || !table->set.piece_over)
         return TCA_OK;
     return table->set.piece_over(table->set.user, &plain->key, &plain->stream->piece);
 }
@@ -211,7 +236,7 @@ static int new_stream(struct tca_flow_table *table, struct tca_tuple *plain, con
         return TCA_EMEMORY;
     stream->users = 1;
     tca_stream_begin_piece(stream, seg, side, old && tca_stream_ends_surely(old, side));
-    leave_stream(table, old);
+    tca_table_leave_stream(table, old);
     plain->stream = stream;
     return TCA_OK;
 }
@@ -221,13 +246,14 @@ static int meet_stream(struct tca_flow_table *table, struct tca_tuple *plain, co
                        int side)
 {
     enum tca_stream_step step = plain->stream ? tca_stream_takes(plain->stream, seg, side) : TCA_STREAM_ENDS;
-    int error = step == TCA_STREAM_GOES_ON ? TCA_OK : end_piece(table, plain);
+    int error = step == TCA_STREAM_GOES_ON ? TCA_OK : tca_table_end_piece(table, plain);
     if (!error && step == TCA_STREAM_ENDS)
         error = new_stream(table, plain, seg, side);
     if (error)
         return error;
-    if (step == TCA_STREAM_TURNS)
+    if (step == TCA_STREAM_TURNS || plain->stream->told)
         tca_stream_begin_piece(plain->stream, seg, side, false);
+    plain->stream->told = false;
     tca_stream_note(plain->stream, seg, side);
     return TCA_OK;
 }
@@ -264,19 +290,23 @@ static int get_keyed(struct tca_flow_table *table, const struct tca_key *key, st
 
 /* Linear probing without tombstones: entries behind the gap move up if that brings them no farther than home.
  */
-static void drop_tuple(struct tca_flow_table *table, struct tca_tuple *tuple)
+void tca_table_empty_slot(struct tca_flow_table *table, struct slot *slot)
 {
-    size_t mask = table->slot_count - 1, gap = home(table, tuple->hash);
-    while (table->slot[gap].tuple != tuple)
-        gap = (gap + 1) & mask;
-    for (size_t at = (gap + 1) & mask; table->slot[at].tuple; at = (at + 1) & mask)
-        if (((at - home(table, table->slot[at].hash)) & mask) >= ((at - gap) & mask)) {
+    size_t mask = table->slot_count - 1, gap = (size_t)(slot - table->slot);
+    for (size_t at = after(table, gap); table->slot[at].what; at = after(table, at))
+        if (((at - home(table, table->slot[at].tag)) & mask) >= ((at - gap) & mask)) {
             table->slot[gap] = table->slot[at];
             gap = at;
         }
     table->slot[gap] = (struct slot){0};
     table->used--;
-    tca_pool_give(&table->tuples, tuple);
+}
+
+static void drop_tuple(struct tca_flow_table *table, struct tca_tuple *tuple)
+{
+    uint32_t what = tuple->number << TCA_KIND_BITS | TCA_KIND_TUPLE;
+    tca_table_empty_slot(table, tca_table_slot(table, tuple->tag, what));
+    tca_numbered_give(&table->tuples, tuple->number);
 }
 
 /* Nothing of it is left, and nothing will come: what still waits holds it. */
@@ -285,8 +315,8 @@ static int drop_if_unused(struct tca_flow_table *table, struct tca_tuple *tuple)
     struct tca_tuple *plain = tuple->plain;
     if (tuple->newest || tuple->met || tuple->keyed)
         return TCA_OK;
-    int error = end_piece(table, tuple);
-    leave_stream(table, tuple->stream);
+    int error = tca_table_end_piece(table, tuple);
+    tca_table_leave_stream(table, tuple->stream);
     drop_tuple(table, tuple);
     if (plain == tuple)
         return error;
@@ -297,23 +327,51 @@ static int drop_if_unused(struct tca_flow_table *table, struct tca_tuple *tuple)
 
 /* ---- age lists ---- */
 
-static void unlink_age(struct tca_flow_table *table, struct tca_flow *flow)
+void tca_table_unlist(struct tca_flow_table *table, struct tca_flow *flow)
 {
-    struct age_list *list = &table->age[flow->age_class];
+    struct age_list *list = &table->age[flow->age_class][flow->list];
     *(flow->prev ? &flow->prev->next : &list->oldest) = flow->next;
     *(flow->next ? &flow->next->prev : &list->newest) = flow->prev;
 }
 
-static void append_age(struct tca_flow_table *table, struct tca_flow *flow, enum tca_flow_class age_class,
-                       int64_t now_ns)
+/* In this list a flow waits for so long before something is done about it. */
+static int64_t wait_ns(const struct tca_flow_table *table, enum tca_flow_class age_class, unsigned list)
 {
-    struct age_list *list = &table->age[age_class];
+    int64_t patience_ns = tca_flow_patience_ns[age_class];
+    if (list == TCA_STAY || !tca_table_parks(table))
+        return patience_ns;
+    int64_t quiet_ns = tca_table_quiet_ns(age_class, list);
+    return quiet_ns < patience_ns ? quiet_ns : patience_ns;
+}
+
+/* Something will have to be done then. */
+void tca_table_turn(struct tca_flow_table *table, int64_t turn_ns)
+{
+    if (turn_ns < table->turn_ns)
+        table->turn_ns = turn_ns;
+}
+
+void tca_table_list(struct tca_flow_table *table, struct tca_flow *flow, enum tca_flow_class age_class,
+                    unsigned list_number, int64_t now_ns)
+{
+    struct age_list *list = &table->age[age_class][list_number];
     flow->age_class = (uint8_t)age_class;
+    flow->list = (uint8_t)list_number;
     flow->listed_ns = now_ns;
     flow->next = NULL;
     flow->prev = list->newest;
+    if (!list->oldest)
+        tca_table_turn(table, now_ns + wait_ns(table, age_class, list_number) + 1);
     *(list->newest ? &list->newest->next : &list->oldest) = flow;
     list->newest = flow;
+}
+
+/* In the list in which it waits to be parked, or to be over. */
+static void append_age(struct tca_flow_table *table, struct tca_flow *flow, enum tca_flow_class age_class,
+                       int64_t now_ns)
+{
+    unsigned level = flow->parked < TCA_LEVELS ? flow->parked : TCA_LEVELS - 1;
+    tca_table_list(table, flow, age_class, level, now_ns);
 }
 
 static int take_out(struct tca_flow_table *table, struct tca_flow **link)
@@ -322,8 +380,8 @@ static int take_out(struct tca_flow_table *table, struct tca_flow **link)
     int error = table->set.over(table->set.user, flow);
     *link = flow->older;
     flow->tuple->live--;
-    unlink_age(table, flow);
-    leave_stream(table, flow->stream);
+    tca_table_unlist(table, flow);
+    tca_table_leave_stream(table, flow->stream);
     tca_pool_give(&table->flows, flow);
     return error;
 }
@@ -348,7 +406,7 @@ static int end_flow(struct tca_flow_table *table, struct tca_flow *flow)
 
 static bool due(const struct tca_flow *flow, int64_t now_ns)
 {
-    return now_ns - flow->last_ns > patience_ns[flow->age_class];
+    return now_ns - flow->last_ns > tca_flow_patience_ns[flow->age_class];
 }
 
 /* A flow ends by its own tuple's time: whether another tuple's record gave the occasion to take it out of
@@ -484,7 +542,7 @@ int tca_flow_see(struct tca_flow_table *table, const struct tca_segment *seg)
     if (error)
         return error;
     met.tuple->met--;
-    leave_stream(table, met.stream);
+    tca_table_leave_stream(table, met.stream);
     return drop_if_unused(table, met.tuple);
 }
 
@@ -520,7 +578,7 @@ static struct tca_flow_found found_copy(const struct tca_tuple *tuple, const str
 static int let_go(struct tca_flow_table *table, struct tca_tuple *tuple, struct tca_stream *stream)
 {
     tuple->met--;
-    leave_stream(table, stream);
+    tca_table_leave_stream(table, stream);
     return drop_if_unused(table, tuple);
 }
 
@@ -563,22 +621,25 @@ int tca_flow_find(struct tca_flow_table *table, const struct tca_flow_met *met, 
     return let_go(table, tuple, met->stream);
 }
 
-void tca_flow_find_quoted(struct tca_flow_table *table, const struct tca_segment *quote,
-                          struct tca_flow_found *ret_found)
+int tca_flow_find_quoted(struct tca_flow_table *table, const struct tca_segment *quote,
+                         struct tca_flow_found *ret_found)
 {
     struct tca_key key;
     int side = make_key(table, quote, &key);
     memset(ret_found, 0, sizeof *ret_found);
-    struct tca_tuple *tuple = lookup(table, &key, XXH3_64bits_withSeed(&key, sizeof key, table->set.seed));
+    struct tca_tuple *tuple;
+    int error = find_tuple(table, &key, tag_of(table, &key), &tuple);
+    if (error)
+        return error;
     struct tca_flow *newest = tuple ? tuple->newest : NULL;
     while (newest && due(newest, quote->time_ns))
         newest = newest->older;
     if (!newest)
-        return;
+        return TCA_OK;
     const struct tca_noted *original = tca_copies_find(&tuple->copies, quote, side);
     if (original) {
         *ret_found = found_copy(tuple, original);
-        return;
+        return TCA_OK;
     }
     ret_found->flow = newest;
     for (struct tca_flow *flow = newest; flow; flow = flow->older)
@@ -589,6 +650,7 @@ void tca_flow_find_quoted(struct tca_flow_table *table, const struct tca_segment
         }
     ret_found->from = side == ret_found->flow->client ? 0 : 1;
     tca_copies_own(&tuple->copies, ret_found->flow->first_frame);
+    return TCA_OK;
 }
 
 /* The two directions of a connection often carry different tags; one direction carries always the same. */
@@ -615,9 +677,9 @@ void tca_flow_note(struct tca_flow_table *table, struct tca_flow *flow, const st
     note_tags(flow, &seg->tags, side);
     if (seg->time_ns > flow->last_ns)
         flow->last_ns = seg->time_ns;
-    if (age_class == TCA_FLOW_LIVE && flow->age_class == TCA_FLOW_LIVE)
+    if (age_class == TCA_FLOW_LIVE && flow->age_class == TCA_FLOW_LIVE && flow->list != TCA_STAY)
         return; /* it is moved when its turn comes: what lives long is heard of often */
-    unlink_age(table, flow);
+    tca_table_unlist(table, flow);
     append_age(table, flow, age_class, flow->last_ns);
 }
 
@@ -629,7 +691,7 @@ int tca_flow_replace_older(struct tca_flow_table *table, struct tca_flow *flow)
         int error = TCA_OK;
         if (old->committed) {
             old->replaced = true;
-            unlink_age(table, old);
+            tca_table_unlist(table, old);
             append_age(table, old, TCA_FLOW_OVER, flow->last_ns);
             link = &old->older;
         } else {
@@ -641,41 +703,92 @@ int tca_flow_replace_older(struct tca_flow_table *table, struct tca_flow *flow)
     return TCA_OK;
 }
 
-/* Those whose turn has come: over, or heard of since they were listed. */
-static int expire_class(struct tca_flow_table *table, enum tca_flow_class age_class, int64_t steady_ns,
-                        int64_t now_ns)
+/* Its turn has come: it is over, or quiet enough to be parked with all of its tuple, or was heard of since it was listed. */
+static int take_turn(struct tca_flow_table *table, struct tca_flow *flow, int64_t steady_ns)
 {
-    struct age_list *list = &table->age[age_class];
+    enum tca_flow_class age_class = (enum tca_flow_class)flow->age_class;
+    if (due(flow, steady_ns))
+        return end_flow(table, flow);
+    bool parked, waits = tca_table_parks(table) && flow->list != TCA_STAY;
+    int64_t quiet_ns = tca_table_quiet_ns(age_class, flow->list);
+    if (waits && steady_ns - flow->last_ns >= quiet_ns) {
+        int error = tca_table_park(table, flow->tuple, steady_ns, quiet_ns, &parked);
+        if (error || parked)
+            return error;
+        tca_table_unlist(table, flow);
+        tca_table_list(table, flow, age_class, TCA_STAY, flow->last_ns);
+        return TCA_OK;
+    }
+    unsigned list = flow->list;
+    tca_table_unlist(table, flow);
+    tca_table_list(table, flow, age_class, list, steady_ns);
+    return TCA_OK;
+}
+
+static int expire_list(struct tca_flow_table *table, enum tca_flow_class age_class, unsigned list_number,
+                       int64_t steady_ns, int64_t now_ns)
+{
+    struct age_list *list = &table->age[age_class][list_number];
+    int64_t waits_ns = wait_ns(table, age_class, list_number);
     struct tca_flow *head;
-    while ((head = list->oldest) && steady_ns - head->listed_ns > patience_ns[age_class]) {
-        int error = TCA_OK;
-        if (due(head, steady_ns)) {
-            error = end_flow(table, head);
-        } else {
-            unlink_age(table, head);
-            append_age(table, head, age_class, steady_ns);
-        }
+    while ((head = list->oldest) && steady_ns - head->listed_ns > waits_ns) {
+        int error = take_turn(table, head, steady_ns);
         if (error)
             return error;
     }
+    if (head)
+        tca_table_turn(table, head->listed_ns + waits_ns + 1);
     /* One from a far future (a broken clock) must not stand before all others. */
-    if (head && head->next && head->listed_ns - now_ns > patience_ns[age_class]) {
-        unlink_age(table, head);
-        append_age(table, head, age_class, head->listed_ns);
+    if (head && head->next && head->listed_ns - now_ns > tca_flow_patience_ns[age_class]) {
+        tca_table_unlist(table, head);
+        tca_table_list(table, head, age_class, list_number, head->listed_ns);
     }
     return TCA_OK;
 }
+
+#ifdef TCA_CHECK_WAYS
+static int park_list(struct tca_flow_table *table, const struct age_list *list)
+{
+    bool parked;
+    for (struct tca_flow *flow = list->oldest; flow; flow = parked ? list->oldest : flow->next) {
+        int error = tca_table_park(table, flow->tuple, 0, 0, &parked);
+        if (error)
+            return error;
+    }
+    return TCA_OK;
+}
+
+/* Everything that can be, as soon as it can be. */
+static int park_all(struct tca_flow_table *table)
+{
+    int error = TCA_OK;
+    for (int age_class = 0; age_class < TCA_FLOW_CLASSES; age_class++)
+        for (unsigned list = 0; list < TCA_LISTS && !error && tca_table_parks(table); list++)
+            error = park_list(table, &table->age[age_class][list]);
+    return error;
+}
+#endif
 
 int tca_flow_expire(struct tca_flow_table *table, int64_t now_ns)
 {
     /* Two records in a row must agree: a lone one from a far future must not end everybody's flows. */
     int64_t steady_ns = now_ns < table->before_ns ? now_ns : table->before_ns;
     table->before_ns = now_ns;
-    for (int age_class = 0; age_class < TCA_FLOW_CLASSES; age_class++) {
-        int error = expire_class(table, (enum tca_flow_class)age_class, steady_ns, now_ns);
-        if (error)
-            return error;
-    }
+#ifdef TCA_CHECK_WAYS
+    int parked = park_all(table);
+    if (parked)
+        return parked;
+#endif
+    if (steady_ns < table->turn_ns)
+        return TCA_OK;
+    table->turn_ns = steady_ns + TURN_NS;
+    for (int age_class = 0; age_class < TCA_FLOW_CLASSES; age_class++)
+        for (unsigned list = 0; list < TCA_LISTS; list++) {
+            int error = expire_list(table, (enum tca_flow_class)age_class, list, steady_ns, now_ns);
+            if (error)
+                return error;
+        }
+    tca_table_expire_parked(table, steady_ns, now_ns);
     return TCA_OK;
 }
 
@@ -683,11 +796,12 @@ int tca_flow_table_end(struct tca_flow_table *table)
 {
     int first_error = TCA_OK;
     for (int age_class = 0; age_class < TCA_FLOW_CLASSES; age_class++)
-        while (table->age[age_class].oldest) {
-            int error = end_flow(table, table->age[age_class].oldest);
-            if (!first_error)
-                first_error = error;
-        }
+        for (unsigned list = 0; list < TCA_LISTS; list++)
+            while (table->age[age_class][list].oldest) {
+                int error = end_flow(table, table->age[age_class][list].oldest);
+                if (!first_error)
+                    first_error = error;
+            }
     return first_error;
 }
 

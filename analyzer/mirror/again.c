@@ -181,8 +181,9 @@ static bool is_network_copy(const struct step *s)
     unsigned same = 0;
     for (unsigned at = 0; seg->has_ip_id && seg->ip_id && at < TCA_SEEN_MAX; at++) {
         const struct tca_seen *seen = &s->from->seen[at];
-        same += seen->used && seen->ip_id == seg->ip_id && seen->seq == seg->seq && seen->len == seg->len &&
-                seen->ack == seg->ack && seen->flags == seg->flags && seen->tsval == seg->opt.tsval;
+        same += seen->flags == (seg->flags | TCA_SEEN_USED) && seen->ip_id == seg->ip_id &&
+                seen->seq == seg->seq && seen->len == seg->len && seen->ack == seg->ack &&
+                seen->tsval == seg->opt.tsval;
     }
     return same > 1; /* it is among them itself */
 }
@@ -196,8 +197,10 @@ static bool was_sent_again(const struct step *s)
     bool numbered = seg->has_ip_id && seg->ip_id;
     for (unsigned at = 0; at < TCA_SEEN_MAX; at++) {
         const struct tca_seen *seen = &s->from->seen[at];
-        bool same = seen->used && seen->seq == seg->seq && seen->len == seg->len && seen->flags == seg->flags;
-        bool id = seen->used && numbered && seen->ip_id && seen->ip_id != seg->ip_id;
+        bool used = seen->flags & TCA_SEEN_USED;
+        bool same =
+            seen->flags == (seg->flags | TCA_SEEN_USED) && seen->seq == seg->seq && seen->len == seg->len;
+        bool id = used && numbered && seen->ip_id && seen->ip_id != seg->ip_id;
         int16_t ahead = (int16_t)(seg->ip_id - seen->ip_id);
         bool differs = seg->opt.has_ts ? seen->tsval != seg->opt.tsval : id;
         unlike += same && differs;
@@ -220,7 +223,8 @@ static bool hole_begins_at(const struct tca_side *side, uint32_t seq)
  * and sends again in pieces. A router's word of that comes sooner than any of the receiver's. */
 static bool is_piece(const struct step *s)
 {
-    return s->account.filled && !(s->seg->flags & TCA_PSH) && s->seg->len < step_full_segment(s) &&
+    return s->account.filled && !(s->seg->flags & TCA_PSH) &&
+           s->seg->len < step_full_segment(s->from, s->to) &&
            hole_begins_at(s->from, tca_segment_end(s->seg));
 }
 

@@ -47,10 +47,8 @@ static bool is_bare(const struct tca_segment *seg)
 }
 
 /* The very next of its sender, not the first, that its receiver has room for. */
-static bool is_next(const struct step *s)
+static bool is_next(const struct tca_side *from, const struct tca_side *to, const struct tca_segment *seg)
 {
-    const struct tca_segment *seg = s->seg;
-    const struct tca_side *from = s->from, *to = s->to;
     bool more = seg->len ? from->bytes > 0 : seg->ack != from->acked;
     bool fits = !to->wscale_known || seq_before(seg->seq + seg->len, to->right_edge);
     return seg->seq == from->snd_nxt && more && fits && seq_before_eq(from->acked, seg->ack) &&
@@ -58,19 +56,119 @@ static bool is_next(const struct step *s)
 }
 
 /* Time stamps as agreed on, none older than the newest. */
-static bool is_in_time(const struct step *s)
+static bool is_in_time(const struct tca_side *to, const struct tca_segment *seg)
 {
-    const struct tca_side *to = s->to;
-    return !s->seg->opt.has_ts || to->ts_recent_ns < 0 || seq_after_eq(s->seg->opt.tsval, to->ts_recent);
+    return !seg->opt.has_ts || to->ts_recent_ns < 0 || seq_after_eq(seg->opt.tsval, to->ts_recent);
 }
 
-bool tca_step_easy(struct step *s)
+static void count(struct tca_mirror *m, struct tca_side *from, const struct tca_segment *seg)
 {
-    if (!s->m->calm || !is_bare(s->seg) || !is_next(s) || !is_in_time(s) || s->from->held_us ||
-        (s->m->trouble && tca_step_echo_tells(s)))
+    from->pkts++;
+    from->last_ns = seg->time_ns;
+    m->last_frame = from->last_frame = seg->frame;
+    from->ttl = seg->ttl;
+    from->last_ip_id = seg->ip_id;
+    if (seg->time_ns > m->last_ns)
+        m->last_ns = seg->time_ns;
+}
+
+/* Before anything of it moves the numbers. */
+static void note_newest(struct tca_side *from, const struct tca_side *to, const struct tca_segment *seg)
+{
+    from->newest = (struct tca_newest){.peer_end = to->snd_nxt,
+                                       .peer_acked = to->acked,
+                                       .len = seg->len,
+                                       .tsecr = seg->opt.tsecr,
+                                       .flags = seg->flags,
+                                       .window = seg->window,
+                                       .checksum = seg->checksum,
+                                       .has_ts = seg->opt.has_ts,
+                                       .has_ip_id = seg->has_ip_id,
+                                       .due = true};
+}
+
+/* What it acknowledges for the first time. */
+static void take_ack(const struct tca_mirror *m, struct tca_side *from, struct tca_side *to,
+                     const struct tca_segment *seg)
+{
+    if (seg->ack == from->acked)
+        return;
+    from->acked = seg->ack;
+    if (!seg->len && seg->ack == to->snd_nxt)
+        tca_step_delayed_ack(m, from, to, seg);
+    to->una_ns = seg->time_ns;
+    to->news = true;
+    to->dup_acks = 0;
+}
+
+static void take_payload(struct tca_side *from, struct tca_side *to, const struct tca_segment *seg)
+{
+    if (!seg->len)
+        return;
+    from->snd_nxt += seg->len;
+    from->bytes += seg->len;
+    from->last_data_ns = from->sent_ns = seg->time_ns;
+    from->news = false;
+    from->alone = step_is_alone(from, to, seg);
+    to->held_us = 0;
+}
+
+bool tca_step_calm(struct tca_mirror *m, struct tca_side *from, struct tca_side *to,
+                   const struct tca_segment *seg, bool strict_checksums)
+{
+    if (!is_bare(seg) || !is_next(from, to, seg) || !is_in_time(to, seg) || from->held_us ||
+        (m->trouble && tca_step_echo_tells(m, seg, from)))
         return false;
-    tca_sequence_next(s->m, s->seg, s->from_role, &s->account);
-    s->mark.new_data = s->account.new_bytes > 0;
-    tca_step_liveness_next(s);
+    step_note_damage(m, seg, to);
+    step_note_nearness(from, seg);
+    if (!strict_checksums) /* else each bad one counts, whatever the others are */
+        from->good_checksums += seg->checksum == TCA_CHECKSUM_GOOD;
+    step_remember(from, seg);
+    note_newest(from, to, seg);
+    count(m, from, seg);
+    if (tca_sequence_is_sized(from, seg))
+        tca_sequence_size(from, seg);
+    if (to->big_len)
+        tca_sequence_size_acked(to, seg);
+    take_ack(m, from, to, seg);
+    tca_sequence_window(from, seg);
+    tca_sequence_timestamps(from, to, seg, false);
+    take_payload(from, to, seg);
     return true;
+}
+
+/* The mark of the newest segment, as tca_mark_of() would have made it: what a calm connection does not tell is zero. */
+static void settle(struct tca_side *side, int role)
+{
+    const struct tca_newest newest = side->newest;
+    uint32_t seq = side->snd_nxt - newest.len;
+    side->recent = (struct tca_mark){.time_ns = side->last_ns,
+                                     .frame = side->last_frame,
+                                     .seq = seq,
+                                     .ack = side->acked,
+                                     .len = newest.len,
+                                     .tsval = newest.has_ts ? side->tsval_last : 0,
+                                     .tsecr = newest.tsecr,
+                                     .sent_end = seq,
+                                     .peer_end = newest.peer_end,
+                                     .peer_acked = newest.peer_acked,
+                                     .flags = newest.flags,
+                                     .window = newest.window,
+                                     .ip_id = side->last_ip_id,
+                                     .ttl = side->ttl,
+                                     .side = (uint8_t)role,
+                                     .sender_state = TCA_ESTABLISHED,
+                                     .receiver_state = TCA_ESTABLISHED,
+                                     .has_ts = newest.has_ts,
+                                     .has_ip_id = newest.has_ip_id,
+                                     .checksum = newest.checksum,
+                                     .new_data = newest.len > 0};
+    side->newest = (struct tca_newest){0};
+}
+
+void tca_mirror_settle(struct tca_mirror *m)
+{
+    for (int role = 0; role < 2; role++)
+        if (m->side[role].newest.due)
+            settle(&m->side[role], role);
 }

@@ -16,6 +16,7 @@
  * repeated SYN+ACK takes back ESTABLISHED, a repeated FIN takes back FIN_WAIT2 and CLOSED, unless the repeat
  * had left before the other could arrive.
  */
+#include "base/apart.h"
 #include "base/seq32.h"
 #include "mirror/evidence.h"
 #include "mirror/step.h"
@@ -159,17 +160,6 @@ static void step_ordinary(struct step *s)
 
 /* ---- every segment ---- */
 
-static void remember(struct tca_side *from, const struct tca_segment *seg)
-{
-    from->seen[from->seen_next++ % TCA_SEEN_MAX] = (struct tca_seen){.seq = seg->seq,
-                                                                     .ack = seg->ack,
-                                                                     .len = seg->len,
-                                                                     .tsval = seg->opt.tsval,
-                                                                     .flags = seg->flags,
-                                                                     .ip_id = seg->ip_id,
-                                                                     .used = true};
-}
-
 static void count_segment(struct tca_side *from, const struct tca_segment *seg, bool overtaken)
 {
     from->pkts++;
@@ -182,41 +172,12 @@ static void count_segment(struct tca_side *from, const struct tca_segment *seg, 
         from->last_ip_id = seg->ip_id;
 }
 
-/* More payload than the receiver's MSS allows was cut into pieces behind the tap, or put together before it.
- */
-static void note_damage(struct tca_mirror *m, const struct tca_segment *seg, const struct tca_side *to)
-{
-    if (seg->mended || seg->time_ns < m->last_ns)
-        m->damage |= TCA_DAMAGE_REORDER;
-    if (seg->timeless)
-        m->damage |= TCA_DAMAGE_NO_TIME;
-    if (seg->offload || (to->has_mss && seg->len > to->mss))
-        m->damage |= TCA_DAMAGE_OFFLOAD;
-}
-
 static void count_checksum(struct tca_side *from, const struct tca_segment *seg, bool strict)
 {
     from->good_checksums += seg->checksum == TCA_CHECKSUM_GOOD;
     from->bad_checksums += seg->checksum == TCA_CHECKSUM_BAD;
     if (strict) /* every bad one counts */
         from->good_checksums = UINT32_MAX;
-}
-
-/* No host begins with another TTL, so that what it sends with one it only forwards. */
-static bool is_first_ttl(uint8_t ttl)
-{
-    return ttl == 32 || ttl == 64 || ttl == 128 || ttl == 255;
-}
-
-/* Who was near the capture point: the link header of a cooked capture or the directions of pcapng, and checksums that a
- * card was to finish. What a router sends on came in as well, though a capture of one interface does not show it. */
-static void note_nearness(struct tca_side *from, const struct tca_segment *seg)
-{
-    enum { RECEIVED_HERE = 0, SENT_HERE = 4 };
-    bool out = seg->direction == SENT_HERE;
-    from->unfinished_checksums += seg->checksum == TCA_CHECKSUM_UNFINISHED;
-    from->link_out |= out;
-    from->link_in |= seg->direction == RECEIVED_HERE || (out && !is_first_ttl(seg->ttl));
 }
 
 static int dispatch(struct tca_mirror_context *ctx, struct step *s)
@@ -236,35 +197,35 @@ static int dispatch(struct tca_mirror_context *ctx, struct step *s)
 static int step_whole(struct tca_mirror_context *ctx, struct step *s)
 {
     s->acceptance = tca_sequence_accept(s->from, s->to, s->seg);
-    s->account = tca_sequence_account(s->m, s->seg, s->from_role);
+    s->account = tca_sequence_account(s->m, s->from, s->to, s->seg);
     s->mark.new_data = s->account.new_bytes > 0;
     s->mark.refusal = (uint8_t)s->acceptance;
     int error = dispatch(ctx, s);
     return error ? error : tca_step_liveness(ctx, s);
 }
 
-/* *ret_easy: it went the short way. */
-static int step(struct tca_mirror_context *ctx, struct tca_mirror *m, const struct tca_segment *seg, int from,
-                bool *ret_easy)
+TCA_APART static int step(struct tca_mirror_context *ctx, struct tca_mirror *m, const struct tca_segment *seg,
+                          int from)
 {
-    struct step s = {.m = m,
-                     .seg = seg,
-                     .from = &m->side[from],
-                     .to = &m->side[1 - from],
-                     .from_role = from,
-                     .when = {seg->time_ns, seg->frame}};
+    tca_mirror_settle(m);
+    struct tca_side *sender = &m->side[from], *receiver = &m->side[1 - from];
     if (!m->calm)
         tca_mirror_clock(m, seg->time_ns);
-    note_damage(m, seg, s.to);
-    count_checksum(s.from, seg, ctx->strict_checksums);
-    note_nearness(s.from, seg);
+    step_note_damage(m, seg, receiver);
+    count_checksum(sender, seg, ctx->strict_checksums);
+    step_note_nearness(sender, seg);
     m->last_frame = seg->frame;
     if (seg->time_ns > m->last_ns)
         m->last_ns = seg->time_ns;
-    remember(s.from, seg);
-    s.mark = tca_mark_of(m, seg, from);
-    *ret_easy = tca_step_easy(&s);
-    int error = *ret_easy ? TCA_OK : step_whole(ctx, &s);
+    step_remember(sender, seg);
+    struct step s = {.m = m,
+                     .seg = seg,
+                     .from = sender,
+                     .to = receiver,
+                     .from_role = from,
+                     .when = {seg->time_ns, seg->frame},
+                     .mark = tca_mark_of(m, seg, from)};
+    int error = step_whole(ctx, &s);
     if (error)
         return error;
     count_segment(s.from, seg, s.account.late);
@@ -274,19 +235,20 @@ static int step(struct tca_mirror_context *ctx, struct tca_mirror *m, const stru
             s.from->first_data_ns = seg->time_ns;
     }
     s.from->recent = s.mark;
-    if (!*ret_easy)
-        m->calm = tca_step_is_calm(m);
+    m->calm = tca_step_is_calm(m);
     return s.mark.roles ? tca_evidence_keep(ctx, m, &s.mark) : TCA_OK;
 }
 
 #ifdef TCA_CHECK_WAYS
 /* Where the short way was gone the long one must lead to the same mirror. */
-static void check_easy(struct tca_mirror_context *ctx, struct tca_mirror *before,
+static void check_calm(struct tca_mirror_context *ctx, struct tca_mirror *before,
                        const struct tca_mirror *after, const struct tca_segment *seg, int from)
 {
-    bool easy;
+    struct tca_mirror settled;
+    memcpy(&settled, after, sizeof settled);
+    tca_mirror_settle(&settled);
     before->calm = false;
-    if (step(ctx, before, seg, from, &easy) != TCA_OK || easy || memcmp(before, after, sizeof *before) != 0)
+    if (step(ctx, before, seg, from) != TCA_OK || memcmp(before, &settled, sizeof settled) != 0)
         abort();
 }
 #endif
@@ -294,17 +256,17 @@ static void check_easy(struct tca_mirror_context *ctx, struct tca_mirror *before
 int tca_mirror_step(struct tca_mirror_context *ctx, struct tca_mirror *m, const struct tca_segment *seg,
                     int from)
 {
-    bool easy;
 #ifdef TCA_CHECK_WAYS
     struct tca_mirror before;
     memcpy(&before, m, sizeof before);
 #endif
-    int error = step(ctx, m, seg, from, &easy);
+    struct tca_side *sender = &m->side[from], *receiver = &m->side[1 - from];
+    if (!m->calm || !tca_step_calm(m, sender, receiver, seg, ctx->strict_checksums))
+        return step(ctx, m, seg, from);
 #ifdef TCA_CHECK_WAYS
-    if (!error && easy)
-        check_easy(ctx, &before, m, seg, from);
+    check_calm(ctx, &before, m, seg, from);
 #endif
-    return error;
+    return TCA_OK;
 }
 
 void tca_mirror_copy(struct tca_mirror *m, int from)
@@ -414,6 +376,7 @@ static uint64_t missed(const struct tca_side *side, const struct tca_side *peer)
 
 int tca_mirror_finish(struct tca_mirror_context *ctx, struct tca_mirror *m)
 {
+    tca_mirror_settle(m);
     m->ended = true;
     tca_liveness_finish(m);
     if (m->damage & TCA_DAMAGE_NO_TIME)

@@ -6,72 +6,41 @@
  */
 #include "mirror/evidence.h"
 
-#include <string.h>
 #include <tcpautopsy/error.h>
 
-/* Marks kept per role and side. Ladders have at most 11 copies in their normal forms. */
-static uint8_t quota(unsigned role_bit)
+/* Roles of which more marks are kept, per side: ladders have at most 11 copies in their normal forms. */
+enum {
+    LADDERS = TCA_MARK_SYN | TCA_MARK_SYNACK | TCA_MARK_OPEN_ACK | TCA_MARK_FIN,
+    SERIES = TCA_MARK_FIN_ACK | TCA_MARK_KEEPALIVE | TCA_MARK_WINDOW_PROBE | TCA_MARK_DATA_RETX |
+             TCA_MARK_RST | TCA_MARK_IN_TIME_WAIT,
+};
+
+static uint8_t quota(uint32_t role)
 {
-    switch (1u << role_bit) {
-    case TCA_MARK_SYN:
-    case TCA_MARK_SYNACK:
-    case TCA_MARK_OPEN_ACK:
-    case TCA_MARK_FIN:
-        return 14;
-    case TCA_MARK_FIN_ACK:
-    case TCA_MARK_KEEPALIVE:
-    case TCA_MARK_WINDOW_PROBE:
-    case TCA_MARK_DATA_RETX:
-    case TCA_MARK_RST:
-    case TCA_MARK_IN_TIME_WAIT:
-        return 10;
-    default:
-        return 4;
-    }
+    return role & LADDERS ? 14 : role & SERIES ? 10 : 4;
 }
 
-struct tca_mark tca_mark_of(const struct tca_mirror *m, const struct tca_segment *seg, int from)
+/* Each of several roles, as its bit's number:
+ *     for (uint32_t left = roles; left; left &= left - 1) ... lowest(left) */
+static unsigned lowest(uint32_t roles)
 {
-    const struct tca_side *sender = &m->side[from], *peer = &m->side[1 - from];
-    struct tca_mark mark = {.time_ns = seg->time_ns,
-                            .frame = seg->frame,
-                            .seq = seg->seq,
-                            .ack = seg->ack,
-                            .len = seg->len,
-                            .tsval = seg->opt.tsval,
-                            .tsecr = seg->opt.tsecr,
-                            .sent_end = sender->snd_nxt,
-                            .peer_end = peer->snd_nxt,
-                            .peer_acked = peer->acked,
-                            .flags = seg->flags,
-                            .window = seg->window,
-                            .ip_id = seg->ip_id,
-                            .ttl = seg->ttl,
-                            .side = (uint8_t)from,
-                            .sender_state = (uint8_t)tca_side_state(sender),
-                            .receiver_state = (uint8_t)tca_side_state(peer),
-                            .has_ts = seg->opt.has_ts,
-                            .has_ip_id = seg->has_ip_id,
-                            .checksum = seg->checksum,
-                            .icmp_type = seg->icmp_type,
-                            .icmp_code = seg->icmp_code,
-                            .icmp_mtu = seg->icmp_mtu};
-    return mark;
+    return (unsigned)__builtin_ctz(roles);
 }
 
 static bool has_room(const struct tca_mirror *m, const struct tca_mark *mark)
 {
-    for (unsigned bit = 0; bit < TCA_ROLE_COUNT; bit++)
-        if ((mark->roles & (1u << bit)) && m->role_count[bit][mark->side] < quota(bit))
+    for (uint32_t left = mark->roles; left; left &= left - 1)
+        if (m->role_count[lowest(left)][mark->side] < quota(1u << lowest(left)))
             return true;
     return false;
 }
 
 static void count_roles(struct tca_mirror *m, uint32_t roles, int side, int change)
 {
-    for (unsigned bit = 0; bit < TCA_ROLE_COUNT; bit++)
-        if (roles & (1u << bit))
-            m->role_count[bit][side] = (uint8_t)(m->role_count[bit][side] + change);
+    for (uint32_t left = roles; left; left &= left - 1) {
+        uint8_t *count = &m->role_count[lowest(left)][side];
+        *count = (uint8_t)(*count + change);
+    }
 }
 
 struct tca_mark_walk tca_mark_walk(const struct tca_mirror *m)

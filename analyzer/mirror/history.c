@@ -5,11 +5,6 @@
  */
 #include "mirror/history.h"
 
-const struct tca_step *tca_history_top(const struct tca_side *side)
-{
-    return side->step_count ? &side->step[side->step_count - 1] : NULL;
-}
-
 void tca_history_enter(struct tca_side *side, enum tca_state state, enum tca_event event, bool proved,
                        struct tca_when when)
 {

@@ -13,6 +13,8 @@
 
 #include "mirror/mirror.h"
 
+#include <stddef.h>
+
 /* When something happened. */
 struct tca_when {
     int64_t time_ns;
@@ -36,6 +38,9 @@ void tca_history_pop(struct tca_side *side);
 void tca_history_prove(struct tca_side *side);
 bool tca_history_has(const struct tca_side *side, enum tca_state state);
 /* The step on top; NULL before the first. */
-const struct tca_step *tca_history_top(const struct tca_side *side);
+static inline const struct tca_step *tca_history_top(const struct tca_side *side)
+{
+    return side->step_count ? &side->step[side->step_count - 1] : NULL;
+}
 
 #endif

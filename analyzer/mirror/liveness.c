@@ -39,13 +39,10 @@ static bool is_delay_of_a_stack(int64_t delay_ns)
            (delay_ns >= 180 * TCA_MS && delay_ns <= 250 * TCA_MS);
 }
 
-/* An ACK of all there is, long after the last of it came: it waited for a timer. */
-static void note_delayed_ack(struct step *s)
+void tca_step_delayed_ack(const struct tca_mirror *m, struct tca_side *from, struct tca_side *to,
+                          const struct tca_segment *seg)
 {
-    struct tca_side *from = s->from, *to = s->to;
-    if (!step_is_pure_ack(s->seg) || s->seg->ack != to->snd_nxt)
-        return;
-    int64_t delay = step_since(to->sent_ns, s->seg->time_ns) - step_path_ns(s->m, s->from_role);
+    int64_t delay = step_since(to->sent_ns, seg->time_ns) - step_path_ns(m, step_role(m, from));
     if (delay < DELAYED_NS || delay > DELAYED_MOST_NS)
         return;
     uint32_t us = (uint32_t)(delay / 1000);
@@ -68,20 +65,22 @@ static void found_needless(struct step *s, struct tca_again *again)
 
 /* The newest that was sent again, if this acknowledgment shows it to have been needless: the copy filled the place where the
  * receiver stood, so it would echo the copy's time stamp had it needed it. */
-static struct tca_again *needless_by_echo(const struct step *s)
+static struct tca_again *needless_by_echo(const struct tca_mirror *m, const struct tca_segment *seg,
+                                          int from_role)
 {
-    struct tca_trouble *t = s->m->trouble ? &s->m->trouble[1 - s->from_role] : NULL;
-    if (!t || !t->again_count || !s->seg->opt.has_ts)
+    struct tca_trouble *t = m->trouble ? &m->trouble[1 - from_role] : NULL;
+    if (!t || !t->again_count || !seg->opt.has_ts)
         return NULL;
     struct tca_again *again = &t->again[(t->again_count - 1) % TCA_AGAIN_MAX];
-    bool needless = again->first_waiting && again->has_ts && seq_after_eq(s->seg->ack, again->end) &&
-                    seq_before(s->seg->opt.tsecr, again->tsval);
+    bool needless = again->first_waiting && again->has_ts && seq_after_eq(seg->ack, again->end) &&
+                    seq_before(seg->opt.tsecr, again->tsval);
     return needless && !again->told ? again : NULL;
 }
 
-bool tca_step_echo_tells(const struct step *s)
+bool tca_step_echo_tells(const struct tca_mirror *m, const struct tca_segment *seg,
+                         const struct tca_side *from)
 {
-    return needless_by_echo(s) != NULL;
+    return needless_by_echo(m, seg, step_role(m, from)) != NULL;
 }
 
 /* [left, right) came twice to the receiver. */
@@ -141,7 +140,8 @@ static void read_progress(struct step *s)
 {
     struct tca_side *to = s->to;
     uint32_t ack = s->seg->ack;
-    note_delayed_ack(s);
+    if (step_is_pure_ack(s->seg) && ack == to->snd_nxt)
+        tca_step_delayed_ack(s->m, s->from, to, s->seg);
     to->una_ns = s->seg->time_ns;
     to->news = true;
     to->dup_acks = 0;
@@ -149,7 +149,7 @@ static void read_progress(struct step *s)
         to->recovery = TCA_RECOVERY_NONE;
     if (to->sacked && seq_before_eq(to->sacked_to, ack))
         to->sacked = false;
-    struct tca_again *again = needless_by_echo(s);
+    struct tca_again *again = needless_by_echo(s->m, s->seg, s->from_role);
     if (again)
         found_needless(s, again);
 }
@@ -186,17 +186,10 @@ static int read_ack(struct tca_mirror_context *ctx, struct step *s)
 
 /* ---- payload and FINs ---- */
 
-/* Less than a full segment, and everything before it acknowledged: Nagle's algorithm holds what comes next. */
-static bool is_alone(const struct step *s)
-{
-    return s->account.new_bytes == s->seg->len && s->seg->len < step_full_segment(s) && s->to->acked_known &&
-           s->seg->seq == s->to->acked && !(s->seg->flags & TCA_FIN);
-}
-
 static int sent_new(struct tca_mirror_context *ctx, struct step *s)
 {
     struct tca_side *from = s->from, *to = s->to;
-    bool alone = is_alone(s);
+    bool alone = s->account.new_bytes == s->seg->len && step_is_alone(from, to, s->seg);
     bool held = from->held_us && alone &&
                 step_since(from->una_ns, s->seg->time_ns) <= step_path_ns(s->m, s->from_role) + FOLLOWS_NS;
     bool full = to->edge_known && to->wscale_known && s->account.new_bytes &&
@@ -377,18 +370,6 @@ static int read_paws(struct tca_mirror_context *ctx, struct step *s)
 }
 
 /* ---- every segment ---- */
-
-void tca_step_liveness_next(struct step *s)
-{
-    if (s->account.advanced)
-        read_progress(s);
-    if (!s->seg->len)
-        return;
-    s->from->sent_ns = s->seg->time_ns;
-    s->from->news = false;
-    s->from->alone = is_alone(s);
-    s->to->held_us = 0;
-}
 
 static int read_sending(struct tca_mirror_context *ctx, struct step *s)
 {

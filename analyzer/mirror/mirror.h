@@ -110,8 +110,9 @@ struct tca_mark {
     bool answers_syn; /* SYN+ACK within the path's delay after a repeated SYN: not a timer's rung */
     bool
         crossing; /* repeat of a SYN+ACK or SYN that left before the ACK, or the ICMP error, could have arrived */
-    bool refuting; /* contradicted the assumed state of its sender: that state was rolled back */
-    bool new_data; /* carried payload never seen before */
+    bool refuting;  /* contradicted the assumed state of its sender: that state was rolled back */
+    bool new_data;  /* carried payload never seen before */
+    uint8_t pad[6]; /* zero: marks are compared as bytes */
 };
 
 /* Marks are kept per role: the first ones, and the newest in the last place; counts in the mirror are exact.
@@ -131,10 +132,19 @@ enum { TCA_HOLES_MAX = 6 };
 /* What tells a segment that the network doubled from one sent again. */
 struct tca_seen {
     uint32_t seq, ack, len, tsval;
-    uint16_t flags, ip_id;
-    bool used;
+    uint16_t flags, ip_id; /* TCA_SEEN_USED among the flags: there is one */
 };
+#define TCA_SEEN_USED 0x8000
 enum { TCA_SEEN_MAX = 4 };
+
+/* What the newest segment of a side needs to be made a mark of, besides what its side holds. */
+struct tca_newest {
+    uint32_t peer_end, peer_acked, len, tsecr;
+    uint16_t flags, window;
+    uint8_t checksum; /* enum tca_checksum */
+    bool has_ts, has_ip_id;
+    bool due; /* there is one, and `recent` is of an older one */
+};
 
 /* What a side does about payload that it takes for lost. */
 enum tca_recovery {
@@ -193,40 +203,48 @@ struct tca_trouble {
     uint32_t window_full_count, paws_answered;
 };
 
-/* One endpoint as mirrored. "Sent" is proved by the capture, "got" is assumed until the endpoint shows it. What every segment
- * touches stands first, in as few cache lines as it takes. */
+/* One endpoint as mirrored. "Sent" is proved by the capture, "got" is assumed until the endpoint shows it. What a segment of a
+ * calm connection touches (easy.c) stands first: a cache line that both ends of it need, two and a half of its sender. */
 struct tca_side {
     /* Sequence space sent by this side, and what its peer knows of it. */
     uint32_t snd_nxt;
-    uint32_t acked;                 /* highest acknowledgment this side SENT: proves what it received */
-    uint32_t right_edge;            /* highest ack + window ever advertised by this side, scaled */
-    uint32_t tsval_last, ts_recent; /* last TSval sent; newest TSval got in order (RFC 7323 section 4.3) */
-    uint32_t held_us; /* its newest payload, small and alone, was acknowledged so late; 0: it was not */
+    uint32_t acked;      /* highest acknowledgment this side SENT: proves what it received */
+    uint32_t right_edge; /* highest ack + window ever advertised by this side, scaled */
+    uint32_t ts_recent;  /* newest TSval got in order (RFC 7323 section 4.3) */
     int64_t ts_recent_ns;
-    int64_t una_ns; /* newest acknowledgment of any got; -1 */
+    int64_t una_ns;   /* newest acknowledgment of any got; -1, as all moments where it never happened */
+    int64_t sent_ns;  /* newest payload or FIN sent */
+    uint32_t held_us; /* its newest payload, small and alone, was acknowledged so late; 0: it was not */
     uint32_t
         big_end; /* the first payload larger than any that has arrived, until it is acknowledged or sent again in pieces */
     uint16_t big_len, passed_len; /* 0: none under way; the largest that has arrived in one piece, perhaps */
-    uint16_t mss, last_ip_id;
-    bool nxt_known, acked_known, edge_known, wscale_known, ts_on, has_mss;
-    uint8_t wscale, ttl, step_count;
+    uint16_t mss;
+    uint8_t wscale;
     uint8_t recovery; /* enum tca_recovery */
     uint8_t dup_acks; /* acknowledgments without progress */
-    bool sacked;
+    bool nxt_known, acked_known, edge_known, wscale_known, has_mss;
     bool news;  /* the peer told of something that arrived since this side last sent payload */
     bool alone; /* its newest payload is less than a full segment, and all before it was acknowledged */
-    bool link_out, link_in; /* the link header said of segments of this side: sent here, received here */
 
+    /* Of the sender only. */
     uint64_t pkts, bytes, last_frame;
-    int64_t first_ns, last_ns, first_data_ns, last_data_ns; /* -1 where it never happened, as all moments */
-    int64_t sent_ns;                                        /* newest payload or FIN sent */
-
+    int64_t last_ns, last_data_ns;
+    uint32_t tsval_last; /* last TSval sent */
     uint32_t good_checksums,
-        bad_checksums;             /* finished ones; a bad one is damage only where good ones are the rule */
-    uint32_t unfinished_checksums; /* left to the sending card: captured before it */
+        unfinished_checksums; /* finished ones; left to the sending card: captured before it */
+    uint16_t last_ip_id;
+    uint8_t ttl;
     uint8_t seen_next;
+    bool link_out, link_in; /* the link header said of segments of this side: sent here, received here */
+    bool ts_on, sacked;
+    uint8_t step_count;
+    struct tca_newest newest;
     struct tca_seen seen[TCA_SEEN_MAX]; /* ring of the newest segments */
-    struct tca_mark recent;             /* the last segment of this side; roles 0 unless also kept */
+    struct tca_mark
+        recent; /* the last segment of this side; roles 0 unless also kept. See tca_mirror_settle() */
+
+    int64_t first_ns, first_data_ns;
+    uint32_t bad_checksums; /* a bad one is damage only where good ones are the rule */
 
     struct tca_step step[TCA_STEPS_MAX]; /* settled history so far; step[step_count-1] is the assumed state */
     bool path_cut;                       /* more steps than fit: the newest overwrite the last */
@@ -333,8 +351,8 @@ enum tca_damage {
 };
 
 struct tca_mirror {
-    int64_t last_ns;
-    uint64_t last_frame;
+    int64_t start_ns, last_ns;
+    uint64_t first_frame, last_frame;
     uint32_t damage;    /* enum tca_damage bits */
     bool begun;         /* it has seen a segment */
     bool calm;          /* open at both ends and in no trouble (easy.c) */
@@ -344,9 +362,6 @@ struct tca_mirror {
     struct tca_trouble *trouble; /* two, by role; NULL while there is none; owned by the pool */
     struct tca_side side[2];
     struct tca_prior prior;
-
-    int64_t start_ns;
-    uint64_t first_frame;
 
     /* The opening. -1 where it never happened; all are capture times. */
     int64_t syn_rtt_ns; /* SYN to SYN+ACK, from the copy that TSecr names; -1 if that cannot be told */
@@ -392,6 +407,8 @@ void tca_mirror_context_done(struct tca_mirror_context *ctx);
 void tca_mirror_begin(struct tca_mirror *m, const struct tca_segment *first);
 int tca_mirror_step(struct tca_mirror_context *ctx, struct tca_mirror *m, const struct tca_segment *seg,
                     int from);
+/* Make each side's `recent` that of its newest segment: in a calm connection it stays behind until somebody needs it. */
+void tca_mirror_settle(struct tca_mirror *m);
 
 /* A copy that the capture made of a segment which that side sent once (artefact/copy.h): counted, no more. */
 void tca_mirror_copy(struct tca_mirror *m, int from);

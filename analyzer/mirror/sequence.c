@@ -216,30 +216,6 @@ static void take_ack(struct tca_mirror *m, struct tca_side *from, struct tca_sid
     }
 }
 
-static void take_window(struct tca_side *from, const struct tca_segment *seg)
-{
-    bool scaled = !(seg->flags & TCA_SYN);
-    uint32_t edge = seg->ack + ((uint32_t)seg->window << (scaled && from->wscale_known ? from->wscale : 0));
-    if (!from->edge_known || seq_after(edge, from->right_edge))
-        from->right_edge = edge;
-    from->edge_known = true;
-}
-
-static void take_timestamps(struct tca_side *from, struct tca_side *to, const struct tca_segment *seg,
-                            bool overtaken)
-{
-    if (!seg->opt.has_ts)
-        return;
-    if (!overtaken)
-        from->tsval_last = seg->opt.tsval;
-    if (to->acked_known && seq_after(seg->seq, to->acked))
-        return; /* RFC 7323 section 4.3: only what spans Last.ACK.sent */
-    if (to->ts_recent_ns < 0 || seq_after_eq(seg->opt.tsval, to->ts_recent)) {
-        to->ts_recent = seg->opt.tsval;
-        to->ts_recent_ns = seg->time_ns;
-    }
-}
-
 /* A probe repeats the byte before SND.NXT, or carries none at all from there (RFC 9293
  * sections 3.8.4, 3.8.6.1). */
 static bool probe_shape(const struct tca_side *from, const struct tca_segment *seg)
@@ -340,7 +316,7 @@ static void account_ladder(struct tca_side *from, const struct tca_segment *seg,
 
 /* Did payloads of this size arrive? Of those larger than any that did the oldest is watched; once it goes again in
  * smaller pieces, or part of it is acknowledged, its size says nothing any more. */
-static void account_size(struct tca_side *from, const struct tca_segment *seg)
+void tca_sequence_size(struct tca_side *from, const struct tca_segment *seg)
 {
     uint32_t end = tca_segment_end(seg);
     uint16_t len = seg->len > UINT16_MAX ? UINT16_MAX : (uint16_t)seg->len;
@@ -354,7 +330,7 @@ static void account_size(struct tca_side *from, const struct tca_segment *seg)
     from->big_len = len;
 }
 
-static void account_size_acked(struct tca_side *to, const struct tca_segment *seg)
+void tca_sequence_size_acked(struct tca_side *to, const struct tca_segment *seg)
 {
     if (!to->big_len || seq_before_eq(seg->ack, to->big_end - to->big_len))
         return;
@@ -399,9 +375,9 @@ static bool is_far(const struct tca_side *from, const struct tca_segment *seg)
            (seq_diff(seg->seq, from->snd_nxt) > FAR || seq_diff(seg->seq, from->snd_nxt) < -FAR);
 }
 
-struct tca_account tca_sequence_account(struct tca_mirror *m, const struct tca_segment *seg, int from_role)
+struct tca_account tca_sequence_account(struct tca_mirror *m, struct tca_side *from, struct tca_side *to,
+                                        const struct tca_segment *seg)
 {
-    struct tca_side *from = &m->side[from_role], *to = &m->side[1 - from_role];
     struct tca_account account = {.older = of_older_connection(to, seg)};
     account.foreign = account.older || is_far(from, seg) || is_syn_probe(from, seg);
     if (account.foreign)
@@ -421,36 +397,19 @@ struct tca_account tca_sequence_account(struct tca_mirror *m, const struct tca_s
         account_order(from, seg, &account);
     account_payload(from, to, seg, &account);
     account_ladder(from, seg, account.retransmitted);
-    if (seg->len > from->passed_len || (seg->len && from->big_len))
-        account_size(from, seg);
+    if (tca_sequence_is_sized(from, seg))
+        tca_sequence_size(from, seg);
     if (seg->flags & TCA_ACK) {
         if (to->big_len) {
-            account_size_acked(to, seg);
+            tca_sequence_size_acked(to, seg);
             account_size_sacked(to, seg);
         }
         take_ack(m, from, to, seg, &account);
-        take_window(from, seg);
+        tca_sequence_window(from, seg);
     }
-    take_timestamps(from, to, seg, account.late);
+    tca_sequence_timestamps(from, to, seg, account.late);
     from->bytes += account.new_bytes;
     from->retx_pkts += account.retransmitted;
     from->keepalive_count += account.keepalive;
     return account;
-}
-
-void tca_sequence_next(struct tca_mirror *m, const struct tca_segment *seg, int from_role,
-                       struct tca_account *account)
-{
-    struct tca_side *from = &m->side[from_role], *to = &m->side[1 - from_role];
-    from->snd_nxt += seg->len;
-    from->bytes += seg->len;
-    account->new_bytes = seg->len;
-    if (seg->len > from->passed_len || (seg->len && from->big_len))
-        account_size(from, seg);
-    if (to->big_len)
-        account_size_acked(to, seg);
-    account->advanced = seg->ack != from->acked;
-    from->acked = seg->ack;
-    take_window(from, seg);
-    take_timestamps(from, to, seg, false);
 }

@@ -5,6 +5,7 @@
 #ifndef TCA_MIRROR_SEQUENCE_H
 #define TCA_MIRROR_SEQUENCE_H
 
+#include "base/seq32.h"
 #include "mirror/mirror.h"
 
 /* Why a receiver does not take a segment. */
@@ -41,10 +42,38 @@ struct tca_account {
         foreign; /* so far off that it cannot be this connection's, or a probe that opens anew: moved nothing */
 };
 /* Count the segment for its sender and the acknowledgment for its peer; moves SND.NXT, holes and edges. */
-struct tca_account tca_sequence_account(struct tca_mirror *m, const struct tca_segment *seg, int from);
-/* The same for one that is the next of a calm connection (easy.c), which is not tested again. */
-void tca_sequence_next(struct tca_mirror *m, const struct tca_segment *seg, int from,
-                       struct tca_account *account);
+struct tca_account tca_sequence_account(struct tca_mirror *m, struct tca_side *from, struct tca_side *to,
+                                        const struct tca_segment *seg);
+/* Parts of it. The window that `from` advertises; the time stamp that it sends, `overtaken` if it was built before the last
+ * segment of it; payload of a size that has not arrived before; and that some has, where one is under way. */
+static inline void tca_sequence_window(struct tca_side *from, const struct tca_segment *seg)
+{
+    bool scaled = !(seg->flags & TCA_SYN) && from->wscale_known;
+    uint32_t edge = seg->ack + ((uint32_t)seg->window << (scaled ? from->wscale : 0));
+    if (!from->edge_known || seq_after(edge, from->right_edge))
+        from->right_edge = edge;
+    from->edge_known = true;
+}
+static inline void tca_sequence_timestamps(struct tca_side *from, struct tca_side *to,
+                                           const struct tca_segment *seg, bool overtaken)
+{
+    if (!seg->opt.has_ts)
+        return;
+    if (!overtaken)
+        from->tsval_last = seg->opt.tsval;
+    if (to->acked_known && seq_after(seg->seq, to->acked))
+        return; /* RFC 7323 section 4.3: only what spans Last.ACK.sent */
+    if (to->ts_recent_ns < 0 || seq_after_eq(seg->opt.tsval, to->ts_recent)) {
+        to->ts_recent = seg->opt.tsval;
+        to->ts_recent_ns = seg->time_ns;
+    }
+}
+static inline bool tca_sequence_is_sized(const struct tca_side *from, const struct tca_segment *seg)
+{
+    return seg->len > from->passed_len || (seg->len && from->big_len);
+}
+void tca_sequence_size(struct tca_side *from, const struct tca_segment *seg);
+void tca_sequence_size_acked(struct tca_side *to, const struct tca_segment *seg);
 /* The first byte of `side` that its peer may not have: the end of its gapless part. */
 uint32_t tca_sequence_contiguous(const struct tca_side *side);
 

@@ -22,6 +22,11 @@ struct step {
     struct tca_mark mark;
 };
 
+static inline int step_role(const struct tca_mirror *m, const struct tca_side *side)
+{
+    return side == &m->side[TCA_SERVER] ? TCA_SERVER : TCA_CLIENT;
+}
+
 /* Round trip between the capture point and a side; 0 while unknown. */
 static inline int64_t step_path_ns(const struct tca_mirror *m, int role)
 {
@@ -58,18 +63,68 @@ static inline int64_t step_later(int64_t a, int64_t b)
 }
 
 /* Payload of a segment as large as this connection allows: either end may have announced less than the other. */
-static inline uint32_t step_full_segment(const struct step *s)
+static inline uint32_t step_full_segment(const struct tca_side *from, const struct tca_side *to)
 {
     enum { TIMESTAMP_BYTES = 12, SMALLEST_MSS = 536 };
-    const struct tca_side *from = s->from, *to = s->to;
     uint32_t mss = to->has_mss ? to->mss : 0;
     if (from->has_mss && from->mss < mss)
         mss = from->mss;
     return mss > TIMESTAMP_BYTES ? mss - TIMESTAMP_BYTES : SMALLEST_MSS;
 }
 
-/* easy.c. The whole of a segment that needs no more: true, and done; else nothing was. */
-bool tca_step_easy(struct step *s);
+/* More payload than the receiver's MSS allows was cut into pieces behind the tap, or put together before it. */
+static inline void step_note_damage(struct tca_mirror *m, const struct tca_segment *seg,
+                                    const struct tca_side *to)
+{
+    if (seg->mended || seg->time_ns < m->last_ns)
+        m->damage |= TCA_DAMAGE_REORDER;
+    if (seg->timeless)
+        m->damage |= TCA_DAMAGE_NO_TIME;
+    if (seg->offload || (to->has_mss && seg->len > to->mss))
+        m->damage |= TCA_DAMAGE_OFFLOAD;
+}
+
+/* No host begins with another TTL, so that what it sends with one it only forwards. */
+static inline bool step_is_first_ttl(uint8_t ttl)
+{
+    return ttl == 32 || ttl == 64 || ttl == 128 || ttl == 255;
+}
+
+/* Who was near the capture point: the link header of a cooked capture or the directions of pcapng, and checksums that a
+ * card was to finish. What a router sends on came in as well, though a capture of one interface does not show it. */
+static inline void step_note_nearness(struct tca_side *from, const struct tca_segment *seg)
+{
+    enum { RECEIVED_HERE = 0, SENT_HERE = 4, NOT_TOLD = 255 };
+    from->unfinished_checksums += seg->checksum == TCA_CHECKSUM_UNFINISHED;
+    if (seg->direction == NOT_TOLD)
+        return;
+    bool out = seg->direction == SENT_HERE;
+    from->link_out |= out;
+    from->link_in |= seg->direction == RECEIVED_HERE || (out && !step_is_first_ttl(seg->ttl));
+}
+
+/* For what tells doubled segments. */
+static inline void step_remember(struct tca_side *from, const struct tca_segment *seg)
+{
+    from->seen[from->seen_next++ % TCA_SEEN_MAX] = (struct tca_seen){.seq = seg->seq,
+                                                                     .ack = seg->ack,
+                                                                     .len = seg->len,
+                                                                     .tsval = seg->opt.tsval,
+                                                                     .flags = seg->flags | TCA_SEEN_USED,
+                                                                     .ip_id = seg->ip_id};
+}
+
+/* Less than a full segment, all of it new, and everything before it acknowledged: Nagle's algorithm holds what comes next. */
+static inline bool step_is_alone(const struct tca_side *from, const struct tca_side *to,
+                                 const struct tca_segment *seg)
+{
+    return seg->len < step_full_segment(from, to) && to->acked_known && seg->seq == to->acked &&
+           !(seg->flags & TCA_FIN);
+}
+
+/* easy.c. The whole of a segment that needs no more, in a connection that is calm: true, and done; else nothing was. */
+bool tca_step_calm(struct tca_mirror *m, struct tca_side *from, struct tca_side *to,
+                   const struct tca_segment *seg, bool strict_checksums);
 /* May the next segments be such? */
 bool tca_step_is_calm(const struct tca_mirror *m);
 
@@ -102,9 +157,11 @@ void tca_step_sent_again(struct step *s, struct tca_trouble *t);
 /* liveness.c. After everything else of a segment, but before it counts as its sender's newest. 0 or TCA_EMEMORY. */
 int tca_step_liveness(struct tca_mirror_context *ctx, struct step *s);
 /* Does this acknowledgment show that a repetition was needless? */
-bool tca_step_echo_tells(const struct step *s);
-/* The same for one that is the next of a calm connection (easy.c): nothing of it needs memory or leaves a mark. */
-void tca_step_liveness_next(struct step *s);
+bool tca_step_echo_tells(const struct tca_mirror *m, const struct tca_segment *seg,
+                         const struct tca_side *from);
+/* A bare acknowledgment of all there is, so long after the newest payload: perhaps a timer sent it. */
+void tca_step_delayed_ack(const struct tca_mirror *m, struct tca_side *from, struct tca_side *to,
+                          const struct tca_segment *seg);
 /* The flow is over: a window still closed counts up to now. */
 void tca_liveness_finish(struct tca_mirror *m);
 

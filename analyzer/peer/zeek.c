@@ -548,14 +548,8 @@ static uint64_t use_numbers(struct step *s)
     return acked;
 }
 
-TCA_APART static void step_whole(struct tca_zeek *z, const struct tca_segment *seg, int side, bool corrupt)
+static void read_segment(struct tca_zeek *z, const struct tca_segment *seg, int side)
 {
-    if (!z->begun || cuts(z, seg, side))
-        begin(z, seg, side);
-    if (corrupt) {
-        count(z, side, TCA_ZEEK_BAD_SUM);
-        return;
-    }
     flip_after_synack(z, seg);
     struct step s = prepare(z, seg, side);
     uint64_t acked = use_numbers(&s);
@@ -568,33 +562,47 @@ TCA_APART static void step_whole(struct tca_zeek *z, const struct tca_segment *s
  * Most segments change nothing but numbers: an ACK, with the next payload or none, between two ends that are open, of a
  * kind that the history has already, where no number wraps and nothing waits above a hole. */
 
-static bool is_plain(const struct tca_zeek *z, const struct tca_segment *seg, int side)
-{
-    int role = is_orig(z, side) ? 0 : 1;
-    bool ack = (seg->flags & (TCA_FIN | TCA_SYN | TCA_RST | TCA_ACK)) == TCA_ACK;
-    return ack && seg->window && z->letters > 1 && z->first[role] &&
-           (z->once[role] & (seg->len ? SEEN_DATA : SEEN_ACK));
-}
-
 static bool is_open(const struct tca_zeek_end *end)
 {
     return end->state == TCA_ZEEK_ESTABLISHED && !end->blocks && !end->ignores && !end->fin;
 }
 
-/* The next payload, or none, and no older acknowledgment. */
+/* The letters that segments of this side add no more, if there is nothing else to note of them. */
+static uint8_t easy_letters(const struct tca_zeek *z, int side)
+{
+    int role = is_orig(z, side) ? 0 : 1;
+    bool wraps = z->end[side].seq_wraps || z->end[1 - side].ack_wraps;
+    return z->letters > 1 && z->first[role] && !wraps ? z->once[role] & (SEEN_DATA | SEEN_ACK) : 0;
+}
+
+/* Found at the end of each segment that took the long way, for all that follow: the short one changes nothing of it. */
+static void note_easy(struct tca_zeek *z)
+{
+    bool open = is_open(&z->end[0]) && is_open(&z->end[1]);
+    for (int side = 0; side < 2; side++)
+        z->easy[side] = open ? easy_letters(z, side) : 0;
+}
+
+static bool is_plain(const struct tca_zeek *z, const struct tca_segment *seg, int side)
+{
+    bool ack = (seg->flags & (TCA_FIN | TCA_SYN | TCA_RST | TCA_ACK)) == TCA_ACK;
+    return (z->easy[side] & (seg->len ? SEEN_DATA : SEEN_ACK)) && ack && seg->window;
+}
+
+/* The next payload, or none, and no older acknowledgment; nothing wraps. */
 static bool is_next(const struct tca_zeek_end *from, const struct tca_zeek_end *peer,
                     const struct tca_segment *seg)
 {
-    bool wraps = from->seq_wraps || peer->ack_wraps || seg->seq + seg->len < seg->seq || seg->ack < peer->ack;
-    return seg->seq == from->last && !wraps && !seq_before(seg->seq, from->start) &&
-           !seq_before(seg->ack, peer->ack) && !seq_before(seg->ack, peer->start);
+    return seg->seq == from->last && seg->seq + seg->len >= seg->seq && seg->ack >= peer->ack &&
+           !seq_before(seg->seq, from->start) && !seq_before(seg->ack, peer->ack) &&
+           !seq_before(seg->ack, peer->start);
 }
 
 /* False: nothing was done. */
 static bool step_next(struct tca_zeek *z, const struct tca_segment *seg, int side)
 {
     struct tca_zeek_end *from = &z->end[side], *peer = &z->end[1 - side];
-    if (!is_plain(z, seg, side) || !is_open(from) || !is_open(peer) || !is_next(from, peer, seg))
+    if (!is_plain(z, seg, side) || !is_next(from, peer, seg))
         return false;
     uint64_t first = seg->seq - from->start, last = first + seg->len, acked = seg->ack - peer->start;
     bool whole = seg->captured >= seg->len;
@@ -609,6 +617,17 @@ static bool step_next(struct tca_zeek *z, const struct tca_segment *seg, int sid
     if (whole && seg->len && last > from->whole)
         from->whole = last;
     return true;
+}
+
+TCA_APART static void step_whole(struct tca_zeek *z, const struct tca_segment *seg, int side, bool corrupt)
+{
+    if (!z->begun || cuts(z, seg, side))
+        begin(z, seg, side);
+    if (corrupt)
+        count(z, side, TCA_ZEEK_BAD_SUM);
+    else
+        read_segment(z, seg, side);
+    note_easy(z);
 }
 
 void tca_zeek_step(struct tca_zeek *z, const struct tca_segment *seg, int side, bool corrupt)

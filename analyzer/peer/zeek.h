@@ -61,6 +61,7 @@ struct tca_zeek {
     uint8_t letters;
     uint8_t once[2];            /* letters seen, by role */
     uint8_t first[2];           /* a segment of this role was seen */
+    uint8_t easy[2];            /* by key side: of its next segment numbers may be all that is to note */
     struct tca_zeek_end end[2]; /* by key side */
     char history[TCA_ZEEK_LETTERS];
 };

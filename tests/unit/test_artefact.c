@@ -29,7 +29,6 @@ struct plan {
     uint8_t lane[RECORDS];
     struct placed out[LANES][RECORDS];
     unsigned outs[LANES];
-    uint64_t last_frame; /* used, of any lane */
 };
 
 static uint32_t next_random(uint32_t *state)
@@ -38,38 +37,64 @@ static uint32_t next_random(uint32_t *state)
     return *state >> 8;
 }
 
-static void take_out(struct tca_order *order, struct tca_lane *lanes, struct plan *plan, bool all)
+/* Lanes that know nothing of each other: with one part all, with LANES each for itself. */
+struct part {
+    uint64_t number[TCA_ORDER_SLOTS + TCA_ORDER_ROOM];
+    unsigned joined, waits;
+    uint64_t last_frame; /* used */
+};
+
+static void use(struct plan *plan, unsigned lane, const struct tca_waiting *w, struct part *part)
 {
-    struct tca_waiting *w;
-    while ((w = tca_order_next(order, all))) {
-        ptrdiff_t lane = w->lane - lanes;
-        ck_assert_msg(w->seg.frame > plan->last_frame, "frame %llu is used behind frame %llu",
-                      (unsigned long long)w->seg.frame, (unsigned long long)plan->last_frame);
-        plan->last_frame = w->seg.frame;
-        plan->out[lane][plan->outs[lane]++] = (struct placed){w->record, w->seg.time_ns, w->seg.mended};
-    }
+    ck_assert_msg(w->seg.frame > part->last_frame, "frame %llu is used behind frame %llu",
+                  (unsigned long long)w->seg.frame, (unsigned long long)part->last_frame);
+    part->last_frame = w->seg.frame;
+    plan->out[lane][plan->outs[lane]++] = (struct placed){w->record, w->seg.time_ns, w->seg.mended};
 }
 
-/* together: only by the batch, as pass 1 does. */
-static void run_plan_as(struct plan *plan, unsigned records, bool together)
+static void work(struct plan *plan, struct tca_order *order, struct tca_lane *lanes, struct part *part,
+                 const struct tca_chunk *chunk)
 {
+    for (; part->joined < part->waits; part->joined++) {
+        struct tca_waiting *w = tca_order_at(order, part->number[part->joined]);
+        tca_order_join(order, w, &lanes[plan->lane[w->record - 1]]);
+    }
+    unsigned used = 0;
+    for (; used < part->waits && part->number[used] < chunk->ripe; used++) {
+        const struct tca_waiting *w = tca_order_at(order, part->number[used]);
+        use(plan, plan->lane[w->record - 1], w, part);
+    }
+    part->waits = part->joined -= used;
+    memmove(part->number, part->number + used, part->waits * sizeof *part->number);
+}
+
+static void run_plan_as(struct plan *plan, unsigned records, unsigned parts)
+{
+    static struct part part[LANES];
     struct tca_order order;
     struct tca_lane lanes[LANES] = {{0}};
+    memset(part, 0, sizeof part);
     ck_assert_int_eq(tca_order_init(&order), 0);
-    for (unsigned at = 0; at < records; at++) {
+    for (unsigned at = 0; at <= records; at++) {
+        if (at == records || tca_order_is_full(&order)) {
+            struct tca_chunk chunk = tca_order_turn(&order, at == records);
+            for (unsigned one = parts; one--;)
+                work(plan, &order, lanes, &part[one], &chunk);
+        }
+        if (at == records)
+            break;
         struct tca_waiting *w = tca_order_slot(&order);
+        struct part *its = &part[plan->lane[at] % parts];
         w->seg = (struct tca_segment){.frame = plan->record[at].frame, .time_ns = plan->record[at].time_ns};
-        tca_order_add(&order, &lanes[plan->lane[at]]);
-        if (!together || tca_order_is_batch(&order))
-            take_out(&order, lanes, plan, false);
+        tca_order_enter(&order, TCA_WAITING_SEGMENT, false);
+        its->number[its->waits++] = w->number;
     }
-    take_out(&order, lanes, plan, true);
     tca_order_done(&order);
 }
 
 static void run_plan(struct plan *plan, unsigned records)
 {
-    run_plan_as(plan, records, false);
+    run_plan_as(plan, records, 1);
 }
 
 /* One lane's records, stably sorted by time: insertion, as naive as can be. */
@@ -110,11 +135,11 @@ START_TEST(random_disorder)
 }
 END_TEST
 
-/* Records up to 80 ms late, some beyond the window; close together the ring is full, far apart no batch is. */
-START_TEST(batches_change_nothing)
+/* Records up to 80 ms late, some beyond the window; close together as many wait as may, far apart few do. */
+START_TEST(parts_change_nothing)
 {
     static const int64_t step_ns[] = {10000, 100000, 300000, 2 * MS};
-    static struct plan together;
+    static struct plan apart;
     uint32_t random = 1;
     memset(&plan, 0, sizeof plan);
     for (unsigned at = 0; at < RECORDS; at++) {
@@ -124,13 +149,13 @@ START_TEST(batches_change_nothing)
             next_random(&random) % 64; /* few of the first lanes: a late one may pass all of them */
         plan.lane[at] = pick < 1 ? 0 : pick < 3 ? 1 : 2;
     }
-    together = plan;
+    apart = plan;
     run_plan(&plan, RECORDS);
-    run_plan_as(&together, RECORDS, true);
+    run_plan_as(&apart, RECORDS, LANES);
     for (unsigned lane = 0; lane < LANES; lane++) {
-        ck_assert_uint_eq(plan.outs[lane], together.outs[lane]);
+        ck_assert_uint_eq(plan.outs[lane], apart.outs[lane]);
         for (unsigned at = 0; at < plan.outs[lane]; at++)
-            ck_assert_uint_eq(plan.out[lane][at].frame, together.out[lane][at].frame);
+            ck_assert_uint_eq(plan.out[lane][at].frame, apart.out[lane][at].frame);
     }
 }
 END_TEST
@@ -429,8 +454,7 @@ static void busy(struct tca_copies *state, int behind, int segments, int *ret_co
 
 START_TEST(far_behind)
 {
-    static struct tca_beyond beyond;
-    memset(&beyond, 0, sizeof beyond);
+    struct tca_beyond beyond = {0};
     struct tca_copies state = {.beyond = &beyond}, without = {0}, other = {.beyond = &beyond};
     int told;
     busy(&without, 8, 50, &told); /* near enough: now it is known */
@@ -442,13 +466,13 @@ START_TEST(far_behind)
     busy(&other, 150, 1000, &told); /* of this tuple nothing is known */
     ck_assert_int_eq(told, 0);
     ck_assert(!other.went_beyond);
+    tca_beyond_done(&beyond);
 }
 END_TEST
 
 START_TEST(full_set)
 {
-    static struct tca_beyond beyond;
-    memset(&beyond, 0, sizeof beyond);
+    struct tca_beyond beyond = {0};
     for (int at = 0; at < TCA_BEYOND_WAYS + 2; at++)
         tca_beyond_put(&beyond, &(struct tca_beyond_one){.of = &beyond,
                                                          .print = 5,
@@ -458,6 +482,7 @@ START_TEST(full_set)
         owners |= UINT64_C(1) << tca_beyond_set(&beyond, 5)[way].noted.owner;
     ck_assert_uint_eq(owners,
                       ((UINT64_C(1) << (TCA_BEYOND_WAYS + 2)) - 1) & ~UINT64_C(3)); /* the oldest two went */
+    tca_beyond_done(&beyond);
 }
 END_TEST
 
@@ -597,9 +622,9 @@ START_TEST(numbers_go_round)
 }
 END_TEST
 
-static struct tca_held held_of(const struct shown *one, uint16_t port, enum tca_way way)
+static struct tca_waiting held_of(const struct shown *one, uint16_t port, enum tca_waiting_kind kind)
 {
-    struct tca_held held = {.seg = segment_of(one), .way = way};
+    struct tca_waiting held = {.seg = segment_of(one), .kind = (uint8_t)kind};
     held.seg.sport = port;
     held.seg.dport = 80;
     held.seg.src[15] = 1;
@@ -616,60 +641,66 @@ static void turn_round(struct tca_segment *seg)
     memcpy(seg->dst, was.src, sizeof seg->dst);
 }
 
-/* Of so many segments each is there again, and of one the copy would come behind what is held back. */
+/* What stands at a capture's beginning. */
+static struct tca_waiting first[TCA_AHEAD_MAX + 1];
+static unsigned firsts;
+
+static void learn(struct tca_doubled *ret_doubled)
+{
+    ck_assert_int_eq(tca_ahead_learn(first, firsts, ret_doubled), 0);
+}
+
+/* Of so many segments each is there again, and of one the copy would come behind what is looked at. */
 START_TEST(looks_ahead)
 {
-    struct tca_ahead ahead;
     struct tca_doubled doubled;
     struct shown one = {0, 0, A, 1, 1, 10, 7, 5, 64, false};
-    ck_assert_int_eq(tca_ahead_begin(&ahead), 0);
+    firsts = 0;
     for (int at = 0; at < 35; at++) {
         one.us = 10 * at;
-        struct tca_held held = held_of(&one, (uint16_t)(1000 + at), TCA_WAY_SEGMENT);
-        ck_assert(tca_ahead_add(&ahead, &held));
+        struct tca_waiting held = held_of(&one, (uint16_t)(1000 + at), TCA_WAITING_SEGMENT);
+        first[firsts++] = held;
         held.seg.time_ns += 3000;
         if (at < 34)
-            ck_assert(tca_ahead_add(&ahead, &held));
+            first[firsts++] = held;
     }
-    ck_assert_int_eq(tca_ahead_learn(&ahead, &doubled), 0);
+    learn(&doubled);
     ck_assert_uint_eq(doubled.copied, 34);
     ck_assert_uint_eq(doubled.had, 34);
     ck_assert_uint_eq(doubled.sure, 34);
-    tca_ahead_done(&ahead);
-    ck_assert_ptr_null(ahead.one);
 }
 END_TEST
 
-/* Equal ones of other connections, or of the other side, are no copies, nor is what is no segment. */
+/* Equal ones of other connections, or of the other side, are no copies, nor is what is no segment; what is too far behind is
+ * not looked at. */
 START_TEST(looks_at_each_apart)
 {
-    struct tca_ahead ahead;
     struct tca_doubled doubled;
     struct shown one = {0, 0, A, 1, 1, 10, 7, 5, 64, false};
-    struct tca_held held = held_of(&one, 1000, TCA_WAY_SEGMENT), other = held_of(&one, 1001, TCA_WAY_SEGMENT),
-                    elsewhere = held, back = held, time = held_of(&one, 1000, TCA_WAY_TIME);
+    struct tca_waiting held = held_of(&one, 1000, TCA_WAITING_SEGMENT),
+                       other = held_of(&one, 1001, TCA_WAITING_SEGMENT), elsewhere = held, back = held,
+                       none = held_of(&one, 1000, TCA_WAITING_NUMBER);
     turn_round(&back.seg);
     elsewhere.seg.dst[15] = 3;
-    const struct tca_held all[] = {held, other, elsewhere, time, back};
-    ck_assert_int_eq(tca_ahead_begin(&ahead), 0);
-    for (unsigned at = 0; at < TCA_AHEAD_MAX; at++)
-        ck_assert(tca_ahead_add(&ahead, at < ROWS(all) ? &all[at] : &time) == (at < TCA_AHEAD_MAX - 1));
-    ck_assert_int_eq(tca_ahead_learn(&ahead, &doubled), 0);
+    const struct tca_waiting all[] = {held, other, elsewhere, none, back};
+    for (firsts = 0; firsts <= TCA_AHEAD_MAX; firsts++)
+        first[firsts] = firsts < ROWS(all) ? all[firsts] : none;
+    first[TCA_AHEAD_MAX] = back;
+    learn(&doubled);
     ck_assert_uint_eq(doubled.had, 0);
-    ahead.one[5] = back; /* and once more: of that side */
-    ck_assert_int_eq(tca_ahead_learn(&ahead, &doubled), 0);
+    first[5] = back; /* and once more: of that side */
+    learn(&doubled);
     ck_assert_uint_eq(doubled.had, 1);
     ck_assert_uint_eq(doubled.copied, 4);
-    tca_ahead_done(&ahead);
 }
 END_TEST
 
-static void hold_back(struct tca_ahead *ahead, const struct shown *one, bool answers)
+static void hold(const struct shown *one, bool answers)
 {
-    struct tca_held held = held_of(one, 1000, TCA_WAY_SEGMENT);
+    struct tca_waiting held = held_of(one, 1000, TCA_WAITING_SEGMENT);
     if (answers)
         turn_round(&held.seg);
-    ck_assert(tca_ahead_add(ahead, &held));
+    first[firsts++] = held;
 }
 
 /* Two SYNs may draw two equal SYN+ACKs: whoever sees both sides together knows. */
@@ -679,36 +710,32 @@ START_TEST(looks_at_both_sides)
                                        {1, 0, S, 1, 0, 0, -1, 6, 64, false},
                                        {2, 0, SA, 1, 2, 0, -1, 9, 64, false},
                                        {3, 0, SA, 1, 2, 0, -1, 9, 64, false}};
-    struct tca_ahead ahead;
     struct tca_doubled doubled;
-    ck_assert_int_eq(tca_ahead_begin(&ahead), 0);
+    firsts = 0;
     for (unsigned at = 0; at < ROWS(all); at++)
-        hold_back(&ahead, &all[at], at >= 2);
-    ck_assert_int_eq(tca_ahead_learn(&ahead, &doubled), 0);
+        hold(&all[at], at >= 2);
+    learn(&doubled);
     ck_assert_uint_eq(doubled.had, 0);
-    tca_ahead_done(&ahead);
 }
 END_TEST
 
 /* A busy connection: the copies come behind many others of its segments. */
 START_TEST(looks_beyond)
 {
-    struct tca_ahead ahead;
     struct tca_doubled doubled;
-    ck_assert_int_eq(tca_ahead_begin(&ahead), 0);
+    firsts = 0;
     for (int at = 0; at < 140; at++) {
         struct shown one = {at, 0, A, 1 + at, 1, 1, 1 + at, 5, 64, false},
                      again = {at, 0, A, at - 39, 1, 1, at - 39, 5, 64, false};
         if (at < 100)
-            hold_back(&ahead, &one, false);
+            hold(&one, false);
         if (at < 1)
-            hold_back(&ahead, &one, false);
+            hold(&one, false);
         if (at >= 40)
-            hold_back(&ahead, &again, false);
+            hold(&again, false);
     }
-    ck_assert_int_eq(tca_ahead_learn(&ahead, &doubled), 0);
+    learn(&doubled);
     ck_assert_uint_eq(doubled.had, 100);
-    tca_ahead_done(&ahead);
 }
 END_TEST
 
@@ -716,7 +743,7 @@ int main(void)
 {
     Suite *suite = suite_create("artefact");
     add_case(suite, "random disorder", random_disorder, 20);
-    add_case(suite, "batches change nothing", batches_change_nothing, 4);
+    add_case(suite, "parts change nothing", parts_change_nothing, 4);
     add_case(suite, "one late", one_late, ROWS(disorder_rows));
     add_case(suite, "lanes", lanes_are_apart, 1);
     add_case(suite, "far ahead", far_ahead, 2);

@@ -9,6 +9,7 @@
 #include "base/clip.h"
 #include "base/crew.h"
 #include "base/extsort.h"
+#include "base/pack.h"
 #include "base/seq32.h"
 #include "base/sha1.h"
 #include "base/sieve.h"
@@ -532,6 +533,121 @@ START_TEST(sorter_without_temporary_folder)
 }
 END_TEST
 
+/* Items are named by eight bytes; a newer one bears a lower number behind them, and its own text. */
+static uint64_t add_version(struct tca_sorter *sorter, uint64_t name, uint32_t version)
+{
+    uint8_t key[TCA_SORT_KEY] = {0};
+    char text[64];
+    int length = snprintf(text, sizeof text, "%llu in version %u", (unsigned long long)name, version);
+    tca_key_u64(key, name);
+    tca_key_u32(key + 8, UINT32_MAX - version);
+    ck_assert_int_eq(tca_sorter_add(sorter, key, text, (size_t)length), 0);
+    return tca_sorter_place(sorter);
+}
+
+struct versions {
+    uint64_t next;
+    uint32_t version;
+};
+
+static int see_newest(void *user, const void *item, size_t size)
+{
+    struct versions *v = user;
+    char text[64];
+    int length = snprintf(text, sizeof text, "%llu in version %u", (unsigned long long)v->next++, v->version);
+    ck_assert_int_eq(length, (int)size);
+    ck_assert_mem_eq(text, item, size);
+    return 0;
+}
+
+static const size_t version_rows[] = {1 << 20, 4096, 1};
+
+START_TEST(sorter_replaces)
+{
+    enum { NAMES = 400, VERSIONS = 3 };
+    static uint64_t place[VERSIONS][NAMES];
+    struct tca_sorter *sorter;
+    struct tca_buf item = {0};
+    char text[64];
+    ck_assert_int_eq(tca_sorter_new(version_rows[_i], NULL, &sorter), 0);
+    tca_sorter_replaceable(sorter, 8);
+    for (uint32_t version = 0; version < VERSIONS; version++)
+        for (uint64_t at = 0; at < NAMES; at++)
+            place[version][at * 7 % NAMES] = add_version(sorter, at * 7 % NAMES, version);
+    for (uint32_t version = 0; version < VERSIONS; version++)
+        for (uint64_t name = 0; name < NAMES; name++) {
+            int length = snprintf(text, sizeof text, "%llu in version %u", (unsigned long long)name, version);
+            ck_assert_int_eq(tca_sorter_fetch(sorter, place[version][name], &item), 0);
+            ck_assert_uint_eq(item.used, (size_t)length);
+            ck_assert_mem_eq(item.bytes, text, item.used);
+        }
+    for (int walk = 0; walk < 2; walk++) {
+        struct versions v = {.version = VERSIONS - 1};
+        ck_assert_int_eq(tca_sorter_walk(sorter, see_newest, &v), 0);
+        ck_assert_uint_eq(v.next, NAMES);
+    }
+    tca_buf_done(&item);
+    tca_sorter_free(sorter);
+}
+END_TEST
+
+/* ---- objects as what differs from others ---- */
+
+static const size_t pack_rows[] = {0, 8, 56, 64, 120, 128, 504, 512, 520, 1024, 3160};
+
+START_TEST(pack_brings_back)
+{
+    enum { MAX = 3160 };
+    uint8_t object[MAX], base[MAX], packed[TCA_PACKED_MAX(MAX) + 1];
+    size_t size = pack_rows[_i];
+    uint32_t random = 5;
+    for (unsigned sparse = 1; sparse < 1000; sparse *= 3) {
+        for (size_t at = 0; at < size; at++) {
+            random = random * 1664525u + 1013904223u;
+            base[at] = (uint8_t)(random >> 24);
+            object[at] = (random >> 8) % sparse ? base[at] : (uint8_t)(random >> 16);
+        }
+        for (int with_base = 0; with_base < 2; with_base++) {
+            packed[TCA_PACKED_MAX(size)] = 0x5a;
+            const uint8_t *end = tca_pack(packed, object, with_base ? base : NULL, size);
+            ck_assert_uint_le((size_t)(end - packed), TCA_PACKED_MAX(size));
+            ck_assert_uint_eq(packed[TCA_PACKED_MAX(size)], 0x5a);
+            uint8_t back[MAX] = {0};
+            if (with_base)
+                memcpy(back, base, size);
+            ck_assert_ptr_eq(tca_unpack(packed, back, size), end);
+            ck_assert_mem_eq(back, object, size);
+        }
+    }
+}
+END_TEST
+
+/* ---- objects by number ---- */
+
+START_TEST(numbered_objects)
+{
+    enum { OBJECTS = 3 * TCA_NUMBERED_PAGE + 5 };
+    struct tca_numbered pool;
+    tca_numbered_init(&pool, 12);
+    for (uint32_t at = 1; at <= OBJECTS; at++) {
+        ck_assert_uint_eq(tca_numbered_take(&pool), at);
+        memcpy(tca_numbered_at(&pool, at), &at, sizeof at);
+    }
+    for (uint32_t at = 2; at <= OBJECTS; at += 2)
+        tca_numbered_give(&pool, at);
+    for (uint32_t at = 1; at <= OBJECTS; at += 2)
+        ck_assert_mem_eq(tca_numbered_at(&pool, at), &at, sizeof at);
+    static const uint8_t zeros[12];
+    for (uint32_t at = 2; at <= OBJECTS; at += 2) {
+        uint32_t number = tca_numbered_take(&pool);
+        ck_assert_uint_le(number, OBJECTS);
+        ck_assert_mem_eq(tca_numbered_at(&pool, number), zeros, sizeof zeros);
+    }
+    ck_assert_uint_eq(tca_numbered_take(&pool), OBJECTS + 1);
+    tca_numbered_done(&pool);
+}
+END_TEST
+
 /* ---- SHA-1: the examples of RFC 3174 and FIPS 180, and the edges of a block ---- */
 
 static const struct {
@@ -821,6 +937,9 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, clip_ends_at_a_zero);
     tcase_add_test(tc, u64_text);
     tcase_add_test(tc, sorter_stops);
+    tcase_add_loop_test(tc, sorter_replaces, 0, ROWS(version_rows));
+    tcase_add_loop_test(tc, pack_brings_back, 0, ROWS(pack_rows));
+    tcase_add_test(tc, numbered_objects);
     tcase_add_test(tc, sorter_without_temporary_folder);
     tcase_add_test(tc, buf_grows);
     tcase_add_test(tc, buf_keeps_zero_bytes);

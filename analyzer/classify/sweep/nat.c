@@ -89,15 +89,21 @@ static void fill_key(struct key *key, const struct tca_dossier *d, const struct 
     key->ttl = syn->ttl;
 }
 
-int tca_nats_add(struct tca_nats *nats, const struct tca_dossier *d, const struct tca_mark *syn)
+int tca_nats_add(struct tca_nats *nats, const struct tca_dossier *d, const struct tca_mark *syn,
+                 uint32_t *known_as)
 {
     if (!syn || !d->m.side[TCA_CLIENT].iss_known)
         return TCA_OK;
+    if (*known_as) {
+        fill_key(&nats->key[*known_as - 1], d, syn);
+        return TCA_OK;
+    }
     void *list = tca_room(nats->key, nats->key_count, &nats->key_room, sizeof *nats->key);
     if (!list)
         return TCA_EMEMORY;
     nats->key = list;
     fill_key(&nats->key[nats->key_count++], d, syn);
+    *known_as = (uint32_t)nats->key_count;
     return TCA_OK;
 }
 

@@ -47,8 +47,10 @@ struct tca_nats; /* opaque */
 int tca_nats_new(struct tca_nats **ret_nats); /* 0 or TCA_EMEMORY */
 void tca_nats_free(struct tca_nats *nats);    /* accepts NULL */
 
-/* 1. Each flow once, in any order; `syn`: the first copy of its client's SYN, NULL: none was seen. 0 or TCA_EMEMORY. */
-int tca_nats_add(struct tca_nats *nats, const struct tca_dossier *d, const struct tca_mark *syn);
+/* 1. Each flow, in any order; `syn`: the first copy of its client's SYN, NULL: none was seen. *known_as is 0 at first; a flow that
+ * comes again with what it was given then replaces what it was. 0 or TCA_EMEMORY. */
+int tca_nats_add(struct tca_nats *nats, const struct tca_dossier *d, const struct tca_mark *syn,
+                 uint32_t *known_as);
 /* 2. All flows are in: find the pairs, forget the rest. 0 or TCA_EMEMORY. */
 int tca_nats_link(struct tca_nats *nats);
 /* What is known of this row; NULL: nothing. */

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A parked flow (flow/park.c) is a dossier in the spool like that of any other, as if nothing would come any more. What
+ * differs in it from the flow as it was stands behind it: little, since most of a dossier is the flow itself.
+ *
+ *      dossier | head | mirror, peers, trouble: what differs from the dossier's | the table's parcel | order of marks
+ *
+ * When something comes, it is read back from the spool, and what is told of the flow later replaces it there. Most never come
+ * back, and cost no more than what is over.
+ */
+#include "base/pack.h"
+#include "engine/spool.h"
+#include "mirror/restore.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+/* What is kept as it was, of a dossier: all that pass 1 goes on with. */
+enum {
+    FROM = offsetof(struct tca_dossier, peer),
+    SIZE = offsetof(struct tca_dossier, trouble) - FROM, /* and the trouble behind it, if there is some */
+    TROUBLE = 2 * sizeof(struct tca_trouble),
+};
+_Static_assert(FROM % 8 == 0 && SIZE % 8 == 0 && TROUBLE % 8 == 0, "packed by words");
+
+struct head {
+    uint32_t marks;
+    uint32_t note;   /* of the flow */
+    uint32_t parcel; /* its size */
+    bool trouble;    /* the mirror had some */
+    bool
+        in_order; /* of its marks: as in the dossier; else their places there follow at the end, a byte each */
+    bool mixed_tags; /* it was counted */
+};
+enum {
+    BEHIND_MAX =
+        sizeof(struct head) + TCA_PACKED_MAX(SIZE + TROUBLE) + TCA_PACKED_MAX(TCA_PARCEL_MAX) + TCA_MARKS_MAX
+};
+_Static_assert(TCA_MARKS_MAX <= UINT8_MAX + 1, "a place of a mark is a byte");
+
+static struct tca_mirror *mirror_of(struct tca_flow *flow)
+{
+    return (void *)flow->payload;
+}
+
+bool tca_may_park(void *user, struct tca_flow *flow)
+{
+    (void)user;
+    return mirror_of(flow)->begun;
+}
+
+/* ---- marks: those of a flow that is over are sorted, and its last segments are among them ---- */
+
+/* Those that were kept so far, in that order. */
+static unsigned list_marks(const struct tca_mirror *m, const struct tca_mark *mark[TCA_MARKS_MAX])
+{
+    unsigned at = m->mark_count;
+    struct tca_mark_walk walk = tca_mark_walk(m);
+    const struct tca_mark *one;
+    while ((one = tca_mark_next(&walk)))
+        mark[--at] = one;
+    return m->mark_count;
+}
+
+static uint32_t roles_before(const struct tca_mark *mark)
+{
+    return mark->roles & ~(uint32_t)TCA_MARK_LAST;
+}
+
+/* Padding may get lost where marks are sorted. */
+enum { MARK_BYTES = offsetof(struct tca_mark, new_data) + sizeof(bool) };
+_Static_assert(sizeof(struct tca_mark) - MARK_BYTES < _Alignof(struct tca_mark),
+               "new_data is its last field");
+
+static bool is_same(const struct tca_mark *told, const struct tca_mark *mark)
+{
+    return told->frame == mark->frame && !memcmp(told, mark, MARK_BYTES);
+}
+
+/* Where each is among those of the dossier, which has all of them. True: they are in the same order. */
+static bool place_marks(const struct tca_mark *told, unsigned count, const struct tca_mark *const *mark,
+                        unsigned marks, uint8_t *place)
+{
+    bool in_order = true, taken[TCA_MARKS_MAX] = {false};
+    unsigned next = 0;
+    for (unsigned at = 0; at < marks; at++) {
+        while (next < count && !roles_before(&told[next]))
+            next++;
+        unsigned found = next++;
+        if (found >= count || taken[found] || !is_same(&told[found], mark[at])) {
+            in_order = false;
+            for (found = 0; taken[found] || !is_same(&told[found], mark[at]); found++)
+                assert(found + 1 < count);
+        }
+        place[at] = (uint8_t)found;
+        taken[found] = true;
+    }
+    return in_order;
+}
+
+/* ---- put away ---- */
+
+/* Behind the dossier that was encoded: what differs from it. */
+static int write_behind(struct tca_shard *sh, struct head *head, const struct tca_dossier *was,
+                        const struct tca_dossier *told, const struct tca_mark *const *mark,
+                        const void *parcel)
+{
+    uint8_t place[TCA_MARKS_MAX];
+    uint8_t *begin = tca_buf_room(&sh->encoded, BEHIND_MAX);
+    if (!begin)
+        return TCA_EMEMORY;
+    const struct tca_mark *marks = (const void *)(begin - told->mark_count * sizeof *marks);
+    head->in_order = place_marks(marks, told->mark_count, mark, head->marks, place);
+    memcpy(begin, head, sizeof *head);
+    uint8_t *out = begin + sizeof *head;
+    out = tca_pack(out, (const uint8_t *)was + FROM, (const uint8_t *)told + FROM,
+                   head->trouble ? SIZE + TROUBLE : SIZE);
+    out = tca_pack(out, parcel, NULL, head->parcel);
+    if (!head->in_order) {
+        memcpy(out, place, head->marks);
+        out += head->marks;
+    }
+    sh->encoded.used += (size_t)(out - begin);
+    return TCA_OK;
+}
+
+/* ---- back ---- */
+
+static int read_item(struct tca_shard *sh, const uint8_t *item, struct tca_mirror *m, void *stream_payload,
+                     void *ret_parcel, struct head *ret_head)
+{
+    struct tca_dossier d;
+    const struct tca_mark *told, *mark[TCA_MARKS_MAX];
+    const uint8_t *in = tca_spool_decode(item, &d, &told);
+    unsigned count = d.mark_count, next = 0;
+    memcpy(ret_head, in, sizeof *ret_head);
+    in = tca_unpack(in + sizeof *ret_head, (uint8_t *)&d + FROM, ret_head->trouble ? SIZE + TROUBLE : SIZE);
+    in = tca_unpack(in, ret_parcel, ret_head->parcel);
+    for (unsigned at = 0; at < ret_head->marks; at++) {
+        while (ret_head->in_order && next < count && !roles_before(&told[next]))
+            next++;
+        mark[at] = &told[ret_head->in_order ? next++ : in[at]];
+    }
+    *m = d.m;
+    memcpy(stream_payload, &d.peer, sizeof d.peer);
+    return tca_mirror_restore(&sh->mirrors, m, ret_head->trouble ? d.trouble : NULL, mark, ret_head->marks);
+}
+
+int tca_recall(void *user, uint64_t place, void *payload, void *stream_payload, void *ret_parcel,
+               uint32_t *ret_note)
+{
+    struct tca_shard *sh = user;
+    struct head head;
+    int error = tca_spool_fetch(sh, place);
+    if (!error)
+        error =
+            read_item(sh, (const uint8_t *)sh->recalled.bytes, payload, stream_payload, ret_parcel, &head);
+    if (error)
+        return error;
+    sh->mixed_tags -= head.mixed_tags;
+    *ret_note = head.note;
+    return TCA_OK;
+}
+
+#ifdef TCA_CHECK_WAYS
+/* What was put away comes back as it was. */
+static void check(struct tca_shard *sh, const struct tca_dossier *was, const struct tca_mark *kept,
+                  const void *parcel, size_t size)
+{
+    struct tca_mirror m;
+    struct tca_peer peer;
+    struct head head;
+    uint64_t back[TCA_PARCEL_MAX / sizeof(uint64_t)] = {0};
+    const struct tca_mark *mark[TCA_MARKS_MAX];
+    if (read_item(sh, (const uint8_t *)sh->encoded.bytes, &m, &peer, back, &head))
+        return; /* memory is out */
+    unsigned count = list_marks(&m, mark);
+    bool same = count == head.marks && !memcmp(back, parcel, size) &&
+                !memcmp(&peer, &was->peer, sizeof peer) && (m.trouble != NULL) == head.trouble;
+    for (unsigned at = 0; same && at < count; at++)
+        same = !memcmp(mark[at], &kept[at], MARK_BYTES);
+    if (same && m.trouble)
+        same = !memcmp(m.trouble, was->trouble, sizeof was->trouble);
+    tca_mirror_free(&sh->mirrors, &m);
+    m.mark_count = was->m.mark_count;
+    if (!same || memcmp(&m, &was->m, sizeof m) != 0)
+        abort();
+}
+#endif
+
+int tca_park(void *user, struct tca_flow *flow, const void *parcel, size_t size, uint64_t *ret_place)
+{
+    struct tca_shard *sh = user;
+    struct tca_mirror *m = mirror_of(flow);
+    struct tca_dossier was, told;
+    const struct tca_mark *mark[TCA_MARKS_MAX];
+    struct head head = {.marks = list_marks(m, mark),
+                        .parcel = (uint32_t)size,
+                        .trouble = m->trouble != NULL,
+                        .mixed_tags = flow->mixed_tags};
+    tca_spool_fill(sh->s, flow, &was);
+#ifdef TCA_CHECK_WAYS
+    struct tca_mark kept[TCA_MARKS_MAX];
+    for (unsigned at = 0; at < head.marks; at++)
+        memcpy(&kept[at], mark[at], sizeof kept[at]);
+#endif
+    int error = tca_mirror_finish(&sh->mirrors, m);
+    tca_spool_fill(sh->s, flow, &told);
+    if (!error)
+        error = tca_spool_encode(sh, flow, &told);
+    head.note = flow->note;
+    tca_spool_clear(&told);
+    if (!error)
+        error = write_behind(sh, &head, &was, &told, mark, parcel);
+#ifdef TCA_CHECK_WAYS
+    if (!error)
+        check(sh, &was, kept, parcel, size);
+#endif
+    if (!error)
+        error = tca_spool_send(sh, flow, &told, ret_place);
+    if (error)
+        return error;
+    sh->mixed_tags += flow->mixed_tags;
+    tca_mirror_free(&sh->mirrors, m);
+    return TCA_OK;
+}

@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What becomes of segments. A shard knows one tuple at a time; whatever needs another connection waits for pass 2, so that
+ * results do not depend on when a flow was taken out of memory. The code for joining and that for using do not fit into a
+ * processor's instruction cache at once: so a whole chunk joins, and then what is ripe is used.
+ */
+#include "engine/shard.h"
+
+#include "base/alloc.h"
+#include "base/seed.h"
+#include "engine/run.h"
+#include "mirror/deviations.h"
+#include "mirror/history.h"
+
+#include <string.h>
+
+static const int64_t RETRY_NS = INT64_C(60000000000);
+
+static struct tca_mirror *mirror_of(struct tca_flow *flow)
+{
+    return (void *)flow->payload;
+}
+
+/* A mirror that has not begun has seen no segment: all of its flow's were left out. */
+static bool begun(struct tca_flow *flow)
+{
+    return mirror_of(flow)->begun;
+}
+
+/* ---- what is over ---- */
+
+static int flow_over(void *user, struct tca_flow *flow)
+{
+    struct tca_shard *sh = user;
+    struct tca_mirror *m = mirror_of(flow);
+    if (!begun(flow))
+        return TCA_OK;
+    int error = tca_mirror_finish(&sh->mirrors, m);
+    sh->mixed_tags += flow->mixed_tags;
+    if (!error)
+        error = tca_spool_put(sh, flow);
+    tca_mirror_free(&sh->mirrors, m);
+    return error;
+}
+
+static int piece_over(void *user, const struct tca_key *key, const struct tca_piece *piece)
+{
+    struct tca_session *s = ((struct tca_shard *)user)->s;
+    pthread_mutex_lock(&s->lock);
+    int error = tca_streams_put(s->streams, s->open->facts.ordinal, key, piece);
+    pthread_mutex_unlock(&s->lock);
+    return error;
+}
+
+static void note_end(struct tca_shard *sh, int64_t time_ns)
+{
+    if (time_ns > sh->end_ns)
+        sh->end_ns = time_ns;
+}
+
+static int trace_segment(struct tca_shard *sh, const struct tca_segment *seg,
+                         const struct tca_flow_found *found)
+{
+    if (!sh->s->trace)
+        return TCA_OK;
+    struct tca_trace t;
+    memset(&t, 0, sizeof t);
+    t.time_ns = seg->time_ns;
+    t.frame = seg->frame;
+    t.flow_frame = found->flow->first_frame;
+    t.capture = sh->s->open->facts.ordinal;
+    t.seq = seg->seq;
+    t.ack = seg->ack;
+    t.len = seg->len;
+    t.tsval = seg->opt.tsval;
+    t.tsecr = seg->opt.tsecr;
+    t.flags = seg->flags;
+    t.window = seg->window;
+    t.from = found->from;
+    t.icmp = seg->quoted;
+    t.has_ts = seg->opt.has_ts;
+    t.capture_copy = found->copy;
+    t.late = found->newer != NULL;
+    t.icmp_type = seg->icmp_type;
+    t.icmp_code = seg->icmp_code;
+    return fwrite(&t, sizeof t, 1, sh->s->trace) == 1 ? TCA_OK : TCA_EOUTPUT;
+}
+
+/* ---- the incarnation before ---- */
+
+static bool both_closed(const struct tca_mirror *m)
+{
+    for (int role = 0; role < 2; role++) {
+        enum tca_state state = tca_side_state(&m->side[role]);
+        if (state != TCA_CLOSED && state != TCA_TIME_WAIT)
+            return false;
+    }
+    return true;
+}
+
+static void snapshot_side(struct tca_prior *prior, int role, const struct tca_side *old, int64_t now_ns)
+{
+    prior->state[role] = (uint8_t)tca_side_state(old);
+    prior->iss[role] = old->iss;
+    prior->iss_known[role] = old->iss_known;
+    prior->snd_nxt[role] = old->snd_nxt;
+    prior->nxt_known[role] = old->nxt_known;
+    prior->acked[role] = old->acked;
+    prior->acked_known[role] = old->acked_known;
+    prior->tsval_last[role] = old->tsval_last;
+    prior->ts_recent[role] = old->ts_recent;
+    prior->ts_on[role] = old->ts_on;
+    prior->isn_age_ns[role] = old->iss_known && old->first_ns >= 0 ? now_ns - old->first_ns : -1;
+    if (prior->state[role] == TCA_TIME_WAIT && old->timer_ns > prior->time_wait_ns)
+        prior->time_wait_ns = old->timer_ns;
+}
+
+/* What the new flow must know of the old one, by the new flow's roles. */
+static void snapshot_prior(struct tca_shard *sh, struct tca_mirror *m, struct tca_flow *flow,
+                           struct tca_flow *old, int64_t now_ns)
+{
+    struct tca_mirror *om = mirror_of(old);
+    bool same = flow->client == old->client;
+    tca_mirror_clock(om, now_ns);
+    m->prior = (struct tca_prior){.exists = true,
+                                  .first_frame = old->first_frame,
+                                  .capture = sh->s->open->facts.ordinal,
+                                  .last_ns = om->last_ns,
+                                  .time_wait_ns = -1,
+                                  .same_client = same,
+                                  .active_closer = 2};
+    for (int role = 0; role < 2; role++)
+        snapshot_side(&m->prior, same ? role : 1 - role, &om->side[role], now_ns);
+    if (om->first_fin <= 1)
+        m->prior.active_closer = same ? om->first_fin : (uint8_t)(1 - om->first_fin);
+}
+
+/* The client of this one is still in SYN_SENT, or left it less than a minute after its last SYN because nothing came: an
+ * application that waits for so long and tries again. Who was refused, or waits longer, begins anew. */
+static bool tries_on(struct tca_flow *old, int64_t now_ns)
+{
+    const struct tca_mirror *om = mirror_of(old);
+    const struct tca_side *client = &om->side[TCA_CLIENT];
+    const struct tca_step *top = tca_history_top(client);
+    bool gave_up = top && top->event == TCA_TIMER_USER && now_ns - om->last_ns < RETRY_NS;
+    return old->opened_by_syn && !old->committed && !om->side[TCA_SERVER].pkts &&
+           (tca_side_state(client) == TCA_SYN_SENT || gave_up);
+}
+
+/* Another SYN with a new number: these are attempts to open one connection. The older row is still here to be told so. */
+static void join_attempts(struct tca_flow *flow, struct tca_flow *old, int64_t now_ns)
+{
+    if (flow->client != old->client || !flow->opened_by_syn || !tries_on(old, now_ns))
+        return;
+    if (!old->attempt_of)
+        old->attempt_of = old->first_frame;
+    flow->attempt_of = old->attempt_of;
+    old->anew_ns = now_ns;
+    tca_mirror_anew(mirror_of(old), now_ns);
+}
+
+/* The newest SYN was answered: what was before on this tuple is over. Where that was left out nobody is to know of it: the older
+ * rows are those of a capture without it. */
+static int commit(struct tca_shard *sh, struct tca_flow *flow, int64_t now_ns, bool left_out)
+{
+    for (struct tca_flow *old = flow->older; !left_out && old && !old->replaced; old = old->older) {
+        struct tca_mirror *om = mirror_of(old);
+        if (!begun(old))
+            continue;
+        tca_mirror_clock(om, now_ns);
+        om->end_ns = now_ns;
+        om->killed_by_reuse = !both_closed(om);
+    }
+    return tca_flow_replace_older(sh->flows, flow);
+}
+
+/* ---- segments ---- */
+
+static bool gone(const struct tca_side *side)
+{
+    enum tca_state state = tca_side_state(side);
+    return state == TCA_CLOSED || state == TCA_TIME_WAIT || state == TCA_LISTEN ||
+           (state == TCA_UNKNOWN && !side->pkts);
+}
+
+static enum tca_flow_class age_class(const struct tca_flow_found *found)
+{
+    const struct tca_mirror *m = mirror_of(found->flow);
+    const struct tca_side *client = &m->side[TCA_CLIENT], *server = &m->side[TCA_SERVER];
+    if (!m->begun) /* left out so far: the numbers alone tell, so that a filter changes no connection's name */
+        return found->flow->committed || found->commits ? TCA_FLOW_LIVE : TCA_FLOW_OPENING;
+    if (m->calm)
+        return TCA_FLOW_LIVE;
+    if (gone(client) && gone(server))
+        return TCA_FLOW_OVER;
+    if (tca_side_state(client) == TCA_SYN_SENT)
+        return TCA_FLOW_OPENING;
+    return TCA_FLOW_LIVE;
+}
+
+static void begin_flow(struct tca_shard *sh, const struct tca_flow_found *found,
+                       const struct tca_segment *seg)
+{
+    sh->flow_count++;
+    struct tca_mirror *m = mirror_of(found->flow);
+    tca_mirror_begin(m, seg);
+    if (found->prior && begun(found->prior)) {
+        snapshot_prior(sh, m, found->flow, found->prior, seg->time_ns);
+        join_attempts(found->flow, found->prior, seg->time_ns);
+    }
+}
+
+/* The peer of this segment's sender went on with the older connection after the SYN of the newer one. */
+static bool spoke_since(const struct tca_flow_found *found)
+{
+    const struct tca_side *peer = &mirror_of(found->flow)->side[1 - found->from];
+    int64_t since_ns = mirror_of(found->witness)->start_ns;
+    return peer->last_data_ns > since_ns || (peer->fin_count && peer->fin_last_ns > since_ns);
+}
+
+static int tell_witness(struct tca_shard *sh, const struct tca_flow_found *found,
+                        const struct tca_segment *seg)
+{
+    if (!found->witness || !begun(found->witness) || !found->witness->opened_by_syn)
+        return TCA_OK;
+    int from = found->witness->client == found->flow->client ? found->from : 1 - found->from;
+    if (!(seg->flags & TCA_RST) && spoke_since(found))
+        return TCA_OK; /* its ordinary acknowledgment */
+    return tca_mirror_witness(&sh->mirrors, mirror_of(found->witness), seg, from);
+}
+
+static int mirror_segment(struct tca_shard *sh, const struct tca_flow_found *found,
+                          const struct tca_segment *seg)
+{
+    struct tca_mirror *m = mirror_of(found->flow);
+    sh->tcp_packets++;
+    note_end(sh, seg->time_ns);
+    if (!begun(found->flow))
+        begin_flow(sh, found, seg);
+    int error = tca_mirror_step(&sh->mirrors, m, seg, found->from);
+    if (!error)
+        error = tell_witness(sh, found, seg);
+    return error ? error : trace_segment(sh, seg, found);
+}
+
+/* Of a connection whose ports another one has taken meanwhile: its states are settled. Who gets it knows the newer one. */
+static int count_late(struct tca_shard *sh, const struct tca_flow_found *found, const struct tca_segment *seg)
+{
+    sh->tcp_packets++;
+    note_end(sh, seg->time_ns);
+    tca_mirror_stray(mirror_of(found->newer), seg,
+                     found->newer->client == found->flow->client ? found->from : 1 - found->from);
+    if (!begun(found->flow))
+        return TCA_OK;
+    int error = tca_mirror_late(&sh->mirrors, mirror_of(found->flow), seg, found->from);
+    return error ? error : trace_segment(sh, seg, found);
+}
+
+/* What the capture shows a second time is counted, and nothing else comes of it. */
+static int count_copy(struct tca_shard *sh, const struct tca_flow_found *found, const struct tca_segment *seg)
+{
+    sh->duplicates++;
+    sh->tcp_packets += !seg->quoted;
+    if (!found->flow || !begun(found->flow))
+        return TCA_OK;
+    if (!seg->quoted)
+        tca_mirror_copy(mirror_of(found->flow), found->from);
+    return trace_segment(sh, seg, found);
+}
+
+/* A connection to this port is left out: its listener is not seen whole. What comes after a time window is not in its
+ * queue within the window. */
+static int note_left_out(struct tca_shard *sh, const struct tca_segment *seg)
+{
+    if (!(seg->flags & TCA_SYN) || (sh->s->set.has_before && seg->time_ns >= sh->s->set.before_ns))
+        return TCA_OK;
+    if (!sh->left_out && !(sh->left_out = tca_alloc(TCA_PORT_BITS)))
+        return TCA_EMEMORY;
+    uint16_t port = seg->flags & TCA_ACK ? seg->sport : seg->dport;
+    sh->left_out[port / 8] |= (uint8_t)(1 << port % 8);
+    return TCA_OK;
+}
+
+/* A segment that was left out numbers its connection and moves its sequence spaces, no more. */
+static int use_segment(struct tca_shard *sh, const struct tca_waiting *w)
+{
+    const struct tca_segment *seg = &w->seg;
+    struct tca_flow_found found;
+    /* One from a far future, behind which the file goes on as before, ends nothing. */
+    int64_t now_ns = seg->time_ns < sh->now_ns ? seg->time_ns : sh->now_ns;
+    const struct tca_flow_met met = {
+        .tuple = w->tuple, .stream = w->stream, .stream_frame = w->stream_frame, .now_ns = now_ns};
+    int error = tca_flow_find(sh->flows, &met, seg, &found);
+    if (error)
+        return error;
+    if (found.copy)
+        return w->left_out ? TCA_OK : count_copy(sh, &found, seg);
+    if (found.newer && !w->left_out && !begun(found.newer))
+        found.newer = NULL; /* of which nobody is to know */
+    if (found.newer)
+        return w->left_out ? TCA_OK : count_late(sh, &found, seg);
+    error = w->left_out ? note_left_out(sh, seg) : mirror_segment(sh, &found, seg);
+    if (!error && found.commits)
+        error = commit(sh, found.flow, seg->time_ns, w->left_out);
+    if (!error)
+        tca_flow_note(sh->flows, found.flow, seg, age_class(&found));
+    return error;
+}
+
+static int use_quoted(struct tca_shard *sh, const struct tca_segment *quote)
+{
+    struct tca_flow_found found;
+    int error = tca_flow_find_quoted(sh->flows, quote, &found);
+    if (error)
+        return error;
+    if (found.copy)
+        return count_copy(sh, &found, quote);
+    note_end(sh, quote->time_ns);
+    if (!found.flow || !begun(found.flow))
+        return TCA_OK;
+    bool from_peer = !memcmp(quote->icmp_from, quote->dst, 16);
+    error = tca_mirror_icmp(&sh->mirrors, mirror_of(found.flow), quote, found.from, from_peer);
+    return error ? error : trace_segment(sh, quote, &found);
+}
+
+/* ---- chunks ---- */
+
+/* What later ones of the chunk will touch begins to come from memory. */
+static void fetch_ahead(const struct tca_shard *sh, unsigned at)
+{
+    enum { AHEAD = 3 };
+    if (at + AHEAD >= sh->waits)
+        return;
+    const struct tca_waiting *later = tca_order_at(&sh->s->order, sh->waiting[at + AHEAD]);
+    if (!later->seg.quoted)
+        tca_flow_fetch(later->tuple);
+}
+
+/* In the order of the file: its stream, and what other programs make of that; then it waits for its turn. */
+static int join_segment(struct tca_shard *sh, struct tca_waiting *w)
+{
+    struct tca_flow_met met;
+    int error = tca_flow_meet(sh->flows, &w->seg, &met);
+    if (error)
+        return error;
+    w->tuple = met.tuple;
+    w->stream = met.stream;
+    w->stream_frame = met.stream_frame;
+    if (met.stream && !w->left_out)
+        tca_peer_step((void *)met.stream->payload, &w->seg, met.side, sh->mirrors.strict_checksums);
+    tca_order_join(&sh->s->order, w, met.lane);
+    return TCA_OK;
+}
+
+static int join(struct tca_shard *sh, uint64_t number)
+{
+    struct tca_waiting *w = tca_order_at(&sh->s->order, number);
+    if (w->kind == TCA_WAITING_NUMBER)
+        return tca_flow_see(sh->flows, &w->seg);
+    sh->waiting[sh->waits++] = number;
+    if (w->kind == TCA_WAITING_SEGMENT)
+        return join_segment(sh, w);
+    tca_order_join(&sh->s->order, w, &sh->quotes);
+    return TCA_OK;
+}
+
+static int use(struct tca_shard *sh, const struct tca_waiting *w)
+{
+    int error = TCA_OK;
+    if (w->record != w->seg.frame)
+        error = tca_moved_add(&sh->moved, sh->s->open->facts.ordinal, w->seg.frame, w->record);
+    if (error)
+        return error;
+    return w->seg.quoted ? use_quoted(sh, &w->seg) : use_segment(sh, w);
+}
+
+static int use_ripe(struct tca_shard *sh, uint64_t ripe)
+{
+    unsigned used = 0;
+    int error = TCA_OK;
+    for (; !error && used < sh->waits && sh->waiting[used] < ripe; used++) {
+        fetch_ahead(sh, used);
+        error = use(sh, tca_order_at(&sh->s->order, sh->waiting[used]));
+    }
+    sh->waits -= used;
+    memmove(sh->waiting, sh->waiting + used, sh->waits * sizeof *sh->waiting);
+    return error;
+}
+
+void tca_shard_work(struct tca_shard *sh, const struct tca_chunk *chunk)
+{
+    struct tca_taken *taken = &sh->taken[chunk->ordinal % 2];
+    sh->now_ns = chunk->now_ns;
+    for (unsigned at = 0; !sh->error && at < taken->count; at++)
+        sh->error = join(sh, taken->number[at]);
+    taken->count = 0;
+    if (!sh->error)
+        sh->error = use_ripe(sh, chunk->ripe);
+    if (!sh->error && chunk->ripe_ns != INT64_MIN)
+        sh->error = tca_flow_expire(sh->flows, chunk->ripe_ns);
+}
+
+/* ---- a shard's life ---- */
+
+int tca_shard_begin(struct tca_session *s, struct tca_shard *sh)
+{
+    *sh = (struct tca_shard){.s = s, .end_ns = -1};
+    struct tca_flow_settings set = {.key_vlan = s->set.key_vlan,
+                                    .key_tunnel = s->set.key_tunnel,
+                                    .seed = tca_random_seed(s),
+                                    .server = s->set.server,
+                                    .server_count = s->set.server_count,
+                                    .payload_size = sizeof(struct tca_mirror),
+                                    .stream_payload_size = sizeof(struct tca_peer),
+                                    .over = flow_over,
+                                    .piece_over = piece_over,
+                                    .may_park = tca_may_park,
+                                    .park = tca_park,
+                                    .recall = tca_recall,
+                                    .user = sh};
+    tca_mirror_context_init(&sh->mirrors);
+    sh->mirrors.strict_checksums = s->set.checksums == CHECKSUMS_ON;
+    sh->waiting = tca_alloc((TCA_ORDER_SLOTS + TCA_ORDER_ROOM) * sizeof *sh->waiting);
+    bool whole = sh->waiting;
+    for (int odd = 0; odd < 2; odd++) {
+        sh->taken[odd].number = tca_alloc(TCA_ORDER_ROOM * sizeof *sh->waiting);
+        whole &= sh->taken[odd].number != NULL;
+    }
+    return whole ? tca_flow_table_new(&set, &sh->flows) : TCA_EMEMORY;
+}
+
+void tca_shard_finish(struct tca_shard *sh)
+{
+    int error = sh->flows ? tca_flow_table_end(sh->flows) : TCA_OK;
+    sh->error = sh->error ? sh->error : error;
+}
+
+static int add_left_out(struct capture *c, const uint8_t *ports)
+{
+    if (!c->left_out && !(c->left_out = tca_alloc(TCA_PORT_BITS)))
+        return TCA_EMEMORY;
+    for (unsigned at = 0; at < TCA_PORT_BITS; at++)
+        c->left_out[at] |= ports[at];
+    return TCA_OK;
+}
+
+int tca_shard_end(struct tca_shard *sh)
+{
+    struct capture *c = sh->s->open;
+    int error = sh->error;
+    c->facts.flows += sh->flow_count;
+    c->facts.tcp_packets += sh->tcp_packets;
+    c->facts.duplicates += sh->duplicates;
+    c->mixed_tags += sh->mixed_tags;
+    if (sh->end_ns > c->facts.end_ns)
+        c->facts.end_ns = sh->end_ns;
+    if (!error && sh->left_out)
+        error = add_left_out(c, sh->left_out);
+    for (size_t at = 0; !error && at < sh->moved.count; at++)
+        error = tca_moved_take(&sh->s->moved, &sh->moved.one[at]);
+    tca_flow_table_free(sh->flows);
+    tca_mirror_context_done(&sh->mirrors);
+    tca_moved_done(&sh->moved);
+    tca_buf_done(&sh->encoded);
+    tca_buf_done(&sh->recalled);
+    tca_free(sh->left_out);
+    tca_free(sh->waiting);
+    tca_free(sh->taken[0].number);
+    tca_free(sh->taken[1].number);
+    return error;
+}

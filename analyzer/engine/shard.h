@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A shard: whole partitions of the tuples (flow/partition.h) with all that pass 1 knows of them. Shards share nothing that one
+ * of them writes, but the places where what is over goes to: so each may run on a thread of its own, and what becomes of a
+ * connection does not depend on how many there are.
+ *
+ *      chunk of the order --> those of this shard --> stream, peers, lane     in the order of the file
+ *                                                 --> flow --> mirror         in the order of their places, once ripe
+ */
+#ifndef TCA_ENGINE_SHARD_H
+#define TCA_ENGINE_SHARD_H
+
+#include "artefact/moved.h"
+#include "artefact/order.h"
+#include "base/buf.h"
+#include "flow/flow.h"
+#include "mirror/mirror.h"
+
+struct tca_session;
+
+/* Numbers of a chunk's entries. */
+struct tca_taken {
+    uint64_t *number; /* owned: TCA_ORDER_ROOM */
+    unsigned count;
+};
+
+struct tca_shard {
+    struct tca_session *s; /* borrowed */
+    struct tca_flow_table *flows;
+    struct tca_mirror_context mirrors;
+    struct tca_lane quotes;    /* ICMP errors */
+    struct tca_taken taken[2]; /* by the chunk's ordinal: one is filled while the other is used */
+    uint64_t *waiting;         /* owned: numbers of those that joined and are not ripe, ascending */
+    unsigned waits;            /* so many */
+    int64_t now_ns;            /* of the newest record */
+    struct tca_moved moved;    /* of its frames */
+    struct tca_buf encoded;    /* one dossier */
+    struct tca_buf recalled;   /* a parked flow */
+    /* Its part of the capture's facts. */
+    uint64_t flow_count, tcp_packets, duplicates, mixed_tags;
+    int64_t end_ns;    /* -1: nothing came */
+    uint8_t *left_out; /* owned: a bit for each port; NULL: none */
+    int error;         /* the first one; then it does nothing more */
+};
+
+/* 0 or TCA_EMEMORY; to be ended in any case. */
+int tca_shard_begin(struct tca_session *s, struct tca_shard *shard);
+/* An entry of the chunk with this ordinal is of this shard; in the order of the file, by the thread that fills the chunk. */
+static inline void tca_shard_take(struct tca_shard *shard, uint64_t ordinal, uint64_t number)
+{
+    struct tca_taken *taken = &shard->taken[ordinal % 2];
+    taken->number[taken->count++] = number;
+}
+/* Join what was taken of this chunk, use what is ripe. Errors are kept. */
+void tca_shard_work(struct tca_shard *shard, const struct tca_chunk *chunk);
+/* Nothing comes any more: its flows are over. */
+void tca_shard_finish(struct tca_shard *shard);
+/* Add what it counted to the open capture, and give its memory back. Returns its first error. */
+int tca_shard_end(struct tca_shard *shard);
+
+#endif

@@ -1,0 +1,116 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""However many threads share the work, what is told is the same, byte for byte. TAP.
+
+    jobs.py PROGRAM GENERATE CAPTURES [--every N]
+
+Of every N-th capture of the tree, and of captures of tens of thousands of packets, in order, with records that change places
+and twice over, all tables and texts are made by one thread and by several. With a program that watches for data races
+(-Db_sanitize=thread) it also says that there are none on the way: such a program ends with an error then.
+"""
+
+import argparse
+import os
+import random
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+
+sys.dont_write_bytecode = True  # no litter in the source tree
+
+PACKETS = 40_000
+JOBS = ("2", "3", "8")
+
+
+def made(generate, folder):
+    """(name, path) of captures long enough for many chunks."""
+    for kind, packets in (("mixed", PACKETS), ("flood", PACKETS // 4), ("big", PACKETS // 2), ("full", PACKETS // 8)):
+        path = os.path.join(folder, kind + ".pcap")
+        subprocess.run([generate, kind, "--packets", str(packets), "-o", path], check=True, capture_output=True)
+        yield kind, path
+    plain = os.path.join(folder, "mixed.pcap")
+    for name, change in (("shuffled", shuffled), ("doubled", doubled)):
+        path = os.path.join(folder, name + ".pcap")
+        with open(plain, "rb") as file:
+            content = file.read()
+        with open(path, "wb") as file:
+            file.write(content[:24])
+            file.writelines(change(list(records(content))))
+        yield name, path
+
+
+def records(content):
+    at = 24
+    while at < len(content):
+        length = struct.unpack_from("<I", content, at + 8)[0]
+        yield content[at:at + 16 + length]
+        at += 16 + length
+
+
+def shuffled(all_records):
+    """Neighbours change places, as where several queues of a card are written by several threads."""
+    chance = random.Random(1)
+    for at in range(0, len(all_records), 12):
+        some = all_records[at:at + 12]
+        if chance.random() < 0.5:
+            chance.shuffle(some)
+        yield from some
+
+
+def doubled(all_records):
+    for record in all_records:
+        yield record
+        yield record
+
+
+def captures_of(folder, every):
+    found = sorted(os.path.join(at, name) for at, _, names in os.walk(folder) for name in names
+                   if name.endswith((".pcap", ".pcapng")))
+    return [(os.path.relpath(path, folder), path) for path in found[::every]]
+
+
+def told(program, path, jobs, folder):
+    """All that is told of a capture, by name; '' what was said besides."""
+    tables = os.path.join(folder, "tables")
+    shutil.rmtree(tables, ignore_errors=True)
+    done = subprocess.run([program, "report", "-o", tables, "-j", jobs, path], capture_output=True, check=False)
+    whole = {"": done.stderr, "status": done.returncode}
+    for command in (["summary"], ["states", "--format", "nstat"], ["explain", "frame=1"]):
+        one = subprocess.run([program, *command[:1], "-j", jobs, *command[1:], path], capture_output=True, check=False)
+        whole[command[0]] = (one.returncode, one.stdout, one.stderr)
+    for name in sorted(os.listdir(tables)) if os.path.isdir(tables) else ():
+        if name != "run.csv":  # which tells the day
+            with open(os.path.join(tables, name), "rb") as file:
+                whole[name] = file.read()
+    return whole
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("program")
+    parser.add_argument("generate")
+    parser.add_argument("captures")
+    parser.add_argument("--every", type=int, default=1)
+    args = parser.parse_args()
+    failed = count = 0
+    with tempfile.TemporaryDirectory() as folder:
+        for name, path in list(made(args.generate, folder)) + captures_of(args.captures, args.every):
+            alone = told(args.program, path, "1", folder)
+            others = [told(args.program, path, jobs, folder) for jobs in JOBS]
+            wrong = sorted({key for other in others for key in alone.keys() | other.keys()
+                            if alone.get(key) != other.get(key)})
+            count += 1
+            failed += bool(wrong)
+            print(f"{'not ' if wrong else ''}ok {count} - {name}", flush=True)
+            if wrong:
+                print("# differ:", ", ".join(key or "words" for key in wrong))
+        for said in (other[""] for other in [alone] if b"ThreadSanitizer" in other[""]):
+            print("# " + said.decode(errors="replace").replace("\n", "\n# "))
+    print(f"1..{count}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
