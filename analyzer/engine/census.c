@@ -10,6 +10,7 @@
 #include "base/sort.h"
 #include "base/sorted.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* When captures begin, sorted; those without a packet left out. */
@@ -50,7 +51,8 @@ struct taking {
     struct tca_session *s;
     struct tca_census *census;
     struct begins begins;
-    int64_t until_ns; /* clocks run on to this moment, where that is after the capture's end */
+    const struct tca_sweep *served; /* NULL: every socket is counted */
+    int64_t until_ns;               /* clocks run on to this moment, where that is after the capture's end */
 };
 
 static int take(struct taking *t, const struct tca_settled *settled)
@@ -58,7 +60,7 @@ static int take(struct taking *t, const struct tca_settled *settled)
     struct tca_case c = tca_pass2_case(t->s, settled);
     c.pressed = tca_nat_pressed(t->s, c.d);
     int64_t end_ns = c.d->capture_end_ns, until_ns = t->until_ns > end_ns ? t->until_ns : end_ns;
-    return tca_census_add(t->census, &c, until_ns, next_begin(&t->begins, end_ns));
+    return tca_census_add(t->census, &c, t->served, until_ns, next_begin(&t->begins, end_ns));
 }
 
 static int take_all(void *user, struct tca_settled *settled, size_t count)
@@ -69,9 +71,10 @@ static int take_all(void *user, struct tca_settled *settled, size_t count)
     return error;
 }
 
-int tca_census_until(struct tca_session *s, int64_t until_ns, struct tca_census **ret_census)
+static int make(struct tca_session *s, int64_t until_ns, const struct tca_sweep *served,
+                struct tca_census **ret_census)
 {
-    struct taking t = {.s = s, .until_ns = until_ns};
+    struct taking t = {.s = s, .served = served, .until_ns = until_ns};
     int error = find_begins(s, &t.begins);
     if (!error)
         error = tca_census_new(s->set.temp_dir, &t.census);
@@ -87,10 +90,61 @@ int tca_census_until(struct tca_session *s, int64_t until_ns, struct tca_census 
     return error;
 }
 
+int tca_census_until(struct tca_session *s, int64_t until_ns, struct tca_census **ret_census)
+{
+    return make(s, until_ns, NULL, ret_census);
+}
+
 int tca_census_of(struct tca_session *s, struct tca_census **ret_census)
 {
     int error = s->census ? TCA_OK : tca_census_until(s, INT64_MIN, &s->census);
     if (!error)
         *ret_census = s->census;
+    return error;
+}
+
+/* ---- of listeners ---- */
+
+#ifdef TCA_CHECK_WAYS
+/* The highest counts are those of the whole census. */
+static int check(struct tca_session *s)
+{
+    struct tca_census *all;
+    int error = make(s, INT64_MIN, NULL, &all);
+    for (size_t at = 0; !error && at < tca_sweep_count(s->sweep); at++)
+        for (int state = 0; state < TCA_STATE_COUNT; state++) {
+            const struct tca_listener *l = tca_sweep_at(s->sweep, at);
+            struct tca_peak a = tca_census_peak(s->served, l->capture, l->addr, l->port,
+                                                (enum tca_state)state),
+                            b = tca_census_peak(all, l->capture, l->addr, l->port, (enum tca_state)state);
+            if (a.count != b.count || (a.count && a.at_ns != b.at_ns))
+                abort();
+        }
+    if (!error)
+        tca_census_free(all);
+    return error;
+}
+#else
+static int check(struct tca_session *s)
+{
+    (void)s;
+    return TCA_OK;
+}
+#endif
+
+/* A socket is told by its own end, and by others of its own tuple: of clients only those count that have an address and a
+ * port at which somebody serves. Where one connection has several rows that is not to be seen from one capture's listeners. */
+int tca_census_of_listeners(struct tca_session *s, struct tca_census **ret_census)
+{
+    bool alone = s->capture_count == 1 && !tca_nats_any(s->nats);
+    if (s->census || !alone)
+        return tca_census_of(s, ret_census);
+    int error = TCA_OK;
+    if (!s->served) {
+        error = make(s, INT64_MIN, s->sweep, &s->served);
+        error = error ? error : check(s);
+    }
+    if (!error)
+        *ret_census = s->served;
     return error;
 }

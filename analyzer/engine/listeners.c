@@ -75,7 +75,7 @@ static int tell(struct tca_session *s, const struct place *place, const struct t
 {
     struct tca_census *census;
     struct tca_told_listener told;
-    int error = tca_census_of(s, &census);
+    int error = tca_census_of_listeners(s, &census);
     if (error)
         return error;
     tca_pass2_listener(s, place->index, &told);

@@ -104,6 +104,7 @@ struct tca_session {
     struct tca_isns *isns;           /* while pass 2 prepares */
     struct tca_estimates *estimates; /* NULL until somebody asks (pass2.c) */
     struct tca_census *census;       /* NULL until somebody asks (census.c) */
+    struct tca_census *served;       /* of listeners alone; likewise */
     struct tca_nats *nats;           /* NULL until the first flow is over */
     struct tca_twins *twins;         /* NULL: one capture only */
     struct tca_sorter *grouped;      /* while twins are compared */
@@ -236,6 +237,8 @@ struct tca_report_options tca_report_options_of(const struct tca_session *s);
 /* ---- the census (census.c) ---- */
 /* How many sockets were in which state, up to the captures' end; borrowed. Costs one walk when first asked for. */
 int tca_census_of(struct tca_session *s, struct tca_census **ret_census);
+/* At least what is needed for the highest counts of listeners; borrowed, to be asked for these alone. */
+int tca_census_of_listeners(struct tca_session *s, struct tca_census **ret_census);
 /* The same with clocks that run on to `until_ns`; the caller's to free. */
 int tca_census_until(struct tca_session *s, int64_t until_ns, struct tca_census **ret_census);
 

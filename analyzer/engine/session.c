@@ -106,6 +106,7 @@ void tca_session_free(struct tca_session *s)
     tca_hosts_free(s->hosts);
     tca_estimates_free(s->estimates);
     tca_census_free(s->census);
+    tca_census_free(s->served);
     tca_nats_free(s->nats);
     tca_moved_done(&s->moved);
     tca_comments_done(&s->comments);

@@ -12,6 +12,8 @@
 #include "base/pack.h"
 #include "base/seq32.h"
 #include "base/sha1.h"
+#include "base/sieve.h"
+#include "base/sort.h"
 #include "suite.h"
 
 #include <arpa/inet.h>
@@ -694,6 +696,195 @@ static void add_tables(TCase *tc)
     tcase_add_loop_test(tc, sha1_digest, 0, ROWS(sha1_rows));
 }
 
+/* ---- sorting ---- */
+
+/* How a list comes about: item n, of so many. */
+typedef uint64_t pattern(uint64_t n, uint64_t count);
+
+static uint64_t in_order(uint64_t n, uint64_t count)
+{
+    (void)count;
+    return n;
+}
+
+static uint64_t backward(uint64_t n, uint64_t count)
+{
+    return count - n;
+}
+
+static uint64_t nearly(uint64_t n, uint64_t count)
+{
+    (void)count;
+    return n ^ 1;
+}
+
+static uint64_t shuffled(uint64_t n, uint64_t count)
+{
+    (void)count;
+    return n * UINT64_C(0x9e3779b97f4a7c15) ^ n << 60;
+}
+
+static uint64_t few_values(uint64_t n, uint64_t count)
+{
+    return shuffled(n, count) >> 62;
+}
+
+static uint64_t saw(uint64_t n, uint64_t count)
+{
+    (void)count;
+    return n % 5;
+}
+
+static uint64_t all_alike(uint64_t n, uint64_t count)
+{
+    (void)n;
+    (void)count;
+    return 7;
+}
+
+static pattern *const patterns[] = {in_order, backward, nearly, shuffled, few_values, saw, all_alike};
+static const uint64_t sizes[] = {0, 1, 2, 63, 64, 65, 66, 300, 5000};
+
+START_TEST(sort_numbers)
+{
+    for (size_t size = 0; size < ROWS(sizes); size++) {
+        uint64_t count = sizes[size], u64[5000];
+        int64_t i64[5000];
+        uint32_t u32[5000];
+        for (uint64_t n = 0; n < count; n++) {
+            u64[n] = patterns[_i](n, count);
+            i64[n] = (int64_t)(u64[n] << 1) - 3;
+            u32[n] = (uint32_t)u64[n];
+        }
+        tca_sort_u64(u64, count);
+        tca_sort_i64(i64, count);
+        tca_sort_u32(u32, count);
+        for (uint64_t n = 1; n < count; n++) {
+            ck_assert_uint_le(u64[n - 1], u64[n]);
+            ck_assert_int_le(i64[n - 1], i64[n]);
+            ck_assert_uint_le(u32[n - 1], u32[n]);
+        }
+    }
+}
+END_TEST
+
+/* Sorted by two numbers and a name; the digest knows of the numbers only some. */
+struct thing {
+    uint64_t first, second;
+    char name;
+    uint64_t place; /* where it stood */
+};
+
+static int compare_things(const void *left, const void *right)
+{
+    const struct thing *a = left, *b = right;
+    if (a->first != b->first)
+        return a->first < b->first ? -1 : 1;
+    if (a->second != b->second)
+        return a->second < b->second ? -1 : 1;
+    return a->name - b->name;
+}
+
+static struct tca_digest whole_digest(const void *item)
+{
+    const struct thing *thing = item;
+    return (struct tca_digest){thing->first, thing->second};
+}
+
+static struct tca_digest half_digest(const void *item)
+{
+    return (struct tca_digest){((const struct thing *)item)->first, 0};
+}
+
+static struct tca_digest coarse_digest(const void *item)
+{
+    return (struct tca_digest){((const struct thing *)item)->first >> 8, 0};
+}
+
+static struct tca_digest no_digest(const void *item)
+{
+    (void)item;
+    return (struct tca_digest){0, 0};
+}
+
+START_TEST(sort_things)
+{
+    static tca_digest_fn *const digests[] = {whole_digest, half_digest, coarse_digest, no_digest};
+    static struct thing thing[5000];
+    pattern *first = patterns[(size_t)_i % ROWS(patterns)], *second = patterns[(size_t)_i / ROWS(patterns)];
+    for (size_t at = 0; at < ROWS(sizes) * ROWS(digests); at++) {
+        uint64_t count = sizes[at / ROWS(digests)];
+        for (uint64_t n = 0; n < count; n++)
+            thing[n] = (struct thing){first(n, count), second(n, count), (char)(n % 2), n};
+        tca_sort(thing, count, sizeof *thing, digests[at % ROWS(digests)], compare_things);
+        for (uint64_t n = 1; n < count; n++) {
+            int order = compare_things(&thing[n - 1], &thing[n]);
+            ck_assert_int_le(order, 0);
+            ck_assert(order || thing[n - 1].place < thing[n].place); /* stable */
+        }
+    }
+}
+END_TEST
+
+/* Addresses in their order: of each row and the next. */
+static const struct {
+    const char *why;
+    uint32_t capture;
+    const char *addr;
+} place_rows[] = {
+    {"nothing", 1, "::"},
+    {"loopback", 1, "::1"},
+    {"IPv4", 1, "::ffff:10.0.0.1"},
+    {"the next one", 1, "::ffff:10.0.0.2"},
+    {"the last of IPv4", 1, "::ffff:255.255.255.255"},
+    {"behind IPv4", 1, "::2:0:0:0"},
+    {"higher low half", 1, "::ffff:0:0:0"},
+    {"the lowest bit of the high half", 1, "0:0:0:1::"},
+    {"IPv6", 1, "2001:db8::a00:1"},
+    {"differs in its last bits alone", 1, "2001:db8::a00:2"},
+    {"another net", 1, "2001:db8:0:1::1"},
+    {"multicast", 1, "ff02::1"},
+    {"the next capture", 2, "::1"},
+    {"the last that has a digest", (1 << 14) - 2, "ff02::1"},
+    {"a capture that has none", (1 << 14) - 1, "::1"},
+    {"the same capture", (1 << 14) - 1, "ff02::1"},
+    {"a later one", 1 << 14, "::1"},
+};
+
+START_TEST(sort_digest_of_places)
+{
+    uint8_t addr[2][16];
+    struct tca_digest d[2];
+    for (int at = 0; at < 2; at++) {
+        ck_assert_int_eq(inet_pton(AF_INET6, place_rows[_i + at].addr, addr[at]), 1);
+        d[at] = tca_digest_place(place_rows[_i + at].capture, addr[at], at ? 0 : UINT64_MAX);
+    }
+    ck_assert_msg(d[0].first <= d[1].first, "%s", place_rows[_i + 1].why);
+    ck_assert_msg(d[0].first < d[1].first || d[0].second <= d[1].second, "%s", place_rows[_i + 1].why);
+}
+END_TEST
+
+/* Keys that are there once, twice, ... are kept where so many are asked for; of those that are not nearly none is. */
+START_TEST(sieve_keeps)
+{
+    enum { KEYS = 1000 };
+    struct tca_sieve sieve = tca_sieve_new(KEYS);
+    unsigned kept = 0;
+    for (uint64_t key = 0; key < KEYS; key++)
+        tca_sieve_count(&sieve, key << 32 | 5, key < 900 ? 1 : key < 990 ? 2 : TCA_SIEVE_ALWAYS);
+    tca_sieve_count(&sieve, UINT64_C(995) << 32 | 5, TCA_SIEVE_ALWAYS);
+    for (uint64_t key = 0; key < KEYS; key++) {
+        bool keeps = tca_sieve_keeps(&sieve, key << 32 | 5, 2);
+        ck_assert(keeps || key < 900);
+        ck_assert(key < 990 || tca_sieve_keeps(&sieve, key << 32 | 5, UINT8_MAX));
+        kept += keeps && key < 900;
+    }
+    ck_assert_uint_lt(kept, 450);
+    tca_sieve_done(&sieve);
+    ck_assert(tca_sieve_keeps(&(struct tca_sieve){.slot = NULL}, 1, UINT8_MAX));
+}
+END_TEST
+
 /* ---- a crew ---- */
 
 enum { TASKS = 200 };
@@ -738,6 +929,10 @@ END_TEST
 static void add_tests(TCase *tc)
 {
     tcase_add_loop_test(tc, crew_does_each_task_once, 0, 6);
+    tcase_add_loop_test(tc, sort_numbers, 0, ROWS(patterns));
+    tcase_add_loop_test(tc, sort_things, 0, ROWS(patterns) * ROWS(patterns));
+    tcase_add_loop_test(tc, sort_digest_of_places, 0, ROWS(place_rows) - 1);
+    tcase_add_test(tc, sieve_keeps);
     tcase_add_loop_test(tc, clip_joins, 0, ROWS(clip_rows));
     tcase_add_test(tc, clip_ends_at_a_zero);
     tcase_add_test(tc, u64_text);

@@ -139,11 +139,19 @@ static int add_socket(struct tca_census *c, const struct tca_socket *s)
     return tca_sorter_add(c->sockets, key, s, socket_size(s));
 }
 
-int tca_census_add(struct tca_census *c, const struct tca_case *flow, int64_t until_ns, int64_t let_go_ns)
+/* Clients have ports of their own, as a rule. */
+static bool is_served(const struct tca_sweep *sweep, const struct tca_dossier *d, int role)
+{
+    return role == TCA_SERVER || tca_sweep_serves(sweep, d->host[role], d->port[role]);
+}
+
+int tca_census_add(struct tca_census *c, const struct tca_case *flow, const struct tca_sweep *served,
+                   int64_t until_ns, int64_t let_go_ns)
 {
     for (int role = 0; role < 2; role++) {
         struct tca_socket s;
-        if (!tca_nat_at_home(flow->d, role) || !tca_socket_of(flow, role, until_ns, &s))
+        bool wanted = tca_nat_at_home(flow->d, role) && (!served || is_served(served, flow->d, role));
+        if (!wanted || !tca_socket_of(flow, role, until_ns, &s))
             continue;
         tca_socket_cut(&s, let_go_ns);
         int error = s.step_count ? add_socket(c, &s) : TCA_OK;

@@ -19,9 +19,10 @@ struct tca_census; /* opaque */
 
 /* 0 or TCA_EMEMORY. `temp_dir` as in base/extsort.h. */
 int tca_census_new(const char *temp_dir, struct tca_census **ret_census);
-/* Take both ends of one flow; its dossier may go away afterwards. Its clocks ran to `until_ns`; from `let_go_ns` on
+/* Take both ends of one flow, or with `served` those alone that may tell of a served port; its dossier may go away afterwards. Its clocks ran to `until_ns`; from `let_go_ns` on
  * nobody watches any more (INT64_MAX: for ever). 0, TCA_EMEMORY or TCA_EOUTPUT. */
-int tca_census_add(struct tca_census *c, const struct tca_case *flow, int64_t until_ns, int64_t let_go_ns);
+int tca_census_add(struct tca_census *c, const struct tca_case *flow, const struct tca_sweep *served,
+                   int64_t until_ns, int64_t let_go_ns);
 /* All flows are in: find hosts, listeners and their highest counts. Call once, before what follows. */
 int tca_census_run(struct tca_census *census);
 void tca_census_free(struct tca_census *census); /* accepts NULL */

@@ -319,9 +319,10 @@ static struct tca_listener *find_place(const struct tca_sweep *sweep, uint32_t c
     return NULL;
 }
 
-const struct tca_listener *tca_sweep_find(const struct tca_sweep *sweep, const struct tca_dossier *d)
+/* NULL: nobody listens there. */
+static const struct tca_listener *find_number(const struct tca_sweep *sweep, uint32_t host, uint16_t port)
 {
-    uint64_t place = place_of(d->host[TCA_SERVER], d->port[TCA_SERVER]);
+    uint64_t place = place_of(host, port);
     size_t low = 0, high = sweep->listeners;
     while (low < high) {
         size_t at = low + (high - low) / 2;
@@ -331,7 +332,18 @@ const struct tca_listener *tca_sweep_find(const struct tca_sweep *sweep, const s
             high = at;
     }
     bool found = low < sweep->listeners && sweep->place[low] == place;
-    return found ? &sweep->listener[low] : &nothing_known;
+    return found ? &sweep->listener[low] : NULL;
+}
+
+bool tca_sweep_serves(const struct tca_sweep *sweep, uint32_t host, uint16_t port)
+{
+    return find_number(sweep, host, port);
+}
+
+const struct tca_listener *tca_sweep_find(const struct tca_sweep *sweep, const struct tca_dossier *d)
+{
+    const struct tca_listener *l = find_number(sweep, d->host[TCA_SERVER], d->port[TCA_SERVER]);
+    return l ? l : &nothing_known;
 }
 
 struct tca_listener *tca_sweep_edit(struct tca_sweep *sweep, uint32_t capture, const uint8_t addr[16],

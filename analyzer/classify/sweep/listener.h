@@ -273,6 +273,8 @@ void tca_sweep_leave_out(struct tca_sweep *sweep, uint32_t capture, const uint8_
  * it. */
 struct tca_known;
 void tca_sweep_learn(struct tca_sweep *sweep, const struct tca_known *known);
+/* Does this host serve at this port, in the host's own capture? `host`: its number. */
+bool tca_sweep_serves(const struct tca_sweep *sweep, uint32_t host, uint16_t port);
 /* The listener of this flow, borrowed until the sweep is freed. Never NULL: an empty one for a flow never
  * added. */
 const struct tca_listener *tca_sweep_find(const struct tca_sweep *sweep, const struct tca_dossier *d);

@@ -266,6 +266,11 @@ int tca_nats_link(struct tca_nats *nats)
     return error;
 }
 
+bool tca_nats_any(const struct tca_nats *nats)
+{
+    return nats && nats->nat_count;
+}
+
 const struct tca_nat *tca_nats_find(const struct tca_nats *nats, uint32_t capture, uint64_t id_frame)
 {
     const struct tca_nat wanted = {.capture = capture, .id_frame = id_frame};

@@ -53,6 +53,8 @@ int tca_nats_add(struct tca_nats *nats, const struct tca_dossier *d, const struc
                  uint32_t *known_as);
 /* 2. All flows are in: find the pairs, forget the rest. 0 or TCA_EMEMORY. */
 int tca_nats_link(struct tca_nats *nats);
+/* Is there any row of which something is known? */
+bool tca_nats_any(const struct tca_nats *nats);
 /* What is known of this row; NULL: nothing. */
 const struct tca_nat *tca_nats_find(const struct tca_nats *nats, uint32_t capture, uint64_t id_frame);
 
