@@ -243,23 +243,33 @@ struct tca_side {
     struct tca_mark
         recent; /* the last segment of this side; roles 0 unless also kept. See tca_mirror_settle() */
 
+    /* What every other segment asks of it, or nearly. */
     int64_t first_ns, first_data_ns;
-    uint32_t bad_checksums; /* a bad one is damage only where good ones are the rule */
-
-    struct tca_step step[TCA_STEPS_MAX]; /* settled history so far; step[step_count-1] is the assumed state */
-    bool path_cut;                       /* more steps than fit: the newest overwrite the last */
-    uint8_t alternative; /* the other state it may be in, plus one; 0: only the assumed one and what is below
+    int64_t timer_ns; /* when the clock of the present state was (re)started */
+    struct tca_stray stray;
+    uint64_t retx_pkts, keepalive_count;
+    uint32_t iss, fin_seq;    /* fin_seq: the FIN's own number */
+    uint32_t bad_checksums;   /* a bad one is damage only where good ones are the rule */
+    uint32_t rto_run;         /* times the same payload came again, at a retransmission timer's distance */
+    uint32_t challenge_count; /* challenge ACKs it sent */
+    uint32_t fin_ack_end; /* end of this side's first segment with payload or FIN that acknowledged the peer's
+                             FIN */
+    bool fin_ack_carried; /* ... there is one: who acknowledges it has got that ACK too */
+    bool path_cut;        /* more steps than fit: the newest overwrite the last */
+    uint8_t alternative;  /* the other state it may be in, plus one; 0: only the assumed one and what is below
                             it */
-
-    uint32_t iss, fin_seq; /* fin_seq: the FIN's own number */
     bool iss_known;
     bool iss_inferred;                /* from the peer's acknowledgment, its own SYN was not seen */
     bool fin_sent, fin_acked_by_peer; /* the peer has sent an acknowledgment of the FIN */
     bool rst_survived;                /* went on in TIME_WAIT after an exact RST (tcp_rfc1337) */
-    bool close_used; /* the peer's data was acknowledged after this side's FIN: a half-close in use */
-    struct tca_hole hole[TCA_HOLES_MAX];
-    uint8_t hole_count;
+    bool close_used;  /* the peer's data was acknowledged after this side's FIN: a half-close in use */
+    bool zero_open;   /* its window is closed */
+    bool odd_payload; /* some was neither all new nor all counted as sent again */
     bool holes_full;
+    uint8_t hole_count;
+    struct tca_hole hole[TCA_HOLES_MAX];
+
+    struct tca_step step[TCA_STEPS_MAX]; /* settled history so far; step[step_count-1] is the assumed state */
 
     /* Options and header marks. */
     bool sack_ok, has_wscale;
@@ -268,16 +278,11 @@ struct tca_side {
     bool tfo, tfo_cookie;                /* fast-open option seen on its SYN; with a cookie */
 
     /* Counts. */
-    uint64_t retx_pkts, missed_bytes;
+    uint64_t missed_bytes;
     uint64_t capture_copies; /* packets besides these, which the capture holds twice */
     uint64_t late_pkts;      /* of pkts: when the next connection on these ports was open already */
-    struct tca_stray stray;
-    bool odd_payload; /* some was neither all new nor all counted as sent again */
-    uint64_t syn_count, synack_count, fin_count, rst_count, keepalive_count;
+    uint64_t syn_count, synack_count, fin_count, rst_count;
     int64_t zero_since_ns, zero_ns; /* a window still closed at the end counts to the flow's last segment */
-    bool zero_open;
-
-    int64_t timer_ns; /* when the clock of the present state was (re)started */
 
     uint32_t sacked_to;   /* highest edge that the peer has selectively acknowledged, while `sacked` */
     uint32_t recover_end; /* SND.NXT when `recovery` began: it ends there */
@@ -290,11 +295,7 @@ struct tca_side {
     uint32_t fin_tsval;   /* of the newest copy of the FIN */
     uint16_t fin_ip_id;   /* 0: none */
     int64_t fin_acked_ns; /* when the first ACK of its FIN passed that it may have got; -1: none */
-    uint32_t fin_ack_end; /* end of this side's first segment with payload or FIN that acknowledged the peer's
-                             FIN */
-    bool fin_ack_carried; /* ... there is one: who acknowledges it has got that ACK too */
     bool small_passed;    /* the peer has got smaller pieces from behind the big one (SACK) */
-    uint32_t rto_run;     /* times the same payload came again, at a retransmission timer's distance */
     uint32_t rto_seq;
     int64_t rto_last_ns, rto_gap_ns;
 
@@ -305,8 +306,8 @@ struct tca_side {
     uint32_t retx_unsure;    /* nothing tells why */
     uint32_t retx_spurious;  /* of all these, those that its peer shows to have been needless */
     uint32_t window_probes;  /* sent by this side, at the peer's closed window */
-    uint32_t challenge_count, paws_rejected; /* challenge ACKs it sent; segments that its PAWS refused */
-    uint32_t delayed_acks;                   /* ACKs without payload that waited for a timer */
+    uint32_t paws_rejected;  /* segments that its PAWS refused */
+    uint32_t delayed_acks;   /* ACKs without payload that waited for a timer */
     uint32_t delayed_ack_min_us, delayed_ack_max_us;
     uint32_t keepalive_unanswered; /* longest run of probes without any word of the peer */
     int64_t keepalive_idle_ns;     /* shortest silence of the peer that drew a first probe; 0: none */
@@ -361,7 +362,10 @@ struct tca_mirror {
         path_to_server_ns; /* best estimate of the round trip tap-server: min(SYN+ACK - SYN); -1 unknown */
     struct tca_trouble *trouble; /* two, by role; NULL while there is none; owned by the pool */
     struct tca_side side[2];
-    struct tca_prior prior;
+
+    struct tca_mark_chunk *marks; /* in order of frames once finished; owned by the pool */
+    uint16_t mark_count;
+    uint8_t role_count[TCA_ROLE_COUNT][2]; /* marks kept per role and side */
 
     /* The opening. -1 where it never happened; all are capture times. */
     int64_t syn_rtt_ns; /* SYN to SYN+ACK, from the copy that TSecr names; -1 if that cannot be told */
@@ -372,10 +376,9 @@ struct tca_mirror {
     bool child_proved; /* the server sent something only a full socket sends */
     bool open_refuted; /* a SYN+ACK repeat showed that an earlier ACK had not created the child */
     uint64_t ack_ignored_count;
-    uint64_t acks_since_synack;                /* client's ACK-bearing segments since the first SYN+ACK */
-    struct tca_opener opener[TCA_OPENERS_MAX]; /* ring of the newest, while the child is not proved */
-    int64_t last_opener_ns;                    /* the newest; -1: none */
-    int64_t prev_synack_ns;                    /* the SYN+ACK before the newest */
+    uint64_t acks_since_synack; /* client's ACK-bearing segments since the first SYN+ACK */
+    int64_t last_opener_ns;     /* the newest; -1: none */
+    int64_t prev_synack_ns;     /* the SYN+ACK before the newest */
     bool server_syn_bare; /* the passive side sent a SYN without ACK (simultaneous open or split handshake) */
     bool client_synack;   /* the client sent a SYN+ACK */
     bool synack_isn_changed; /* SYN+ACKs with different ISNs while one answer stood: not one request's ladder
@@ -388,9 +391,8 @@ struct tca_mirror {
     bool ended;              /* no segment will be added any more */
     int64_t end_ns;          /* when the next incarnation was committed; -1: not ended by one */
 
-    struct tca_mark_chunk *marks; /* in order of frames once finished; owned by the pool */
-    uint16_t mark_count;
-    uint8_t role_count[TCA_ROLE_COUNT][2]; /* marks kept per role and side */
+    struct tca_opener opener[TCA_OPENERS_MAX]; /* ring of the newest, while the child is not proved */
+    struct tca_prior prior;
 };
 
 /* Facts of a run that the mirror needs; borrowed by the calls. */

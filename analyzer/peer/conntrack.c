@@ -178,7 +178,9 @@ static bool step_open(struct tca_conntrack *e, const struct tca_segment *seg, in
     if (!e->max_ack_known[side] || seq_after(seg->ack, e->max_ack[side]))
         e->max_ack[side] = seg->ack;
     e->max_ack_known[side] = true;
-    e->assured |= e->replied;
+    if (e->assured)
+        return true; /* and so replied */
+    e->assured = e->replied;
     e->replied |= side != e->original;
     return true;
 }
