@@ -417,6 +417,8 @@ int tca_shard_begin(struct tca_session *s, struct tca_shard *sh)
                                     .may_park = tca_may_park,
                                     .park = tca_park,
                                     .recall = tca_recall,
+                                    .forget = tca_forget,
+                                    .again = tca_again,
                                     .user = sh};
     tca_mirror_context_init(&sh->mirrors);
     sh->mirrors.strict_checksums = s->set.checksums == CHECKSUMS_ON;
