@@ -224,3 +224,20 @@ int tca_park(void *user, struct tca_flow *flow, const void *parcel, size_t size,
     tca_mirror_free(&sh->mirrors, m);
     return TCA_OK;
 }
+
+/* ---- one SYN ---- */
+
+void tca_forget(void *user, struct tca_flow *flow)
+{
+    struct tca_shard *sh = user;
+    tca_mirror_free(&sh->mirrors, mirror_of(flow));
+}
+
+int tca_again(void *user, struct tca_flow *flow, const struct tca_segment *syn, int side)
+{
+    struct tca_shard *sh = user;
+    struct tca_mirror *m = mirror_of(flow);
+    tca_peer_step((void *)flow->stream->payload, syn, side, sh->mirrors.strict_checksums);
+    tca_mirror_begin(m, syn);
+    return tca_mirror_step(&sh->mirrors, m, syn, side == flow->client ? TCA_CLIENT : TCA_SERVER);
+}

@@ -169,6 +169,9 @@ int tca_park(void *user, struct tca_flow *flow, const void *parcel, size_t size,
 int tca_recall(void *user, uint64_t place, void *payload, void *stream_payload, void *ret_parcel,
                uint32_t *ret_note);
 
+void tca_forget(void *user, struct tca_flow *flow);
+int tca_again(void *user, struct tca_flow *flow, const struct tca_segment *syn, int side);
+
 /* ---- address translation (nat.c) ---- */
 /* Of each flow before it goes to the spool; its marks are still the mirror's. known_as: of tca_nats_add(). */
 int tca_nat_add_flow(struct tca_session *s, const struct tca_dossier *d, const struct tca_mirror *m,

@@ -434,6 +434,8 @@ int tca_shard_begin(struct tca_session *s, unsigned shards, struct tca_shard *sh
                                     .may_park = tca_may_park,
                                     .park = tca_park,
                                     .recall = tca_recall,
+                                    .forget = tca_forget,
+                                    .again = tca_again,
                                     .user = sh};
     bound_memory(s, shards, set.most);
     tca_mirror_context_init(&sh->mirrors);

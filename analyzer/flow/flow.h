@@ -53,6 +53,16 @@ enum tca_role_basis {
 /* How long a flow waits for another segment. */
 enum tca_flow_class { TCA_FLOW_LIVE, TCA_FLOW_OPENING, TCA_FLOW_OVER, TCA_FLOW_CLASSES };
 
+/* What of a SYN is not like that of others (embryo.c). */
+struct tca_syn {
+    uint32_t number : 24; /* of its tca_noted */
+    uint32_t shape : 8;   /* what it has in common with others */
+    uint32_t seq, tsval;
+    uint16_t ip_id, window;
+    uint8_t ttl;
+    uint8_t side; /* key side of its sender */
+};
+
 struct tca_flow {
     struct tca_tuple *tuple;      /* its place in the table */
     struct tca_flow *older;       /* next older incarnation that is still live */
@@ -75,6 +85,7 @@ struct tca_flow {
     uint8_t list;       /* in which list of its class it is; the table's */
     uint32_t parked;    /* so often it was put away and came back */
     uint32_t note;      /* the table owner's, kept with the flow */
+    struct tca_syn syn; /* while it is nothing but that */
     bool opened_by_syn; /* began with a bare SYN */
     bool committed;     /* its SYN was answered with ack = ISN+1, or it never had one */
     bool replaced;      /* a newer one was committed: over, but for what comes late */
@@ -107,6 +118,10 @@ struct tca_flow_settings {
     int (*park)(void *user, struct tca_flow *flow, const void *parcel, size_t size, uint64_t *ret_place);
     int (*recall)(void *user, uint64_t place, void *payload, void *stream_payload, void *ret_parcel,
                   uint32_t *ret_note);
+    /* A flow that is but one SYN may be forgotten, unless may_park says no: its payload is given back as if it had never been,
+     * and when something comes, or it is over, the SYN is used again, for payloads that are zeroed. */
+    void (*forget)(void *user, struct tca_flow *flow);
+    int (*again)(void *user, struct tca_flow *flow, const struct tca_segment *syn, int side);
     void *user;
 };
 enum { TCA_PARCEL_MAX = 2048 };

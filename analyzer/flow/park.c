@@ -27,26 +27,18 @@ static const int64_t quiet_ns[TCA_FLOW_CLASSES] = {
     [TCA_FLOW_OVER] = INT64_C(1) * 1000000000,
 };
 
-struct parked {
-    int64_t due_ns; /* over at any time after this one */
-    uint64_t place; /* where the owner has its newest flow */
-    uint32_t prev, next;
-    uint32_t tag;
-    uint8_t age_class, level; /* its list */
-};
-
 /* Addresses of IPv4 without what they have in common. */
-struct parked4 {
-    struct parked p;
+struct key4 {
     uint8_t addr[2][4];
     uint16_t port[2];
 };
-struct parked6 {
-    struct parked p;
+struct key6 {
     uint8_t addr[2][16];
     uint16_t port[2];
 };
-_Static_assert(sizeof(struct parked4) == 48 && sizeof(struct parked6) == 72, "what a parked tuple takes");
+_Static_assert(sizeof(struct away) + sizeof(struct key4) <= 48 &&
+                   sizeof(struct away) + sizeof(struct key6) <= 72,
+               "what a parked tuple takes");
 
 enum { MAPPED = 12 }; /* where an IPv4 address stands in one of 16 bytes */
 
@@ -68,10 +60,17 @@ enum { RING = offsetof(struct parcel, copies.noted) }; /* what is quiet has no r
 _Static_assert(sizeof(struct parcel) <= TCA_PARCEL_MAX && sizeof(struct parcel) % 8 == 0 && RING % 8 == 0,
                "the owner's room");
 
-void tca_table_init_parked(struct tca_flow_table *table)
+void tca_table_init_away(struct tca_flow_table *table)
 {
-    tca_numbered_init(&table->parked4, sizeof(struct parked4));
-    tca_numbered_init(&table->parked6, sizeof(struct parked6));
+    static const size_t size[TCA_KINDS] = {
+        [TCA_KIND_TUPLE] = sizeof(struct tca_tuple),
+        [TCA_KIND_PARKED4] = sizeof(struct away) + sizeof(struct key4),
+        [TCA_KIND_PARKED6] = sizeof(struct away) + sizeof(struct key6),
+        [TCA_KIND_EMBRYO4] = sizeof(struct away) + sizeof(struct key4) + sizeof(struct tca_syn),
+        [TCA_KIND_EMBRYO6] = sizeof(struct away) + sizeof(struct key6) + sizeof(struct tca_syn),
+    };
+    for (int kind = 0; kind < TCA_KINDS; kind++)
+        tca_numbered_init(&table->pool[kind], size[kind]);
 }
 
 bool tca_table_parks(const struct tca_flow_table *table)
@@ -89,71 +88,119 @@ static unsigned level_of(const struct tca_flow *flow)
     return flow->parked < TCA_LEVELS ? flow->parked : TCA_LEVELS - 1;
 }
 
-/* ---- parked tuples ---- */
+/* ---- what is away ---- */
 
-static struct parked *parked_at(const struct tca_flow_table *table, uint32_t what)
+static bool is_ipv6(enum tca_kind kind)
 {
-    bool six = (what & ((1 << TCA_KIND_BITS) - 1)) == TCA_KIND_PARKED6;
-    return tca_numbered_at(six ? &table->parked6 : &table->parked4, what >> TCA_KIND_BITS);
+    return kind == TCA_KIND_PARKED6 || kind == TCA_KIND_EMBRYO6;
 }
 
-static uint32_t new_parked(struct tca_flow_table *table, const struct tca_key *key)
+struct away *tca_away_at(const struct tca_flow_table *table, uint32_t what)
 {
-    bool six = key->family != 4;
-    uint32_t number = tca_numbered_take(six ? &table->parked6 : &table->parked4);
-    if (!number)
-        return 0;
-    uint32_t what = number << TCA_KIND_BITS | (six ? TCA_KIND_PARKED6 : TCA_KIND_PARKED4);
-    struct parked *p = parked_at(table, what);
+    return tca_numbered_at(&table->pool[tca_kind_of(what)], what >> TCA_KIND_BITS);
+}
+
+static void set_key(struct away *away, bool six, const struct tca_key *key)
+{
+    struct key4 *k4 = (void *)(away + 1);
+    struct key6 *k6 = (void *)(away + 1);
+    memcpy(six ? k6->port : k4->port, key->port, sizeof key->port);
     for (int side = 0; side < 2; side++)
-        if (six) {
-            memcpy(((struct parked6 *)p)->addr[side], key->addr[side], 16);
-            ((struct parked6 *)p)->port[side] = key->port[side];
-        } else {
-            memcpy(((struct parked4 *)p)->addr[side], key->addr[side] + MAPPED, 4);
-            ((struct parked4 *)p)->port[side] = key->port[side];
-        }
+        if (six)
+            memcpy(k6->addr[side], key->addr[side], sizeof k6->addr[side]);
+        else
+            memcpy(k4->addr[side], key->addr[side] + MAPPED, sizeof k4->addr[side]);
+}
+
+struct tca_syn *tca_away_syn(struct away *away, enum tca_kind kind)
+{
+    unsigned char *key = (void *)(away + 1);
+    return (void *)(key + (is_ipv6(kind) ? sizeof(struct key6) : sizeof(struct key4)));
+}
+
+uint32_t tca_away_new(struct tca_flow_table *table, const struct tca_tuple *tuple, bool embryo)
+{
+    bool six = tuple->key.family != 4;
+    enum tca_kind kind = embryo ? TCA_KIND_EMBRYO4 : TCA_KIND_PARKED4;
+    kind = six ? (enum tca_kind)(kind + 1) : kind;
+    uint32_t what = tca_what(kind, tca_numbered_take(&table->pool[kind]));
+    if (!what)
+        return 0;
+    struct away *away = tca_away_at(table, what);
+    away->tag = tuple->tag;
+    set_key(away, six, &tuple->key);
     return what;
 }
 
-bool tca_table_is_parked(const struct tca_flow_table *table, uint32_t what, const struct tca_key *key)
+bool tca_table_has_key(const struct tca_flow_table *table, uint32_t what, const struct tca_key *key)
 {
-    const struct parked *p = parked_at(table, what);
-    if ((what & ((1 << TCA_KIND_BITS) - 1)) == TCA_KIND_PARKED6) {
-        const struct parked6 *six = (const void *)p;
-        return key->family != 4 && !memcmp(six->port, key->port, sizeof six->port) &&
-               !memcmp(six->addr, key->addr, sizeof six->addr);
+    const struct away *away = tca_away_at(table, what);
+    if (is_ipv6(tca_kind_of(what))) {
+        const struct key6 *k6 = (const void *)(away + 1);
+        return key->family != 4 && !memcmp(k6->port, key->port, sizeof k6->port) &&
+               !memcmp(k6->addr, key->addr, sizeof k6->addr);
     }
-    const struct parked4 *four = (const void *)p;
-    return key->family == 4 && !memcmp(four->port, key->port, sizeof four->port) &&
-           !memcmp(four->addr[0], key->addr[0] + MAPPED, 4) &&
-           !memcmp(four->addr[1], key->addr[1] + MAPPED, 4);
+    const struct key4 *k4 = (const void *)(away + 1);
+    return key->family == 4 && !memcmp(k4->port, key->port, sizeof k4->port) &&
+           !memcmp(k4->addr[0], key->addr[0] + MAPPED, sizeof k4->addr[0]) &&
+           !memcmp(k4->addr[1], key->addr[1] + MAPPED, sizeof k4->addr[1]);
 }
 
-static void give_parked(struct tca_flow_table *table, uint32_t what)
+void tca_table_key(const struct tca_flow_table *table, uint32_t what, struct tca_key *ret_key)
 {
-    bool six = (what & ((1 << TCA_KIND_BITS) - 1)) == TCA_KIND_PARKED6;
-    tca_numbered_give(six ? &table->parked6 : &table->parked4, what >> TCA_KIND_BITS);
+    const struct away *away = tca_away_at(table, what);
+    const struct key4 *k4 = (const void *)(away + 1);
+    const struct key6 *k6 = (const void *)(away + 1);
+    bool six = is_ipv6(tca_kind_of(what));
+    memset(ret_key, 0, sizeof *ret_key);
+    ret_key->family = six ? 6 : 4;
+    memcpy(ret_key->port, six ? k6->port : k4->port, sizeof ret_key->port);
+    for (int side = 0; side < 2; side++) {
+        if (six) {
+            memcpy(ret_key->addr[side], k6->addr[side], sizeof k6->addr[side]);
+            continue;
+        }
+        memset(ret_key->addr[side] + MAPPED - 2, 0xff, 2);
+        memcpy(ret_key->addr[side] + MAPPED, k4->addr[side], sizeof k4->addr[side]);
+    }
 }
 
-static void list_parked(struct tca_flow_table *table, uint32_t what)
+static void give_away(struct tca_flow_table *table, uint32_t what)
 {
-    struct parked *p = parked_at(table, what);
-    struct parked_list *list = &table->parked[p->age_class][p->level];
-    p->next = 0;
-    p->prev = list->newest;
+    tca_numbered_give(&table->pool[tca_kind_of(what)], what >> TCA_KIND_BITS);
+}
+
+void tca_away_list(struct tca_flow_table *table, uint32_t what)
+{
+    struct away *away = tca_away_at(table, what);
+    struct away_list *list = &table->away[away->age_class][away->level];
+    away->next = 0;
+    away->prev = list->newest;
     if (!list->oldest)
-        tca_table_turn(table, p->due_ns + 1);
-    *(list->newest ? &parked_at(table, list->newest)->next : &list->oldest) = what;
+        tca_table_turn(table, away->due_ns + 1);
+    *(list->newest ? &tca_away_at(table, list->newest)->next : &list->oldest) = what;
     list->newest = what;
 }
 
-static void unlist_parked(struct tca_flow_table *table, uint32_t what)
+static void unlist_away(struct tca_flow_table *table, uint32_t what)
 {
-    struct parked *p = parked_at(table, what);
-    struct parked_list *list = &table->parked[p->age_class][p->level];
-    *(p->prev ? &parked_at(table, p->prev)->next : &list->oldest) = p->next;
-    *(p->next ? &parked_at(table, p->next)->prev : &list->newest) = p->prev;
+    struct away *away = tca_away_at(table, what);
+    struct away_list *list = &table->away[away->age_class][away->level];
+    *(away->prev ? &tca_away_at(table, away->prev)->next : &list->oldest) = away->next;
+    *(away->next ? &tca_away_at(table, away->next)->prev : &list->newest) = away->prev;
+}
+
+struct tca_tuple *tca_away_back(struct tca_flow_table *table, uint32_t what, const struct tca_key *key)
+{
+    const struct away *away = tca_away_at(table, what);
+    struct tca_tuple *tuple = tca_table_new_tuple(table, key, away->tag);
+    if (!tuple)
+        return NULL;
+    tuple->plain = tuple;
+    tca_table_slot(table, away->tag, what)->what = tca_what(TCA_KIND_TUPLE, tuple->number);
+    unlist_away(table, what);
+    give_away(table, what);
+    return tuple;
 }
 
 /* ---- put away ---- */
@@ -210,7 +257,7 @@ static int park_flows(struct tca_flow_table *table, struct tca_tuple *tuple, siz
     return error;
 }
 
-static void give_flows(struct tca_flow_table *table, struct tca_tuple *tuple)
+void tca_table_give(struct tca_flow_table *table, struct tca_tuple *tuple)
 {
     for (struct tca_flow *flow = tuple->newest, *older; flow; flow = older) {
         older = flow->older;
@@ -219,10 +266,11 @@ static void give_flows(struct tca_flow_table *table, struct tca_tuple *tuple)
         tca_pool_give(&table->flows, flow);
     }
     tca_table_leave_stream(table, tuple->stream);
+    tca_numbered_give(&table->pool[TCA_KIND_TUPLE], tuple->number);
 }
 
 /* The flow that is over last says when all are. */
-static void set_due(struct parked *p, const struct tca_tuple *tuple)
+static void set_due(struct away *p, const struct tca_tuple *tuple)
 {
     p->due_ns = INT64_MIN;
     for (const struct tca_flow *flow = tuple->newest; flow; flow = flow->older) {
@@ -253,27 +301,25 @@ int tca_table_park(struct tca_flow_table *table, struct tca_tuple *tuple, int64_
     for (struct tca_flow *flow = tuple->newest; flow; flow = flow->older)
         if (!table->set.may_park(table->set.user, flow))
             return TCA_OK;
-    uint32_t what = new_parked(table, &tuple->key);
+    uint32_t what = tca_away_new(table, tuple, false);
     if (!what)
         return TCA_EMEMORY;
     if (quiet)
         drop_ring(&tuple->copies);
-    struct parked *p = parked_at(table, what);
+    struct away *away = tca_away_at(table, what);
     int error = tca_table_end_piece(table, tuple);
     if (!error && tuple->stream)
         tuple->stream->told = true;
     if (!error)
-        error = park_flows(table, tuple, quiet ? RING : sizeof(struct parcel), &p->place);
+        error = park_flows(table, tuple, quiet ? RING : sizeof(struct parcel), &away->place);
     if (error) {
-        give_parked(table, what);
+        give_away(table, what);
         return error;
     }
-    set_due(p, tuple);
-    p->tag = tuple->tag;
-    list_parked(table, what);
-    tca_table_slot(table, tuple->tag, tuple->number << TCA_KIND_BITS | TCA_KIND_TUPLE)->what = what;
-    give_flows(table, tuple);
-    tca_numbered_give(&table->tuples, tuple->number);
+    set_due(away, tuple);
+    tca_away_list(table, what);
+    tca_table_slot(table, tuple->tag, tca_what(TCA_KIND_TUPLE, tuple->number))->what = what;
+    tca_table_give(table, tuple);
     *ret_parked = true;
     return TCA_OK;
 }
@@ -356,46 +402,55 @@ static int recall_flows(struct tca_flow_table *table, struct tca_tuple *tuple, u
 int tca_table_recall(struct tca_flow_table *table, uint32_t what, const struct tca_key *key,
                      struct tca_tuple **ret_tuple)
 {
-    const struct parked *p = parked_at(table, what);
-    struct tca_tuple *tuple = tca_table_new_tuple(table, key, p->tag);
+    uint64_t place = tca_away_at(table, what)->place;
+    struct tca_tuple *tuple = tca_away_back(table, what, key);
     if (!tuple)
         return TCA_EMEMORY;
-    tuple->plain = tuple;
-    tca_table_slot(table, p->tag, what)->what = tuple->number << TCA_KIND_BITS | TCA_KIND_TUPLE;
-    uint64_t place = p->place;
-    unlist_parked(table, what);
-    give_parked(table, what);
     *ret_tuple = tuple;
     return recall_flows(table, tuple, place);
 }
 
-/* ---- forgotten ---- */
+/* ---- over ---- */
 
-static void expire_list(struct tca_flow_table *table, struct parked_list *list, int64_t patience_ns,
-                        int64_t steady_ns, int64_t now_ns)
+/* All of a parked tuple was told. */
+static int end_oldest(struct tca_flow_table *table, struct away_list *list)
 {
-    const struct parked *head = NULL;
-    while (list->oldest && (head = parked_at(table, list->oldest))->due_ns < steady_ns) {
-        uint32_t what = list->oldest;
-        tca_table_empty_slot(table, tca_table_slot(table, head->tag, what));
-        unlist_parked(table, what);
-        give_parked(table, what);
-    }
-    if (list->oldest)
-        tca_table_turn(table, head->due_ns + 1);
-    /* One from a far future must not stand before all others. */
-    if (list->oldest && head->next && head->due_ns - now_ns > 2 * patience_ns) {
-        uint32_t what = list->oldest;
-        unlist_parked(table, what);
-        list_parked(table, what);
-    }
+    uint32_t what = list->oldest;
+    if (tca_kind_of(what) >= TCA_KIND_EMBRYO4)
+        return tca_table_end_embryo(table, what);
+    tca_table_empty_slot(table, tca_table_slot(table, tca_away_at(table, what)->tag, what));
+    unlist_away(table, what);
+    give_away(table, what);
+    return TCA_OK;
 }
 
-void tca_table_expire_parked(struct tca_flow_table *table, int64_t steady_ns, int64_t now_ns)
+static int expire_list(struct tca_flow_table *table, struct away_list *list, int64_t patience_ns,
+                       int64_t steady_ns, int64_t now_ns)
 {
+    const struct away *head = NULL;
+    while (list->oldest && (head = tca_away_at(table, list->oldest))->due_ns < steady_ns) {
+        int error = end_oldest(table, list);
+        if (error)
+            return error;
+    }
+    if (!list->oldest)
+        return TCA_OK;
+    tca_table_turn(table, head->due_ns + 1);
+    /* One from a far future must not stand before all others. */
+    if (head->next && head->due_ns - now_ns > 2 * patience_ns) {
+        uint32_t what = list->oldest;
+        unlist_away(table, what);
+        tca_away_list(table, what);
+    }
+    return TCA_OK;
+}
+
+int tca_table_expire_away(struct tca_flow_table *table, int64_t steady_ns, int64_t now_ns)
+{
+    int error = TCA_OK;
     for (int age_class = 0; age_class < TCA_FLOW_CLASSES; age_class++)
-        for (int level = 0; level < TCA_LEVELS; level++)
-            if (table->parked[age_class][level].oldest)
-                expire_list(table, &table->parked[age_class][level], tca_flow_patience_ns[age_class],
-                            steady_ns, now_ns);
+        for (int level = 0; level < TCA_AWAY_LISTS && !error; level++)
+            error = expire_list(table, &table->away[age_class][level], tca_flow_patience_ns[age_class],
+                                steady_ns, now_ns);
+    return error;
 }

@@ -36,8 +36,7 @@ int tca_flow_table_new(const struct tca_flow_settings *set, struct tca_flow_tabl
     table->slot_bits = FIRST_BITS;
     table->slot_count = (size_t)1 << FIRST_BITS;
     table->slot = tca_alloc(table->slot_count * sizeof *table->slot);
-    tca_numbered_init(&table->tuples, sizeof(struct tca_tuple));
-    tca_table_init_parked(table);
+    tca_table_init_away(table);
     tca_pool_init(&table->flows, sizeof(struct tca_flow) + set->payload_size);
     tca_pool_init(&table->streams, sizeof(struct tca_stream) + set->stream_payload_size);
     if (!table->slot) {
@@ -58,9 +57,9 @@ void tca_flow_table_free(struct tca_flow_table *table)
 {
     if (!table)
         return;
-    tca_numbered_done(&table->tuples);
-    tca_numbered_done(&table->parked4);
-    tca_numbered_done(&table->parked6);
+    for (int kind = 0; kind < TCA_KINDS; kind++)
+        tca_numbered_done(&table->pool[kind]);
+    tca_free(table->shape);
     tca_pool_done(&table->flows);
     tca_pool_done(&table->streams);
     tca_free(table->slot);
@@ -110,18 +109,18 @@ static size_t after(const struct tca_flow_table *table, size_t at)
 
 static bool is_tuple(uint32_t what)
 {
-    return (what & ((1 << TCA_KIND_BITS) - 1)) == TCA_KIND_TUPLE;
+    return tca_kind_of(what) == TCA_KIND_TUPLE;
 }
 
 static struct tca_tuple *tuple_at(const struct tca_flow_table *table, uint32_t what)
 {
-    return tca_numbered_at(&table->tuples, what >> TCA_KIND_BITS);
+    return tca_numbered_at(&table->pool[TCA_KIND_TUPLE], what >> TCA_KIND_BITS);
 }
 
 static bool has_key(const struct tca_flow_table *table, uint32_t what, const struct tca_key *key)
 {
     return is_tuple(what) ? !memcmp(&tuple_at(table, what)->key, key, sizeof *key)
-                          : tca_table_is_parked(table, what, key);
+                          : tca_table_has_key(table, what, key);
 }
 
 /* What has this key; 0: nothing. */
@@ -168,10 +167,10 @@ static int grow(struct tca_flow_table *table)
 
 struct tca_tuple *tca_table_new_tuple(struct tca_flow_table *table, const struct tca_key *key, uint32_t tag)
 {
-    uint32_t number = tca_numbered_take(&table->tuples);
+    uint32_t number = tca_numbered_take(&table->pool[TCA_KIND_TUPLE]);
     if (!number)
         return NULL;
-    struct tca_tuple *tuple = tca_numbered_at(&table->tuples, number);
+    struct tca_tuple *tuple = tca_numbered_at(&table->pool[TCA_KIND_TUPLE], number);
     tuple->key = *key;
     tuple->tag = tag;
     tuple->number = number;
@@ -189,19 +188,30 @@ static int add_tuple(struct tca_flow_table *table, const struct tca_key *key, ui
     struct tca_tuple *tuple = tca_table_new_tuple(table, key, tag);
     if (!tuple)
         return TCA_EMEMORY;
-    place(table, (struct slot){tag, tuple->number << TCA_KIND_BITS | TCA_KIND_TUPLE});
+    place(table, (struct slot){tag, tca_what(TCA_KIND_TUPLE, tuple->number)});
     table->used++;
     *ret_tuple = tuple;
     return TCA_OK;
 }
 
-/* The tuple of this key, if there is one; parked no longer. */
+/* The tuple of this key, if there is one; away no longer. */
 static int find_tuple(struct tca_flow_table *table, const struct tca_key *key, uint32_t tag,
                       struct tca_tuple **ret_tuple)
 {
     uint32_t what = lookup(table, key, tag);
-    *ret_tuple = what && is_tuple(what) ? tuple_at(table, what) : NULL;
-    return what && !*ret_tuple ? tca_table_recall(table, what, key, ret_tuple) : TCA_OK;
+    *ret_tuple = NULL;
+    if (!what)
+        return TCA_OK;
+    int error = TCA_OK;
+    if (is_tuple(what))
+        *ret_tuple = tuple_at(table, what);
+    else if (tca_kind_of(what) >= TCA_KIND_EMBRYO4)
+        error = tca_table_unfold(table, what, key, ret_tuple);
+    else
+        error = tca_table_recall(table, what, key, ret_tuple);
+    if (!error)
+        (*ret_tuple)->lone = false; /* something is about to come */
+    return error;
 }
 
 /* The tuple of this key, new where needed. */
@@ -304,9 +314,9 @@ void tca_table_empty_slot(struct tca_flow_table *table, struct slot *slot)
 
 static void drop_tuple(struct tca_flow_table *table, struct tca_tuple *tuple)
 {
-    uint32_t what = tuple->number << TCA_KIND_BITS | TCA_KIND_TUPLE;
+    uint32_t what = tca_what(TCA_KIND_TUPLE, tuple->number);
     tca_table_empty_slot(table, tca_table_slot(table, tuple->tag, what));
-    tca_numbered_give(&table->tuples, tuple->number);
+    tca_numbered_give(&table->pool[TCA_KIND_TUPLE], tuple->number);
 }
 
 /* Nothing of it is left, and nothing will come: what still waits holds it. */
@@ -329,6 +339,7 @@ static int drop_if_unused(struct tca_flow_table *table, struct tca_tuple *tuple)
 
 void tca_table_unlist(struct tca_flow_table *table, struct tca_flow *flow)
 {
+    table->lone -= flow->list == TCA_LONE;
     struct age_list *list = &table->age[flow->age_class][flow->list];
     *(flow->prev ? &flow->prev->next : &list->oldest) = flow->next;
     *(flow->next ? &flow->next->prev : &list->newest) = flow->prev;
@@ -341,7 +352,7 @@ static int64_t wait_ns(const struct tca_flow_table *table, enum tca_flow_class a
     int64_t patience_ns = tca_flow_patience_ns[age_class];
     if (list == TCA_STAY || !tca_table_parks(table))
         return patience_ns;
-    int64_t quiet_ns = tca_table_quiet_ns(age_class, list);
+    int64_t quiet_ns = tca_table_quiet_ns(age_class, list == TCA_LONE ? 0 : list);
     return quiet_ns < patience_ns ? quiet_ns : patience_ns;
 }
 
@@ -359,6 +370,7 @@ void tca_table_list(struct tca_flow_table *table, struct tca_flow *flow, enum tc
     table->listed[age_class]++;
     flow->age_class = (uint8_t)age_class;
     flow->list = (uint8_t)list_number;
+    table->lone += list_number == TCA_LONE;
     flow->listed_ns = now_ns;
     flow->next = NULL;
     flow->prev = list->newest;
@@ -389,7 +401,7 @@ static int take_out(struct tca_flow_table *table, struct tca_flow **link)
 }
 
 /* What it had replaced goes with it. */
-static int end_flow(struct tca_flow_table *table, struct tca_flow *flow)
+int tca_table_end_flow(struct tca_flow_table *table, struct tca_flow *flow)
 {
     struct tca_tuple *tuple = flow->tuple;
     struct tca_flow **link = &tuple->newest;
@@ -421,7 +433,7 @@ static int expire_tuple(struct tca_flow_table *table, struct tca_tuple *tuple, i
             flow = flow->older;
             continue;
         }
-        int error = end_flow(table, flow);
+        int error = tca_table_end_flow(table, flow);
         if (error)
             return error;
         flow = tuple->newest; /* from the beginning: it may have taken another with it */
@@ -498,7 +510,7 @@ static int limit_incarnations(struct tca_flow_table *table, struct tca_tuple *tu
     for (; oldest->older; oldest = oldest->older)
         if (!oldest->older->committed)
             unanswered = oldest->older;
-    return end_flow(table, unanswered && !oldest->replaced ? unanswered : oldest);
+    return tca_table_end_flow(table, unanswered && !oldest->replaced ? unanswered : oldest);
 }
 
 int tca_flow_meet(struct tca_flow_table *table, const struct tca_segment *seg, struct tca_flow_met *ret_met)
@@ -673,6 +685,7 @@ void tca_flow_note(struct tca_flow_table *table, struct tca_flow *flow, const st
                    enum tca_flow_class age_class)
 {
     int side = side_of(flow->tuple, seg);
+    bool first = !flow->space[side].nxt_known;
     if (!flow->committed && tca_incarnation_answers(flow, seg, side))
         flow->committed = true;
     tca_incarnation_note(flow, seg, side);
@@ -682,7 +695,37 @@ void tca_flow_note(struct tca_flow_table *table, struct tca_flow *flow, const st
     if (age_class == TCA_FLOW_LIVE && flow->age_class == TCA_FLOW_LIVE && flow->list != TCA_STAY)
         return; /* it is moved when its turn comes: what lives long is heard of often */
     tca_table_unlist(table, flow);
+    if (first && age_class == TCA_FLOW_OPENING && tca_table_parks(table) &&
+        tca_table_is_lone(table, flow, seg)) {
+        flow->tuple->lone = true;
+        tca_table_list(table, flow, age_class, TCA_LONE, flow->last_ns);
+        return;
+    }
     append_age(table, flow, age_class, flow->last_ns);
+}
+
+int tca_table_replay(struct tca_flow_table *table, struct tca_tuple *tuple, const struct tca_segment *syn,
+                     int side, uint32_t number)
+{
+    struct tca_flow *flow;
+    int error = meet_stream(table, tuple, syn, side);
+    if (!error)
+        error = new_flow(table, tuple, syn, side, &flow);
+    if (error)
+        return error;
+    struct tca_doubled *all = tuple->copies.all;
+    tuple->copies.all = NULL; /* which has counted it */
+    tca_copies_find(&tuple->copies, syn, side);
+    tuple->copies.all = all;
+    tuple->copies.noted[0].number = number & ((1u << TCA_NUMBER_BITS) - 1);
+    tca_copies_own(&tuple->copies, flow->first_frame);
+    flow->stream = tuple->stream;
+    flow->stream_frame = syn->frame;
+    flow->stream->users++;
+    error = table->set.again(table->set.user, flow, syn, side);
+    tca_incarnation_note(flow, syn, side);
+    note_tags(flow, &syn->tags, side);
+    return error;
 }
 
 int tca_flow_replace_older(struct tca_flow_table *table, struct tca_flow *flow)
@@ -705,12 +748,33 @@ int tca_flow_replace_older(struct tca_flow_table *table, struct tca_flow *flow)
     return TCA_OK;
 }
 
+/* It becomes an embryo, or waits as others do. */
+static int take_lone(struct tca_flow_table *table, struct tca_flow *flow)
+{
+    if (flow->tuple->lone)
+        return tca_table_shrink(table, flow->tuple);
+    tca_table_unlist(table, flow);
+    append_age(table, flow, TCA_FLOW_OPENING, flow->listed_ns);
+    return TCA_OK;
+}
+
+/* All but the newest ones. */
+static int take_lone_ones(struct tca_flow_table *table, size_t but)
+{
+    int error = TCA_OK;
+    while (!error && table->lone > but)
+        error = take_lone(table, table->age[TCA_FLOW_OPENING][TCA_LONE].oldest);
+    return error;
+}
+
 /* Its turn has come: it is over, or quiet enough to be parked with all of its tuple, or was heard of since it was listed. */
 static int take_turn(struct tca_flow_table *table, struct tca_flow *flow, int64_t steady_ns)
 {
     enum tca_flow_class age_class = (enum tca_flow_class)flow->age_class;
     if (due(flow, steady_ns))
-        return end_flow(table, flow);
+        return tca_table_end_flow(table, flow);
+    if (flow->list == TCA_LONE)
+        return take_lone(table, flow);
     bool parked, waits = tca_table_parks(table) && flow->list != TCA_STAY;
     int64_t quiet_ns = tca_table_quiet_ns(age_class, flow->list);
     if (waits && steady_ns - flow->last_ns >= quiet_ns) {
@@ -777,11 +841,14 @@ int tca_flow_expire(struct tca_flow_table *table, int64_t now_ns)
     int64_t steady_ns = now_ns < table->before_ns ? now_ns : table->before_ns;
     table->before_ns = now_ns;
 #ifdef TCA_CHECK_WAYS
-    int parked = park_all(table);
-    if (parked)
-        return parked;
+    int error = take_lone_ones(table, 0);
+    if (!error)
+        error = park_all(table);
+#else
+    int error = take_lone_ones(table, TCA_LONE_MAX);
 #endif
-    int error = tca_table_parks(table) ? tca_table_relieve(table, steady_ns) : TCA_OK;
+    if (!error && tca_table_parks(table))
+        error = tca_table_relieve(table, steady_ns);
     if (error || steady_ns < table->turn_ns)
         return error;
     table->turn_ns = steady_ns + TURN_NS;
@@ -791,8 +858,7 @@ int tca_flow_expire(struct tca_flow_table *table, int64_t now_ns)
             if (error)
                 return error;
         }
-    tca_table_expire_parked(table, steady_ns, now_ns);
-    return TCA_OK;
+    return tca_table_expire_away(table, steady_ns, now_ns);
 }
 
 int tca_flow_table_end(struct tca_flow_table *table)
@@ -801,10 +867,13 @@ int tca_flow_table_end(struct tca_flow_table *table)
     for (int age_class = 0; age_class < TCA_FLOW_CLASSES; age_class++)
         for (unsigned list = 0; list < TCA_LISTS; list++)
             while (table->age[age_class][list].oldest) {
-                int error = end_flow(table, table->age[age_class][list].oldest);
+                int error = tca_table_end_flow(table, table->age[age_class][list].oldest);
                 if (!first_error)
                     first_error = error;
             }
+    struct away_list *embryos = &table->away[TCA_FLOW_OPENING][TCA_AWAY_EMBRYO];
+    while (embryos->oldest && !first_error)
+        first_error = tca_table_end_embryo(table, embryos->oldest);
     return first_error;
 }
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * The flow table from the inside, shared by table.c (tuples, incarnations, expiry) and park.c (tuples put away). Private to
- * flow.
+ * The flow table from the inside, shared by table.c (tuples, incarnations, expiry), park.c (tuples put away) and embryo.c
+ * (tuples that are one SYN). Private to flow.
  *
  *      slot { tag, what } --> a tuple:          its flows, its stream, what tells copies
  *                         --> a parked tuple:   key, when it is over, where its owner has the rest
+ *                         --> an embryo:        key, when it is over, its SYN
  */
 #ifndef TCA_FLOW_TABLE_H
 #define TCA_FLOW_TABLE_H
@@ -27,11 +28,28 @@ struct tca_tuple {
     unsigned live;
     unsigned met;   /* segments that were met and not yet found a flow */
     unsigned keyed; /* tuples with other keys whose plain one it is */
+    bool lone;      /* nothing but its first SYN was ever heard of it (embryo.c) */
     struct tca_copies copies;
 };
 
-/* What a slot, or a list of parked tuples, names: a number in the pool of its kind; 0: nothing. */
-enum { TCA_KIND_TUPLE, TCA_KIND_PARKED4, TCA_KIND_PARKED6, TCA_KIND_BITS = 2 };
+/* What a slot, or a list of those that are away, names: a number in the pool of its kind; 0: nothing. */
+enum tca_kind {
+    TCA_KIND_TUPLE,
+    TCA_KIND_PARKED4,
+    TCA_KIND_PARKED6,
+    TCA_KIND_EMBRYO4,
+    TCA_KIND_EMBRYO6,
+    TCA_KINDS,
+    TCA_KIND_BITS = 3
+};
+static inline enum tca_kind tca_kind_of(uint32_t what)
+{
+    return (enum tca_kind)(what & ((1 << TCA_KIND_BITS) - 1));
+}
+static inline uint32_t tca_what(enum tca_kind kind, uint32_t number)
+{
+    return number ? number << TCA_KIND_BITS | kind : 0;
+}
 
 /* The tag stands beside it, so that only the tuple that is looked for is touched. Its high bits are the slot's place, so that
  * a table twice as large is filled in the same order. */
@@ -43,9 +61,19 @@ struct slot {
 struct age_list {
     struct tca_flow *oldest, *newest;
 };
-enum { TCA_STAY = TCA_LEVELS, TCA_LISTS }; /* of a class: by level; those that cannot be parked */
+/* Lists of a class: by level; those that cannot be parked; those that are one SYN. */
+enum { TCA_STAY = TCA_LEVELS, TCA_LONE, TCA_LISTS };
 
-struct parked_list {
+/* A tuple of which no flow is in memory, parked or an embryo; its key stands behind. */
+struct away {
+    int64_t due_ns; /* over at any time after this one */
+    uint64_t place; /* where the owner has its newest flow; of an embryo: the frame of its SYN, ... */
+    uint32_t prev, next;
+    uint32_t tag;
+    uint8_t age_class, level; /* its list */
+};
+enum { TCA_AWAY_EMBRYO = TCA_LEVELS, TCA_AWAY_LISTS };
+struct away_list {
     uint32_t oldest, newest;
 };
 
@@ -54,13 +82,16 @@ struct tca_flow_table {
     struct slot *slot;
     size_t slot_count, used;
     unsigned slot_bits; /* slot_count is two to this */
-    struct tca_numbered tuples, parked4, parked6;
+    struct tca_numbered pool[TCA_KINDS];
     struct tca_pool flows, streams;
     struct tca_beyond beyond[TCA_PARTITIONS]; /* one of each partition, as these are */
     struct tca_doubled doubled[TCA_PARTITIONS];
     struct age_list age[TCA_FLOW_CLASSES][TCA_LISTS];
     size_t listed[TCA_FLOW_CLASSES]; /* flows in these lists */
-    struct parked_list parked[TCA_FLOW_CLASSES][TCA_LEVELS];
+    size_t lone;                     /* flows in lists of lone ones */
+    struct away_list away[TCA_FLOW_CLASSES][TCA_AWAY_LISTS];
+    struct tca_segment *shape; /* owned: what SYNs of embryos have in common (embryo.c) */
+    unsigned shapes;
     int64_t before_ns; /* time of the record before this one */
     int64_t turn_ns;   /* before this time the turn of nothing comes */
 };
@@ -78,8 +109,13 @@ void tca_table_list(struct tca_flow_table *table, struct tca_flow *flow, enum tc
 /* The turn of something comes at that time. */
 void tca_table_turn(struct tca_flow_table *table, int64_t turn_ns);
 
+/* This SYN once more, as the first segment of its tuple, for all but the counts of the run. number: of its tca_noted. */
+int tca_table_replay(struct tca_flow_table *table, struct tca_tuple *tuple, const struct tca_segment *syn,
+                     int side, uint32_t number);
+int tca_table_end_flow(struct tca_flow_table *table, struct tca_flow *flow);
+
 /* park.c */
-void tca_table_init_parked(struct tca_flow_table *table);
+void tca_table_init_away(struct tca_flow_table *table);
 /* Is anything parked in this table? */
 bool tca_table_parks(const struct tca_flow_table *table);
 /* The flow's class and level ask for so long a silence. */
@@ -87,13 +123,35 @@ int64_t tca_table_quiet_ns(enum tca_flow_class age_class, unsigned level);
 /* All flows of this tuple have been quiet for so long: put it away, if it can be. 0, or what the owner returned. */
 int tca_table_park(struct tca_flow_table *table, struct tca_tuple *tuple, int64_t now_ns, int64_t quiet_ns,
                    bool *ret_parked);
-/* Has this parked tuple this key? */
-bool tca_table_is_parked(const struct tca_flow_table *table, uint32_t what, const struct tca_key *key);
-/* A parked tuple is needed again: as it was. */
+/* Has what is away this key? */
+bool tca_table_has_key(const struct tca_flow_table *table, uint32_t what, const struct tca_key *key);
+/* What is away is needed again: as it was. */
 int tca_table_recall(struct tca_flow_table *table, uint32_t what, const struct tca_key *key,
                      struct tca_tuple **ret_tuple);
-/* Forget those that are over. */
-void tca_table_expire_parked(struct tca_flow_table *table, int64_t steady_ns, int64_t now_ns);
+/* End those that are over. */
+int tca_table_expire_away(struct tca_flow_table *table, int64_t steady_ns, int64_t now_ns);
+struct tca_syn *tca_away_syn(struct away *away, enum tca_kind kind);
+void tca_table_key(const struct tca_flow_table *table, uint32_t what, struct tca_key *ret_key);
+struct away *tca_away_at(const struct tca_flow_table *table, uint32_t what);
+/* In place of the tuple; 0 when memory is out. */
+uint32_t tca_away_new(struct tca_flow_table *table, const struct tca_tuple *tuple, bool embryo);
+void tca_away_list(struct tca_flow_table *table, uint32_t what);
+/* Memory of a tuple's flows and its own is taken back. */
+void tca_table_give(struct tca_flow_table *table, struct tca_tuple *tuple);
+/* The tuple is in the table again in place of what is away. NULL when memory is out. */
+struct tca_tuple *tca_away_back(struct tca_flow_table *table, uint32_t what, const struct tca_key *key);
+
+/* embryo.c */
+enum { TCA_LONE_MAX = 512 }; /* more of them become embryos at once */
+/* This segment was the first of its flow: is it all of its tuple, and can it be an embryo? */
+bool tca_table_is_lone(struct tca_flow_table *table, struct tca_flow *flow, const struct tca_segment *seg);
+/* 0 or TCA_EMEMORY. */
+int tca_table_shrink(struct tca_flow_table *table, struct tca_tuple *tuple);
+/* The tuple as it was when there was but its SYN. */
+int tca_table_unfold(struct tca_flow_table *table, uint32_t what, const struct tca_key *key,
+                     struct tca_tuple **ret_tuple);
+/* It is over. 0, or what the owner returned. */
+int tca_table_end_embryo(struct tca_flow_table *table, uint32_t what);
 
 /* relieve.c: park until no more flows are in memory than may be. */
 int tca_table_relieve(struct tca_flow_table *table, int64_t now_ns);

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Embryos: a tuple of which nothing but one SYN was heard. A flood consists of them, and each would take as much memory as a
+ * connection. All that they are follows from the SYN, so that is what is kept, in 64 bytes (88 with IPv6):
+ *
+ *      first SYN, alone: the flow waits in a list of its own --> too many there, or quiet --> embryo
+ *      a segment, or an ICMP error, of its tuple:  the SYN is used once more, and the flow is as it was
+ *      nothing comes in time:                      likewise, and it is over
+ *
+ * SYNs of one program differ in a few fields only; what else they are is a shape, kept once. Where there are more shapes than
+ * a byte can name, flows stay flows. What is made of the SYN anew must be what was made of it before: a build with check_ways makes
+ * embryos of all that can be one as soon as it can.
+ */
+#include "flow/table.h"
+
+#include <string.h>
+#include <tcpautopsy/error.h>
+
+enum { SHAPES_MAX = 255 };
+
+/* ---- shapes ---- */
+
+static void blank(struct tca_segment *seg)
+{
+    seg->time_ns = 0;
+    seg->frame = 0;
+    memset(seg->src, 0, sizeof seg->src);
+    memset(seg->dst, 0, sizeof seg->dst);
+    seg->sport = seg->dport = 0;
+    seg->ttl = 0;
+    seg->ip_id = seg->window = 0;
+    seg->seq = seg->opt.tsval = 0;
+}
+
+/* false: there are too many, or memory is out. */
+static bool find_shape(struct tca_flow_table *table, const struct tca_segment *seg, unsigned *ret_shape)
+{
+    struct tca_segment shape;
+    memcpy(&shape, seg, sizeof shape);
+    blank(&shape);
+    for (unsigned at = 0; at < table->shapes; at++)
+        if (!memcmp(&table->shape[at], &shape, sizeof shape)) {
+            *ret_shape = at;
+            return true;
+        }
+    if (!table->shape)
+        table->shape = tca_alloc(SHAPES_MAX * sizeof *table->shape);
+    if (!table->shape || table->shapes == SHAPES_MAX)
+        return false;
+    memcpy(&table->shape[table->shapes], &shape, sizeof shape);
+    *ret_shape = table->shapes++;
+    return true;
+}
+
+static void make_syn(const struct tca_flow_table *table, const struct away *away, const struct tca_syn *syn,
+                     const struct tca_key *key, struct tca_segment *ret_seg)
+{
+    memcpy(ret_seg, &table->shape[syn->shape], sizeof *ret_seg);
+    ret_seg->time_ns = away->due_ns - tca_flow_patience_ns[TCA_FLOW_OPENING];
+    ret_seg->frame = away->place;
+    memcpy(ret_seg->src, key->addr[syn->side], sizeof ret_seg->src);
+    memcpy(ret_seg->dst, key->addr[1 - syn->side], sizeof ret_seg->dst);
+    ret_seg->sport = key->port[syn->side];
+    ret_seg->dport = key->port[1 - syn->side];
+    ret_seg->ttl = syn->ttl;
+    ret_seg->ip_id = syn->ip_id;
+    ret_seg->window = syn->window;
+    ret_seg->seq = syn->seq;
+    ret_seg->opt.tsval = syn->tsval;
+}
+
+/* ---- from a flow to an embryo and back ---- */
+
+/* Nothing else came of the tuple, is on its way, or was left behind by what was there before. */
+static bool is_alone(const struct tca_tuple *tuple, const struct tca_flow *flow,
+                     const struct tca_segment *seg)
+{
+    const struct tca_stream *stream = tuple->stream;
+    return tuple->newest == flow && !flow->older && !tuple->met && !tuple->keyed && tuple->plain == tuple &&
+           tuple->copies.count == 1 && !flow->parked && stream && flow->stream == stream &&
+           stream->users == 2 && !stream->told && !stream->piece.more && flow->stream_frame == seg->frame &&
+           flow->first_frame == seg->frame && flow->last_ns == seg->time_ns && !flow->attempt_of;
+}
+
+bool tca_table_is_lone(struct tca_flow_table *table, struct tca_flow *flow, const struct tca_segment *seg)
+{
+    struct tca_tuple *tuple = flow->tuple;
+    unsigned shape;
+    if (!table->set.forget || !tca_is_bare_syn(seg) || seg->quoted || !is_alone(tuple, flow, seg) ||
+        !table->set.may_park(table->set.user, flow) || !find_shape(table, seg, &shape))
+        return false;
+    flow->syn = (struct tca_syn){.number = tuple->copies.noted[0].number,
+                                 .shape = shape & 0xff,
+                                 .seq = seg->seq,
+                                 .tsval = seg->opt.tsval,
+                                 .ip_id = seg->ip_id,
+                                 .window = seg->window,
+                                 .ttl = seg->ttl,
+                                 .side = flow->client};
+    return true;
+}
+
+int tca_table_shrink(struct tca_flow_table *table, struct tca_tuple *tuple)
+{
+    const struct tca_flow *flow = tuple->newest;
+    uint32_t what = tca_away_new(table, tuple, true);
+    if (!what)
+        return TCA_EMEMORY;
+    struct away *away = tca_away_at(table, what);
+    away->due_ns = flow->last_ns + tca_flow_patience_ns[TCA_FLOW_OPENING];
+    away->place = flow->first_frame;
+    away->age_class = TCA_FLOW_OPENING;
+    away->level = TCA_AWAY_EMBRYO;
+    *tca_away_syn(away, tca_kind_of(what)) = flow->syn;
+    tca_away_list(table, what);
+    tca_table_slot(table, tuple->tag, tca_what(TCA_KIND_TUPLE, tuple->number))->what = what;
+    table->set.forget(table->set.user, tuple->newest);
+    tca_table_give(table, tuple);
+    return TCA_OK;
+}
+
+int tca_table_unfold(struct tca_flow_table *table, uint32_t what, const struct tca_key *key,
+                     struct tca_tuple **ret_tuple)
+{
+    struct away *away = tca_away_at(table, what);
+    const struct tca_syn syn = *tca_away_syn(away, tca_kind_of(what));
+    struct tca_segment seg;
+    make_syn(table, away, &syn, key, &seg);
+    struct tca_tuple *tuple = tca_away_back(table, what, key);
+    if (!tuple)
+        return TCA_EMEMORY;
+    *ret_tuple = tuple;
+    return tca_table_replay(table, tuple, &seg, syn.side, syn.number);
+}
+
+int tca_table_end_embryo(struct tca_flow_table *table, uint32_t what)
+{
+    struct tca_key key;
+    struct tca_tuple *tuple;
+    tca_table_key(table, what, &key);
+    int error = tca_table_unfold(table, what, &key, &tuple);
+    return error ? error : tca_table_end_flow(table, tuple->newest);
+}
