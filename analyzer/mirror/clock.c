@@ -103,6 +103,8 @@ static struct deadline deadline_of(const struct tca_mirror *m, const struct tca_
                                    enum tca_state state, const struct tca_limits *limits)
 {
     struct deadline rung;
+    if (state == TCA_ESTABLISHED && !side->rto_run)
+        return NONE; /* as nearly always */
     switch (state) {
     case TCA_SYN_SENT:
         return asking(m, side, limits);
