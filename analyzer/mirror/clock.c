@@ -115,6 +115,8 @@ static struct deadline fin_resent(const struct tca_side *side, const struct tca_
 static struct deadline deadline_of(const struct tca_mirror *m, const struct tca_side *side,
                                    enum tca_state state, const struct tca_limits *limits)
 {
+    if (state == TCA_ESTABLISHED && !side->rto_run)
+        return NONE; /* as nearly always */
     switch (state) {
     case TCA_SYN_SENT:
         return asking(m, side, limits);

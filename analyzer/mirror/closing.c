@@ -56,9 +56,10 @@ static bool fin_under_way(const struct step *s, const struct tca_step *got)
 static void denies_fin(struct step *s)
 {
     struct tca_side *from = s->from, *to = s->to;
+    if (!to->fin_sent || !(s->seg->flags & TCA_ACK) || seq_after(s->seg->ack, to->fin_seq))
+        return;
     int at = assumed_at(from, TCA_GOT_FIN), acked = assumed_at(from, TCA_GOT_ACK_OF_FIN);
-    if (!to->fin_sent || !(s->seg->flags & TCA_ACK) || seq_after(s->seg->ack, to->fin_seq) || at < 1 ||
-        fin_under_way(s, &from->step[at]))
+    if (at < 1 || fin_under_way(s, &from->step[at]))
         return;
     struct tca_step ack = {.event = TCA_EVENT_NONE};
     if (acked > at)
