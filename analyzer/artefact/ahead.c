@@ -64,6 +64,7 @@ int tca_ahead_learn(const struct tca_waiting *first, unsigned count, struct tca_
         if (first[at].kind == TCA_WAITING_SEGMENT)
             learn_segment(learnt, &first[at].seg, ret_doubled);
     ret_doubled->sure = ret_doubled->copied; /* those behind it may still wait for their copies */
+    tca_beyond_done(&learnt->beyond);
     tca_free(learnt);
     return TCA_OK;
 }

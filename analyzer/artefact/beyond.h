@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * Segments that had to leave the ring of their tuple (copy.h) before the copies came that they are due: of a busy connection
- * a copy 200 us later can be hundreds of segments behind. One store for all tuples of a partition, of a fixed size: a tuple's ring stays
- * small, and no capture takes more. Where it is full the oldest goes, and its copy will be taken for a segment.
+ * a copy 200 us later can be hundreds of segments behind. One store for all tuples of a partition, of a fixed size, which most captures
+ * never need: a tuple's ring stays small, and no capture takes more. Where it is full the oldest goes, and its copy will be
+ * taken for a segment.
  */
 #ifndef TCA_ARTEFACT_BEYOND_H
 #define TCA_ARTEFACT_BEYOND_H
@@ -17,12 +18,15 @@ struct tca_beyond_one {
     struct tca_noted noted;
 };
 
+/* All zero: empty, without memory. */
 struct tca_beyond {
-    struct tca_beyond_one one[TCA_BEYOND_SETS][TCA_BEYOND_WAYS];
+    struct tca_beyond_one (*one)[TCA_BEYOND_WAYS]; /* owned: TCA_BEYOND_SETS; NULL before the first */
 };
 
-void tca_beyond_put(struct tca_beyond *beyond, const struct tca_beyond_one *one);
-/* All that may have this print: TCA_BEYOND_WAYS of them. */
-struct tca_beyond_one *tca_beyond_set(struct tca_beyond *beyond, uint64_t print);
+/* false: memory is out, it is forgotten. */
+bool tca_beyond_put(struct tca_beyond *beyond, const struct tca_beyond_one *one);
+/* All that may have this print: TCA_BEYOND_WAYS of them. Something was put. */
+struct tca_beyond_one *tca_beyond_set(const struct tca_beyond *beyond, uint64_t print);
+void tca_beyond_done(struct tca_beyond *beyond);
 
 #endif

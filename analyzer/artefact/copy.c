@@ -277,7 +277,8 @@ TCA_APART static void push_out(struct tca_copies *copies, unsigned at, int64_t n
     if (!copies->beyond || !print || !is_due(copies, &copies->noted[at], now_ns))
         return;
     const struct tca_beyond_one one = {.of = copies, .print = print, .noted = copies->noted[at]};
-    tca_beyond_put(copies->beyond, &one);
+    if (!tca_beyond_put(copies->beyond, &one))
+        return;
     copies->beyond_ns = one.noted.time_ns;
     copies->went_beyond = true;
 }

@@ -5,6 +5,7 @@
  */
 #include "base/sha1.h"
 
+#include <endian.h>
 #include <string.h>
 
 enum { BLOCK = 64 };
@@ -33,12 +34,18 @@ static uint32_t rotate(uint32_t x, int by)
         ROUND(mix, constant, b, c, d, e, a, word[4]);                                                        \
     }
 
+static uint32_t word_at(const uint8_t *at)
+{
+    uint32_t word;
+    memcpy(&word, at, sizeof word);
+    return be32toh(word);
+}
+
 static void block(uint32_t h[5], const uint8_t *at)
 {
     uint32_t w[80];
     for (int i = 0; i < 16; i++)
-        w[i] = (uint32_t)at[4 * i] << 24 | (uint32_t)at[4 * i + 1] << 16 | (uint32_t)at[4 * i + 2] << 8 |
-               at[4 * i + 3];
+        w[i] = word_at(at + 4 * i);
     for (int i = 16; i < 80; i++)
         w[i] = rotate(w[i - 3] ^ w[i - 8] ^ w[i - 14] ^ w[i - 16], 1);
     uint32_t a = h[0], b = h[1], c = h[2], d = h[3], e = h[4];
@@ -66,6 +73,8 @@ void tca_sha1(const uint8_t *bytes, size_t count, uint8_t ret_digest[20])
     padded[blocks * BLOCK - 1] = (uint8_t)(count * 8);
     for (size_t at = 0; at < blocks; at++)
         block(h, padded + at * BLOCK);
-    for (int i = 0; i < 20; i++)
-        ret_digest[i] = (uint8_t)(h[i / 4] >> (24 - 8 * (i % 4)));
+    for (int i = 0; i < 5; i++) {
+        uint32_t word = htobe32(h[i]);
+        memcpy(ret_digest + 4 * i, &word, sizeof word);
+    }
 }

@@ -151,9 +151,7 @@ int tca_recall(void *user, uint64_t place, void *payload, void *stream_payload, 
 {
     struct tca_shard *sh = user;
     struct head head;
-    pthread_mutex_lock(&sh->s->lock);
-    int error = tca_sorter_fetch(sh->s->dossiers, place, &sh->recalled);
-    pthread_mutex_unlock(&sh->s->lock);
+    int error = tca_spool_fetch(sh, place);
     if (!error)
         error =
             read_item(sh, (const uint8_t *)sh->recalled.bytes, payload, stream_payload, ret_parcel, &head);

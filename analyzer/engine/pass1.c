@@ -76,7 +76,7 @@ static int begin_shards(struct tca_session *s)
     s->shard = tca_alloc(count * sizeof *s->shard);
     int error = s->shard ? TCA_OK : TCA_EMEMORY;
     while (!error && s->shards < count)
-        error = tca_shard_begin(s, &s->shard[s->shards++]);
+        error = tca_shard_begin(s, count, &s->shard[s->shards++]);
     return error;
 }
 

@@ -143,7 +143,7 @@ int tca_pass2_prepare(struct tca_session *s)
     if (!error)
         error = tca_hosts_run(s->hosts);
     if (!error)
-        error = tca_sweep_run(s->sweep, s->hosts);
+        error = tca_sweep_run(s->sweep, s->hosts, s->crew);
     if (!error)
         error = tca_pressure_run(s->pressure, s->sweep, s->hosts, &s->set.known, &s->incidents);
     if (!error)

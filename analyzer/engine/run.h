@@ -51,6 +51,7 @@ struct tca_settings {
     bool some_findings; /* only those marked in wanted[] are reported */
     bool wanted[TCA_FINDING_COUNT];
     bool all_states, raw_text, trace;
+    uint64_t memory;          /* bytes for connections at hand; 0: the usual size */
     unsigned jobs;            /* threads; 0: as many as there are processors */
     enum tca_time_style time; /* of the ladder */
     int64_t at_ns, width_ns;  /* of states; width 0: one second */

@@ -13,6 +13,9 @@
 #include <string.h>
 #include <strings.h>
 
+#define MEMORY_MIN (UINT64_C(1) << 20)
+#define MEMORY_MAX (UINT64_C(1) << 50)
+
 int tca_fail(struct tca_error *error, int code, const char *format, ...)
 {
     if (error) {
@@ -359,6 +362,22 @@ static bool set_jobs(struct tca_settings *set, const char *value)
     return true;
 }
 
+/* Bytes, or with a letter K, M, G: multiples of 1024. */
+static bool set_memory(struct tca_settings *set, const char *value)
+{
+    static const char units[] = "KMG";
+    char *end;
+    errno = 0;
+    unsigned long long size = strtoull(value, &end, 10);
+    const char *unit = *end ? strchr(units, *end & ~0x20) : NULL;
+    unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
+    if (*value < '0' || *value > '9' || errno || (*end && (!unit || end[1])) || size > MEMORY_MAX >> shift ||
+        size << shift < MEMORY_MIN)
+        return false;
+    set->memory = size << shift;
+    return true;
+}
+
 static const struct setter {
     const char *name;
     bool (*set)(struct tca_settings *set, const char *value);
@@ -377,6 +396,7 @@ static const struct setter {
     {"raw-text", set_raw_text, "true or false"},
     {"at", set_at, MOMENT},
     {"width", set_width, "seconds above 0, at most 86400"},
+    {"memory", set_memory, "a size of at least 1M, such as 256M or 2G"},
     {"jobs", set_jobs, "a number of threads, 1 to 64"},
     {"host", set_host, "an IPv4 or IPv6 address"},
     {"time", set_time, "rel, iso, epoch or ns"},

@@ -402,7 +402,24 @@ void tca_shard_work(struct tca_shard *sh, const struct tca_chunk *chunk)
 
 /* ---- a shard's life ---- */
 
-int tca_shard_begin(struct tca_session *s, struct tca_shard *sh)
+/* What a flow takes with its tuple, its stream and the marks of an ordinary connection. */
+enum { FLOW_BYTES = sizeof(struct tca_flow) + sizeof(struct tca_mirror) + sizeof(struct tca_peer) + 2300 };
+
+/* In sixteenths of what there is for connections at hand: those that live are heard of most, those that open least. */
+static const unsigned share[TCA_FLOW_CLASSES] = {
+    [TCA_FLOW_LIVE] = 12, [TCA_FLOW_OPENING] = 1, [TCA_FLOW_OVER] = 3};
+
+static void bound_memory(const struct tca_session *s, unsigned shards, size_t most[TCA_FLOW_CLASSES])
+{
+    enum { PARTS = 16, LEAST = 16 };
+    uint64_t memory = s->set.memory ? s->set.memory : UINT64_C(1) << 30;
+    for (int age_class = 0; age_class < TCA_FLOW_CLASSES; age_class++) {
+        uint64_t flows = memory / PARTS * share[age_class] / FLOW_BYTES / shards;
+        most[age_class] = flows < LEAST ? LEAST : (size_t)flows;
+    }
+}
+
+int tca_shard_begin(struct tca_session *s, unsigned shards, struct tca_shard *sh)
 {
     *sh = (struct tca_shard){.s = s, .end_ns = -1};
     struct tca_flow_settings set = {.key_vlan = s->set.key_vlan,
@@ -420,6 +437,7 @@ int tca_shard_begin(struct tca_session *s, struct tca_shard *sh)
                                     .forget = tca_forget,
                                     .again = tca_again,
                                     .user = sh};
+    bound_memory(s, shards, set.most);
     tca_mirror_context_init(&sh->mirrors);
     sh->mirrors.strict_checksums = s->set.checksums == CHECKSUMS_ON;
     sh->waiting = tca_alloc((TCA_ORDER_SLOTS + TCA_ORDER_ROOM) * sizeof *sh->waiting);

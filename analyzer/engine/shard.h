@@ -43,8 +43,8 @@ struct tca_shard {
     int error;         /* the first one; then it does nothing more */
 };
 
-/* 0 or TCA_EMEMORY; to be ended in any case. */
-int tca_shard_begin(struct tca_session *s, struct tca_shard *shard);
+/* One of so many. 0 or TCA_EMEMORY; to be ended in any case. */
+int tca_shard_begin(struct tca_session *s, unsigned shards, struct tca_shard *shard);
 /* An entry of the chunk with this ordinal is of this shard; in the order of the file, by the thread that fills the chunk. */
 static inline void tca_shard_take(struct tca_shard *shard, uint64_t ordinal, uint64_t number)
 {

@@ -226,15 +226,20 @@ static void spoil(struct tca_dossier *d)
 }
 #endif
 
+/* What comes of a flow that was parked before does not tell its number anew. */
+static int add_nat(struct tca_session *s, struct tca_flow *flow, const struct tca_dossier *d)
+{
+    pthread_mutex_lock(&s->lock);
+    int error = tca_nat_add_flow(s, d, (const void *)flow->payload, &flow->note);
+    pthread_mutex_unlock(&s->lock);
+    return error;
+}
+
 int tca_spool_encode(struct tca_shard *shard, struct tca_flow *flow, const struct tca_dossier *d)
 {
-    struct tca_session *s = shard->s;
-    const struct tca_mirror *m = (const void *)flow->payload;
-    pthread_mutex_lock(&s->lock);
-    int error = tca_nat_add_flow(s, d, m, &flow->note);
-    pthread_mutex_unlock(&s->lock);
+    int error = add_nat(shard->s, flow, d);
     if (!error)
-        error = encode(&shard->encoded, d, m);
+        error = encode(&shard->encoded, d, (const void *)flow->payload);
     if (!error)
         check(shard, d);
     return error;
@@ -252,6 +257,15 @@ int tca_spool_send(struct tca_shard *shard, const struct tca_flow *flow, const s
     pthread_mutex_lock(&s->lock);
     int error = tca_sorter_add(s->dossiers, key, shard->encoded.bytes, shard->encoded.used);
     *ret_place = error ? 0 : tca_sorter_place(s->dossiers);
+    pthread_mutex_unlock(&s->lock);
+    return error;
+}
+
+int tca_spool_fetch(struct tca_shard *shard, uint64_t place)
+{
+    struct tca_session *s = shard->s;
+    pthread_mutex_lock(&s->lock);
+    int error = tca_sorter_fetch(s->dossiers, place, &shard->recalled);
     pthread_mutex_unlock(&s->lock);
     return error;
 }

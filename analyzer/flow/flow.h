@@ -104,6 +104,8 @@ struct tca_flow_settings {
     const struct tca_server_hint *server; /* borrowed */
     size_t server_count;
     size_t payload_size, stream_payload_size;
+    size_t
+        most[TCA_FLOW_CLASSES]; /* flows of a class in memory; 0: as many as come. No result depends on it */
     /* Called for each flow that is over (expired, replaced, table freed), before its memory is taken back. */
     int (*over)(void *user, struct tca_flow *flow);
     /* Called for each piece of a stream when it is over. */

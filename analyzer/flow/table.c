@@ -39,8 +39,7 @@ int tca_flow_table_new(const struct tca_flow_settings *set, struct tca_flow_tabl
     tca_table_init_away(table);
     tca_pool_init(&table->flows, sizeof(struct tca_flow) + set->payload_size);
     tca_pool_init(&table->streams, sizeof(struct tca_stream) + set->stream_payload_size);
-    table->beyond = tca_alloc(TCA_PARTITIONS * sizeof *table->beyond);
-    if (!table->slot || !table->beyond) {
+    if (!table->slot) {
         tca_flow_table_free(table);
         return TCA_EMEMORY;
     }
@@ -64,7 +63,8 @@ void tca_flow_table_free(struct tca_flow_table *table)
     tca_pool_done(&table->flows);
     tca_pool_done(&table->streams);
     tca_free(table->slot);
-    tca_free(table->beyond);
+    for (unsigned part = 0; part < TCA_PARTITIONS; part++)
+        tca_beyond_done(&table->beyond[part]);
     tca_free(table);
 }
 
@@ -343,6 +343,7 @@ void tca_table_unlist(struct tca_flow_table *table, struct tca_flow *flow)
     struct age_list *list = &table->age[flow->age_class][flow->list];
     *(flow->prev ? &flow->prev->next : &list->oldest) = flow->next;
     *(flow->next ? &flow->next->prev : &list->newest) = flow->prev;
+    table->listed[flow->age_class]--;
 }
 
 /* In this list a flow waits for so long before something is done about it. */
@@ -366,6 +367,7 @@ void tca_table_list(struct tca_flow_table *table, struct tca_flow *flow, enum tc
                     unsigned list_number, int64_t now_ns)
 {
     struct age_list *list = &table->age[age_class][list_number];
+    table->listed[age_class]++;
     flow->age_class = (uint8_t)age_class;
     flow->list = (uint8_t)list_number;
     table->lone += list_number == TCA_LONE;
@@ -756,6 +758,13 @@ static int take_lone(struct tca_flow_table *table, struct tca_flow *flow)
     return TCA_OK;
 }
 
+/* So many of them may wait: an answer may be on its way. */
+static size_t lone_most(const struct tca_flow_table *table)
+{
+    size_t most = table->set.most[TCA_FLOW_OPENING] / 2;
+    return most && most < TCA_LONE_MAX ? most : TCA_LONE_MAX;
+}
+
 /* All but the newest ones. */
 static int take_lone_ones(struct tca_flow_table *table, size_t but)
 {
@@ -838,17 +847,15 @@ int tca_flow_expire(struct tca_flow_table *table, int64_t now_ns)
     /* Two records in a row must agree: a lone one from a far future must not end everybody's flows. */
     int64_t steady_ns = now_ns < table->before_ns ? now_ns : table->before_ns;
     table->before_ns = now_ns;
+    int error = take_lone_ones(table, lone_most(table));
 #ifdef TCA_CHECK_WAYS
-    int error = take_lone_ones(table, 0);
     if (!error)
         error = park_all(table);
-#else
-    int error = take_lone_ones(table, TCA_LONE_MAX);
 #endif
-    if (error)
+    if (!error && tca_table_parks(table))
+        error = tca_table_relieve(table, steady_ns);
+    if (error || steady_ns < table->turn_ns)
         return error;
-    if (steady_ns < table->turn_ns)
-        return TCA_OK;
     table->turn_ns = steady_ns + TURN_NS;
     for (int age_class = 0; age_class < TCA_FLOW_CLASSES; age_class++)
         for (unsigned list = 0; list < TCA_LISTS; list++) {

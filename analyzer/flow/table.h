@@ -84,15 +84,16 @@ struct tca_flow_table {
     unsigned slot_bits; /* slot_count is two to this */
     struct tca_numbered pool[TCA_KINDS];
     struct tca_pool flows, streams;
-    struct tca_beyond *beyond; /* owned: one of each partition, as these are */
+    struct tca_beyond beyond[TCA_PARTITIONS]; /* one of each partition, as these are */
     struct tca_doubled doubled[TCA_PARTITIONS];
     struct age_list age[TCA_FLOW_CLASSES][TCA_LISTS];
     size_t lone; /* flows in lists of lone ones */
     struct away_list away[TCA_FLOW_CLASSES][TCA_AWAY_LISTS];
     struct tca_segment *shape; /* owned: what SYNs of embryos have in common (embryo.c) */
     unsigned shapes;
-    int64_t before_ns; /* time of the record before this one */
-    int64_t turn_ns;   /* before this time the turn of nothing comes */
+    size_t listed[TCA_FLOW_CLASSES]; /* flows in these lists */
+    int64_t before_ns;               /* time of the record before this one */
+    int64_t turn_ns;                 /* before this time the turn of nothing comes */
 };
 
 /* table.c */
@@ -141,7 +142,12 @@ void tca_table_give(struct tca_flow_table *table, struct tca_tuple *tuple);
 struct tca_tuple *tca_away_back(struct tca_flow_table *table, uint32_t what, const struct tca_key *key);
 
 /* embryo.c */
-enum { TCA_LONE_MAX = 512 }; /* more of them become embryos at once */
+/* More of them become embryos at once. */
+#ifdef TCA_CHECK_WAYS
+enum { TCA_LONE_MAX = 0 };
+#else
+enum { TCA_LONE_MAX = 512 };
+#endif
 /* This segment was the first of its flow: is it all of its tuple, and can it be an embryo? */
 bool tca_table_is_lone(struct tca_flow_table *table, struct tca_flow *flow, const struct tca_segment *seg);
 /* 0 or TCA_EMEMORY. */
@@ -151,5 +157,8 @@ int tca_table_unfold(struct tca_flow_table *table, uint32_t what, const struct t
                      struct tca_tuple **ret_tuple);
 /* It is over. 0, or what the owner returned. */
 int tca_table_end_embryo(struct tca_flow_table *table, uint32_t what);
+
+/* relieve.c: park until no more flows are in memory than may be. */
+int tca_table_relieve(struct tca_flow_table *table, int64_t now_ns);
 
 #endif

@@ -122,6 +122,10 @@ exits 2 -w x.pcap ok.pcap
 says 'summary takes no --write'
 exits 2 -R .
 says 'not in this version'
+exits 2 --memory 5 ok.pcap
+says 'a size of at least 1M'
+exits 2 --memory 12X ok.pcap
+exits 0 --memory 1g ok.pcap
 exits 2 -j 0 ok.pcap
 says 'a number of threads, 1 to 64'
 exits 2 -j many ok.pcap

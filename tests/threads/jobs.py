@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""However many threads share the work, what is told is the same, byte for byte. TAP.
+"""However many threads share the work, and with however little memory, what is told is the same, byte for byte. TAP.
 
     jobs.py PROGRAM GENERATE CAPTURES [--every N]
 
 Of every N-th capture of the tree, and of captures of tens of thousands of packets, in order, with records that change places
-and twice over, all tables and texts are made by one thread and by several. With a program that watches for data races
+and twice over, all tables and texts are made by one thread and by several, and with the least memory that may be asked for. With a program that watches for data races
 (-Db_sanitize=thread) it also says that there are none on the way: such a program ends with an error then.
 """
 
@@ -21,7 +21,7 @@ import tempfile
 sys.dont_write_bytecode = True  # no litter in the source tree
 
 PACKETS = 40_000
-JOBS = ("2", "3", "8")
+WAYS = (["-j", "2"], ["-j", "3"], ["-j", "8"], ["-j", "1", "--memory", "1M"], ["-j", "2", "--memory", "1M"])
 
 
 def made(generate, folder):
@@ -71,14 +71,14 @@ def captures_of(folder, every):
     return [(os.path.relpath(path, folder), path) for path in found[::every]]
 
 
-def told(program, path, jobs, folder):
+def told(program, path, way, folder):
     """All that is told of a capture, by name; '' what was said besides."""
     tables = os.path.join(folder, "tables")
     shutil.rmtree(tables, ignore_errors=True)
-    done = subprocess.run([program, "report", "-o", tables, "-j", jobs, path], capture_output=True, check=False)
+    done = subprocess.run([program, "report", "-o", tables, *way, path], capture_output=True, check=False)
     whole = {"": done.stderr, "status": done.returncode}
     for command in (["summary"], ["states", "--format", "nstat"], ["explain", "frame=1"]):
-        one = subprocess.run([program, *command[:1], "-j", jobs, *command[1:], path], capture_output=True, check=False)
+        one = subprocess.run([program, *command[:1], *way, *command[1:], path], capture_output=True, check=False)
         whole[command[0]] = (one.returncode, one.stdout, one.stderr)
     for name in sorted(os.listdir(tables)) if os.path.isdir(tables) else ():
         if name != "run.csv":  # which tells the day
@@ -97,8 +97,8 @@ def main():
     failed = count = 0
     with tempfile.TemporaryDirectory() as folder:
         for name, path in list(made(args.generate, folder)) + captures_of(args.captures, args.every):
-            alone = told(args.program, path, "1", folder)
-            others = [told(args.program, path, jobs, folder) for jobs in JOBS]
+            alone = told(args.program, path, ["-j", "1"], folder)
+            others = [told(args.program, path, way, folder) for way in WAYS]
             wrong = sorted({key for other in others for key in alone.keys() | other.keys()
                             if alone.get(key) != other.get(key)})
             count += 1

@@ -454,8 +454,7 @@ static void busy(struct tca_copies *state, int behind, int segments, int *ret_co
 
 START_TEST(far_behind)
 {
-    static struct tca_beyond beyond;
-    memset(&beyond, 0, sizeof beyond);
+    struct tca_beyond beyond = {0};
     struct tca_copies state = {.beyond = &beyond}, without = {0}, other = {.beyond = &beyond};
     int told;
     busy(&without, 8, 50, &told); /* near enough: now it is known */
@@ -467,13 +466,13 @@ START_TEST(far_behind)
     busy(&other, 150, 1000, &told); /* of this tuple nothing is known */
     ck_assert_int_eq(told, 0);
     ck_assert(!other.went_beyond);
+    tca_beyond_done(&beyond);
 }
 END_TEST
 
 START_TEST(full_set)
 {
-    static struct tca_beyond beyond;
-    memset(&beyond, 0, sizeof beyond);
+    struct tca_beyond beyond = {0};
     for (int at = 0; at < TCA_BEYOND_WAYS + 2; at++)
         tca_beyond_put(&beyond, &(struct tca_beyond_one){.of = &beyond,
                                                          .print = 5,
@@ -483,6 +482,7 @@ START_TEST(full_set)
         owners |= UINT64_C(1) << tca_beyond_set(&beyond, 5)[way].noted.owner;
     ck_assert_uint_eq(owners,
                       ((UINT64_C(1) << (TCA_BEYOND_WAYS + 2)) - 1) & ~UINT64_C(3)); /* the oldest two went */
+    tca_beyond_done(&beyond);
 }
 END_TEST
 

@@ -291,7 +291,8 @@ static bool has_limit(const struct queue *q)
  * capture's: it lost the repeats of some requests. */
 static void doubt_silence(struct queue *q)
 {
-    if (!q->silence_alone || has_limit(q))
+    find_limit(q);
+    if (has_limit(q))
         return;
     for (size_t at = 0; at < q->t->count; at++)
         if (is_cookie(q->t->one[at]))
@@ -321,7 +322,8 @@ static void take_fresh_for_requests(struct queue *q)
 static void settle_by_limit(struct queue *q)
 {
     struct level now = {0};
-    bool known = q->whole && (q->regime ? has_limit(q) : !q->hints);
+    find_limit(q);
+    bool known = q->regime ? has_limit(q) : !q->hints;
     for (size_t at = 0; at < q->moments && known; at++) {
         const struct moment *m = &q->moment[at];
         if (m->kind == MADE && !is_request(m->a) && !is_cookie(m->a)) {
@@ -387,7 +389,7 @@ static uint64_t may_be_dropped(const struct queue *q)
 {
     struct level now = {0};
     uint64_t count = 0;
-    for (size_t at = 0; at < q->moments; at++) {
+    for (size_t at = 0; at < q->moments && q->t->drops; at++) {
         const struct moment *m = &q->moment[at];
         bool full = !q->whole || (q->regime && !has_limit(q)) || maybe_beside(m, &now) >= q->limit_min;
         if (m->kind == DROP && full)
@@ -620,12 +622,12 @@ static int read_queue(struct queue *q)
 {
     struct tca_listener *l = q->t->listener;
     int error = settle_words(q);
-    find_limit(q);
-    doubt_silence(q);
+    if (q->silence_alone)
+        doubt_silence(q);
     q->hints = has_hints(q);
     take_fresh_for_requests(q);
-    find_limit(q);
-    settle_by_limit(q);
+    if (q->whole)
+        settle_by_limit(q);
     count_cookies(q);
     if (!error)
         error = press_words(q);
@@ -642,8 +644,9 @@ static int read_queue(struct queue *q)
     l->synq_proof = q->proof;
     if (counted && q->regime && has_limit(q) && q->limit_max > 0)
         l->synq.max = q->limit_max;
-    find_lone_cookies(q);
-    if (!error)
+    if (q->regime) /* else none is a cookie */
+        find_lone_cookies(q);
+    if (!error && q->regime)
         error = find_intervals(q, made_cookie, add_cookies);
     if (!error && drops && has_limit(q) && q->limit_max >= LIMIT_MIN)
         error = find_intervals(q, tells_limit, add_full);

@@ -157,7 +157,6 @@ static void gather_children(struct tca_board *b, const struct tca_edge *edge, si
     tca_sort_i64(b->proof, b->proofs);
     apply_fifo(b);
     gather_loose(b, edge, count);
-    gather_asks(b, edge, count);
 }
 
 static uint32_t asking_at(const struct tca_board *b, int64_t time_ns)
@@ -303,20 +302,30 @@ bool tca_board_several_queues(const struct tca_board *b, int64_t from_ns, int64_
     return passed > 1 && SEVERAL_SHARE * passed > asking;
 }
 
+static bool has_refusals(const struct tca_edge *edge, size_t count)
+{
+    for (size_t at = 0; at < count; at++)
+        if (tca_is_refusal(&edge[at]))
+            return true;
+    return false;
+}
+
 int tca_board_init(struct tca_board *b, struct tca_listener *l, const struct tca_edge *edge, size_t count,
                    const struct tca_conn *conn, const struct tca_losses *loss)
 {
-    *b = (struct tca_board){.conn = conn,
-                            .l = l,
-                            .loss = loss,
-                            .usual_ns = -1,
-                            .at_cookie = tca_backlog_at_cookie(l, edge, count, conn)};
+    *b = (struct tca_board){.conn = conn, .l = l, .loss = loss, .usual_ns = -1, .at_cookie = SIZE_MAX};
+    bool refused = has_refusals(edge, count); /* else all that is asked is the peak */
     int error = board_new(b, edge, count);
     if (error)
         return error;
     gather_children(b, edge, count);
-    b->side_by_side = answers_side_by_side(b);
+    if (refused) {
+        b->at_cookie = tca_backlog_at_cookie(l, edge, count, conn);
+        gather_asks(b, edge, count);
+        b->side_by_side = answers_side_by_side(b);
+    }
     count_candidates(b, l, edge, count);
-    sort_levels(b);
+    if (refused)
+        sort_levels(b);
     return TCA_OK;
 }

@@ -85,7 +85,7 @@ struct tca_board {
     uint64_t *number; /* owned: scratch, one per edge */
 };
 
-/* Fill the board of a listener; sets its peak_unaccepted. `conn` and `loss` are borrowed until done. 0 or TCA_EMEMORY; to
+/* Fill the board of a listener, as far as anything was refused there; sets its peak_unaccepted. `conn` and `loss` are borrowed until done. 0 or TCA_EMEMORY; to
  * be done either way. */
 int tca_board_init(struct tca_board *b, struct tca_listener *l, const struct tca_edge *edge, size_t count,
                    const struct tca_conn *conn, const struct tca_losses *loss);

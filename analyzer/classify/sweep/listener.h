@@ -12,6 +12,7 @@
 #ifndef TCA_CLASSIFY_LISTENER_H
 #define TCA_CLASSIFY_LISTENER_H
 
+#include "base/crew.h"
 #include "classify/read/dossier.h"
 
 #define TCA_NEAR_NS INT64_C(300000) /* a round trip below 0.3 ms touches the host */
@@ -257,9 +258,10 @@ int tca_sweep_new(enum tca_vantage user, struct tca_sweep **ret_sweep);
  * Dossiers come in any order. 0 or TCA_EMEMORY. */
 int tca_sweep_add(struct tca_sweep *sweep, const struct tca_dossier *d);
 /* All flows are in: build the listeners; `hosts`, which are run, tell where their captures were taken if round trips
- * are not needed for that. Call once, before find, count and at. 0 or TCA_EMEMORY. */
+ * are not needed for that; `crew` reads several listeners side by side. Call once, before find, count and at. 0 or
+ * TCA_EMEMORY. */
 struct tca_hosts;
-int tca_sweep_run(struct tca_sweep *sweep, const struct tca_hosts *hosts);
+int tca_sweep_run(struct tca_sweep *sweep, const struct tca_hosts *hosts, struct tca_crew *crew);
 /* What SYN pressure shows of the listeners is entered: complete their bounds by it. Once, before any judge looks at
  * them. */
 void tca_sweep_settle(struct tca_sweep *sweep);

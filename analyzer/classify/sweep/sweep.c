@@ -166,19 +166,19 @@ static bool served_at_once(const struct tca_edge *child)
     return child->other_ns != INT64_MAX && child->other_ns - since <= AT_ONCE_NS;
 }
 
-/* The moments of one kind, in order. Returns how many; each edge is at most one moment. */
-static size_t keep_moments(struct tca_sweep *sweep, const struct tca_edge *edge, size_t count,
-                           enum tca_edge_kind kind, const int64_t **ret_first)
+/* The moments of one kind, in order, at *moment, which moves on behind them. Returns how many; each edge is at most one moment. */
+static size_t keep_moments(const struct tca_sweep *sweep, const struct tca_edge *edge, size_t count,
+                           enum tca_edge_kind kind, int64_t **moment, const int64_t **ret_first)
 {
-    size_t before = sweep->moments;
+    int64_t *first = *moment;
     for (size_t at = 0; at < count; at++) {
         bool admitted = sweep->conn[edge[at].conn].opened && served_at_once(&edge[at]);
         bool wanted = kind == TCA_EDGE_CHILD ? admitted : kind == TCA_EDGE_DROP ? !edge[at].weak : true;
         if (edge[at].kind == kind && wanted)
-            sweep->moment[sweep->moments++] = edge[at].time_ns;
+            *(*moment)++ = edge[at].time_ns;
     }
-    *ret_first = sweep->moment + before;
-    return sweep->moments - before;
+    *ret_first = first;
+    return (size_t)(*moment - first);
 }
 
 /* The shortest round trip to the server: that of a SYN which met no delay. */
@@ -210,19 +210,26 @@ static void order_as_at_server(const struct tca_sweep *sweep, struct tca_edge *e
     sort_edges(edge, count);
 }
 
-static int sweep_listener(struct tca_sweep *sweep, struct tca_edge *edge, size_t count,
-                          const struct tca_losses *loss, size_t *index, uint8_t *bursting)
+/* Scratch of all listeners: a place for each edge and for each connection, and so of each listener its own. */
+struct room {
+    size_t *index;
+    uint8_t *bursting;
+};
+
+static int sweep_listener(const struct tca_sweep *sweep, struct tca_edge *edge, size_t count,
+                          const struct tca_losses *loss, const struct room *room)
 {
     struct tca_listener *l = &sweep->listener[edge->listener];
-    size_t all = count;
+    size_t all = count, place = (size_t)(edge - sweep->edge);
+    int64_t *moment = sweep->moment + place;
     count = put_off_undecided(l, edge, count);
     find_synacks(l, edge, count);
-    find_bursts(l, edge, count, index);
-    forget_proofs(edge, count, bursting);
+    find_bursts(l, edge, count, room->index + place);
+    forget_proofs(edge, count, room->bursting);
     order_as_at_server(sweep, edge, count);
-    l->admitted = keep_moments(sweep, edge, count, TCA_EDGE_CHILD, &l->admitted_ns);
-    l->dropped = keep_moments(sweep, edge, count, TCA_EDGE_DROP, &l->dropped_ns);
-    l->answered = keep_moments(sweep, edge, count, TCA_EDGE_SYNACK, &l->answered_ns);
+    l->admitted = keep_moments(sweep, edge, count, TCA_EDGE_CHILD, &moment, &l->admitted_ns);
+    l->dropped = keep_moments(sweep, edge, count, TCA_EDGE_DROP, &moment, &l->dropped_ns);
+    l->answered = keep_moments(sweep, edge, count, TCA_EDGE_SYNACK, &moment, &l->answered_ns);
     struct tca_episode *episode = NULL;
     int error = tca_episodes_find(l, edge, count, sweep->conn, loss, &episode);
     l->episode = episode;
@@ -283,42 +290,82 @@ static void find_losses(const struct tca_sweep *sweep, struct loss_walk *walk, c
     walk->found = (struct tca_losses){from, to, used};
 }
 
-static int sort_losses(struct tca_sweep *sweep, struct loss_walk *walk)
+static void sort_losses(struct tca_sweep *sweep)
 {
     for (size_t at = 0; at < sweep->losses; at++)
         sweep->loss[at].listener = sweep->conn[sweep->loss[at].conn].listener;
     tca_sort(sweep->loss, sweep->losses, sizeof *sweep->loss, digest_loss, compare_losses);
-    walk->time = tca_alloc(2 * sweep->losses * sizeof *walk->time);
-    return walk->time ? TCA_OK : TCA_EMEMORY;
 }
 
-static int each_listener(struct tca_sweep *sweep, size_t *index, uint8_t *bursting)
+/* ---- all listeners, several side by side ---- */
+
+enum { TASKS_EACH = 8, TASKS_MAX = TASKS_EACH * TCA_CREW_MAX };
+
+struct sharing {
+    const struct tca_sweep *sweep;
+    struct room room;
+    unsigned tasks;
+    size_t from[TASKS_MAX + 1]; /* the first edge of each task, and the end */
+    int error[TASKS_MAX];
+};
+
+/* The first edge from there on that is its listener's first; `end` if there is none before. */
+static size_t next_listener(const struct tca_sweep *sweep, size_t at, size_t end)
 {
-    struct loss_walk walk = {0};
+    while (at && at < end && sweep->edge[at].listener == sweep->edge[at - 1].listener)
+        at++;
+    return at;
+}
+
+static void part_edges(struct sharing *share)
+{
+    size_t edges = share->sweep->edges;
+    for (unsigned task = 0; task <= share->tasks; task++)
+        share->from[task] = next_listener(share->sweep, edges * task / share->tasks, edges);
+}
+
+static void sweep_some(void *user, unsigned task)
+{
+    struct sharing *share = user;
+    const struct tca_sweep *sweep = share->sweep;
+    struct loss_walk walk = {.time = tca_grow(NULL, 2 * sweep->losses, sizeof *walk.time)};
+    size_t from = share->from[task], to = share->from[task + 1];
+    int error = walk.time ? TCA_OK : TCA_EMEMORY;
+    for (size_t at = from, end; at < to && !error; at = end) {
+        end = next_listener(sweep, at + 1, to);
+        find_losses(sweep, &walk, &sweep->listener[sweep->edge[at].listener]);
+        error = sweep_listener(sweep, &sweep->edge[at], end - at, &walk.found, &share->room);
+    }
+    tca_free(walk.time);
+    share->error[task] = error;
+}
+
+static int each_listener(struct tca_sweep *sweep, struct tca_crew *crew, struct room room)
+{
+    struct sharing share = {.sweep = sweep, .room = room, .tasks = tca_crew_size(crew)};
+    int error = TCA_OK;
     for (size_t at = 0; at < sweep->edges; at++)
         sweep->edge[at].listener = sweep->conn[sweep->edge[at].conn].listener;
     sort_edges(sweep->edge, sweep->edges);
-    int error = sort_losses(sweep, &walk);
-    for (size_t at = 0, end; at < sweep->edges && !error; at = end) {
-        for (end = at + 1; end < sweep->edges && sweep->edge[end].listener == sweep->edge[at].listener;)
-            end++;
-        find_losses(sweep, &walk, &sweep->listener[sweep->edge[at].listener]);
-        error = sweep_listener(sweep, &sweep->edge[at], end - at, &walk.found, index, bursting);
-    }
-    tca_free(walk.time);
+    sort_losses(sweep);
+    share.tasks *= share.tasks > 1 ? TASKS_EACH : 1;
+    part_edges(&share);
+    tca_crew_run(crew, sweep_some, &share, share.tasks);
+    for (unsigned at = 0; at < share.tasks && !error; at++)
+        error = share.error[at];
     return error;
 }
 
-int tca_sweep_edges(struct tca_sweep *sweep)
+int tca_sweep_edges(struct tca_sweep *sweep, struct tca_crew *crew)
 {
-    size_t *index = tca_alloc(sweep->edges * sizeof *index);
-    uint8_t *bursting = tca_alloc(sweep->conns);
-    sweep->moment = tca_alloc(sweep->edges * sizeof *sweep->moment);
-    int error = index && bursting && sweep->moment ? each_listener(sweep, index, bursting) : TCA_EMEMORY;
+    struct room room = {.index = tca_grow(NULL, sweep->edges, sizeof *room.index),
+                        .bursting = tca_alloc(sweep->conns)};
+    sweep->moment = tca_grow(NULL, sweep->edges, sizeof *sweep->moment);
+    int error = room.index && room.bursting && sweep->moment ? each_listener(sweep, crew, room) : TCA_EMEMORY;
     if (!error)
         error = tca_wildcard_widen(sweep);
-    tca_free(index);
-    tca_free(bursting);
+    tca_free(room.index);
+    tca_free(room.bursting);
     return error;
 }
 
@@ -381,7 +428,7 @@ static void learn_giving_up(struct tca_sweep *sweep)
         }
 }
 
-int tca_sweep_run(struct tca_sweep *sweep, const struct tca_hosts *hosts)
+int tca_sweep_run(struct tca_sweep *sweep, const struct tca_hosts *hosts, struct tca_crew *crew)
 {
     if (!sweep->conns)
         return TCA_OK;
@@ -392,7 +439,7 @@ int tca_sweep_run(struct tca_sweep *sweep, const struct tca_hosts *hosts)
     }
     learn_giving_up(sweep);
     place_listeners(sweep, hosts);
-    error = tca_sweep_edges(sweep);
+    error = tca_sweep_edges(sweep, crew);
     forget_gathered(sweep);
     return error;
 }

@@ -55,15 +55,15 @@ struct tca_sweep {
     struct tca_listener *listener; /* owned, with their episodes */
     uint64_t *place;               /* owned: of each its host's number and its port */
     size_t listeners;
-    int64_t *moment; /* owned: what the listeners' admitted_ns and dropped_ns point into */
-    size_t moments;
+    int64_t
+        *moment; /* owned: what the listeners' admitted_ns and dropped_ns point into; a place for each edge */
 };
 
 /* Number the listeners in order, tell every connection its number, and build them of their connections alone. 0 or
  * TCA_EMEMORY. */
 int tca_sweep_listeners(struct tca_sweep *sweep, const struct tca_hosts *hosts);
 /* What all edges of each listener show together. 0 or TCA_EMEMORY. */
-int tca_sweep_edges(struct tca_sweep *sweep);
+int tca_sweep_edges(struct tca_sweep *sweep, struct tca_crew *crew);
 
 static inline int tca_compare_u32(uint32_t a, uint32_t b)
 {
