@@ -142,7 +142,12 @@ void tca_table_give(struct tca_flow_table *table, struct tca_tuple *tuple);
 struct tca_tuple *tca_away_back(struct tca_flow_table *table, uint32_t what, const struct tca_key *key);
 
 /* embryo.c */
-enum { TCA_LONE_MAX = 512 }; /* more of them become embryos at once */
+/* More of them become embryos at once. */
+#ifdef TCA_CHECK_WAYS
+enum { TCA_LONE_MAX = 0 };
+#else
+enum { TCA_LONE_MAX = 512 };
+#endif
 /* This segment was the first of its flow: is it all of its tuple, and can it be an embryo? */
 bool tca_table_is_lone(struct tca_flow_table *table, struct tca_flow *flow, const struct tca_segment *seg);
 /* 0 or TCA_EMEMORY. */
