@@ -43,7 +43,14 @@ bool tca_step_is_calm(const struct tca_mirror *m)
 static bool is_bare(const struct tca_segment *seg)
 {
     return (seg->flags & (TCA_FIN | TCA_SYN | TCA_RST | TCA_URG | TCA_ACK)) == TCA_ACK && seg->window &&
-           !seg->opt.sack_count && seg->checksum != TCA_CHECKSUM_BAD;
+           !seg->opt.sack_count;
+}
+
+/* Not damaged, as far as its checksum tells: a bad one may mean nothing of this end. */
+static bool is_sound(const struct tca_side *from, const struct tca_segment *seg, bool strict_checksums)
+{
+    return seg->checksum != TCA_CHECKSUM_BAD ||
+           (!strict_checksums && !tca_bad_checksums_count(from->good_checksums, from->bad_checksums + 1));
 }
 
 /* The very next of its sender, not the first, that its receiver has room for. */
@@ -116,13 +123,15 @@ static void take_payload(struct tca_side *from, struct tca_side *to, const struc
 bool tca_step_calm(struct tca_mirror *m, struct tca_side *from, struct tca_side *to,
                    const struct tca_segment *seg, bool strict_checksums)
 {
-    if (!is_bare(seg) || !is_next(from, to, seg) || !is_in_time(to, seg) || from->held_us ||
-        (m->trouble && tca_step_echo_tells(m, seg, from)))
+    if (!is_bare(seg) || !is_sound(from, seg, strict_checksums) || !is_next(from, to, seg) ||
+        !is_in_time(to, seg) || from->held_us || (m->trouble && tca_step_echo_tells(m, seg, from)))
         return false;
     step_note_damage(m, seg, to);
     step_note_nearness(from, seg);
     if (!strict_checksums) /* else each bad one counts, whatever the others are */
         from->good_checksums += seg->checksum == TCA_CHECKSUM_GOOD;
+    if (seg->checksum == TCA_CHECKSUM_BAD)
+        from->bad_checksums++;
     step_remember(from, seg);
     note_newest(from, to, seg);
     count(m, from, seg);
