@@ -17,6 +17,7 @@
  */
 #include "flow/table.h"
 
+#include <assert.h>
 #include <string.h>
 #include <tcpautopsy/error.h>
 
@@ -40,7 +41,8 @@ _Static_assert(sizeof(struct away) + sizeof(struct key4) <= 48 &&
                    sizeof(struct away) + sizeof(struct key6) <= 72,
                "what a parked tuple takes");
 
-enum { MAPPED = 12 }; /* where an IPv4 address stands in one of 16 bytes */
+enum { MAPPED = 12 }; /* where an IPv4 address stands in one of 16 bytes; before it: */
+static const uint8_t mapped[MAPPED] = {[MAPPED - 2] = 0xff, 0xff};
 
 /* What is kept of a flow by its owner for us: and, with the newest, of its tuple. */
 enum {
@@ -105,11 +107,13 @@ static void set_key(struct away *away, bool six, const struct tca_key *key)
     struct key4 *k4 = (void *)(away + 1);
     struct key6 *k6 = (void *)(away + 1);
     memcpy(six ? k6->port : k4->port, key->port, sizeof key->port);
-    for (int side = 0; side < 2; side++)
+    for (int side = 0; side < 2; side++) {
+        assert(six || !memcmp(key->addr[side], mapped, MAPPED));
         if (six)
             memcpy(k6->addr[side], key->addr[side], sizeof k6->addr[side]);
         else
             memcpy(k4->addr[side], key->addr[side] + MAPPED, sizeof k4->addr[side]);
+    }
 }
 
 struct tca_syn *tca_away_syn(struct away *away, enum tca_kind kind)
@@ -160,7 +164,7 @@ void tca_table_key(const struct tca_flow_table *table, uint32_t what, struct tca
             memcpy(ret_key->addr[side], k6->addr[side], sizeof k6->addr[side]);
             continue;
         }
-        memset(ret_key->addr[side] + MAPPED - 2, 0xff, 2);
+        memcpy(ret_key->addr[side], mapped, MAPPED);
         memcpy(ret_key->addr[side] + MAPPED, k4->addr[side], sizeof k4->addr[side]);
     }
 }
