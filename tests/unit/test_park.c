@@ -294,6 +294,8 @@ START_TEST(test_embryo)
 {
     struct owner o;
     begin(&o);
+    for (unsigned part = 0; part < TCA_PARTITIONS; part++)
+        o.table->doubled[part].sure = 5;
     struct tca_segment syn = segment(families[_i], 0, SECOND_NS, 9, TCA_SYN);
     syn.seq = 4000000000;
     syn.opt.has_ts = syn.opt.has_mss = true;
