@@ -8,10 +8,10 @@
  *      a segment, or an ICMP error: back from the owner, as it was; what was told is told anew when it is over
  *      nobody came in time: it is forgotten, since all was told
  *
- * The ring of newest segments (artefact/copy.h) is not kept: what is quiet for so long has no copies to come. Nor is the
- * piece of a stream that is told: the next segment begins another, and pieces join to the same streams whereever they are cut
- * (flow/stream.h). Everything else comes back bit by bit; a build with check_ways parks a tuple after each segment of it, ring and
- * all, so that whatever would be lost is found by the tests.
+ * The ring of newest segments (artefact/copy.h) is kept, too: a file that was appended to itself goes back in time, and is full
+ * of copies. Of what left that ring nothing is kept. Nor is the piece of a stream that is told: the next segment begins another, and
+ * pieces join to the same streams whereever they are cut (flow/stream.h). Everything else comes back bit by bit; a build with check_ways
+ * parks a tuple after each segment of it, so that whatever would be lost is found by the tests.
  *
  * Tuples with other keys (VLAN, tunnel) share a stream, and stay.
  */
@@ -56,11 +56,9 @@ struct parcel {
     bool shares;     /* in that which stands now */
     _Alignas(16) unsigned char flow[FLOW_HEAD];
     _Alignas(16) unsigned char stream[STREAM_HEAD];
-    struct tca_copies copies; /* of the newest flow's only; last, because its ring is */
+    struct tca_copies copies; /* of the newest flow's only */
 };
-enum { RING = offsetof(struct parcel, copies.noted) }; /* what is quiet has no ring */
-_Static_assert(sizeof(struct parcel) <= TCA_PARCEL_MAX && sizeof(struct parcel) % 8 == 0 && RING % 8 == 0,
-               "the owner's room");
+_Static_assert(sizeof(struct parcel) <= TCA_PARCEL_MAX && sizeof(struct parcel) % 8 == 0, "the owner's room");
 
 void tca_table_init_away(struct tca_flow_table *table)
 {
@@ -246,14 +244,14 @@ static void fill_parcel(struct parcel *parcel, const struct tca_tuple *tuple, co
 }
 
 /* The oldest first: each knows where the owner has the next older one. */
-static int park_flows(struct tca_flow_table *table, struct tca_tuple *tuple, size_t size, uint64_t *ret_place)
+static int park_flows(struct tca_flow_table *table, struct tca_tuple *tuple, uint64_t *ret_place)
 {
     uint64_t place = 0;
     int error = TCA_OK;
     for (struct tca_flow *flow = older_of(tuple, NULL); !error; flow = older_of(tuple, flow)) {
         struct parcel parcel;
         fill_parcel(&parcel, tuple, flow, place);
-        error = table->set.park(table->set.user, flow, &parcel, size, &place);
+        error = table->set.park(table->set.user, flow, &parcel, sizeof parcel, &place);
         if (flow == tuple->newest)
             break;
     }
@@ -287,11 +285,9 @@ static void set_due(struct away *p, const struct tca_tuple *tuple)
     }
 }
 
-/* The ring is for copies, which are soon there. */
-static void drop_ring(struct tca_copies *copies)
+/* What left the ring knows the tuple by its place. */
+static void leave_beyond(struct tca_copies *copies)
 {
-    memset(copies->low, 0, sizeof copies->low);
-    memset(copies->noted, 0, sizeof copies->noted);
     copies->went_beyond = false;
     copies->beyond_ns = 0;
 }
@@ -308,14 +304,13 @@ int tca_table_park(struct tca_flow_table *table, struct tca_tuple *tuple, int64_
     uint32_t what = tca_away_new(table, tuple, false);
     if (!what)
         return TCA_EMEMORY;
-    if (quiet)
-        drop_ring(&tuple->copies);
+    leave_beyond(&tuple->copies);
     struct away *away = tca_away_at(table, what);
     int error = tca_table_end_piece(table, tuple);
     if (!error && tuple->stream)
         tuple->stream->told = true;
     if (!error)
-        error = park_flows(table, tuple, quiet ? RING : sizeof(struct parcel), &away->place);
+        error = park_flows(table, tuple, &away->place);
     if (error) {
         give_away(table, what);
         return error;
