@@ -8,15 +8,16 @@
  *      a segment, or an ICMP error: back from the owner, as it was; what was told is told anew when it is over
  *      nobody came in time: it is forgotten, since all was told
  *
- * The ring of newest segments (artefact/copy.h) is not kept: what is quiet for so long has no copies to come. Nor is the
- * piece of a stream that is told: the next segment begins another, and pieces join to the same streams whereever they are cut
- * (flow/stream.h). Everything else comes back bit by bit; a build with check_ways parks a tuple after each segment of it, ring and
- * all, so that whatever would be lost is found by the tests.
+ * The ring of newest segments (artefact/copy.h) is kept, too: a file that was appended to itself goes back in time, and is full
+ * of copies. Of what left that ring nothing is kept. Nor is the piece of a stream that is told: the next segment begins another, and
+ * pieces join to the same streams whereever they are cut (flow/stream.h). Everything else comes back bit by bit; a build with check_ways
+ * parks a tuple after each segment of it, so that whatever would be lost is found by the tests.
  *
  * Tuples with other keys (VLAN, tunnel) share a stream, and stay.
  */
 #include "flow/table.h"
 
+#include <assert.h>
 #include <string.h>
 #include <tcpautopsy/error.h>
 
@@ -40,7 +41,8 @@ _Static_assert(sizeof(struct away) + sizeof(struct key4) <= 48 &&
                    sizeof(struct away) + sizeof(struct key6) <= 72,
                "what a parked tuple takes");
 
-enum { MAPPED = 12 }; /* where an IPv4 address stands in one of 16 bytes */
+enum { MAPPED = 12 }; /* where an IPv4 address stands in one of 16 bytes; before it: */
+static const uint8_t mapped[MAPPED] = {[MAPPED - 2] = 0xff, 0xff};
 
 /* What is kept of a flow by its owner for us: and, with the newest, of its tuple. */
 enum {
@@ -54,11 +56,9 @@ struct parcel {
     bool shares;     /* in that which stands now */
     _Alignas(16) unsigned char flow[FLOW_HEAD];
     _Alignas(16) unsigned char stream[STREAM_HEAD];
-    struct tca_copies copies; /* of the newest flow's only; last, because its ring is */
+    struct tca_copies copies; /* of the newest flow's only */
 };
-enum { RING = offsetof(struct parcel, copies.noted) }; /* what is quiet has no ring */
-_Static_assert(sizeof(struct parcel) <= TCA_PARCEL_MAX && sizeof(struct parcel) % 8 == 0 && RING % 8 == 0,
-               "the owner's room");
+_Static_assert(sizeof(struct parcel) <= TCA_PARCEL_MAX && sizeof(struct parcel) % 8 == 0, "the owner's room");
 
 void tca_table_init_away(struct tca_flow_table *table)
 {
@@ -105,11 +105,13 @@ static void set_key(struct away *away, bool six, const struct tca_key *key)
     struct key4 *k4 = (void *)(away + 1);
     struct key6 *k6 = (void *)(away + 1);
     memcpy(six ? k6->port : k4->port, key->port, sizeof key->port);
-    for (int side = 0; side < 2; side++)
+    for (int side = 0; side < 2; side++) {
+        assert(six || !memcmp(key->addr[side], mapped, MAPPED));
         if (six)
             memcpy(k6->addr[side], key->addr[side], sizeof k6->addr[side]);
         else
             memcpy(k4->addr[side], key->addr[side] + MAPPED, sizeof k4->addr[side]);
+    }
 }
 
 struct tca_syn *tca_away_syn(struct away *away, enum tca_kind kind)
@@ -160,7 +162,7 @@ void tca_table_key(const struct tca_flow_table *table, uint32_t what, struct tca
             memcpy(ret_key->addr[side], k6->addr[side], sizeof k6->addr[side]);
             continue;
         }
-        memset(ret_key->addr[side] + MAPPED - 2, 0xff, 2);
+        memcpy(ret_key->addr[side], mapped, MAPPED);
         memcpy(ret_key->addr[side] + MAPPED, k4->addr[side], sizeof k4->addr[side]);
     }
 }
@@ -242,14 +244,14 @@ static void fill_parcel(struct parcel *parcel, const struct tca_tuple *tuple, co
 }
 
 /* The oldest first: each knows where the owner has the next older one. */
-static int park_flows(struct tca_flow_table *table, struct tca_tuple *tuple, size_t size, uint64_t *ret_place)
+static int park_flows(struct tca_flow_table *table, struct tca_tuple *tuple, uint64_t *ret_place)
 {
     uint64_t place = 0;
     int error = TCA_OK;
     for (struct tca_flow *flow = older_of(tuple, NULL); !error; flow = older_of(tuple, flow)) {
         struct parcel parcel;
         fill_parcel(&parcel, tuple, flow, place);
-        error = table->set.park(table->set.user, flow, &parcel, size, &place);
+        error = table->set.park(table->set.user, flow, &parcel, sizeof parcel, &place);
         if (flow == tuple->newest)
             break;
     }
@@ -283,11 +285,9 @@ static void set_due(struct away *p, const struct tca_tuple *tuple)
     }
 }
 
-/* The ring is for copies, which are soon there. */
-static void drop_ring(struct tca_copies *copies)
+/* What left the ring knows the tuple by its place. */
+static void leave_beyond(struct tca_copies *copies)
 {
-    memset(copies->low, 0, sizeof copies->low);
-    memset(copies->noted, 0, sizeof copies->noted);
     copies->went_beyond = false;
     copies->beyond_ns = 0;
 }
@@ -304,14 +304,13 @@ int tca_table_park(struct tca_flow_table *table, struct tca_tuple *tuple, int64_
     uint32_t what = tca_away_new(table, tuple, false);
     if (!what)
         return TCA_EMEMORY;
-    if (quiet)
-        drop_ring(&tuple->copies);
+    leave_beyond(&tuple->copies);
     struct away *away = tca_away_at(table, what);
     int error = tca_table_end_piece(table, tuple);
     if (!error && tuple->stream)
         tuple->stream->told = true;
     if (!error)
-        error = park_flows(table, tuple, quiet ? RING : sizeof(struct parcel), &away->place);
+        error = park_flows(table, tuple, &away->place);
     if (error) {
         give_away(table, what);
         return error;

@@ -761,8 +761,8 @@ static int take_lone(struct tca_flow_table *table, struct tca_flow *flow)
 /* So many of them may wait: an answer may be on its way. */
 static size_t lone_most(const struct tca_flow_table *table)
 {
-    size_t most = table->set.most[TCA_FLOW_OPENING] / 2;
-    return most && most < TCA_LONE_MAX ? most : TCA_LONE_MAX;
+    size_t most = table->set.most[TCA_FLOW_OPENING] / 2, lone = TCA_LONE_MAX;
+    return most && most < lone ? most : lone;
 }
 
 /* All but the newest ones. */

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Tuples that are put away: what comes back is what was there, bit by bit, but for what nobody needs any more.
+ */
+#include <string.h>
+
+#include "flow/table.h"
+#include "suite.h"
+
+enum { PAYLOAD = 64, STREAM_PAYLOAD = 32, KEPT_MAX = 8 };
+#define SECOND_NS INT64_C(1000000000)
+
+/* An owner that keeps what it is given. */
+struct owner {
+    struct tca_flow_table *table;
+    struct kept {
+        uint8_t payload[PAYLOAD], stream[STREAM_PAYLOAD], parcel[TCA_PARCEL_MAX];
+        size_t size;
+    } kept[KEPT_MAX];
+    unsigned count, recalled, over, pieces, forgotten;
+    struct tca_segment again;
+};
+
+static int flow_over(void *user, struct tca_flow *flow)
+{
+    (void)flow;
+    ((struct owner *)user)->over++;
+    return 0;
+}
+
+static int piece_over(void *user, const struct tca_key *key, const struct tca_piece *piece)
+{
+    (void)key, (void)piece;
+    ((struct owner *)user)->pieces++;
+    return 0;
+}
+
+static bool may_park(void *user, struct tca_flow *flow)
+{
+    (void)user, (void)flow;
+    return true;
+}
+
+static int park(void *user, struct tca_flow *flow, const void *parcel, size_t size, uint64_t *ret_place)
+{
+    struct owner *o = user;
+    ck_assert_uint_lt(o->count, KEPT_MAX);
+    ck_assert_uint_le(size, TCA_PARCEL_MAX);
+    struct kept *kept = &o->kept[o->count];
+    memcpy(kept->payload, flow->payload, PAYLOAD);
+    if (flow->stream)
+        memcpy(kept->stream, flow->stream->payload, STREAM_PAYLOAD);
+    memcpy(kept->parcel, parcel, size);
+    kept->size = size;
+    *ret_place = o->count++;
+    return 0;
+}
+
+static int recall(void *user, uint64_t place, void *payload, void *stream_payload, void *ret_parcel,
+                  uint32_t *ret_note)
+{
+    struct owner *o = user;
+    const struct kept *kept = &o->kept[place];
+    memcpy(payload, kept->payload, PAYLOAD);
+    memcpy(stream_payload, kept->stream, STREAM_PAYLOAD);
+    memcpy(ret_parcel, kept->parcel, kept->size);
+    *ret_note = 77;
+    o->recalled++;
+    return 0;
+}
+
+static void forget(void *user, struct tca_flow *flow)
+{
+    (void)flow;
+    ((struct owner *)user)->forgotten++;
+}
+
+static int again(void *user, struct tca_flow *flow, const struct tca_segment *syn, int side)
+{
+    struct owner *o = user;
+    ck_assert_int_eq(side, flow->client);
+    memcpy(&o->again, syn, sizeof o->again);
+    return 0;
+}
+
+static void begin(struct owner *o)
+{
+    memset(o, 0, sizeof *o);
+    const struct tca_flow_settings set = {.seed = 3,
+                                          .payload_size = PAYLOAD,
+                                          .stream_payload_size = STREAM_PAYLOAD,
+                                          .over = flow_over,
+                                          .piece_over = piece_over,
+                                          .may_park = may_park,
+                                          .park = park,
+                                          .recall = recall,
+                                          .forget = forget,
+                                          .again = again,
+                                          .user = o};
+    ck_assert_int_eq(tca_flow_table_new(&set, &o->table), 0);
+}
+
+/* From the client (0) or the server, over IPv4 or IPv6. */
+static struct tca_segment segment(int family, int from, int64_t time_ns, uint64_t frame, unsigned flags)
+{
+    struct tca_segment seg = {.family = (uint8_t)family,
+                              .time_ns = time_ns,
+                              .frame = frame,
+                              .flags = (uint16_t)flags,
+                              .ttl = 60,
+                              .window = 1000,
+                              .has_ip_id = family == 4,
+                              .ip_id = (uint16_t)(family == 4 ? frame : 0)};
+    for (int end = 0; end < 2; end++) {
+        uint8_t *addr = end ? seg.dst : seg.src;
+        memset(addr + 10, 0xff, 2);
+        addr[0] = family == 4 ? 0 : 0xfd;
+        addr[15] = (uint8_t)(1 + (end != from));
+    }
+    seg.sport = from ? 80 : 40000;
+    seg.dport = from ? 40000 : 80;
+    return seg;
+}
+
+static struct tca_flow *feed(struct owner *o, const struct tca_segment *seg, enum tca_flow_class age_class)
+{
+    struct tca_flow_met met;
+    struct tca_flow_found found;
+    ck_assert_int_eq(tca_flow_meet(o->table, seg, &met), 0);
+    ck_assert_int_eq(tca_flow_find(o->table, &met, seg, &found), 0);
+    if (found.copy)
+        return found.flow;
+    memset(found.flow->payload, (int)seg->frame, PAYLOAD);
+    memset(met.stream->payload, (int)seg->frame + 100, STREAM_PAYLOAD);
+    if (found.commits)
+        ck_assert_int_eq(tca_flow_replace_older(o->table, found.flow), 0);
+    tca_flow_note(o->table, found.flow, seg, age_class);
+    return found.flow;
+}
+
+/* A connection that is doubled, closed, and followed by another one on the same ports. */
+static struct tca_flow *converse(struct owner *o, int family)
+{
+    static const struct {
+        int from;
+        unsigned flags;
+        uint32_t seq, ack;
+    } step[] = {
+        {0, TCA_SYN, 100, 0},
+        {1, TCA_SYN | TCA_ACK, 500, 101},
+        {0, TCA_ACK, 101, 501},
+        {0, TCA_FIN | TCA_ACK, 101, 501},
+        {1, TCA_FIN | TCA_ACK, 501, 102},
+        {0, TCA_ACK, 102, 502},
+        {0, TCA_SYN, 90000, 0},
+        {1, TCA_SYN | TCA_ACK, 70000, 90001},
+        {0, TCA_ACK, 90001, 70001},
+    };
+    struct tca_flow *flow = NULL;
+    for (unsigned at = 0; at < sizeof step / sizeof *step; at++)
+        for (unsigned copy = 0; copy < 2; copy++) {
+            int64_t time_ns = (at + 1) * SECOND_NS / 10 + copy * 100000;
+            struct tca_segment seg =
+                segment(family, step[at].from, time_ns, 2 * at + copy + 1, step[at].flags);
+            seg.seq = step[at].seq;
+            seg.ack = step[at].ack;
+            seg.ip_id = family == 4 ? (uint16_t)(at + 1) : 0;
+            flow = feed(o, &seg, TCA_FLOW_OVER);
+        }
+    return flow;
+}
+
+static uint32_t only_one(const struct tca_flow_table *table)
+{
+    ck_assert_uint_eq(table->used, 1);
+    for (size_t at = 0; at < table->slot_count; at++)
+        if (table->slot[at].what)
+            return table->slot[at].what;
+    return 0;
+}
+
+static void pass(struct owner *o, int64_t now_ns)
+{
+    for (int twice = 0; twice < 2; twice++) /* two records must agree */
+        ck_assert_int_eq(tca_flow_expire(o->table, now_ns), 0);
+}
+
+/* What it is, without where it is and what is counted on the way. */
+static struct tca_flow *bare(struct tca_flow *flow)
+{
+    flow->tuple = NULL;
+    flow->older = flow->prev = flow->next = NULL;
+    flow->stream = NULL;
+    flow->list = 0;
+    flow->parked = flow->note = 0;
+    return flow;
+}
+
+static const int families[] = {4, 6};
+
+START_TEST(test_back)
+{
+    enum { HEAD = offsetof(struct tca_flow, payload) };
+    struct owner o;
+    begin(&o);
+    struct tca_flow *newest = converse(&o, families[_i]), *older = newest->older;
+    ck_assert_ptr_nonnull(older);
+    ck_assert(newest->stream != older->stream);
+    struct tca_key key = newest->tuple->key;
+    struct tca_copies copies = newest->tuple->copies;
+    struct tca_bases bases = newest->stream->bases;
+    uint8_t was[2][HEAD], payload[2][PAYLOAD], stream[2][STREAM_PAYLOAD];
+    ck_assert_uint_gt(copies.side[0].copied + copies.side[1].copied, 0);
+    memcpy(payload[0], newest->payload, PAYLOAD);
+    memcpy(payload[1], older->payload, PAYLOAD);
+    memcpy(stream[0], newest->stream->payload, STREAM_PAYLOAD);
+    memcpy(stream[1], older->stream->payload, STREAM_PAYLOAD);
+
+    struct tca_flow *flow[2] = {newest, older};
+    for (int at = 0; at < 2; at++) {
+        struct tca_stream *of = flow[at]->stream;
+        struct tca_flow *links = flow[at]->older, *prev = flow[at]->prev, *next = flow[at]->next;
+        struct tca_tuple *tuple = flow[at]->tuple;
+        uint8_t list = flow[at]->list;
+        memcpy(was[at], bare(flow[at]), HEAD);
+        flow[at]->stream = of;
+        flow[at]->older = links;
+        flow[at]->prev = prev;
+        flow[at]->next = next;
+        flow[at]->tuple = tuple;
+        flow[at]->list = list;
+    }
+    pass(&o, 100 * SECOND_NS);
+    ck_assert_msg(o.count == 2 && o.over == 0, "each of its flows was parked");
+    uint32_t what = only_one(o.table);
+    ck_assert_int_eq(tca_kind_of(what), families[_i] == 4 ? TCA_KIND_PARKED4 : TCA_KIND_PARKED6);
+    ck_assert(tca_table_has_key(o.table, what, &key));
+    struct tca_key same;
+    tca_table_key(o.table, what, &same);
+    ck_assert_mem_eq(&same, &key, sizeof key);
+    unsigned pieces = o.pieces;
+
+    struct tca_tuple *tuple;
+    ck_assert_int_eq(tca_table_recall(o.table, what, &key, &tuple), 0);
+    ck_assert_uint_eq(o.recalled, 2);
+    ck_assert_int_eq(tca_kind_of(only_one(o.table)), TCA_KIND_TUPLE);
+    ck_assert_mem_eq(&tuple->copies, &copies, sizeof copies);
+    ck_assert_mem_eq(&tuple->stream->bases, &bases, sizeof bases);
+    ck_assert_msg(tuple->stream->users == 2 && tuple->newest->stream == tuple->stream,
+                  "it is the tuple's stream");
+    ck_assert_msg(tuple->live == 2 && tuple->newest->note == 77 && tuple->newest->parked == 1, "counts");
+    struct tca_flow *back[2] = {tuple->newest, tuple->newest->older};
+    for (int at = 0; at < 2; at++) {
+        ck_assert_mem_eq(back[at]->payload, payload[at], PAYLOAD);
+        ck_assert_mem_eq(back[at]->stream->payload, stream[at], STREAM_PAYLOAD);
+        struct tca_flow copy;
+        memcpy(&copy, back[at], HEAD);
+        ck_assert_mem_eq(bare(&copy), was[at], HEAD);
+    }
+    /* It goes on: the piece that was told is followed by another one. */
+    struct tca_segment seg = segment(families[_i], 1, 101 * SECOND_NS, 50, TCA_ACK);
+    seg.seq = 70001;
+    seg.ack = 90001;
+    ck_assert_ptr_eq(feed(&o, &seg, TCA_FLOW_OVER), tuple->newest);
+    ck_assert_uint_eq(tuple->stream->piece.frame, 50);
+    ck_assert_uint_eq(o.pieces, pieces);
+    ck_assert_int_eq(tca_flow_table_end(o.table), 0);
+    ck_assert_msg(o.over == 2 && o.pieces == pieces + 1, "told anew");
+    tca_flow_table_free(o.table);
+}
+END_TEST
+
+START_TEST(test_forgotten)
+{
+    struct owner o;
+    begin(&o);
+    converse(&o, families[_i]);
+    pass(&o, 10 * SECOND_NS);
+    unsigned pieces = o.pieces;
+    pass(&o, 250 * SECOND_NS);
+    ck_assert_uint_eq(o.table->used, 1);
+    pass(&o, 252 * SECOND_NS);
+    ck_assert_uint_eq(o.table->used, 0);
+    ck_assert_msg(!o.over && !o.recalled && o.pieces == pieces, "all was told before");
+    tca_flow_table_free(o.table);
+}
+END_TEST
+
+START_TEST(test_embryo)
+{
+    struct owner o;
+    begin(&o);
+    for (unsigned part = 0; part < TCA_PARTITIONS; part++)
+        o.table->doubled[part].sure = 5;
+    struct tca_segment syn = segment(families[_i], 0, SECOND_NS, 9, TCA_SYN);
+    syn.seq = 4000000000;
+    syn.opt.has_ts = syn.opt.has_mss = true;
+    syn.opt.mss = 1460;
+    syn.opt.tsval = 123456789;
+    struct tca_flow *flow = feed(&o, &syn, TCA_FLOW_OPENING);
+    struct tca_key key = flow->tuple->key;
+    struct tca_copies copies = flow->tuple->copies;
+    struct tca_space space = flow->space[flow->client];
+    pass(&o, 7 * SECOND_NS);
+    uint32_t what = only_one(o.table);
+    ck_assert_int_eq(tca_kind_of(what), families[_i] == 4 ? TCA_KIND_EMBRYO4 : TCA_KIND_EMBRYO6);
+    ck_assert_msg(o.forgotten == 1 && !o.over && !o.pieces && !o.count, "nothing was told");
+    struct tca_tuple *tuple;
+    ck_assert_int_eq(tca_table_unfold(o.table, what, &key, &tuple), 0);
+    ck_assert_mem_eq(&o.again, &syn, sizeof syn);
+    ck_assert_mem_eq(&tuple->copies, &copies, sizeof copies);
+    ck_assert_mem_eq(&tuple->newest->space[tuple->newest->client], &space, sizeof space);
+    ck_assert_msg(tuple->newest->first_frame == 9 && tuple->newest->last_ns == SECOND_NS &&
+                      tuple->newest->opened_by_syn && !tuple->newest->committed,
+                  "the flow is the SYN's");
+    ck_assert_msg(tuple->stream->users == 2 && tuple->newest->stream_frame == 9, "and so is its stream");
+    ck_assert_int_eq(tca_flow_table_end(o.table), 0);
+    ck_assert_msg(o.over == 1 && o.pieces == 1, "told once");
+    tca_flow_table_free(o.table);
+}
+END_TEST
+
+START_TEST(test_embryo_over)
+{
+    struct owner o;
+    begin(&o);
+    for (unsigned at = 0; at < 3000; at++) {
+        struct tca_segment syn = segment(families[_i], 0, SECOND_NS + at, 1 + at, TCA_SYN);
+        syn.sport = (uint16_t)(10000 + at);
+        syn.seq = at * 77777;
+        feed(&o, &syn, TCA_FLOW_OPENING);
+        if (at % 100 == 99)
+            pass(&o, SECOND_NS + at);
+    }
+    ck_assert_msg(o.forgotten >= 2400, "too many wait: %u became embryos", o.forgotten);
+    ck_assert_uint_eq(o.table->shapes, 1);
+    ck_assert_uint_eq(o.over, 0);
+    pass(&o, 302 * SECOND_NS);
+    ck_assert_msg(o.over == 3000 && o.pieces == 3000, "each is told once");
+    ck_assert_uint_eq(o.table->used, 0);
+    tca_flow_table_free(o.table);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("park");
+    add_case(suite, "back", test_back, 2);
+    add_case(suite, "forgotten", test_forgotten, 2);
+    add_case(suite, "embryo", test_embryo, 2);
+    add_case(suite, "embryos", test_embryo_over, 2);
+    return run_suite(suite);
+}
