@@ -325,22 +325,25 @@ static int use_quoted(struct tca_shard *sh, const struct tca_segment *quote)
 
 /* ---- chunks ---- */
 
-/* What later ones of the chunk will touch begins to come from memory. */
+/* What later ones will touch begins to come from memory, the tuple first, by which the rest is found. */
 static void fetch_ahead(const struct tca_shard *sh, unsigned at)
 {
-    enum { AHEAD = 3 };
-    if (at + AHEAD >= sh->waits)
+    enum { FLOW_AHEAD = 4, TUPLE_AHEAD = 10 };
+    if (at + TUPLE_AHEAD >= sh->waits)
         return;
-    const struct tca_waiting *later = tca_order_at(&sh->s->order, sh->waiting[at + AHEAD]);
+    const struct tca_waiting *later = tca_order_at(&sh->s->order, sh->waiting[at + TUPLE_AHEAD]);
     if (!later->seg.quoted)
-        tca_flow_fetch(later->tuple);
+        tca_flow_fetch_tuple(later->tuple);
+    later = tca_order_at(&sh->s->order, sh->waiting[at + FLOW_AHEAD]);
+    if (!later->seg.quoted)
+        tca_flow_fetch(sh->flows, later->tuple);
 }
 
 /* In the order of the file: its stream, and what other programs make of that; then it waits for its turn. */
-static int join_segment(struct tca_shard *sh, struct tca_waiting *w)
+static int join_segment(struct tca_shard *sh, struct tca_waiting *w, const struct tca_flow_look *look)
 {
     struct tca_flow_met met;
-    int error = tca_flow_meet(sh->flows, &w->seg, &met);
+    int error = tca_flow_meet(sh->flows, &w->seg, look, &met);
     if (error)
         return error;
     w->tuple = met.tuple;
@@ -352,16 +355,30 @@ static int join_segment(struct tca_shard *sh, struct tca_waiting *w)
     return TCA_OK;
 }
 
-static int join(struct tca_shard *sh, uint64_t number)
+static int join(struct tca_shard *sh, struct tca_waiting *w, const struct tca_flow_look *look)
 {
-    struct tca_waiting *w = tca_order_at(&sh->s->order, number);
     if (w->kind == TCA_WAITING_NUMBER)
         return tca_flow_see(sh->flows, &w->seg);
-    sh->waiting[sh->waits++] = number;
+    sh->waiting[sh->waits++] = w->number;
     if (w->kind == TCA_WAITING_SEGMENT)
-        return join_segment(sh, w);
+        return join_segment(sh, w, look);
     tca_order_join(&sh->s->order, w, &sh->quotes);
     return TCA_OK;
+}
+
+enum { BATCH = 16 }; /* so many are looked for before the first is needed */
+
+static int join_batch(struct tca_shard *sh, const uint64_t *number, unsigned count)
+{
+    struct tca_flow_look look[BATCH];
+    int error = TCA_OK;
+    for (unsigned at = 0; at < count; at++)
+        tca_flow_look(sh->flows, &tca_order_at(&sh->s->order, number[at])->seg, &look[at]);
+    for (unsigned at = 0; at < count; at++)
+        tca_flow_look_on(sh->flows, &look[at]);
+    for (unsigned at = 0; at < count && !error; at++)
+        error = join(sh, tca_order_at(&sh->s->order, number[at]), &look[at]);
+    return error;
 }
 
 static int use(struct tca_shard *sh, const struct tca_waiting *w)
@@ -391,8 +408,8 @@ void tca_shard_work(struct tca_shard *sh, const struct tca_chunk *chunk)
 {
     struct tca_taken *taken = &sh->taken[chunk->ordinal % 2];
     sh->now_ns = chunk->now_ns;
-    for (unsigned at = 0; !sh->error && at < taken->count; at++)
-        sh->error = join(sh, taken->number[at]);
+    for (unsigned at = 0, left; !sh->error && (left = taken->count - at); at += left < BATCH ? left : BATCH)
+        sh->error = join_batch(sh, taken->number + at, left < BATCH ? left : BATCH);
     taken->count = 0;
     if (!sh->error)
         sh->error = use_ripe(sh, chunk->ripe);
@@ -408,6 +425,10 @@ enum { FLOW_BYTES = sizeof(struct tca_flow) + sizeof(struct tca_mirror) + sizeof
 /* In sixteenths of what there is for connections at hand: those that live are heard of most, those that open least. */
 static const unsigned share[TCA_FLOW_CLASSES] = {
     [TCA_FLOW_LIVE] = 12, [TCA_FLOW_OPENING] = 1, [TCA_FLOW_OVER] = 3};
+
+/* What a segment of a calm connection touches of a side (mirror/easy.c), and where the sides are. */
+#define SIDE_AT(role) (offsetof(struct tca_mirror, side) + (role) * sizeof(struct tca_side))
+#define CALM          offsetof(struct tca_side, recent)
 
 static void bound_memory(const struct tca_session *s, unsigned shards, size_t most[TCA_FLOW_CLASSES])
 {
@@ -428,6 +449,7 @@ int tca_shard_begin(struct tca_session *s, unsigned shards, struct tca_shard *sh
                                     .server = s->set.server,
                                     .server_count = s->set.server_count,
                                     .payload_size = sizeof(struct tca_mirror),
+                                    .touched = {{0, SIDE_AT(0) + CALM}, {SIDE_AT(1), SIDE_AT(1) + CALM}},
                                     .stream_payload_size = sizeof(struct tca_peer),
                                     .over = flow_over,
                                     .piece_over = piece_over,

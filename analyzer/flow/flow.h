@@ -104,6 +104,9 @@ struct tca_flow_settings {
     const struct tca_server_hint *server; /* borrowed */
     size_t server_count;
     size_t payload_size, stream_payload_size;
+    struct {
+        size_t from, to;
+    } touched[2]; /* what of a payload an ordinary segment touches: two ranges of it */
     size_t
         most[TCA_FLOW_CLASSES]; /* flows of a class in memory; 0: as many as come. No result depends on it */
     /* Called for each flow that is over (expired, replaced, table freed), before its memory is taken back. */
@@ -155,15 +158,27 @@ struct tca_flow_met {
     int side;                  /* key side of the sender */
     int64_t now_ns; /* by which its tuple's flows are over: its time, or less where that is to be doubted */
 };
+/* Where the tuple of a segment is to be looked for. Looked at some segments ahead, its memory is there when it is needed:
+ *      tca_flow_look of several -> tca_flow_look_on of these -> tca_flow_meet of these */
+struct tca_flow_look {
+    struct tca_key key;
+    uint32_t tag;
+    int side; /* key side of the sender */
+};
+void tca_flow_look(const struct tca_flow_table *table, const struct tca_segment *seg,
+                   struct tca_flow_look *ret_look);
+void tca_flow_look_on(const struct tca_flow_table *table, const struct tca_flow_look *look);
 /* The tuple of this segment, new where needed, and the stream that it belongs to: called in the order of the file. 0 or
  * TCA_EMEMORY. */
-int tca_flow_meet(struct tca_flow_table *table, const struct tca_segment *seg, struct tca_flow_met *ret_met);
+int tca_flow_meet(struct tca_flow_table *table, const struct tca_segment *seg,
+                  const struct tca_flow_look *look, struct tca_flow_met *ret_met);
 /* Find the flow of a segment that was met, starting a new one where needed: called once for each, in the order in which
  * segments are to be used. A copy is only to be counted. 0 or TCA_EMEMORY, or what `over` returned. */
 int tca_flow_find(struct tca_flow_table *table, const struct tca_flow_met *met, const struct tca_segment *seg,
                   struct tca_flow_found *ret_found);
-/* Begin to fetch from memory what a segment of this tuple is likely to touch. */
-void tca_flow_fetch(const struct tca_tuple *tuple);
+/* Begin to fetch from memory what a segment of this tuple is likely to touch: the tuple; the flow, once the tuple is there. */
+void tca_flow_fetch_tuple(const struct tca_tuple *tuple);
+void tca_flow_fetch(const struct tca_flow_table *table, const struct tca_tuple *tuple);
 /* What no flow of ours uses, a quotation or the stub of a segment, belongs to a stream all the same. */
 int tca_flow_see(struct tca_flow_table *table, const struct tca_segment *seg);
 /* The flow that an ICMP error quotes: its tuple and, among incarnations, its sequence number. flow NULL:

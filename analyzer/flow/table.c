@@ -215,9 +215,9 @@ static int find_tuple(struct tca_flow_table *table, const struct tca_key *key, u
 }
 
 /* The tuple of this key, new where needed. */
-static int get_tuple(struct tca_flow_table *table, const struct tca_key *key, struct tca_tuple **ret_tuple)
+static int get_tuple(struct tca_flow_table *table, const struct tca_key *key, uint32_t tag,
+                     struct tca_tuple **ret_tuple)
 {
-    uint32_t tag = tag_of(table, key);
     int error = find_tuple(table, key, tag, ret_tuple);
     return error || *ret_tuple ? error : add_tuple(table, key, tag, ret_tuple);
 }
@@ -274,10 +274,11 @@ static bool has_other_keys(const struct tca_flow_table *table)
 }
 
 /* The tuple of a key, with the plain one whose streams it shares. */
-static int get_keyed(struct tca_flow_table *table, const struct tca_key *key, struct tca_tuple **ret_tuple)
+static int get_keyed(struct tca_flow_table *table, const struct tca_key *key, uint32_t tag,
+                     struct tca_tuple **ret_tuple)
 {
     struct tca_tuple *tuple, *plain;
-    int error = get_tuple(table, key, &tuple);
+    int error = get_tuple(table, key, tag, &tuple);
     if (error || tuple->plain) {
         *ret_tuple = tuple;
         return error;
@@ -287,7 +288,7 @@ static int get_keyed(struct tca_flow_table *table, const struct tca_key *key, st
         struct tca_key four = {.family = key->family, .plain = 1};
         memcpy(four.addr, key->addr, sizeof four.addr);
         memcpy(four.port, key->port, sizeof four.port);
-        error = get_tuple(table, &four, &plain);
+        error = get_tuple(table, &four, tag_of(table, &four), &plain);
         if (error)
             return error;
         plain->plain = plain;
@@ -513,12 +514,37 @@ static int limit_incarnations(struct tca_flow_table *table, struct tca_tuple *tu
     return tca_table_end_flow(table, unanswered && !oldest->replaced ? unanswered : oldest);
 }
 
-int tca_flow_meet(struct tca_flow_table *table, const struct tca_segment *seg, struct tca_flow_met *ret_met)
+enum { LINE = 64 };
+
+static void fetch(const void *object, size_t from, size_t to)
 {
-    struct tca_key key;
+    for (size_t at = from; at < to; at += LINE)
+        __builtin_prefetch((const unsigned char *)object + at, 1);
+}
+
+void tca_flow_look(const struct tca_flow_table *table, const struct tca_segment *seg,
+                   struct tca_flow_look *look)
+{
+    look->side = make_key(table, seg, &look->key);
+    look->tag = tag_of(table, &look->key);
+    __builtin_prefetch(&table->slot[home(table, look->tag)]);
+}
+
+void tca_flow_look_on(const struct tca_flow_table *table, const struct tca_flow_look *look)
+{
+    for (size_t at = home(table, look->tag); table->slot[at].what; at = after(table, at))
+        if (table->slot[at].tag == look->tag && is_tuple(table->slot[at].what)) {
+            tca_flow_fetch_tuple(tuple_at(table, table->slot[at].what));
+            return;
+        }
+}
+
+int tca_flow_meet(struct tca_flow_table *table, const struct tca_segment *seg,
+                  const struct tca_flow_look *look, struct tca_flow_met *ret_met)
+{
     struct tca_tuple *tuple;
-    int side = make_key(table, seg, &key);
-    int error = get_keyed(table, &key, &tuple);
+    int side = look->side;
+    int error = get_keyed(table, &look->key, look->tag, &tuple);
     if (error)
         return error;
     *ret_met =
@@ -535,24 +561,30 @@ int tca_flow_meet(struct tca_flow_table *table, const struct tca_segment *seg, s
     return TCA_OK;
 }
 
-void tca_flow_fetch(const struct tca_tuple *tuple)
+/* The newest of the segments that are kept for copies is not worth guessing. */
+void tca_flow_fetch_tuple(const struct tca_tuple *tuple)
 {
-    enum { LINE = 64, PAYLOAD_LINES = 8 };
+    fetch(tuple, 0, offsetof(struct tca_tuple, copies.noted));
+}
+
+void tca_flow_fetch(const struct tca_flow_table *table, const struct tca_tuple *tuple)
+{
     const struct tca_flow *flow = tuple->newest;
     if (!flow)
         return;
-    const unsigned char *from = (const unsigned char *)flow;
-    const unsigned char *to = flow->payload + (size_t)PAYLOAD_LINES * LINE;
-    for (; from < to; from += LINE)
-        __builtin_prefetch(from, 1);
+    fetch(flow, 0, offsetof(struct tca_flow, payload));
+    for (int range = 0; range < 2; range++)
+        fetch(flow->payload, table->set.touched[range].from, table->set.touched[range].to);
 }
 
 int tca_flow_see(struct tca_flow_table *table, const struct tca_segment *seg)
 {
     struct tca_flow_met met;
+    struct tca_flow_look look;
     if (!tca_stream_sees(seg))
         return TCA_OK;
-    int error = tca_flow_meet(table, seg, &met);
+    tca_flow_look(table, seg, &look);
+    int error = tca_flow_meet(table, seg, &look, &met);
     if (error)
         return error;
     met.tuple->met--;

@@ -126,7 +126,9 @@ static struct tca_flow *feed(struct owner *o, const struct tca_segment *seg, enu
 {
     struct tca_flow_met met;
     struct tca_flow_found found;
-    ck_assert_int_eq(tca_flow_meet(o->table, seg, &met), 0);
+    struct tca_flow_look look;
+    tca_flow_look(o->table, seg, &look);
+    ck_assert_int_eq(tca_flow_meet(o->table, seg, &look, &met), 0);
     ck_assert_int_eq(tca_flow_find(o->table, &met, seg, &found), 0);
     if (found.copy)
         return found.flow;

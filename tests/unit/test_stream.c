@@ -154,7 +154,9 @@ static uint64_t watch(struct watched *w, const struct tca_segment *seg)
 {
     struct tca_flow_met met;
     struct tca_flow_found found;
-    ck_assert_int_eq(tca_flow_meet(w->table, seg, &met), 0);
+    struct tca_flow_look look;
+    tca_flow_look(w->table, seg, &look);
+    ck_assert_int_eq(tca_flow_meet(w->table, seg, &look, &met), 0);
     uint64_t piece = met.stream_frame;
     ck_assert_int_eq(tca_flow_find(w->table, &met, seg, &found), 0);
     tca_flow_note(w->table, found.flow, seg, TCA_FLOW_OVER);
@@ -393,7 +395,9 @@ START_TEST(test_partial)
     struct tca_flow_met met;
     set_ends(&seg, 0, 0);
     begin_watching(&w, false);
-    ck_assert_int_eq(tca_flow_meet(w.table, &seg, &met), 0);
+    struct tca_flow_look look;
+    tca_flow_look(w.table, &seg, &look);
+    ck_assert_int_eq(tca_flow_meet(w.table, &seg, &look, &met), 0);
     ck_assert_msg(!met.stream, "a fragment has no stream");
     struct tca_flow_found found;
     ck_assert_int_eq(tca_flow_find(w.table, &met, &seg, &found), 0);
