@@ -64,10 +64,12 @@ struct tca_order_pending {
 struct tca_order {
     struct tca_waiting *slot;          /* owned: TCA_ORDER_CHUNKS times TCA_ORDER_ROOM */
     struct tca_order_pending *pending; /* owned: those that are not ripe, a ring of TCA_ORDER_SLOTS */
-    uint64_t head, tail;               /* of the ring: how many became ripe, and entered */
+    char apart[128];         /* what parts read shares no cache line with what is written for each record */
+    uint64_t head, tail;     /* of the ring: how many became ripe, and entered */
     uint64_t chunk, next;    /* ordinal of the chunk being filled, and the number of its first free slot */
     int64_t newest_ns;       /* the latest time of a segment */
     int64_t now_ns, ripe_ns; /* times of the newest record, and of the place that became ripe last */
+    char behind[128];
 };
 
 /* A full chunk: its segments are numbered from `from` to before `to`. */

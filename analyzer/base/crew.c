@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
  * One run at a time. A run is published by its number, under the lock for those that sleep, and as an atomic for those that
- * spin; tasks are handed out by a counter that bears the run's number and how many tasks it has, so that a thread which is late
- * for one run cannot take a task of the next, nor one that there is not.
+ * spin, together with how many tasks it has. A task is taken by writing the run's number beside it, which only a lower one gives way
+ * to: a run ends when all its tasks are taken and done, so a thread that is late for it finds none, and cannot take one of the
+ * next. Each thread begins with its own tasks, the same in every run: what they work on is in its cache. Then it helps the
+ * others, from their last one on.
  */
 #include "base/crew.h"
 
@@ -15,18 +17,27 @@
 #include <stdint.h>
 #include <tcpautopsy/error.h>
 
-enum { SPINS = 2000, TASK_BITS = 20, TASK_MASK = (1 << TASK_BITS) - 1 };
+enum { SPINS = 2000, TASK_BITS = 16, TASK_MASK = (1 << TASK_BITS) - 1 };
+_Static_assert((int)TCA_CREW_TASKS <= (int)TASK_MASK, "tasks of a run");
+
+/* A thread and its number; the caller's is 0. */
+struct hand {
+    struct tca_crew *crew;
+    unsigned thread;
+};
 
 struct tca_crew {
     pthread_mutex_t lock;
     pthread_cond_t work, done; /* for the threads, for the caller */
     pthread_t thread[TCA_CREW_MAX - 1];
+    struct hand hand[TCA_CREW_MAX - 1];
     unsigned threads; /* besides the caller's */
-    tca_crew_fn *fn;  /* both: of the run whose number stands in `next` */
+    tca_crew_fn *fn;  /* both: of the newest run */
     void *user;
-    _Alignas(64) _Atomic uint64_t next; /* run | its tasks | first of them that nobody has taken */
-    _Alignas(64) _Atomic uint32_t left; /* tasks that have not returned */
-    bool caller_sleeps, over;           /* under the lock */
+    _Alignas(64) _Atomic uint64_t newest;   /* run | its tasks */
+    _Alignas(64) _Atomic uint32_t left;     /* tasks that have not returned */
+    _Atomic uint64_t taken[TCA_CREW_TASKS]; /* in which run it was taken last */
+    bool caller_sleeps;                     /* under the lock */
     unsigned sleeping;
 };
 
@@ -37,32 +48,26 @@ static void pause_briefly(void)
 #endif
 }
 
-static uint32_t run_of(uint64_t next)
+static uint64_t run_of(uint64_t newest)
 {
-    return (uint32_t)(next >> 2 * TASK_BITS);
+    return newest >> TASK_BITS;
 }
 
-static bool is_left(uint64_t next)
+static unsigned tasks_of(uint64_t newest)
 {
-    return (next & TASK_MASK) < (next >> TASK_BITS & TASK_MASK);
+    return (unsigned)(newest & TASK_MASK);
 }
 
-static uint64_t first_of(uint32_t run, unsigned tasks)
+static uint64_t named(uint64_t run, unsigned tasks)
 {
-    return (uint64_t)run << 2 * TASK_BITS | (uint64_t)tasks << TASK_BITS;
+    return run << TASK_BITS | tasks;
 }
 
-/* A task of this run; false: all are taken, or it is over. */
-static bool take(struct tca_crew *crew, uint32_t run, uint32_t *ret_task)
+static bool take(struct tca_crew *crew, uint64_t run, unsigned task)
 {
-    uint64_t next = atomic_load_explicit(&crew->next, memory_order_acquire);
-    while (run_of(next) == run && is_left(next))
-        if (atomic_compare_exchange_weak_explicit(&crew->next, &next, next + 1, memory_order_acq_rel,
-                                                  memory_order_acquire)) {
-            *ret_task = (uint32_t)(next & TASK_MASK);
-            return true;
-        }
-    return false;
+    uint64_t before = atomic_load_explicit(&crew->taken[task], memory_order_relaxed);
+    return before < run && atomic_compare_exchange_strong_explicit(
+                               &crew->taken[task], &before, run, memory_order_acq_rel, memory_order_relaxed);
 }
 
 static void returned(struct tca_crew *crew)
@@ -75,48 +80,56 @@ static void returned(struct tca_crew *crew)
     pthread_mutex_unlock(&crew->lock);
 }
 
-static void do_tasks(struct tca_crew *crew, uint32_t run)
+static void do_task(struct tca_crew *crew, uint64_t run, unsigned task)
 {
-    uint32_t task;
-    while (take(crew, run, &task)) {
-        crew->fn(crew->user, task);
-        returned(crew);
-    }
+    if (!take(crew, run, task))
+        return;
+    crew->fn(crew->user, task);
+    returned(crew);
 }
 
-/* The number of a run other than the last one; 0: the crew is over. */
-static uint32_t await_run(struct tca_crew *crew, uint32_t last)
+static void do_tasks(struct tca_crew *crew, uint64_t newest, unsigned thread)
 {
+    unsigned tasks = tasks_of(newest);
+    for (unsigned task = thread; task < tasks; task += crew->threads + 1)
+        do_task(crew, run_of(newest), task);
+    for (unsigned task = tasks; task--;)
+        do_task(crew, run_of(newest), task);
+}
+
+/* A run other than the last one; its number 0: the crew is over. */
+static uint64_t await_run(struct tca_crew *crew, uint64_t last)
+{
+    uint64_t newest;
     for (int spin = 0; spin < SPINS; spin++) {
-        uint32_t run = run_of(atomic_load_explicit(&crew->next, memory_order_acquire));
-        if (run != last)
-            return run;
+        newest = atomic_load_explicit(&crew->newest, memory_order_acquire);
+        if (newest != last)
+            return newest;
         pause_briefly();
     }
     pthread_mutex_lock(&crew->lock);
     crew->sleeping++;
-    uint32_t run;
-    while ((run = run_of(atomic_load_explicit(&crew->next, memory_order_acquire))) == last)
+    while ((newest = atomic_load_explicit(&crew->newest, memory_order_acquire)) == last)
         pthread_cond_wait(&crew->work, &crew->lock);
     crew->sleeping--;
     pthread_mutex_unlock(&crew->lock);
-    return run;
+    return newest;
 }
 
 static void *work(void *user)
 {
-    struct tca_crew *crew = user;
-    uint32_t run = 1;
-    while ((run = await_run(crew, run)))
-        do_tasks(crew, run);
+    struct hand *hand = user;
+    uint64_t newest = named(1, 0);
+    while (run_of(newest = await_run(hand->crew, newest)))
+        do_tasks(hand->crew, newest, hand->thread);
     return NULL;
 }
 
-/* Runs are numbered from 2 on, and from 1 again after a while; 0 ends the crew. */
-static void publish(struct tca_crew *crew, uint32_t run, unsigned tasks)
+/* Runs are numbered from 2 on; 0 ends the crew. */
+static void publish(struct tca_crew *crew, uint64_t run, unsigned tasks)
 {
     pthread_mutex_lock(&crew->lock);
-    atomic_store_explicit(&crew->next, first_of(run, tasks), memory_order_release);
+    atomic_store_explicit(&crew->newest, named(run, tasks), memory_order_release);
     if (crew->sleeping)
         pthread_cond_broadcast(&crew->work);
     pthread_mutex_unlock(&crew->lock);
@@ -145,10 +158,13 @@ int tca_crew_new(unsigned threads, struct tca_crew **ret_crew)
     pthread_mutex_init(&crew->lock, NULL);
     pthread_cond_init(&crew->work, NULL);
     pthread_cond_init(&crew->done, NULL);
-    atomic_init(&crew->next, first_of(1, 0));
+    atomic_init(&crew->newest, named(1, 0));
     atomic_init(&crew->left, 0);
     unsigned wanted = threads < TCA_CREW_MAX ? threads : TCA_CREW_MAX;
-    while (crew->threads + 1 < wanted && !pthread_create(&crew->thread[crew->threads], NULL, work, crew))
+    for (unsigned at = 0; at + 1 < wanted; at++)
+        crew->hand[at] = (struct hand){crew, at + 1};
+    while (crew->threads + 1 < wanted &&
+           !pthread_create(&crew->thread[crew->threads], NULL, work, &crew->hand[crew->threads]))
         crew->threads++;
     *ret_crew = crew;
     return TCA_OK;
@@ -174,12 +190,10 @@ unsigned tca_crew_size(const struct tca_crew *crew)
 
 static void run_some(struct tca_crew *crew, unsigned tasks)
 {
-    uint64_t last = atomic_load_explicit(&crew->next, memory_order_relaxed);
-    uint32_t run = run_of(first_of(run_of(last) + 1, 0));
-    run += !run;
+    uint64_t run = run_of(atomic_load_explicit(&crew->newest, memory_order_relaxed)) + 1;
     atomic_store_explicit(&crew->left, tasks, memory_order_relaxed);
     publish(crew, run, tasks);
-    do_tasks(crew, run);
+    do_tasks(crew, named(run, tasks), 0);
     await_all(crew);
 }
 

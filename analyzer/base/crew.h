@@ -12,7 +12,7 @@
 #ifndef TCA_BASE_CREW_H
 #define TCA_BASE_CREW_H
 
-enum { TCA_CREW_MAX = 64 }; /* threads */
+enum { TCA_CREW_MAX = 64, TCA_CREW_TASKS = 1024 }; /* threads; tasks of a run */
 
 struct tca_crew;
 
@@ -23,7 +23,8 @@ int tca_crew_new(unsigned threads, struct tca_crew **ret_crew);
 void tca_crew_free(struct tca_crew *crew);
 /* Threads in all; crew NULL: one. */
 unsigned tca_crew_size(const struct tca_crew *crew);
-/* Fewer than 2^20 tasks. crew NULL: the caller does all, in order. */
+/* At most TCA_CREW_TASKS. The same task goes to the same thread as in other runs, unless that one is late. crew NULL: the caller
+ * does all, in order. */
 void tca_crew_run(struct tca_crew *crew, tca_crew_fn *fn, void *user, unsigned tasks);
 /* Processors that this process may use, 1 to TCA_CREW_MAX. */
 unsigned tca_crew_processors(void);

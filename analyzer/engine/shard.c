@@ -406,7 +406,7 @@ static int use_ripe(struct tca_shard *sh, uint64_t ripe)
 
 void tca_shard_work(struct tca_shard *sh, const struct tca_chunk *chunk)
 {
-    struct tca_taken *taken = &sh->taken[chunk->ordinal % 2];
+    struct tca_taken *taken = sh->taken[chunk->ordinal % 2];
     sh->now_ns = chunk->now_ns;
     for (unsigned at = 0, left; !sh->error && (left = taken->count - at); at += left < BATCH ? left : BATCH)
         sh->error = join_batch(sh, taken->number + at, left < BATCH ? left : BATCH);
@@ -465,8 +465,8 @@ int tca_shard_begin(struct tca_session *s, unsigned shards, struct tca_shard *sh
     sh->waiting = tca_alloc((TCA_ORDER_SLOTS + TCA_ORDER_ROOM) * sizeof *sh->waiting);
     bool whole = sh->waiting;
     for (int odd = 0; odd < 2; odd++) {
-        sh->taken[odd].number = tca_alloc(TCA_ORDER_ROOM * sizeof *sh->waiting);
-        whole &= sh->taken[odd].number != NULL;
+        sh->taken[odd] = tca_alloc(sizeof *sh->taken[odd]);
+        whole &= sh->taken[odd] != NULL;
     }
     return whole ? tca_flow_table_new(&set, &sh->flows) : TCA_EMEMORY;
 }
@@ -507,7 +507,7 @@ int tca_shard_end(struct tca_shard *sh)
     tca_buf_done(&sh->recalled);
     tca_free(sh->left_out);
     tca_free(sh->waiting);
-    tca_free(sh->taken[0].number);
-    tca_free(sh->taken[1].number);
+    tca_free(sh->taken[0]);
+    tca_free(sh->taken[1]);
     return error;
 }

@@ -20,27 +20,31 @@ struct tca_session;
 
 /* Numbers of a chunk's entries. */
 struct tca_taken {
-    uint64_t *number; /* owned: TCA_ORDER_ROOM */
     unsigned count;
+    uint64_t number[TCA_ORDER_ROOM];
 };
+
+/* Between what different threads write: cache lines, and those that are fetched with them, are not shared. */
+enum { TCA_APART_BYTES = 128 };
 
 struct tca_shard {
     struct tca_session *s; /* borrowed */
     struct tca_flow_table *flows;
     struct tca_mirror_context mirrors;
-    struct tca_lane quotes;    /* ICMP errors */
-    struct tca_taken taken[2]; /* by the chunk's ordinal: one is filled while the other is used */
-    uint64_t *waiting;         /* owned: numbers of those that joined and are not ripe, ascending */
-    unsigned waits;            /* so many */
-    int64_t now_ns;            /* of the newest record */
-    struct tca_moved moved;    /* of its frames */
-    struct tca_buf encoded;    /* one dossier */
-    struct tca_buf recalled;   /* a parked flow */
+    struct tca_lane quotes;     /* ICMP errors */
+    struct tca_taken *taken[2]; /* owned; by the chunk's ordinal: one is filled while the other is used */
+    uint64_t *waiting;          /* owned: numbers of those that joined and are not ripe, ascending */
+    unsigned waits;             /* so many */
+    int64_t now_ns;             /* of the newest record */
+    struct tca_moved moved;     /* of its frames */
+    struct tca_buf encoded;     /* one dossier */
+    struct tca_buf recalled;    /* a parked flow */
     /* Its part of the capture's facts. */
     uint64_t flow_count, tcp_packets, duplicates, mixed_tags;
     int64_t end_ns;    /* -1: nothing came */
     uint8_t *left_out; /* owned: a bit for each port; NULL: none */
     int error;         /* the first one; then it does nothing more */
+    char apart[TCA_APART_BYTES];
 };
 
 /* One of so many. 0 or TCA_EMEMORY; to be ended in any case. */
@@ -48,7 +52,7 @@ int tca_shard_begin(struct tca_session *s, unsigned shards, struct tca_shard *sh
 /* An entry of the chunk with this ordinal is of this shard; in the order of the file, by the thread that fills the chunk. */
 static inline void tca_shard_take(struct tca_shard *shard, uint64_t ordinal, uint64_t number)
 {
-    struct tca_taken *taken = &shard->taken[ordinal % 2];
+    struct tca_taken *taken = shard->taken[ordinal % 2];
     taken->number[taken->count++] = number;
 }
 /* Join what was taken of this chunk, use what is ripe. Errors are kept. */
