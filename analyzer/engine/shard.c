@@ -355,15 +355,21 @@ static int join_segment(struct tca_shard *sh, struct tca_waiting *w, const struc
     return TCA_OK;
 }
 
+static int join_quote(struct tca_shard *sh, struct tca_waiting *w, const struct tca_flow_look *look)
+{
+    struct tca_lane *lane;
+    int error = tca_flow_lane(sh->flows, look, &lane);
+    if (!error && lane)
+        tca_order_join(&sh->s->order, w, lane);
+    return error;
+}
+
 static int join(struct tca_shard *sh, struct tca_waiting *w, const struct tca_flow_look *look)
 {
     if (w->kind == TCA_WAITING_NUMBER)
         return tca_flow_see(sh->flows, &w->seg);
     sh->waiting[sh->waits++] = w->number;
-    if (w->kind == TCA_WAITING_SEGMENT)
-        return join_segment(sh, w, look);
-    tca_order_join(&sh->s->order, w, &sh->quotes);
-    return TCA_OK;
+    return w->kind == TCA_WAITING_SEGMENT ? join_segment(sh, w, look) : join_quote(sh, w, look);
 }
 
 enum { BATCH = 16 }; /* so many are looked for before the first is needed */

@@ -31,7 +31,6 @@ struct tca_shard {
     struct tca_session *s; /* borrowed */
     struct tca_flow_table *flows;
     struct tca_mirror_context mirrors;
-    struct tca_lane quotes;     /* ICMP errors */
     struct tca_taken *taken[2]; /* owned; by the chunk's ordinal: one is filled while the other is used */
     uint64_t *waiting;          /* owned: numbers of those that joined and are not ripe, ascending */
     unsigned waits;             /* so many */

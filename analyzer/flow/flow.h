@@ -172,6 +172,9 @@ void tca_flow_look_on(const struct tca_flow_table *table, const struct tca_flow_
  * TCA_EMEMORY. */
 int tca_flow_meet(struct tca_flow_table *table, const struct tca_segment *seg,
                   const struct tca_flow_look *look, struct tca_flow_met *ret_met);
+/* For an ICMP error that waits: the lane of the tuple that it quotes, so that it has its place among that one's segments. NULL:
+ * there is no such tuple. 0 or TCA_EMEMORY, or what `recall` returned. */
+int tca_flow_lane(struct tca_flow_table *table, const struct tca_flow_look *look, struct tca_lane **ret_lane);
 /* Find the flow of a segment that was met, starting a new one where needed: called once for each, in the order in which
  * segments are to be used. A copy is only to be counted. 0 or TCA_EMEMORY, or what `over` returned. */
 int tca_flow_find(struct tca_flow_table *table, const struct tca_flow_met *met, const struct tca_segment *seg,

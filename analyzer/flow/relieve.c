@@ -13,7 +13,7 @@
 
 enum { MORE_STEPS = 64 }; /* past those that cannot be parked */
 
-/* Copies of what it sent last may still come: they are told by the ring, which has to be kept then. */
+/* Copies of what it sent last may still come, and what went beyond its ring knows it by its place: it stays then. */
 static const int64_t RING_NS = INT64_C(1000000000);
 
 static struct tca_flow *oldest_of(const struct tca_flow_table *table, unsigned age_class)

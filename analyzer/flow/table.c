@@ -561,6 +561,14 @@ int tca_flow_meet(struct tca_flow_table *table, const struct tca_segment *seg,
     return TCA_OK;
 }
 
+int tca_flow_lane(struct tca_flow_table *table, const struct tca_flow_look *look, struct tca_lane **ret_lane)
+{
+    struct tca_tuple *tuple;
+    int error = find_tuple(table, &look->key, look->tag, &tuple);
+    *ret_lane = tuple ? &tuple->lane : NULL;
+    return error;
+}
+
 /* The newest of the segments that are kept for copies is not worth guessing. */
 void tca_flow_fetch_tuple(const struct tca_tuple *tuple)
 {
