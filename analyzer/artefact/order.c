@@ -14,14 +14,16 @@
 int tca_order_init(struct tca_order *order)
 {
     *order = (struct tca_order){.next = 1, .newest_ns = INT64_MIN, .now_ns = INT64_MIN, .ripe_ns = INT64_MIN};
-    order->slot = tca_alloc((size_t)TCA_ORDER_CHUNKS * TCA_ORDER_ROOM * sizeof *order->slot);
+    enum { ALIGN = _Alignof(struct tca_waiting) };
+    order->block = tca_alloc((size_t)TCA_ORDER_CHUNKS * TCA_ORDER_ROOM * sizeof *order->slot + ALIGN);
+    order->slot = (void *)(((uintptr_t)order->block + ALIGN - 1) / ALIGN * ALIGN);
     order->pending = tca_alloc(TCA_ORDER_SLOTS * sizeof *order->pending);
-    return order->slot && order->pending ? TCA_OK : TCA_EMEMORY;
+    return order->block && order->pending ? TCA_OK : TCA_EMEMORY;
 }
 
 void tca_order_done(struct tca_order *order)
 {
-    tca_free(order->slot);
+    tca_free(order->block);
     tca_free(order->pending);
     *order = (struct tca_order){0};
 }

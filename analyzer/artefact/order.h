@@ -20,6 +20,8 @@
 
 #include "decode/segment.h"
 
+#include <stddef.h>
+
 enum {
     TCA_ORDER_SLOTS = 1024,  /* segments that may have to wait */
     TCA_ORDER_LANE_MAX = 32, /* segments of one connection that one may pass */
@@ -42,19 +44,21 @@ struct tca_lane {
     uint64_t newest; /* number of the newest one waiting, from 1 */
 };
 
-/* One that waits. */
+/* One that waits. What its own part writes shares no cache line with what the thread writes that fills it. */
 struct tca_waiting {
     struct tca_segment seg; /* frame: of its place, see moved.h */
-    uint64_t record;        /* the frame number in the file */
-    void *tuple, *stream;   /* of the caller: what it found when the segment joined */
-    uint64_t stream_frame;  /* likewise */
     bool left_out;          /* as of the record */
     uint8_t kind;           /* enum tca_waiting_kind */
-    /* Of the place, not of the segment: */
-    bool late;             /* it entered behind a later time */
-    uint64_t number, ripe; /* ripe: the oldest that had to wait on when it entered */
-    uint64_t before;       /* the next older one of its lane */
+    bool late;              /* of the place: it was entered behind a later time */
+    uint64_t record;        /* the frame number in the file */
+    uint64_t number, ripe;  /* of the place; ripe: the oldest that had to wait on when it was entered */
+    _Alignas(64) void *tuple;
+    void *stream;          /* both of the caller: what it found when the segment joined */
+    uint64_t stream_frame; /* likewise */
+    uint64_t before;       /* of the place: the next older one of its lane */
 };
+_Static_assert(offsetof(struct tca_segment, opt) + offsetof(struct tca_options, has_tfo) <= 128,
+               "what every segment has lies in two cache lines");
 
 struct tca_order_pending {
     uint64_t number;
@@ -62,7 +66,8 @@ struct tca_order_pending {
 };
 /* Of the thread that fills it; parts read slots only, each its own. */
 struct tca_order {
-    struct tca_waiting *slot;          /* owned: TCA_ORDER_CHUNKS times TCA_ORDER_ROOM */
+    struct tca_waiting *slot;          /* TCA_ORDER_CHUNKS times TCA_ORDER_ROOM, in `block` */
+    void *block;                       /* owned */
     struct tca_order_pending *pending; /* owned: those that are not ripe, a ring of TCA_ORDER_SLOTS */
     char apart[128];         /* what parts read shares no cache line with what is written for each record */
     uint64_t head, tail;     /* of the ring: how many became ripe, and entered */

@@ -76,19 +76,23 @@ enum { TCA_OPTION_ORDER_MAX = 20 };
 
 /* TCP options. `order` lists the kinds in wire order, repeats and NOPs included, end-of-list (0) included. */
 struct tca_options {
-    uint8_t order[TCA_OPTION_ORDER_MAX];
-    uint8_t order_count;
-    bool cut;       /* the snap length ended inside the options: absent ones may have been there */
-    bool malformed; /* a length did not fit: that option, or all from where the chain broke, is ignored */
-    bool has_mss, has_wscale, sack_ok, has_ts, has_tfo, has_mptcp, has_accecn;
-    uint16_t mss;
-    uint8_t wscale; /* as announced; users cap it at 14, RFC 7323 section 2.3 */
     uint32_t tsval, tsecr;
+    bool has_ts;
+    uint8_t sack_count; /* blocks, at most 4 */
+    bool cut;           /* the snap length ended inside the options: absent ones may have been there */
+    bool malformed;     /* a length did not fit: that option, or all from where the chain broke, is ignored */
+    bool has_mss, has_wscale, sack_ok;
+    uint8_t order_count;
+    /* What few segments have. */
+    bool has_tfo, has_mptcp, has_accecn;
+    uint8_t wscale; /* as announced; users cap it at 14, RFC 7323 section 2.3 */
+    uint16_t mss;
     uint8_t tfo_cookie_len; /* 0: cookie request */
-    uint8_t sack_count;     /* blocks, at most 4 */
-    uint32_t sack[4][2];    /* left edge, right edge */
+    uint8_t order[TCA_OPTION_ORDER_MAX];
+    uint32_t sack[4][2]; /* left edge, right edge */
 };
 
+/* What every segment has stands in its first 128 bytes. */
 struct tca_segment {
     int64_t time_ns;
     uint64_t frame;
@@ -118,14 +122,15 @@ struct tca_segment {
     bool unmeasured;   /* the header itself does not fit its packet, or that frame */
     bool stub;         /* no segment: the header is too short, or bad_offset; up to the window it is there */
     bool bad_offset;   /* data offset below 5 (a stub, or a quotation padded with zeros) */
-    struct tca_options opt;
-    struct tca_tags tags;
-
-    /* A TCP header quoted in an ICMP or ICMPv6 error: the fields above are those of the quoted packet as far
+    /* A TCP header quoted in an ICMP or ICMPv6 error: the other fields are those of the quoted packet as far
      * as the quotation reaches (flags, ack, window and options may be missing), never a segment that was sent
      * now. */
     bool quoted;
-    uint16_t vain_flags; /* of a quotation with bad_offset, as they stand there; `flags` are 0 */
+    struct tca_tags tags;
+    struct tca_options opt;
+
+    /* Of a quotation. */
+    uint16_t vain_flags; /* of one with bad_offset, as they stand there; `flags` are 0 */
     bool no_window;      /* the quotation ended before the window */
     bool quote_cut;      /* the quotation ended before the acknowledgment number: flags, ack, window are 0 */
     uint8_t icmp_type, icmp_code;
