@@ -23,6 +23,9 @@ enum {
     SHARDS_MAX = 16,
 };
 
+_Static_assert(TCA_ORDER_ROOM > TCA_ORDER_CHUNK + TCA_FRAGMENTS_MAX + 64,
+               "one record more may hand on all fragments that wait");
+
 /* Intervals that are multiplied are capped where they are measured (mirror/deviations.h). */
 static int64_t sane_time(int64_t time_ns)
 {
@@ -75,8 +78,11 @@ static int begin_shards(struct tca_session *s)
     unsigned count = shards_for(s->crew);
     s->shard = tca_alloc(count * sizeof *s->shard);
     int error = s->shard ? TCA_OK : TCA_EMEMORY;
-    while (!error && s->shards < count)
-        error = tca_shard_begin(s, count, &s->shard[s->shards++]);
+    for (unsigned at = 0; !error && at < count; at++) {
+        error = tca_shard_begin(s, count, &s->shard[at]);
+        s->shards++;
+    }
+    s->can_deal = !error;
     return error;
 }
 
@@ -328,9 +334,8 @@ static void finish_shard(void *user, unsigned task)
 
 int tca_pass1_end(struct tca_session *s)
 {
-    bool whole = s->shards == shards_for(s->crew); /* else memory was out */
-    int error = whole ? enter_fragments(s, NULL, INT64_MAX) : TCA_OK;
-    if (!error && whole)
+    int error = s->can_deal ? enter_fragments(s, NULL, INT64_MAX) : TCA_OK;
+    if (!error && s->can_deal)
         error = turn(s, NULL, true);
     tca_crew_run(s->crew, finish_shard, s, s->shards);
     for (unsigned at = 0; at < s->shards; at++) {
@@ -344,6 +349,7 @@ int tca_pass1_end(struct tca_session *s)
     s->fragments = NULL;
     s->shard = NULL;
     s->shards = 0;
+    s->can_deal = false;
     s->open = NULL;
     return error;
 }
