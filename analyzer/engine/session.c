@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { DOSSIER_MEMORY = 16 << 20 };
@@ -56,7 +57,15 @@ static int open_trace(struct tca_session *s)
 static int hire(struct tca_session *s)
 {
     unsigned threads = s->set.jobs ? s->set.jobs : tca_crew_processors();
-    return threads > 1 ? tca_crew_new(threads, &s->crew) : TCA_OK;
+    return threads > 1 && !s->crew ? tca_crew_new(threads, &s->crew) : TCA_OK;
+}
+
+/* Worth the while of threads that nobody asked for. */
+static bool is_large(const char *path)
+{
+    enum { LARGE = 4 << 20 };
+    struct stat file;
+    return stat(path, &file) || !S_ISREG(file.st_mode) || file.st_size >= LARGE;
 }
 
 int tca_session_open(const struct tca_settings *set, struct tca_session **ret_session,
@@ -72,7 +81,7 @@ int tca_session_open(const struct tca_settings *set, struct tca_session **ret_se
         tca_session_free(s);
         return TCA_EUSAGE;
     }
-    if (!code)
+    if (!code && s->set.jobs)
         code = hire(s);
     if (!code)
         code = tca_sorter_new(DOSSIER_MEMORY, s->set.temp_dir, &s->dossiers);
@@ -264,7 +273,10 @@ int tca_session_read(struct tca_session *s, const char *path, struct tca_error *
                                       .max_records = s->set.max_records,
                                       .stop = &s->stop};
     struct tca_source *source;
-    int code = tca_session_capture_begin(s, path, error);
+    bool may_begin = !s->broken && !s->open && !s->finished;
+    int code = may_begin && is_large(path) ? tca_words(error, keep_whole(s, hire(s))) : TCA_OK;
+    if (!code)
+        code = tca_session_capture_begin(s, path, error);
     if (code)
         return code;
     s->open->from_file = true;

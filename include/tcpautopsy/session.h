@@ -39,7 +39,8 @@ void tca_settings_free(struct tca_settings *set);
  * "width" (seconds) of states, "host" (address: whose states, counters, settings), "sysctl" (KEY=VALUE, or @FILE with what
  * sysctl printed) and "kernel" (version): what is known of the host set last, else of every host; repeatable. "memory"
  * (bytes, or with K, M, G: about so much for connections at hand; others wait in the temporary file) and "jobs" (threads
- * that a session keeps for itself, 1 to 64; unset: as many as there are processors): no result depends on either.
+ * that a session keeps for itself, 1 to 64; unset: as many as there are processors, once a file of some size is read): no
+ * result depends on either.
  * TCA_EUSAGE with words where name or value is unknown. */
 int tca_settings_set(struct tca_settings *set, const char *name, const char *value, struct tca_error *error);
 
