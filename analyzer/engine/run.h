@@ -91,7 +91,7 @@ struct tca_session {
     struct capture *open;    /* the capture being fed; NULL between captures */
     struct tca_shard *shard; /* owned, of the open capture; NULL between captures */
     unsigned shards;
-    bool can_deal;                      /* all of them are whole: records may be dealt to them */
+    bool can_deal;                   /* all of them are whole: records may be dealt to them */
     pthread_mutex_t lock;            /* for what all shards write to: nats, dossiers, streams */
     struct tca_fragments *fragments; /* of the open capture */
     struct tca_order order;          /* segments of the open capture that wait for their turn */
