@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """However many threads share the work, and with however little memory, what is told is the same, byte for byte. TAP.
 
-    jobs.py PROGRAM GENERATE CAPTURES [--every N]
+    jobs.py PROGRAM GENERATE CAPTURES [--every N] [--packets N]
 
 Of every N-th capture of the tree, and of captures of tens of thousands of packets, in order, with records that change places
 or stand in any order and twice over, all tables and texts are made by one thread and by several, and with the least memory that may be asked for. With a program that watches for data races
@@ -20,13 +20,12 @@ import tempfile
 
 sys.dont_write_bytecode = True  # no litter in the source tree
 
-PACKETS = 40_000
 WAYS = (["-j", "2"], ["-j", "3"], ["-j", "8"], ["-j", "1", "--memory", "1M"], ["-j", "2", "--memory", "1M"])
 
 
-def made(generate, folder):
+def made(generate, folder, most):
     """(name, path) of captures long enough for many chunks."""
-    for kind, packets in (("mixed", PACKETS), ("flood", PACKETS // 4), ("big", PACKETS // 2), ("full", PACKETS // 8)):
+    for kind, packets in (("mixed", most), ("flood", most // 4), ("big", most // 2), ("full", most // 8)):
         path = os.path.join(folder, kind + ".pcap")
         subprocess.run([generate, kind, "--packets", str(packets), "-o", path], check=True, capture_output=True)
         yield kind, path
@@ -120,10 +119,11 @@ def main():
     parser.add_argument("generate")
     parser.add_argument("captures")
     parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--packets", type=int, default=40_000, help="of the longest capture that is made")
     args = parser.parse_args()
     failed = count = 0
     with tempfile.TemporaryDirectory() as folder:
-        all_captures = list(made(args.generate, folder)) + captures_of(args.captures, args.every)
+        all_captures = list(made(args.generate, folder, args.packets)) + captures_of(args.captures, args.every)
         for number, (name, path) in enumerate(all_captures):
             for shown in [path] + (disordered(path, folder) if number % 4 == 0 else []):
                 wrong = differing(args.program, shown, folder)
