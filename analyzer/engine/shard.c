@@ -307,10 +307,12 @@ static int use_segment(struct tca_shard *sh, const struct tca_waiting *w)
     return error;
 }
 
-static int use_quoted(struct tca_shard *sh, const struct tca_segment *quote)
+static int use_quoted(struct tca_shard *sh, const struct tca_waiting *w)
 {
+    const struct tca_segment *quote = &w->seg;
+    const struct tca_flow_met met = {.tuple = w->tuple};
     struct tca_flow_found found;
-    int error = tca_flow_find_quoted(sh->flows, quote, &found);
+    int error = tca_flow_find_quoted(sh->flows, &met, quote, &found);
     if (error)
         return error;
     if (found.copy)
@@ -357,10 +359,11 @@ static int join_segment(struct tca_shard *sh, struct tca_waiting *w, const struc
 
 static int join_quote(struct tca_shard *sh, struct tca_waiting *w, const struct tca_flow_look *look)
 {
-    struct tca_lane *lane;
-    int error = tca_flow_lane(sh->flows, look, &lane);
-    if (!error && lane)
-        tca_order_join(&sh->s->order, w, lane);
+    struct tca_flow_met met;
+    int error = tca_flow_meet_quoted(sh->flows, look, &met);
+    w->tuple = met.tuple;
+    if (!error && met.lane)
+        tca_order_join(&sh->s->order, w, met.lane);
     return error;
 }
 
@@ -394,7 +397,7 @@ static int use(struct tca_shard *sh, const struct tca_waiting *w)
         error = tca_moved_add(&sh->moved, sh->s->open->facts.ordinal, w->seg.frame, w->record);
     if (error)
         return error;
-    return w->seg.quoted ? use_quoted(sh, &w->seg) : use_segment(sh, w);
+    return w->seg.quoted ? use_quoted(sh, w) : use_segment(sh, w);
 }
 
 static int use_ripe(struct tca_shard *sh, uint64_t ripe)

@@ -4,9 +4,10 @@
 
     jobs.py PROGRAM GENERATE CAPTURES [--every N] [--packets N]
 
-Of every N-th capture of the tree, and of captures of tens of thousands of packets, in order, with records that change places
-or stand in any order and twice over, all tables and texts are made by one thread and by several, and with the least memory that may be asked for. With a program that watches for data races
-(-Db_sanitize=thread) it also says that there are none on the way: such a program ends with an error then.
+Of every N-th capture of the tree, and of captures of tens of thousands of packets, in order, with records that change places,
+stand in any order, backwards, in blocks or twice over, all tables and texts are made by one thread and by several, and with
+the least memory that may be asked for. With a program that watches for data races (-Db_sanitize=thread) it also says that
+there are none on the way: such a program ends with an error then.
 """
 
 import argparse
@@ -30,7 +31,7 @@ def made(generate, folder, most):
         subprocess.run([generate, kind, "--packets", str(packets), "-o", path], check=True, capture_output=True)
         yield kind, path
     plain = os.path.join(folder, "mixed.pcap")
-    for name, change in (("shuffled", shuffled), ("doubled", doubled)):
+    for name, change in (("shuffled", shuffled), ("doubled", doubled), ("joined", joined), ("backwards", reversed)):
         path = os.path.join(folder, name + ".pcap")
         with open(plain, "rb") as file:
             content = file.read()
@@ -71,6 +72,14 @@ def disordered(path, folder):
         file.write(content[:24])
         file.writelines(some)
     return [made_of_it]
+
+
+def joined(all_records):
+    """Blocks of the file after each other in some order, the first of them once more at the end: time leaps, either way."""
+    blocks = [all_records[at:at + 700] for at in range(0, len(all_records), 700)]
+    random.Random(3).shuffle(blocks)
+    for block in blocks + blocks[:2]:
+        yield from block
 
 
 def doubled(all_records):
