@@ -9,7 +9,7 @@
  *      nobody came in time: it is forgotten, since all was told
  *
  * The ring of newest segments (artefact/copy.h) is kept, too: a file that was appended to itself goes back in time, and is full
- * of copies. Of what left that ring nothing is kept. Nor is the piece of a stream that is told: the next segment begins another, and
+ * of copies. Not kept is the piece of a stream that is told: the next segment begins another, and
  * pieces join to the same streams whereever they are cut (flow/stream.h). Everything else comes back bit by bit; a build with check_ways
  * parks a tuple after each segment of it, so that whatever would be lost is found by the tests.
  *
@@ -207,7 +207,8 @@ struct tca_tuple *tca_away_back(struct tca_flow_table *table, uint32_t what, con
 
 /* ---- put away ---- */
 
-bool tca_table_is_quiet(const struct tca_flow_table *table, const struct tca_tuple *tuple, int64_t quiet)
+/* All of its flows, for longer than that. */
+static bool is_quiet(const struct tca_flow_table *table, const struct tca_tuple *tuple, int64_t quiet)
 {
     const struct tca_flow *flow = tuple->newest;
     while (flow && tca_passage_since(&table->passage, flow->heard_ns, quiet))
@@ -220,9 +221,7 @@ static bool can_park(const struct tca_flow_table *table, const struct tca_tuple 
     const struct tca_flow *newest = tuple->newest;
     if (!newest || tuple->met || tuple->keyed || newest->stream != tuple->stream)
         return false;
-    if (!quiet)
-        return !tuple->copies.went_beyond; /* what is there knows the tuple by its place */
-    return tca_table_is_quiet(table, tuple, quiet);
+    return !quiet || is_quiet(table, tuple, quiet);
 }
 
 static struct tca_flow *older_of(const struct tca_tuple *tuple, const struct tca_flow *than)
@@ -290,13 +289,6 @@ static void set_due(struct away *p, const struct tca_tuple *tuple)
     }
 }
 
-/* What left the ring knows the tuple by its place. */
-void tca_table_leave_beyond(struct tca_copies *copies)
-{
-    copies->went_beyond = false;
-    copies->beyond_ns = 0;
-}
-
 int tca_table_park(struct tca_flow_table *table, struct tca_tuple *tuple, int64_t quiet, bool *ret_parked)
 {
     *ret_parked = false;
@@ -308,7 +300,6 @@ int tca_table_park(struct tca_flow_table *table, struct tca_tuple *tuple, int64_
     uint32_t what = tca_away_new(table, tuple, false);
     if (!what)
         return TCA_EMEMORY;
-    tca_table_leave_beyond(&tuple->copies);
     struct away *away = tca_away_at(table, what);
     int error = tca_table_end_piece(table, tuple);
     if (!error && tuple->stream)

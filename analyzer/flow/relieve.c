@@ -37,11 +37,8 @@ static int relieve_class(struct tca_flow_table *table, unsigned age_class)
         bool parked = false;
         if (!flow)
             return TCA_OK;
-        /* Copies of what it sent last may still come, and what went beyond its ring knows it by its place: it stays then. */
-        bool silent = tca_passage_since(&table->passage, flow->heard_ns, TCA_RING_NS);
-        int error = flow->heard_ns > flow->listed_ns
-                        ? TCA_OK
-                        : tca_table_park(table, flow->tuple, silent ? TCA_RING_NS : 0, &parked);
+        int error =
+            flow->heard_ns > flow->listed_ns ? TCA_OK : tca_table_park(table, flow->tuple, 0, &parked);
         if (error)
             return error;
         if (!parked)

@@ -693,13 +693,6 @@ static int let_go(struct tca_flow_table *table, struct tca_tuple *tuple, struct 
     return drop_if_unused(table, tuple);
 }
 
-/* As if it had been parked meanwhile. */
-static void leave_beyond(const struct tca_flow_table *table, struct tca_tuple *tuple)
-{
-    if (tuple->copies.went_beyond && tca_table_is_quiet(table, tuple, TCA_RING_NS))
-        tca_table_leave_beyond(&tuple->copies);
-}
-
 int tca_flow_find(struct tca_flow_table *table, const struct tca_flow_met *met, const struct tca_segment *seg,
                   struct tca_flow_found *ret_found)
 {
@@ -708,7 +701,6 @@ int tca_flow_find(struct tca_flow_table *table, const struct tca_flow_met *met, 
     int late = expire_tuple(table, tuple, met->now_ns);
     if (late)
         return late;
-    leave_beyond(table, tuple);
     const struct tca_noted *original = tca_copies_find(&tuple->copies, seg, side);
     if (original) {
         *ret_found = found_copy(tuple, original);
@@ -751,7 +743,6 @@ static void find_quoted(const struct tca_flow_table *table, struct tca_tuple *tu
         newest = newest->older;
     if (!newest)
         return;
-    leave_beyond(table, tuple);
     const struct tca_noted *original = tca_copies_find(&tuple->copies, quote, side);
     if (original) {
         *ret_found = found_copy(tuple, original);

@@ -122,11 +122,6 @@ void tca_table_init_away(struct tca_flow_table *table);
 bool tca_table_parks(const struct tca_flow_table *table);
 /* The flow's class and level ask for so long a silence. */
 int64_t tca_table_quiet_ns(enum tca_flow_class age_class, unsigned level);
-/* All flows of this tuple have been quiet for longer. */
-bool tca_table_is_quiet(const struct tca_flow_table *table, const struct tca_tuple *tuple, int64_t quiet_ns);
-/* Where they were quiet for longer than TCA_RING_NS, of what left the tuple's ring of copies nothing is known any more. */
-void tca_table_leave_beyond(struct tca_copies *copies);
-#define TCA_RING_NS INT64_C(1000000000)
 /* Put this tuple away, if it can be, and was quiet for longer than that; 0: however short. 0, or what the owner returned. */
 int tca_table_park(struct tca_flow_table *table, struct tca_tuple *tuple, int64_t quiet_ns, bool *ret_parked);
 /* Has what is away this key? */
