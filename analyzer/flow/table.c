@@ -172,6 +172,7 @@ struct tca_tuple *tca_table_new_tuple(struct tca_flow_table *table, const struct
         return NULL;
     struct tca_tuple *tuple = tca_numbered_at(&table->pool[TCA_KIND_TUPLE], number);
     tuple->key = *key;
+    tuple->over_ns = INT64_MAX;
     tuple->tag = tag;
     tuple->number = number;
     unsigned part = tca_partition_of(key->addr[0], key->port[0], key->addr[1], key->port[1]);
@@ -367,12 +368,21 @@ void tca_table_turn(struct tca_flow_table *table, int64_t turn_ns)
         table->turn_ns = turn_ns;
 }
 
+/* The tuple has a flow that is over then, at the earliest. */
+static void bound(struct tca_tuple *tuple, const struct tca_flow *flow)
+{
+    int64_t over_ns = flow->heard_ns + tca_flow_patience_ns[flow->age_class];
+    if (over_ns < tuple->over_ns)
+        tuple->over_ns = over_ns;
+}
+
 void tca_table_list(struct tca_flow_table *table, struct tca_flow *flow, enum tca_flow_class age_class,
                     unsigned list_number, int64_t now_ns)
 {
     struct age_list *list = &table->age[age_class][list_number];
     table->listed[age_class]++;
     flow->age_class = (uint8_t)age_class;
+    bound(flow->tuple, flow);
     flow->list = (uint8_t)list_number;
     table->lone += list_number == TCA_LONE;
     flow->listed_ns = now_ns;
@@ -460,27 +470,26 @@ static int expire_tuple(struct tca_flow_table *table, struct tca_tuple *tuple, i
     return TCA_OK;
 }
 
-static bool all_over(const struct tca_flow_table *table, const struct tca_tuple *tuple)
+/* Before a segment of it joins: the tuple without what is over, as if that had been taken out at once. What is told of a flow then
+ * knows nothing of this segment. NULL: nothing is left. */
+static int refresh(struct tca_flow_table *table, struct tca_tuple **tuple_at)
 {
-    const struct tca_flow *flow = tuple->newest;
-    while (flow && is_over(table, flow))
-        flow = flow->older;
-    return !flow;
-}
-
-/* Before a segment of it joins: would the tuple be gone, had its memory been taken back? */
-static bool is_gone(const struct tca_flow_table *table, const struct tca_tuple *tuple)
-{
-    return tuple->newest && !tuple->met && all_over(table, tuple);
-}
-
-static int end_tuple(struct tca_flow_table *table, struct tca_tuple *tuple)
-{
+    struct tca_tuple *tuple = *tuple_at;
     int error = TCA_OK;
+    if (!tca_passage_since(&table->passage, tuple->over_ns, 0))
+        return TCA_OK;
     tuple->met++; /* it stays until its last flow is told */
-    while (!error && tuple->newest)
-        error = tca_table_end_flow(table, tuple->newest);
+    for (struct tca_flow *flow = tuple->newest; flow && !error;) {
+        bool over = is_over(table, flow);
+        error = over ? tca_table_end_flow(table, flow) : TCA_OK;
+        flow = over ? tuple->newest : flow->older; /* from the beginning: it may have taken another with it */
+    }
     tuple->met--;
+    tuple->over_ns = INT64_MAX;
+    for (struct tca_flow *flow = tuple->newest; flow; flow = flow->older)
+        bound(tuple, flow);
+    if (!tuple->newest && !tuple->met && !tuple->keyed)
+        *tuple_at = NULL;
     int dropped = drop_if_unused(table, tuple);
     return error ? error : dropped;
 }
@@ -589,11 +598,10 @@ int tca_flow_meet(struct tca_flow_table *table, const struct tca_segment *seg,
     struct tca_tuple *tuple;
     int side = look->side;
     int error = get_keyed(table, &look->key, look->tag, &tuple);
-    if (!error && is_gone(table, tuple)) {
-        error = end_tuple(table, tuple);
-        if (!error)
-            error = get_keyed(table, &look->key, look->tag, &tuple);
-    }
+    if (!error)
+        error = refresh(table, &tuple);
+    if (!error && !tuple)
+        error = get_keyed(table, &look->key, look->tag, &tuple);
     if (error)
         return error;
     *ret_met =
@@ -616,10 +624,10 @@ int tca_flow_meet_quoted(struct tca_flow_table *table, const struct tca_flow_loo
     struct tca_tuple *tuple;
     *ret_met = (struct tca_flow_met){.side = look->side};
     int error = find_tuple(table, &look->key, look->tag, &tuple);
+    if (!error && tuple)
+        error = refresh(table, &tuple);
     if (error || !tuple)
         return error;
-    if (is_gone(table, tuple))
-        return end_tuple(table, tuple);
     ret_met->tuple = tuple;
     ret_met->lane = &tuple->lane;
     tuple->met++;

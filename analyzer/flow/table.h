@@ -26,6 +26,7 @@ struct tca_tuple {
     struct tca_stream *stream; /* NULL: none; with other keys set that of the plain tuple stands */
     struct tca_tuple *plain;   /* whose streams are those of this tuple; itself, if there are no other keys */
     struct tca_lane lane;
+    int64_t over_ns; /* of the passage: before it none of its flows is over */
     unsigned live;
     unsigned met;   /* segments that were met and not yet found a flow */
     unsigned keyed; /* tuples with other keys whose plain one it is */
