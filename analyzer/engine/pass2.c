@@ -53,6 +53,8 @@ static void add_all(void *user, unsigned task)
     int error = TCA_OK;
     for (size_t at = 0; at < g->count && !error; at++) {
         struct tca_dossier *d = &g->settled[at].d;
+        if (d->m.damage & TCA_DAMAGE_CUT_SHORT)
+            continue;
         if (sweeps[task].rows || d->nat != TCA_NAT_AFTER)
             error = sweeps[task].add(g->s, d);
     }
@@ -63,8 +65,13 @@ static int gather(void *user, struct tca_settled *settled, size_t count)
 {
     struct gathering g = {.s = user, .settled = settled, .count = count};
     int error = TCA_OK;
-    for (size_t at = 0; at < count && !error; at++)
-        error = tca_hosts_meet(g.s->hosts, &settled[at].d);
+    for (size_t at = 0; at < count && !error; at++) {
+        struct tca_dossier *d = &settled[at].d;
+        if (tca_alone_cut(g.s, d))
+            d->m.damage |= TCA_DAMAGE_CUT_SHORT;
+        else
+            error = tca_hosts_meet(g.s->hosts, d);
+    }
     if (!error)
         tca_crew_run(g.s->crew, add_all, &g, SWEEPS);
     for (unsigned at = 0; at < SWEEPS && !error; at++)

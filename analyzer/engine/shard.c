@@ -442,7 +442,7 @@ static const unsigned share[TCA_FLOW_CLASSES] = {
 static void bound_memory(const struct tca_session *s, unsigned shards, size_t most[TCA_FLOW_CLASSES])
 {
     enum { PARTS = 16, LEAST = 16 };
-    uint64_t memory = s->set.memory ? s->set.memory : UINT64_C(1) << 30;
+    uint64_t memory = tca_memory_of(&s->set);
     for (int age_class = 0; age_class < TCA_FLOW_CLASSES; age_class++) {
         uint64_t flows = memory / PARTS * share[age_class] / FLOW_BYTES / shards;
         most[age_class] = flows < LEAST ? LEAST : (size_t)flows;
