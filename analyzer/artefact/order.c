@@ -17,6 +17,7 @@ int tca_order_init(struct tca_order *order)
     enum { ALIGN = _Alignof(struct tca_waiting) };
     order->block = tca_alloc((size_t)TCA_ORDER_CHUNKS * TCA_ORDER_ROOM * sizeof *order->slot + ALIGN);
     order->slot = (void *)(((uintptr_t)order->block + ALIGN - 1) / ALIGN * ALIGN);
+    order->free = tca_order_at(order, order->next);
     order->pending = tca_alloc(TCA_ORDER_SLOTS * sizeof *order->pending);
     return order->block && order->pending ? TCA_OK : TCA_EMEMORY;
 }
@@ -46,16 +47,21 @@ static void let_go(struct tca_order *order)
     order->ripe_ns = pending(order, order->head++)->time_ns;
 }
 
-void tca_order_time(struct tca_order *order, int64_t time_ns)
+static void pass(struct tca_order *order, int64_t time_ns)
 {
     order->now_ns = time_ns;
     while (order->head != order->tail && time_ns - pending(order, order->head)->time_ns > TCA_ORDER_WINDOW_NS)
         let_go(order);
 }
 
-void tca_order_enter(struct tca_order *order, enum tca_waiting_kind kind, bool left_out)
+void tca_order_time(struct tca_order *order, int64_t time_ns)
 {
-    struct tca_waiting *w = tca_order_slot(order);
+    pass(order, time_ns);
+}
+
+struct tca_waiting *tca_order_enter(struct tca_order *order, enum tca_waiting_kind kind, bool left_out)
+{
+    struct tca_waiting *w = order->free++; /* a chunk's slots stand one behind the other */
     int64_t time_ns = w->seg.time_ns;
     w->kind = (uint8_t)kind;
     w->left_out = left_out;
@@ -68,7 +74,8 @@ void tca_order_enter(struct tca_order *order, enum tca_waiting_kind kind, bool l
     *pending(order, order->tail++) = (struct tca_order_pending){order->next++, time_ns};
     if (order->tail - order->head == TCA_ORDER_SLOTS)
         let_go(order);
-    tca_order_time(order, time_ns);
+    pass(order, time_ns);
+    return w;
 }
 
 struct tca_chunk tca_order_turn(struct tca_order *order, bool all)
@@ -83,6 +90,7 @@ struct tca_chunk tca_order_turn(struct tca_order *order, bool all)
                               .ripe_ns = order->ripe_ns};
     chunk.from += !chunk.from; /* numbers begin with 1 */
     order->next = ++order->chunk * TCA_ORDER_ROOM;
+    order->free = tca_order_at(order, order->next);
     return chunk;
 }
 

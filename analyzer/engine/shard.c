@@ -7,6 +7,7 @@
 #include "engine/shard.h"
 
 #include "base/alloc.h"
+#include "base/apart.h"
 #include "base/seed.h"
 #include "engine/run.h"
 #include "mirror/deviations.h"
@@ -58,11 +59,9 @@ static void note_end(struct tca_shard *sh, int64_t time_ns)
         sh->end_ns = time_ns;
 }
 
-static int trace_segment(struct tca_shard *sh, const struct tca_segment *seg,
-                         const struct tca_flow_found *found)
+TCA_APART static int write_trace(const struct tca_shard *sh, const struct tca_segment *seg,
+                                 const struct tca_flow_found *found)
 {
-    if (!sh->s->trace)
-        return TCA_OK;
     struct tca_trace t;
     memset(&t, 0, sizeof t);
     t.time_ns = seg->time_ns;
@@ -84,6 +83,12 @@ static int trace_segment(struct tca_shard *sh, const struct tca_segment *seg,
     t.icmp_type = seg->icmp_type;
     t.icmp_code = seg->icmp_code;
     return fwrite(&t, sizeof t, 1, sh->s->trace) == 1 ? TCA_OK : TCA_EOUTPUT;
+}
+
+static int trace_segment(const struct tca_shard *sh, const struct tca_segment *seg,
+                         const struct tca_flow_found *found)
+{
+    return sh->s->trace ? write_trace(sh, seg, found) : TCA_OK;
 }
 
 /* ---- the incarnation before ---- */
@@ -331,11 +336,11 @@ static void fetch_ahead(const struct tca_shard *sh, unsigned at)
     enum { FLOW_AHEAD = 4, TUPLE_AHEAD = 10 };
     if (at + TUPLE_AHEAD >= sh->waits)
         return;
-    const struct tca_waiting *later = tca_order_at(&sh->s->order, sh->waiting[at + TUPLE_AHEAD]);
-    if (!later->seg.quoted)
+    const struct tca_waiting *later = sh->waiting[at + TUPLE_AHEAD];
+    if (later->kind == TCA_WAITING_SEGMENT)
         tca_flow_fetch_tuple(later->tuple);
-    later = tca_order_at(&sh->s->order, sh->waiting[at + FLOW_AHEAD]);
-    if (!later->seg.quoted)
+    later = sh->waiting[at + FLOW_AHEAD];
+    if (later->kind == TCA_WAITING_SEGMENT)
         tca_flow_fetch(sh->flows, later->tuple);
 }
 
@@ -368,22 +373,24 @@ static int join(struct tca_shard *sh, struct tca_waiting *w, const struct tca_fl
 {
     if (w->kind == TCA_WAITING_NUMBER)
         return tca_flow_see(sh->flows, &w->seg);
-    sh->waiting[sh->waits++] = w->number;
+    sh->waiting[sh->waits++] = w;
     return w->kind == TCA_WAITING_SEGMENT ? join_segment(sh, w, look) : join_quote(sh, w, look);
 }
 
 enum { BATCH = 16 }; /* so many are looked for before the first is needed */
 
-static int join_batch(struct tca_shard *sh, const uint64_t *number, unsigned count)
+static int join_batch(struct tca_shard *sh, struct tca_waiting *const *one, unsigned count)
 {
     struct tca_flow_look look[BATCH];
     int error = TCA_OK;
     for (unsigned at = 0; at < count; at++)
-        tca_flow_look(sh->flows, &tca_order_at(&sh->s->order, number[at])->seg, &look[at]);
+        tca_flow_look(sh->flows, &one[at]->seg, &look[at]);
     for (unsigned at = 0; at < count; at++)
         tca_flow_look_on(sh->flows, &look[at]);
+    for (unsigned at = 0; at < count; at++)
+        tca_flow_look_far(sh->flows, &look[at]);
     for (unsigned at = 0; at < count && !error; at++)
-        error = join(sh, tca_order_at(&sh->s->order, number[at]), &look[at]);
+        error = join(sh, one[at], &look[at]);
     return error;
 }
 
@@ -394,16 +401,16 @@ static int use(struct tca_shard *sh, const struct tca_waiting *w)
         error = tca_moved_add(&sh->moved, sh->s->open->facts.ordinal, w->seg.frame, w->record);
     if (error)
         return error;
-    return w->seg.quoted ? use_quoted(sh, &w->seg) : use_segment(sh, w);
+    return w->kind == TCA_WAITING_QUOTE ? use_quoted(sh, &w->seg) : use_segment(sh, w);
 }
 
 static int use_ripe(struct tca_shard *sh, uint64_t ripe)
 {
     unsigned used = 0;
     int error = TCA_OK;
-    for (; !error && used < sh->waits && sh->waiting[used] < ripe; used++) {
+    for (; !error && used < sh->waits && sh->waiting[used]->number < ripe; used++) {
         fetch_ahead(sh, used);
-        error = use(sh, tca_order_at(&sh->s->order, sh->waiting[used]));
+        error = use(sh, sh->waiting[used]);
     }
     sh->waits -= used;
     memmove(sh->waiting, sh->waiting + used, sh->waits * sizeof *sh->waiting);
@@ -415,7 +422,7 @@ void tca_shard_work(struct tca_shard *sh, const struct tca_chunk *chunk)
     struct tca_taken *taken = sh->taken[chunk->ordinal % 2];
     sh->now_ns = chunk->now_ns;
     for (unsigned at = 0, left; !sh->error && (left = taken->count - at); at += left < BATCH ? left : BATCH)
-        sh->error = join_batch(sh, taken->number + at, left < BATCH ? left : BATCH);
+        sh->error = join_batch(sh, taken->one + at, left < BATCH ? left : BATCH);
     taken->count = 0;
     if (!sh->error)
         sh->error = use_ripe(sh, chunk->ripe);

@@ -18,10 +18,10 @@
 
 struct tca_session;
 
-/* Numbers of a chunk's entries. */
+/* Entries of a chunk. */
 struct tca_taken {
     unsigned count;
-    uint64_t number[TCA_ORDER_ROOM];
+    struct tca_waiting *one[TCA_ORDER_ROOM];
 };
 
 /* Between what different threads write: cache lines, and those that are fetched with them, are not shared. */
@@ -31,13 +31,13 @@ struct tca_shard {
     struct tca_session *s; /* borrowed */
     struct tca_flow_table *flows;
     struct tca_mirror_context mirrors;
-    struct tca_taken *taken[2]; /* owned; by the chunk's ordinal: one is filled while the other is used */
-    uint64_t *waiting;          /* owned: numbers of those that joined and are not ripe, ascending */
-    unsigned waits;             /* so many */
-    int64_t now_ns;             /* of the newest record */
-    struct tca_moved moved;     /* of its frames */
-    struct tca_buf encoded;     /* one dossier */
-    struct tca_buf recalled;    /* a parked flow */
+    struct tca_taken *taken[2];   /* owned; by the chunk's ordinal: one is filled while the other is used */
+    struct tca_waiting **waiting; /* owned: those that joined and are not ripe, by their numbers */
+    unsigned waits;               /* so many */
+    int64_t now_ns;               /* of the newest record */
+    struct tca_moved moved;       /* of its frames */
+    struct tca_buf encoded;       /* one dossier */
+    struct tca_buf recalled;      /* a parked flow */
     /* Its part of the capture's facts. */
     uint64_t flow_count, tcp_packets, duplicates, mixed_tags;
     int64_t end_ns;    /* -1: nothing came */
@@ -49,10 +49,10 @@ struct tca_shard {
 /* One of so many. 0 or TCA_EMEMORY; to be ended in any case. */
 int tca_shard_begin(struct tca_session *s, unsigned shards, struct tca_shard *shard);
 /* An entry of the chunk with this ordinal is of this shard; in the order of the file, by the thread that fills the chunk. */
-static inline void tca_shard_take(struct tca_shard *shard, uint64_t ordinal, uint64_t number)
+static inline void tca_shard_take(struct tca_shard *shard, uint64_t ordinal, struct tca_waiting *one)
 {
     struct tca_taken *taken = shard->taken[ordinal % 2];
-    taken->number[taken->count++] = number;
+    taken->one[taken->count++] = one;
 }
 /* Join what was taken of this chunk, use what is ripe. Errors are kept. */
 void tca_shard_work(struct tca_shard *shard, const struct tca_chunk *chunk);

@@ -159,15 +159,17 @@ struct tca_flow_met {
     int64_t now_ns; /* by which its tuple's flows are over: its time, or less where that is to be doubted */
 };
 /* Where the tuple of a segment is to be looked for. Looked at some segments ahead, its memory is there when it is needed:
- *      tca_flow_look of several -> tca_flow_look_on of these -> tca_flow_meet of these */
+ *      tca_flow_look of several -> tca_flow_look_on of these -> tca_flow_look_far of these -> tca_flow_meet of these */
 struct tca_flow_look {
     struct tca_key key;
     uint32_t tag;
-    int side; /* key side of the sender */
+    int side;                     /* key side of the sender */
+    const struct tca_tuple *near; /* where it seems to be, for looking only; NULL: nowhere */
 };
 void tca_flow_look(const struct tca_flow_table *table, const struct tca_segment *seg,
                    struct tca_flow_look *ret_look);
-void tca_flow_look_on(const struct tca_flow_table *table, const struct tca_flow_look *look);
+void tca_flow_look_on(const struct tca_flow_table *table, struct tca_flow_look *look);
+void tca_flow_look_far(const struct tca_flow_table *table, const struct tca_flow_look *look);
 /* The tuple of this segment, new where needed, and the stream that it belongs to: called in the order of the file. 0 or
  * TCA_EMEMORY. */
 int tca_flow_meet(struct tca_flow_table *table, const struct tca_segment *seg,

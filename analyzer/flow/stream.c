@@ -17,7 +17,7 @@ enum { REDIRECT = 5 };
 
 static unsigned flags_of(const struct tca_segment *seg)
 {
-    return seg->flags | seg->vain_flags;
+    return seg->bad_offset ? seg->flags | seg->vain_flags : seg->flags;
 }
 
 static bool is_syn(const struct tca_segment *seg)

@@ -52,10 +52,10 @@ struct tca_piece {
 };
 
 struct tca_stream {
-    struct tca_piece piece;               /* the newest one */
-    struct tca_bases bases;               /* as its own segments tell them */
-    uint32_t users;                       /* flows that began in it, and the tuple; the table's */
-    bool told;                            /* that piece was told: the next segment begins another; likewise */
+    struct tca_piece piece; /* the newest one */
+    struct tca_bases bases; /* as its own segments tell them */
+    uint32_t users;         /* flows that began in it, the tuple, and segments that still wait; the table's */
+    bool told;              /* that piece was told: the next segment begins another; likewise */
     _Alignas(16) unsigned char payload[]; /* zeroed when it begins; the table owner's */
 };
 

@@ -26,7 +26,9 @@ struct tca_tuple {
     struct tca_tuple *plain;   /* whose streams are those of this tuple; itself, if there are no other keys */
     struct tca_lane lane;
     unsigned live;
-    unsigned met;   /* segments that were met and not yet found a flow */
+    unsigned met; /* segments that were met and not yet found a flow */
+    unsigned
+        on_stream; /* of a plain one: segments that were met in its stream and not yet found a flow, which hold it too */
     unsigned keyed; /* tuples with other keys whose plain one it is */
     bool lone;      /* nothing but its first SYN was ever heard of it (embryo.c) */
     struct tca_copies copies;
@@ -79,6 +81,7 @@ struct away_list {
 
 struct tca_flow_table {
     struct tca_flow_settings set;
+    uint64_t secret[7]; /* of the hash, made of the seed */
     struct slot *slot;
     size_t slot_count, used;
     unsigned slot_bits; /* slot_count is two to this */
