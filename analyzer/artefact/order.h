@@ -55,6 +55,7 @@ struct tca_waiting {
     uint8_t kind;           /* enum tca_waiting_kind */
     bool left_out;          /* as of the record */
     bool late;              /* of the place: it was entered behind a later time */
+    uint8_t side;           /* of the caller: what it found when the segment joined */
     uint8_t rest;           /* enum tca_segment_rest of the segment */
     struct tca_segment seg; /* frame: of its place, see moved.h */
 };
@@ -70,8 +71,9 @@ struct tca_order {
     struct tca_waiting *free;          /* of them: the one to fill next */
     void *block;                       /* owned */
     struct tca_order_pending *pending; /* owned: those that are not ripe, a ring of TCA_ORDER_SLOTS */
-    char apart[128];         /* what parts read shares no cache line with what is written for each record */
-    uint64_t head, tail;     /* of the ring: how many became ripe, and entered */
+    char apart[128];     /* what parts read shares no cache line with what is written for each record */
+    uint64_t head, tail; /* of the ring: how many became ripe, and entered */
+    struct tca_order_pending oldest; /* at its head, if it holds any */
     uint64_t chunk, next;    /* ordinal of the chunk being filled, and the number of its first free slot */
     int64_t newest_ns;       /* the latest time of a segment */
     int64_t now_ns, ripe_ns; /* times of the newest record, and of the place that became ripe last */
@@ -95,6 +97,13 @@ static inline struct tca_waiting *tca_order_at(const struct tca_order *order, ui
 {
     return &order->slot[number % ((uint64_t)TCA_ORDER_CHUNKS * TCA_ORDER_ROOM)];
 }
+/* Begin to fetch it from memory. */
+static inline void tca_order_fetch(const struct tca_waiting *w)
+{
+    __builtin_prefetch(w);
+    __builtin_prefetch(&w->seg);
+    __builtin_prefetch(&w->seg.seq);
+}
 /* The slot to fill next: its content is old. There are TCA_ORDER_ROOM to a chunk. */
 static inline struct tca_waiting *tca_order_slot(const struct tca_order *order)
 {
@@ -112,7 +121,16 @@ static inline bool tca_order_is_full(const struct tca_order *order)
  * as it is ripe. all: nothing comes any more, everything is ripe. */
 struct tca_chunk tca_order_turn(struct tca_order *order, bool all);
 
+/* Before those of its lane that are later by their time. */
+void tca_order_mend(const struct tca_order *order, struct tca_waiting *late);
+
 /* It takes its place in this lane. */
-void tca_order_join(const struct tca_order *order, struct tca_waiting *w, struct tca_lane *lane);
+static inline void tca_order_join(const struct tca_order *order, struct tca_waiting *w, struct tca_lane *lane)
+{
+    w->before = lane->newest;
+    lane->newest = w->number;
+    if (w->late && w->before >= w->ripe)
+        tca_order_mend(order, w);
+}
 
 #endif

@@ -83,6 +83,8 @@ static int begin_shards(struct tca_session *s)
         error = tca_shard_begin(s, count, &s->shard[at]);
         s->shards++;
     }
+    for (unsigned part = 0; part < TCA_PARTITIONS; part++)
+        s->shard_of[part] = (uint8_t)(part % count);
     s->can_deal = !error;
     return error;
 }
@@ -135,7 +137,7 @@ static int note_comment(struct tca_session *s, const struct tca_record *record)
 
 static struct tca_shard *shard_of(const struct tca_session *s, const struct tca_segment *seg)
 {
-    return &s->shard[s->shards == 1 ? 0 : tca_partition_of_segment(seg) % s->shards];
+    return &s->shard[s->shards == 1 ? 0 : s->shard_of[tca_partition_of_segment(seg)]];
 }
 
 /* What the slot to be filled next holds goes its way, in the order of the file. */
@@ -286,9 +288,9 @@ static void deal(struct tca_dealing *d)
             d->ended = got <= 0;
             d->count = got > 0 ? (size_t)got : 0;
             d->at = 0;
-        } else {
-            d->error = deal_record(d->s, &d->record[d->at++]);
         }
+        for (; !d->error && d->at < d->count && !tca_order_is_full(&d->s->order); d->at++)
+            d->error = deal_record(d->s, &d->record[d->at]);
     }
 }
 

@@ -293,8 +293,11 @@ static int use_segment(struct tca_shard *sh, const struct tca_waiting *w)
     struct tca_flow_found found;
     /* One from a far future, behind which the file goes on as before, ends nothing. */
     int64_t now_ns = seg->time_ns < sh->now_ns ? seg->time_ns : sh->now_ns;
-    const struct tca_flow_met met = {
-        .tuple = w->tuple, .stream = w->stream, .stream_frame = w->stream_frame, .now_ns = now_ns};
+    const struct tca_flow_met met = {.tuple = w->tuple,
+                                     .stream = w->stream,
+                                     .stream_frame = w->stream_frame,
+                                     .side = w->side,
+                                     .now_ns = now_ns};
     int error = tca_flow_find(sh->flows, &met, seg, &found);
     if (error)
         return error;
@@ -308,7 +311,7 @@ static int use_segment(struct tca_shard *sh, const struct tca_waiting *w)
     if (!error && found.commits)
         error = commit(sh, found.flow, seg->time_ns, w->left_out);
     if (!error)
-        tca_flow_note(sh->flows, found.flow, seg, age_class(&found));
+        tca_flow_note(sh->flows, found.flow, seg, found.side, age_class(&found));
     return error;
 }
 
@@ -336,11 +339,12 @@ static void fetch_ahead(const struct tca_shard *sh, unsigned at)
     enum { FLOW_AHEAD = 4, TUPLE_AHEAD = 10 };
     if (at + TUPLE_AHEAD >= sh->waits)
         return;
-    const struct tca_waiting *later = sh->waiting[at + TUPLE_AHEAD];
-    if (later->kind == TCA_WAITING_SEGMENT)
+    const struct tca_queued *later = &sh->waiting[at + TUPLE_AHEAD];
+    tca_order_fetch(later->one);
+    if (later->tuple)
         tca_flow_fetch_tuple(later->tuple);
-    later = sh->waiting[at + FLOW_AHEAD];
-    if (later->kind == TCA_WAITING_SEGMENT)
+    later = &sh->waiting[at + FLOW_AHEAD];
+    if (later->tuple)
         tca_flow_fetch(sh->flows, later->tuple);
 }
 
@@ -354,6 +358,7 @@ static int join_segment(struct tca_shard *sh, struct tca_waiting *w, const struc
     w->tuple = met.tuple;
     w->stream = met.stream;
     w->stream_frame = met.stream_frame;
+    w->side = (uint8_t)met.side;
     if (met.stream && !w->left_out)
         tca_peer_step((void *)met.stream->payload, &w->seg, met.side, sh->mirrors.strict_checksums);
     tca_order_join(&sh->s->order, w, met.lane);
@@ -373,8 +378,11 @@ static int join(struct tca_shard *sh, struct tca_waiting *w, const struct tca_fl
 {
     if (w->kind == TCA_WAITING_NUMBER)
         return tca_flow_see(sh->flows, &w->seg);
-    sh->waiting[sh->waits++] = w;
-    return w->kind == TCA_WAITING_SEGMENT ? join_segment(sh, w, look) : join_quote(sh, w, look);
+    bool is_segment = w->kind == TCA_WAITING_SEGMENT;
+    int error = is_segment ? join_segment(sh, w, look) : join_quote(sh, w, look);
+    if (!error)
+        sh->waiting[sh->waits++] = (struct tca_queued){w, is_segment ? w->tuple : NULL};
+    return error;
 }
 
 enum { BATCH = 16 }; /* so many are looked for before the first is needed */
@@ -408,9 +416,9 @@ static int use_ripe(struct tca_shard *sh, uint64_t ripe)
 {
     unsigned used = 0;
     int error = TCA_OK;
-    for (; !error && used < sh->waits && sh->waiting[used]->number < ripe; used++) {
+    for (; !error && used < sh->waits && sh->waiting[used].one->number < ripe; used++) {
         fetch_ahead(sh, used);
-        error = use(sh, sh->waiting[used]);
+        error = use(sh, sh->waiting[used].one);
     }
     sh->waits -= used;
     memmove(sh->waiting, sh->waiting + used, sh->waits * sizeof *sh->waiting);

@@ -27,17 +27,23 @@ struct tca_taken {
 /* Between what different threads write: cache lines, and those that are fetched with them, are not shared. */
 enum { TCA_APART_BYTES = 128 };
 
+/* One that waits, and whose it is as far as it was when it joined: to have both at hand when its turn comes. */
+struct tca_queued {
+    struct tca_waiting *one;
+    struct tca_tuple *tuple; /* NULL: of none */
+};
+
 struct tca_shard {
     struct tca_session *s; /* borrowed */
     struct tca_flow_table *flows;
     struct tca_mirror_context mirrors;
-    struct tca_taken *taken[2];   /* owned; by the chunk's ordinal: one is filled while the other is used */
-    struct tca_waiting **waiting; /* owned: those that joined and are not ripe, by their numbers */
-    unsigned waits;               /* so many */
-    int64_t now_ns;               /* of the newest record */
-    struct tca_moved moved;       /* of its frames */
-    struct tca_buf encoded;       /* one dossier */
-    struct tca_buf recalled;      /* a parked flow */
+    struct tca_taken *taken[2]; /* owned; by the chunk's ordinal: one is filled while the other is used */
+    struct tca_queued *waiting; /* owned: those that joined and are not ripe, by their numbers */
+    unsigned waits;             /* so many */
+    int64_t now_ns;             /* of the newest record */
+    struct tca_moved moved;     /* of its frames */
+    struct tca_buf encoded;     /* one dossier */
+    struct tca_buf recalled;    /* a parked flow */
     /* Its part of the capture's facts. */
     uint64_t flow_count, tcp_packets, duplicates, mixed_tags;
     int64_t end_ns;    /* -1: nothing came */

@@ -25,10 +25,8 @@ static bool is_syn(const struct tca_segment *seg)
     return (flags_of(seg) & (TCA_SYN | TCA_ACK)) == TCA_SYN;
 }
 
-bool tca_stream_sees(const struct tca_segment *seg)
+bool tca_stream_sees_quoted(const struct tca_segment *seg)
 {
-    if (!seg->quoted)
-        return !seg->partial;
     bool redirect = seg->family == 4 && seg->icmp_type == REDIRECT; /* the quotation is not dissected */
     return !seg->partial && !seg->no_window && !redirect;
 }

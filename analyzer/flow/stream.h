@@ -61,7 +61,11 @@ struct tca_stream {
 
 /* Is this a segment to Wireshark? Not the fragments that never became a datagram, nor a quotation that ends before the
  * window. */
-bool tca_stream_sees(const struct tca_segment *seg);
+bool tca_stream_sees_quoted(const struct tca_segment *seg);
+static inline bool tca_stream_sees(const struct tca_segment *seg)
+{
+    return seg->quoted ? tca_stream_sees_quoted(seg) : !seg->partial;
+}
 
 enum tca_stream_step {
     TCA_STREAM_GOES_ON,

@@ -82,22 +82,15 @@ static uint64_t rank_of(const uint8_t bytes[8])
     return be64toh(word);
 }
 
-/* Is it behind the other one, as memcmp() sees them? */
-static bool is_behind(const uint8_t addr[16], const uint8_t other[16])
-{
-    uint64_t high = rank_of(addr), other_high = rank_of(other);
-    return high != other_high ? high > other_high : rank_of(addr + 8) > rank_of(other + 8);
-}
-
-static bool is_same(const uint8_t addr[16], const uint8_t other[16])
-{
-    return rank_of(addr) == rank_of(other) && rank_of(addr + 8) == rank_of(other + 8);
-}
-
-/* The sender's side of the key. */
+/* The sender's side of the key: addresses as memcmp() sees them, then ports. */
 static int side_of(const struct tca_segment *seg)
 {
-    return is_same(seg->src, seg->dst) ? seg->sport > seg->dport : is_behind(seg->src, seg->dst);
+    uint64_t from = rank_of(seg->src), to = rank_of(seg->dst); /* nearly always that of IPv4 */
+    if (from == to) {
+        from = rank_of(seg->src + 8);
+        to = rank_of(seg->dst + 8);
+    }
+    return from == to ? seg->sport > seg->dport : from > to;
 }
 
 /* The key of a segment; returns the sender's key side. */
@@ -361,14 +354,13 @@ TCA_APART static int get_linked(struct tca_flow_table *table, const struct tca_k
     return TCA_OK;
 }
 
-/* Nearly always it is at hand. */
-static int get_keyed(struct tca_flow_table *table, const struct tca_key *key, uint32_t tag,
+/* Nearly always it is where it seemed to be. */
+static int get_keyed(struct tca_flow_table *table, const struct tca_flow_look *look,
                      struct tca_tuple **ret_tuple)
 {
-    uint32_t what = lookup(table, key, tag);
-    struct tca_tuple *tuple = what && is_tuple(what) ? tuple_at(table, what) : NULL;
-    if (!tuple || !tuple->plain)
-        return get_linked(table, key, tag, ret_tuple);
+    struct tca_tuple *tuple = look->near;
+    if (!tuple || !tuple->number || !tuple->plain || !is_key(&tuple->key, &look->key))
+        return get_linked(table, &look->key, look->tag, ret_tuple);
     tuple->lone = false; /* something is about to come */
     *ret_tuple = tuple;
     return TCA_OK;
@@ -388,11 +380,18 @@ void tca_table_empty_slot(struct tca_flow_table *table, struct slot *slot)
     table->used--;
 }
 
+void tca_table_give_tuple(struct tca_flow_table *table, struct tca_tuple *tuple)
+{
+    uint32_t number = tuple->number;
+    tuple->number = 0; /* who has looked for it sees that it is none any more */
+    tca_numbered_give(&table->pool[TCA_KIND_TUPLE], number);
+}
+
 static void drop_tuple(struct tca_flow_table *table, struct tca_tuple *tuple)
 {
     uint32_t what = tca_what(TCA_KIND_TUPLE, tuple->number);
     tca_table_empty_slot(table, tca_table_slot(table, tuple->tag, what));
-    tca_numbered_give(&table->pool[TCA_KIND_TUPLE], tuple->number);
+    tca_table_give_tuple(table, tuple);
 }
 
 /* Nothing of it is left, and nothing will come: what still waits holds it. */
@@ -591,15 +590,25 @@ static int limit_incarnations(struct tca_flow_table *table, struct tca_tuple *tu
 
 enum { LINE = 64 };
 
+/* Straight on, since nearly every segment comes here. */
 static void fetch(const void *object, size_t from, size_t to)
 {
-    for (size_t at = from; at < to; at += LINE)
-        __builtin_prefetch((const unsigned char *)object + at, 1);
+    const unsigned char *bytes = (const unsigned char *)object + from;
+    size_t lines = (to - from + LINE - 1) / LINE;
+    for (; lines > 4; lines -= 4, bytes += 4 * LINE) {
+        __builtin_prefetch(bytes, 1);
+        __builtin_prefetch(bytes + LINE, 1);
+        __builtin_prefetch(bytes + 2 * LINE, 1);
+        __builtin_prefetch(bytes + 3 * LINE, 1);
+    }
+    for (; lines; lines--, bytes += LINE)
+        __builtin_prefetch(bytes, 1);
 }
 
 void tca_flow_look(const struct tca_flow_table *table, const struct tca_segment *seg,
                    struct tca_flow_look *look)
 {
+    look->near = NULL;
     look->side = make_key(table, seg, &look->key);
     look->tag = tag_of(table, &look->key);
     __builtin_prefetch(&table->slot[home(table, look->tag)]);
@@ -608,7 +617,6 @@ void tca_flow_look(const struct tca_flow_table *table, const struct tca_segment 
 /* As far as a segment that joins touches it: up to the segments that are kept for copies. */
 void tca_flow_look_on(const struct tca_flow_table *table, struct tca_flow_look *look)
 {
-    look->near = NULL;
     for (size_t at = home(table, look->tag); table->slot[at].what; at = after(table, at))
         if (table->slot[at].tag == look->tag && is_tuple(table->slot[at].what)) {
             look->near = tuple_at(table, table->slot[at].what);
@@ -629,7 +637,7 @@ int tca_flow_meet(struct tca_flow_table *table, const struct tca_segment *seg,
 {
     struct tca_tuple *tuple;
     int side = look->side;
-    int error = get_keyed(table, &look->key, look->tag, &tuple);
+    int error = get_keyed(table, look, &tuple);
     if (error)
         return error;
     *ret_met =
@@ -721,7 +729,7 @@ int tca_flow_find(struct tca_flow_table *table, const struct tca_flow_met *met, 
                   struct tca_flow_found *ret_found)
 {
     struct tca_tuple *tuple = met->tuple;
-    int side = side_of(seg);
+    int side = met->side;
     int late = expire_tuple(table, tuple, met->now_ns);
     if (late)
         return late;
@@ -732,27 +740,27 @@ int tca_flow_find(struct tca_flow_table *table, const struct tca_flow_met *met, 
             label(ret_found->flow, met);
         return let_go(table, tuple, met->stream);
     }
-    struct tca_flow_found found = {0};
-    found.flow = tuple->newest ? tca_incarnation_pick(tuple->newest, seg, side) : NULL;
-    if (!found.flow) {
-        found.prior = tuple->newest;
-        found.is_new = true;
-        int error = new_flow(table, tuple, seg, side, &found.flow);
+    struct tca_flow_found *found = ret_found;
+    *found = (struct tca_flow_found){.side = (uint8_t)side};
+    found->flow = tuple->newest ? tca_incarnation_pick(tuple->newest, seg, side) : NULL;
+    if (!found->flow) {
+        found->prior = tuple->newest;
+        found->is_new = true;
+        int error = new_flow(table, tuple, seg, side, &found->flow);
         if (!error)
             error = limit_incarnations(table, tuple);
         if (error)
             return error;
     }
-    if (found.flow->replaced)
-        found.newer = tca_incarnation_newer(tuple->newest, found.flow);
-    else if (found.flow != tuple->newest && !tuple->newest->committed && !(seg->flags & TCA_SYN))
-        found.witness = tuple->newest;
-    found.commits =
-        found.flow->committed ? found.is_new && found.prior : tca_incarnation_answers(found.flow, seg, side);
-    found.from = side == found.flow->client ? 0 : 1;
-    tca_copies_own(&tuple->copies, found.flow->first_frame);
-    label(found.flow, met);
-    *ret_found = found;
+    if (found->flow->replaced)
+        found->newer = tca_incarnation_newer(tuple->newest, found->flow);
+    else if (found->flow != tuple->newest && !tuple->newest->committed && !(seg->flags & TCA_SYN))
+        found->witness = tuple->newest;
+    found->commits = found->flow->committed ? found->is_new && found->prior
+                                            : tca_incarnation_answers(found->flow, seg, side);
+    found->from = side == found->flow->client ? 0 : 1;
+    tca_copies_own(&tuple->copies, found->flow->first_frame);
+    label(found->flow, met);
     return let_go(table, tuple, met->stream);
 }
 
@@ -808,10 +816,9 @@ static void note_tags(struct tca_flow *flow, const struct tca_tags *tags, int si
 }
 
 void tca_flow_note(struct tca_flow_table *table, struct tca_flow *flow, const struct tca_segment *seg,
-                   enum tca_flow_class age_class)
+                   int side, enum tca_flow_class age_class)
 {
-    int side = side_of(seg);
-    bool first = !flow->space[side].nxt_known;
+    bool first = age_class == TCA_FLOW_OPENING && !flow->space[side].nxt_known;
     if (!flow->committed && tca_incarnation_answers(flow, seg, side))
         flow->committed = true;
     tca_incarnation_note(flow, seg, side);
@@ -821,8 +828,7 @@ void tca_flow_note(struct tca_flow_table *table, struct tca_flow *flow, const st
     if (age_class == TCA_FLOW_LIVE && flow->age_class == TCA_FLOW_LIVE && flow->list != TCA_STAY)
         return; /* it is moved when its turn comes: what lives long is heard of often */
     tca_table_unlist(table, flow);
-    if (first && age_class == TCA_FLOW_OPENING && tca_table_parks(table) &&
-        tca_table_is_lone(table, flow, seg)) {
+    if (first && tca_table_parks(table) && tca_table_is_lone(table, flow, seg)) {
         flow->tuple->lone = true;
         tca_table_list(table, flow, age_class, TCA_LONE, flow->last_ns);
         return;

@@ -20,7 +20,7 @@ enum { TCA_LEVELS = 4 };
 struct tca_tuple {
     struct tca_key key;
     uint32_t tag;    /* of its slot */
-    uint32_t number; /* in its pool */
+    uint32_t number; /* in its pool; 0: it is none any more */
     struct tca_flow *newest;
     struct tca_stream *stream; /* NULL: none; with other keys set that of the plain tuple stands */
     struct tca_tuple *plain;   /* whose streams are those of this tuple; itself, if there are no other keys */
@@ -102,6 +102,7 @@ struct tca_flow_table {
 /* table.c */
 extern const int64_t tca_flow_patience_ns[TCA_FLOW_CLASSES];
 struct tca_tuple *tca_table_new_tuple(struct tca_flow_table *table, const struct tca_key *key, uint32_t tag);
+void tca_table_give_tuple(struct tca_flow_table *table, struct tca_tuple *tuple);
 struct slot *tca_table_slot(const struct tca_flow_table *table, uint32_t tag, uint32_t what);
 void tca_table_empty_slot(struct tca_flow_table *table, struct slot *slot);
 int tca_table_end_piece(struct tca_flow_table *table, const struct tca_tuple *plain);
