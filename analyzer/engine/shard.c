@@ -15,6 +15,11 @@
 
 #include <string.h>
 
+/* A power of two, so that places follow each other where counts begin anew. */
+enum { QUEUE_ROOM = 4096 };
+_Static_assert((int)QUEUE_ROOM >= (int)TCA_ORDER_SLOTS + (int)TCA_ORDER_ROOM,
+               "those of a chunk, and those before it");
+
 static const int64_t RETRY_NS = INT64_C(60000000000);
 
 static struct tca_mirror *mirror_of(struct tca_flow *flow)
@@ -315,10 +320,12 @@ static int use_segment(struct tca_shard *sh, const struct tca_waiting *w)
     return error;
 }
 
-static int use_quoted(struct tca_shard *sh, const struct tca_segment *quote)
+static int use_quoted(struct tca_shard *sh, const struct tca_waiting *w)
 {
+    const struct tca_segment *quote = &w->seg;
+    const struct tca_flow_met met = {.tuple = w->tuple};
     struct tca_flow_found found;
-    int error = tca_flow_find_quoted(sh->flows, quote, &found);
+    int error = tca_flow_find_quoted(sh->flows, &met, quote, &found);
     if (error)
         return error;
     if (found.copy)
@@ -333,17 +340,22 @@ static int use_quoted(struct tca_shard *sh, const struct tca_segment *quote)
 
 /* ---- chunks ---- */
 
+static struct tca_queued *queued(const struct tca_shard *sh, unsigned at)
+{
+    return &sh->waiting[at % QUEUE_ROOM];
+}
+
 /* What later ones will touch begins to come from memory, the tuple first, by which the rest is found. */
 static void fetch_ahead(const struct tca_shard *sh, unsigned at)
 {
     enum { FLOW_AHEAD = 4, TUPLE_AHEAD = 10 };
-    if (at + TUPLE_AHEAD >= sh->waits)
+    if (sh->joined - at <= TUPLE_AHEAD)
         return;
-    const struct tca_queued *later = &sh->waiting[at + TUPLE_AHEAD];
+    const struct tca_queued *later = queued(sh, at + TUPLE_AHEAD);
     tca_order_fetch(later->one);
     if (later->tuple)
         tca_flow_fetch_tuple(later->tuple);
-    later = &sh->waiting[at + FLOW_AHEAD];
+    later = queued(sh, at + FLOW_AHEAD);
     if (later->tuple)
         tca_flow_fetch(sh->flows, later->tuple);
 }
@@ -367,10 +379,11 @@ static int join_segment(struct tca_shard *sh, struct tca_waiting *w, const struc
 
 static int join_quote(struct tca_shard *sh, struct tca_waiting *w, const struct tca_flow_look *look)
 {
-    struct tca_lane *lane;
-    int error = tca_flow_lane(sh->flows, look, &lane);
-    if (!error && lane)
-        tca_order_join(&sh->s->order, w, lane);
+    struct tca_flow_met met;
+    int error = tca_flow_meet_quoted(sh->flows, look, &met);
+    w->tuple = met.tuple;
+    if (!error && met.lane)
+        tca_order_join(&sh->s->order, w, met.lane);
     return error;
 }
 
@@ -381,7 +394,7 @@ static int join(struct tca_shard *sh, struct tca_waiting *w, const struct tca_fl
     bool is_segment = w->kind == TCA_WAITING_SEGMENT;
     int error = is_segment ? join_segment(sh, w, look) : join_quote(sh, w, look);
     if (!error)
-        sh->waiting[sh->waits++] = (struct tca_queued){w, is_segment ? w->tuple : NULL};
+        *queued(sh, sh->joined++) = (struct tca_queued){w, is_segment ? w->tuple : NULL};
     return error;
 }
 
@@ -409,19 +422,16 @@ static int use(struct tca_shard *sh, const struct tca_waiting *w)
         error = tca_moved_add(&sh->moved, sh->s->open->facts.ordinal, w->seg.frame, w->record);
     if (error)
         return error;
-    return w->kind == TCA_WAITING_QUOTE ? use_quoted(sh, &w->seg) : use_segment(sh, w);
+    return w->kind == TCA_WAITING_QUOTE ? use_quoted(sh, w) : use_segment(sh, w);
 }
 
 static int use_ripe(struct tca_shard *sh, uint64_t ripe)
 {
-    unsigned used = 0;
     int error = TCA_OK;
-    for (; !error && used < sh->waits && sh->waiting[used].one->number < ripe; used++) {
-        fetch_ahead(sh, used);
-        error = use(sh, sh->waiting[used].one);
+    while (!error && sh->used != sh->joined && queued(sh, sh->used)->one->number < ripe) {
+        fetch_ahead(sh, sh->used);
+        error = use(sh, queued(sh, sh->used++)->one);
     }
-    sh->waits -= used;
-    memmove(sh->waiting, sh->waiting + used, sh->waits * sizeof *sh->waiting);
     return error;
 }
 
@@ -483,7 +493,7 @@ int tca_shard_begin(struct tca_session *s, unsigned shards, struct tca_shard *sh
     bound_memory(s, shards, set.most);
     tca_mirror_context_init(&sh->mirrors);
     sh->mirrors.strict_checksums = s->set.checksums == CHECKSUMS_ON;
-    sh->waiting = tca_alloc((TCA_ORDER_SLOTS + TCA_ORDER_ROOM) * sizeof *sh->waiting);
+    sh->waiting = tca_alloc(QUEUE_ROOM * sizeof *sh->waiting);
     bool whole = sh->waiting;
     for (int odd = 0; odd < 2; odd++) {
         sh->taken[odd] = tca_alloc(sizeof *sh->taken[odd]);

@@ -38,8 +38,8 @@ struct tca_shard {
     struct tca_flow_table *flows;
     struct tca_mirror_context mirrors;
     struct tca_taken *taken[2]; /* owned; by the chunk's ordinal: one is filled while the other is used */
-    struct tca_queued *waiting; /* owned: those that joined and are not ripe, by their numbers */
-    unsigned waits;             /* so many */
+    struct tca_queued *waiting; /* owned: a ring of those that joined and are not ripe, by their numbers */
+    unsigned joined, used;      /* so many */
     int64_t now_ns;             /* of the newest record */
     struct tca_moved moved;     /* of its frames */
     struct tca_buf encoded;     /* one dossier */
