@@ -27,6 +27,7 @@
 #include "classify/sweep/nat.h"
 #include "engine/shard.h"
 #include "flow/flow.h"
+#include "flow/partition.h"
 #include "report/report.h"
 
 #include <pthread.h>
@@ -101,12 +102,13 @@ struct tca_session {
     struct capture *open;    /* the capture being fed; NULL between captures */
     struct tca_shard *shard; /* owned, of the open capture; NULL between captures */
     unsigned shards;
-    bool can_deal;                   /* all of them are whole: records may be dealt to them */
-    pthread_mutex_t lock;            /* for what all shards write to: nats, dossiers, streams */
-    struct tca_fragments *fragments; /* of the open capture */
-    struct tca_order order;          /* segments of the open capture that wait for their turn */
-    struct tca_moved moved;          /* frame numbers of all captures that were mended */
-    struct tca_comments comments;    /* of all captures, while a trace is kept */
+    uint8_t shard_of[TCA_PARTITIONS]; /* each partition is of one */
+    bool can_deal;                    /* all of them are whole: records may be dealt to them */
+    pthread_mutex_t lock;             /* for what all shards write to: nats, dossiers, streams */
+    struct tca_fragments *fragments;  /* of the open capture */
+    struct tca_order order;           /* segments of the open capture that wait for their turn */
+    struct tca_moved moved;           /* frame numbers of all captures that were mended */
+    struct tca_comments comments;     /* of all captures, while a trace is kept */
     struct tca_sorter *dossiers;
     struct tca_streams *streams; /* of all captures; NULL before the first */
     struct tca_sweep *sweep;
