@@ -74,13 +74,12 @@ uint8_t *tca_squeeze(uint8_t *out, const void *object, size_t size)
 /* So many units, the last of which may be half an object's end. */
 static const uint8_t *spread_units(const uint8_t *in, uint8_t *to, size_t count, const uint8_t *end)
 {
-    const uint8_t *stop = to + count * UNIT;
-    bool half = stop > end;
-    for (stop -= half ? UNIT : 0; to < stop; to += UNIT, in += UNIT)
-        memcpy(to, in, UNIT);
-    if (half)
-        memcpy(to, in, WORD);
-    return in + (half ? UNIT : 0);
+    size_t bytes = count * UNIT, whole = bytes - (to + bytes > end ? UNIT : 0);
+    for (size_t at = 0; at < whole; at += UNIT)
+        memcpy(to + at, in + at, UNIT);
+    if (whole < bytes)
+        memcpy(to + whole, in + whole, WORD);
+    return in + bytes;
 }
 
 /* Units that are there stand in runs. */

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { DOSSIER_MEMORY = 16 << 20 };
+enum { DOSSIER_MEMORY = 8 << 20 };
 
 int tca_words(struct tca_error *error, int code)
 {
