@@ -50,15 +50,21 @@ void tca_free(void *memory)
     free(memory);
 }
 
-void tca_pool_init(struct tca_pool *pool, size_t size)
+void tca_pool_init_slabs(struct tca_pool *pool, size_t size, size_t slab_bytes)
 {
     memset(pool, 0, sizeof *pool);
     pool->size = (size + ALIGN - 1) / ALIGN * ALIGN;
+    pool->slab_bytes = slab_bytes;
+}
+
+void tca_pool_init(struct tca_pool *pool, size_t size)
+{
+    tca_pool_init_slabs(pool, size, SLAB_BYTES);
 }
 
 static int new_slab(struct tca_pool *pool)
 {
-    size_t count = SLAB_BYTES / pool->size ? SLAB_BYTES / pool->size : 1;
+    size_t count = pool->slab_bytes / pool->size ? pool->slab_bytes / pool->size : 1;
     char *slab = malloc(ALIGN + count * pool->size);
     if (!slab)
         return -1;
@@ -68,7 +74,7 @@ static int new_slab(struct tca_pool *pool)
     return 0;
 }
 
-void *tca_pool_take(struct tca_pool *pool)
+void *tca_pool_take_room(struct tca_pool *pool)
 {
     void *object = pool->free_list;
     if (object) {
@@ -79,7 +85,13 @@ void *tca_pool_take(struct tca_pool *pool)
         object = pool->slab + ALIGN + --pool->slab_left * pool->size;
     }
     pool->live++;
-    return memset(object, 0, pool->size);
+    return object;
+}
+
+void *tca_pool_take(struct tca_pool *pool)
+{
+    void *object = tca_pool_take_room(pool);
+    return object ? memset(object, 0, pool->size) : NULL;
 }
 
 void tca_pool_give(struct tca_pool *pool, void *object)

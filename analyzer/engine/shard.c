@@ -11,6 +11,7 @@
 #include "engine/run.h"
 #include "mirror/deviations.h"
 #include "mirror/history.h"
+#include "mirror/pack.h"
 
 #include <string.h>
 
@@ -50,6 +51,23 @@ static int piece_over(void *user, const struct tca_key *key, const struct tca_pi
     int error = tca_streams_put(s->streams, s->open->facts.ordinal, key, piece);
     pthread_mutex_unlock(&s->lock);
     return error;
+}
+
+static size_t pack_room(void *user, const struct tca_flow *flow)
+{
+    (void)user;
+    return tca_mirror_pack_room((const void *)flow->payload);
+}
+
+static uint8_t *pack(void *user, struct tca_flow *flow, uint8_t *out)
+{
+    (void)user;
+    return tca_mirror_pack(out, mirror_of(flow));
+}
+
+static const uint8_t *unpack(void *user, const uint8_t *in, void *payload)
+{
+    return tca_mirror_unpack(&((struct tca_shard *)user)->mirrors, in, payload);
 }
 
 static void note_end(struct tca_shard *sh, int64_t time_ns)
@@ -464,6 +482,9 @@ int tca_shard_begin(struct tca_session *s, unsigned shards, struct tca_shard *sh
                                     .recall = tca_recall,
                                     .forget = tca_forget,
                                     .again = tca_again,
+                                    .pack_room = pack_room,
+                                    .pack = pack,
+                                    .unpack = unpack,
                                     .user = sh};
     bound_memory(s, shards, set.most);
     tca_mirror_context_init(&sh->mirrors);
