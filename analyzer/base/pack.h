@@ -11,8 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Sizes are multiples of 8. Bytes that it takes at most, while it is written. */
-#define TCA_PACKED_MAX(size) ((size) + ((size) / 512 + 2) * sizeof(uint64_t))
+/* Sizes are multiples of 8. Bytes that it takes at most. */
+#define TCA_PACKED_MAX(size) ((size) + ((size) / 512 + 1) * sizeof(uint64_t))
 
 /* Write what of the object differs from `base` (NULL: from zeros); returns the end of it. */
 uint8_t *tca_pack(uint8_t *out, const void *object, const void *base, size_t size);

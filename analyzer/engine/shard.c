@@ -325,10 +325,12 @@ static int use_segment(struct tca_shard *sh, const struct tca_waiting *w)
     return error;
 }
 
-static int use_quoted(struct tca_shard *sh, const struct tca_segment *quote)
+static int use_quoted(struct tca_shard *sh, const struct tca_waiting *w)
 {
+    const struct tca_segment *quote = &w->seg;
+    const struct tca_flow_met met = {.tuple = w->tuple};
     struct tca_flow_found found;
-    int error = tca_flow_find_quoted(sh->flows, quote, &found);
+    int error = tca_flow_find_quoted(sh->flows, &met, quote, &found);
     if (error)
         return error;
     if (found.copy)
@@ -375,10 +377,11 @@ static int join_segment(struct tca_shard *sh, struct tca_waiting *w, const struc
 
 static int join_quote(struct tca_shard *sh, struct tca_waiting *w, const struct tca_flow_look *look)
 {
-    struct tca_lane *lane;
-    int error = tca_flow_lane(sh->flows, look, &lane);
-    if (!error && lane)
-        tca_order_join(&sh->s->order, w, lane);
+    struct tca_flow_met met;
+    int error = tca_flow_meet_quoted(sh->flows, look, &met);
+    w->tuple = met.tuple;
+    if (!error && met.lane)
+        tca_order_join(&sh->s->order, w, met.lane);
     return error;
 }
 
@@ -412,7 +415,7 @@ static int use(struct tca_shard *sh, const struct tca_waiting *w)
         error = tca_moved_add(&sh->moved, sh->s->open->facts.ordinal, w->seg.frame, w->record);
     if (error)
         return error;
-    return w->seg.quoted ? use_quoted(sh, &w->seg) : use_segment(sh, w);
+    return w->seg.quoted ? use_quoted(sh, w) : use_segment(sh, w);
 }
 
 static int use_ripe(struct tca_shard *sh, uint64_t ripe)
@@ -446,6 +449,9 @@ void tca_shard_work(struct tca_shard *sh, const struct tca_chunk *chunk)
 /* What a flow takes with its tuple, its stream and the marks of an ordinary connection. */
 enum { FLOW_BYTES = sizeof(struct tca_flow) + sizeof(struct tca_mirror) + sizeof(struct tca_peer) + 2300 };
 
+/* A live connection that thinks is packed where more are in memory than this part of those that there is memory for. */
+enum { PACKED_BEYOND = 24 };
+
 /* In sixteenths of what there is for connections at hand: those that live are heard of most, those that open least. */
 static const unsigned share[TCA_FLOW_CLASSES] = {
     [TCA_FLOW_LIVE] = 12, [TCA_FLOW_OPENING] = 1, [TCA_FLOW_OVER] = 3};
@@ -454,14 +460,15 @@ static const unsigned share[TCA_FLOW_CLASSES] = {
 #define SIDE_AT(role) (offsetof(struct tca_mirror, side) + (role) * sizeof(struct tca_side))
 #define CALM          offsetof(struct tca_side, recent)
 
-static void bound_memory(const struct tca_session *s, unsigned shards, size_t most[TCA_FLOW_CLASSES])
+static void bound_memory(const struct tca_session *s, unsigned shards, struct tca_flow_settings *set)
 {
     enum { PARTS = 16, LEAST = 16 };
     uint64_t memory = s->set.memory ? s->set.memory : UINT64_C(1) << 30;
     for (int age_class = 0; age_class < TCA_FLOW_CLASSES; age_class++) {
         uint64_t flows = memory / PARTS * share[age_class] / FLOW_BYTES / shards;
-        most[age_class] = flows < LEAST ? LEAST : (size_t)flows;
+        set->most[age_class] = flows < LEAST ? LEAST : (size_t)flows;
     }
+    set->whole = set->most[TCA_FLOW_LIVE] / PACKED_BEYOND;
 }
 
 int tca_shard_begin(struct tca_session *s, unsigned shards, struct tca_shard *sh)
@@ -486,7 +493,7 @@ int tca_shard_begin(struct tca_session *s, unsigned shards, struct tca_shard *sh
                                     .pack = pack,
                                     .unpack = unpack,
                                     .user = sh};
-    bound_memory(s, shards, set.most);
+    bound_memory(s, shards, &set);
     tca_mirror_context_init(&sh->mirrors);
     sh->mirrors.strict_checksums = s->set.checksums == CHECKSUMS_ON;
     sh->waiting = tca_alloc((TCA_ORDER_SLOTS + TCA_ORDER_ROOM) * sizeof *sh->waiting);

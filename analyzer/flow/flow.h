@@ -67,7 +67,9 @@ struct tca_flow {
     struct tca_tuple *tuple;      /* its place in the table */
     struct tca_flow *older;       /* next older incarnation that is still live */
     struct tca_flow *prev, *next; /* age list of its class */
-    int64_t last_ns, listed_ns;   /* of its last segment; when it took its place in that list */
+    int64_t last_ns;              /* of its last segment */
+    int64_t heard_ns;             /* where that stands in the passage of the file (passage.h) */
+    int64_t listed_ns;            /* likewise: when it took its place in that list */
     uint64_t first_frame;
     uint64_t attempt_of;       /* first_frame of the first of several attempts that it is one of; 0: alone */
     int64_t anew_ns;           /* when the next of them began; 0: it is the last */
@@ -131,6 +133,7 @@ struct tca_flow_settings {
     size_t (*pack_room)(void *user, const struct tca_flow *flow);
     uint8_t *(*pack)(void *user, struct tca_flow *flow, uint8_t *out);
     const uint8_t *(*unpack)(void *user, const uint8_t *in, void *payload);
+    size_t whole; /* so many live flows stay as they are. No result depends on it */
     void *user;
 };
 enum { TCA_PARCEL_MAX = 2048 };
@@ -178,9 +181,10 @@ void tca_flow_look_on(const struct tca_flow_table *table, const struct tca_flow_
  * TCA_EMEMORY. */
 int tca_flow_meet(struct tca_flow_table *table, const struct tca_segment *seg,
                   const struct tca_flow_look *look, struct tca_flow_met *ret_met);
-/* For an ICMP error that waits: the lane of the tuple that it quotes, so that it has its place among that one's segments. NULL:
+/* An ICMP error waits: the tuple that it quotes, so that it has its place among that one's segments. tuple and lane NULL:
  * there is no such tuple. 0 or TCA_EMEMORY, or what `recall` returned. */
-int tca_flow_lane(struct tca_flow_table *table, const struct tca_flow_look *look, struct tca_lane **ret_lane);
+int tca_flow_meet_quoted(struct tca_flow_table *table, const struct tca_flow_look *look,
+                         struct tca_flow_met *ret_met);
 /* Find the flow of a segment that was met, starting a new one where needed: called once for each, in the order in which
  * segments are to be used. A copy is only to be counted. 0 or TCA_EMEMORY, or what `over` returned. */
 int tca_flow_find(struct tca_flow_table *table, const struct tca_flow_met *met, const struct tca_segment *seg,
@@ -190,10 +194,10 @@ void tca_flow_fetch_tuple(const struct tca_tuple *tuple);
 void tca_flow_fetch(const struct tca_flow_table *table, const struct tca_tuple *tuple);
 /* What no flow of ours uses, a quotation or the stub of a segment, belongs to a stream all the same. */
 int tca_flow_see(struct tca_flow_table *table, const struct tca_segment *seg);
-/* The flow that an ICMP error quotes: its tuple and, among incarnations, its sequence number. flow NULL:
+/* The flow that an ICMP error quotes, once for each that was met: among incarnations by its sequence number. flow NULL:
  * none. 0 or TCA_EMEMORY, or what `recall` returned. */
-int tca_flow_find_quoted(struct tca_flow_table *table, const struct tca_segment *quote,
-                         struct tca_flow_found *ret_found);
+int tca_flow_find_quoted(struct tca_flow_table *table, const struct tca_flow_met *met,
+                         const struct tca_segment *quote, struct tca_flow_found *ret_found);
 /* After the segment was used: note it in the sequence spaces, move the flow to the end of its class's age
  * list. */
 void tca_flow_note(struct tca_flow_table *table, struct tca_flow *flow, const struct tca_segment *seg,
@@ -201,8 +205,9 @@ void tca_flow_note(struct tca_flow_table *table, struct tca_flow *flow, const st
 /* This one was committed: of the incarnations older than it end those that nobody answered, and keep the others for what
  * comes late. */
 int tca_flow_replace_older(struct tca_flow_table *table, struct tca_flow *flow);
-/* Take back the memory of what has waited too long at this capture time. Results do not depend on it: find ends
- * what is due of its own tuple. */
+/* This time of the file has come: take back the memory of what has waited too long. All tables of a capture are told the same
+ * times between the same segments; then no result depends on what is in which, as meet and find end what is over of their own
+ * tuple by the same clock. */
 int tca_flow_expire(struct tca_flow_table *table, int64_t now_ns);
 
 /* Address and port of a role. */

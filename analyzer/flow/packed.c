@@ -24,7 +24,6 @@
 static const int64_t MOMENT_NS = 100000000; /* longer than most round trips */
 
 enum {
-    WHOLE = 2048,        /* fewer live flows all stay as they are */
     PACKED_MORE = 2,     /* packed tuples to a flow that may be in memory as it is */
     PACKING_MAX = 16384, /* what needs more room stays */
 };
@@ -42,13 +41,12 @@ static size_t room_for(const struct tca_flow_table *table, const struct tca_flow
 
 /* ---- put away ---- */
 
-/* What left the ring of copies knows the tuple by its place. */
 static bool can_pack(const struct tca_flow_table *table, const struct tca_tuple *tuple)
 {
     const struct tca_flow *flow = tuple->newest;
     return table->set.pack && !flow->older && !tuple->met && !tuple->keyed && tuple->plain == tuple &&
            flow->stream == tuple->stream && (!flow->stream || flow->stream->users == 2) &&
-           !tuple->copies.went_beyond && room_for(table, flow) <= PACKING_MAX;
+           room_for(table, flow) <= PACKING_MAX;
 }
 
 static uint8_t *pack_flow(uint8_t *out, const struct tca_flow *flow)
@@ -58,6 +56,7 @@ static uint8_t *pack_flow(uint8_t *out, const struct tca_flow *flow)
     bare.tuple = NULL;
     bare.prev = bare.next = NULL;
     bare.stream = NULL;
+    bare.listed_ns = 0; /* its place in a list is another one anyway */
     return tca_pack(out, &bare, NULL, TCA_FLOW_HEAD);
 }
 
@@ -89,7 +88,7 @@ static int64_t due_ns(const struct tca_flow *flow)
     enum tca_flow_class age_class = (enum tca_flow_class)flow->age_class;
     int64_t quiet_ns = tca_table_quiet_ns(age_class, flow->list),
             patience_ns = tca_flow_patience_ns[age_class];
-    return flow->last_ns + (quiet_ns < patience_ns ? quiet_ns : patience_ns);
+    return flow->heard_ns + (quiet_ns < patience_ns ? quiet_ns : patience_ns);
 }
 
 /* What was packed takes the tuple's place. */
@@ -141,7 +140,7 @@ static const uint8_t *unpack_flow(struct tca_flow_table *table, struct tca_tuple
     flow->tuple = tuple;
     tuple->newest = flow;
     tuple->live = 1;
-    tca_table_list(table, flow, (enum tca_flow_class)flow->age_class, flow->list, flow->last_ns);
+    tca_table_list(table, flow, (enum tca_flow_class)flow->age_class, flow->list, flow->heard_ns);
     return in;
 }
 
@@ -200,11 +199,11 @@ static int unpack(struct tca_flow_table *table, uint32_t what, struct tca_tuple 
     return tca_table_unpack(table, what, &key, ret_tuple);
 }
 
-int tca_table_turn_packed(struct tca_flow_table *table, uint32_t what, int64_t steady_ns)
+int tca_table_turn_packed(struct tca_flow_table *table, uint32_t what)
 {
     struct tca_tuple *tuple;
     int error = unpack(table, what, &tuple);
-    return error ? error : tca_table_take_turn(table, tuple->newest, steady_ns);
+    return error ? error : tca_table_take_turn(table, tuple->newest);
 }
 
 static struct away_list *packed_list(struct tca_flow_table *table, unsigned level)
@@ -237,15 +236,20 @@ static void fetch(const void *object, size_t bytes)
         __builtin_prefetch((const unsigned char *)object + at);
 }
 
+static bool is_quiet(const struct tca_flow_table *table, const struct tca_flow *flow)
+{
+    return tca_passage_since(&table->passage, flow->heard_ns, MOMENT_NS);
+}
+
 /* Nobody has touched them for a moment: what the next one needs comes from memory while this one is packed. */
-static void fetch_next(const struct tca_flow_table *table, const struct tca_flow *flow, int64_t now_ns)
+static void fetch_next(const struct tca_flow_table *table, const struct tca_flow *flow)
 {
     const struct tca_flow *next = flow->next;
     if (!next)
         return;
     if (next->next)
         fetch(next->next, TCA_FLOW_HEAD);
-    if (now_ns - next->last_ns < MOMENT_NS)
+    if (!is_quiet(table, next))
         return;
     fetch(next->tuple, sizeof *next->tuple);
     fetch(next->payload, table->set.payload_size);
@@ -259,23 +263,23 @@ void tca_table_fetch_packed(const struct tca_flow_table *table, uint32_t what)
     fetch(away->packed, away->size);
 }
 
-/* The oldest of its list. */
-static int look_at(struct tca_flow_table *table, struct tca_flow *flow, int64_t now_ns)
+/* The oldest of its list. One that cannot be packed is looked at again later. */
+static int look_at(struct tca_flow_table *table, struct tca_flow *flow)
 {
     unsigned list = flow->list;
-    int64_t silence_ns = now_ns - flow->last_ns;
-    fetch_next(table, flow, now_ns);
-    if (silence_ns >= tca_table_quiet_ns(TCA_FLOW_LIVE, list))
-        return tca_table_take_turn(table, flow, now_ns);
-    if (silence_ns >= MOMENT_NS && pack(table, flow->tuple))
+    bool quiet = is_quiet(table, flow);
+    fetch_next(table, flow);
+    if (tca_passage_since(&table->passage, flow->heard_ns, tca_table_quiet_ns(TCA_FLOW_LIVE, list)))
+        return tca_table_take_turn(table, flow);
+    if (quiet && pack(table, flow->tuple))
         return TCA_OK;
     tca_table_unlist(table, flow);
-    tca_table_list(table, flow, TCA_FLOW_LIVE, list, silence_ns < MOMENT_NS ? flow->last_ns : now_ns);
+    tca_table_list(table, flow, TCA_FLOW_LIVE, list, quiet ? table->passage.now_ns : flow->heard_ns);
     return TCA_OK;
 }
 
 /* More are packed than there is memory for: the oldest is parked. */
-static int relieve(struct tca_flow_table *table, unsigned level, int64_t now_ns)
+static int relieve(struct tca_flow_table *table, unsigned level)
 {
     int error = TCA_OK;
     while (!error && packed_list(table, level)->oldest &&
@@ -284,42 +288,56 @@ static int relieve(struct tca_flow_table *table, unsigned level, int64_t now_ns)
         bool parked;
         error = unpack(table, packed_list(table, level)->oldest, &tuple);
         if (!error)
-            error = tca_table_park(table, tuple, now_ns, 0, &parked);
+            error = tca_table_park(table, tuple, 0, &parked);
     }
     return error;
 }
 
-int tca_table_pack(struct tca_flow_table *table, int64_t now_ns)
+int tca_table_pack(struct tca_flow_table *table)
 {
     int error = TCA_OK;
     for (unsigned level = 0; level < TCA_LEVELS && !error; level++) {
         struct age_list *list = &table->age[TCA_FLOW_LIVE][level];
-        while (!error && list->oldest && table->listed[TCA_FLOW_LIVE] > WHOLE &&
-               now_ns - list->oldest->listed_ns >= MOMENT_NS)
-            error = look_at(table, list->oldest, now_ns);
+        while (!error && list->oldest && table->listed[TCA_FLOW_LIVE] > table->set.whole &&
+               tca_passage_since(&table->passage, list->oldest->listed_ns, MOMENT_NS))
+            error = look_at(table, list->oldest);
         if (!error && table->set.most[TCA_FLOW_LIVE])
-            error = relieve(table, level, now_ns);
+            error = relieve(table, level);
     }
     return error;
 }
 
 #ifdef TCA_CHECK_WAYS
 /* What comes back is packed to the same bytes. */
-static int check(struct tca_flow_table *table, struct tca_tuple **tuple)
+static int check(struct tca_flow_table *table, struct tca_tuple *tuple)
 {
-    const struct tca_key key = (*tuple)->key;
-    size_t size = (size_t)(pack_tuple(table, *tuple, table->packing) - table->packing);
-    uint8_t *was = tca_alloc(size);
+    unsigned level = tuple->newest->list;
+    if (!pack(table, tuple))
+        return TCA_OK;
+    uint8_t *was = tca_alloc(PACKING_MAX);
     if (!was)
         return TCA_EMEMORY;
-    memcpy(was, table->packing, size);
-    uint32_t what = *tuple;
-    return TCA_OK;
+    memcpy(was, table->packing, PACKING_MAX);
+    int error = unpack(table, packed_list(table, level)->newest, &tuple);
+    if (!error) {
+        size_t size = (size_t)(pack_tuple(table, tuple, table->packing) - table->packing);
+        if (memcmp(was, table->packing, size) != 0)
+            abort();
+        pack(table, tuple);
+    }
+    tca_free(was);
+    return error;
 }
 
 int tca_table_pack_all(struct tca_flow_table *table)
 {
-    (void)check;
-    return TCA_OK;
+    int error = TCA_OK;
+    for (unsigned level = 0; level < TCA_LEVELS; level++)
+        for (struct tca_flow *flow = table->age[TCA_FLOW_LIVE][level].oldest, *next; flow && !error;
+             flow = next) {
+            next = flow->next;
+            error = can_pack(table, flow->tuple) ? check(table, flow->tuple) : TCA_OK;
+        }
+    return error;
 }
 #endif

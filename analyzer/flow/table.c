@@ -196,7 +196,8 @@ static int add_tuple(struct tca_flow_table *table, const struct tca_key *key, ui
     return TCA_OK;
 }
 
-/* The tuple of this key, if there is one; away no longer. */
+/* The tuple of this key, if there is one; away no longer. One that is away and over is none: whether its memory was taken back
+ * before must not matter. */
 static int find_tuple(struct tca_flow_table *table, const struct tca_key *key, uint32_t tag,
                       struct tca_tuple **ret_tuple)
 {
@@ -209,6 +210,8 @@ static int find_tuple(struct tca_flow_table *table, const struct tca_key *key, u
         *ret_tuple = tuple_at(table, what);
     else if (tca_kind_of(what) >= TCA_KIND_PACKED4)
         error = tca_table_unpack(table, what, key, ret_tuple);
+    else if (tca_table_is_over(table, what))
+        return tca_table_end_away(table, what);
     else if (tca_kind_of(what) >= TCA_KIND_EMBRYO4)
         error = tca_table_unfold(table, what, key, ret_tuple);
     else
@@ -405,6 +408,12 @@ static int take_out(struct tca_flow_table *table, struct tca_flow **link)
     return error;
 }
 
+/* Of a tuple without flows nothing is left to be the original of a copy, also where something of it is on its way. */
+static void forget_copies(struct tca_copies *copies)
+{
+    *copies = (struct tca_copies){.all = copies->all, .beyond = copies->beyond};
+}
+
 /* What it had replaced goes with it. */
 int tca_table_end_flow(struct tca_flow_table *table, struct tca_flow *flow)
 {
@@ -417,24 +426,33 @@ int tca_table_end_flow(struct tca_flow_table *table, struct tca_flow *flow)
         int late = take_out(table, &tuple->newest);
         error = error ? error : late;
     }
+    if (!tuple->newest && tuple->met)
+        forget_copies(&tuple->copies);
     int dropped = drop_if_unused(table, tuple);
     return error ? error : dropped;
 }
 
 /* ---- expiry ---- */
 
-static bool due(const struct tca_flow *flow, int64_t now_ns)
+/* By the passage of the file: its memory may be taken back at any time from then on. */
+static bool is_over(const struct tca_flow_table *table, const struct tca_flow *flow)
 {
-    return now_ns - flow->last_ns > tca_flow_patience_ns[flow->age_class];
+    return tca_passage_since(&table->passage, flow->heard_ns, tca_flow_patience_ns[flow->age_class]);
 }
 
-/* A flow ends by its own tuple's time: whether another tuple's record gave the occasion to take it out of
- * memory before must not matter. */
+/* Or by the times of its own tuple: the passage comes behind by a chunk. */
+static bool due(const struct tca_flow_table *table, const struct tca_flow *flow, int64_t now_ns)
+{
+    return now_ns - flow->last_ns > tca_flow_patience_ns[flow->age_class] || is_over(table, flow);
+}
+
+/* Before a segment of the tuple is used: whether another tuple's record gave the occasion to take a flow out of memory before
+ * must not matter. */
 static int expire_tuple(struct tca_flow_table *table, struct tca_tuple *tuple, int64_t now_ns)
 {
     struct tca_flow *flow = tuple->newest;
     while (flow) {
-        if (!due(flow, now_ns)) {
+        if (!due(table, flow, now_ns)) {
             flow = flow->older;
             continue;
         }
@@ -444,6 +462,31 @@ static int expire_tuple(struct tca_flow_table *table, struct tca_tuple *tuple, i
         flow = tuple->newest; /* from the beginning: it may have taken another with it */
     }
     return TCA_OK;
+}
+
+static bool all_over(const struct tca_flow_table *table, const struct tca_tuple *tuple)
+{
+    const struct tca_flow *flow = tuple->newest;
+    while (flow && is_over(table, flow))
+        flow = flow->older;
+    return !flow;
+}
+
+/* Before a segment of it joins: would the tuple be gone, had its memory been taken back? */
+static bool is_gone(const struct tca_flow_table *table, const struct tca_tuple *tuple)
+{
+    return tuple->newest && !tuple->met && all_over(table, tuple);
+}
+
+static int end_tuple(struct tca_flow_table *table, struct tca_tuple *tuple)
+{
+    int error = TCA_OK;
+    tuple->met++; /* it stays until its last flow is told */
+    while (!error && tuple->newest)
+        error = tca_table_end_flow(table, tuple->newest);
+    tuple->met--;
+    int dropped = drop_if_unused(table, tuple);
+    return error ? error : dropped;
 }
 
 /* ---- roles ---- */
@@ -484,11 +527,12 @@ static void decide_roles(const struct tca_flow_table *table, struct tca_flow *fl
 }
 
 static int new_flow(struct tca_flow_table *table, struct tca_tuple *tuple, const struct tca_segment *seg,
-                    int side, struct tca_flow **ret_flow)
+                    int side, int64_t heard_ns, struct tca_flow **ret_flow)
 {
     struct tca_flow *flow = tca_pool_take(&table->flows);
     if (!flow)
         return TCA_EMEMORY;
+    flow->heard_ns = heard_ns;
     flow->tuple = tuple;
     flow->older = tuple->newest;
     tuple->newest = flow;
@@ -500,7 +544,7 @@ static int new_flow(struct tca_flow_table *table, struct tca_tuple *tuple, const
     /* A SYN+ACK out of the blue does not end a connection that lives. */
     flow->committed = !flow->opened_by_syn && (!flow->older || tca_incarnation_over(flow->older));
     decide_roles(table, flow, seg, side);
-    append_age(table, flow, TCA_FLOW_OPENING, seg->time_ns);
+    append_age(table, flow, TCA_FLOW_OPENING, heard_ns);
     *ret_flow = flow;
     return TCA_OK;
 }
@@ -553,6 +597,11 @@ int tca_flow_meet(struct tca_flow_table *table, const struct tca_segment *seg,
     struct tca_tuple *tuple;
     int side = look->side;
     int error = get_keyed(table, &look->key, look->tag, &tuple);
+    if (!error && is_gone(table, tuple)) {
+        error = end_tuple(table, tuple);
+        if (!error)
+            error = get_keyed(table, &look->key, look->tag, &tuple);
+    }
     if (error)
         return error;
     *ret_met =
@@ -569,12 +618,20 @@ int tca_flow_meet(struct tca_flow_table *table, const struct tca_segment *seg,
     return TCA_OK;
 }
 
-int tca_flow_lane(struct tca_flow_table *table, const struct tca_flow_look *look, struct tca_lane **ret_lane)
+int tca_flow_meet_quoted(struct tca_flow_table *table, const struct tca_flow_look *look,
+                         struct tca_flow_met *ret_met)
 {
     struct tca_tuple *tuple;
+    *ret_met = (struct tca_flow_met){.side = look->side};
     int error = find_tuple(table, &look->key, look->tag, &tuple);
-    *ret_lane = tuple ? &tuple->lane : NULL;
-    return error;
+    if (error || !tuple)
+        return error;
+    if (is_gone(table, tuple))
+        return end_tuple(table, tuple);
+    ret_met->tuple = tuple;
+    ret_met->lane = &tuple->lane;
+    tuple->met++;
+    return TCA_OK;
 }
 
 /* The newest of the segments that are kept for copies is not worth guessing. */
@@ -664,7 +721,8 @@ int tca_flow_find(struct tca_flow_table *table, const struct tca_flow_met *met, 
     if (!found.flow) {
         found.prior = tuple->newest;
         found.is_new = true;
-        int error = new_flow(table, tuple, seg, side, &found.flow);
+        int error =
+            new_flow(table, tuple, seg, side, tca_passage_of(&table->passage, seg->time_ns), &found.flow);
         if (!error)
             error = limit_incarnations(table, tuple);
         if (error)
@@ -683,36 +741,47 @@ int tca_flow_find(struct tca_flow_table *table, const struct tca_flow_met *met, 
     return let_go(table, tuple, met->stream);
 }
 
-int tca_flow_find_quoted(struct tca_flow_table *table, const struct tca_segment *quote,
-                         struct tca_flow_found *ret_found)
+/* Of a tuple that stays. */
+static void find_quoted(const struct tca_flow_table *table, struct tca_tuple *tuple,
+                        const struct tca_segment *quote, struct tca_flow_found *ret_found)
 {
-    struct tca_key key;
-    int side = make_key(table, quote, &key);
-    memset(ret_found, 0, sizeof *ret_found);
-    struct tca_tuple *tuple;
-    int error = find_tuple(table, &key, tag_of(table, &key), &tuple);
-    if (error)
-        return error;
-    struct tca_flow *newest = tuple ? tuple->newest : NULL;
-    while (newest && due(newest, quote->time_ns))
+    int side = side_of(tuple, quote);
+    struct tca_flow *newest = tuple->newest;
+    while (newest && due(table, newest, quote->time_ns))
         newest = newest->older;
     if (!newest)
-        return TCA_OK;
+        return;
     const struct tca_noted *original = tca_copies_find(&tuple->copies, quote, side);
     if (original) {
         *ret_found = found_copy(tuple, original);
-        return TCA_OK;
+        return;
     }
     ret_found->flow = newest;
     for (struct tca_flow *flow = newest; flow; flow = flow->older)
-        if (!flow->replaced && !due(flow, quote->time_ns) && flow->space[side].iss_known &&
+        if (!flow->replaced && !due(table, flow, quote->time_ns) && flow->space[side].iss_known &&
             flow->space[side].iss == quote->seq) {
             ret_found->flow = flow;
             break;
         }
     ret_found->from = side == ret_found->flow->client ? 0 : 1;
     tca_copies_own(&tuple->copies, ret_found->flow->first_frame);
-    return TCA_OK;
+}
+
+int tca_flow_find_quoted(struct tca_flow_table *table, const struct tca_flow_met *met,
+                         const struct tca_segment *quote, struct tca_flow_found *ret_found)
+{
+    struct tca_flow_look look;
+    struct tca_tuple *tuple = met->tuple;
+    memset(ret_found, 0, sizeof *ret_found);
+    if (!tuple) { /* there was none when it joined */
+        tca_flow_look(table, quote, &look);
+        int error = find_tuple(table, &look.key, look.tag, &tuple);
+        if (error || !tuple)
+            return error;
+        tuple->met++;
+    }
+    find_quoted(table, tuple, quote, ret_found);
+    return let_go(table, tuple, NULL);
 }
 
 /* The two directions of a connection often carry different tags; one direction carries always the same. */
@@ -740,16 +809,19 @@ void tca_flow_note(struct tca_flow_table *table, struct tca_flow *flow, const st
     note_tags(flow, &seg->tags, side);
     if (seg->time_ns > flow->last_ns)
         flow->last_ns = seg->time_ns;
+    int64_t heard_ns = tca_passage_of(&table->passage, seg->time_ns);
+    if (heard_ns > flow->heard_ns)
+        flow->heard_ns = heard_ns;
     if (age_class == TCA_FLOW_LIVE && flow->age_class == TCA_FLOW_LIVE && flow->list != TCA_STAY)
         return; /* it is moved when its turn comes: what lives long is heard of often */
     tca_table_unlist(table, flow);
     if (first && age_class == TCA_FLOW_OPENING && tca_table_parks(table) &&
         tca_table_is_lone(table, flow, seg)) {
         flow->tuple->lone = true;
-        tca_table_list(table, flow, age_class, TCA_LONE, flow->last_ns);
+        tca_table_list(table, flow, age_class, TCA_LONE, flow->heard_ns);
         return;
     }
-    append_age(table, flow, age_class, flow->last_ns);
+    append_age(table, flow, age_class, flow->heard_ns);
 }
 
 int tca_table_replay(struct tca_flow_table *table, struct tca_tuple *tuple, const struct tca_segment *syn,
@@ -758,7 +830,7 @@ int tca_table_replay(struct tca_flow_table *table, struct tca_tuple *tuple, cons
     struct tca_flow *flow;
     int error = meet_stream(table, tuple, syn, side);
     if (!error)
-        error = new_flow(table, tuple, syn, side, &flow);
+        error = new_flow(table, tuple, syn, side, syn->time_ns, &flow);
     if (error)
         return error;
     struct tca_doubled *all = tuple->copies.all;
@@ -785,7 +857,7 @@ int tca_flow_replace_older(struct tca_flow_table *table, struct tca_flow *flow)
         if (old->committed) {
             old->replaced = true;
             tca_table_unlist(table, old);
-            append_age(table, old, TCA_FLOW_OVER, flow->last_ns);
+            append_age(table, old, TCA_FLOW_OVER, flow->heard_ns);
             link = &old->older;
         } else {
             error = take_out(table, link);
@@ -822,37 +894,37 @@ static int take_lone_ones(struct tca_flow_table *table, size_t but)
     return error;
 }
 
-int tca_table_take_turn(struct tca_flow_table *table, struct tca_flow *flow, int64_t steady_ns)
+int tca_table_take_turn(struct tca_flow_table *table, struct tca_flow *flow)
 {
     enum tca_flow_class age_class = (enum tca_flow_class)flow->age_class;
-    if (due(flow, steady_ns))
+    if (is_over(table, flow))
         return tca_table_end_flow(table, flow);
     if (flow->list == TCA_LONE)
         return take_lone(table, flow);
     bool parked, waits = tca_table_parks(table) && flow->list != TCA_STAY;
     int64_t quiet_ns = tca_table_quiet_ns(age_class, flow->list);
-    if (waits && steady_ns - flow->last_ns >= quiet_ns) {
-        int error = tca_table_park(table, flow->tuple, steady_ns, quiet_ns, &parked);
+    if (waits && tca_passage_since(&table->passage, flow->heard_ns, quiet_ns)) {
+        int error = tca_table_park(table, flow->tuple, quiet_ns, &parked);
         if (error || parked)
             return error;
         tca_table_unlist(table, flow);
-        tca_table_list(table, flow, age_class, TCA_STAY, flow->last_ns);
+        tca_table_list(table, flow, age_class, TCA_STAY, flow->heard_ns);
         return TCA_OK;
     }
     unsigned list = flow->list;
     tca_table_unlist(table, flow);
-    tca_table_list(table, flow, age_class, list, steady_ns);
+    tca_table_list(table, flow, age_class, list, table->passage.now_ns);
     return TCA_OK;
 }
 
-static int expire_list(struct tca_flow_table *table, enum tca_flow_class age_class, unsigned list_number,
-                       int64_t steady_ns, int64_t now_ns)
+static int expire_list(struct tca_flow_table *table, enum tca_flow_class age_class, unsigned list_number)
 {
+    int64_t now_ns = table->passage.now_ns;
     struct age_list *list = &table->age[age_class][list_number];
     int64_t waits_ns = wait_ns(table, age_class, list_number);
     struct tca_flow *head;
-    while ((head = list->oldest) && steady_ns - head->listed_ns > waits_ns) {
-        int error = tca_table_take_turn(table, head, steady_ns);
+    while ((head = list->oldest) && now_ns - head->listed_ns > waits_ns) {
+        int error = tca_table_take_turn(table, head);
         if (error)
             return error;
     }
@@ -871,7 +943,7 @@ static int park_list(struct tca_flow_table *table, const struct age_list *list)
 {
     bool parked;
     for (struct tca_flow *flow = list->oldest; flow; flow = parked ? list->oldest : flow->next) {
-        int error = tca_table_park(table, flow->tuple, 0, 0, &parked);
+        int error = tca_table_park(table, flow->tuple, 0, &parked);
         if (error)
             return error;
     }
@@ -891,28 +963,26 @@ static int park_all(struct tca_flow_table *table)
 
 int tca_flow_expire(struct tca_flow_table *table, int64_t now_ns)
 {
-    /* Two records in a row must agree: a lone one from a far future must not end everybody's flows. */
-    int64_t steady_ns = now_ns < table->before_ns ? now_ns : table->before_ns;
-    table->before_ns = now_ns;
+    tca_passage_tell(&table->passage, now_ns);
     int error = take_lone_ones(table, lone_most(table));
 #ifdef TCA_CHECK_WAYS
     if (!error)
-        error = now_ns & 1 ? park_all(table) : tca_table_pack_all(table);
+        error = table->used & 1 ? park_all(table) : tca_table_pack_all(table);
 #endif
     if (!error && tca_table_parks(table))
-        error = tca_table_pack(table, steady_ns);
+        error = tca_table_pack(table);
     if (!error && tca_table_parks(table))
-        error = tca_table_relieve(table, steady_ns);
-    if (error || steady_ns < table->turn_ns)
+        error = tca_table_relieve(table);
+    if (error || !table->passage.begun || table->passage.now_ns < table->turn_ns)
         return error;
-    table->turn_ns = steady_ns + TURN_NS;
+    table->turn_ns = table->passage.now_ns + TURN_NS;
     for (int age_class = 0; age_class < TCA_FLOW_CLASSES; age_class++)
         for (unsigned list = 0; list < TCA_LISTS; list++) {
-            error = expire_list(table, (enum tca_flow_class)age_class, list, steady_ns, now_ns);
+            error = expire_list(table, (enum tca_flow_class)age_class, list);
             if (error)
                 return error;
         }
-    return tca_table_expire_away(table, steady_ns, now_ns);
+    return tca_table_expire_away(table);
 }
 
 int tca_flow_table_end(struct tca_flow_table *table)

@@ -15,6 +15,7 @@
 #include "base/stash.h"
 #include "flow/flow.h"
 #include "flow/partition.h"
+#include "flow/passage.h"
 
 /* How often a flow was parked and came back: the next time it has to be quiet for longer. */
 enum { TCA_LEVELS = 4 };
@@ -76,7 +77,7 @@ enum { TCA_STAY = TCA_LEVELS, TCA_LONE, TCA_LISTS };
 
 /* A tuple of which no flow is in memory as it was: parked, an embryo, or packed; its key stands behind. */
 struct away {
-    int64_t due_ns; /* over at any time after this one */
+    int64_t due_ns; /* over when the passage is past it; of a packed one: its turn comes */
     union {
         uint64_t place; /* where the owner has its newest flow; of an embryo: the frame of its SYN, ... */
         void *packed;   /* ... of a packed one: all of it */
@@ -110,8 +111,8 @@ struct tca_flow_table {
     uint8_t *packing;          /* owned: room for what is being packed (packed.c) */
     struct tca_segment *shape; /* owned: what SYNs of embryos have in common (embryo.c) */
     unsigned shapes;
-    int64_t before_ns; /* time of the record before this one */
-    int64_t turn_ns;   /* before this time the turn of nothing comes */
+    struct tca_passage passage;
+    int64_t turn_ns; /* of the passage: before it the turn of nothing comes */
 };
 
 /* table.c */
@@ -122,6 +123,7 @@ void tca_table_empty_slot(struct tca_flow_table *table, struct slot *slot);
 int tca_table_end_piece(struct tca_flow_table *table, const struct tca_tuple *plain);
 void tca_table_leave_stream(struct tca_flow_table *table, struct tca_stream *stream);
 void tca_table_unlist(struct tca_flow_table *table, struct tca_flow *flow);
+/* Times of lists and turns are those of the passage. */
 void tca_table_list(struct tca_flow_table *table, struct tca_flow *flow, enum tca_flow_class age_class,
                     unsigned list, int64_t now_ns);
 /* The turn of something comes at that time. */
@@ -132,7 +134,7 @@ int tca_table_replay(struct tca_flow_table *table, struct tca_tuple *tuple, cons
                      int side, uint32_t number);
 int tca_table_end_flow(struct tca_flow_table *table, struct tca_flow *flow);
 /* Its turn has come: it is over, or quiet enough to be parked with all of its tuple, or was heard of since it was listed. */
-int tca_table_take_turn(struct tca_flow_table *table, struct tca_flow *flow, int64_t steady_ns);
+int tca_table_take_turn(struct tca_flow_table *table, struct tca_flow *flow);
 
 /* park.c */
 void tca_table_init_away(struct tca_flow_table *table);
@@ -140,16 +142,18 @@ void tca_table_init_away(struct tca_flow_table *table);
 bool tca_table_parks(const struct tca_flow_table *table);
 /* The flow's class and level ask for so long a silence. */
 int64_t tca_table_quiet_ns(enum tca_flow_class age_class, unsigned level);
-/* All flows of this tuple have been quiet for so long: put it away, if it can be. 0, or what the owner returned. */
-int tca_table_park(struct tca_flow_table *table, struct tca_tuple *tuple, int64_t now_ns, int64_t quiet_ns,
-                   bool *ret_parked);
+/* Put this tuple away, if it can be, and was quiet for longer than that; 0: however short. 0, or what the owner returned. */
+int tca_table_park(struct tca_flow_table *table, struct tca_tuple *tuple, int64_t quiet_ns, bool *ret_parked);
 /* Has what is away this key? */
 bool tca_table_has_key(const struct tca_flow_table *table, uint32_t what, const struct tca_key *key);
 /* What is away is needed again: as it was. */
 int tca_table_recall(struct tca_flow_table *table, uint32_t what, const struct tca_key *key,
                      struct tca_tuple **ret_tuple);
 /* End those that are over. */
-int tca_table_expire_away(struct tca_flow_table *table, int64_t steady_ns, int64_t now_ns);
+int tca_table_expire_away(struct tca_flow_table *table);
+bool tca_table_is_over(const struct tca_flow_table *table, uint32_t what);
+/* It is. 0, or what the owner returned. */
+int tca_table_end_away(struct tca_flow_table *table, uint32_t what);
 struct tca_syn *tca_away_syn(struct away *away, enum tca_kind kind);
 void tca_table_key(const struct tca_flow_table *table, uint32_t what, struct tca_key *ret_key);
 struct away *tca_away_at(const struct tca_flow_table *table, uint32_t what);
@@ -183,14 +187,14 @@ int tca_table_end_embryo(struct tca_flow_table *table, uint32_t what);
 
 /* packed.c */
 /* Pack those that were quiet for a moment, but for the newest ones. 0, or what the owner returned. */
-int tca_table_pack(struct tca_flow_table *table, int64_t now_ns);
+int tca_table_pack(struct tca_flow_table *table);
 /* Its bytes begin to come from memory. */
 void tca_table_fetch_packed(const struct tca_flow_table *table, uint32_t what);
 /* The tuple as it was. */
 int tca_table_unpack(struct tca_flow_table *table, uint32_t what, const struct tca_key *key,
                      struct tca_tuple **ret_tuple);
 /* Its turn has come. */
-int tca_table_turn_packed(struct tca_flow_table *table, uint32_t what, int64_t steady_ns);
+int tca_table_turn_packed(struct tca_flow_table *table, uint32_t what);
 /* The end: all of them are over. 0, or what the owner returned. */
 int tca_table_end_packed(struct tca_flow_table *table);
 #ifdef TCA_CHECK_WAYS
@@ -199,6 +203,6 @@ int tca_table_pack_all(struct tca_flow_table *table);
 #endif
 
 /* relieve.c: park until no more flows are in memory than may be. */
-int tca_table_relieve(struct tca_flow_table *table, int64_t now_ns);
+int tca_table_relieve(struct tca_flow_table *table);
 
 #endif

@@ -4,9 +4,10 @@
 
     jobs.py PROGRAM GENERATE CAPTURES [--every N] [--packets N]
 
-Of every N-th capture of the tree, and of captures of tens of thousands of packets, in order, with records that change places
-or stand in any order and twice over, all tables and texts are made by one thread and by several, and with the least memory that may be asked for. With a program that watches for data races
-(-Db_sanitize=thread) it also says that there are none on the way: such a program ends with an error then.
+Of every N-th capture of the tree, and of captures of tens of thousands of packets, in order, with records that change places,
+stand in any order, in leaping blocks, strewn with copies or twice over, all tables and texts are made by one thread and by several, and with
+the least memory that may be asked for. With a program that watches for data races (-Db_sanitize=thread) it also says that
+there are none on the way: such a program ends with an error then.
 """
 
 import argparse
@@ -20,6 +21,7 @@ import tempfile
 
 sys.dont_write_bytecode = True  # no litter in the source tree
 
+EPOCH = 1_700_000_000  # when made captures begin, in seconds
 WAYS = (["-j", "2"], ["-j", "3"], ["-j", "8"], ["-j", "1", "--memory", "1M"], ["-j", "2", "--memory", "1M"])
 
 
@@ -30,7 +32,7 @@ def made(generate, folder, most):
         subprocess.run([generate, kind, "--packets", str(packets), "-o", path], check=True, capture_output=True)
         yield kind, path
     plain = os.path.join(folder, "mixed.pcap")
-    for name, change in (("shuffled", shuffled), ("doubled", doubled)):
+    for name, change in (("shuffled", shuffled), ("doubled", doubled), ("joined", joined), ("strewn", strewn)):
         path = os.path.join(folder, name + ".pcap")
         with open(plain, "rb") as file:
             content = file.read()
@@ -71,6 +73,25 @@ def disordered(path, folder):
         file.write(content[:24])
         file.writelines(some)
     return [made_of_it]
+
+
+def joined(all_records):
+    """Blocks of the file after each other in some order: time leaps by more than connections wait, either way."""
+    blocks = [all_records[at:at + 300] for at in range(0, len(all_records), 300)]
+    random.Random(3).shuffle(blocks)
+    for block in blocks:
+        for record in block:
+            seconds = struct.unpack_from("<I", record)[0]
+            yield struct.pack("<I", EPOCH + (seconds - EPOCH) * 5) + record[4:]
+
+
+def strewn(all_records):
+    """Copies of some records anywhere in the file."""
+    chance = random.Random(4)
+    some = list(all_records)
+    for record in all_records[::5]:
+        some.insert(chance.randrange(len(some)), record)
+    return some
 
 
 def doubled(all_records):
