@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Blocks of any small size, put away for a while: pools by size, so that whoever puts away many wastes little, and what is
- * given back serves again.
+ * Blocks of any small size, put away for a while: a free list for each size, so that whoever puts away many wastes little, and
+ * what is given back serves again.
  */
 #ifndef TCA_BASE_STASH_H
 #define TCA_BASE_STASH_H
@@ -11,7 +11,12 @@
 enum { TCA_STASH_STEP = 32, TCA_STASH_MAX = 4096, TCA_STASH_SIZES = TCA_STASH_MAX / TCA_STASH_STEP };
 
 struct tca_stash {
-    struct tca_pool pool[TCA_STASH_SIZES]; /* by size, rounded up */
+    struct tca_pool pieces; /* of which blocks of one size are carved */
+    struct {
+        void *free_list;   /* given-back blocks, linked through their first word */
+        char *piece;       /* being carved */
+        size_t left;       /* blocks left in it */
+    } of[TCA_STASH_SIZES]; /* by size, rounded up */
 };
 
 void tca_stash_init(struct tca_stash *stash);
