@@ -23,11 +23,13 @@ struct tca_pool {
     void *free_list;  /* given-back objects, linked through their first word */
     char *slab;       /* the slab being carved, owned, linked through its first word */
     size_t slab_left; /* objects left in it */
+    size_t slabs;     /* there are */
     size_t live;      /* objects handed out and not given back */
 };
 
 void tca_pool_init(struct tca_pool *pool, size_t size);
-void *tca_pool_take(struct tca_pool *pool); /* zeroed; NULL when memory is out */
+void *tca_pool_take(struct tca_pool *pool);      /* zeroed; NULL when memory is out */
+void *tca_pool_take_room(struct tca_pool *pool); /* the same, not zeroed */
 void tca_pool_give(struct tca_pool *pool, void *object);
 void tca_pool_done(struct tca_pool *pool);
 

@@ -12,6 +12,7 @@
 #include "engine/run.h"
 #include "mirror/deviations.h"
 #include "mirror/history.h"
+#include "mirror/pack.h"
 
 #include <string.h>
 
@@ -56,6 +57,23 @@ static int piece_over(void *user, const struct tca_key *key, const struct tca_pi
     int error = tca_streams_put(s->streams, s->open->facts.ordinal, key, piece);
     pthread_mutex_unlock(&s->lock);
     return error;
+}
+
+static size_t pack_room(void *user, const struct tca_flow *flow)
+{
+    (void)user;
+    return tca_mirror_pack_room((const void *)flow->payload);
+}
+
+static uint8_t *pack(void *user, struct tca_flow *flow, uint8_t *out)
+{
+    (void)user;
+    return tca_mirror_pack(out, mirror_of(flow));
+}
+
+static const uint8_t *unpack(void *user, const uint8_t *in, void *payload)
+{
+    return tca_mirror_unpack(&((struct tca_shard *)user)->mirrors, in, payload);
 }
 
 static void note_end(struct tca_shard *sh, int64_t time_ns)
@@ -453,6 +471,9 @@ void tca_shard_work(struct tca_shard *sh, const struct tca_chunk *chunk)
 /* What a flow takes with its tuple, its stream and the marks of an ordinary connection. */
 enum { FLOW_BYTES = sizeof(struct tca_flow) + sizeof(struct tca_mirror) + sizeof(struct tca_peer) + 2300 };
 
+/* A live connection that thinks is packed where more are in memory than this part of those that there is memory for. */
+enum { PACKED_BEYOND = 2 };
+
 /* In sixteenths of what there is for connections at hand: those that live are heard of most, those that open least. */
 static const unsigned share[TCA_FLOW_CLASSES] = {
     [TCA_FLOW_LIVE] = 12, [TCA_FLOW_OPENING] = 1, [TCA_FLOW_OVER] = 3};
@@ -461,14 +482,15 @@ static const unsigned share[TCA_FLOW_CLASSES] = {
 #define SIDE_AT(role) (offsetof(struct tca_mirror, side) + (role) * sizeof(struct tca_side))
 #define CALM          offsetof(struct tca_side, recent)
 
-static void bound_memory(const struct tca_session *s, unsigned shards, size_t most[TCA_FLOW_CLASSES])
+static void bound_memory(const struct tca_session *s, unsigned shards, struct tca_flow_settings *set)
 {
     enum { PARTS = 16, LEAST = 16 };
     uint64_t memory = tca_memory_of(&s->set);
     for (int age_class = 0; age_class < TCA_FLOW_CLASSES; age_class++) {
         uint64_t flows = memory / PARTS * share[age_class] / FLOW_BYTES / shards;
-        most[age_class] = flows < LEAST ? LEAST : (size_t)flows;
+        set->most[age_class] = flows < LEAST ? LEAST : (size_t)flows;
     }
+    set->whole = set->most[TCA_FLOW_LIVE] / PACKED_BEYOND;
 }
 
 int tca_shard_begin(struct tca_session *s, unsigned shards, struct tca_shard *sh)
@@ -489,8 +511,11 @@ int tca_shard_begin(struct tca_session *s, unsigned shards, struct tca_shard *sh
                                     .recall = tca_recall,
                                     .forget = tca_forget,
                                     .again = tca_again,
+                                    .pack_room = pack_room,
+                                    .pack = pack,
+                                    .unpack = unpack,
                                     .user = sh};
-    bound_memory(s, shards, set.most);
+    bound_memory(s, shards, &set);
     tca_mirror_context_init(&sh->mirrors);
     sh->mirrors.strict_checksums = s->set.checksums == CHECKSUMS_ON;
     sh->waiting = tca_alloc(QUEUE_ROOM * sizeof *sh->waiting);

@@ -104,7 +104,7 @@ bool tca_table_is_lone(struct tca_flow_table *table, struct tca_flow *flow, cons
 int tca_table_shrink(struct tca_flow_table *table, struct tca_tuple *tuple)
 {
     const struct tca_flow *flow = tuple->newest;
-    uint32_t what = tca_away_new(table, tuple, true);
+    uint32_t what = tca_away_new(table, tuple, TCA_KIND_EMBRYO4);
     if (!what)
         return TCA_EMEMORY;
     struct away *away = tca_away_at(table, what);

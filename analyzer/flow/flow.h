@@ -127,6 +127,13 @@ struct tca_flow_settings {
      * and when something comes, or it is over, the SYN is used again, for payloads that are zeroed. */
     void (*forget)(void *user, struct tca_flow *flow);
     int (*again)(void *user, struct tca_flow *flow, const struct tca_segment *syn, int side);
+    /* Packing: all of a flow that is quiet for a moment, in fewer bytes; pack NULL, or none. The owner tells how much room its
+     * payload takes at most, writes it there, before the payload is given back as by forget, and makes a payload of it again, in
+     * zeroed memory: NULL when memory is out. Both return where it ends. */
+    size_t (*pack_room)(void *user, const struct tca_flow *flow);
+    uint8_t *(*pack)(void *user, struct tca_flow *flow, uint8_t *out);
+    const uint8_t *(*unpack)(void *user, const uint8_t *in, void *payload);
+    size_t whole; /* so many live flows stay as they are. No result depends on it */
     void *user;
 };
 enum { TCA_PARCEL_MAX = 2048 };

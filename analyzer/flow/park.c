@@ -45,17 +45,13 @@ enum { MAPPED = 12 }; /* where an IPv4 address stands in one of 16 bytes; before
 static const uint8_t mapped[MAPPED] = {[MAPPED - 2] = 0xff, 0xff};
 
 /* What is kept of a flow by its owner for us: and, with the newest, of its tuple. */
-enum {
-    FLOW_HEAD = offsetof(struct tca_flow, payload),
-    STREAM_HEAD = offsetof(struct tca_stream, payload),
-};
 struct parcel {
     uint64_t older_place; /* of the next older flow */
     bool has_older;
     bool has_stream; /* the flow began in one */
     bool shares;     /* in that which stands now */
-    _Alignas(16) unsigned char flow[FLOW_HEAD];
-    _Alignas(16) unsigned char stream[STREAM_HEAD];
+    _Alignas(16) unsigned char flow[TCA_FLOW_HEAD];
+    _Alignas(16) unsigned char stream[TCA_STREAM_HEAD];
     struct tca_copies copies; /* of the newest flow's only */
 };
 _Static_assert(sizeof(struct parcel) <= TCA_PARCEL_MAX && sizeof(struct parcel) % 8 == 0, "the owner's room");
@@ -68,9 +64,12 @@ void tca_table_init_away(struct tca_flow_table *table)
         [TCA_KIND_PARKED6] = sizeof(struct away) + sizeof(struct key6),
         [TCA_KIND_EMBRYO4] = sizeof(struct away) + sizeof(struct key4) + sizeof(struct tca_syn),
         [TCA_KIND_EMBRYO6] = sizeof(struct away) + sizeof(struct key6) + sizeof(struct tca_syn),
+        [TCA_KIND_PACKED4] = sizeof(struct away) + sizeof(struct key4),
+        [TCA_KIND_PACKED6] = sizeof(struct away) + sizeof(struct key6),
     };
     for (int kind = 0; kind < TCA_KINDS; kind++)
         tca_numbered_init(&table->pool[kind], size[kind]);
+    tca_stash_init(&table->stash);
 }
 
 bool tca_table_parks(const struct tca_flow_table *table)
@@ -92,7 +91,7 @@ static unsigned level_of(const struct tca_flow *flow)
 
 static bool is_ipv6(enum tca_kind kind)
 {
-    return kind == TCA_KIND_PARKED6 || kind == TCA_KIND_EMBRYO6;
+    return kind == TCA_KIND_PARKED6 || kind == TCA_KIND_EMBRYO6 || kind == TCA_KIND_PACKED6;
 }
 
 struct away *tca_away_at(const struct tca_flow_table *table, uint32_t what)
@@ -120,10 +119,9 @@ struct tca_syn *tca_away_syn(struct away *away, enum tca_kind kind)
     return (void *)(key + (is_ipv6(kind) ? sizeof(struct key6) : sizeof(struct key4)));
 }
 
-uint32_t tca_away_new(struct tca_flow_table *table, const struct tca_tuple *tuple, bool embryo)
+uint32_t tca_away_new(struct tca_flow_table *table, const struct tca_tuple *tuple, enum tca_kind kind)
 {
     bool six = tuple->key.family != 4;
-    enum tca_kind kind = embryo ? TCA_KIND_EMBRYO4 : TCA_KIND_PARKED4;
     kind = six ? (enum tca_kind)(kind + 1) : kind;
     uint32_t what = tca_what(kind, tca_numbered_take(&table->pool[kind]));
     if (!what)
@@ -167,7 +165,7 @@ void tca_table_key(const struct tca_flow_table *table, uint32_t what, struct tca
     }
 }
 
-static void give_away(struct tca_flow_table *table, uint32_t what)
+void tca_away_give(struct tca_flow_table *table, uint32_t what)
 {
     tca_numbered_give(&table->pool[tca_kind_of(what)], what >> TCA_KIND_BITS);
 }
@@ -201,7 +199,7 @@ struct tca_tuple *tca_away_back(struct tca_flow_table *table, uint32_t what, con
     tuple->plain = tuple;
     tca_table_slot(table, away->tag, what)->what = tca_what(TCA_KIND_TUPLE, tuple->number);
     unlist_away(table, what);
-    give_away(table, what);
+    tca_away_give(table, what);
     return tuple;
 }
 
@@ -240,9 +238,9 @@ static void fill_parcel(struct parcel *parcel, const struct tca_tuple *tuple, co
     parcel->has_older = flow->older != NULL;
     parcel->has_stream = flow->stream != NULL;
     parcel->shares = flow->stream == tuple->stream;
-    memcpy(parcel->flow, flow, FLOW_HEAD);
+    memcpy(parcel->flow, flow, TCA_FLOW_HEAD);
     if (flow->stream)
-        memcpy(parcel->stream, flow->stream, STREAM_HEAD);
+        memcpy(parcel->stream, flow->stream, TCA_STREAM_HEAD);
     if (flow == tuple->newest)
         parcel->copies = tuple->copies;
 }
@@ -297,7 +295,7 @@ int tca_table_park(struct tca_flow_table *table, struct tca_tuple *tuple, int64_
     for (struct tca_flow *flow = tuple->newest; flow; flow = flow->older)
         if (!table->set.may_park(table->set.user, flow))
             return TCA_OK;
-    uint32_t what = tca_away_new(table, tuple, false);
+    uint32_t what = tca_away_new(table, tuple, TCA_KIND_PARKED4);
     if (!what)
         return TCA_EMEMORY;
     struct away *away = tca_away_at(table, what);
@@ -307,7 +305,7 @@ int tca_table_park(struct tca_flow_table *table, struct tca_tuple *tuple, int64_
     if (!error)
         error = park_flows(table, tuple, &away->place);
     if (error) {
-        give_away(table, what);
+        tca_away_give(table, what);
         return error;
     }
     set_due(away, tuple);
@@ -329,7 +327,7 @@ static void join_stream(struct tca_flow_table *table, struct tca_tuple *tuple, s
         tca_pool_give(&table->streams, stream);
         return;
     }
-    memcpy(stream, parcel->stream, STREAM_HEAD);
+    memcpy(stream, parcel->stream, TCA_STREAM_HEAD);
     stream->users = 0;
     if (parcel->shares && tuple->stream) {
         tca_pool_give(&table->streams, stream);
@@ -342,7 +340,7 @@ static void join_stream(struct tca_flow_table *table, struct tca_tuple *tuple, s
     stream->users++;
 }
 
-static void recall_copies(struct tca_tuple *tuple, const struct tca_copies *kept)
+void tca_away_copies(struct tca_tuple *tuple, const struct tca_copies *kept)
 {
     struct tca_copies made = tuple->copies;
     tuple->copies = *kept;
@@ -365,7 +363,7 @@ static int recall_flow(struct tca_flow_table *table, struct tca_tuple *tuple, st
         tca_pool_give(&table->streams, stream);
         return error;
     }
-    memcpy(flow, parcel->flow, FLOW_HEAD);
+    memcpy(flow, parcel->flow, TCA_FLOW_HEAD);
     flow->tuple = tuple;
     flow->older = NULL;
     flow->parked++;
@@ -386,7 +384,7 @@ static int recall_flows(struct tca_flow_table *table, struct tca_tuple *tuple, u
         if (error)
             return error;
         if (link == &tuple->newest)
-            recall_copies(tuple, &parcel.copies);
+            tca_away_copies(tuple, &parcel.copies);
         link = &(*link)->older;
         place = parcel.older_place;
     } while (parcel.has_older);
@@ -418,14 +416,15 @@ int tca_table_end_away(struct tca_flow_table *table, uint32_t what)
         return tca_table_end_embryo(table, what);
     tca_table_empty_slot(table, tca_table_slot(table, tca_away_at(table, what)->tag, what));
     unlist_away(table, what);
-    give_away(table, what);
+    tca_away_give(table, what);
     return TCA_OK;
 }
 
 static int expire_list(struct tca_flow_table *table, struct away_list *list, int64_t patience_ns)
 {
     while (list->oldest && tca_table_is_over(table, list->oldest)) {
-        int error = tca_table_end_away(table, list->oldest);
+        int error = tca_kind_of(list->oldest) >= TCA_KIND_PACKED4 ? tca_table_turn_packed(table, list->oldest)
+                                                                  : tca_table_end_away(table, list->oldest);
         if (error)
             return error;
     }

@@ -63,6 +63,8 @@ void tca_flow_table_free(struct tca_flow_table *table)
         return;
     for (int kind = 0; kind < TCA_KINDS; kind++)
         tca_numbered_done(&table->pool[kind]);
+    tca_stash_done(&table->stash);
+    tca_free(table->packing);
     tca_free(table->shape);
     tca_pool_done(&table->flows);
     tca_pool_done(&table->streams);
@@ -261,11 +263,13 @@ static int find_tuple(struct tca_flow_table *table, const struct tca_key *key, u
     *ret_tuple = NULL;
     if (!what)
         return TCA_OK;
-    if (!is_tuple(what) && tca_table_is_over(table, what))
-        return tca_table_end_away(table, what);
     int error = TCA_OK;
     if (is_tuple(what))
         *ret_tuple = tuple_at(table, what);
+    else if (tca_kind_of(what) >= TCA_KIND_PACKED4)
+        error = tca_table_unpack(table, what, key, ret_tuple);
+    else if (tca_table_is_over(table, what))
+        return tca_table_end_away(table, what);
     else if (tca_kind_of(what) >= TCA_KIND_EMBRYO4)
         error = tca_table_unfold(table, what, key, ret_tuple);
     else
@@ -671,9 +675,13 @@ void tca_flow_look(const struct tca_flow_table *table, const struct tca_segment 
 void tca_flow_look_on(const struct tca_flow_table *table, struct tca_flow_look *look)
 {
     for (size_t at = home(table, look->tag); table->slot[at].what; at = after(table, at))
-        if (table->slot[at].tag == look->tag && is_tuple(table->slot[at].what)) {
-            look->near = tuple_at(table, table->slot[at].what);
-            fetch(look->near, 0, offsetof(struct tca_tuple, copies));
+        if (table->slot[at].tag == look->tag) {
+            uint32_t what = table->slot[at].what;
+            look->near = is_tuple(what) ? tuple_at(table, what) : NULL;
+            if (look->near)
+                fetch(look->near, 0, offsetof(struct tca_tuple, copies));
+            else if (tca_kind_of(what) >= TCA_KIND_PACKED4)
+                tca_table_fetch_packed(table, what);
             return;
         }
 }
@@ -985,8 +993,7 @@ static int take_lone_ones(struct tca_flow_table *table, size_t but)
     return error;
 }
 
-/* Its turn has come: it is over, or quiet enough to be parked with all of its tuple, or was heard of since it was listed. */
-static int take_turn(struct tca_flow_table *table, struct tca_flow *flow)
+int tca_table_take_turn(struct tca_flow_table *table, struct tca_flow *flow)
 {
     enum tca_flow_class age_class = (enum tca_flow_class)flow->age_class;
     if (is_over(table, flow))
@@ -1016,7 +1023,7 @@ static int expire_list(struct tca_flow_table *table, enum tca_flow_class age_cla
     int64_t waits_ns = wait_ns(table, age_class, list_number);
     struct tca_flow *head;
     while ((head = list->oldest) && now_ns - head->listed_ns > waits_ns) {
-        int error = take_turn(table, head);
+        int error = tca_table_take_turn(table, head);
         if (error)
             return error;
     }
@@ -1059,8 +1066,10 @@ int tca_flow_expire(struct tca_flow_table *table, int64_t now_ns)
     int error = take_lone_ones(table, lone_most(table));
 #ifdef TCA_CHECK_WAYS
     if (!error)
-        error = park_all(table);
+        error = table->used & 1 ? park_all(table) : tca_table_pack_all(table);
 #endif
+    if (!error && tca_table_parks(table))
+        error = tca_table_pack(table);
     if (!error && tca_table_parks(table))
         error = tca_table_relieve(table);
     if (error || !table->passage.begun || table->passage.now_ns < table->turn_ns)
@@ -1085,6 +1094,8 @@ int tca_flow_table_end(struct tca_flow_table *table)
                 if (!first_error)
                     first_error = error;
             }
+    if (!first_error)
+        first_error = tca_table_end_packed(table);
     struct away_list *embryos = &table->away[TCA_FLOW_OPENING][TCA_AWAY_EMBRYO];
     while (embryos->oldest && !first_error)
         first_error = tca_table_end_embryo(table, embryos->oldest);

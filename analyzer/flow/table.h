@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
- * The flow table from the inside, shared by table.c (tuples, incarnations, expiry), park.c (tuples put away) and embryo.c
- * (tuples that are one SYN). Private to flow.
+ * The flow table from the inside, shared by table.c (tuples, incarnations, expiry), park.c (tuples put away), embryo.c
+ * (tuples that are one SYN) and packed.c (tuples that are quiet for a moment). Private to flow.
  *
  *      slot { tag, what } --> a tuple:          its flows, its stream, what tells copies
  *                         --> a parked tuple:   key, when it is over, where its owner has the rest
  *                         --> an embryo:        key, when it is over, its SYN
+ *                         --> a packed tuple:   key, when its turn comes, all of it in fewer bytes
  */
 #ifndef TCA_FLOW_TABLE_H
 #define TCA_FLOW_TABLE_H
 
 #include "artefact/beyond.h"
+#include "base/stash.h"
 #include "flow/flow.h"
 #include "flow/partition.h"
 #include "flow/passage.h"
@@ -43,6 +45,8 @@ enum tca_kind {
     TCA_KIND_PARKED6,
     TCA_KIND_EMBRYO4,
     TCA_KIND_EMBRYO6,
+    TCA_KIND_PACKED4,
+    TCA_KIND_PACKED6,
     TCA_KINDS,
     TCA_KIND_BITS = 3
 };
@@ -61,6 +65,12 @@ struct slot {
     uint32_t tag, what;
 };
 
+/* What the table keeps of a flow and of a stream, before what is their owner's. */
+enum {
+    TCA_FLOW_HEAD = offsetof(struct tca_flow, payload),
+    TCA_STREAM_HEAD = offsetof(struct tca_stream, payload),
+};
+
 /* Flows that wait for another segment, the oldest first. */
 struct age_list {
     struct tca_flow *oldest, *newest;
@@ -68,15 +78,20 @@ struct age_list {
 /* Lists of a class: by level; those that cannot be parked; those that are one SYN. */
 enum { TCA_STAY = TCA_LEVELS, TCA_LONE, TCA_LISTS };
 
-/* A tuple of which no flow is in memory, parked or an embryo; its key stands behind. */
+/* A tuple of which no flow is in memory as it was: parked, an embryo, or packed; its key stands behind. */
 struct away {
-    int64_t due_ns; /* over when the passage is past it */
-    uint64_t place; /* where the owner has its newest flow; of an embryo: the frame of its SYN, ... */
+    int64_t due_ns; /* over when the passage is past it; of a packed one: its turn comes */
+    union {
+        uint64_t place; /* where the owner has its newest flow; of an embryo: the frame of its SYN, ... */
+        void *packed;   /* ... of a packed one: all of it */
+    };
     uint32_t prev, next;
     uint32_t tag;
     uint8_t age_class, level; /* its list */
+    uint16_t size;            /* of what is packed */
 };
-enum { TCA_AWAY_EMBRYO = TCA_LEVELS, TCA_AWAY_LISTS };
+/* Lists of a class: by level; embryos; packed ones, by level. */
+enum { TCA_AWAY_EMBRYO = TCA_LEVELS, TCA_AWAY_PACKED, TCA_AWAY_LISTS = TCA_AWAY_PACKED + TCA_LEVELS };
 struct away_list {
     uint32_t oldest, newest;
 };
@@ -95,6 +110,9 @@ struct tca_flow_table {
     size_t listed[TCA_FLOW_CLASSES]; /* flows in these lists */
     size_t lone;                     /* flows in lists of lone ones */
     struct away_list away[TCA_FLOW_CLASSES][TCA_AWAY_LISTS];
+    struct tca_stash stash;    /* what is packed */
+    size_t packed;             /* tuples that are */
+    uint8_t *packing;          /* owned: room for what is being packed (packed.c) */
     struct tca_segment *shape; /* owned: what SYNs of embryos have in common (embryo.c) */
     unsigned shapes;
     struct tca_passage passage;
@@ -120,6 +138,8 @@ void tca_table_turn(struct tca_flow_table *table, int64_t turn_ns);
 int tca_table_replay(struct tca_flow_table *table, struct tca_tuple *tuple, const struct tca_segment *syn,
                      int side, uint32_t number);
 int tca_table_end_flow(struct tca_flow_table *table, struct tca_flow *flow);
+/* Its turn has come: it is over, or quiet enough to be parked with all of its tuple, or was heard of since it was listed. */
+int tca_table_take_turn(struct tca_flow_table *table, struct tca_flow *flow);
 
 /* park.c */
 void tca_table_init_away(struct tca_flow_table *table);
@@ -142,11 +162,14 @@ int tca_table_end_away(struct tca_flow_table *table, uint32_t what);
 struct tca_syn *tca_away_syn(struct away *away, enum tca_kind kind);
 void tca_table_key(const struct tca_flow_table *table, uint32_t what, struct tca_key *ret_key);
 struct away *tca_away_at(const struct tca_flow_table *table, uint32_t what);
-/* In place of the tuple; 0 when memory is out. */
-uint32_t tca_away_new(struct tca_flow_table *table, const struct tca_tuple *tuple, bool embryo);
+/* In place of the tuple, of this kind, or of that for IPv6 which follows it; 0 when memory is out. */
+uint32_t tca_away_new(struct tca_flow_table *table, const struct tca_tuple *tuple, enum tca_kind kind);
 void tca_away_list(struct tca_flow_table *table, uint32_t what);
+void tca_away_give(struct tca_flow_table *table, uint32_t what);
 /* Memory of a tuple's flows and its own is taken back. */
 void tca_table_give(struct tca_flow_table *table, struct tca_tuple *tuple);
+/* What is known of copies as it was, but for what the table lends. */
+void tca_away_copies(struct tca_tuple *tuple, const struct tca_copies *kept);
 /* The tuple is in the table again in place of what is away. NULL when memory is out. */
 struct tca_tuple *tca_away_back(struct tca_flow_table *table, uint32_t what, const struct tca_key *key);
 
@@ -166,6 +189,23 @@ int tca_table_unfold(struct tca_flow_table *table, uint32_t what, const struct t
                      struct tca_tuple **ret_tuple);
 /* It is over. 0, or what the owner returned. */
 int tca_table_end_embryo(struct tca_flow_table *table, uint32_t what);
+
+/* packed.c */
+/* Pack those that were quiet for a moment, but for the newest ones. 0, or what the owner returned. */
+int tca_table_pack(struct tca_flow_table *table);
+/* Its bytes begin to come from memory. */
+void tca_table_fetch_packed(const struct tca_flow_table *table, uint32_t what);
+/* The tuple as it was. */
+int tca_table_unpack(struct tca_flow_table *table, uint32_t what, const struct tca_key *key,
+                     struct tca_tuple **ret_tuple);
+/* Its turn has come. */
+int tca_table_turn_packed(struct tca_flow_table *table, uint32_t what);
+/* The end: all of them are over. 0, or what the owner returned. */
+int tca_table_end_packed(struct tca_flow_table *table);
+#ifdef TCA_CHECK_WAYS
+/* Everything that can be. */
+int tca_table_pack_all(struct tca_flow_table *table);
+#endif
 
 /* relieve.c: park until no more flows are in memory than may be. */
 int tca_table_relieve(struct tca_flow_table *table);
