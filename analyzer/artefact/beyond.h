@@ -13,7 +13,7 @@
 enum { TCA_BEYOND_SETS = 1024, TCA_BEYOND_WAYS = 8 }; /* powers of two */
 
 struct tca_beyond_one {
-    const void *of; /* whose ring it left; NULL: empty */
+    uint64_t of; /* whose ring it left, as that says; 0: empty */
     uint64_t print;
     struct tca_noted noted;
 };

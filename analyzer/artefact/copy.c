@@ -271,23 +271,24 @@ static bool is_due(const struct tca_copies *copies, const struct tca_noted *one,
 }
 
 /* Make room for the newest. */
-TCA_APART static void push_out(struct tca_copies *copies, unsigned at, int64_t now_ns)
+TCA_APART static void push_out(struct tca_copies *copies, unsigned at, const struct tca_segment *newest)
 {
     uint64_t print = (uint64_t)copies->noted[at].high << 32 | copies->low[at];
-    if (!copies->beyond || !print || !is_due(copies, &copies->noted[at], now_ns))
+    if (!copies->beyond || !print || !is_due(copies, &copies->noted[at], newest->time_ns))
         return;
-    const struct tca_beyond_one one = {.of = copies, .print = print, .noted = copies->noted[at]};
+    uint64_t of = copies->beyond_of ? copies->beyond_of : newest->frame;
+    const struct tca_beyond_one one = {.of = of, .print = print, .noted = copies->noted[at]};
     if (!tca_beyond_put(copies->beyond, &one))
         return;
     copies->beyond_ns = one.noted.time_ns;
-    copies->went_beyond = true;
+    copies->beyond_of = of;
 }
 
 static void note(struct tca_copies *copies, const struct tca_segment *seg, int side, uint64_t print)
 {
     unsigned at = copies->count % TCA_NOTED_MAX;
     if (copies->apart.most_ns)
-        push_out(copies, at, seg->time_ns);
+        push_out(copies, at, seg);
     copies->count++;
     copies->low[at] = (uint32_t)print;
     copies->noted[at] = (struct tca_noted){.time_ns = seg->time_ns,
@@ -325,11 +326,12 @@ static bool may_be_known(const struct tca_copies *copies, uint64_t print)
 static struct tca_noted *original_beyond(struct tca_copies *copies, const struct tca_segment *seg,
                                          uint64_t print)
 {
-    if (!copies->went_beyond || seg->time_ns - copies->beyond_ns >= WITH_ID_NS)
+    if (!copies->beyond_of || seg->time_ns - copies->beyond_ns >= WITH_ID_NS)
         return NULL;
     struct tca_beyond_one *set = tca_beyond_set(copies->beyond, print);
     for (unsigned way = 0; way < TCA_BEYOND_WAYS; way++)
-        if (set[way].of == copies && set[way].print == print && is_copy(copies, &set[way].noted, seg))
+        if (set[way].of == copies->beyond_of && set[way].print == print &&
+            is_copy(copies, &set[way].noted, seg))
             return &set[way].noted;
     return NULL;
 }
@@ -360,7 +362,7 @@ TCA_APART static const struct tca_noted *find_original(struct tca_copies *copies
 const struct tca_noted *tca_copies_find(struct tca_copies *copies, const struct tca_segment *seg, int side)
 {
     uint64_t print = print_of(seg, side);
-    if (copies->went_beyond || may_be_known(copies, print)) {
+    if (copies->beyond_of || may_be_known(copies, print)) {
         const struct tca_noted *original = find_original(copies, seg, print);
         if (original)
             return original;

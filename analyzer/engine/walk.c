@@ -45,6 +45,8 @@ void tca_pass2_settle(const struct tca_session *s, struct tca_reading *reading, 
         round++;
     if (d->m.end_ns < 0 && open_at_end(&d->m))
         d->m.damage |= TCA_DAMAGE_END_CUT;
+    if (tca_alone_is_cut(s, d))
+        d->m.damage |= TCA_DAMAGE_CUT_SHORT;
 }
 
 /* ---- several dossiers at a time ---- */

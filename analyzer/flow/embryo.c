@@ -79,7 +79,8 @@ static bool is_alone(const struct tca_tuple *tuple, const struct tca_flow *flow,
     return tuple->newest == flow && !flow->older && !tuple->met && !tuple->keyed && tuple->plain == tuple &&
            tuple->copies.count == 1 && !flow->parked && stream && flow->stream == stream &&
            stream->users == 2 && !stream->told && !stream->piece.more && flow->stream_frame == seg->frame &&
-           flow->first_frame == seg->frame && flow->last_ns == seg->time_ns && !flow->attempt_of;
+           flow->first_frame == seg->frame && flow->last_ns == seg->time_ns &&
+           flow->heard_ns == seg->time_ns && !flow->attempt_of;
 }
 
 bool tca_table_is_lone(struct tca_flow_table *table, struct tca_flow *flow, const struct tca_segment *seg)
@@ -107,7 +108,7 @@ int tca_table_shrink(struct tca_flow_table *table, struct tca_tuple *tuple)
     if (!what)
         return TCA_EMEMORY;
     struct away *away = tca_away_at(table, what);
-    away->due_ns = flow->last_ns + tca_flow_patience_ns[TCA_FLOW_OPENING];
+    away->due_ns = flow->heard_ns + tca_flow_patience_ns[TCA_FLOW_OPENING];
     away->place = flow->first_frame;
     away->age_class = TCA_FLOW_OPENING;
     away->level = TCA_AWAY_EMBRYO;

@@ -67,7 +67,9 @@ struct tca_flow {
     struct tca_tuple *tuple;      /* its place in the table */
     struct tca_flow *older;       /* next older incarnation that is still live */
     struct tca_flow *prev, *next; /* age list of its class */
-    int64_t last_ns, listed_ns;   /* of its last segment; when it took its place in that list */
+    int64_t last_ns;              /* of its last segment */
+    int64_t heard_ns;             /* where that stands in the passage of the file (passage.h) */
+    int64_t listed_ns;            /* likewise: when it took its place in that list */
     uint64_t first_frame;
     uint64_t attempt_of;       /* first_frame of the first of several attempts that it is one of; 0: alone */
     int64_t anew_ns;           /* when the next of them began; 0: it is the last */
@@ -140,6 +142,7 @@ struct tca_flow_found {
     struct tca_flow *newer; /* flow was replaced by this one and the segment comes late; NULL: it does not */
     bool copy;              /* the capture's copy of a segment of flow (NULL: which is over): nothing new */
     uint8_t from;           /* role of the sender: 0 client, 1 server */
+    uint8_t side;           /* key side of the sender, where it is no copy */
 };
 
 int tca_flow_table_new(const struct tca_flow_settings *set, struct tca_flow_table **ret_table);
@@ -159,22 +162,25 @@ struct tca_flow_met {
     int64_t now_ns; /* by which its tuple's flows are over: its time, or less where that is to be doubted */
 };
 /* Where the tuple of a segment is to be looked for. Looked at some segments ahead, its memory is there when it is needed:
- *      tca_flow_look of several -> tca_flow_look_on of these -> tca_flow_meet of these */
+ *      tca_flow_look of several -> tca_flow_look_on of these -> tca_flow_look_far of these -> tca_flow_meet of these */
 struct tca_flow_look {
     struct tca_key key;
     uint32_t tag;
-    int side; /* key side of the sender */
+    int side;               /* key side of the sender */
+    struct tca_tuple *near; /* where it seems to be; NULL: nowhere */
 };
 void tca_flow_look(const struct tca_flow_table *table, const struct tca_segment *seg,
                    struct tca_flow_look *ret_look);
-void tca_flow_look_on(const struct tca_flow_table *table, const struct tca_flow_look *look);
+void tca_flow_look_on(const struct tca_flow_table *table, struct tca_flow_look *look);
+void tca_flow_look_far(const struct tca_flow_table *table, const struct tca_flow_look *look);
 /* The tuple of this segment, new where needed, and the stream that it belongs to: called in the order of the file. 0 or
  * TCA_EMEMORY. */
 int tca_flow_meet(struct tca_flow_table *table, const struct tca_segment *seg,
                   const struct tca_flow_look *look, struct tca_flow_met *ret_met);
-/* For an ICMP error that waits: the lane of the tuple that it quotes, so that it has its place among that one's segments. NULL:
+/* An ICMP error waits: the tuple that it quotes, so that it has its place among that one's segments. tuple and lane NULL:
  * there is no such tuple. 0 or TCA_EMEMORY, or what `recall` returned. */
-int tca_flow_lane(struct tca_flow_table *table, const struct tca_flow_look *look, struct tca_lane **ret_lane);
+int tca_flow_meet_quoted(struct tca_flow_table *table, const struct tca_flow_look *look,
+                         struct tca_flow_met *ret_met);
 /* Find the flow of a segment that was met, starting a new one where needed: called once for each, in the order in which
  * segments are to be used. A copy is only to be counted. 0 or TCA_EMEMORY, or what `over` returned. */
 int tca_flow_find(struct tca_flow_table *table, const struct tca_flow_met *met, const struct tca_segment *seg,
@@ -184,19 +190,20 @@ void tca_flow_fetch_tuple(const struct tca_tuple *tuple);
 void tca_flow_fetch(const struct tca_flow_table *table, const struct tca_tuple *tuple);
 /* What no flow of ours uses, a quotation or the stub of a segment, belongs to a stream all the same. */
 int tca_flow_see(struct tca_flow_table *table, const struct tca_segment *seg);
-/* The flow that an ICMP error quotes: its tuple and, among incarnations, its sequence number. flow NULL:
+/* The flow that an ICMP error quotes, once for each that was met: among incarnations by its sequence number. flow NULL:
  * none. 0 or TCA_EMEMORY, or what `recall` returned. */
-int tca_flow_find_quoted(struct tca_flow_table *table, const struct tca_segment *quote,
-                         struct tca_flow_found *ret_found);
-/* After the segment was used: note it in the sequence spaces, move the flow to the end of its class's age
+int tca_flow_find_quoted(struct tca_flow_table *table, const struct tca_flow_met *met,
+                         const struct tca_segment *quote, struct tca_flow_found *ret_found);
+/* After the segment of this side was used: note it in the sequence spaces, move the flow to the end of its class's age
  * list. */
 void tca_flow_note(struct tca_flow_table *table, struct tca_flow *flow, const struct tca_segment *seg,
-                   enum tca_flow_class age_class);
+                   int side, enum tca_flow_class age_class);
 /* This one was committed: of the incarnations older than it end those that nobody answered, and keep the others for what
  * comes late. */
 int tca_flow_replace_older(struct tca_flow_table *table, struct tca_flow *flow);
-/* Take back the memory of what has waited too long at this capture time. Results do not depend on it: find ends
- * what is due of its own tuple. */
+/* This time of the file has come: take back the memory of what has waited too long. All tables of a capture are told the same
+ * times between the same segments; then no result depends on what is in which, as meet and find end what is over of their own
+ * tuple by the same clock. */
 int tca_flow_expire(struct tca_flow_table *table, int64_t now_ns);
 
 /* Address and port of a role. */

@@ -9,7 +9,7 @@
  *      nobody came in time: it is forgotten, since all was told
  *
  * The ring of newest segments (artefact/copy.h) is kept, too: a file that was appended to itself goes back in time, and is full
- * of copies. Of what left that ring nothing is kept. Nor is the piece of a stream that is told: the next segment begins another, and
+ * of copies. Not kept is the piece of a stream that is told: the next segment begins another, and
  * pieces join to the same streams whereever they are cut (flow/stream.h). Everything else comes back bit by bit; a build with check_ways
  * parks a tuple after each segment of it, so that whatever would be lost is found by the tests.
  *
@@ -207,17 +207,21 @@ struct tca_tuple *tca_away_back(struct tca_flow_table *table, uint32_t what, con
 
 /* ---- put away ---- */
 
-static bool can_park(const struct tca_tuple *tuple, int64_t now_ns, int64_t quiet)
+/* All of its flows, for longer than that. */
+static bool is_quiet(const struct tca_flow_table *table, const struct tca_tuple *tuple, int64_t quiet)
+{
+    const struct tca_flow *flow = tuple->newest;
+    while (flow && tca_passage_since(&table->passage, flow->heard_ns, quiet))
+        flow = flow->older;
+    return !flow;
+}
+
+static bool can_park(const struct tca_flow_table *table, const struct tca_tuple *tuple, int64_t quiet)
 {
     const struct tca_flow *newest = tuple->newest;
     if (!newest || tuple->met || tuple->keyed || newest->stream != tuple->stream)
         return false;
-    if (!quiet)
-        return !tuple->copies.went_beyond; /* what is there knows the tuple by its place */
-    for (const struct tca_flow *flow = newest; flow; flow = flow->older)
-        if (now_ns - flow->last_ns < quiet)
-            return false;
-    return true;
+    return !quiet || is_quiet(table, tuple, quiet);
 }
 
 static struct tca_flow *older_of(const struct tca_tuple *tuple, const struct tca_flow *than)
@@ -268,7 +272,7 @@ void tca_table_give(struct tca_flow_table *table, struct tca_tuple *tuple)
         tca_pool_give(&table->flows, flow);
     }
     tca_table_leave_stream(table, tuple->stream);
-    tca_numbered_give(&table->pool[TCA_KIND_TUPLE], tuple->number);
+    tca_table_give_tuple(table, tuple);
 }
 
 /* The flow that is over last says when all are. */
@@ -276,7 +280,7 @@ static void set_due(struct away *p, const struct tca_tuple *tuple)
 {
     p->due_ns = INT64_MIN;
     for (const struct tca_flow *flow = tuple->newest; flow; flow = flow->older) {
-        int64_t due_ns = flow->last_ns + tca_flow_patience_ns[flow->age_class];
+        int64_t due_ns = flow->heard_ns + tca_flow_patience_ns[flow->age_class];
         if (due_ns <= p->due_ns)
             continue;
         p->due_ns = due_ns;
@@ -285,18 +289,10 @@ static void set_due(struct away *p, const struct tca_tuple *tuple)
     }
 }
 
-/* What left the ring knows the tuple by its place. */
-static void leave_beyond(struct tca_copies *copies)
-{
-    copies->went_beyond = false;
-    copies->beyond_ns = 0;
-}
-
-int tca_table_park(struct tca_flow_table *table, struct tca_tuple *tuple, int64_t now_ns, int64_t quiet,
-                   bool *ret_parked)
+int tca_table_park(struct tca_flow_table *table, struct tca_tuple *tuple, int64_t quiet, bool *ret_parked)
 {
     *ret_parked = false;
-    if (!can_park(tuple, now_ns, quiet))
+    if (!can_park(table, tuple, quiet))
         return TCA_OK;
     for (struct tca_flow *flow = tuple->newest; flow; flow = flow->older)
         if (!table->set.may_park(table->set.user, flow))
@@ -304,7 +300,6 @@ int tca_table_park(struct tca_flow_table *table, struct tca_tuple *tuple, int64_
     uint32_t what = tca_away_new(table, tuple, false);
     if (!what)
         return TCA_EMEMORY;
-    leave_beyond(&tuple->copies);
     struct away *away = tca_away_at(table, what);
     int error = tca_table_end_piece(table, tuple);
     if (!error && tuple->stream)
@@ -411,10 +406,14 @@ int tca_table_recall(struct tca_flow_table *table, uint32_t what, const struct t
 
 /* ---- over ---- */
 
-/* All of a parked tuple was told. */
-static int end_oldest(struct tca_flow_table *table, struct away_list *list)
+bool tca_table_is_over(const struct tca_flow_table *table, uint32_t what)
 {
-    uint32_t what = list->oldest;
+    return tca_passage_since(&table->passage, tca_away_at(table, what)->due_ns, 0);
+}
+
+/* All of a parked tuple was told. */
+int tca_table_end_away(struct tca_flow_table *table, uint32_t what)
+{
     if (tca_kind_of(what) >= TCA_KIND_EMBRYO4)
         return tca_table_end_embryo(table, what);
     tca_table_empty_slot(table, tca_table_slot(table, tca_away_at(table, what)->tag, what));
@@ -423,20 +422,19 @@ static int end_oldest(struct tca_flow_table *table, struct away_list *list)
     return TCA_OK;
 }
 
-static int expire_list(struct tca_flow_table *table, struct away_list *list, int64_t patience_ns,
-                       int64_t steady_ns, int64_t now_ns)
+static int expire_list(struct tca_flow_table *table, struct away_list *list, int64_t patience_ns)
 {
-    const struct away *head = NULL;
-    while (list->oldest && (head = tca_away_at(table, list->oldest))->due_ns < steady_ns) {
-        int error = end_oldest(table, list);
+    while (list->oldest && tca_table_is_over(table, list->oldest)) {
+        int error = tca_table_end_away(table, list->oldest);
         if (error)
             return error;
     }
     if (!list->oldest)
         return TCA_OK;
+    const struct away *head = tca_away_at(table, list->oldest);
     tca_table_turn(table, head->due_ns + 1);
     /* One from a far future must not stand before all others. */
-    if (head->next && head->due_ns - now_ns > 2 * patience_ns) {
+    if (head->next && head->due_ns - table->passage.now_ns > 2 * patience_ns) {
         uint32_t what = list->oldest;
         unlist_away(table, what);
         tca_away_list(table, what);
@@ -444,12 +442,11 @@ static int expire_list(struct tca_flow_table *table, struct away_list *list, int
     return TCA_OK;
 }
 
-int tca_table_expire_away(struct tca_flow_table *table, int64_t steady_ns, int64_t now_ns)
+int tca_table_expire_away(struct tca_flow_table *table)
 {
     int error = TCA_OK;
     for (int age_class = 0; age_class < TCA_FLOW_CLASSES; age_class++)
         for (int level = 0; level < TCA_AWAY_LISTS && !error; level++)
-            error = expire_list(table, &table->away[age_class][level], tca_flow_patience_ns[age_class],
-                                steady_ns, now_ns);
+            error = expire_list(table, &table->away[age_class][level], tca_flow_patience_ns[age_class]);
     return error;
 }

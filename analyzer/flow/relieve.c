@@ -13,9 +13,6 @@
 
 enum { MORE_STEPS = 64 }; /* past those that cannot be parked */
 
-/* Copies of what it sent last may still come, and what went beyond its ring knows it by its place: it stays then. */
-static const int64_t RING_NS = INT64_C(1000000000);
-
 static struct tca_flow *oldest_of(const struct tca_flow_table *table, unsigned age_class)
 {
     for (unsigned list = 0; list < TCA_LEVELS; list++)
@@ -29,10 +26,10 @@ static void go_behind(struct tca_flow_table *table, struct tca_flow *flow)
     enum tca_flow_class age_class = (enum tca_flow_class)flow->age_class;
     unsigned list = flow->list;
     tca_table_unlist(table, flow);
-    tca_table_list(table, flow, age_class, list, flow->last_ns);
+    tca_table_list(table, flow, age_class, list, flow->heard_ns);
 }
 
-static int relieve_class(struct tca_flow_table *table, unsigned age_class, int64_t now_ns)
+static int relieve_class(struct tca_flow_table *table, unsigned age_class)
 {
     size_t most = table->set.most[age_class], more = table->listed[age_class] - most;
     for (size_t left = 2 * more + MORE_STEPS; left && table->listed[age_class] > most; left--) {
@@ -40,11 +37,8 @@ static int relieve_class(struct tca_flow_table *table, unsigned age_class, int64
         bool parked = false;
         if (!flow)
             return TCA_OK;
-        int64_t silence_ns = now_ns - flow->last_ns;
         int error =
-            flow->last_ns > flow->listed_ns
-                ? TCA_OK
-                : tca_table_park(table, flow->tuple, now_ns, silence_ns >= RING_NS ? RING_NS : 0, &parked);
+            flow->heard_ns > flow->listed_ns ? TCA_OK : tca_table_park(table, flow->tuple, 0, &parked);
         if (error)
             return error;
         if (!parked)
@@ -53,11 +47,11 @@ static int relieve_class(struct tca_flow_table *table, unsigned age_class, int64
     return TCA_OK;
 }
 
-int tca_table_relieve(struct tca_flow_table *table, int64_t now_ns)
+int tca_table_relieve(struct tca_flow_table *table)
 {
     int error = TCA_OK;
     for (unsigned age_class = 0; age_class < TCA_FLOW_CLASSES && !error; age_class++)
         if (table->set.most[age_class] && table->listed[age_class] > table->set.most[age_class])
-            error = relieve_class(table, age_class, now_ns);
+            error = relieve_class(table, age_class);
     return error;
 }

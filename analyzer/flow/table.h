@@ -13,6 +13,7 @@
 #include "artefact/beyond.h"
 #include "flow/flow.h"
 #include "flow/partition.h"
+#include "flow/passage.h"
 
 /* How often a flow was parked and came back: the next time it has to be quiet for longer. */
 enum { TCA_LEVELS = 4 };
@@ -20,13 +21,16 @@ enum { TCA_LEVELS = 4 };
 struct tca_tuple {
     struct tca_key key;
     uint32_t tag;    /* of its slot */
-    uint32_t number; /* in its pool */
+    uint32_t number; /* in its pool; 0: it is none any more */
     struct tca_flow *newest;
     struct tca_stream *stream; /* NULL: none; with other keys set that of the plain tuple stands */
     struct tca_tuple *plain;   /* whose streams are those of this tuple; itself, if there are no other keys */
     struct tca_lane lane;
+    int64_t over_ns; /* of the passage: before it none of its flows is over */
     unsigned live;
-    unsigned met;   /* segments that were met and not yet found a flow */
+    unsigned met; /* segments that were met and not yet found a flow */
+    unsigned
+        on_stream; /* of a plain one: segments that were met in its stream and not yet found a flow, which hold it too */
     unsigned keyed; /* tuples with other keys whose plain one it is */
     bool lone;      /* nothing but its first SYN was ever heard of it (embryo.c) */
     struct tca_copies copies;
@@ -66,7 +70,7 @@ enum { TCA_STAY = TCA_LEVELS, TCA_LONE, TCA_LISTS };
 
 /* A tuple of which no flow is in memory, parked or an embryo; its key stands behind. */
 struct away {
-    int64_t due_ns; /* over at any time after this one */
+    int64_t due_ns; /* over when the passage is past it */
     uint64_t place; /* where the owner has its newest flow; of an embryo: the frame of its SYN, ... */
     uint32_t prev, next;
     uint32_t tag;
@@ -79,6 +83,7 @@ struct away_list {
 
 struct tca_flow_table {
     struct tca_flow_settings set;
+    uint64_t secret[7]; /* of the hash, made of the seed */
     struct slot *slot;
     size_t slot_count, used;
     unsigned slot_bits; /* slot_count is two to this */
@@ -92,18 +97,20 @@ struct tca_flow_table {
     struct away_list away[TCA_FLOW_CLASSES][TCA_AWAY_LISTS];
     struct tca_segment *shape; /* owned: what SYNs of embryos have in common (embryo.c) */
     unsigned shapes;
-    int64_t before_ns; /* time of the record before this one */
-    int64_t turn_ns;   /* before this time the turn of nothing comes */
+    struct tca_passage passage;
+    int64_t turn_ns; /* of the passage: before it the turn of nothing comes */
 };
 
 /* table.c */
 extern const int64_t tca_flow_patience_ns[TCA_FLOW_CLASSES];
 struct tca_tuple *tca_table_new_tuple(struct tca_flow_table *table, const struct tca_key *key, uint32_t tag);
+void tca_table_give_tuple(struct tca_flow_table *table, struct tca_tuple *tuple);
 struct slot *tca_table_slot(const struct tca_flow_table *table, uint32_t tag, uint32_t what);
 void tca_table_empty_slot(struct tca_flow_table *table, struct slot *slot);
 int tca_table_end_piece(struct tca_flow_table *table, const struct tca_tuple *plain);
 void tca_table_leave_stream(struct tca_flow_table *table, struct tca_stream *stream);
 void tca_table_unlist(struct tca_flow_table *table, struct tca_flow *flow);
+/* Times of lists and turns are those of the passage. */
 void tca_table_list(struct tca_flow_table *table, struct tca_flow *flow, enum tca_flow_class age_class,
                     unsigned list, int64_t now_ns);
 /* The turn of something comes at that time. */
@@ -120,16 +127,18 @@ void tca_table_init_away(struct tca_flow_table *table);
 bool tca_table_parks(const struct tca_flow_table *table);
 /* The flow's class and level ask for so long a silence. */
 int64_t tca_table_quiet_ns(enum tca_flow_class age_class, unsigned level);
-/* All flows of this tuple have been quiet for so long: put it away, if it can be. 0, or what the owner returned. */
-int tca_table_park(struct tca_flow_table *table, struct tca_tuple *tuple, int64_t now_ns, int64_t quiet_ns,
-                   bool *ret_parked);
+/* Put this tuple away, if it can be, and was quiet for longer than that; 0: however short. 0, or what the owner returned. */
+int tca_table_park(struct tca_flow_table *table, struct tca_tuple *tuple, int64_t quiet_ns, bool *ret_parked);
 /* Has what is away this key? */
 bool tca_table_has_key(const struct tca_flow_table *table, uint32_t what, const struct tca_key *key);
 /* What is away is needed again: as it was. */
 int tca_table_recall(struct tca_flow_table *table, uint32_t what, const struct tca_key *key,
                      struct tca_tuple **ret_tuple);
 /* End those that are over. */
-int tca_table_expire_away(struct tca_flow_table *table, int64_t steady_ns, int64_t now_ns);
+int tca_table_expire_away(struct tca_flow_table *table);
+bool tca_table_is_over(const struct tca_flow_table *table, uint32_t what);
+/* It is. 0, or what the owner returned. */
+int tca_table_end_away(struct tca_flow_table *table, uint32_t what);
 struct tca_syn *tca_away_syn(struct away *away, enum tca_kind kind);
 void tca_table_key(const struct tca_flow_table *table, uint32_t what, struct tca_key *ret_key);
 struct away *tca_away_at(const struct tca_flow_table *table, uint32_t what);
@@ -159,6 +168,6 @@ int tca_table_unfold(struct tca_flow_table *table, uint32_t what, const struct t
 int tca_table_end_embryo(struct tca_flow_table *table, uint32_t what);
 
 /* relieve.c: park until no more flows are in memory than may be. */
-int tca_table_relieve(struct tca_flow_table *table, int64_t now_ns);
+int tca_table_relieve(struct tca_flow_table *table);
 
 #endif

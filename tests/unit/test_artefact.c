@@ -396,6 +396,7 @@ static const struct copy_row copy_rows[] = {
 static struct tca_segment segment_of(const struct shown *one)
 {
     return (struct tca_segment){.time_ns = 1000000000 + (int64_t)one->us * 1000,
+                                .frame = 1 + (uint64_t)one->us,
                                 .flags = (uint16_t)one->flags,
                                 .seq = (uint32_t)one->seq,
                                 .ack = (uint32_t)one->ack,
@@ -459,13 +460,13 @@ START_TEST(far_behind)
     int told;
     busy(&without, 8, 50, &told); /* near enough: now it is known */
     ck_assert_int_eq(told, 50);
-    ck_assert(!without.went_beyond);
+    ck_assert(!without.beyond_of);
     busy(&state, 8, 50, &told);
     busy(&state, 150, 1000, &told);
     ck_assert_int_eq(told, 1000);
     busy(&other, 150, 1000, &told); /* of this tuple nothing is known */
     ck_assert_int_eq(told, 0);
-    ck_assert(!other.went_beyond);
+    ck_assert(!other.beyond_of);
     tca_beyond_done(&beyond);
 }
 END_TEST
@@ -474,9 +475,8 @@ START_TEST(full_set)
 {
     struct tca_beyond beyond = {0};
     for (int at = 0; at < TCA_BEYOND_WAYS + 2; at++)
-        tca_beyond_put(&beyond, &(struct tca_beyond_one){.of = &beyond,
-                                                         .print = 5,
-                                                         .noted = {.time_ns = at, .owner = (uint64_t)at}});
+        tca_beyond_put(&beyond, &(struct tca_beyond_one){
+                                    .of = 1, .print = 5, .noted = {.time_ns = at, .owner = (uint64_t)at}});
     uint64_t owners = 0;
     for (unsigned way = 0; way < TCA_BEYOND_WAYS; way++)
         owners |= UINT64_C(1) << tca_beyond_set(&beyond, 5)[way].noted.owner;
