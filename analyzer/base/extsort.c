@@ -28,6 +28,7 @@ enum { HEAD = TCA_SORT_KEY + 8, BLOCK = 256 * 1024 };
 enum { READ_MEMORY = 4 << 20, READ_LEAST = 8 * 1024, READ_MOST = 64 * 1024 };
 
 struct run {
+    int file;
     int64_t from, to;          /* bytes in the file; behind them the places, if items are replaceable */
     uint8_t key[TCA_SORT_KEY]; /* of its first item */
 };
@@ -49,6 +50,8 @@ struct tca_sorter {
     size_t count, index_room, spare_room;
     int file; /* -1 until something was spilled */
     int64_t file_end;
+    int *taken; /* owned: files of other sorters, whose runs are here */
+    size_t taken_count, taken_room;
     struct run *run;
     size_t run_count, run_room;
     uint64_t total;
@@ -94,6 +97,9 @@ void tca_sorter_free(struct tca_sorter *sorter)
         return;
     if (sorter->file >= 0)
         close(sorter->file);
+    for (size_t at = 0; at < sorter->taken_count; at++)
+        close(sorter->taken[at]);
+    tca_free(sorter->taken);
     tca_free(sorter->temp_dir);
     tca_free(sorter->bytes);
     tca_free(sorter->index);
@@ -266,7 +272,7 @@ static int write_sorted(struct tca_sorter *sorter, struct run *ret_run)
     int64_t *places = sorter->named ? tca_alloc(sorter->count * sizeof *places) : NULL;
     int error = sorter->named && !places ? TCA_EMEMORY : write_run(sorter, places);
     int64_t end = sorter->file_end + (int64_t)sorter->used;
-    *ret_run = (struct run){.from = sorter->file_end, .to = end};
+    *ret_run = (struct run){.file = sorter->file, .from = sorter->file_end, .to = end};
     memcpy(ret_run->key, sorter->bytes + sorter->index[0].offset, sizeof ret_run->key);
     if (!error && places)
         error = write_at(sorter->file, (const uint8_t *)places, sorter->count * sizeof *places, &end);
@@ -274,6 +280,21 @@ static int write_sorted(struct tca_sorter *sorter, struct run *ret_run)
     if (!error)
         sorter->file_end = end;
     return error;
+}
+
+static bool run_room(struct tca_sorter *sorter, size_t more)
+{
+    size_t room = sorter->run_room ? sorter->run_room : 16;
+    if (sorter->run_count + more <= sorter->run_room)
+        return true;
+    while (sorter->run_count + more > room)
+        room *= 2;
+    struct run *run = tca_grow(sorter->run, room, sizeof *run);
+    if (!run)
+        return false;
+    sorter->run = run;
+    sorter->run_room = room;
+    return true;
 }
 
 static int spill(struct tca_sorter *sorter)
@@ -285,14 +306,8 @@ static int spill(struct tca_sorter *sorter)
         if (error)
             return error;
     }
-    if (sorter->run_count == sorter->run_room) {
-        size_t room = sorter->run_room ? 2 * sorter->run_room : 16;
-        struct run *run = tca_grow(sorter->run, room, sizeof *run);
-        if (!run)
-            return TCA_EMEMORY;
-        sorter->run = run;
-        sorter->run_room = room;
-    }
+    if (!run_room(sorter, 1))
+        return TCA_EMEMORY;
     int error = sort_memory(sorter);
     if (!error)
         error = write_sorted(sorter, &sorter->run[sorter->run_count]);
@@ -356,6 +371,42 @@ int tca_sorter_add(struct tca_sorter *sorter, const uint8_t key[TCA_SORT_KEY], c
     return TCA_OK;
 }
 
+/* ---- taken from another one ---- */
+
+static int take_items(struct tca_sorter *sorter, const struct tca_sorter *other)
+{
+    int error = TCA_OK;
+    for (size_t at = 0; at < other->count && !error; at++) {
+        const uint8_t *head = other->bytes + other->index[at].offset;
+        error = tca_sorter_add(sorter, head, head + HEAD, item_size(head));
+    }
+    return error;
+}
+
+static int take_runs(struct tca_sorter *sorter, struct tca_sorter *other)
+{
+    int error = spill(other);
+    int *taken =
+        error ? NULL : tca_room(sorter->taken, sorter->taken_count, &sorter->taken_room, sizeof *taken);
+    if (error || !taken)
+        return error ? error : TCA_EMEMORY;
+    sorter->taken = taken;
+    if (!run_room(sorter, other->run_count))
+        return TCA_EMEMORY;
+    memcpy(sorter->run + sorter->run_count, other->run, other->run_count * sizeof *other->run);
+    sorter->run_count += other->run_count;
+    sorter->taken[sorter->taken_count++] = other->file;
+    sorter->total += other->total;
+    other->file = -1;
+    other->run_count = 0;
+    return TCA_OK;
+}
+
+int tca_sorter_take(struct tca_sorter *sorter, struct tca_sorter *other)
+{
+    return other->run_count ? take_runs(sorter, other) : take_items(sorter, other);
+}
+
 /* ---- fetched again ---- */
 
 uint64_t tca_sorter_place(const struct tca_sorter *sorter)
@@ -387,14 +438,15 @@ int tca_sorter_fetch(const struct tca_sorter *sorter, uint64_t place, struct tca
         tca_buf_add(ret_item, item + HEAD, item_size(item));
         return ret_item->failed ? TCA_EMEMORY : TCA_OK;
     }
-    int error = read_at(sorter->file, &at, sizeof at, sorter->run[run].to + (int64_t)(rank * sizeof at));
+    int file = sorter->file;
+    int error = read_at(file, &at, sizeof at, sorter->run[run].to + (int64_t)(rank * sizeof at));
     if (!error)
-        error = read_at(sorter->file, head, sizeof head, at);
+        error = read_at(file, head, sizeof head, at);
     void *room = error ? NULL : tca_buf_room(ret_item, item_size(head));
     if (!error && !room)
         error = TCA_EMEMORY;
     if (!error)
-        error = read_at(sorter->file, room, item_size(head), at + HEAD);
+        error = read_at(file, room, item_size(head), at + HEAD);
     if (!error)
         ret_item->used = item_size(head);
     return error;
@@ -423,7 +475,7 @@ static int tell(struct walk *w, const uint8_t *head)
 
 /* A run that is merged. */
 struct reader {
-    const struct tca_sorter *sorter;
+    int file;
     int64_t at, to;  /* unread part of the run in the file */
     uint8_t *buffer; /* owned; NULL before its first item's turn and behind its last */
     size_t room, from, held;
@@ -450,7 +502,7 @@ static int reader_want(struct reader *r, size_t count)
         size_t ask = r->room - r->held;
         if ((int64_t)ask > r->to - r->at)
             ask = (size_t)(r->to - r->at);
-        ssize_t got = pread(r->sorter->file, r->buffer + r->held, ask, r->at);
+        ssize_t got = pread(r->file, r->buffer + r->held, ask, r->at);
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0)
@@ -556,7 +608,7 @@ static int walk_runs(struct tca_sorter *sorter, struct walk *w)
     for (size_t at = 0; at < sorter->run_count && !error; at++) {
         const struct run *run = &sorter->run[at];
         reader[at] = (struct reader){
-            .sorter = sorter, .at = run->from, .to = run->to, .room = read_room(sorter->run_count)};
+            .file = run->file, .at = run->from, .to = run->to, .room = read_room(sorter->run_count)};
         set_key(&reader[at], run->key);
         heap[at] = &reader[at];
     }

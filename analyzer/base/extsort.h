@@ -26,7 +26,9 @@ int tca_sorter_add(struct tca_sorter *sorter, const uint8_t key[TCA_SORT_KEY], c
 /* Before the first item: every one can be fetched again, and be replaced. `named` bytes of a key name its item; of those with
  * equal names a walk tells the first alone, so that the bytes behind must be less for what is newer. */
 void tca_sorter_replaceable(struct tca_sorter *sorter, size_t named);
-/* Where the item is that was added last; until the first walk it can be fetched from there: *ret_item is replaced. 0,
+/* All items of another one, of the same kind; only to be freed after that. 0, TCA_EMEMORY or TCA_EOUTPUT. */
+int tca_sorter_take(struct tca_sorter *sorter, struct tca_sorter *other);
+/* Where the item is that was added last; until the first walk, or until others are taken, it can be fetched from there: *ret_item is replaced. 0,
  * TCA_EMEMORY, or TCA_EOUTPUT when the temporary file cannot be read. */
 uint64_t tca_sorter_place(const struct tca_sorter *sorter);
 int tca_sorter_fetch(const struct tca_sorter *sorter, uint64_t place, struct tca_buf *ret_item);

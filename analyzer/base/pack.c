@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Zeros stand in stretches, but where they begin and end nobody foretells: so what is all zeros is passed by in blocks of four
- * units, and in the others each unit is written, and the next one over it if it was zero.
+ * Zeros stand in stretches, so they are passed by in blocks of four units; what differs is rare, so most is compared in blocks.
  */
 #include "base/pack.h"
 
@@ -21,42 +20,40 @@ static inline uint64_t word_at(const uint8_t *bytes, size_t at)
 
 enum { UNIT = 2 * WORD, FOUR = 4 };
 
-static inline bool is_zero(const uint8_t *units, size_t count)
+static inline uint64_t any_of(const uint8_t *unit)
 {
-    uint64_t any = 0;
-    for (size_t at = 0; at < count * UNIT / WORD; at++)
-        any |= word_at(units, at);
-    return !any;
+    return word_at(unit, 0) | word_at(unit, 1);
 }
 
-static inline uint8_t *squeeze_unit(uint8_t *out, const uint8_t *unit, size_t at, uint64_t *bits)
+static inline uint8_t *squeeze_unit(uint8_t *out, const uint8_t *unit, uint64_t *bits, unsigned at)
 {
-    bool is = !is_zero(unit, 1);
+    if (!any_of(unit))
+        return out;
+    *bits |= UINT64_C(1) << at;
     memcpy(out, unit, UNIT);
-    *bits |= (uint64_t)is << at;
-    return out + UNIT * is;
+    return out + UNIT;
 }
 
 static uint8_t *squeeze_group(uint8_t *out, const uint8_t *object, size_t size)
 {
     uint64_t bits = 0;
     uint8_t *begin = out;
-    size_t at = 0, units = size / UNIT;
+    unsigned at = 0, units = (unsigned)(size / UNIT);
     out += sizeof bits;
     for (; at + FOUR <= units; at += FOUR) {
-        const uint8_t *unit = object + at * UNIT;
-        if (is_zero(unit, FOUR))
+        const uint8_t *four = object + at * UNIT;
+        if (!(any_of(four) | any_of(four + UNIT) | any_of(four + 2 * UNIT) | any_of(four + 3 * UNIT)))
             continue;
-        out = squeeze_unit(out, unit, at, &bits);
-        out = squeeze_unit(out, unit + UNIT, at + 1, &bits);
-        out = squeeze_unit(out, unit + 2 * UNIT, at + 2, &bits);
-        out = squeeze_unit(out, unit + 3 * UNIT, at + 3, &bits);
+        out = squeeze_unit(out, four, &bits, at);
+        out = squeeze_unit(out, four + UNIT, &bits, at + 1);
+        out = squeeze_unit(out, four + 2 * UNIT, &bits, at + 2);
+        out = squeeze_unit(out, four + 3 * UNIT, &bits, at + 3);
     }
     for (; at < units; at++)
-        out = squeeze_unit(out, object + at * UNIT, at, &bits);
+        out = squeeze_unit(out, object + at * UNIT, &bits, at);
     if (size % UNIT) {
-        uint64_t half[UNIT / WORD] = {word_at(object, at * UNIT / WORD)};
-        out = squeeze_unit(out, (const uint8_t *)half, at, &bits);
+        const uint64_t half[UNIT / WORD] = {word_at(object, units * UNIT / WORD)};
+        out = squeeze_unit(out, (const uint8_t *)half, &bits, units);
     }
     memcpy(begin, &bits, sizeof bits);
     return out;
@@ -71,36 +68,22 @@ uint8_t *tca_squeeze(uint8_t *out, const void *object, size_t size)
     return out;
 }
 
-/* So many units, the last of which may be half an object's end. */
-static const uint8_t *spread_units(const uint8_t *in, uint8_t *to, size_t count, const uint8_t *end)
-{
-    size_t bytes = count * UNIT, whole = bytes - (to + bytes > end ? UNIT : 0);
-    for (size_t at = 0; at < whole; at += UNIT)
-        memcpy(to + at, in + at, UNIT);
-    if (whole < bytes)
-        memcpy(to + whole, in + whole, WORD);
-    return in + bytes;
-}
-
-/* Units that are there stand in runs. */
+/* The last unit of an object may be half of one. */
 const uint8_t *tca_spread(const uint8_t *in, void *object, size_t size)
 {
     enum { BYTES = GROUP * UNIT };
-    const uint8_t *end = (uint8_t *)object + size;
-    for (uint8_t *group = object; group < end; group += BYTES) {
-        uint64_t bits;
-        uint8_t *to = group;
+    for (uint8_t *to = object, *end = to + size; to < end; to += BYTES) {
+        uint64_t bits, half = 0;
+        size_t left = (size_t)(end - to);
         memcpy(&bits, in, sizeof bits);
         in += sizeof bits;
-        while (bits) {
-            unsigned skip = (unsigned)__builtin_ctzll(bits);
-            bits >>= skip;
-            unsigned run = ~bits ? (unsigned)__builtin_ctzll(~bits) : GROUP;
-            bits = run < GROUP ? bits >> run : 0;
-            to += (size_t)skip * UNIT;
-            in = spread_units(in, to, run, end);
-            to += (size_t)run * UNIT;
-        }
+        if (left < BYTES && left % UNIT)
+            half = bits & UINT64_C(1) << left / UNIT;
+        for (bits ^= half; bits; bits &= bits - 1, in += UNIT)
+            memcpy(to + UNIT * (size_t)__builtin_ctzll(bits), in, UNIT);
+        if (half)
+            memcpy(end - WORD, in, WORD);
+        in += half ? UNIT : 0;
     }
     return in;
 }

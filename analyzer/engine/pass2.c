@@ -147,7 +147,9 @@ static int learn(struct tca_session *s)
 
 int tca_pass2_prepare(struct tca_session *s)
 {
-    int error = s->streams ? tca_streams_number(s->streams) : TCA_OK;
+    int error = tca_spool_join(s);
+    if (!error && s->streams)
+        error = tca_streams_number(s->streams);
     if (!error)
         error = tca_sweep_new(s->set.vantage, &s->sweep);
     if (!error)

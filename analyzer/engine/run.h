@@ -104,12 +104,16 @@ struct tca_session {
     unsigned shards;
     uint8_t shard_of[TCA_PARTITIONS]; /* each partition is of one */
     bool can_deal;                    /* all of them are whole: records may be dealt to them */
-    pthread_mutex_t lock;             /* for what all shards write to: nats, dossiers, streams */
+    pthread_mutex_t lock;             /* for what all shards write to: streams */
     struct tca_fragments *fragments;  /* of the open capture */
     struct tca_order order;           /* segments of the open capture that wait for their turn */
     struct tca_moved moved;           /* frame numbers of all captures that were mended */
     struct tca_comments comments;     /* of all captures, while a trace is kept */
-    struct tca_sorter *dossiers;
+    struct tca_spool {
+        struct tca_sorter **list; /* owned, as what it points to: by the number of the shard */
+        unsigned count;
+    } spool;
+    struct tca_sorter *dossiers; /* in pass 2: those of all shards, the first of that list */
     struct tca_streams *streams; /* of all captures; NULL before the first */
     struct tca_sweep *sweep;
     struct tca_hosts *hosts;
@@ -173,8 +177,11 @@ void tca_streams_tell(const struct tca_streams *all, size_t *near, struct tca_do
 /* ---- the spool (spool.c) ---- */
 /* On any thread. Of a flow that was parked before it replaces what was put then. */
 int tca_spool_put(struct tca_shard *shard, struct tca_flow *flow);
-/* So many bytes of a key name a dossier. */
-enum { TCA_SPOOL_NAMED = 20 };
+/* Of each shard a sorter of its own, so that none waits for another: there are so many from now on. 0 or TCA_EMEMORY. */
+int tca_spool_begin(struct tca_session *s, unsigned shards);
+/* Nothing is put any more: all of them are s->dossiers. 0, TCA_EMEMORY or TCA_EOUTPUT. */
+int tca_spool_join(struct tca_session *s);
+void tca_spool_done(struct tca_session *s);
 /* What a walk over dossiers needs; each thread has its own. All zero at first. */
 struct tca_reading {
     size_t stream; /* near which the next dossier's is */

@@ -13,8 +13,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { DOSSIER_MEMORY = 8 << 20 };
-
 int tca_words(struct tca_error *error, int code)
 {
     switch (code) {
@@ -83,10 +81,6 @@ int tca_session_open(const struct tca_settings *set, struct tca_session **ret_se
     }
     if (!code && s->set.jobs)
         code = hire(s);
-    if (!code)
-        code = tca_sorter_new(DOSSIER_MEMORY, s->set.temp_dir, &s->dossiers);
-    if (!code)
-        tca_sorter_replaceable(s->dossiers, TCA_SPOOL_NAMED);
     if (!code && set->trace)
         code = open_trace(s);
     if (code) {
@@ -123,7 +117,7 @@ void tca_session_free(struct tca_session *s)
     tca_twins_free(s->twins);
     tca_pressure_free(s->pressure);
     tca_incidents_done(&s->incidents);
-    tca_sorter_free(s->dossiers);
+    tca_spool_done(s);
     pthread_mutex_destroy(&s->lock);
     if (s->trace)
         fclose(s->trace);

@@ -524,7 +524,11 @@ int tca_shard_begin(struct tca_session *s, unsigned shards, struct tca_shard *sh
         sh->taken[odd] = tca_alloc(sizeof *sh->taken[odd]);
         whole &= sh->taken[odd] != NULL;
     }
-    return whole ? tca_flow_table_new(&set, &sh->flows) : TCA_EMEMORY;
+    int error = whole ? tca_spool_begin(s, shards) : TCA_EMEMORY;
+    if (error)
+        return error;
+    sh->dossiers = s->spool.list[sh - s->shard];
+    return tca_flow_table_new(&set, &sh->flows);
 }
 
 void tca_shard_finish(struct tca_shard *sh)

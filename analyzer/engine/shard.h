@@ -18,6 +18,7 @@
 #include "mirror/mirror.h"
 
 struct tca_session;
+struct tca_sorter;
 
 /* Entries of a chunk. */
 struct tca_taken {
@@ -38,13 +39,14 @@ struct tca_shard {
     struct tca_session *s; /* borrowed */
     struct tca_flow_table *flows;
     struct tca_mirror_context mirrors;
-    struct tca_taken *taken[2]; /* owned; by the chunk's ordinal: one is filled while the other is used */
-    struct tca_queued *waiting; /* owned: a ring of those that joined and are not ripe, by their numbers */
-    unsigned joined, used;      /* so many */
-    int64_t now_ns;             /* of the newest record */
-    struct tca_moved moved;     /* of its frames */
-    struct tca_buf encoded;     /* one dossier */
-    struct tca_buf recalled;    /* a parked flow */
+    struct tca_taken *taken[2];  /* owned; by the chunk's ordinal: one is filled while the other is used */
+    struct tca_queued *waiting;  /* owned: a ring of those that joined and are not ripe, by their numbers */
+    unsigned joined, used;       /* so many */
+    int64_t now_ns;              /* of the newest record */
+    struct tca_moved moved;      /* of its frames */
+    struct tca_buf encoded;      /* one dossier */
+    struct tca_buf recalled;     /* a parked flow */
+    struct tca_sorter *dossiers; /* borrowed: its own of the spool */
     struct tca_nat_hints nat_hints;
     /* Its part of the capture's facts. */
     uint64_t flow_count, tcp_packets, duplicates, mixed_tags;

@@ -75,6 +75,8 @@ enum {
     LEFT_OUT = sizeof left_out / sizeof *left_out,
 };
 
+enum { MEMORY = 8 << 20, NAMED = 20 }; /* of a key so many bytes name a dossier */
+
 struct head {
     uint32_t areas, marks; /* how many follow */
 };
@@ -250,28 +252,70 @@ int tca_spool_encode(struct tca_shard *shard, struct tca_flow *flow, bool *ret_i
 
 int tca_spool_send(struct tca_shard *shard, const struct tca_flow *flow, uint64_t *ret_place)
 {
-    struct tca_session *s = shard->s;
     const struct tca_mirror *m = (const void *)flow->payload;
     uint8_t key[TCA_SORT_KEY] = {0};
     tca_key_i64(key, m->start_ns);
-    tca_key_u32(key + 8, s->open->facts.ordinal);
+    tca_key_u32(key + 8, shard->s->open->facts.ordinal);
     tca_key_u64(key + 12, m->first_frame);
-    tca_key_u32(key + TCA_SPOOL_NAMED, UINT32_MAX - flow->parked);
-    pthread_mutex_lock(&s->lock);
-    int error = tca_sorter_add(s->dossiers, key, shard->encoded.bytes, shard->encoded.used);
-    *ret_place = error ? 0 : tca_sorter_place(s->dossiers);
-    pthread_mutex_unlock(&s->lock);
+    tca_key_u32(key + NAMED, UINT32_MAX - flow->parked);
+    int error = tca_sorter_add(shard->dossiers, key, shard->encoded.bytes, shard->encoded.used);
+    *ret_place = error ? 0 : tca_sorter_place(shard->dossiers);
     return error;
 }
 
 int tca_spool_fetch(struct tca_shard *shard, uint64_t place)
 {
-    struct tca_session *s = shard->s;
-    pthread_mutex_lock(&s->lock);
-    int error = tca_sorter_fetch(s->dossiers, place, &shard->recalled);
-    pthread_mutex_unlock(&s->lock);
+    return tca_sorter_fetch(shard->dossiers, place, &shard->recalled);
+}
+
+/* ---- sorters ---- */
+
+static int new_sorter(const struct tca_session *s, unsigned shards, struct tca_sorter **ret_sorter)
+{
+    int error = tca_sorter_new(MEMORY / shards, s->set.temp_dir, ret_sorter);
+    if (!error)
+        tca_sorter_replaceable(*ret_sorter, NAMED);
     return error;
 }
+
+int tca_spool_begin(struct tca_session *s, unsigned shards)
+{
+    struct tca_spool *spool = &s->spool;
+    if (shards <= spool->count)
+        return TCA_OK;
+    struct tca_sorter **list = tca_grow(spool->list, shards, sizeof(struct tca_sorter *));
+    if (!list)
+        return TCA_EMEMORY;
+    spool->list = list;
+    int error = TCA_OK;
+    while (!error && spool->count < shards) {
+        error = new_sorter(s, shards, &spool->list[spool->count]);
+        spool->count += !error;
+    }
+    return error;
+}
+
+int tca_spool_join(struct tca_session *s)
+{
+    int error = s->spool.count ? TCA_OK : tca_spool_begin(s, 1);
+    for (unsigned at = 1; at < s->spool.count && !error; at++)
+        error = tca_sorter_take(s->spool.list[0], s->spool.list[at]);
+    if (error)
+        return error;
+    s->dossiers = s->spool.list[0];
+    while (s->spool.count > 1)
+        tca_sorter_free(s->spool.list[--s->spool.count]);
+    return TCA_OK;
+}
+
+void tca_spool_done(struct tca_session *s)
+{
+    while (s->spool.count)
+        tca_sorter_free(s->spool.list[--s->spool.count]);
+    tca_free(s->spool.list);
+}
+
+/* ---- dossiers ---- */
 
 int tca_spool_put(struct tca_shard *shard, struct tca_flow *flow)
 {

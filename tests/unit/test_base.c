@@ -505,6 +505,32 @@ START_TEST(sorter_order)
 }
 END_TEST
 
+/* Half of the items come from another sorter, in memory or in a file of its own. */
+START_TEST(sorter_takes)
+{
+    const size_t items = sorter_rows[_i].items;
+    for (size_t other_memory = 512; other_memory <= 1 << 20; other_memory <<= 11) {
+        struct tca_sorter *sorter, *other;
+        uint32_t random = 1;
+        ck_assert_int_eq(tca_sorter_new(sorter_rows[_i].memory, NULL, &sorter), 0);
+        ck_assert_int_eq(tca_sorter_new(other_memory, NULL, &other), 0);
+        for (size_t at = 0; at < items; at++) {
+            random = random * 1664525u + 1013904223u;
+            add_item(at % 2 ? other : sorter, (int32_t)random / 1000);
+        }
+        ck_assert_int_eq(tca_sorter_take(sorter, other), 0);
+        tca_sorter_free(other);
+        ck_assert_uint_eq(tca_sorter_count(sorter), items);
+        for (int walk = 0; walk < 2; walk++) {
+            struct walked w = {.in_order = true};
+            ck_assert_int_eq(tca_sorter_walk(sorter, see_item, &w), 0);
+            ck_assert_msg(w.count == items && w.in_order, "%s: %zu items", sorter_rows[_i].why, w.count);
+        }
+        tca_sorter_free(sorter);
+    }
+}
+END_TEST
+
 START_TEST(sorter_stops)
 {
     struct tca_sorter *sorter;
@@ -694,6 +720,7 @@ static void add_tables(TCase *tc)
     tcase_add_loop_test(tc, iso_text, 0, ROWS(iso_rows));
     tcase_add_loop_test(tc, ip_text, 0, ROWS(ip_rows));
     tcase_add_loop_test(tc, sorter_order, 0, ROWS(sorter_rows));
+    tcase_add_loop_test(tc, sorter_takes, 0, ROWS(sorter_rows));
     tcase_add_loop_test(tc, sha1_digest, 0, ROWS(sha1_rows));
 }
 
