@@ -154,14 +154,15 @@ void tca_flow_doubled(struct tca_flow_table *table, const struct tca_doubled *kn
 int tca_flow_table_end(struct tca_flow_table *table);
 void tca_flow_table_free(struct tca_flow_table *table);
 
-/* What tca_flow_meet tells. */
+/* What tca_flow_meet tells. Neighbours are not kept together by who is told: two that were just written cannot be read as one
+ * without waiting for both. */
 struct tca_flow_met {
-    struct tca_tuple *tuple;   /* stays until tca_flow_find() is given it */
-    struct tca_stream *stream; /* likewise; NULL: none sees it */
-    uint64_t stream_frame;     /* of the piece to which the segment belongs */
-    struct tca_lane *lane;     /* for the segments of this tuple that wait; likewise */
-    int side;                  /* key side of the sender */
+    struct tca_tuple *tuple; /* stays until tca_flow_find() is given it */
+    struct tca_lane *lane;   /* for the segments of this tuple that wait; likewise */
+    uint64_t stream_frame;   /* of the piece to which the segment belongs */
     int64_t now_ns; /* by which its tuple's flows are over: its time, or less where that is to be doubted */
+    struct tca_stream *stream; /* likewise; NULL: none sees it */
+    int side;                  /* key side of the sender */
 };
 /* Where the tuple of a segment is to be looked for. Where several are looked for before the first is met, their memory is there
  * when it is needed. */

@@ -759,7 +759,7 @@ int tca_flow_meet_quoted(struct tca_flow_table *table, const struct tca_flow_loo
     return TCA_OK;
 }
 
-/* The newest of the segments that are kept for copies is not worth guessing. */
+/* But those that are kept for copies: which of them it is the count will tell, once it is there. */
 void tca_flow_fetch_tuple(const struct tca_tuple *tuple)
 {
     fetch(tuple, offsetof(struct tca_tuple, newest), offsetof(struct tca_tuple, copies.noted));
@@ -770,6 +770,7 @@ void tca_flow_fetch(const struct tca_flow_table *table, const struct tca_tuple *
     const struct tca_flow *flow = tuple->newest;
     if (!flow)
         return;
+    __builtin_prefetch(&tuple->copies.noted[tuple->copies.count % TCA_NOTED_MAX], 1);
     fetch(flow, offsetof(struct tca_flow, older), offsetof(struct tca_flow, payload));
     for (int range = 0; range < 2; range++)
         fetch(flow->payload, table->set.touched[range].from, table->set.touched[range].to);
