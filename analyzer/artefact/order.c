@@ -29,68 +29,16 @@ void tca_order_done(struct tca_order *order)
     *order = (struct tca_order){0};
 }
 
-/* ---- filling ---- */
-
-static struct tca_order_pending *pending(const struct tca_order *order, uint64_t at)
-{
-    return &order->pending[at % TCA_ORDER_SLOTS];
-}
-
-/* The oldest one that has to wait on. */
-static uint64_t ripe(const struct tca_order *order)
-{
-    return order->head == order->tail ? order->next : order->oldest.number;
-}
-
-static void let_go(struct tca_order *order)
-{
-    order->ripe_ns = order->oldest.time_ns;
-    if (++order->head != order->tail)
-        order->oldest = *pending(order, order->head);
-}
-
-static void pass(struct tca_order *order, int64_t time_ns)
-{
-    order->now_ns = time_ns;
-    while (order->head != order->tail && time_ns - order->oldest.time_ns > TCA_ORDER_WINDOW_NS)
-        let_go(order);
-}
-
-void tca_order_time(struct tca_order *order, int64_t time_ns)
-{
-    pass(order, time_ns);
-}
-
-struct tca_waiting *tca_order_enter(struct tca_order *order, enum tca_waiting_kind kind, bool left_out)
-{
-    struct tca_waiting *w = order->free++; /* a chunk's slots stand one behind the other */
-    int64_t time_ns = w->seg.time_ns;
-    w->kind = (uint8_t)kind;
-    w->left_out = left_out;
-    w->number = order->next;
-    w->ripe = ripe(order);
-    w->record = w->seg.frame;
-    w->late = time_ns < order->newest_ns;
-    if (time_ns > order->newest_ns)
-        order->newest_ns = time_ns;
-    struct tca_order_pending *place = pending(order, order->tail);
-    *place = (struct tca_order_pending){order->next++, time_ns};
-    if (order->head == order->tail++)
-        order->oldest = *place;
-    if (order->tail - order->head == TCA_ORDER_SLOTS)
-        let_go(order);
-    pass(order, time_ns);
-    return w;
-}
+/* ---- chunks ---- */
 
 struct tca_chunk tca_order_turn(struct tca_order *order, bool all)
 {
     while (all && order->head != order->tail)
-        let_go(order);
+        tca_order_let_go(order);
     struct tca_chunk chunk = {.ordinal = order->chunk,
                               .from = order->chunk * TCA_ORDER_ROOM,
                               .to = order->next,
-                              .ripe = ripe(order),
+                              .ripe = tca_order_ripe(order),
                               .now_ns = order->now_ns,
                               .ripe_ns = order->ripe_ns};
     chunk.from += !chunk.from; /* numbers begin with 1 */

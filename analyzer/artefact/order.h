@@ -68,15 +68,15 @@ struct tca_order_pending {
 /* Of the thread that fills it; parts read slots only, each its own. */
 struct tca_order {
     struct tca_waiting *slot;          /* TCA_ORDER_CHUNKS times TCA_ORDER_ROOM, in `block` */
-    struct tca_waiting *free;          /* of them: the one to fill next */
     void *block;                       /* owned */
     struct tca_order_pending *pending; /* owned: those that are not ripe, a ring of TCA_ORDER_SLOTS */
     char apart[128];     /* what parts read shares no cache line with what is written for each record */
     uint64_t head, tail; /* of the ring: how many became ripe, and entered */
     struct tca_order_pending oldest; /* at its head, if it holds any */
-    uint64_t chunk, next;    /* ordinal of the chunk being filled, and the number of its first free slot */
-    int64_t newest_ns;       /* the latest time of a segment */
-    int64_t now_ns, ripe_ns; /* times of the newest record, and of the place that became ripe last */
+    uint64_t chunk, next;     /* ordinal of the chunk being filled, and the number of its first free slot */
+    struct tca_waiting *free; /* that slot */
+    int64_t newest_ns;        /* the latest time of a segment */
+    int64_t now_ns, ripe_ns;  /* times of the newest record, and of the place that became ripe last */
     char behind[128];
 };
 
@@ -109,10 +109,52 @@ static inline struct tca_waiting *tca_order_slot(const struct tca_order *order)
 {
     return order->free;
 }
-/* What is in that slot waits from now on; it is returned. */
-struct tca_waiting *tca_order_enter(struct tca_order *order, enum tca_waiting_kind kind, bool left_out);
-/* The time of a record that is no segment also passes. */
-void tca_order_time(struct tca_order *order, int64_t time_ns);
+static inline struct tca_order_pending *tca_order_pending_at(const struct tca_order *order, uint64_t at)
+{
+    return &order->pending[at % TCA_ORDER_SLOTS];
+}
+/* The oldest one that has to wait on. */
+static inline uint64_t tca_order_ripe(const struct tca_order *order)
+{
+    return order->head == order->tail ? order->next : order->oldest.number;
+}
+/* It waits no longer. */
+static inline void tca_order_let_go(struct tca_order *order)
+{
+    order->ripe_ns = order->oldest.time_ns;
+    if (++order->head != order->tail)
+        order->oldest = *tca_order_pending_at(order, order->head);
+}
+/* The time of a record, also of one that is no segment, passes. */
+static inline void tca_order_time(struct tca_order *order, int64_t time_ns)
+{
+    order->now_ns = time_ns;
+    while (order->head != order->tail && time_ns - order->oldest.time_ns > TCA_ORDER_WINDOW_NS)
+        tca_order_let_go(order);
+}
+/* What is in the slot waits from now on; it is returned. Here, since it is done for every record. */
+static inline struct tca_waiting *tca_order_enter(struct tca_order *order, enum tca_waiting_kind kind,
+                                                  bool left_out)
+{
+    struct tca_waiting *w = order->free++; /* a chunk's slots stand one behind the other */
+    struct tca_order_pending *place = tca_order_pending_at(order, order->tail);
+    int64_t time_ns = w->seg.time_ns;
+    w->kind = (uint8_t)kind;
+    w->left_out = left_out;
+    w->number = order->next++;
+    w->record = w->seg.frame;
+    w->late = time_ns < order->newest_ns;
+    if (time_ns > order->newest_ns)
+        order->newest_ns = time_ns;
+    *place = (struct tca_order_pending){w->number, time_ns};
+    if (order->head == order->tail++)
+        order->oldest = *place;
+    w->ripe = order->oldest.number;
+    if (order->tail - order->head == TCA_ORDER_SLOTS)
+        tca_order_let_go(order);
+    tca_order_time(order, time_ns);
+    return w;
+}
 static inline bool tca_order_is_full(const struct tca_order *order)
 {
     return order->next - order->chunk * TCA_ORDER_ROOM > TCA_ORDER_CHUNK;

@@ -422,12 +422,7 @@ static int join_batch(struct tca_shard *sh, struct tca_waiting *const *one, unsi
 {
     struct tca_flow_look look[BATCH];
     int error = TCA_OK;
-    for (unsigned at = 0; at < count; at++)
-        tca_flow_look(sh->flows, &one[at]->seg, &look[at]);
-    for (unsigned at = 0; at < count; at++)
-        tca_flow_look_on(sh->flows, &look[at]);
-    for (unsigned at = 0; at < count; at++)
-        tca_flow_look_far(sh->flows, &look[at]);
+    tca_flow_look_all(sh->flows, one, count, look);
     for (unsigned at = 0; at < count && !error; at++)
         error = join(sh, one[at], &look[at]);
     return error;

@@ -63,31 +63,33 @@ struct tca_syn {
     uint8_t side; /* key side of its sender */
 };
 
+/* What an ordinary segment touches stands last, beside what it touches of the payload. */
 struct tca_flow {
     struct tca_tuple *tuple;      /* its place in the table */
-    struct tca_flow *older;       /* next older incarnation that is still live */
     struct tca_flow *prev, *next; /* age list of its class */
-    int64_t last_ns;              /* of its last segment */
-    int64_t heard_ns;             /* where that stands in the passage of the file (passage.h) */
-    int64_t listed_ns;            /* likewise: when it took its place in that list */
-    uint64_t first_frame;
-    uint64_t attempt_of;       /* first_frame of the first of several attempts that it is one of; 0: alone */
-    int64_t anew_ns;           /* when the next of them began; 0: it is the last */
+    int64_t listed_ns;     /* when it took its place in that list, in the passage of the file (passage.h) */
+    uint64_t attempt_of;   /* first_frame of the first of several attempts that it is one of; 0: alone */
+    int64_t anew_ns;       /* when the next of them began; 0: it is the last */
+    uint64_t stream_frame; /* of the piece in which it began */
+    struct tca_tags tags;  /* of the first frame */
+    struct tca_syn syn;    /* while it is nothing but that */
+    uint32_t parked;       /* so often it was put away and came back */
+    uint32_t note;         /* the table owner's, kept with the flow */
+    uint8_t role_basis;    /* enum tca_role_basis */
+
+    struct tca_flow *older;    /* next older incarnation that is still live */
     struct tca_stream *stream; /* in which it began; NULL: its segments were none to Wireshark */
-    uint64_t stream_frame;     /* of the piece in which it began */
-    struct tca_space space[2]; /* by key side */
-    struct tca_tags tags;      /* of the first frame */
+    uint64_t first_frame;
+    int64_t last_ns;              /* of its last segment */
+    int64_t heard_ns;             /* where that stands in the passage of the file */
+    struct tca_space space[2];    /* by key side */
     struct tca_tags side_tags[2]; /* of each side's first segment, by key side */
     bool side_tagged[2];          /* ... which has been seen */
     bool fin[2], reset;           /* a FIN of that side was seen; an RST of either */
     bool mixed_tags;    /* one side's segments carry different tags: perhaps several connections in one */
     uint8_t client;     /* key side of the active opener */
-    uint8_t role_basis; /* enum tca_role_basis */
     uint8_t age_class;  /* enum tca_flow_class */
     uint8_t list;       /* in which list of its class it is; the table's */
-    uint32_t parked;    /* so often it was put away and came back */
-    uint32_t note;      /* the table owner's, kept with the flow */
-    struct tca_syn syn; /* while it is nothing but that */
     bool opened_by_syn; /* began with a bare SYN */
     bool committed;     /* its SYN was answered with ack = ISN+1, or it never had one */
     bool replaced;      /* a newer one was committed: over, but for what comes late */
@@ -159,17 +161,18 @@ void tca_flow_doubled(struct tca_flow_table *table, const struct tca_doubled *kn
 int tca_flow_table_end(struct tca_flow_table *table);
 void tca_flow_table_free(struct tca_flow_table *table);
 
-/* What tca_flow_meet tells. */
+/* What tca_flow_meet tells. Neighbours are not kept together by who is told: two that were just written cannot be read as one
+ * without waiting for both. */
 struct tca_flow_met {
-    struct tca_tuple *tuple;   /* stays until tca_flow_find() is given it */
-    struct tca_stream *stream; /* likewise; NULL: none sees it */
-    uint64_t stream_frame;     /* of the piece to which the segment belongs */
-    struct tca_lane *lane;     /* for the segments of this tuple that wait; likewise */
-    int side;                  /* key side of the sender */
+    struct tca_tuple *tuple; /* stays until tca_flow_find() is given it */
+    struct tca_lane *lane;   /* for the segments of this tuple that wait; likewise */
+    uint64_t stream_frame;   /* of the piece to which the segment belongs */
     int64_t now_ns; /* by which its tuple's flows are over: its time, or less where that is to be doubted */
+    struct tca_stream *stream; /* likewise; NULL: none sees it */
+    int side;                  /* key side of the sender */
 };
-/* Where the tuple of a segment is to be looked for. Looked at some segments ahead, its memory is there when it is needed:
- *      tca_flow_look of several -> tca_flow_look_on of these -> tca_flow_look_far of these -> tca_flow_meet of these */
+/* Where the tuple of a segment is to be looked for. Where several are looked for before the first is met, their memory is there
+ * when it is needed. */
 struct tca_flow_look {
     struct tca_key key;
     uint32_t tag;
@@ -178,8 +181,8 @@ struct tca_flow_look {
 };
 void tca_flow_look(const struct tca_flow_table *table, const struct tca_segment *seg,
                    struct tca_flow_look *ret_look);
-void tca_flow_look_on(const struct tca_flow_table *table, struct tca_flow_look *look);
-void tca_flow_look_far(const struct tca_flow_table *table, const struct tca_flow_look *look);
+void tca_flow_look_all(const struct tca_flow_table *table, struct tca_waiting *const *one, unsigned count,
+                       struct tca_flow_look *ret_look);
 /* The tuple of this segment, new where needed, and the stream that it belongs to: called in the order of the file. 0 or
  * TCA_EMEMORY. */
 int tca_flow_meet(struct tca_flow_table *table, const struct tca_segment *seg,

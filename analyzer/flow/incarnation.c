@@ -199,11 +199,11 @@ static void note_first(struct tca_space *space, uint32_t seq)
     space->first_known = true;
 }
 
+/* Without a branch: whether a segment has payload is not to be foreseen. */
 static void note_end(struct tca_space *space, uint32_t end)
 {
-    if (space->nxt_known && !seq_after(end, space->nxt))
-        return;
-    space->nxt = end;
+    bool is_newer = !space->nxt_known | seq_after(end, space->nxt);
+    space->nxt = is_newer ? end : space->nxt;
     space->nxt_known = true;
 }
 

@@ -34,7 +34,8 @@ bool tca_stream_sees_quoted(const struct tca_segment *seg)
 /* Payload counts by the IP header, but not beyond the frame, and never in a quotation. */
 static bool has_payload(const struct tca_segment *seg)
 {
-    return seg->len && !seg->hollow && !seg->quoted;
+    return (seg->len != 0) & !seg->hollow &
+           !seg->quoted; /* no branch: whether it has is not to be foreseen */
 }
 
 /* What it adds to the completeness of any stream. A data offset below 5 ends Wireshark's look at the segment. */
@@ -147,7 +148,8 @@ static bool note_ack(struct tca_stream *stream, const struct tca_segment *seg)
     bool plain = (flags_of(seg) & (TCA_FIN | TCA_SYN | TCA_RST | TCA_ACK)) == TCA_ACK && !seg->bad_offset;
     if (!plain || !are_known(&stream->bases) || !are_known(&piece->fresh_bases))
         return false;
-    piece->bits |= has_payload(seg) ? TCA_COMPLETE_DATA : TCA_COMPLETE_ACK;
+    _Static_assert(TCA_COMPLETE_DATA == TCA_COMPLETE_ACK << 1, "neighbours");
+    piece->bits |= (uint8_t)(TCA_COMPLETE_ACK << has_payload(seg));
     piece->more = seg->frame != piece->frame;
     return true;
 }

@@ -72,6 +72,11 @@ enum tca_stream_step {
     TCA_STREAM_TURNS, /* a new piece; unless what was before says otherwise the same stream */
     TCA_STREAM_ENDS,  /* another stream begins; unless what was before says otherwise */
 };
+/* Else it goes on: flags of one with a bad offset stand elsewhere. */
+static inline bool tca_stream_may_turn(const struct tca_segment *seg)
+{
+    return seg->flags & TCA_SYN || seg->bad_offset;
+}
 /* What becomes of the stream with this segment, sent by `side`? */
 enum tca_stream_step tca_stream_takes(const struct tca_stream *stream, const struct tca_segment *seg,
                                       int side);

@@ -319,9 +319,9 @@ static int new_stream(struct tca_flow_table *table, struct tca_tuple *plain, con
     return TCA_OK;
 }
 
-/* The stream of the next segment of this plain tuple. */
-static int meet_stream(struct tca_flow_table *table, struct tca_tuple *plain, const struct tca_segment *seg,
-                       int side)
+/* It is the first one, or perhaps that of the next stream or piece. */
+TCA_APART static int turn_stream(struct tca_flow_table *table, struct tca_tuple *plain,
+                                 const struct tca_segment *seg, int side)
 {
     enum tca_stream_step step = plain->stream ? tca_stream_takes(plain->stream, seg, side) : TCA_STREAM_ENDS;
     int error = step == TCA_STREAM_GOES_ON ? TCA_OK : tca_table_end_piece(table, plain);
@@ -333,6 +333,17 @@ static int meet_stream(struct tca_flow_table *table, struct tca_tuple *plain, co
         tca_stream_begin_piece(plain->stream, seg, side, false);
     plain->stream->told = false;
     tca_stream_note(plain->stream, seg, side);
+    return TCA_OK;
+}
+
+/* The stream of the next segment of this plain tuple. */
+static int meet_stream(struct tca_flow_table *table, struct tca_tuple *plain, const struct tca_segment *seg,
+                       int side)
+{
+    struct tca_stream *stream = plain->stream;
+    if (!stream || stream->told || tca_stream_may_turn(seg))
+        return turn_stream(table, plain, seg, side);
+    tca_stream_note(stream, seg, side);
     return TCA_OK;
 }
 
@@ -548,14 +559,10 @@ static int expire_tuple(struct tca_flow_table *table, struct tca_tuple *tuple, i
     return TCA_OK;
 }
 
-/* Before a segment of it joins: the tuple without what is over, as if that had been taken out at once. What is told of a flow then
- * knows nothing of this segment. NULL: nothing is left. */
-static int refresh(struct tca_flow_table *table, struct tca_tuple **tuple_at)
+TCA_APART static int take_out_over(struct tca_flow_table *table, struct tca_tuple **tuple_at)
 {
     struct tca_tuple *tuple = *tuple_at;
     int error = TCA_OK;
-    if (!tca_passage_since(&table->passage, tuple->over_ns, 0))
-        return TCA_OK;
     tuple->met++; /* it stays until its last flow is told */
     for (struct tca_flow *flow = tuple->newest; flow && !error;) {
         bool over = is_over(table, flow);
@@ -570,6 +577,14 @@ static int refresh(struct tca_flow_table *table, struct tca_tuple **tuple_at)
         *tuple_at = NULL;
     int dropped = drop_if_unused(table, tuple);
     return error ? error : dropped;
+}
+
+/* Before a segment of it joins: the tuple without what is over, as if that had been taken out at once. What is told of a flow then
+ * knows nothing of this segment. NULL: nothing is left. */
+static int refresh(struct tca_flow_table *table, struct tca_tuple **tuple_at)
+{
+    bool any = tca_passage_since(&table->passage, (*tuple_at)->over_ns, 0);
+    return any ? take_out_over(table, tuple_at) : TCA_OK;
 }
 
 /* ---- roles ---- */
@@ -662,8 +677,8 @@ static void fetch(const void *object, size_t from, size_t to)
         __builtin_prefetch(bytes, 1);
 }
 
-void tca_flow_look(const struct tca_flow_table *table, const struct tca_segment *seg,
-                   struct tca_flow_look *look)
+static void look(const struct tca_flow_table *table, const struct tca_segment *seg,
+                 struct tca_flow_look *look)
 {
     look->near = NULL;
     look->side = make_key(table, seg, &look->key);
@@ -671,8 +686,14 @@ void tca_flow_look(const struct tca_flow_table *table, const struct tca_segment 
     __builtin_prefetch(&table->slot[home(table, look->tag)]);
 }
 
+void tca_flow_look(const struct tca_flow_table *table, const struct tca_segment *seg,
+                   struct tca_flow_look *ret_look)
+{
+    look(table, seg, ret_look);
+}
+
 /* As far as a segment that joins touches it: up to the segments that are kept for copies. */
-void tca_flow_look_on(const struct tca_flow_table *table, struct tca_flow_look *look)
+static void look_on(const struct tca_flow_table *table, struct tca_flow_look *look)
 {
     for (size_t at = home(table, look->tag); table->slot[at].what; at = after(table, at))
         if (table->slot[at].tag == look->tag) {
@@ -686,10 +707,22 @@ void tca_flow_look_on(const struct tca_flow_table *table, struct tca_flow_look *
         }
 }
 
-void tca_flow_look_far(const struct tca_flow_table *table, const struct tca_flow_look *look)
+static void look_far(const struct tca_flow_table *table, const struct tca_flow_look *look)
 {
     if (look->near && look->near->stream)
         fetch(look->near->stream, 0, sizeof *look->near->stream + table->set.stream_payload_size);
+}
+
+/* Each step of all of them before the next one, which needs what the step before begins to fetch. */
+void tca_flow_look_all(const struct tca_flow_table *table, struct tca_waiting *const *one, unsigned count,
+                       struct tca_flow_look *ret_look)
+{
+    for (unsigned at = 0; at < count; at++)
+        look(table, &one[at]->seg, &ret_look[at]);
+    for (unsigned at = 0; at < count; at++)
+        look_on(table, &ret_look[at]);
+    for (unsigned at = 0; at < count; at++)
+        look_far(table, &ret_look[at]);
 }
 
 int tca_flow_meet(struct tca_flow_table *table, const struct tca_segment *seg,
@@ -734,7 +767,7 @@ int tca_flow_meet_quoted(struct tca_flow_table *table, const struct tca_flow_loo
     return TCA_OK;
 }
 
-/* The newest of the segments that are kept for copies is not worth guessing. */
+/* But those that are kept for copies: which of them it is the count will tell, once it is there. */
 void tca_flow_fetch_tuple(const struct tca_tuple *tuple)
 {
     fetch(tuple, offsetof(struct tca_tuple, newest), offsetof(struct tca_tuple, copies.noted));
@@ -745,7 +778,8 @@ void tca_flow_fetch(const struct tca_flow_table *table, const struct tca_tuple *
     const struct tca_flow *flow = tuple->newest;
     if (!flow)
         return;
-    fetch(flow, 0, offsetof(struct tca_flow, payload));
+    __builtin_prefetch(&tuple->copies.noted[tuple->copies.count % TCA_NOTED_MAX], 1);
+    fetch(flow, offsetof(struct tca_flow, older), offsetof(struct tca_flow, payload));
     for (int range = 0; range < 2; range++)
         fetch(flow->payload, table->set.touched[range].from, table->set.touched[range].to);
 }
