@@ -87,8 +87,9 @@ struct tca_copies {
     struct tca_apart apart;
     struct tca_doubled *all;   /* borrowed: what is known of the capture; NULL: nothing */
     struct tca_beyond *beyond; /* borrowed: for those that find no room here; NULL: they are forgotten */
-    uint64_t beyond_of;        /* whose they are there: frame of the segment that pushed the first one out; 0: none */
-    int64_t beyond_ns;         /* time of the newest of them */
+    uint64_t
+        beyond_of;     /* whose they are there: frame of the segment that pushed the first one out; 0: none */
+    int64_t beyond_ns; /* time of the newest of them */
     struct tca_noted noted[TCA_NOTED_MAX];
 };
 

@@ -17,6 +17,7 @@ int tca_order_init(struct tca_order *order)
     enum { ALIGN = _Alignof(struct tca_waiting) };
     order->block = tca_alloc((size_t)TCA_ORDER_CHUNKS * TCA_ORDER_ROOM * sizeof *order->slot + ALIGN);
     order->slot = (void *)(((uintptr_t)order->block + ALIGN - 1) / ALIGN * ALIGN);
+    order->free = tca_order_at(order, order->next);
     order->pending = tca_alloc(TCA_ORDER_SLOTS * sizeof *order->pending);
     return order->block && order->pending ? TCA_OK : TCA_EMEMORY;
 }
@@ -38,24 +39,31 @@ static struct tca_order_pending *pending(const struct tca_order *order, uint64_t
 /* The oldest one that has to wait on. */
 static uint64_t ripe(const struct tca_order *order)
 {
-    return order->head == order->tail ? order->next : pending(order, order->head)->number;
+    return order->head == order->tail ? order->next : order->oldest.number;
 }
 
 static void let_go(struct tca_order *order)
 {
-    order->ripe_ns = pending(order, order->head++)->time_ns;
+    order->ripe_ns = order->oldest.time_ns;
+    if (++order->head != order->tail)
+        order->oldest = *pending(order, order->head);
+}
+
+static void pass(struct tca_order *order, int64_t time_ns)
+{
+    order->now_ns = time_ns;
+    while (order->head != order->tail && time_ns - order->oldest.time_ns > TCA_ORDER_WINDOW_NS)
+        let_go(order);
 }
 
 void tca_order_time(struct tca_order *order, int64_t time_ns)
 {
-    order->now_ns = time_ns;
-    while (order->head != order->tail && time_ns - pending(order, order->head)->time_ns > TCA_ORDER_WINDOW_NS)
-        let_go(order);
+    pass(order, time_ns);
 }
 
-void tca_order_enter(struct tca_order *order, enum tca_waiting_kind kind, bool left_out)
+struct tca_waiting *tca_order_enter(struct tca_order *order, enum tca_waiting_kind kind, bool left_out)
 {
-    struct tca_waiting *w = tca_order_slot(order);
+    struct tca_waiting *w = order->free++; /* a chunk's slots stand one behind the other */
     int64_t time_ns = w->seg.time_ns;
     w->kind = (uint8_t)kind;
     w->left_out = left_out;
@@ -65,10 +73,14 @@ void tca_order_enter(struct tca_order *order, enum tca_waiting_kind kind, bool l
     w->late = time_ns < order->newest_ns;
     if (time_ns > order->newest_ns)
         order->newest_ns = time_ns;
-    *pending(order, order->tail++) = (struct tca_order_pending){order->next++, time_ns};
+    struct tca_order_pending *place = pending(order, order->tail);
+    *place = (struct tca_order_pending){order->next++, time_ns};
+    if (order->head == order->tail++)
+        order->oldest = *place;
     if (order->tail - order->head == TCA_ORDER_SLOTS)
         let_go(order);
-    tca_order_time(order, time_ns);
+    pass(order, time_ns);
+    return w;
 }
 
 struct tca_chunk tca_order_turn(struct tca_order *order, bool all)
@@ -83,6 +95,7 @@ struct tca_chunk tca_order_turn(struct tca_order *order, bool all)
                               .ripe_ns = order->ripe_ns};
     chunk.from += !chunk.from; /* numbers begin with 1 */
     order->next = ++order->chunk * TCA_ORDER_ROOM;
+    order->free = tca_order_at(order, order->next);
     return chunk;
 }
 
@@ -106,7 +119,7 @@ static void swap(struct tca_waiting *a, struct tca_waiting *b)
     *b = kept;
 }
 
-static void mend(const struct tca_order *order, struct tca_waiting *late)
+void tca_order_mend(const struct tca_order *order, struct tca_waiting *late)
 {
     int64_t time_ns = late->seg.time_ns;
     uint64_t oldest = late->ripe;
@@ -121,12 +134,4 @@ static void mend(const struct tca_order *order, struct tca_waiting *late)
         moved = true;
     }
     last->seg.mended = moved;
-}
-
-void tca_order_join(const struct tca_order *order, struct tca_waiting *w, struct tca_lane *lane)
-{
-    w->before = lane->newest;
-    lane->newest = w->number;
-    if (w->late && w->before >= w->ripe)
-        mend(order, w);
 }

@@ -44,21 +44,22 @@ struct tca_lane {
     uint64_t newest; /* number of the newest one waiting, from 1 */
 };
 
-/* One that waits. What its own part writes shares no cache line with what the thread writes that fills it. */
+/* One that waits. What stands before the bytes of the segment that few have is three cache lines. */
 struct tca_waiting {
-    struct tca_segment seg; /* frame: of its place, see moved.h */
-    bool left_out;          /* as of the record */
-    uint8_t kind;           /* enum tca_waiting_kind */
-    bool late;              /* of the place: it was entered behind a later time */
-    uint64_t record;        /* the frame number in the file */
-    uint64_t number, ripe;  /* of the place; ripe: the oldest that had to wait on when it was entered */
     _Alignas(64) void *tuple;
-    void *stream;          /* both of the caller: what it found when the segment joined */
-    uint64_t stream_frame; /* likewise */
-    uint64_t before;       /* of the place: the next older one of its lane */
+    void *stream;           /* both of the caller: what it found when the segment joined */
+    uint64_t stream_frame;  /* likewise */
+    uint64_t before;        /* of the place: the next older one of its lane */
+    uint64_t number, ripe;  /* of the place; ripe: the oldest that had to wait on when it was entered */
+    uint64_t record;        /* the frame number in the file */
+    uint8_t kind;           /* enum tca_waiting_kind */
+    bool left_out;          /* as of the record */
+    bool late;              /* of the place: it was entered behind a later time */
+    uint8_t side;           /* of the caller: what it found when the segment joined */
+    uint8_t rest;           /* enum tca_segment_rest of the segment */
+    struct tca_segment seg; /* frame: of its place, see moved.h */
 };
-_Static_assert(offsetof(struct tca_segment, opt) + offsetof(struct tca_options, has_tfo) <= 128,
-               "what every segment has lies in two cache lines");
+_Static_assert(offsetof(struct tca_waiting, seg) == 64, "a cache line");
 
 struct tca_order_pending {
     uint64_t number;
@@ -67,10 +68,12 @@ struct tca_order_pending {
 /* Of the thread that fills it; parts read slots only, each its own. */
 struct tca_order {
     struct tca_waiting *slot;          /* TCA_ORDER_CHUNKS times TCA_ORDER_ROOM, in `block` */
+    struct tca_waiting *free;          /* of them: the one to fill next */
     void *block;                       /* owned */
     struct tca_order_pending *pending; /* owned: those that are not ripe, a ring of TCA_ORDER_SLOTS */
-    char apart[128];         /* what parts read shares no cache line with what is written for each record */
-    uint64_t head, tail;     /* of the ring: how many became ripe, and entered */
+    char apart[128];     /* what parts read shares no cache line with what is written for each record */
+    uint64_t head, tail; /* of the ring: how many became ripe, and entered */
+    struct tca_order_pending oldest; /* at its head, if it holds any */
     uint64_t chunk, next;    /* ordinal of the chunk being filled, and the number of its first free slot */
     int64_t newest_ns;       /* the latest time of a segment */
     int64_t now_ns, ripe_ns; /* times of the newest record, and of the place that became ripe last */
@@ -94,13 +97,20 @@ static inline struct tca_waiting *tca_order_at(const struct tca_order *order, ui
 {
     return &order->slot[number % ((uint64_t)TCA_ORDER_CHUNKS * TCA_ORDER_ROOM)];
 }
+/* Begin to fetch it from memory. */
+static inline void tca_order_fetch(const struct tca_waiting *w)
+{
+    __builtin_prefetch(w);
+    __builtin_prefetch(&w->seg);
+    __builtin_prefetch(&w->seg.seq);
+}
 /* The slot to fill next: its content is old. There are TCA_ORDER_ROOM to a chunk. */
 static inline struct tca_waiting *tca_order_slot(const struct tca_order *order)
 {
-    return tca_order_at(order, order->next);
+    return order->free;
 }
-/* What is in that slot waits from now on. */
-void tca_order_enter(struct tca_order *order, enum tca_waiting_kind kind, bool left_out);
+/* What is in that slot waits from now on; it is returned. */
+struct tca_waiting *tca_order_enter(struct tca_order *order, enum tca_waiting_kind kind, bool left_out);
 /* The time of a record that is no segment also passes. */
 void tca_order_time(struct tca_order *order, int64_t time_ns);
 static inline bool tca_order_is_full(const struct tca_order *order)
@@ -111,7 +121,16 @@ static inline bool tca_order_is_full(const struct tca_order *order)
  * as it is ripe. all: nothing comes any more, everything is ripe. */
 struct tca_chunk tca_order_turn(struct tca_order *order, bool all);
 
+/* Before those of its lane that are later by their time. */
+void tca_order_mend(const struct tca_order *order, struct tca_waiting *late);
+
 /* It takes its place in this lane. */
-void tca_order_join(const struct tca_order *order, struct tca_waiting *w, struct tca_lane *lane);
+static inline void tca_order_join(const struct tca_order *order, struct tca_waiting *w, struct tca_lane *lane)
+{
+    w->before = lane->newest;
+    lane->newest = w->number;
+    if (w->late && w->before >= w->ripe)
+        tca_order_mend(order, w);
+}
 
 #endif

@@ -8,9 +8,10 @@
  */
 #include "decode/checksum.h"
 
+#include <endian.h>
 #include <string.h>
 
-enum { IPPROTO_TCP_NUMBER = 6, FIELD_AT = 16, LANES = 8 };
+enum { IPPROTO_TCP_NUMBER = 6, FIELD_AT = 16, LANES = 8, HEADER_LEN = 20 };
 
 static uint32_t word_at(const uint8_t *bytes)
 {
@@ -45,22 +46,32 @@ uint64_t tca_sum_words(const uint8_t *bytes, uint32_t len)
     return sum + word_at(rest);
 }
 
+/* Straight on: each step leaves less above the 16 bits, the last one nothing. */
 static uint16_t fold(uint64_t sum)
 {
     sum = (sum & 0xffffffff) + (sum >> 32);
-    while (sum >> 16)
-        sum = (sum & 0xffff) + (sum >> 16);
-    return (uint16_t)sum;
+    sum = (sum & 0xffff) + (sum >> 16);
+    sum = (sum & 0xffff) + (sum >> 16);
+    return (uint16_t)((sum & 0xffff) + (sum >> 16));
 }
 
 static uint64_t sum_pseudo_header(const struct tca_sum_ends *ends, uint32_t tcp_len)
 {
-    const uint8_t tail[8] = {(uint8_t)(tcp_len >> 24), (uint8_t)(tcp_len >> 16), (uint8_t)(tcp_len >> 8),
-                             (uint8_t)tcp_len, [7] = IPPROTO_TCP_NUMBER};
-    uint64_t sum = (uint64_t)word_at(tail) + word_at(tail + 4);
+    uint64_t sum = (uint64_t)htobe32(tcp_len) + htobe32(IPPROTO_TCP_NUMBER);
     for (uint32_t at = 0; at < ends->len; at += 4)
         sum += (uint64_t)word_at(ends->src + at) + word_at(ends->dst + at);
     return sum;
+}
+
+/* Most segments that were captured whole are a header and little more. */
+static uint64_t sum_segment(const uint8_t *tcp, uint32_t len)
+{
+    if (len < HEADER_LEN)
+        return tca_sum_words(tcp, len);
+    uint64_t sum = 0;
+    for (int at = 0; at < HEADER_LEN; at += 4)
+        sum += word_at(tcp + at);
+    return len == HEADER_LEN ? sum : sum + tca_sum_words(tcp + HEADER_LEN, len - HEADER_LEN);
 }
 
 enum tca_checksum tca_checksum_of(const struct tca_sum_ends *ends, const uint8_t *tcp, uint32_t len)
@@ -68,7 +79,7 @@ enum tca_checksum tca_checksum_of(const struct tca_sum_ends *ends, const uint8_t
     uint64_t pseudo = sum_pseudo_header(ends, len);
     uint16_t field;
 
-    if (fold(pseudo + tca_sum_words(tcp, len)) == 0xffff)
+    if (fold(pseudo + sum_segment(tcp, len)) == 0xffff)
         return TCA_CHECKSUM_GOOD;
     memcpy(&field, tcp + FIELD_AT, sizeof field);
     return field == fold(pseudo) ? TCA_CHECKSUM_UNFINISHED : TCA_CHECKSUM_BAD;

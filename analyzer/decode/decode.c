@@ -98,7 +98,8 @@ enum tca_outcome tca_walk_run(struct tca_walk *walk)
 
 enum tca_outcome tca_decode(const struct tca_record *rec, bool verify_checksums, struct tca_segment *ret_seg)
 {
-    if (tca_decode_quick(NULL, rec, verify_checksums, ret_seg))
+    uint8_t rest = TCA_REST_ANY;
+    if (tca_decode_quick(NULL, rec, verify_checksums, ret_seg, &rest))
         return TCA_OUTCOME_tcp;
     struct tca_walk walk = walk_begin(NULL, rec, verify_checksums, ret_seg);
 

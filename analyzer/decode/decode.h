@@ -27,9 +27,9 @@ enum tca_outcome tca_decode(const struct tca_record *rec, bool verify_checksums,
 struct tca_fragments;
 
 /* The short way of the walk, for a record with nothing but Ethernet, raw IP or a Linux cooked header, IP, and a segment: true,
- * and the segment in *ret_seg is what the walk would have made, its outcome TCA_OUTCOME_tcp. Else nothing was done. The table
- * is not asked; a walk that checks needs it. */
+ * and the segment in *ret_seg is what the walk would have made, its outcome TCA_OUTCOME_tcp. Else nothing was done. *rest: what
+ * stands in the memory of the segment, enum tca_segment_rest. The table is not asked; a walk that checks needs it. */
 bool tca_decode_quick(struct tca_fragments *fragments, const struct tca_record *rec, bool verify_checksums,
-                      struct tca_segment *ret_seg);
+                      struct tca_segment *ret_seg, uint8_t *rest);
 
 #endif

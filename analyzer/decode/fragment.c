@@ -673,11 +673,15 @@ TCA_APART static bool is_due(struct tca_fragments *table, const struct tca_segme
     return true;
 }
 
+bool tca_fragments_any(const struct tca_fragments *table)
+{
+    return table->count || table->spent || table->ready;
+}
+
 bool tca_fragments_due(struct tca_fragments *table, const struct tca_segment *next, int64_t now_ns,
                        struct tca_segment *ret_seg)
 {
-    bool any = table->count || table->spent || table->ready;
-    return any && is_due(table, next, now_ns, ret_seg);
+    return tca_fragments_any(table) && is_due(table, next, now_ns, ret_seg);
 }
 
 unsigned tca_fragments_pieces(const struct tca_fragments *table, const uint64_t **ret_frame)

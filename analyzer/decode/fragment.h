@@ -38,11 +38,14 @@ enum tca_outcome tca_fragments_walk(struct tca_fragments *table, const struct tc
 static inline enum tca_outcome tca_decode_fragments(struct tca_fragments *table, const struct tca_record *rec,
                                                     bool verify_checksums, struct tca_segment *ret_seg)
 {
-    if (tca_decode_quick(table, rec, verify_checksums, ret_seg))
+    uint8_t rest = TCA_REST_ANY;
+    if (tca_decode_quick(table, rec, verify_checksums, ret_seg, &rest))
         return TCA_OUTCOME_tcp;
     return tca_fragments_walk(table, rec, verify_checksums, ret_seg);
 }
 
+/* Is anything kept? Else nothing is due. */
+bool tca_fragments_any(const struct tca_fragments *table);
 /* Is a kept segment due, before `next` (the segment at hand, or NULL) is handed on? Call it after each record until it
  * says no, and at the capture's end with `now_ns` INT64_MAX. */
 bool tca_fragments_due(struct tca_fragments *table, const struct tca_segment *next, int64_t now_ns,

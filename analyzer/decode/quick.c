@@ -8,6 +8,7 @@
  * tunnel, no extension header. All else is left to the walk, and so is every outcome but a segment. The walk is the
  * meaning: a build with the option check_ways goes both ways, and stops where the two segments differ in a byte.
  */
+#include <endian.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -154,18 +155,22 @@ static bool find_packet(const struct tca_record *rec, const struct link *link, s
     return false;
 }
 
-/* What store_...() may leave out, in parts: of a longer one the compiler makes a single slow instruction. */
+/* What store_...() may leave out of what every segment has, in parts: of a longer one the compiler makes a single slow
+ * instruction. */
 static void clear(struct tca_segment *seg)
 {
-    const size_t ports_at = offsetof(struct tca_segment, sport),
-                 options_at = offsetof(struct tca_segment, opt);
-    const size_t behind = options_at + sizeof seg->opt;
-    unsigned char *bytes = (unsigned char *)seg;
-    memset(seg->src, 0, sizeof seg->src);
-    memset(seg->dst, 0, sizeof seg->dst);
-    memset(bytes + ports_at, 0, options_at - ports_at);
-    memset(&seg->opt, 0, sizeof seg->opt);
-    memset(bytes + behind, 0, sizeof *seg - behind);
+    enum { PORTS_AT = offsetof(struct tca_segment, sport), MANY = 32, FEW = 16 };
+    _Static_assert(PORTS_AT + 2 * MANY + FEW == TCA_SEGMENT_HOT, "parts");
+    unsigned char *bytes = (unsigned char *)seg + PORTS_AT;
+    memset(bytes, 0, MANY);
+    memset(bytes + MANY, 0, MANY);
+    memset(bytes + 2 * MANY, 0, FEW);
+}
+
+/* What stands behind that. */
+static void clear_rest(struct tca_segment *seg)
+{
+    memset((unsigned char *)seg + TCA_SEGMENT_HOT, 0, sizeof *seg - TCA_SEGMENT_HOT);
 }
 
 static void store_link(struct tca_segment *seg, const struct tca_record *rec, const struct link *link)
@@ -178,6 +183,13 @@ static void store_link(struct tca_segment *seg, const struct tca_record *rec, co
     }
 }
 
+/* As ::ffff:a.b.c.d, in two words, as whoever reads it will. */
+static void store_ipv4(uint8_t addr[16], const uint8_t *ip)
+{
+    const uint64_t word[2] = {0, htobe64(UINT64_C(0xffff) << 32 | be32(ip))};
+    memcpy(addr, word, sizeof word);
+}
+
 static void store_ip(struct tca_segment *seg, const struct packet *packet)
 {
     const uint8_t *ip = packet->ip;
@@ -187,9 +199,8 @@ static void store_ip(struct tca_segment *seg, const struct packet *packet)
         seg->ip_id = be16(ip + 4);
         seg->has_ip_id = true;
         seg->df = be16(ip + 6) & 0x4000;
-        seg->src[10] = seg->src[11] = seg->dst[10] = seg->dst[11] = 0xff;
-        memcpy(seg->src + 12, ip + 12, 4);
-        memcpy(seg->dst + 12, ip + 16, 4);
+        store_ipv4(seg->src, ip + 12);
+        store_ipv4(seg->dst, ip + 16);
         return;
     }
     seg->family = 6;
@@ -198,19 +209,39 @@ static void store_ip(struct tca_segment *seg, const struct packet *packet)
     memcpy(seg->dst, ip + 24, 16);
 }
 
-static void store_options(struct tca_options *options, const uint8_t *bytes, uint32_t len)
+static bool is_stamps_only(const uint8_t *options, uint32_t len)
+{
+    return len == TIMESTAMPS_LEN && be32(options) == 0x0101080a; /* NOP, NOP, time stamps of 10 bytes */
+}
+
+static void store_stamps(struct tca_segment *seg, const uint8_t *bytes, enum tca_segment_rest rest)
 {
     static const uint8_t kinds[] = {TCA_OPTION_NOP, TCA_OPTION_NOP, TCA_OPTION_TS};
-    static const uint8_t timestamps[] = {TCA_OPTION_NOP, TCA_OPTION_NOP, TCA_OPTION_TS, 10};
-    if (len != TIMESTAMPS_LEN || memcmp(bytes, timestamps, sizeof timestamps) != 0) {
-        tca_options_parse(bytes, len, len, options);
-        return;
-    }
-    memcpy(options->order, kinds, sizeof kinds);
+    struct tca_options *options = &seg->opt;
     options->order_count = sizeof kinds;
     options->has_ts = true;
     options->tsval = be32(bytes + 4);
     options->tsecr = be32(bytes + 8);
+    if (rest == TCA_REST_STAMPS)
+        return;
+    clear_rest(seg);
+    memcpy(options->order, kinds, sizeof kinds);
+}
+
+/* And what stands behind them. `rest`: what stands there now. */
+static enum tca_segment_rest store_options(struct tca_segment *seg, const uint8_t *bytes, uint32_t len,
+                                           enum tca_segment_rest rest)
+{
+    if (is_stamps_only(bytes, len)) {
+        store_stamps(seg, bytes, rest);
+        return TCA_REST_STAMPS;
+    }
+    if (rest != TCA_REST_ZERO)
+        clear_rest(seg);
+    if (!len)
+        return TCA_REST_ZERO;
+    tca_options_parse(bytes, len, len, &seg->opt);
+    return TCA_REST_ANY;
 }
 
 static void store_tcp(struct tca_segment *seg, const struct packet *packet)
@@ -224,8 +255,6 @@ static void store_tcp(struct tca_segment *seg, const struct packet *packet)
     seg->window = be16(tcp + 14);
     seg->len = packet->tcp_len - packet->header_len;
     seg->captured = packet->captured - packet->header_len;
-    if (packet->header_len > TCP_LEN)
-        store_options(&seg->opt, tcp + TCP_LEN, packet->header_len - TCP_LEN);
 }
 
 static enum tca_checksum checksum_of(const struct packet *packet)
@@ -236,7 +265,8 @@ static enum tca_checksum checksum_of(const struct packet *packet)
     return tca_checksum_of(&ends, packet->tcp, packet->tcp_len);
 }
 
-static bool decode(const struct tca_record *rec, bool verify_checksums, struct tca_segment *ret_seg)
+static bool decode(const struct tca_record *rec, bool verify_checksums, struct tca_segment *ret_seg,
+                   uint8_t *rest)
 {
     struct link link = link_of(rec);
     struct packet packet;
@@ -251,6 +281,8 @@ static bool decode(const struct tca_record *rec, bool verify_checksums, struct t
     store_link(ret_seg, rec, &link);
     store_ip(ret_seg, &packet);
     store_tcp(ret_seg, &packet);
+    *rest = (uint8_t)store_options(ret_seg, packet.tcp + TCP_LEN, packet.header_len - TCP_LEN,
+                                   (enum tca_segment_rest) * rest);
     if (verify_checksums && packet.captured == packet.tcp_len)
         ret_seg->checksum = (uint8_t)checksum_of(&packet);
     return true;
@@ -270,9 +302,9 @@ static void check(struct tca_fragments *fragments, const struct tca_record *rec,
 #endif
 
 bool tca_decode_quick(struct tca_fragments *fragments, const struct tca_record *rec, bool verify_checksums,
-                      struct tca_segment *ret_seg)
+                      struct tca_segment *ret_seg, uint8_t *rest)
 {
-    bool done = decode(rec, verify_checksums, ret_seg);
+    bool done = decode(rec, verify_checksums, ret_seg, rest);
 #ifdef TCA_CHECK_WAYS
     if (done)
         check(fragments, rec, verify_checksums, ret_seg);

@@ -7,6 +7,7 @@
 #define TCA_DECODE_SEGMENT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* TCP flag bits as on the wire (RFC 9293 section 3.1); TCA_AE is bit 8, RFC 9768's accurate ECN. */
@@ -51,7 +52,7 @@ static inline bool tca_bad_checksums_count(uint32_t good, uint32_t bad)
 /* What wraps the innermost IP packet. Not part of the flow key unless asked for. VLAN tags are those of the whole
  * frame, outside and inside of tunnels alike. */
 struct tca_tags {
-    uint16_t vlan[4]; /* outermost first; only vlan_count are set */
+    uint16_t vlan[4]; /* outermost first; only vlan_count are set, the others 0 */
     uint8_t vlan_count;
     uint8_t encap;     /* enum tca_encap of the innermost tunnel */
     uint32_t encap_id; /* GRE key, VNI, TEID, ERSPAN session; else 0 */
@@ -83,7 +84,7 @@ struct tca_options {
     bool malformed;     /* a length did not fit: that option, or all from where the chain broke, is ignored */
     bool has_mss, has_wscale, sack_ok;
     uint8_t order_count;
-    /* What few segments have. */
+    /* What few segments have, but the first of `order`. */
     bool has_tfo, has_mptcp, has_accecn;
     uint8_t wscale; /* as announced; users cap it at 14, RFC 7323 section 2.3 */
     uint16_t mss;
@@ -137,6 +138,18 @@ struct tca_segment {
     uint16_t
         icmp_mtu; /* of the link that was too narrow (RFC 1191, RFC 8201); 0: another error, or not told */
     uint8_t icmp_from[16]; /* who sent the error */
+};
+
+enum { TCA_SEGMENT_HOT = 128 };
+_Static_assert(offsetof(struct tca_segment, opt) + offsetof(struct tca_options, has_tfo) == TCA_SEGMENT_HOT,
+               "what every segment has lies in two cache lines");
+
+/* What stands behind these in memory that is used for one segment after the other: most are alike there, and what is as it
+ * should be need not be written. */
+enum tca_segment_rest {
+    TCA_REST_ANY,
+    TCA_REST_ZERO,
+    TCA_REST_STAMPS, /* as of a segment whose only option are time stamps */
 };
 
 /* First sequence number after this segment: SYN and FIN take one each (RFC 9293 section 3.4). */

@@ -9,6 +9,7 @@
  * Chunks end where so many segments are dealt, whoever feeds them and however many threads there are.
  */
 #include "base/alloc.h"
+#include "base/apart.h"
 #include "base/seed.h"
 #include "base/time_limit.h"
 #include "capture/source.h"
@@ -82,6 +83,8 @@ static int begin_shards(struct tca_session *s)
         error = tca_shard_begin(s, count, &s->shard[at]);
         s->shards++;
     }
+    for (unsigned part = 0; part < TCA_PARTITIONS; part++)
+        s->shard_of[part] = (uint8_t)(part % count);
     s->can_deal = !error;
     return error;
 }
@@ -134,15 +137,22 @@ static int note_comment(struct tca_session *s, const struct tca_record *record)
 
 static struct tca_shard *shard_of(const struct tca_session *s, const struct tca_segment *seg)
 {
-    return &s->shard[s->shards == 1 ? 0 : tca_partition_of_segment(seg) % s->shards];
+    return &s->shard[s->shards == 1 ? 0 : s->shard_of[tca_partition_of_segment(seg)]];
 }
 
 /* What the slot to be filled next holds goes its way, in the order of the file. */
 static void enter(struct tca_session *s, enum tca_waiting_kind kind, bool left_out)
 {
-    const struct tca_waiting *w = tca_order_slot(&s->order);
-    tca_order_enter(&s->order, kind, left_out);
-    tca_shard_take(shard_of(s, &w->seg), s->order.chunk, w->number);
+    struct tca_waiting *w = tca_order_enter(&s->order, kind, left_out);
+    tca_shard_take(shard_of(s, &w->seg), s->order.chunk, w);
+}
+
+/* The slot to be filled next, for what is not plain. */
+static struct tca_segment *slot(const struct tca_session *s)
+{
+    struct tca_waiting *w = tca_order_slot(&s->order);
+    w->rest = TCA_REST_ANY;
+    return &w->seg;
 }
 
 /* The fragments of a segment, by its frame: whose it is will be known later. */
@@ -170,17 +180,17 @@ static int enter_fragments(struct tca_session *s, const struct tca_segment *next
     struct tca_segment seg, kept, asked;
     if (!tca_fragments_due(s->fragments, next, now_ns, &seg))
         return TCA_OK;
-    kept = tca_order_slot(&s->order)->seg;
+    kept = *slot(s);
     if (next)
         asked = *next;
     int error;
     do {
-        tca_order_slot(&s->order)->seg = seg;
+        *slot(s) = seg;
         error = trace_pieces(s, &seg);
         if (!error)
             enter(s, TCA_WAITING_SEGMENT, seg.left_out);
     } while (!error && tca_fragments_due(s->fragments, next ? &asked : NULL, now_ns, &seg));
-    tca_order_slot(&s->order)->seg = kept;
+    *slot(s) = kept;
     return error;
 }
 
@@ -198,13 +208,15 @@ static void pass_time(struct tca_session *s, const struct tca_record *record)
         s->open->facts.end_ns = record->time_ns;
 }
 
-static int deal_sane(struct tca_session *s, const struct tca_record *record)
+/* is_plain: the record's segment is in the slot. */
+TCA_APART static int deal_odd(struct tca_session *s, const struct tca_record *record, bool verify,
+                              bool is_plain)
 {
-    struct tca_segment *seg = &tca_order_slot(&s->order)->seg;
-    note_record(s->open, record);
-    bool verify = s->set.checksums != CHECKSUMS_OFF && !record->left_out;
-    seg->stub = false;
-    enum tca_outcome outcome = tca_decode_fragments(s->fragments, record, verify, seg);
+    struct tca_segment *seg = slot(s);
+    if (!is_plain)
+        seg->stub = false;
+    enum tca_outcome outcome =
+        is_plain ? TCA_OUTCOME_tcp : tca_fragments_walk(s->fragments, record, verify, seg);
     bool at_hand = outcome == TCA_OUTCOME_tcp && !seg->fragmented;
     s->open->facts.outcome[record->left_out ? TCA_OUTCOME_filtered : outcome]++;
     int error = record->comment ? note_comment(s, record) : TCA_OK;
@@ -213,15 +225,29 @@ static int deal_sane(struct tca_session *s, const struct tca_record *record)
     if (error)
         return error;
     bool is_quote = outcome == TCA_OUTCOME_tcp_quoted && !record->left_out;
-    if (is_numbered(outcome, &tca_order_slot(&s->order)->seg)) {
-        struct tca_segment again = tca_order_slot(&s->order)->seg;
+    if (is_numbered(outcome, slot(s))) {
+        struct tca_segment again = *slot(s);
         enter(s, TCA_WAITING_NUMBER, record->left_out);
-        tca_order_slot(&s->order)->seg = again;
+        *slot(s) = again;
     }
     if (at_hand || is_quote)
         enter(s, at_hand ? TCA_WAITING_SEGMENT : TCA_WAITING_QUOTE, record->left_out);
     else
         pass_time(s, record);
+    return TCA_OK;
+}
+
+/* Nearly all records are one segment and nothing else. */
+static int deal_sane(struct tca_session *s, const struct tca_record *record)
+{
+    struct tca_waiting *w = tca_order_slot(&s->order);
+    note_record(s->open, record);
+    bool verify = s->set.checksums != CHECKSUMS_OFF && !record->left_out;
+    bool is_plain = tca_decode_quick(s->fragments, record, verify, &w->seg, &w->rest);
+    if (!is_plain || record->comment || tca_fragments_any(s->fragments))
+        return deal_odd(s, record, verify, is_plain);
+    s->open->facts.outcome[record->left_out ? TCA_OUTCOME_filtered : TCA_OUTCOME_tcp]++;
+    enter(s, TCA_WAITING_SEGMENT, record->left_out);
     return TCA_OK;
 }
 
@@ -262,9 +288,9 @@ static void deal(struct tca_dealing *d)
             d->ended = got <= 0;
             d->count = got > 0 ? (size_t)got : 0;
             d->at = 0;
-        } else {
-            d->error = deal_record(d->s, &d->record[d->at++]);
         }
+        for (; !d->error && d->at < d->count && !tca_order_is_full(&d->s->order); d->at++)
+            d->error = deal_record(d->s, &d->record[d->at]);
     }
 }
 

@@ -33,10 +33,24 @@ static int add_to_sweep(struct tca_session *s, struct tca_dossier *d)
     return tca_sweep_add(s->sweep, d);
 }
 
+/* Of a SYN for which memory had no room its listener's numbers are all that it takes part in. */
+static int count_only(struct tca_session *s, struct tca_dossier *d)
+{
+    return d->host[TCA_SERVER] == TCA_NO_HOST ? TCA_OK : tca_sweep_count_only(s->sweep, d);
+}
+
+static int leave_out(struct tca_session *s, struct tca_dossier *d)
+{
+    (void)s, (void)d;
+    return TCA_OK;
+}
+
 static const struct {
     int (*add)(struct tca_session *s, struct tca_dossier *d);
+    int (*cut)(struct tca_session *s, struct tca_dossier *d); /* one that is cut short */
     bool rows; /* every row; else not one that is counted as it was before its addresses were translated */
-} sweeps[] = {{add_to_hosts, true}, {add_to_pressure, false}, {add_to_sweep, false}};
+} sweeps[] = {
+    {add_to_hosts, leave_out, true}, {add_to_pressure, leave_out, false}, {add_to_sweep, count_only, false}};
 
 enum { SWEEPS = sizeof sweeps / sizeof *sweeps };
 
@@ -53,8 +67,9 @@ static void add_all(void *user, unsigned task)
     int error = TCA_OK;
     for (size_t at = 0; at < g->count && !error; at++) {
         struct tca_dossier *d = &g->settled[at].d;
+        bool cut = d->m.damage & TCA_DAMAGE_CUT_SHORT;
         if (sweeps[task].rows || d->nat != TCA_NAT_AFTER)
-            error = sweeps[task].add(g->s, d);
+            error = (cut ? sweeps[task].cut : sweeps[task].add)(g->s, d);
     }
     g->error[task] = error;
 }
@@ -63,8 +78,15 @@ static int gather(void *user, struct tca_settled *settled, size_t count)
 {
     struct gathering g = {.s = user, .settled = settled, .count = count};
     int error = TCA_OK;
-    for (size_t at = 0; at < count && !error; at++)
-        error = tca_hosts_meet(g.s->hosts, &settled[at].d);
+    for (size_t at = 0; at < count && !error; at++) {
+        struct tca_dossier *d = &settled[at].d;
+        if (!tca_alone_cut(g.s, d)) {
+            error = tca_hosts_meet(g.s->hosts, d);
+            continue;
+        }
+        d->m.damage |= TCA_DAMAGE_CUT_SHORT;
+        d->host[TCA_SERVER] = tca_hosts_met(g.s->hosts, d->capture, d->addr[TCA_SERVER]);
+    }
     if (!error)
         tca_crew_run(g.s->crew, add_all, &g, SWEEPS);
     for (unsigned at = 0; at < SWEEPS && !error; at++)

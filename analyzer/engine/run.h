@@ -27,6 +27,7 @@
 #include "classify/sweep/nat.h"
 #include "engine/shard.h"
 #include "flow/flow.h"
+#include "flow/partition.h"
 #include "report/report.h"
 
 #include <pthread.h>
@@ -51,7 +52,7 @@ struct tca_settings {
     bool some_findings; /* only those marked in wanted[] are reported */
     bool wanted[TCA_FINDING_COUNT];
     bool all_states, raw_text, trace;
-    uint64_t memory;          /* bytes for connections at hand; 0: the usual size */
+    uint64_t memory;          /* bytes; 0: the usual size. See tca_memory_of() */
     unsigned jobs;            /* threads; 0: as many as there are processors */
     enum tca_time_style time; /* of the ladder */
     int64_t at_ns, width_ns;  /* of states; width 0: one second */
@@ -83,6 +84,16 @@ struct capture {
     bool from_file;      /* read by name, not fed: can be read once more */
 };
 
+/* What --memory says: bytes for connections at hand in pass 1, half of it for SYNs that nothing answered in pass 2. */
+uint64_t tca_memory_of(const struct tca_settings *set);
+
+/* Where a dossier stands among all rows. */
+struct tca_alone_row {
+    int64_t start_ns;
+    uint64_t frame;
+    uint32_t capture;
+};
+
 struct tca_session {
     struct tca_settings set;
     struct tca_crew *crew;    /* NULL: one thread does all */
@@ -91,12 +102,13 @@ struct tca_session {
     struct capture *open;    /* the capture being fed; NULL between captures */
     struct tca_shard *shard; /* owned, of the open capture; NULL between captures */
     unsigned shards;
-    bool can_deal;                   /* all of them are whole: records may be dealt to them */
-    pthread_mutex_t lock;            /* for what all shards write to: nats, dossiers, streams */
-    struct tca_fragments *fragments; /* of the open capture */
-    struct tca_order order;          /* segments of the open capture that wait for their turn */
-    struct tca_moved moved;          /* frame numbers of all captures that were mended */
-    struct tca_comments comments;    /* of all captures, while a trace is kept */
+    uint8_t shard_of[TCA_PARTITIONS]; /* each partition is of one */
+    bool can_deal;                    /* all of them are whole: records may be dealt to them */
+    pthread_mutex_t lock;             /* for what all shards write to: nats, dossiers, streams */
+    struct tca_fragments *fragments;  /* of the open capture */
+    struct tca_order order;           /* segments of the open capture that wait for their turn */
+    struct tca_moved moved;           /* frame numbers of all captures that were mended */
+    struct tca_comments comments;     /* of all captures, while a trace is kept */
     struct tca_sorter *dossiers;
     struct tca_streams *streams; /* of all captures; NULL before the first */
     struct tca_sweep *sweep;
@@ -109,8 +121,13 @@ struct tca_session {
     struct tca_nats *nats;           /* NULL until the first flow is over */
     struct tca_twins *twins;         /* NULL: one capture only */
     struct tca_sorter *grouped;      /* while twins are compared */
-    struct tca_incidents incidents;  /* sorted, before --finding and --min-confidence */
-    FILE *trace;                     /* unlinked temporary file of struct tca_trace */
+    struct {
+        uint64_t count; /* SYNs without an answer that were taken in */
+        bool full;      /* there is room for no more: from this row on they are cut short */
+        struct tca_alone_row from;
+    } alone;
+    struct tca_incidents incidents; /* sorted, before --finding and --min-confidence */
+    FILE *trace;                    /* unlinked temporary file of struct tca_trace */
     bool finished;
     int broken; /* memory or a temporary file failed: what is held is not whole; only free is left */
     volatile sig_atomic_t stop;
@@ -132,6 +149,12 @@ int tca_pass1_feed(struct tca_session *s, const struct tca_record *records, size
 struct tca_source;
 int tca_pass1_read(struct tca_session *s, struct tca_source *source);
 int tca_pass1_end(struct tca_session *s);
+
+/* ---- SYNs that nothing answered (alone.c) ---- */
+/* Asked once of each dossier, in row order: is it cut short, that is, not taken in by the sweeps? */
+bool tca_alone_cut(struct tca_session *s, const struct tca_dossier *d);
+/* Was it? */
+bool tca_alone_is_cut(const struct tca_session *s, const struct tca_dossier *d);
 
 /* ---- streams (streams.c): what pass 1 learnt of them, joined and numbered ---- */
 int tca_streams_new(uint64_t seed, const char *temp_dir, struct tca_streams **ret_streams);

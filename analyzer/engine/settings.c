@@ -362,10 +362,15 @@ static bool set_jobs(struct tca_settings *set, const char *value)
     return true;
 }
 
-/* Bytes, or with a letter K, M, G: multiples of 1024. */
+uint64_t tca_memory_of(const struct tca_settings *set)
+{
+    return set->memory ? set->memory : UINT64_C(1) << 30;
+}
+
+/* Bytes, or with a letter K, M, G, T: multiples of 1024. */
 static bool set_memory(struct tca_settings *set, const char *value)
 {
-    static const char units[] = "KMG";
+    static const char units[] = "KMGT";
     char *end;
     errno = 0;
     unsigned long long size = strtoull(value, &end, 10);

@@ -7,6 +7,7 @@
 #include "engine/shard.h"
 
 #include "base/alloc.h"
+#include "base/apart.h"
 #include "base/seed.h"
 #include "engine/run.h"
 #include "mirror/deviations.h"
@@ -14,6 +15,11 @@
 #include "mirror/pack.h"
 
 #include <string.h>
+
+/* A power of two, so that places follow each other where counts begin anew. */
+enum { QUEUE_ROOM = 4096 };
+_Static_assert((int)QUEUE_ROOM >= (int)TCA_ORDER_SLOTS + (int)TCA_ORDER_ROOM,
+               "those of a chunk, and those before it");
 
 static const int64_t RETRY_NS = INT64_C(60000000000);
 
@@ -76,11 +82,9 @@ static void note_end(struct tca_shard *sh, int64_t time_ns)
         sh->end_ns = time_ns;
 }
 
-static int trace_segment(struct tca_shard *sh, const struct tca_segment *seg,
-                         const struct tca_flow_found *found)
+TCA_APART static int write_trace(const struct tca_shard *sh, const struct tca_segment *seg,
+                                 const struct tca_flow_found *found)
 {
-    if (!sh->s->trace)
-        return TCA_OK;
     struct tca_trace t;
     memset(&t, 0, sizeof t);
     t.time_ns = seg->time_ns;
@@ -102,6 +106,12 @@ static int trace_segment(struct tca_shard *sh, const struct tca_segment *seg,
     t.icmp_type = seg->icmp_type;
     t.icmp_code = seg->icmp_code;
     return fwrite(&t, sizeof t, 1, sh->s->trace) == 1 ? TCA_OK : TCA_EOUTPUT;
+}
+
+static int trace_segment(const struct tca_shard *sh, const struct tca_segment *seg,
+                         const struct tca_flow_found *found)
+{
+    return sh->s->trace ? write_trace(sh, seg, found) : TCA_OK;
 }
 
 /* ---- the incarnation before ---- */
@@ -306,8 +316,11 @@ static int use_segment(struct tca_shard *sh, const struct tca_waiting *w)
     struct tca_flow_found found;
     /* One from a far future, behind which the file goes on as before, ends nothing. */
     int64_t now_ns = seg->time_ns < sh->now_ns ? seg->time_ns : sh->now_ns;
-    const struct tca_flow_met met = {
-        .tuple = w->tuple, .stream = w->stream, .stream_frame = w->stream_frame, .now_ns = now_ns};
+    const struct tca_flow_met met = {.tuple = w->tuple,
+                                     .stream = w->stream,
+                                     .stream_frame = w->stream_frame,
+                                     .side = w->side,
+                                     .now_ns = now_ns};
     int error = tca_flow_find(sh->flows, &met, seg, &found);
     if (error)
         return error;
@@ -321,7 +334,7 @@ static int use_segment(struct tca_shard *sh, const struct tca_waiting *w)
     if (!error && found.commits)
         error = commit(sh, found.flow, seg->time_ns, w->left_out);
     if (!error)
-        tca_flow_note(sh->flows, found.flow, seg, age_class(&found));
+        tca_flow_note(sh->flows, found.flow, seg, found.side, age_class(&found));
     return error;
 }
 
@@ -345,17 +358,23 @@ static int use_quoted(struct tca_shard *sh, const struct tca_waiting *w)
 
 /* ---- chunks ---- */
 
+static struct tca_queued *queued(const struct tca_shard *sh, unsigned at)
+{
+    return &sh->waiting[at % QUEUE_ROOM];
+}
+
 /* What later ones will touch begins to come from memory, the tuple first, by which the rest is found. */
 static void fetch_ahead(const struct tca_shard *sh, unsigned at)
 {
     enum { FLOW_AHEAD = 4, TUPLE_AHEAD = 10 };
-    if (at + TUPLE_AHEAD >= sh->waits)
+    if (sh->joined - at <= TUPLE_AHEAD)
         return;
-    const struct tca_waiting *later = tca_order_at(&sh->s->order, sh->waiting[at + TUPLE_AHEAD]);
-    if (!later->seg.quoted)
+    const struct tca_queued *later = queued(sh, at + TUPLE_AHEAD);
+    tca_order_fetch(later->one);
+    if (later->tuple)
         tca_flow_fetch_tuple(later->tuple);
-    later = tca_order_at(&sh->s->order, sh->waiting[at + FLOW_AHEAD]);
-    if (!later->seg.quoted)
+    later = queued(sh, at + FLOW_AHEAD);
+    if (later->tuple)
         tca_flow_fetch(sh->flows, later->tuple);
 }
 
@@ -369,6 +388,7 @@ static int join_segment(struct tca_shard *sh, struct tca_waiting *w, const struc
     w->tuple = met.tuple;
     w->stream = met.stream;
     w->stream_frame = met.stream_frame;
+    w->side = (uint8_t)met.side;
     if (met.stream && !w->left_out)
         tca_peer_step((void *)met.stream->payload, &w->seg, met.side, sh->mirrors.strict_checksums);
     tca_order_join(&sh->s->order, w, met.lane);
@@ -389,22 +409,27 @@ static int join(struct tca_shard *sh, struct tca_waiting *w, const struct tca_fl
 {
     if (w->kind == TCA_WAITING_NUMBER)
         return tca_flow_see(sh->flows, &w->seg);
-    sh->waiting[sh->waits++] = w->number;
-    return w->kind == TCA_WAITING_SEGMENT ? join_segment(sh, w, look) : join_quote(sh, w, look);
+    bool is_segment = w->kind == TCA_WAITING_SEGMENT;
+    int error = is_segment ? join_segment(sh, w, look) : join_quote(sh, w, look);
+    if (!error)
+        *queued(sh, sh->joined++) = (struct tca_queued){w, is_segment ? w->tuple : NULL};
+    return error;
 }
 
 enum { BATCH = 16 }; /* so many are looked for before the first is needed */
 
-static int join_batch(struct tca_shard *sh, const uint64_t *number, unsigned count)
+static int join_batch(struct tca_shard *sh, struct tca_waiting *const *one, unsigned count)
 {
     struct tca_flow_look look[BATCH];
     int error = TCA_OK;
     for (unsigned at = 0; at < count; at++)
-        tca_flow_look(sh->flows, &tca_order_at(&sh->s->order, number[at])->seg, &look[at]);
+        tca_flow_look(sh->flows, &one[at]->seg, &look[at]);
     for (unsigned at = 0; at < count; at++)
         tca_flow_look_on(sh->flows, &look[at]);
+    for (unsigned at = 0; at < count; at++)
+        tca_flow_look_far(sh->flows, &look[at]);
     for (unsigned at = 0; at < count && !error; at++)
-        error = join(sh, tca_order_at(&sh->s->order, number[at]), &look[at]);
+        error = join(sh, one[at], &look[at]);
     return error;
 }
 
@@ -415,19 +440,16 @@ static int use(struct tca_shard *sh, const struct tca_waiting *w)
         error = tca_moved_add(&sh->moved, sh->s->open->facts.ordinal, w->seg.frame, w->record);
     if (error)
         return error;
-    return w->seg.quoted ? use_quoted(sh, w) : use_segment(sh, w);
+    return w->kind == TCA_WAITING_QUOTE ? use_quoted(sh, w) : use_segment(sh, w);
 }
 
 static int use_ripe(struct tca_shard *sh, uint64_t ripe)
 {
-    unsigned used = 0;
     int error = TCA_OK;
-    for (; !error && used < sh->waits && sh->waiting[used] < ripe; used++) {
-        fetch_ahead(sh, used);
-        error = use(sh, tca_order_at(&sh->s->order, sh->waiting[used]));
+    while (!error && sh->used != sh->joined && queued(sh, sh->used)->one->number < ripe) {
+        fetch_ahead(sh, sh->used);
+        error = use(sh, queued(sh, sh->used++)->one);
     }
-    sh->waits -= used;
-    memmove(sh->waiting, sh->waiting + used, sh->waits * sizeof *sh->waiting);
     return error;
 }
 
@@ -436,7 +458,7 @@ void tca_shard_work(struct tca_shard *sh, const struct tca_chunk *chunk)
     struct tca_taken *taken = sh->taken[chunk->ordinal % 2];
     sh->now_ns = chunk->now_ns;
     for (unsigned at = 0, left; !sh->error && (left = taken->count - at); at += left < BATCH ? left : BATCH)
-        sh->error = join_batch(sh, taken->number + at, left < BATCH ? left : BATCH);
+        sh->error = join_batch(sh, taken->one + at, left < BATCH ? left : BATCH);
     taken->count = 0;
     if (!sh->error)
         sh->error = use_ripe(sh, chunk->ripe);
@@ -463,7 +485,7 @@ static const unsigned share[TCA_FLOW_CLASSES] = {
 static void bound_memory(const struct tca_session *s, unsigned shards, struct tca_flow_settings *set)
 {
     enum { PARTS = 16, LEAST = 16 };
-    uint64_t memory = s->set.memory ? s->set.memory : UINT64_C(1) << 30;
+    uint64_t memory = tca_memory_of(&s->set);
     for (int age_class = 0; age_class < TCA_FLOW_CLASSES; age_class++) {
         uint64_t flows = memory / PARTS * share[age_class] / FLOW_BYTES / shards;
         set->most[age_class] = flows < LEAST ? LEAST : (size_t)flows;
@@ -496,7 +518,7 @@ int tca_shard_begin(struct tca_session *s, unsigned shards, struct tca_shard *sh
     bound_memory(s, shards, &set);
     tca_mirror_context_init(&sh->mirrors);
     sh->mirrors.strict_checksums = s->set.checksums == CHECKSUMS_ON;
-    sh->waiting = tca_alloc((TCA_ORDER_SLOTS + TCA_ORDER_ROOM) * sizeof *sh->waiting);
+    sh->waiting = tca_alloc(QUEUE_ROOM * sizeof *sh->waiting);
     bool whole = sh->waiting;
     for (int odd = 0; odd < 2; odd++) {
         sh->taken[odd] = tca_alloc(sizeof *sh->taken[odd]);

@@ -18,22 +18,28 @@
 
 struct tca_session;
 
-/* Numbers of a chunk's entries. */
+/* Entries of a chunk. */
 struct tca_taken {
     unsigned count;
-    uint64_t number[TCA_ORDER_ROOM];
+    struct tca_waiting *one[TCA_ORDER_ROOM];
 };
 
 /* Between what different threads write: cache lines, and those that are fetched with them, are not shared. */
 enum { TCA_APART_BYTES = 128 };
+
+/* One that waits, and whose it is as far as it was when it joined: to have both at hand when its turn comes. */
+struct tca_queued {
+    struct tca_waiting *one;
+    struct tca_tuple *tuple; /* NULL: of none */
+};
 
 struct tca_shard {
     struct tca_session *s; /* borrowed */
     struct tca_flow_table *flows;
     struct tca_mirror_context mirrors;
     struct tca_taken *taken[2]; /* owned; by the chunk's ordinal: one is filled while the other is used */
-    uint64_t *waiting;          /* owned: numbers of those that joined and are not ripe, ascending */
-    unsigned waits;             /* so many */
+    struct tca_queued *waiting; /* owned: a ring of those that joined and are not ripe, by their numbers */
+    unsigned joined, used;      /* so many */
     int64_t now_ns;             /* of the newest record */
     struct tca_moved moved;     /* of its frames */
     struct tca_buf encoded;     /* one dossier */
@@ -49,10 +55,10 @@ struct tca_shard {
 /* One of so many. 0 or TCA_EMEMORY; to be ended in any case. */
 int tca_shard_begin(struct tca_session *s, unsigned shards, struct tca_shard *shard);
 /* An entry of the chunk with this ordinal is of this shard; in the order of the file, by the thread that fills the chunk. */
-static inline void tca_shard_take(struct tca_shard *shard, uint64_t ordinal, uint64_t number)
+static inline void tca_shard_take(struct tca_shard *shard, uint64_t ordinal, struct tca_waiting *one)
 {
     struct tca_taken *taken = shard->taken[ordinal % 2];
-    taken->number[taken->count++] = number;
+    taken->one[taken->count++] = one;
 }
 /* Join what was taken of this chunk, use what is ripe. Errors are kept. */
 void tca_shard_work(struct tca_shard *shard, const struct tca_chunk *chunk);

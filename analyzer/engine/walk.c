@@ -47,6 +47,8 @@ int tca_pass2_settle(const struct tca_session *s, struct tca_reading *reading, c
         round++;
     if (d->m.end_ns < 0 && open_at_end(&d->m))
         d->m.damage |= TCA_DAMAGE_END_CUT;
+    if (tca_alone_is_cut(s, d))
+        d->m.damage |= TCA_DAMAGE_CUT_SHORT;
     return TCA_OK;
 }
 

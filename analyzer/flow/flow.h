@@ -149,6 +149,7 @@ struct tca_flow_found {
     struct tca_flow *newer; /* flow was replaced by this one and the segment comes late; NULL: it does not */
     bool copy;              /* the capture's copy of a segment of flow (NULL: which is over): nothing new */
     uint8_t from;           /* role of the sender: 0 client, 1 server */
+    uint8_t side;           /* key side of the sender, where it is no copy */
 };
 
 int tca_flow_table_new(const struct tca_flow_settings *set, struct tca_flow_table **ret_table);
@@ -168,15 +169,17 @@ struct tca_flow_met {
     int64_t now_ns; /* by which its tuple's flows are over: its time, or less where that is to be doubted */
 };
 /* Where the tuple of a segment is to be looked for. Looked at some segments ahead, its memory is there when it is needed:
- *      tca_flow_look of several -> tca_flow_look_on of these -> tca_flow_meet of these */
+ *      tca_flow_look of several -> tca_flow_look_on of these -> tca_flow_look_far of these -> tca_flow_meet of these */
 struct tca_flow_look {
     struct tca_key key;
     uint32_t tag;
-    int side; /* key side of the sender */
+    int side;               /* key side of the sender */
+    struct tca_tuple *near; /* where it seems to be; NULL: nowhere */
 };
 void tca_flow_look(const struct tca_flow_table *table, const struct tca_segment *seg,
                    struct tca_flow_look *ret_look);
-void tca_flow_look_on(const struct tca_flow_table *table, const struct tca_flow_look *look);
+void tca_flow_look_on(const struct tca_flow_table *table, struct tca_flow_look *look);
+void tca_flow_look_far(const struct tca_flow_table *table, const struct tca_flow_look *look);
 /* The tuple of this segment, new where needed, and the stream that it belongs to: called in the order of the file. 0 or
  * TCA_EMEMORY. */
 int tca_flow_meet(struct tca_flow_table *table, const struct tca_segment *seg,
@@ -198,10 +201,10 @@ int tca_flow_see(struct tca_flow_table *table, const struct tca_segment *seg);
  * none. 0 or TCA_EMEMORY, or what `recall` returned. */
 int tca_flow_find_quoted(struct tca_flow_table *table, const struct tca_flow_met *met,
                          const struct tca_segment *quote, struct tca_flow_found *ret_found);
-/* After the segment was used: note it in the sequence spaces, move the flow to the end of its class's age
+/* After the segment of this side was used: note it in the sequence spaces, move the flow to the end of its class's age
  * list. */
 void tca_flow_note(struct tca_flow_table *table, struct tca_flow *flow, const struct tca_segment *seg,
-                   enum tca_flow_class age_class);
+                   int side, enum tca_flow_class age_class);
 /* This one was committed: of the incarnations older than it end those that nobody answered, and keep the others for what
  * comes late. */
 int tca_flow_replace_older(struct tca_flow_table *table, struct tca_flow *flow);

@@ -270,7 +270,7 @@ void tca_table_give(struct tca_flow_table *table, struct tca_tuple *tuple)
         tca_pool_give(&table->flows, flow);
     }
     tca_table_leave_stream(table, tuple->stream);
-    tca_numbered_give(&table->pool[TCA_KIND_TUPLE], tuple->number);
+    tca_table_give_tuple(table, tuple);
 }
 
 /* The flow that is over last says when all are. */

@@ -17,7 +17,7 @@ enum { REDIRECT = 5 };
 
 static unsigned flags_of(const struct tca_segment *seg)
 {
-    return seg->flags | seg->vain_flags;
+    return seg->bad_offset ? seg->flags | seg->vain_flags : seg->flags;
 }
 
 static bool is_syn(const struct tca_segment *seg)
@@ -25,10 +25,8 @@ static bool is_syn(const struct tca_segment *seg)
     return (flags_of(seg) & (TCA_SYN | TCA_ACK)) == TCA_SYN;
 }
 
-bool tca_stream_sees(const struct tca_segment *seg)
+bool tca_stream_sees_quoted(const struct tca_segment *seg)
 {
-    if (!seg->quoted)
-        return !seg->partial;
     bool redirect = seg->family == 4 && seg->icmp_type == REDIRECT; /* the quotation is not dissected */
     return !seg->partial && !seg->no_window && !redirect;
 }

@@ -52,16 +52,20 @@ struct tca_piece {
 };
 
 struct tca_stream {
-    struct tca_piece piece;               /* the newest one */
-    struct tca_bases bases;               /* as its own segments tell them */
-    uint32_t users;                       /* flows that began in it, and the tuple; the table's */
-    bool told;                            /* that piece was told: the next segment begins another; likewise */
+    struct tca_piece piece; /* the newest one */
+    struct tca_bases bases; /* as its own segments tell them */
+    uint32_t users;         /* flows that began in it, the tuple, and segments that still wait; the table's */
+    bool told;              /* that piece was told: the next segment begins another; likewise */
     _Alignas(16) unsigned char payload[]; /* zeroed when it begins; the table owner's */
 };
 
 /* Is this a segment to Wireshark? Not the fragments that never became a datagram, nor a quotation that ends before the
  * window. */
-bool tca_stream_sees(const struct tca_segment *seg);
+bool tca_stream_sees_quoted(const struct tca_segment *seg);
+static inline bool tca_stream_sees(const struct tca_segment *seg)
+{
+    return seg->quoted ? tca_stream_sees_quoted(seg) : !seg->partial;
+}
 
 enum tca_stream_step {
     TCA_STREAM_GOES_ON,

@@ -6,8 +6,10 @@
  */
 #include "flow/table.h"
 
+#include "base/apart.h"
 #include "flow/incarnation.h"
 
+#include <endian.h>
 #include <string.h>
 #include <tcpautopsy/error.h>
 
@@ -33,6 +35,8 @@ int tca_flow_table_new(const struct tca_flow_settings *set, struct tca_flow_tabl
     if (!table)
         return TCA_EMEMORY;
     table->set = *set;
+    for (size_t at = 0; at < sizeof table->secret / sizeof *table->secret; at++)
+        table->secret[at] = XXH3_64bits_withSeed(&at, sizeof at, set->seed);
     table->slot_bits = FIRST_BITS;
     table->slot_count = (size_t)1 << FIRST_BITS;
     table->slot = tca_alloc(table->slot_count * sizeof *table->slot);
@@ -72,13 +76,31 @@ void tca_flow_table_free(struct tca_flow_table *table)
 
 /* ---- keys ---- */
 
+/* Bytes as a number that is greater where they come later. */
+static uint64_t rank_of(const uint8_t bytes[8])
+{
+    uint64_t word;
+    memcpy(&word, bytes, sizeof word);
+    return be64toh(word);
+}
+
+/* The sender's side of the key: addresses as memcmp() sees them, then ports. */
+static int side_of(const struct tca_segment *seg)
+{
+    uint64_t from = rank_of(seg->src), to = rank_of(seg->dst); /* nearly always that of IPv4 */
+    if (from == to) {
+        from = rank_of(seg->src + 8);
+        to = rank_of(seg->dst + 8);
+    }
+    return from == to ? seg->sport > seg->dport : from > to;
+}
+
 /* The key of a segment; returns the sender's key side. */
 static int make_key(const struct tca_flow_table *table, const struct tca_segment *seg,
                     struct tca_key *ret_key)
 {
     memset(ret_key, 0, sizeof *ret_key);
-    int order = memcmp(seg->src, seg->dst, 16);
-    int side = order ? order > 0 : seg->sport > seg->dport;
+    int side = side_of(seg);
     memcpy(ret_key->addr[side], seg->src, 16);
     memcpy(ret_key->addr[1 - side], seg->dst, 16);
     ret_key->port[side] = seg->sport;
@@ -93,10 +115,32 @@ static int make_key(const struct tca_flow_table *table, const struct tca_segment
     return side;
 }
 
-/* The seed makes it nobody's to choose. */
+static uint64_t word_of(const void *bytes)
+{
+    uint64_t word;
+    memcpy(&word, bytes, sizeof word);
+    return word;
+}
+
+static bool has_other_keys(const struct tca_flow_table *table)
+{
+    return table->set.key_vlan || table->set.key_tunnel;
+}
+
+/* Products of secret words: it is nobody's to choose. In registers, since a key that was just written cannot be read back in
+ * other pieces without waiting for it. */
 static uint32_t tag_of(const struct tca_flow_table *table, const struct tca_key *key)
 {
-    return (uint32_t)(XXH3_64bits_withSeed(key, sizeof *key, table->set.seed) >> 32);
+    const uint64_t *secret = table->secret;
+    uint64_t high = XXH3_mul128_fold64(word_of(key->addr[0]) ^ secret[0], word_of(key->addr[1]) ^ secret[1]);
+    uint64_t low =
+        XXH3_mul128_fold64(word_of(key->addr[0] + 8) ^ secret[2], word_of(key->addr[1] + 8) ^ secret[3]);
+    uint64_t rest =
+        (uint64_t)key->port[0] << 48 | (uint64_t)key->port[1] << 32 | key->family << 8 | key->plain;
+    if (has_other_keys(table))
+        rest += XXH3_mul128_fold64(word_of(key->vlan) ^ secret[4],
+                                   ((uint64_t)key->encap_id << 8 | key->encap) ^ secret[5]);
+    return (uint32_t)(XXH3_mul128_fold64(high + low, rest ^ secret[6]) >> 32);
 }
 
 static size_t home(const struct tca_flow_table *table, uint32_t tag)
@@ -119,10 +163,23 @@ static struct tca_tuple *tuple_at(const struct tca_flow_table *table, uint32_t w
     return tca_numbered_at(&table->pool[TCA_KIND_TUPLE], what >> TCA_KIND_BITS);
 }
 
+/* Without a branch: nearly all keys that are compared are equal. */
+static bool is_key(const struct tca_key *one, const struct tca_key *other)
+{
+    _Static_assert(sizeof *one == 6 * sizeof(uint64_t) + sizeof(uint32_t), "words of a key");
+    const unsigned char *a = (const void *)one, *b = (const void *)other;
+    uint32_t last[2];
+    memcpy(&last[0], a + sizeof *one - sizeof last[0], sizeof last[0]);
+    memcpy(&last[1], b + sizeof *one - sizeof last[1], sizeof last[1]);
+    uint64_t differs = last[0] ^ last[1];
+    for (int word = 0; word < 6; word++)
+        differs |= word_of(a + 8 * word) ^ word_of(b + 8 * word);
+    return !differs;
+}
+
 static bool has_key(const struct tca_flow_table *table, uint32_t what, const struct tca_key *key)
 {
-    return is_tuple(what) ? !memcmp(&tuple_at(table, what)->key, key, sizeof *key)
-                          : tca_table_has_key(table, what, key);
+    return is_tuple(what) ? is_key(&tuple_at(table, what)->key, key) : tca_table_has_key(table, what, key);
 }
 
 /* What has this key; 0: nothing. */
@@ -174,6 +231,7 @@ struct tca_tuple *tca_table_new_tuple(struct tca_flow_table *table, const struct
         return NULL;
     struct tca_tuple *tuple = tca_numbered_at(&table->pool[TCA_KIND_TUPLE], number);
     tuple->key = *key;
+    tuple->over_ns = INT64_MAX;
     tuple->tag = tag;
     tuple->number = number;
     unsigned part = tca_partition_of(key->addr[0], key->port[0], key->addr[1], key->port[1]);
@@ -253,6 +311,9 @@ static int new_stream(struct tca_flow_table *table, struct tca_tuple *plain, con
         return TCA_EMEMORY;
     stream->users = 1;
     tca_stream_begin_piece(stream, seg, side, old && tca_stream_ends_surely(old, side));
+    if (old)
+        old->users += plain->on_stream;
+    plain->on_stream = 0;
     tca_table_leave_stream(table, old);
     plain->stream = stream;
     return TCA_OK;
@@ -275,14 +336,9 @@ static int meet_stream(struct tca_flow_table *table, struct tca_tuple *plain, co
     return TCA_OK;
 }
 
-static bool has_other_keys(const struct tca_flow_table *table)
-{
-    return table->set.key_vlan || table->set.key_tunnel;
-}
-
 /* The tuple of a key, with the plain one whose streams it shares. */
-static int get_keyed(struct tca_flow_table *table, const struct tca_key *key, uint32_t tag,
-                     struct tca_tuple **ret_tuple)
+TCA_APART static int get_linked(struct tca_flow_table *table, const struct tca_key *key, uint32_t tag,
+                                struct tca_tuple **ret_tuple)
 {
     struct tca_tuple *tuple, *plain;
     int error = get_tuple(table, key, tag, &tuple);
@@ -306,6 +362,18 @@ static int get_keyed(struct tca_flow_table *table, const struct tca_key *key, ui
     return TCA_OK;
 }
 
+/* Nearly always it is where it seemed to be. */
+static int get_keyed(struct tca_flow_table *table, const struct tca_flow_look *look,
+                     struct tca_tuple **ret_tuple)
+{
+    struct tca_tuple *tuple = look->near;
+    if (!tuple || !tuple->number || !tuple->plain || !is_key(&tuple->key, &look->key))
+        return get_linked(table, &look->key, look->tag, ret_tuple);
+    tuple->lone = false; /* something is about to come */
+    *ret_tuple = tuple;
+    return TCA_OK;
+}
+
 /* Linear probing without tombstones: entries behind the gap move up if that brings them no farther than home.
  */
 void tca_table_empty_slot(struct tca_flow_table *table, struct slot *slot)
@@ -320,11 +388,18 @@ void tca_table_empty_slot(struct tca_flow_table *table, struct slot *slot)
     table->used--;
 }
 
+void tca_table_give_tuple(struct tca_flow_table *table, struct tca_tuple *tuple)
+{
+    uint32_t number = tuple->number;
+    tuple->number = 0; /* who has looked for it sees that it is none any more */
+    tca_numbered_give(&table->pool[TCA_KIND_TUPLE], number);
+}
+
 static void drop_tuple(struct tca_flow_table *table, struct tca_tuple *tuple)
 {
     uint32_t what = tca_what(TCA_KIND_TUPLE, tuple->number);
     tca_table_empty_slot(table, tca_table_slot(table, tuple->tag, what));
-    tca_numbered_give(&table->pool[TCA_KIND_TUPLE], tuple->number);
+    tca_table_give_tuple(table, tuple);
 }
 
 /* Nothing of it is left, and nothing will come: what still waits holds it. */
@@ -371,12 +446,21 @@ void tca_table_turn(struct tca_flow_table *table, int64_t turn_ns)
         table->turn_ns = turn_ns;
 }
 
+/* The tuple has a flow that is over then, at the earliest. */
+static void bound(struct tca_tuple *tuple, const struct tca_flow *flow)
+{
+    int64_t over_ns = flow->heard_ns + tca_flow_patience_ns[flow->age_class];
+    if (over_ns < tuple->over_ns)
+        tuple->over_ns = over_ns;
+}
+
 void tca_table_list(struct tca_flow_table *table, struct tca_flow *flow, enum tca_flow_class age_class,
                     unsigned list_number, int64_t now_ns)
 {
     struct age_list *list = &table->age[age_class][list_number];
     table->listed[age_class]++;
     flow->age_class = (uint8_t)age_class;
+    bound(flow->tuple, flow);
     flow->list = (uint8_t)list_number;
     table->lone += list_number == TCA_LONE;
     flow->listed_ns = now_ns;
@@ -464,27 +548,26 @@ static int expire_tuple(struct tca_flow_table *table, struct tca_tuple *tuple, i
     return TCA_OK;
 }
 
-static bool all_over(const struct tca_flow_table *table, const struct tca_tuple *tuple)
+/* Before a segment of it joins: the tuple without what is over, as if that had been taken out at once. What is told of a flow then
+ * knows nothing of this segment. NULL: nothing is left. */
+static int refresh(struct tca_flow_table *table, struct tca_tuple **tuple_at)
 {
-    const struct tca_flow *flow = tuple->newest;
-    while (flow && is_over(table, flow))
-        flow = flow->older;
-    return !flow;
-}
-
-/* Before a segment of it joins: would the tuple be gone, had its memory been taken back? */
-static bool is_gone(const struct tca_flow_table *table, const struct tca_tuple *tuple)
-{
-    return tuple->newest && !tuple->met && all_over(table, tuple);
-}
-
-static int end_tuple(struct tca_flow_table *table, struct tca_tuple *tuple)
-{
+    struct tca_tuple *tuple = *tuple_at;
     int error = TCA_OK;
+    if (!tca_passage_since(&table->passage, tuple->over_ns, 0))
+        return TCA_OK;
     tuple->met++; /* it stays until its last flow is told */
-    while (!error && tuple->newest)
-        error = tca_table_end_flow(table, tuple->newest);
+    for (struct tca_flow *flow = tuple->newest; flow && !error;) {
+        bool over = is_over(table, flow);
+        error = over ? tca_table_end_flow(table, flow) : TCA_OK;
+        flow = over ? tuple->newest : flow->older; /* from the beginning: it may have taken another with it */
+    }
     tuple->met--;
+    tuple->over_ns = INT64_MAX;
+    for (struct tca_flow *flow = tuple->newest; flow; flow = flow->older)
+        bound(tuple, flow);
+    if (!tuple->newest && !tuple->met && !tuple->keyed)
+        *tuple_at = NULL;
     int dropped = drop_if_unused(table, tuple);
     return error ? error : dropped;
 }
@@ -564,31 +647,50 @@ static int limit_incarnations(struct tca_flow_table *table, struct tca_tuple *tu
 
 enum { LINE = 64 };
 
+/* Straight on, since nearly every segment comes here. */
 static void fetch(const void *object, size_t from, size_t to)
 {
-    for (size_t at = from; at < to; at += LINE)
-        __builtin_prefetch((const unsigned char *)object + at, 1);
+    const unsigned char *bytes = (const unsigned char *)object + from;
+    size_t lines = (to - from + LINE - 1) / LINE;
+    for (; lines > 4; lines -= 4, bytes += 4 * LINE) {
+        __builtin_prefetch(bytes, 1);
+        __builtin_prefetch(bytes + LINE, 1);
+        __builtin_prefetch(bytes + 2 * LINE, 1);
+        __builtin_prefetch(bytes + 3 * LINE, 1);
+    }
+    for (; lines; lines--, bytes += LINE)
+        __builtin_prefetch(bytes, 1);
 }
 
 void tca_flow_look(const struct tca_flow_table *table, const struct tca_segment *seg,
                    struct tca_flow_look *look)
 {
+    look->near = NULL;
     look->side = make_key(table, seg, &look->key);
     look->tag = tag_of(table, &look->key);
     __builtin_prefetch(&table->slot[home(table, look->tag)]);
 }
 
-void tca_flow_look_on(const struct tca_flow_table *table, const struct tca_flow_look *look)
+/* As far as a segment that joins touches it: up to the segments that are kept for copies. */
+void tca_flow_look_on(const struct tca_flow_table *table, struct tca_flow_look *look)
 {
     for (size_t at = home(table, look->tag); table->slot[at].what; at = after(table, at))
         if (table->slot[at].tag == look->tag) {
             uint32_t what = table->slot[at].what;
-            if (is_tuple(what))
-                tca_flow_fetch_tuple(tuple_at(table, what));
-            else if (tca_kind_of(what) >= TCA_KIND_PACKED4)
+            if (is_tuple(what)) {
+                look->near = tuple_at(table, what);
+                fetch(look->near, 0, offsetof(struct tca_tuple, copies));
+            } else if (tca_kind_of(what) >= TCA_KIND_PACKED4) {
                 tca_table_fetch_packed(table, what);
+            }
             return;
         }
+}
+
+void tca_flow_look_far(const struct tca_flow_table *table, const struct tca_flow_look *look)
+{
+    if (look->near && look->near->stream)
+        fetch(look->near->stream, 0, sizeof *look->near->stream + table->set.stream_payload_size);
 }
 
 int tca_flow_meet(struct tca_flow_table *table, const struct tca_segment *seg,
@@ -596,12 +698,11 @@ int tca_flow_meet(struct tca_flow_table *table, const struct tca_segment *seg,
 {
     struct tca_tuple *tuple;
     int side = look->side;
-    int error = get_keyed(table, &look->key, look->tag, &tuple);
-    if (!error && is_gone(table, tuple)) {
-        error = end_tuple(table, tuple);
-        if (!error)
-            error = get_keyed(table, &look->key, look->tag, &tuple);
-    }
+    int error = get_keyed(table, look, &tuple);
+    if (!error)
+        error = refresh(table, &tuple);
+    if (!error && !tuple)
+        error = get_keyed(table, look, &tuple);
     if (error)
         return error;
     *ret_met =
@@ -612,7 +713,7 @@ int tca_flow_meet(struct tca_flow_table *table, const struct tca_segment *seg,
             return error;
         ret_met->stream = tuple->plain->stream;
         ret_met->stream_frame = ret_met->stream->piece.frame;
-        ret_met->stream->users++;
+        tuple->plain->on_stream++;
     }
     tuple->met++;
     return TCA_OK;
@@ -624,10 +725,10 @@ int tca_flow_meet_quoted(struct tca_flow_table *table, const struct tca_flow_loo
     struct tca_tuple *tuple;
     *ret_met = (struct tca_flow_met){.side = look->side};
     int error = find_tuple(table, &look->key, look->tag, &tuple);
+    if (!error && tuple)
+        error = refresh(table, &tuple);
     if (error || !tuple)
         return error;
-    if (is_gone(table, tuple))
-        return end_tuple(table, tuple);
     ret_met->tuple = tuple;
     ret_met->lane = &tuple->lane;
     tuple->met++;
@@ -637,7 +738,7 @@ int tca_flow_meet_quoted(struct tca_flow_table *table, const struct tca_flow_loo
 /* The newest of the segments that are kept for copies is not worth guessing. */
 void tca_flow_fetch_tuple(const struct tca_tuple *tuple)
 {
-    fetch(tuple, 0, offsetof(struct tca_tuple, copies.noted));
+    fetch(tuple, offsetof(struct tca_tuple, newest), offsetof(struct tca_tuple, copies.noted));
 }
 
 void tca_flow_fetch(const struct tca_flow_table *table, const struct tca_tuple *tuple)
@@ -650,6 +751,18 @@ void tca_flow_fetch(const struct tca_flow_table *table, const struct tca_tuple *
         fetch(flow->payload, table->set.touched[range].from, table->set.touched[range].to);
 }
 
+/* The segment is no longer on its way. */
+static int let_go(struct tca_flow_table *table, struct tca_tuple *tuple, struct tca_stream *stream)
+{
+    struct tca_tuple *plain = tuple->plain;
+    tuple->met--;
+    if (stream && stream == plain->stream)
+        plain->on_stream--;
+    else
+        tca_table_leave_stream(table, stream);
+    return tuple->newest ? TCA_OK : drop_if_unused(table, tuple);
+}
+
 int tca_flow_see(struct tca_flow_table *table, const struct tca_segment *seg)
 {
     struct tca_flow_met met;
@@ -660,9 +773,7 @@ int tca_flow_see(struct tca_flow_table *table, const struct tca_segment *seg)
     int error = tca_flow_meet(table, seg, &look, &met);
     if (error)
         return error;
-    met.tuple->met--;
-    tca_table_leave_stream(table, met.stream);
-    return drop_if_unused(table, met.tuple);
+    return let_go(table, met.tuple, met.stream);
 }
 
 /* The flow began in the stream of its first segment that has one. */
@@ -673,12 +784,6 @@ static void label(struct tca_flow *flow, const struct tca_flow_met *met)
     flow->stream = met->stream;
     flow->stream_frame = met->stream_frame;
     flow->stream->users++;
-}
-
-static int side_of(const struct tca_tuple *tuple, const struct tca_segment *seg)
-{
-    const struct tca_key *key = &tuple->key;
-    return seg->sport != key->port[0] || memcmp(seg->src, key->addr[0], 16) != 0;
 }
 
 /* The flow of what this is a copy of. */
@@ -693,19 +798,11 @@ static struct tca_flow_found found_copy(const struct tca_tuple *tuple, const str
     return found;
 }
 
-/* The segment is no longer on its way. */
-static int let_go(struct tca_flow_table *table, struct tca_tuple *tuple, struct tca_stream *stream)
-{
-    tuple->met--;
-    tca_table_leave_stream(table, stream);
-    return drop_if_unused(table, tuple);
-}
-
 int tca_flow_find(struct tca_flow_table *table, const struct tca_flow_met *met, const struct tca_segment *seg,
                   struct tca_flow_found *ret_found)
 {
     struct tca_tuple *tuple = met->tuple;
-    int side = side_of(tuple, seg);
+    int side = met->side;
     int late = expire_tuple(table, tuple, met->now_ns);
     if (late)
         return late;
@@ -716,28 +813,28 @@ int tca_flow_find(struct tca_flow_table *table, const struct tca_flow_met *met, 
             label(ret_found->flow, met);
         return let_go(table, tuple, met->stream);
     }
-    struct tca_flow_found found = {0};
-    found.flow = tuple->newest ? tca_incarnation_pick(tuple->newest, seg, side) : NULL;
-    if (!found.flow) {
-        found.prior = tuple->newest;
-        found.is_new = true;
+    struct tca_flow_found *found = ret_found;
+    *found = (struct tca_flow_found){.side = (uint8_t)side};
+    found->flow = tuple->newest ? tca_incarnation_pick(tuple->newest, seg, side) : NULL;
+    if (!found->flow) {
+        found->prior = tuple->newest;
+        found->is_new = true;
         int error =
-            new_flow(table, tuple, seg, side, tca_passage_of(&table->passage, seg->time_ns), &found.flow);
+            new_flow(table, tuple, seg, side, tca_passage_of(&table->passage, seg->time_ns), &found->flow);
         if (!error)
             error = limit_incarnations(table, tuple);
         if (error)
             return error;
     }
-    if (found.flow->replaced)
-        found.newer = tca_incarnation_newer(tuple->newest, found.flow);
-    else if (found.flow != tuple->newest && !tuple->newest->committed && !(seg->flags & TCA_SYN))
-        found.witness = tuple->newest;
-    found.commits =
-        found.flow->committed ? found.is_new && found.prior : tca_incarnation_answers(found.flow, seg, side);
-    found.from = side == found.flow->client ? 0 : 1;
-    tca_copies_own(&tuple->copies, found.flow->first_frame);
-    label(found.flow, met);
-    *ret_found = found;
+    if (found->flow->replaced)
+        found->newer = tca_incarnation_newer(tuple->newest, found->flow);
+    else if (found->flow != tuple->newest && !tuple->newest->committed && !(seg->flags & TCA_SYN))
+        found->witness = tuple->newest;
+    found->commits = found->flow->committed ? found->is_new && found->prior
+                                            : tca_incarnation_answers(found->flow, seg, side);
+    found->from = side == found->flow->client ? 0 : 1;
+    tca_copies_own(&tuple->copies, found->flow->first_frame);
+    label(found->flow, met);
     return let_go(table, tuple, met->stream);
 }
 
@@ -745,7 +842,7 @@ int tca_flow_find(struct tca_flow_table *table, const struct tca_flow_met *met, 
 static void find_quoted(const struct tca_flow_table *table, struct tca_tuple *tuple,
                         const struct tca_segment *quote, struct tca_flow_found *ret_found)
 {
-    int side = side_of(tuple, quote);
+    int side = side_of(quote);
     struct tca_flow *newest = tuple->newest;
     while (newest && due(table, newest, quote->time_ns))
         newest = newest->older;
@@ -784,6 +881,13 @@ int tca_flow_find_quoted(struct tca_flow_table *table, const struct tca_flow_met
     return let_go(table, tuple, NULL);
 }
 
+/* What is not set is zero. */
+static bool are_same_tags(const struct tca_tags *one, const struct tca_tags *other)
+{
+    return word_of(one->vlan) == word_of(other->vlan) && one->vlan_count == other->vlan_count &&
+           one->encap == other->encap && one->encap_id == other->encap_id;
+}
+
 /* The two directions of a connection often carry different tags; one direction carries always the same. */
 static void note_tags(struct tca_flow *flow, const struct tca_tags *tags, int side)
 {
@@ -793,16 +897,13 @@ static void note_tags(struct tca_flow *flow, const struct tca_tags *tags, int si
         flow->side_tagged[side] = true;
         return;
     }
-    flow->mixed_tags |= first->vlan_count != tags->vlan_count || first->encap != tags->encap ||
-                        first->encap_id != tags->encap_id ||
-                        memcmp(first->vlan, tags->vlan, tags->vlan_count * sizeof tags->vlan[0]) != 0;
+    flow->mixed_tags |= !are_same_tags(first, tags);
 }
 
 void tca_flow_note(struct tca_flow_table *table, struct tca_flow *flow, const struct tca_segment *seg,
-                   enum tca_flow_class age_class)
+                   int side, enum tca_flow_class age_class)
 {
-    int side = side_of(flow->tuple, seg);
-    bool first = !flow->space[side].nxt_known;
+    bool first = age_class == TCA_FLOW_OPENING && !flow->space[side].nxt_known;
     if (!flow->committed && tca_incarnation_answers(flow, seg, side))
         flow->committed = true;
     tca_incarnation_note(flow, seg, side);
@@ -815,8 +916,7 @@ void tca_flow_note(struct tca_flow_table *table, struct tca_flow *flow, const st
     if (age_class == TCA_FLOW_LIVE && flow->age_class == TCA_FLOW_LIVE && flow->list != TCA_STAY)
         return; /* it is moved when its turn comes: what lives long is heard of often */
     tca_table_unlist(table, flow);
-    if (first && age_class == TCA_FLOW_OPENING && tca_table_parks(table) &&
-        tca_table_is_lone(table, flow, seg)) {
+    if (first && tca_table_parks(table) && tca_table_is_lone(table, flow, seg)) {
         flow->tuple->lone = true;
         tca_table_list(table, flow, age_class, TCA_LONE, flow->heard_ns);
         return;

@@ -23,13 +23,16 @@ enum { TCA_LEVELS = 4 };
 struct tca_tuple {
     struct tca_key key;
     uint32_t tag;    /* of its slot */
-    uint32_t number; /* in its pool */
+    uint32_t number; /* in its pool; 0: it is none any more */
     struct tca_flow *newest;
     struct tca_stream *stream; /* NULL: none; with other keys set that of the plain tuple stands */
     struct tca_tuple *plain;   /* whose streams are those of this tuple; itself, if there are no other keys */
     struct tca_lane lane;
+    int64_t over_ns; /* of the passage: before it none of its flows is over */
     unsigned live;
-    unsigned met;   /* segments that were met and not yet found a flow */
+    unsigned met; /* segments that were met and not yet found a flow */
+    unsigned
+        on_stream; /* of a plain one: segments that were met in its stream and not yet found a flow, which hold it too */
     unsigned keyed; /* tuples with other keys whose plain one it is */
     bool lone;      /* nothing but its first SYN was ever heard of it (embryo.c) */
     struct tca_copies copies;
@@ -95,6 +98,7 @@ struct away_list {
 
 struct tca_flow_table {
     struct tca_flow_settings set;
+    uint64_t secret[7]; /* of the hash, made of the seed */
     struct slot *slot;
     size_t slot_count, used;
     unsigned slot_bits; /* slot_count is two to this */
@@ -118,6 +122,7 @@ struct tca_flow_table {
 /* table.c */
 extern const int64_t tca_flow_patience_ns[TCA_FLOW_CLASSES];
 struct tca_tuple *tca_table_new_tuple(struct tca_flow_table *table, const struct tca_key *key, uint32_t tag);
+void tca_table_give_tuple(struct tca_flow_table *table, struct tca_tuple *tuple);
 struct slot *tca_table_slot(const struct tca_flow_table *table, uint32_t tag, uint32_t what);
 void tca_table_empty_slot(struct tca_flow_table *table, struct slot *slot);
 int tca_table_end_piece(struct tca_flow_table *table, const struct tca_tuple *plain);

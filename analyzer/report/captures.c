@@ -73,6 +73,7 @@ NUMBER(last_ns, tca_buf_i64, last_ns)
 NUMBER(bytes, tca_buf_u64, bytes)
 NUMBER(order_errors, tca_buf_u64, order_errors)
 NUMBER(duplicates, tca_buf_u64, duplicates)
+NUMBER(cut_short, tca_buf_u64, cut_short)
 NUMBER(ordinal, tca_buf_u64, ordinal)
 #define OUTCOME(name, meaning) NUMBER(n_##name, tca_buf_u64, outcome[TCA_OUTCOME_##name])
 #include "decode/outcome.def"

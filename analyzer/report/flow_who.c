@@ -187,6 +187,7 @@ void cell_flows_damage(const struct flow_row *row, struct tca_buf *buf)
         {TCA_DAMAGE_START_CUT, "start_cut"},
         {TCA_DAMAGE_END_CUT, "end_cut"},
         {TCA_DAMAGE_NO_TIME, "no_time"},
+        {TCA_DAMAGE_CUT_SHORT, "cut_short"},
     };
     const struct tca_side *side = row->m->side;
     bool unfinished =

@@ -136,7 +136,7 @@ static struct tca_flow *feed(struct owner *o, const struct tca_segment *seg, enu
     memset(met.stream->payload, (int)seg->frame + 100, STREAM_PAYLOAD);
     if (found.commits)
         ck_assert_int_eq(tca_flow_replace_older(o->table, found.flow), 0);
-    tca_flow_note(o->table, found.flow, seg, age_class);
+    tca_flow_note(o->table, found.flow, seg, found.side, age_class);
     return found.flow;
 }
 

@@ -159,7 +159,7 @@ static uint64_t watch(struct watched *w, const struct tca_segment *seg)
     ck_assert_int_eq(tca_flow_meet(w->table, seg, &look, &met), 0);
     uint64_t piece = met.stream_frame;
     ck_assert_int_eq(tca_flow_find(w->table, &met, seg, &found), 0);
-    tca_flow_note(w->table, found.flow, seg, TCA_FLOW_OVER);
+    tca_flow_note(w->table, found.flow, seg, found.side, TCA_FLOW_OVER);
     ck_assert_int_eq(tca_flow_expire(w->table, seg->time_ns), 0);
     return piece;
 }
@@ -402,7 +402,7 @@ START_TEST(test_partial)
     struct tca_flow_found found;
     ck_assert_int_eq(tca_flow_find(w.table, &met, &seg, &found), 0);
     ck_assert_msg(!found.flow->stream, "its flow has none yet");
-    tca_flow_note(w.table, found.flow, &seg, TCA_FLOW_OPENING);
+    tca_flow_note(w.table, found.flow, &seg, found.side, TCA_FLOW_OPENING);
     whole = seg;
     whole.frame = 2;
     whole.partial = false;

@@ -62,6 +62,7 @@ struct tca_conn {
     uint32_t listener;
     uint32_t host; /* number of the server's */
     uint32_t syns, synacks;
+    uint32_t more; /* connections besides this one that it stands for: SYNs that nothing answered */
     uint32_t server_rtt_ns, client_rtt_ns; /* of a clean handshake, at most 4.29 s; UINT32_MAX: none */
     uint32_t flags;
     struct tca_tags tags;

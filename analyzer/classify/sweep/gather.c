@@ -682,17 +682,25 @@ static bool is_over(const struct tca_dossier *d, const struct tca_ladder *ladder
            d->m.end_ns >= 0 || d->capture_end_ns - d->m.last_ns > repeat_due_ns(d);
 }
 
-int tca_sweep_add(struct tca_sweep *sweep, const struct tca_dossier *d)
+/* The next one, to be filled. NULL: memory is out. */
+static struct tca_conn *new_conn(struct tca_sweep *sweep)
 {
     void *array = sweep->conns < UINT32_MAX
                       ? tca_room(sweep->conn, sweep->conns, &sweep->conn_room, sizeof *sweep->conn)
                       : NULL;
     if (!array)
-        return TCA_EMEMORY;
+        return NULL;
     sweep->conn = array;
+    return &sweep->conn[sweep->conns++];
+}
+
+int tca_sweep_add(struct tca_sweep *sweep, const struct tca_dossier *d)
+{
+    struct tca_conn *conn = new_conn(sweep);
+    if (!conn)
+        return TCA_EMEMORY;
     struct tca_ladder ladder;
     tca_ladder_read(d, &ladder);
-    struct tca_conn *conn = &sweep->conn[sweep->conns++];
     bool refused = refused_before(d, &ladder) != 0;
     *conn = (struct tca_conn){.capture = d->capture,
                               .port = d->port[TCA_SERVER],
@@ -719,4 +727,57 @@ int tca_sweep_add(struct tca_sweep *sweep, const struct tca_dossier *d)
     memcpy(conn->addr, d->addr[TCA_SERVER], sizeof conn->addr);
     time_handshake(&d->m, conn);
     return add_edges(sweep, d, &ladder);
+}
+
+/* ---- SYNs that are only counted ---- */
+
+static struct tca_folded *folded_at(struct tca_sweep *sweep, const struct tca_dossier *d)
+{
+    uint32_t hash = (d->host[TCA_SERVER] * 31 + d->port[TCA_SERVER]) * UINT32_C(0x9e3779b1);
+    return &sweep->folded[(hash >> 16) % TCA_FOLDED];
+}
+
+static bool is_folded(const struct tca_folded *one, const struct tca_dossier *d)
+{
+    return one->conn && one->host == d->host[TCA_SERVER] && one->port == d->port[TCA_SERVER];
+}
+
+static struct tca_conn folded_of(const struct tca_dossier *d)
+{
+    struct tca_conn conn = {.capture = d->capture,
+                            .port = d->port[TCA_SERVER],
+                            .family = d->family,
+                            .host = d->host[TCA_SERVER],
+                            .path_ns = -1,
+                            .over = true,
+                            .syns = clip_count(d->m.side[TCA_CLIENT].syn_count),
+                            .server_rtt_ns = UINT32_MAX,
+                            .client_rtt_ns = UINT32_MAX,
+                            .flags = TCA_CONN_UNANSWERED,
+                            .tags = d->tags,
+                            .start_ns = d->m.start_ns,
+                            .last_ns = d->m.last_ns,
+                            .response_ns = -1,
+                            .first_frame = d->m.first_frame};
+    memcpy(conn.addr, d->addr[TCA_SERVER], sizeof conn.addr);
+    return conn;
+}
+
+int tca_sweep_count_only(struct tca_sweep *sweep, const struct tca_dossier *d)
+{
+    struct tca_folded *one = folded_at(sweep, d);
+    if (is_folded(one, d)) {
+        struct tca_conn *conn = &sweep->conn[one->conn - 1];
+        conn->more += conn->more < UINT32_MAX - 1;
+        conn->syns = clip_count((uint64_t)conn->syns + d->m.side[TCA_CLIENT].syn_count);
+        conn->last_ns = d->m.last_ns > conn->last_ns ? d->m.last_ns : conn->last_ns;
+        return TCA_OK;
+    }
+    struct tca_conn *conn = sweep->folds < TCA_FOLDS_MAX ? new_conn(sweep) : NULL;
+    if (!conn)
+        return sweep->folds < TCA_FOLDS_MAX ? TCA_EMEMORY : TCA_OK;
+    sweep->folds++;
+    *conn = folded_of(d);
+    *one = (struct tca_folded){d->host[TCA_SERVER], d->port[TCA_SERVER], (uint32_t)sweep->conns};
+    return TCA_OK;
 }

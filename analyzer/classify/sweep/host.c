@@ -313,6 +313,12 @@ int tca_hosts_meet(struct tca_hosts *hosts, struct tca_dossier *d)
     return error ? error : meet(hosts, d, TCA_SERVER);
 }
 
+uint32_t tca_hosts_met(const struct tca_hosts *hosts, uint32_t capture, const uint8_t addr[16])
+{
+    uint32_t slot = hosts->slots ? *slot_of(hosts, capture, addr) : 0;
+    return slot ? slot - 1 : TCA_NO_HOST;
+}
+
 int tca_hosts_add(struct tca_hosts *hosts, const struct tca_dossier *d)
 {
     for (int role = 0; role < 2; role++) {

@@ -74,6 +74,8 @@ struct tca_hosts; /* opaque */
 int tca_hosts_new(enum tca_vantage user, struct tca_hosts **ret_hosts);
 /* First each dossier meets its hosts, which sets their numbers in it; then it may be added. */
 int tca_hosts_meet(struct tca_hosts *hosts, struct tca_dossier *d);
+/* The number of an address that another dossier has met; else TCA_NO_HOST. */
+uint32_t tca_hosts_met(const struct tca_hosts *hosts, uint32_t capture, const uint8_t addr[16]);
 int tca_hosts_add(struct tca_hosts *hosts, const struct tca_dossier *d);
 /* All flows are in. Call once, before find and vantage. */
 int tca_hosts_run(struct tca_hosts *hosts);

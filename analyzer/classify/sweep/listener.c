@@ -65,10 +65,10 @@ static struct tca_digest digest_conn(const void *item)
 
 static void count_conn(struct tca_listener *l, const struct tca_conn *conn)
 {
-    l->flows++;
+    l->flows += 1 + (uint64_t)conn->more;
     l->established += (conn->flags & TCA_CONN_ESTABLISHED) != 0;
     l->refused += (conn->flags & TCA_CONN_REFUSED) != 0;
-    l->unanswered += (conn->flags & TCA_CONN_UNANSWERED) != 0;
+    l->unanswered += conn->flags & TCA_CONN_UNANSWERED ? 1 + (uint64_t)conn->more : 0;
     l->midstream += (conn->flags & TCA_CONN_MIDSTREAM) != 0;
     l->gaps += (conn->flags & TCA_CONN_GAP) != 0;
     l->cut |= (conn->flags & TCA_CONN_CUT) != 0;
@@ -87,7 +87,7 @@ static void count_conn(struct tca_listener *l, const struct tca_conn *conn)
     l->aborted_opens += (conn->flags & TCA_CONN_ABORTED) != 0;
     l->syn_count += conn->syns;
     l->synack_count += conn->synacks;
-    l->syn_retx += conn->syns ? conn->syns - 1 : 0;
+    l->syn_retx += conn->syns ? conn->syns - 1 - conn->more : 0;
     l->synack_retx += conn->synacks ? conn->synacks - 1 : 0;
     l->listens |= conn->synacks > 0;
 }

@@ -44,10 +44,20 @@ struct tca_loss {
     uint32_t conn, listener;
 };
 
+/* A connection that stands for all such of its listener: the newest of each place in this table. */
+struct tca_folded {
+    uint32_t host; /* number of the server's */
+    uint16_t port;
+    uint32_t conn; /* its number, plus one; 0: none */
+};
+enum { TCA_FOLDED = 256, TCA_FOLDS_MAX = 4096 };
+
 struct tca_sweep {
     enum tca_vantage user;
     struct tca_conn *conn; /* owned */
     size_t conns, conn_room;
+    struct tca_folded folded[TCA_FOLDED];
+    uint32_t folds;        /* connections that stand for several, in all */
     struct tca_edge *edge; /* owned */
     size_t edges, edge_room;
     struct tca_loss *loss; /* owned */

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * SYNs that nothing answered, beyond those for which there is memory. Whoever floods invents as many addresses as he likes, and
+ * each costs as much as a connection in what is held together of many (hosts, listeners, pressure). So only the first ones, by
+ * time, are taken in there; each of the rest has its row, is judged by itself, counts nowhere else, and says so (damage
+ * cut_short). Which these are follows from row order and --memory alone.
+ *
+ *      row order ->  taken in, as everything else ....... | `from`: the rest of those that are alone is cut short
+ */
+#include "base/sorted.h"
+#include "engine/run.h"
+
+/* What such a SYN takes in the sweeps, about. */
+enum { ALONE_BYTES = 1024 };
+
+/* One SYN or its copies, no word of its server's end, of the path's, or of a connection that was there before. */
+static bool is_alone(const struct tca_dossier *d)
+{
+    const struct tca_side *client = &d->m.side[TCA_CLIENT], *server = &d->m.side[TCA_SERVER];
+    return client->syn_count && client->pkts == client->syn_count && !server->pkts && !d->m.prior.exists &&
+           d->nat == TCA_NAT_NONE && !tca_dossier_mark(d, TCA_MARK_ICMP, -1, 0);
+}
+
+static int compare_rows(const struct tca_alone_row *a, const struct tca_alone_row *b)
+{
+    int order = tca_compare_i64(a->start_ns, b->start_ns);
+    if (!order)
+        order = tca_compare_u64(a->capture, b->capture);
+    return order ? order : tca_compare_u64(a->frame, b->frame);
+}
+
+static struct tca_alone_row row_of(const struct tca_dossier *d)
+{
+    return (struct tca_alone_row){d->m.start_ns, d->m.first_frame, d->capture};
+}
+
+bool tca_alone_is_cut(const struct tca_session *s, const struct tca_dossier *d)
+{
+    const struct tca_alone_row row = row_of(d);
+    return s->alone.full && compare_rows(&row, &s->alone.from) >= 0 && is_alone(d);
+}
+
+bool tca_alone_cut(struct tca_session *s, const struct tca_dossier *d)
+{
+    if (!is_alone(d))
+        return false;
+    if (!s->alone.full && s->alone.count < tca_memory_of(&s->set) / 2 / ALONE_BYTES) {
+        s->alone.count++;
+        return false;
+    }
+    if (!s->alone.full) {
+        s->alone.full = true;
+        s->alone.from = row_of(d);
+    }
+    s->capture[d->capture - 1]->facts.cut_short++;
+    return true;
+}
