@@ -2,13 +2,14 @@
  *
  * External merge sort. Items gather in one buffer with an index; when it is full the index is sorted and the
  * items are written to the temporary file as a run. A walk merges the runs with a heap, each read through its
- * own small buffer with pread, so that walks can be repeated. Nothing was spilled: the walk is over the
- * sorted index.
+ * own small buffer with pread, so that walks can be repeated. A run has such a buffer from the turn of its first item to
+ * that of its last: where items come nearly in order few do at a time. Nothing was spilled: the walk is over the sorted index.
  *
  * Items come mostly in order, or nearly. So the index is sorted by merging, and halves that are in order as they stand cost
  * one comparison. It holds the first eight bytes of each key as a number, which decides nearly always.
  *
- *      run on disk: { key[32], size u32, item bytes } ... then, if items are replaceable, their places in order of arrival
+ *      run on disk: { key[32], size u64, item bytes, up to 7 bytes } ...
+ *                   then, if items are replaceable, their places in order of arrival
  */
 #include "base/extsort.h"
 
@@ -22,10 +23,13 @@
 #include <tcpautopsy/error.h>
 #include <unistd.h>
 
-enum { HEAD = TCA_SORT_KEY + 4, READ_BUFFER = 64 * 1024 };
+enum { HEAD = TCA_SORT_KEY + 8, BLOCK = 256 * 1024 };
+/* Buffers of a walk: so much for all runs, as far as each has enough. */
+enum { READ_MEMORY = 4 << 20, READ_LEAST = 8 * 1024, READ_MOST = 64 * 1024 };
 
 struct run {
-    int64_t from, to; /* bytes in the file; behind them the places, if items are replaceable */
+    int64_t from, to;          /* bytes in the file; behind them the places, if items are replaceable */
+    uint8_t key[TCA_SORT_KEY]; /* of its first item */
 };
 
 /* An item in memory. */
@@ -177,11 +181,17 @@ static int sort_memory(struct tca_sorter *sorter)
     return TCA_OK;
 }
 
-static uint32_t item_size(const uint8_t *head)
+static size_t item_size(const uint8_t *head)
 {
-    uint32_t size;
+    uint64_t size;
     memcpy(&size, head + TCA_SORT_KEY, sizeof size);
-    return size;
+    return (size_t)size;
+}
+
+/* What an item takes with its head, so that all are aligned. */
+static size_t space_of(size_t size)
+{
+    return HEAD + (size + 7) / 8 * 8;
 }
 
 int tca_temp_file(const char *temp_dir, int *ret_file)
@@ -224,20 +234,20 @@ static int write_at(int file, const uint8_t *bytes, size_t count, int64_t *at)
 /* Items are gathered into one block before they are written, since most are small. places: of each by rank, if not NULL. */
 static int write_run(struct tca_sorter *sorter, int64_t *places)
 {
-    uint8_t *block = tca_alloc(READ_BUFFER);
+    uint8_t *block = tca_alloc(BLOCK);
     size_t held = 0;
     int64_t place = sorter->file_end;
     int error = block ? TCA_OK : TCA_EMEMORY;
     for (size_t at = 0; at < sorter->count && !error; at++) {
         const uint8_t *head = sorter->bytes + sorter->index[at].offset;
-        size_t size = HEAD + item_size(head);
-        if (held + size > READ_BUFFER) {
+        size_t size = space_of(item_size(head));
+        if (held + size > BLOCK) {
             error = write_at(sorter->file, block, held, &place);
             held = 0;
         }
         if (places)
             places[sorter->index[at].rank] = place + (int64_t)held;
-        if (!error && size > READ_BUFFER)
+        if (!error && size > BLOCK)
             error = write_at(sorter->file, head, size, &place);
         else if (!error) {
             memcpy(block + held, head, size);
@@ -256,7 +266,8 @@ static int write_sorted(struct tca_sorter *sorter, struct run *ret_run)
     int64_t *places = sorter->named ? tca_alloc(sorter->count * sizeof *places) : NULL;
     int error = sorter->named && !places ? TCA_EMEMORY : write_run(sorter, places);
     int64_t end = sorter->file_end + (int64_t)sorter->used;
-    *ret_run = (struct run){sorter->file_end, end};
+    *ret_run = (struct run){.from = sorter->file_end, .to = end};
+    memcpy(ret_run->key, sorter->bytes + sorter->index[0].offset, sizeof ret_run->key);
     if (!error && places)
         error = write_at(sorter->file, (const uint8_t *)places, sorter->count * sizeof *places, &end);
     tca_free(places);
@@ -319,24 +330,27 @@ int tca_sorter_add(struct tca_sorter *sorter, const uint8_t key[TCA_SORT_KEY], c
 {
     if (size > UINT32_MAX)
         return TCA_EMEMORY;
-    if (sorter->used + HEAD + size > sorter->memory) {
+    size_t space = space_of(size);
+    if (sorter->used + space > sorter->memory) {
         int error = spill(sorter);
         if (error)
             return error;
     }
-    int error = make_room(sorter, HEAD + size);
+    int error = make_room(sorter, space);
     if (error)
         return error;
     uint8_t *head = sorter->bytes + sorter->used;
-    uint32_t size32 = (uint32_t)size;
+    const uint64_t size64 = size;
     memcpy(head, key, TCA_SORT_KEY);
-    memcpy(head + TCA_SORT_KEY, &size32, sizeof size32);
-    if (size)
+    memcpy(head + TCA_SORT_KEY, &size64, sizeof size64);
+    if (size) {
+        memset(head + space - 8, 0, 8); /* what no item fills is written too */
         memcpy(head + HEAD, item, size);
+    }
     sorter->index[sorter->count] =
         (struct place){first_of(key), (uint32_t)sorter->used, (uint32_t)sorter->count};
     sorter->count++;
-    sorter->used += HEAD + size;
+    sorter->used += space;
     sorter->total++;
     sorter->sorted = false;
     return TCA_OK;
@@ -407,12 +421,14 @@ static int tell(struct walk *w, const uint8_t *head)
     return w->fn(w->user, head + HEAD, item_size(head));
 }
 
+/* A run that is merged. */
 struct reader {
     const struct tca_sorter *sorter;
     int64_t at, to;  /* unread part of the run in the file */
-    uint8_t *buffer; /* owned */
+    uint8_t *buffer; /* owned; NULL before its first item's turn and behind its last */
     size_t room, from, held;
-    uint64_t first; /* of the key of the item on top */
+    const uint8_t *key; /* of the item on top */
+    uint64_t first;     /* the beginning of that */
 };
 
 /* Make `count` bytes available at buffer + from. 1: there; 0: the run is over; negative: error. */
@@ -445,26 +461,39 @@ static int reader_want(struct reader *r, size_t count)
     return r->held >= count ? 1 : 0;
 }
 
-static const uint8_t *reader_head(const struct reader *r)
+static void set_key(struct reader *r, const uint8_t *key)
 {
-    return r->buffer + r->from;
+    r->key = key;
+    r->first = first_of(key);
 }
 
-/* The item on top of the run is whole in the buffer, or the run is over. */
+/* The item on top of the run is whole in the buffer, or the run is over and its buffer is given back. */
 static int reader_load(struct reader *r)
 {
     int there = reader_want(r, HEAD);
-    if (there <= 0)
+    if (there > 0)
+        there = reader_want(r, space_of(item_size(r->buffer + r->from)));
+    if (there > 0) {
+        set_key(r, r->buffer + r->from);
         return there;
-    r->first = first_of(reader_head(r));
-    return reader_want(r, HEAD + item_size(reader_head(r)));
+    }
+    tca_free(r->buffer);
+    r->buffer = NULL;
+    return there;
+}
+
+/* Its first item's turn has come. */
+static int reader_open(struct reader *r)
+{
+    r->buffer = tca_alloc(r->room);
+    return r->buffer ? reader_load(r) : TCA_EMEMORY;
 }
 
 static bool before(const struct reader *a, const struct reader *b)
 {
     if (a->first != b->first)
         return a->first < b->first;
-    return memcmp(reader_head(a), reader_head(b), TCA_SORT_KEY) < 0;
+    return memcmp(a->key, b->key, TCA_SORT_KEY) < 0;
 }
 
 static void sift_down(struct reader **heap, size_t count, size_t at)
@@ -484,20 +513,28 @@ static void sift_down(struct reader **heap, size_t count, size_t at)
     }
 }
 
+/* The item on top is told, and the next one of its run loaded. As reader_load(), or what stops the walk. */
+static int tell_top(struct reader *r, struct walk *w, int *ret_stop)
+{
+    int there = r->buffer ? 1 : reader_open(r);
+    if (there <= 0)
+        return there;
+    *ret_stop = tell(w, r->key);
+    if (*ret_stop)
+        return 1;
+    r->from += space_of(item_size(r->key));
+    return reader_load(r);
+}
+
 static int walk_heap(struct reader **heap, size_t count, struct walk *w)
 {
     for (size_t at = count; at-- > 0;)
         sift_down(heap, count, at);
     while (count) {
-        struct reader *r = heap[0];
-        uint32_t size = item_size(reader_head(r));
-        int stop = tell(w, reader_head(r));
-        if (stop)
-            return stop;
-        r->from += HEAD + size;
-        int there = reader_load(r);
-        if (there < 0)
-            return there;
+        int stop = TCA_OK;
+        int there = tell_top(heap[0], w, &stop);
+        if (stop || there < 0)
+            return stop ? stop : there;
         if (!there)
             heap[0] = heap[--count];
         sift_down(heap, count, 0);
@@ -505,26 +542,26 @@ static int walk_heap(struct reader **heap, size_t count, struct walk *w)
     return TCA_OK;
 }
 
+static size_t read_room(size_t runs)
+{
+    size_t room = READ_MEMORY / runs;
+    return room < READ_LEAST ? READ_LEAST : room > READ_MOST ? READ_MOST : room;
+}
+
 static int walk_runs(struct tca_sorter *sorter, struct walk *w)
 {
     struct reader *reader = tca_alloc(sorter->run_count * sizeof *reader);
     struct reader **heap = tca_alloc(sorter->run_count * sizeof *heap);
     int error = reader && heap ? TCA_OK : TCA_EMEMORY;
-    size_t count = 0;
     for (size_t at = 0; at < sorter->run_count && !error; at++) {
-        reader[at] = (struct reader){.sorter = sorter,
-                                     .at = sorter->run[at].from,
-                                     .to = sorter->run[at].to,
-                                     .buffer = tca_alloc(READ_BUFFER),
-                                     .room = READ_BUFFER};
-        int there = reader[at].buffer ? reader_load(&reader[at]) : TCA_EMEMORY;
-        if (there > 0)
-            heap[count++] = &reader[at];
-        else
-            error = there;
+        const struct run *run = &sorter->run[at];
+        reader[at] = (struct reader){
+            .sorter = sorter, .at = run->from, .to = run->to, .room = read_room(sorter->run_count)};
+        set_key(&reader[at], run->key);
+        heap[at] = &reader[at];
     }
     if (!error)
-        error = walk_heap(heap, count, w);
+        error = walk_heap(heap, sorter->run_count, w);
     for (size_t at = 0; reader && at < sorter->run_count; at++)
         tca_free(reader[at].buffer);
     tca_free(reader);
@@ -556,11 +593,24 @@ static int walk_memory(const struct tca_sorter *sorter, struct walk *w)
     return TCA_OK;
 }
 
+/* All is in the file: until something is added no memory is needed. */
+static void give_back(struct tca_sorter *sorter)
+{
+    tca_free(sorter->bytes);
+    tca_free(sorter->index);
+    tca_free(sorter->spare);
+    sorter->bytes = NULL;
+    sorter->index = sorter->spare = NULL;
+    sorter->room = sorter->index_room = sorter->spare_room = 0;
+}
+
 int tca_sorter_walk(struct tca_sorter *sorter, tca_sorter_fn *fn, void *user)
 {
     int error = sorter->run_count ? spill(sorter) : sort_memory(sorter);
     if (error)
         return error;
+    if (sorter->run_count)
+        give_back(sorter);
     struct walk w = {.sorter = sorter, .fn = fn, .user = user};
     return sorter->run_count ? walk_runs(sorter, &w) : walk_memory(sorter, &w);
 }

@@ -1,32 +1,41 @@
 /* SPDX-License-Identifier: MIT
  *
- * Address translation, the engine's share: the key of each flow is taken while its dossier goes to the spool, so that pass 2
- * knows which rows show one connection before it counts any.
+ * Address translation, the engine's share: a hint of each flow is taken while its dossier goes to the spool. Pass 2 must know
+ * which rows show one connection before it counts any: so where hints say that some may, they are looked for first.
  */
 #include "engine/run.h"
 
-static bool is_first_syn(const struct tca_mark *mark)
+int tca_nat_add_flow(struct tca_shard *shard, const struct tca_mirror *m, uint32_t *known_as)
 {
-    return (mark->roles & TCA_MARK_SYN) && mark->side == TCA_CLIENT && mark->copy == 1 && !mark->witness;
-}
-
-int tca_nat_add_flow(struct tca_session *s, const struct tca_dossier *d, const struct tca_mirror *m,
-                     uint32_t *known_as)
-{
-    int error = s->nats ? TCA_OK : tca_nats_new(&s->nats);
-    if (error || !m->side[TCA_CLIENT].syn_count)
-        return error;
+    const struct tca_side *client = &m->side[TCA_CLIENT];
+    if (!client->syn_count || !client->iss_known)
+        return TCA_OK;
     struct tca_mark_walk walk = tca_mark_walk(m);
     const struct tca_mark *mark;
     while ((mark = tca_mark_next(&walk)))
-        if (is_first_syn(mark))
-            return tca_nats_add(s->nats, d, mark, known_as);
+        if (tca_nat_is_first_syn(mark))
+            return tca_nat_hint(&shard->nat_hints, shard->s->open->facts.ordinal, client->iss, mark->time_ns,
+                                known_as);
     return TCA_OK;
+}
+
+static int add_key(void *user, const void *item, size_t size)
+{
+    struct tca_session *s = user;
+    struct tca_dossier d;
+    struct tca_reading reading = {0};
+    (void)size;
+    tca_spool_get(s, &reading, item, &d);
+    return tca_nats_add(s->nats, &d);
 }
 
 int tca_nat_prepare(struct tca_session *s)
 {
-    return s->nats ? tca_nats_link(s->nats) : TCA_OK;
+    int error = tca_nats_new(&s->nat_hints, &s->nats);
+    if (error || !s->nats)
+        return error;
+    error = tca_sorter_walk(s->dossiers, add_key, s);
+    return error ? error : tca_nats_link(s->nats);
 }
 
 void tca_nat_tell(const struct tca_session *s, struct tca_dossier *d)

@@ -3,7 +3,7 @@
  * A parked flow (flow/park.c) is a dossier in the spool like that of any other, as if nothing would come any more. What
  * differs in it from the flow as it was stands behind it: little, since most of a dossier is the flow itself.
  *
- *      dossier | head | mirror, peers, trouble: what differs from the dossier's | the table's parcel | order of marks
+ *      dossier | head | what dossiers do not keep | mirror, trouble: what finishing changed | the table's parcel | order of marks
  *
  * When something comes, it is read back from the spool, and what is told of the flow later replaces it there. Most never come
  * back, and cost no more than what is over.
@@ -15,13 +15,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
-/* What is kept as it was, of a dossier: all that pass 1 goes on with. */
-enum {
-    FROM = offsetof(struct tca_dossier, peer),
-    SIZE = offsetof(struct tca_dossier, trouble) - FROM, /* and the trouble behind it, if there is some */
-    TROUBLE = 2 * sizeof(struct tca_trouble),
-};
-_Static_assert(FROM % 8 == 0 && SIZE % 8 == 0 && TROUBLE % 8 == 0, "packed by words");
+enum { TROUBLE = 2 * sizeof(struct tca_trouble) };
+_Static_assert(sizeof(struct tca_mirror) % 8 == 0 && TROUBLE % 8 == 0, "packed by words");
 
 struct head {
     uint32_t marks;
@@ -33,8 +28,8 @@ struct head {
     bool mixed_tags; /* it was counted */
 };
 enum {
-    BEHIND_MAX =
-        sizeof(struct head) + TCA_PACKED_MAX(SIZE + TROUBLE) + TCA_PACKED_MAX(TCA_PARCEL_MAX) + TCA_MARKS_MAX
+    BEHIND_MAX = sizeof(struct head) + TCA_SPOOL_REST_MAX + TCA_PACKED_MAX(sizeof(struct tca_mirror)) +
+                 TCA_PACKED_MAX(TROUBLE) + TCA_PACKED_MAX(TCA_PARCEL_MAX) + TCA_MARKS_MAX
 };
 _Static_assert(TCA_MARKS_MAX <= UINT8_MAX + 1, "a place of a mark is a byte");
 
@@ -43,9 +38,32 @@ static struct tca_mirror *mirror_of(struct tca_flow *flow)
     return (void *)flow->payload;
 }
 
+/* Flows that are parked have been quiet, so they are in no cache; those that were so next to longest mostly follow. */
+static void fetch(const void *object, size_t size)
+{
+    enum { LINE = 64 };
+    for (size_t at = 0; at < size; at += LINE)
+        __builtin_prefetch((const char *)object + at);
+}
+
+static void fetch_ahead(const struct tca_flow *flow)
+{
+    const struct tca_flow *next = flow->next;
+    if (!next)
+        return;
+    const struct tca_mirror *m = (const void *)next->payload;
+    if (next->stream)
+        fetch(next->stream, sizeof(struct tca_stream) + sizeof(struct tca_peer));
+    if (m->marks)
+        fetch(m->marks, sizeof *m->marks);
+    if (next->next)
+        fetch(next->next, sizeof *next + sizeof *m);
+}
+
 bool tca_may_park(void *user, struct tca_flow *flow)
 {
     (void)user;
+    fetch_ahead(flow);
     return mirror_of(flow)->begun;
 }
 
@@ -100,22 +118,34 @@ static bool place_marks(const struct tca_mark *told, unsigned count, const struc
 
 /* ---- put away ---- */
 
-/* Behind the dossier that was encoded: what differs from it. */
-static int write_behind(struct tca_shard *sh, struct head *head, const struct tca_dossier *was,
-                        const struct tca_dossier *told, const struct tca_mark *const *mark,
-                        const void *parcel)
+/* A flow before it was finished. */
+struct was {
+    struct tca_mirror m;
+    struct tca_trouble trouble[2]; /* where there is some */
+    const struct tca_mark *mark[TCA_MARKS_MAX];
+};
+
+static void note_was(struct was *was, const struct tca_mirror *m)
 {
-    uint8_t place[TCA_MARKS_MAX];
+    was->m = *m;
+    if (m->trouble)
+        memcpy(was->trouble, m->trouble, TROUBLE);
+}
+
+/* Behind the dossier that was encoded: what differs from it. */
+static int write_behind(struct tca_shard *sh, const struct head *head, const struct was *was,
+                        const struct tca_flow *flow, const void *parcel, const uint8_t *place)
+{
+    const struct tca_mirror *m = (const void *)flow->payload;
     uint8_t *begin = tca_buf_room(&sh->encoded, BEHIND_MAX);
     if (!begin)
         return TCA_EMEMORY;
-    const struct tca_mark *marks = (const void *)(begin - told->mark_count * sizeof *marks);
-    head->in_order = place_marks(marks, told->mark_count, mark, head->marks, place);
     memcpy(begin, head, sizeof *head);
-    uint8_t *out = begin + sizeof *head;
-    out = tca_pack(out, (const uint8_t *)was + FROM, (const uint8_t *)told + FROM,
-                   head->trouble ? SIZE + TROUBLE : SIZE);
-    out = tca_pack(out, parcel, NULL, head->parcel);
+    uint8_t *out = tca_spool_pack_rest(begin + sizeof *head, flow);
+    out = tca_differ(out, &was->m, m, sizeof *m);
+    if (head->trouble)
+        out = tca_differ(out, was->trouble, m->trouble, TROUBLE);
+    out = tca_squeeze(out, parcel, head->parcel);
     if (!head->in_order) {
         memcpy(out, place, head->marks);
         out += head->marks;
@@ -134,8 +164,11 @@ static int read_item(struct tca_shard *sh, const uint8_t *item, struct tca_mirro
     const uint8_t *in = tca_spool_decode(item, &d, &told);
     unsigned count = d.mark_count, next = 0;
     memcpy(ret_head, in, sizeof *ret_head);
-    in = tca_unpack(in + sizeof *ret_head, (uint8_t *)&d + FROM, ret_head->trouble ? SIZE + TROUBLE : SIZE);
-    in = tca_unpack(in, ret_parcel, ret_head->parcel);
+    in = tca_spool_unpack_rest(in + sizeof *ret_head, &d);
+    in = tca_agree(in, &d.m, sizeof d.m);
+    if (ret_head->trouble)
+        in = tca_agree(in, d.trouble, TROUBLE);
+    in = tca_spread(in, ret_parcel, ret_head->parcel);
     for (unsigned at = 0; at < ret_head->marks; at++) {
         while (ret_head->in_order && next < count && !roles_before(&told[next]))
             next++;
@@ -164,8 +197,8 @@ int tca_recall(void *user, uint64_t place, void *payload, void *stream_payload, 
 
 #ifdef TCA_CHECK_WAYS
 /* What was put away comes back as it was. */
-static void check(struct tca_shard *sh, const struct tca_dossier *was, const struct tca_mark *kept,
-                  const void *parcel, size_t size)
+static void check(struct tca_shard *sh, const struct was *was, const struct tca_peer *had_peer,
+                  const struct tca_mark *had_mark, const void *parcel, size_t size)
 {
     struct tca_mirror m;
     struct tca_peer peer;
@@ -176,48 +209,64 @@ static void check(struct tca_shard *sh, const struct tca_dossier *was, const str
         return; /* memory is out */
     unsigned count = list_marks(&m, mark);
     bool same = count == head.marks && !memcmp(back, parcel, size) &&
-                !memcmp(&peer, &was->peer, sizeof peer) && (m.trouble != NULL) == head.trouble;
+                (!had_peer || !memcmp(&peer, had_peer, sizeof peer)) && (m.trouble != NULL) == head.trouble;
     for (unsigned at = 0; same && at < count; at++)
-        same = !memcmp(mark[at], &kept[at], MARK_BYTES);
+        same = !memcmp(mark[at], &had_mark[at], MARK_BYTES);
     if (same && m.trouble)
-        same = !memcmp(m.trouble, was->trouble, sizeof was->trouble);
+        same = !memcmp(m.trouble, was->trouble, TROUBLE);
     tca_mirror_free(&sh->mirrors, &m);
     m.mark_count = was->m.mark_count;
+    m.marks = was->m.marks;
+    m.trouble = was->m.trouble;
     if (!same || memcmp(&m, &was->m, sizeof m) != 0)
         abort();
 }
 #endif
 
+/* Where its marks are among those of the dossier: as they stood, but for new ones, if sorting moved none and none was given up
+ * for a new one. */
+static bool find_places(const struct tca_shard *sh, unsigned count, const struct was *was, bool sorted,
+                        uint8_t *place)
+{
+    const struct tca_mark *told =
+        (const struct tca_mark *)(const void *)(sh->encoded.bytes + sh->encoded.used) - count;
+    unsigned old = 0;
+    for (unsigned at = 0; at < count; at++)
+        old += roles_before(&told[at]) != 0;
+    return (sorted && old == was->m.mark_count) ||
+           place_marks(told, count, was->mark, was->m.mark_count, place);
+}
+
 int tca_park(void *user, struct tca_flow *flow, const void *parcel, size_t size, uint64_t *ret_place)
 {
     struct tca_shard *sh = user;
     struct tca_mirror *m = mirror_of(flow);
-    struct tca_dossier was, told;
-    const struct tca_mark *mark[TCA_MARKS_MAX];
-    struct head head = {.marks = list_marks(m, mark),
+    struct was was;
+    struct head head = {.marks = list_marks(m, was.mark),
                         .parcel = (uint32_t)size,
                         .trouble = m->trouble != NULL,
                         .mixed_tags = flow->mixed_tags};
-    tca_spool_fill(sh->s, flow, &was);
+    uint8_t place[TCA_MARKS_MAX];
+    note_was(&was, m);
 #ifdef TCA_CHECK_WAYS
     struct tca_mark kept[TCA_MARKS_MAX];
     for (unsigned at = 0; at < head.marks; at++)
-        memcpy(&kept[at], mark[at], sizeof kept[at]);
+        memcpy(&kept[at], was.mark[at], sizeof kept[at]);
 #endif
     int error = tca_mirror_finish(&sh->mirrors, m);
-    tca_spool_fill(sh->s, flow, &told);
     if (!error)
-        error = tca_spool_encode(sh, flow, &told);
+        error = tca_spool_encode(sh, flow, &head.in_order);
     head.note = flow->note;
-    tca_spool_clear(&told);
     if (!error)
-        error = write_behind(sh, &head, &was, &told, mark, parcel);
+        head.in_order = find_places(sh, m->mark_count, &was, head.in_order, place);
+    if (!error)
+        error = write_behind(sh, &head, &was, flow, parcel, place);
 #ifdef TCA_CHECK_WAYS
     if (!error)
-        check(sh, &was, kept, parcel, size);
+        check(sh, &was, flow->stream ? (const void *)flow->stream->payload : NULL, kept, parcel, size);
 #endif
     if (!error)
-        error = tca_spool_send(sh, flow, &told, ret_place);
+        error = tca_spool_send(sh, flow, ret_place);
     if (error)
         return error;
     sh->mixed_tags += flow->mixed_tags;

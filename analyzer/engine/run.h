@@ -118,7 +118,8 @@ struct tca_session {
     struct tca_estimates *estimates; /* NULL until somebody asks (pass2.c) */
     struct tca_census *census;       /* NULL until somebody asks (census.c) */
     struct tca_census *served;       /* of listeners alone; likewise */
-    struct tca_nats *nats;           /* NULL until the first flow is over */
+    struct tca_nat_hints nat_hints;  /* of all captures, until pass 2 */
+    struct tca_nats *nats;           /* NULL: no row is another one again */
     struct tca_twins *twins;         /* NULL: one capture only */
     struct tca_sorter *grouped;      /* while twins are compared */
     struct {
@@ -176,16 +177,11 @@ int tca_spool_put(struct tca_shard *shard, struct tca_flow *flow);
 enum { TCA_SPOOL_NAMED = 20 };
 /* What a walk over dossiers needs; each thread has its own. All zero at first. */
 struct tca_reading {
-    struct tca_buf marks; /* of the dossier at hand */
-    size_t stream;        /* near which the next one's is */
+    size_t stream; /* near which the next dossier's is */
 };
-static inline void tca_reading_done(struct tca_reading *reading)
-{
-    tca_buf_done(&reading->marks);
-}
-/* Decode one item of the sorter into *ret; its marks live in `reading` until the next call. */
-int tca_spool_get(const struct tca_session *s, struct tca_reading *reading, const void *item, size_t size,
-                  struct tca_dossier *ret);
+/* Decode one item of the sorter into *ret; its marks stay in the item. */
+void tca_spool_get(const struct tca_session *s, struct tca_reading *reading, const void *item,
+                   struct tca_dossier *ret);
 
 /* ---- flows that are parked (park.c): what struct tca_flow_settings asks for; `user` is the shard ---- */
 bool tca_may_park(void *user, struct tca_flow *flow);
@@ -197,9 +193,8 @@ void tca_forget(void *user, struct tca_flow *flow);
 int tca_again(void *user, struct tca_flow *flow, const struct tca_segment *syn, int side);
 
 /* ---- address translation (nat.c) ---- */
-/* Of each flow before it goes to the spool; its marks are still the mirror's. known_as: of tca_nats_add(). */
-int tca_nat_add_flow(struct tca_session *s, const struct tca_dossier *d, const struct tca_mirror *m,
-                     uint32_t *known_as);
+/* Of each flow before it goes to the spool; on any thread. known_as: of tca_nat_hint(). */
+int tca_nat_add_flow(struct tca_shard *shard, const struct tca_mirror *m, uint32_t *known_as);
 /* All flows are in: which rows are one connection. */
 int tca_nat_prepare(struct tca_session *s);
 /* Write what is known of it into the dossier. */
@@ -224,8 +219,8 @@ struct tca_settled {
 };
 /* Decode one item of the sorter as tca_spool_get does, and let its clocks run to the end of its capture, or to
  * `until_ns` if that is later. */
-int tca_pass2_settle(const struct tca_session *s, struct tca_reading *reading, const void *item, size_t size,
-                     int64_t until_ns, struct tca_settled *ret);
+void tca_pass2_settle(const struct tca_session *s, struct tca_reading *reading, const void *item,
+                      int64_t until_ns, struct tca_settled *ret);
 /* All dossiers so, in row order: some at a time, which live until fn returns. Non-zero from fn stops and is returned. */
 typedef int tca_settled_fn(void *user, struct tca_settled *settled, size_t count);
 int tca_pass2_settle_all(struct tca_session *s, int64_t until_ns, tca_settled_fn *fn, void *user);

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { DOSSIER_MEMORY = 16 << 20 };
+enum { DOSSIER_MEMORY = 8 << 20 };
 
 int tca_words(struct tca_error *error, int code)
 {
@@ -116,6 +116,7 @@ void tca_session_free(struct tca_session *s)
     tca_estimates_free(s->estimates);
     tca_census_free(s->census);
     tca_census_free(s->served);
+    tca_nat_hints_done(&s->nat_hints);
     tca_nats_free(s->nats);
     tca_moved_done(&s->moved);
     tca_comments_done(&s->comments);

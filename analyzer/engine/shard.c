@@ -556,9 +556,12 @@ int tca_shard_end(struct tca_shard *sh)
         error = add_left_out(c, sh->left_out);
     for (size_t at = 0; !error && at < sh->moved.count; at++)
         error = tca_moved_take(&sh->s->moved, &sh->moved.one[at]);
+    if (!error)
+        error = tca_nat_hints_take(&sh->s->nat_hints, &sh->nat_hints);
     tca_flow_table_free(sh->flows);
     tca_mirror_context_done(&sh->mirrors);
     tca_moved_done(&sh->moved);
+    tca_nat_hints_done(&sh->nat_hints);
     tca_buf_done(&sh->encoded);
     tca_buf_done(&sh->recalled);
     tca_free(sh->left_out);

@@ -13,6 +13,7 @@
 #include "artefact/moved.h"
 #include "artefact/order.h"
 #include "base/buf.h"
+#include "classify/sweep/nat.h"
 #include "flow/flow.h"
 #include "mirror/mirror.h"
 
@@ -44,6 +45,7 @@ struct tca_shard {
     struct tca_moved moved;     /* of its frames */
     struct tca_buf encoded;     /* one dossier */
     struct tca_buf recalled;    /* a parked flow */
+    struct tca_nat_hints nat_hints;
     /* Its part of the capture's facts. */
     uint64_t flow_count, tcp_packets, duplicates, mixed_tags;
     int64_t end_ns;    /* -1: nothing came */

@@ -16,30 +16,27 @@ enum { TWIN_MEMORY = 32 << 20 };
 struct gathering {
     struct tca_session *s;
     struct tca_reading reading;
-    struct tca_dossier *d; /* TCA_TWINS_MAX of them, owned, each with room for its marks */
+    struct tca_dossier *d;                /* TCA_TWINS_MAX of them, owned */
+    struct tca_mark *mark[TCA_TWINS_MAX]; /* theirs, owned */
     size_t count;
     uint64_t group;
     int (*each)(struct tca_twins *twins, const struct tca_dossier *d, size_t count);
 };
 
-/* One dossier of the spool, and its group; 0: none. */
-static int read_item(struct gathering *g, const void *item, size_t size, struct tca_dossier *ret_d,
-                     uint64_t *ret_group)
+/* One dossier of the spool. Returns its group; 0: none. */
+static uint64_t read_item(struct gathering *g, const void *item, struct tca_dossier *ret_d)
 {
-    int error = tca_spool_get(g->s, &g->reading, item, size, ret_d);
-    if (!error)
-        *ret_group = tca_twins_group(g->s->twins, ret_d);
-    return error;
+    tca_spool_get(g->s, &g->reading, item, ret_d);
+    return tca_twins_group(g->s->twins, ret_d);
 }
 
 static int regroup(void *user, const void *item, size_t size)
 {
     struct gathering *g = user;
     struct tca_dossier d;
-    uint64_t group = 0;
-    int error = read_item(g, item, size, &d, &group);
-    if (error || !group)
-        return error;
+    uint64_t group = read_item(g, item, &d);
+    if (!group)
+        return TCA_OK;
     uint8_t key[TCA_SORT_KEY] = {0};
     tca_key_u64(key, group);
     tca_key_u32(key + 8, d.capture);
@@ -59,16 +56,13 @@ static int gather(void *user, const void *item, size_t size)
 {
     struct gathering *g = user;
     struct tca_dossier d;
-    uint64_t group = 0;
-    int error = read_item(g, item, size, &d, &group);
-    if (error)
-        return error;
-    if (group != g->group)
-        error = end_group(g);
+    uint64_t group = read_item(g, item, &d);
+    (void)size;
+    int error = group != g->group ? end_group(g) : TCA_OK;
     g->group = group;
     if (error || g->count == TCA_TWINS_MAX)
         return error;
-    struct tca_mark *marks = g->d[g->count].mark;
+    struct tca_mark *marks = g->mark[g->count];
     if (d.mark_count)
         memcpy(marks, d.mark, d.mark_count * sizeof *marks);
     g->d[g->count] = d;
@@ -91,8 +85,8 @@ static int begin(struct gathering *g)
     if (!g->d)
         return TCA_EMEMORY;
     for (int at = 0; at < TCA_TWINS_MAX; at++) {
-        g->d[at].mark = tca_alloc(TCA_MARKS_MAX * sizeof *g->d[at].mark);
-        if (!g->d[at].mark)
+        g->mark[at] = tca_alloc(TCA_MARKS_MAX * sizeof *g->mark[at]);
+        if (!g->mark[at])
             return TCA_EMEMORY;
     }
     return TCA_OK;
@@ -100,10 +94,9 @@ static int begin(struct gathering *g)
 
 static void end(struct gathering *g)
 {
-    for (int at = 0; g->d && at < TCA_TWINS_MAX; at++)
-        tca_free(g->d[at].mark);
+    for (int at = 0; at < TCA_TWINS_MAX; at++)
+        tca_free(g->mark[at]);
     tca_free(g->d);
-    tca_reading_done(&g->reading);
 }
 
 int tca_twins_add_flow(struct tca_session *s, const struct tca_dossier *d)

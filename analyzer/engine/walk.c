@@ -25,13 +25,11 @@ static bool open_at_end(const struct tca_mirror *m)
 /* One clock may start the next (a refuted open, then its retransmissions): a few rounds settle all. */
 enum { CLOCK_ROUNDS = 3 };
 
-int tca_pass2_settle(const struct tca_session *s, struct tca_reading *reading, const void *item, size_t size,
-                     int64_t until_ns, struct tca_settled *ret)
+void tca_pass2_settle(const struct tca_session *s, struct tca_reading *reading, const void *item,
+                      int64_t until_ns, struct tca_settled *ret)
 {
     struct tca_dossier *d = &ret->d;
-    int error = tca_spool_get(s, reading, item, size, d);
-    if (error)
-        return error;
+    tca_spool_get(s, reading, item, d);
     tca_nat_tell(s, d);
     d->capture_end_ns = s->capture[d->capture - 1]->facts.end_ns;
     int64_t watched_ns = until_ns > d->capture_end_ns ? until_ns : d->capture_end_ns;
@@ -49,7 +47,6 @@ int tca_pass2_settle(const struct tca_session *s, struct tca_reading *reading, c
         d->m.damage |= TCA_DAMAGE_END_CUT;
     if (tca_alone_is_cut(s, d))
         d->m.damage |= TCA_DAMAGE_CUT_SHORT;
-    return TCA_OK;
 }
 
 /* ---- several dossiers at a time ---- */
@@ -60,7 +57,6 @@ enum { AT_ONCE = 64 };
 /* Items of the sorter; several are copies. */
 struct items {
     const void *item[AT_ONCE];
-    size_t size[AT_ONCE];
     struct tca_buf copy[AT_ONCE];
     unsigned count, room;
 };
@@ -75,7 +71,6 @@ static int take_item(struct items *items, const void *item, size_t size)
     unsigned at = items->count++;
     struct tca_buf *copy = &items->copy[at];
     items->item[at] = item;
-    items->size[at] = size;
     if (items->room == 1)
         return TCA_OK;
     tca_buf_reset(copy);
@@ -95,7 +90,6 @@ struct settling {
     struct items items;
     struct tca_reading reading[AT_ONCE];
     struct tca_settled *settled; /* owned */
-    int error[AT_ONCE];
     int64_t until_ns;
     tca_settled_fn *fn;
     void *user;
@@ -109,20 +103,16 @@ static void settle_some(void *user, unsigned task)
     for (unsigned at = from; at < to; at++) {
         if (at > from)
             w->reading[at].stream = w->reading[at - 1].stream;
-        w->error[at] = tca_pass2_settle(w->s, &w->reading[at], w->items.item[at], w->items.size[at],
-                                        w->until_ns, &w->settled[at]);
+        tca_pass2_settle(w->s, &w->reading[at], w->items.item[at], w->until_ns, &w->settled[at]);
     }
 }
 
 static int settle_items(struct settling *w)
 {
-    int error = TCA_OK;
     unsigned count = w->items.count;
     tca_crew_run(w->s->crew, settle_some, w, tca_crew_size(w->s->crew));
     w->items.count = 0;
-    for (unsigned at = 0; at < count && !error; at++)
-        error = w->error[at];
-    return error || !count ? error : w->fn(w->user, w->settled, count);
+    return count ? w->fn(w->user, w->settled, count) : TCA_OK;
 }
 
 static int settle_item(void *user, const void *item, size_t size)
@@ -143,8 +133,6 @@ int tca_pass2_settle_all(struct tca_session *s, int64_t until_ns, tca_settled_fn
     int error = w->settled ? tca_sorter_walk(s->dossiers, settle_item, w) : TCA_EMEMORY;
     if (!error)
         error = settle_items(w);
-    for (unsigned at = 0; at < AT_ONCE; at++)
-        tca_reading_done(&w->reading[at]);
     items_done(&w->items);
     tca_free(w->settled);
     tca_free(w);
@@ -231,12 +219,9 @@ struct tca_case tca_pass2_case(const struct tca_session *s, const struct tca_set
     return c;
 }
 
-static int judge(const struct tca_session *s, bool everything, const void *item, size_t size,
-                 struct judged *j)
+static void judge(const struct tca_session *s, bool everything, const void *item, struct judged *j)
 {
-    int error = tca_pass2_settle(s, &j->reading, item, size, INT64_MIN, &j->settled);
-    if (error)
-        return error;
+    tca_pass2_settle(s, &j->reading, item, INT64_MIN, &j->settled);
     j->c = tca_pass2_case(s, &j->settled);
     j->c.memory = &j->memory;
     tca_judge_flow(&j->c, &j->verdict);
@@ -246,14 +231,14 @@ static int judge(const struct tca_session *s, bool everything, const void *item,
                                      .v = &j->verdict,
                                      .capture = &s->capture[j->c.d->capture - 1]->facts,
                                      .time = s->set.time};
-    return TCA_OK;
 }
 
 static int judge_item(void *user, const void *item, size_t size)
 {
     struct walk *w = user;
-    int error = judge(w->s, w->everything, item, size, &w->judged);
-    return error ? error : w->fn(w->user, &w->judged.view);
+    (void)size;
+    judge(w->s, w->everything, item, &w->judged);
+    return w->fn(w->user, &w->judged.view);
 }
 
 /* Several are judged side by side, and then told in their order. */
@@ -261,7 +246,6 @@ struct judging {
     const struct walk *walk;
     struct items items;
     struct judged *judged; /* owned */
-    int error[AT_ONCE];
 };
 
 static void judge_some(void *user, unsigned task)
@@ -272,8 +256,7 @@ static void judge_some(void *user, unsigned task)
     for (unsigned at = from; at < to; at++) {
         if (at > from)
             g->judged[at].reading.stream = g->judged[at - 1].reading.stream;
-        g->error[at] =
-            judge(g->walk->s, g->walk->everything, g->items.item[at], g->items.size[at], &g->judged[at]);
+        judge(g->walk->s, g->walk->everything, g->items.item[at], &g->judged[at]);
     }
 }
 
@@ -283,7 +266,7 @@ static int tell_judged(struct judging *g)
     int stop = TCA_OK;
     tca_crew_run(w->s->crew, judge_some, g, tca_crew_size(w->s->crew));
     for (unsigned at = 0; at < g->items.count && !stop; at++)
-        stop = g->error[at] ? g->error[at] : w->fn(w->user, &g->judged[at].view);
+        stop = w->fn(w->user, &g->judged[at].view);
     g->items.count = 0;
     return stop;
 }
@@ -306,8 +289,6 @@ static int walk_several(const struct walk *w)
     }
     if (!error)
         error = tell_judged(g);
-    for (unsigned at = 0; judged && at < AT_ONCE; at++)
-        tca_reading_done(&judged[at].reading);
     if (g)
         items_done(&g->items);
     tca_free(judged);
@@ -319,9 +300,7 @@ static int walk(struct walk *w)
 {
     if (at_once(w->s) > 1)
         return walk_several(w);
-    int error = tca_sorter_walk(w->s->dossiers, judge_item, w);
-    tca_reading_done(&w->judged.reading);
-    return error;
+    return tca_sorter_walk(w->s->dossiers, judge_item, w);
 }
 
 int tca_pass2_walk(struct tca_session *s, tca_view_fn *fn, void *user)
@@ -416,10 +395,8 @@ int tca_pass2_share(struct tca_session *s, tca_view_fn *fn, void *const *part, t
     int error = tca_sorter_walk(s->dossiers, fill_block, &share);
     if (!error)
         error = judge_blocks(&share);
-    for (unsigned at = 0; at < share.parts; at++) {
-        tca_reading_done(&share.block[at].walk.judged.reading);
+    for (unsigned at = 0; at < share.parts; at++)
         tca_buf_done(&share.block[at].items);
-    }
     tca_free(share.block);
     return error;
 }

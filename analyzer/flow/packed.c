@@ -57,7 +57,7 @@ static uint8_t *pack_flow(uint8_t *out, const struct tca_flow *flow)
     bare.prev = bare.next = NULL;
     bare.stream = NULL;
     bare.listed_ns = 0; /* its place in a list is another one anyway */
-    return tca_pack(out, &bare, NULL, TCA_FLOW_HEAD);
+    return tca_squeeze(out, &bare, TCA_FLOW_HEAD);
 }
 
 static uint8_t *pack_copies(uint8_t *out, struct tca_copies *copies)
@@ -66,7 +66,7 @@ static uint8_t *pack_copies(uint8_t *out, struct tca_copies *copies)
     struct tca_beyond *beyond = copies->beyond;
     copies->all = NULL;
     copies->beyond = NULL;
-    out = tca_pack(out, copies, NULL, sizeof *copies);
+    out = tca_squeeze(out, copies, sizeof *copies);
     copies->all = all;
     copies->beyond = beyond;
     return out;
@@ -77,7 +77,7 @@ static uint8_t *pack_tuple(const struct tca_flow_table *table, struct tca_tuple 
     *out++ = tuple->stream != NULL;
     out = pack_flow(out, tuple->newest);
     if (tuple->stream)
-        out = tca_pack(out, tuple->stream, NULL, stream_bytes(table));
+        out = tca_squeeze(out, tuple->stream, stream_bytes(table));
     out = pack_copies(out, &tuple->copies);
     return table->set.pack(table->set.user, tuple->newest, out);
 }
@@ -136,7 +136,7 @@ static const uint8_t *unpack_flow(struct tca_flow_table *table, struct tca_tuple
     struct tca_flow *flow = tca_pool_take(&table->flows);
     if (!flow)
         return NULL;
-    in = tca_unpack(in, flow, TCA_FLOW_HEAD);
+    in = tca_spread(in, flow, TCA_FLOW_HEAD);
     flow->tuple = tuple;
     tuple->newest = flow;
     tuple->live = 1;
@@ -150,7 +150,7 @@ static const uint8_t *unpack_stream(struct tca_flow_table *table, struct tca_tup
     if (!stream)
         return NULL;
     tuple->stream = tuple->newest->stream = stream;
-    return tca_unpack(in, stream, stream_bytes(table));
+    return tca_spread(in, stream, stream_bytes(table));
 }
 
 static const uint8_t *unpack_copies(struct tca_tuple *tuple, const uint8_t *in)
@@ -159,7 +159,7 @@ static const uint8_t *unpack_copies(struct tca_tuple *tuple, const uint8_t *in)
     struct tca_beyond *beyond = tuple->copies.beyond;
     tuple->copies.all = NULL;
     tuple->copies.beyond = NULL;
-    in = tca_unpack(in, &tuple->copies, sizeof tuple->copies);
+    in = tca_spread(in, &tuple->copies, sizeof tuple->copies);
     tuple->copies.all = all;
     tuple->copies.beyond = beyond;
     return in;

@@ -677,12 +677,11 @@ void tca_flow_look_on(const struct tca_flow_table *table, struct tca_flow_look *
     for (size_t at = home(table, look->tag); table->slot[at].what; at = after(table, at))
         if (table->slot[at].tag == look->tag) {
             uint32_t what = table->slot[at].what;
-            if (is_tuple(what)) {
-                look->near = tuple_at(table, what);
+            look->near = is_tuple(what) ? tuple_at(table, what) : NULL;
+            if (look->near)
                 fetch(look->near, 0, offsetof(struct tca_tuple, copies));
-            } else if (tca_kind_of(what) >= TCA_KIND_PACKED4) {
+            else if (tca_kind_of(what) >= TCA_KIND_PACKED4)
                 tca_table_fetch_packed(table, what);
-            }
             return;
         }
 }

@@ -46,13 +46,13 @@ uint8_t *tca_mirror_pack(uint8_t *out, struct tca_mirror *m)
     *out++ = trouble != NULL;
     m->marks = NULL;
     m->trouble = NULL;
-    out = tca_pack(out, m, NULL, sizeof *m);
+    out = tca_squeeze(out, m, sizeof *m);
     m->marks = marks;
     m->trouble = trouble;
     size_t bytes = newest_bytes(m);
     for (const struct tca_mark_chunk *chunk = marks; chunk; chunk = chunk->next, bytes = sizeof chunk->mark)
-        out = tca_pack(out, chunk->mark, NULL, bytes);
-    return trouble ? tca_pack(out, trouble, NULL, TROUBLES) : out;
+        out = tca_squeeze(out, chunk->mark, bytes);
+    return trouble ? tca_squeeze(out, trouble, TROUBLES) : out;
 }
 
 static const uint8_t *unpack_marks(struct tca_mirror_context *ctx, const uint8_t *in, struct tca_mirror *m)
@@ -65,7 +65,7 @@ static const uint8_t *unpack_marks(struct tca_mirror_context *ctx, const uint8_t
             return NULL;
         *link = chunk;
         link = &chunk->next;
-        in = tca_unpack(in, chunk->mark, bytes);
+        in = tca_spread(in, chunk->mark, bytes);
     }
     return in;
 }
@@ -73,12 +73,12 @@ static const uint8_t *unpack_marks(struct tca_mirror_context *ctx, const uint8_t
 const uint8_t *tca_mirror_unpack(struct tca_mirror_context *ctx, const uint8_t *in, struct tca_mirror *m)
 {
     bool troubled = *in++;
-    in = unpack_marks(ctx, tca_unpack(in, m, sizeof *m), m);
+    in = unpack_marks(ctx, tca_spread(in, m, sizeof *m), m);
     if (in && troubled)
         m->trouble = tca_pool_take(&ctx->troubles);
     if (!in || (troubled && !m->trouble)) {
         tca_mirror_free(ctx, m);
         return NULL;
     }
-    return troubled ? tca_unpack(in, m->trouble, TROUBLES) : in;
+    return troubled ? tca_spread(in, m->trouble, TROUBLES) : in;
 }

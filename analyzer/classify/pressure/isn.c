@@ -25,13 +25,12 @@
 
 enum { NUMBERS_MIN = 16, SURE_MIN = 64, STEPS_MIN = 8, BITS_MIN = 8, SPAN_MAX = 1 << 24 };
 
+/* There are two of each connection, so it is small. */
 struct number {
-    uint8_t addr[16];
-    uint32_t capture, isn;
-    uint32_t host;
-    uint8_t family, role;
     int64_t time_ns;
-    uint64_t frame;
+    uint64_t frame : 62, role : 1, six : 1; /* six: its address is one of IPv6 */
+    uint32_t isn;
+    uint32_t host;
 };
 
 struct tca_isns {
@@ -55,14 +54,12 @@ static int add(struct tca_isns *isns, const struct tca_dossier *d, int role, con
         return TCA_EMEMORY;
     isns->list = list;
     struct number *one = &isns->list[isns->count++];
-    *one = (struct number){.capture = d->capture,
-                           .isn = first->seq,
+    *one = (struct number){.isn = first->seq,
                            .host = d->host[role],
-                           .family = d->family,
-                           .role = (uint8_t)role,
+                           .six = d->family == 6,
+                           .role = role == TCA_SERVER,
                            .time_ns = first->time_ns,
-                           .frame = first->frame};
-    memcpy(one->addr, d->addr[role], sizeof one->addr);
+                           .frame = first->frame & UINT64_MAX >> 2};
     return TCA_OK;
 }
 
@@ -211,20 +208,21 @@ static struct tca_digest digest_number(const void *item)
     return (struct tca_digest){(uint64_t)n->host << 1 | n->role, tca_digest_i64(n->time_ns)};
 }
 
-static int tell(const struct number *n, size_t count, const struct weakness *w,
+static int tell(const struct number *n, size_t count, const struct weakness *w, const struct tca_hosts *hosts,
                 struct tca_incidents *incidents)
 {
+    const struct tca_host *host = tca_hosts_at(hosts, n->host);
     struct tca_incident one = {.id = TCA_weak_isn,
                                .confidence = count >= SURE_MIN ? TCA_CERTAIN : TCA_PROBABLE,
                                .scope = TCA_SCOPE_HOST,
-                               .capture = n->capture,
-                               .family = n->family,
+                               .capture = host->capture,
+                               .family = n->six ? 6 : 4,
                                .first_ns = n->time_ns,
                                .last_ns = n[count - 1].time_ns,
                                .flows = count,
                                .value = (int64_t)count,
                                .unit = "count"};
-    memcpy(one.addr, n->addr, sizeof one.addr);
+    memcpy(one.addr, host->addr, sizeof one.addr);
     for (size_t at = 0; at < count && one.frame_count + 1 < TCA_PROOF_MAX; at++)
         one.frame[one.frame_count++] = n[at].frame;
     if (count >= TCA_PROOF_MAX)
@@ -270,7 +268,7 @@ int tca_isns_run(struct tca_isns *isns, const struct tca_hosts *hosts, struct tc
         for (end = at + 1; end < isns->count && !compare_hosts(first, &isns->list[end]);)
             end++;
         if (end - at >= NUMBERS_MIN && is_weak(first, end - at, value, &w))
-            error = tell(first, end - at, &w, incidents);
+            error = tell(first, end - at, &w, hosts, incidents);
     }
     tca_free(value);
     return error;

@@ -233,6 +233,9 @@ static void keep_results(struct tca_pressure *p)
         if (p->attempt[at].number)
             p->attempt[kept++] = p->attempt[at];
     p->attempts = kept;
+    void *less = kept ? tca_grow(p->attempt, kept, sizeof *p->attempt) : NULL;
+    p->attempt = less ? less : p->attempt; /* memory that is not given back does no harm */
+    p->attempt_room = less ? kept : p->attempt_room;
     tca_sort(p->attempt, kept, sizeof *p->attempt, digest_id, compare_ids);
 }
 

@@ -59,7 +59,7 @@ struct tca_dossier {
     struct tca_mirror m; /* m.marks and m.trouble are not used here: they follow */
     struct tca_trouble trouble[2];
     uint16_t mark_count;
-    struct tca_mark *mark; /* by frame; owned by whoever decoded the dossier */
+    const struct tca_mark *mark; /* by frame; they belong to what the dossier was decoded from */
     struct tca_mark_index index;
     uint32_t host[2]; /* by role: number of its host (classify/sweep/host.h), set in pass 2 */
 };

@@ -45,14 +45,20 @@ struct tally {
     uint32_t stamps; /* of its clock */
 };
 
+/* The tag stands beside the number, so that only the host that is looked for is touched. */
+struct slot {
+    uint32_t host; /* 1 and its number; 0: free */
+    uint32_t tag;  /* of its hash */
+};
+
 struct tca_hosts {
     enum tca_vantage user;
     struct tca_host *host; /* owned; as they were met, from run on in order */
     size_t hosts, host_room;
     struct tally *tally; /* owned; of each, as they were met */
     size_t tally_room;
-    uint32_t *rank; /* owned, from run on: of the number by which each was met */
-    uint32_t *slot; /* owned: 1 and a host's number; 0: free. Less than half are used */
+    uint32_t *rank;    /* owned, from run on: of the number by which each was met */
+    struct slot *slot; /* owned; less than half are used */
     size_t slots;
     uint64_t seed;
     struct tca_places places;
@@ -234,14 +240,18 @@ static void note_trait(struct tca_host *host, const struct trait *t)
 
 /* ---- hosts by address ---- */
 
-/* Where the host is, or the free slot where it would be. There is one. */
-static uint32_t *slot_of(const struct tca_hosts *hosts, uint32_t capture, const uint8_t addr[16])
+/* Where the host is, or the free slot where it would be with this tag. There is one. */
+static struct slot *slot_of(const struct tca_hosts *hosts, uint32_t capture, const uint8_t addr[16],
+                            uint32_t *ret_tag)
 {
-    size_t at = (size_t)XXH3_64bits_withSeed(addr, 16, hosts->seed + capture);
-    for (;; at++) {
-        uint32_t *slot = &hosts->slot[at & (hosts->slots - 1)];
-        const struct tca_host *host = *slot ? &hosts->host[*slot - 1] : NULL;
-        if (!host || (host->capture == capture && !memcmp(host->addr, addr, sizeof host->addr)))
+    uint64_t hash = XXH3_64bits_withSeed(addr, 16, hosts->seed + capture);
+    *ret_tag = (uint32_t)(hash >> 32);
+    for (size_t at = (size_t)hash;; at++) {
+        struct slot *slot = &hosts->slot[at & (hosts->slots - 1)];
+        if (!slot->host)
+            return slot;
+        const struct tca_host *host = slot->tag == *ret_tag ? &hosts->host[slot->host - 1] : NULL;
+        if (host && host->capture == capture && !memcmp(host->addr, addr, sizeof host->addr))
             return slot;
     }
 }
@@ -249,20 +259,24 @@ static uint32_t *slot_of(const struct tca_hosts *hosts, uint32_t capture, const 
 static int grow_slots(struct tca_hosts *hosts)
 {
     enum { FIRST = 256 };
-    uint32_t *old = hosts->slot;
+    struct slot *old = hosts->slot;
     size_t slots = hosts->slots ? 2 * hosts->slots : FIRST;
-    uint32_t *slot = tca_alloc(slots * sizeof *slot);
+    struct slot *slot = tca_alloc(slots * sizeof *slot);
     if (!slot)
         return TCA_EMEMORY;
     hosts->slot = slot;
     hosts->slots = slots;
-    for (size_t at = 0; at < hosts->hosts; at++)
-        *slot_of(hosts, hosts->host[at].capture, hosts->host[at].addr) = (uint32_t)(at + 1);
+    for (size_t at = 0; at < hosts->hosts; at++) {
+        uint32_t tag;
+        struct slot *place = slot_of(hosts, hosts->host[at].capture, hosts->host[at].addr, &tag);
+        *place = (struct slot){.host = (uint32_t)(at + 1), .tag = tag};
+    }
     tca_free(old);
     return TCA_OK;
 }
 
-static int add_host(struct tca_hosts *hosts, const struct tca_dossier *d, int role, uint32_t *slot)
+static int add_host(struct tca_hosts *hosts, const struct tca_dossier *d, int role, struct slot *slot,
+                    uint32_t tag)
 {
     if (hosts->hosts + 1 >= TCA_NO_HOST)
         return TCA_EMEMORY;
@@ -276,7 +290,7 @@ static int add_host(struct tca_hosts *hosts, const struct tca_dossier *d, int ro
     hosts->tally[hosts->hosts] = (struct tally){0};
     *one = (struct tca_host){.family = d->family, .capture = d->capture, .met = (uint32_t)hosts->hosts};
     memcpy(one->addr, d->addr[role], sizeof one->addr);
-    *slot = (uint32_t)++hosts->hosts;
+    *slot = (struct slot){.host = (uint32_t)++hosts->hosts, .tag = tag};
     return TCA_OK;
 }
 
@@ -286,11 +300,12 @@ static int meet(struct tca_hosts *hosts, struct tca_dossier *d, int role)
     int error = 2 * hosts->hosts >= hosts->slots ? grow_slots(hosts) : TCA_OK;
     if (error)
         return error;
-    uint32_t *slot = slot_of(hosts, d->capture, d->addr[role]);
-    if (!*slot)
-        error = add_host(hosts, d, role, slot);
+    uint32_t tag;
+    struct slot *slot = slot_of(hosts, d->capture, d->addr[role], &tag);
+    if (!slot->host)
+        error = add_host(hosts, d, role, slot, tag);
     if (!error)
-        d->host[role] = *slot - 1;
+        d->host[role] = slot->host - 1;
     return error;
 }
 
@@ -315,8 +330,8 @@ int tca_hosts_meet(struct tca_hosts *hosts, struct tca_dossier *d)
 
 uint32_t tca_hosts_met(const struct tca_hosts *hosts, uint32_t capture, const uint8_t addr[16])
 {
-    uint32_t slot = hosts->slots ? *slot_of(hosts, capture, addr) : 0;
-    return slot ? slot - 1 : TCA_NO_HOST;
+    uint32_t tag, host = hosts->slots ? slot_of(hosts, capture, addr, &tag)->host : 0;
+    return host ? host - 1 : TCA_NO_HOST;
 }
 
 int tca_hosts_add(struct tca_hosts *hosts, const struct tca_dossier *d)
@@ -384,8 +399,8 @@ static int order_hosts(struct tca_hosts *hosts)
     for (size_t at = 0; at < hosts->hosts; at++)
         hosts->rank[hosts->host[at].met] = (uint32_t)at;
     for (size_t at = 0; at < hosts->slots; at++)
-        if (hosts->slot[at])
-            hosts->slot[at] = hosts->rank[hosts->slot[at] - 1] + 1;
+        if (hosts->slot[at].host)
+            hosts->slot[at].host = hosts->rank[hosts->slot[at].host - 1] + 1;
     return TCA_OK;
 }
 
@@ -565,8 +580,8 @@ uint32_t tca_host_kernel(const struct tca_host *host)
 
 const struct tca_host *tca_hosts_find(const struct tca_hosts *hosts, uint32_t capture, const uint8_t addr[16])
 {
-    uint32_t slot = hosts->rank && hosts->slots ? *slot_of(hosts, capture, addr) : 0;
-    return slot ? &hosts->host[slot - 1] : &hosts->unseen;
+    uint32_t tag, host = hosts->rank && hosts->slots ? slot_of(hosts, capture, addr, &tag)->host : 0;
+    return host ? &hosts->host[host - 1] : &hosts->unseen;
 }
 
 uint32_t tca_hosts_number(const struct tca_hosts *hosts, const struct tca_host *host)

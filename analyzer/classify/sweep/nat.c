@@ -16,9 +16,9 @@
 #include "classify/sweep/nat.h"
 
 #include "base/alloc.h"
-#include "base/sieve.h"
 #include "base/sort.h"
 #include "base/sorted.h"
+#include "base/time_limit.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -41,26 +41,135 @@ struct key {
 };
 
 struct tca_nats {
+    uint64_t *hint; /* owned, until linked: those that are of several flows, ascending */
+    size_t hint_count;
     struct key *key; /* owned, until linked */
     size_t key_count, key_room;
     struct tca_nat *nat; /* owned; by capture and frame once linked */
     size_t nat_count, nat_room;
 };
 
-int tca_nats_new(struct tca_nats **ret_nats)
+/* ---- hints ---- */
+
+/* The number above the time. Several captures show one connection at the same time, which is none of our business: so their
+ * numbers are apart. */
+static uint64_t hint_of(uint32_t capture, uint32_t isn, int64_t syn_ns)
 {
-    *ret_nats = tca_alloc(sizeof **ret_nats);
-    return *ret_nats ? TCA_OK : TCA_EMEMORY;
+    enum { SECOND_BITS = 30 }; /* of nanoseconds, nearly; times end within 32 bits of these */
+    const uint32_t apart = 0x9e3779b9;
+    _Static_assert(TCA_TIME_LAST_NS >> SECOND_BITS <= UINT32_MAX, "no time comes again");
+    return (uint64_t)(isn + capture * apart) << 32 | (uint32_t)((uint64_t)syn_ns >> SECOND_BITS);
+}
+
+/* Rows of one connection have hints like that. `a` is not less. */
+static bool are_like(uint64_t a, uint64_t b)
+{
+    return a >> 32 == b >> 32 && a - b <= 1;
+}
+
+int tca_nat_hint(struct tca_nat_hints *hints, uint32_t capture, uint32_t isn, int64_t syn_ns,
+                 uint32_t *known_as)
+{
+    uint64_t hint = hint_of(capture, isn, syn_ns);
+    if (*known_as) {
+        hints->list[*known_as - 1] = hint;
+        return TCA_OK;
+    }
+    void *list = tca_room(hints->list, hints->count, &hints->room, sizeof *hints->list);
+    if (!list)
+        return TCA_EMEMORY;
+    hints->list = list;
+    hints->list[hints->count++] = hint;
+    *known_as = (uint32_t)hints->count;
+    return TCA_OK;
+}
+
+void tca_nat_hints_done(struct tca_nat_hints *hints)
+{
+    tca_free(hints->list);
+    *hints = (struct tca_nat_hints){0};
+}
+
+int tca_nat_hints_take(struct tca_nat_hints *hints, struct tca_nat_hints *other)
+{
+    size_t count = hints->count + other->count;
+    uint64_t *list = other->count ? tca_grow(hints->list, count, sizeof *list) : hints->list;
+    if (other->count && !list)
+        return TCA_EMEMORY;
+    if (other->count)
+        memcpy(list + hints->count, other->list, other->count * sizeof *list);
+    hints->list = list;
+    hints->count = hints->room = count;
+    tca_nat_hints_done(other);
+    return TCA_OK;
+}
+
+/* Those that are like another one, ascending. */
+static size_t keep_several(uint64_t *hint, size_t count)
+{
+    size_t kept = 0;
+    bool like = false; /* the one before */
+    for (size_t at = 0; at < count; at++) {
+        uint64_t this = hint[at];
+        bool next = at + 1 < count && are_like(hint[at + 1], this);
+        if (next || like)
+            hint[kept++] = this;
+        like = next;
+    }
+    return kept;
+}
+
+int tca_nats_new(struct tca_nat_hints *hints, struct tca_nats **ret_nats)
+{
+    tca_sort_u64(hints->list, hints->count);
+    hints->count = keep_several(hints->list, hints->count);
+    *ret_nats = NULL;
+#ifndef TCA_CHECK_WAYS
+    if (!hints->count) {
+        tca_nat_hints_done(hints);
+        return TCA_OK;
+    }
+#endif
+    struct tca_nats *nats = tca_alloc(sizeof *nats);
+    if (!nats)
+        return TCA_EMEMORY;
+    nats->hint = hints->list;
+    nats->hint_count = hints->count;
+    *hints = (struct tca_nat_hints){0};
+    *ret_nats = nats;
+    return TCA_OK;
+}
+
+static int order_hints(const void *left, const void *right)
+{
+    return tca_compare_u64(*(const uint64_t *)left, *(const uint64_t *)right);
+}
+
+static bool is_hinted(const struct tca_nats *nats, uint32_t capture, uint32_t isn, int64_t syn_ns)
+{
+    uint64_t hint = hint_of(capture, isn, syn_ns);
+    return nats->hint_count && bsearch(&hint, nats->hint, nats->hint_count, sizeof hint, order_hints);
+}
+
+static void forget_keys(struct tca_nats *nats)
+{
+    tca_free(nats->hint);
+    tca_free(nats->key);
+    nats->hint = NULL;
+    nats->key = NULL;
+    nats->hint_count = nats->key_count = nats->key_room = 0;
 }
 
 void tca_nats_free(struct tca_nats *nats)
 {
     if (!nats)
         return;
-    tca_free(nats->key);
+    forget_keys(nats);
     tca_free(nats->nat);
     tca_free(nats);
 }
+
+/* ---- keys ---- */
 
 static void fill_key(struct key *key, const struct tca_dossier *d, const struct tca_mark *syn)
 {
@@ -89,21 +198,44 @@ static void fill_key(struct key *key, const struct tca_dossier *d, const struct 
     key->ttl = syn->ttl;
 }
 
-int tca_nats_add(struct tca_nats *nats, const struct tca_dossier *d, const struct tca_mark *syn,
-                 uint32_t *known_as)
+#ifdef TCA_CHECK_WAYS
+/* All are held against each other, and whoever is one of a pair must have been hinted at. */
+static bool is_wanted(const struct tca_nats *nats, const struct tca_dossier *d, const struct tca_mark *syn)
 {
-    if (!syn || !d->m.side[TCA_CLIENT].iss_known)
+    (void)nats, (void)d, (void)syn;
+    return true;
+}
+
+static void check_hint(const struct tca_nats *nats, const struct key *key)
+{
+    if (!is_hinted(nats, key->capture, key->isn, key->syn_ns))
+        abort();
+}
+#else
+static bool is_wanted(const struct tca_nats *nats, const struct tca_dossier *d, const struct tca_mark *syn)
+{
+    return is_hinted(nats, d->capture, d->m.side[TCA_CLIENT].iss, syn->time_ns);
+}
+
+static void check_hint(const struct tca_nats *nats, const struct key *key)
+{
+    (void)nats, (void)key;
+}
+#endif
+
+int tca_nats_add(struct tca_nats *nats, const struct tca_dossier *d)
+{
+    const struct tca_mark *syn = NULL;
+    for (unsigned at = 0; at < d->mark_count; at++)
+        if (tca_nat_is_first_syn(&d->mark[at]))
+            syn = &d->mark[at];
+    if (!syn || !d->m.side[TCA_CLIENT].iss_known || !is_wanted(nats, d, syn))
         return TCA_OK;
-    if (*known_as) {
-        fill_key(&nats->key[*known_as - 1], d, syn);
-        return TCA_OK;
-    }
     void *list = tca_room(nats->key, nats->key_count, &nats->key_room, sizeof *nats->key);
     if (!list)
         return TCA_EMEMORY;
     nats->key = list;
     fill_key(&nats->key[nats->key_count++], d, syn);
-    *known_as = (uint32_t)nats->key_count;
     return TCA_OK;
 }
 
@@ -215,6 +347,8 @@ static int find_pairs(struct tca_nats *nats)
         if (!second)
             continue;
         first->taken = second->taken = true;
+        check_hint(nats, first);
+        check_hint(nats, second);
         error = add_row(nats, first, first, second);
         if (!error)
             error = add_row(nats, second, first, first);
@@ -235,34 +369,12 @@ static struct tca_digest digest_row(const void *item)
     return (struct tca_digest){nat->capture, nat->id_frame};
 }
 
-static uint64_t number_of(const struct key *key)
-{
-    return (uint64_t)key->capture << 32 | key->isn;
-}
-
-/* Only those whose number comes twice can be a pair. */
-static void leave_out_single(struct tca_nats *nats)
-{
-    struct tca_sieve sieve = tca_sieve_new(nats->key_count);
-    size_t kept = 0;
-    for (size_t at = 0; at < nats->key_count; at++)
-        tca_sieve_count(&sieve, number_of(&nats->key[at]), 1);
-    for (size_t at = 0; at < nats->key_count; at++)
-        if (tca_sieve_keeps(&sieve, number_of(&nats->key[at]), 2))
-            nats->key[kept++] = nats->key[at];
-    nats->key_count = kept;
-    tca_sieve_done(&sieve);
-}
-
 int tca_nats_link(struct tca_nats *nats)
 {
-    leave_out_single(nats);
     tca_sort(nats->key, nats->key_count, sizeof *nats->key, digest_key, order_keys);
     int error = find_pairs(nats);
     tca_sort(nats->nat, nats->nat_count, sizeof *nats->nat, digest_row, order_rows);
-    tca_free(nats->key);
-    nats->key = NULL;
-    nats->key_count = nats->key_room = 0;
+    forget_keys(nats);
     return error;
 }
 

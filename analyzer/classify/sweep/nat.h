@@ -10,8 +10,10 @@
  * A socket stands at its own host only under the address that its own packets bear: the client's in the first row, the
  * server's in the second.
  *
- * The key of each flow that began with a SYN is kept while the captures are read, so that rows are known to be the same
- * before anything is counted. Time n log n; of flows with equal numbers each is held against a few neighbours.
+ * Rows are to be known to be the same before anything is counted. So of each flow that began with a SYN a hint is kept while
+ * the captures are read, its number and the second in which it came; where two flows have nearly the same hint, which is rare
+ * without a translation, one more walk over the dossiers holds such flows against each other. Time n log n; of flows with
+ * equal numbers each is held against a few neighbours.
  */
 #ifndef TCA_CLASSIFY_NAT_H
 #define TCA_CLASSIFY_NAT_H
@@ -42,16 +44,33 @@ static inline bool tca_nat_told_there(const struct tca_dossier *d, int role)
     return d->nat_same_addr[role] && !tca_nat_at_home(d, role);
 }
 
+/* The mark by which a flow is known. */
+static inline bool tca_nat_is_first_syn(const struct tca_mark *mark)
+{
+    return (mark->roles & TCA_MARK_SYN) && mark->side == TCA_CLIENT && mark->copy == 1 && !mark->witness;
+}
+
+/* 1. Of each flow with a SYN of its client, in any order: its number, and when its first copy passed. *known_as is 0 at first; a
+ * flow that comes again with what it was given then replaces what it was. 0 or TCA_EMEMORY. */
+struct tca_nat_hints {
+    uint64_t *list; /* owned */
+    size_t count, room;
+};
+int tca_nat_hint(struct tca_nat_hints *hints, uint32_t capture, uint32_t isn, int64_t syn_ns,
+                 uint32_t *known_as);
+/* What another reader of the capture has, whose list is then empty. 0 or TCA_EMEMORY. */
+int tca_nat_hints_take(struct tca_nat_hints *hints, struct tca_nat_hints *other);
+void tca_nat_hints_done(struct tca_nat_hints *hints);
+
 struct tca_nats; /* opaque */
 
-int tca_nats_new(struct tca_nats **ret_nats); /* 0 or TCA_EMEMORY */
-void tca_nats_free(struct tca_nats *nats);    /* accepts NULL */
-
-/* 1. Each flow, in any order; `syn`: the first copy of its client's SYN, NULL: none was seen. *known_as is 0 at first; a flow that
- * comes again with what it was given then replaces what it was. 0 or TCA_EMEMORY. */
-int tca_nats_add(struct tca_nats *nats, const struct tca_dossier *d, const struct tca_mark *syn,
-                 uint32_t *known_as);
-/* 2. All flows are in: find the pairs, forget the rest. 0 or TCA_EMEMORY. */
+/* 2. All flows are in; no hint is needed any more. *ret_nats NULL: no row can be another one again, and 3 and 4 are not due.
+ * 0 or TCA_EMEMORY. */
+int tca_nats_new(struct tca_nat_hints *hints, struct tca_nats **ret_nats);
+void tca_nats_free(struct tca_nats *nats); /* accepts NULL */
+/* 3. Each dossier, in any order. 0 or TCA_EMEMORY. */
+int tca_nats_add(struct tca_nats *nats, const struct tca_dossier *d);
+/* 4. Find the pairs, forget the rest. 0 or TCA_EMEMORY. */
 int tca_nats_link(struct tca_nats *nats);
 /* Is there any row of which something is known? */
 bool tca_nats_any(const struct tca_nats *nats);
