@@ -467,7 +467,7 @@ void tca_shard_work(struct tca_shard *sh, const struct tca_chunk *chunk)
 enum { FLOW_BYTES = sizeof(struct tca_flow) + sizeof(struct tca_mirror) + sizeof(struct tca_peer) + 2300 };
 
 /* A live connection that thinks is packed where more are in memory than this part of those that there is memory for. */
-enum { PACKED_BEYOND = 2 };
+enum { PACKED_BEYOND = 4 };
 
 /* In sixteenths of what there is for connections at hand: those that live are heard of most, those that open least. */
 static const unsigned share[TCA_FLOW_CLASSES] = {

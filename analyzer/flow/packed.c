@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * Packing: most live connections say something and then think for seconds, and of all that is known of one only a few hundred
- * bytes are not zero. So a tuple that is quiet for a moment stays in memory as fewer bytes, and what is worked on fits into a
- * processor's caches.
+ * Packing: most live connections say something and then think for seconds, and of all that is known of one less than half is
+ * not zero. So where memory is short, before anything is parked (relieve.c), a tuple that is quiet for a moment stays in memory
+ * as fewer bytes. That costs a fifth of parking.
  *
- *      quiet for a moment: its flow, its stream, its copies and what their owner has of them --> an image --> packed
+ *      quiet for a moment: its flow, its stream, its copies and what their owner has of them, each without its zeros
  *      a segment, or an ICMP error: unpacked, as it was
  *      its turn has come (it is over, or is to be parked): unpacked, and the turn is taken
  *
- * Of an image nothing is left out but pointers, so a tuple comes back bit by bit. A build with check_ways packs each tuple after
- * each of its segments, and stops where the image of what comes back is another.
+ * Nothing is left out but pointers and the place in a list, so a tuple comes back bit by bit. A build with check_ways packs
+ * everything now and then, and stops where what comes back is packed to other bytes.
  *
  * What has only one flow, and nothing on its way, can be packed; the rest is rare, and waits to be parked.
  */
@@ -24,7 +24,7 @@
 static const int64_t MOMENT_NS = 100000000; /* longer than most round trips */
 
 enum {
-    PACKED_MORE = 2,     /* packed tuples to a flow that may be in memory as it is */
+    PACKED_MORE = 2,     /* packed tuples take as much as a flow as it is */
     PACKING_MAX = 16384, /* what needs more room stays */
 };
 
@@ -278,12 +278,13 @@ static int look_at(struct tca_flow_table *table, struct tca_flow *flow)
     return TCA_OK;
 }
 
-/* More are packed than there is memory for: the oldest is parked. */
+/* More are packed than there is memory for, beside those that are in it as they are: the oldest is parked. */
 static int relieve(struct tca_flow_table *table, unsigned level)
 {
+    size_t most = table->set.most[TCA_FLOW_LIVE], whole = table->listed[TCA_FLOW_LIVE];
+    size_t most_packed = most > whole ? PACKED_MORE * (most - whole) : 0;
     int error = TCA_OK;
-    while (!error && packed_list(table, level)->oldest &&
-           table->packed > PACKED_MORE * table->set.most[TCA_FLOW_LIVE]) {
+    while (!error && packed_list(table, level)->oldest && table->packed > most_packed) {
         struct tca_tuple *tuple;
         bool parked;
         error = unpack(table, packed_list(table, level)->oldest, &tuple);

@@ -1100,7 +1100,7 @@ int tca_flow_expire(struct tca_flow_table *table, int64_t now_ns)
     int error = take_lone_ones(table, lone_most(table));
 #ifdef TCA_CHECK_WAYS
     if (!error)
-        error = table->used & 1 ? park_all(table) : tca_table_pack_all(table);
+        error = table->checks++ % 2 ? park_all(table) : tca_table_pack_all(table);
 #endif
     if (!error && tca_table_parks(table))
         error = tca_table_pack(table);

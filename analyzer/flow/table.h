@@ -117,6 +117,7 @@ struct tca_flow_table {
     unsigned shapes;
     struct tca_passage passage;
     int64_t turn_ns; /* of the passage: before it the turn of nothing comes */
+    unsigned checks; /* with check_ways: what can be is packed and parked in turn */
 };
 
 /* table.c */

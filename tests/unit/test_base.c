@@ -14,6 +14,7 @@
 #include "base/sha1.h"
 #include "base/sieve.h"
 #include "base/sort.h"
+#include "base/stash.h"
 #include "suite.h"
 
 #include <arpa/inet.h>
@@ -425,6 +426,30 @@ START_TEST(pool_reuses_what_is_given_back)
     ck_assert_ptr_ne(again, second);
     tca_pool_done(&pool);
     tca_pool_done(&pool);
+}
+END_TEST
+
+START_TEST(stash_reuses_what_is_given_back)
+{
+    struct tca_stash stash;
+    size_t small = 33, larger = 5 * TCA_STASH_STEP, most = TCA_STASH_MAX, again = 40,
+           much = 6 * TCA_STASH_STEP;
+
+    tca_stash_init(&stash);
+    unsigned char *a = tca_stash_take(&stash, &small), *b = tca_stash_take(&stash, &larger),
+                  *c = tca_stash_take(&stash, &most);
+    ck_assert_uint_eq(small, 2 * TCA_STASH_STEP);
+    ck_assert_uint_eq(larger, 5 * TCA_STASH_STEP);
+    ck_assert_uint_eq(most, TCA_STASH_MAX);
+    memset(a, 1, small);
+    memset(b, 2, larger);
+    memset(c, 3, most);
+    ck_assert(a[0] == 1 && a[small - 1] == 1 && b[0] == 2 && b[larger - 1] == 2);
+    tca_stash_give(&stash, b, larger);
+    ck_assert_msg(tca_stash_take(&stash, &much) != b, "it is too small for that");
+    ck_assert_ptr_eq(tca_stash_take(&stash, &again), b);
+    ck_assert_msg(again == larger, "and a little more than what was asked for");
+    tca_stash_done(&stash);
 }
 END_TEST
 
@@ -976,6 +1001,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, grow_checks_overflow);
     tcase_add_test(tc, pool_gives_zeroed_aligned_objects);
     tcase_add_test(tc, pool_reuses_what_is_given_back);
+    tcase_add_test(tc, stash_reuses_what_is_given_back);
     tcase_add_test(tc, pool_of_large_objects);
 }
 

@@ -17,7 +17,7 @@ struct owner {
         uint8_t payload[PAYLOAD], stream[STREAM_PAYLOAD], parcel[TCA_PARCEL_MAX];
         size_t size;
     } kept[KEPT_MAX];
-    unsigned count, recalled, over, pieces, forgotten;
+    unsigned count, recalled, over, pieces, forgotten, unpacked;
     struct tca_segment again;
 };
 
@@ -83,6 +83,26 @@ static int again(void *user, struct tca_flow *flow, const struct tca_segment *sy
     return 0;
 }
 
+static size_t pack_room(void *user, const struct tca_flow *flow)
+{
+    (void)user, (void)flow;
+    return PAYLOAD;
+}
+
+static uint8_t *pack(void *user, struct tca_flow *flow, uint8_t *out)
+{
+    (void)user;
+    memcpy(out, flow->payload, PAYLOAD);
+    return out + PAYLOAD;
+}
+
+static const uint8_t *unpack(void *user, const uint8_t *in, void *payload)
+{
+    ((struct owner *)user)->unpacked++;
+    memcpy(payload, in, PAYLOAD);
+    return in + PAYLOAD;
+}
+
 static void begin(struct owner *o)
 {
     memset(o, 0, sizeof *o);
@@ -96,6 +116,9 @@ static void begin(struct owner *o)
                                           .recall = recall,
                                           .forget = forget,
                                           .again = again,
+                                          .pack_room = pack_room,
+                                          .pack = pack,
+                                          .unpack = unpack,
                                           .user = o};
     ck_assert_int_eq(tca_flow_table_new(&set, &o->table), 0);
 }
@@ -288,6 +311,108 @@ START_TEST(test_forgotten)
 }
 END_TEST
 
+/* A connection that goes on: at 1 s, 1.1 s, ... */
+static struct tca_flow *open_one(struct owner *o, int family)
+{
+    static const unsigned flags[] = {TCA_SYN, TCA_SYN | TCA_ACK, TCA_ACK};
+    static const uint32_t seq[] = {100, 500, 101}, ack[] = {0, 101, 501};
+    struct tca_flow *flow = NULL;
+    for (unsigned at = 0; at < 3; at++) {
+        struct tca_segment seg = segment(family, at % 2, SECOND_NS + at * SECOND_NS / 10, 1 + at, flags[at]);
+        seg.seq = seq[at];
+        seg.ack = ack[at];
+        flow = feed(o, &seg, TCA_FLOW_LIVE);
+    }
+    return flow;
+}
+
+START_TEST(test_packed)
+{
+    enum { HEAD = offsetof(struct tca_flow, payload) };
+    struct owner o;
+    begin(&o);
+    struct tca_flow *flow = open_one(&o, families[_i]);
+    struct tca_key key = flow->tuple->key;
+    struct tca_copies copies = flow->tuple->copies;
+    struct tca_stream stream = *flow->stream;
+    uint8_t payload[PAYLOAD], stream_payload[STREAM_PAYLOAD];
+    struct tca_flow was;
+    memcpy(payload, flow->payload, PAYLOAD);
+    memcpy(stream_payload, flow->stream->payload, STREAM_PAYLOAD);
+    memcpy(&was, flow, HEAD);
+
+    pass(&o, 2 * SECOND_NS);
+    uint32_t what = only_one(o.table);
+    ck_assert_int_eq(tca_kind_of(what), families[_i] == 4 ? TCA_KIND_PACKED4 : TCA_KIND_PACKED6);
+    ck_assert_msg(o.forgotten && !o.over && !o.count && !o.pieces, "nothing was told");
+    unsigned unpacked = o.unpacked;
+    ck_assert_uint_eq(o.table->listed[TCA_FLOW_LIVE], 0);
+
+    struct tca_segment seg = segment(families[_i], 1, 3 * SECOND_NS, 50, TCA_ACK);
+    seg.seq = 501;
+    seg.ack = 101;
+    struct tca_flow_look look;
+    struct tca_flow_met met;
+    tca_flow_look(o.table, &seg, &look);
+    tca_flow_look_on(o.table, &look);
+    ck_assert_int_eq(tca_flow_meet(o.table, &seg, &look, &met), 0);
+    flow = met.tuple->newest;
+    ck_assert_uint_eq(o.unpacked, unpacked + 1);
+    ck_assert_mem_eq(&met.tuple->key, &key, sizeof key);
+    ck_assert_mem_eq(&met.tuple->copies, &copies, sizeof copies);
+    ck_assert_mem_eq(flow->payload, payload, PAYLOAD);
+    ck_assert_mem_eq(flow->stream->payload, stream_payload, STREAM_PAYLOAD);
+    ck_assert_msg(flow->stream == met.tuple->stream && flow->stream->piece.frame == stream.piece.frame &&
+                      !flow->stream->told,
+                  "its stream goes on");
+    struct tca_flow is, *both[] = {&is, &was};
+    memcpy(&is, flow, HEAD);
+    for (int at = 0; at < 2; at++) {
+        bare(both[at]);
+        both[at]->listed_ns = 0;
+    }
+    ck_assert_mem_eq(&is, &was, HEAD);
+    struct tca_flow_found found;
+    ck_assert_int_eq(tca_flow_find(o.table, &met, &seg, &found), 0);
+    ck_assert_ptr_eq(found.flow, flow);
+    ck_assert_int_eq(tca_flow_table_end(o.table), 0);
+    ck_assert_msg(o.over == 1 && o.pieces == 1, "told once");
+    tca_flow_table_free(o.table);
+}
+END_TEST
+
+START_TEST(test_packed_turn)
+{
+    struct owner o;
+    begin(&o);
+    open_one(&o, families[_i]);
+    pass(&o, 2 * SECOND_NS);
+    unsigned unpacked = o.unpacked;
+    pass(&o, 50 * SECOND_NS);
+    ck_assert_msg(o.unpacked == unpacked && !o.count, "it is not its turn yet");
+    pass(&o, 70 * SECOND_NS);
+    ck_assert_msg(o.unpacked == unpacked + 1 && o.count == 1 && !o.over, "quiet for a minute: parked");
+    ck_assert_int_eq(tca_kind_of(only_one(o.table)), families[_i] == 4 ? TCA_KIND_PARKED4 : TCA_KIND_PARKED6);
+    ck_assert_uint_eq(o.table->packed, 0);
+    tca_flow_table_free(o.table);
+}
+END_TEST
+
+START_TEST(test_packed_end)
+{
+    struct owner o;
+    begin(&o);
+    open_one(&o, families[_i]);
+    pass(&o, 2 * SECOND_NS);
+    unsigned unpacked = o.unpacked;
+    ck_assert_int_eq(tca_flow_table_end(o.table), 0);
+    ck_assert_msg(o.unpacked == unpacked + 1 && o.over == 1 && o.pieces == 1,
+                  "what is packed at the end is over, too");
+    ck_assert_uint_eq(o.table->used, 0);
+    tca_flow_table_free(o.table);
+}
+END_TEST
+
 START_TEST(test_embryo)
 {
     struct owner o;
@@ -349,6 +474,9 @@ int main(void)
     Suite *suite = suite_create("park");
     add_case(suite, "back", test_back, 2);
     add_case(suite, "forgotten", test_forgotten, 2);
+    add_case(suite, "packed", test_packed, 2);
+    add_case(suite, "packed_turn", test_packed_turn, 2);
+    add_case(suite, "packed_end", test_packed_end, 2);
     add_case(suite, "embryo", test_embryo, 2);
     add_case(suite, "embryos", test_embryo_over, 2);
     return run_suite(suite);
