@@ -354,7 +354,6 @@ START_TEST(test_packed)
     struct tca_flow_look look;
     struct tca_flow_met met;
     tca_flow_look(o.table, &seg, &look);
-    tca_flow_look_on(o.table, &look);
     ck_assert_int_eq(tca_flow_meet(o.table, &seg, &look, &met), 0);
     flow = met.tuple->newest;
     ck_assert_uint_eq(o.unpacked, unpacked + 1);
