@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Packing: most live connections say something and then think for seconds, and of all that is known of one less than half is
- * not zero. So where memory is short, before anything is parked (relieve.c), a tuple that is quiet for a moment stays in memory
- * as fewer bytes. That costs a fifth of parking.
+ * Packing: most live connections say something and then think for seconds, and of all that is known of one about half is
+ * zero. So where memory is short, before anything is parked (relieve.c), a tuple that is quiet for a moment stays in memory
+ * as fewer bytes: nothing is told, written to the spool or read back from there.
  *
  *      quiet for a moment: its flow, its stream, its copies and what their owner has of them, each without its zeros
  *      a segment, or an ICMP error: unpacked, as it was
