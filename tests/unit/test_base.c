@@ -534,7 +534,7 @@ END_TEST
 START_TEST(sorter_takes)
 {
     const size_t items = sorter_rows[_i].items;
-    for (size_t other_memory = 512; other_memory <= 1 << 20; other_memory <<= 11) {
+    for (size_t other_memory = 16 << 10; other_memory <= 16 << 20; other_memory <<= 10) {
         struct tca_sorter *sorter, *other;
         uint32_t random = 1;
         ck_assert_int_eq(tca_sorter_new(sorter_rows[_i].memory, NULL, &sorter), 0);
