@@ -340,7 +340,8 @@ static void join_stream(struct tca_flow_table *table, struct tca_tuple *tuple, s
     stream->users++;
 }
 
-void tca_away_copies(struct tca_tuple *tuple, const struct tca_copies *kept)
+/* As it was, but for what the table lends. */
+static void recall_copies(struct tca_tuple *tuple, const struct tca_copies *kept)
 {
     struct tca_copies made = tuple->copies;
     tuple->copies = *kept;
@@ -384,7 +385,7 @@ static int recall_flows(struct tca_flow_table *table, struct tca_tuple *tuple, u
         if (error)
             return error;
         if (link == &tuple->newest)
-            tca_away_copies(tuple, &parcel.copies);
+            recall_copies(tuple, &parcel.copies);
         link = &(*link)->older;
         place = parcel.older_place;
     } while (parcel.has_older);

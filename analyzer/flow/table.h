@@ -169,8 +169,6 @@ void tca_away_list(struct tca_flow_table *table, uint32_t what);
 void tca_away_give(struct tca_flow_table *table, uint32_t what);
 /* Memory of a tuple's flows and its own is taken back. */
 void tca_table_give(struct tca_flow_table *table, struct tca_tuple *tuple);
-/* What is known of copies as it was, but for what the table lends. */
-void tca_away_copies(struct tca_tuple *tuple, const struct tca_copies *kept);
 /* The tuple is in the table again in place of what is away. NULL when memory is out. */
 struct tca_tuple *tca_away_back(struct tca_flow_table *table, uint32_t what, const struct tca_key *key);
 
