@@ -104,7 +104,7 @@ struct tca_session {
     unsigned shards;
     uint8_t shard_of[TCA_PARTITIONS]; /* each partition is of one */
     bool can_deal;                    /* all of them are whole: records may be dealt to them */
-    pthread_mutex_t lock;             /* for what all shards write to: streams */
+    pthread_mutex_t lock;             /* for what all shards write to: streams, models */
     struct tca_fragments *fragments;  /* of the open capture */
     struct tca_order order;           /* segments of the open capture that wait for their turn */
     struct tca_moved moved;           /* frame numbers of all captures that were mended */
@@ -113,6 +113,10 @@ struct tca_session {
         struct tca_sorter **list; /* owned, as what it points to: by the number of the shard */
         unsigned count;
     } spool;
+    struct tca_lone_models {
+        struct tca_lone_model **list; /* owned, as what it points to; grown under the lock */
+        unsigned count;
+    } models;                    /* of SYNs that are all of their flow (lone.c) */
     struct tca_sorter *dossiers; /* in pass 2: those of all shards, the first of that list */
     struct tca_streams *streams; /* of all captures; NULL before the first */
     struct tca_sweep *sweep;
@@ -184,9 +188,10 @@ int tca_spool_join(struct tca_session *s);
 void tca_spool_done(struct tca_session *s);
 /* What a walk over dossiers needs; each thread has its own. All zero at first. */
 struct tca_reading {
-    size_t stream; /* near which the next dossier's is */
+    size_t stream;       /* near which the next dossier's is */
+    struct tca_mark syn; /* the only mark of a flow that is one SYN */
 };
-/* Decode one item of the sorter into *ret; its marks stay in the item. */
+/* Decode one item of the sorter into *ret; its marks stay in the item, or in *reading until the next one. */
 void tca_spool_get(const struct tca_session *s, struct tca_reading *reading, const void *item,
                    struct tca_dossier *ret);
 

@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/apart.h"
 #include "base/seed.h"
+#include "engine/lone.h"
 #include "engine/run.h"
 #include "mirror/deviations.h"
 #include "mirror/history.h"
@@ -506,6 +507,7 @@ int tca_shard_begin(struct tca_session *s, unsigned shards, struct tca_shard *sh
                                     .recall = tca_recall,
                                     .forget = tca_forget,
                                     .again = tca_again,
+                                    .lone_over = tca_lone_over,
                                     .pack_room = pack_room,
                                     .pack = pack,
                                     .unpack = unpack,
@@ -561,6 +563,7 @@ int tca_shard_end(struct tca_shard *sh)
     tca_mirror_context_done(&sh->mirrors);
     tca_moved_done(&sh->moved);
     tca_nat_hints_done(&sh->nat_hints);
+    tca_free(sh->kinds);
     tca_buf_done(&sh->encoded);
     tca_buf_done(&sh->recalled);
     tca_free(sh->left_out);

@@ -48,6 +48,7 @@ struct tca_shard {
     struct tca_buf recalled;     /* a parked flow */
     struct tca_sorter *dossiers; /* borrowed: its own of the spool */
     struct tca_nat_hints nat_hints;
+    struct tca_lone_kinds *kinds; /* owned: models of SYNs that it has met; NULL: none (lone.c) */
     /* Its part of the capture's facts. */
     uint64_t flow_count, tcp_packets, duplicates, mixed_tags;
     int64_t end_ns;    /* -1: nothing came */

@@ -7,7 +7,7 @@
  *      { how many areas and marks, areas that are kept, marks: whole and by frame }
  *
  * Times and frames are most of it, so packing the bytes of each word as well would make it less by a third, and take longer
- * than writing and reading that. This form lives within one process only.
+ * than writing and reading that. This form lives within one process only. Of a flow that is one SYN there is less (lone.c).
  *
  * Sort key: start_ns, capture ordinal, first frame: the order of rows; then how often the flow was parked, the newest first,
  * which alone is read.
@@ -18,6 +18,7 @@
 #include "engine/spool.h"
 
 #include "base/pack.h"
+#include "engine/lone.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -236,29 +237,48 @@ static void spoil(struct tca_dossier *d)
 }
 #endif
 
-int tca_spool_encode(struct tca_shard *shard, struct tca_flow *flow, bool *ret_in_order)
+static int encode_flow(struct tca_shard *shard, const struct tca_flow *flow, bool *ret_in_order)
 {
     struct tca_dossier d; /* but for what is the flow's own all stands elsewhere */
     const struct tca_mirror *m = (const void *)flow->payload;
     fill(shard->s, flow, &d);
     const struct origins origins = origins_of(flow, &d);
-    int error = tca_nat_add_flow(shard, m, &flow->note);
-    if (!error)
-        error = encode(&shard->encoded, &origins, m, ret_in_order);
+    int error = encode(&shard->encoded, &origins, m, ret_in_order);
     if (!error)
         check(shard, &origins, m);
     return error;
 }
 
+int tca_spool_encode(struct tca_shard *shard, struct tca_flow *flow, bool *ret_in_order)
+{
+    int error = tca_nat_add_flow(shard, (const void *)flow->payload, &flow->note);
+    return error ? error : encode_flow(shard, flow, ret_in_order);
+}
+
+int tca_spool_copy(struct tca_shard *shard, const struct tca_flow *flow, struct tca_dossier *d)
+{
+    bool in_order;
+    int error = encode_flow(shard, flow, &in_order);
+    if (!error)
+        tca_spool_decode((const uint8_t *)shard->encoded.bytes, d, &d->mark);
+    return error;
+}
+
+int tca_spool_add(struct tca_shard *shard, const struct tca_spool_row *row, const void *item, size_t size)
+{
+    uint8_t key[TCA_SORT_KEY] = {0};
+    tca_key_i64(key, row->start_ns);
+    tca_key_u32(key + 8, shard->s->open->facts.ordinal);
+    tca_key_u64(key + 12, row->frame);
+    tca_key_u32(key + NAMED, UINT32_MAX - row->parked);
+    return tca_sorter_add(shard->dossiers, key, item, size);
+}
+
 int tca_spool_send(struct tca_shard *shard, const struct tca_flow *flow, uint64_t *ret_place)
 {
     const struct tca_mirror *m = (const void *)flow->payload;
-    uint8_t key[TCA_SORT_KEY] = {0};
-    tca_key_i64(key, m->start_ns);
-    tca_key_u32(key + 8, shard->s->open->facts.ordinal);
-    tca_key_u64(key + 12, m->first_frame);
-    tca_key_u32(key + NAMED, UINT32_MAX - flow->parked);
-    int error = tca_sorter_add(shard->dossiers, key, shard->encoded.bytes, shard->encoded.used);
+    const struct tca_spool_row row = {m->start_ns, m->first_frame, flow->parked};
+    int error = tca_spool_add(shard, &row, shard->encoded.bytes, shard->encoded.used);
     *ret_place = error ? 0 : tca_sorter_place(shard->dossiers);
     return error;
 }
@@ -313,6 +333,7 @@ void tca_spool_done(struct tca_session *s)
     while (s->spool.count)
         tca_sorter_free(s->spool.list[--s->spool.count]);
     tca_free(s->spool.list);
+    tca_lone_done(s);
 }
 
 /* ---- dossiers ---- */
@@ -328,10 +349,11 @@ int tca_spool_put(struct tca_shard *shard, struct tca_flow *flow)
 void tca_spool_get(const struct tca_session *s, struct tca_reading *reading, const void *item,
                    struct tca_dossier *d)
 {
-    const struct tca_mark *mark;
-    tca_spool_decode(item, d, &mark);
-    d->mark = mark;
+    bool lone = tca_lone_get(s, item, &reading->syn, d);
+    if (!lone)
+        tca_spool_decode(item, d, &d->mark);
     spoil(d);
     tca_streams_tell(s->streams, &reading->stream, d);
-    tca_dossier_index(d);
+    if (!lone)
+        tca_dossier_index(d);
 }

@@ -10,7 +10,16 @@
 /* The dossier of a flow as it is now to shard->encoded; its marks stand at the end of it. *ret_in_order: in the order in which
  * the mirror has them. 0 or TCA_EMEMORY. */
 int tca_spool_encode(struct tca_shard *shard, struct tca_flow *flow, bool *ret_in_order);
-/* What stands there goes into the spool, at this place. 0, TCA_EMEMORY or TCA_EOUTPUT. */
+/* A dossier of it as it will be read, marks and all, without anything being put: they stand in shard->encoded. 0 or TCA_EMEMORY. */
+int tca_spool_copy(struct tca_shard *shard, const struct tca_flow *flow, struct tca_dossier *ret);
+/* An item goes into the spool, at the place of this row of the open capture. 0, TCA_EMEMORY or TCA_EOUTPUT. */
+struct tca_spool_row {
+    int64_t start_ns;
+    uint64_t frame;
+    uint32_t parked; /* as of the flow */
+};
+int tca_spool_add(struct tca_shard *shard, const struct tca_spool_row *row, const void *item, size_t size);
+/* What stands in shard->encoded goes into the spool, at this place. 0, TCA_EMEMORY or TCA_EOUTPUT. */
 int tca_spool_send(struct tca_shard *shard, const struct tca_flow *flow, uint64_t *ret_place);
 /* What was put there, to shard->recalled. 0, TCA_EMEMORY or TCA_EOUTPUT. */
 int tca_spool_fetch(struct tca_shard *shard, uint64_t place);

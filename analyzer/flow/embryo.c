@@ -16,8 +16,6 @@
 #include <string.h>
 #include <tcpautopsy/error.h>
 
-enum { SHAPES_MAX = 255 };
-
 /* ---- shapes ---- */
 
 static void blank(struct tca_segment *seg)
@@ -44,8 +42,8 @@ static bool find_shape(struct tca_flow_table *table, const struct tca_segment *s
             return true;
         }
     if (!table->shape)
-        table->shape = tca_alloc(SHAPES_MAX * sizeof *table->shape);
-    if (!table->shape || table->shapes == SHAPES_MAX)
+        table->shape = tca_alloc(TCA_SHAPES * sizeof *table->shape);
+    if (!table->shape || table->shapes == TCA_SHAPES)
         return false;
     memcpy(&table->shape[table->shapes], &shape, sizeof shape);
     *ret_shape = table->shapes++;
@@ -134,11 +132,64 @@ int tca_table_unfold(struct tca_flow_table *table, uint32_t what, const struct t
     return tca_table_replay(table, tuple, &seg, syn.side, syn.number);
 }
 
+/* ---- over ---- */
+
+/* As it was told of the flow's tuple, had there been one. */
+static int end_piece(struct tca_flow_table *table, const struct tca_segment *syn, int side,
+                     const struct tca_key *key)
+{
+    struct tca_stream stream;
+    memset(&stream, 0, sizeof stream);
+    tca_stream_begin_piece(&stream, syn, side, false);
+    tca_stream_note(&stream, syn, side);
+    return table->set.piece_over ? table->set.piece_over(table->set.user, key, &stream.piece) : TCA_OK;
+}
+
+/* Only the owner is told; what it makes of this SYN is known. */
+static int tell(struct tca_flow_table *table, uint32_t what, const struct tca_key *key, bool *ret_told)
+{
+    struct away *away = tca_away_at(table, what);
+    const struct tca_syn *syn = tca_away_syn(away, tca_kind_of(what));
+    struct tca_segment seg;
+    *ret_told = false;
+    if (!table->set.lone_over)
+        return TCA_OK;
+    make_syn(table, away, syn, key, &seg);
+    int error = table->set.lone_over(table->set.user, &seg, syn->side, syn->shape, ret_told);
+    return error || !*ret_told ? error : end_piece(table, &seg, syn->side, key);
+}
+
 int tca_table_end_embryo(struct tca_flow_table *table, uint32_t what)
 {
     struct tca_key key;
     struct tca_tuple *tuple;
+    bool told;
     tca_table_key(table, what, &key);
-    int error = tca_table_unfold(table, what, &key, &tuple);
+    int error = tell(table, what, &key, &told);
+    if (error)
+        return error;
+    if (told) {
+        tca_away_drop(table, what);
+        return TCA_OK;
+    }
+    error = tca_table_unfold(table, what, &key, &tuple);
     return error ? error : tca_table_end_flow(table, tuple->newest);
+}
+
+int tca_flow_imagine(struct tca_flow_table *table, const struct tca_segment *syn, int side,
+                     int (*fn)(void *user, struct tca_flow *flow), void *user)
+{
+    struct tca_flow_look look;
+    tca_flow_look(table, syn, &look);
+    struct tca_tuple *tuple = tca_table_new_tuple(table, &look.key, look.tag);
+    if (!tuple)
+        return TCA_EMEMORY;
+    tuple->plain = tuple;
+    int error = tca_table_replay(table, tuple, syn, side, 0);
+    if (!error)
+        error = fn(user, tuple->newest);
+    if (tuple->newest)
+        table->set.forget(table->set.user, tuple->newest);
+    tca_table_give(table, tuple);
+    return error;
 }

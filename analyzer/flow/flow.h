@@ -129,6 +129,10 @@ struct tca_flow_settings {
      * and when something comes, or it is over, the SYN is used again, for payloads that are zeroed. */
     void (*forget)(void *user, struct tca_flow *flow);
     int (*again)(void *user, struct tca_flow *flow, const struct tca_segment *syn, int side);
+    /* Called instead of `over` for such a SYN of which nothing came any more: all is told by it. alike: that of SYNs which differ
+     * in times, frames, addresses, ports and the numbers of struct tca_syn only; less than TCA_SHAPES. *ret_told false: nothing was
+     * done, and the SYN is used again. NULL: it always is. */
+    int (*lone_over)(void *user, const struct tca_segment *syn, int side, unsigned alike, bool *ret_told);
     /* Packing: all of a flow that is quiet for a moment, in fewer bytes; pack NULL, or none. The owner tells how much room its
      * payload takes at most, writes it there, before the payload is given back as by forget, and makes a payload of it again, in
      * zeroed memory: NULL when memory is out. Both return where it ends. */
@@ -138,7 +142,7 @@ struct tca_flow_settings {
     size_t whole; /* so many live flows stay as they are. No result depends on it */
     void *user;
 };
-enum { TCA_PARCEL_MAX = 2048 };
+enum { TCA_PARCEL_MAX = 2048, TCA_SHAPES = 255 };
 
 struct tca_flow_table;
 
@@ -211,6 +215,10 @@ void tca_flow_note(struct tca_flow_table *table, struct tca_flow *flow, const st
 /* This one was committed: of the incarnations older than it end those that nobody answered, and keep the others for what
  * comes late. */
 int tca_flow_replace_older(struct tca_flow_table *table, struct tca_flow *flow);
+/* The flow that this SYN, sent by key side `side`, would be if it were all of its tuple goes to fn; nothing of it remains. 0 or
+ * TCA_EMEMORY, or what fn or `again` returned. */
+int tca_flow_imagine(struct tca_flow_table *table, const struct tca_segment *syn, int side,
+                     int (*fn)(void *user, struct tca_flow *flow), void *user);
 /* This time of the file has come: take back the memory of what has waited too long. All tables of a capture are told the same
  * times between the same segments; then no result depends on what is in which, as meet and find end what is over of their own
  * tuple by the same clock. */

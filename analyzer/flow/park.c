@@ -410,14 +410,19 @@ bool tca_table_is_over(const struct tca_flow_table *table, uint32_t what)
     return tca_passage_since(&table->passage, tca_away_at(table, what)->due_ns, 0);
 }
 
+void tca_away_drop(struct tca_flow_table *table, uint32_t what)
+{
+    tca_table_empty_slot(table, tca_table_slot(table, tca_away_at(table, what)->tag, what));
+    unlist_away(table, what);
+    tca_away_give(table, what);
+}
+
 /* All of a parked tuple was told. */
 int tca_table_end_away(struct tca_flow_table *table, uint32_t what)
 {
     if (tca_kind_of(what) >= TCA_KIND_EMBRYO4)
         return tca_table_end_embryo(table, what);
-    tca_table_empty_slot(table, tca_table_slot(table, tca_away_at(table, what)->tag, what));
-    unlist_away(table, what);
-    tca_away_give(table, what);
+    tca_away_drop(table, what);
     return TCA_OK;
 }
 

@@ -167,6 +167,8 @@ struct away *tca_away_at(const struct tca_flow_table *table, uint32_t what);
 uint32_t tca_away_new(struct tca_flow_table *table, const struct tca_tuple *tuple, enum tca_kind kind);
 void tca_away_list(struct tca_flow_table *table, uint32_t what);
 void tca_away_give(struct tca_flow_table *table, uint32_t what);
+/* All of it was told: nothing of it is left in the table. */
+void tca_away_drop(struct tca_flow_table *table, uint32_t what);
 /* Memory of a tuple's flows and its own is taken back. */
 void tca_table_give(struct tca_flow_table *table, struct tca_tuple *tuple);
 /* The tuple is in the table again in place of what is away. NULL when memory is out. */

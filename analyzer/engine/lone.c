@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Flows that are one SYN, as floods and scans make them by the million. The dossiers of two such SYNs of one shape differ where a
+ * few numbers of the SYN stand in them, and nowhere else. So only these numbers go to the spool, and a dossier is a copy
+ * of a model into which they are written:
+ *
+ *      SYN of a new kind:  the SYN, and one with other numbers, through pass 1 --> where do the dossiers differ?
+ *                              by what a number differs in the SYNs:   its place --> model: the rest, and the places
+ *                              anything else:                          no SYN of this kind is told here
+ *      the next ones:      --> item { model, numbers } --> model + numbers = dossier
+ *
+ * So no list of fields has to be kept: what moves with the SYN is found by experiment. What no two SYNs can show is where a number
+ * decides something, since then it is not copied only; such numbers are another kind each (kind_of), or none (is_plain).
+ * A build with check_ways takes each SYN through pass 1 and stops where its dossier is another one.
+ *
+ * Kinds are a shard's and a capture's, models are shared by all of a run. Where there are too many, flows are told as all are.
+ */
+#include "engine/lone.h"
+
+#include "base/alloc.h"
+#include "engine/spool.h"
+
+#include <stdlib.h>
+#include <tcpautopsy/error.h>
+
+enum { MODELS_MAX = 256, PLACES_MAX = 96 };
+
+/* ---- the numbers of a SYN ---- */
+
+enum number { TIME, FRAME, SEQ, TSVAL, IP_ID, WINDOW, TTL, NUMBERS };
+
+/* Bytes of each, as it stands anywhere. */
+static const uint8_t width[NUMBERS] = {
+    [TIME] = 8, [FRAME] = 8, [SEQ] = 4, [TSVAL] = 4, [IP_ID] = 2, [WINDOW] = 2, [TTL] = 1};
+
+static void read_numbers(const struct tca_segment *syn, uint64_t number[NUMBERS])
+{
+    number[TIME] = (uint64_t)syn->time_ns;
+    number[FRAME] = syn->frame;
+    number[SEQ] = syn->seq;
+    number[TSVAL] = syn->opt.tsval;
+    number[IP_ID] = syn->ip_id;
+    number[WINDOW] = syn->window;
+    number[TTL] = syn->ttl;
+}
+
+/* Like unsigned numbers of that many bytes. */
+static uint64_t cut(uint64_t value, unsigned bytes)
+{
+    return bytes == 8 ? value : value & ((UINT64_C(1) << 8 * bytes) - 1);
+}
+
+static uint64_t load(const uint8_t *at, unsigned bytes)
+{
+    uint64_t value64;
+    uint32_t value32;
+    uint16_t value16;
+    switch (bytes) {
+    case 8:
+        return memcpy(&value64, at, 8), value64;
+    case 4:
+        return memcpy(&value32, at, 4), value32;
+    case 2:
+        return memcpy(&value16, at, 2), value16;
+    default:
+        return *at;
+    }
+}
+
+static void add(uint8_t *at, uint64_t value, unsigned bytes)
+{
+    const uint64_t sum = load(at, bytes) + value;
+    const uint32_t sum32 = (uint32_t)sum;
+    const uint16_t sum16 = (uint16_t)sum;
+    switch (bytes) {
+    case 8:
+        memcpy(at, &sum, 8);
+        break;
+    case 4:
+        memcpy(at, &sum32, 4);
+        break;
+    case 2:
+        memcpy(at, &sum16, 2);
+        break;
+    default:
+        *at = (uint8_t)sum;
+    }
+}
+
+/* ---- kinds ---- */
+
+enum { ODD_NUMBERS = 4, KINDS = TCA_SHAPES * 2 << ODD_NUMBERS, UNKNOWN = 0, NONE = UINT16_MAX };
+
+struct tca_lone_kinds {
+    uint16_t model[KINDS]; /* number of its model, from 1; or one of the above */
+};
+
+/* No host begins with another one, and mirrors draw conclusions from that. */
+static bool is_first_ttl(uint8_t ttl)
+{
+    return ttl == 32 || ttl == 64 || ttl == 128 || ttl == 255;
+}
+
+/* Zero says that there is none. */
+static unsigned kind_of(const struct tca_segment *syn, int side, unsigned alike)
+{
+    unsigned odd = (syn->window == 0) | (syn->ip_id == 0) << 1 | (syn->opt.tsval == 0) << 2 |
+                   is_first_ttl(syn->ttl) << 3;
+    return (alike * 2 + (unsigned)side) << ODD_NUMBERS | odd;
+}
+
+/* Its numbers pass no end of their kind, and are none that stands for something. */
+static bool is_plain(const struct tca_segment *syn)
+{
+    const int64_t first_ns = INT64_C(1000000000);
+    return syn->time_ns >= first_ns && (uint64_t)syn->seq + syn->len + 2 <= UINT32_MAX;
+}
+
+/* ---- models ---- */
+
+/* What a dossier of such a flow consists of. */
+struct whole {
+    struct tca_dossier d; /* its pointers are NULL */
+    struct tca_mark syn;
+};
+
+struct place {
+    uint16_t at; /* in the whole */
+    uint8_t number;
+};
+
+struct tca_lone_model {
+    struct whole
+        rest; /* with zeros for numbers, or what is to be added to them; likewise addresses, ports, capture */
+    struct place place[PLACES_MAX];
+    unsigned places;
+};
+_Static_assert(sizeof(struct whole) <= UINT16_MAX && sizeof(struct whole) % 8 == 0,
+               "places are found by words");
+
+struct copying {
+    struct tca_shard *shard;
+    struct whole *whole;
+    bool one_mark;
+};
+
+static int copy_flow(void *user, struct tca_flow *flow)
+{
+    struct copying *c = user;
+    struct tca_dossier *d = &c->whole->d;
+    int error = tca_mirror_finish(&c->shard->mirrors, (void *)flow->payload);
+    if (!error)
+        error = tca_spool_copy(c->shard, flow, d);
+    if (error)
+        return error;
+    tca_dossier_index(d);
+    c->one_mark = d->mark_count == 1 && tca_nat_is_first_syn(d->mark) && d->m.side[TCA_CLIENT].iss_known;
+    c->whole->syn = d->mark[0];
+    d->mark = NULL;
+    d->m.trouble = NULL;
+    d->m.marks = NULL;
+    return TCA_OK;
+}
+
+/* What pass 1 makes of this SYN. *ret_fits false: more than a model can hold. */
+static int make_whole(struct tca_shard *shard, const struct tca_segment *syn, int side, struct whole *ret,
+                      bool *ret_fits)
+{
+    struct copying c = {.shard = shard, .whole = ret};
+    memset(ret, 0, sizeof *ret);
+    int error = tca_flow_imagine(shard->flows, syn, side, copy_flow, &c);
+    *ret_fits = !error && c.one_mark;
+    return error;
+}
+
+/* A SYN of the same kind all of whose numbers differ, but for those that are zero. */
+static struct tca_segment other_syn(const struct tca_segment *syn)
+{
+    struct tca_segment other = *syn;
+    const uint32_t far = 0x13579bdf;
+    other.time_ns += INT64_C(0x1122334455667);
+    other.frame += UINT64_C(0x0badcafe12345);
+    other.seq = syn->seq & (UINT32_C(1) << 31) ? syn->seq - far : syn->seq + far;
+    other.opt.tsval = !syn->opt.tsval ? 0 : syn->opt.tsval ^ 0x2468ace1 ? syn->opt.tsval ^ 0x2468ace1 : 1;
+    other.ip_id = !syn->ip_id ? 0 : syn->ip_id ^ 0x1a2b ? syn->ip_id ^ 0x1a2b : 1;
+    other.window = !syn->window ? 0 : syn->window ^ 0x3c4d ? syn->window ^ 0x3c4d : 1;
+    if (is_first_ttl(syn->ttl))
+        other.ttl = syn->ttl == 64 ? 128 : 64;
+    else
+        other.ttl = syn->ttl == 77 ? 99 : 77;
+    return other;
+}
+
+/* What is no number of the SYN itself. */
+static void blank(struct whole *whole)
+{
+    struct tca_dossier *d = &whole->d;
+    memset(d->addr, 0, sizeof d->addr);
+    memset(d->port, 0, sizeof d->port);
+    d->capture = 0;
+}
+
+struct learning {
+    struct tca_lone_model *model;
+    const uint8_t *one, *other;               /* wholes */
+    uint64_t number[NUMBERS], moved[NUMBERS]; /* of the one; by what the other's differ */
+};
+
+static bool add_place(struct learning *l, size_t at, enum number number)
+{
+    struct tca_lone_model *model = l->model;
+    if (model->places == PLACES_MAX)
+        return false;
+    model->place[model->places++] = (struct place){(uint16_t)at, (uint8_t)number};
+    add((uint8_t *)&model->rest + at, 0 - l->number[number], width[number]);
+    return true;
+}
+
+/* False: it differs by what is no number's. */
+static bool find_places(struct learning *l, size_t at, unsigned bytes)
+{
+    uint64_t moved = cut(load(l->other + at, bytes) - load(l->one + at, bytes), bytes);
+    if (!moved)
+        return true;
+    for (int number = 0; number < NUMBERS; number++)
+        if (width[number] == bytes && moved == l->moved[number])
+            return add_place(l, at, (enum number)number);
+    return bytes > 1 && find_places(l, at, bytes / 2) && find_places(l, at + bytes / 2, bytes / 2);
+}
+
+/* *ret_fits false: this kind has no model. */
+static int learn(struct tca_shard *shard, const struct tca_segment *syn, int side,
+                 struct tca_lone_model *model, bool *ret_fits)
+{
+    struct whole whole;
+    const struct tca_segment other = other_syn(syn);
+    struct learning l = {.model = model, .one = (const void *)&model->rest, .other = (const void *)&whole};
+    int error = make_whole(shard, &other, side, &whole, ret_fits);
+    if (!error && *ret_fits)
+        error = make_whole(shard, syn, side, &model->rest, ret_fits);
+    if (error || !*ret_fits)
+        return error;
+    read_numbers(syn, l.number);
+    read_numbers(&other, l.moved);
+    for (int number = 0; number < NUMBERS; number++)
+        l.moved[number] = cut(l.moved[number] - l.number[number], width[number]);
+    blank(&whole);
+    blank(&model->rest);
+    for (size_t at = 0; at < sizeof whole && *ret_fits; at += 8)
+        *ret_fits = find_places(&l, at, 8);
+    return TCA_OK;
+}
+
+static bool are_equal(const struct tca_lone_model *one, const struct tca_lone_model *other)
+{
+    return one->places == other->places &&
+           !memcmp(one->place, other->place, one->places * sizeof *one->place) &&
+           !memcmp(&one->rest, &other->rest, sizeof one->rest);
+}
+
+/* Its number from 1, NONE if there are too many. What is like another one is that one. */
+static int share(struct tca_lone_models *all, struct tca_lone_model *model, uint16_t *ret_number)
+{
+    *ret_number = NONE;
+    for (unsigned at = 0; at < all->count; at++)
+        if (are_equal(all->list[at], model)) {
+            *ret_number = (uint16_t)(at + 1);
+            return TCA_OK;
+        }
+    if (!all->list)
+        all->list = tca_alloc(MODELS_MAX * sizeof *all->list);
+    if (!all->list)
+        return TCA_EMEMORY;
+    if (all->count == MODELS_MAX)
+        return TCA_OK;
+    struct tca_lone_model *kept = tca_alloc(sizeof *kept);
+    if (!kept)
+        return TCA_EMEMORY;
+    *kept = *model;
+    all->list[all->count] = kept;
+    *ret_number = (uint16_t)++all->count;
+    return TCA_OK;
+}
+
+static int new_kind(struct tca_shard *shard, const struct tca_segment *syn, int side, uint16_t *ret_number)
+{
+    struct tca_session *s = shard->s;
+    struct tca_lone_model *model = tca_alloc(sizeof *model);
+    bool fits = false;
+    int error = model ? learn(shard, syn, side, model, &fits) : TCA_EMEMORY;
+    *ret_number = NONE;
+    if (!error && fits) {
+        pthread_mutex_lock(&s->lock);
+        error = share(&s->models, model, ret_number);
+        pthread_mutex_unlock(&s->lock);
+    }
+    tca_free(model);
+    return error;
+}
+
+void tca_lone_done(struct tca_session *s)
+{
+    while (s->models.count)
+        tca_free(s->models.list[--s->models.count]);
+    tca_free(s->models.list);
+}
+
+/* ---- items ---- */
+
+/* As it stands in the spool: no other item begins with that. Addresses end it, of IPv4 without what they have in common. */
+enum { LONE = 0, MAPPED = 12 };
+struct item {
+    uint32_t is, model;
+    int64_t time_ns;
+    uint64_t frame;
+    uint32_t capture, seq, tsval;
+    uint16_t ip_id, window;
+    uint16_t port[2];
+    uint8_t ttl, family;
+    uint8_t addr[2][16];
+};
+
+static size_t address_size(unsigned family)
+{
+    return family == 4 ? 16 - MAPPED : 16;
+}
+
+static size_t fill_item(struct item *item, const struct tca_segment *syn, uint32_t capture, uint32_t model)
+{
+    size_t size = address_size(syn->family);
+    *item = (struct item){.is = LONE,
+                          .model = model,
+                          .time_ns = syn->time_ns,
+                          .frame = syn->frame,
+                          .capture = capture,
+                          .seq = syn->seq,
+                          .tsval = syn->opt.tsval,
+                          .ip_id = syn->ip_id,
+                          .window = syn->window,
+                          .port = {syn->sport, syn->dport},
+                          .ttl = syn->ttl,
+                          .family = syn->family};
+    memcpy(item->addr[0], syn->src + 16 - size, size);
+    memcpy(item->addr[0] + size, syn->dst + 16 - size, size);
+    return offsetof(struct item, addr) + 2 * size;
+}
+
+static void read_addresses(const struct item *item, struct tca_dossier *d)
+{
+    static const uint8_t mapped[MAPPED] = {[MAPPED - 2] = 0xff, 0xff};
+    size_t size = address_size(item->family);
+    for (int role = 0; role < 2; role++) {
+        memcpy(d->addr[role], mapped, MAPPED);
+        memcpy(d->addr[role] + 16 - size, item->addr[0] + (size_t)role * size, size);
+        d->port[role] = item->port[role];
+    }
+}
+
+bool tca_lone_get(const struct tca_session *s, const void *bytes, struct tca_mark *syn, struct tca_dossier *d)
+{
+    const struct item *item = bytes;
+    if (item->is != LONE)
+        return false;
+    const struct tca_lone_model *model = s->models.list[item->model - 1];
+    const uint64_t number[NUMBERS] = {[TIME] = (uint64_t)item->time_ns,
+                                      [FRAME] = item->frame,
+                                      [SEQ] = item->seq,
+                                      [TSVAL] = item->tsval,
+                                      [IP_ID] = item->ip_id,
+                                      [WINDOW] = item->window,
+                                      [TTL] = item->ttl};
+    memcpy(d, &model->rest.d, sizeof *d);
+    *syn = model->rest.syn;
+    for (unsigned at = 0; at < model->places; at++) {
+        const struct place *place = &model->place[at];
+        size_t behind = offsetof(struct whole, syn);
+        uint8_t *to = place->at < behind ? (uint8_t *)d + place->at : (uint8_t *)syn + (place->at - behind);
+        add(to, number[place->number], width[place->number]);
+    }
+    read_addresses(item, d);
+    d->capture = item->capture;
+    d->mark = syn;
+    return true;
+}
+
+#ifdef TCA_CHECK_WAYS
+/* The long way leads to the same dossier. */
+static int check(struct tca_shard *shard, const struct tca_segment *syn, int side, const struct item *item)
+{
+    struct whole whole, back;
+    bool fits;
+    int error = make_whole(shard, syn, side, &whole, &fits);
+    if (error)
+        return error;
+    memset(&back, 0, sizeof back);
+    pthread_mutex_lock(&shard->s->lock);
+    bool lone = tca_lone_get(shard->s, item, &back.syn, &back.d);
+    pthread_mutex_unlock(&shard->s->lock);
+    back.d.mark = NULL;
+    if (!fits || !lone || memcmp(&whole, &back, sizeof whole) != 0)
+        abort();
+    return TCA_OK;
+}
+#else
+static int check(struct tca_shard *shard, const struct tca_segment *syn, int side, const struct item *item)
+{
+    (void)shard, (void)syn, (void)side, (void)item;
+    return TCA_OK;
+}
+#endif
+
+static int put(struct tca_shard *shard, const struct tca_segment *syn, int side, uint32_t model)
+{
+    struct item item;
+    const struct tca_spool_row row = {.start_ns = syn->time_ns, .frame = syn->frame};
+    uint32_t capture = shard->s->open->facts.ordinal, known_as = 0;
+    size_t size = fill_item(&item, syn, capture, model);
+    int error = check(shard, syn, side, &item);
+    if (!error)
+        error = tca_nat_hint(&shard->nat_hints, capture, syn->seq, syn->time_ns, &known_as);
+    return error ? error : tca_spool_add(shard, &row, &item, size);
+}
+
+int tca_lone_over(void *user, const struct tca_segment *syn, int side, unsigned alike, bool *ret_told)
+{
+    struct tca_shard *shard = user;
+    *ret_told = false;
+    if (!is_plain(syn))
+        return TCA_OK;
+    if (!shard->kinds)
+        shard->kinds = tca_alloc(sizeof *shard->kinds);
+    if (!shard->kinds)
+        return TCA_EMEMORY;
+    uint16_t *model = &shard->kinds->model[kind_of(syn, side, alike)];
+    int error = *model == UNKNOWN ? new_kind(shard, syn, side, model) : TCA_OK;
+    if (error || *model == NONE)
+        return error;
+    *ret_told = true;
+    return put(shard, syn, side, *model);
+}
