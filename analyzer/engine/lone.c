@@ -23,7 +23,7 @@
 #include <stdlib.h>
 #include <tcpautopsy/error.h>
 
-enum { MODELS_MAX = 256, PLACES_MAX = 96 };
+enum { MODELS_MAX = 256, PLACES_MAX = 32 };
 
 /* ---- the numbers of a SYN ---- */
 
@@ -50,7 +50,7 @@ static uint64_t cut(uint64_t value, unsigned bytes)
     return bytes == 8 ? value : value & ((UINT64_C(1) << 8 * bytes) - 1);
 }
 
-static uint64_t load(const uint8_t *at, unsigned bytes)
+static inline uint64_t load(const uint8_t *at, unsigned bytes)
 {
     uint64_t value64;
     uint32_t value32;
@@ -67,7 +67,7 @@ static uint64_t load(const uint8_t *at, unsigned bytes)
     }
 }
 
-static void add(uint8_t *at, uint64_t value, unsigned bytes)
+static inline void add(uint8_t *at, uint64_t value, unsigned bytes)
 {
     const uint64_t sum = load(at, bytes) + value;
     const uint32_t sum32 = (uint32_t)sum;
@@ -124,16 +124,11 @@ struct whole {
     struct tca_mark syn;
 };
 
-struct place {
-    uint16_t at; /* in the whole */
-    uint8_t number;
-};
-
 struct tca_lone_model {
     struct whole
         rest; /* with zeros for numbers, or what is to be added to them; likewise addresses, ports, capture */
-    struct place place[PLACES_MAX];
-    unsigned places;
+    uint16_t place[NUMBERS][PLACES_MAX]; /* of each number: in the whole */
+    uint8_t places[NUMBERS];
 };
 _Static_assert(sizeof(struct whole) <= UINT16_MAX && sizeof(struct whole) % 8 == 0,
                "places are found by words");
@@ -209,9 +204,9 @@ struct learning {
 static bool add_place(struct learning *l, size_t at, enum number number)
 {
     struct tca_lone_model *model = l->model;
-    if (model->places == PLACES_MAX)
+    if (model->places[number] == PLACES_MAX)
         return false;
-    model->place[model->places++] = (struct place){(uint16_t)at, (uint8_t)number};
+    model->place[number][model->places[number]++] = (uint16_t)at;
     add((uint8_t *)&model->rest + at, 0 - l->number[number], width[number]);
     return true;
 }
@@ -253,8 +248,8 @@ static int learn(struct tca_shard *shard, const struct tca_segment *syn, int sid
 
 static bool are_equal(const struct tca_lone_model *one, const struct tca_lone_model *other)
 {
-    return one->places == other->places &&
-           !memcmp(one->place, other->place, one->places * sizeof *one->place) &&
+    return !memcmp(one->places, other->places, sizeof one->places) &&
+           !memcmp(one->place, other->place, sizeof one->place) &&
            !memcmp(&one->rest, &other->rest, sizeof one->rest);
 }
 
@@ -356,30 +351,48 @@ static void read_addresses(const struct item *item, struct tca_dossier *d)
     }
 }
 
+/* A place of a whole, whose mark stands elsewhere. */
+static inline uint8_t *place_at(struct tca_dossier *d, struct tca_mark *syn, size_t at)
+{
+    const size_t behind = offsetof(struct whole, syn);
+    return at < behind ? (uint8_t *)d + at : (uint8_t *)syn + (at - behind);
+}
+
+/* With a number of bytes that is known where it is compiled. */
+static inline void add_each(const struct tca_lone_model *model, struct tca_dossier *d, struct tca_mark *syn,
+                            enum number number, uint64_t value, unsigned bytes)
+{
+    for (unsigned at = 0; at < model->places[number]; at++)
+        add(place_at(d, syn, model->place[number][at]), value, bytes);
+}
+
 bool tca_lone_get(const struct tca_session *s, const void *bytes, struct tca_mark *syn, struct tca_dossier *d)
 {
     const struct item *item = bytes;
     if (item->is != LONE)
         return false;
     const struct tca_lone_model *model = s->models.list[item->model - 1];
-    const uint64_t number[NUMBERS] = {[TIME] = (uint64_t)item->time_ns,
-                                      [FRAME] = item->frame,
-                                      [SEQ] = item->seq,
-                                      [TSVAL] = item->tsval,
-                                      [IP_ID] = item->ip_id,
-                                      [WINDOW] = item->window,
-                                      [TTL] = item->ttl};
     memcpy(d, &model->rest.d, sizeof *d);
-    *syn = model->rest.syn;
-    for (unsigned at = 0; at < model->places; at++) {
-        const struct place *place = &model->place[at];
-        size_t behind = offsetof(struct whole, syn);
-        uint8_t *to = place->at < behind ? (uint8_t *)d + place->at : (uint8_t *)syn + (place->at - behind);
-        add(to, number[place->number], width[place->number]);
-    }
+    memcpy(syn, &model->rest.syn, sizeof *syn);
+    add_each(model, d, syn, TIME, (uint64_t)item->time_ns, sizeof item->time_ns);
+    add_each(model, d, syn, FRAME, item->frame, sizeof item->frame);
+    add_each(model, d, syn, SEQ, item->seq, sizeof item->seq);
+    add_each(model, d, syn, TSVAL, item->tsval, sizeof item->tsval);
+    add_each(model, d, syn, IP_ID, item->ip_id, sizeof item->ip_id);
+    add_each(model, d, syn, WINDOW, item->window, sizeof item->window);
+    add_each(model, d, syn, TTL, item->ttl, sizeof item->ttl);
     read_addresses(item, d);
     d->capture = item->capture;
     d->mark = syn;
+    return true;
+}
+
+bool tca_lone_peek(const void *bytes, struct tca_lone_syn *ret)
+{
+    const struct item *item = bytes;
+    if (item->is != LONE)
+        return false;
+    *ret = (struct tca_lone_syn){.time_ns = item->time_ns, .capture = item->capture, .seq = item->seq};
     return true;
 }
 

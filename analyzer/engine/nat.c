@@ -3,6 +3,7 @@
  * Address translation, the engine's share: a hint of each flow is taken while its dossier goes to the spool. Pass 2 must know
  * which rows show one connection before it counts any: so where hints say that some may, they are looked for first.
  */
+#include "engine/lone.h"
 #include "engine/run.h"
 
 int tca_nat_add_flow(struct tca_shard *shard, const struct tca_mirror *m, uint32_t *known_as)
@@ -24,7 +25,10 @@ static int add_key(void *user, const void *item, size_t size)
     struct tca_session *s = user;
     struct tca_dossier d;
     struct tca_reading reading = {0};
+    struct tca_lone_syn syn;
     (void)size;
+    if (tca_lone_peek(item, &syn) && !tca_nats_wants(s->nats, syn.capture, syn.seq, syn.time_ns))
+        return TCA_OK;
     tca_spool_get(s, &reading, item, &d);
     return tca_nats_add(s->nats, &d);
 }

@@ -412,7 +412,8 @@ bool tca_table_is_over(const struct tca_flow_table *table, uint32_t what)
 
 void tca_away_drop(struct tca_flow_table *table, uint32_t what)
 {
-    tca_table_empty_slot(table, tca_table_slot(table, tca_away_at(table, what)->tag, what));
+    if (!table->ends)
+        tca_table_empty_slot(table, tca_table_slot(table, tca_away_at(table, what)->tag, what));
     unlist_away(table, what);
     tca_away_give(table, what);
 }

@@ -1131,6 +1131,7 @@ int tca_flow_table_end(struct tca_flow_table *table)
     if (!first_error)
         first_error = tca_table_end_packed(table);
     struct away_list *embryos = &table->away[TCA_FLOW_OPENING][TCA_AWAY_EMBRYO];
+    table->ends = true;
     while (embryos->oldest && !first_error)
         first_error = tca_table_end_embryo(table, embryos->oldest);
     return first_error;

@@ -117,6 +117,7 @@ struct tca_flow_table {
     unsigned shapes;
     struct tca_passage passage;
     int64_t turn_ns; /* of the passage: before it the turn of nothing comes */
+    bool ends;       /* nothing is looked for any more: slots may stay as they are */
     unsigned checks; /* with check_ways: what can be is packed and parked in turn */
 };
 

@@ -200,9 +200,9 @@ static void fill_key(struct key *key, const struct tca_dossier *d, const struct 
 
 #ifdef TCA_CHECK_WAYS
 /* All are held against each other, and whoever is one of a pair must have been hinted at. */
-static bool is_wanted(const struct tca_nats *nats, const struct tca_dossier *d, const struct tca_mark *syn)
+bool tca_nats_wants(const struct tca_nats *nats, uint32_t capture, uint32_t isn, int64_t syn_ns)
 {
-    (void)nats, (void)d, (void)syn;
+    (void)nats, (void)capture, (void)isn, (void)syn_ns;
     return true;
 }
 
@@ -212,9 +212,9 @@ static void check_hint(const struct tca_nats *nats, const struct key *key)
         abort();
 }
 #else
-static bool is_wanted(const struct tca_nats *nats, const struct tca_dossier *d, const struct tca_mark *syn)
+bool tca_nats_wants(const struct tca_nats *nats, uint32_t capture, uint32_t isn, int64_t syn_ns)
 {
-    return is_hinted(nats, d->capture, d->m.side[TCA_CLIENT].iss, syn->time_ns);
+    return is_hinted(nats, capture, isn, syn_ns);
 }
 
 static void check_hint(const struct tca_nats *nats, const struct key *key)
@@ -229,7 +229,8 @@ int tca_nats_add(struct tca_nats *nats, const struct tca_dossier *d)
     for (unsigned at = 0; at < d->mark_count; at++)
         if (tca_nat_is_first_syn(&d->mark[at]))
             syn = &d->mark[at];
-    if (!syn || !d->m.side[TCA_CLIENT].iss_known || !is_wanted(nats, d, syn))
+    const struct tca_side *client = &d->m.side[TCA_CLIENT];
+    if (!syn || !client->iss_known || !tca_nats_wants(nats, d->capture, client->iss, syn->time_ns))
         return TCA_OK;
     void *list = tca_room(nats->key, nats->key_count, &nats->key_room, sizeof *nats->key);
     if (!list)

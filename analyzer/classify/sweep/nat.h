@@ -70,6 +70,8 @@ int tca_nats_new(struct tca_nat_hints *hints, struct tca_nats **ret_nats);
 void tca_nats_free(struct tca_nats *nats); /* accepts NULL */
 /* 3. Each dossier, in any order. 0 or TCA_EMEMORY. */
 int tca_nats_add(struct tca_nats *nats, const struct tca_dossier *d);
+/* False: a flow whose client began with this number, by a SYN that passed then, need not be added. */
+bool tca_nats_wants(const struct tca_nats *nats, uint32_t capture, uint32_t isn, int64_t syn_ns);
 /* 4. Find the pairs, forget the rest. 0 or TCA_EMEMORY. */
 int tca_nats_link(struct tca_nats *nats);
 /* Is there any row of which something is known? */
