@@ -2,7 +2,9 @@
  *
  * Pieces of streams to numbers. Pass 1 forgets tuples, Wireshark does not (flow/stream.h); so the pieces of all captures
  * are sorted by tuple, joined in the order of the file, and only then streams are numbered: by the rank of the frames
- * that created them. What stays in memory for pass 2 is one small entry for each piece, found by capture and frame.
+ * that created them. What stays in memory for pass 2 is a bit for each frame that created one, by whose rank it is numbered,
+ * and an entry for each piece, found by capture and frame; but none for a SYN that is all of its stream, as floods have them
+ * by the million: of that a second bit tells.
  *
  * Tuples are sorted by a hash with a seed of the run's own; pieces are joined only if the tuples are equal, so two that
  * collide cost no more than a wrong label.
@@ -24,6 +26,18 @@ struct item {
     struct tca_piece piece;
 };
 
+/* The same of a piece that is one SYN with IPv4, which most are where there are many. */
+enum { MAPPED = 12 };
+struct small {
+    uint32_t capture;
+    uint32_t syn_seq;
+    uint64_t frame;
+    uint8_t addr[2][16 - MAPPED];
+    uint16_t port[2];
+    uint8_t side;
+};
+_Static_assert(sizeof(struct small) < sizeof(struct item), "told apart by their sizes");
+
 struct entry {
     uint64_t frame;   /* of the piece */
     uint64_t created; /* frame that created its stream; after numbering the stream's number */
@@ -32,11 +46,28 @@ struct entry {
     bool creates;
 };
 
+/* Frames of a capture one behind the other, a bit each. */
+enum { WORDS = 8, PAGE = WORDS * 64 };
+struct page {
+    uint64_t creates[WORDS]; /* it creates a stream */
+    uint64_t lone[WORDS];    /* ... which is nothing but its SYN */
+    uint64_t before;         /* so many streams of the capture were created before this page */
+};
+
+/* The streams of one capture. */
+struct rolls {
+    uint32_t capture;
+    struct page **page; /* owned, as what it points to; NULL: no frame of it creates one */
+    size_t pages;
+};
+
 struct tca_streams {
     struct tca_sorter *pieces;
     uint64_t seed;
     struct entry *entry; /* by capture and frame */
     size_t count, room;
+    struct rolls *rolls; /* owned; by capture */
+    size_t roll_count, roll_room;
 };
 
 int tca_streams_new(uint64_t seed, const char *temp_dir, struct tca_streams **ret_streams)
@@ -59,8 +90,67 @@ void tca_streams_free(struct tca_streams *all)
     if (!all)
         return;
     tca_sorter_free(all->pieces);
+    for (size_t at = 0; at < all->roll_count; at++) {
+        for (size_t page = 0; page < all->rolls[at].pages; page++)
+            tca_free(all->rolls[at].page[page]);
+        tca_free(all->rolls[at].page);
+    }
+    tca_free(all->rolls);
     tca_free(all->entry);
     tca_free(all);
+}
+
+/* ---- items ---- */
+
+static const uint8_t mapped[MAPPED] = {[MAPPED - 2] = 0xff, 0xff};
+
+static void expand(const struct small *small, struct item *ret)
+{
+    struct tca_piece *piece = &ret->piece;
+    unsigned side = small->side;
+    memset(ret, 0, sizeof *ret);
+    ret->capture = small->capture;
+    ret->key.family = 4;
+    for (int at = 0; at < 2; at++) {
+        memcpy(ret->key.addr[at], mapped, MAPPED);
+        memcpy(ret->key.addr[at] + MAPPED, small->addr[at], sizeof small->addr[at]);
+        ret->key.port[at] = small->port[at];
+    }
+    piece->frame = small->frame;
+    piece->syn_seq = small->syn_seq;
+    piece->fresh_bases.number[side] = piece->moved_bases.number[side] = small->syn_seq;
+    piece->fresh_bases.known[side] = piece->moved_bases.known[side] = true;
+    piece->firm[side] = piece->syn = true;
+    piece->side = small->side;
+    piece->fresh = TCA_COMPLETE_SYN;
+}
+
+/* False: it is more than can be said so. */
+static bool shorten(const struct item *item, struct small *ret)
+{
+    struct item back;
+    memset(ret, 0, sizeof *ret);
+    ret->capture = item->capture;
+    ret->syn_seq = item->piece.syn_seq;
+    ret->frame = item->piece.frame;
+    ret->side = item->piece.side;
+    for (int at = 0; at < 2; at++) {
+        memcpy(ret->addr[at], item->key.addr[at] + MAPPED, sizeof ret->addr[at]);
+        ret->port[at] = item->key.port[at];
+    }
+    expand(ret, &back);
+    return !memcmp(item, &back, sizeof back);
+}
+
+static void read_item(const void *bytes, size_t size, struct item *ret)
+{
+    struct small small;
+    if (size != sizeof small) {
+        memcpy(ret, bytes, sizeof *ret);
+        return;
+    }
+    memcpy(&small, bytes, sizeof small);
+    expand(&small, ret);
 }
 
 int tca_streams_put(struct tca_streams *all, uint32_t capture, const struct tca_key *key,
@@ -77,16 +167,132 @@ int tca_streams_put(struct tca_streams *all, uint32_t capture, const struct tca_
     tca_key_u64(sort_key + 4, hash.high64);
     tca_key_u64(sort_key + 12, hash.low64);
     tca_key_u64(sort_key + 20, piece->frame);
-    return tca_sorter_add(all->pieces, sort_key, &item, sizeof item);
+    struct small small;
+    return shorten(&item, &small) ? tca_sorter_add(all->pieces, sort_key, &small, sizeof small)
+                                  : tca_sorter_add(all->pieces, sort_key, &item, sizeof item);
+}
+
+/* ---- rolls ---- */
+
+/* Captures come one after the other. NULL: no memory. */
+static struct rolls *rolls_of(struct tca_streams *all, uint32_t capture)
+{
+    struct rolls *last = all->roll_count ? &all->rolls[all->roll_count - 1] : NULL;
+    if (last && last->capture == capture)
+        return last;
+    void *list = tca_room(all->rolls, all->roll_count, &all->roll_room, sizeof *all->rolls);
+    if (!list)
+        return NULL;
+    all->rolls = list;
+    all->rolls[all->roll_count] = (struct rolls){.capture = capture};
+    return &all->rolls[all->roll_count++];
+}
+
+static struct page *page_at(struct rolls *rolls, size_t number)
+{
+    if (number >= rolls->pages) {
+        size_t pages = 2 * number + 64;
+        struct page **page = tca_grow(rolls->page, pages, sizeof *page);
+        if (!page)
+            return NULL;
+        memset(page + rolls->pages, 0, (pages - rolls->pages) * sizeof *page);
+        rolls->page = page;
+        rolls->pages = pages;
+    }
+    if (!rolls->page[number])
+        rolls->page[number] = tca_alloc(sizeof **rolls->page);
+    return rolls->page[number];
+}
+
+static int enroll(struct tca_streams *all, uint32_t capture, uint64_t frame, bool lone)
+{
+    struct rolls *rolls = rolls_of(all, capture);
+    struct page *page = rolls ? page_at(rolls, frame / PAGE) : NULL;
+    if (!page)
+        return TCA_EMEMORY;
+    uint64_t bit = UINT64_C(1) << frame % 64;
+    page->creates[frame % PAGE / 64] |= bit;
+    if (lone)
+        page->lone[frame % PAGE / 64] |= bit;
+    return TCA_OK;
+}
+
+static const struct rolls *find_rolls(const struct tca_streams *all, uint32_t capture)
+{
+    size_t low = 0, high = all->roll_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (all->rolls[middle].capture == capture)
+            return &all->rolls[middle];
+        *(capture < all->rolls[middle].capture ? &high : &low) =
+            capture < all->rolls[middle].capture ? middle : middle + 1;
+    }
+    return NULL;
+}
+
+/* NULL: no frame near it creates a stream. */
+static const struct page *find_page(const struct tca_streams *all, uint32_t capture, uint64_t frame)
+{
+    const struct rolls *rolls = find_rolls(all, capture);
+    return rolls && frame / PAGE < rolls->pages ? rolls->page[frame / PAGE] : NULL;
+}
+
+static bool is_lone(const struct page *page, uint64_t frame)
+{
+    return page && page->lone[frame % PAGE / 64] >> frame % 64 & 1;
+}
+
+/* So many streams of its capture were created before this frame. */
+static uint64_t rank_of(const struct page *page, uint64_t frame)
+{
+    size_t word = frame % PAGE / 64;
+    uint64_t rank = page->before;
+    for (size_t at = 0; at < word; at++)
+        rank += (uint64_t)__builtin_popcountll(page->creates[at]);
+    return rank + (uint64_t)__builtin_popcountll(page->creates[word] & ((UINT64_C(1) << frame % 64) - 1));
+}
+
+static void count_pages(struct tca_streams *all)
+{
+    for (size_t at = 0; at < all->roll_count; at++) {
+        uint64_t before = 0;
+        for (size_t number = 0; number < all->rolls[at].pages; number++) {
+            struct page *page = all->rolls[at].page[number];
+            if (!page)
+                continue;
+            page->before = before;
+            for (size_t word = 0; word < WORDS; word++)
+                before += (uint64_t)__builtin_popcountll(page->creates[word]);
+        }
+    }
+}
+
+/* The frame that created this stream; 0: the capture has fewer. */
+static uint64_t creator_of(const struct rolls *rolls, uint64_t number)
+{
+    const struct page *last = NULL;
+    size_t page_number = 0;
+    for (size_t at = 0; at < rolls->pages && (!rolls->page[at] || rolls->page[at]->before <= number); at++)
+        if (rolls->page[at]) {
+            last = rolls->page[at];
+            page_number = at;
+        }
+    uint64_t left = last ? number - last->before : 0;
+    for (size_t word = 0; last && word < WORDS; word++)
+        for (uint64_t bits = last->creates[word]; bits; bits &= bits - 1, left--)
+            if (!left)
+                return page_number * PAGE + word * 64 + (uint64_t)__builtin_ctzll(bits);
+    return 0;
 }
 
 /* ---- joined ---- */
 
 struct joining {
     struct tca_streams *all;
-    struct item before;
+    struct item before, begun; /* begun: the piece with which the stream began that stands */
     struct tca_past past;
-    size_t first; /* entry of the piece with which the stream began that stands */
+    bool any, listed; /* there is such a piece; it has its entry, because the stream has more */
+    size_t first;     /* ... this one */
 };
 
 static int add_entry(struct tca_streams *all, const struct item *item, const struct tca_past *past,
@@ -105,20 +311,50 @@ static int add_entry(struct tca_streams *all, const struct item *item, const str
     return TCA_OK;
 }
 
+static int list_begun(struct joining *j)
+{
+    j->first = j->all->count;
+    j->listed = true;
+    return add_entry(j->all, &j->begun, &j->past, true);
+}
+
+/* The stream that stands has all its pieces. */
+static int end_stream(struct joining *j)
+{
+    if (!j->any)
+        return TCA_OK;
+    uint8_t completeness = tca_past_completeness(&j->past);
+    bool lone = !j->listed && completeness == TCA_COMPLETE_SYN;
+    int error = enroll(j->all, j->begun.capture, j->begun.piece.frame, lone);
+    if (!error && !lone && !j->listed)
+        error = list_begun(j);
+    if (!error && !lone)
+        j->all->entry[j->first].completeness = completeness;
+    return error;
+}
+
+static int go_on(struct joining *j, const struct item *item)
+{
+    int error = j->listed ? TCA_OK : list_begun(j);
+    tca_past_add(&j->past, &item->piece);
+    return error ? error : add_entry(j->all, item, &j->past, false);
+}
+
 static int join(void *user, const void *bytes, size_t size)
 {
     struct joining *j = user;
     struct item item;
-    memcpy(&item, bytes, size < sizeof item ? size : sizeof item);
-    if (item.capture != j->before.capture || memcmp(&item.key, &j->before.key, sizeof item.key))
-        j->past = (struct tca_past){0};
+    read_item(bytes, size, &item);
+    bool other = item.capture != j->before.capture || memcmp(&item.key, &j->before.key, sizeof item.key);
+    struct tca_past past = other ? (struct tca_past){0} : j->past;
     j->before = item;
-    bool creates = tca_past_add(&j->past, &item.piece);
-    if (creates)
-        j->first = j->all->count;
-    int error = add_entry(j->all, &item, &j->past, creates);
-    if (!error)
-        j->all->entry[j->first].completeness = tca_past_completeness(&j->past);
+    if (!tca_past_add(&past, &item.piece))
+        return go_on(j, &item);
+    int error = end_stream(j);
+    j->past = past;
+    j->begun = item;
+    j->any = true;
+    j->listed = false;
     return error;
 }
 
@@ -177,13 +413,11 @@ static const struct entry *find_near(const struct tca_streams *all, size_t last,
 /* A stream is created before it is continued, so a piece that continues one finds it numbered. */
 static void number(struct tca_streams *all)
 {
-    uint64_t next = 0;
+    count_pages(all);
     for (size_t at = 0; at < all->count; at++) {
         struct entry *e = &all->entry[at];
-        if (at && all->entry[at - 1].capture != e->capture)
-            next = 0;
         const struct entry *creator = e->creates ? NULL : find(all, e->capture, e->created);
-        e->created = creator ? creator->created : next++;
+        e->created = creator ? creator->created : rank_of(find_page(all, e->capture, e->frame), e->frame);
         e->completeness = creator ? creator->completeness : e->completeness;
     }
 }
@@ -192,6 +426,8 @@ int tca_streams_number(struct tca_streams *all)
 {
     struct joining j = {.all = all};
     int error = tca_sorter_walk(all->pieces, join, &j);
+    if (!error)
+        error = end_stream(&j);
     tca_sorter_free(all->pieces);
     all->pieces = NULL;
     if (error)
@@ -203,11 +439,12 @@ int tca_streams_number(struct tca_streams *all)
 
 uint64_t tca_streams_created(const struct tca_streams *all, uint32_t *capture, uint64_t number)
 {
-    for (size_t at = 0; all && at < all->count; at++) {
-        const struct entry *e = &all->entry[at];
-        if (e->creates && e->created == number && (!*capture || e->capture == *capture)) {
-            *capture = e->capture;
-            return e->frame;
+    for (size_t at = 0; all && at < all->roll_count; at++) {
+        const struct rolls *rolls = &all->rolls[at];
+        uint64_t frame = *capture && rolls->capture != *capture ? 0 : creator_of(rolls, number);
+        if (frame) {
+            *capture = rolls->capture;
+            return frame;
         }
     }
     return 0;
@@ -215,6 +452,12 @@ uint64_t tca_streams_created(const struct tca_streams *all, uint32_t *capture, u
 
 void tca_streams_tell(const struct tca_streams *all, size_t *near, struct tca_dossier *d)
 {
+    const struct page *page = d->stream_frame ? find_page(all, d->capture, d->stream_frame) : NULL;
+    if (is_lone(page, d->stream_frame)) {
+        d->tcp_stream = rank_of(page, d->stream_frame);
+        d->completeness = TCA_COMPLETE_SYN;
+        return;
+    }
     const struct entry *e = d->stream_frame ? find_near(all, *near, d->capture, d->stream_frame) : NULL;
     if (e)
         *near = (size_t)(e - all->entry);
