@@ -457,6 +457,7 @@ int tca_sorter_fetch(const struct tca_sorter *sorter, uint64_t place, struct tca
 struct walk {
     const struct tca_sorter *sorter;
     tca_sorter_fn *fn;
+    tca_sorter_ahead_fn *ahead; /* NULL: nobody asks */
     void *user;
     uint8_t told[TCA_SORT_KEY]; /* name of the newest one, if items are replaceable */
     bool any;
@@ -565,12 +566,22 @@ static void sift_down(struct reader **heap, size_t count, size_t at)
     }
 }
 
+/* What follows in the run comes next, as a rule. */
+static void look_ahead(const struct reader *r, const struct walk *w)
+{
+    const uint8_t *next = r->key + space_of(item_size(r->key));
+    size_t left = (size_t)(r->buffer + r->held - next);
+    if (w->ahead && left >= HEAD && left >= space_of(item_size(next)))
+        w->ahead(w->user, next + HEAD);
+}
+
 /* The item on top is told, and the next one of its run loaded. As reader_load(), or what stops the walk. */
 static int tell_top(struct reader *r, struct walk *w, int *ret_stop)
 {
     int there = r->buffer ? 1 : reader_open(r);
     if (there <= 0)
         return there;
+    look_ahead(r, w);
     *ret_stop = tell(w, r->key);
     if (*ret_stop)
         return 1;
@@ -638,6 +649,8 @@ static int walk_memory(const struct tca_sorter *sorter, struct walk *w)
             __builtin_prefetch(sorter->bytes + sorter->index[at + 1].offset + TCA_SORT_KEY);
         if (next)
             fetch(next + HEAD, item_size(next));
+        if (next && w->ahead)
+            w->ahead(w->user, next + HEAD);
         int stop = tell(w, head);
         if (stop)
             return stop;
@@ -658,11 +671,17 @@ static void give_back(struct tca_sorter *sorter)
 
 int tca_sorter_walk(struct tca_sorter *sorter, tca_sorter_fn *fn, void *user)
 {
+    return tca_sorter_walk_ahead(sorter, fn, NULL, user);
+}
+
+int tca_sorter_walk_ahead(struct tca_sorter *sorter, tca_sorter_fn *fn, tca_sorter_ahead_fn *ahead,
+                          void *user)
+{
     int error = sorter->run_count ? spill(sorter) : sort_memory(sorter);
     if (error)
         return error;
     if (sorter->run_count)
         give_back(sorter);
-    struct walk w = {.sorter = sorter, .fn = fn, .user = user};
+    struct walk w = {.sorter = sorter, .fn = fn, .ahead = ahead, .user = user};
     return sorter->run_count ? walk_runs(sorter, &w) : walk_memory(sorter, &w);
 }

@@ -35,6 +35,10 @@ int tca_sorter_fetch(const struct tca_sorter *sorter, uint64_t place, struct tca
 /* Walk all items in order of their keys; may be done again. fn: non-zero stops and is returned. */
 typedef int tca_sorter_fn(void *user, const void *item, size_t size);
 int tca_sorter_walk(struct tca_sorter *sorter, tca_sorter_fn *fn, void *user);
+/* The same; `ahead` is called with items whose turn is about to come, not always and perhaps in vain: to fetch what they need. */
+typedef void tca_sorter_ahead_fn(void *user, const void *item);
+int tca_sorter_walk_ahead(struct tca_sorter *sorter, tca_sorter_fn *fn, tca_sorter_ahead_fn *ahead,
+                          void *user);
 uint64_t tca_sorter_count(const struct tca_sorter *sorter);
 
 /* A temporary file without a name; `temp_dir` as above. *ret_file is its descriptor. 0, TCA_EMEMORY or

@@ -315,6 +315,8 @@ struct item {
     uint8_t addr[2][16];
 };
 
+static const uint8_t mapped[MAPPED] = {[MAPPED - 2] = 0xff, 0xff};
+
 static size_t address_size(unsigned family)
 {
     return family == 4 ? 16 - MAPPED : 16;
@@ -342,7 +344,6 @@ static size_t fill_item(struct item *item, const struct tca_segment *syn, uint32
 
 static void read_addresses(const struct item *item, struct tca_dossier *d)
 {
-    static const uint8_t mapped[MAPPED] = {[MAPPED - 2] = 0xff, 0xff};
     size_t size = address_size(item->family);
     for (int role = 0; role < 2; role++) {
         memcpy(d->addr[role], mapped, MAPPED);
@@ -392,7 +393,10 @@ bool tca_lone_peek(const void *bytes, struct tca_lone_syn *ret)
     const struct item *item = bytes;
     if (item->is != LONE)
         return false;
+    size_t size = address_size(item->family);
     *ret = (struct tca_lone_syn){.time_ns = item->time_ns, .capture = item->capture, .seq = item->seq};
+    memcpy(ret->client, mapped, MAPPED);
+    memcpy(ret->client + 16 - size, item->addr[0], size);
     return true;
 }
 

@@ -16,6 +16,7 @@ bool tca_lone_get(const struct tca_session *s, const void *item, struct tca_mark
 struct tca_lone_syn {
     int64_t time_ns;
     uint32_t capture, seq;
+    uint8_t client[16];
 };
 bool tca_lone_peek(const void *item, struct tca_lone_syn *ret);
 void tca_lone_done(struct tca_session *s);

@@ -7,6 +7,7 @@
  */
 #include "base/alloc.h"
 #include "classify/memory.h"
+#include "engine/lone.h"
 #include "engine/run.h"
 
 #include <string.h>
@@ -115,6 +116,19 @@ static int settle_items(struct settling *w)
     return count ? w->fn(w->user, w->settled, count) : TCA_OK;
 }
 
+/* Of those that come by the million each has another address, so that nothing of its host is in any cache. */
+static void fetch_host(const struct tca_session *s, const void *item)
+{
+    struct tca_lone_syn syn;
+    if (tca_lone_peek(item, &syn))
+        tca_hosts_fetch(s->hosts, syn.capture, syn.client);
+}
+
+static void settle_ahead(void *user, const void *item)
+{
+    fetch_host(((const struct settling *)user)->s, item);
+}
+
 static int settle_item(void *user, const void *item, size_t size)
 {
     struct settling *w = user;
@@ -130,7 +144,7 @@ int tca_pass2_settle_all(struct tca_session *s, int64_t until_ns, tca_settled_fn
     *w = (struct settling){
         .s = s, .items = {.room = at_once(s)}, .until_ns = until_ns, .fn = fn, .user = user};
     w->settled = tca_grow(NULL, w->items.room, sizeof *w->settled);
-    int error = w->settled ? tca_sorter_walk(s->dossiers, settle_item, w) : TCA_EMEMORY;
+    int error = w->settled ? tca_sorter_walk_ahead(s->dossiers, settle_item, settle_ahead, w) : TCA_EMEMORY;
     if (!error)
         error = settle_items(w);
     items_done(&w->items);
@@ -233,6 +247,11 @@ static void judge(const struct tca_session *s, bool everything, const void *item
                                      .time = s->set.time};
 }
 
+static void judge_ahead(void *user, const void *item)
+{
+    fetch_host(((const struct walk *)user)->s, item);
+}
+
 static int judge_item(void *user, const void *item, size_t size)
 {
     struct walk *w = user;
@@ -300,7 +319,7 @@ static int walk(struct walk *w)
 {
     if (at_once(w->s) > 1)
         return walk_several(w);
-    return tca_sorter_walk(w->s->dossiers, judge_item, w);
+    return tca_sorter_walk_ahead(w->s->dossiers, judge_item, judge_ahead, w);
 }
 
 int tca_pass2_walk(struct tca_session *s, tca_view_fn *fn, void *user)

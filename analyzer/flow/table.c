@@ -199,6 +199,11 @@ struct slot *tca_table_slot(const struct tca_flow_table *table, uint32_t tag, ui
     return &table->slot[at];
 }
 
+void tca_table_fetch_slot(const struct tca_flow_table *table, uint32_t tag)
+{
+    __builtin_prefetch(&table->slot[home(table, tag)], 1);
+}
+
 static void place(struct tca_flow_table *table, struct slot slot)
 {
     size_t at = home(table, slot.tag);
@@ -1004,6 +1009,8 @@ int tca_flow_replace_older(struct tca_flow_table *table, struct tca_flow *flow)
 /* It becomes an embryo, or waits as others do. */
 static int take_lone(struct tca_flow_table *table, struct tca_flow *flow)
 {
+    if (flow->next)
+        tca_table_fetch_slot(table, flow->next->tuple->tag);
     if (flow->tuple->lone)
         return tca_table_shrink(table, flow->tuple);
     tca_table_unlist(table, flow);

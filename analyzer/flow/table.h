@@ -126,6 +126,8 @@ extern const int64_t tca_flow_patience_ns[TCA_FLOW_CLASSES];
 struct tca_tuple *tca_table_new_tuple(struct tca_flow_table *table, const struct tca_key *key, uint32_t tag);
 void tca_table_give_tuple(struct tca_flow_table *table, struct tca_tuple *tuple);
 struct slot *tca_table_slot(const struct tca_flow_table *table, uint32_t tag, uint32_t what);
+/* The slot of a tuple with this tag will be needed soon. */
+void tca_table_fetch_slot(const struct tca_flow_table *table, uint32_t tag);
 void tca_table_empty_slot(struct tca_flow_table *table, struct slot *slot);
 int tca_table_end_piece(struct tca_flow_table *table, const struct tca_tuple *plain);
 void tca_table_leave_stream(struct tca_flow_table *table, struct tca_stream *stream);

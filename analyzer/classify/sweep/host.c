@@ -240,11 +240,16 @@ static void note_trait(struct tca_host *host, const struct trait *t)
 
 /* ---- hosts by address ---- */
 
+static uint64_t hash_of(const struct tca_hosts *hosts, uint32_t capture, const uint8_t addr[16])
+{
+    return XXH3_64bits_withSeed(addr, 16, hosts->seed + capture);
+}
+
 /* Where the host is, or the free slot where it would be with this tag. There is one. */
 static struct slot *slot_of(const struct tca_hosts *hosts, uint32_t capture, const uint8_t addr[16],
                             uint32_t *ret_tag)
 {
-    uint64_t hash = XXH3_64bits_withSeed(addr, 16, hosts->seed + capture);
+    uint64_t hash = hash_of(hosts, capture, addr);
     *ret_tag = (uint32_t)(hash >> 32);
     for (size_t at = (size_t)hash;; at++) {
         struct slot *slot = &hosts->slot[at & (hosts->slots - 1)];
@@ -576,6 +581,12 @@ struct tca_limits tca_host_limits(const struct tca_host *host)
 uint32_t tca_host_kernel(const struct tca_host *host)
 {
     return host->known ? tca_known_kernel(host->known, host->addr) : TCA_KERNEL_UNKNOWN;
+}
+
+void tca_hosts_fetch(const struct tca_hosts *hosts, uint32_t capture, const uint8_t addr[16])
+{
+    if (hosts->slots)
+        __builtin_prefetch(&hosts->slot[hash_of(hosts, capture, addr) & (hosts->slots - 1)]);
 }
 
 const struct tca_host *tca_hosts_find(const struct tca_hosts *hosts, uint32_t capture, const uint8_t addr[16])
