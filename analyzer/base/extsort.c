@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * External merge sort. Items gather in one buffer with an index; when it is full the index is sorted and the
- * items are written to the temporary file as a run. A walk merges the runs with a heap, each read through its
+ * items are written to the temporary file as a run. A cursor merges the runs with a heap, each read through its
  * own small buffer with pread, so that walks can be repeated. A run has such a buffer from the turn of its first item to
- * that of its last: where items come nearly in order few do at a time. Nothing was spilled: the walk is over the sorted index.
+ * that of its last: where items come nearly in order few do at a time. Nothing was spilled: the cursor is a place in the sorted index.
  *
  * Items come mostly in order, or nearly. So the index is sorted by merging, and halves that are in order as they stand cost
  * one comparison. It holds the first eight bytes of each key as a number, which decides nearly always.
@@ -454,26 +454,6 @@ int tca_sorter_fetch(const struct tca_sorter *sorter, uint64_t place, struct tca
 
 /* ---- merging ---- */
 
-struct walk {
-    const struct tca_sorter *sorter;
-    tca_sorter_fn *fn;
-    tca_sorter_ahead_fn *ahead; /* NULL: nobody asks */
-    void *user;
-    uint8_t told[TCA_SORT_KEY]; /* name of the newest one, if items are replaceable */
-    bool any;
-};
-
-/* The next one in order. */
-static int tell(struct walk *w, const uint8_t *head)
-{
-    size_t named = w->sorter->named;
-    if (w->any && named && !memcmp(w->told, head, named))
-        return TCA_OK;
-    memcpy(w->told, head, named);
-    w->any = true;
-    return w->fn(w->user, head + HEAD, item_size(head));
-}
-
 /* A run that is merged. */
 struct reader {
     int file;
@@ -566,44 +546,18 @@ static void sift_down(struct reader **heap, size_t count, size_t at)
     }
 }
 
-/* What follows in the run comes next, as a rule. */
-static void look_ahead(const struct reader *r, const struct walk *w)
-{
-    const uint8_t *next = r->key + space_of(item_size(r->key));
-    size_t left = (size_t)(r->buffer + r->held - next);
-    if (w->ahead && left >= HEAD && left >= space_of(item_size(next)))
-        w->ahead(w->user, next + HEAD);
-}
+/* ---- cursors ---- */
 
-/* The item on top is told, and the next one of its run loaded. As reader_load(), or what stops the walk. */
-static int tell_top(struct reader *r, struct walk *w, int *ret_stop)
-{
-    int there = r->buffer ? 1 : reader_open(r);
-    if (there <= 0)
-        return there;
-    look_ahead(r, w);
-    *ret_stop = tell(w, r->key);
-    if (*ret_stop)
-        return 1;
-    r->from += space_of(item_size(r->key));
-    return reader_load(r);
-}
-
-static int walk_heap(struct reader **heap, size_t count, struct walk *w)
-{
-    for (size_t at = count; at-- > 0;)
-        sift_down(heap, count, at);
-    while (count) {
-        int stop = TCA_OK;
-        int there = tell_top(heap[0], w, &stop);
-        if (stop || there < 0)
-            return stop ? stop : there;
-        if (!there)
-            heap[0] = heap[--count];
-        sift_down(heap, count, 0);
-    }
-    return TCA_OK;
-}
+struct tca_cursor {
+    const struct tca_sorter *sorter;
+    uint8_t told[TCA_SORT_KEY]; /* name of the newest one, if items are replaceable */
+    bool any;
+    size_t at;             /* of what is in memory: so many were passed */
+    struct reader *reader; /* owned: of each run, where there are some */
+    struct reader **heap;  /* owned: those that are not over, by what is on top */
+    size_t count;          /* of these */
+    bool used;             /* what is on top was told */
+};
 
 static size_t read_room(size_t runs)
 {
@@ -611,25 +565,51 @@ static size_t read_room(size_t runs)
     return room < READ_LEAST ? READ_LEAST : room > READ_MOST ? READ_MOST : room;
 }
 
-static int walk_runs(struct tca_sorter *sorter, struct walk *w)
+static bool open_runs(struct tca_cursor *c)
 {
-    struct reader *reader = tca_alloc(sorter->run_count * sizeof *reader);
-    struct reader **heap = tca_alloc(sorter->run_count * sizeof *heap);
-    int error = reader && heap ? TCA_OK : TCA_EMEMORY;
-    for (size_t at = 0; at < sorter->run_count && !error; at++) {
-        const struct run *run = &sorter->run[at];
-        reader[at] = (struct reader){
-            .file = run->file, .at = run->from, .to = run->to, .room = read_room(sorter->run_count)};
-        set_key(&reader[at], run->key);
-        heap[at] = &reader[at];
+    size_t runs = c->sorter->run_count;
+    c->reader = tca_alloc(runs * sizeof *c->reader);
+    c->heap = tca_alloc(runs * sizeof *c->heap);
+    if (!c->reader || !c->heap)
+        return false;
+    for (; c->count < runs; c->count++) {
+        const struct run *run = &c->sorter->run[c->count];
+        struct reader *reader = &c->reader[c->count];
+        *reader = (struct reader){.file = run->file, .at = run->from, .to = run->to, .room = read_room(runs)};
+        set_key(reader, run->key);
+        c->heap[c->count] = reader;
     }
-    if (!error)
-        error = walk_heap(heap, sorter->run_count, w);
-    for (size_t at = 0; reader && at < sorter->run_count; at++)
-        tca_free(reader[at].buffer);
-    tca_free(reader);
-    tca_free(heap);
-    return error;
+    for (size_t at = c->count; at-- > 0;)
+        sift_down(c->heap, c->count, at);
+    return true;
+}
+
+/* The next one of the run on top comes in place of what was told. 0 or an error. */
+static int pass_top(struct tca_cursor *c)
+{
+    struct reader *top = c->heap[0];
+    top->from += space_of(item_size(top->key));
+    c->used = false;
+    int there = reader_load(top);
+    if (there < 0)
+        return there;
+    if (!there)
+        c->heap[0] = c->heap[--c->count];
+    sift_down(c->heap, c->count, 0);
+    return TCA_OK;
+}
+
+/* The head of the next item of the runs: 1, or 0 at the end. */
+static int next_of_runs(struct tca_cursor *c, const uint8_t **ret_head)
+{
+    int error = c->used ? pass_top(c) : TCA_OK;
+    if (error || !c->count)
+        return error;
+    struct reader *top = c->heap[0];
+    int there = top->buffer ? 1 : reader_open(top); /* no run is empty */
+    c->used = there > 0;
+    *ret_head = top->key;
+    return there;
 }
 
 /* Items that are neighbours by key lie apart in memory: the next one is fetched while this one is used. */
@@ -640,22 +620,24 @@ static void fetch(const uint8_t *item, size_t size)
         __builtin_prefetch(item + at);
 }
 
-static int walk_memory(const struct tca_sorter *sorter, struct walk *w)
+static const uint8_t *head_at(const struct tca_sorter *sorter, size_t at)
 {
-    const uint8_t *head = sorter->count ? sorter->bytes + sorter->index[0].offset : NULL, *next;
-    for (size_t at = 1; head; head = next, at++) {
-        next = at < sorter->count ? sorter->bytes + sorter->index[at].offset : NULL;
-        if (at + 1 < sorter->count)
-            __builtin_prefetch(sorter->bytes + sorter->index[at + 1].offset + TCA_SORT_KEY);
-        if (next)
-            fetch(next + HEAD, item_size(next));
-        if (next && w->ahead)
-            w->ahead(w->user, next + HEAD);
-        int stop = tell(w, head);
-        if (stop)
-            return stop;
-    }
-    return TCA_OK;
+    return at < sorter->count ? sorter->bytes + sorter->index[at].offset : NULL;
+}
+
+static int next_in_memory(struct tca_cursor *c, const uint8_t **ret_head)
+{
+    const uint8_t *head = head_at(c->sorter, c->at), *next = head_at(c->sorter, c->at + 1),
+                  *far = head_at(c->sorter, c->at + 2);
+    if (!head)
+        return 0;
+    c->at++;
+    if (far)
+        __builtin_prefetch(far + TCA_SORT_KEY);
+    if (next)
+        fetch(next + HEAD, item_size(next));
+    *ret_head = head;
+    return 1;
 }
 
 /* All is in the file: until something is added no memory is needed. */
@@ -669,19 +651,84 @@ static void give_back(struct tca_sorter *sorter)
     sorter->room = sorter->index_room = sorter->spare_room = 0;
 }
 
-int tca_sorter_walk(struct tca_sorter *sorter, tca_sorter_fn *fn, void *user)
-{
-    return tca_sorter_walk_ahead(sorter, fn, NULL, user);
-}
-
-int tca_sorter_walk_ahead(struct tca_sorter *sorter, tca_sorter_fn *fn, tca_sorter_ahead_fn *ahead,
-                          void *user)
+int tca_cursor_new(struct tca_sorter *sorter, struct tca_cursor **ret_cursor)
 {
     int error = sorter->run_count ? spill(sorter) : sort_memory(sorter);
     if (error)
         return error;
     if (sorter->run_count)
         give_back(sorter);
-    struct walk w = {.sorter = sorter, .fn = fn, .ahead = ahead, .user = user};
-    return sorter->run_count ? walk_runs(sorter, &w) : walk_memory(sorter, &w);
+    struct tca_cursor *c = tca_alloc(sizeof *c);
+    if (!c)
+        return TCA_EMEMORY;
+    c->sorter = sorter;
+    if (sorter->run_count && !open_runs(c)) {
+        tca_cursor_free(c);
+        return TCA_EMEMORY;
+    }
+    *ret_cursor = c;
+    return TCA_OK;
+}
+
+void tca_cursor_free(struct tca_cursor *c)
+{
+    if (!c)
+        return;
+    for (size_t at = 0; c->reader && at < c->sorter->run_count; at++)
+        tca_free(c->reader[at].buffer);
+    tca_free(c->reader);
+    tca_free(c->heap);
+    tca_free(c);
+}
+
+static bool was_told(struct tca_cursor *c, const uint8_t *head)
+{
+    size_t named = c->sorter->named;
+    if (c->any && named && !memcmp(c->told, head, named))
+        return true;
+    memcpy(c->told, head, named);
+    c->any = true;
+    return false;
+}
+
+int tca_cursor_next(struct tca_cursor *c, const void **ret_item, size_t *ret_size)
+{
+    const uint8_t *head;
+    int got;
+    do {
+        got = c->sorter->run_count ? next_of_runs(c, &head) : next_in_memory(c, &head);
+    } while (got > 0 && was_told(c, head));
+    if (got <= 0)
+        return got;
+    *ret_item = head + HEAD;
+    *ret_size = item_size(head);
+    return 1;
+}
+
+const void *tca_cursor_ahead(const struct tca_cursor *c)
+{
+    if (!c->sorter->run_count) {
+        const uint8_t *head = head_at(c->sorter, c->at);
+        return head ? head + HEAD : NULL;
+    }
+    if (!c->count || !c->used)
+        return NULL;
+    const struct reader *top = c->heap[0]; /* what follows in its run comes next, as a rule */
+    const uint8_t *next = top->key + space_of(item_size(top->key));
+    size_t left = (size_t)(top->buffer + top->held - next);
+    return left >= HEAD && left >= space_of(item_size(next)) ? next + HEAD : NULL;
+}
+
+int tca_sorter_walk(struct tca_sorter *sorter, tca_sorter_fn *fn, void *user)
+{
+    struct tca_cursor *cursor;
+    const void *item;
+    size_t size;
+    int code = tca_cursor_new(sorter, &cursor);
+    if (code)
+        return code;
+    while ((code = tca_cursor_next(cursor, &item, &size)) > 0 && !(code = fn(user, item, size)))
+        continue;
+    tca_cursor_free(cursor);
+    return code;
 }

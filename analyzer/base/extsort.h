@@ -35,10 +35,15 @@ int tca_sorter_fetch(const struct tca_sorter *sorter, uint64_t place, struct tca
 /* Walk all items in order of their keys; may be done again. fn: non-zero stops and is returned. */
 typedef int tca_sorter_fn(void *user, const void *item, size_t size);
 int tca_sorter_walk(struct tca_sorter *sorter, tca_sorter_fn *fn, void *user);
-/* The same; `ahead` is called with items whose turn is about to come, not always and perhaps in vain: to fetch what they need. */
-typedef void tca_sorter_ahead_fn(void *user, const void *item);
-int tca_sorter_walk_ahead(struct tca_sorter *sorter, tca_sorter_fn *fn, tca_sorter_ahead_fn *ahead,
-                          void *user);
+
+/* The same, one item after the other: until the cursor is freed nothing may be added. On any thread, one at a time. */
+struct tca_cursor;
+int tca_cursor_new(struct tca_sorter *sorter, struct tca_cursor **ret_cursor);
+void tca_cursor_free(struct tca_cursor *cursor); /* accepts NULL */
+/* 1, the item borrowed until the next call; 0 at the end; TCA_EMEMORY or TCA_EOUTPUT. */
+int tca_cursor_next(struct tca_cursor *cursor, const void **ret_item, size_t *ret_size);
+/* An item whose turn is about to come, perhaps: to fetch what it needs. NULL: none is at hand. */
+const void *tca_cursor_ahead(const struct tca_cursor *cursor);
 uint64_t tca_sorter_count(const struct tca_sorter *sorter);
 
 /* A temporary file without a name; `temp_dir` as above. *ret_file is its descriptor. 0, TCA_EMEMORY or

@@ -7,6 +7,7 @@
  */
 #include "base/alloc.h"
 #include "classify/memory.h"
+#include "engine/batches.h"
 #include "engine/lone.h"
 #include "engine/run.h"
 
@@ -52,43 +53,26 @@ void tca_pass2_settle(const struct tca_session *s, struct tca_reading *reading, 
 
 /* ---- several dossiers at a time ---- */
 
-/* With one thread it is one at a time, which stays in the cache. */
-enum { AT_ONCE = 64 };
+enum {
+    AT_ONCE = 64,
+    PARTS_EACH = 2
+}; /* dossiers; parts for each thread, so that none waits long for the last */
 
-/* Items of the sorter; several are copies. */
-struct items {
-    const void *item[AT_ONCE];
-    struct tca_buf copy[AT_ONCE];
-    unsigned count, room;
-};
-
-static unsigned at_once(const struct tca_session *s)
+static bool has_crew(const struct tca_session *s)
 {
-    return tca_crew_size(s->crew) > 1 ? AT_ONCE : 1;
+    return tca_crew_size(s->crew) > 1;
 }
 
-static int take_item(struct items *items, const void *item, size_t size)
+static struct tca_batches batches_of(const struct tca_session *s)
 {
-    unsigned at = items->count++;
-    struct tca_buf *copy = &items->copy[at];
-    items->item[at] = item;
-    if (items->room == 1)
-        return TCA_OK;
-    tca_buf_reset(copy);
-    tca_buf_add(copy, item, size);
-    items->item[at] = copy->bytes;
-    return copy->failed ? TCA_EMEMORY : TCA_OK;
-}
-
-static void items_done(struct items *items)
-{
-    for (unsigned at = 0; at < AT_ONCE; at++)
-        tca_buf_done(&items->copy[at]);
+    return (struct tca_batches){.crew = s->crew,
+                                .sorter = s->dossiers,
+                                .room = AT_ONCE,
+                                .parts = PARTS_EACH * tca_crew_size(s->crew)};
 }
 
 struct settling {
     struct tca_session *s;
-    struct items items;
     struct tca_reading reading[AT_ONCE];
     struct tca_settled *settled; /* owned */
     int64_t until_ns;
@@ -96,24 +80,21 @@ struct settling {
     void *user;
 };
 
-static void settle_some(void *user, unsigned task)
+static void settle_some(void *user, const void *const *item, unsigned from, unsigned to, unsigned part)
 {
     struct settling *w = user;
-    unsigned tasks = tca_crew_size(w->s->crew), count = w->items.count;
-    unsigned from = count * task / tasks, to = count * (task + 1) / tasks;
+    (void)part;
     for (unsigned at = from; at < to; at++) {
         if (at > from)
             w->reading[at].stream = w->reading[at - 1].stream;
-        tca_pass2_settle(w->s, &w->reading[at], w->items.item[at], w->until_ns, &w->settled[at]);
+        tca_pass2_settle(w->s, &w->reading[at], item[at], w->until_ns, &w->settled[at]);
     }
 }
 
-static int settle_items(struct settling *w)
+static int tell_settled(void *user, unsigned count)
 {
-    unsigned count = w->items.count;
-    tca_crew_run(w->s->crew, settle_some, w, tca_crew_size(w->s->crew));
-    w->items.count = 0;
-    return count ? w->fn(w->user, w->settled, count) : TCA_OK;
+    struct settling *w = user;
+    return w->fn(w->user, w->settled, count);
 }
 
 /* Of those that come by the million each has another address, so that nothing of its host is in any cache. */
@@ -129,25 +110,19 @@ static void settle_ahead(void *user, const void *item)
     fetch_host(((const struct settling *)user)->s, item);
 }
 
-static int settle_item(void *user, const void *item, size_t size)
-{
-    struct settling *w = user;
-    int error = take_item(&w->items, item, size);
-    return error || w->items.count < w->items.room ? error : settle_items(w);
-}
-
 int tca_pass2_settle_all(struct tca_session *s, int64_t until_ns, tca_settled_fn *fn, void *user)
 {
     struct settling *w = tca_alloc(sizeof *w);
     if (!w)
         return TCA_EMEMORY;
-    *w = (struct settling){
-        .s = s, .items = {.room = at_once(s)}, .until_ns = until_ns, .fn = fn, .user = user};
-    w->settled = tca_grow(NULL, w->items.room, sizeof *w->settled);
-    int error = w->settled ? tca_sorter_walk_ahead(s->dossiers, settle_item, settle_ahead, w) : TCA_EMEMORY;
-    if (!error)
-        error = settle_items(w);
-    items_done(&w->items);
+    *w = (struct settling){.s = s, .until_ns = until_ns, .fn = fn, .user = user};
+    w->settled = tca_grow(NULL, has_crew(s) ? AT_ONCE : 1, sizeof *w->settled);
+    struct tca_batches batches = batches_of(s);
+    batches.work = settle_some;
+    batches.then = tell_settled;
+    batches.ahead = settle_ahead;
+    batches.user = w;
+    int error = w->settled ? tca_batches_walk(&batches) : TCA_EMEMORY;
     tca_free(w->settled);
     tca_free(w);
     return error;
@@ -201,7 +176,6 @@ struct walk {
     tca_view_fn *fn;
     void *user;
     bool everything; /* whatever the user wants to read */
-    struct judged judged;
 };
 
 /* What its hosts show, else its listener; as far as the TTLs allow. */
@@ -247,79 +221,48 @@ static void judge(const struct tca_session *s, bool everything, const void *item
                                      .time = s->set.time};
 }
 
-static void judge_ahead(void *user, const void *item)
-{
-    fetch_host(((const struct walk *)user)->s, item);
-}
-
-static int judge_item(void *user, const void *item, size_t size)
-{
-    struct walk *w = user;
-    (void)size;
-    judge(w->s, w->everything, item, &w->judged);
-    return w->fn(w->user, &w->judged.view);
-}
-
 /* Several are judged side by side, and then told in their order. */
 struct judging {
     const struct walk *walk;
-    struct items items;
     struct judged *judged; /* owned */
 };
 
-static void judge_some(void *user, unsigned task)
+static void judge_some(void *user, const void *const *item, unsigned from, unsigned to, unsigned part)
 {
     struct judging *g = user;
-    unsigned tasks = tca_crew_size(g->walk->s->crew), count = g->items.count;
-    unsigned from = count * task / tasks, to = count * (task + 1) / tasks;
+    (void)part;
     for (unsigned at = from; at < to; at++) {
         if (at > from)
             g->judged[at].reading.stream = g->judged[at - 1].reading.stream;
-        judge(g->walk->s, g->walk->everything, g->items.item[at], &g->judged[at]);
+        judge(g->walk->s, g->walk->everything, item[at], &g->judged[at]);
     }
 }
 
-static int tell_judged(struct judging *g)
+static int tell_judged(void *user, unsigned count)
 {
-    const struct walk *w = g->walk;
+    const struct judging *g = user;
     int stop = TCA_OK;
-    tca_crew_run(w->s->crew, judge_some, g, tca_crew_size(w->s->crew));
-    for (unsigned at = 0; at < g->items.count && !stop; at++)
-        stop = w->fn(w->user, &g->judged[at].view);
-    g->items.count = 0;
+    for (unsigned at = 0; at < count && !stop; at++)
+        stop = g->walk->fn(g->walk->user, &g->judged[at].view);
     return stop;
 }
 
-static int judge_later(void *user, const void *item, size_t size)
+static void judge_ahead(void *user, const void *item)
 {
-    struct judging *g = user;
-    int error = take_item(&g->items, item, size);
-    return error || g->items.count < g->items.room ? error : tell_judged(g);
+    fetch_host(((const struct judging *)user)->walk->s, item);
 }
 
-static int walk_several(const struct walk *w)
+static int walk(const struct walk *w)
 {
-    struct judging *g = tca_alloc(sizeof *g);
-    struct judged *judged = tca_alloc(AT_ONCE * sizeof *judged);
-    int error = g && judged ? TCA_OK : TCA_EMEMORY;
-    if (!error) {
-        *g = (struct judging){.walk = w, .items = {.room = AT_ONCE}, .judged = judged};
-        error = tca_sorter_walk(w->s->dossiers, judge_later, g);
-    }
-    if (!error)
-        error = tell_judged(g);
-    if (g)
-        items_done(&g->items);
-    tca_free(judged);
-    tca_free(g);
+    struct judging g = {.walk = w, .judged = tca_alloc((has_crew(w->s) ? AT_ONCE : 1) * sizeof *g.judged)};
+    struct tca_batches batches = batches_of(w->s);
+    batches.work = judge_some;
+    batches.then = tell_judged;
+    batches.ahead = judge_ahead;
+    batches.user = &g;
+    int error = g.judged ? tca_batches_walk(&batches) : TCA_EMEMORY;
+    tca_free(g.judged);
     return error;
-}
-
-static int walk(struct walk *w)
-{
-    if (at_once(w->s) > 1)
-        return walk_several(w);
-    return tca_sorter_walk_ahead(w->s->dossiers, judge_item, judge_ahead, w);
 }
 
 int tca_pass2_walk(struct tca_session *s, tca_view_fn *fn, void *user)
@@ -334,68 +277,45 @@ int tca_pass2_walk_all(struct tca_session *s, tca_view_fn *fn, void *user)
 
 /* ---- told by several threads ---- */
 
-enum { BLOCK_FLOWS = 128, PARTS_EACH = 2 };
+enum { PART_FLOWS = 128 };
 
-/* A block of dossiers: the items of the sorter, one behind the other, each aligned. */
-struct block {
-    struct walk walk;
-    struct tca_buf items;
-    size_t size[BLOCK_FLOWS];
-    unsigned count;
+/* What one part of a batch is judged with, and told to. */
+struct sharer {
+    struct judged judged;
+    void *user;
     int error;
 };
 
 struct sharing {
-    struct tca_session *s;
-    struct block *block; /* owned; parts of them */
-    unsigned parts, filling;
+    const struct tca_session *s;
+    tca_view_fn *fn;
+    struct sharer *sharer; /* owned: of each part */
+    unsigned parts;
     tca_join_fn *join;
     void *user;
 };
 
-static size_t aligned(size_t size)
+static void judge_part(void *user, const void *const *item, unsigned from, unsigned to, unsigned part)
 {
-    return (size + 7) / 8 * 8;
-}
-
-static void judge_block(void *user, unsigned task)
-{
-    struct block *b = &((struct sharing *)user)->block[task];
-    const char *item = b->items.bytes;
-    b->error = TCA_OK;
-    for (unsigned at = 0; at < b->count && !b->error; item += aligned(b->size[at]), at++)
-        b->error = judge_item(&b->walk, item, b->size[at]);
-}
-
-/* All blocks that have been filled; then they are empty. */
-static int judge_blocks(struct sharing *share)
-{
-    unsigned blocks = share->filling + (share->filling < share->parts && share->block[share->filling].count);
-    int error = TCA_OK;
-    tca_crew_run(share->s->crew, judge_block, share, blocks);
-    for (unsigned at = 0; at < blocks; at++) {
-        struct block *b = &share->block[at];
-        int joined = error ? error : share->join(share->user, b->walk.user);
-        error = joined ? joined : b->error;
-        b->count = 0;
-        tca_buf_reset(&b->items);
+    const struct sharing *share = user;
+    struct sharer *one = &share->sharer[part];
+    one->error = TCA_OK;
+    for (unsigned at = from; at < to && !one->error; at++) {
+        judge(share->s, false, item[at], &one->judged);
+        one->error = share->fn(one->user, &one->judged.view);
     }
-    share->filling = 0;
-    return error;
 }
 
-static int fill_block(void *user, const void *item, size_t size)
+static int join_parts(void *user, unsigned count)
 {
-    struct sharing *share = user;
-    struct block *b = &share->block[share->filling];
-    char *room = tca_buf_room(&b->items, aligned(size));
-    if (!room)
-        return TCA_EMEMORY;
-    memcpy(room, item, size);
-    b->items.used += aligned(size);
-    b->size[b->count++] = size;
-    share->filling += b->count == BLOCK_FLOWS;
-    return share->filling == share->parts ? judge_blocks(share) : TCA_OK;
+    const struct sharing *share = user;
+    int error = TCA_OK;
+    (void)count;
+    for (unsigned at = 0; at < share->parts && !error; at++) {
+        error = share->join(share->user, share->sharer[at].user);
+        error = error ? error : share->sharer[at].error;
+    }
+    return error;
 }
 
 unsigned tca_pass2_parts(const struct tca_session *s)
@@ -405,17 +325,18 @@ unsigned tca_pass2_parts(const struct tca_session *s)
 
 int tca_pass2_share(struct tca_session *s, tca_view_fn *fn, void *const *part, tca_join_fn *join, void *user)
 {
-    struct sharing share = {.s = s, .parts = tca_pass2_parts(s), .join = join, .user = user};
-    share.block = tca_alloc(share.parts * sizeof *share.block);
-    if (!share.block)
+    struct sharing share = {.s = s, .fn = fn, .parts = tca_pass2_parts(s), .join = join, .user = user};
+    share.sharer = tca_alloc(share.parts * sizeof *share.sharer);
+    if (!share.sharer)
         return TCA_EMEMORY;
     for (unsigned at = 0; at < share.parts; at++)
-        share.block[at].walk = (struct walk){.s = s, .fn = fn, .user = part[at]};
-    int error = tca_sorter_walk(s->dossiers, fill_block, &share);
-    if (!error)
-        error = judge_blocks(&share);
-    for (unsigned at = 0; at < share.parts; at++)
-        tca_buf_done(&share.block[at].items);
-    tca_free(share.block);
+        share.sharer[at].user = part[at];
+    struct tca_batches batches = batches_of(s);
+    batches.room = PART_FLOWS * share.parts;
+    batches.work = judge_part;
+    batches.then = join_parts;
+    batches.user = &share;
+    int error = tca_batches_walk(&batches);
+    tca_free(share.sharer);
     return error;
 }

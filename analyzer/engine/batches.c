@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Two batches change places: of one the items are copied from the sorter, by whichever thread takes that task, while the other
+ * one is worked on. Their memory is used again, so a walk takes some the first time only.
+ */
+#include "engine/batches.h"
+
+#include "base/alloc.h"
+#include "base/buf.h"
+
+#include <string.h>
+#include <tcpautopsy/error.h>
+
+/* Items one behind the other, each aligned. */
+struct batch {
+    struct tca_buf bytes;
+    size_t *at;        /* owned: where each is there */
+    const void **item; /* owned: the same, once all are there */
+    unsigned count;
+};
+
+struct walk {
+    const struct tca_batches *set;
+    struct tca_cursor *cursor; /* owned */
+    struct batch batch[2];
+    unsigned now; /* the one that is worked on; the other is filled */
+    int error;    /* of filling */
+};
+
+static size_t aligned(size_t size)
+{
+    return (size + 7) / 8 * 8;
+}
+
+static int add_item(struct batch *batch, const void *item, size_t size)
+{
+    char *room = tca_buf_room(&batch->bytes, aligned(size));
+    if (!room)
+        return TCA_EMEMORY;
+    memcpy(room, item, size);
+    batch->at[batch->count++] = batch->bytes.used;
+    batch->bytes.used += aligned(size);
+    return TCA_OK;
+}
+
+/* As many of the next items as there is room for. */
+static int fill(struct walk *w, struct batch *batch)
+{
+    const void *item;
+    size_t size;
+    int got = 1;
+    batch->count = 0;
+    tca_buf_reset(&batch->bytes);
+    while (batch->count < w->set->room && (got = tca_cursor_next(w->cursor, &item, &size)) > 0) {
+        int error = add_item(batch, item, size);
+        if (error)
+            return error;
+    }
+    for (unsigned at = 0; at < batch->count; at++)
+        batch->item[at] = batch->bytes.bytes + batch->at[at];
+    return got < 0 ? got : TCA_OK;
+}
+
+/* Task 0 fills. */
+static void do_task(void *user, unsigned task)
+{
+    struct walk *w = user;
+    if (!task) {
+        w->error = fill(w, &w->batch[1 - w->now]);
+        return;
+    }
+    const struct batch *batch = &w->batch[w->now];
+    unsigned part = task - 1, parts = w->set->parts;
+    unsigned from = batch->count * part / parts, to = batch->count * (part + 1) / parts;
+    w->set->work(w->set->user, batch->item, from, to, part);
+}
+
+static int walk_batches(struct walk *w)
+{
+    int error = TCA_OK;
+    for (unsigned at = 0; at < 2 && !error; at++) {
+        w->batch[at].at = tca_grow(NULL, w->set->room, sizeof *w->batch[at].at);
+        w->batch[at].item = tca_grow(NULL, w->set->room, sizeof *w->batch[at].item);
+        error = w->batch[at].at && w->batch[at].item ? TCA_OK : TCA_EMEMORY;
+    }
+    if (!error)
+        error = fill(w, &w->batch[0]);
+    while (!error && w->batch[w->now].count) {
+        tca_crew_run(w->set->crew, do_task, w, 1 + w->set->parts);
+        error = w->set->then(w->set->user, w->batch[w->now].count);
+        error = error ? error : w->error;
+        w->now = 1 - w->now;
+    }
+    for (unsigned at = 0; at < 2; at++) {
+        tca_buf_done(&w->batch[at].bytes);
+        tca_free(w->batch[at].at);
+        tca_free(w->batch[at].item);
+    }
+    return error;
+}
+
+static int walk_each(const struct walk *w)
+{
+    const struct tca_batches *set = w->set;
+    const void *item, *next;
+    size_t size;
+    int got;
+    while ((got = tca_cursor_next(w->cursor, &item, &size)) > 0) {
+        if (set->ahead && (next = tca_cursor_ahead(w->cursor)))
+            set->ahead(set->user, next);
+        set->work(set->user, &item, 0, 1, 0);
+        int stop = set->then(set->user, 1);
+        if (stop)
+            return stop;
+    }
+    return got;
+}
+
+int tca_batches_walk(const struct tca_batches *set)
+{
+    struct walk w = {.set = set};
+    int error = tca_cursor_new(set->sorter, &w.cursor);
+    if (!error)
+        error = tca_crew_size(set->crew) > 1 ? walk_batches(&w) : walk_each(&w);
+    tca_cursor_free(w.cursor);
+    return error;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A walk over the items of a sorter by all threads of a session: a batch of them is worked on in parts, side by side, while the
+ * next one is read; then it is told in order.
+ *
+ *      sorter --read--> | batch 3 |                            one thread
+ *                       | batch 2 | --work--> parts ........   any threads, at the same time
+ *                       | batch 1 | --then--> told             one thread, when all that is done
+ *
+ * With one thread a batch is one item, where it lies: nothing is copied, and it stays in the processor's cache.
+ */
+#ifndef TCA_ENGINE_BATCHES_H
+#define TCA_ENGINE_BATCHES_H
+
+#include "base/crew.h"
+#include "base/extsort.h"
+
+/* What is done, and by whom; borrowed by the walk. */
+struct tca_batches {
+    struct tca_crew *crew; /* NULL: one thread */
+    struct tca_sorter *sorter;
+    unsigned room, parts; /* items of a batch, where there are several threads; parts of it */
+    /* Items [from, to) of the batch; parts come in the order of items, and some may be empty. */
+    void (*work)(void *user, const void *const *item, unsigned from, unsigned to, unsigned part);
+    /* All parts are done. Non-zero stops and is returned. */
+    int (*then)(void *user, unsigned count);
+    /* An item whose turn is about to come, perhaps, with one thread; NULL: nobody asks. */
+    void (*ahead)(void *user, const void *item);
+    void *user;
+};
+/* 0, what `then` returned, TCA_EMEMORY or TCA_EOUTPUT. */
+int tca_batches_walk(const struct tca_batches *b);
+
+#endif
