@@ -9,7 +9,8 @@
  *
  * SYNs of one program differ in a few fields only; what else they are is a shape, kept once. Where there are more shapes than
  * a byte can name, flows stay flows. What is made of the SYN anew must be what was made of it before: a build with check_ways makes
- * embryos of all that can be one as soon as it can.
+ * embryos of all that can be one as soon as it can. Where the owner knows how such a SYN ends, it is over without becoming a
+ * flow again.
  */
 #include "flow/table.h"
 
