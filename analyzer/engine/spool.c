@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The spool: dossiers as bytes between the passes. Most of a dossier is zeros, some of what pass 1 kept nobody reads after it,
- * and nearly all of it stands in memory as it is: so a dossier is made area by area of what stands there, and only what
- * is not zero is written (base/pack.h):
+ * The spool: dossiers as bytes between the passes. Much of a dossier is zeros, some of what pass 1 kept nobody reads after it,
+ * and nearly all of it stands in memory as it is: so a dossier is made area by area of what stands there. Areas that are mostly
+ * filled are copied, which costs less than to look for their zeros; of the others only what is not zero is written (base/pack.h):
  *
  *      { how many areas and marks, areas that are kept, marks: whole and by frame }
  *
@@ -33,30 +33,39 @@ struct origins {
 static const size_t begins[ORIGINS] = {
     [OF_FLOW] = 0, [OF_PEER] = AT(peer), [OF_MIRROR] = AT(m), [OF_TROUBLE] = AT(trouble)};
 
+enum form { DENSE, SPARSE }; /* as it is; without its zeros */
 struct area {
     enum origin of;
+    enum form form;
     size_t from, to;
 };
+#define SIDE_KEPT(role, next)                                                                                \
+    {OF_MIRROR, DENSE, AT(m.side[role]), AT(m.side[role].seen)},                                             \
+        {OF_MIRROR, DENSE, AT(m.side[role].recent), AT(m.side[role].hole)},                                  \
+    {                                                                                                        \
+        OF_MIRROR, SPARSE, AT(m.side[role].hole), AT(next)                                                   \
+    }
 /* What is kept. Pointers stand between. */
 static const struct area kept[] = {
-    {OF_FLOW, 0, AT(peer)},
-    {OF_PEER, AT(peer), AT(peer.zeek.end[0].letter_seq)},
-    {OF_PEER, AT(peer.zeek.end[1]), AT(peer.zeek.end[1].letter_seq)},
-    {OF_PEER, AT(peer.zeek.history), AT(key_side)},
-    {OF_FLOW, AT(key_side), AT(m)},
-    {OF_MIRROR, AT(m), AT(m.trouble)},
-    {OF_MIRROR, AT(m.side), AT(m.side[0].seen)},
-    {OF_MIRROR, AT(m.side[0].recent), AT(m.side[1].seen)},
-    {OF_MIRROR, AT(m.side[1].recent), AT(m.marks)},
-    {OF_MIRROR, AT(m.mark_count), AT(trouble)},
-    {OF_TROUBLE, AT(trouble), AT(mark_count)}, /* the last: only where there was some */
+    {OF_FLOW, SPARSE, 0, AT(peer)},
+    {OF_PEER, DENSE, AT(peer), AT(peer.zeek.end[0].letter_seq)},
+    {OF_PEER, DENSE, AT(peer.zeek.end[1]), AT(peer.zeek.end[1].letter_seq)},
+    {OF_PEER, DENSE, AT(peer.zeek.history), AT(key_side)},
+    {OF_FLOW, DENSE, AT(key_side), AT(m)},
+    {OF_MIRROR, DENSE, AT(m), AT(m.trouble)},
+    SIDE_KEPT(0, m.side[1]),
+    SIDE_KEPT(1, m.marks),
+    {OF_MIRROR, DENSE, AT(m.mark_count), AT(m.opener)},
+    {OF_MIRROR, SPARSE, AT(m.opener), AT(trouble)},
+    {OF_TROUBLE, SPARSE, AT(trouble), AT(mark_count)}, /* the last: only where there was some */
 };
+#undef SIDE_KEPT
 /* What is not: what Zeek's view needs for letters that are written, and what tells doubled segments, of which no more come. */
 static const struct area left_out[] = {
-    {OF_PEER, AT(peer.zeek.end[0].letter_seq), AT(peer.zeek.end[1])},
-    {OF_PEER, AT(peer.zeek.end[1].letter_seq), AT(peer.zeek.history)},
-    {OF_MIRROR, AT(m.side[0].seen), AT(m.side[0].recent)},
-    {OF_MIRROR, AT(m.side[1].seen), AT(m.side[1].recent)},
+    {OF_PEER, SPARSE, AT(peer.zeek.end[0].letter_seq), AT(peer.zeek.end[1])},
+    {OF_PEER, SPARSE, AT(peer.zeek.end[1].letter_seq), AT(peer.zeek.history)},
+    {OF_MIRROR, SPARSE, AT(m.side[0].seen), AT(m.side[0].recent)},
+    {OF_MIRROR, SPARSE, AT(m.side[1].seen), AT(m.side[1].recent)},
 };
 #define WORDS(field) _Static_assert(AT(field) % sizeof(uint64_t) == 0, "areas are packed by words")
 WORDS(peer);
@@ -65,7 +74,9 @@ WORDS(key_side);
 WORDS(m);
 WORDS(m.side[0].seen);
 WORDS(m.side[0].recent);
+WORDS(m.side[0].hole);
 WORDS(m.mark_count);
+WORDS(m.opener);
 WORDS(mark_count);
 #undef WORDS
 #undef AT
@@ -93,17 +104,31 @@ _Static_assert(LEFT_OUT *TCA_PACKED_MAX(0) +
 static uint8_t *pack_areas(uint8_t *out, const struct origins *origins, const struct area *area,
                            unsigned count)
 {
-    for (const struct area *end = area + count; area < end; area++)
-        out = tca_squeeze(out, origins->from[area->of] + (area->from - begins[area->of]),
-                          area->to - area->from);
+    for (const struct area *end = area + count; area < end; area++) {
+        const uint8_t *from = origins->from[area->of] + (area->from - begins[area->of]);
+        size_t size = area->to - area->from;
+        if (area->form == SPARSE)
+            out = tca_squeeze(out, from, size);
+        else
+            out = (uint8_t *)memcpy(out, from, size) + size;
+    }
     return out;
 }
 
 static const uint8_t *unpack_areas(const uint8_t *in, struct tca_dossier *d, const struct area *area,
                                    unsigned count)
 {
-    for (const struct area *end = area + count; area < end; area++)
-        in = tca_spread(in, (uint8_t *)d + area->from, area->to - area->from);
+    for (const struct area *end = area + count; area < end; area++) {
+        uint8_t *to = (uint8_t *)d + area->from;
+        size_t size = area->to - area->from;
+        if (area->form == SPARSE) {
+            memset(to, 0, size);
+            in = tca_spread(in, to, size);
+        } else {
+            memcpy(to, in, size);
+            in += size;
+        }
+    }
     return in;
 }
 
@@ -183,8 +208,11 @@ const uint8_t *tca_spool_decode(const uint8_t *in, struct tca_dossier *d, const 
 {
     struct head head;
     memcpy(&head, in, sizeof head);
-    memset(d, 0, sizeof *d);
     in = unpack_areas(in + sizeof head, d, kept, head.areas);
+    if (head.areas < KEPT)
+        memset(d->trouble, 0, sizeof d->trouble);
+    d->m.trouble = NULL;
+    d->m.marks = NULL;
     d->mark_count = (uint16_t)head.marks;
     *ret_mark = (const void *)in;
     return in + head.marks * sizeof(struct tca_mark);
