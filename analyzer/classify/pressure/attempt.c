@@ -260,8 +260,18 @@ static bool is_repeat(const struct tca_mark *mark)
     return (mark->roles & (TCA_MARK_SYN | TCA_MARK_FIN)) && mark->copy > 1;
 }
 
+/* Whether there can be one among the marks. */
+static bool has_repeats(const struct tca_dossier *d)
+{
+    const struct tca_side *client = &d->m.side[TCA_CLIENT], *server = &d->m.side[TCA_SERVER];
+    return tca_dossier_has(d, TCA_MARK_DATA_RETX, -1) || client->syn_count > 1 || server->syn_count > 1 ||
+           client->fin_count > 1 || server->fin_count > 1;
+}
+
 static int add_repeats(struct tca_pressure *p, const struct tca_dossier *d)
 {
+    if (!has_repeats(d))
+        return TCA_OK;
     int64_t before[2] = {INT64_MIN / 2, INT64_MIN / 2}, syn_ns = d->m.start_ns, lost_ns;
     for (unsigned at = 0; at < d->mark_count; at++) {
         const struct tca_mark *mark = &d->mark[at];

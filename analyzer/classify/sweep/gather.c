@@ -159,7 +159,7 @@ static uint64_t refused_in_haste(const struct tca_dossier *d)
 {
     const struct tca_mark *child = tca_dossier_mark(d, TCA_MARK_CHILD, TCA_SERVER, 0);
     const struct tca_mark *data = tca_dossier_mark(d, TCA_MARK_FIRST_DATA, TCA_CLIENT, 0);
-    if (!child || !data || !child->has_ts || d->m.open_refuted)
+    if (!child || !data || !child->has_ts || d->m.open_refuted || !tca_dossier_any(d, TCA_MARK_DATA_RETX))
         return 0;
     for (unsigned at = 0; at < d->mark_count && d->mark[at].frame < child->frame; at++) {
         const struct tca_mark *mark = &d->mark[at];
@@ -272,6 +272,8 @@ static int64_t answer_ns(const struct tca_mirror *m)
 /* Payload that came again before there was a child: a trace of refusal, or of loss. */
 static bool repeated_before(const struct tca_dossier *d, const struct tca_mark *taken)
 {
+    if (!tca_dossier_any(d, TCA_MARK_DATA_RETX))
+        return false;
     for (unsigned at = 0; at < d->mark_count && (!taken || d->mark[at].frame <= taken->frame); at++)
         if ((d->mark[at].roles & TCA_MARK_OPEN_ACK) && (d->mark[at].roles & TCA_MARK_DATA_RETX))
             return true;
@@ -510,6 +512,8 @@ static int add_losses(struct tca_sweep *sweep, const struct tca_dossier *d)
     const struct tca_mark *before = NULL;
     struct tca_loss loss = {0};
     int error = TCA_OK;
+    if (!tca_dossier_has(d, TCA_MARK_DATA_RETX, TCA_CLIENT) && d->m.side[TCA_CLIENT].fin_count <= 1)
+        return TCA_OK;
     for (unsigned at = 0; at < d->mark_count && !d->m.open_refuted && !error; at++) {
         const struct tca_mark *mark = &d->mark[at];
         bool again = (mark->roles & TCA_MARK_DATA_RETX) || ((mark->roles & TCA_MARK_FIN) && mark->copy > 1);
