@@ -706,10 +706,9 @@ int tca_sweep_add(struct tca_sweep *sweep, const struct tca_dossier *d)
     struct tca_ladder ladder;
     tca_ladder_read(d, &ladder);
     bool refused = refused_before(d, &ladder) != 0;
-    *conn = (struct tca_conn){.capture = d->capture,
+    *conn = (struct tca_conn){.host = d->host[TCA_SERVER],
                               .port = d->port[TCA_SERVER],
                               .family = d->family,
-                              .host = d->host[TCA_SERVER],
                               .client = client_hash(d->addr[TCA_CLIENT]),
                               .stuck = d->m.open_refuted && !refused,
                               .refused = refused,
@@ -728,7 +727,6 @@ int tca_sweep_add(struct tca_sweep *sweep, const struct tca_dossier *d)
                               .last_ns = d->m.last_ns,
                               .response_ns = response_of(&d->m),
                               .first_frame = d->m.first_frame};
-    memcpy(conn->addr, d->addr[TCA_SERVER], sizeof conn->addr);
     time_handshake(&d->m, conn);
     return add_edges(sweep, d, &ladder);
 }
@@ -748,23 +746,20 @@ static bool is_folded(const struct tca_folded *one, const struct tca_dossier *d)
 
 static struct tca_conn folded_of(const struct tca_dossier *d)
 {
-    struct tca_conn conn = {.capture = d->capture,
-                            .port = d->port[TCA_SERVER],
-                            .family = d->family,
-                            .host = d->host[TCA_SERVER],
-                            .path_ns = -1,
-                            .over = true,
-                            .syns = clip_count(d->m.side[TCA_CLIENT].syn_count),
-                            .server_rtt_ns = UINT32_MAX,
-                            .client_rtt_ns = UINT32_MAX,
-                            .flags = TCA_CONN_UNANSWERED,
-                            .tags = d->tags,
-                            .start_ns = d->m.start_ns,
-                            .last_ns = d->m.last_ns,
-                            .response_ns = -1,
-                            .first_frame = d->m.first_frame};
-    memcpy(conn.addr, d->addr[TCA_SERVER], sizeof conn.addr);
-    return conn;
+    return (struct tca_conn){.host = d->host[TCA_SERVER],
+                             .port = d->port[TCA_SERVER],
+                             .family = d->family,
+                             .path_ns = -1,
+                             .over = true,
+                             .syns = clip_count(d->m.side[TCA_CLIENT].syn_count),
+                             .server_rtt_ns = UINT32_MAX,
+                             .client_rtt_ns = UINT32_MAX,
+                             .flags = TCA_CONN_UNANSWERED,
+                             .tags = d->tags,
+                             .start_ns = d->m.start_ns,
+                             .last_ns = d->m.last_ns,
+                             .response_ns = -1,
+                             .first_frame = d->m.first_frame};
 }
 
 int tca_sweep_count_only(struct tca_sweep *sweep, const struct tca_dossier *d)
