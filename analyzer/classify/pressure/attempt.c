@@ -315,8 +315,6 @@ static struct tca_attempt attempt_of(const struct tca_dossier *d, int asker)
                             .gone_late_ns = INT64_MAX};
     a.client_host = d->host[asker];
     a.server_host = d->host[1 - asker];
-    memcpy(a.client, d->addr[asker], sizeof a.client);
-    memcpy(a.server, d->addr[1 - asker], sizeof a.server);
     return a;
 }
 
