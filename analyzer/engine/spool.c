@@ -26,47 +26,53 @@
 /* What a dossier is made of while its flow is in memory. */
 enum origin { OF_FLOW, OF_PEER, OF_MIRROR, OF_TROUBLE, ORIGINS };
 struct origins {
-    const uint8_t *from[ORIGINS]; /* as it stands in the dossier from begins[] on */
+    const uint8_t *from[ORIGINS]; /* as it stands in the dossier */
 };
 
 #define AT(field) offsetof(struct tca_dossier, field)
-static const size_t begins[ORIGINS] = {
-    [OF_FLOW] = 0, [OF_PEER] = AT(peer), [OF_MIRROR] = AT(m), [OF_TROUBLE] = AT(trouble)};
+/* Where what is of each origin begins in the dossier. */
+enum { OF_FLOW_AT = 0, OF_PEER_AT = AT(peer), OF_MIRROR_AT = AT(m), OF_TROUBLE_AT = AT(trouble) };
 
 enum form { DENSE, SPARSE }; /* as it is; without its zeros */
 struct area {
     enum origin of;
     enum form form;
-    size_t from, to;
+    size_t from, size, inside; /* from: in the dossier; inside: in what it is of */
 };
-#define SIDE_KEPT(role, next)                                                                                \
-    {OF_MIRROR, DENSE, AT(m.side[role]), AT(m.side[role].seen)},                                             \
-        {OF_MIRROR, DENSE, AT(m.side[role].recent), AT(m.side[role].hole)},                                  \
+#define AREA(of, form, from, to)                                                                             \
     {                                                                                                        \
-        OF_MIRROR, SPARSE, AT(m.side[role].hole), AT(next)                                                   \
+        of, form, from, (to) - (from), (from)-of##_AT                                                        \
     }
+#define PEER_AREA(form, from, to)   AREA(OF_PEER, form, AT(peer.from), AT(to))
+#define MIRROR_AREA(form, from, to) AREA(OF_MIRROR, form, AT(m.from), AT(to))
+#define SIDE_AREAS(role, next)                                                                               \
+    MIRROR_AREA(DENSE, side[role], m.side[role].seen),                                                       \
+        MIRROR_AREA(DENSE, side[role].recent, m.side[role].hole), MIRROR_AREA(SPARSE, side[role].hole, next)
 /* What is kept. Pointers stand between. */
 static const struct area kept[] = {
-    {OF_FLOW, SPARSE, 0, AT(peer)},
-    {OF_PEER, DENSE, AT(peer), AT(peer.zeek.end[0].letter_seq)},
-    {OF_PEER, DENSE, AT(peer.zeek.end[1]), AT(peer.zeek.end[1].letter_seq)},
-    {OF_PEER, DENSE, AT(peer.zeek.history), AT(key_side)},
-    {OF_FLOW, DENSE, AT(key_side), AT(m)},
-    {OF_MIRROR, DENSE, AT(m), AT(m.trouble)},
-    SIDE_KEPT(0, m.side[1]),
-    SIDE_KEPT(1, m.marks),
-    {OF_MIRROR, DENSE, AT(m.mark_count), AT(m.opener)},
-    {OF_MIRROR, SPARSE, AT(m.opener), AT(trouble)},
-    {OF_TROUBLE, SPARSE, AT(trouble), AT(mark_count)}, /* the last: only where there was some */
+    AREA(OF_FLOW, SPARSE, 0, AT(peer)),
+    PEER_AREA(DENSE, begun, peer.zeek.end[0].letter_seq),
+    PEER_AREA(DENSE, zeek.end[1], peer.zeek.end[1].letter_seq),
+    PEER_AREA(DENSE, zeek.history, key_side),
+    AREA(OF_FLOW, DENSE, AT(key_side), AT(m)),
+    MIRROR_AREA(DENSE, start_ns, m.trouble),
+    SIDE_AREAS(0, m.side[1]),
+    SIDE_AREAS(1, m.marks),
+    MIRROR_AREA(DENSE, mark_count, m.opener),
+    MIRROR_AREA(SPARSE, opener, trouble),
+    AREA(OF_TROUBLE, SPARSE, AT(trouble), AT(mark_count)), /* the last: only where there was some */
 };
-#undef SIDE_KEPT
 /* What is not: what Zeek's view needs for letters that are written, and what tells doubled segments, of which no more come. */
 static const struct area left_out[] = {
-    {OF_PEER, SPARSE, AT(peer.zeek.end[0].letter_seq), AT(peer.zeek.end[1])},
-    {OF_PEER, SPARSE, AT(peer.zeek.end[1].letter_seq), AT(peer.zeek.history)},
-    {OF_MIRROR, SPARSE, AT(m.side[0].seen), AT(m.side[0].recent)},
-    {OF_MIRROR, SPARSE, AT(m.side[1].seen), AT(m.side[1].recent)},
+    PEER_AREA(SPARSE, zeek.end[0].letter_seq, peer.zeek.end[1]),
+    PEER_AREA(SPARSE, zeek.end[1].letter_seq, peer.zeek.history),
+    MIRROR_AREA(SPARSE, side[0].seen, m.side[0].recent),
+    MIRROR_AREA(SPARSE, side[1].seen, m.side[1].recent),
 };
+#undef SIDE_AREAS
+#undef MIRROR_AREA
+#undef PEER_AREA
+#undef AREA
 #define WORDS(field) _Static_assert(AT(field) % sizeof(uint64_t) == 0, "areas are packed by words")
 WORDS(peer);
 WORDS(peer.zeek.end[0].letter_seq);
@@ -105,12 +111,11 @@ static uint8_t *pack_areas(uint8_t *out, const struct origins *origins, const st
                            unsigned count)
 {
     for (const struct area *end = area + count; area < end; area++) {
-        const uint8_t *from = origins->from[area->of] + (area->from - begins[area->of]);
-        size_t size = area->to - area->from;
+        const uint8_t *from = origins->from[area->of] + area->inside;
         if (area->form == SPARSE)
-            out = tca_squeeze(out, from, size);
+            out = tca_squeeze(out, from, area->size);
         else
-            out = (uint8_t *)memcpy(out, from, size) + size;
+            out = (uint8_t *)memcpy(out, from, area->size) + area->size;
     }
     return out;
 }
@@ -120,13 +125,12 @@ static const uint8_t *unpack_areas(const uint8_t *in, struct tca_dossier *d, con
 {
     for (const struct area *end = area + count; area < end; area++) {
         uint8_t *to = (uint8_t *)d + area->from;
-        size_t size = area->to - area->from;
         if (area->form == SPARSE) {
-            memset(to, 0, size);
-            in = tca_spread(in, to, size);
+            memset(to, 0, area->size);
+            in = tca_spread(in, to, area->size);
         } else {
-            memcpy(to, in, size);
-            in += size;
+            memcpy(to, in, area->size);
+            in += area->size;
         }
     }
     return in;
@@ -174,8 +178,8 @@ static int encode(struct tca_buf *buf, const struct origins *origins, const stru
 /* Of a dossier what is the flow's own. */
 static void fill(const struct tca_session *s, const struct tca_flow *flow, struct tca_dossier *d)
 {
-    memset(d, 0, begins[OF_PEER]);
-    memset(d->key_side, 0, begins[OF_MIRROR] - offsetof(struct tca_dossier, key_side));
+    memset(d, 0, (size_t)OF_PEER_AT);
+    memset(d->key_side, 0, (size_t)OF_MIRROR_AT - offsetof(struct tca_dossier, key_side));
     d->capture = s->open->facts.ordinal;
     if (flow->stream)
         d->stream_frame = flow->stream_frame;
@@ -239,8 +243,8 @@ static void check(struct tca_shard *shard, const struct origins *origins, const 
     if (back.mark_count != m->mark_count)
         abort();
     for (unsigned at = 0; at < KEPT - !m->trouble; at++)
-        if (memcmp(origins->from[kept[at].of] + (kept[at].from - begins[kept[at].of]),
-                   (const uint8_t *)&back + kept[at].from, kept[at].to - kept[at].from))
+        if (memcmp(origins->from[kept[at].of] + kept[at].inside, (const uint8_t *)&back + kept[at].from,
+                   kept[at].size))
             abort();
     for (unsigned at = 1; at < back.mark_count; at++)
         if (mark[at - 1].frame > mark[at].frame)
@@ -250,7 +254,7 @@ static void check(struct tca_shard *shard, const struct origins *origins, const 
 static void spoil(struct tca_dossier *d)
 {
     for (unsigned at = 0; at < LEFT_OUT; at++)
-        memset((uint8_t *)d + left_out[at].from, 0xa5, left_out[at].to - left_out[at].from);
+        memset((uint8_t *)d + left_out[at].from, 0xa5, left_out[at].size);
 }
 #else
 static void check(struct tca_shard *shard, const struct origins *origins, const struct tca_mirror *m)
