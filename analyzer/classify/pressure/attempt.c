@@ -228,11 +228,13 @@ static void read_opening(const struct tca_dossier *d, struct tca_attempt *a)
 
 static int add_drops(struct tca_pressure *p, const struct tca_dossier *d, struct tca_attempt *a)
 {
+    bool counts = !(a->flags & (TCA_TRY_BOTH | TCA_TRY_ICMP));
+    const struct tca_mark *syn = counts ? tca_syn_unanswered(d, NULL) : NULL;
+    if (!syn)
+        return TCA_OK;
     const struct tca_mark *newest = tca_dossier_last(d, TCA_MARK_SYN, TCA_CLIENT);
     uint64_t beyond = d->m.side[TCA_CLIENT].syn_count - tca_dossier_count(d, TCA_MARK_SYN, TCA_CLIENT);
-    if (a->flags & (TCA_TRY_BOTH | TCA_TRY_ICMP))
-        return TCA_OK;
-    for (const struct tca_mark *syn = NULL; (syn = tca_syn_unanswered(d, syn)) != NULL;) {
+    for (; syn; syn = tca_syn_unanswered(d, syn)) {
         void *array = tca_room(p->drop, p->drops, &p->drop_room, sizeof *p->drop);
         if (!array)
             return TCA_EMEMORY;

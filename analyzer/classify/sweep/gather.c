@@ -78,10 +78,13 @@ static bool prior_may_swallow(const struct tca_dossier *d)
 
 static int add_drops(struct tca_sweep *sweep, const struct tca_dossier *d)
 {
+    const struct tca_mark *syn = tca_syn_unanswered(d, NULL);
+    if (!syn)
+        return TCA_OK;
     bool answered = tca_dossier_mark(d, TCA_MARK_SYNACK, TCA_SERVER, 0) != NULL;
     const struct tca_mark *newest = tca_dossier_last(d, TCA_MARK_SYN, TCA_CLIENT);
     uint64_t beyond = d->m.side[TCA_CLIENT].syn_count - tca_dossier_count(d, TCA_MARK_SYN, TCA_CLIENT);
-    for (const struct tca_mark *syn = NULL; (syn = tca_syn_unanswered(d, syn)) != NULL;) {
+    for (; syn; syn = tca_syn_unanswered(d, syn)) {
         struct tca_edge edge = {.time_ns = syn->time_ns,
                                 .frame = syn->frame,
                                 .kind = TCA_EDGE_DROP,
