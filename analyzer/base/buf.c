@@ -140,10 +140,16 @@ void tca_buf_fmt(struct tca_buf *buf, const char *format, ...)
 void tca_buf_seconds(struct tca_buf *buf, int64_t ns, int digits)
 {
     enum { SECOND = 1000000000 };
+    static const char nothing[] = "0.000000000";
     uint64_t size = ns < 0 ? 0 - (uint64_t)ns : (uint64_t)ns;
     char *at = tca_buf_room(buf, 1 + DIGITS_MAX + 10);
     if (!at)
         return;
+    if (!ns) { /* many are */
+        memcpy(at, nothing, sizeof nothing - 1);
+        written(buf, at + 1 + (digits <= 0 ? 0 : 1 + (digits > 9 ? 9 : digits)));
+        return;
+    }
     if (ns < 0)
         *at++ = '-';
     at = put_u64(at, size / SECOND);

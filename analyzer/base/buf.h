@@ -52,6 +52,25 @@ static inline void tca_buf_char(struct tca_buf *buf, char c)
     buf->used++;
 }
 
+/* A name of ours, short and with its length, so that to append it is no call. Terminated. */
+struct tca_word {
+    char text[15];
+    uint8_t length;
+};
+#define TCA_WORD(name)                                                                                       \
+    {                                                                                                        \
+        name, sizeof(name) - 1                                                                               \
+    }
+
+static inline void tca_buf_word(struct tca_buf *buf, const struct tca_word *word)
+{
+    char *room = tca_buf_room(buf, sizeof word->text);
+    if (!room)
+        return;
+    memcpy(room, word->text, sizeof word->text);
+    buf->used += word->length;
+}
+
 void tca_buf_digits(struct tca_buf *buf, uint64_t value);
 
 /* Most numbers of a row have one digit. */

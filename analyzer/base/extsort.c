@@ -20,10 +20,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <tcpautopsy/error.h>
 #include <unistd.h>
 
-enum { HEAD = TCA_SORT_KEY + 8, BLOCK = 256 * 1024 };
+enum { HEAD = TCA_SORT_KEY + 8, AT_ONCE = 64 }; /* items that are written by one call */
 /* Buffers of a walk: so much for all runs, as far as each has enough. */
 enum { READ_MEMORY = 4 << 20, READ_LEAST = 8 * 1024, READ_MOST = 64 * 1024 };
 
@@ -221,48 +222,49 @@ int tca_temp_file(const char *temp_dir, int *ret_file)
 }
 
 /* By place, not by the file's own offset: after a failed run the next one begins where the last whole one
- * ends. */
-static int write_at(int file, const uint8_t *bytes, size_t count, int64_t *at)
+ * ends. The pieces are used up. */
+static int write_pieces(int file, struct iovec *piece, int count, int64_t *at)
 {
     while (count) {
-        ssize_t done = pwrite(file, bytes, count, *at);
+        ssize_t done = pwritev(file, piece, count, *at);
         if (done < 0 && errno == EINTR)
             continue;
         if (done <= 0)
             return TCA_EOUTPUT;
-        bytes += done;
         *at += done;
-        count -= (size_t)done;
+        for (; count && (size_t)done >= piece->iov_len; piece++, count--)
+            done -= (ssize_t)piece->iov_len;
+        if (count) {
+            piece->iov_base = (char *)piece->iov_base + done;
+            piece->iov_len -= (size_t)done;
+        }
     }
     return TCA_OK;
 }
 
-/* Items are gathered into one block before they are written, since most are small. places: of each by rank, if not NULL. */
+static int write_at(int file, void *bytes, size_t count, int64_t *at)
+{
+    struct iovec all = {bytes, count};
+    return write_pieces(file, &all, count ? 1 : 0, at);
+}
+
+/* Several at once from where they lie, since most are small. places: of each by rank, if not NULL. */
 static int write_run(struct tca_sorter *sorter, int64_t *places)
 {
-    uint8_t *block = tca_alloc(BLOCK);
-    size_t held = 0;
-    int64_t place = sorter->file_end;
-    int error = block ? TCA_OK : TCA_EMEMORY;
-    for (size_t at = 0; at < sorter->count && !error; at++) {
-        const uint8_t *head = sorter->bytes + sorter->index[at].offset;
-        size_t size = space_of(item_size(head));
-        if (held + size > BLOCK) {
-            error = write_at(sorter->file, block, held, &place);
+    struct iovec piece[AT_ONCE];
+    int held = 0, error = TCA_OK;
+    int64_t at = sorter->file_end, place = at;
+    for (size_t next = 0; next < sorter->count && !error; next++) {
+        uint8_t *head = sorter->bytes + sorter->index[next].offset;
+        piece[held++] = (struct iovec){head, space_of(item_size(head))};
+        if (places)
+            places[sorter->index[next].rank] = place;
+        place += (int64_t)piece[held - 1].iov_len;
+        if (held == AT_ONCE || next + 1 == sorter->count) {
+            error = write_pieces(sorter->file, piece, held, &at);
             held = 0;
         }
-        if (places)
-            places[sorter->index[at].rank] = place + (int64_t)held;
-        if (!error && size > BLOCK)
-            error = write_at(sorter->file, head, size, &place);
-        else if (!error) {
-            memcpy(block + held, head, size);
-            held += size;
-        }
     }
-    if (!error)
-        error = write_at(sorter->file, block, held, &place);
-    tca_free(block);
     return error;
 }
 
@@ -275,7 +277,7 @@ static int write_sorted(struct tca_sorter *sorter, struct run *ret_run)
     *ret_run = (struct run){.file = sorter->file, .from = sorter->file_end, .to = end};
     memcpy(ret_run->key, sorter->bytes + sorter->index[0].offset, sizeof ret_run->key);
     if (!error && places)
-        error = write_at(sorter->file, (const uint8_t *)places, sorter->count * sizeof *places, &end);
+        error = write_at(sorter->file, places, sorter->count * sizeof *places, &end);
     tca_free(places);
     if (!error)
         sorter->file_end = end;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Items are not moved while they are sorted: of each its digest and its place are. First these are inserted one
- * after the other, as long as little has to be moved for it; else they are dealt out by one byte of the digest after the
- * other, the lowest first, bytes that are the same in all left out. Among equal digests the order decides, by merging.
+ * Items are not moved while they are sorted: of each its digest and its place are. Not very many are merged. Of more, these are
+ * first inserted one after the other, as long as little has to be moved for it; else they are dealt out by one byte of the digest
+ * after the other, the lowest first, bytes that are the same in all left out. Among equal digests the order decides, by merging.
  * At last each item goes to its place. Without memory for that the C library sorts.
  *
  * A build with check_ways sorts a copy with the C library, whose sort is stable where it has memory, and stops where that
@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FEW = 64, RUN = 8, MOVES = 2, BYTE = 8, DIGITS = 1 << BYTE };
+enum { FEW = 64, RUN = 8, MOVES = 2, BYTE = 8, DIGITS = 1 << BYTE, MERGED = 1024 };
 
 /* ---- numbers ---- */
 
@@ -147,7 +147,8 @@ struct items {
 
 static int compare(const struct items *items, const struct ref *a, const struct ref *b)
 {
-    return items->order(items->list + a->at * items->size, items->list + b->at * items->size);
+    int order = compare_digests(&a->digest, &b->digest);
+    return order ? order : items->order(items->list + a->at * items->size, items->list + b->at * items->size);
 }
 
 static bool in_order(const struct items *items, const struct ref *ref, size_t count)
@@ -231,16 +232,26 @@ static bool is_sorted(const struct items *items, size_t count, tca_digest_fn *di
     return true;
 }
 
-/* Often what has one first number is nearly in order by itself. */
-static void sort_refs(struct ref *ref, size_t count, struct ref *other)
+/* Those with one first number. Often they are nearly in order by themselves. */
+static void sort_alike(const struct items *items, struct ref *ref, size_t count, struct ref *other)
+{
+    if (count <= MERGED)
+        merge_refs(items, ref, count, other);
+    else if (!ref_insert(ref, count))
+        second_deal(ref, count, other);
+}
+
+static void sort_refs(const struct items *items, struct ref *ref, size_t count, struct ref *other)
 {
     if (ref_insert(ref, count))
         return;
     first_deal(ref, count, other);
-    if (ref_insert(ref, count))
-        return;
-    second_deal(ref, count, other);
-    first_deal(ref, count, other);
+    for (size_t from = 0, to; from < count; from = to) {
+        for (to = from + 1; to < count && FIRST(ref[to]) == FIRST(ref[from]);)
+            to++;
+        if (to - from > 1)
+            sort_alike(items, ref + from, to - from, other);
+    }
 }
 
 /* False: no memory; nothing was moved. */
@@ -253,9 +264,11 @@ static bool sort_items(const struct items *items, size_t count, tca_digest_fn *d
     bool room = ref && held;
     for (size_t at = 0; at < count && room; at++)
         ref[at] = (struct ref){digest(items->list + at * items->size), at};
-    if (room)
-        sort_refs(ref, count, ref + count);
-    if (room) {
+    if (room && count <= MERGED) {
+        merge_refs(items, ref, count, ref + count);
+        move_items(items, ref, count, held);
+    } else if (room) {
+        sort_refs(items, ref, count, ref + count);
         order_equals(items, ref, count, ref + count);
         move_items(items, ref, count, held);
     }

@@ -22,7 +22,7 @@ struct tca_asked {
     uint8_t id[TCA_FINDING_COUNT];
 };
 /* Few combinations of facts make up nearly all connections. */
-enum { TCA_ASKED_BITS = 3, TCA_ASKED_LISTS = 1 << TCA_ASKED_BITS };
+enum { TCA_ASKED_BITS = 5, TCA_ASKED_LISTS = 1 << TCA_ASKED_BITS };
 
 /* All zero: it knows nothing. */
 struct tca_memory {

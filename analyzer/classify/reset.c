@@ -247,7 +247,7 @@ static bool reads_before(const struct tca_verdict *v, const struct tca_judgement
 const char *tca_rst_cause(const struct tca_verdict *v)
 {
     const struct tca_judgement *best = NULL;
-    for (unsigned at = 0; at < v->count; at++) {
+    for (unsigned at = 2; at < v->count; at++) { /* handshake and close are none */
         const struct tca_judgement *j = &v->judgement[at];
         if (is_cause(j->id) && j->frame_count && (!best || reads_before(v, j, best)))
             best = j;

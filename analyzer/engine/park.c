@@ -27,9 +27,41 @@ struct head {
         in_order; /* of its marks: as in the dossier; else their places there follow at the end, a byte each */
     bool mixed_tags; /* it was counted */
 };
+
+/* What finishing changes in a mirror (mirror/event.c). */
+#define CHANGED(from, behind)                                                                                \
+    {                                                                                                        \
+        offsetof(struct tca_mirror, from), offsetof(struct tca_mirror, behind)                               \
+    }
+#define CHANGED_SIDE(role)                                                                                   \
+    CHANGED(side[role].newest, side[role].seen), CHANGED(side[role].recent, side[role].first_ns),            \
+        CHANGED(side[role].missed_bytes, side[role].sacked_to)
+static const struct part {
+    size_t from, behind;
+} changed[] = {CHANGED(damage, side), CHANGED_SIDE(0), CHANGED_SIDE(1), CHANGED(marks, first_synack_ns),
+               CHANGED(first_fin, end_ns)};
+#undef CHANGED_SIDE
+#undef CHANGED
+enum { CHANGES = sizeof changed / sizeof *changed };
+#define WORDS(field)                                                                                         \
+    _Static_assert(offsetof(struct tca_mirror, field) % sizeof(uint64_t) == 0, "parts are packed by words")
+WORDS(damage);
+WORDS(side[0].newest);
+WORDS(side[0].seen);
+WORDS(side[0].recent);
+WORDS(side[0].first_ns);
+WORDS(side[0].missed_bytes);
+WORDS(side[0].sacked_to);
+WORDS(marks);
+WORDS(first_synack_ns);
+WORDS(first_fin);
+WORDS(end_ns);
+#undef WORDS
+
 enum {
-    BEHIND_MAX = sizeof(struct head) + TCA_SPOOL_REST_MAX + TCA_PACKED_MAX(sizeof(struct tca_mirror)) +
-                 TCA_PACKED_MAX(TROUBLE) + TCA_PACKED_MAX(TCA_PARCEL_MAX) + TCA_MARKS_MAX
+    BEHIND_MAX = sizeof(struct head) + TCA_SPOOL_REST_MAX + CHANGES * TCA_PACKED_MAX(0) +
+                 sizeof(struct tca_mirror) + TCA_PACKED_MAX(TROUBLE) + TCA_PACKED_MAX(TCA_PARCEL_MAX) +
+                 TCA_MARKS_MAX
 };
 _Static_assert(TCA_MARKS_MAX <= UINT8_MAX + 1, "a place of a mark is a byte");
 
@@ -120,14 +152,19 @@ static bool place_marks(const struct tca_mark *told, unsigned count, const struc
 
 /* A flow before it was finished. */
 struct was {
-    struct tca_mirror m;
+    struct tca_mirror m;           /* but for what finishing leaves as it is */
     struct tca_trouble trouble[2]; /* where there is some */
     const struct tca_mark *mark[TCA_MARKS_MAX];
 };
 
 static void note_was(struct was *was, const struct tca_mirror *m)
 {
+#ifdef TCA_CHECK_WAYS
     was->m = *m;
+#endif
+    for (unsigned at = 0; at < CHANGES; at++)
+        memcpy((uint8_t *)&was->m + changed[at].from, (const uint8_t *)m + changed[at].from,
+               changed[at].behind - changed[at].from);
     if (m->trouble)
         memcpy(was->trouble, m->trouble, TROUBLE);
 }
@@ -142,7 +179,9 @@ static int write_behind(struct tca_shard *sh, const struct head *head, const str
         return TCA_EMEMORY;
     memcpy(begin, head, sizeof *head);
     uint8_t *out = tca_spool_pack_rest(begin + sizeof *head, flow);
-    out = tca_differ(out, &was->m, m, sizeof *m);
+    for (unsigned at = 0; at < CHANGES; at++)
+        out = tca_differ(out, (const uint8_t *)&was->m + changed[at].from,
+                         (const uint8_t *)m + changed[at].from, changed[at].behind - changed[at].from);
     if (head->trouble)
         out = tca_differ(out, was->trouble, m->trouble, TROUBLE);
     out = tca_squeeze(out, parcel, head->parcel);
@@ -165,7 +204,8 @@ static int read_item(struct tca_shard *sh, const uint8_t *item, struct tca_mirro
     unsigned count = d.mark_count, next = 0;
     memcpy(ret_head, in, sizeof *ret_head);
     in = tca_spool_unpack_rest(in + sizeof *ret_head, &d);
-    in = tca_agree(in, &d.m, sizeof d.m);
+    for (unsigned at = 0; at < CHANGES; at++)
+        in = tca_agree(in, (uint8_t *)&d.m + changed[at].from, changed[at].behind - changed[at].from);
     if (ret_head->trouble)
         in = tca_agree(in, d.trouble, TROUBLE);
     in = tca_spread(in, ret_parcel, ret_head->parcel);

@@ -167,6 +167,10 @@ int tca_pass2_prepare(struct tca_session *s)
     if (!error)
         error = tca_hosts_run(s->hosts);
     if (!error)
+        error = tca_isns_run(s->isns, s->hosts, &s->incidents);
+    tca_isns_free(s->isns); /* before listeners take memory */
+    s->isns = NULL;
+    if (!error)
         error = tca_sweep_run(s->sweep, s->hosts, s->crew);
     if (!error)
         error = tca_pressure_run(s->pressure, s->sweep, s->hosts, &s->set.known, &s->incidents);
@@ -177,10 +181,6 @@ int tca_pass2_prepare(struct tca_session *s)
             tca_sweep_leave_out(s->sweep, s->capture[at]->facts.ordinal, s->capture[at]->left_out);
     if (!error)
         error = tca_twins_prepare(s);
-    if (!error)
-        error = tca_isns_run(s->isns, s->hosts, &s->incidents);
-    tca_isns_free(s->isns);
-    s->isns = NULL;
     if (!error && s->set.known.count)
         error = learn(s);
     tca_incidents_sort(&s->incidents);

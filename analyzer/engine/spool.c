@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The spool: dossiers as bytes between the passes. Most of a dossier is zeros, some of what pass 1 kept nobody reads after it,
- * and nearly all of it stands in memory as it is: so a dossier is made area by area of what stands there, and only what
- * is not zero is written (base/pack.h):
+ * The spool: dossiers as bytes between the passes. Much of a dossier is zeros, some of what pass 1 kept nobody reads after it,
+ * and nearly all of it stands in memory as it is: so a dossier is made area by area of what stands there. Areas that are mostly
+ * filled are copied, which costs less than to look for their zeros; of the others only what is not zero is written (base/pack.h):
  *
  *      { how many areas and marks, areas that are kept, marks: whole and by frame }
  *
@@ -27,38 +27,53 @@
 /* What a dossier is made of while its flow is in memory. */
 enum origin { OF_FLOW, OF_PEER, OF_MIRROR, OF_TROUBLE, ORIGINS };
 struct origins {
-    const uint8_t *from[ORIGINS]; /* as it stands in the dossier from begins[] on */
+    const uint8_t *from[ORIGINS]; /* as it stands in the dossier */
 };
 
 #define AT(field) offsetof(struct tca_dossier, field)
-static const size_t begins[ORIGINS] = {
-    [OF_FLOW] = 0, [OF_PEER] = AT(peer), [OF_MIRROR] = AT(m), [OF_TROUBLE] = AT(trouble)};
+/* Where what is of each origin begins in the dossier. */
+enum { OF_FLOW_AT = 0, OF_PEER_AT = AT(peer), OF_MIRROR_AT = AT(m), OF_TROUBLE_AT = AT(trouble) };
 
+enum form { DENSE, SPARSE }; /* as it is; without its zeros */
 struct area {
     enum origin of;
-    size_t from, to;
+    enum form form;
+    size_t from, size, inside; /* from: in the dossier; inside: in what it is of */
 };
+#define AREA(of, form, from, to)                                                                             \
+    {                                                                                                        \
+        of, form, from, (to) - (from), (from)-of##_AT                                                        \
+    }
+#define PEER_AREA(form, from, to)   AREA(OF_PEER, form, AT(peer.from), AT(to))
+#define MIRROR_AREA(form, from, to) AREA(OF_MIRROR, form, AT(m.from), AT(to))
+#define SIDE_AREAS(role, next)                                                                               \
+    MIRROR_AREA(DENSE, side[role], m.side[role].seen),                                                       \
+        MIRROR_AREA(DENSE, side[role].recent, m.side[role].hole), MIRROR_AREA(SPARSE, side[role].hole, next)
 /* What is kept. Pointers stand between. */
 static const struct area kept[] = {
-    {OF_FLOW, 0, AT(peer)},
-    {OF_PEER, AT(peer), AT(peer.zeek.end[0].letter_seq)},
-    {OF_PEER, AT(peer.zeek.end[1]), AT(peer.zeek.end[1].letter_seq)},
-    {OF_PEER, AT(peer.zeek.history), AT(key_side)},
-    {OF_FLOW, AT(key_side), AT(m)},
-    {OF_MIRROR, AT(m), AT(m.trouble)},
-    {OF_MIRROR, AT(m.side), AT(m.side[0].seen)},
-    {OF_MIRROR, AT(m.side[0].recent), AT(m.side[1].seen)},
-    {OF_MIRROR, AT(m.side[1].recent), AT(m.marks)},
-    {OF_MIRROR, AT(m.mark_count), AT(trouble)},
-    {OF_TROUBLE, AT(trouble), AT(mark_count)}, /* the last: only where there was some */
+    AREA(OF_FLOW, SPARSE, 0, AT(peer)),
+    PEER_AREA(DENSE, begun, peer.zeek.end[0].letter_seq),
+    PEER_AREA(DENSE, zeek.end[1], peer.zeek.end[1].letter_seq),
+    PEER_AREA(DENSE, zeek.history, key_side),
+    AREA(OF_FLOW, DENSE, AT(key_side), AT(m)),
+    MIRROR_AREA(DENSE, start_ns, m.trouble),
+    SIDE_AREAS(0, m.side[1]),
+    SIDE_AREAS(1, m.marks),
+    MIRROR_AREA(DENSE, mark_count, m.opener),
+    MIRROR_AREA(SPARSE, opener, trouble),
+    AREA(OF_TROUBLE, SPARSE, AT(trouble), AT(mark_count)), /* the last: only where there was some */
 };
 /* What is not: what Zeek's view needs for letters that are written, and what tells doubled segments, of which no more come. */
 static const struct area left_out[] = {
-    {OF_PEER, AT(peer.zeek.end[0].letter_seq), AT(peer.zeek.end[1])},
-    {OF_PEER, AT(peer.zeek.end[1].letter_seq), AT(peer.zeek.history)},
-    {OF_MIRROR, AT(m.side[0].seen), AT(m.side[0].recent)},
-    {OF_MIRROR, AT(m.side[1].seen), AT(m.side[1].recent)},
+    PEER_AREA(SPARSE, zeek.end[0].letter_seq, peer.zeek.end[1]),
+    PEER_AREA(SPARSE, zeek.end[1].letter_seq, peer.zeek.history),
+    MIRROR_AREA(SPARSE, side[0].seen, m.side[0].recent),
+    MIRROR_AREA(SPARSE, side[1].seen, m.side[1].recent),
 };
+#undef SIDE_AREAS
+#undef MIRROR_AREA
+#undef PEER_AREA
+#undef AREA
 #define WORDS(field) _Static_assert(AT(field) % sizeof(uint64_t) == 0, "areas are packed by words")
 WORDS(peer);
 WORDS(peer.zeek.end[0].letter_seq);
@@ -66,7 +81,9 @@ WORDS(key_side);
 WORDS(m);
 WORDS(m.side[0].seen);
 WORDS(m.side[0].recent);
+WORDS(m.side[0].hole);
 WORDS(m.mark_count);
+WORDS(m.opener);
 WORDS(mark_count);
 #undef WORDS
 #undef AT
@@ -94,17 +111,29 @@ _Static_assert(LEFT_OUT *TCA_PACKED_MAX(0) +
 static uint8_t *pack_areas(uint8_t *out, const struct origins *origins, const struct area *area,
                            unsigned count)
 {
-    for (const struct area *end = area + count; area < end; area++)
-        out = tca_squeeze(out, origins->from[area->of] + (area->from - begins[area->of]),
-                          area->to - area->from);
+    for (const struct area *end = area + count; area < end; area++) {
+        const uint8_t *from = origins->from[area->of] + area->inside;
+        if (area->form == SPARSE)
+            out = tca_squeeze(out, from, area->size);
+        else
+            out = (uint8_t *)memcpy(out, from, area->size) + area->size;
+    }
     return out;
 }
 
 static const uint8_t *unpack_areas(const uint8_t *in, struct tca_dossier *d, const struct area *area,
                                    unsigned count)
 {
-    for (const struct area *end = area + count; area < end; area++)
-        in = tca_spread(in, (uint8_t *)d + area->from, area->to - area->from);
+    for (const struct area *end = area + count; area < end; area++) {
+        uint8_t *to = (uint8_t *)d + area->from;
+        if (area->form == SPARSE) {
+            memset(to, 0, area->size);
+            in = tca_spread(in, to, area->size);
+        } else {
+            memcpy(to, in, area->size);
+            in += area->size;
+        }
+    }
     return in;
 }
 
@@ -150,8 +179,8 @@ static int encode(struct tca_buf *buf, const struct origins *origins, const stru
 /* Of a dossier what is the flow's own. */
 static void fill(const struct tca_session *s, const struct tca_flow *flow, struct tca_dossier *d)
 {
-    memset(d, 0, begins[OF_PEER]);
-    memset(d->key_side, 0, begins[OF_MIRROR] - offsetof(struct tca_dossier, key_side));
+    memset(d, 0, (size_t)OF_PEER_AT);
+    memset(d->key_side, 0, (size_t)OF_MIRROR_AT - offsetof(struct tca_dossier, key_side));
     d->capture = s->open->facts.ordinal;
     if (flow->stream)
         d->stream_frame = flow->stream_frame;
@@ -184,8 +213,11 @@ const uint8_t *tca_spool_decode(const uint8_t *in, struct tca_dossier *d, const 
 {
     struct head head;
     memcpy(&head, in, sizeof head);
-    memset(d, 0, sizeof *d);
     in = unpack_areas(in + sizeof head, d, kept, head.areas);
+    if (head.areas < KEPT)
+        memset(d->trouble, 0, sizeof d->trouble);
+    d->m.trouble = NULL;
+    d->m.marks = NULL;
     d->mark_count = (uint16_t)head.marks;
     *ret_mark = (const void *)in;
     return in + head.marks * sizeof(struct tca_mark);
@@ -212,8 +244,8 @@ static void check(struct tca_shard *shard, const struct origins *origins, const 
     if (back.mark_count != m->mark_count)
         abort();
     for (unsigned at = 0; at < KEPT - !m->trouble; at++)
-        if (memcmp(origins->from[kept[at].of] + (kept[at].from - begins[kept[at].of]),
-                   (const uint8_t *)&back + kept[at].from, kept[at].to - kept[at].from))
+        if (memcmp(origins->from[kept[at].of] + kept[at].inside, (const uint8_t *)&back + kept[at].from,
+                   kept[at].size))
             abort();
     for (unsigned at = 1; at < back.mark_count; at++)
         if (mark[at - 1].frame > mark[at].frame)
@@ -223,7 +255,7 @@ static void check(struct tca_shard *shard, const struct origins *origins, const 
 static void spoil(struct tca_dossier *d)
 {
     for (unsigned at = 0; at < LEFT_OUT; at++)
-        memset((uint8_t *)d + left_out[at].from, 0xa5, left_out[at].to - left_out[at].from);
+        memset((uint8_t *)d + left_out[at].from, 0xa5, left_out[at].size);
 }
 #else
 static void check(struct tca_shard *shard, const struct origins *origins, const struct tca_mirror *m)

@@ -66,15 +66,22 @@ enum tca_state tca_transition(enum tca_state state, enum tca_event event)
     return (enum tca_state)table[event][state];
 }
 
+const struct tca_word *tca_state_word(enum tca_state state)
+{
+    static const struct tca_word word[TCA_STATE_COUNT] = {
+        [TCA_LISTEN] = TCA_WORD("LISTEN"),         [TCA_SYN_SENT] = TCA_WORD("SYN_SENT"),
+        [TCA_SYN_RECV] = TCA_WORD("SYN_RECV"),     [TCA_ESTABLISHED] = TCA_WORD("ESTABLISHED"),
+        [TCA_FIN_WAIT1] = TCA_WORD("FIN_WAIT1"),   [TCA_FIN_WAIT2] = TCA_WORD("FIN_WAIT2"),
+        [TCA_CLOSE_WAIT] = TCA_WORD("CLOSE_WAIT"), [TCA_CLOSING] = TCA_WORD("CLOSING"),
+        [TCA_LAST_ACK] = TCA_WORD("LAST_ACK"),     [TCA_TIME_WAIT] = TCA_WORD("TIME_WAIT"),
+        [TCA_CLOSED] = TCA_WORD("CLOSED"),         [TCA_UNKNOWN] = TCA_WORD("UNKNOWN"),
+    };
+    return &word[state < TCA_STATE_COUNT ? state : TCA_UNKNOWN];
+}
+
 const char *tca_state_name(enum tca_state state)
 {
-    static const char *const name[TCA_STATE_COUNT] = {
-        [TCA_LISTEN] = "LISTEN",           [TCA_SYN_SENT] = "SYN_SENT",   [TCA_SYN_RECV] = "SYN_RECV",
-        [TCA_ESTABLISHED] = "ESTABLISHED", [TCA_FIN_WAIT1] = "FIN_WAIT1", [TCA_FIN_WAIT2] = "FIN_WAIT2",
-        [TCA_CLOSE_WAIT] = "CLOSE_WAIT",   [TCA_CLOSING] = "CLOSING",     [TCA_LAST_ACK] = "LAST_ACK",
-        [TCA_TIME_WAIT] = "TIME_WAIT",     [TCA_CLOSED] = "CLOSED",       [TCA_UNKNOWN] = "UNKNOWN",
-    };
-    return state < TCA_STATE_COUNT ? name[state] : "UNKNOWN";
+    return tca_state_word(state)->text;
 }
 
 const char *tca_event_name(enum tca_event event)

@@ -5,6 +5,8 @@
 #ifndef TCA_MIRROR_STATE_H
 #define TCA_MIRROR_STATE_H
 
+#include "base/buf.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -52,6 +54,7 @@ enum tca_state tca_transition(enum tca_state state, enum tca_event event);
 
 /* netstat's spelling: "ESTABLISHED", "SYN_RECV", ... Static text. */
 const char *tca_state_name(enum tca_state state);
+const struct tca_word *tca_state_word(enum tca_state state); /* the same */
 const char *tca_event_name(enum tca_event event);
 
 /* SYN received and acknowledged on both ways: ESTABLISHED and everything after it (RFC 9293 "synchronized").

@@ -46,10 +46,21 @@ static int unknown_column(const char *table, const char *name, size_t length, st
     return say(error, TCA_EUSAGE, text);
 }
 
+/* Of columns of text those that hold numbers and letters of ours. */
+static bool is_ours(const char *column)
+{
+    static const char *const ours[] = {"community_id", "vlan", "encap", "history"};
+    for (size_t at = 0; at < sizeof ours / sizeof *ours; at++)
+        if (!strcmp(column, ours[at]))
+            return true;
+    return false;
+}
+
 static void add_pick(struct tca_csv *csv, size_t first, size_t index)
 {
-    bool text = !strcmp(tca_columns[first + index].type, "text");
-    csv->pick[csv->pick_count++] = (struct tca_csv_pick){.index = index, .look = text};
+    const struct tca_column_def *column = &tca_columns[first + index];
+    bool look = !strcmp(column->type, "text") && !is_ours(column->name);
+    csv->pick[csv->pick_count++] = (struct tca_csv_pick){.index = index, .look = look};
 }
 
 static bool pick(struct tca_csv *csv, size_t first, size_t count, const char *name, size_t length)

@@ -158,7 +158,7 @@ void cell_flows_reuse_outcome(const struct flow_row *row, struct tca_buf *buf)
 
 static void state_at_last(const struct flow_row *row, int side, struct tca_buf *buf)
 {
-    tca_buf_str(buf, tca_state_name(tca_side_state_at(&row->m->side[side], row->m->last_frame)));
+    tca_buf_word(buf, tca_state_word(tca_side_state_at(&row->m->side[side], row->m->last_frame)));
 }
 
 void cell_flows_client_state(const struct flow_row *row, struct tca_buf *buf)
@@ -173,12 +173,12 @@ void cell_flows_server_state(const struct flow_row *row, struct tca_buf *buf)
 
 void cell_flows_client_end_state(const struct flow_row *row, struct tca_buf *buf)
 {
-    tca_buf_str(buf, tca_state_name(tca_side_state(&row->m->side[TCA_CLIENT])));
+    tca_buf_word(buf, tca_state_word(tca_side_state(&row->m->side[TCA_CLIENT])));
 }
 
 void cell_flows_server_end_state(const struct flow_row *row, struct tca_buf *buf)
 {
-    tca_buf_str(buf, tca_state_name(tca_side_state(&row->m->side[TCA_SERVER])));
+    tca_buf_word(buf, tca_state_word(tca_side_state(&row->m->side[TCA_SERVER])));
 }
 
 /* Different states in their order, from the first one that is neither CLOSED nor LISTEN. */
@@ -192,7 +192,7 @@ static void path(const struct tca_side *side, struct tca_buf *buf)
             continue;
         if (before >= 0)
             tca_buf_char(buf, ';');
-        tca_buf_str(buf, tca_state_name((enum tca_state)state));
+        tca_buf_word(buf, tca_state_word((enum tca_state)state));
         before = state;
     }
 }

@@ -96,13 +96,17 @@ static void wscale(const struct tca_side *side, struct tca_buf *buf)
         tca_buf_u64(buf, side->wscale);
 }
 
-static const char *option_name(uint8_t kind)
+/* Of length 0 if it has none. */
+static const struct tca_word *option_word(uint8_t kind)
 {
-    static const char *const name[] = {
-        [0] = "eol",  [1] = "nop",  [2] = "mss", [3] = "ws",     [4] = "sackok", [5] = "sack", [8] = "ts",
-        [19] = "md5", [28] = "uto", [29] = "ao", [30] = "mptcp", [34] = "tfo",   [69] = "eno",
+    static const struct tca_word word[] = {
+        [0] = TCA_WORD("eol"),    [1] = TCA_WORD("nop"),  [2] = TCA_WORD("mss"),    [3] = TCA_WORD("ws"),
+        [4] = TCA_WORD("sackok"), [5] = TCA_WORD("sack"), [8] = TCA_WORD("ts"),     [19] = TCA_WORD("md5"),
+        [28] = TCA_WORD("uto"),   [29] = TCA_WORD("ao"),  [30] = TCA_WORD("mptcp"), [34] = TCA_WORD("tfo"),
+        [69] = TCA_WORD("eno"),   [70] = {.length = 0},
     };
-    return kind < sizeof name / sizeof name[0] ? name[kind] : NULL;
+    enum { WORDS = sizeof word / sizeof *word };
+    return &word[kind < WORDS ? kind : WORDS - 1];
 }
 
 static void options(const struct tca_side *side, struct tca_buf *buf)
@@ -110,9 +114,9 @@ static void options(const struct tca_side *side, struct tca_buf *buf)
     for (int i = 0; i < side->order_count && i < TCA_OPTION_ORDER_MAX; i++) {
         if (i)
             tca_buf_char(buf, ';');
-        const char *name = option_name(side->order[i]);
-        if (name)
-            tca_buf_str(buf, name);
+        const struct tca_word *name = option_word(side->order[i]);
+        if (name->length)
+            tca_buf_word(buf, name);
         else
             tca_buf_u64(buf, side->order[i]);
     }

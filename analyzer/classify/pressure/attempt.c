@@ -228,11 +228,13 @@ static void read_opening(const struct tca_dossier *d, struct tca_attempt *a)
 
 static int add_drops(struct tca_pressure *p, const struct tca_dossier *d, struct tca_attempt *a)
 {
+    bool counts = !(a->flags & (TCA_TRY_BOTH | TCA_TRY_ICMP));
+    const struct tca_mark *syn = counts ? tca_syn_unanswered(d, NULL) : NULL;
+    if (!syn)
+        return TCA_OK;
     const struct tca_mark *newest = tca_dossier_last(d, TCA_MARK_SYN, TCA_CLIENT);
     uint64_t beyond = d->m.side[TCA_CLIENT].syn_count - tca_dossier_count(d, TCA_MARK_SYN, TCA_CLIENT);
-    if (a->flags & (TCA_TRY_BOTH | TCA_TRY_ICMP))
-        return TCA_OK;
-    for (const struct tca_mark *syn = NULL; (syn = tca_syn_unanswered(d, syn)) != NULL;) {
+    for (; syn; syn = tca_syn_unanswered(d, syn)) {
         void *array = tca_room(p->drop, p->drops, &p->drop_room, sizeof *p->drop);
         if (!array)
             return TCA_EMEMORY;
@@ -260,8 +262,18 @@ static bool is_repeat(const struct tca_mark *mark)
     return (mark->roles & (TCA_MARK_SYN | TCA_MARK_FIN)) && mark->copy > 1;
 }
 
+/* Whether there can be one among the marks. */
+static bool has_repeats(const struct tca_dossier *d)
+{
+    const struct tca_side *client = &d->m.side[TCA_CLIENT], *server = &d->m.side[TCA_SERVER];
+    return tca_dossier_has(d, TCA_MARK_DATA_RETX, -1) || client->syn_count > 1 || server->syn_count > 1 ||
+           client->fin_count > 1 || server->fin_count > 1;
+}
+
 static int add_repeats(struct tca_pressure *p, const struct tca_dossier *d)
 {
+    if (!has_repeats(d))
+        return TCA_OK;
     int64_t before[2] = {INT64_MIN / 2, INT64_MIN / 2}, syn_ns = d->m.start_ns, lost_ns;
     for (unsigned at = 0; at < d->mark_count; at++) {
         const struct tca_mark *mark = &d->mark[at];
@@ -305,8 +317,6 @@ static struct tca_attempt attempt_of(const struct tca_dossier *d, int asker)
                             .gone_late_ns = INT64_MAX};
     a.client_host = d->host[asker];
     a.server_host = d->host[1 - asker];
-    memcpy(a.client, d->addr[asker], sizeof a.client);
-    memcpy(a.server, d->addr[1 - asker], sizeof a.server);
     return a;
 }
 

@@ -10,6 +10,7 @@
 #include "classify/pressure/incident.h"
 #include "classify/pressure/pressure.h"
 #include "classify/read/cookie.h"
+#include "classify/sweep/host.h"
 
 #include <string.h>
 
@@ -55,7 +56,6 @@ enum tca_cookie_word {
 };
 
 struct tca_attempt {
-    uint8_t client[16], server[16];
     uint16_t client_port, server_port;
     uint8_t family;
     uint8_t probe;  /* enum tca_scan_kind: what a scan would call it */
@@ -78,7 +78,7 @@ struct tca_attempt {
     uint32_t syns, synacks, rungs, drops, extra; /* extra: SYN+ACKs that may be cookies beside a request's */
     uint32_t place;                              /* number of its listener */
     uint32_t client_host,
-        server_host; /* numbers of its hosts; while the parts read: in order of capture and address */
+        server_host; /* numbers of its hosts, which tell addresses; while the parts read: in order of these */
     bool asking;     /* synqueue.c: between asked_ns and synack_ns, and no cookie */
     uint64_t beside; /* ... requests at `asked_ns`, and all that had gone by then */
     uint32_t seen;   /* serial number of the last group that counted it */
@@ -119,6 +119,7 @@ struct tca_pressure {
     bool acks;                  /* the capture of the present listener holds ACKs of clients */
     int64_t begin_ns;           /* when that capture begins, as far as its connections tell */
     const struct tca_known *known;
+    const struct tca_hosts *hosts;
     struct tca_sweep *sweep;
     struct tca_incidents *incidents;
 };
@@ -138,12 +139,22 @@ static inline int tca_compare_begun(const struct tca_attempt *a, const struct tc
     return order ? order : tca_compare_u64(a->frame, b->frame);
 }
 
-/* For qsort() of pointers: by the client's address. */
+/* While the parts read: the addresses of its ends. */
+static inline const uint8_t *tca_client_of(const struct tca_hosts *hosts, const struct tca_attempt *a)
+{
+    return tca_hosts_at(hosts, a->client_host)->addr;
+}
+static inline const uint8_t *tca_server_of(const struct tca_hosts *hosts, const struct tca_attempt *a)
+{
+    return tca_hosts_at(hosts, a->server_host)->addr;
+}
+
+/* For qsort() of pointers: by the client's address, of one capture. */
 static inline int tca_order_clients(const void *left, const void *right)
 {
     const struct tca_attempt *a = *(struct tca_attempt *const *)left,
                              *b = *(struct tca_attempt *const *)right;
-    return memcmp(a->client, b->client, sizeof a->client);
+    return tca_compare_u64(a->client_host, b->client_host);
 }
 
 /* What holds of this attempt's flow, to be written to. NULL: no memory. */

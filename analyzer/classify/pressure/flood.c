@@ -75,7 +75,7 @@ static size_t first_at(struct tca_attempt *const *one, size_t count, int64_t tim
 static struct tca_digest digest_client(const void *item)
 {
     const struct tca_attempt *a = *(struct tca_attempt *const *)item;
-    return (struct tca_digest){tca_digest_host(0, a->client), 0};
+    return (struct tca_digest){a->client_host, 0};
 }
 
 /* Different addresses, and those that tried once only. `scratch` is sorted by address. */
@@ -224,7 +224,8 @@ static void note_flood(struct tca_listener *l, enum tca_flood_kind kind, enum tc
 }
 
 /* " (A, B)" where they are few enough to be blocked one by one; else "". */
-static void name_sources(struct tca_attempt **one, const struct group *g, char *text, size_t room)
+static void name_sources(const struct tca_hosts *hosts, struct tca_attempt **one, const struct group *g,
+                         char *text, size_t room)
 {
     enum { NAMED_MAX = 3 };
     const struct tca_attempt *named[NAMED_MAX];
@@ -233,12 +234,12 @@ static void name_sources(struct tca_attempt **one, const struct group *g, char *
     text[0] = '\0';
     for (size_t at = g->from; at < g->to && g->sources <= NAMED_MAX && count < g->sources; at++) {
         unsigned same = 0;
-        while (same < count && memcmp(named[same]->client, one[at]->client, sizeof one[at]->client) != 0)
+        while (same < count && named[same]->client_host != one[at]->client_host)
             same++;
         if (same < count || count == NAMED_MAX)
             continue;
         tca_buf_str(&list, count ? ", " : "");
-        tca_buf_ip(&list, one[at]->client, one[at]->family);
+        tca_buf_ip(&list, tca_client_of(hosts, one[at]), one[at]->family);
         named[count++] = one[at];
     }
     if (count && !list.failed)
@@ -265,7 +266,7 @@ static int tell_flood(const struct tca_tries *t, struct tca_attempt **one, const
     if (spoofed)
         snprintf(from, sizeof from, "%s", is_one_shot(g) ? ", hardly one came twice" : ", all made alike");
     else
-        name_sources(one, g, from, sizeof from);
+        name_sources(t->p->hosts, one, g, from, sizeof from);
     tca_incident_say(
         &in,
         "%llu SYNs of %llu address%s%s, up to %llu in one second, none of them completed; %llu %% "

@@ -20,6 +20,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <tcpautopsy/error.h>
 
@@ -119,13 +120,40 @@ static void take(struct weakness *w, const struct weakness *other)
         *w = *other;
 }
 
+/* The numbers less this clock's advance. False: two of them are farther apart than the largest span, as among good ones nearly any
+ * two are. */
+static bool read_values(const struct number *n, size_t count, int64_t tick_ns, uint32_t *value)
+{
+    for (size_t at = 0; at < count; at++) {
+        value[at] = n[at].isn - (tick_ns ? (uint32_t)((n[at].time_ns - n[0].time_ns) / tick_ns) : 0);
+        uint32_t ahead = value[at] - value[0], behind = value[0] - value[at];
+        if (ahead >= SPAN_MAX && behind >= SPAN_MAX)
+            return false;
+    }
+    return true;
+}
+
+#ifdef TCA_CHECK_WAYS
+/* Those that were left out have no small span. */
+static void check_left_out(const struct number *n, size_t count, int64_t tick_ns, uint32_t *value)
+{
+    for (size_t at = 0; at < count; at++)
+        value[at] = n[at].isn - (tick_ns ? (uint32_t)((n[at].time_ns - n[0].time_ns) / tick_ns) : 0);
+    if (span_of(value, count) < SPAN_MAX)
+        abort();
+}
+#endif
+
 static void narrow(const struct number *n, size_t count, uint32_t *value, struct weakness *best)
 {
     for (size_t which = 0; which < sizeof clocks / sizeof *clocks; which++) {
         int64_t tick_ns = clocks[which].tick_ns;
-        for (size_t at = 0; at < count; at++)
-            value[at] = n[at].isn - (tick_ns ? (uint32_t)((n[at].time_ns - n[0].time_ns) / tick_ns) : 0);
-        uint32_t span = span_of(value, count);
+        bool near = read_values(n, count, tick_ns, value);
+#ifdef TCA_CHECK_WAYS
+        if (!near)
+            check_left_out(n, count, tick_ns, value);
+#endif
+        uint32_t span = near ? span_of(value, count) : SPAN_MAX;
         if (span >= SPAN_MAX)
             continue;
         struct weakness w = {log2_of(count) - (int64_t)(count - 1) * (32 - log2_of((uint64_t)span + 1)), ""};

@@ -53,6 +53,7 @@ struct flow {
 
 /* Room for the connections of any run, and the repeats of any capture: as many as there are repeats. */
 struct scratch {
+    const struct tca_hosts *hosts;
     struct net *net;          /* owned; two for each */
     struct flow *flow;        /* owned */
     struct end *end;          /* owned; two for each */
@@ -89,12 +90,12 @@ static int compare_servers(const void *left, const void *right)
 {
     const struct tca_attempt *a = *(struct tca_attempt *const *)left,
                              *b = *(struct tca_attempt *const *)right;
-    return memcmp(a->server, b->server, sizeof a->server);
+    return tca_compare_u64(a->server_host, b->server_host);
 }
 
 static const struct tca_listener *listener_of(const struct tca_pressure *p, const struct tca_attempt *a)
 {
-    return tca_sweep_edit(p->sweep, a->capture, a->server, a->server_port);
+    return tca_sweep_edit(p->sweep, a->capture, tca_server_of(p->hosts, a), a->server_port);
 }
 
 /* Part of a flood: its sender repeats by plan, whatever the path does. */
@@ -157,6 +158,16 @@ static struct net net_of(const uint8_t addr[16], uint8_t family)
     return net;
 }
 
+static struct net net_of_client(const struct tca_hosts *hosts, const struct tca_attempt *a)
+{
+    return net_of(tca_client_of(hosts, a), a->family);
+}
+
+static struct net net_of_server(const struct tca_hosts *hosts, const struct tca_attempt *a)
+{
+    return net_of(tca_server_of(hosts, a), a->family);
+}
+
 static int compare_nets(const struct net *a, const struct net *b)
 {
     int order = tca_compare_u64(a->family, b->family);
@@ -203,8 +214,8 @@ static void join_flows(struct scratch *s, size_t count)
 {
     for (size_t at = 0; at < count; at++) {
         const struct tca_attempt *a = s->flow[at].attempt;
-        s->end[2 * at] = (struct end){net_of(a->client, a->family), (uint32_t)at};
-        s->end[2 * at + 1] = (struct end){net_of(a->server, a->family), (uint32_t)at};
+        s->end[2 * at] = (struct end){net_of_client(s->hosts, a), (uint32_t)at};
+        s->end[2 * at + 1] = (struct end){net_of_server(s->hosts, a), (uint32_t)at};
     }
     qsort(s->end, 2 * count, sizeof *s->end, compare_ends);
     for (size_t at = 1; at < 2 * count; at++)
@@ -314,7 +325,7 @@ static double count_beside(const struct burst *b, const struct whole *w, struct 
     size_t all = 0, ends = 2 * b->flows;
     for (size_t at = 0; at < ends; at++) {
         const struct tca_attempt *a = s->hit[at / 2];
-        s->end[at] = (struct end){.net = net_of(at % 2 ? a->server : a->client, a->family)};
+        s->end[at] = (struct end){.net = at % 2 ? net_of_server(s->hosts, a) : net_of_client(s->hosts, a)};
     }
     qsort(s->end, ends, sizeof *s->end, compare_ends);
     for (size_t at = 0; at < ends; at++)
@@ -364,7 +375,7 @@ static int tell_burst(struct tca_pressure *p, const struct burst *b, const struc
     tca_incident_prove(&in, b->repeat[b->count - 1].frame);
     struct tca_buf servers = {0};
     if (b->servers == 1)
-        tca_buf_ip(&servers, first->server, first->family);
+        tca_buf_ip(&servers, tca_server_of(p->hosts, first), first->family);
     else
         tca_buf_fmt(&servers, "%llu servers", (unsigned long long)b->servers);
     char whose[48] = "all of them the clients'";
@@ -391,6 +402,7 @@ struct moment {
 };
 
 struct told {
+    const struct tca_hosts *hosts;
     struct moment *moment; /* owned */
     size_t count, room;
 };
@@ -414,7 +426,7 @@ static int keep_told(struct told *told, const struct burst *b, struct tca_attemp
             return TCA_EMEMORY;
         told->moment = list;
         told->moment[told->count++] =
-            (struct moment){.net = net_of(at % 2 ? a->server : a->client, a->family),
+            (struct moment){.net = at % 2 ? net_of_server(told->hosts, a) : net_of_client(told->hosts, a),
                             .capture = b->repeat->capture,
                             .flows = (uint32_t)b->flows,
                             .first_ns = b->first_ns,
@@ -445,8 +457,8 @@ static const struct moment *burst_at(const struct told *told, uint32_t capture, 
 
 static const struct moment *burst_of(const struct told *told, const struct tca_attempt *a, int64_t time_ns)
 {
-    const struct moment *found = burst_at(told, a->capture, net_of(a->server, a->family), time_ns);
-    return found ? found : burst_at(told, a->capture, net_of(a->client, a->family), time_ns);
+    const struct moment *found = burst_at(told, a->capture, net_of_server(told->hosts, a), time_ns);
+    return found ? found : burst_at(told, a->capture, net_of_client(told->hosts, a), time_ns);
 }
 
 /* Those of the same path in these moments: it lost them, or their answer. Where nothing was lost but what opens
@@ -537,8 +549,8 @@ static void fill_whole(const struct tca_pressure *p, const struct tca_repeat *re
     w->span_ns = span_of(p, repeat->capture);
     for (size_t at = 0; at < count; at++) {
         const struct tca_attempt *a = &p->attempt[repeat[at].attempt];
-        w->net[2 * at] = net_of(a->client, a->family);
-        w->net[2 * at + 1] = net_of(a->server, a->family);
+        w->net[2 * at] = net_of_client(p->hosts, a);
+        w->net[2 * at + 1] = net_of_server(p->hosts, a);
     }
     qsort(w->net, w->nets, sizeof *w->net, compare_net_order);
 }
@@ -577,8 +589,9 @@ int tca_pathloss_read(struct tca_pressure *p)
     keep_repeats(p);
     if (p->repeats < FLOWS_MIN)
         return TCA_OK;
-    struct told told = {0};
-    struct scratch s = {.net = tca_grow(NULL, p->repeats, 2 * sizeof *s.net),
+    struct told told = {.hosts = p->hosts};
+    struct scratch s = {.hosts = p->hosts,
+                        .net = tca_grow(NULL, p->repeats, 2 * sizeof *s.net),
                         .flow = tca_grow(NULL, p->repeats, sizeof *s.flow),
                         .end = tca_grow(NULL, p->repeats, 2 * sizeof *s.end),
                         .hit = tca_grow(NULL, p->repeats, sizeof(struct tca_attempt *))};

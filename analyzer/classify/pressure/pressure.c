@@ -195,8 +195,8 @@ static int read_listeners(struct tca_pressure *p)
         struct tca_tries t = {.p = p,
                               .one = &p->order[at],
                               .count = end - at,
-                              .listener =
-                                  tca_sweep_edit(p->sweep, first->capture, first->server, first->server_port),
+                              .listener = tca_sweep_edit(p->sweep, first->capture,
+                                                         tca_server_of(p->hosts, first), first->server_port),
                               .drop = p->drop + drop};
         while (drop < p->drops && p->drop[drop].place == first->place)
             drop++;
@@ -248,6 +248,7 @@ int tca_pressure_run(struct tca_pressure *p, struct tca_sweep *sweep, const stru
         return TCA_OK;
     p->sweep = sweep;
     p->known = known;
+    p->hosts = hosts;
     p->incidents = incidents;
     p->order = tca_alloc(p->attempts * sizeof(struct tca_attempt *));
     if (!p->order)

@@ -50,7 +50,7 @@ static int by_host(const void *left, const void *right)
 {
     const struct tca_attempt *a = *(struct tca_attempt *const *)left,
                              *b = *(struct tca_attempt *const *)right;
-    int order = memcmp(a->server, b->server, sizeof a->server);
+    int order = tca_compare_u64(a->server_host, b->server_host);
     if (!order)
         order = tca_compare_u64(a->server_port, b->server_port);
     return order ? order : tca_compare_u64(a->frame, b->frame);
@@ -62,7 +62,7 @@ static int by_port(const void *left, const void *right)
                              *b = *(struct tca_attempt *const *)right;
     int order = tca_compare_u64(a->server_port, b->server_port);
     if (!order)
-        order = memcmp(a->server, b->server, sizeof a->server);
+        order = tca_compare_u64(a->server_host, b->server_host);
     return order ? order : tca_compare_u64(a->frame, b->frame);
 }
 
@@ -90,7 +90,7 @@ struct targets {
 
 static bool same_target(const struct tca_attempt *a, const struct tca_attempt *b)
 {
-    return a->server_port == b->server_port && !memcmp(a->server, b->server, sizeof a->server);
+    return a->server_port == b->server_port && a->server_host == b->server_host;
 }
 
 static struct targets count_targets(struct tca_attempt **one, size_t count)
@@ -147,8 +147,7 @@ static bool has_scan(struct run *r, int (*order)(const void *, const void *), bo
         const struct tca_attempt *a = r->sorted[at];
         for (end = at + 1; end < r->count; end++) {
             const struct tca_attempt *b = r->sorted[end];
-            if (hosts ? memcmp(a->server, b->server, sizeof a->server) != 0
-                      : a->server_port != b->server_port)
+            if (hosts ? a->server_host != b->server_host : a->server_port != b->server_port)
                 break;
         }
         struct targets t = count_targets(&r->sorted[at], end - at);
@@ -199,7 +198,7 @@ static void count_all(struct run *r, uint32_t *ret_ports, uint32_t *ret_hosts)
     uint32_t ports = 0, hosts = 0;
     qsort(r->sorted, r->count, sizeof(struct tca_attempt *), by_host);
     for (size_t at = 0; at < r->count; at++)
-        hosts += !at || memcmp(r->sorted[at - 1]->server, r->sorted[at]->server, 16) != 0;
+        hosts += !at || r->sorted[at - 1]->server_host != r->sorted[at]->server_host;
     qsort(r->sorted, r->count, sizeof(struct tca_attempt *), by_port);
     for (size_t at = 0; at < r->count; at++)
         ports += !at || r->sorted[at - 1]->server_port != r->sorted[at]->server_port;
@@ -231,13 +230,13 @@ static int tell_run(struct run *r)
                               .peers = hosts,
                               .value = (int64_t)ports,
                               .unit = "count"};
-    memcpy(in.addr, first->client, sizeof in.addr);
+    memcpy(in.addr, tca_client_of(r->p->hosts, first), sizeof in.addr);
     for (size_t at = 0; at < r->count && in.frame_count + 1 < TCA_PROOF_MAX; at++)
         tca_incident_prove(&in, r->one[at]->frame);
     tca_incident_prove(&in, last->frame);
     struct tca_buf whom = {0};
     if (hosts == 1)
-        tca_buf_ip(&whom, first->server, first->family);
+        tca_buf_ip(&whom, tca_server_of(r->p->hosts, first), first->family);
     else
         tca_buf_fmt(&whom, "%u hosts", hosts);
     tca_incident_say(&in, "This host tried %u port%s of %s in %llu attempts, mostly %s.", ports,

@@ -76,6 +76,12 @@ static inline bool tca_dossier_has(const struct tca_dossier *d, uint32_t roles, 
     return (there & roles) || !index->known;
 }
 
+/* The same of all marks, witnesses among them. */
+static inline bool tca_dossier_any(const struct tca_dossier *d, uint32_t roles)
+{
+    return (d->index.any & roles) || !d->index.known;
+}
+
 /* The n-th such mark (from 0); NULL when there are fewer. That there is none, or the first one or no other with this role,
  * the index says by itself. */
 const struct tca_mark *tca_dossier_seek(const struct tca_dossier *d, uint32_t roles, int side, unsigned n);

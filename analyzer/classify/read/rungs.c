@@ -12,6 +12,8 @@
 #include "base/seq32.h"
 #include "mirror/deviations.h"
 
+#include <stdlib.h>
+
 #define MS     INT64_C(1000000)
 #define SECOND INT64_C(1000000000)
 
@@ -220,7 +222,7 @@ static bool answers_unseen(const struct tca_dossier *d, const struct tca_mark *s
            (int32_t)(synack->tsecr - newest->tsval) > 0;
 }
 
-const struct tca_mark *tca_syn_unanswered(const struct tca_dossier *d, const struct tca_mark *after)
+static const struct tca_mark *next_unanswered(const struct tca_dossier *d, const struct tca_mark *after)
 {
     const struct tca_mark *synack = tca_dossier_mark(d, TCA_MARK_SYNACK, TCA_SERVER, 0), *end = NULL,
                           *syn = NULL;
@@ -240,6 +242,25 @@ const struct tca_mark *tca_syn_unanswered(const struct tca_dossier *d, const str
         syn = !after || mark->frame > after->frame ? mark : NULL;
     }
     return syn && !answered_between(d, syn, NULL) ? syn : NULL;
+}
+
+/* One SYN was captured, and the answer that came after it is not to another one: as nearly always. */
+static bool is_answered(const struct tca_dossier *d)
+{
+    const struct tca_mark *syn = tca_dossier_mark(d, TCA_MARK_SYN, TCA_CLIENT, 0),
+                          *synack = tca_dossier_mark(d, TCA_MARK_SYNACK, TCA_SERVER, 0);
+    bool alone = d->index.known && !(d->index.repeat[TCA_CLIENT] & TCA_MARK_SYN);
+    return alone && syn && synack && syn->frame < synack->frame && !answers_unseen(d, synack);
+}
+
+const struct tca_mark *tca_syn_unanswered(const struct tca_dossier *d, const struct tca_mark *after)
+{
+    bool answered = is_answered(d);
+#ifdef TCA_CHECK_WAYS
+    if (answered && next_unanswered(d, after))
+        abort();
+#endif
+    return answered ? NULL : next_unanswered(d, after);
 }
 
 int64_t tca_ladder_expiry_ns(const struct tca_dossier *d, const struct tca_ladder *l)

@@ -45,8 +45,7 @@ static inline bool tca_is_refusal(const struct tca_edge *edge)
 
 /* One connection, as much of it as the sweep needs. */
 struct tca_conn {
-    uint8_t addr[16]; /* of the server */
-    uint32_t capture;
+    uint32_t host; /* number of the server's, which tells capture and address */
     uint16_t port;
     uint8_t family;
     bool served, stuck;         /* the server sent payload or FIN; a repeated SYN+ACK refuted an open */
@@ -60,7 +59,6 @@ struct tca_conn {
     bool over;       /* reset, closed by its client, or silent when something was due: it waits no more */
     uint64_t client; /* hash of the client's address: for counting only */
     uint32_t listener;
-    uint32_t host; /* number of the server's */
     uint32_t syns, synacks;
     uint32_t more; /* connections besides this one that it stands for: SYNs that nothing answered */
     uint32_t server_rtt_ns, client_rtt_ns; /* of a clean handshake, at most 4.29 s; UINT32_MAX: none */

@@ -78,10 +78,13 @@ static bool prior_may_swallow(const struct tca_dossier *d)
 
 static int add_drops(struct tca_sweep *sweep, const struct tca_dossier *d)
 {
+    const struct tca_mark *syn = tca_syn_unanswered(d, NULL);
+    if (!syn)
+        return TCA_OK;
     bool answered = tca_dossier_mark(d, TCA_MARK_SYNACK, TCA_SERVER, 0) != NULL;
     const struct tca_mark *newest = tca_dossier_last(d, TCA_MARK_SYN, TCA_CLIENT);
     uint64_t beyond = d->m.side[TCA_CLIENT].syn_count - tca_dossier_count(d, TCA_MARK_SYN, TCA_CLIENT);
-    for (const struct tca_mark *syn = NULL; (syn = tca_syn_unanswered(d, syn)) != NULL;) {
+    for (; syn; syn = tca_syn_unanswered(d, syn)) {
         struct tca_edge edge = {.time_ns = syn->time_ns,
                                 .frame = syn->frame,
                                 .kind = TCA_EDGE_DROP,
@@ -159,7 +162,7 @@ static uint64_t refused_in_haste(const struct tca_dossier *d)
 {
     const struct tca_mark *child = tca_dossier_mark(d, TCA_MARK_CHILD, TCA_SERVER, 0);
     const struct tca_mark *data = tca_dossier_mark(d, TCA_MARK_FIRST_DATA, TCA_CLIENT, 0);
-    if (!child || !data || !child->has_ts || d->m.open_refuted)
+    if (!child || !data || !child->has_ts || d->m.open_refuted || !tca_dossier_any(d, TCA_MARK_DATA_RETX))
         return 0;
     for (unsigned at = 0; at < d->mark_count && d->mark[at].frame < child->frame; at++) {
         const struct tca_mark *mark = &d->mark[at];
@@ -272,6 +275,8 @@ static int64_t answer_ns(const struct tca_mirror *m)
 /* Payload that came again before there was a child: a trace of refusal, or of loss. */
 static bool repeated_before(const struct tca_dossier *d, const struct tca_mark *taken)
 {
+    if (!tca_dossier_any(d, TCA_MARK_DATA_RETX))
+        return false;
     for (unsigned at = 0; at < d->mark_count && (!taken || d->mark[at].frame <= taken->frame); at++)
         if ((d->mark[at].roles & TCA_MARK_OPEN_ACK) && (d->mark[at].roles & TCA_MARK_DATA_RETX))
             return true;
@@ -510,6 +515,8 @@ static int add_losses(struct tca_sweep *sweep, const struct tca_dossier *d)
     const struct tca_mark *before = NULL;
     struct tca_loss loss = {0};
     int error = TCA_OK;
+    if (!tca_dossier_has(d, TCA_MARK_DATA_RETX, TCA_CLIENT) && d->m.side[TCA_CLIENT].fin_count <= 1)
+        return TCA_OK;
     for (unsigned at = 0; at < d->mark_count && !d->m.open_refuted && !error; at++) {
         const struct tca_mark *mark = &d->mark[at];
         bool again = (mark->roles & TCA_MARK_DATA_RETX) || ((mark->roles & TCA_MARK_FIN) && mark->copy > 1);
@@ -702,10 +709,9 @@ int tca_sweep_add(struct tca_sweep *sweep, const struct tca_dossier *d)
     struct tca_ladder ladder;
     tca_ladder_read(d, &ladder);
     bool refused = refused_before(d, &ladder) != 0;
-    *conn = (struct tca_conn){.capture = d->capture,
+    *conn = (struct tca_conn){.host = d->host[TCA_SERVER],
                               .port = d->port[TCA_SERVER],
                               .family = d->family,
-                              .host = d->host[TCA_SERVER],
                               .client = client_hash(d->addr[TCA_CLIENT]),
                               .stuck = d->m.open_refuted && !refused,
                               .refused = refused,
@@ -724,7 +730,6 @@ int tca_sweep_add(struct tca_sweep *sweep, const struct tca_dossier *d)
                               .last_ns = d->m.last_ns,
                               .response_ns = response_of(&d->m),
                               .first_frame = d->m.first_frame};
-    memcpy(conn->addr, d->addr[TCA_SERVER], sizeof conn->addr);
     time_handshake(&d->m, conn);
     return add_edges(sweep, d, &ladder);
 }
@@ -744,23 +749,20 @@ static bool is_folded(const struct tca_folded *one, const struct tca_dossier *d)
 
 static struct tca_conn folded_of(const struct tca_dossier *d)
 {
-    struct tca_conn conn = {.capture = d->capture,
-                            .port = d->port[TCA_SERVER],
-                            .family = d->family,
-                            .host = d->host[TCA_SERVER],
-                            .path_ns = -1,
-                            .over = true,
-                            .syns = clip_count(d->m.side[TCA_CLIENT].syn_count),
-                            .server_rtt_ns = UINT32_MAX,
-                            .client_rtt_ns = UINT32_MAX,
-                            .flags = TCA_CONN_UNANSWERED,
-                            .tags = d->tags,
-                            .start_ns = d->m.start_ns,
-                            .last_ns = d->m.last_ns,
-                            .response_ns = -1,
-                            .first_frame = d->m.first_frame};
-    memcpy(conn.addr, d->addr[TCA_SERVER], sizeof conn.addr);
-    return conn;
+    return (struct tca_conn){.host = d->host[TCA_SERVER],
+                             .port = d->port[TCA_SERVER],
+                             .family = d->family,
+                             .path_ns = -1,
+                             .over = true,
+                             .syns = clip_count(d->m.side[TCA_CLIENT].syn_count),
+                             .server_rtt_ns = UINT32_MAX,
+                             .client_rtt_ns = UINT32_MAX,
+                             .flags = TCA_CONN_UNANSWERED,
+                             .tags = d->tags,
+                             .start_ns = d->m.start_ns,
+                             .last_ns = d->m.last_ns,
+                             .response_ns = -1,
+                             .first_frame = d->m.first_frame};
 }
 
 int tca_sweep_count_only(struct tca_sweep *sweep, const struct tca_dossier *d)

@@ -217,14 +217,16 @@ static enum tca_vantage vantage_of(int64_t server_rtt_ns, int64_t client_rtt_ns)
     return TCA_VANTAGE_MIDDLE;
 }
 
-static void build_listener(struct tca_listener *l, const struct conn_ref *ref, size_t count, int64_t *time)
+static void build_listener(struct tca_listener *l, const struct tca_hosts *hosts, const struct conn_ref *ref,
+                           size_t count, int64_t *time)
 {
     const struct tca_conn *first = ref[0].conn;
+    const struct tca_host *host = tca_hosts_at(hosts, first->host);
     *l = nothing_known;
-    memcpy(l->addr, first->addr, sizeof l->addr);
+    memcpy(l->addr, host->addr, sizeof l->addr);
     l->port = first->port;
     l->family = first->family;
-    l->capture = first->capture;
+    l->capture = host->capture;
     for (size_t at = 0; at < count; at++) {
         count_conn(l, ref[at].conn);
         date_listener(l, ref[at].conn);
@@ -283,7 +285,7 @@ static int build_listeners(struct tca_sweep *sweep, const struct tca_hosts *host
         for (size_t one = at; one < end; one++)
             sweep->conn[ref[one].conn - sweep->conn].listener = (uint32_t)sweep->listeners;
         sweep->place[sweep->listeners] = place_of(ref[at].conn->host, ref[at].conn->port);
-        build_listener(&sweep->listener[sweep->listeners++], &ref[at], end - at, time);
+        build_listener(&sweep->listener[sweep->listeners++], hosts, &ref[at], end - at, time);
     }
     borrow_vantage(sweep);
     return TCA_OK;

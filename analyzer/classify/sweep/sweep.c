@@ -333,6 +333,7 @@ static void sweep_some(void *user, unsigned task)
     int error = walk.time ? TCA_OK : TCA_EMEMORY;
     for (size_t at = from, end; at < to && !error; at = end) {
         end = next_listener(sweep, at + 1, to);
+        sort_edges(&sweep->edge[at], end - at);
         find_losses(sweep, &walk, &sweep->listener[sweep->edge[at].listener]);
         error = sweep_listener(sweep, &sweep->edge[at], end - at, &walk.found, &share->room);
     }
@@ -340,13 +341,51 @@ static void sweep_some(void *user, unsigned task)
     share->error[task] = error;
 }
 
+/* Where each edge is to stand, among those of its listener as they came. `next` has room for a number of each listener. */
+static void place_edges(struct tca_sweep *sweep, size_t *place, size_t *next)
+{
+    size_t sum = 0;
+    memset(next, 0, sweep->listeners * sizeof *next);
+    for (size_t at = 0; at < sweep->edges; at++) {
+        struct tca_edge *edge = &sweep->edge[at];
+        edge->listener = sweep->conn[edge->conn].listener;
+        next[edge->listener]++;
+    }
+    for (size_t at = 0; at < sweep->listeners; at++) {
+        size_t many = next[at];
+        next[at] = sum;
+        sum += many;
+    }
+    for (size_t at = 0; at < sweep->edges; at++)
+        place[at] = next[sweep->edge[at].listener]++;
+}
+
+/* Those of each listener side by side: counting them needs no more room than a place for each. */
+static int deal_edges(struct tca_sweep *sweep, size_t *place)
+{
+    size_t *next = tca_grow(NULL, sweep->listeners, sizeof *next);
+    if (!next)
+        return TCA_EMEMORY;
+    place_edges(sweep, place, next);
+    for (size_t at = 0; at < sweep->edges; at++)
+        while (place[at] != at) {
+            size_t to = place[at];
+            struct tca_edge moved = sweep->edge[to];
+            sweep->edge[to] = sweep->edge[at];
+            sweep->edge[at] = moved;
+            place[at] = place[to];
+            place[to] = to;
+        }
+    tca_free(next);
+    return TCA_OK;
+}
+
 static int each_listener(struct tca_sweep *sweep, struct tca_crew *crew, struct room room)
 {
     struct sharing share = {.sweep = sweep, .room = room, .tasks = tca_crew_size(crew)};
-    int error = TCA_OK;
-    for (size_t at = 0; at < sweep->edges; at++)
-        sweep->edge[at].listener = sweep->conn[sweep->edge[at].conn].listener;
-    sort_edges(sweep->edge, sweep->edges);
+    int error = deal_edges(sweep, room.index);
+    if (error)
+        return error;
     sort_losses(sweep);
     share.tasks *= share.tasks > 1 ? TASKS_EACH : 1;
     part_edges(&share);
