@@ -147,11 +147,11 @@ static int encode(struct tca_buf *buf, const struct origins *origins, const stru
 }
 
 /* Of a dossier what is the flow's own. */
-static void fill(const struct tca_session *s, const struct tca_flow *flow, struct tca_dossier *d)
+static void fill(const struct tca_shard *shard, const struct tca_flow *flow, struct tca_dossier *d)
 {
     memset(d, 0, begins[OF_PEER]);
     memset(d->key_side, 0, begins[OF_MIRROR] - offsetof(struct tca_dossier, key_side));
-    d->capture = s->open->facts.ordinal;
+    d->capture = shard->s->open->facts.ordinal;
     if (flow->stream)
         d->stream_frame = flow->stream_frame;
     d->key_side[TCA_CLIENT] = flow->client;
@@ -166,6 +166,9 @@ static void fill(const struct tca_session *s, const struct tca_flow *flow, struc
     d->family = tca_flow_family(flow);
     d->role_basis = flow->role_basis;
     d->tags = flow->tags;
+    d->cut_short = flow->cut_short;
+    if (flow->cut_short)
+        d->cut_ns = shard->ripe_ns > flow->last_ns ? shard->ripe_ns : flow->last_ns;
 }
 
 static struct origins origins_of(const struct tca_flow *flow, const struct tca_dossier *own)
@@ -240,7 +243,7 @@ int tca_spool_encode(struct tca_shard *shard, struct tca_flow *flow, bool *ret_i
 {
     struct tca_dossier d; /* but for what is the flow's own all stands elsewhere */
     const struct tca_mirror *m = (const void *)flow->payload;
-    fill(shard->s, flow, &d);
+    fill(shard, flow, &d);
     const struct origins origins = origins_of(flow, &d);
     int error = tca_nat_add_flow(shard, m, &flow->note);
     if (!error)
