@@ -93,7 +93,9 @@ static int gather(void *user, struct tca_settled *settled, size_t count)
     for (size_t at = 0; at < count && !error; at++) {
         struct tca_dossier *d = &settled[at].d;
         bool cut = tca_alone_cut(g.s, d);
-        g.s->capture[d->capture - 1]->facts.cut_short += cut || d->cut_short;
+        struct tca_capture_facts *facts = &g.s->capture[d->capture - 1]->facts;
+        facts->cut_short += cut || d->cut_short;
+        facts->early += !cut && d->cut_short;
         if (!cut) {
             error = tca_hosts_meet(g.s->hosts, d);
             continue;

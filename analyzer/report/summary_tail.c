@@ -134,8 +134,10 @@ void tca_page_tail(struct page *page, const struct tca_summary *sum)
     } reason[] = {
         {sum->not_whole, " capture not read to its end", " captures not read to their end"},
         {sum->dropped, " packet lost while capturing", " packets lost while capturing"},
-        {sum->cut_short, " connection beyond those that --memory has room for",
-         " connections beyond those that --memory has room for"},
+        {sum->cut_short, " unanswered SYN beyond those that --memory has room for",
+         " unanswered SYNs beyond those that --memory has room for"},
+        {sum->early, " connection finished early, as --memory has no more room",
+         " connections finished early, as --memory has no more room"},
         {sum->left_out, " packet left out by -f, -A or -B", " packets left out by -f, -A or -B"},
         {sum->undecoded, " packet not decodable", " packets not decodable"},
         {sum->not_tcp, " IP packet without TCP", " IP packets without TCP"},
