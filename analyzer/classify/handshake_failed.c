@@ -147,6 +147,12 @@ static const char *end_of_syns(const struct tca_case *c, const struct tca_openin
     return "; then the client gave up";
 }
 
+/* An answer that came after it was finished early is another row's. */
+static int unwatched(const struct tca_case *c)
+{
+    return c->d->cut_short;
+}
+
 void judge_handshake_no_answer(const struct tca_case *c, struct tca_judgement *j)
 {
     struct tca_opening o = tca_opening_of(c);
@@ -158,7 +164,7 @@ void judge_handshake_no_answer(const struct tca_case *c, struct tca_judgement *j
         return;
     bool over = waited >= next + next / 8 || tried_anew(c);
     int unheard = tca_unheard(c, TCA_SERVER);
-    tca_hold(j, tca_lower(over ? TCA_CERTAIN : TCA_PROBABLE, unheard), o.syn->time_ns);
+    tca_hold(j, tca_lower(over ? TCA_CERTAIN : TCA_PROBABLE, unheard + unwatched(c)), o.syn->time_ns);
     j->actor = TCA_SERVER;
     j->value = o.syn_copies;
     j->unit = "pkts";
@@ -177,7 +183,7 @@ void judge_handshake_syn_only(const struct tca_case *c, struct tca_judgement *j)
         (o.end_ns - o.syn->time_ns < TCA_RUNG_NS && !tried_anew(c)))
         return;
     int unheard = tca_unheard(c, TCA_SERVER);
-    tca_hold(j, tca_lower(TCA_CERTAIN, unheard), o.syn->time_ns);
+    tca_hold(j, tca_lower(TCA_CERTAIN, unheard + unwatched(c)), o.syn->time_ns);
     j->actor = TCA_CLIENT;
     tca_prove(j, o.syn);
     if (tried_anew(c)) {

@@ -3,7 +3,8 @@
  * SYNs that nothing answered, beyond those for which there is memory. Whoever floods invents as many addresses as he likes, and
  * each costs as much as a connection in what is held together of many (hosts, listeners, pressure). So only the first ones, by
  * time, are taken in there; each of the rest has its row, is judged by itself, counts nowhere else, and says so (damage
- * cut_short). Which these are follows from row order and --memory alone.
+ * cut_short). Which these are follows from row order and --memory alone. Damage says the same of what pass 1 had to finish early
+ * (flow/early.c), whatever that was; of these, too, only the first ones that are a SYN are taken in here.
  *
  *      row order ->  taken in, as everything else ....... | `from`: the rest of those that are alone is cut short
  */
@@ -52,6 +53,5 @@ bool tca_alone_cut(struct tca_session *s, const struct tca_dossier *d)
         s->alone.full = true;
         s->alone.from = row_of(d);
     }
-    s->capture[d->capture - 1]->facts.cut_short++;
     return true;
 }

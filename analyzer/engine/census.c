@@ -60,6 +60,8 @@ static int take(struct taking *t, const struct tca_settled *settled)
     struct tca_case c = tca_pass2_case(t->s, settled);
     c.pressed = tca_nat_pressed(t->s, c.d);
     int64_t end_ns = c.d->capture_end_ns, until_ns = t->until_ns > end_ns ? t->until_ns : end_ns;
+    if (c.d->cut_short) /* what became of its sockets is not known, or another row's */
+        return tca_census_add(t->census, &c, t->served, end_ns, end_ns);
     return tca_census_add(t->census, &c, t->served, until_ns, next_begin(&t->begins, end_ns));
 }
 

@@ -45,12 +45,24 @@ static int leave_out(struct tca_session *s, struct tca_dossier *d)
     return TCA_OK;
 }
 
+/* One that was finished early. What came later is no evidence that it did not come: so a SYN without an answer is only
+ * counted, and of a connection that the server's application has not shown to be its own nothing is said. */
+static int add_early(struct tca_session *s, struct tca_dossier *d)
+{
+    const struct tca_side *server = &d->m.side[TCA_SERVER];
+    if (d->m.side[TCA_CLIENT].syn_count && !server->pkts)
+        return count_only(s, d);
+    return server->bytes || server->fin_sent ? add_to_sweep(s, d) : TCA_OK;
+}
+
 static const struct {
     int (*add)(struct tca_session *s, struct tca_dossier *d);
-    int (*cut)(struct tca_session *s, struct tca_dossier *d); /* one that is cut short */
+    int (*early)(struct tca_session *s, struct tca_dossier *d); /* one that was finished early */
+    int (*cut)(struct tca_session *s, struct tca_dossier *d);   /* a SYN for which there is no memory */
     bool rows; /* every row; else not one that is counted as it was before its addresses were translated */
-} sweeps[] = {
-    {add_to_hosts, leave_out, true}, {add_to_pressure, leave_out, false}, {add_to_sweep, count_only, false}};
+} sweeps[] = {{add_to_hosts, add_to_hosts, leave_out, true},
+              {add_to_pressure, add_to_pressure, leave_out, false},
+              {add_to_sweep, add_early, count_only, false}};
 
 enum { SWEEPS = sizeof sweeps / sizeof *sweeps };
 
@@ -67,9 +79,9 @@ static void add_all(void *user, unsigned task)
     int error = TCA_OK;
     for (size_t at = 0; at < g->count && !error; at++) {
         struct tca_dossier *d = &g->settled[at].d;
-        bool cut = d->m.damage & TCA_DAMAGE_CUT_SHORT;
+        bool cut = tca_alone_is_cut(g->s, d);
         if (sweeps[task].rows || d->nat != TCA_NAT_AFTER)
-            error = (cut ? sweeps[task].cut : sweeps[task].add)(g->s, d);
+            error = (cut ? sweeps[task].cut : d->cut_short ? sweeps[task].early : sweeps[task].add)(g->s, d);
     }
     g->error[task] = error;
 }
@@ -80,7 +92,11 @@ static int gather(void *user, struct tca_settled *settled, size_t count)
     int error = TCA_OK;
     for (size_t at = 0; at < count && !error; at++) {
         struct tca_dossier *d = &settled[at].d;
-        if (!tca_alone_cut(g.s, d)) {
+        bool cut = tca_alone_cut(g.s, d);
+        struct tca_capture_facts *facts = &g.s->capture[d->capture - 1]->facts;
+        facts->cut_short += cut || d->cut_short;
+        facts->early += !cut && d->cut_short;
+        if (!cut) {
             error = tca_hosts_meet(g.s->hosts, d);
             continue;
         }

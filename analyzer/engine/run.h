@@ -84,7 +84,8 @@ struct capture {
     bool from_file;      /* read by name, not fed: can be read once more */
 };
 
-/* What --memory says: bytes for connections at hand in pass 1, half of it for SYNs that nothing answered in pass 2. */
+/* What --memory says: bytes for connections at hand in pass 1, and about as many for those that it remembers (shard.c); half of it
+ * for SYNs that nothing answered in pass 2. */
 uint64_t tca_memory_of(const struct tca_settings *set);
 
 /* Where a dossier stands among all rows. */

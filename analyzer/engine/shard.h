@@ -43,6 +43,7 @@ struct tca_shard {
     struct tca_queued *waiting;  /* owned: a ring of those that joined and are not ripe, by their numbers */
     unsigned joined, used;       /* so many */
     int64_t now_ns;              /* of the newest record */
+    int64_t ripe_ns;             /* until then all was used */
     struct tca_moved moved;      /* of its frames */
     struct tca_buf encoded;      /* one dossier */
     struct tca_buf recalled;     /* a parked flow */

@@ -177,11 +177,11 @@ static int encode(struct tca_buf *buf, const struct origins *origins, const stru
 }
 
 /* Of a dossier what is the flow's own. */
-static void fill(const struct tca_session *s, const struct tca_flow *flow, struct tca_dossier *d)
+static void fill(const struct tca_shard *shard, const struct tca_flow *flow, struct tca_dossier *d)
 {
     memset(d, 0, (size_t)OF_PEER_AT);
     memset(d->key_side, 0, (size_t)OF_MIRROR_AT - offsetof(struct tca_dossier, key_side));
-    d->capture = s->open->facts.ordinal;
+    d->capture = shard->s->open->facts.ordinal;
     if (flow->stream)
         d->stream_frame = flow->stream_frame;
     d->key_side[TCA_CLIENT] = flow->client;
@@ -196,6 +196,9 @@ static void fill(const struct tca_session *s, const struct tca_flow *flow, struc
     d->family = tca_flow_family(flow);
     d->role_basis = flow->role_basis;
     d->tags = flow->tags;
+    d->cut_short = flow->cut_short;
+    if (flow->cut_short)
+        d->cut_ns = shard->ripe_ns > flow->last_ns ? shard->ripe_ns : flow->last_ns;
 }
 
 static struct origins origins_of(const struct tca_flow *flow, const struct tca_dossier *own)
@@ -273,7 +276,7 @@ static int encode_flow(struct tca_shard *shard, const struct tca_flow *flow, boo
 {
     struct tca_dossier d; /* but for what is the flow's own all stands elsewhere */
     const struct tca_mirror *m = (const void *)flow->payload;
-    fill(shard->s, flow, &d);
+    fill(shard, flow, &d);
     const struct origins origins = origins_of(flow, &d);
     int error = encode(&shard->encoded, &origins, m, ret_in_order);
     if (!error)

@@ -24,6 +24,13 @@ static bool open_at_end(const struct tca_mirror *m)
     return false;
 }
 
+/* For a connection that was finished early the capture ends there: nobody knows what became of it. */
+static int64_t watched_until(const struct tca_session *s, const struct tca_dossier *d)
+{
+    int64_t end_ns = s->capture[d->capture - 1]->facts.end_ns;
+    return d->cut_short && d->cut_ns < end_ns ? d->cut_ns : end_ns;
+}
+
 /* One clock may start the next (a refuted open, then its retransmissions): a few rounds settle all. */
 enum { CLOCK_ROUNDS = 3 };
 
@@ -33,9 +40,9 @@ void tca_pass2_settle(const struct tca_session *s, struct tca_reading *reading, 
     struct tca_dossier *d = &ret->d;
     tca_spool_get(s, reading, item, d);
     tca_nat_tell(s, d);
-    d->capture_end_ns = s->capture[d->capture - 1]->facts.end_ns;
-    int64_t watched_ns = until_ns > d->capture_end_ns ? until_ns : d->capture_end_ns;
-    int64_t end_ns = d->m.end_ns >= 0 ? d->m.end_ns : watched_ns;
+    d->capture_end_ns = watched_until(s, d);
+    bool goes_on = until_ns > d->capture_end_ns && !d->cut_short;
+    int64_t end_ns = d->m.end_ns >= 0 ? d->m.end_ns : goes_on ? until_ns : d->capture_end_ns;
     struct tca_limits limits[2];
     for (int role = 0; role < 2; role++) {
         ret->host[role] = tca_hosts_find(s->hosts, d->capture, d->addr[role]);
@@ -45,7 +52,7 @@ void tca_pass2_settle(const struct tca_session *s, struct tca_reading *reading, 
     }
     for (int round = 0; round < CLOCK_ROUNDS && tca_mirror_clock_known(&d->m, limits, end_ns);)
         round++;
-    if (d->m.end_ns < 0 && open_at_end(&d->m))
+    if (d->m.end_ns < 0 && !d->cut_short && open_at_end(&d->m))
         d->m.damage |= TCA_DAMAGE_END_CUT;
     if (tca_alone_is_cut(s, d))
         d->m.damage |= TCA_DAMAGE_CUT_SHORT;

@@ -93,6 +93,7 @@ struct tca_flow {
     bool opened_by_syn; /* began with a bare SYN */
     bool committed;     /* its SYN was answered with ack = ISN+1, or it never had one */
     bool replaced;      /* a newer one was committed: over, but for what comes late */
+    bool cut_short;     /* told now, though something could still have come: for want of memory (early.c) */
     _Alignas(16) unsigned char payload[];
 };
 
@@ -113,6 +114,9 @@ struct tca_flow_settings {
     } touched[2]; /* what of a payload an ordinary segment touches: two ranges of it */
     size_t
         most[TCA_FLOW_CLASSES]; /* flows of a class in memory; 0: as many as come. No result depends on it */
+    /* Tuples of a partition that are remembered, in whatever form; 0: as many as come. Results depend on it: what is beyond it is
+     * told early, as tca_flow_expire() is told the time. A quarter more may be there in between. */
+    size_t remembered;
     /* Called for each flow that is over (expired, replaced, table freed), before its memory is taken back. */
     int (*over)(void *user, struct tca_flow *flow);
     /* Called for each piece of a stream when it is over. */

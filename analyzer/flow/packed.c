@@ -82,13 +82,16 @@ static uint8_t *pack_tuple(const struct tca_flow_table *table, struct tca_tuple 
     return table->set.pack(table->set.user, tuple->newest, out);
 }
 
+int64_t tca_table_packed_ns(enum tca_flow_class age_class, unsigned level)
+{
+    int64_t quiet_ns = tca_table_quiet_ns(age_class, level), patience_ns = tca_flow_patience_ns[age_class];
+    return quiet_ns < patience_ns ? quiet_ns : patience_ns;
+}
+
 /* When it would have to be parked. */
 static int64_t due_ns(const struct tca_flow *flow)
 {
-    enum tca_flow_class age_class = (enum tca_flow_class)flow->age_class;
-    int64_t quiet_ns = tca_table_quiet_ns(age_class, flow->list),
-            patience_ns = tca_flow_patience_ns[age_class];
-    return flow->heard_ns + (quiet_ns < patience_ns ? quiet_ns : patience_ns);
+    return flow->heard_ns + tca_table_packed_ns((enum tca_flow_class)flow->age_class, flow->list);
 }
 
 /* What was packed takes the tuple's place. */

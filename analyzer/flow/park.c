@@ -273,18 +273,26 @@ void tca_table_give(struct tca_flow_table *table, struct tca_tuple *tuple)
     tca_table_give_tuple(table, tuple);
 }
 
-/* The flow that is over last says when all are. */
+int64_t tca_table_due_ns(const struct tca_flow *flow)
+{
+    return flow->heard_ns + tca_flow_patience_ns[flow->age_class];
+}
+
+const struct tca_flow *tca_table_last(const struct tca_tuple *tuple)
+{
+    const struct tca_flow *last = tuple->newest;
+    for (const struct tca_flow *flow = last; flow && !flow->replaced; flow = flow->older)
+        if (tca_table_due_ns(flow) > tca_table_due_ns(last))
+            last = flow;
+    return last;
+}
+
 static void set_due(struct away *p, const struct tca_tuple *tuple)
 {
-    p->due_ns = INT64_MIN;
-    for (const struct tca_flow *flow = tuple->newest; flow; flow = flow->older) {
-        int64_t due_ns = flow->heard_ns + tca_flow_patience_ns[flow->age_class];
-        if (due_ns <= p->due_ns)
-            continue;
-        p->due_ns = due_ns;
-        p->age_class = flow->age_class;
-        p->level = (uint8_t)level_of(flow);
-    }
+    const struct tca_flow *last = tca_table_last(tuple);
+    p->due_ns = tca_table_due_ns(last);
+    p->age_class = last->age_class;
+    p->level = (uint8_t)level_of(last);
 }
 
 int tca_table_park(struct tca_flow_table *table, struct tca_tuple *tuple, int64_t quiet, bool *ret_parked)

@@ -41,6 +41,8 @@ int tca_flow_table_new(const struct tca_flow_settings *set, struct tca_flow_tabl
     table->slot_count = (size_t)1 << FIRST_BITS;
     table->slot = tca_alloc(table->slot_count * sizeof *table->slot);
     tca_table_init_away(table);
+    for (unsigned part = 0; part < TCA_PARTITIONS && set->remembered; part++)
+        tca_table_allow(table, part, 0);
     tca_pool_init(&table->flows, sizeof(struct tca_flow) + set->payload_size);
     tca_pool_init(&table->streams, sizeof(struct tca_stream) + set->stream_payload_size);
     if (!table->slot) {
@@ -143,9 +145,17 @@ static uint32_t tag_of(const struct tca_flow_table *table, const struct tca_key 
     return (uint32_t)(XXH3_mul128_fold64(high + low, rest ^ secret[6]) >> 32);
 }
 
+/* The hash alone has a say in it: of more slots than it tells apart only some are anybody's home. */
 static size_t home(const struct tca_flow_table *table, uint32_t tag)
 {
-    return tag >> (32 - table->slot_bits);
+    enum { HASH_BITS = 32 - TCA_TAG_PARTITION_BITS };
+    uint64_t hash = tag >> TCA_TAG_PARTITION_BITS;
+    return (size_t)(hash << table->slot_bits >> HASH_BITS);
+}
+
+static bool is_tag(uint32_t tag, uint32_t other)
+{
+    return (tag ^ other) <= TCA_TAG_PARTITION;
 }
 
 static size_t after(const struct tca_flow_table *table, size_t at)
@@ -186,7 +196,7 @@ static bool has_key(const struct tca_flow_table *table, uint32_t what, const str
 static uint32_t lookup(const struct tca_flow_table *table, const struct tca_key *key, uint32_t tag)
 {
     for (size_t at = home(table, tag); table->slot[at].what; at = after(table, at))
-        if (table->slot[at].tag == tag && has_key(table, table->slot[at].what, key))
+        if (is_tag(table->slot[at].tag, tag) && has_key(table, table->slot[at].what, key))
             return table->slot[at].what;
     return 0;
 }
@@ -229,6 +239,11 @@ static int grow(struct tca_flow_table *table)
     return TCA_OK;
 }
 
+static unsigned part_of(const struct tca_key *key)
+{
+    return tca_partition_of(key->addr[0], key->port[0], key->addr[1], key->port[1]);
+}
+
 struct tca_tuple *tca_table_new_tuple(struct tca_flow_table *table, const struct tca_key *key, uint32_t tag)
 {
     uint32_t number = tca_numbered_take(&table->pool[TCA_KIND_TUPLE]);
@@ -239,10 +254,17 @@ struct tca_tuple *tca_table_new_tuple(struct tca_flow_table *table, const struct
     tuple->over_ns = INT64_MAX;
     tuple->tag = tag;
     tuple->number = number;
-    unsigned part = tca_partition_of(key->addr[0], key->port[0], key->addr[1], key->port[1]);
+    unsigned part = tag & TCA_TAG_PARTITION;
     tuple->copies.beyond = &table->beyond[part];
     tuple->copies.all = &table->doubled[part];
     return tuple;
+}
+
+/* So many tuples began that their partition is to be looked at. */
+static void count_tuple(struct tca_flow_table *table, unsigned part)
+{
+    if (table->allowed[part] && --table->allowed[part] == 0)
+        table->crowded = true;
 }
 
 static int add_tuple(struct tca_flow_table *table, const struct tca_key *key, uint32_t tag,
@@ -250,11 +272,14 @@ static int add_tuple(struct tca_flow_table *table, const struct tca_key *key, ui
 {
     if (table->used * 2 >= table->slot_count && grow(table))
         return TCA_EMEMORY;
+    unsigned part = part_of(key);
+    tag = (tag & ~(uint32_t)TCA_TAG_PARTITION) | part;
     struct tca_tuple *tuple = tca_table_new_tuple(table, key, tag);
     if (!tuple)
         return TCA_EMEMORY;
     place(table, (struct slot){tag, tca_what(TCA_KIND_TUPLE, tuple->number)});
     table->used++;
+    count_tuple(table, part);
     *ret_tuple = tuple;
     return TCA_OK;
 }
@@ -592,6 +617,21 @@ static int refresh(struct tca_flow_table *table, struct tca_tuple **tuple_at)
     return any ? take_out_over(table, tuple_at) : TCA_OK;
 }
 
+int tca_table_end_tuple_early(struct tca_flow_table *table, struct tca_tuple *tuple)
+{
+    int error = refresh(table, &tuple);
+    if (error || !tuple)
+        return error;
+    tuple->met++; /* it stays until its last flow is told */
+    for (struct tca_flow *flow = tuple->newest; flow; flow = flow->older)
+        flow->cut_short = true;
+    while (tuple->newest && !error)
+        error = tca_table_end_flow(table, tuple->newest);
+    tuple->met--;
+    int dropped = drop_if_unused(table, tuple);
+    return error ? error : dropped;
+}
+
 /* ---- roles ---- */
 
 static bool hinted(const struct tca_flow_table *table, const uint8_t addr[16], uint16_t port)
@@ -701,7 +741,7 @@ void tca_flow_look(const struct tca_flow_table *table, const struct tca_segment 
 static void look_on(const struct tca_flow_table *table, struct tca_flow_look *look)
 {
     for (size_t at = home(table, look->tag); table->slot[at].what; at = after(table, at))
-        if (table->slot[at].tag == look->tag) {
+        if (is_tag(table->slot[at].tag, look->tag)) {
             uint32_t what = table->slot[at].what;
             look->near = is_tuple(what) ? tuple_at(table, what) : NULL;
             if (look->near)
@@ -1101,6 +1141,20 @@ static int park_all(struct tca_flow_table *table)
 }
 #endif
 
+static int expire_lists(struct tca_flow_table *table)
+{
+    if (!table->passage.begun || table->passage.now_ns < table->turn_ns)
+        return TCA_OK;
+    table->turn_ns = table->passage.now_ns + TURN_NS;
+    for (int age_class = 0; age_class < TCA_FLOW_CLASSES; age_class++)
+        for (unsigned list = 0; list < TCA_LISTS; list++) {
+            int error = expire_list(table, (enum tca_flow_class)age_class, list);
+            if (error)
+                return error;
+        }
+    return tca_table_expire_away(table);
+}
+
 int tca_flow_expire(struct tca_flow_table *table, int64_t now_ns)
 {
     tca_passage_tell(&table->passage, now_ns);
@@ -1113,16 +1167,9 @@ int tca_flow_expire(struct tca_flow_table *table, int64_t now_ns)
         error = tca_table_pack(table);
     if (!error && tca_table_parks(table))
         error = tca_table_relieve(table);
-    if (error || !table->passage.begun || table->passage.now_ns < table->turn_ns)
-        return error;
-    table->turn_ns = table->passage.now_ns + TURN_NS;
-    for (int age_class = 0; age_class < TCA_FLOW_CLASSES; age_class++)
-        for (unsigned list = 0; list < TCA_LISTS; list++) {
-            error = expire_list(table, (enum tca_flow_class)age_class, list);
-            if (error)
-                return error;
-        }
-    return tca_table_expire_away(table);
+    if (!error)
+        error = expire_lists(table);
+    return error || !table->crowded ? error : tca_table_finish_early(table);
 }
 
 int tca_flow_table_end(struct tca_flow_table *table)

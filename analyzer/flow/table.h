@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The flow table from the inside, shared by table.c (tuples, incarnations, expiry), park.c (tuples put away), embryo.c
- * (tuples that are one SYN) and packed.c (tuples that are quiet for a moment). Private to flow.
+ * (tuples that are one SYN), packed.c (tuples that are quiet for a moment) and early.c (tuples that are finished early).
+ * Private to flow.
  *
  *      slot { tag, what } --> a tuple:          its flows, its stream, what tells copies
  *                         --> a parked tuple:   key, when it is over, where its owner has the rest
@@ -60,10 +61,13 @@ static inline uint32_t tca_what(enum tca_kind kind, uint32_t number)
 }
 
 /* The tag stands beside it, so that only the tuple that is looked for is touched. Its high bits are the slot's place, so that
- * a table twice as large is filled in the same order. */
+ * a table twice as large is filled in the same order; the low ones are not the hash's but the tuple's partition, so that those of
+ * one are found without touching the others. */
 struct slot {
     uint32_t tag, what;
 };
+enum { TCA_TAG_PARTITION_BITS = 6, TCA_TAG_PARTITION = TCA_PARTITIONS - 1 };
+_Static_assert(TCA_PARTITIONS == 1 << TCA_TAG_PARTITION_BITS, "a partition in a tag");
 
 /* What the table keeps of a flow and of a stream, before what is their owner's. */
 enum {
@@ -116,9 +120,11 @@ struct tca_flow_table {
     struct tca_segment *shape; /* owned: what SYNs of embryos have in common (embryo.c) */
     unsigned shapes;
     struct tca_passage passage;
-    int64_t turn_ns; /* of the passage: before it the turn of nothing comes */
-    bool ends;       /* nothing is looked for any more: slots may stay as they are */
-    unsigned checks; /* with check_ways: what can be is packed and parked in turn */
+    int64_t turn_ns;                /* of the passage: before it the turn of nothing comes */
+    size_t allowed[TCA_PARTITIONS]; /* so many tuples of it may begin before it is looked at (early.c) */
+    bool crowded;                   /* that is so for some partition */
+    bool ends;                      /* nothing is looked for any more: slots may stay as they are */
+    unsigned checks;                /* with check_ways: what can be is packed and parked in turn */
 };
 
 /* table.c */
@@ -142,6 +148,8 @@ void tca_table_turn(struct tca_flow_table *table, int64_t turn_ns);
 int tca_table_replay(struct tca_flow_table *table, struct tca_tuple *tuple, const struct tca_segment *syn,
                      int side, uint32_t number);
 int tca_table_end_flow(struct tca_flow_table *table, struct tca_flow *flow);
+/* All of its flows, which are told as cut short where they were not over; nothing of it is on its way. */
+int tca_table_end_tuple_early(struct tca_flow_table *table, struct tca_tuple *tuple);
 /* Its turn has come: it is over, or quiet enough to be parked with all of its tuple, or was heard of since it was listed. */
 int tca_table_take_turn(struct tca_flow_table *table, struct tca_flow *flow);
 
@@ -153,6 +161,10 @@ bool tca_table_parks(const struct tca_flow_table *table);
 int64_t tca_table_quiet_ns(enum tca_flow_class age_class, unsigned level);
 /* Put this tuple away, if it can be, and was quiet for longer than that; 0: however short. 0, or what the owner returned. */
 int tca_table_park(struct tca_flow_table *table, struct tca_tuple *tuple, int64_t quiet_ns, bool *ret_parked);
+/* Its time is over then, unless it is heard of. */
+int64_t tca_table_due_ns(const struct tca_flow *flow);
+/* The flow that is over last, and with it the tuple: what was replaced goes with those that are newer. NULL: there is none. */
+const struct tca_flow *tca_table_last(const struct tca_tuple *tuple);
 /* Has what is away this key? */
 bool tca_table_has_key(const struct tca_flow_table *table, uint32_t what, const struct tca_key *key);
 /* What is away is needed again: as it was. */
@@ -204,12 +216,20 @@ int tca_table_unpack(struct tca_flow_table *table, uint32_t what, const struct t
                      struct tca_tuple **ret_tuple);
 /* Its turn has come. */
 int tca_table_turn_packed(struct tca_flow_table *table, uint32_t what);
+/* After so long a silence its turn comes. */
+int64_t tca_table_packed_ns(enum tca_flow_class age_class, unsigned level);
 /* The end: all of them are over. 0, or what the owner returned. */
 int tca_table_end_packed(struct tca_flow_table *table);
 #ifdef TCA_CHECK_WAYS
 /* Everything that can be. */
 int tca_table_pack_all(struct tca_flow_table *table);
 #endif
+
+/* early.c */
+/* So many of this partition are remembered: how many more may begin before it is looked at. */
+void tca_table_allow(struct tca_flow_table *table, unsigned part, size_t remembered);
+/* Look at partitions in which so many have begun, and finish what is beyond the bound. 0, or what the owner returned. */
+int tca_table_finish_early(struct tca_flow_table *table);
 
 /* relieve.c: park until no more flows are in memory than may be. */
 int tca_table_relieve(struct tca_flow_table *table);

@@ -30,8 +30,9 @@ struct tca_capture_facts {
     bool has_drops;   /* the file tells how many packets were lost while it was written */
     uint64_t drops;
     uint64_t packets, bytes, tcp_packets, flows, order_errors, duplicates;
-    uint64_t cut_short; /* flows that are one unanswered SYN, for which memory had no more room: told alone */
-    int64_t error_offset;      /* -1: none or unknown */
+    uint64_t cut_short;   /* flows for which memory had no more room: SYNs that are told alone, and ... */
+    uint64_t early;       /* ... others that were finished early */
+    int64_t error_offset; /* -1: none or unknown */
     int64_t first_ns, last_ns; /* -1 when it holds no record */
     int64_t
         end_ns; /* until when it tells what happened: its last record that is no copy of another; -1 likewise */

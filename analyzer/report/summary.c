@@ -75,7 +75,8 @@ int tca_summary_capture(struct tca_summary *sum, const struct tca_capture_facts 
     sum->not_tcp += facts->outcome[TCA_OUTCOME_not_tcp];
     sum->left_out += facts->outcome[TCA_OUTCOME_filtered];
     sum->dropped += facts->drops;
-    sum->cut_short += facts->cut_short;
+    sum->cut_short += facts->cut_short - facts->early;
+    sum->early += facts->early;
     sum->not_whole += facts->status[0] && strcmp(facts->status, "ok") != 0;
     if (facts->first_ns >= 0 && (sum->first_ns < 0 || facts->first_ns < sum->first_ns))
         sum->first_ns = facts->first_ns;

@@ -5,12 +5,13 @@
     jobs.py PROGRAM GENERATE CAPTURES [--every N] [--packets N] [--few]
 
 Of every N-th capture of the tree, and of captures of tens of thousands of packets, in order, with records that change places,
-stand in any order, in leaping blocks, strewn with copies or twice over, all tables and texts are made by one thread and by several, and with
+stand in any order, in leaping blocks, strewn with copies or twice over, or flooded in one partition of the tuples, all tables and texts are made by one thread and by several, and with
 the least memory that may be asked for. With a program that watches for data races (-Db_sanitize=thread) it also says that
 there are none on the way: such a program ends with an error then. It is slow: --few asks for one thread and for three only.
 """
 
 import argparse
+import collections
 import csv
 import io
 import os
@@ -36,7 +37,8 @@ def made(generate, folder, most):
         subprocess.run([generate, kind, "--packets", str(packets), "-o", path], check=True, capture_output=True)
         yield kind, path
     plain = os.path.join(folder, "mixed.pcap")
-    for name, change in (("shuffled", shuffled), ("doubled", doubled), ("joined", joined), ("strewn", strewn)):
+    for name, change in (("shuffled", shuffled), ("doubled", doubled), ("joined", joined), ("strewn", strewn),
+                         ("cornered", cornered)):
         path = os.path.join(folder, name + ".pcap")
         with open(plain, "rb") as file:
             content = file.read()
@@ -44,6 +46,63 @@ def made(generate, folder, most):
             file.write(content[:24])
             file.writelines(change(list(records(content))))
         yield name, path
+
+
+PARTITION = 7
+WORD = (1 << 64) - 1
+
+
+def partition(addresses, ports):
+    """As flow/partition.h has it, of IPv4."""
+    low = sum(int.from_bytes(b"\0\0\xff\xff" + address, "little") for address in addresses) & WORD
+    mixed = low * 0xC2B2AE3D27D4EB4F & WORD ^ (ports[0] + ports[1]) << 32 ^ ports[0] ^ ports[1]
+    return (mixed * 0x9FB21C651E98DF25 & WORD) >> 58
+
+
+def checksum(data):
+    total = sum(struct.unpack(f">{len(data) // 2}H", data))
+    total = (total & 0xFFFF) + (total >> 16)
+    return ~(total + (total >> 16)) & 0xFFFF
+
+
+def segment(addresses, ports, seq, ack, flags):
+    """Ethernet, IPv4 and TCP."""
+    tcp = struct.pack(">HHIIBBHHH", *ports, seq, ack, 5 << 4, flags, 8192, 0, 0)
+    pseudo = addresses[0] + addresses[1] + struct.pack(">HH", 6, len(tcp))
+    tcp = tcp[:16] + struct.pack(">H", checksum(pseudo + tcp)) + tcp[18:]
+    head = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(tcp), seq & 0xFFFF, 0, 60, 6, 0) + addresses[0] + addresses[1]
+    head = head[:10] + struct.pack(">H", checksum(head)) + head[12:]
+    return bytes(12) + b"\x08\x00" + head + tcp
+
+
+def cornered(all_records):
+    """Amid the traffic a flood of one partition of the tuples, which has to be cut there: SYNs, some answered at once or late, bare
+    ACKs, and some that come again."""
+    chance = random.Random(5)
+    server = bytes([172, 16, 0, 1])
+    due = []
+    first, last = (struct.unpack_from("<I", all_records[at])[0] for at in (0, -1))
+    for number in range(9000):
+        client = bytes([203, 0, number >> 8, number & 255])
+        port = next(port for port in range(1024 + number, 65536) if partition((client, server), (port, 443)) == PARTITION)
+        time = first + (last - first) * number / 9000
+        kind = chance.randrange(6)
+        there, back = ((client, server), (port, 443)), ((server, client), (443, port))
+        seq = chance.randrange(1 << 32)
+        due.append((time, segment(*there, seq, 1 if kind == 0 else 0, 0x10 if kind == 0 else 0x02)))
+        if kind in (1, 2):
+            after = 0.05 if kind == 1 else chance.uniform(1, 30)
+            due.append((time + after, segment(*back, 99, seq + 1 & 0xFFFFFFFF, 0x12)))
+            due.append((time + after + 0.1, segment(*there, seq + 1 & 0xFFFFFFFF, 100, 0x10)))
+        if kind == 3:
+            due.append((time + chance.uniform(1, 30), segment(*there, seq, 0, 0x02)))
+    whole = [(struct.unpack_from("<I", record)[0] + struct.unpack_from("<I", record, 4)[0] / 1e6, record)
+             for record in all_records]
+    for time, frame in due:
+        seconds, part = int(time), int(time % 1 * 1e6)
+        whole.append((time, struct.pack("<IIII", seconds, part, len(frame), len(frame)) + frame))
+    for _, record in sorted(whole, key=lambda one: one[0]):
+        yield record
 
 
 def records(content):
@@ -127,20 +186,27 @@ def told(program, path, way, folder):
 
 
 def cut_short(tables):
-    """How many rows say that they are cut short, and how many the capture is said to have. Where some are, less memory is another
-    question, and the answers to it are held against each other."""
+    """How many rows say that they are cut short, how many of these at the server with most are SYNs that nobody answered, with that
+    server, and how many the capture is said to have. Where some are, less memory is another question, and the answers to it are held against each other."""
     rows = list(csv.DictReader(io.StringIO(tables.get("flows.csv", b"").decode())))
+    rows = [row for row in rows if "cut_short" in row["damage"].split(";")]
+    alone = collections.Counter((row["server_ip"], row["server_port"]) for row in rows
+                                if row["role_basis"] == "syn" and row["server_pkts"] == "0")
     facts = list(csv.DictReader(io.StringIO(tables.get("captures.csv", b"").decode())))
-    return (sum("cut_short" in row["damage"].split(";") for row in rows), sum(int(row["cut_short"]) for row in facts))
+    return (len(rows), alone.most_common(1)[0] if alone else None, sum(int(row["cut_short"]) for row in facts))
 
 
 def differing(program, path, folder, few):
     """What is not told alike."""
     little = told(program, path, LITTLE[0], folder)
-    rows, said = cut_short(little)
-    if rows:  # listeners count them all the same
-        listed = sum(int(row["unanswered_count"]) for row in csv.DictReader(io.StringIO(little["listeners.csv"].decode())))
-        said += listed < rows
+    rows, busiest, said = cut_short(little)
+    alone = busiest[1] if busiest else 0
+    if alone:  # its listener counts them all the same
+        listed = sum(int(row["unanswered_count"]) for row in csv.DictReader(io.StringIO(little["listeners.csv"].decode()))
+                     if (row["server_ip"], row["server_port"]) == busiest[0])
+        said += listed < alone
+    if os.path.basename(path) == "cornered.pcap":  # not only SYNs had to go
+        said += not 0 < alone < rows - 500
     groups = FEW if few else (WAYS[:4], LITTLE) if rows else (WAYS,)
     return differing_ways(program, path, folder, groups) + ["cut_short"] * (rows != said)
 

@@ -48,10 +48,13 @@ struct tca_dossier {
     int64_t anew_ns;      /* when the client began the next of these; 0: this is the last */
     uint8_t addr[2][16];  /* by role: client, server; IPv4 as ::ffff:a.b.c.d */
     uint16_t port[2];
-    uint8_t family;         /* 4 or 6 */
-    uint8_t role_basis;     /* enum tca_role_basis */
-    struct tca_tags tags;   /* of the first frame */
-    int64_t capture_end_ns; /* time of the capture's last record, set before pass 2 judges */
+    uint8_t family;       /* 4 or 6 */
+    uint8_t role_basis;   /* enum tca_role_basis */
+    struct tca_tags tags; /* of the first frame */
+    bool
+        cut_short; /* for want of memory it was watched until cut_ns only; what came later is another row's */
+    int64_t cut_ns;
+    int64_t capture_end_ns; /* time of the capture's last record, or cut_ns: set before pass 2 judges */
 
     struct tca_peer peer; /* other programs' words for its stream */
     uint8_t key_side[2];  /* of client and server: the sides by which `peer` tells */

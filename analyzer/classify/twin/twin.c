@@ -76,6 +76,7 @@ int tca_twins_add(struct tca_twins *twins, const struct tca_dossier *d)
     if (!list)
         return TCA_EMEMORY;
     twins->key = list;
+    twins->cut_short |= d->cut_short;
     struct tca_twin_key key = {.capture = d->capture,
                                .client = (uint32_t)tca_twin_end(d, TCA_CLIENT),
                                .id_frame = d->id_frame,

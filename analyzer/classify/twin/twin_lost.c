@@ -289,7 +289,9 @@ static void hunt_syns(struct tca_twins *twins, const struct tca_dossier *d, size
 int tca_twins_judge(struct tca_twins *twins, const struct tca_dossier *d, size_t count)
 {
     twins->found_count = 0;
-    hunt_group(twins, d, count);
-    hunt_syns(twins, d, count);
+    if (!twins->cut_short) { /* what one row lacks may be in another one, which is linked to none */
+        hunt_group(twins, d, count);
+        hunt_syns(twins, d, count);
+    }
     return twins->found_error ? twins->found_error : tca_twins_rows(twins, d, count);
 }

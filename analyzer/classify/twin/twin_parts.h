@@ -66,6 +66,7 @@ struct tca_twins {
     size_t way_count, way_room;
     struct tca_pair *pair; /* captures that are two views of one traffic */
     size_t pair_count;
+    bool cut_short; /* some rows do not tell their connection to its end, others not from its beginning */
     struct tca_watch *watch; /* by ordinal, from 1 */
     size_t watch_count, watch_room;
     struct tca_lost *found; /* in the group at hand */
