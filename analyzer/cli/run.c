@@ -243,22 +243,20 @@ static void end_progress(const struct run *run)
         fputs("\r\033[K", stderr);
 }
 
-/* One capture; negative where the whole run has to end. */
-static int read_capture(struct run *run, const char *capture)
+/* A tca_told_fn: a capture was read, or could not be. */
+static void told_capture(void *user, const char *capture, int code, const struct tca_error *error)
 {
-    struct tca_error error = {.offset = -1};
-    int r = tca_session_read(run->session, capture, &error);
-    bool fault = r == TCA_EINPUT || r == TCA_EUNSUPPORTED;
-    bool warning = r == 0 && error.text[0] != '\0';
-    bool cut = warning && error.frame > 0; /* of the others no record is to blame */
-    if (r != 0 || (warning && !request_has(run->req, OPTION_quiet))) {
+    struct run *run = user;
+    bool fault = code == TCA_EINPUT || code == TCA_EUNSUPPORTED;
+    bool warning = code == 0 && error->text[0] != '\0';
+    bool cut = warning && error->frame > 0; /* of the others no record is to blame */
+    if (code != 0 || (warning && !request_has(run->req, OPTION_quiet))) {
         end_progress(run);
-        say_error(name_of(capture), &error);
+        say_error(name_of(capture), error);
     }
-    run->anything |= r == 0 || error.frame > 0;
+    run->anything |= code == 0 || error->frame > 0;
     if (fault || (cut && request_has(run->req, OPTION_strict)))
         run->unreadable++;
-    return fault ? 0 : r;
 }
 
 static int read_captures(struct run *run)
@@ -266,7 +264,7 @@ static int read_captures(struct run *run)
     int r = 0;
     for (size_t i = 0; i < run->req->capture_count && r == 0 && !caught; i++) {
         show_progress(run, i);
-        r = read_capture(run, run->req->capture[i]);
+        r = tca_session_read_each(run->session, run->req->capture[i], told_capture, run);
     }
     end_progress(run);
     if (caught && !request_has(run->req, OPTION_quiet))
