@@ -20,7 +20,7 @@ struct level {
     struct tca_unpack *unpack; /* owned */
     const char *format;        /* static */
     size_t named;              /* length of its name */
-    uint64_t members, captures;
+    uint64_t members;
 };
 
 struct tca_input {
@@ -30,6 +30,7 @@ struct tca_input {
     struct level level[TCA_INPUT_DEPTH];
     unsigned depth;
     struct tca_buf name;    /* of what was met last */
+    uint64_t captures;      /* handed out */
     uint64_t passed_over;   /* members that are no captures */
     char first_passed[200]; /* one of them */
 };
@@ -105,6 +106,11 @@ static int enter_level(struct tca_input *input, struct tca_stream *stream, const
 
 /* ---- members ---- */
 
+static bool is_stopped(const struct tca_input *input)
+{
+    return input->stop && *input->stop;
+}
+
 static bool set_name(struct tca_input *input, const struct level *level, const char *member)
 {
     input->name.used = level->named;
@@ -132,6 +138,8 @@ static int end_level(struct tca_input *input, int code, struct tca_error *err)
     set_name(input, &level, NULL);
     if (code == TCA_EMEMORY)
         return code;
+    if (is_stopped(input)) /* whatever it says, it was not asked to its end */
+        return 1;
     if (code)
         return fail(err, code, "%s: %.300s: copy the file and try again%s", level.format, why,
                     level.members ? "; what stands before that was read" : "");
@@ -156,7 +164,6 @@ static int take_member(struct tca_input *input, struct level *level, const struc
         pass_over(input, member->stream);
         return 0;
     }
-    level->captures++;
     *ret = member->stream;
     return 1;
 }
@@ -173,14 +180,20 @@ static int next_member(struct tca_input *input, struct tca_stream **ret, struct 
     return ended > 0 ? 0 : ended;
 }
 
+/* What is to be said once all of it was seen. */
 static int tell_passed_over(struct tca_input *input, struct tca_error *err)
 {
-    *err = (struct tca_error){.offset = -1};
-    if (input->passed_over)
-        snprintf(err->text, sizeof err->text, "%llu member%s no capture%s and passed over, the first is %s",
-                 (unsigned long long)input->passed_over, input->passed_over == 1 ? " is" : "s are",
-                 input->passed_over == 1 ? "" : "s", input->first_passed);
+    unsigned long long count = input->passed_over;
+    bool one = count == 1;
     input->passed_over = 0;
+    *err = (struct tca_error){.offset = -1};
+    if (!count)
+        return 0;
+    if (!input->captures)
+        return fail(err, TCA_EINPUT, "no capture is in it: %llu member%s of other kinds, the first is %s",
+                    count, one ? "" : "s", input->first_passed);
+    snprintf(err->text, sizeof err->text, "%llu member%s no capture%s and passed over, the first is %s",
+             count, one ? " is" : "s are", one ? "" : "s", input->first_passed);
     return 0;
 }
 
@@ -201,11 +214,12 @@ int tca_input_next(struct tca_input *input, const struct tca_source_settings *se
 {
     struct tca_stream *stream = NULL;
     int got = input->whole ? take_whole(input, &stream, err) : 0;
-    while (!got && input->depth && !(input->stop && *input->stop))
+    while (!got && input->depth && !is_stopped(input))
         got = next_member(input, &stream, err);
     *ret_name = tca_buf_text(&input->name);
     if (!got)
         return tell_passed_over(input, err);
+    input->captures += got > 0;
     int code = got > 0 ? tca_source_take(stream, set, ret, err) : got;
     return code ? code : 1;
 }

@@ -240,12 +240,14 @@ static void end_interrupted(struct tca_source *src)
            (unsigned long long)src->facts.packets);
 }
 
+static const char cut_packed[] = "the compressed file ends before it should";
+
 /* The end of the file, at a record boundary. */
 static void end_file(struct tca_source *src)
 {
     if (src->stream->cut)
-        finish(src, TCA_OK, TCA_SOURCE_truncated, "%s: what it held of the capture was read",
-               src->stream->words);
+        finish(src, TCA_OK, TCA_SOURCE_truncated, "%s (%s): packets read before its end: %llu", cut_packed,
+               src->stream->words, (unsigned long long)src->facts.packets);
     else if (src->parts > 1)
         finish(src, TCA_OK, TCA_SOURCE_ok,
                "%u captures joined in one file (packet %llu, byte %llu begins the second): read one after "
@@ -276,7 +278,8 @@ static void end_read(struct tca_source *src, enum tca_read got, bool in_header)
         finish_at(src, TCA_EINPUT, TCA_SOURCE_damaged, "the file ends inside its header",
                   "no packet follows, capture again");
     else if (got == TCA_READ_CUT)
-        finish_at(src, TCA_OK, TCA_SOURCE_truncated, "the file ends inside a record",
+        finish_at(src, TCA_OK, TCA_SOURCE_truncated,
+                  src->stream->cut ? cut_packed : "the file ends inside a record",
                   "the capture was cut there");
     else if (got == TCA_READ_UNSUPPORTED)
         finish_at(src, TCA_EUNSUPPORTED, TCA_SOURCE_unsupported, src->part.reader.what,
