@@ -37,7 +37,8 @@ static int check_kind(struct tca_stream *stream, struct tca_error *err)
     if (fstat(stream->fd, &status) < 0)
         return fail(err, TCA_EINPUT, "cannot open", strerror(errno));
     if (S_ISDIR(status.st_mode))
-        return fail(err, TCA_EINPUT, "is a directory", "name the capture files in it");
+        return fail(err, TCA_EINPUT, "is a directory",
+                    "name the capture files in it, or read all below it with -R");
     stream->regular = S_ISREG(status.st_mode);
     return TCA_OK;
 }
