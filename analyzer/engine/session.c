@@ -329,7 +329,8 @@ static int read_next(struct tca_session *s, struct tca_input *input, struct foun
 static int read_each(struct tca_session *s, struct tca_input *input, const char *path, tca_told_fn *told,
                      void *user)
 {
-    for (uint64_t number = 1; !s->stop; number++) {
+    for (uint64_t number = 1; number == 1 || !s->stop;
+         number++) { /* the first one says that it was interrupted */
         struct tca_error error = {.offset = -1};
         struct found found = {.path = path, .number = number};
         int got = read_next(s, input, &found, &error);
