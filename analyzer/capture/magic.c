@@ -62,6 +62,18 @@ const struct tca_magic *tca_magic_sniff(struct tca_stream *stream)
     return NULL;
 }
 
+const struct tca_magic *tca_magic_of(const uint8_t *bytes, size_t count)
+{
+    for (size_t i = 0; i < sizeof magics / sizeof *magics; i++) {
+        const struct tca_magic *magic = &magics[i];
+
+        if ((size_t)magic->offset + magic->len <= count &&
+            memcmp(bytes + magic->offset, magic->bytes, magic->len) == 0)
+            return magic;
+    }
+    return NULL;
+}
+
 bool tca_magic_is_classic_start(const uint8_t bytes[8])
 {
     static const uint8_t little[4] = {2, 0, 4, 0}, big[4] = {0, 2, 0, 4}; /* version 2.4 */

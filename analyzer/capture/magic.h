@@ -34,6 +34,10 @@ struct tca_magic {
  * stream. The result is static. */
 const struct tca_magic *tca_magic_sniff(struct tca_stream *stream);
 
+/* The same by the first bytes of a file, of which TCA_MAGIC_BYTES are enough. */
+enum { TCA_MAGIC_BYTES = 512 };
+const struct tca_magic *tca_magic_of(const uint8_t *bytes, size_t count);
+
 /* Does a classic capture file begin with these 16 bytes; with these 8; a pcapng section with these 16?
  * Stricter than a sniff, since they were found where a record or block was expected: nothing that libpcap
  * accepts looks alike. */

@@ -240,16 +240,26 @@ static void end_interrupted(struct tca_source *src)
            (unsigned long long)src->facts.packets);
 }
 
+static const char cut_packed[] = "the compressed file ends before it should";
+
 /* The end of the file, at a record boundary. */
 static void end_file(struct tca_source *src)
 {
-    if (src->parts > 1)
+    if (src->stream->cut)
+        finish(src, TCA_OK, TCA_SOURCE_truncated, "%s (%s): packets read before its end: %llu", cut_packed,
+               src->stream->words, (unsigned long long)src->facts.packets);
+    else if (src->parts > 1)
         finish(src, TCA_OK, TCA_SOURCE_ok,
                "%u captures joined in one file (packet %llu, byte %llu begins the second): read one after "
                "the other",
                src->parts, (unsigned long long)src->joint_frame, (unsigned long long)src->joint_offset);
     else
         finish(src, TCA_OK, TCA_SOURCE_ok, "%s", "");
+}
+
+static const char *read_error(const struct tca_stream *stream)
+{
+    return stream->words ? stream->words : strerror(stream->error);
 }
 
 /* The reader stopped, at a record or, `in_header`, before any could begin. */
@@ -262,13 +272,14 @@ static void end_read(struct tca_source *src, enum tca_read got, bool in_header)
     else if (got == TCA_READ_END)
         end_file(src);
     else if (got == TCA_READ_FAILED)
-        finish_at(src, TCA_EINPUT, TCA_SOURCE_damaged, strerror(src->stream->error),
+        finish_at(src, TCA_EINPUT, TCA_SOURCE_damaged, read_error(src->stream),
                   "reading failed, copy the file and try again");
     else if (got == TCA_READ_CUT && in_header)
         finish_at(src, TCA_EINPUT, TCA_SOURCE_damaged, "the file ends inside its header",
                   "no packet follows, capture again");
     else if (got == TCA_READ_CUT)
-        finish_at(src, TCA_OK, TCA_SOURCE_truncated, "the file ends inside a record",
+        finish_at(src, TCA_OK, TCA_SOURCE_truncated,
+                  src->stream->cut ? cut_packed : "the file ends inside a record",
                   "the capture was cut there");
     else if (got == TCA_READ_UNSUPPORTED)
         finish_at(src, TCA_EUNSUPPORTED, TCA_SOURCE_unsupported, src->part.reader.what,
@@ -286,7 +297,7 @@ static void end_no_capture(struct tca_source *src, const struct tca_magic *magic
 
     if (tca_stream_peek(src->stream, 1, &bytes) == 0) {
         if (src->stream->error)
-            finish(src, TCA_EINPUT, TCA_SOURCE_damaged, "cannot read: %s", strerror(src->stream->error));
+            finish(src, TCA_EINPUT, TCA_SOURCE_damaged, "cannot read: %s", read_error(src->stream));
         else
             finish(src, TCA_EINPUT, TCA_SOURCE_damaged,
                    "empty file (0 bytes): capture again; tcpdump -U writes each packet at once");
@@ -498,14 +509,17 @@ int tca_source_next(struct tca_source *src, const struct tca_record **ret_record
 
 /* ---- opening and closing ---- */
 
-static int source_new(const char *path, const struct tca_source_settings *set, struct tca_source **ret,
-                      struct tca_error *err)
+static int source_new(struct tca_stream *stream, const struct tca_source_settings *set,
+                      struct tca_source **ret, struct tca_error *err)
 {
     struct tca_source *src = malloc(sizeof *src);
 
-    if (!src)
+    if (!src) {
+        tca_stream_close(stream);
         return fail(err, TCA_EMEMORY, "out of memory");
+    }
     memset(src, 0, offsetof(struct tca_source, records));
+    src->stream = stream;
     src->set = *set;
     src->set.filter = NULL;
     src->chooses = set->has_after || set->has_before || (set->filter && *set->filter);
@@ -517,7 +531,7 @@ static int source_new(const char *path, const struct tca_source_settings *set, s
     *ret = src;
     if (tca_filter_init(&src->filter, set->filter) < 0)
         return fail(err, TCA_EMEMORY, "out of memory");
-    return tca_stream_open(path, set->stop, &src->stream, err);
+    return TCA_OK;
 }
 
 /* The filter must fit what the file is first said to hold. */
@@ -538,11 +552,11 @@ static int check_filter(struct tca_source *src, struct tca_error *err)
         tca_link_name(src->first.link));
 }
 
-int tca_source_open(const char *path, const struct tca_source_settings *set, struct tca_source **ret,
+int tca_source_take(struct tca_stream *stream, const struct tca_source_settings *set, struct tca_source **ret,
                     struct tca_error *err)
 {
     struct tca_source *src = NULL;
-    int code = source_new(path, set, &src, err);
+    int code = source_new(stream, set, &src, err);
 
     if (code == TCA_OK) {
         part_begin(src);
@@ -556,6 +570,15 @@ int tca_source_open(const char *path, const struct tca_source_settings *set, str
         src->facts.bytes = tca_stream_tell(src->stream);
     *ret = src;
     return TCA_OK;
+}
+
+int tca_source_open(const char *path, const struct tca_source_settings *set, struct tca_source **ret,
+                    struct tca_error *err)
+{
+    struct tca_stream *stream;
+    int code = tca_stream_open(path, set->stop, &stream, err);
+
+    return code < 0 ? code : tca_source_take(stream, set, ret, err);
 }
 
 const struct tca_source_facts *tca_source_facts(const struct tca_source *src)

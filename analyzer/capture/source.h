@@ -69,6 +69,7 @@ struct tca_source_facts {
 };
 
 struct tca_source;
+struct tca_stream;
 
 /* Open a capture; "-" is standard input. *ret is owned by the caller. Fails with TCA_EINPUT (no such file, a
  * directory, ...), TCA_EUSAGE (the filter is wrong, does not fit the file's first link type, or asks for directions, which
@@ -76,6 +77,10 @@ struct tca_source;
  * the message says so. An input that opens but is no capture succeeds here; the first tca_source_next() then fails.
  */
 int tca_source_open(const char *path, const struct tca_source_settings *set, struct tca_source **ret,
+                    struct tca_error *err);
+
+/* The same of a stream, which becomes the source's in any case. */
+int tca_source_take(struct tca_stream *stream, const struct tca_source_settings *set, struct tca_source **ret,
                     struct tca_error *err);
 
 /* The next records: their number, > 0, with *ret_records borrowed until the next call on this source; 0 at

@@ -10,12 +10,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "capture/unpack.h"
 
 enum { ROOM = TCA_STREAM_BEHIND + TCA_STREAM_CHUNK };
 
@@ -28,14 +30,46 @@ static int fail(struct tca_error *err, int code, const char *what, const char *w
     return code;
 }
 
-static int check_kind(int fd, struct tca_error *err)
+static int check_kind(struct tca_stream *stream, struct tca_error *err)
 {
     struct stat status;
 
-    if (fstat(fd, &status) < 0)
+    if (fstat(stream->fd, &status) < 0)
         return fail(err, TCA_EINPUT, "cannot open", strerror(errno));
     if (S_ISDIR(status.st_mode))
-        return fail(err, TCA_EINPUT, "is a directory", "name the capture files in it");
+        return fail(err, TCA_EINPUT, "is a directory",
+                    "name the capture files in it, or read all below it with -R");
+    stream->regular = S_ISREG(status.st_mode);
+    return TCA_OK;
+}
+
+/* Of nothing so far. NULL without memory. */
+static struct tca_stream *stream_new(const volatile sig_atomic_t *stop, struct tca_error *err)
+{
+    struct tca_stream *stream = tca_alloc(sizeof *stream);
+
+    if (stream)
+        stream->buffer = tca_grow(NULL, ROOM, 1);
+    if (!stream || !stream->buffer) {
+        tca_free(stream);
+        fail(err, TCA_EMEMORY, "cannot open", "out of memory");
+        return NULL;
+    }
+    stream->fd = -1;
+    stream->room = ROOM;
+    stream->begin = stream->end = TCA_STREAM_BEHIND;
+    stream->stop = stop;
+    return stream;
+}
+
+int tca_stream_of_member(struct tca_unpack *unpack, struct tca_stream **ret, struct tca_error *err)
+{
+    struct tca_stream *stream = stream_new(NULL, err);
+
+    if (!stream)
+        return TCA_EMEMORY;
+    stream->unpack = unpack;
+    *ret = stream;
     return TCA_OK;
 }
 
@@ -43,24 +77,17 @@ int tca_stream_open(const char *path, const volatile sig_atomic_t *stop, struct 
                     struct tca_error *err)
 {
     bool standard_input = strcmp(path, "-") == 0;
-    struct tca_stream *stream = tca_alloc(sizeof *stream);
+    struct tca_stream *stream = stream_new(stop, err);
     int code;
 
-    if (stream)
-        stream->buffer = tca_grow(NULL, ROOM, 1);
-    if (!stream || !stream->buffer) {
-        tca_free(stream);
-        return fail(err, TCA_EMEMORY, "cannot open", "out of memory");
-    }
-    stream->room = ROOM;
-    stream->begin = stream->end = TCA_STREAM_BEHIND;
-    stream->stop = stop;
+    if (!stream)
+        return TCA_EMEMORY;
     stream->owned = !standard_input;
     stream->fd = standard_input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (stream->fd < 0)
         code = fail(err, TCA_EINPUT, "cannot open", strerror(errno));
     else
-        code = check_kind(stream->fd, err);
+        code = check_kind(stream, err);
     if (code < 0) {
         tca_stream_close(stream);
         return code;
@@ -79,14 +106,47 @@ void tca_stream_close(struct tca_stream *stream)
     tca_free(stream);
 }
 
+static size_t read_member(struct tca_stream *stream, uint8_t *into, size_t want)
+{
+    size_t got = tca_unpack_read(stream->unpack, into, want, &stream->error, &stream->cut, &stream->words);
+
+    if (got == 0)
+        stream->ended = true;
+    return got;
+}
+
+/* By another thread, or a signal. */
+static bool is_stopped(const struct tca_stream *stream)
+{
+    return stream->stop && __atomic_load_n(stream->stop, __ATOMIC_RELAXED);
+}
+
+/* A thread that nobody can interrupt looks up now and then while a pipe has nothing. */
+static bool wait_for_bytes(const struct tca_stream *stream)
+{
+    enum { LOOK_UP_MS = 100 };
+    struct pollfd file = {.fd = stream->fd, .events = POLLIN};
+
+    while (!is_stopped(stream) && !stream->regular && poll(&file, 1, LOOK_UP_MS) == 0)
+        continue;
+    return !is_stopped(stream);
+}
+
 /* Read once. A signal that means no stop is no reason to give up. */
 static size_t read_some(struct tca_stream *stream, uint8_t *into, size_t want)
 {
     ssize_t got;
 
+    if (stream->unpack)
+        return read_member(stream, into, want);
+    if (stream->watched && !wait_for_bytes(stream)) {
+        stream->error = EINTR;
+        stream->ended = true;
+        return 0;
+    }
     do {
         got = read(stream->fd, into, want);
-    } while (got < 0 && errno == EINTR && !(stream->stop && *stream->stop));
+    } while (got < 0 && errno == EINTR && !is_stopped(stream));
     if (got < 0)
         stream->error = errno;
     if (got <= 0)
@@ -134,6 +194,23 @@ size_t tca_stream_fill(struct tca_stream *stream, size_t want, const uint8_t **r
     }
     *ret = stream->buffer + stream->begin;
     return have < want ? have : want;
+}
+
+int tca_stream_seek(struct tca_stream *stream, uint64_t offset)
+{
+    if (lseek(stream->fd, (off_t)offset, SEEK_SET) < 0)
+        return -1;
+    stream->begin = stream->end = TCA_STREAM_BEHIND;
+    stream->read = offset;
+    stream->ended = false;
+    return 0;
+}
+
+int64_t tca_stream_size(const struct tca_stream *stream)
+{
+    struct stat status;
+
+    return fstat(stream->fd, &status) ? -1 : status.st_size;
 }
 
 static ssize_t stream_read(void *cookie, char *into, size_t want)

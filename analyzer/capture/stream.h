@@ -24,12 +24,20 @@ enum {
     TCA_STREAM_BEHIND = 16,        /* bytes that can be looked at again, and given back */
 };
 
+struct tca_unpack;
+
 struct tca_stream {
-    int fd;
-    bool owned; /* close fd at the end: not so for standard input */
+    int fd;                    /* -1: a member of what is unpacked, ... */
+    struct tca_unpack *unpack; /* ... borrowed */
+    bool owned;                /* close fd at the end: not so for standard input */
+    bool regular;              /* a file that can be read anywhere */
+    bool cut;                  /* a member that ended before it should */
+    const char
+        *words; /* of a member's error, or of what cut it; NULL: none. As long as it is the present one */
     const volatile sig_atomic_t
         *stop;    /* borrowed, may be NULL: non-zero ends the input at an interrupted read */
-    bool ended;   /* the descriptor has no more */
+    bool watched; /* read by a thread that no signal interrupts: it looks at `stop` itself */
+    bool ended;   /* the descriptor, or the member, has no more */
     bool starved; /* libpcap asked for bytes after the end */
     int error; /* errno of a failed read; EINTR when `stop` ended it, ENOMEM when a record needs more memory */
     uint64_t read;     /* bytes read from the descriptor */
@@ -42,7 +50,14 @@ struct tca_stream {
  * stream is owned by the caller. */
 int tca_stream_open(const char *path, const volatile sig_atomic_t *stop, struct tca_stream **ret,
                     struct tca_error *err);
+/* The present member of what is unpacked. 0 or TCA_EMEMORY, with words. */
+int tca_stream_of_member(struct tca_unpack *unpack, struct tca_stream **ret, struct tca_error *err);
 void tca_stream_close(struct tca_stream *stream);
+
+/* Go on at this byte of a regular file, as if all before had been taken. 0, or -1 with errno set. */
+int tca_stream_seek(struct tca_stream *stream, uint64_t offset);
+/* Its bytes; -1 with errno set. */
+int64_t tca_stream_size(const struct tca_stream *stream);
 
 /* As tca_stream_peek(), where that many bytes are not there yet. */
 size_t tca_stream_fill(struct tca_stream *stream, size_t want, const uint8_t **ret);

@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static enum exit_code dispatch(const struct request *req, int argc, char **argv)
+static enum exit_code dispatch(struct request *req, int argc, char **argv)
 {
     if (request_has(req, OPTION_help)) {
         help_print(req);

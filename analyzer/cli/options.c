@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <tcpautopsy/inputs.h>
 #include <tcpautopsy/registry.h>
 
 /* clang-format off */
@@ -197,7 +198,7 @@ static bool split_words(struct request *req, struct words *words, int argc, char
 static bool is_input(const char *word)
 {
     struct stat st;
-    return strcmp(word, "-") == 0 || stat(word, &st) == 0;
+    return strcmp(word, "-") == 0 || word[0] == '@' || stat(word, &st) == 0;
 }
 
 /* Words [from, to) with blanks between; NULL when memory is out. */
@@ -293,7 +294,7 @@ static bool take_captures(struct request *req, const struct words *words)
     return true;
 }
 
-/* A word that is no file: was it a command, a filter or a list? A file that is merely missing is told by
+/* A word that is no file: was it a command or a filter? A file that is merely missing is told by
  * reading. */
 static bool check_missing(const struct words *words, size_t at, bool first)
 {
@@ -313,10 +314,6 @@ static bool check_missing(const struct words *words, size_t at, bool first)
     const char *near = first ? nearest_command(word) : NULL;
     if (near) {
         say("unknown command '%s': did you mean '%s'?", word, near);
-        return false;
-    }
-    if (word[0] == '@') {
-        say("%s: lists of names are not in this version: name the captures themselves", word);
         return false;
     }
     return true;
@@ -524,6 +521,7 @@ void request_done(struct request *req)
 {
     free(req->given);
     free(req->capture);
+    tca_inputs_free(req->inputs);
     free(req->filter);
     free(req->columns);
     *req = (struct request){0};

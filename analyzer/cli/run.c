@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <tcpautopsy/inputs.h>
 #include <tcpautopsy/registry.h>
 #include <tcpautopsy/session.h>
 #include <time.h>
@@ -51,6 +52,57 @@ static void catch_signals(struct tca_session *session)
     interrupted_session = session;
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+}
+
+static enum exit_code exit_for(int code)
+{
+    switch (code) {
+    case TCA_EUSAGE:
+        return EXIT_USAGE;
+    case TCA_EINPUT:
+    case TCA_EUNSUPPORTED:
+        return EXIT_INPUT;
+    default:
+        return EXIT_OUTPUT;
+    }
+}
+
+/* ---- lists and directories ---- */
+
+static void say_passed_over(const struct request *req)
+{
+    const char *first;
+    unsigned long long count = tca_inputs_passed_over(req->inputs, &first);
+    if (count && !request_has(req, OPTION_quiet))
+        say("%llu file%s no capture%s and passed over, the first is %s", count, count == 1 ? " is" : "s are",
+            count == 1 ? "" : "s", first);
+}
+
+/* What the names stand for. */
+static int open_inputs(struct request *req)
+{
+    struct tca_error error = {.offset = -1};
+    int code = tca_inputs_new(&req->inputs);
+    for (size_t i = 0; i < req->capture_count && !code; i++)
+        if ((code = tca_inputs_add(req->inputs, req->capture[i], request_has(req, OPTION_recursive), &error)))
+            say_error(NULL, &error);
+    if (code && !error.text[0])
+        say("memory is out: close other programs");
+    if (code)
+        return code;
+    size_t count = tca_inputs_count(req->inputs);
+    const char **capture = calloc(count + 1, sizeof *capture);
+    if (!capture) {
+        say("memory is out: close other programs");
+        return TCA_EMEMORY;
+    }
+    for (size_t i = 0; i < count; i++)
+        capture[i] = tca_inputs_at(req->inputs, i);
+    free(req->capture);
+    req->capture = capture;
+    req->capture_count = count;
+    say_passed_over(req);
+    return 0;
 }
 
 /* ---- before reading ---- */
@@ -148,19 +200,6 @@ static bool check_request(const struct request *req)
     return false;
 }
 
-static enum exit_code exit_for(int code)
-{
-    switch (code) {
-    case TCA_EUSAGE:
-        return EXIT_USAGE;
-    case TCA_EINPUT:
-    case TCA_EUNSUPPORTED:
-        return EXIT_INPUT;
-    default:
-        return EXIT_OUTPUT;
-    }
-}
-
 static int set_option(struct tca_settings *set, const char *name, const char *value)
 {
     struct tca_error error = {.offset = -1};
@@ -243,22 +282,20 @@ static void end_progress(const struct run *run)
         fputs("\r\033[K", stderr);
 }
 
-/* One capture; negative where the whole run has to end. */
-static int read_capture(struct run *run, const char *capture)
+/* A tca_told_fn: a capture was read, or could not be. */
+static void told_capture(void *user, const char *capture, int code, const struct tca_error *error)
 {
-    struct tca_error error = {.offset = -1};
-    int r = tca_session_read(run->session, capture, &error);
-    bool fault = r == TCA_EINPUT || r == TCA_EUNSUPPORTED;
-    bool warning = r == 0 && error.text[0] != '\0';
-    bool cut = warning && error.frame > 0; /* of the others no record is to blame */
-    if (r != 0 || (warning && !request_has(run->req, OPTION_quiet))) {
+    struct run *run = user;
+    bool fault = code == TCA_EINPUT || code == TCA_EUNSUPPORTED;
+    bool warning = code == 0 && error->text[0] != '\0';
+    bool cut = warning && error->frame > 0; /* of the others no record is to blame */
+    if (code != 0 || (warning && !request_has(run->req, OPTION_quiet))) {
         end_progress(run);
-        say_error(name_of(capture), &error);
+        say_error(name_of(capture), error);
     }
-    run->anything |= r == 0 || error.frame > 0;
+    run->anything |= code == 0 || error->frame > 0;
     if (fault || (cut && request_has(run->req, OPTION_strict)))
         run->unreadable++;
-    return fault ? 0 : r;
 }
 
 static int read_captures(struct run *run)
@@ -266,7 +303,7 @@ static int read_captures(struct run *run)
     int r = 0;
     for (size_t i = 0; i < run->req->capture_count && r == 0 && !caught; i++) {
         show_progress(run, i);
-        r = read_capture(run, run->req->capture[i]);
+        r = tca_session_read_each(run->session, run->req->capture[i], told_capture, run);
     }
     end_progress(run);
     if (caught && !request_has(run->req, OPTION_quiet))
@@ -530,12 +567,15 @@ static enum exit_code status_of(struct run *run)
     return check_fail_on(run);
 }
 
-enum exit_code run_captures(const struct request *req, int argc, char **argv)
+enum exit_code run_captures(struct request *req, int argc, char **argv)
 {
     struct run run = {.req = req, .argc = argc, .argv = argv};
+    int r = open_inputs(req);
+    if (r != 0)
+        return exit_for(r);
     if (!check_request(req))
         return EXIT_USAGE;
-    int r = open_session(&run);
+    r = open_session(&run);
     if (r != 0)
         return exit_for(r);
     catch_signals(run.session);

@@ -8,6 +8,6 @@
 #include "options.h"
 
 /* `arguments` is the command line, for run.csv. */
-enum exit_code run_captures(const struct request *req, int argc, char **argv);
+enum exit_code run_captures(struct request *req, int argc, char **argv);
 
 #endif

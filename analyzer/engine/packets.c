@@ -16,6 +16,7 @@
 #include "engine/run.h"
 
 #include "capture/dump.h"
+#include "capture/input.h"
 #include "capture/source.h"
 
 #include <string.h>
@@ -29,6 +30,7 @@ struct packets {
     uint64_t segment;                     /* of the flow, met last while these are joined */
     uint32_t capture;
     bool nanoseconds;
+    struct tca_input *input;   /* owned */
     struct tca_source *source; /* owned */
     const struct tca_record *record;
     int got, at; /* records at hand, of these used */
@@ -93,16 +95,31 @@ static int refuse(const struct packets *p, int code, const char *why)
     return tca_fail(p->error, code, "capture %s: %s", name_of(p), why);
 }
 
-static int open_again(struct packets *p)
+/* The capture in its input: those before it are passed. */
+static int find_capture(struct packets *p, const struct capture *c, struct tca_error *why)
 {
     static const struct tca_source_settings every_record;
+    const char *name;
+    int code = tca_input_open(c->path, p->s->set.max_expanded, &p->s->stop, &p->input, why);
+    for (uint64_t number = 1; !code && number <= c->number; number++) {
+        tca_source_close(p->source);
+        p->source = NULL;
+        int got = tca_input_next(p->input, &every_record, &p->source, &name, why);
+        if (got <= 0 && (!got || number == c->number || got == TCA_EMEMORY))
+            code = got ? got : tca_fail(why, TCA_EINPUT, "is no longer there");
+    }
+    return code;
+}
+
+static int open_again(struct packets *p)
+{
     const struct capture *c = p->s->capture[p->capture - 1];
     struct stat st;
-    if (!c->from_file || !strcmp(c->name, "-") || (stat(c->name, &st) == 0 && !S_ISREG(st.st_mode)))
+    if (!c->path || !strcmp(c->path, "-") || (stat(c->path, &st) == 0 && !S_ISREG(st.st_mode)))
         return refuse(p, TCA_EUSAGE,
                       "its packets cannot be read a second time: save it as a file and name that");
     struct tca_error why;
-    int code = tca_source_open(c->name, &every_record, &p->source, &why);
+    int code = find_capture(p, c, &why);
     if (code)
         return refuse(p, code, why.text);
     return TCA_OK;
@@ -203,6 +220,7 @@ int tca_session_pcap(struct tca_session *s, const char *selector, tca_write_fn *
             tca_words(p.error, code);
     }
     tca_source_close(p.source);
+    tca_input_close(p.input);
     tca_sorter_free(p.segments);
     tca_sorter_free(p.frames);
     return code;

@@ -4,6 +4,7 @@
  */
 #include <tcpautopsy/registry.h>
 
+#include "capture/input.h"
 #include "capture/source.h"
 #include "engine/run.h"
 #include "report/nearest.h"
@@ -76,6 +77,8 @@ void tca_version_details(char *text, size_t room)
 {
     char tables[160];
     tca_table_names(tables, sizeof tables, " 1"); /* all are as they first were: columns are only appended */
-    snprintf(text, room, "%s\nlibcsv %s\ntable schemas: %s\n", tca_source_library(), tca_csv_library(),
+    snprintf(text, room, "%s\nlibcsv %s\n%s\ntable schemas: %s\n", tca_source_library(), tca_csv_library(),
+             tca_input_library() ? tca_input_library()
+                                 : "no libarchive: compressed captures are named, not read",
              tables);
 }

@@ -53,6 +53,7 @@ struct tca_settings {
     bool wanted[TCA_FINDING_COUNT];
     bool all_states, raw_text, trace;
     uint64_t memory;          /* bytes; 0: the usual size. See tca_memory_of() */
+    uint64_t max_expanded;    /* bytes out of one packed input; 0: the usual limit (capture/unpack.h) */
     unsigned jobs;            /* threads; 0: as many as there are processors */
     enum tca_time_style time; /* of the ladder */
     int64_t at_ns, width_ns;  /* of states; width 0: one second */
@@ -81,7 +82,8 @@ struct capture {
     uint8_t *
         left_out; /* owned: ports to which connections were opened that the user left out, a bit each; NULL: none */
     uint64_t mixed_tags; /* connections whose one direction carries different tags */
-    bool from_file;      /* read by name, not fed: can be read once more */
+    char *path;          /* owned: the input that it was read from; NULL: it was fed */
+    uint64_t number;     /* it is this one of that input's captures, from 1 */
 };
 
 /* What --memory says: bytes for connections at hand in pass 1, and about as many for those that it remembers (shard.c); half of it

@@ -5,6 +5,7 @@
  */
 #include "engine/run.h"
 
+#include "capture/input.h"
 #include "capture/source.h"
 #include "report/row.h"
 
@@ -99,6 +100,7 @@ void tca_session_free(struct tca_session *s)
         tca_pass1_end(s);
     for (size_t at = 0; at < s->capture_count; at++) {
         tca_free(s->capture[at]->name);
+        tca_free(s->capture[at]->path);
         tca_free(s->capture[at]->message);
         tca_free(s->capture[at]->left_out);
         tca_free(s->capture[at]);
@@ -254,43 +256,138 @@ static int read_source(struct tca_session *s, struct tca_source *source, struct 
     return code;
 }
 
+/* One capture of an input, which is named so, and is this one of it, from 1. */
+struct found {
+    const char *path, *name;
+    uint64_t number;
+    struct tca_source *source;
+};
+
+static struct tca_source_settings source_settings(const struct tca_session *s)
+{
+    return (struct tca_source_settings){.filter = s->set.filter,
+                                        .after_ns = s->set.after_ns,
+                                        .before_ns = s->set.before_ns,
+                                        .has_after = s->set.has_after,
+                                        .has_before = s->set.has_before,
+                                        .max_records = s->set.max_records,
+                                        .stop = &s->stop};
+}
+
+static int keep_place(struct capture *c, const struct found *found)
+{
+    c->path = tca_strdup(found->path);
+    c->number = found->number;
+    return c->path ? TCA_OK : TCA_EMEMORY;
+}
+
+static int read_found(struct tca_session *s, const struct found *found, struct tca_error *error)
+{
+    int code = tca_session_capture_begin(s, found->name, error);
+    if (!code)
+        code = tca_words(error, keep_whole(s, keep_place(s->open, found)));
+    if (!code)
+        code = read_source(s, found->source, error);
+    return code;
+}
+
+/* What cannot be read at all, or not unpacked, is a capture of which nothing is known but this. */
+static int note_fault(struct tca_session *s, const char *name, int code, struct tca_error *error)
+{
+    const struct tca_error why = *error;
+    int begun = tca_session_capture_begin(s, name, error);
+    if (begun)
+        return begun;
+    s->open->facts.status =
+        tca_source_status_name(code == TCA_EINPUT ? TCA_SOURCE_damaged : TCA_SOURCE_unsupported);
+    int kept = keep_message(s->open, why.text);
+    int end = tca_pass1_end(s);
+    kept = keep_whole(s, kept ? kept : end);
+    *error = why;
+    return kept ? tca_words(error, kept) : code;
+}
+
+static bool is_fault(int code)
+{
+    return code == TCA_EINPUT || code == TCA_EUNSUPPORTED;
+}
+
+/* 1, or 0 at the end; negative: what went wrong with one, or ends all. */
+static int read_next(struct tca_session *s, struct tca_input *input, struct found *found,
+                     struct tca_error *error)
+{
+    const struct tca_source_settings set = source_settings(s);
+    int got = tca_input_next(input, &set, &found->source, &found->name, error);
+    if (got <= 0)
+        return is_fault(got) ? note_fault(s, found->name, got, error) : keep_whole(s, got);
+    int code = read_found(s, found, error);
+    tca_source_close(found->source);
+    return code ? code : 1;
+}
+
+/* All captures of the input. What goes wrong with one ends nothing but that one. */
+static int read_each(struct tca_session *s, struct tca_input *input, const char *path, tca_told_fn *told,
+                     void *user)
+{
+    for (uint64_t number = 1; number == 1 || !s->stop;
+         number++) { /* the first one says that it was interrupted */
+        struct tca_error error = {.offset = -1};
+        struct found found = {.path = path, .number = number};
+        int got = read_next(s, input, &found, &error);
+        if (got || error.text[0])
+            told(user, got ? found.name : path, got < 0 ? got : TCA_OK, &error);
+        if (!got || (got < 0 && !is_fault(got)))
+            return got;
+    }
+    return TCA_OK;
+}
+
+int tca_session_read_each(struct tca_session *s, const char *path, tca_told_fn *told, void *user)
+{
+    struct tca_error error = {.offset = -1};
+    struct tca_input *input = NULL;
+    bool may_begin = !s->broken && !s->open && !s->finished;
+    int code = may_begin ? TCA_OK : tca_session_capture_begin(s, path, &error);
+    if (!code && is_large(path))
+        code = tca_words(&error, keep_whole(s, hire(s)));
+    if (!code)
+        code = tca_input_open(path, s->set.max_expanded, &s->stop, &input, &error);
+    if (is_fault(code))
+        code = note_fault(s, path, code, &error);
+    if (code) {
+        keep_whole(s, code);
+        told(user, path, code, &error);
+        return is_fault(code) ? TCA_OK : code;
+    }
+    code = read_each(s, input, path, told, user);
+    tca_input_close(input);
+    return code;
+}
+
+struct first_fault {
+    struct tca_error *error;
+    int code;
+    bool told;
+};
+
+static void note_first(void *user, const char *name, int code, const struct tca_error *error)
+{
+    struct first_fault *first = user;
+    (void)name;
+    if (first->code || (!code && (first->told || !error->text[0])))
+        return;
+    *first->error = *error;
+    first->code = code;
+    first->told = true;
+}
+
 int tca_session_read(struct tca_session *s, const char *path, struct tca_error *error)
 {
     struct tca_error local;
-    if (!error)
-        error = &local;
-    memset(error, 0, sizeof *error);
-    struct tca_source_settings set = {.filter = s->set.filter,
-                                      .after_ns = s->set.after_ns,
-                                      .before_ns = s->set.before_ns,
-                                      .has_after = s->set.has_after,
-                                      .has_before = s->set.has_before,
-                                      .max_records = s->set.max_records,
-                                      .stop = &s->stop};
-    struct tca_source *source;
-    bool may_begin = !s->broken && !s->open && !s->finished;
-    int code = may_begin && is_large(path) ? tca_words(error, keep_whole(s, hire(s))) : TCA_OK;
-    if (!code)
-        code = tca_session_capture_begin(s, path, error);
-    if (code)
-        return code;
-    s->open->from_file = true;
-    code = tca_source_open(path, &set, &source, error);
-    if (code == TCA_EINPUT) {
-        s->open->facts.status = "damaged";
-        int kept = keep_message(s->open, error->text);
-        keep_whole(s, kept);
-        tca_pass1_end(s);
-        return kept ? tca_words(error, kept) : code;
-    }
-    if (code) {
-        keep_whole(s, code);
-        tca_pass1_end(s);
-        return code;
-    }
-    code = read_source(s, source, error);
-    tca_source_close(source);
-    return code;
+    struct first_fault first = {.error = error ? error : &local};
+    memset(first.error, 0, sizeof *first.error);
+    int code = tca_session_read_each(s, path, note_first, &first);
+    return code ? code : first.code;
 }
 
 int tca_session_finish(struct tca_session *s, struct tca_error *error)

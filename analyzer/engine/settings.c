@@ -13,7 +13,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define MEMORY_MIN (UINT64_C(1) << 20)
+#define SIZE_MIN   (UINT64_C(1) << 20)
 #define MEMORY_MAX (UINT64_C(1) << 50)
 
 int tca_fail(struct tca_error *error, int code, const char *format, ...)
@@ -367,8 +367,8 @@ uint64_t tca_memory_of(const struct tca_settings *set)
     return set->memory ? set->memory : UINT64_C(1) << 30;
 }
 
-/* Bytes, or with a letter K, M, G, T: multiples of 1024. */
-static bool set_memory(struct tca_settings *set, const char *value)
+/* Bytes, or with a letter K, M, G, T: multiples of 1024; at least a MiB. */
+static bool read_size(const char *value, uint64_t most, uint64_t *ret_size)
 {
     static const char units[] = "KMGT";
     char *end;
@@ -376,11 +376,21 @@ static bool set_memory(struct tca_settings *set, const char *value)
     unsigned long long size = strtoull(value, &end, 10);
     const char *unit = *end ? strchr(units, *end & ~0x20) : NULL;
     unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
-    if (*value < '0' || *value > '9' || errno || (*end && (!unit || end[1])) || size > MEMORY_MAX >> shift ||
-        size << shift < MEMORY_MIN)
+    if (*value < '0' || *value > '9' || errno || (*end && (!unit || end[1])) || size > most >> shift ||
+        size << shift < SIZE_MIN)
         return false;
-    set->memory = size << shift;
+    *ret_size = size << shift;
     return true;
+}
+
+static bool set_memory(struct tca_settings *set, const char *value)
+{
+    return read_size(value, MEMORY_MAX, &set->memory);
+}
+
+static bool set_max_expanded(struct tca_settings *set, const char *value)
+{
+    return read_size(value, INT64_MAX, &set->max_expanded);
 }
 
 static const struct setter {
@@ -402,6 +412,7 @@ static const struct setter {
     {"at", set_at, MOMENT},
     {"width", set_width, "seconds above 0, at most 86400"},
     {"memory", set_memory, "a size of at least 1M, such as 256M or 2G"},
+    {"max-expanded", set_max_expanded, "a size of at least 1M, such as 500M or 2T"},
     {"jobs", set_jobs, "a number of threads, 1 to 64"},
     {"host", set_host, "an IPv4 or IPv6 address"},
     {"time", set_time, "rel, iso, epoch or ns"},

@@ -37,7 +37,8 @@ void tca_settings_free(struct tca_settings *set);
  * probable, certain), "finding" (list of ids, others are not reported), "all-states" (true), "time" (rel,
  * iso, epoch, ns: of a ladder), "temp-dir", "raw-text" (true), "trace" (true: keep what explain needs), "at" (epoch seconds or ISO 8601) and
  * "width" (seconds) of states, "host" (address: whose states, counters, settings), "sysctl" (KEY=VALUE, or @FILE with what
- * sysctl printed) and "kernel" (version): what is known of the host set last, else of every host; repeatable. "memory"
+ * sysctl printed) and "kernel" (version): what is known of the host set last, else of every host; repeatable. "max-expanded" (bytes, or with K, M, G, T: no more may come out of
+ * one compressed file or archive), "memory"
  * (bytes, or with K, M, G: about so much for connections at hand; others wait in the temporary file) and "jobs" (threads
  * that a session keeps for itself, 1 to 64; unset: as many as there are processors, once a file of some size is read): no
  * result depends on either.
@@ -53,11 +54,18 @@ int tca_session_open(const struct tca_settings *set, struct tca_session **ret_se
                      struct tca_error *error);
 void tca_session_free(struct tca_session *session);
 
-/* Read one capture file; "-" is standard input. Whatever could be read before a fault is analysed, and the
+/* Read one file; "-" is standard input. Plain, or compressed (gzip, zstd, xz, bzip2, lz4), it is one capture; of an archive
+ * (tar, zip, 7z) each member that is a capture, compressed or not, is one, named FILE/MEMBER, in the archive's order, and the
+ * others are passed over. Whatever could be read before a fault is analysed, and the
  * fault is kept as that capture's status: TCA_EINPUT or TCA_EUNSUPPORTED then says that it was not read
  * whole; a cut last record is no fault (status "truncated", returns 0 with words in *error and error->code
- * still 0). */
+ * still 0). Of several captures the first one that is not whole is told, and all are read. */
 int tca_session_read(struct tca_session *session, const char *path, struct tca_error *error);
+
+/* The same; each capture is told when it was read, with its code and words, and what holds several in the end, if there is something
+ * to say of it. Returns 0, or what ends the session: what is wrong with single captures is told, no more. */
+typedef void tca_told_fn(void *user, const char *capture, int code, const struct tca_error *error);
+int tca_session_read_each(struct tca_session *session, const char *path, tca_told_fn *told, void *user);
 
 /* The same with records of the caller's: begin, feed arrays, end. `name` appears as `capture`. What to leave out
  * is the caller's choice here: "filter", "after", "before" and "count" act on files only. Frame numbers start

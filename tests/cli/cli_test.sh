@@ -120,7 +120,7 @@ exits 2 scan ok.pcap
 says 'not in this version'
 exits 2 -w x.pcap ok.pcap
 says 'summary takes no --write'
-exits 2 -R .
+exits 2 --series one ok.pcap
 says 'not in this version'
 exits 2 --memory 5 ok.pcap
 says 'a size of at least 1M'

@@ -11,7 +11,7 @@ cd "$(dirname "$0")/../.."
 # shellcheck source=tests/tools/install.sh
 . tests/tools/install.sh
 
-install_packages gcc libc6-dev meson ninja-build pkg-config libpcap-dev libcsv-dev libxxhash-dev check
+install_packages gcc libc6-dev meson ninja-build pkg-config libpcap-dev libcsv-dev libxxhash-dev libarchive-dev check
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 { [ -f build/build.ninja ] || meson setup build; ninja -C build; } >"$log" 2>&1 || {

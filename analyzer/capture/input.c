@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A stack of what is being unpacked, the outermost first. Each has a thread, so of what is compressed twice both are undone side
+ * by side.
+ */
+#include "capture/input.h"
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "capture/magic.h"
+#include "capture/stream.h"
+#include "capture/unpack.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+struct level {
+    struct tca_stream *stream; /* owned: what is packed */
+    struct tca_unpack *unpack; /* owned */
+    const char *format;        /* static */
+    size_t named;              /* length of its name */
+    uint64_t members;
+};
+
+struct tca_input {
+    struct tca_expansion limit;
+    const volatile sig_atomic_t *stop; /* borrowed, may be NULL */
+    struct tca_stream *whole;          /* owned: the file, before anybody has looked at it */
+    struct level level[TCA_INPUT_DEPTH];
+    unsigned depth;
+    struct tca_buf name;    /* of what was met last */
+    uint64_t captures;      /* handed out */
+    uint64_t passed_over;   /* members that are no captures */
+    char first_passed[200]; /* one of them */
+};
+
+__attribute__((format(printf, 3, 4))) static int fail(struct tca_error *err, int code, const char *format,
+                                                      ...)
+{
+    va_list args;
+    *err = (struct tca_error){.code = code, .offset = -1};
+    va_start(args, format);
+    vsnprintf(err->text, sizeof err->text, format, args);
+    va_end(args);
+    return code;
+}
+
+int tca_input_open(const char *path, uint64_t max_expanded, const volatile sig_atomic_t *stop,
+                   struct tca_input **ret, struct tca_error *err)
+{
+    struct tca_input *input = tca_alloc(sizeof *input);
+    if (!input)
+        return fail(err, TCA_EMEMORY, "out of memory");
+    input->limit.most = max_expanded;
+    input->stop = stop;
+    tca_buf_str(&input->name, path);
+    int code = tca_stream_open(path, stop, &input->whole, err);
+    if (!code && input->name.failed)
+        code = fail(err, TCA_EMEMORY, "out of memory");
+    if (code) {
+        tca_input_close(input);
+        return code;
+    }
+    *ret = input;
+    return TCA_OK;
+}
+
+static void leave_level(struct tca_input *input)
+{
+    struct level *level = &input->level[--input->depth];
+    tca_unpack_close(level->unpack);
+    tca_stream_close(level->stream);
+}
+
+void tca_input_close(struct tca_input *input)
+{
+    if (!input)
+        return;
+    while (input->depth)
+        leave_level(input);
+    tca_stream_close(input->whole);
+    tca_buf_done(&input->name);
+    tca_free(input);
+}
+
+/* ---- what a stream is ---- */
+
+static bool is_packed(const struct tca_magic *magic)
+{
+    return magic && (magic->kind == MAGIC_COMPRESSED || magic->kind == MAGIC_ARCHIVE);
+}
+
+static int enter_level(struct tca_input *input, struct tca_stream *stream, const char *format,
+                       struct tca_error *err)
+{
+    struct level *level = &input->level[input->depth];
+    *level = (struct level){.stream = stream, .format = format, .named = input->name.used};
+    int code = tca_unpack_open(stream, format, &input->limit, input->stop, &level->unpack, err);
+    if (code)
+        tca_stream_close(stream);
+    else
+        input->depth++;
+    return code;
+}
+
+/* ---- members ---- */
+
+static bool is_stopped(const struct tca_input *input)
+{
+    return input->stop && *input->stop;
+}
+
+static bool set_name(struct tca_input *input, const struct level *level, const char *member)
+{
+    input->name.used = level->named;
+    if (member) {
+        tca_buf_str(&input->name, "/");
+        tca_buf_str(&input->name, member);
+    }
+    return !input->name.failed;
+}
+
+static void pass_over(struct tca_input *input, struct tca_stream *stream)
+{
+    if (!input->passed_over++)
+        snprintf(input->first_passed, sizeof input->first_passed, "%s", tca_buf_text(&input->name));
+    tca_stream_close(stream);
+}
+
+/* Nothing more comes of the newest level. 1: its outer one goes on; negative: what is to be told of it. */
+static int end_level(struct tca_input *input, int code, struct tca_error *err)
+{
+    struct level level = input->level[input->depth - 1];
+    char why[sizeof err->text];
+    snprintf(why, sizeof why, "%s", err->text);
+    leave_level(input);
+    set_name(input, &level, NULL);
+    if (code == TCA_EMEMORY)
+        return code;
+    if (is_stopped(input)) /* whatever it says, it was not asked to its end */
+        return 1;
+    if (code)
+        return fail(err, code, "%s: %.300s: copy the file and try again%s", level.format, why,
+                    level.members ? "; what stands before that was read" : "");
+    if (!level.members)
+        return fail(err, TCA_EINPUT, "%s: nothing is in it: capture again", level.format);
+    return 1;
+}
+
+/* 1: a capture; 0: none, but go on; negative as tca_input_next(). */
+static int take_member(struct tca_input *input, struct level *level, const struct tca_member *member,
+                       struct tca_stream **ret, struct tca_error *err)
+{
+    level->members++;
+    if (!set_name(input, level, member->name)) {
+        tca_stream_close(member->stream);
+        return fail(err, TCA_EMEMORY, "out of memory");
+    }
+    const struct tca_magic *magic = tca_magic_sniff(member->stream);
+    if (is_packed(magic) && input->depth < TCA_INPUT_DEPTH)
+        return enter_level(input, member->stream, magic->format, err);
+    if (!magic && member->name && !member->stream->error) {
+        pass_over(input, member->stream);
+        return 0;
+    }
+    *ret = member->stream;
+    return 1;
+}
+
+static int next_member(struct tca_input *input, struct tca_stream **ret, struct tca_error *err)
+{
+    struct level *level = &input->level[input->depth - 1];
+    struct tca_member member;
+    err->text[0] = '\0';
+    int got = tca_unpack_next(level->unpack, &member, err);
+    if (got > 0)
+        return take_member(input, level, &member, ret, err);
+    int ended = end_level(input, got, err);
+    return ended > 0 ? 0 : ended;
+}
+
+/* What is to be said once all of it was seen. */
+static int tell_passed_over(struct tca_input *input, struct tca_error *err)
+{
+    unsigned long long count = input->passed_over;
+    bool one = count == 1;
+    input->passed_over = 0;
+    *err = (struct tca_error){.offset = -1};
+    if (!count)
+        return 0;
+    if (!input->captures)
+        return fail(err, TCA_EINPUT, "no capture is in it: %llu member%s of other kinds, the first is %s",
+                    count, one ? "" : "s", input->first_passed);
+    snprintf(err->text, sizeof err->text, "%llu member%s no capture%s and passed over, the first is %s",
+             count, one ? " is" : "s are", one ? "" : "s", input->first_passed);
+    return 0;
+}
+
+/* The file itself: 1, or 0 where it was entered. */
+static int take_whole(struct tca_input *input, struct tca_stream **ret, struct tca_error *err)
+{
+    struct tca_stream *whole = input->whole;
+    const struct tca_magic *magic = tca_unpack_is_there() ? tca_magic_sniff(whole) : NULL;
+    input->whole = NULL;
+    if (is_packed(magic))
+        return enter_level(input, whole, magic->format, err);
+    *ret = whole;
+    return 1;
+}
+
+int tca_input_next(struct tca_input *input, const struct tca_source_settings *set, struct tca_source **ret,
+                   const char **ret_name, struct tca_error *err)
+{
+    struct tca_stream *stream = NULL;
+    int got = input->whole ? take_whole(input, &stream, err) : 0;
+    while (!got && input->depth && !is_stopped(input))
+        got = next_member(input, &stream, err);
+    *ret_name = tca_buf_text(&input->name);
+    if (!got)
+        return tell_passed_over(input, err);
+    input->captures += got > 0;
+    int code = got > 0 ? tca_source_take(stream, set, ret, err) : got;
+    return code ? code : 1;
+}
+
+const char *tca_input_library(void)
+{
+    return tca_unpack_is_there() ? tca_unpack_library() : NULL;
+}

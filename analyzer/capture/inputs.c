@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Lists and directories. Of a directory one file is open at a time, and of each its first bytes are read: an archive of many
+ * thousand small captures is listed in the time that its directory takes.
+ */
+#include <tcpautopsy/inputs.h>
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "capture/magic.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    DEPTH_MAX = 64,     /* folders in folders: more are a loop of mounts, or a trap */
+    LIST_MAX = 1 << 30, /* bytes of names */
+};
+
+struct tca_inputs {
+    char **name; /* owned, as what it points to */
+    size_t count, room;
+    uint64_t passed_over;
+    char *first_passed; /* owned; NULL: none */
+};
+
+__attribute__((format(printf, 3, 4))) static int fail(struct tca_error *error, int code, const char *format,
+                                                      ...)
+{
+    if (!error)
+        return code;
+    va_list args;
+    *error = (struct tca_error){.code = code, .offset = -1};
+    va_start(args, format);
+    vsnprintf(error->text, sizeof error->text, format, args);
+    va_end(args);
+    return code;
+}
+
+static int out_of_memory(struct tca_error *error)
+{
+    return fail(error, TCA_EMEMORY, "out of memory");
+}
+
+int tca_inputs_new(struct tca_inputs **ret_inputs)
+{
+    *ret_inputs = tca_alloc(sizeof **ret_inputs);
+    return *ret_inputs ? TCA_OK : TCA_EMEMORY;
+}
+
+void tca_inputs_free(struct tca_inputs *inputs)
+{
+    if (!inputs)
+        return;
+    for (size_t at = 0; at < inputs->count; at++)
+        tca_free(inputs->name[at]);
+    tca_free(inputs->name);
+    tca_free(inputs->first_passed);
+    tca_free(inputs);
+}
+
+static int add(struct tca_inputs *inputs, const char *name)
+{
+    char **list = tca_room(inputs->name, inputs->count, &inputs->room, sizeof *list);
+    if (!list)
+        return TCA_EMEMORY;
+    inputs->name = list;
+    list[inputs->count] = tca_strdup(name);
+    if (!list[inputs->count])
+        return TCA_EMEMORY;
+    inputs->count++;
+    return TCA_OK;
+}
+
+/* ---- directories ---- */
+
+/* What cannot be read is no less an input: reading it will tell why. */
+static bool may_be_capture(const char *path)
+{
+    uint8_t bytes[TCA_MAGIC_BYTES];
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd < 0)
+        return true;
+    ssize_t got = read(fd, bytes, sizeof bytes);
+    close(fd);
+    return got < 0 || tca_magic_of(bytes, (size_t)got) != NULL;
+}
+
+static int add_found(struct tca_inputs *inputs, const char *path)
+{
+    if (may_be_capture(path))
+        return add(inputs, path);
+    if (!inputs->passed_over++ && !(inputs->first_passed = tca_strdup(path)))
+        return TCA_EMEMORY;
+    return TCA_OK;
+}
+
+static int compare_entries(const struct dirent **one, const struct dirent **other)
+{
+    return strcmp((*one)->d_name, (*other)->d_name); /* by bytes, in every locale */
+}
+
+static int is_entry(const struct dirent *entry)
+{
+    return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+}
+
+static int walk(struct tca_inputs *inputs, struct tca_buf *path, unsigned depth, struct tca_error *error);
+
+/* A link to a file counts as the file, a link to a directory as nothing. */
+static int walk_entry(struct tca_inputs *inputs, struct tca_buf *path, unsigned depth,
+                      struct tca_error *error)
+{
+    struct stat file, link;
+    const char *name = tca_buf_text(path);
+    if (lstat(name, &link) || stat(name, &file))
+        return TCA_OK; /* gone meanwhile, or a link to nothing */
+    if (S_ISDIR(link.st_mode))
+        return walk(inputs, path, depth + 1, error);
+    if (S_ISREG(file.st_mode) && add_found(inputs, name))
+        return out_of_memory(error);
+    return TCA_OK;
+}
+
+static int walk_entries(struct tca_inputs *inputs, struct tca_buf *path, struct dirent **entry, int count,
+                        unsigned depth, struct tca_error *error)
+{
+    const size_t length = path->used;
+    int code = TCA_OK;
+    for (int at = 0; at < count && !code; at++) {
+        path->used = length;
+        tca_buf_str(path, length && path->bytes[length - 1] == '/' ? "" : "/");
+        tca_buf_str(path, entry[at]->d_name);
+        code = path->failed ? out_of_memory(error) : walk_entry(inputs, path, depth, error);
+    }
+    path->used = length;
+    return code;
+}
+
+static int walk(struct tca_inputs *inputs, struct tca_buf *path, unsigned depth, struct tca_error *error)
+{
+    struct dirent **entry;
+    if (depth > DEPTH_MAX)
+        return fail(error, TCA_EINPUT, "%.200s: more than %d folders deep: name the folder itself",
+                    tca_buf_text(path), DEPTH_MAX);
+    int count = scandir(tca_buf_text(path), &entry, is_entry, compare_entries);
+    if (count < 0)
+        return fail(error, TCA_EINPUT, "%.200s: cannot be listed: %s", tca_buf_text(path), strerror(errno));
+    int code = walk_entries(inputs, path, entry, count, depth, error);
+    for (int at = 0; at < count; at++)
+        free(entry[at]); /* the C library's */
+    free(entry);
+    return code;
+}
+
+static int add_name(struct tca_inputs *inputs, const char *name, bool walks, struct tca_error *error)
+{
+    struct stat file;
+    if (!walks || stat(name, &file) || !S_ISDIR(file.st_mode))
+        return add(inputs, name) ? out_of_memory(error) : TCA_OK;
+    struct tca_buf path = {0};
+    tca_buf_str(&path, name);
+    int code = path.failed ? out_of_memory(error) : walk(inputs, &path, 0, error);
+    tca_buf_done(&path);
+    return code;
+}
+
+/* ---- lists ---- */
+
+static int read_all(FILE *file, struct tca_buf *text)
+{
+    char block[65536];
+    size_t got;
+    while ((got = fread(block, 1, sizeof block, file)) > 0 && text->used < LIST_MAX)
+        tca_buf_add(text, block, got);
+    return ferror(file) ? TCA_EINPUT : text->failed ? TCA_EMEMORY : TCA_OK;
+}
+
+/* Names end with a line, or with a zero byte where there is one at all: then they may hold anything else. */
+static int add_lines(struct tca_inputs *inputs, struct tca_buf *text, bool walks, struct tca_error *error)
+{
+    char *at = text->bytes, *end = at + text->used;
+    char separator = text->used && memchr(at, '\0', text->used) ? '\0' : '\n';
+    int code = TCA_OK;
+    tca_buf_text(text); /* ends it, so that the last line is a text as well */
+    at = text->bytes;
+    end = at + text->used;
+    while (at < end && !code) {
+        char *stop = memchr(at, separator, (size_t)(end - at));
+        stop = stop ? stop : end;
+        if (separator && stop > at && stop[-1] == '\r')
+            stop[-1] = '\0';
+        *stop = '\0';
+        if (*at)
+            code = add_name(inputs, at, walks, error);
+        at = stop + 1;
+    }
+    return code;
+}
+
+static int add_list(struct tca_inputs *inputs, const char *name, bool walks, struct tca_error *error)
+{
+    bool from_stdin = !strcmp(name, "-");
+    FILE *file = from_stdin ? stdin : fopen(name, "re");
+    struct tca_buf text = {0};
+    if (!file)
+        return fail(error, TCA_EINPUT, "list of names '%.200s': %s", name, strerror(errno));
+    int code = read_all(file, &text);
+    if (code == TCA_EINPUT)
+        fail(error, code, "list of names '%.200s': cannot be read", name);
+    else if (code)
+        out_of_memory(error);
+    else
+        code = add_lines(inputs, &text, walks, error);
+    if (!from_stdin)
+        fclose(file);
+    tca_buf_done(&text);
+    return code;
+}
+
+int tca_inputs_add(struct tca_inputs *inputs, const char *name, bool walks, struct tca_error *error)
+{
+    return name[0] == '@' ? add_list(inputs, name + 1, walks, error) : add_name(inputs, name, walks, error);
+}
+
+size_t tca_inputs_count(const struct tca_inputs *inputs)
+{
+    return inputs->count;
+}
+
+const char *tca_inputs_at(const struct tca_inputs *inputs, size_t at)
+{
+    return inputs->name[at];
+}
+
+uint64_t tca_inputs_passed_over(const struct tca_inputs *inputs, const char **ret_first)
+{
+    *ret_first = inputs->first_passed;
+    return inputs->passed_over;
+}

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Unpacking with libarchive: the thread that gives.
+ *
+ * Only what captures come in is enabled: every further format is code that reads what a stranger wrote, and some of them take
+ * any text for an archive. Of a format that has its table at the end (7z, and zip as it is read best) the file must be one that
+ * can be read anywhere.
+ */
+#include "capture/unpack.h"
+
+#include "base/alloc.h"
+#include "capture/relay.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+static const uint64_t MOST_BYTES = UINT64_C(1) << 30, MOST_TIMES = 1000;
+
+struct tca_unpack {
+    /* The giver's. */
+    struct tca_stream *packed; /* borrowed */
+    struct archive *archive;   /* owned */
+    uint64_t most, expanded;   /* bytes that may come out, 0 as usual; that came */
+    unsigned member;           /* the present one, from 1 */
+    /* Of both. */
+    struct tca_relay *relay;    /* owned */
+    _Atomic unsigned left;      /* members that the taker is done with */
+    volatile sig_atomic_t quit; /* the taker has left */
+    /* The taker's. */
+    pthread_t thread;
+    const volatile sig_atomic_t *stop; /* borrowed, may be NULL */
+    unsigned taken;                    /* members */
+    char name[1024], words[300];
+};
+
+bool tca_unpack_is_there(void)
+{
+    return true;
+}
+
+const char *tca_unpack_library(void)
+{
+    return archive_version_string();
+}
+
+/* ---- what is packed ---- */
+
+static la_ssize_t read_packed(struct archive *archive, void *user, const void **ret_bytes)
+{
+    struct tca_stream *packed = ((struct tca_unpack *)user)->packed;
+    const uint8_t *first;
+    uint8_t *bytes;
+    if (!tca_stream_peek(packed, 1, &first) && packed->error) {
+        archive_set_error(archive, packed->error, "%s",
+                          packed->words ? packed->words : strerror(packed->error));
+        return ARCHIVE_FATAL;
+    }
+    size_t there = tca_stream_ahead(packed, &bytes);
+    tca_stream_skip(packed, there);
+    *ret_bytes = bytes;
+    return (la_ssize_t)there;
+}
+
+static la_int64_t seek_packed(struct archive *archive, void *user, la_int64_t offset, int whence)
+{
+    struct tca_stream *packed = ((struct tca_unpack *)user)->packed;
+    la_int64_t from = whence == SEEK_SET ? 0 : (la_int64_t)tca_stream_tell(packed), end = from;
+    if (whence == SEEK_END && (from = tca_stream_size(packed)) < 0)
+        end = -1;
+    if (end >= 0 && offset >= -from && !tca_stream_seek(packed, (uint64_t)(from + offset)))
+        return from + offset;
+    archive_set_error(archive, errno, "cannot seek: %s", strerror(errno));
+    return ARCHIVE_FATAL;
+}
+
+/* ---- the giver ---- */
+
+static bool give_words(struct tca_unpack *u, enum tca_relayed what, const char *words)
+{
+    uint8_t *room = tca_relay_room(u->relay);
+    size_t size = strlen(words) + 1;
+    if (!room)
+        return false;
+    memcpy(room, words, size < TCA_RELAY_ROOM ? size : TCA_RELAY_ROOM);
+    room[TCA_RELAY_ROOM - 1] = '\0';
+    tca_relay_give(u->relay, what, size < TCA_RELAY_ROOM ? size : TCA_RELAY_ROOM);
+    return true;
+}
+
+static const char *why(const struct tca_unpack *u)
+{
+    const char *words = archive_error_string(u->archive);
+    return words ? words : "damaged";
+}
+
+/* All filters say so in such words. */
+static bool is_cut(const char *words)
+{
+    return strcasestr(words, "truncated") != NULL;
+}
+
+static bool expands_without_end(const struct tca_unpack *u)
+{
+    uint64_t in = (uint64_t)archive_filter_bytes(u->archive, -1);
+    uint64_t usual = in < MOST_BYTES / MOST_TIMES ? MOST_BYTES : in * MOST_TIMES;
+    return u->expanded > (u->most ? u->most : usual);
+}
+
+/* The member's bytes, as long as somebody wants them. False: there is nothing more to do. */
+static bool give_member(struct tca_unpack *u)
+{
+    while (atomic_load_explicit(&u->left, memory_order_relaxed) < u->member) {
+        uint8_t *room = tca_relay_room(u->relay);
+        if (!room)
+            return false;
+        la_ssize_t got = archive_read_data(u->archive, room, TCA_RELAY_ROOM);
+        if (got == ARCHIVE_RETRY)
+            continue;
+        if (got < 0)
+            return give_words(u, is_cut(why(u)) ? TCA_RELAYED_CUT : TCA_RELAYED_BAD, why(u)) &&
+                   got > ARCHIVE_FATAL;
+        if (got == 0)
+            return true;
+        u->expanded += (uint64_t)got;
+        tca_relay_give(u->relay, TCA_RELAYED_BYTES, (size_t)got);
+        if (expands_without_end(u)) {
+            give_words(u, TCA_RELAYED_BAD, "it expands to more than may be: --max-expanded SIZE lets it");
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_file(struct archive_entry *entry)
+{
+    return archive_entry_filetype(entry) == AE_IFREG && !archive_entry_hardlink(entry);
+}
+
+/* In UTF-8 where that is known, else as it stands there. */
+static const char *name_of(struct archive_entry *entry)
+{
+    const char *name = archive_entry_pathname_utf8(entry);
+    name = name ? name : archive_entry_pathname(entry);
+    return name ? name : "";
+}
+
+/* "" without a name: the file itself is compressed, and what gzip says of its name is not what it is called. */
+static const char *told_name(const struct tca_unpack *u, struct archive_entry *entry)
+{
+    return archive_format(u->archive) == ARCHIVE_FORMAT_RAW ? "" : name_of(entry);
+}
+
+static void give_all(struct tca_unpack *u)
+{
+    struct archive_entry *entry;
+    for (;;) {
+        int got = archive_read_next_header(u->archive, &entry);
+        if (got == ARCHIVE_RETRY)
+            continue;
+        if (got == ARCHIVE_EOF) {
+            give_words(u, TCA_RELAYED_END, "");
+            return;
+        }
+        if (got < ARCHIVE_WARN) {
+            give_words(u, TCA_RELAYED_END, why(u));
+            return;
+        }
+        if (!is_file(entry))
+            continue;
+        u->member++;
+        if (!give_words(u, TCA_RELAYED_PART, told_name(u, entry)) || !give_member(u))
+            break;
+    }
+    give_words(u, TCA_RELAYED_END, "");
+}
+
+static void *unpack(void *user)
+{
+    struct tca_unpack *u = user;
+    int opened = archive_read_open2(u->archive, u, NULL, read_packed, NULL, NULL);
+    if (opened < ARCHIVE_WARN)
+        give_words(u, TCA_RELAYED_END, why(u));
+    else
+        give_all(u);
+    return NULL;
+}
+
+/* ---- life ---- */
+
+static void enable(struct tca_unpack *u)
+{
+    struct archive *a = u->archive;
+    archive_read_support_filter_gzip(a);
+    archive_read_support_filter_zstd(a);
+    archive_read_support_filter_xz(a);
+    archive_read_support_filter_bzip2(a);
+    archive_read_support_filter_lz4(a);
+    archive_read_support_format_raw(a);
+    archive_read_support_format_empty(a);
+    archive_read_support_format_tar(a);
+    if (u->packed->regular) {
+        archive_read_support_format_zip(a);
+        archive_read_support_format_7zip(a);
+        archive_read_set_seek_callback(a, seek_packed);
+    } else {
+        archive_read_support_format_zip_streamable(a);
+    }
+}
+
+/* Signals are for the caller's threads. */
+static int start(struct tca_unpack *u)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int failed = pthread_create(&u->thread, NULL, unpack, u);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return failed;
+}
+
+static void discard(struct tca_unpack *u)
+{
+    archive_read_free(u->archive);
+    tca_relay_free(u->relay);
+    tca_free(u);
+}
+
+static int fail(struct tca_error *err, int code, const char *words)
+{
+    *err = (struct tca_error){.code = code, .offset = -1};
+    snprintf(err->text, sizeof err->text, "%s", words);
+    return code;
+}
+
+int tca_unpack_open(struct tca_stream *packed, const char *format, const struct tca_expansion *limit,
+                    const volatile sig_atomic_t *stop, struct tca_unpack **ret, struct tca_error *err)
+{
+    if (!strcmp(format, "7z") && !packed->regular)
+        return fail(err, TCA_EUNSUPPORTED,
+                    "a 7z archive, which cannot be read from a pipe: save it as a file and name that");
+    struct tca_unpack *u = tca_alloc(sizeof *u);
+    if (!u)
+        return fail(err, TCA_EMEMORY, "out of memory");
+    u->packed = packed;
+    u->most = limit->most;
+    u->stop = stop;
+    u->relay = tca_relay_new();
+    u->archive = archive_read_new();
+    atomic_init(&u->left, 0);
+    if (!u->relay || !u->archive) {
+        discard(u);
+        return fail(err, TCA_EMEMORY, "out of memory");
+    }
+    enable(u);
+    packed->stop = &u->quit;
+    packed->watched = true;
+    if (start(u)) {
+        discard(u);
+        return fail(err, TCA_EMEMORY, "out of threads");
+    }
+    *ret = u;
+    return TCA_OK;
+}
+
+void tca_unpack_close(struct tca_unpack *u)
+{
+    if (!u)
+        return;
+    __atomic_store_n(&u->quit, 1, __ATOMIC_RELAXED);
+    tca_relay_leave(u->relay);
+    pthread_join(u->thread, NULL);
+    discard(u);
+}
+
+/* ---- the taker ---- */
+
+/* Interrupted, it ends as if nothing followed. */
+static enum tca_relayed peek(struct tca_unpack *u, const uint8_t **ret_bytes, size_t *ret_size)
+{
+    enum tca_relayed what;
+    if (tca_relay_peek(u->relay, u->stop, &what, ret_bytes, ret_size))
+        return what;
+    *ret_bytes = (const uint8_t *)"";
+    *ret_size = 1;
+    return TCA_RELAYED_END;
+}
+
+int tca_unpack_next(struct tca_unpack *u, struct tca_member *ret_member, struct tca_error *err)
+{
+    const uint8_t *bytes;
+    size_t size;
+    enum tca_relayed what;
+    atomic_store_explicit(&u->left, u->taken, memory_order_relaxed);
+    while ((what = peek(u, &bytes, &size)) != TCA_RELAYED_PART && what != TCA_RELAYED_END)
+        tca_relay_pass(u->relay, size);
+    if (what == TCA_RELAYED_END)
+        return *bytes ? fail(err, TCA_EINPUT, (const char *)bytes) : 0;
+    snprintf(u->name, sizeof u->name, "%s", (const char *)bytes);
+    tca_relay_pass(u->relay, size);
+    u->taken++;
+    ret_member->name = u->name[0] ? u->name : NULL;
+    int code = tca_stream_of_member(u, &ret_member->stream, err);
+    return code ? code : 1;
+}
+
+size_t tca_unpack_read(struct tca_unpack *u, uint8_t *into, size_t want, int *ret_error, bool *ret_cut,
+                       const char **ret_words)
+{
+    const uint8_t *bytes;
+    size_t size;
+    enum tca_relayed what = peek(u, &bytes, &size);
+    if (what == TCA_RELAYED_BYTES) {
+        size_t count = size < want ? size : want;
+        memcpy(into, bytes, count);
+        tca_relay_pass(u->relay, count);
+        return count;
+    }
+    *ret_error = what == TCA_RELAYED_BAD ? EILSEQ : u->stop && *u->stop ? EINTR : 0;
+    *ret_cut = what == TCA_RELAYED_CUT;
+    *ret_words = NULL;
+    if (what == TCA_RELAYED_BAD || what == TCA_RELAYED_CUT) {
+        snprintf(u->words, sizeof u->words, "%s", (const char *)bytes);
+        *ret_words = u->words;
+    }
+    return 0;
+}

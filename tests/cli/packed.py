@@ -1,0 +1,291 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Captures inside compressed files and archives tell what they tell as plain files.
+
+Every table and the summary, from a file and through a pipe; the packets that `explain -w` writes; archives in archives; what
+is no capture; what is cut, damaged, empty, or expands without end.
+"""
+
+import bz2
+import gzip
+import io
+import lzma
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+import zipfile
+
+sys.dont_write_bytecode = True  # no litter in the source tree
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lab"))
+
+import report  # noqa: E402
+
+TABLES = ("flows", "events", "listeners", "states", "summary")
+CASES = ("queue/rec_overflow_ladder", "close/rec_four_way", "timewait/rec_reuse_ts")
+
+
+class Bench:
+    """A folder to make files in, and the program."""
+
+    def __init__(self, program, captures, folder):
+        self.program, self.captures, self.folder = program, pathlib.Path(captures), pathlib.Path(folder)
+
+    def run(self, *arguments, given=None):
+        return subprocess.run([self.program, *map(str, arguments)], input=given, capture_output=True, cwd=self.folder,
+                              timeout=240, check=False)
+
+    def capture(self, case):
+        return (self.captures / case / "capture.pcap").read_bytes()
+
+    def file(self, name, data):
+        (self.folder / name).write_bytes(data)
+        return name
+
+
+def tool(*command):
+    """What compresses by a program: None where it is not there."""
+    if not shutil.which(command[0]):
+        return None
+    return lambda data: subprocess.run(command, input=data, capture_output=True, check=True).stdout
+
+
+PACKERS = {
+    "gz": gzip.compress,
+    "bz2": bz2.compress,
+    "xz": lzma.compress,
+    "zst": tool("zstd", "-qc"),
+    "lz4": tool("lz4", "-qc"),
+}
+
+
+def tar(members, mode="w"):
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode=mode) as archive:
+        for name, data in members.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            archive.addfile(entry, io.BytesIO(data))
+    return out.getvalue()
+
+
+def zipped(members):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return out.getvalue()
+
+
+def seven(bench, members):
+    """By bsdtar, since no library of Python writes it; None without it."""
+    if not shutil.which("bsdtar"):
+        return None
+    folder = bench.folder / "seven"
+    folder.mkdir(exist_ok=True)
+    for name, data in members.items():
+        (folder / name).write_bytes(data)
+    return subprocess.run(["bsdtar", "-c", "--format", "7zip", "-C", folder, "-f", "-", *members], capture_output=True,
+                          check=True).stdout
+
+
+# ---- what is told ----
+
+def told(bench, table, name, shown, given=None):
+    """The table of one input, with every name of it made CAPTURE."""
+    out = bench.run(table, name, given=given).stdout.decode()
+    for one in sorted(shown, key=len, reverse=True):
+        out = out.replace(f"'{one}" if one.startswith("-") and table != "summary" else one, "CAPTURE")
+        out = out.replace(one, "CAPTURE") if len(one) > 1 else out
+    return re.sub(r" +", " ", out)  # columns of the summary are as wide as names
+
+
+def same_tables(bench, plain, packed, shown):
+    wrong = [table for table in TABLES
+             if told(bench, table, plain, [plain]) != told(bench, table, packed, shown)]
+    return not wrong
+
+
+def compressed(bench):
+    for case in CASES:
+        data = bench.capture(case)
+        plain = bench.file("one.pcap", data)
+        for ending, pack in PACKERS.items():
+            if not pack:
+                continue
+            packed = bench.file(f"packed.{ending}", pack(data))
+            yield f"{case}: {ending}", same_tables(bench, plain, packed, [packed])
+        flows = bench.run("flows", plain).stdout.replace(b",one.pcap,", b",-,")
+        for ending, pack in PACKERS.items():
+            if pack:
+                piped = bench.run("flows", "-", given=pack(data)).stdout
+                yield f"{case}: {ending}, through a pipe", piped == flows
+
+
+def every_packer(_bench):
+    yield "zstd, lz4 and bsdtar are there to make what is read", \
+        all(PACKERS.values()) and shutil.which("bsdtar") is not None
+
+
+def archives(bench):
+    members = {f"{case.replace('/', '_')}.pcap": bench.capture(case) for case in CASES}
+    with_text = {"README.txt": b"nothing to see\n", **members}
+    made = {"a.tar": tar(with_text), "a.tar.gz": tar(with_text, "w:gz"), "a.tar.xz": tar(with_text, "w:xz"),
+            "a.zip": zipped(with_text), "a.7z": seven(bench, with_text)}
+    for name, data in members.items():
+        bench.file(name, data)
+    plain = bench.run("flows", *members).stdout
+    for name, data in made.items():
+        if data is None:
+            continue
+        bench.file(name, data)
+        out = bench.run("flows", name)
+        yield f"{name}: each member a capture of its own", out.stdout.replace(f"{name}/".encode(), b"") == plain
+        yield f"{name}: what is none is passed over and told", out.returncode == 0 and \
+            f"{name}: 1 member is no capture and passed over, the first is {name}/README.txt".encode() in out.stderr
+        rows = bench.run("report", "-o", f"report_{name}", name)
+        listed = (bench.folder / f"report_{name}" / "captures.csv").read_text().splitlines()
+        yield f"{name}: captures.csv has them", rows.returncode == 0 and len(listed) == len(members) + 1
+        if not name.endswith(".7z"):
+            piped = bench.run("flows", "-", given=data)
+            yield f"{name}: through a pipe", piped.stdout.replace(b"'-/", b"") == plain
+
+
+def nested(bench):
+    data = bench.capture(CASES[0])
+    plain = bench.run("flows", bench.file("n.pcap", data)).stdout.splitlines()[1:]
+    inner = tar({"n.pcap.gz": gzip.compress(data)}, "w:gz")
+    bench.file("outer.zip", zipped({"inner.tar.gz": inner}))
+    out = bench.run("flows", "outer.zip")
+    yield "a compressed capture in a tar.gz in a zip", \
+        out.stdout.replace(b"outer.zip/inner.tar.gz/n.pcap.gz", b"n.pcap").splitlines()[1:] == plain
+    bench.file("deep.tar", tar({"outer.zip": zipped({"inner.tar.gz": inner})}))
+    out = bench.run("flows", "deep.tar")
+    yield "one level more is not looked into, and said", out.returncode == 3 and b"compressed with gzip" in out.stderr
+
+
+def written(bench):
+    data, other = bench.capture(CASES[0]), bench.capture(CASES[1])
+    bench.file("w.pcap", data)
+    bench.file("w.tar.gz", tar({"other.pcap": other, "w.pcap.xz": lzma.compress(data)}, "w:gz"))
+    plain = bench.run("explain", "-w", "-", "stream=3", "w.pcap").stdout
+    packed = bench.run("explain", "-w", "-", "flow=c2" + flow_of(bench, "w.pcap", 3), "w.tar.gz").stdout
+    yield "explain -w finds a member again", len(plain) > 24 and plain == packed
+
+
+def flow_of(bench, name, stream):
+    for line in bench.run("flows", "-e", "tcp_stream,flow_id", name).stdout.decode().splitlines():
+        if line.startswith(f"{stream},"):
+            return line.split(",")[1][2:]
+    return ""
+
+
+# ---- what is wrong with it ----
+
+def cut(bench):
+    data = bench.capture("queue/rec_stalled_service")
+    packed = gzip.compress(data)
+    bench.file("cut.gz", packed[:len(packed) // 2])
+    out = bench.run("flows", "cut.gz")
+    rows = len(out.stdout.splitlines())
+    yield "cut in its middle: what there is is told, exit 0", out.returncode == 0 and rows > 20
+    yield "... and said", b"compressed file ends before it should" in out.stderr
+    yield "... an error with --strict", bench.run("flows", "--strict", "cut.gz").returncode == 3
+    bench.file("cut.tar.gz", tar({"a.pcap": bench.capture(CASES[0]), "b.pcap": data}, "w:gz")[:len(packed) // 2])
+    out = bench.run("flows", "cut.tar.gz")
+    yield "a cut archive: members before the cut are told", b"cut.tar.gz/a.pcap" in out.stdout and out.returncode in (0, 3)
+
+
+def damaged(bench):
+    data = bench.capture("queue/rec_stalled_service")
+    for ending, pack in PACKERS.items():
+        if not pack:
+            continue
+        packed = bytearray(pack(data))
+        for at in range(len(packed) // 2, len(packed) // 2 + 40):
+            packed[at] ^= 0x5a
+        bench.file(f"bad.{ending}", bytes(packed))
+        out = bench.run("flows", f"bad.{ending}")
+        yield f"damaged {ending}: said, exit 3", out.returncode == 3 and f"bad.{ending}: ".encode() in out.stderr
+    bench.file("good.pcap", bench.capture(CASES[0]))
+    out = bench.run("flows", "bad.gz", "good.pcap")
+    yield "the others are read all the same", out.returncode == 3 and b",good.pcap," in out.stdout
+
+
+def not_one(bench):
+    bench.file("text.gz", gzip.compress(b"just words\n" * 100))
+    out = bench.run("flows", "text.gz")
+    yield "compressed, but no capture", out.returncode == 3 and b"not a packet capture" in out.stderr
+    bench.file("empty.gz", gzip.compress(b""))
+    out = bench.run("flows", "empty.gz")
+    yield "nothing in it", out.returncode == 3 and b"empty.gz: " in out.stderr
+    bench.file("words.tar", tar({"a.txt": b"x", "b.txt": b"y"}))
+    out = bench.run("flows", "words.tar")
+    yield "an archive without a capture is an error", out.returncode == 3 and b"no capture" in out.stderr
+    bench.file("hollow.tar", tar({}))
+    yield "an archive with nothing in it", bench.run("flows", "hollow.tar").returncode == 3
+    data = seven(bench, {"one.pcap": bench.capture(CASES[0])})
+    if data:
+        out = bench.run("flows", "-", given=data)
+        yield "7z through a pipe: what to do is said", out.returncode == 3 and b"save it as a file" in out.stderr
+
+
+def bomb(bench):
+    data = bench.capture(CASES[0])
+    bench.file("bomb.gz", gzip.compress(data + data[24:] * 1000))
+    out = bench.run("summary", "--max-expanded", "1M", "bomb.gz")
+    yield "what expands beyond the limit ends there, and says which", \
+        out.returncode == 3 and b"--max-expanded" in out.stderr
+    out = bench.run("summary", "--max-expanded", "1T", bench.file("c.gz", gzip.compress(bench.capture(CASES[0]))))
+    yield "and nothing else does", out.returncode == 0
+
+
+def names(bench):
+    data = bench.capture(CASES[1])
+    hostile = {"../../escape.pcap": data, "/etc/absolute.pcap": data, "new\nline\x1b[31m.pcap": data,
+               "übung.pcap": data, "=formula.pcap": data}
+    bench.file("names.tar", tar(hostile))
+    before = sorted(bench.folder.parent.iterdir())
+    out = bench.run("flows", "names.tar")
+    yield "names of members are told, and used for nothing else", out.returncode == 0 and \
+        b"names.tar/../../escape.pcap" in out.stdout and sorted(bench.folder.parent.iterdir()) == before
+    yield "and told without control characters", b"\x1b" not in out.stdout + out.stderr and b"\\x1b[31m" in out.stdout
+    yield "in UTF-8", "names.tar/übung.pcap".encode() in out.stdout
+
+
+def interrupted(bench):
+    with subprocess.Popen([bench.program, "flows", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, cwd=bench.folder) as process:
+        process.stdin.write(gzip.compress(bench.capture("queue/rec_stalled_service"))[:5000])
+        process.stdin.flush()
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        started = time.monotonic()
+        try:
+            out, _ = process.communicate(timeout=30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            out = b""
+    yield "a signal ends it while a pipe has nothing to say", \
+        process.returncode == 130 and time.monotonic() - started < 20 and out.startswith(b"flow_id")
+
+
+def main():
+    captures, program = sys.argv[1:3]
+    cases = []
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(program, captures, pathlib.Path(folder) / "deep" / "er")
+        bench.folder.mkdir(parents=True)
+        for group in (every_packer, compressed, archives, nested, written, cut, damaged, not_one, bomb, names,
+                      interrupted):
+            cases += list(group(bench))
+    return report.tell_all(cases)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
