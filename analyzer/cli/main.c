@@ -39,6 +39,7 @@ static enum exit_code dispatch(struct request *req, int argc, char **argv)
 int main(int argc, char **argv)
 {
     struct request req;
+    signal(SIGXFSZ, SIG_IGN); /* a file may become no larger: that is an error of writing like others */
     signal(SIGPIPE, SIG_DFL); /* a reader that has seen enough ends us without a word */
     enum exit_code code = EXIT_USAGE;
     if (request_parse(argc, argv, &req))

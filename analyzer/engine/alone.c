@@ -6,6 +6,8 @@
  * cut_short). Which these are follows from row order and --memory alone. Damage says the same of what pass 1 had to finish early
  * (flow/early.c), whatever that was; of these, too, only the first ones that are a SYN are taken in here.
  *
+ * What was sent once and what was sent again have room of their own, so that a flood does not push out who asks in vain.
+ *
  *      row order ->  taken in, as everything else ....... | `from`: the rest of those that are alone is cut short
  */
 #include "base/sorted.h"
@@ -35,23 +37,36 @@ static struct tca_alone_row row_of(const struct tca_dossier *d)
     return (struct tca_alone_row){d->m.start_ns, d->m.first_frame, d->capture};
 }
 
+/* Who floods sends each once as a rule, so that who asks again has room of his own. */
+static unsigned kind_of(const struct tca_dossier *d)
+{
+    return d->m.side[TCA_CLIENT].syn_count > 1;
+}
+
+bool tca_alone(const struct tca_dossier *d)
+{
+    return is_alone(d);
+}
+
 bool tca_alone_is_cut(const struct tca_session *s, const struct tca_dossier *d)
 {
     const struct tca_alone_row row = row_of(d);
-    return s->alone.full && compare_rows(&row, &s->alone.from) >= 0 && is_alone(d);
+    const struct tca_alone *all = &s->alone[kind_of(d)];
+    return all->full && compare_rows(&row, &all->from) >= 0 && is_alone(d);
 }
 
 bool tca_alone_cut(struct tca_session *s, const struct tca_dossier *d)
 {
+    struct tca_alone *all = &s->alone[kind_of(d)];
     if (!is_alone(d))
         return false;
-    if (!s->alone.full && s->alone.count < tca_memory_of(&s->set) / 2 / ALONE_BYTES) {
-        s->alone.count++;
+    if (!all->full && all->count < tca_memory_of(&s->set) / 2 / ALONE_BYTES) {
+        all->count++;
         return false;
     }
-    if (!s->alone.full) {
-        s->alone.full = true;
-        s->alone.from = row_of(d);
+    if (!all->full) {
+        all->full = true;
+        all->from = row_of(d);
     }
     return true;
 }

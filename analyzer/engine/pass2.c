@@ -95,7 +95,7 @@ static int gather(void *user, struct tca_settled *settled, size_t count)
         bool cut = tca_alone_cut(g.s, d);
         struct tca_capture_facts *facts = &g.s->capture[d->capture - 1]->facts;
         facts->cut_short += cut || d->cut_short;
-        facts->early += !cut && d->cut_short;
+        facts->early += !cut && d->cut_short && !tca_alone(d);
         if (!cut) {
             error = tca_hosts_meet(g.s->hosts, d);
             continue;

@@ -97,6 +97,13 @@ struct tca_alone_row {
     uint32_t capture;
 };
 
+/* SYNs that nothing answered, as far as they were taken in. */
+struct tca_alone {
+    uint64_t count;
+    bool full; /* there is room for no more: from this row on they are cut short */
+    struct tca_alone_row from;
+};
+
 struct tca_session {
     struct tca_settings set;
     struct tca_crew *crew;    /* NULL: one thread does all */
@@ -133,13 +140,9 @@ struct tca_session {
     struct tca_nats *nats;           /* NULL: no row is another one again */
     struct tca_twins *twins;         /* NULL: one capture only */
     struct tca_sorter *grouped;      /* while twins are compared */
-    struct {
-        uint64_t count; /* SYNs without an answer that were taken in */
-        bool full;      /* there is room for no more: from this row on they are cut short */
-        struct tca_alone_row from;
-    } alone;
-    struct tca_incidents incidents; /* sorted, before --finding and --min-confidence */
-    FILE *trace;                    /* unlinked temporary file of struct tca_trace */
+    struct tca_alone alone[2];       /* of SYNs that were sent once, and of those sent again */
+    struct tca_incidents incidents;  /* sorted, before --finding and --min-confidence */
+    FILE *trace;                     /* unlinked temporary file of struct tca_trace */
     bool finished;
     int broken; /* memory or a temporary file failed: what is held is not whole; only free is left */
     volatile sig_atomic_t stop;
@@ -165,6 +168,8 @@ int tca_pass1_end(struct tca_session *s);
 /* ---- SYNs that nothing answered (alone.c) ---- */
 /* Asked once of each dossier, in row order: is it cut short, that is, not taken in by the sweeps? */
 bool tca_alone_cut(struct tca_session *s, const struct tca_dossier *d);
+/* Is it such a SYN? */
+bool tca_alone(const struct tca_dossier *d);
 /* Was it? */
 bool tca_alone_is_cut(const struct tca_session *s, const struct tca_dossier *d);
 

@@ -390,6 +390,21 @@ int tca_session_read(struct tca_session *s, const char *path, struct tca_error *
     return code ? code : first.code;
 }
 
+/* Whoever reads a table that has no place for it is to know. */
+static void say_cut_short(const struct tca_session *s, struct tca_error *error)
+{
+    uint64_t cut_short = 0;
+    for (size_t at = 0; at < s->capture_count; at++)
+        cut_short += s->capture[at]->facts.cut_short;
+    if (!cut_short || !error || error->text[0])
+        return;
+    tca_fail(error, TCA_OK,
+             "%llu connection%s cut short, since --memory has no more room: rows of flows say cut_short, "
+             "listeners, incidents and "
+             "counters know of these in part or not at all; give more memory",
+             (unsigned long long)cut_short, cut_short == 1 ? " was" : "s were");
+}
+
 int tca_session_finish(struct tca_session *s, struct tca_error *error)
 {
     if (s->broken)
@@ -413,7 +428,12 @@ int tca_session_finish(struct tca_session *s, struct tca_error *error)
     }
     for (size_t at = 0; !code && at < s->capture_count; at++)
         s->capture[at]->facts.shadowed = tca_twins_shadowed(s->twins, s->capture[at]->facts.ordinal);
-    return code ? tca_words(error, code) : tca_facts_check(s, error);
+    if (code)
+        return tca_words(error, code);
+    code = tca_facts_check(s, error);
+    if (!code)
+        say_cut_short(s, error);
+    return code;
 }
 
 int tca_must_be_finished(const struct tca_session *s, struct tca_error *error)

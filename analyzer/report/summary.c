@@ -386,6 +386,8 @@ int tca_summary_flow(struct tca_summary *sum, const struct tca_flow_view *view)
     if (is_left_off(sum, view))
         return 0;
     count_flow(sum, view);
+    if ((d->m.damage & TCA_DAMAGE_CUT_SHORT) && only_syns(&d->m))
+        return 0; /* counted as not judged: what others tell of it is not known */
     if (tca_fold_into_overflow(sum, view, &at))
         return 0;
     if (v->verdict < 0)

@@ -80,7 +80,8 @@ int tca_session_capture_end(struct tca_session *session, struct tca_error *error
 void tca_session_interrupt(struct tca_session *session);
 
 /* All input is in: judge. Tables and texts may be asked for after this, any number of times. Returns 0 with words in
- * *error, and error->code still 0, where a sysctl that was given by name changes nothing. */
+ * *error, and error->code still 0, where a sysctl that was given by name changes nothing, or memory had no room for all
+ * connections. */
 int tca_session_finish(struct tca_session *session, struct tca_error *error);
 
 /* One row of a table. Cells are UTF-8 text as in the CSV, not yet quoted; an empty cell is null. */

@@ -212,6 +212,10 @@ void tca_backlog_settle(struct tca_listener *l)
     *least = l->listen_overflows.min + l->synq_drops;
     if (*least > l->listen_drops.max)
         *least = l->listen_drops.max;
+    if (l->in_part) { /* refused ones may be among those that nobody looked at */
+        l->listen_overflows.max = l->listen_drops.max = UINT64_MAX;
+        return;
+    }
     if (l->blind && (l->synack_retx || l->dropped || l->listen_drops.max || l->cookie_count)) {
         l->listen_overflows.max = l->listen_drops.max = UINT64_MAX; /* refused segments are not here */
         return;

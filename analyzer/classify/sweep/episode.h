@@ -60,6 +60,7 @@ struct tca_conn {
     uint64_t client; /* hash of the client's address: for counting only */
     uint32_t listener;
     uint32_t syns, synacks;
+    bool folded;   /* for want of memory it is counted, and not looked at */
     uint32_t more; /* connections besides this one that it stands for: SYNs that nothing answered */
     uint32_t server_rtt_ns, client_rtt_ns; /* of a clean handshake, at most 4.29 s; UINT32_MAX: none */
     uint32_t flags;

@@ -754,6 +754,7 @@ static struct tca_conn folded_of(const struct tca_dossier *d)
                              .family = d->family,
                              .path_ns = -1,
                              .over = true,
+                             .folded = true,
                              .syns = clip_count(d->m.side[TCA_CLIENT].syn_count),
                              .server_rtt_ns = UINT32_MAX,
                              .client_rtt_ns = UINT32_MAX,

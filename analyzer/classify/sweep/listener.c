@@ -69,6 +69,7 @@ static void count_conn(struct tca_listener *l, const struct tca_conn *conn)
     l->established += (conn->flags & TCA_CONN_ESTABLISHED) != 0;
     l->refused += (conn->flags & TCA_CONN_REFUSED) != 0;
     l->unanswered += conn->flags & TCA_CONN_UNANSWERED ? 1 + (uint64_t)conn->more : 0;
+    l->in_part |= conn->folded;
     l->midstream += (conn->flags & TCA_CONN_MIDSTREAM) != 0;
     l->gaps += (conn->flags & TCA_CONN_GAP) != 0;
     l->cut |= (conn->flags & TCA_CONN_CUT) != 0;

@@ -158,7 +158,8 @@ struct tca_listener {
     struct tca_outage
         outage[TCA_OUTAGES_MAX]; /* the first ones, in order; of one that answers at other times */
     int64_t first_synack_ns, last_synack_ns; /* -1: none */
-    bool blind; /* it answers, and no ACK of any client is in its capture: a filter, or there was none */
+    bool blind;   /* it answers, and no ACK of any client is in its capture: a filter, or there was none */
+    bool in_part; /* for want of memory some of its connections were counted only */
     bool
         cut; /* options of handshakes were cut by the snap length: whether it sends SYN cookies may not show */
     bool closed_in_part; /* a burst of closed_burst came while others were answered: one socket of several */
