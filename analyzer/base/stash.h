@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Blocks of any small size, put away for a while: a free list for each size, so that whoever puts away many wastes little, and
- * what is given back serves again.
+ * Blocks of any small size, put away for a while: so that whoever puts away many wastes little, and what is given back serves
+ * again, for blocks of another size as well.
+ *
+ *      piece: { blocks of one size, taken or free } --all of them free--> a piece for any size
  */
 #ifndef TCA_BASE_STASH_H
 #define TCA_BASE_STASH_H
@@ -10,13 +12,11 @@
 
 enum { TCA_STASH_STEP = 32, TCA_STASH_MAX = 4096, TCA_STASH_SIZES = TCA_STASH_MAX / TCA_STASH_STEP };
 
+struct tca_stash_piece;
+
 struct tca_stash {
-    struct tca_pool pieces; /* of which blocks of one size are carved */
-    struct {
-        void *free_list;   /* given-back blocks, linked through their first word */
-        char *piece;       /* being carved */
-        size_t left;       /* blocks left in it */
-    } of[TCA_STASH_SIZES]; /* by size, rounded up */
+    struct tca_pool pieces;
+    struct tca_stash_piece *open[TCA_STASH_SIZES]; /* those with free blocks, by size, rounded up */
 };
 
 void tca_stash_init(struct tca_stash *stash);

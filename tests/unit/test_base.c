@@ -433,7 +433,7 @@ START_TEST(stash_reuses_what_is_given_back)
 {
     struct tca_stash stash;
     size_t small = 33, larger = 5 * TCA_STASH_STEP, most = TCA_STASH_MAX, again = 40,
-           much = 6 * TCA_STASH_STEP;
+           much = 6 * TCA_STASH_STEP, other = 5 * TCA_STASH_STEP;
 
     tca_stash_init(&stash);
     unsigned char *a = tca_stash_take(&stash, &small), *b = tca_stash_take(&stash, &larger),
@@ -445,10 +445,39 @@ START_TEST(stash_reuses_what_is_given_back)
     memset(b, 2, larger);
     memset(c, 3, most);
     ck_assert(a[0] == 1 && a[small - 1] == 1 && b[0] == 2 && b[larger - 1] == 2);
+    ck_assert_ptr_nonnull(tca_stash_take(&stash, &other)); /* of the same piece, which stays */
     tca_stash_give(&stash, b, larger);
     ck_assert_msg(tca_stash_take(&stash, &much) != b, "it is too small for that");
     ck_assert_ptr_eq(tca_stash_take(&stash, &again), b);
     ck_assert_msg(again == larger, "and a little more than what was asked for");
+    tca_stash_done(&stash);
+}
+END_TEST
+
+/* What is put away again and again, and grows, takes no more room than it has. */
+START_TEST(stash_of_growing_blocks)
+{
+    enum { BLOCKS = 200 };
+    struct tca_stash stash;
+    void *block[BLOCKS];
+    size_t given[BLOCKS];
+
+    tca_stash_init(&stash);
+    for (size_t size = TCA_STASH_STEP; size <= TCA_STASH_MAX; size += TCA_STASH_STEP) {
+        for (int i = 0; i < BLOCKS; i++) {
+            given[i] = size - (size_t)(i % 3);
+            block[i] = tca_stash_take(&stash, &given[i]);
+            ck_assert_ptr_nonnull(block[i]);
+            memset(block[i], i, given[i]);
+        }
+        for (int i = 0; i < BLOCKS; i++) {
+            const unsigned char *bytes = block[i];
+            ck_assert_msg(bytes[0] == i && bytes[given[i] - 1] == i, "no two of them overlap");
+            tca_stash_give(&stash, block[i], given[i]);
+        }
+        ck_assert_msg(stash.pieces.live == 0, "of all that was given back nothing is held");
+    }
+    ck_assert_uint_le(stash.pieces.slabs, 40);
     tca_stash_done(&stash);
 }
 END_TEST
@@ -1002,6 +1031,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, pool_gives_zeroed_aligned_objects);
     tcase_add_test(tc, pool_reuses_what_is_given_back);
     tcase_add_test(tc, stash_reuses_what_is_given_back);
+    tcase_add_test(tc, stash_of_growing_blocks);
     tcase_add_test(tc, pool_of_large_objects);
 }
 
