@@ -189,7 +189,8 @@ int tca_pass2_prepare(struct tca_session *s)
     if (!error)
         error = tca_sweep_run(s->sweep, s->hosts, s->crew);
     if (!error)
-        error = tca_pressure_run(s->pressure, s->sweep, s->hosts, &s->set.known, &s->incidents);
+        error = tca_pressure_run(s->pressure, s->sweep, s->hosts, &s->set.known,
+                                 s->alone[0].full || s->alone[1].full, &s->incidents);
     if (!error)
         tca_sweep_settle(s->sweep);
     for (size_t at = 0; !error && at < s->capture_count; at++)

@@ -432,7 +432,7 @@ END_TEST
 START_TEST(stash_reuses_what_is_given_back)
 {
     struct tca_stash stash;
-    size_t small = 33, larger = 5 * TCA_STASH_STEP, most = TCA_STASH_MAX, again = 40,
+    size_t small = 33, larger = 5 * TCA_STASH_STEP, most = TCA_STASH_MAX, again = 4 * TCA_STASH_STEP,
            much = 6 * TCA_STASH_STEP, other = 5 * TCA_STASH_STEP;
 
     tca_stash_init(&stash);

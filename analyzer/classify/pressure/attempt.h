@@ -119,6 +119,7 @@ struct tca_pressure {
     bool acks;                  /* the capture of the present listener holds ACKs of clients */
     int64_t begin_ns;           /* when that capture begins, as far as its connections tell */
     const struct tca_known *known;
+    bool in_part; /* memory had no room for all attempts */
     const struct tca_hosts *hosts;
     struct tca_sweep *sweep;
     struct tca_incidents *incidents;
@@ -137,6 +138,12 @@ static inline int tca_compare_begun(const struct tca_attempt *a, const struct tc
 {
     int order = tca_compare_i64(a->first_ns, b->first_ns);
     return order ? order : tca_compare_u64(a->frame, b->frame);
+}
+
+/* Behind what is counted. */
+static inline const char *tca_in_part(const struct tca_pressure *p)
+{
+    return p->in_part ? " At least: of more --memory had no room." : "";
 }
 
 /* While the parts read: the addresses of its ends. */

@@ -272,8 +272,7 @@ static int tell_flood(const struct tca_tries *t, struct tca_attempt **one, const
         "%llu SYNs of %llu address%s%s, up to %llu in one second, none of them completed; %llu %% "
         "of all attempts meanwhile.%s",
         (unsigned long long)g->count, (unsigned long long)g->sources, g->sources == 1 ? "" : "es", from,
-        (unsigned long long)g->peak, (unsigned long long)(100 * g->count / g->all),
-        t->listener->in_part ? " At least: of more --memory had no room." : "");
+        (unsigned long long)g->peak, (unsigned long long)(100 * g->count / g->all), tca_in_part(t->p));
     note_flood(t->listener, spoofed ? TCA_FLOOD_SPOOFED : TCA_FLOOD_DIRECT, level, g);
     return tca_incidents_add(t->p->incidents, &in);
 }

@@ -239,9 +239,9 @@ static int tell_run(struct run *r)
         tca_buf_ip(&whom, tca_server_of(r->p->hosts, first), first->family);
     else
         tca_buf_fmt(&whom, "%u hosts", hosts);
-    tca_incident_say(&in, "This host tried %u port%s of %s in %llu attempts, mostly %s.", ports,
+    tca_incident_say(&in, "This host tried %u port%s of %s in %llu attempts, mostly %s.%s", ports,
                      ports == 1 ? "" : "s", tca_buf_text(&whom), (unsigned long long)r->count,
-                     words[kind_of_run(r)]);
+                     words[kind_of_run(r)], tca_in_part(r->p));
     tca_buf_done(&whom);
     int error = tca_incidents_add(r->p->incidents, &in);
     return error ? error : press_run(r, ports, hosts);
