@@ -62,9 +62,9 @@ struct request {
     const char **capture; /* owned array; of diff the two tables */
     size_t capture_count;
     struct tca_inputs *inputs; /* owned: what the names of captures stand for, whose `capture` are then */
-    const char *word; /* SELECTOR, ID or TABLE; NULL if none */
-    char *filter;     /* owned; from -f, -F or the words after -r; NULL if none */
-    char *columns;    /* owned comma list; NULL for all */
+    const char *word;          /* SELECTOR, ID or TABLE; NULL if none */
+    char *filter;              /* owned; from -f, -F or the words after -r; NULL if none */
+    char *columns;             /* owned comma list; NULL for all */
 };
 
 /* Fill *ret_request from the command line. False when it is wrong; the reason was then printed. */

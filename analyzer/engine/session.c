@@ -383,7 +383,7 @@ static void note_first(void *user, const char *name, int code, const struct tca_
 
 int tca_session_read(struct tca_session *s, const char *path, struct tca_error *error)
 {
-    struct tca_error local;
+    struct tca_error local = {0};
     struct first_fault first = {.error = error ? error : &local};
     memset(first.error, 0, sizeof *first.error);
     int code = tca_session_read_each(s, path, note_first, &first);

@@ -346,7 +346,9 @@ static int join(void *user, const void *bytes, size_t size)
     struct item item;
     read_item(bytes, size, &item);
     bool other = item.capture != j->before.capture || memcmp(&item.key, &j->before.key, sizeof item.key);
-    struct tca_past past = other ? (struct tca_past){0} : j->past;
+    struct tca_past past = {0};
+    if (!other)
+        past = j->past;
     j->before = item;
     if (!tca_past_add(&past, &item.piece))
         return go_on(j, &item);

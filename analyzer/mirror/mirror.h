@@ -349,7 +349,8 @@ enum tca_damage {
     TCA_DAMAGE_START_CUT = 1 << 6, /* no SYN within the capture */
     TCA_DAMAGE_END_CUT = 1 << 7,   /* the capture ended first */
     TCA_DAMAGE_NO_TIME = 1 << 8,   /* segments without a time: no interval tells anything */
-    TCA_DAMAGE_CUT_SHORT = 1 << 9, /* for want of memory: its own segments alone were looked at, or only its first ones */
+    TCA_DAMAGE_CUT_SHORT =
+        1 << 9, /* for want of memory: its own segments alone were looked at, or only its first ones */
 };
 
 struct tca_mirror {
