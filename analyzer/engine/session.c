@@ -364,6 +364,12 @@ int tca_session_read_each(struct tca_session *s, const char *path, tca_told_fn *
     return code;
 }
 
+int tca_session_read_item(struct tca_session *s, const struct tca_plan *plan, size_t item, tca_told_fn *told,
+                          void *user)
+{
+    return tca_session_read_each(s, tca_plan_item(plan, item)->unit->file->path, told, user);
+}
+
 struct first_fault {
     struct tca_error *error;
     int code;

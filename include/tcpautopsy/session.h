@@ -23,6 +23,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <tcpautopsy/error.h>
+#include <tcpautopsy/plan.h>
 #include <tcpautopsy/record.h>
 
 struct tca_settings;
@@ -66,6 +67,10 @@ int tca_session_read(struct tca_session *session, const char *path, struct tca_e
  * to say of it. Returns 0, or what ends the session: what is wrong with single captures is told, no more. */
 typedef void tca_told_fn(void *user, const char *capture, int code, const struct tca_error *error);
 int tca_session_read_each(struct tca_session *session, const char *path, tca_told_fn *told, void *user);
+
+/* The same of an item of a plan. */
+int tca_session_read_item(struct tca_session *session, const struct tca_plan *plan, size_t item,
+                          tca_told_fn *told, void *user);
 
 /* The same with records of the caller's: begin, feed arrays, end. `name` appears as `capture`. What to leave out
  * is the caller's choice here: "filter", "after", "before" and "count" act on files only. Frame numbers start
