@@ -9,6 +9,7 @@
 
 #include <string.h>
 #include <sys/stat.h>
+#define XXH_INLINE_ALL
 #include <xxhash.h>
 
 struct one {
