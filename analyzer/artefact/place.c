@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Runs are looked up by bisection. Going back, the runs of a file are passed one by one: that is asked for what a person
+ * types, never for each row.
+ */
+#include "artefact/place.h"
+
+#include "base/alloc.h"
+
+#include <tcpautopsy/error.h>
+
+int tca_places_add(struct tca_places *all, uint32_t files)
+{
+    struct tca_placed *list = tca_room(all->capture, all->count, &all->room, sizeof *list);
+    if (!list)
+        return TCA_EMEMORY;
+    const struct tca_placed *last = all->count ? &list[all->count - 1] : NULL;
+    all->capture = list;
+    list[all->count++] = (struct tca_placed){.files = files, .before = last ? last->before + last->files : 0};
+    all->any |= files > 1;
+    return TCA_OK;
+}
+
+int tca_places_run(struct tca_places *all, const struct tca_place_run *run)
+{
+    struct tca_placed *newest = &all->capture[all->count - 1];
+    struct tca_place_run *list = tca_room(newest->run, newest->runs, &newest->room, sizeof *list);
+    if (!list)
+        return TCA_EMEMORY;
+    newest->run = list;
+    list[newest->runs++] = *run;
+    return TCA_OK;
+}
+
+void tca_places_done(struct tca_places *all)
+{
+    for (size_t at = 0; at < all->count; at++)
+        tca_free(all->capture[at].run);
+    tca_free(all->capture);
+    *all = (struct tca_places){0};
+}
+
+/* NULL: it lies before all of them. */
+static const struct tca_place_run *run_of(const struct tca_placed *placed, uint64_t frame)
+{
+    size_t low = 0, high = placed->runs;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (placed->run[middle].first <= frame)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low ? &placed->run[low - 1] : NULL;
+}
+
+struct tca_place tca_place_of(const struct tca_places *all, uint32_t capture, uint64_t frame)
+{
+    if (!all || !all->any || !capture || capture > all->count)
+        return (struct tca_place){capture, frame};
+    const struct tca_placed *placed = &all->capture[capture - 1];
+    const struct tca_place_run *run = run_of(placed, frame);
+    const uint32_t first = placed->before + 1;
+    return run ? (struct tca_place){first + run->file, frame - run->ahead} : (struct tca_place){first, frame};
+}
+
+static const struct tca_placed *placed_of(const struct tca_places *all, uint32_t ordinal)
+{
+    size_t low = 0, high = all->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (all->capture[middle].before < ordinal)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low ? &all->capture[low - 1] : NULL;
+}
+
+bool tca_place_find(const struct tca_places *all, struct tca_place place, uint32_t *ret_capture,
+                    uint64_t *ret_frame)
+{
+    const struct tca_placed *placed = all ? placed_of(all, place.ordinal) : NULL;
+    if (!placed || !place.ordinal || place.ordinal > placed->before + placed->files)
+        return false;
+    *ret_capture = (uint32_t)(placed - all->capture) + 1;
+    *ret_frame = place.frame;
+    if (!placed->runs)
+        return true;
+    for (size_t at = 0; at < placed->runs; at++) {
+        const struct tca_place_run *run = &placed->run[at];
+        uint64_t frame = place.frame + run->ahead;
+        bool inside = frame >= run->first && (at + 1 == placed->runs || frame < run[1].first);
+        *ret_frame = frame;
+        if (placed->before + 1 + run->file == place.ordinal && inside)
+            return true;
+    }
+    return false;
+}
