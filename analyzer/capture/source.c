@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fail.h"
 #include "capture/filter.h"
 #include "capture/link.h"
 #include "capture/magic.h"
@@ -64,18 +65,6 @@ const char *tca_source_status_name(enum tca_source_status status)
     };
 
     return (unsigned)status < sizeof names / sizeof *names ? names[status] : "unknown";
-}
-
-__attribute__((format(printf, 3, 4))) static int fail(struct tca_error *err, int code, const char *format,
-                                                      ...)
-{
-    va_list args;
-
-    *err = (struct tca_error){.code = code, .offset = -1};
-    va_start(args, format);
-    vsnprintf(err->text, sizeof err->text, format, args);
-    va_end(args);
-    return code;
 }
 
 /* ---- notes ---- */
@@ -516,7 +505,7 @@ static int source_new(struct tca_stream *stream, const struct tca_source_setting
 
     if (!src) {
         tca_stream_close(stream);
-        return fail(err, TCA_EMEMORY, "out of memory");
+        return tca_fail_memory(err);
     }
     memset(src, 0, offsetof(struct tca_source, records));
     src->stream = stream;
@@ -530,7 +519,7 @@ static int source_new(struct tca_stream *stream, const struct tca_source_setting
     src->link = -1;
     *ret = src;
     if (tca_filter_init(&src->filter, set->filter) < 0)
-        return fail(err, TCA_EMEMORY, "out of memory");
+        return tca_fail_memory(err);
     return TCA_OK;
 }
 
@@ -545,7 +534,7 @@ static int check_filter(struct tca_source *src, struct tca_error *err)
         return err->code;
     if (!program->directed || tca_part_tells_directions(&src->part))
         return TCA_OK;
-    return fail(
+    return tca_fail(
         err, TCA_EUSAGE,
         "filter: inbound and outbound: a pcap file of link type %s tells no directions: capture on 'any', "
         "or choose by addresses",

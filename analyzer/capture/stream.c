@@ -17,28 +17,20 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/fail.h"
 #include "capture/unpack.h"
 
 enum { ROOM = TCA_STREAM_BEHIND + TCA_STREAM_CHUNK };
-
-static int fail(struct tca_error *err, int code, const char *what, const char *why)
-{
-    err->code = code;
-    err->frame = 0;
-    err->offset = -1;
-    snprintf(err->text, sizeof err->text, "%s: %s", what, why);
-    return code;
-}
 
 static int check_kind(struct tca_stream *stream, struct tca_error *err)
 {
     struct stat status;
 
     if (fstat(stream->fd, &status) < 0)
-        return fail(err, TCA_EINPUT, "cannot open", strerror(errno));
+        return tca_fail(err, TCA_EINPUT, "cannot open: %s", strerror(errno));
     if (S_ISDIR(status.st_mode))
-        return fail(err, TCA_EINPUT, "is a directory",
-                    "name the capture files in it, or read all below it with -R");
+        return tca_fail(err, TCA_EINPUT,
+                        "is a directory: name the capture files in it, or read all below it with -R");
     stream->regular = S_ISREG(status.st_mode);
     return TCA_OK;
 }
@@ -52,7 +44,7 @@ static struct tca_stream *stream_new(const volatile sig_atomic_t *stop, struct t
         stream->buffer = tca_grow(NULL, ROOM, 1);
     if (!stream || !stream->buffer) {
         tca_free(stream);
-        fail(err, TCA_EMEMORY, "cannot open", "out of memory");
+        tca_fail(err, TCA_EMEMORY, "cannot open: out of memory");
         return NULL;
     }
     stream->fd = -1;
@@ -85,7 +77,7 @@ int tca_stream_open(const char *path, const volatile sig_atomic_t *stop, struct 
     stream->owned = !standard_input;
     stream->fd = standard_input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (stream->fd < 0)
-        code = fail(err, TCA_EINPUT, "cannot open", strerror(errno));
+        code = tca_fail(err, TCA_EINPUT, "cannot open: %s", strerror(errno));
     else
         code = check_kind(stream, err);
     if (code < 0) {
