@@ -198,19 +198,26 @@ static int take_whole(struct tca_input *input, struct tca_stream **ret, struct t
     return 1;
 }
 
-int tca_input_next(struct tca_input *input, const struct tca_source_settings *set, struct tca_source **ret,
-                   const char **ret_name, struct tca_error *err)
+int tca_input_next_stream(struct tca_input *input, struct tca_stream **ret, const char **ret_name,
+                          struct tca_error *err)
 {
-    struct tca_stream *stream = NULL;
-    int got = input->whole ? take_whole(input, &stream, err) : 0;
+    int got = input->whole ? take_whole(input, ret, err) : 0;
     while (!got && input->depth && !is_stopped(input))
-        got = next_member(input, &stream, err);
+        got = next_member(input, ret, err);
     *ret_name = tca_buf_text(&input->name);
     if (!got)
         return tell_passed_over(input, err);
     input->captures += got > 0;
+    return got;
+}
+
+int tca_input_next(struct tca_input *input, const struct tca_source_settings *set, struct tca_source **ret,
+                   const char **ret_name, struct tca_error *err)
+{
+    struct tca_stream *stream = NULL;
+    int got = tca_input_next_stream(input, &stream, ret_name, err);
     int code = got > 0 ? tca_source_take(stream, set, ret, err) : got;
-    return code ? code : 1;
+    return code || !got ? code : 1;
 }
 
 const char *tca_input_library(void)

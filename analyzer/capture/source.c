@@ -45,6 +45,8 @@ struct tca_source {
     int link;                           /* that the program is for; -1 before any */
     uint64_t undecoded_frame;           /* the first one of a link type that is not decoded; 0: none */
     int undecoded_link;                 /* that link type */
+    uint64_t ahead;                     /* frames are larger by this than the numbers told here */
+    size_t at_hand;                     /* records delivered last */
     int64_t last_ns;                    /* time of the last record; 0 before */
     uint64_t timeless, beyond; /* records without a time, and with one that int64 nanoseconds do not hold */
     uint64_t backward, backward_frame, backward_ns; /* records whose time goes back; the first one, how far */
@@ -397,8 +399,8 @@ static void note_odd_time(struct tca_source *src, struct tca_record *record, int
         record->time_ns = last_ns;
     src->timeless += record->timeless;
     src->beyond += record->time_ns == INT64_MAX || record->time_ns == INT64_MIN;
-    if (record->time_ns < last_ns && record->frame > 1 && src->backward++ == 0) {
-        src->backward_frame = record->frame;
+    if (record->time_ns < last_ns && record->frame - src->ahead > 1 && src->backward++ == 0) {
+        src->backward_frame = record->frame - src->ahead;
         src->backward_ns = (uint64_t)last_ns - (uint64_t)record->time_ns;
     }
 }
@@ -450,7 +452,8 @@ static size_t choose(struct tca_source *src, size_t count)
 /* Read records, no more of them than may be chosen. Their number, or 0 where there are none yet. */
 static size_t read_batch(struct tca_source *src, size_t room)
 {
-    struct tca_batch batch = {.record = src->records, .room = room, .frame = src->facts.packets + 1};
+    struct tca_batch batch = {
+        .record = src->records, .room = room, .frame = src->ahead + src->facts.packets + 1};
     enum tca_read got = tca_part_next(&src->part, &batch);
 
     if (got == TCA_READ_JOINT) {
@@ -462,7 +465,7 @@ static size_t read_batch(struct tca_source *src, size_t room)
         return 0;
     }
     if (batch.has_kind)
-        note_kind(src, &batch.kind, batch.frame);
+        note_kind(src, &batch.kind, src->facts.packets + 1);
     note_times(src, batch.count);
     src->facts.packets += batch.count;
     src->facts.chosen += choose(src, batch.count);
@@ -492,8 +495,39 @@ int tca_source_next(struct tca_source *src, const struct tca_record **ret_record
     if (count == 0)
         return src->end;
     src->facts.bytes = tca_stream_tell(src->stream);
+    src->at_hand = count;
     *ret_records = src->records;
     return (int)count;
+}
+
+void tca_source_set_ahead(struct tca_source *src, uint64_t ahead)
+{
+    src->ahead = ahead;
+}
+
+void tca_source_renumber(struct tca_source *src, size_t at, size_t count, uint64_t frame)
+{
+    for (size_t i = 0; i < count; i++)
+        src->records[at + i].frame = frame + i;
+}
+
+void tca_source_leave(struct tca_source *src, size_t unused)
+{
+    for (size_t i = src->at_hand - unused; i < src->at_hand; i++)
+        src->facts.chosen -= !src->records[i].left_out;
+    src->facts.packets -= unused;
+    src->at_hand = 0;
+    if (src->ended)
+        return;
+    if (src->set.stop && *src->set.stop)
+        end_interrupted(src);
+    else
+        finish(src, TCA_OK, TCA_SOURCE_ok, "%s", "");
+}
+
+void tca_source_note(struct tca_source *src, const char *words)
+{
+    add_note(&src->facts, "%s", words);
 }
 
 /* ---- opening and closing ---- */

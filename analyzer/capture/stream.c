@@ -65,6 +65,28 @@ int tca_stream_of_member(struct tca_unpack *unpack, struct tca_stream **ret, str
     return TCA_OK;
 }
 
+int tca_stream_of_section(const struct tca_section *section, struct tca_stream **ret, struct tca_error *err)
+{
+    struct tca_stream *stream = stream_new(NULL, err);
+
+    if (!stream)
+        return TCA_EMEMORY;
+    stream->section = *section;
+    stream->of_section = true;
+    *ret = stream;
+    return TCA_OK;
+}
+
+void tca_stream_go_on(struct tca_stream *stream, const struct tca_section *section)
+{
+    stream->unpack = NULL;
+    stream->section = *section;
+    stream->of_section = true;
+    stream->words_kept = section->words;
+    if (stream->ended)
+        stream->words = section->words;
+}
+
 int tca_stream_open(const char *path, const volatile sig_atomic_t *stop, struct tca_stream **ret,
                     struct tca_error *err)
 {
@@ -90,12 +112,20 @@ int tca_stream_open(const char *path, const volatile sig_atomic_t *stop, struct 
 
 void tca_stream_close(struct tca_stream *stream)
 {
+    void (*closed)(void *user);
+    void *user;
+
     if (!stream)
         return;
     if (stream->owned && stream->fd >= 0)
         close(stream->fd);
+    closed = stream->closed;
+    user = stream->closed_user;
+    tca_free(stream->words_kept);
     tca_free(stream->buffer);
     tca_free(stream);
+    if (closed)
+        closed(user);
 }
 
 static size_t read_member(struct tca_stream *stream, uint8_t *into, size_t want)
@@ -105,6 +135,28 @@ static size_t read_member(struct tca_stream *stream, uint8_t *into, size_t want)
     if (got == 0)
         stream->ended = true;
     return got;
+}
+
+/* Of a temporary file of ours: one that ends too early was cut by somebody else. */
+static size_t read_section(struct tca_stream *stream, uint8_t *into, size_t want)
+{
+    struct tca_section *section = &stream->section;
+    ssize_t got = 0;
+
+    if (want > section->size)
+        want = (size_t)section->size;
+    while (want && (got = pread(section->fd, into, want, (off_t)section->at)) < 0 && errno == EINTR)
+        continue;
+    if (got > 0) {
+        section->at += (uint64_t)got;
+        section->size -= (uint64_t)got;
+        return (size_t)got;
+    }
+    stream->ended = true;
+    stream->error = got < 0 ? errno : want ? EIO : section->error;
+    stream->cut = !want && section->cut;
+    stream->words = want ? NULL : section->words;
+    return 0;
 }
 
 /* By another thread, or a signal. */
@@ -131,6 +183,8 @@ static size_t read_some(struct tca_stream *stream, uint8_t *into, size_t want)
 
     if (stream->unpack)
         return read_member(stream, into, want);
+    if (stream->of_section)
+        return read_section(stream, into, want);
     if (stream->watched && !wait_for_bytes(stream)) {
         stream->error = EINTR;
         stream->ended = true;
