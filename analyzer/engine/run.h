@@ -19,6 +19,7 @@
 #include "base/clip.h"
 #include "base/crew.h"
 #include "base/extsort.h"
+#include "base/fail.h"
 #include "capture/joined.h"
 #include "classify/count/census.h"
 #include "classify/finding.h"
@@ -179,10 +180,6 @@ struct tca_session {
     int broken; /* memory or a temporary file failed: what is held is not whole; only free is left */
     volatile sig_atomic_t stop;
 };
-
-/* Set words; returns the code. `error` may be NULL. */
-int tca_fail(struct tca_error *error, int code, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
 
 /* Words for a code, where nothing better is known; returns the code (session.c). */
 int tca_words(struct tca_error *error, int code);
