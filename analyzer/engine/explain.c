@@ -41,7 +41,7 @@ static int take_if_chosen(void *user, const struct tca_flow_view *view)
 static bool is_record(const struct tca_session *s, const struct tca_selector *sel, const struct tca_trace *t)
 {
     uint64_t record = tca_moved_record(&s->moved, t->capture, t->frame);
-    const struct tca_place place = tca_place_of(&s->places, t->capture, record);
+    const struct tca_spot place = tca_spot_of(&s->spots, t->capture, record);
     return place.frame == sel->number && (!sel->capture || sel->capture == place.ordinal);
 }
 
@@ -52,7 +52,7 @@ static void frame_to_flow(struct tca_session *s, struct tca_selector *sel)
     rewind(s->trace);
     while (fread(&t, sizeof t, 1, s->trace) == 1)
         if (!t.piece && is_record(s, sel, &t)) {
-            const struct tca_place flow = tca_place_of(&s->places, t.capture, t.flow_frame);
+            const struct tca_spot flow = tca_spot_of(&s->spots, t.capture, t.flow_frame);
             sel->capture = flow.ordinal;
             sel->number = flow.frame;
             return;

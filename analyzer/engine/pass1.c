@@ -52,7 +52,7 @@ static int add_capture(struct tca_session *s, const char *name)
     }
     s->capture[s->capture_count++] = c;
     c->facts = (struct tca_capture_facts){.moved = &s->moved,
-                                          .places = &s->places,
+                                          .spots = &s->spots,
                                           .comments = &s->comments,
                                           .comment = c->comment.text,
                                           .ordinal = (uint32_t)s->capture_count,
@@ -91,7 +91,7 @@ static int begin_shards(struct tca_session *s)
 
 int tca_pass1_begin(struct tca_session *s, const char *name, uint32_t files)
 {
-    int error = tca_places_add(&s->places, files);
+    int error = tca_spots_add(&s->spots, files);
     if (!error)
         error = add_capture(s, name);
     if (error)
@@ -288,12 +288,12 @@ struct tca_dealing {
 /* What is dealt from here on is another file's, or other frames of it. */
 static int change_file(struct tca_session *s, const struct tca_joined_batch *batch)
 {
-    const struct tca_place_run run = {batch->record->frame, batch->ahead, (uint32_t)batch->file};
+    const struct tca_spot_run run = {batch->record->frame, batch->ahead, (uint32_t)batch->file};
     s->now_file = (uint32_t)batch->file;
     if (!s->open->files)
         return TCA_OK;
     s->now = &s->open->file[batch->file];
-    return tca_places_run(&s->places, &run);
+    return tca_spots_run(&s->spots, &run);
 }
 
 /* False: there is none, or an error. */

@@ -92,7 +92,7 @@ static void count_cut(struct capture *c, const struct tca_dossier *d, bool cut)
     c->facts.cut_short += cut || d->cut_short;
     c->facts.early += early;
     if (c->files) {
-        uint32_t ordinal = tca_place_of(c->facts.places, d->capture, d->m.first_frame).ordinal;
+        uint32_t ordinal = tca_spot_of(c->facts.spots, d->capture, d->m.first_frame).ordinal;
         struct tca_capture_facts *file = &c->file[ordinal - c->file->ordinal];
         file->cut_short += cut || d->cut_short;
         file->early += early;
@@ -179,7 +179,7 @@ int tca_pass2_prepare(struct tca_session *s)
 {
     int error = tca_spool_join(s);
     if (!error && s->streams)
-        error = tca_streams_number(s->streams, &s->places);
+        error = tca_streams_number(s->streams, &s->spots);
     if (!error)
         error = tca_sweep_new(s->set.vantage, &s->sweep);
     if (!error)

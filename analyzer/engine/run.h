@@ -15,7 +15,7 @@
 #include "artefact/comment.h"
 #include "artefact/moved.h"
 #include "artefact/order.h"
-#include "artefact/place.h"
+#include "artefact/spot.h"
 #include "base/clip.h"
 #include "base/crew.h"
 #include "base/extsort.h"
@@ -150,7 +150,7 @@ struct tca_session {
     struct tca_fragments *fragments;  /* of the open capture */
     struct tca_order order;           /* segments of the open capture that wait for their turn */
     struct tca_moved moved;           /* frame numbers of all captures that were mended */
-    struct tca_places places;         /* files and frames of all captures, as the user knows them */
+    struct tca_spots spots;           /* files and frames of all captures, as the user knows them */
     struct tca_comments comments;     /* of all captures, while a trace is kept */
     struct tca_spool {
         struct tca_sorter **list; /* owned, as what it points to: by the number of the shard */
@@ -221,8 +221,8 @@ void tca_streams_free(struct tca_streams *all);
 /* A piece that is over. 0, TCA_EMEMORY or TCA_EOUTPUT. */
 int tca_streams_put(struct tca_streams *all, uint32_t capture, const struct tca_key *key,
                     const struct tca_piece *piece);
-/* After the last one, once; the places are borrowed from then on. */
-int tca_streams_number(struct tca_streams *all, const struct tca_places *places);
+/* After the last one, once; the spots are borrowed from then on. */
+int tca_streams_number(struct tca_streams *all, const struct tca_spots *spots);
 /* The frame that created this stream of a file, by its ordinal (0: of the first that has it; then it is told), in that file.
  * 0: there is none. */
 uint64_t tca_streams_created(const struct tca_streams *all, uint32_t *file, uint64_t number);

@@ -154,8 +154,8 @@ bool tca_selector_fits(struct tca_selector *sel, const struct tca_flow_view *vie
 {
     const struct tca_dossier *d = view->c->d;
     const bool by_stream = sel->kind == SELECT_STREAM; /* numbered in the file in which it began */
-    const struct tca_place begun =
-        tca_place_of(view->capture->places, d->capture, by_stream ? d->stream_frame : d->id_frame);
+    const struct tca_spot begun =
+        tca_spot_of(view->capture->spots, d->capture, by_stream ? d->stream_frame : d->id_frame);
     if (sel->capture && sel->capture != begun.ordinal)
         return false;
     switch (sel->kind) {

@@ -4,7 +4,7 @@
  *
  *      files of the unit -> joined (capture/joined.h) -> pass 1, as if they were one file
  *                        -> facts of each file -------- their sums are the capture's
- *                        -> places (artefact/place.h): frames as the user knows them
+ *                        -> spots (artefact/spot.h): frames as the user knows them
  *
  * Where a piece is missing between two files nobody knows what happened meanwhile: that is a gap of the capture.
  */
@@ -53,7 +53,7 @@ int tca_series_begin(struct tca_session *s, uint32_t files)
 
 static int begin_files(struct tca_session *s, const struct tca_plan_unit *unit)
 {
-    uint32_t first = tca_place_of(&s->places, s->open->facts.ordinal, 0).ordinal;
+    uint32_t first = tca_spot_of(&s->spots, s->open->facts.ordinal, 0).ordinal;
     int code = tca_series_begin(s, (uint32_t)unit->files);
     for (uint32_t at = 0; !code && at < unit->files; at++)
         code = name_file(s->open, at, unit->file[at].name, first);
@@ -118,7 +118,7 @@ static uint64_t first_frame(const struct tca_session *s, const struct capture *c
 {
     uint32_t capture = 0;
     uint64_t frame = 0;
-    tca_place_find(&s->places, (struct tca_place){c->file[file].ordinal, 1}, &capture, &frame);
+    tca_spot_find(&s->spots, (struct tca_spot){c->file[file].ordinal, 1}, &capture, &frame);
     return frame;
 }
 

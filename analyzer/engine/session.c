@@ -100,7 +100,7 @@ void tca_session_free(struct tca_session *s)
     tca_nat_hints_done(&s->nat_hints);
     tca_nats_free(s->nats);
     tca_moved_done(&s->moved);
-    tca_places_done(&s->places);
+    tca_spots_done(&s->spots);
     tca_comments_done(&s->comments);
     tca_twins_free(s->twins);
     tca_pressure_free(s->pressure);

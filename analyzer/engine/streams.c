@@ -70,7 +70,7 @@ struct tca_streams {
     size_t count, room;
     struct rolls *rolls; /* owned; by the ordinal of the file, from 1 */
     size_t roll_count;
-    const struct tca_places *places; /* borrowed */
+    const struct tca_spots *spots; /* borrowed */
 };
 
 int tca_streams_new(uint64_t seed, const char *temp_dir, struct tca_streams **ret_streams)
@@ -209,7 +209,7 @@ static struct page *page_at(struct rolls *rolls, size_t number)
 }
 
 /* The record of this frame creates a stream. */
-static int enroll(struct tca_streams *all, struct tca_place place, bool lone)
+static int enroll(struct tca_streams *all, struct tca_spot place, bool lone)
 {
     struct rolls *rolls = rolls_of(all, place.ordinal);
     struct page *page = rolls ? page_at(rolls, place.frame / PAGE) : NULL;
@@ -223,7 +223,7 @@ static int enroll(struct tca_streams *all, struct tca_place place, bool lone)
 }
 
 /* NULL: no frame near it creates a stream. */
-static const struct page *find_page(const struct tca_streams *all, struct tca_place place)
+static const struct page *find_page(const struct tca_streams *all, struct tca_spot place)
 {
     const struct rolls *rolls =
         place.ordinal && place.ordinal <= all->roll_count ? &all->rolls[place.ordinal - 1] : NULL;
@@ -288,7 +288,7 @@ struct local {
 
 /* A piece as its file tells it: where it begins, and the frame that created its stream there, perhaps its own. */
 struct told {
-    struct tca_place place;
+    struct tca_spot place;
     uint64_t created;
 };
 
@@ -360,14 +360,14 @@ static struct tca_past *local_past(struct joining *j, uint32_t file)
 /* Where each capture is one file, that tells the same. */
 static struct told tell_piece(struct joining *j, const struct item *item, const struct tca_past *past)
 {
-    const struct tca_places *places = j->all->places;
-    struct told told = {.place = tca_place_of(places, item->capture, item->piece.frame),
+    const struct tca_spots *spots = j->all->spots;
+    struct told told = {.place = tca_spot_of(spots, item->capture, item->piece.frame),
                         .created = past->frame};
-    if (!places->any)
+    if (!spots->any)
         return told;
     struct tca_past *local = local_past(j, told.place.ordinal);
     tca_past_add(local, &item->piece);
-    told.created = tca_place_of(places, item->capture, local->frame).frame;
+    told.created = tca_spot_of(spots, item->capture, local->frame).frame;
     return told;
 }
 
@@ -403,7 +403,7 @@ static int join(void *user, const void *bytes, size_t size)
     return TCA_OK;
 }
 
-static int compare(struct tca_place place, const struct entry *with)
+static int compare(struct tca_spot place, const struct entry *with)
 {
     int order = tca_compare_u64(place.ordinal, with->file);
     return order ? order : tca_compare_u64(place.frame, with->frame);
@@ -412,7 +412,7 @@ static int compare(struct tca_place place, const struct entry *with)
 static int by_place(const void *left, const void *right)
 {
     const struct entry *a = left;
-    return compare((struct tca_place){a->file, a->frame}, right);
+    return compare((struct tca_spot){a->file, a->frame}, right);
 }
 
 static struct tca_digest digest_entry(const void *item)
@@ -423,7 +423,7 @@ static struct tca_digest digest_entry(const void *item)
 
 /* Among entries from `low` on and below `high`. */
 static const struct entry *find_between(const struct tca_streams *all, size_t low, size_t high,
-                                        struct tca_place place)
+                                        struct tca_spot place)
 {
     while (low < high) {
         size_t middle = low + (high - low) / 2;
@@ -437,7 +437,7 @@ static const struct entry *find_between(const struct tca_streams *all, size_t lo
 
 /* The one behind that which was found last, as a rule: rows come nearly in the order of their frames. Else not far from it,
  * else anywhere. */
-static const struct entry *find_near(const struct tca_streams *all, size_t last, struct tca_place place)
+static const struct entry *find_near(const struct tca_streams *all, size_t last, struct tca_spot place)
 {
     enum { NEAR = 4 };
     if (last + 1 < all->count && !compare(place, &all->entry[last + 1]))
@@ -454,15 +454,15 @@ static void number(struct tca_streams *all)
     count_pages(all);
     for (size_t at = 0; at < all->count; at++) {
         struct entry *e = &all->entry[at];
-        const struct page *page = find_page(all, (struct tca_place){e->file, e->created});
+        const struct page *page = find_page(all, (struct tca_spot){e->file, e->created});
         e->created = page ? rank_of(page, e->created) : 0;
     }
 }
 
-int tca_streams_number(struct tca_streams *all, const struct tca_places *places)
+int tca_streams_number(struct tca_streams *all, const struct tca_spots *spots)
 {
     struct joining j = {.all = all, .local = tca_alloc(LOCALS * sizeof *j.local)};
-    all->places = places;
+    all->spots = spots;
     int error = j.local ? tca_sorter_walk(all->pieces, join, &j) : TCA_EMEMORY;
     if (!error)
         error = end_stream(&j);
@@ -490,7 +490,7 @@ uint64_t tca_streams_created(const struct tca_streams *all, uint32_t *file, uint
 
 void tca_streams_tell(const struct tca_streams *all, size_t *near, struct tca_dossier *d)
 {
-    struct tca_place place = tca_place_of(all->places, d->capture, d->stream_frame);
+    struct tca_spot place = tca_spot_of(all->spots, d->capture, d->stream_frame);
     const struct page *page = d->stream_frame ? find_page(all, place) : NULL;
     if (is_lone(page, place.frame)) {
         d->tcp_stream = rank_of(page, place.frame);

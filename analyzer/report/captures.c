@@ -122,7 +122,7 @@ void cell_captures_if_drops(const struct capture_row *row, struct tca_buf *buf)
 void cell_captures_ordinal(const struct capture_row *row, struct tca_buf *buf)
 {
     const struct tca_capture_facts *facts = row->facts;
-    tca_buf_u64(buf, facts->series ? facts->ordinal : tca_frame_place(facts, 0).ordinal);
+    tca_buf_u64(buf, facts->series ? facts->ordinal : tca_frame_spot(facts, 0).ordinal);
 }
 
 void cell_captures_series(const struct capture_row *row, struct tca_buf *buf)

@@ -175,7 +175,7 @@ void tca_text_refusals(struct tca_buf *buf, uint64_t drops, uint64_t ignored, ui
     }
 }
 
-void tca_text_place(struct tca_buf *buf, struct tca_place place)
+void tca_text_spot(struct tca_buf *buf, struct tca_spot place)
 {
     tca_buf_char(buf, 'c');
     tca_buf_u64(buf, place.ordinal);
@@ -186,19 +186,19 @@ void tca_text_place(struct tca_buf *buf, struct tca_place place)
 void tca_text_flow_id(struct tca_buf *buf, const struct tca_capture_facts *facts, uint32_t capture,
                       uint64_t frame)
 {
-    tca_text_place(buf, tca_place_of(facts->places, capture, frame));
+    tca_text_spot(buf, tca_spot_of(facts->spots, capture, frame));
 }
 
-struct tca_place tca_frame_place(const struct tca_capture_facts *own, uint64_t frame)
+struct tca_spot tca_frame_spot(const struct tca_capture_facts *own, uint64_t frame)
 {
-    return tca_place_of(own->places, own->ordinal, frame);
+    return tca_spot_of(own->spots, own->ordinal, frame);
 }
 
-struct tca_place tca_record_place(const struct tca_capture_facts *own, uint32_t capture, uint64_t frame)
+struct tca_spot tca_record_spot(const struct tca_capture_facts *own, uint32_t capture, uint64_t frame)
 {
     if (!capture)
         capture = own->ordinal;
-    return tca_place_of(own->places, capture, tca_moved_record(own->moved, capture, frame));
+    return tca_spot_of(own->spots, capture, tca_moved_record(own->moved, capture, frame));
 }
 
 const char *tca_file_name(const struct tca_capture_facts *own, uint32_t ordinal)
@@ -206,12 +206,12 @@ const char *tca_file_name(const struct tca_capture_facts *own, uint32_t ordinal)
     return own->files ? own->file[ordinal - own->file[0].ordinal].name : own->name;
 }
 
-void tca_text_frame(struct tca_buf *buf, uint32_t own, struct tca_place place)
+void tca_text_frame(struct tca_buf *buf, uint32_t own, struct tca_spot place)
 {
     if (place.ordinal == own)
         tca_buf_u64(buf, place.frame);
     else
-        tca_text_place(buf, place);
+        tca_text_spot(buf, place);
 }
 
 const char *tca_confidence_name(enum tca_confidence confidence)

@@ -22,10 +22,10 @@ void cell_events_event_id(const struct event_row *row, struct tca_buf *buf)
     if (row->view) {
         cell_events_flow_id(row, buf);
     } else if (row->incident) {
-        tca_buf_fmt(buf, "c%ui%u", (unsigned)tca_frame_place(row->capture, 0).ordinal,
+        tca_buf_fmt(buf, "c%ui%u", (unsigned)tca_frame_spot(row->capture, 0).ordinal,
                     (unsigned)row->scope_number + 1);
     } else {
-        tca_buf_fmt(buf, "c%ul", (unsigned)tca_frame_place(row->capture, 0).ordinal);
+        tca_buf_fmt(buf, "c%ul", (unsigned)tca_frame_spot(row->capture, 0).ordinal);
         tca_text_endpoint(buf, row->listener->addr, row->listener->family, row->listener->port);
     }
     tca_buf_fmt(buf, "e%u", (unsigned)row->number);
@@ -53,9 +53,9 @@ void cell_events_rel_s(const struct event_row *row, struct tca_buf *buf)
 }
 
 /* The record that the event stands at; without one, the first file. */
-static struct tca_place place_of(const struct event_row *row)
+static struct tca_spot place_of(const struct event_row *row)
 {
-    return tca_record_place(row->capture, 0, row->frame);
+    return tca_record_spot(row->capture, 0, row->frame);
 }
 
 void cell_events_capture(const struct event_row *row, struct tca_buf *buf)
@@ -74,7 +74,7 @@ void cell_events_tcp_stream(const struct event_row *row, struct tca_buf *buf)
 {
     const struct tca_dossier *d = row->view ? row->view->c->d : NULL;
     if (d && d->tcp_stream != TCA_NO_STREAM &&
-        place_of(row).ordinal == tca_frame_place(row->capture, d->m.first_frame).ordinal)
+        place_of(row).ordinal == tca_frame_spot(row->capture, d->m.first_frame).ordinal)
         tca_buf_u64(buf, d->tcp_stream);
 }
 
@@ -149,7 +149,7 @@ void cell_events_frames(const struct event_row *row, struct tca_buf *buf)
         if (i)
             tca_buf_char(buf, ';');
         tca_text_frame(buf, place_of(row).ordinal,
-                       tca_record_place(row->capture, row->frames_of[i], row->frames[i]));
+                       tca_record_spot(row->capture, row->frames_of[i], row->frames[i]));
     }
 }
 

@@ -206,7 +206,7 @@ static void add_kindred(struct tca_explain *ex)
 /* The file in which the connection begins: its frames are told by their number alone. */
 static uint32_t own_file(const struct tca_explain *ex)
 {
-    return tca_frame_place(ex->view->capture, explain_mirror(ex)->first_frame).ordinal;
+    return tca_frame_spot(ex->view->capture, explain_mirror(ex)->first_frame).ordinal;
 }
 
 static void add_head(struct tca_explain *ex)
@@ -276,7 +276,7 @@ static void add_gap(struct tca_explain *ex, int64_t time_ns, const char *name)
 
 static void add_record(const struct tca_explain *ex, const struct tca_trace *t, struct tca_buf *text)
 {
-    tca_text_frame(text, own_file(ex), tca_record_place(ex->view->capture, 0, t->frame));
+    tca_text_frame(text, own_file(ex), tca_record_spot(ex->view->capture, 0, t->frame));
 }
 
 static const char *comment_of(const struct tca_explain *ex, const struct tca_trace *t)
@@ -453,7 +453,7 @@ static void add_finding(struct tca_explain *ex, const struct tca_judgement *j)
     for (int i = 0; i < j->frame_count; i++) {
         tca_buf_str(out, i ? ", " : j->frame_count > 1 ? "  frames " : "  frame ");
         tca_text_frame(out, own_file(ex),
-                       tca_record_place(ex->view->capture, j->frame_capture[i], j->frame[i]));
+                       tca_record_spot(ex->view->capture, j->frame_capture[i], j->frame[i]));
     }
     tca_buf_char(out, '\n');
     struct tca_sentence sentence;

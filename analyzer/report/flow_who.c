@@ -129,7 +129,7 @@ void cell_flows_findings(const struct flow_row *row, struct tca_buf *buf)
 
 static void add_file(const struct flow_row *row, uint64_t frame, struct tca_buf *buf)
 {
-    uint32_t ordinal = tca_frame_place(row->capture, frame).ordinal;
+    uint32_t ordinal = tca_frame_spot(row->capture, frame).ordinal;
     tca_text_clean(buf, tca_file_name(row->capture, ordinal), row->opt->raw_text);
 }
 
@@ -140,12 +140,12 @@ void cell_flows_capture(const struct flow_row *row, struct tca_buf *buf)
 
 void cell_flows_first_frame(const struct flow_row *row, struct tca_buf *buf)
 {
-    tca_buf_u64(buf, tca_frame_place(row->capture, row->m->first_frame).frame);
+    tca_buf_u64(buf, tca_frame_spot(row->capture, row->m->first_frame).frame);
 }
 
 void cell_flows_last_frame(const struct flow_row *row, struct tca_buf *buf)
 {
-    tca_buf_u64(buf, tca_frame_place(row->capture, row->m->last_frame).frame);
+    tca_buf_u64(buf, tca_frame_spot(row->capture, row->m->last_frame).frame);
 }
 
 void cell_flows_vlan(const struct flow_row *row, struct tca_buf *buf)

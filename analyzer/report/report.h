@@ -41,7 +41,7 @@ struct tca_capture_facts {
     uint64_t outcome[TCA_OUTCOME_COUNT];
     const struct tca_moved
         *moved; /* of all captures of the run, borrowed: which record a frame number stands for, and ... */
-    const struct tca_places *places;       /* ... in which file; likewise */
+    const struct tca_spots *spots;         /* ... in which file; likewise */
     const struct tca_capture_facts *file;  /* of a series: those of each of its files, borrowed; else NULL */
     uint32_t files;                        /* there are so many; 0: no series */
     uint32_t series;                       /* of a file of a series: the ordinal of the first; else 0 */

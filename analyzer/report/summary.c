@@ -111,13 +111,13 @@ void tca_summary_example(struct example *example, const struct tca_flow_view *vi
 {
     example->set = true;
     example->stream = view->c->d->tcp_stream;
-    example->flow = tca_frame_place(view->capture, view->c->d->id_frame);
+    example->flow = tca_frame_spot(view->capture, view->c->d->id_frame);
     example->frame_count = j->frame_count < 3 ? j->frame_count : 3;
     for (int i = 0; i < example->frame_count; i++)
-        example->frame[i] = tca_record_place(view->capture, j->frame_capture[i], j->frame[i]);
+        example->frame[i] = tca_record_spot(view->capture, j->frame_capture[i], j->frame[i]);
     const struct tca_mirror *m = &view->c->d->m;
-    example->ordinal = tca_frame_place(view->capture, m->first_frame).ordinal;
-    example->goes_on = tca_frame_place(view->capture, m->last_frame).ordinal != example->ordinal;
+    example->ordinal = tca_frame_spot(view->capture, m->first_frame).ordinal;
+    example->goes_on = tca_frame_spot(view->capture, m->last_frame).ordinal != example->ordinal;
     example->file = tca_file_name(view->capture, example->ordinal);
 }
 
@@ -183,8 +183,8 @@ int tca_summary_incident(struct tca_summary *sum, const struct tca_incident *one
                             .at = place_of(one->addr, one->family, one->port, one->capture),
                             .shadowed = capture->shadowed};
     const uint8_t frames = one->frame_count;
-    in->first_at = tca_record_place(capture, 0, frames ? one->frame[0] : 0);
-    in->last_at = tca_record_place(capture, 0, frames ? one->frame[frames - 1] : 0);
+    in->first_at = tca_record_spot(capture, 0, frames ? one->frame[0] : 0);
+    in->last_at = tca_record_spot(capture, 0, frames ? one->frame[frames - 1] : 0);
     in->file = tca_file_name(capture, in->first_at.ordinal);
     return TCA_OK;
 }
@@ -321,9 +321,9 @@ static void count_answer(struct answers *all, const struct tca_flow_view *view)
     all->late += waited > LATE_NS;
     if (waited > all->longest_ns) {
         all->longest_ns = waited;
-        all->longest_ordinal = tca_frame_place(view->capture, d->m.first_frame).ordinal;
+        all->longest_ordinal = tca_frame_spot(view->capture, d->m.first_frame).ordinal;
         all->longest_stream = d->tcp_stream;
-        all->longest_flow = tca_frame_place(view->capture, d->id_frame);
+        all->longest_flow = tca_frame_spot(view->capture, d->id_frame);
     }
 }
 
@@ -440,11 +440,11 @@ static void add_episode(struct overflow *in, const struct tca_episode *e,
     int64_t last_ns = e->open_end ? capture->end_ns : e->last_ns;
     if (first || e->first_ns < in->first_ns) {
         in->first_ns = e->first_ns;
-        in->first_at = tca_record_place(capture, 0, e->first_frame);
+        in->first_at = tca_record_spot(capture, 0, e->first_frame);
     }
     if (first || last_ns > in->last_ns) {
         in->last_ns = last_ns;
-        in->last_at = tca_record_place(capture, 0, e->last_frame);
+        in->last_at = tca_record_spot(capture, 0, e->last_frame);
     }
     if (first || e->flows > in->worst.flows)
         in->worst = *e;

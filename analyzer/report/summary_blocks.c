@@ -41,7 +41,7 @@ void tca_page_clients(struct tca_buf *out, const struct clients *clients)
     tca_page_count(out, clients->count, " client", " clients");
 }
 
-void tca_page_frames(struct tca_buf *text, struct tca_place first, struct tca_place last)
+void tca_page_frames(struct tca_buf *text, struct tca_spot first, struct tca_spot last)
 {
     bool one_file = first.ordinal == last.ordinal, one = one_file && first.frame == last.frame;
     tca_buf_str(text, one ? ", frame " : ", frames ");
@@ -53,11 +53,11 @@ void tca_page_frames(struct tca_buf *text, struct tca_place first, struct tca_pl
 }
 
 void tca_page_flow(struct tca_buf *text, bool several_captures, uint32_t ordinal, uint64_t stream,
-                   struct tca_place flow)
+                   struct tca_spot flow)
 {
     if (stream == TCA_NO_STREAM) {
         tca_buf_str(text, "flow=");
-        tca_text_place(text, flow);
+        tca_text_spot(text, flow);
         return;
     }
     tca_buf_str(text, "stream=");

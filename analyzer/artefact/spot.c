@@ -3,28 +3,29 @@
  * Runs are looked up by bisection. Going back, the runs of a file are passed one by one: that is asked for what a person
  * types, never for each row.
  */
-#include "artefact/place.h"
+#include "artefact/spot.h"
 
 #include "base/alloc.h"
 
 #include <tcpautopsy/error.h>
 
-int tca_places_add(struct tca_places *all, uint32_t files)
+int tca_spots_add(struct tca_spots *all, uint32_t files)
 {
-    struct tca_placed *list = tca_room(all->capture, all->count, &all->room, sizeof *list);
+    struct tca_spotted *list = tca_room(all->capture, all->count, &all->room, sizeof *list);
     if (!list)
         return TCA_EMEMORY;
-    const struct tca_placed *last = all->count ? &list[all->count - 1] : NULL;
+    const struct tca_spotted *last = all->count ? &list[all->count - 1] : NULL;
     all->capture = list;
-    list[all->count++] = (struct tca_placed){.files = files, .before = last ? last->before + last->files : 0};
+    list[all->count++] =
+        (struct tca_spotted){.files = files, .before = last ? last->before + last->files : 0};
     all->any |= files > 1;
     return TCA_OK;
 }
 
-int tca_places_run(struct tca_places *all, const struct tca_place_run *run)
+int tca_spots_run(struct tca_spots *all, const struct tca_spot_run *run)
 {
-    struct tca_placed *newest = &all->capture[all->count - 1];
-    struct tca_place_run *list = tca_room(newest->run, newest->runs, &newest->room, sizeof *list);
+    struct tca_spotted *newest = &all->capture[all->count - 1];
+    struct tca_spot_run *list = tca_room(newest->run, newest->runs, &newest->room, sizeof *list);
     if (!list)
         return TCA_EMEMORY;
     newest->run = list;
@@ -32,16 +33,16 @@ int tca_places_run(struct tca_places *all, const struct tca_place_run *run)
     return TCA_OK;
 }
 
-void tca_places_done(struct tca_places *all)
+void tca_spots_done(struct tca_spots *all)
 {
     for (size_t at = 0; at < all->count; at++)
         tca_free(all->capture[at].run);
     tca_free(all->capture);
-    *all = (struct tca_places){0};
+    *all = (struct tca_spots){0};
 }
 
 /* NULL: it lies before all of them. */
-static const struct tca_place_run *run_of(const struct tca_placed *placed, uint64_t frame)
+static const struct tca_spot_run *run_of(const struct tca_spotted *placed, uint64_t frame)
 {
     size_t low = 0, high = placed->runs;
     while (low < high) {
@@ -54,17 +55,17 @@ static const struct tca_place_run *run_of(const struct tca_placed *placed, uint6
     return low ? &placed->run[low - 1] : NULL;
 }
 
-struct tca_place tca_place_of(const struct tca_places *all, uint32_t capture, uint64_t frame)
+struct tca_spot tca_spot_of(const struct tca_spots *all, uint32_t capture, uint64_t frame)
 {
     if (!all || !all->any || !capture || capture > all->count)
-        return (struct tca_place){capture, frame};
-    const struct tca_placed *placed = &all->capture[capture - 1];
-    const struct tca_place_run *run = run_of(placed, frame);
+        return (struct tca_spot){capture, frame};
+    const struct tca_spotted *placed = &all->capture[capture - 1];
+    const struct tca_spot_run *run = run_of(placed, frame);
     const uint32_t first = placed->before + 1;
-    return run ? (struct tca_place){first + run->file, frame - run->ahead} : (struct tca_place){first, frame};
+    return run ? (struct tca_spot){first + run->file, frame - run->ahead} : (struct tca_spot){first, frame};
 }
 
-static const struct tca_placed *placed_of(const struct tca_places *all, uint32_t ordinal)
+static const struct tca_spotted *placed_of(const struct tca_spots *all, uint32_t ordinal)
 {
     size_t low = 0, high = all->count;
     while (low < high) {
@@ -77,10 +78,10 @@ static const struct tca_placed *placed_of(const struct tca_places *all, uint32_t
     return low ? &all->capture[low - 1] : NULL;
 }
 
-bool tca_place_find(const struct tca_places *all, struct tca_place place, uint32_t *ret_capture,
-                    uint64_t *ret_frame)
+bool tca_spot_find(const struct tca_spots *all, struct tca_spot place, uint32_t *ret_capture,
+                   uint64_t *ret_frame)
 {
-    const struct tca_placed *placed = all ? placed_of(all, place.ordinal) : NULL;
+    const struct tca_spotted *placed = all ? placed_of(all, place.ordinal) : NULL;
     if (!placed || !place.ordinal || place.ordinal > placed->before + placed->files)
         return false;
     *ret_capture = (uint32_t)(placed - all->capture) + 1;
@@ -88,7 +89,7 @@ bool tca_place_find(const struct tca_places *all, struct tca_place place, uint32
     if (!placed->runs)
         return true;
     for (size_t at = 0; at < placed->runs; at++) {
-        const struct tca_place_run *run = &placed->run[at];
+        const struct tca_spot_run *run = &placed->run[at];
         uint64_t frame = place.frame + run->ahead;
         bool inside = frame >= run->first && (at + 1 == placed->runs || frame < run[1].first);
         *ret_frame = frame;
