@@ -99,7 +99,9 @@ int tca_pass1_begin(struct tca_session *s, const char *name, uint32_t files)
     s->open = s->capture[s->capture_count - 1];
     s->now = &s->open->facts;
     s->now_file = 0;
-    if (!s->streams)
+    if (files > 1)
+        error = tca_series_begin(s, files);
+    if (!error && !s->streams)
         error = tca_streams_new(tca_random_seed(s), s->set.temp_dir, &s->streams);
     if (!error && !(s->fragments = tca_fragments_new()))
         error = TCA_EMEMORY;

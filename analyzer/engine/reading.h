@@ -39,8 +39,6 @@ void tca_tell_source(struct tca_error *error, int code, const char *message,
                      const struct tca_source_facts *facts);
 
 /* ---- series (series.c) ---- */
-/* The open capture has so many files. 0 or TCA_EMEMORY. */
-int tca_series_begin(struct tca_session *s, uint32_t files);
 /* All units of the item. What is wrong with single files is told. 0, TCA_EMEMORY or TCA_EOUTPUT. */
 int tca_read_units(struct tca_session *s, const struct tca_plan_item *item, tca_told_fn *told, void *user);
 

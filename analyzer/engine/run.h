@@ -198,7 +198,9 @@ typedef int tca_next_fn(void *from, struct tca_joined_batch *ret);
 int tca_pass1_read(struct tca_session *s, tca_next_fn *next, void *from);
 int tca_pass1_end(struct tca_session *s);
 
-/* What a series keeps of its files is given back (series.c). */
+/* The open capture has so many files, of which nothing is known yet (series.c). 0 or TCA_EMEMORY. */
+int tca_series_begin(struct tca_session *s, uint32_t files);
+/* What a series keeps of its files is given back. */
 void tca_series_free(struct capture *c);
 /* Not over, as far as anybody could see. */
 bool tca_is_open(const struct tca_mirror *m);
