@@ -52,6 +52,7 @@ struct tca_settings {
     bool some_findings; /* only those marked in wanted[] are reported */
     bool wanted[TCA_FINDING_COUNT];
     bool all_states, raw_text, trace;
+    unsigned share, shares;   /* connections of share `share` of so many, from 1; shares 0: of all */
     uint64_t memory;          /* bytes; 0: the usual size. See tca_memory_of() */
     uint64_t max_expanded;    /* bytes out of one packed input; 0: the usual limit (capture/unpack.h) */
     unsigned jobs;            /* threads; 0: as many as there are processors */
@@ -82,8 +83,11 @@ struct capture {
     uint8_t *
         left_out; /* owned: ports to which connections were opened that the user left out, a bit each; NULL: none */
     uint64_t mixed_tags; /* connections whose one direction carries different tags */
-    char *path;          /* owned: the input that it was read from; NULL: it was fed */
-    uint64_t number;     /* it is this one of that input's captures, from 1 */
+    size_t said;     /* bytes of the message that its source said; behind them is what was found besides */
+    size_t hints;    /* so many of the session's are of it (classify/sweep/nat.h), behind those before it */
+    bool warns;      /* what was found besides is said behind what its source said */
+    char *path;      /* owned: the input that it was read from; NULL: it was fed */
+    uint64_t number; /* it is this one of that input's captures, from 1 */
 };
 
 /* What --memory says: bytes for connections at hand in pass 1, and about as many for those that it remembers (shard.c); half of it
@@ -112,7 +116,7 @@ struct tca_session {
     struct capture *open;    /* the capture being fed; NULL between captures */
     struct tca_shard *shard; /* owned, of the open capture; NULL between captures */
     unsigned shards;
-    uint8_t shard_of[TCA_PARTITIONS]; /* each partition is of one */
+    uint8_t shard_of[TCA_PARTITIONS]; /* each partition is of one, or of another share */
     bool can_deal;                    /* all of them are whole: records may be dealt to them */
     pthread_mutex_t lock;             /* for what all shards write to: streams, models */
     struct tca_fragments *fragments;  /* of the open capture */
@@ -143,7 +147,7 @@ struct tca_session {
     struct tca_alone alone[2];       /* of SYNs that were sent once, and of those sent again */
     struct tca_incidents incidents;  /* sorted, before --finding and --min-confidence */
     FILE *trace;                     /* unlinked temporary file of struct tca_trace */
-    bool finished;
+    bool finished, saved, loaded; /* saved: it is a part now, only free is left; loaded: it took parts in */
     int broken; /* memory or a temporary file failed: what is held is not whole; only free is left */
     volatile sig_atomic_t stop;
 };
@@ -154,6 +158,16 @@ int tca_fail(struct tca_error *error, int code, const char *format, ...)
 
 /* Words for a code, where nothing better is known; returns the code (session.c). */
 int tca_words(struct tca_error *error, int code);
+/* 0, or the code and words of what ended the session. */
+int tca_must_be_whole(const struct tca_session *s, struct tca_error *error);
+/* Words of the source's own, into the row of the capture; and behind them what was found besides. 0 or TCA_EMEMORY. */
+int tca_capture_say(struct capture *c, const char *text);
+int tca_capture_warn(struct capture *c);
+/* Room for one more, of which nothing is known but its name. 0 or TCA_EMEMORY (pass1.c). */
+int tca_capture_add(struct tca_session *s, const char *name);
+int tca_capture_leave_out(struct capture *c, const uint8_t *ports);
+/* Threads, if that is worth the while and there are none so far. */
+int tca_hire(struct tca_session *s);
 /* 0, or TCA_EUSAGE and the like while nothing can be asked for yet or any more. */
 int tca_must_be_finished(const struct tca_session *s, struct tca_error *error);
 
@@ -179,6 +193,15 @@ void tca_streams_free(struct tca_streams *all);
 /* A piece that is over. 0, TCA_EMEMORY or TCA_EOUTPUT. */
 int tca_streams_put(struct tca_streams *all, uint32_t capture, const struct tca_key *key,
                     const struct tca_piece *piece);
+/* Pieces as bytes, for a part (part.c), each with its capture's number; and one out of a part of so many captures, before which
+ * there are so many: 0, TCA_EMEMORY, TCA_EOUTPUT, or TCA_EINPUT. `all` NULL: there are none. */
+enum { TCA_STREAMS_FRAME_SHIFT = 36 };
+#define TCA_STREAMS_FRAME_MAX (UINT64_C(1) << TCA_STREAMS_FRAME_SHIFT)
+int tca_streams_each(struct tca_streams *all, tca_sorter_fn *fn, void *user);
+int tca_streams_load(struct tca_streams *all, uint32_t before, uint32_t captures, const void *piece,
+                     size_t size);
+/* As tca_spool_form(). */
+uint64_t tca_streams_form(void);
 /* After the last one, once. */
 int tca_streams_number(struct tca_streams *all);
 /* The frame that created this stream of a capture (0: of the first that has it; then it is told). 0: there is none. */

@@ -36,8 +36,10 @@ static int keep_whole(struct tca_session *s, int code)
     return code;
 }
 
-static int must_be_whole(const struct tca_session *s, struct tca_error *error)
+int tca_must_be_whole(const struct tca_session *s, struct tca_error *error)
 {
+    if (s->saved)
+        return tca_fail(error, TCA_EUSAGE, "the session was saved as a part: free it");
     return s->broken ? tca_fail(error, s->broken, "the session failed before: free it") : TCA_OK;
 }
 
@@ -53,7 +55,7 @@ static int open_trace(struct tca_session *s)
     return s->trace ? TCA_OK : TCA_EMEMORY;
 }
 
-static int hire(struct tca_session *s)
+int tca_hire(struct tca_session *s)
 {
     unsigned threads = s->set.jobs ? s->set.jobs : tca_crew_processors();
     return threads > 1 && !s->crew ? tca_crew_new(threads, &s->crew) : TCA_OK;
@@ -81,7 +83,7 @@ int tca_session_open(const struct tca_settings *set, struct tca_session **ret_se
         return TCA_EUSAGE;
     }
     if (!code && s->set.jobs)
-        code = hire(s);
+        code = tca_hire(s);
     if (!code && set->trace)
         code = open_trace(s);
     if (code) {
@@ -137,8 +139,8 @@ void tca_session_interrupt(struct tca_session *s)
 
 int tca_session_capture_begin(struct tca_session *s, const char *name, struct tca_error *error)
 {
-    if (s->broken)
-        return must_be_whole(s, error);
+    if (s->broken || s->saved)
+        return tca_must_be_whole(s, error);
     if (s->open || s->finished)
         return tca_fail(error, TCA_EUSAGE, s->open ? "a capture is already open" : "the session is finished");
     return tca_words(error, keep_whole(s, tca_pass1_begin(s, name)));
@@ -156,8 +158,8 @@ static void note_link(struct tca_capture_facts *facts, int link)
 int tca_session_feed(struct tca_session *s, const struct tca_record *records, size_t count,
                      struct tca_error *error)
 {
-    if (s->broken)
-        return must_be_whole(s, error);
+    if (s->broken || s->saved)
+        return tca_must_be_whole(s, error);
     if (!s->open)
         return tca_fail(error, TCA_EUSAGE, "no capture is open");
     struct tca_capture_facts *facts = &s->open->facts;
@@ -184,10 +186,17 @@ int tca_session_capture_end(struct tca_session *s, struct tca_error *error)
 
 static int keep_message(struct capture *c, const char *text)
 {
+    char *copy = tca_strdup(text);
     tca_free(c->message);
-    c->message = tca_strdup(text);
-    c->facts.message = c->message ? c->message : "";
-    return c->message ? TCA_OK : TCA_EMEMORY;
+    c->message = copy;
+    c->facts.message = copy ? copy : "";
+    return copy ? TCA_OK : TCA_EMEMORY;
+}
+
+int tca_capture_say(struct capture *c, const char *text)
+{
+    c->said = strlen(text);
+    return keep_message(c, text);
 }
 
 /* What the source knew of the file, into the row of the capture. */
@@ -207,11 +216,11 @@ static int take_facts(struct capture *c, const struct tca_source_facts *from)
     facts->status = tca_source_status_name(from->status);
     facts->error_offset = from->error_offset;
     c->comment = from->comment;
-    return keep_message(c, from->message);
+    return tca_capture_say(c, from->message);
 }
 
 /* Not a fault, but something to know before believing the rows. */
-static int warn_of_tags(struct capture *c)
+int tca_capture_warn(struct capture *c)
 {
     char text[600];
     const char *message = c->facts.message;
@@ -245,8 +254,9 @@ static int read_source(struct tca_session *s, struct tca_source *source, struct 
         code = end;
     if (!code)
         code = take_facts(c, facts);
+    c->warns = true;
     if (!code)
-        code = warn_of_tags(c);
+        code = tca_capture_warn(c);
     if (code)
         return tca_words(error, keep_whole(s, code));
     bool whole = facts->status == TCA_SOURCE_ok || facts->status == TCA_SOURCE_truncated ||
@@ -300,7 +310,7 @@ static int note_fault(struct tca_session *s, const char *name, int code, struct 
         return begun;
     s->open->facts.status =
         tca_source_status_name(code == TCA_EINPUT ? TCA_SOURCE_damaged : TCA_SOURCE_unsupported);
-    int kept = keep_message(s->open, why.text);
+    int kept = tca_capture_say(s->open, why.text);
     int end = tca_pass1_end(s);
     kept = keep_whole(s, kept ? kept : end);
     *error = why;
@@ -346,10 +356,10 @@ int tca_session_read_each(struct tca_session *s, const char *path, tca_told_fn *
 {
     struct tca_error error = {.offset = -1};
     struct tca_input *input = NULL;
-    bool may_begin = !s->broken && !s->open && !s->finished;
+    bool may_begin = !s->broken && !s->saved && !s->open && !s->finished;
     int code = may_begin ? TCA_OK : tca_session_capture_begin(s, path, &error);
     if (!code && is_large(path))
-        code = tca_words(&error, keep_whole(s, hire(s)));
+        code = tca_words(&error, keep_whole(s, tca_hire(s)));
     if (!code)
         code = tca_input_open(path, s->set.max_expanded, &s->stop, &input, &error);
     if (is_fault(code))
@@ -413,8 +423,8 @@ static void say_cut_short(const struct tca_session *s, struct tca_error *error)
 
 int tca_session_finish(struct tca_session *s, struct tca_error *error)
 {
-    if (s->broken)
-        return must_be_whole(s, error);
+    if (s->broken || s->saved)
+        return tca_must_be_whole(s, error);
     if (s->finished || s->open)
         return tca_fail(error, TCA_EUSAGE,
                         s->open ? "a capture is still open" : "the session is already finished");
@@ -446,7 +456,7 @@ int tca_must_be_finished(const struct tca_session *s, struct tca_error *error)
 {
     if (!s->finished)
         return tca_fail(error, TCA_EUSAGE, "the session is not finished yet");
-    return must_be_whole(s, error);
+    return tca_must_be_whole(s, error);
 }
 
 /* ---- summary ---- */
