@@ -22,15 +22,19 @@ int tca_spots_add(struct tca_spots *all, uint32_t files)
     return TCA_OK;
 }
 
-int tca_spots_run(struct tca_spots *all, const struct tca_spot_run *run)
+int tca_spotted_run(struct tca_spotted *spotted, const struct tca_spot_run *run)
 {
-    struct tca_spotted *newest = &all->capture[all->count - 1];
-    struct tca_spot_run *list = tca_room(newest->run, newest->runs, &newest->room, sizeof *list);
+    struct tca_spot_run *list = tca_room(spotted->run, spotted->runs, &spotted->room, sizeof *list);
     if (!list)
         return TCA_EMEMORY;
-    newest->run = list;
-    list[newest->runs++] = *run;
+    spotted->run = list;
+    list[spotted->runs++] = *run;
     return TCA_OK;
+}
+
+int tca_spots_run(struct tca_spots *all, const struct tca_spot_run *run)
+{
+    return tca_spotted_run(&all->capture[all->count - 1], run);
 }
 
 void tca_spots_done(struct tca_spots *all)

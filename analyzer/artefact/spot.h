@@ -45,6 +45,7 @@ struct tca_spots {
 int tca_spots_add(struct tca_spots *all, uint32_t files);
 /* The newest capture goes on with this run. 0 or TCA_EMEMORY. */
 int tca_spots_run(struct tca_spots *all, const struct tca_spot_run *run);
+int tca_spotted_run(struct tca_spotted *spotted, const struct tca_spot_run *run); /* of any one */
 void tca_spots_done(struct tca_spots *all);
 
 /* NULL: nothing was cut. Frame 0 is no frame: of the first file. */

@@ -32,7 +32,7 @@ static int64_t sane_time(int64_t time_ns)
     return time_ns < 0 ? 0 : time_ns > TCA_TIME_LAST_NS ? TCA_TIME_LAST_NS : time_ns;
 }
 
-static int add_capture(struct tca_session *s, const char *name)
+int tca_capture_add(struct tca_session *s, const char *name)
 {
     if (s->capture_count == s->capture_room) {
         size_t room = s->capture_room ? 2 * s->capture_room : 8;
@@ -74,6 +74,19 @@ static unsigned shards_for(const struct tca_crew *crew)
     return threads == 1 ? 1 : wanted < SHARDS_MAX ? wanted : SHARDS_MAX;
 }
 
+enum { OTHERS = UINT8_MAX };
+_Static_assert((int)OTHERS >= (int)SHARDS_MAX, "no shard's number");
+
+/* Partitions that other shares follow go to no shard. */
+static void assign(struct tca_session *s, unsigned shards)
+{
+    unsigned ours = 0;
+    for (unsigned part = 0; part < TCA_PARTITIONS; part++) {
+        bool is_ours = !s->set.shares || part % s->set.shares == s->set.share - 1;
+        s->shard_of[part] = is_ours ? (uint8_t)(ours++ % shards) : OTHERS;
+    }
+}
+
 static int begin_shards(struct tca_session *s)
 {
     unsigned count = shards_for(s->crew);
@@ -83,8 +96,7 @@ static int begin_shards(struct tca_session *s)
         error = tca_shard_begin(s, count, &s->shard[at]);
         s->shards++;
     }
-    for (unsigned part = 0; part < TCA_PARTITIONS; part++)
-        s->shard_of[part] = (uint8_t)(part % count);
+    assign(s, count);
     s->can_deal = !error;
     return error;
 }
@@ -93,14 +105,16 @@ int tca_pass1_begin(struct tca_session *s, const char *name, uint32_t files)
 {
     int error = tca_spots_add(&s->spots, files);
     if (!error)
-        error = add_capture(s, name);
+        error = tca_capture_add(s, name);
     if (error)
         return error;
     s->open = s->capture[s->capture_count - 1];
     s->now = &s->open->facts;
     s->now_file = 0;
-    if (files > 1)
-        error = tca_series_begin(s, files);
+    if (files > 1) {
+        error = tca_series_begin(s->open, files, tca_spot_of(&s->spots, s->open->facts.ordinal, 0).ordinal);
+        s->now = s->open->file;
+    }
     if (!error && !s->streams)
         error = tca_streams_new(tca_random_seed(s), s->set.temp_dir, &s->streams);
     if (!error && !(s->fragments = tca_fragments_new()))
@@ -141,17 +155,23 @@ static int note_comment(struct tca_session *s, const struct tca_record *record)
     return kept < 0 ? kept : TCA_OK;
 }
 
+/* NULL: another share follows it. */
 static struct tca_shard *shard_of(const struct tca_session *s, const struct tca_segment *seg)
 {
-    return &s->shard[s->shards == 1 ? 0 : s->shard_of[tca_partition_of_segment(seg)]];
+    if (s->shards == 1 && !s->set.shares)
+        return s->shard;
+    unsigned number = s->shard_of[tca_partition_of_segment(seg)];
+    return number == OTHERS ? NULL : &s->shard[number];
 }
 
 /* What the slot to be filled next holds goes its way, in the order of the file. */
 static void enter(struct tca_session *s, enum tca_waiting_kind kind, bool left_out)
 {
     struct tca_waiting *w = tca_order_enter(&s->order, kind, left_out);
+    struct tca_shard *shard = shard_of(s, &w->seg);
     w->file = s->now_file;
-    tca_shard_take(shard_of(s, &w->seg), s->order.chunk, w);
+    if (shard)
+        tca_shard_take(shard, s->order.chunk, w);
 }
 
 /* The slot to be filled next, for what is not plain. */

@@ -37,12 +37,19 @@ void tca_note_link(struct tca_capture_facts *facts, int link)
         facts->link[facts->links++] = link;
 }
 
-int tca_keep_message(const struct tca_file_of *file, const char *text)
+static int keep_message(const struct tca_file_of *file, const char *text)
 {
+    char *copy = tca_strdup(text);
     tca_free(*file->message);
-    *file->message = tca_strdup(text);
-    file->facts->message = *file->message ? *file->message : "";
-    return *file->message ? TCA_OK : TCA_EMEMORY;
+    *file->message = copy;
+    file->facts->message = copy ? copy : "";
+    return copy ? TCA_OK : TCA_EMEMORY;
+}
+
+int tca_capture_say(const struct tca_file_of *file, const char *text)
+{
+    *file->said = strlen(text);
+    return keep_message(file, text);
 }
 
 int tca_take_facts(const struct tca_file_of *file, const struct tca_source_facts *from)
@@ -61,11 +68,11 @@ int tca_take_facts(const struct tca_file_of *file, const struct tca_source_facts
     facts->status = tca_source_status_name(from->status);
     facts->error_offset = from->error_offset;
     *file->comment = from->comment;
-    return tca_keep_message(file, from->message);
+    return tca_capture_say(file, from->message);
 }
 
-/* Of a series with its first file. */
-int tca_warn_of_tags(struct capture *c)
+/* Not a fault, but something to know before believing the rows. Of a series with its first file. */
+int tca_capture_warn(struct capture *c)
 {
     char text[600];
     const struct tca_file_of file = tca_file_of(c, 0);
@@ -77,7 +84,7 @@ int tca_warn_of_tags(struct capture *c)
         "%s%s%llu connection%s with different VLAN or tunnel tags in one direction: --key vlan,tunnel tells "
         "them apart",
         message, *message ? "; " : "", (unsigned long long)c->mixed_tags, c->mixed_tags == 1 ? "" : "s");
-    return tca_keep_message(&file, text);
+    return keep_message(&file, text);
 }
 
 int tca_told_code(const struct tca_source_facts *facts)
@@ -117,8 +124,9 @@ static int read_source(struct tca_session *s, struct tca_source *source, struct 
         code = end;
     if (!code)
         code = tca_take_facts(&file, facts);
+    c->warns = true;
     if (!code)
-        code = tca_warn_of_tags(c);
+        code = tca_capture_warn(c);
     if (code)
         return tca_words(error, tca_keep_whole(s, code));
     code = tca_told_code(facts);
@@ -171,7 +179,7 @@ static int note_fault(struct tca_session *s, const char *name, int code, struct 
     s->open->facts.status =
         tca_source_status_name(code == TCA_EINPUT ? TCA_SOURCE_damaged : TCA_SOURCE_unsupported);
     const struct tca_file_of file = tca_file_of(s->open, 0);
-    int kept = tca_keep_message(&file, why.text);
+    int kept = tca_capture_say(&file, why.text);
     int end = tca_pass1_end(s);
     kept = tca_keep_whole(s, kept ? kept : end);
     *error = why;

@@ -11,28 +11,32 @@
 /* Where what is known of one file of a capture is kept: of the capture itself where that is one file. */
 struct tca_file_of {
     struct tca_capture_facts *facts;
-    char **message;
+    char **name, **message;
+    size_t *said; /* bytes of it that its source said; behind them is what was found besides */
     struct tca_clip *comment;
     struct tca_error **error;
 };
+static inline struct tca_file_of tca_whole_of(struct capture *c)
+{
+    return (struct tca_file_of){&c->facts, &c->name, &c->message, &c->said, &c->comment, &c->error};
+}
 static inline struct tca_file_of tca_file_of(struct capture *c, uint32_t at)
 {
     if (!c->files)
-        return (struct tca_file_of){&c->facts, &c->message, &c->comment, &c->error};
+        return tca_whole_of(c);
     struct file *text = &c->text[at];
-    return (struct tca_file_of){&c->file[at], &text->message, &text->comment, &text->error};
+    return (struct tca_file_of){&c->file[at], &text->name,    &text->message,
+                                &text->said,  &text->comment, &text->error};
 }
 
-/* Threads, if there are to be several and are none yet. 0 or TCA_EMEMORY. */
-int tca_hire(struct tca_session *s);
 /* The records that the user wants. */
 struct tca_source_settings tca_source_settings_of(const struct tca_session *s);
 void tca_note_link(struct tca_capture_facts *facts, int link);
 /* What the source knew of the file, into its row. 0 or TCA_EMEMORY, as the two below. */
 int tca_take_facts(const struct tca_file_of *file, const struct tca_source_facts *from);
-int tca_keep_message(const struct tca_file_of *file, const char *text);
-/* Not a fault, but something to know before believing the rows. */
-int tca_warn_of_tags(struct capture *c);
+/* Words of the source's own, into its row; and, behind those of the first file, what was found besides. */
+int tca_capture_say(const struct tca_file_of *file, const char *text);
+int tca_capture_warn(struct capture *c);
 /* As the reader of this file is told: TCA_OK, TCA_EINPUT, TCA_EUNSUPPORTED. */
 int tca_told_code(const struct tca_source_facts *facts);
 void tca_tell_source(struct tca_error *error, int code, const char *message,

@@ -56,6 +56,7 @@ struct tca_settings {
     bool some_findings; /* only those marked in wanted[] are reported */
     bool wanted[TCA_FINDING_COUNT];
     bool all_states, raw_text, trace;
+    unsigned share, shares;   /* connections of share `share` of so many, from 1; shares 0: of all */
     uint64_t memory;          /* bytes; 0: the usual size. See tca_memory_of() */
     uint64_t max_expanded;    /* bytes out of one packed input; 0: the usual limit (capture/unpack.h) */
     unsigned jobs;            /* threads; 0: as many as there are processors */
@@ -80,6 +81,7 @@ static inline bool tca_asked_for(const struct tca_settings *set, const uint8_t a
 /* What belongs to one file of a series beside its facts. */
 struct file {
     char *name, *message; /* owned; facts point at them */
+    size_t said;          /* as of the capture */
     struct tca_clip comment;
     struct tca_error *error; /* owned: what is to be told of it, with the code; NULL: nothing */
 };
@@ -101,9 +103,12 @@ struct capture {
     int64_t newest_ns;       /* of the records so far, for order errors */
     uint8_t *
         left_out; /* owned: ports to which connections were opened that the user left out, a bit each; NULL: none */
-    uint64_t mixed_tags;     /* connections whose one direction carries different tags */
-    char *path;              /* owned: the input that it was read from; NULL: it was fed */
-    uint64_t number;         /* it is this one of that input's captures, from 1 */
+    uint64_t mixed_tags; /* connections whose one direction carries different tags */
+    size_t said;     /* bytes of the message that its source said; behind them is what was found besides */
+    size_t hints;    /* so many of the session's are of it (classify/sweep/nat.h), behind those before it */
+    bool warns;      /* what was found besides is said behind what its source said */
+    char *path;      /* owned: the input that it was read from; NULL: it was fed */
+    uint64_t number; /* it is this one of that input's captures, from 1 */
     struct tca_error *error; /* owned while it is read: what is to be told of it */
 
     /* Of a series. */
@@ -144,7 +149,7 @@ struct tca_session {
     uint32_t now_file;             /* likewise, which one of the capture */
     struct tca_shard *shard;       /* owned, of the open capture; NULL between captures */
     unsigned shards;
-    uint8_t shard_of[TCA_PARTITIONS]; /* each partition is of one */
+    uint8_t shard_of[TCA_PARTITIONS]; /* each partition is of one, or of another share */
     bool can_deal;                    /* all of them are whole: records may be dealt to them */
     pthread_mutex_t lock;             /* for what all shards write to: streams, models */
     struct tca_fragments *fragments;  /* of the open capture */
@@ -176,7 +181,7 @@ struct tca_session {
     struct tca_alone alone[2];       /* of SYNs that were sent once, and of those sent again */
     struct tca_incidents incidents;  /* sorted, before --finding and --min-confidence */
     FILE *trace;                     /* unlinked temporary file of struct tca_trace */
-    bool finished;
+    bool finished, saved, loaded; /* saved: it is a part now, only free is left; loaded: it took parts in */
     int broken; /* memory or a temporary file failed: what is held is not whole; only free is left */
     volatile sig_atomic_t stop;
 };
@@ -186,6 +191,13 @@ int tca_words(struct tca_error *error, int code);
 /* What fails for want of memory or of a temporary file leaves the session not whole: nothing can be told any more. Returns the
  * code (session.c). */
 int tca_keep_whole(struct tca_session *s, int code);
+/* 0, or the code and words of what ended the session. */
+int tca_must_be_whole(const struct tca_session *s, struct tca_error *error);
+/* Room for one more, of which nothing is known but its name. 0 or TCA_EMEMORY (pass1.c). */
+int tca_capture_add(struct tca_session *s, const char *name);
+int tca_capture_leave_out(struct capture *c, const uint8_t *ports);
+/* Threads, if that is worth the while and there are none so far. */
+int tca_hire(struct tca_session *s);
 /* 0, or TCA_EUSAGE and the like while nothing can be asked for yet or any more. */
 int tca_must_be_finished(const struct tca_session *s, struct tca_error *error);
 
@@ -198,10 +210,15 @@ typedef int tca_next_fn(void *from, struct tca_joined_batch *ret);
 int tca_pass1_read(struct tca_session *s, tca_next_fn *next, void *from);
 int tca_pass1_end(struct tca_session *s);
 
-/* The open capture has so many files, of which nothing is known yet (series.c). 0 or TCA_EMEMORY. */
-int tca_series_begin(struct tca_session *s, uint32_t files);
+/* The capture has so many files, of which nothing is known yet; the ordinal of the first. And what one is called. 0 or
+ * TCA_EMEMORY (series.c). */
+enum { TCA_SERIES_MAX = 1 << 24 };
+int tca_series_begin(struct capture *c, uint32_t files, uint32_t first);
+int tca_series_name(struct capture *c, uint32_t at, const char *name);
 /* What a series keeps of its files is given back. */
 void tca_series_free(struct capture *c);
+/* They come in the order of frames. 0 or TCA_EMEMORY. */
+int tca_series_keep_gap(struct capture *c, const struct gap *gap);
 /* Not over, as far as anybody could see. */
 bool tca_is_open(const struct tca_mirror *m);
 /* The gap during which this connection was open, the first one; NULL: none. */
@@ -223,6 +240,15 @@ void tca_streams_free(struct tca_streams *all);
 /* A piece that is over. 0, TCA_EMEMORY or TCA_EOUTPUT. */
 int tca_streams_put(struct tca_streams *all, uint32_t capture, const struct tca_key *key,
                     const struct tca_piece *piece);
+/* Pieces as bytes, for a part (part.c), each with its capture's number; and one out of a part of so many captures, before which
+ * there are so many: 0, TCA_EMEMORY, TCA_EOUTPUT, or TCA_EINPUT. `all` NULL: there are none. */
+enum { TCA_STREAMS_FRAME_SHIFT = 36 };
+#define TCA_STREAMS_FRAME_MAX (UINT64_C(1) << TCA_STREAMS_FRAME_SHIFT)
+int tca_streams_each(struct tca_streams *all, tca_sorter_fn *fn, void *user);
+int tca_streams_load(struct tca_streams *all, uint32_t before, uint32_t captures, const void *piece,
+                     size_t size);
+/* As tca_spool_form(). */
+uint64_t tca_streams_form(void);
 /* After the last one, once; the spots are borrowed from then on. */
 int tca_streams_number(struct tca_streams *all, const struct tca_spots *spots);
 /* The frame that created this stream of a file, by its ordinal (0: of the first that has it; then it is told), in that file.

@@ -25,38 +25,39 @@ static struct tca_capture_facts empty_facts(struct capture *c)
     return facts;
 }
 
-static int name_file(struct capture *c, uint32_t at, const char *name, uint32_t first)
+int tca_series_begin(struct capture *c, uint32_t files, uint32_t first)
 {
-    struct file *text = &c->text[at];
-    text->name = tca_strdup(name);
-    c->file[at] = empty_facts(c);
-    c->file[at].name = text->name;
-    c->file[at].comment = text->comment.text;
-    c->file[at].ordinal = first + at;
-    c->file[at].series = first;
-    return text->name ? TCA_OK : TCA_EMEMORY;
-}
-
-int tca_series_begin(struct tca_session *s, uint32_t files)
-{
-    struct capture *c = s->open;
-    c->file = tca_alloc(files * sizeof *c->file);
-    c->text = tca_alloc(files * sizeof *c->text);
+    c->file = tca_grow(NULL, files, sizeof *c->file);
+    c->text = tca_grow(NULL, files, sizeof *c->text);
     if (!c->file || !c->text)
         return TCA_EMEMORY;
+    memset(c->text, 0, files * sizeof *c->text);
+    for (uint32_t at = 0; at < files; at++) {
+        c->file[at] = empty_facts(c);
+        c->file[at].comment = c->text[at].comment.text;
+        c->file[at].ordinal = first + at;
+        c->file[at].series = first;
+    }
     c->files = files;
     c->facts.file = c->file;
     c->facts.files = files;
-    s->now = c->file;
     return TCA_OK;
+}
+
+int tca_series_name(struct capture *c, uint32_t at, const char *name)
+{
+    char *copy = tca_strdup(name);
+    tca_free(c->text[at].name);
+    c->text[at].name = copy;
+    c->file[at].name = copy ? copy : "";
+    return copy ? TCA_OK : TCA_EMEMORY;
 }
 
 static int begin_files(struct tca_session *s, const struct tca_plan_unit *unit)
 {
-    uint32_t first = tca_spot_of(&s->spots, s->open->facts.ordinal, 0).ordinal;
     int code = TCA_OK;
     for (uint32_t at = 0; !code && at < unit->files; at++)
-        code = name_file(s->open, at, unit->file[at].name, first);
+        code = tca_series_name(s->open, at, unit->file[at].name);
     return code;
 }
 
@@ -122,20 +123,26 @@ static uint64_t first_frame(const struct tca_session *s, const struct capture *c
     return frame;
 }
 
-static int add_gap(struct tca_session *s, struct capture *c, uint32_t file, int64_t newest_ns,
-                   bool unreadable)
+int tca_series_keep_gap(struct capture *c, const struct gap *gap)
 {
     struct gap *list = tca_room(c->gap, c->gaps, &c->gap_room, sizeof *list);
     if (!list)
         return TCA_EMEMORY;
     c->gap = list;
-    list[c->gaps++] = (struct gap){.from_ns = newest_ns,
-                                   .to_ns = c->file[file].first_ns,
-                                   .frame = first_frame(s, c, file),
-                                   .file = file,
-                                   .unreadable = unreadable};
-    c->file[file].gap_before_ns = c->file[file].first_ns - newest_ns;
+    list[c->gaps++] = *gap;
     return TCA_OK;
+}
+
+static int add_gap(struct tca_session *s, struct capture *c, uint32_t file, int64_t newest_ns,
+                   bool unreadable)
+{
+    const struct gap gap = {.from_ns = newest_ns,
+                            .to_ns = c->file[file].first_ns,
+                            .frame = first_frame(s, c, file),
+                            .file = file,
+                            .unreadable = unreadable};
+    c->file[file].gap_before_ns = gap.to_ns - gap.from_ns;
+    return tca_series_keep_gap(c, &gap);
 }
 
 /* A piece is missing: by the plan, or because the file before could not be read to its end. */
@@ -229,7 +236,7 @@ static int take_fault(const struct tca_file_of *file, int code, const struct tca
 {
     file->facts->status =
         tca_source_status_name(code == TCA_EUNSUPPORTED ? TCA_SOURCE_unsupported : TCA_SOURCE_damaged);
-    return tca_keep_message(file, error->text);
+    return tca_capture_say(file, error->text);
 }
 
 /* A tca_joined_ended_fn. */
@@ -280,7 +287,8 @@ static int sum_up(struct unit *u)
     int code = c->files ? find_gaps(u->s, c, u->unit) : TCA_OK;
     for (uint32_t at = 0; at < c->files; at++)
         add_facts(&c->facts, &c->file[at]);
-    return code ? code : tca_warn_of_tags(c);
+    c->warns = true;
+    return code ? code : tca_capture_warn(c);
 }
 
 static void tell_files(struct unit *u, tca_told_fn *told, void *user)

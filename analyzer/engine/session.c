@@ -34,8 +34,10 @@ int tca_keep_whole(struct tca_session *s, int code)
     return code;
 }
 
-static int must_be_whole(const struct tca_session *s, struct tca_error *error)
+int tca_must_be_whole(const struct tca_session *s, struct tca_error *error)
 {
+    if (s->saved)
+        return tca_fail(error, TCA_EUSAGE, "the session was saved as a part: free it");
     return s->broken ? tca_fail(error, s->broken, "the session failed before: free it") : TCA_OK;
 }
 
@@ -123,8 +125,8 @@ void tca_session_interrupt(struct tca_session *s)
 
 int tca_session_capture_begin(struct tca_session *s, const char *name, struct tca_error *error)
 {
-    if (s->broken)
-        return must_be_whole(s, error);
+    if (s->broken || s->saved)
+        return tca_must_be_whole(s, error);
     if (s->open || s->finished)
         return tca_fail(error, TCA_EUSAGE, s->open ? "a capture is already open" : "the session is finished");
     return tca_words(error, tca_keep_whole(s, tca_pass1_begin(s, name, 1)));
@@ -133,8 +135,8 @@ int tca_session_capture_begin(struct tca_session *s, const char *name, struct tc
 int tca_session_feed(struct tca_session *s, const struct tca_record *records, size_t count,
                      struct tca_error *error)
 {
-    if (s->broken)
-        return must_be_whole(s, error);
+    if (s->broken || s->saved)
+        return tca_must_be_whole(s, error);
     if (!s->open)
         return tca_fail(error, TCA_EUSAGE, "no capture is open");
     struct tca_capture_facts *facts = &s->open->facts;
@@ -176,8 +178,8 @@ static void say_cut_short(const struct tca_session *s, struct tca_error *error)
 
 int tca_session_finish(struct tca_session *s, struct tca_error *error)
 {
-    if (s->broken)
-        return must_be_whole(s, error);
+    if (s->broken || s->saved)
+        return tca_must_be_whole(s, error);
     if (s->finished || s->open)
         return tca_fail(error, TCA_EUSAGE,
                         s->open ? "a capture is still open" : "the session is already finished");
@@ -209,7 +211,7 @@ int tca_must_be_finished(const struct tca_session *s, struct tca_error *error)
 {
     if (!s->finished)
         return tca_fail(error, TCA_EUSAGE, "the session is not finished yet");
-    return must_be_whole(s, error);
+    return tca_must_be_whole(s, error);
 }
 
 /* ---- summary ---- */

@@ -559,7 +559,7 @@ void tca_shard_finish(struct tca_shard *sh)
     sh->error = sh->error ? sh->error : error;
 }
 
-static int add_left_out(struct capture *c, const uint8_t *ports)
+int tca_capture_leave_out(struct capture *c, const uint8_t *ports)
 {
     if (!c->left_out && !(c->left_out = tca_alloc(TCA_PORT_BITS)))
         return TCA_EMEMORY;
@@ -588,9 +588,10 @@ int tca_shard_end(struct tca_shard *sh)
     if (sh->end_ns > c->facts.end_ns)
         c->facts.end_ns = sh->end_ns;
     if (!error && sh->left_out)
-        error = add_left_out(c, sh->left_out);
+        error = tca_capture_leave_out(c, sh->left_out);
     for (size_t at = 0; !error && at < sh->moved.count; at++)
         error = tca_moved_take(&sh->s->moved, &sh->moved.one[at]);
+    c->hints += sh->nat_hints.count;
     if (!error)
         error = tca_nat_hints_take(&sh->s->nat_hints, &sh->nat_hints);
     tca_flow_table_free(sh->flows);

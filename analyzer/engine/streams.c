@@ -175,6 +175,37 @@ int tca_streams_put(struct tca_streams *all, uint32_t capture, const struct tca_
                                   : tca_sorter_add(all->pieces, sort_key, &item, sizeof item);
 }
 
+/* ---- in parts ---- */
+
+int tca_streams_each(struct tca_streams *all, tca_sorter_fn *fn, void *user)
+{
+    return all ? tca_sorter_walk(all->pieces, fn, user) : TCA_OK;
+}
+
+/* Nothing here is a place in a table but the side; a frame takes room (struct rolls). */
+static bool is_sound(const struct item *item)
+{
+    const struct tca_piece *piece = &item->piece;
+    return piece->side <= 1 && piece->frame && piece->frame <= TCA_STREAMS_FRAME_MAX;
+}
+
+int tca_streams_load(struct tca_streams *all, uint32_t before, uint32_t captures, const void *bytes,
+                     size_t size)
+{
+    struct item item;
+    if (size != sizeof item && size != sizeof(struct small))
+        return TCA_EINPUT;
+    read_item(bytes, size, &item);
+    if (!item.capture || item.capture > captures || !is_sound(&item))
+        return TCA_EINPUT;
+    return tca_streams_put(all, before + item.capture, &item.key, &item.piece);
+}
+
+uint64_t tca_streams_form(void)
+{
+    return sizeof(struct item) << 16 | sizeof(struct small);
+}
+
 /* ---- rolls ---- */
 
 /* NULL: no memory. */
