@@ -22,6 +22,7 @@
 enum {
     SHARDS_PER_THREAD = 4, /* so that none waits long for the last */
     SHARDS_MAX = 16,
+    RECORD_HEAD = 16, /* bytes of a file for each record besides its packet, about */
 };
 
 _Static_assert(TCA_ORDER_ROOM > TCA_ORDER_CHUNK + TCA_FRAGMENTS_MAX + 64,
@@ -107,6 +108,7 @@ int tca_pass1_begin(struct tca_session *s, const char *name)
     if (error)
         return error;
     s->open = s->capture[s->capture_count - 1];
+    s->watched = (struct tca_watched){0};
     if (!s->streams)
         error = tca_streams_new(tca_random_seed(s), s->set.temp_dir, &s->streams);
     if (!error && !(s->fragments = tca_fragments_new()))
@@ -123,6 +125,7 @@ static void note_record(struct capture *c, const struct tca_record *record)
     struct tca_capture_facts *facts = &c->facts;
     int64_t time_ns = record->time_ns;
     facts->packets++;
+    c->stored += RECORD_HEAD + record->captured;
     if (time_ns < c->newest_ns)
         facts->order_errors++;
     c->newest_ns = time_ns;
@@ -332,6 +335,22 @@ static int look_ahead(struct tca_session *s, const struct tca_chunk *first)
     return error;
 }
 
+/* Whoever watches sees how far it is. */
+static void tell_watcher(struct tca_session *s)
+{
+    struct tca_progress *watcher = s->watcher;
+    const struct capture *c = s->open;
+    struct tca_watched now = {.packets = c->facts.packets, .bytes = c->stored};
+    if (!watcher)
+        return;
+    for (unsigned at = 0; at < s->shards; at++)
+        now.flows += s->shard[at].flow_count;
+    watcher->packets += now.packets - s->watched.packets;
+    watcher->bytes += now.bytes - s->watched.bytes;
+    watcher->flows += now.flows - s->watched.flows;
+    s->watched = now;
+}
+
 /* Let the shards work on the chunk that was dealt, while the next one is dealt. */
 static int turn(struct tca_session *s, struct tca_dealing *dealing, bool last)
 {
@@ -342,6 +361,7 @@ static int turn(struct tca_session *s, struct tca_dealing *dealing, bool last)
     tca_crew_run(s->crew, do_turn, &turn, s->shards + (dealing != NULL));
     for (unsigned at = 0; !error && at < s->shards; at++)
         error = s->shard[at].error;
+    tell_watcher(s);
     return error;
 }
 
