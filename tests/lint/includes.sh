@@ -82,7 +82,7 @@ cli_includes() {
 }
 
 public_includes() {
-    includes include | grep -vE ':(tcpautopsy/[a-z_]+|std[a-z]+)\.h$'
+    includes include | grep -vE ':(tcpautopsy/[a-z_]+|std[a-z]+|signal)\.h$'
 }
 
 lone_headers() {
