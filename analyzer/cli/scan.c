@@ -251,16 +251,30 @@ static int read_all(struct scan *scan, struct works *works)
 
 /* ---- ending ---- */
 
+/* A temporary name is the final one with a dot and six letters behind it. */
+static bool is_torn_table(const char *name)
+{
+    for (int at = 0; at < PRODUCT_FILES; at++) {
+        size_t length = strlen(product_file[at]);
+        if (strncmp(name, product_file[at], length) == 0 && name[length] == '.' && strlen(name + length) == 7)
+            return true;
+    }
+    return strncmp(name, "manifest.csv.", 13) == 0 && strlen(name) == 19;
+}
+
+static bool is_torn_part(const char *name)
+{
+    size_t length = strlen(name);
+    return length > 12 && strncmp(name + length - 12, ".part.", 6) == 0;
+}
+
 /* What a killed run left of files that were not whole yet; no other process writes here now. */
-static void remove_torn(const char *folder, const char *prefix)
+static void remove_torn(const char *folder, bool (*is_torn)(const char *name))
 {
     DIR *listing = opendir(folder);
-    for (struct dirent *entry; listing && (entry = readdir(listing));) {
-        size_t length = strlen(prefix);
-        if (strncmp(entry->d_name, prefix, length) == 0 && entry->d_name[length] == '.' &&
-            strlen(entry->d_name + length) == 7)
+    for (struct dirent *entry; listing && (entry = readdir(listing));)
+        if (is_torn(entry->d_name))
             unlinkat(dirfd(listing), entry->d_name, 0);
-    }
     if (listing)
         closedir(listing);
 }
@@ -280,8 +294,8 @@ static void remove_parts(const struct scan *scan)
 
 static void clean_up(const struct scan *scan)
 {
-    for (int at = 0; at < PRODUCT_FILES; at++)
-        remove_torn(scan->directory, product_file[at]);
+    remove_torn(scan->directory, is_torn_table);
+    remove_torn(scan->folder, is_torn_part);
     if (!request_has(scan->req, OPTION_keep_parts))
         remove_parts(scan);
 }
