@@ -77,10 +77,13 @@ bool intake_overwritten(const struct request *req, const char *path, const char 
 
 int intake_plan(const struct request *req, struct tca_plan **ret_plan)
 {
+    static const char *const series[] = {"auto", "each", "one", NULL};
     struct tca_error error = {.offset = -1};
     struct tca_plan_settings set = {.series = request_value(req, OPTION_series, NULL),
                                     .stop = signals_flag()};
     setup_size(request_value(req, OPTION_max_expanded, "0"), &set.max_expanded);
+    if (!request_word_known("series", request_value(req, OPTION_series, series[0]), series))
+        return TCA_EUSAGE;
     int code = tca_plan_new(req->inputs, &set, ret_plan, &error);
     if (code && error.text[0])
         say_error(NULL, &error);

@@ -54,8 +54,12 @@ static bool take_line(struct journal *j, const struct manifest *m, char *line, s
         snprintf(ours, sizeof ours, "version %s plan %s options %s", m->version, m->plan, m->options);
         return strcmp(cell[WHAT], "scan") == 0 && strcmp(cell[TEXT], ours) == 0;
     }
-    if (strcmp(cell[WHAT], "part") == 0)
-        return true; /* whether it is there, and whose it is, it tells itself */
+    if (strcmp(cell[WHAT], "part") == 0) { /* whether it is there, and whose it is, it tells itself */
+        uint64_t faults;
+        bool good = cell_count(cell[FAULTS], &faults);
+        j->read_faults += good ? faults : 0;
+        return good;
+    }
     if (strcmp(cell[WHAT], "tables") != 0 || !cell_count(cell[FAULTS], &j->faults))
         return false;
     j->tables = true;

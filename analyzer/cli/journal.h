@@ -9,10 +9,11 @@
 #include "manifest.h"
 
 struct journal {
-    int file;        /* -1: not open */
-    char *path;      /* owned */
-    bool tables;     /* they were written, all of them, */
-    uint64_t faults; /* with so many captures that could not be read, */
+    int file;             /* -1: not open */
+    char *path;           /* owned */
+    uint64_t read_faults; /* captures that could not be read, by its lines of parts */
+    bool tables;          /* they were written, all of them, */
+    uint64_t faults;      /* with so many captures that could not be read, */
     char *told; /* owned, or NULL: and what --fail-on asked for was told, or was not: "LIST:1", "LIST:0" */
 };
 

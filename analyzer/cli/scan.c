@@ -115,20 +115,24 @@ static int meet_manifest(struct scan *scan, const struct manifest *there, bool a
     return code;
 }
 
+static int make_plan(struct scan *scan, const struct manifest *there, bool any, bool *ret_printed)
+{
+    int code = intake_plan(scan->req, &scan->plan);
+    if (code || signals_any())
+        return code; /* half a plan is none */
+    if (!shares_of(scan->req, any ? there->shares : 0, tca_plan_items(scan->plan), &scan->shares))
+        return TCA_EUSAGE;
+    *ret_printed = request_has(scan->req, OPTION_plan);
+    return *ret_printed ? print_plan(scan) : meet_manifest(scan, there, any);
+}
+
 static int open_plan(struct scan *scan, bool *ret_printed)
 {
-    struct manifest there;
-    bool any;
-    int code = manifest_read(scan->manifest_path, &there, &any);
+    struct manifest there = {0};
+    bool any = false;
+    int code = request_has(scan->req, OPTION_output) ? manifest_read(scan->manifest_path, &there, &any) : 0;
     if (!code)
-        code = intake_plan(scan->req, &scan->plan);
-    *ret_printed = !code && request_has(scan->req, OPTION_plan);
-    if (!code && !shares_of(scan->req, any ? there.shares : 0, tca_plan_items(scan->plan), &scan->shares))
-        code = TCA_EUSAGE;
-    if (!code && *ret_printed)
-        code = print_plan(scan);
-    else if (!code)
-        code = meet_manifest(scan, &there, any);
+        code = make_plan(scan, &there, any, ret_printed);
     manifest_done(&there);
     return code;
 }
@@ -395,7 +399,7 @@ static enum exit_code end_shard(const struct scan *scan, const struct works *wor
     if (!request_has(scan->req, OPTION_quiet))
         say("shard %u of %u: %zu items are read: merge joins them when all shards are", scan->shares.share,
             scan->shares.count, works->items_before + works->items);
-    return works->faults ? EXIT_INPUT : EXIT_DONE;
+    return works->faults || scan->journal.read_faults ? EXIT_INPUT : EXIT_DONE;
 }
 
 static enum exit_code run(struct scan *scan)
