@@ -7,11 +7,11 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/fail.h"
 #include "capture/magic.h"
 #include "capture/stream.h"
 #include "capture/unpack.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -35,29 +35,18 @@ struct tca_input {
     char first_passed[200]; /* one of them */
 };
 
-__attribute__((format(printf, 3, 4))) static int fail(struct tca_error *err, int code, const char *format,
-                                                      ...)
-{
-    va_list args;
-    *err = (struct tca_error){.code = code, .offset = -1};
-    va_start(args, format);
-    vsnprintf(err->text, sizeof err->text, format, args);
-    va_end(args);
-    return code;
-}
-
 int tca_input_open(const char *path, uint64_t max_expanded, const volatile sig_atomic_t *stop,
                    struct tca_input **ret, struct tca_error *err)
 {
     struct tca_input *input = tca_alloc(sizeof *input);
     if (!input)
-        return fail(err, TCA_EMEMORY, "out of memory");
+        return tca_fail_memory(err);
     input->limit.most = max_expanded;
     input->stop = stop;
     tca_buf_str(&input->name, path);
     int code = tca_stream_open(path, stop, &input->whole, err);
     if (!code && input->name.failed)
-        code = fail(err, TCA_EMEMORY, "out of memory");
+        code = tca_fail_memory(err);
     if (code) {
         tca_input_close(input);
         return code;
@@ -141,10 +130,10 @@ static int end_level(struct tca_input *input, int code, struct tca_error *err)
     if (is_stopped(input)) /* whatever it says, it was not asked to its end */
         return 1;
     if (code)
-        return fail(err, code, "%s: %.300s: copy the file and try again%s", level.format, why,
-                    level.members ? "; what stands before that was read" : "");
+        return tca_fail(err, code, "%s: %.300s: copy the file and try again%s", level.format, why,
+                        level.members ? "; what stands before that was read" : "");
     if (!level.members)
-        return fail(err, TCA_EINPUT, "%s: nothing is in it: capture again", level.format);
+        return tca_fail(err, TCA_EINPUT, "%s: nothing is in it: capture again", level.format);
     return 1;
 }
 
@@ -155,7 +144,7 @@ static int take_member(struct tca_input *input, struct level *level, const struc
     level->members++;
     if (!set_name(input, level, member->name)) {
         tca_stream_close(member->stream);
-        return fail(err, TCA_EMEMORY, "out of memory");
+        return tca_fail_memory(err);
     }
     const struct tca_magic *magic = tca_magic_sniff(member->stream);
     if (is_packed(magic) && input->depth < TCA_INPUT_DEPTH)
@@ -190,8 +179,8 @@ static int tell_passed_over(struct tca_input *input, struct tca_error *err)
     if (!count)
         return 0;
     if (!input->captures)
-        return fail(err, TCA_EINPUT, "no capture is in it: %llu member%s of other kinds, the first is %s",
-                    count, one ? "" : "s", input->first_passed);
+        return tca_fail(err, TCA_EINPUT, "no capture is in it: %llu member%s of other kinds, the first is %s",
+                        count, one ? "" : "s", input->first_passed);
     snprintf(err->text, sizeof err->text, "%llu member%s no capture%s and passed over, the first is %s",
              count, one ? " is" : "s are", one ? "" : "s", input->first_passed);
     return 0;
@@ -209,19 +198,26 @@ static int take_whole(struct tca_input *input, struct tca_stream **ret, struct t
     return 1;
 }
 
-int tca_input_next(struct tca_input *input, const struct tca_source_settings *set, struct tca_source **ret,
-                   const char **ret_name, struct tca_error *err)
+int tca_input_next_stream(struct tca_input *input, struct tca_stream **ret, const char **ret_name,
+                          struct tca_error *err)
 {
-    struct tca_stream *stream = NULL;
-    int got = input->whole ? take_whole(input, &stream, err) : 0;
+    int got = input->whole ? take_whole(input, ret, err) : 0;
     while (!got && input->depth && !is_stopped(input))
-        got = next_member(input, &stream, err);
+        got = next_member(input, ret, err);
     *ret_name = tca_buf_text(&input->name);
     if (!got)
         return tell_passed_over(input, err);
     input->captures += got > 0;
+    return got;
+}
+
+int tca_input_next(struct tca_input *input, const struct tca_source_settings *set, struct tca_source **ret,
+                   const char **ret_name, struct tca_error *err)
+{
+    struct tca_stream *stream = NULL;
+    int got = tca_input_next_stream(input, &stream, ret_name, err);
     int code = got > 0 ? tca_source_take(stream, set, ret, err) : got;
-    return code ? code : 1;
+    return code || !got ? code : 1;
 }
 
 const char *tca_input_library(void)

@@ -32,6 +32,9 @@ void tca_input_close(struct tca_input *input);
  * TCA_EUNSUPPORTED others may follow; the rest is that of tca_source_take(). */
 int tca_input_next(struct tca_input *input, const struct tca_source_settings *set, struct tca_source **ret,
                    const char **ret_name, struct tca_error *err);
+/* The same, as the stream that it is in. */
+int tca_input_next_stream(struct tca_input *input, struct tca_stream **ret, const char **ret_name,
+                          struct tca_error *err);
 /* Name and version of the library that unpacks, static; NULL without one. */
 const char *tca_input_library(void);
 

@@ -7,12 +7,12 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/fail.h"
 #include "capture/magic.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,24 +30,6 @@ struct tca_inputs {
     uint64_t passed_over;
     char *first_passed; /* owned; NULL: none */
 };
-
-__attribute__((format(printf, 3, 4))) static int fail(struct tca_error *error, int code, const char *format,
-                                                      ...)
-{
-    if (!error)
-        return code;
-    va_list args;
-    *error = (struct tca_error){.code = code, .offset = -1};
-    va_start(args, format);
-    vsnprintf(error->text, sizeof error->text, format, args);
-    va_end(args);
-    return code;
-}
-
-static int out_of_memory(struct tca_error *error)
-{
-    return fail(error, TCA_EMEMORY, "out of memory");
-}
 
 int tca_inputs_new(struct tca_inputs **ret_inputs)
 {
@@ -125,7 +107,7 @@ static int walk_entry(struct tca_inputs *inputs, struct tca_buf *path, unsigned 
     if (S_ISDIR(link.st_mode))
         return walk(inputs, path, depth + 1, error);
     if (S_ISREG(file.st_mode) && add_found(inputs, name))
-        return out_of_memory(error);
+        return tca_fail_memory(error);
     return TCA_OK;
 }
 
@@ -138,7 +120,7 @@ static int walk_entries(struct tca_inputs *inputs, struct tca_buf *path, struct 
         path->used = length;
         tca_buf_str(path, length && path->bytes[length - 1] == '/' ? "" : "/");
         tca_buf_str(path, entry[at]->d_name);
-        code = path->failed ? out_of_memory(error) : walk_entry(inputs, path, depth, error);
+        code = path->failed ? tca_fail_memory(error) : walk_entry(inputs, path, depth, error);
     }
     path->used = length;
     return code;
@@ -148,11 +130,12 @@ static int walk(struct tca_inputs *inputs, struct tca_buf *path, unsigned depth,
 {
     struct dirent **entry;
     if (depth > DEPTH_MAX)
-        return fail(error, TCA_EINPUT, "%.200s: more than %d folders deep: name the folder itself",
-                    tca_buf_text(path), DEPTH_MAX);
+        return tca_fail(error, TCA_EINPUT, "%.200s: more than %d folders deep: name the folder itself",
+                        tca_buf_text(path), DEPTH_MAX);
     int count = scandir(tca_buf_text(path), &entry, is_entry, compare_entries);
     if (count < 0)
-        return fail(error, TCA_EINPUT, "%.200s: cannot be listed: %s", tca_buf_text(path), strerror(errno));
+        return tca_fail(error, TCA_EINPUT, "%.200s: cannot be listed: %s", tca_buf_text(path),
+                        strerror(errno));
     int code = walk_entries(inputs, path, entry, count, depth, error);
     for (int at = 0; at < count; at++)
         free(entry[at]); /* the C library's */
@@ -164,10 +147,10 @@ static int add_name(struct tca_inputs *inputs, const char *name, bool walks, str
 {
     struct stat file;
     if (!walks || stat(name, &file) || !S_ISDIR(file.st_mode))
-        return add(inputs, name) ? out_of_memory(error) : TCA_OK;
+        return add(inputs, name) ? tca_fail_memory(error) : TCA_OK;
     struct tca_buf path = {0};
     tca_buf_str(&path, name);
-    int code = path.failed ? out_of_memory(error) : walk(inputs, &path, 0, error);
+    int code = path.failed ? tca_fail_memory(error) : walk(inputs, &path, 0, error);
     tca_buf_done(&path);
     return code;
 }
@@ -211,12 +194,12 @@ static int add_list(struct tca_inputs *inputs, const char *name, bool walks, str
     FILE *file = from_stdin ? stdin : fopen(name, "re");
     struct tca_buf text = {0};
     if (!file)
-        return fail(error, TCA_EINPUT, "list of names '%.200s': %s", name, strerror(errno));
+        return tca_fail(error, TCA_EINPUT, "list of names '%.200s': %s", name, strerror(errno));
     int code = read_all(file, &text);
     if (code == TCA_EINPUT)
-        fail(error, code, "list of names '%.200s': cannot be read", name);
+        tca_fail(error, code, "list of names '%.200s': cannot be read", name);
     else if (code)
-        out_of_memory(error);
+        tca_fail_memory(error);
     else
         code = add_lines(inputs, &text, walks, error);
     if (!from_stdin)

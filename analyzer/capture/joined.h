@@ -20,7 +20,8 @@
 struct tca_joined;
 
 /* Told once for each file of the unit, when nothing more comes of it: what tca_source_next() ended with, or what it could not
- * be opened for (then `facts` is NULL, with words in *error). All borrowed for the call. */
+ * be opened for (then `facts` is NULL, with words in *error; TCA_OK and no words: it was not opened, as nothing was wanted of it
+ * after an interrupt, or beyond max_records). On the thread of tca_joined_next(). All borrowed for the call. */
 typedef void tca_joined_ended_fn(void *user, size_t file, int code, const struct tca_source_facts *facts,
                                  const struct tca_error *error);
 

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fail.h"
 #include "capture/filter.h"
 #include "capture/link.h"
 #include "capture/magic.h"
@@ -44,6 +45,8 @@ struct tca_source {
     int link;                           /* that the program is for; -1 before any */
     uint64_t undecoded_frame;           /* the first one of a link type that is not decoded; 0: none */
     int undecoded_link;                 /* that link type */
+    uint64_t ahead;                     /* frames are larger by this than the numbers told here */
+    size_t at_hand;                     /* records delivered last */
     int64_t last_ns;                    /* time of the last record; 0 before */
     uint64_t timeless, beyond; /* records without a time, and with one that int64 nanoseconds do not hold */
     uint64_t backward, backward_frame, backward_ns; /* records whose time goes back; the first one, how far */
@@ -64,18 +67,6 @@ const char *tca_source_status_name(enum tca_source_status status)
     };
 
     return (unsigned)status < sizeof names / sizeof *names ? names[status] : "unknown";
-}
-
-__attribute__((format(printf, 3, 4))) static int fail(struct tca_error *err, int code, const char *format,
-                                                      ...)
-{
-    va_list args;
-
-    *err = (struct tca_error){.code = code, .offset = -1};
-    va_start(args, format);
-    vsnprintf(err->text, sizeof err->text, format, args);
-    va_end(args);
-    return code;
 }
 
 /* ---- notes ---- */
@@ -408,8 +399,8 @@ static void note_odd_time(struct tca_source *src, struct tca_record *record, int
         record->time_ns = last_ns;
     src->timeless += record->timeless;
     src->beyond += record->time_ns == INT64_MAX || record->time_ns == INT64_MIN;
-    if (record->time_ns < last_ns && record->frame > 1 && src->backward++ == 0) {
-        src->backward_frame = record->frame;
+    if (record->time_ns < last_ns && record->frame - src->ahead > 1 && src->backward++ == 0) {
+        src->backward_frame = record->frame - src->ahead;
         src->backward_ns = (uint64_t)last_ns - (uint64_t)record->time_ns;
     }
 }
@@ -461,7 +452,8 @@ static size_t choose(struct tca_source *src, size_t count)
 /* Read records, no more of them than may be chosen. Their number, or 0 where there are none yet. */
 static size_t read_batch(struct tca_source *src, size_t room)
 {
-    struct tca_batch batch = {.record = src->records, .room = room, .frame = src->facts.packets + 1};
+    struct tca_batch batch = {
+        .record = src->records, .room = room, .frame = src->ahead + src->facts.packets + 1};
     enum tca_read got = tca_part_next(&src->part, &batch);
 
     if (got == TCA_READ_JOINT) {
@@ -473,7 +465,7 @@ static size_t read_batch(struct tca_source *src, size_t room)
         return 0;
     }
     if (batch.has_kind)
-        note_kind(src, &batch.kind, batch.frame);
+        note_kind(src, &batch.kind, src->facts.packets + 1);
     note_times(src, batch.count);
     src->facts.packets += batch.count;
     src->facts.chosen += choose(src, batch.count);
@@ -503,8 +495,39 @@ int tca_source_next(struct tca_source *src, const struct tca_record **ret_record
     if (count == 0)
         return src->end;
     src->facts.bytes = tca_stream_tell(src->stream);
+    src->at_hand = count;
     *ret_records = src->records;
     return (int)count;
+}
+
+void tca_source_set_ahead(struct tca_source *src, uint64_t ahead)
+{
+    src->ahead = ahead;
+}
+
+void tca_source_renumber(struct tca_source *src, size_t at, size_t count, uint64_t frame)
+{
+    for (size_t i = 0; i < count; i++)
+        src->records[at + i].frame = frame + i;
+}
+
+void tca_source_leave(struct tca_source *src, size_t unused)
+{
+    for (size_t i = src->at_hand - unused; i < src->at_hand; i++)
+        src->facts.chosen -= !src->records[i].left_out;
+    src->facts.packets -= unused;
+    src->at_hand = 0;
+    if (src->ended)
+        return;
+    if (src->set.stop && *src->set.stop)
+        end_interrupted(src);
+    else
+        finish(src, TCA_OK, TCA_SOURCE_ok, "%s", "");
+}
+
+void tca_source_note(struct tca_source *src, const char *words)
+{
+    add_note(&src->facts, "%s", words);
 }
 
 /* ---- opening and closing ---- */
@@ -516,7 +539,7 @@ static int source_new(struct tca_stream *stream, const struct tca_source_setting
 
     if (!src) {
         tca_stream_close(stream);
-        return fail(err, TCA_EMEMORY, "out of memory");
+        return tca_fail_memory(err);
     }
     memset(src, 0, offsetof(struct tca_source, records));
     src->stream = stream;
@@ -530,7 +553,7 @@ static int source_new(struct tca_stream *stream, const struct tca_source_setting
     src->link = -1;
     *ret = src;
     if (tca_filter_init(&src->filter, set->filter) < 0)
-        return fail(err, TCA_EMEMORY, "out of memory");
+        return tca_fail_memory(err);
     return TCA_OK;
 }
 
@@ -545,7 +568,7 @@ static int check_filter(struct tca_source *src, struct tca_error *err)
         return err->code;
     if (!program->directed || tca_part_tells_directions(&src->part))
         return TCA_OK;
-    return fail(
+    return tca_fail(
         err, TCA_EUSAGE,
         "filter: inbound and outbound: a pcap file of link type %s tells no directions: capture on 'any', "
         "or choose by addresses",

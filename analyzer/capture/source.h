@@ -91,6 +91,19 @@ int tca_source_take(struct tca_stream *stream, const struct tca_source_settings 
  * nearest they do. */
 int tca_source_next(struct tca_source *src, const struct tca_record **ret_records);
 
+/* ---- for who makes one row of the records of several sources ---- */
+
+/* The frames of records that are not yet read are larger by this than their numbers in the input, of which facts and words
+ * go on to tell. */
+void tca_source_set_ahead(struct tca_source *src, uint64_t ahead);
+/* Records `at` to at + count - 1 of those that were delivered last get the frames from `frame` on. */
+void tca_source_renumber(struct tca_source *src, size_t at, size_t count, uint64_t frame);
+/* Nothing more is wanted of it, as if max_records were reached, or an interrupt was noticed; of the records that were
+ * delivered last the last `unused` count as not read. */
+void tca_source_leave(struct tca_source *src, size_t unused);
+/* Something else that a person is to know of the input, once it has ended. */
+void tca_source_note(struct tca_source *src, const char *words);
+
 /* Borrowed: valid until tca_source_close(). */
 const struct tca_source_facts *tca_source_facts(const struct tca_source *src);
 

@@ -17,28 +17,20 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/fail.h"
 #include "capture/unpack.h"
 
 enum { ROOM = TCA_STREAM_BEHIND + TCA_STREAM_CHUNK };
-
-static int fail(struct tca_error *err, int code, const char *what, const char *why)
-{
-    err->code = code;
-    err->frame = 0;
-    err->offset = -1;
-    snprintf(err->text, sizeof err->text, "%s: %s", what, why);
-    return code;
-}
 
 static int check_kind(struct tca_stream *stream, struct tca_error *err)
 {
     struct stat status;
 
     if (fstat(stream->fd, &status) < 0)
-        return fail(err, TCA_EINPUT, "cannot open", strerror(errno));
+        return tca_fail(err, TCA_EINPUT, "cannot open: %s", strerror(errno));
     if (S_ISDIR(status.st_mode))
-        return fail(err, TCA_EINPUT, "is a directory",
-                    "name the capture files in it, or read all below it with -R");
+        return tca_fail(err, TCA_EINPUT,
+                        "is a directory: name the capture files in it, or read all below it with -R");
     stream->regular = S_ISREG(status.st_mode);
     return TCA_OK;
 }
@@ -52,7 +44,7 @@ static struct tca_stream *stream_new(const volatile sig_atomic_t *stop, struct t
         stream->buffer = tca_grow(NULL, ROOM, 1);
     if (!stream || !stream->buffer) {
         tca_free(stream);
-        fail(err, TCA_EMEMORY, "cannot open", "out of memory");
+        tca_fail(err, TCA_EMEMORY, "cannot open: out of memory");
         return NULL;
     }
     stream->fd = -1;
@@ -73,6 +65,28 @@ int tca_stream_of_member(struct tca_unpack *unpack, struct tca_stream **ret, str
     return TCA_OK;
 }
 
+int tca_stream_of_section(const struct tca_section *section, struct tca_stream **ret, struct tca_error *err)
+{
+    struct tca_stream *stream = stream_new(NULL, err);
+
+    if (!stream)
+        return TCA_EMEMORY;
+    stream->section = *section;
+    stream->of_section = true;
+    *ret = stream;
+    return TCA_OK;
+}
+
+void tca_stream_go_on(struct tca_stream *stream, const struct tca_section *section)
+{
+    stream->unpack = NULL;
+    stream->section = *section;
+    stream->of_section = true;
+    stream->words_kept = section->words;
+    if (stream->ended)
+        stream->words = section->words;
+}
+
 int tca_stream_open(const char *path, const volatile sig_atomic_t *stop, struct tca_stream **ret,
                     struct tca_error *err)
 {
@@ -85,7 +99,7 @@ int tca_stream_open(const char *path, const volatile sig_atomic_t *stop, struct 
     stream->owned = !standard_input;
     stream->fd = standard_input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (stream->fd < 0)
-        code = fail(err, TCA_EINPUT, "cannot open", strerror(errno));
+        code = tca_fail(err, TCA_EINPUT, "cannot open: %s", strerror(errno));
     else
         code = check_kind(stream, err);
     if (code < 0) {
@@ -98,12 +112,20 @@ int tca_stream_open(const char *path, const volatile sig_atomic_t *stop, struct 
 
 void tca_stream_close(struct tca_stream *stream)
 {
+    void (*closed)(void *user);
+    void *user;
+
     if (!stream)
         return;
     if (stream->owned && stream->fd >= 0)
         close(stream->fd);
+    closed = stream->closed;
+    user = stream->closed_user;
+    tca_free(stream->words_kept);
     tca_free(stream->buffer);
     tca_free(stream);
+    if (closed)
+        closed(user);
 }
 
 static size_t read_member(struct tca_stream *stream, uint8_t *into, size_t want)
@@ -113,6 +135,28 @@ static size_t read_member(struct tca_stream *stream, uint8_t *into, size_t want)
     if (got == 0)
         stream->ended = true;
     return got;
+}
+
+/* Of a temporary file of ours: one that ends too early was cut by somebody else. */
+static size_t read_section(struct tca_stream *stream, uint8_t *into, size_t want)
+{
+    struct tca_section *section = &stream->section;
+    ssize_t got = 0;
+
+    if (want > section->size)
+        want = (size_t)section->size;
+    while (want && (got = pread(section->fd, into, want, (off_t)section->at)) < 0 && errno == EINTR)
+        continue;
+    if (got > 0) {
+        section->at += (uint64_t)got;
+        section->size -= (uint64_t)got;
+        return (size_t)got;
+    }
+    stream->ended = true;
+    stream->error = got < 0 ? errno : want ? EIO : section->error;
+    stream->cut = !want && section->cut;
+    stream->words = want ? NULL : section->words;
+    return 0;
 }
 
 /* By another thread, or a signal. */
@@ -139,6 +183,8 @@ static size_t read_some(struct tca_stream *stream, uint8_t *into, size_t want)
 
     if (stream->unpack)
         return read_member(stream, into, want);
+    if (stream->of_section)
+        return read_section(stream, into, want);
     if (stream->watched && !wait_for_bytes(stream)) {
         stream->error = EINTR;
         stream->ended = true;

@@ -26,12 +26,26 @@ enum {
 
 struct tca_unpack;
 
+/* A piece of a file that stays open longer, and what came behind its bytes where they were first read. */
+struct tca_section {
+    int fd;            /* borrowed */
+    uint64_t at, size; /* bytes */
+    int error;         /* errno, 0: none */
+    bool cut;
+    char *words; /* of these two; NULL: none */
+};
+
 struct tca_stream {
-    int fd;                    /* -1: a member of what is unpacked, ... */
-    struct tca_unpack *unpack; /* ... borrowed */
-    bool owned;                /* close fd at the end: not so for standard input */
-    bool regular;              /* a file that can be read anywhere */
-    bool cut;                  /* a member that ended before it should */
+    int fd;                     /* -1: a member of what is unpacked, ... */
+    struct tca_unpack *unpack;  /* ... borrowed; or a section: */
+    struct tca_section section; /* what is left of it */
+    bool of_section;
+    char *words_kept;           /* owned: of a member that is gone */
+    void (*closed)(void *user); /* NULL: nobody is told when it is closed */
+    void *closed_user;
+    bool owned;   /* close fd at the end: not so for standard input */
+    bool regular; /* a file that can be read anywhere */
+    bool cut;     /* a member that ended before it should */
     const char
         *words; /* of a member's error, or of what cut it; NULL: none. As long as it is the present one */
     const volatile sig_atomic_t
@@ -52,6 +66,11 @@ int tca_stream_open(const char *path, const volatile sig_atomic_t *stop, struct 
                     struct tca_error *err);
 /* The present member of what is unpacked. 0 or TCA_EMEMORY, with words. */
 int tca_stream_of_member(struct tca_unpack *unpack, struct tca_stream **ret, struct tca_error *err);
+/* The same of a section, which is borrowed. */
+int tca_stream_of_section(const struct tca_section *section, struct tca_stream **ret, struct tca_error *err);
+/* A member goes on as this section, which holds what was not yet read of it; the bytes that were stay where they are. The
+ * section's words become the stream's. */
+void tca_stream_go_on(struct tca_stream *stream, const struct tca_section *section);
 void tca_stream_close(struct tca_stream *stream);
 
 /* Go on at this byte of a regular file, as if all before had been taken. 0, or -1 with errno set. */

@@ -9,6 +9,7 @@
 #include "capture/unpack.h"
 
 #include "base/alloc.h"
+#include "base/fail.h"
 #include "capture/relay.h"
 
 #include <archive.h>
@@ -231,22 +232,15 @@ static void discard(struct tca_unpack *u)
     tca_free(u);
 }
 
-static int fail(struct tca_error *err, int code, const char *words)
-{
-    *err = (struct tca_error){.code = code, .offset = -1};
-    snprintf(err->text, sizeof err->text, "%s", words);
-    return code;
-}
-
 int tca_unpack_open(struct tca_stream *packed, const char *format, const struct tca_expansion *limit,
                     const volatile sig_atomic_t *stop, struct tca_unpack **ret, struct tca_error *err)
 {
     if (!strcmp(format, "7z") && !packed->regular)
-        return fail(err, TCA_EUNSUPPORTED,
-                    "a 7z archive, which cannot be read from a pipe: save it as a file and name that");
+        return tca_fail(err, TCA_EUNSUPPORTED,
+                        "a 7z archive, which cannot be read from a pipe: save it as a file and name that");
     struct tca_unpack *u = tca_alloc(sizeof *u);
     if (!u)
-        return fail(err, TCA_EMEMORY, "out of memory");
+        return tca_fail_memory(err);
     u->packed = packed;
     u->most = limit->most;
     u->stop = stop;
@@ -255,14 +249,14 @@ int tca_unpack_open(struct tca_stream *packed, const char *format, const struct 
     atomic_init(&u->left, 0);
     if (!u->relay || !u->archive) {
         discard(u);
-        return fail(err, TCA_EMEMORY, "out of memory");
+        return tca_fail_memory(err);
     }
     enable(u);
     packed->stop = &u->quit;
     packed->watched = true;
     if (start(u)) {
         discard(u);
-        return fail(err, TCA_EMEMORY, "out of threads");
+        return tca_fail(err, TCA_EMEMORY, "out of threads");
     }
     *ret = u;
     return TCA_OK;
@@ -300,7 +294,7 @@ int tca_unpack_next(struct tca_unpack *u, struct tca_member *ret_member, struct 
     while ((what = peek(u, &bytes, &size)) != TCA_RELAYED_PART && what != TCA_RELAYED_END)
         tca_relay_pass(u->relay, size);
     if (what == TCA_RELAYED_END)
-        return *bytes ? fail(err, TCA_EINPUT, (const char *)bytes) : 0;
+        return *bytes ? tca_fail(err, TCA_EINPUT, "%s", (const char *)bytes) : 0;
     snprintf(u->name, sizeof u->name, "%s", (const char *)bytes);
     tca_relay_pass(u->relay, size);
     u->taken++;

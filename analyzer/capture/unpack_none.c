@@ -2,10 +2,9 @@
  *
  * Unpacking in a build without libarchive: what it is, and what to do.
  */
+#include "base/fail.h"
 #include "capture/magic.h"
 #include "capture/unpack.h"
-
-#include <stdio.h>
 
 bool tca_unpack_is_there(void)
 {
@@ -21,9 +20,7 @@ int tca_unpack_open(struct tca_stream *packed, const char *format, const struct 
                     const volatile sig_atomic_t *stop, struct tca_unpack **ret, struct tca_error *err)
 {
     (void)packed, (void)limit, (void)stop, (void)ret;
-    *err = (struct tca_error){.code = TCA_EUNSUPPORTED, .offset = -1};
-    snprintf(err->text, sizeof err->text, "%s: this program was built without libarchive", format);
-    return TCA_EUNSUPPORTED;
+    return tca_fail(err, TCA_EUNSUPPORTED, "%s: this program was built without libarchive", format);
 }
 
 void tca_unpack_close(struct tca_unpack *unpack)

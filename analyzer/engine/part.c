@@ -29,6 +29,8 @@ uint64_t tca_part_form(void)
                               tca_streams_form(),
                               tca_part_capture_form(),
                               sizeof(struct tca_moved_one),
+                              sizeof(struct tca_spot_run),
+                              sizeof(struct gap),
                               sizeof(struct tca_part_head)};
     return XXH3_64bits_withSeed(forms, sizeof forms, XXH3_64bits(TCA_VERSION, strlen(TCA_VERSION)));
 }
@@ -102,6 +104,66 @@ static int put_captures(struct saving *w)
     return error;
 }
 
+static int put_files_of(struct saving *w, struct capture *c)
+{
+    int error = TCA_OK;
+    for (uint32_t at = 0; at < c->files && !error; at++) {
+        const struct tca_part_file head = {c->facts.ordinal, at};
+        error = tca_part_write_file(c, at, &w->item);
+        if (!error)
+            error = tca_partfile_put(w->file, TCA_PART_FILE, &head, sizeof head, w->item.bytes, w->item.used);
+    }
+    return error;
+}
+
+static int put_files(struct saving *w)
+{
+    int error = TCA_OK;
+    for (size_t at = 0; at < w->s->capture_count && !error; at++)
+        error = put_files_of(w, w->s->capture[at]);
+    return error;
+}
+
+static int put_runs_of(struct saving *w, uint32_t capture, const struct tca_spot_run *run, size_t count)
+{
+    enum { AT_ONCE = 4096 };
+    const struct tca_part_of head = {.capture = capture};
+    int error = TCA_OK;
+    while (count && !error) {
+        size_t now = count < AT_ONCE ? count : AT_ONCE;
+        error = tca_partfile_put(w->file, TCA_PART_RUNS, &head, sizeof head, run, now * sizeof *run);
+        run += now;
+        count -= now;
+    }
+    return error;
+}
+
+static int put_runs(struct saving *w)
+{
+    const struct tca_spots *spots = &w->s->spots;
+    int error = TCA_OK;
+    for (size_t at = 0; at < spots->count && !error; at++)
+        error = put_runs_of(w, (uint32_t)at + 1, spots->capture[at].run, spots->capture[at].runs);
+    return error;
+}
+
+static int put_gaps_of(struct saving *w, const struct capture *c)
+{
+    const struct tca_part_of head = {.capture = c->facts.ordinal};
+    int error = TCA_OK;
+    for (size_t at = 0; at < c->gaps && !error; at++)
+        error = tca_partfile_put(w->file, TCA_PART_GAP, &head, sizeof head, &c->gap[at], sizeof *c->gap);
+    return error;
+}
+
+static int put_gaps(struct saving *w)
+{
+    int error = TCA_OK;
+    for (size_t at = 0; at < w->s->capture_count && !error; at++)
+        error = put_gaps_of(w, w->s->capture[at]);
+    return error;
+}
+
 static int put_models(struct saving *w)
 {
     size_t size;
@@ -138,7 +200,7 @@ static int put_streams(struct saving *w)
 static int put_hints_of(struct saving *w, uint32_t capture, const uint64_t *list, size_t count)
 {
     enum { AT_ONCE = 4096 };
-    const struct tca_part_hints head = {.capture = capture};
+    const struct tca_part_of head = {.capture = capture};
     int error = TCA_OK;
     while (count && !error) {
         uint64_t some[AT_ONCE];
@@ -191,7 +253,8 @@ static int may_save(const struct tca_session *s, const char *label, struct tca_e
 
 int tca_session_save(struct tca_session *s, const char *path, const char *label, struct tca_error *error)
 {
-    static int (*const each[])(struct saving * w) = {put_captures, put_models, put_dossiers,
+    static int (*const each[])(struct saving * w) = {put_captures, put_files,  put_runs,
+                                                     put_gaps,     put_models, put_dossiers,
                                                      put_streams,  put_hints,  put_moved};
     struct saving w = {.s = s};
     int code = may_save(s, label, error);

@@ -21,18 +21,27 @@ struct tca_part_head {
 /* What the items' bytes mean to this build. */
 uint64_t tca_part_form(void);
 
-/* TCA_PART_HINTS: hints of one capture as they would be of capture 0 (classify/sweep/nat.h) follow this. */
-struct tca_part_hints {
+/* TCA_PART_HINTS: hints of one capture as they would be of capture 0 (classify/sweep/nat.h) follow this; TCA_PART_RUNS: runs of
+ * it (artefact/spot.h), TCA_PART_GAP: a gap of it. */
+struct tca_part_of {
     uint64_t capture;
+};
+/* TCA_PART_FILE: what is known of a file of a capture follows this. */
+struct tca_part_file {
+    uint64_t capture, at;
 };
 
 /* ---- captures (part_capture.c) ---- */
-/* All that is to be known of one, as bytes. 0 or TCA_EMEMORY. */
-int tca_part_write_capture(const struct capture *c, struct tca_buf *ret_item);
+/* All that is to be known of one, but for its files; and of one of these: as bytes. 0 or TCA_EMEMORY. */
+int tca_part_write_capture(struct capture *c, struct tca_buf *ret_item);
+int tca_part_write_file(struct capture *c, uint32_t at, struct tca_buf *ret_item);
 /* What such bytes hold, into a capture that was added with a name of any kind; and, of another share of the same capture, what
- * is to be added to it. 0, TCA_EMEMORY, or TCA_EINPUT: it is none, or not the same one. */
-int tca_part_read_capture(const void *bytes, size_t size, struct capture *c);
+ * is to be added to it. *ret_files: it has so many, 0: it is no series. 0, TCA_EMEMORY, or TCA_EINPUT: it is none, or not the same
+ * one. */
+int tca_part_read_capture(const void *bytes, size_t size, struct capture *c, uint32_t *ret_files);
 int tca_part_join_capture(const void *bytes, size_t size, struct capture *c);
+int tca_part_read_file(const void *bytes, size_t size, struct capture *c, uint32_t at);
+int tca_part_join_file(const void *bytes, size_t size, struct capture *c, uint32_t at);
 /* As tca_spool_form(). */
 uint64_t tca_part_capture_form(void);
 

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * A capture's facts in a part: numbers, then texts, then the ports at which connections were left out, as two tables of what there
- * is. Shares of a capture saw the same records, so most facts are the same in all of them; what is counted by connection is of
- * each share's own, and is joined.
+ * A capture's facts in a part, and those of each file of a series: numbers, then texts, as two tables of what there is. Shares of
+ * a capture saw the same records, so most facts are the same in all of them; what is counted by connection is of each share's
+ * own, and is joined.
  *
- *      { number u64 ... } { bytes u64, text } ... { 0 or 1 u64 } [ ports ]
+ *      file:     { number u64 ... } { bytes u64, text } ...
+ *      capture:  the same of the whole, { mixed_tags, warns, files, 0 or 1: u64 } [ ports at which connections were left out ]
  */
 #include "base/alloc.h"
 #include "capture/source.h"
 #include "engine/part.h"
+#include "engine/reading.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -22,37 +24,38 @@ struct number {
     enum join join;
     uint64_t most;
 };
-#define NUMBERS(field, join, most)                                                                           \
+#define FACT(field, join, most)                                                                              \
     {                                                                                                        \
-        offsetof(struct capture, field), sizeof((struct capture *)0)->field, 1, join, most                   \
+        offsetof(struct tca_capture_facts, field), sizeof((struct tca_capture_facts *)0)->field, 1, join,    \
+            most                                                                                             \
     }
-#define LIST(field, join)                                                                                    \
+#define FACTS(field, join)                                                                                   \
     {                                                                                                        \
-        offsetof(struct capture, field), sizeof *((struct capture *)0)->field,                               \
-            sizeof((struct capture *)0)->field / sizeof *((struct capture *)0)->field, join, UINT64_MAX      \
+        offsetof(struct tca_capture_facts, field), sizeof *((struct tca_capture_facts *)0)->field,           \
+            sizeof((struct tca_capture_facts *)0)->field / sizeof *((struct tca_capture_facts *)0)->field,   \
+            join, UINT64_MAX                                                                                 \
     }
 static const struct number numbers[] = {
-    LIST(facts.link, SAME),
-    NUMBERS(facts.links, SAME, TCA_CAPTURE_LINKS_MAX),
-    NUMBERS(facts.snaplen, SAME, UINT64_MAX),
-    NUMBERS(facts.has_drops, SAME, true),
-    NUMBERS(facts.drops, SAME, UINT64_MAX),
-    NUMBERS(facts.packets, SAME, UINT64_MAX),
-    NUMBERS(facts.bytes, SAME, UINT64_MAX),
-    NUMBERS(facts.tcp_packets, SUM, UINT64_MAX),
-    NUMBERS(facts.flows, SUM, UINT64_MAX),
-    NUMBERS(facts.order_errors, SAME, UINT64_MAX),
-    NUMBERS(facts.duplicates, SUM, UINT64_MAX),
-    NUMBERS(facts.error_offset, SAME, UINT64_MAX),
-    NUMBERS(facts.first_ns, SAME, UINT64_MAX),
-    NUMBERS(facts.last_ns, SAME, UINT64_MAX),
-    NUMBERS(facts.end_ns, LATEST, UINT64_MAX),
-    LIST(facts.outcome, SAME),
-    NUMBERS(mixed_tags, SUM, UINT64_MAX),
-    NUMBERS(warns, SAME, true),
+    FACTS(link, SAME),
+    FACT(links, SAME, TCA_CAPTURE_LINKS_MAX),
+    FACT(snaplen, SAME, UINT64_MAX),
+    FACT(has_drops, SAME, true),
+    FACT(drops, SAME, UINT64_MAX),
+    FACT(packets, SAME, UINT64_MAX),
+    FACT(bytes, SAME, UINT64_MAX),
+    FACT(tcp_packets, SUM, UINT64_MAX),
+    FACT(flows, SUM, UINT64_MAX),
+    FACT(order_errors, SAME, UINT64_MAX),
+    FACT(duplicates, SUM, UINT64_MAX),
+    FACT(error_offset, SAME, UINT64_MAX),
+    FACT(first_ns, SAME, UINT64_MAX),
+    FACT(last_ns, SAME, UINT64_MAX),
+    FACT(end_ns, LATEST, UINT64_MAX),
+    FACT(gap_before_ns, SAME, UINT64_MAX),
+    FACTS(outcome, SAME),
 };
-#undef LIST
-#undef NUMBERS
+#undef FACTS
+#undef FACT
 
 enum { TEXT_MAX = 1 << 20 };
 
@@ -79,58 +82,58 @@ static int take_word(const char **place, const char *text)
     return *place ? TCA_OK : TCA_EINPUT;
 }
 
-static int take_name(struct capture *c, const char *text)
+static int take_name(const struct tca_file_of *file, const char *text)
 {
     char *name = tca_strdup(text);
     if (!name)
         return TCA_EMEMORY;
-    tca_free(c->name);
-    c->facts.name = c->name = name;
+    tca_free(*file->name);
+    file->facts->name = *file->name = name;
     return TCA_OK;
 }
 
-static int take_format(struct capture *c, const char *text)
+static int take_format(const struct tca_file_of *file, const char *text)
 {
-    return take_word(&c->facts.format, text);
+    return take_word(&file->facts->format, text);
 }
 
-static int take_precision(struct capture *c, const char *text)
+static int take_precision(const struct tca_file_of *file, const char *text)
 {
-    return take_word(&c->facts.ts_precision, text);
+    return take_word(&file->facts->ts_precision, text);
 }
 
-static int take_status(struct capture *c, const char *text)
+static int take_status(const struct tca_file_of *file, const char *text)
 {
-    return take_word(&c->facts.status, text);
+    return take_word(&file->facts->status, text);
 }
 
-static int take_comment(struct capture *c, const char *text)
+static int take_comment(const struct tca_file_of *file, const char *text)
 {
-    c->comment = (struct tca_clip){0};
-    snprintf(c->comment.text, sizeof c->comment.text, "%s", text);
+    *file->comment = (struct tca_clip){0};
+    snprintf(file->comment->text, sizeof file->comment->text, "%s", text);
     return TCA_OK;
 }
 
 /* The message is what the source said alone: what was found besides is said anew. */
 static const struct text {
-    size_t at; /* of the pointer to it */
-    int (*take)(struct capture *c, const char *text);
+    size_t at; /* of the pointer to it, in the facts */
+    int (*take)(const struct tca_file_of *file, const char *text);
 } texts[] = {
-    {offsetof(struct capture, facts.name), take_name},
-    {offsetof(struct capture, facts.format), take_format},
-    {offsetof(struct capture, facts.ts_precision), take_precision},
-    {offsetof(struct capture, facts.status), take_status},
-    {offsetof(struct capture, facts.comment), take_comment},
-    {offsetof(struct capture, facts.message), tca_capture_say},
+    {offsetof(struct tca_capture_facts, name), take_name},
+    {offsetof(struct tca_capture_facts, format), take_format},
+    {offsetof(struct tca_capture_facts, ts_precision), take_precision},
+    {offsetof(struct tca_capture_facts, status), take_status},
+    {offsetof(struct tca_capture_facts, comment), take_comment},
+    {offsetof(struct tca_capture_facts, message), tca_capture_say},
 };
 
 enum { TEXT_COUNT = sizeof texts / sizeof *texts, NUMBER_COUNT = sizeof numbers / sizeof *numbers };
 
 /* ---- numbers of any size ---- */
 
-static uint64_t number_at(const struct capture *c, const struct number *n, unsigned time)
+static uint64_t number_at(const struct tca_capture_facts *facts, const struct number *n, unsigned time)
 {
-    const uint8_t *place = (const uint8_t *)c + n->at + (size_t)time * n->bytes;
+    const uint8_t *place = (const uint8_t *)facts + n->at + (size_t)time * n->bytes;
     uint64_t value64;
     uint32_t value32;
     if (n->bytes == 8)
@@ -140,9 +143,9 @@ static uint64_t number_at(const struct capture *c, const struct number *n, unsig
     return *place;
 }
 
-static void set_number(struct capture *c, const struct number *n, unsigned time, uint64_t value)
+static void set_number(struct tca_capture_facts *facts, const struct number *n, unsigned time, uint64_t value)
 {
-    uint8_t *place = (uint8_t *)c + n->at + (size_t)time * n->bytes;
+    uint8_t *place = (uint8_t *)facts + n->at + (size_t)time * n->bytes;
     uint32_t value32 = (uint32_t)value;
     if (n->bytes == 8)
         memcpy(place, &value, 8);
@@ -159,27 +162,50 @@ static void add_u64(struct tca_buf *out, uint64_t value)
     tca_buf_add(out, &value, sizeof value);
 }
 
-static void add_text(struct tca_buf *out, const struct capture *c, const struct text *text)
+static const char *text_at(const struct tca_capture_facts *facts, const struct text *text)
 {
     const char *value;
-    memcpy(&value, (const uint8_t *)c + text->at, sizeof value);
-    size_t length = text->take == tca_capture_say ? c->said : strlen(value);
+    memcpy(&value, (const uint8_t *)facts + text->at, sizeof value);
+    return value;
+}
+
+static void add_text(struct tca_buf *out, const struct tca_file_of *file, const struct text *text)
+{
+    const char *value = text_at(file->facts, text);
+    size_t length = text->take == tca_capture_say ? *file->said : strlen(value);
     length = length < TEXT_MAX ? length : TEXT_MAX;
     add_u64(out, length);
     tca_buf_add(out, value, length);
 }
 
-int tca_part_write_capture(const struct capture *c, struct tca_buf *out)
+static void add_facts(struct tca_buf *out, const struct tca_file_of *file)
 {
-    tca_buf_reset(out);
     for (const struct number *n = numbers; n < numbers + NUMBER_COUNT; n++)
         for (unsigned time = 0; time < n->times; time++)
-            add_u64(out, number_at(c, n, time));
+            add_u64(out, number_at(file->facts, n, time));
     for (const struct text *text = texts; text < texts + TEXT_COUNT; text++)
-        add_text(out, c, text);
+        add_text(out, file, text);
+}
+
+int tca_part_write_capture(struct capture *c, struct tca_buf *out)
+{
+    const struct tca_file_of whole = tca_whole_of(c);
+    tca_buf_reset(out);
+    add_facts(out, &whole);
+    add_u64(out, c->mixed_tags);
+    add_u64(out, c->warns);
+    add_u64(out, c->files);
     add_u64(out, c->left_out != NULL);
     if (c->left_out)
         tca_buf_add(out, c->left_out, TCA_PORT_BITS);
+    return out->failed ? TCA_EMEMORY : TCA_OK;
+}
+
+int tca_part_write_file(struct capture *c, uint32_t at, struct tca_buf *out)
+{
+    const struct tca_file_of file = tca_file_of(c, at);
+    tca_buf_reset(out);
+    add_facts(out, &file);
     return out->failed ? TCA_EMEMORY : TCA_OK;
 }
 
@@ -210,19 +236,19 @@ static uint64_t take_u64(struct input *in)
     return value;
 }
 
-static int read_numbers(struct input *in, struct capture *c)
+static int read_numbers(struct input *in, struct tca_capture_facts *facts)
 {
     for (const struct number *n = numbers; n < numbers + NUMBER_COUNT; n++)
         for (unsigned time = 0; time < n->times; time++) {
             uint64_t value = take_u64(in);
             if (value > n->most)
                 return TCA_EINPUT;
-            set_number(c, n, time, value);
+            set_number(facts, n, time, value);
         }
     return in->short_of ? TCA_EINPUT : TCA_OK;
 }
 
-static int read_text(struct input *in, struct capture *c, const struct text *text)
+static int read_text(struct input *in, const struct tca_file_of *file, const struct text *text)
 {
     uint64_t length = take_u64(in);
     const char *from = length <= TEXT_MAX ? take(in, (size_t)length) : NULL;
@@ -230,78 +256,116 @@ static int read_text(struct input *in, struct capture *c, const struct text *tex
         return TCA_EINPUT;
     struct tca_buf copy = {0};
     tca_buf_add(&copy, from, (size_t)length);
-    int error = text->take(c, tca_buf_text(&copy));
+    int error = text->take(file, tca_buf_text(&copy));
     error = copy.failed ? TCA_EMEMORY : error;
     tca_buf_done(&copy);
     return error;
 }
 
-static int read_ports(struct input *in, struct capture *c)
+static int read_facts(struct input *in, const struct tca_file_of *file)
 {
-    uint64_t any = take_u64(in);
+    int error = read_numbers(in, file->facts);
+    for (const struct text *text = texts; !error && text < texts + TEXT_COUNT; text++)
+        error = read_text(in, file, text);
+    return error;
+}
+
+/* What stands behind the facts of a capture. */
+static int read_rest(struct input *in, struct capture *c, uint32_t *ret_files)
+{
+    uint64_t mixed_tags = take_u64(in), warns = take_u64(in), files = take_u64(in), any = take_u64(in);
     const void *ports = any == 1 ? take(in, TCA_PORT_BITS) : NULL;
-    if (in->short_of || any > 1 || in->at != in->end)
+    if (in->short_of || any > 1 || warns > 1 || files == 1 || files > TCA_SERIES_MAX || in->at != in->end)
         return TCA_EINPUT;
+    c->mixed_tags = mixed_tags;
+    c->warns = warns != 0;
+    *ret_files = (uint32_t)files;
     return ports ? tca_capture_leave_out(c, ports) : TCA_OK;
 }
 
-int tca_part_read_capture(const void *bytes, size_t size, struct capture *c)
+int tca_part_read_capture(const void *bytes, size_t size, struct capture *c, uint32_t *ret_files)
 {
     struct input in = {bytes, (const uint8_t *)bytes + size, false};
-    int error = read_numbers(&in, c);
-    for (const struct text *text = texts; !error && text < texts + TEXT_COUNT; text++)
-        error = read_text(&in, c, text);
-    return error ? error : read_ports(&in, c);
+    const struct tca_file_of whole = tca_whole_of(c);
+    int error = read_facts(&in, &whole);
+    return error ? error : read_rest(&in, c, ret_files);
+}
+
+int tca_part_read_file(const void *bytes, size_t size, struct capture *c, uint32_t at)
+{
+    struct input in = {bytes, (const uint8_t *)bytes + size, false};
+    const struct tca_file_of file = tca_file_of(c, at);
+    int error = read_facts(&in, &file);
+    return error ? error : in.at == in.end ? TCA_OK : TCA_EINPUT;
 }
 
 /* ---- shares ---- */
 
-static bool join_number(struct capture *c, const struct capture *other, const struct number *n, unsigned time)
+static bool join_number(struct tca_capture_facts *facts, const struct tca_capture_facts *other,
+                        const struct number *n, unsigned time)
 {
-    uint64_t one = number_at(c, n, time), two = number_at(other, n, time);
+    uint64_t one = number_at(facts, n, time), two = number_at(other, n, time);
     if (n->join == SUM)
-        set_number(c, n, time, one + two);
+        set_number(facts, n, time, one + two);
     else if (n->join == LATEST && (int64_t)two > (int64_t)one)
-        set_number(c, n, time, two);
+        set_number(facts, n, time, two);
     return n->join != SAME || one == two;
 }
 
-static bool join_texts(const struct capture *c, const struct capture *other)
+static int join_facts(struct tca_capture_facts *facts, const struct tca_capture_facts *other)
 {
-    for (const struct text *text = texts; text < texts + TEXT_COUNT; text++) {
-        const char *one, *two;
-        memcpy(&one, (const uint8_t *)c + text->at, sizeof one);
-        memcpy(&two, (const uint8_t *)other + text->at, sizeof two);
-        if (strcmp(one, two) != 0)
-            return false;
-    }
-    return true;
-}
-
-static int join(struct capture *c, const struct capture *other)
-{
-    bool same = join_texts(c, other);
+    bool same = true;
+    for (const struct text *text = texts; same && text < texts + TEXT_COUNT; text++)
+        same = !strcmp(text_at(facts, text), text_at(other, text));
     for (const struct number *n = numbers; same && n < numbers + NUMBER_COUNT; n++)
         for (unsigned time = 0; same && time < n->times; time++)
-            same = join_number(c, other, n, time);
-    if (!same)
-        return TCA_EINPUT;
-    return other->left_out ? tca_capture_leave_out(c, other->left_out) : TCA_OK;
+            same = join_number(facts, other, n, time);
+    return same ? TCA_OK : TCA_EINPUT;
 }
 
-int tca_part_join_capture(const void *bytes, size_t size, struct capture *c)
+static struct capture *new_other(void)
 {
     struct capture *other = tca_alloc(sizeof *other);
-    if (!other)
-        return TCA_EMEMORY;
-    other->facts.comment = other->comment.text;
-    int error = tca_part_read_capture(bytes, size, other);
-    if (!error)
-        error = join(c, other);
+    if (other)
+        other->facts.comment = other->comment.text;
+    return other;
+}
+
+static void free_other(struct capture *other)
+{
     tca_free(other->name);
     tca_free(other->message);
     tca_free(other->left_out);
     tca_free(other);
+}
+
+int tca_part_join_capture(const void *bytes, size_t size, struct capture *c)
+{
+    struct capture *other = new_other();
+    uint32_t files = 0;
+    if (!other)
+        return TCA_EMEMORY;
+    int error = tca_part_read_capture(bytes, size, other, &files);
+    if (!error && files != c->files)
+        error = TCA_EINPUT;
+    if (!error)
+        error = join_facts(&c->facts, &other->facts);
+    if (!error && other->left_out)
+        error = tca_capture_leave_out(c, other->left_out);
+    c->mixed_tags += other->mixed_tags;
+    free_other(other);
+    return error;
+}
+
+int tca_part_join_file(const void *bytes, size_t size, struct capture *c, uint32_t at)
+{
+    struct capture *other = new_other();
+    if (!other)
+        return TCA_EMEMORY;
+    int error = tca_part_read_file(bytes, size, other, 0);
+    if (!error)
+        error = join_facts(&c->file[at], &other->facts);
+    free_other(other);
     return error;
 }
 

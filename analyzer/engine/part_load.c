@@ -16,6 +16,7 @@
 #include "base/seed.h"
 #include "engine/lone.h"
 #include "engine/partfile.h"
+#include "engine/reading.h"
 #include "engine/sound.h"
 #include "engine/spool.h"
 #include "flow/partition.h"
@@ -101,8 +102,80 @@ static int load_capture(struct loading *l, const struct tca_part_item *item)
                                      : TCA_EINPUT;
     if (s->capture_count >= UINT32_MAX)
         return TCA_EINPUT;
+    uint32_t files = 0;
     int error = tca_capture_add(s, "");
-    return error ? error : tca_part_read_capture(item->bytes, item->size, s->capture[at]);
+    if (!error)
+        error = tca_part_read_capture(item->bytes, item->size, s->capture[at], &files);
+    if (!error)
+        error = tca_spots_add(&s->spots, files ? files : 1);
+    if (!error && files)
+        error = tca_series_begin(s->capture[at], files, tca_spot_of(&s->spots, (uint32_t)at + 1, 0).ordinal);
+    return error;
+}
+
+/* The capture of which a number in the part tells; NULL: it has none such. */
+static struct capture *capture_of(const struct loading *l, uint64_t number)
+{
+    return number && number <= l->now->read ? l->s->capture[l->before + number - 1] : NULL;
+}
+
+static int load_file(struct loading *l, const struct tca_part_item *item)
+{
+    struct tca_part_file head;
+    if (item->size < sizeof head)
+        return TCA_EINPUT;
+    memcpy(&head, item->bytes, sizeof head);
+    struct capture *c = capture_of(l, head.capture);
+    if (!c || head.at >= c->files)
+        return TCA_EINPUT;
+    const uint8_t *bytes = (const uint8_t *)item->bytes + sizeof head;
+    return (l->first ? tca_part_read_file : tca_part_join_file)(bytes, item->size - sizeof head, c,
+                                                                (uint32_t)head.at);
+}
+
+/* One behind the other, each of a file of this capture. */
+static bool is_sound_run(const struct tca_spotted *spotted, const struct tca_spot_run *run)
+{
+    const struct tca_spot_run *before = spotted->runs ? &spotted->run[spotted->runs - 1] : NULL;
+    return run->file < spotted->files && run->first > run->ahead && (!before || run->first > before->first);
+}
+
+/* Of other shares they are the same, since these have read the same files. */
+static int load_runs(struct loading *l, const struct tca_part_item *item)
+{
+    struct tca_part_of head;
+    struct tca_spot_run run;
+    if (item->size < sizeof head || (item->size - sizeof head) % sizeof run)
+        return TCA_EINPUT;
+    memcpy(&head, item->bytes, sizeof head);
+    const struct capture *c = capture_of(l, head.capture);
+    if (!c || !c->files)
+        return TCA_EINPUT;
+    struct tca_spotted *spotted = &l->s->spots.capture[c->facts.ordinal - 1];
+    const uint8_t *at = (const uint8_t *)item->bytes + sizeof head,
+                  *end = (const uint8_t *)item->bytes + item->size;
+    int error = TCA_OK;
+    for (; l->first && at < end && !error; at += sizeof run) {
+        memcpy(&run, at, sizeof run);
+        error = is_sound_run(spotted, &run) ? tca_spotted_run(spotted, &run) : TCA_EINPUT;
+    }
+    return error;
+}
+
+static int load_gap(struct loading *l, const struct tca_part_item *item)
+{
+    struct tca_part_of head;
+    struct gap gap;
+    if (item->size != sizeof head + sizeof gap)
+        return TCA_EINPUT;
+    memcpy(&head, item->bytes, sizeof head);
+    memcpy(&gap, (const uint8_t *)item->bytes + sizeof head, sizeof gap);
+    struct capture *c = capture_of(l, head.capture);
+    bool sound = c && gap.file < c->files && gap.frame > 1 && gap.to_ns > gap.from_ns && !gap.flows &&
+                 (!l->first || !c->gaps || c->gap[c->gaps - 1].frame < gap.frame);
+    if (!sound)
+        return TCA_EINPUT;
+    return l->first ? tca_series_keep_gap(c, &gap) : TCA_OK;
 }
 
 static int load_model(struct loading *l, const struct tca_part_item *item)
@@ -138,7 +211,7 @@ static int load_piece(struct loading *l, const struct tca_part_item *item)
 
 static int load_hints(struct loading *l, const struct tca_part_item *item)
 {
-    struct tca_part_hints head;
+    struct tca_part_of head;
     if (item->size < sizeof head || item->size % sizeof(uint64_t))
         return TCA_EINPUT;
     memcpy(&head, item->bytes, sizeof head);
@@ -168,6 +241,7 @@ static int load_moved(struct loading *l, const struct tca_part_item *item)
 }
 
 static int (*const load[TCA_PART_KINDS])(struct loading *l, const struct tca_part_item *item) = {
+    [TCA_PART_FILE] = load_file,       [TCA_PART_RUNS] = load_runs,   [TCA_PART_GAP] = load_gap,
     [TCA_PART_CAPTURE] = load_capture, [TCA_PART_MODEL] = load_model, [TCA_PART_DOSSIER] = load_dossier,
     [TCA_PART_STREAM] = load_piece,    [TCA_PART_HINTS] = load_hints, [TCA_PART_MOVED] = load_moved};
 
@@ -176,7 +250,7 @@ static int load_item(struct loading *l, const struct tca_part_item *item, struct
     int code = load[item->kind] ? load[item->kind](l, item) : TCA_EINPUT;
     if (code != TCA_EINPUT)
         return code ? tca_words(error, code) : TCA_OK;
-    return item->kind == TCA_PART_CAPTURE && !l->first
+    return (item->kind == TCA_PART_CAPTURE || item->kind == TCA_PART_FILE) && !l->first
                ? tca_fail(error, TCA_EINPUT, "not of the same captures as the other shares")
                : tca_partfile_unsound(error);
 }

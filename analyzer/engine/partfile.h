@@ -16,6 +16,9 @@
 enum tca_part_kind {
     TCA_PART_ABOUT,
     TCA_PART_CAPTURE,
+    TCA_PART_FILE,
+    TCA_PART_RUNS,
+    TCA_PART_GAP,
     TCA_PART_MODEL,
     TCA_PART_DOSSIER,
     TCA_PART_STREAM,

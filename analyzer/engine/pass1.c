@@ -12,7 +12,6 @@
 #include "base/apart.h"
 #include "base/seed.h"
 #include "base/time_limit.h"
-#include "capture/source.h"
 #include "decode/fragment.h"
 #include "engine/run.h"
 #include "flow/partition.h"
@@ -54,6 +53,7 @@ int tca_capture_add(struct tca_session *s, const char *name)
     }
     s->capture[s->capture_count++] = c;
     c->facts = (struct tca_capture_facts){.moved = &s->moved,
+                                          .spots = &s->spots,
                                           .comments = &s->comments,
                                           .comment = c->comment.text,
                                           .ordinal = (uint32_t)s->capture_count,
@@ -102,14 +102,22 @@ static int begin_shards(struct tca_session *s)
     return error;
 }
 
-int tca_pass1_begin(struct tca_session *s, const char *name)
+int tca_pass1_begin(struct tca_session *s, const char *name, uint32_t files)
 {
-    int error = tca_capture_add(s, name);
+    int error = tca_spots_add(&s->spots, files);
+    if (!error)
+        error = tca_capture_add(s, name);
     if (error)
         return error;
     s->open = s->capture[s->capture_count - 1];
     s->watched = (struct tca_watched){0};
-    if (!s->streams)
+    s->now = &s->open->facts;
+    s->now_file = 0;
+    if (files > 1) {
+        error = tca_series_begin(s->open, files, tca_spot_of(&s->spots, s->open->facts.ordinal, 0).ordinal);
+        s->now = s->open->file;
+    }
+    if (!error && !s->streams)
         error = tca_streams_new(tca_random_seed(s), s->set.temp_dir, &s->streams);
     if (!error && !(s->fragments = tca_fragments_new()))
         error = TCA_EMEMORY;
@@ -120,15 +128,16 @@ int tca_pass1_begin(struct tca_session *s, const char *name)
 
 /* ---- dealing: records become entries of a chunk ---- */
 
-static void note_record(struct capture *c, const struct tca_record *record)
+static void note_record(const struct tca_session *s, const struct tca_record *record)
 {
-    struct tca_capture_facts *facts = &c->facts;
+    struct tca_capture_facts *facts = s->now;
     int64_t time_ns = record->time_ns;
     facts->packets++;
-    c->stored += RECORD_HEAD + record->captured;
-    if (time_ns < c->newest_ns)
+    s->open->read.packets++;
+    s->open->read.bytes += RECORD_HEAD + record->captured;
+    if (time_ns < s->open->newest_ns)
         facts->order_errors++;
-    c->newest_ns = time_ns;
+    s->open->newest_ns = time_ns;
     if (record->left_out)
         return;
     if (facts->first_ns < 0 || time_ns < facts->first_ns)
@@ -164,6 +173,7 @@ static void enter(struct tca_session *s, enum tca_waiting_kind kind, bool left_o
 {
     struct tca_waiting *w = tca_order_enter(&s->order, kind, left_out);
     struct tca_shard *shard = shard_of(s, &w->seg);
+    w->file = s->now_file;
     if (shard)
         tca_shard_take(shard, s->order.chunk, w);
 }
@@ -239,7 +249,7 @@ TCA_APART static int deal_odd(struct tca_session *s, const struct tca_record *re
     enum tca_outcome outcome =
         is_plain ? TCA_OUTCOME_tcp : tca_fragments_walk(s->fragments, record, verify, seg);
     bool at_hand = outcome == TCA_OUTCOME_tcp && !seg->fragmented;
-    s->open->facts.outcome[record->left_out ? TCA_OUTCOME_filtered : outcome]++;
+    s->now->outcome[record->left_out ? TCA_OUTCOME_filtered : outcome]++;
     int error = record->comment ? note_comment(s, record) : TCA_OK;
     if (!error)
         error = enter_fragments(s, at_hand ? seg : NULL, record->time_ns);
@@ -262,12 +272,12 @@ TCA_APART static int deal_odd(struct tca_session *s, const struct tca_record *re
 static int deal_sane(struct tca_session *s, const struct tca_record *record)
 {
     struct tca_waiting *w = tca_order_slot(&s->order);
-    note_record(s->open, record);
+    note_record(s, record);
     bool verify = s->set.checksums != CHECKSUMS_OFF && !record->left_out;
     bool is_plain = tca_decode_quick(s->fragments, record, verify, &w->seg, &w->rest);
     if (!is_plain || record->comment || tca_fragments_any(s->fragments))
         return deal_odd(s, record, verify, is_plain);
-    s->open->facts.outcome[record->left_out ? TCA_OUTCOME_filtered : TCA_OUTCOME_tcp]++;
+    s->now->outcome[record->left_out ? TCA_OUTCOME_filtered : TCA_OUTCOME_tcp]++;
     enter(s, TCA_WAITING_SEGMENT, record->left_out);
     return TCA_OK;
 }
@@ -290,28 +300,51 @@ struct turn {
     struct tca_dealing *dealing; /* NULL: nothing is dealt meanwhile */
 };
 
-/* Whence the records of a file come. */
+/* Whence the records of a capture come. */
 struct tca_dealing {
     struct tca_session *s;
-    struct tca_source *source;
-    const struct tca_record *record; /* of the source, until it is asked for more */
-    size_t at, count;
+    tca_next_fn *next;
+    void *from;
+    struct tca_joined_batch batch; /* theirs, until more is asked for */
+    size_t at;
     bool ended;
     int error;
 };
+
+/* What is dealt from here on is another file's, or other frames of it. */
+static int change_file(struct tca_session *s, const struct tca_joined_batch *batch)
+{
+    const struct tca_spot_run run = {batch->record->frame, batch->ahead, (uint32_t)batch->file};
+    s->now_file = (uint32_t)batch->file;
+    if (!s->open->files)
+        return TCA_OK;
+    s->now = &s->open->file[batch->file];
+    return tca_spots_run(&s->spots, &run);
+}
+
+/* False: there is none, or an error. */
+static bool next_batch(struct tca_dealing *d)
+{
+    const struct tca_joined_batch before = d->batch;
+    int got = d->next(d->from, &d->batch);
+    d->ended = got <= 0;
+    d->error = got < 0 ? got : TCA_OK;
+    d->at = 0;
+    if (got <= 0)
+        return false;
+    if (!before.count || before.file != d->batch.file || before.ahead != d->batch.ahead)
+        d->error = change_file(d->s, &d->batch);
+    return !d->error;
+}
 
 /* Until the chunk is full, or the file ends. */
 static void deal(struct tca_dealing *d)
 {
     while (!d->error && !d->ended && !tca_order_is_full(&d->s->order)) {
-        if (d->at == d->count) {
-            int got = tca_source_next(d->source, &d->record);
-            d->ended = got <= 0;
-            d->count = got > 0 ? (size_t)got : 0;
-            d->at = 0;
-        }
-        for (; !d->error && d->at < d->count && !tca_order_is_full(&d->s->order); d->at++)
-            d->error = deal_record(d->s, &d->record[d->at]);
+        if (d->at == d->batch.count && !next_batch(d))
+            return;
+        for (; !d->error && d->at < d->batch.count && !tca_order_is_full(&d->s->order); d->at++)
+            d->error = deal_record(d->s, &d->batch.record[d->at]);
     }
 }
 
@@ -335,16 +368,23 @@ static int look_ahead(struct tca_session *s, const struct tca_chunk *first)
     return error;
 }
 
+static uint64_t flows_over(const struct tca_shard *sh)
+{
+    uint64_t flows = 0;
+    for (unsigned at = 0; at < sh->files; at++)
+        flows += sh->counted[at].flows;
+    return flows;
+}
+
 /* Whoever watches sees how far it is. */
 static void tell_watcher(struct tca_session *s)
 {
     struct tca_progress *watcher = s->watcher;
-    const struct capture *c = s->open;
-    struct tca_watched now = {.packets = c->facts.packets, .bytes = c->stored};
+    struct tca_watched now = s->open->read;
     if (!watcher)
         return;
     for (unsigned at = 0; at < s->shards; at++)
-        now.flows += s->shard[at].flow_count;
+        now.flows += flows_over(&s->shard[at]);
     watcher->packets += now.packets - s->watched.packets;
     watcher->bytes += now.bytes - s->watched.bytes;
     watcher->flows += now.flows - s->watched.flows;
@@ -377,9 +417,9 @@ int tca_pass1_feed(struct tca_session *s, const struct tca_record *records, size
     return error;
 }
 
-int tca_pass1_read(struct tca_session *s, struct tca_source *source)
+int tca_pass1_read(struct tca_session *s, tca_next_fn *next, void *from)
 {
-    struct tca_dealing dealing = {.s = s, .source = source};
+    struct tca_dealing dealing = {.s = s, .next = next, .from = from};
     int error = TCA_OK;
     deal(&dealing);
     while (!error && !dealing.error && !dealing.ended) {
@@ -415,5 +455,6 @@ int tca_pass1_end(struct tca_session *s)
     s->shards = 0;
     s->can_deal = false;
     s->open = NULL;
+    s->now = NULL;
     return error;
 }

@@ -8,27 +8,12 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #define SIZE_MIN   (UINT64_C(1) << 20)
 #define MEMORY_MAX (UINT64_C(1) << 50)
-
-int tca_fail(struct tca_error *error, int code, const char *format, ...)
-{
-    if (error) {
-        va_list args;
-        va_start(args, format);
-        vsnprintf(error->text, sizeof error->text, format, args);
-        va_end(args);
-        error->code = code;
-        error->frame = 0;
-        error->offset = -1;
-    }
-    return code;
-}
 
 struct tca_settings *tca_settings_new(void)
 {
