@@ -84,7 +84,7 @@ static void assign(struct tca_session *s, unsigned shards)
     unsigned ours = 0;
     for (unsigned part = 0; part < TCA_PARTITIONS; part++) {
         bool is_ours = !s->set.shares || part % s->set.shares == s->set.share - 1;
-        s->shard_of[part] = is_ours ? (uint8_t)(ours++ % shards) : OTHERS;
+        s->shard_of[part] = (uint8_t)(is_ours ? ours++ % shards : (unsigned)OTHERS);
     }
 }
 
