@@ -15,7 +15,7 @@ set -u
 export LC_ALL=C
 cd "${1:?usage: includes.sh SOURCE_ROOT}" || exit 2
 
-stages=(base capture decode artefact flow peer mirror classify report engine)
+stages=(base capture decode plan artefact flow peer mirror classify report engine)
 number=0
 failed=0
 
