@@ -385,6 +385,24 @@ def endings(scanner):
     yield "  for other commands too", done.returncode == 0 and b"item 1:" in done.stdout and b"flow_id" not in done.stdout
 
 
+def terminals(scanner):
+    """What a terminal shows while all is read; a pipe gets none of it."""
+    for words, arguments, shown in (("on a terminal", (), True), ("but not with -q", ("-q",), False)):
+        ours, theirs = os.openpty()
+        running = subprocess.Popen([scanner.program, "scan", "-o", f"line{shown}", "-j", "1", *arguments, "d"], env=CLEAN,
+                                   cwd=scanner.folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=theirs)
+        os.close(theirs)
+        line = b""
+        with contextlib.suppress(OSError):  # the other end was closed
+            while piece := os.read(ours, 65536):
+                line += piece
+        os.close(ours)
+        running.wait()
+        seen = re.search(rb"\d+%, \d+/\d+ items, \d+\.\d . packets/s, \d+ flows", line) is not None
+        yield f"progress {words}", seen == shown and (line.rstrip(b"\r\n").endswith(b"\x1b[K") or not shown)
+    yield "and none in a pipe", b"%" not in scanner.run("scan", "-o", "line", "d").stderr
+
+
 # ---- many ----
 
 def checksum(data):
@@ -480,7 +498,7 @@ def main():
             "shards": lambda: shards(scanner, wanted), "missing": lambda: missing(scanner, wanted),
             "schedulers": lambda: schedulers(scanner), "kills": lambda: kills(scanner, wanted, rand, arguments.kills),
             "interrupts": lambda: interrupts(scanner, wanted), "journals": lambda: journals(scanner, wanted),
-            "endings": lambda: endings(scanner), "refusals": lambda: refusals(scanner),
+            "endings": lambda: endings(scanner), "refusals": lambda: refusals(scanner), "terminals": lambda: terminals(scanner),
             "many": lambda: many(scanner, arguments.many)}
         chosen = arguments.only.split(",") if arguments.only else groups
         cases = [case for group in chosen for case in groups[group]()]
