@@ -133,8 +133,8 @@ static void note_record(const struct tca_session *s, const struct tca_record *re
     struct tca_capture_facts *facts = s->now;
     int64_t time_ns = record->time_ns;
     facts->packets++;
-    s->open->read.packets++;
-    s->open->read.bytes += RECORD_HEAD + record->captured;
+    s->open->dealt++;
+    s->open->stored += RECORD_HEAD + record->captured;
     if (time_ns < s->open->newest_ns)
         facts->order_errors++;
     s->open->newest_ns = time_ns;
@@ -368,23 +368,16 @@ static int look_ahead(struct tca_session *s, const struct tca_chunk *first)
     return error;
 }
 
-static uint64_t flows_over(const struct tca_shard *sh)
-{
-    uint64_t flows = 0;
-    for (unsigned at = 0; at < sh->files; at++)
-        flows += sh->counted[at].flows;
-    return flows;
-}
-
 /* Whoever watches sees how far it is. */
 static void tell_watcher(struct tca_session *s)
 {
     struct tca_progress *watcher = s->watcher;
-    struct tca_watched now = s->open->read;
+    const struct capture *c = s->open;
+    struct tca_watched now = {.packets = c->dealt, .bytes = c->stored};
     if (!watcher)
         return;
     for (unsigned at = 0; at < s->shards; at++)
-        now.flows += flows_over(&s->shard[at]);
+        now.flows += s->shard[at].flow_count;
     watcher->packets += now.packets - s->watched.packets;
     watcher->bytes += now.bytes - s->watched.bytes;
     watcher->flows += now.flows - s->watched.flows;
