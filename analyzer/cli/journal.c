@@ -94,11 +94,15 @@ static int read_lines(struct journal *j, const struct manifest *m, off_t *ret_si
 
 /* ---- writing ---- */
 
+/* Once a line is written in part nothing may stand behind it. */
 static int append(struct journal *j, const char *text, size_t length)
 {
+    if (j->torn)
+        return TCA_EOUTPUT;
     for (size_t at = 0; at < length;) {
         ssize_t got = write(j->file, text + at, length - at);
-        if (got < 0 && errno != EINTR)
+        j->torn = got < 0 && errno != EINTR;
+        if (j->torn)
             return failed(j, "cannot be written");
         at += got < 0 ? 0 : (size_t)got;
     }

@@ -11,6 +11,7 @@
 struct journal {
     int file;             /* -1: not open */
     char *path;           /* owned */
+    bool torn;            /* writing failed */
     uint64_t read_faults; /* captures that could not be read, by its lines of parts */
     bool tables;          /* they were written, all of them, */
     uint64_t faults;      /* with so many captures that could not be read, */

@@ -35,7 +35,8 @@ struct worker {
     pthread_t thread;
     struct tca_session *session; /* while it reads; under the lock */
     struct tca_progress told;    /* written by the session */
-    uint64_t bytes;              /* of the lot at hand; under the lock */
+    bool busy;                   /* with a lot that is not among those done; under the lock */
+    uint64_t bytes;              /* of that lot; under the lock */
     uint64_t faults;             /* of the lot at hand */
 };
 
@@ -132,6 +133,13 @@ static void fail(struct crew *crew, int code, const char *file, const struct tca
     pthread_mutex_unlock(&crew->lock);
 }
 
+static int lack_memory(struct crew *crew)
+{
+    const struct tca_error error = {.offset = -1, .text = "memory is out: close other programs"};
+    fail(crew, TCA_EMEMORY, NULL, &error);
+    return TCA_EMEMORY;
+}
+
 /* From now on a signal stops it. */
 static void enlist(struct worker *worker, struct tca_session *session, uint64_t bytes)
 {
@@ -139,6 +147,7 @@ static void enlist(struct worker *worker, struct tca_session *session, uint64_t 
     pthread_mutex_lock(&crew->lock);
     worker->session = session;
     worker->bytes = bytes;
+    worker->busy = true;
     worker->told.packets = worker->told.bytes = worker->told.flows = 0;
     if (crew->stop)
         tca_session_interrupt(session);
@@ -174,7 +183,7 @@ static int note_part(struct worker *worker, size_t lot, const char *path)
     struct tca_part_about *about = malloc(sizeof *about); /* large for a thread's stack */
     struct stat st;
     if (!about)
-        return TCA_EMEMORY;
+        return lack_memory(crew);
     int code = tca_part_read_about(path, about, &error);
     if (code)
         fail(crew, TCA_EOUTPUT, path, &error);
@@ -195,7 +204,7 @@ static int note_part(struct worker *worker, size_t lot, const char *path)
         works->flows += about->flows;
         works->faults += worker->faults;
     }
-    worker->bytes = 0;
+    worker->busy = false;
     pthread_mutex_unlock(&crew->lock);
     free(about);
     return code;
@@ -209,7 +218,7 @@ static int save(struct worker *worker, size_t lot, struct tca_session *session)
     manifest_label(works->manifest, lot, label);
     manifest_part_name(works->manifest, lot, works->shares->share, name);
     if (asprintf(&path, "%s/%s", works->parts, name) < 0)
-        return TCA_EMEMORY;
+        return lack_memory(worker->crew);
     int code = tca_session_save(session, path, label, &error);
     if (code)
         fail(worker->crew, code, path, &error);
@@ -337,7 +346,7 @@ static void tell_progress(struct crew *crew)
     for (unsigned at = 0; at < crew->count; at++) {
         struct worker *worker = &crew->worker[at];
         uint64_t bytes = worker->told.bytes;
-        if (!worker->session)
+        if (!worker->busy)
             continue;
         now.bytes += bytes < worker->bytes ? bytes : worker->bytes;
         now.packets += worker->told.packets;

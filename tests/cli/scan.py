@@ -12,6 +12,7 @@ import gzip
 import os
 import pathlib
 import random
+import re
 import shutil
 import signal
 import struct
@@ -54,8 +55,21 @@ class Scanner:
                 for path in (self.folder / name / table for table in TABLES)]
 
 
+def pieces(capture, count):
+    """A capture's records in so many files, as a capture program that rotates writes them."""
+    data = capture.read_bytes()
+    order = "<" if data[:4] in (b"\xd4\xc3\xb2\xa1", b"\x4d\x3c\xb2\xa1") else ">"
+    records, at = [], 24
+    while at < len(data):
+        end = at + 16 + struct.unpack(order + "I", data[at + 8:at + 12])[0]
+        records.append(data[at:end])
+        at = end
+    return [data[:24] + b"".join(records[len(records) * piece // count:len(records) * (piece + 1) // count])
+            for piece in range(count)]
+
+
 def make(folder, captures):
-    """Captures at several depths: plain, compressed, in an archive, and one that is damaged."""
+    """Captures at several depths: plain, compressed, in an archive, in pieces, and one that is damaged."""
     cases = sorted(captures.glob("*/*/capture.pcap"))
     chosen = cases[::max(1, len(cases) // FILES)][:FILES]
     for at, case in enumerate(chosen):
@@ -66,6 +80,9 @@ def make(folder, captures):
     with tarfile.open(folder / "d" / "some.tar", "w") as archive:
         for at, case in enumerate(chosen[5:8]):
             archive.add(case, f"member{at}.pcap")
+    (folder / "d" / "ring").mkdir()
+    for at, piece in enumerate(pieces(captures / "queue" / "rec_stalled_service" / "capture.pcap", 5)):
+        (folder / "d" / "ring" / f"ring_{(at + 3) % 5:05}.pcap").write_bytes(piece)
     damaged = bytearray(chosen[9].read_bytes())
     damaged[24 + 8:24 + 16] = b"\xff" * 8  # the first record's lengths
     (folder / "d" / "bad.pcap").write_bytes(damaged)
@@ -352,10 +369,38 @@ def endings(scanner):
     yield "a cut last packet is status 0", scanner.run("scan", "-o", "cut0", "cut").returncode == 0
     yield "  with --strict 3", scanner.run("scan", "-o", "cut3", "--strict", "cut").returncode == 3
     done = scanner.run("scan", "--plan", "d")
-    yield "--plan prints what is read, and reads it not", \
-        done.returncode == 0 and b"some.tar" in done.stdout and not (folder / "nowhere").exists()
+    yield "--plan prints what is read together", \
+        done.returncode == 0 and b"some.tar" in done.stdout and b": 5 files" in done.stdout
+    yield "  in the order of time", re.findall(rb"ring_0000(\d)", done.stdout) == [b"3", b"4", b"0", b"1", b"2"]
+    done = scanner.run("scan", "--plan", "--shard", "1/3", "d")
+    yield "  and which shard reads it", all(f"shard {share}".encode() in done.stdout for share in (1, 2, 3))
+    done = scanner.run("scan", "--plan", "--series", "each", "d")
+    yield "--series each: no piece belongs to another", done.returncode == 0 and b": 5 files" not in done.stdout
+    yield "--series: a word that is not known", scanner.run("scan", "--plan", "--series", "all", "d").returncode == 2
+    scanner.run("report", "-q", "-R", "-o", "each1", "--series", "each", "d/ring")
+    scanner.run("scan", "-q", "-o", "each2", "--series", "each", "d/ring")
+    yield "  scan and report agree", scanner.tables("each1") == scanner.tables("each2") != [None] * len(TABLES) and \
+        scanner.tables("each1")[6].count(b"\n") == 6
     done = scanner.run("flows", "--plan", "-R", "d/part1")
     yield "  for other commands too", done.returncode == 0 and b"item 1:" in done.stdout and b"flow_id" not in done.stdout
+
+
+def terminals(scanner):
+    """What a terminal shows while all is read; a pipe gets none of it."""
+    for words, arguments, shown in (("on a terminal", (), True), ("but not with -q", ("-q",), False)):
+        ours, theirs = os.openpty()
+        running = subprocess.Popen([scanner.program, "scan", "-o", f"line{shown}", "-j", "1", *arguments, "d"], env=CLEAN,
+                                   cwd=scanner.folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=theirs)
+        os.close(theirs)
+        line = b""
+        with contextlib.suppress(OSError):  # the other end was closed
+            while piece := os.read(ours, 65536):
+                line += piece
+        os.close(ours)
+        running.wait()
+        seen = re.search(rb"\d+%, \d+/\d+ items, \d+\.\d . packets/s, \d+ flows", line) is not None
+        yield f"progress {words}", seen == shown and (line.rstrip(b"\r\n").endswith(b"\x1b[K") or not shown)
+    yield "and none in a pipe", b"%" not in scanner.run("scan", "-o", "line", "d").stderr
 
 
 # ---- many ----
@@ -453,7 +498,7 @@ def main():
             "shards": lambda: shards(scanner, wanted), "missing": lambda: missing(scanner, wanted),
             "schedulers": lambda: schedulers(scanner), "kills": lambda: kills(scanner, wanted, rand, arguments.kills),
             "interrupts": lambda: interrupts(scanner, wanted), "journals": lambda: journals(scanner, wanted),
-            "endings": lambda: endings(scanner), "refusals": lambda: refusals(scanner),
+            "endings": lambda: endings(scanner), "refusals": lambda: refusals(scanner), "terminals": lambda: terminals(scanner),
             "many": lambda: many(scanner, arguments.many)}
         chosen = arguments.only.split(",") if arguments.only else groups
         cases = [case for group in chosen for case in groups[group]()]
