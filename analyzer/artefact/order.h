@@ -47,20 +47,33 @@ struct tca_lane {
 /* One that waits. What stands before the bytes of the segment that few have is three cache lines. */
 struct tca_waiting {
     _Alignas(64) void *tuple;
-    void *stream;           /* both of the caller: what it found when the segment joined */
-    uint64_t stream_frame;  /* likewise */
-    uint64_t before;        /* of the place: the next older one of its lane */
-    uint64_t number, ripe;  /* of the place; ripe: the oldest that had to wait on when it was entered */
-    uint64_t record;        /* the frame number in the file */
-    uint32_t file;          /* of the capture: which one the record is of, from 0 */
-    uint8_t kind;           /* enum tca_waiting_kind */
-    uint8_t rest;           /* enum tca_segment_rest of the segment */
-    bool left_out : 1;      /* as of the record */
-    bool late : 1;          /* of the place: it was entered behind a later time */
-    bool side : 1;          /* of the caller: what it found when the segment joined, 0 or 1 */
+    void *stream;          /* both of the caller: what it found when the segment joined */
+    uint64_t stream_frame; /* likewise */
+    uint64_t before;       /* of the place: the next older one of its lane */
+    uint64_t number, ripe; /* of the place; ripe: the oldest that had to wait on when it was entered */
+    uint64_t record;       /* the frame number in the file */
+    uint8_t kind;          /* enum tca_waiting_kind */
+    bool left_out;         /* as of the record */
+    bool late;             /* of the place: it was entered behind a later time */
+    uint8_t side;          /* of the caller: what it found when the segment joined */
+    uint8_t rest;          /* enum tca_segment_rest of the segment */
+    uint8_t file_high;     /* of the caller: which file the record is of, from 0 (tca_order_file) */
+    uint16_t file_low;
     struct tca_segment seg; /* frame: of its place, see moved.h */
 };
 _Static_assert(offsetof(struct tca_waiting, seg) == 64, "a cache line");
+
+/* There is no room for more than three bytes. */
+enum { TCA_ORDER_FILES = 1 << 24 };
+static inline void tca_order_set_file(struct tca_waiting *w, uint32_t file)
+{
+    w->file_low = (uint16_t)(file & 0xffff);
+    w->file_high = (uint8_t)(file >> 16);
+}
+static inline uint32_t tca_order_file(const struct tca_waiting *w)
+{
+    return w->file_low | (uint32_t)w->file_high << 16;
+}
 
 struct tca_order_pending {
     uint64_t number;

@@ -133,7 +133,6 @@ static void note_record(const struct tca_session *s, const struct tca_record *re
     struct tca_capture_facts *facts = s->now;
     int64_t time_ns = record->time_ns;
     facts->packets++;
-    s->open->dealt++;
     s->open->stored += RECORD_HEAD + record->captured;
     if (time_ns < s->open->newest_ns)
         facts->order_errors++;
@@ -173,7 +172,7 @@ static void enter(struct tca_session *s, enum tca_waiting_kind kind, bool left_o
 {
     struct tca_waiting *w = tca_order_enter(&s->order, kind, left_out);
     struct tca_shard *shard = shard_of(s, &w->seg);
-    w->file = s->now_file;
+    tca_order_set_file(w, s->now_file);
     if (shard)
         tca_shard_take(shard, s->order.chunk, w);
 }
@@ -345,6 +344,7 @@ static void deal(struct tca_dealing *d)
             return;
         for (; !d->error && d->at < d->batch.count && !tca_order_is_full(&d->s->order); d->at++)
             d->error = deal_record(d->s, &d->batch.record[d->at]);
+        d->s->open->dealt = d->batch.record[d->at - 1].frame;
     }
 }
 

@@ -218,7 +218,7 @@ int tca_pass1_end(struct tca_session *s);
 
 /* The capture has so many files, of which nothing is known yet; the ordinal of the first. And what one is called. 0 or
  * TCA_EMEMORY (series.c). */
-enum { TCA_SERIES_MAX = 1 << 24 };
+enum { TCA_SERIES_MAX = TCA_ORDER_FILES };
 int tca_series_begin(struct capture *c, uint32_t files, uint32_t first);
 int tca_series_name(struct capture *c, uint32_t at, const char *name);
 /* What a series keeps of its files is given back. */

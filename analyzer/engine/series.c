@@ -309,6 +309,9 @@ static void tell_files(struct unit *u, tca_told_fn *told, void *user)
 static int begin_unit(struct unit *u, const struct tca_plan_item *item, struct tca_error *error)
 {
     struct tca_session *s = u->s;
+    if (u->unit->files > TCA_SERIES_MAX)
+        return tca_fail(error, TCA_EUSAGE, "%zu files in one series, and there is room for %d: --series each",
+                        u->unit->files, TCA_SERIES_MAX);
     int code = tca_pass1_begin(s, u->unit->file[0].name, (uint32_t)u->unit->files);
     u->c = s->open;
     if (!code && u->unit->files > 1)
@@ -337,7 +340,8 @@ static int read_unit(struct tca_session *s, struct tca_shelf *shelf, const struc
         tell_files(&u, told, user);
         return TCA_OK;
     }
-    tca_words(&error, code);
+    if (!error.text[0])
+        tca_words(&error, code);
     told(user, unit->file[0].name, code, &error);
     return code;
 }

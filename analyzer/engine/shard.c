@@ -393,7 +393,7 @@ static int join_segment(struct tca_shard *sh, struct tca_waiting *w, const struc
     w->tuple = met.tuple;
     w->stream = met.stream;
     w->stream_frame = met.stream_frame;
-    w->side = met.side != 0;
+    w->side = (uint8_t)met.side;
     if (met.stream && !w->left_out)
         tca_peer_step((void *)met.stream->payload, &w->seg, met.side, sh->mirrors.strict_checksums);
     tca_order_join(&sh->s->order, w, met.lane);
@@ -412,8 +412,8 @@ static int join_quote(struct tca_shard *sh, struct tca_waiting *w, const struct 
 
 static int join(struct tca_shard *sh, struct tca_waiting *w, const struct tca_flow_look *look)
 {
-    if (w->file != sh->join_file) {
-        sh->join_file = w->file;
+    if (tca_order_file(w) != sh->join_file) {
+        sh->join_file = tca_order_file(w);
         tca_flow_turn_file(sh->flows, w->seg.frame);
     }
     if (w->kind == TCA_WAITING_NUMBER)
@@ -440,7 +440,7 @@ static int join_batch(struct tca_shard *sh, struct tca_waiting *const *one, unsi
 static int use(struct tca_shard *sh, const struct tca_waiting *w)
 {
     int error = TCA_OK;
-    sh->now = &sh->counted[w->file];
+    sh->now = &sh->counted[tca_order_file(w)];
     if (w->record != w->seg.frame)
         error = tca_moved_add(&sh->moved, sh->s->open->facts.ordinal, w->seg.frame, w->record);
     if (error)

@@ -69,7 +69,8 @@ int tca_session_read(struct tca_session *session, const char *path, struct tca_e
 typedef void tca_told_fn(void *user, const char *capture, int code, const struct tca_error *error);
 int tca_session_read_each(struct tca_session *session, const char *path, tca_told_fn *told, void *user);
 
-/* The same of an item of a plan. */
+/* The same of an item of a plan, which is borrowed until the session is freed. Its units are a capture each, whose files are told
+ * one by one; frames, `capture` and tcp_stream are those of the file. */
 int tca_session_read_item(struct tca_session *session, const struct tca_plan *plan, size_t item,
                           tca_told_fn *told, void *user);
 
