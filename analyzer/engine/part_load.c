@@ -14,6 +14,7 @@
 
 #include "base/alloc.h"
 #include "base/seed.h"
+#include "base/time_limit.h"
 #include "engine/lone.h"
 #include "engine/partfile.h"
 #include "engine/reading.h"
@@ -171,7 +172,9 @@ static int load_gap(struct loading *l, const struct tca_part_item *item)
     memcpy(&head, item->bytes, sizeof head);
     memcpy(&gap, (const uint8_t *)item->bytes + sizeof head, sizeof gap);
     struct capture *c = capture_of(l, head.capture);
-    bool sound = c && gap.file < c->files && gap.frame > 1 && gap.to_ns > gap.from_ns && !gap.flows &&
+    uint8_t unreadable = ((const uint8_t *)item->bytes)[sizeof head + offsetof(struct gap, unreadable)];
+    bool sound = c && unreadable <= 1 && gap.file < c->files && gap.frame > 1 && gap.to_ns > gap.from_ns &&
+                 gap.from_ns >= 0 && gap.to_ns <= TCA_TIME_LAST_NS && !gap.flows &&
                  (!l->first || !c->gaps || c->gap[c->gaps - 1].frame < gap.frame);
     if (!sound)
         return TCA_EINPUT;
