@@ -21,6 +21,7 @@
 enum {
     SHARDS_PER_THREAD = 4, /* so that none waits long for the last */
     SHARDS_MAX = 16,
+    RECORD_HEAD = 16, /* bytes of a file for each record besides its packet, about */
 };
 
 _Static_assert(TCA_ORDER_ROOM > TCA_ORDER_CHUNK + TCA_FRAGMENTS_MAX + 64,
@@ -109,6 +110,7 @@ int tca_pass1_begin(struct tca_session *s, const char *name, uint32_t files)
     if (error)
         return error;
     s->open = s->capture[s->capture_count - 1];
+    s->watched = (struct tca_watched){0};
     s->now = &s->open->facts;
     s->now_file = 0;
     if (files > 1) {
@@ -131,6 +133,8 @@ static void note_record(const struct tca_session *s, const struct tca_record *re
     struct tca_capture_facts *facts = s->now;
     int64_t time_ns = record->time_ns;
     facts->packets++;
+    s->open->dealt++;
+    s->open->stored += RECORD_HEAD + record->captured;
     if (time_ns < s->open->newest_ns)
         facts->order_errors++;
     s->open->newest_ns = time_ns;
@@ -364,6 +368,22 @@ static int look_ahead(struct tca_session *s, const struct tca_chunk *first)
     return error;
 }
 
+/* Whoever watches sees how far it is. */
+static void tell_watcher(struct tca_session *s)
+{
+    struct tca_progress *watcher = s->watcher;
+    const struct capture *c = s->open;
+    struct tca_watched now = {.packets = c->dealt, .bytes = c->stored};
+    if (!watcher)
+        return;
+    for (unsigned at = 0; at < s->shards; at++)
+        now.flows += s->shard[at].flow_count;
+    watcher->packets += now.packets - s->watched.packets;
+    watcher->bytes += now.bytes - s->watched.bytes;
+    watcher->flows += now.flows - s->watched.flows;
+    s->watched = now;
+}
+
 /* Let the shards work on the chunk that was dealt, while the next one is dealt. */
 static int turn(struct tca_session *s, struct tca_dealing *dealing, bool last)
 {
@@ -374,6 +394,7 @@ static int turn(struct tca_session *s, struct tca_dealing *dealing, bool last)
     tca_crew_run(s->crew, do_turn, &turn, s->shards + (dealing != NULL));
     for (unsigned at = 0; !error && at < s->shards; at++)
         error = s->shard[at].error;
+    tell_watcher(s);
     return error;
 }
 

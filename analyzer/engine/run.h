@@ -100,6 +100,8 @@ struct capture {
     struct tca_capture_facts facts;
     char *name, *message;    /* owned; facts points at them */
     struct tca_clip comment; /* likewise */
+    uint64_t dealt;          /* records */
+    uint64_t stored;         /* bytes of the records so far, about */
     int64_t newest_ns;       /* of the records so far, for order errors */
     uint8_t *
         left_out; /* owned: ports to which connections were opened that the user left out, a bit each; NULL: none */
@@ -181,6 +183,10 @@ struct tca_session {
     struct tca_alone alone[2];       /* of SYNs that were sent once, and of those sent again */
     struct tca_incidents incidents;  /* sorted, before --finding and --min-confidence */
     FILE *trace;                     /* unlinked temporary file of struct tca_trace */
+    struct tca_progress *watcher;    /* borrowed, may be NULL */
+    struct tca_watched {
+        uint64_t packets, bytes, flows;
+    } watched;                    /* of the open capture the watcher was told so much */
     bool finished, saved, loaded; /* saved: it is a part now, only free is left; loaded: it took parts in */
     int broken; /* memory or a temporary file failed: what is held is not whole; only free is left */
     volatile sig_atomic_t stop;

@@ -121,6 +121,11 @@ void tca_session_interrupt(struct tca_session *s)
     s->stop = 1;
 }
 
+void tca_session_watch(struct tca_session *s, struct tca_progress *progress)
+{
+    s->watcher = progress;
+}
+
 /* ---- input ---- */
 
 int tca_session_capture_begin(struct tca_session *s, const char *name, struct tca_error *error)

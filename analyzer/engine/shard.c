@@ -234,6 +234,7 @@ static void begin_flow(struct tca_shard *sh, const struct tca_flow_found *found,
                        const struct tca_segment *seg)
 {
     sh->now->flows++;
+    sh->flow_count++;
     struct tca_mirror *m = mirror_of(found->flow);
     tca_mirror_begin(m, seg);
     if (found->prior && begun(found->prior)) {

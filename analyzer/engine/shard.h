@@ -59,6 +59,7 @@ struct tca_shard {
     struct tca_counted *counted; /* owned: of each file of the capture */
     struct tca_counted *now;     /* of the file whose segment is used */
     uint32_t files, join_file;   /* there are so many; that of which segments join */
+    uint64_t flow_count;         /* of all files */
     uint64_t mixed_tags;
     int64_t end_ns;    /* -1: nothing came */
     uint8_t *left_out; /* owned: a bit for each port; NULL: none */

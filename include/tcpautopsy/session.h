@@ -38,7 +38,7 @@ void tca_settings_free(struct tca_settings *set);
  * probable, certain), "finding" (list of ids, others are not reported), "all-states" (true), "time" (rel,
  * iso, epoch, ns: of a ladder), "temp-dir", "raw-text" (true), "trace" (true: keep what explain needs), "at" (epoch seconds or ISO 8601) and
  * "width" (seconds) of states, "host" (address: whose states, counters, settings), "sysctl" (KEY=VALUE, or @FILE with what
- * sysctl printed) and "kernel" (version): what is known of the host set last, else of every host; repeatable. "max-expanded" (bytes, or with K, M, G, T: no more may come out of
+ * sysctl printed, or, where it holds a line end, that text itself) and "kernel" (version): what is known of the host set last, else of every host; repeatable. "max-expanded" (bytes, or with K, M, G, T: no more may come out of
  * one compressed file or archive), "memory"
  * (bytes, or with K, M, G: about so much for connections at hand; others wait in the temporary file) and "jobs" (threads
  * that a session keeps for itself, 1 to 64; unset: as many as there are processors, once a file of some size is read): no
@@ -58,7 +58,7 @@ void tca_session_free(struct tca_session *session);
 
 /* Read one file; "-" is standard input. Plain, or compressed (gzip, zstd, xz, bzip2, lz4), it is one capture; of an archive
  * (tar, zip, 7z) each member that is a capture, compressed or not, is one, named FILE/MEMBER, in the archive's order, and the
- * others are passed over. Whatever could be read before a fault is analysed, and the
+ * others are passed over; such a name, as a path, reads that one alone. Whatever could be read before a fault is analysed, and the
  * fault is kept as that capture's status: TCA_EINPUT or TCA_EUNSUPPORTED then says that it was not read
  * whole; a cut last record is no fault (status "truncated", returns 0 with words in *error and error->code
  * still 0). Of several captures the first one that is not whole is told, and all are read. */
@@ -84,6 +84,15 @@ int tca_session_capture_end(struct tca_session *session, struct tca_error *error
 /* Between two records: stop reading, so that finish tells what there was, marked `interrupted`.
  * Async-signal-safe. */
 void tca_session_interrupt(struct tca_session *session);
+
+/* How far reading is: added up over all captures, by the session, every some thousand records. For another thread to look at. */
+struct tca_progress {
+    _Atomic uint64_t packets;
+    _Atomic uint64_t bytes; /* of records as a file that is not compressed stores them, about */
+    _Atomic uint64_t flows; /* that are over */
+};
+/* Borrowed until the session is freed, or told NULL. */
+void tca_session_watch(struct tca_session *session, struct tca_progress *progress);
 
 /* All input is in: judge. Tables and texts may be asked for after this, any number of times. Returns 0 with words in
  * *error, and error->code still 0, where a sysctl that was given by name changes nothing, or memory had no room for all
