@@ -299,6 +299,11 @@ int tca_part_read_capture(const void *bytes, size_t size, struct capture *c, uin
     return error ? error : read_rest(&in, c, ret_files);
 }
 
+size_t tca_part_file_least(void)
+{
+    return sizeof(struct tca_part_file) + (NUMBER_COUNT + TEXT_COUNT) * sizeof(uint64_t);
+}
+
 int tca_part_read_file(const void *bytes, size_t size, struct capture *c, uint32_t at)
 {
     struct input in = {bytes, (const uint8_t *)bytes + size, false};
