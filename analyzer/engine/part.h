@@ -40,6 +40,7 @@ int tca_part_write_file(struct capture *c, uint32_t at, struct tca_buf *ret_item
  * one. */
 int tca_part_read_capture(const void *bytes, size_t size, struct capture *c, uint32_t *ret_files);
 int tca_part_join_capture(const void *bytes, size_t size, struct capture *c);
+size_t tca_part_file_least(void); /* bytes that a file of a series takes at least */
 int tca_part_read_file(const void *bytes, size_t size, struct capture *c, uint32_t at);
 int tca_part_join_file(const void *bytes, size_t size, struct capture *c, uint32_t at);
 /* As tca_spool_form(). */

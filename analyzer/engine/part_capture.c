@@ -8,6 +8,7 @@
  *      capture:  the same of the whole, { mixed_tags, warns, files, 0 or 1: u64 } [ ports at which connections were left out ]
  */
 #include "base/alloc.h"
+#include "base/time_limit.h"
 #include "capture/source.h"
 #include "engine/part.h"
 #include "engine/reading.h"
@@ -23,17 +24,23 @@ struct number {
     uint8_t bytes, times; /* of one; of them there are so many, one behind the other */
     enum join join;
     uint64_t most;
+    bool is_time; /* or an interval; -1: there is none */
 };
 #define FACT(field, join, most)                                                                              \
     {                                                                                                        \
         offsetof(struct tca_capture_facts, field), sizeof((struct tca_capture_facts *)0)->field, 1, join,    \
-            most                                                                                             \
+            most, false                                                                                      \
+    }
+#define MOMENT(field, join)                                                                                  \
+    {                                                                                                        \
+        offsetof(struct tca_capture_facts, field), sizeof((struct tca_capture_facts *)0)->field, 1, join,    \
+            UINT64_MAX, true                                                                                 \
     }
 #define FACTS(field, join)                                                                                   \
     {                                                                                                        \
         offsetof(struct tca_capture_facts, field), sizeof *((struct tca_capture_facts *)0)->field,           \
             sizeof((struct tca_capture_facts *)0)->field / sizeof *((struct tca_capture_facts *)0)->field,   \
-            join, UINT64_MAX                                                                                 \
+            join, UINT64_MAX, false                                                                          \
     }
 static const struct number numbers[] = {
     FACTS(link, SAME),
@@ -48,13 +55,14 @@ static const struct number numbers[] = {
     FACT(order_errors, SAME, UINT64_MAX),
     FACT(duplicates, SUM, UINT64_MAX),
     FACT(error_offset, SAME, UINT64_MAX),
-    FACT(first_ns, SAME, UINT64_MAX),
-    FACT(last_ns, SAME, UINT64_MAX),
-    FACT(end_ns, LATEST, UINT64_MAX),
-    FACT(gap_before_ns, SAME, UINT64_MAX),
+    MOMENT(first_ns, SAME),
+    MOMENT(last_ns, SAME),
+    MOMENT(end_ns, LATEST),
+    MOMENT(gap_before_ns, SAME),
     FACTS(outcome, SAME),
 };
 #undef FACTS
+#undef MOMENT
 #undef FACT
 
 enum { TEXT_MAX = 1 << 20 };
@@ -241,7 +249,7 @@ static int read_numbers(struct input *in, struct tca_capture_facts *facts)
     for (const struct number *n = numbers; n < numbers + NUMBER_COUNT; n++)
         for (unsigned time = 0; time < n->times; time++) {
             uint64_t value = take_u64(in);
-            if (value > n->most)
+            if (n->is_time ? value + 1 > (uint64_t)TCA_TIME_LAST_NS + 1 : value > n->most)
                 return TCA_EINPUT;
             set_number(facts, n, time, value);
         }
@@ -289,6 +297,11 @@ int tca_part_read_capture(const void *bytes, size_t size, struct capture *c, uin
     const struct tca_file_of whole = tca_whole_of(c);
     int error = read_facts(&in, &whole);
     return error ? error : read_rest(&in, c, ret_files);
+}
+
+size_t tca_part_file_least(void)
+{
+    return sizeof(struct tca_part_file) + (NUMBER_COUNT + TEXT_COUNT) * sizeof(uint64_t);
 }
 
 int tca_part_read_file(const void *bytes, size_t size, struct capture *c, uint32_t at)

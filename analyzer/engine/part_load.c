@@ -14,6 +14,7 @@
 
 #include "base/alloc.h"
 #include "base/seed.h"
+#include "base/time_limit.h"
 #include "engine/lone.h"
 #include "engine/partfile.h"
 #include "engine/reading.h"
@@ -32,7 +33,8 @@ struct part {
     struct tca_part_about about;
     uint64_t settings;
     struct tca_lone_loaded models;
-    uint64_t read; /* captures, so far */
+    uint64_t read;            /* captures, so far */
+    uint64_t files, of_files; /* of series, so many are said to come; and came */
 };
 
 struct loading {
@@ -93,6 +95,13 @@ int tca_part_read_about(const char *path, struct tca_part_about *ret, struct tca
 
 /* ---- items ---- */
 
+/* No more than the part has room for, before memory is taken for them. */
+static int expect_files(struct part *part, uint32_t files)
+{
+    part->files += files;
+    return part->files <= tca_partfile_size(part->file) / tca_part_file_least() ? TCA_OK : TCA_EINPUT;
+}
+
 static int load_capture(struct loading *l, const struct tca_part_item *item)
 {
     struct tca_session *s = l->s;
@@ -106,6 +115,8 @@ static int load_capture(struct loading *l, const struct tca_part_item *item)
     int error = tca_capture_add(s, "");
     if (!error)
         error = tca_part_read_capture(item->bytes, item->size, s->capture[at], &files);
+    if (!error)
+        error = expect_files(l->now, files);
     if (!error)
         error = tca_spots_add(&s->spots, files ? files : 1);
     if (!error && files)
@@ -129,6 +140,7 @@ static int load_file(struct loading *l, const struct tca_part_item *item)
     if (!c || head.at >= c->files)
         return TCA_EINPUT;
     const uint8_t *bytes = (const uint8_t *)item->bytes + sizeof head;
+    l->now->of_files++;
     return (l->first ? tca_part_read_file : tca_part_join_file)(bytes, item->size - sizeof head, c,
                                                                 (uint32_t)head.at);
 }
@@ -171,7 +183,9 @@ static int load_gap(struct loading *l, const struct tca_part_item *item)
     memcpy(&head, item->bytes, sizeof head);
     memcpy(&gap, (const uint8_t *)item->bytes + sizeof head, sizeof gap);
     struct capture *c = capture_of(l, head.capture);
-    bool sound = c && gap.file < c->files && gap.frame > 1 && gap.to_ns > gap.from_ns && !gap.flows &&
+    uint8_t unreadable = ((const uint8_t *)item->bytes)[sizeof head + offsetof(struct gap, unreadable)];
+    bool sound = c && unreadable <= 1 && gap.file < c->files && gap.frame > 1 && gap.to_ns > gap.from_ns &&
+                 gap.from_ns >= 0 && gap.to_ns <= TCA_TIME_LAST_NS && !gap.flows &&
                  (!l->first || !c->gaps || c->gap[c->gaps - 1].frame < gap.frame);
     if (!sound)
         return TCA_EINPUT;
@@ -264,7 +278,10 @@ static int load_part(struct loading *l, struct tca_error *error)
         if (code)
             return code;
     }
-    return got || l->now->read == l->now->about.captures ? got : tca_partfile_unsound(error);
+    if (got)
+        return got;
+    bool all = l->now->read == l->now->about.captures && (!l->first || l->now->of_files == l->now->files);
+    return all ? TCA_OK : tca_partfile_unsound(error);
 }
 
 /* ---- shares ---- */

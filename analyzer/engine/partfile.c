@@ -428,6 +428,11 @@ int tca_partfile_next(struct tca_partfile_reader *r, struct tca_part_item *ret, 
     return 1;
 }
 
+uint64_t tca_partfile_size(const struct tca_partfile_reader *r)
+{
+    return r->size;
+}
+
 void tca_partfile_close(struct tca_partfile_reader *r)
 {
     if (!r)

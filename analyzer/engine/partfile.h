@@ -53,6 +53,7 @@ struct tca_part_item {
     const void *bytes;
 };
 int tca_partfile_next(struct tca_partfile_reader *r, struct tca_part_item *ret, struct tca_error *error);
+uint64_t tca_partfile_size(const struct tca_partfile_reader *r); /* bytes of the file */
 /* Words for an item that cannot be what it is said to be; returns TCA_EINPUT. */
 int tca_partfile_unsound(struct tca_error *error);
 void tca_partfile_close(struct tca_partfile_reader *r); /* accepts NULL */

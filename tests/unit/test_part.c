@@ -603,9 +603,9 @@ static void save_both(const char *path)
 START_TEST(made_on_purpose)
 {
 #ifdef TCA_CHECK_WAYS
-    enum { TIMES = 150 };
+    enum { TIMES = 100 };
 #else
-    enum { TIMES = 600 };
+    enum { TIMES = 300 };
 #endif
     uint64_t state = UINT64_C(0x9e3779b97f4a7c15) + (uint64_t)_i;
     const struct change change = {hostile[_i].kind, &state, hostile[_i].one_in};
