@@ -7,14 +7,29 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-int tca_fail(struct tca_error *error, int code, const char *format, ...)
+__attribute__((format(printf, 4, 0))) static void set(struct tca_error *error, int code, int64_t offset,
+                                                      const char *format, va_list args)
 {
     if (!error)
-        return code;
-    va_list args;
-    *error = (struct tca_error){.code = code, .offset = -1};
-    va_start(args, format);
+        return;
+    *error = (struct tca_error){.code = code, .offset = offset};
     vsnprintf(error->text, sizeof error->text, format, args);
+}
+
+int tca_fail(struct tca_error *error, int code, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    set(error, code, -1, format, args);
+    va_end(args);
+    return code;
+}
+
+int tca_fail_at(struct tca_error *error, int code, uint64_t offset, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    set(error, code, (int64_t)offset, format, args);
     va_end(args);
     return code;
 }

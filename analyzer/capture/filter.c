@@ -7,12 +7,12 @@
 #include "capture/filter.h"
 
 #include <ctype.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/fail.h"
 #include "capture/reader.h"
 
 /* Keep what was before; let names follow; anything after is an address. */
@@ -78,17 +78,6 @@ static bool is_address(const char *word, size_t len)
     return colons > 0 || decimal + dots == len || hex == 12 || dots == 5;
 }
 
-__attribute__((format(printf, 2, 3))) static int refuse(struct tca_error *err, const char *format, ...)
-{
-    va_list args;
-
-    *err = (struct tca_error){.code = TCA_EUSAGE, .offset = -1};
-    va_start(args, format);
-    vsnprintf(err->text, sizeof err->text, format, args);
-    va_end(args);
-    return TCA_EUSAGE;
-}
-
 /* TCA_EUSAGE when libpcap would look up a host or network in this expression. */
 static int check_names(const char *expression, struct tca_error *err)
 {
@@ -112,10 +101,11 @@ static int check_names(const char *expression, struct tca_error *err)
             names_allowed = false;
         else if (!IS_ONE_OF(joining_words, at, len) && !is_field(at, len) && !is_address(at, len) &&
                  !names_allowed)
-            return refuse(err,
-                          "filter: '%.*s' is neither a keyword nor an address, and names are never resolved: "
-                          "write the address",
-                          (int)(len < 100 ? len : 100), at);
+            return tca_fail(
+                err, TCA_EUSAGE,
+                "filter: '%.*s' is neither a keyword nor an address, and names are never resolved: "
+                "write the address",
+                (int)(len < 100 ? len : 100), at);
         at += len;
     }
     return TCA_OK;
@@ -131,7 +121,7 @@ static int compile(pcap_t *dead, const char *expression, struct bpf_program *ret
         return code;
     if (pcap_compile(dead, ret_program, expression, 1, PCAP_NETMASK_UNKNOWN) == 0)
         return TCA_OK;
-    return refuse(err, "filter: %s: see pcap-filter(7)", pcap_geterr(dead));
+    return tca_fail(err, TCA_EUSAGE, "filter: %s: see pcap-filter(7)", pcap_geterr(dead));
 }
 
 /* Loads of what Linux knows beside a packet (linux/filter.h: SKF_AD_OFF, and SKF_AD_PKTTYPE in it). */
@@ -227,8 +217,8 @@ static int make_program(struct tca_filter_program *program, const char *expressi
         answer_direction(&program->outward, BY_US);
     if (code < 0 || !asks_beside(&program->bpf))
         return code;
-    return refuse(err, "filter: captures of link type %s do not tell the index of an interface",
-                  tca_link_name(program->link));
+    return tca_fail(err, TCA_EUSAGE, "filter: captures of link type %s do not tell the index of an interface",
+                    tca_link_name(program->link));
 }
 
 struct tca_filter_program *tca_filter_for(struct tca_filter *filter, int link, struct tca_error *err)

@@ -14,6 +14,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 struct level {
     struct tca_stream *stream; /* owned: what is packed */
@@ -30,10 +31,43 @@ struct tca_input {
     struct level level[TCA_INPUT_DEPTH];
     unsigned depth;
     struct tca_buf name;    /* of what was met last */
+    char *only;             /* owned: the name of the one that is wanted; NULL: all are */
+    bool told;              /* that there is none, or why it cannot be read */
     uint64_t captures;      /* handed out */
     uint64_t passed_over;   /* members that are no captures */
     char first_passed[200]; /* one of them */
 };
+
+/* How much of the path is a file, of what names something in it; 0: of none. */
+static size_t find_archive(const char *path)
+{
+    struct tca_buf name = {0};
+    struct stat st;
+    size_t found = 0;
+    for (const char *at = path + strlen(path); !found && at > path; at--) {
+        name.used = 0;
+        tca_buf_add(&name, path, (size_t)(at - path));
+        if (*at == '/' && !stat(tca_buf_text(&name), &st) && S_ISREG(st.st_mode))
+            found = (size_t)(at - path);
+    }
+    found = name.failed ? 0 : found;
+    tca_buf_done(&name);
+    return found;
+}
+
+/* The file of this path; of ARCHIVE/MEMBER the archive, of which that member alone is wanted. */
+static int open_whole(struct tca_input *input, const char *path, struct tca_error *err)
+{
+    int code = tca_stream_open(path, input->stop, &input->whole, err);
+    size_t archive = code == TCA_EINPUT ? find_archive(path) : 0;
+    tca_buf_add(&input->name, path, archive ? archive : strlen(path));
+    if (!archive)
+        return code;
+    input->only = tca_strdup(path);
+    if (!input->only)
+        return tca_fail_memory(err);
+    return tca_stream_open(tca_buf_text(&input->name), input->stop, &input->whole, err);
+}
 
 int tca_input_open(const char *path, uint64_t max_expanded, const volatile sig_atomic_t *stop,
                    struct tca_input **ret, struct tca_error *err)
@@ -43,8 +77,7 @@ int tca_input_open(const char *path, uint64_t max_expanded, const volatile sig_a
         return tca_fail_memory(err);
     input->limit.most = max_expanded;
     input->stop = stop;
-    tca_buf_str(&input->name, path);
-    int code = tca_stream_open(path, stop, &input->whole, err);
+    int code = open_whole(input, path, err);
     if (!code && input->name.failed)
         code = tca_fail_memory(err);
     if (code) {
@@ -70,6 +103,7 @@ void tca_input_close(struct tca_input *input)
         leave_level(input);
     tca_stream_close(input->whole);
     tca_buf_done(&input->name);
+    tca_free(input->only);
     tca_free(input);
 }
 
@@ -137,6 +171,16 @@ static int end_level(struct tca_input *input, int code, struct tca_error *err)
     return 1;
 }
 
+/* What was met last is what is wanted, or holds it if it is packed. */
+static bool is_wanted(struct tca_input *input, bool packed)
+{
+    const char *name = tca_buf_text(&input->name);
+    size_t length = strlen(name);
+    if (!input->only || !strcmp(input->only, name))
+        return true;
+    return packed && !strncmp(input->only, name, length) && input->only[length] == '/';
+}
+
 /* 1: a capture; 0: none, but go on; negative as tca_input_next(). */
 static int take_member(struct tca_input *input, struct level *level, const struct tca_member *member,
                        struct tca_stream **ret, struct tca_error *err)
@@ -147,6 +191,10 @@ static int take_member(struct tca_input *input, struct level *level, const struc
         return tca_fail_memory(err);
     }
     const struct tca_magic *magic = tca_magic_sniff(member->stream);
+    if (!is_wanted(input, is_packed(magic))) {
+        tca_stream_close(member->stream);
+        return 0;
+    }
     if (is_packed(magic) && input->depth < TCA_INPUT_DEPTH)
         return enter_level(input, member->stream, magic->format, err);
     if (!magic && member->name && !member->stream->error) {
@@ -169,6 +217,15 @@ static int next_member(struct tca_input *input, struct tca_stream **ret, struct 
     return ended > 0 ? 0 : ended;
 }
 
+/* Once, or whoever asks on would never be done. */
+static int tell_absent(struct tca_input *input, struct tca_error *err)
+{
+    if (input->captures || input->told || is_stopped(input))
+        return 0;
+    input->told = true;
+    return tca_fail(err, TCA_EINPUT, "no such capture is in it: name the archive alone to read all that are");
+}
+
 /* What is to be said once all of it was seen. */
 static int tell_passed_over(struct tca_input *input, struct tca_error *err)
 {
@@ -176,6 +233,8 @@ static int tell_passed_over(struct tca_input *input, struct tca_error *err)
     bool one = count == 1;
     input->passed_over = 0;
     *err = (struct tca_error){.offset = -1};
+    if (input->only)
+        return tell_absent(input, err);
     if (!count)
         return 0;
     if (!input->captures)
@@ -190,10 +249,14 @@ static int tell_passed_over(struct tca_input *input, struct tca_error *err)
 static int take_whole(struct tca_input *input, struct tca_stream **ret, struct tca_error *err)
 {
     struct tca_stream *whole = input->whole;
-    const struct tca_magic *magic = tca_unpack_is_there() ? tca_magic_sniff(whole) : NULL;
+    const struct tca_magic *magic = tca_magic_sniff(whole);
     input->whole = NULL;
-    if (is_packed(magic))
+    if (is_packed(magic) && tca_unpack_is_there())
         return enter_level(input, whole, magic->format, err);
+    if (input->only && !is_packed(magic)) {
+        tca_stream_close(whole);
+        return 0;
+    }
     *ret = whole;
     return 1;
 }
@@ -205,10 +268,12 @@ int tca_input_next_stream(struct tca_input *input, struct tca_stream **ret, cons
     while (!got && input->depth && !is_stopped(input))
         got = next_member(input, ret, err);
     *ret_name = tca_buf_text(&input->name);
-    if (!got)
-        return tell_passed_over(input, err);
     input->captures += got > 0;
-    return got;
+    input->told |= got < 0;
+    if (got)
+        return got;
+    *ret_name = input->only ? input->only : *ret_name;
+    return tell_passed_over(input, err);
 }
 
 int tca_input_next(struct tca_input *input, const struct tca_source_settings *set, struct tca_source **ret,

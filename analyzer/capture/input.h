@@ -6,7 +6,8 @@
  *     path --> stream --(a capture, or nothing known)------------------------> itself
  *                     --(compressed, archive)--> unpack --> members --> ...    PATH/MEMBER
  *
- * Members come in the order of the archive. Those that are no captures are passed over, and counted.
+ * Members come in the order of the archive. Those that are no captures are passed over, and counted. One alone can be named
+ * as captures of archives are told, PATH/MEMBER: then there are no others.
  */
 #ifndef TCA_CAPTURE_INPUT_H
 #define TCA_CAPTURE_INPUT_H

@@ -83,7 +83,9 @@ int tca_choose_flow(struct tca_session *s, const char *selector, tca_view_fn *fn
     if (code)
         return code;
     if (!s->trace)
-        return tca_fail(error, TCA_EUSAGE, "explain needs the setting 'trace' before the input is read");
+        return tca_fail(error, TCA_EUSAGE,
+                        s->loaded ? "parts hold no trace: give the captures themselves"
+                                  : "explain needs the setting 'trace' before the input is read");
     if (c.sel.kind == SELECT_FRAME)
         frame_to_flow(s, &c.sel);
     code = tca_pass2_walk(s, take_if_chosen, &c);

@@ -18,6 +18,7 @@
 #include "engine/lone.h"
 
 #include "base/alloc.h"
+#include "base/time_limit.h"
 #include "engine/sound.h"
 #include "engine/spool.h"
 
@@ -459,13 +460,25 @@ static bool is_sound(const struct tca_lone_model *model)
             size_t place = model->place[number][at], behind = offsetof(struct whole, syn);
             if (place >= sizeof(struct whole) || place % width[number])
                 return false;
-            if (place < behind ? !tca_sound_place(place, width[number])
-                               : !tca_sound_mark_place(place - behind, width[number]))
+            bool is_time = number == TIME;
+            if (place < behind ? !tca_sound_place(place, width[number], is_time)
+                               : !tca_sound_mark_place(place - behind, width[number], is_time))
                 return false;
         }
     }
     return model->rest.d.mark_count == 1 && tca_sound_dossier(&model->rest.d) &&
            tca_sound_marks(&model->rest.syn, 1);
+}
+
+/* What no one else is to say. */
+static void own(struct whole *rest)
+{
+    rest->d.m.marks = NULL;
+    rest->d.m.trouble = NULL;
+    rest->d.index = (struct tca_mark_index){0};
+    rest->d.mark = &rest->syn;
+    tca_dossier_index(&rest->d);
+    rest->d.mark = NULL;
 }
 
 int tca_lone_load_model(struct tca_session *s, struct tca_lone_loaded *loaded, const void *bytes, size_t size)
@@ -477,13 +490,11 @@ int tca_lone_load_model(struct tca_session *s, struct tca_lone_loaded *loaded, c
         return TCA_EMEMORY;
     loaded->model[loaded->count] = model;
     memcpy(model, bytes, sizeof *model);
-    model->rest.d.mark = NULL;
-    model->rest.d.m.marks = NULL;
-    model->rest.d.m.trouble = NULL;
     if (!is_sound(model)) {
         tca_free(model);
         return TCA_EINPUT;
     }
+    own(&model->rest);
     int error = share(&s->models, LOADED_MAX, model, &loaded->number[loaded->count]);
     loaded->count++;
     return error;
@@ -500,7 +511,7 @@ int tca_lone_load(struct tca_session *s, struct tca_lone_loaded *loaded, const v
 {
     struct item item = {0};
     memcpy(&item, bytes, size);
-    if (item.head.number > loaded->count)
+    if (item.head.number > loaded->count || item.time_ns < 0 || item.time_ns > TCA_TIME_LAST_NS)
         return TCA_EINPUT;
     unsigned model = item.head.number - 1u;
     const struct tca_spool_row row = {.start_ns = item.time_ns, .frame = item.frame};

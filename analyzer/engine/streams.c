@@ -16,6 +16,7 @@
 #include "base/sort.h"
 #include "base/sorted.h"
 #include "engine/run.h"
+#include "engine/sound.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -182,18 +183,25 @@ int tca_streams_each(struct tca_streams *all, tca_sorter_fn *fn, void *user)
     return all ? tca_sorter_walk(all->pieces, fn, user) : TCA_OK;
 }
 
-/* Nothing here is a place in a table but the side; a frame takes room (struct rolls). */
+/* May it be read? */
+static bool is_item(const void *bytes, size_t size)
+{
+    return size == sizeof(struct small) ? ((const struct small *)bytes)->side <= 1
+                                        : size == sizeof(struct item);
+}
+
+/* A frame takes room (struct rolls). */
 static bool is_sound(const struct item *item)
 {
     const struct tca_piece *piece = &item->piece;
-    return piece->side <= 1 && piece->frame && piece->frame <= TCA_STREAMS_FRAME_MAX;
+    return tca_sound_piece(&item->key, piece) && piece->frame && piece->frame <= TCA_STREAMS_FRAME_MAX;
 }
 
 int tca_streams_load(struct tca_streams *all, uint32_t before, uint32_t captures, const void *bytes,
                      size_t size)
 {
     struct item item;
-    if (size != sizeof item && size != sizeof(struct small))
+    if (!is_item(bytes, size))
         return TCA_EINPUT;
     read_item(bytes, size, &item);
     if (!item.capture || item.capture > captures || !is_sound(&item))

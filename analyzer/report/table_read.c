@@ -12,11 +12,11 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/extsort.h"
+#include "base/fail.h"
 
 #include <csv.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -49,22 +49,9 @@ struct tca_reader {
     size_t columns;
 };
 
-static int say(struct tca_error *error, int code, uint64_t offset, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
-
-static int say(struct tca_error *error, int code, uint64_t offset, const char *format, ...)
-{
-    va_list args;
-    *error = (struct tca_error){.code = code, .offset = (int64_t)offset};
-    va_start(args, format);
-    vsnprintf(error->text, sizeof error->text, format, args);
-    va_end(args);
-    return code;
-}
-
 static int out_of_memory(struct tca_error *error)
 {
-    return say(error, TCA_EMEMORY, 0, "out of memory");
+    return tca_fail_at(error, TCA_EMEMORY, 0, "out of memory");
 }
 
 /* ---- libcsv ---- */
@@ -123,8 +110,8 @@ static int widen(struct tca_reader *r, uint64_t begin, struct tca_error *error)
         got = pread(r->fd, r->bytes + r->used, want, (off_t)(r->base + r->used));
     while (got < 0 && errno == EINTR);
     if (got < 0)
-        return say(error, TCA_EINPUT, r->base + r->used, "cannot be read (%s): copy the file and try again",
-                   strerror(errno));
+        return tca_fail_at(error, TCA_EINPUT, r->base + r->used,
+                           "cannot be read (%s): copy the file and try again", strerror(errno));
     r->used += (size_t)got;
     return got > 0;
 }
@@ -166,9 +153,9 @@ static int find_end(struct tca_reader *r, size_t *ret_length, struct tca_error *
         if (c < -1)
             return c + 1;
         if (at == RECORD_MAX)
-            return say(error, TCA_EINPUT, r->begin,
-                       "the row in line %llu is longer than 16 MiB: is a quote mark left open?",
-                       (unsigned long long)r->begin_line);
+            return tca_fail_at(error, TCA_EINPUT, r->begin,
+                               "the row in line %llu is longer than 16 MiB: is a quote mark left open?",
+                               (unsigned long long)r->begin_line);
         quoted ^= c == '"';
         count_line(r, (char)c);
         if (!quoted && (c == '\n' || c == '\r')) {
@@ -194,12 +181,13 @@ static int parse_record(struct tca_reader *r, size_t length, struct tca_error *e
     if (r->text.failed || (!good && csv_error(&r->parser) == CSV_ENOMEM))
         return out_of_memory(error);
     if (!good)
-        return say(error, TCA_EINPUT, r->begin,
-                   "line %llu is no CSV: a cell with a quote mark is to be quoted, and the mark doubled",
-                   (unsigned long long)r->begin_line);
+        return tca_fail_at(
+            error, TCA_EINPUT, r->begin,
+            "line %llu is no CSV: a cell with a quote mark is to be quoted, and the mark doubled",
+            (unsigned long long)r->begin_line);
     if (r->zero_byte)
-        return say(error, TCA_EINPUT, r->begin, "a zero byte in line %llu: a table is text",
-                   (unsigned long long)r->begin_line);
+        return tca_fail_at(error, TCA_EINPUT, r->begin, "a zero byte in line %llu: a table is text",
+                           (unsigned long long)r->begin_line);
     return 0;
 }
 
@@ -220,9 +208,9 @@ int tca_reader_next(struct tca_reader *r, struct tca_error *error)
 {
     int got = read_record(r, error);
     if (got == 1 && r->cells != r->columns)
-        return say(error, TCA_EINPUT, r->begin,
-                   "%zu cells in line %llu, and %zu in the header: is it one table?", r->cells,
-                   (unsigned long long)r->begin_line, r->columns);
+        return tca_fail_at(error, TCA_EINPUT, r->begin,
+                           "%zu cells in line %llu, and %zu in the header: is it one table?", r->cells,
+                           (unsigned long long)r->begin_line, r->columns);
     return got;
 }
 
@@ -239,7 +227,9 @@ int tca_reader_at(struct tca_reader *r, uint64_t offset, uint64_t line, struct t
     int got = tca_reader_next(r, error);
     if (got == 1 && r->begin == offset)
         return 0;
-    return got < 0 ? got : say(error, TCA_EINPUT, offset, "has changed while it was read: compare it again");
+    return got < 0
+               ? got
+               : tca_fail_at(error, TCA_EINPUT, offset, "has changed while it was read: compare it again");
 }
 
 const char *tca_reader_cell(const struct tca_reader *r, size_t index)
@@ -265,16 +255,17 @@ static int spool(int from, const char *temp_dir, int *ret_file, struct tca_error
     char piece[16 * 1024];
     int code = tca_temp_file(temp_dir, ret_file);
     if (code)
-        return say(error, code, 0, "no temporary file can be made: see --temp-dir");
+        return tca_fail_at(error, code, 0, "no temporary file can be made: see --temp-dir");
     ssize_t got;
     while ((got = read(from, piece, sizeof piece)) != 0) {
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
-            return say(error, TCA_EINPUT, 0, "cannot be read: %s", strerror(errno));
+            return tca_fail_at(error, TCA_EINPUT, 0, "cannot be read: %s", strerror(errno));
         for (ssize_t put = 0, n; put < got; put += n)
             if ((n = write(*ret_file, piece + put, (size_t)(got - put))) < 0)
-                return say(error, TCA_EOUTPUT, 0, "no space left for a temporary file: see --temp-dir");
+                return tca_fail_at(error, TCA_EOUTPUT, 0,
+                                   "no space left for a temporary file: see --temp-dir");
     }
     return 0;
 }
@@ -284,14 +275,14 @@ static int open_bytes(struct tca_reader *r, const char *path, const char *temp_d
     struct stat st;
     int fd = strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &st) != 0) {
-        say(error, TCA_EINPUT, 0, "cannot be opened: %s", strerror(errno));
+        tca_fail_at(error, TCA_EINPUT, 0, "cannot be opened: %s", strerror(errno));
         if (fd >= 0)
             close(fd);
         return TCA_EINPUT;
     }
     r->fd = fd;
     if (S_ISDIR(st.st_mode))
-        return say(error, TCA_EINPUT, 0, "is a folder: name a table in it");
+        return tca_fail_at(error, TCA_EINPUT, 0, "is a folder: name a table in it");
     if (S_ISREG(st.st_mode) && strcmp(path, "-") != 0)
         return 0;
     r->fd = -1;
@@ -313,9 +304,10 @@ static int read_header(struct tca_reader *r, struct tca_error *error)
     skip_byte_order_mark(r);
     int got = read_record(r, error);
     if (got <= 0)
-        return got ? got : say(error, TCA_EINPUT, 0, "is empty: a table begins with a header line");
+        return got ? got : tca_fail_at(error, TCA_EINPUT, 0, "is empty: a table begins with a header line");
     if (r->cells > COLUMNS_MAX)
-        return say(error, TCA_EINPUT, r->begin, "%zu columns: at most %d are read", r->cells, COLUMNS_MAX);
+        return tca_fail_at(error, TCA_EINPUT, r->begin, "%zu columns: at most %d are read", r->cells,
+                           COLUMNS_MAX);
     r->name = tca_alloc(r->cells * sizeof *r->name);
     if (!r->name)
         return out_of_memory(error);

@@ -58,7 +58,7 @@ void tca_session_free(struct tca_session *session);
 
 /* Read one file; "-" is standard input. Plain, or compressed (gzip, zstd, xz, bzip2, lz4), it is one capture; of an archive
  * (tar, zip, 7z) each member that is a capture, compressed or not, is one, named FILE/MEMBER, in the archive's order, and the
- * others are passed over. Whatever could be read before a fault is analysed, and the
+ * others are passed over; such a name, as a path, reads that one alone. Whatever could be read before a fault is analysed, and the
  * fault is kept as that capture's status: TCA_EINPUT or TCA_EUNSUPPORTED then says that it was not read
  * whole; a cut last record is no fault (status "truncated", returns 0 with words in *error and error->code
  * still 0). Of several captures the first one that is not whole is told, and all are read. */

@@ -178,6 +178,43 @@ def written(bench):
     yield "explain -w finds a member again", len(plain) > 24 and plain == packed
 
 
+def typed(bench):
+    """A member as the tables name it, typed again."""
+    data, other = bench.capture(CASES[0]), bench.capture(CASES[1])
+    bench.file("t.pcap", data)
+    inner = tar({"t.pcap.gz": gzip.compress(data), "other.pcap": other}, "w:gz")
+    bench.file("t.tar.gz", tar({"other.pcap": other, "in/t.pcap.xz": lzma.compress(data), "words.txt": b"words\n"}, "w:gz"))
+    bench.file("t.zip", zipped({"other.pcap": other, "inner.tar.gz": inner}))
+    (bench.folder / "t.d").mkdir()
+    (bench.folder / "t.d" / "t.tar").write_bytes(tar({"t.pcap": data}))
+    plain = bench.run("flows", "t.pcap")
+    ladder = bench.run("explain", "stream=3", "t.pcap")
+    packets = bench.run("explain", "-w", "-", "stream=3", "t.pcap")
+    for name in ("t.tar.gz/in/t.pcap.xz", "t.zip/inner.tar.gz/t.pcap.gz", "t.d/t.tar/t.pcap"):
+        out = bench.run("flows", name)
+        yield f"{name}: that one alone", out.returncode == 0 and not out.stderr and \
+            out.stdout.replace(name.encode(), b"t.pcap") == plain.stdout
+        out = bench.run("explain", "stream=3", name)
+        yield f"{name}: explain", out.returncode == 0 and out.stdout.replace(name.encode(), b"t.pcap") == ladder.stdout
+        out = bench.run("explain", "-w", "-", "stream=3", name)
+        yield f"{name}: explain -w", out.returncode == 0 and len(out.stdout) > 24 and out.stdout == packets.stdout
+    out = bench.run("flows", "t.pcap", "t.tar.gz/other.pcap")
+    yield "among other captures", out.returncode == 0 and b",t.tar.gz/other.pcap," in out.stdout
+    for name, why in (("t.tar.gz/t.pcap", b"no such capture is in it"), ("t.tar.gz/words.txt", b"no such capture"),
+                      ("t.tar.gz/in", b"no such capture"), ("t.pcap/x", b"no such capture"),
+                      ("t.zip/inner.tar.gz/x", b"no such capture"), ("t.tar.gz/", b"no such capture"),
+                      ("nowhere/x", b"No such file")):
+        out = bench.run("flows", name)
+        yield f"{name}: told once, exit 3", out.returncode == 3 and out.stderr.count(why) == 1 and \
+            out.stderr.count(b"\n") <= 2
+        rows = bench.run("report", "-o", "report_typed", name)
+        listed = (bench.folder / "report_typed" / "captures.csv").read_text().splitlines()
+        shutil.rmtree(bench.folder / "report_typed")
+        yield f"{name}: one row says so", rows.returncode == 3 and len(listed) == 2 and listed[1].startswith(f"{name},")
+    out = bench.run("flows", "t.tar.gz/nothing", "t.pcap")
+    yield "the others are read all the same", out.returncode == 3 and b",t.pcap," in out.stdout
+
+
 def flow_of(bench, name, stream):
     for line in bench.run("flows", "-e", "tcp_stream,flow_id", name).stdout.decode().splitlines():
         if line.startswith(f"{stream},"):
@@ -281,7 +318,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(program, captures, pathlib.Path(folder) / "deep" / "er")
         bench.folder.mkdir(parents=True)
-        for group in (every_packer, compressed, archives, nested, written, cut, damaged, not_one, bomb, names,
+        for group in (every_packer, compressed, archives, nested, written, typed, cut, damaged, not_one, bomb, names,
                       interrupted):
             cases += list(group(bench))
     return report.tell_all(cases)
