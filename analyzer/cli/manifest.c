@@ -214,15 +214,18 @@ static int keep_lots(struct manifest *m, const struct tca_plan *plan)
 {
     enum { LOT_ITEMS = 256 };
     uint64_t limit = lot_limit(m, plan);
-    struct manifest_lot *lot = m->lot = calloc(m->item_count + 1, sizeof *m->lot);
-    for (size_t at = 0; lot && at < m->item_count; at++) {
+    m->lot = calloc(m->item_count + 1, sizeof *m->lot);
+    if (!m->lot)
+        return memory_out();
+    for (size_t at = 0; at < m->item_count; at++) {
         uint64_t work = work_of(plan, at);
-        if (!lot->count || lot->count == LOT_ITEMS || lot->work + work > limit)
-            *(lot = &m->lot[m->lot_count++]) = (struct manifest_lot){.first = at};
-        lot->count++;
-        lot->work += work;
+        struct manifest_lot *last = &m->lot[m->lot_count ? m->lot_count - 1 : 0];
+        if (!m->lot_count || last->count == LOT_ITEMS || last->work + work > limit)
+            *(last = &m->lot[m->lot_count++]) = (struct manifest_lot){.first = at};
+        last->count++;
+        last->work += work;
     }
-    return lot ? 0 : memory_out();
+    return 0;
 }
 
 static int deal_lots(struct manifest *m)
@@ -371,10 +374,9 @@ static bool take_item(struct manifest *m, char *const *cell, size_t *room)
     if (!cell_hex(cell[1], &id) || !cell_count(cell[3], &lot) || !cell_count(cell[4], &share) ||
         share > m->shares || !make_room(m, room) || !take_lot(m, lot, (unsigned)share))
         return false;
-    char *name = strdup(cell[2]);
-    if (name)
-        m->item[m->item_count++] = (struct manifest_item){id, name};
-    return name != NULL;
+    struct manifest_item *item = &m->item[m->item_count++];
+    *item = (struct manifest_item){id, strdup(cell[2])};
+    return item->name != NULL;
 }
 
 /* *room: of the items; SIZE_MAX once the last line was met. */
