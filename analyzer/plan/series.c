@@ -76,7 +76,7 @@ static int compare_i64(int64_t one, int64_t other)
 /* As they were typed, by name first: the order of arguments is not to matter. */
 static int compare_names(const struct tca_piece *one, const struct tca_piece *other)
 {
-    int order = strcmp(one->name, other->name);
+    int order = tca_name_compare(one->name, other->name);
     order = order ? order : compare_u64(one->input, other->input);
     return order ? order : compare_u64(one->number, other->number);
 }
