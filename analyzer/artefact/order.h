@@ -52,11 +52,12 @@ struct tca_waiting {
     uint64_t before;        /* of the place: the next older one of its lane */
     uint64_t number, ripe;  /* of the place; ripe: the oldest that had to wait on when it was entered */
     uint64_t record;        /* the frame number in the file */
+    uint32_t file;          /* of the capture: which one the record is of, from 0 */
     uint8_t kind;           /* enum tca_waiting_kind */
-    bool left_out;          /* as of the record */
-    bool late;              /* of the place: it was entered behind a later time */
-    uint8_t side;           /* of the caller: what it found when the segment joined */
     uint8_t rest;           /* enum tca_segment_rest of the segment */
+    bool left_out : 1;      /* as of the record */
+    bool late : 1;          /* of the place: it was entered behind a later time */
+    bool side : 1;          /* of the caller: what it found when the segment joined, 0 or 1 */
     struct tca_segment seg; /* frame: of its place, see moved.h */
 };
 _Static_assert(offsetof(struct tca_waiting, seg) == 64, "a cache line");

@@ -88,6 +88,26 @@ const uint8_t *tca_spread(const uint8_t *in, void *object, size_t size)
     return in;
 }
 
+const uint8_t *tca_spread_end(const uint8_t *in, const uint8_t *end, size_t size)
+{
+    enum { BYTES = GROUP * UNIT };
+    for (size_t at = 0; at < size; at += BYTES) {
+        uint64_t bits;
+        size_t left = size - at, units = (left + UNIT - 1) / UNIT;
+        if ((size_t)(end - in) < sizeof bits)
+            return NULL;
+        memcpy(&bits, in, sizeof bits);
+        in += sizeof bits;
+        if (units < GROUP && bits >> units)
+            return NULL;
+        size_t taken = (size_t)__builtin_popcountll(bits) * UNIT;
+        if ((size_t)(end - in) < taken)
+            return NULL;
+        in += taken;
+    }
+    return in;
+}
+
 /* ---- differences ---- */
 
 enum { BLOCK = 16 }; /* words that are compared at once, since most are equal */

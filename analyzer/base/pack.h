@@ -22,6 +22,9 @@
 uint8_t *tca_squeeze(uint8_t *out, const void *object, size_t size);
 /* The object was all zeros, and becomes what was squeezed; returns the end of what was read. */
 const uint8_t *tca_spread(const uint8_t *in, void *object, size_t size);
+/* Where what was squeezed of so many bytes ends, of which there may be less than is needed, and which anybody may have written.
+ * NULL: it is not whole. */
+const uint8_t *tca_spread_end(const uint8_t *in, const uint8_t *end, size_t size);
 
 /* Write what of the object differs from `base`: little; returns the end of it. */
 uint8_t *tca_differ(uint8_t *out, const void *object, const void *base, size_t size);

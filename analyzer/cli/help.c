@@ -76,11 +76,6 @@ static void print_later(void)
 {
     char text[1024];
     size_t used = 0;
-#define COMMAND(name, arguments, meaning)
-#define LATER(name) used += (size_t)snprintf(text + used, sizeof text - used, "%s ", #name);
-#include "commands.def"
-#undef COMMAND
-#undef LATER
     for (int i = 0; i < OPTION_COUNT; i++)
         if (option_table[i].kind == KIND_LATER && used < sizeof text)
             used += (size_t)snprintf(text + used, sizeof text - used, "--%s ", option_table[i].name);

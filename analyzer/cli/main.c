@@ -5,9 +5,11 @@
  */
 #include "catalog.h"
 #include "compare.h"
+#include "merge.h"
 #include "options.h"
 #include "run.h"
 #include "say.h"
+#include "scan.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -31,6 +33,10 @@ static enum exit_code dispatch(struct request *req, int argc, char **argv)
         return catalog_schema(req);
     case COMMAND_diff:
         return compare_tables(req);
+    case COMMAND_scan:
+        return scan_captures(req, argc, argv);
+    case COMMAND_merge:
+        return merge_parts(req, argc, argv);
     default:
         return run_captures(req, argc, argv);
     }

@@ -30,7 +30,10 @@
 #define SCHEMA BIT(schema)
 #define STATES BIT(states)
 #define TABLES (BIT(flows) | EVENTS | BIT(listeners) | STATES | BIT(settings))
-#define READING (BIT(summary) | TABLES | EXPLAIN | REPORT)
+#define SCAN BIT(scan)
+#define MERGE BIT(merge)
+#define CAPTURES (BIT(summary) | TABLES | EXPLAIN | REPORT)
+#define READING (CAPTURES | SCAN)
 #define ANY (~0u)
 const struct option_info option_table[OPTION_COUNT] = {
 #define OPTION(id, letter, name, argument, kind, commands, group, standard, meaning, cost) \
@@ -46,22 +49,15 @@ const struct option_info option_table[OPTION_COUNT] = {
 #undef STATES
 #undef TABLES
 #undef READING
+#undef CAPTURES
+#undef SCAN
+#undef MERGE
 #undef ANY
 
 const struct command_info command_table[COMMAND_COUNT] = {
 #define COMMAND(name, arguments, meaning) [COMMAND_##name] = {#name, arguments, meaning},
-#define LATER(name)
 #include "commands.def"
 #undef COMMAND
-#undef LATER
-};
-
-static const char *const later_commands[] = {
-#define COMMAND(name, arguments, meaning)
-#define LATER(name) #name,
-#include "commands.def"
-#undef COMMAND
-#undef LATER
 };
 /* clang-format on */
 
@@ -227,14 +223,6 @@ static bool is_command(const char *word, enum command *ret_command)
     return false;
 }
 
-static bool is_later_command(const char *word)
-{
-    for (size_t i = 0; i < sizeof later_commands / sizeof later_commands[0]; i++)
-        if (strcmp(word, later_commands[i]) == 0)
-            return true;
-    return false;
-}
-
 static const char *nearest_command(const char *word)
 {
     struct nearest near = nearest_to(word);
@@ -252,10 +240,6 @@ static bool take_command(struct request *req, struct words *words)
     if (!words->count)
         return true;
     const char *word = words->word[0];
-    if (is_later_command(word)) {
-        say("command '%s' is not in this version: see tcpautopsy --help", word);
-        return false;
-    }
     if (is_command(word, &req->command)) {
         req->command_typed = true;
         words->word++;
@@ -541,4 +525,23 @@ const char *request_value(const struct request *req, enum option option, const c
         if (req->given[i].option == option)
             return req->given[i].value;
     return standard;
+}
+
+bool request_word_known(const char *option, const char *value, const char *const *known)
+{
+    struct nearest near = nearest_to(value);
+    for (; *known; known++) {
+        if (strcmp(value, *known) == 0)
+            return true;
+        nearest_offer(&near, *known);
+    }
+    say("--%s: '%s' is not known here: %s%s", option, value, near.best ? "did you mean " : "see --help",
+        near.best ? near.best : "");
+    return false;
+}
+
+bool request_color_known(const struct request *req)
+{
+    static const char *const colors[] = {"auto", "always", "never", NULL};
+    return request_word_known("color", request_value(req, OPTION_color, "auto"), colors);
 }

@@ -17,10 +17,8 @@ enum exit_code {
 
 enum command {
 #define COMMAND(name, arguments, meaning) COMMAND_##name,
-#define LATER(name)
 #include "commands.def"
 #undef COMMAND
-#undef LATER
     COMMAND_COUNT
 };
 
@@ -73,6 +71,9 @@ void request_done(struct request *req);
 bool request_has(const struct request *req, enum option option);
 /* The last value given; `standard` when the option was not given. */
 const char *request_value(const struct request *req, enum option option, const char *standard);
+/* Is the value of an option one of the known words? Else says which is near. */
+bool request_word_known(const char *option, const char *value, const char *const *known);
+bool request_color_known(const struct request *req);
 
 /* ---- help.c ---- */
 void help_print(const struct request *req);

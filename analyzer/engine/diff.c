@@ -357,11 +357,17 @@ static int compare_files(struct comparison *c)
 
 /* ---- folders ---- */
 
+/* Files that tell of a run, not of the traffic. */
+static bool is_of_run(const char *name)
+{
+    return !strcmp(name, "run.csv") || !strcmp(name, "manifest.csv") || !strcmp(name, "journal.csv");
+}
+
 static bool is_table(const char *folder, const char *name, char **ret_path)
 {
     size_t length = strlen(name), room = strlen(folder) + length + 2;
     struct stat st;
-    if (length <= 4 || strcmp(name + length - 4, ".csv") || !strcmp(name, "run.csv"))
+    if (length <= 4 || strcmp(name + length - 4, ".csv") || is_of_run(name))
         return false;
     char *path = tca_alloc(room);
     if (path)

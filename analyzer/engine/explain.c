@@ -38,16 +38,23 @@ static int take_if_chosen(void *user, const struct tca_flow_view *view)
     return code ? code : TCA_ESTOPPED;
 }
 
+static bool is_record(const struct tca_session *s, const struct tca_selector *sel, const struct tca_trace *t)
+{
+    uint64_t record = tca_moved_record(&s->moved, t->capture, t->frame);
+    const struct tca_spot place = tca_spot_of(&s->spots, t->capture, record);
+    return place.frame == sel->number && (!sel->capture || sel->capture == place.ordinal);
+}
+
 /* A frame names the flow that it belongs to. */
 static void frame_to_flow(struct tca_session *s, struct tca_selector *sel)
 {
     struct tca_trace t;
     rewind(s->trace);
     while (fread(&t, sizeof t, 1, s->trace) == 1)
-        if (!t.piece && (!sel->capture || sel->capture == t.capture) &&
-            tca_moved_record(&s->moved, t.capture, t.frame) == sel->number) {
-            sel->capture = t.capture;
-            sel->number = t.flow_frame;
+        if (!t.piece && is_record(s, sel, &t)) {
+            const struct tca_spot flow = tca_spot_of(&s->spots, t.capture, t.flow_frame);
+            sel->capture = flow.ordinal;
+            sel->number = flow.frame;
             return;
         }
     sel->number = 0; /* no flow begins at frame 0 */
@@ -76,7 +83,9 @@ int tca_choose_flow(struct tca_session *s, const char *selector, tca_view_fn *fn
     if (code)
         return code;
     if (!s->trace)
-        return tca_fail(error, TCA_EUSAGE, "explain needs the setting 'trace' before the input is read");
+        return tca_fail(error, TCA_EUSAGE,
+                        s->loaded ? "parts hold no trace: give the captures themselves"
+                                  : "explain needs the setting 'trace' before the input is read");
     if (c.sel.kind == SELECT_FRAME)
         frame_to_flow(s, &c.sel);
     code = tca_pass2_walk(s, take_if_chosen, &c);

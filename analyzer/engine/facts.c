@@ -114,9 +114,9 @@ static int no_such(const char *typed, struct tca_error *error)
     return tca_fail(error, TCA_EUSAGE, "sysctl '%s': no setting that changes what is told", typed);
 }
 
-static int take_file(struct tca_settings *set, const char *path, struct tca_error *error)
+/* file: NULL where it could not be opened. */
+static int take_file(struct tca_settings *set, FILE *file, const char *path, struct tca_error *error)
 {
-    FILE *file = fopen(path, "r");
     if (!file)
         return tca_fail(error, TCA_EUSAGE, "sysctl '@%s': %s", path, strerror(errno));
     char line[LINE_MAX_BYTES];
@@ -148,8 +148,10 @@ static int take_file(struct tca_settings *set, const char *path, struct tca_erro
 
 int tca_settings_sysctl(struct tca_settings *set, const char *value, struct tca_error *error)
 {
+    if (strchr(value, '\n'))
+        return take_file(set, fmemopen((char *)value, strlen(value), "r"), "TEXT", error);
     if (value[0] == '@')
-        return take_file(set, value + 1, error);
+        return take_file(set, fopen(value + 1, "r"), value + 1, error);
     enum tca_setting_id id;
     switch (take_line(set, value, true, &id)) {
     case LINE_USED:

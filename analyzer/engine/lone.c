@@ -18,12 +18,15 @@
 #include "engine/lone.h"
 
 #include "base/alloc.h"
+#include "base/time_limit.h"
+#include "engine/sound.h"
 #include "engine/spool.h"
 
 #include <stdlib.h>
 #include <tcpautopsy/error.h>
 
-enum { MODELS_MAX = 256, PLACES_MAX = 32 };
+/* LOADED_MAX: with those out of parts. */
+enum { MODELS_MAX = TCA_LONE_MODELS_MAX, LOADED_MAX = 4096, PLACES_MAX = 32 };
 
 /* ---- the numbers of a SYN ---- */
 
@@ -253,8 +256,9 @@ static bool are_equal(const struct tca_lone_model *one, const struct tca_lone_mo
            !memcmp(&one->rest, &other->rest, sizeof one->rest);
 }
 
-/* Its number from 1, NONE if there are too many. What is like another one is that one. */
-static int share(struct tca_lone_models *all, struct tca_lone_model *model, uint16_t *ret_number)
+/* Its number from 1, NONE if there are `most` already. What is like another one is that one. */
+static int share(struct tca_lone_models *all, unsigned most, const struct tca_lone_model *model,
+                 uint16_t *ret_number)
 {
     *ret_number = NONE;
     for (unsigned at = 0; at < all->count; at++)
@@ -263,10 +267,10 @@ static int share(struct tca_lone_models *all, struct tca_lone_model *model, uint
             return TCA_OK;
         }
     if (!all->list)
-        all->list = tca_alloc(MODELS_MAX * sizeof *all->list);
+        all->list = tca_alloc(LOADED_MAX * sizeof *all->list); /* never moved: others read it meanwhile */
     if (!all->list)
         return TCA_EMEMORY;
-    if (all->count == MODELS_MAX)
+    if (all->count >= most)
         return TCA_OK;
     struct tca_lone_model *kept = tca_alloc(sizeof *kept);
     if (!kept)
@@ -286,7 +290,7 @@ static int new_kind(struct tca_shard *shard, const struct tca_segment *syn, int 
     *ret_number = NONE;
     if (!error && fits) {
         pthread_mutex_lock(&s->lock);
-        error = share(&s->models, model, ret_number);
+        error = share(&s->models, MODELS_MAX, model, ret_number);
         pthread_mutex_unlock(&s->lock);
     }
     tca_free(model);
@@ -302,13 +306,13 @@ void tca_lone_done(struct tca_session *s)
 
 /* ---- items ---- */
 
-/* As it stands in the spool: no other item begins with that. Addresses end it, of IPv4 without what they have in common. */
-enum { LONE = 0, MAPPED = 12 };
+/* As it stands in the spool. Addresses end it, of IPv4 without what they have in common. */
+enum { MAPPED = 12 };
 struct item {
-    uint32_t is, model;
+    struct tca_spool_head head; /* no areas */
     int64_t time_ns;
     uint64_t frame;
-    uint32_t capture, seq, tsval;
+    uint32_t seq, tsval;
     uint16_t ip_id, window;
     uint16_t port[2];
     uint8_t ttl, family;
@@ -322,14 +326,12 @@ static size_t address_size(unsigned family)
     return family == 4 ? 16 - MAPPED : 16;
 }
 
-static size_t fill_item(struct item *item, const struct tca_segment *syn, uint32_t capture, uint32_t model)
+static size_t fill_item(struct item *item, const struct tca_segment *syn, uint32_t capture, uint16_t model)
 {
     size_t size = address_size(syn->family);
-    *item = (struct item){.is = LONE,
-                          .model = model,
+    *item = (struct item){.head = {.number = model, .capture = capture},
                           .time_ns = syn->time_ns,
                           .frame = syn->frame,
-                          .capture = capture,
                           .seq = syn->seq,
                           .tsval = syn->opt.tsval,
                           .ip_id = syn->ip_id,
@@ -367,12 +369,9 @@ static inline void add_each(const struct tca_lone_model *model, struct tca_dossi
         add(place_at(d, syn, model->place[number][at]), value, bytes);
 }
 
-bool tca_lone_get(const struct tca_session *s, const void *bytes, struct tca_mark *syn, struct tca_dossier *d)
+static void read_item(const struct item *item, const struct tca_lone_model *model, struct tca_mark *syn,
+                      struct tca_dossier *d)
 {
-    const struct item *item = bytes;
-    if (item->is != LONE)
-        return false;
-    const struct tca_lone_model *model = s->models.list[item->model - 1];
     memcpy(d, &model->rest.d, sizeof *d);
     memcpy(syn, &model->rest.syn, sizeof *syn);
     add_each(model, d, syn, TIME, (uint64_t)item->time_ns, sizeof item->time_ns);
@@ -383,18 +382,26 @@ bool tca_lone_get(const struct tca_session *s, const void *bytes, struct tca_mar
     add_each(model, d, syn, WINDOW, item->window, sizeof item->window);
     add_each(model, d, syn, TTL, item->ttl, sizeof item->ttl);
     read_addresses(item, d);
-    d->capture = item->capture;
+    d->capture = item->head.capture;
     d->mark = syn;
+}
+
+bool tca_lone_get(const struct tca_session *s, const void *bytes, struct tca_mark *syn, struct tca_dossier *d)
+{
+    const struct item *item = bytes;
+    if (item->head.areas)
+        return false;
+    read_item(item, s->models.list[item->head.number - 1], syn, d);
     return true;
 }
 
 bool tca_lone_peek(const void *bytes, struct tca_lone_syn *ret)
 {
     const struct item *item = bytes;
-    if (item->is != LONE)
+    if (item->head.areas)
         return false;
     size_t size = address_size(item->family);
-    *ret = (struct tca_lone_syn){.time_ns = item->time_ns, .capture = item->capture, .seq = item->seq};
+    *ret = (struct tca_lone_syn){.time_ns = item->time_ns, .capture = item->head.capture, .seq = item->seq};
     memcpy(ret->client, mapped, MAPPED);
     memcpy(ret->client + 16 - size, item->addr[0], size);
     return true;
@@ -426,7 +433,107 @@ static int check(struct tca_shard *shard, const struct tca_segment *syn, int sid
 }
 #endif
 
-static int put(struct tca_shard *shard, const struct tca_segment *syn, int side, uint32_t model)
+/* ---- in parts ---- */
+
+size_t tca_lone_measure(const void *bytes, size_t size)
+{
+    const struct item *item = bytes;
+    if (size < offsetof(struct item, addr) || (item->family != 4 && item->family != 6))
+        return 0;
+    size_t whole = offsetof(struct item, addr) + 2 * address_size(item->family);
+    return size >= whole && item->head.number ? whole : 0;
+}
+
+const void *tca_lone_model_at(const struct tca_session *s, unsigned at, size_t *ret_size)
+{
+    *ret_size = sizeof(struct tca_lone_model);
+    return at < s->models.count ? s->models.list[at] : NULL;
+}
+
+/* Numbers go to places that are theirs, none of which decides what is read where. */
+static bool is_sound(const struct tca_lone_model *model)
+{
+    for (int number = 0; number < NUMBERS; number++) {
+        if (model->places[number] > PLACES_MAX)
+            return false;
+        for (unsigned at = 0; at < model->places[number]; at++) {
+            size_t place = model->place[number][at], behind = offsetof(struct whole, syn);
+            if (place >= sizeof(struct whole) || place % width[number])
+                return false;
+            bool is_time = number == TIME;
+            if (place < behind ? !tca_sound_place(place, width[number], is_time)
+                               : !tca_sound_mark_place(place - behind, width[number], is_time))
+                return false;
+        }
+    }
+    return model->rest.d.mark_count == 1 && tca_sound_dossier(&model->rest.d) &&
+           tca_sound_marks(&model->rest.syn, 1);
+}
+
+/* What no one else is to say. */
+static void own(struct whole *rest)
+{
+    rest->d.m.marks = NULL;
+    rest->d.m.trouble = NULL;
+    rest->d.index = (struct tca_mark_index){0};
+    rest->d.mark = &rest->syn;
+    tca_dossier_index(&rest->d);
+    rest->d.mark = NULL;
+}
+
+int tca_lone_load_model(struct tca_session *s, struct tca_lone_loaded *loaded, const void *bytes, size_t size)
+{
+    struct tca_lone_model *model = NULL;
+    if (size != sizeof *model || loaded->count == MODELS_MAX)
+        return TCA_EINPUT;
+    if (!(model = tca_alloc(sizeof *model)))
+        return TCA_EMEMORY;
+    loaded->model[loaded->count] = model;
+    memcpy(model, bytes, sizeof *model);
+    if (!is_sound(model)) {
+        tca_free(model);
+        return TCA_EINPUT;
+    }
+    own(&model->rest);
+    int error = share(&s->models, LOADED_MAX, model, &loaded->number[loaded->count]);
+    loaded->count++;
+    return error;
+}
+
+void tca_lone_loaded_done(struct tca_lone_loaded *loaded)
+{
+    while (loaded->count)
+        tca_free(loaded->model[--loaded->count]);
+    tca_buf_done(&loaded->encoded);
+}
+
+int tca_lone_load(struct tca_session *s, struct tca_lone_loaded *loaded, const void *bytes, size_t size)
+{
+    struct item item = {0};
+    memcpy(&item, bytes, size);
+    if (item.head.number > loaded->count || item.time_ns < 0 || item.time_ns > TCA_TIME_LAST_NS)
+        return TCA_EINPUT;
+    unsigned model = item.head.number - 1u;
+    const struct tca_spool_row row = {.start_ns = item.time_ns, .frame = item.frame};
+    item.head.number = loaded->number[model];
+    if (item.head.number != NONE)
+        return tca_spool_load(s, &row, &item, size);
+    /* Of kinds there are too many. */
+    struct whole whole = {0};
+    struct tca_mark syn;
+    read_item(&item, loaded->model[model], &syn, &whole.d);
+    int error = tca_spool_encode_again(&whole.d, &loaded->encoded);
+    return error ? error : tca_spool_load(s, &row, loaded->encoded.bytes, loaded->encoded.used);
+}
+
+uint64_t tca_lone_form(void)
+{
+    return sizeof(struct whole) << 32 | sizeof(struct tca_lone_model) << 12 | sizeof(struct item);
+}
+
+/* ---- items are put ---- */
+
+static int put(struct tca_shard *shard, const struct tca_segment *syn, int side, uint16_t model)
 {
     struct item item;
     const struct tca_spool_row row = {.start_ns = syn->time_ns, .frame = syn->frame};

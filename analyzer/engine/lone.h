@@ -21,4 +21,27 @@ struct tca_lone_syn {
 bool tca_lone_peek(const void *item, struct tca_lone_syn *ret);
 void tca_lone_done(struct tca_session *s);
 
+/* ---- in parts (part.c) ---- */
+/* As tca_spool_measure(), of an item without areas. */
+size_t tca_lone_measure(const void *item, size_t size);
+/* A model as bytes, from 0; NULL: there are no more. Borrowed. */
+const void *tca_lone_model_at(const struct tca_session *s, unsigned at, size_t *ret_size);
+/* Models of a part, and which of the session's they are. All zero: none. */
+enum { TCA_LONE_MODELS_MAX = 256 };
+struct tca_lone_loaded {
+    struct tca_lone_model *model[TCA_LONE_MODELS_MAX]; /* owned */
+    uint16_t number[TCA_LONE_MODELS_MAX];
+    unsigned count;
+    struct tca_buf encoded;
+};
+/* The part's next model. 0, TCA_EMEMORY, or TCA_EINPUT: it is none. */
+int tca_lone_load_model(struct tca_session *s, struct tca_lone_loaded *loaded, const void *bytes,
+                        size_t size);
+/* An item of a part that was measured, and names its capture by the session's number. 0, TCA_EMEMORY, TCA_EOUTPUT, or
+ * TCA_EINPUT. */
+int tca_lone_load(struct tca_session *s, struct tca_lone_loaded *loaded, const void *item, size_t size);
+void tca_lone_loaded_done(struct tca_lone_loaded *loaded);
+/* As tca_spool_form(). */
+uint64_t tca_lone_form(void);
+
 #endif

@@ -17,6 +17,8 @@
 
 #include "capture/dump.h"
 #include "capture/input.h"
+#include "capture/joined.h"
+#include "capture/shelf.h"
 #include "capture/source.h"
 
 #include <string.h>
@@ -30,10 +32,13 @@ struct packets {
     uint64_t segment;                     /* of the flow, met last while these are joined */
     uint32_t capture;
     bool nanoseconds;
-    struct tca_input *input;   /* owned */
-    struct tca_source *source; /* owned */
-    const struct tca_record *record;
-    int got, at; /* records at hand, of these used */
+    struct tca_input *input;    /* owned: of a capture that was not planned */
+    struct tca_source *source;  /* owned: likewise */
+    struct tca_plan_item again; /* of one that was: its unit alone */
+    struct tca_shelf *shelf;    /* owned: likewise */
+    struct tca_joined *joined;  /* owned: likewise */
+    struct tca_joined_batch batch;
+    size_t at; /* of its records, so many were used */
     uint64_t last_frame;
     int link; /* of the records written; -1 before the first */
     tca_write_fn *fn;
@@ -95,10 +100,11 @@ static int refuse(const struct packets *p, int code, const char *why)
     return tca_fail(p->error, code, "capture %s: %s", name_of(p), why);
 }
 
+static const struct tca_source_settings every_record;
+
 /* The capture in its input: those before it are passed. */
 static int find_capture(struct packets *p, const struct capture *c, struct tca_error *why)
 {
-    static const struct tca_source_settings every_record;
     const char *name;
     int code = tca_input_open(c->path, p->s->set.max_expanded, &p->s->stop, &p->input, why);
     for (uint64_t number = 1; !code && number <= c->number; number++) {
@@ -111,10 +117,27 @@ static int find_capture(struct packets *p, const struct capture *c, struct tca_e
     return code;
 }
 
+/* A tca_joined_ended_fn: pass 1 has told it. */
+static void ended(void *user, size_t file, int code, const struct tca_source_facts *facts,
+                  const struct tca_error *error)
+{
+    (void)user, (void)file, (void)code, (void)facts, (void)error;
+}
+
+static int open_unit(struct packets *p, const struct capture *c)
+{
+    const struct tca_session *s = p->s;
+    p->again = (struct tca_plan_item){.unit = c->unit, .units = 1};
+    int code = tca_shelf_new(&p->again, s->set.max_expanded, s->set.temp_dir, &s->stop, &p->shelf);
+    return code ? code : tca_joined_open(p->shelf, c->unit, &every_record, ended, NULL, &p->joined);
+}
+
 static int open_again(struct packets *p)
 {
     const struct capture *c = p->s->capture[p->capture - 1];
     struct stat st;
+    if (c->unit)
+        return open_unit(p, c);
     if (!c->path || !strcmp(c->path, "-") || (stat(c->path, &st) == 0 && !S_ISREG(st.st_mode)))
         return refuse(p, TCA_EUSAGE,
                       "its packets cannot be read a second time: save it as a file and name that");
@@ -125,22 +148,43 @@ static int open_again(struct packets *p)
     return TCA_OK;
 }
 
+/* As tca_joined_next(). */
+static int next_batch(struct packets *p)
+{
+    if (p->joined)
+        return tca_joined_next(p->joined, &p->batch);
+    int got = tca_source_next(p->source, &p->batch.record);
+    p->batch.count = got > 0 ? (size_t)got : 0;
+    return got > 0 ? 1 : got == TCA_EMEMORY ? got : 0;
+}
+
+/* Where a file of a series is gone meanwhile, frames of those behind it are other ones. */
+static bool is_where_it_was(const struct packets *p, uint64_t frame)
+{
+    const struct capture *c = p->s->capture[p->capture - 1];
+    const struct tca_spot spot = tca_spot_of(&p->s->spots, p->capture, frame);
+    return !c->files ||
+           (spot.ordinal == c->file[p->batch.file].ordinal && spot.frame == frame - p->batch.ahead);
+}
+
 /* The record of this frame, which lies ahead. */
 static int find_record(struct packets *p, uint64_t frame, const struct tca_record **ret_record)
 {
     for (;;) {
-        while (p->at < p->got) {
-            const struct tca_record *record = &p->record[p->at++];
+        while (p->at < p->batch.count) {
+            const struct tca_record *record = &p->batch.record[p->at++];
             if (record->frame == frame) {
                 *ret_record = record;
-                return TCA_OK;
+                return is_where_it_was(p, frame)
+                           ? TCA_OK
+                           : refuse(p, TCA_EINPUT, "is no longer what was read: did a file of it change?");
             }
         }
         p->at = 0;
-        p->got = tca_source_next(p->source, &p->record);
-        if (p->got == TCA_EMEMORY)
-            return TCA_EMEMORY;
-        if (p->got <= 0)
+        int got = next_batch(p);
+        if (got < 0)
+            return got;
+        if (!got)
             return refuse(p, TCA_EINPUT, "has become shorter since it was read: is it still being written?");
     }
 }
@@ -163,8 +207,7 @@ static int put_file_header(struct packets *p, int link)
                         "filter one of them with -f",
                         p->link, link);
     p->link = link;
-    p->nanoseconds |=
-        strcmp(tca_source_facts(p->source)->ts_precision, "us") != 0; /* known from the first record on */
+    p->nanoseconds |= strcmp(p->s->capture[p->capture - 1]->facts.ts_precision, "us") != 0;
     tca_dump_file_header(link, p->nanoseconds, header);
     return put(p, header, sizeof header);
 }
@@ -219,6 +262,8 @@ int tca_session_pcap(struct tca_session *s, const char *selector, tca_write_fn *
         if (code && p.error->code != code) /* the sorter's own */
             tca_words(p.error, code);
     }
+    tca_joined_close(p.joined);
+    tca_shelf_free(p.shelf);
     tca_source_close(p.source);
     tca_input_close(p.input);
     tca_sorter_free(p.segments);

@@ -12,7 +12,6 @@
 #include "base/apart.h"
 #include "base/seed.h"
 #include "base/time_limit.h"
-#include "capture/source.h"
 #include "decode/fragment.h"
 #include "engine/run.h"
 #include "flow/partition.h"
@@ -22,6 +21,7 @@
 enum {
     SHARDS_PER_THREAD = 4, /* so that none waits long for the last */
     SHARDS_MAX = 16,
+    RECORD_HEAD = 16, /* bytes of a file for each record besides its packet, about */
 };
 
 _Static_assert(TCA_ORDER_ROOM > TCA_ORDER_CHUNK + TCA_FRAGMENTS_MAX + 64,
@@ -33,7 +33,7 @@ static int64_t sane_time(int64_t time_ns)
     return time_ns < 0 ? 0 : time_ns > TCA_TIME_LAST_NS ? TCA_TIME_LAST_NS : time_ns;
 }
 
-static int add_capture(struct tca_session *s, const char *name)
+int tca_capture_add(struct tca_session *s, const char *name)
 {
     if (s->capture_count == s->capture_room) {
         size_t room = s->capture_room ? 2 * s->capture_room : 8;
@@ -53,6 +53,7 @@ static int add_capture(struct tca_session *s, const char *name)
     }
     s->capture[s->capture_count++] = c;
     c->facts = (struct tca_capture_facts){.moved = &s->moved,
+                                          .spots = &s->spots,
                                           .comments = &s->comments,
                                           .comment = c->comment.text,
                                           .ordinal = (uint32_t)s->capture_count,
@@ -74,6 +75,19 @@ static unsigned shards_for(const struct tca_crew *crew)
     return threads == 1 ? 1 : wanted < SHARDS_MAX ? wanted : SHARDS_MAX;
 }
 
+enum { OTHERS = UINT8_MAX };
+_Static_assert((int)OTHERS >= (int)SHARDS_MAX, "no shard's number");
+
+/* Partitions that other shares follow go to no shard. */
+static void assign(struct tca_session *s, unsigned shards)
+{
+    unsigned ours = 0;
+    for (unsigned part = 0; part < TCA_PARTITIONS; part++) {
+        bool is_ours = !s->set.shares || part % s->set.shares == s->set.share - 1;
+        s->shard_of[part] = (uint8_t)(is_ours ? ours++ % shards : (unsigned)OTHERS);
+    }
+}
+
 static int begin_shards(struct tca_session *s)
 {
     unsigned count = shards_for(s->crew);
@@ -83,19 +97,27 @@ static int begin_shards(struct tca_session *s)
         error = tca_shard_begin(s, count, &s->shard[at]);
         s->shards++;
     }
-    for (unsigned part = 0; part < TCA_PARTITIONS; part++)
-        s->shard_of[part] = (uint8_t)(part % count);
+    assign(s, count);
     s->can_deal = !error;
     return error;
 }
 
-int tca_pass1_begin(struct tca_session *s, const char *name)
+int tca_pass1_begin(struct tca_session *s, const char *name, uint32_t files)
 {
-    int error = add_capture(s, name);
+    int error = tca_spots_add(&s->spots, files);
+    if (!error)
+        error = tca_capture_add(s, name);
     if (error)
         return error;
     s->open = s->capture[s->capture_count - 1];
-    if (!s->streams)
+    s->watched = (struct tca_watched){0};
+    s->now = &s->open->facts;
+    s->now_file = 0;
+    if (files > 1) {
+        error = tca_series_begin(s->open, files, tca_spot_of(&s->spots, s->open->facts.ordinal, 0).ordinal);
+        s->now = s->open->file;
+    }
+    if (!error && !s->streams)
         error = tca_streams_new(tca_random_seed(s), s->set.temp_dir, &s->streams);
     if (!error && !(s->fragments = tca_fragments_new()))
         error = TCA_EMEMORY;
@@ -106,14 +128,16 @@ int tca_pass1_begin(struct tca_session *s, const char *name)
 
 /* ---- dealing: records become entries of a chunk ---- */
 
-static void note_record(struct capture *c, const struct tca_record *record)
+static void note_record(const struct tca_session *s, const struct tca_record *record)
 {
-    struct tca_capture_facts *facts = &c->facts;
+    struct tca_capture_facts *facts = s->now;
     int64_t time_ns = record->time_ns;
     facts->packets++;
-    if (time_ns < c->newest_ns)
+    s->open->dealt++;
+    s->open->stored += RECORD_HEAD + record->captured;
+    if (time_ns < s->open->newest_ns)
         facts->order_errors++;
-    c->newest_ns = time_ns;
+    s->open->newest_ns = time_ns;
     if (record->left_out)
         return;
     if (facts->first_ns < 0 || time_ns < facts->first_ns)
@@ -135,16 +159,23 @@ static int note_comment(struct tca_session *s, const struct tca_record *record)
     return kept < 0 ? kept : TCA_OK;
 }
 
+/* NULL: another share follows it. */
 static struct tca_shard *shard_of(const struct tca_session *s, const struct tca_segment *seg)
 {
-    return &s->shard[s->shards == 1 ? 0 : s->shard_of[tca_partition_of_segment(seg)]];
+    if (s->shards == 1 && !s->set.shares)
+        return s->shard;
+    unsigned number = s->shard_of[tca_partition_of_segment(seg)];
+    return number == OTHERS ? NULL : &s->shard[number];
 }
 
 /* What the slot to be filled next holds goes its way, in the order of the file. */
 static void enter(struct tca_session *s, enum tca_waiting_kind kind, bool left_out)
 {
     struct tca_waiting *w = tca_order_enter(&s->order, kind, left_out);
-    tca_shard_take(shard_of(s, &w->seg), s->order.chunk, w);
+    struct tca_shard *shard = shard_of(s, &w->seg);
+    w->file = s->now_file;
+    if (shard)
+        tca_shard_take(shard, s->order.chunk, w);
 }
 
 /* The slot to be filled next, for what is not plain. */
@@ -218,7 +249,7 @@ TCA_APART static int deal_odd(struct tca_session *s, const struct tca_record *re
     enum tca_outcome outcome =
         is_plain ? TCA_OUTCOME_tcp : tca_fragments_walk(s->fragments, record, verify, seg);
     bool at_hand = outcome == TCA_OUTCOME_tcp && !seg->fragmented;
-    s->open->facts.outcome[record->left_out ? TCA_OUTCOME_filtered : outcome]++;
+    s->now->outcome[record->left_out ? TCA_OUTCOME_filtered : outcome]++;
     int error = record->comment ? note_comment(s, record) : TCA_OK;
     if (!error)
         error = enter_fragments(s, at_hand ? seg : NULL, record->time_ns);
@@ -241,12 +272,12 @@ TCA_APART static int deal_odd(struct tca_session *s, const struct tca_record *re
 static int deal_sane(struct tca_session *s, const struct tca_record *record)
 {
     struct tca_waiting *w = tca_order_slot(&s->order);
-    note_record(s->open, record);
+    note_record(s, record);
     bool verify = s->set.checksums != CHECKSUMS_OFF && !record->left_out;
     bool is_plain = tca_decode_quick(s->fragments, record, verify, &w->seg, &w->rest);
     if (!is_plain || record->comment || tca_fragments_any(s->fragments))
         return deal_odd(s, record, verify, is_plain);
-    s->open->facts.outcome[record->left_out ? TCA_OUTCOME_filtered : TCA_OUTCOME_tcp]++;
+    s->now->outcome[record->left_out ? TCA_OUTCOME_filtered : TCA_OUTCOME_tcp]++;
     enter(s, TCA_WAITING_SEGMENT, record->left_out);
     return TCA_OK;
 }
@@ -269,28 +300,51 @@ struct turn {
     struct tca_dealing *dealing; /* NULL: nothing is dealt meanwhile */
 };
 
-/* Whence the records of a file come. */
+/* Whence the records of a capture come. */
 struct tca_dealing {
     struct tca_session *s;
-    struct tca_source *source;
-    const struct tca_record *record; /* of the source, until it is asked for more */
-    size_t at, count;
+    tca_next_fn *next;
+    void *from;
+    struct tca_joined_batch batch; /* theirs, until more is asked for */
+    size_t at;
     bool ended;
     int error;
 };
+
+/* What is dealt from here on is another file's, or other frames of it. */
+static int change_file(struct tca_session *s, const struct tca_joined_batch *batch)
+{
+    const struct tca_spot_run run = {batch->record->frame, batch->ahead, (uint32_t)batch->file};
+    s->now_file = (uint32_t)batch->file;
+    if (!s->open->files)
+        return TCA_OK;
+    s->now = &s->open->file[batch->file];
+    return tca_spots_run(&s->spots, &run);
+}
+
+/* False: there is none, or an error. */
+static bool next_batch(struct tca_dealing *d)
+{
+    const struct tca_joined_batch before = d->batch;
+    int got = d->next(d->from, &d->batch);
+    d->ended = got <= 0;
+    d->error = got < 0 ? got : TCA_OK;
+    d->at = 0;
+    if (got <= 0)
+        return false;
+    if (!before.count || before.file != d->batch.file || before.ahead != d->batch.ahead)
+        d->error = change_file(d->s, &d->batch);
+    return !d->error;
+}
 
 /* Until the chunk is full, or the file ends. */
 static void deal(struct tca_dealing *d)
 {
     while (!d->error && !d->ended && !tca_order_is_full(&d->s->order)) {
-        if (d->at == d->count) {
-            int got = tca_source_next(d->source, &d->record);
-            d->ended = got <= 0;
-            d->count = got > 0 ? (size_t)got : 0;
-            d->at = 0;
-        }
-        for (; !d->error && d->at < d->count && !tca_order_is_full(&d->s->order); d->at++)
-            d->error = deal_record(d->s, &d->record[d->at]);
+        if (d->at == d->batch.count && !next_batch(d))
+            return;
+        for (; !d->error && d->at < d->batch.count && !tca_order_is_full(&d->s->order); d->at++)
+            d->error = deal_record(d->s, &d->batch.record[d->at]);
     }
 }
 
@@ -314,6 +368,22 @@ static int look_ahead(struct tca_session *s, const struct tca_chunk *first)
     return error;
 }
 
+/* Whoever watches sees how far it is. */
+static void tell_watcher(struct tca_session *s)
+{
+    struct tca_progress *watcher = s->watcher;
+    const struct capture *c = s->open;
+    struct tca_watched now = {.packets = c->dealt, .bytes = c->stored};
+    if (!watcher)
+        return;
+    for (unsigned at = 0; at < s->shards; at++)
+        now.flows += s->shard[at].flow_count;
+    watcher->packets += now.packets - s->watched.packets;
+    watcher->bytes += now.bytes - s->watched.bytes;
+    watcher->flows += now.flows - s->watched.flows;
+    s->watched = now;
+}
+
 /* Let the shards work on the chunk that was dealt, while the next one is dealt. */
 static int turn(struct tca_session *s, struct tca_dealing *dealing, bool last)
 {
@@ -324,6 +394,7 @@ static int turn(struct tca_session *s, struct tca_dealing *dealing, bool last)
     tca_crew_run(s->crew, do_turn, &turn, s->shards + (dealing != NULL));
     for (unsigned at = 0; !error && at < s->shards; at++)
         error = s->shard[at].error;
+    tell_watcher(s);
     return error;
 }
 
@@ -339,9 +410,9 @@ int tca_pass1_feed(struct tca_session *s, const struct tca_record *records, size
     return error;
 }
 
-int tca_pass1_read(struct tca_session *s, struct tca_source *source)
+int tca_pass1_read(struct tca_session *s, tca_next_fn *next, void *from)
 {
-    struct tca_dealing dealing = {.s = s, .source = source};
+    struct tca_dealing dealing = {.s = s, .next = next, .from = from};
     int error = TCA_OK;
     deal(&dealing);
     while (!error && !dealing.error && !dealing.ended) {
@@ -377,5 +448,6 @@ int tca_pass1_end(struct tca_session *s)
     s->shards = 0;
     s->can_deal = false;
     s->open = NULL;
+    s->now = NULL;
     return error;
 }

@@ -86,6 +86,22 @@ static void add_all(void *user, unsigned task)
     g->error[task] = error;
 }
 
+static void count_cut(struct capture *c, const struct tca_dossier *d, bool cut)
+{
+    bool early = !cut && d->cut_short && !tca_alone(d);
+    c->facts.cut_short += cut || d->cut_short;
+    c->facts.early += early;
+    if (c->files) {
+        uint32_t ordinal = tca_spot_of(c->facts.spots, d->capture, d->m.first_frame).ordinal;
+        struct tca_capture_facts *file = &c->file[ordinal - c->file->ordinal];
+        file->cut_short += cut || d->cut_short;
+        file->early += early;
+    }
+    struct gap *gap = tca_series_gap(c, d);
+    if (gap)
+        gap->flows++;
+}
+
 static int gather(void *user, struct tca_settled *settled, size_t count)
 {
     struct gathering g = {.s = user, .settled = settled, .count = count};
@@ -93,9 +109,7 @@ static int gather(void *user, struct tca_settled *settled, size_t count)
     for (size_t at = 0; at < count && !error; at++) {
         struct tca_dossier *d = &settled[at].d;
         bool cut = tca_alone_cut(g.s, d);
-        struct tca_capture_facts *facts = &g.s->capture[d->capture - 1]->facts;
-        facts->cut_short += cut || d->cut_short;
-        facts->early += !cut && d->cut_short && !tca_alone(d);
+        count_cut(g.s->capture[d->capture - 1], d, cut);
         if (!cut) {
             error = tca_hosts_meet(g.s->hosts, d);
             continue;
@@ -165,7 +179,7 @@ int tca_pass2_prepare(struct tca_session *s)
 {
     int error = tca_spool_join(s);
     if (!error && s->streams)
-        error = tca_streams_number(s->streams);
+        error = tca_streams_number(s->streams, &s->spots);
     if (!error)
         error = tca_sweep_new(s->set.vantage, &s->sweep);
     if (!error)
@@ -184,6 +198,8 @@ int tca_pass2_prepare(struct tca_session *s)
         error = tca_hosts_run(s->hosts);
     if (!error)
         error = tca_isns_run(s->isns, s->hosts, &s->incidents);
+    if (!error)
+        error = tca_series_tell_gaps(s);
     tca_isns_free(s->isns); /* before listeners take memory */
     s->isns = NULL;
     if (!error)

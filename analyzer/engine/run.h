@@ -15,10 +15,12 @@
 #include "artefact/comment.h"
 #include "artefact/moved.h"
 #include "artefact/order.h"
+#include "artefact/spot.h"
 #include "base/clip.h"
 #include "base/crew.h"
 #include "base/extsort.h"
 #include "base/fail.h"
+#include "capture/joined.h"
 #include "classify/count/census.h"
 #include "classify/finding.h"
 #include "classify/pressure/incident.h"
@@ -35,6 +37,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <tcpautopsy/plan.h>
 #include <tcpautopsy/session.h>
 
 enum checksums { CHECKSUMS_AUTO, CHECKSUMS_ON, CHECKSUMS_OFF };
@@ -53,6 +56,7 @@ struct tca_settings {
     bool some_findings; /* only those marked in wanted[] are reported */
     bool wanted[TCA_FINDING_COUNT];
     bool all_states, raw_text, trace;
+    unsigned share, shares;   /* connections of share `share` of so many, from 1; shares 0: of all */
     uint64_t memory;          /* bytes; 0: the usual size. See tca_memory_of() */
     uint64_t max_expanded;    /* bytes out of one packed input; 0: the usual limit (capture/unpack.h) */
     unsigned jobs;            /* threads; 0: as many as there are processors */
@@ -74,17 +78,49 @@ static inline bool tca_asked_for(const struct tca_settings *set, const uint8_t a
     return !set->has_host || set->many_hosts || !memcmp(set->host, addr, sizeof set->host);
 }
 
+/* What belongs to one file of a series beside its facts. */
+struct file {
+    char *name, *message; /* owned; facts point at them */
+    size_t said;          /* as of the capture */
+    struct tca_clip comment;
+    struct tca_error *error; /* owned: what is to be told of it, with the code; NULL: nothing */
+};
+
+/* A piece of the series is missing between two records. */
+struct gap {
+    int64_t from_ns, to_ns; /* the newest record before it, the first one behind it */
+    uint64_t frame;         /* that one's */
+    uint32_t file;          /* and its file, of the capture */
+    bool unreadable;        /* the file before it could not be read to its end */
+    uint64_t flows;         /* connections that were open then */
+};
+
 /* One capture of the run. */
 struct capture {
     struct tca_capture_facts facts;
     char *name, *message;    /* owned; facts points at them */
     struct tca_clip comment; /* likewise */
+    uint64_t dealt;          /* records */
+    uint64_t stored;         /* bytes of the records so far, about */
     int64_t newest_ns;       /* of the records so far, for order errors */
     uint8_t *
         left_out; /* owned: ports to which connections were opened that the user left out, a bit each; NULL: none */
     uint64_t mixed_tags; /* connections whose one direction carries different tags */
-    char *path;          /* owned: the input that it was read from; NULL: it was fed */
-    uint64_t number;     /* it is this one of that input's captures, from 1 */
+    size_t said;     /* bytes of the message that its source said; behind them is what was found besides */
+    size_t hints;    /* so many of the session's are of it (classify/sweep/nat.h), behind those before it */
+    bool warns;      /* what was found besides is said behind what its source said */
+    char *path;      /* owned: the input that it was read from; NULL: it was fed */
+    uint64_t number; /* it is this one of that input's captures, from 1 */
+    struct tca_error *error; /* owned while it is read: what is to be told of it */
+
+    /* Of a series. */
+    uint32_t files;                 /* 0: it is no series */
+    struct tca_capture_facts *file; /* owned: of each; those of the capture are their sums */
+    struct file *text;              /* owned, as what it points to: likewise */
+    const struct tca_plan_item *item;
+    const struct tca_plan_unit *unit; /* borrowed: as it was planned; NULL: it was not */
+    struct gap *gap;                  /* owned */
+    size_t gaps, gap_room;
 };
 
 /* What --memory says: bytes for connections at hand in pass 1, and about as many for those that it remembers (shard.c); half of it
@@ -110,15 +146,18 @@ struct tca_session {
     struct tca_crew *crew;    /* NULL: one thread does all */
     struct capture **capture; /* owned, in the order of the run's list */
     size_t capture_count, capture_room;
-    struct capture *open;    /* the capture being fed; NULL between captures */
-    struct tca_shard *shard; /* owned, of the open capture; NULL between captures */
+    struct capture *open;          /* the capture being fed; NULL between captures */
+    struct tca_capture_facts *now; /* of the file being dealt: the capture's own where it is one file */
+    uint32_t now_file;             /* likewise, which one of the capture */
+    struct tca_shard *shard;       /* owned, of the open capture; NULL between captures */
     unsigned shards;
-    uint8_t shard_of[TCA_PARTITIONS]; /* each partition is of one */
+    uint8_t shard_of[TCA_PARTITIONS]; /* each partition is of one, or of another share */
     bool can_deal;                    /* all of them are whole: records may be dealt to them */
     pthread_mutex_t lock;             /* for what all shards write to: streams, models */
     struct tca_fragments *fragments;  /* of the open capture */
     struct tca_order order;           /* segments of the open capture that wait for their turn */
     struct tca_moved moved;           /* frame numbers of all captures that were mended */
+    struct tca_spots spots;           /* files and frames of all captures, as the user knows them */
     struct tca_comments comments;     /* of all captures, while a trace is kept */
     struct tca_spool {
         struct tca_sorter **list; /* owned, as what it points to: by the number of the shard */
@@ -144,23 +183,54 @@ struct tca_session {
     struct tca_alone alone[2];       /* of SYNs that were sent once, and of those sent again */
     struct tca_incidents incidents;  /* sorted, before --finding and --min-confidence */
     FILE *trace;                     /* unlinked temporary file of struct tca_trace */
-    bool finished;
+    struct tca_progress *watcher;    /* borrowed, may be NULL */
+    struct tca_watched {
+        uint64_t packets, bytes, flows;
+    } watched;                    /* of the open capture the watcher was told so much */
+    bool finished, saved, loaded; /* saved: it is a part now, only free is left; loaded: it took parts in */
     int broken; /* memory or a temporary file failed: what is held is not whole; only free is left */
     volatile sig_atomic_t stop;
 };
 
 /* Words for a code, where nothing better is known; returns the code (session.c). */
 int tca_words(struct tca_error *error, int code);
+/* What fails for want of memory or of a temporary file leaves the session not whole: nothing can be told any more. Returns the
+ * code (session.c). */
+int tca_keep_whole(struct tca_session *s, int code);
+/* 0, or the code and words of what ended the session. */
+int tca_must_be_whole(const struct tca_session *s, struct tca_error *error);
+/* Room for one more, of which nothing is known but its name. 0 or TCA_EMEMORY (pass1.c). */
+int tca_capture_add(struct tca_session *s, const char *name);
+int tca_capture_leave_out(struct capture *c, const uint8_t *ports);
+/* Threads, if that is worth the while and there are none so far. */
+int tca_hire(struct tca_session *s);
 /* 0, or TCA_EUSAGE and the like while nothing can be asked for yet or any more. */
 int tca_must_be_finished(const struct tca_session *s, struct tca_error *error);
 
 /* ---- pass 1 (pass1.c) ---- */
-int tca_pass1_begin(struct tca_session *s, const char *name);
+/* A capture of so many files. */
+int tca_pass1_begin(struct tca_session *s, const char *name, uint32_t files);
 int tca_pass1_feed(struct tca_session *s, const struct tca_record *records, size_t count);
-/* All that the source has. */
-struct tca_source;
-int tca_pass1_read(struct tca_session *s, struct tca_source *source);
+/* All its records; next: as tca_joined_next(). */
+typedef int tca_next_fn(void *from, struct tca_joined_batch *ret);
+int tca_pass1_read(struct tca_session *s, tca_next_fn *next, void *from);
 int tca_pass1_end(struct tca_session *s);
+
+/* The capture has so many files, of which nothing is known yet; the ordinal of the first. And what one is called. 0 or
+ * TCA_EMEMORY (series.c). */
+enum { TCA_SERIES_MAX = 1 << 24 };
+int tca_series_begin(struct capture *c, uint32_t files, uint32_t first);
+int tca_series_name(struct capture *c, uint32_t at, const char *name);
+/* What a series keeps of its files is given back. */
+void tca_series_free(struct capture *c);
+/* They come in the order of frames. 0 or TCA_EMEMORY. */
+int tca_series_keep_gap(struct capture *c, const struct gap *gap);
+/* Not over, as far as anybody could see. */
+bool tca_is_open(const struct tca_mirror *m);
+/* The gap during which this connection was open, the first one; NULL: none. */
+struct gap *tca_series_gap(const struct capture *c, const struct tca_dossier *d);
+/* An incident for each gap; after every connection was counted. 0 or TCA_EMEMORY. */
+int tca_series_tell_gaps(struct tca_session *s);
 
 /* ---- SYNs that nothing answered (alone.c) ---- */
 /* Asked once of each dossier, in row order: is it cut short, that is, not taken in by the sweeps? */
@@ -176,10 +246,20 @@ void tca_streams_free(struct tca_streams *all);
 /* A piece that is over. 0, TCA_EMEMORY or TCA_EOUTPUT. */
 int tca_streams_put(struct tca_streams *all, uint32_t capture, const struct tca_key *key,
                     const struct tca_piece *piece);
-/* After the last one, once. */
-int tca_streams_number(struct tca_streams *all);
-/* The frame that created this stream of a capture (0: of the first that has it; then it is told). 0: there is none. */
-uint64_t tca_streams_created(const struct tca_streams *all, uint32_t *capture, uint64_t number);
+/* Pieces as bytes, for a part (part.c), each with its capture's number; and one out of a part of so many captures, before which
+ * there are so many: 0, TCA_EMEMORY, TCA_EOUTPUT, or TCA_EINPUT. `all` NULL: there are none. */
+enum { TCA_STREAMS_FRAME_SHIFT = 36 };
+#define TCA_STREAMS_FRAME_MAX (UINT64_C(1) << TCA_STREAMS_FRAME_SHIFT)
+int tca_streams_each(struct tca_streams *all, tca_sorter_fn *fn, void *user);
+int tca_streams_load(struct tca_streams *all, uint32_t before, uint32_t captures, const void *piece,
+                     size_t size);
+/* As tca_spool_form(). */
+uint64_t tca_streams_form(void);
+/* After the last one, once; the spots are borrowed from then on. */
+int tca_streams_number(struct tca_streams *all, const struct tca_spots *spots);
+/* The frame that created this stream of a file, by its ordinal (0: of the first that has it; then it is told), in that file.
+ * 0: there is none. */
+uint64_t tca_streams_created(const struct tca_streams *all, uint32_t *file, uint64_t number);
 /* Set tcp_stream and completeness of a dossier by its stream_frame. `near`: where the last one was found, 0 at first. */
 void tca_streams_tell(const struct tca_streams *all, size_t *near, struct tca_dossier *d);
 
@@ -304,7 +384,7 @@ int tca_pass2_counters(struct tca_session *s, tca_host_counts_fn *fn, void *user
 /* Which flow: called with each judged flow in row order until it says yes. */
 struct tca_selector {
     enum { SELECT_STREAM, SELECT_FRAME, SELECT_FLOW, SELECT_CID, SELECT_TUPLE, SELECT_FINDING } kind;
-    uint32_t capture; /* 0: any, the first one that fits */
+    uint32_t capture; /* the ordinal of a file; 0: any, the first one that fits */
     uint64_t number;  /* stream, frame, first frame, K of a finding */
     uint64_t seen;    /* findings counted so far */
     char cid[64];

@@ -153,14 +153,17 @@ static bool fits_finding(struct tca_selector *sel, const struct tca_verdict *v)
 bool tca_selector_fits(struct tca_selector *sel, const struct tca_flow_view *view)
 {
     const struct tca_dossier *d = view->c->d;
-    if (sel->capture && sel->capture != d->capture)
+    const bool by_stream = sel->kind == SELECT_STREAM; /* numbered in the file in which it began */
+    const struct tca_spot begun =
+        tca_spot_of(view->capture->spots, d->capture, by_stream ? d->stream_frame : d->id_frame);
+    if (sel->capture && sel->capture != begun.ordinal)
         return false;
     switch (sel->kind) {
     case SELECT_STREAM:
         return d->tcp_stream != TCA_NO_STREAM && d->tcp_stream == sel->number;
     case SELECT_FRAME: /* the trace has turned the frame into its flow */
     case SELECT_FLOW:
-        return d->id_frame == sel->number;
+        return begun.frame == sel->number;
     case SELECT_CID: {
         struct tca_buf id = {0};
         tca_community_id(d, TCA_COMMUNITY_SEED, &id);

@@ -3,15 +3,14 @@
  * The public API: a session's life, files, tables and texts. Order is checked here, so that a caller who
  * mixes it up gets TCA_EUSAGE and words instead of a crash.
  */
+#include "engine/reading.h"
 #include "engine/run.h"
 
-#include "capture/input.h"
 #include "capture/source.h"
 #include "report/row.h"
 
 #include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 int tca_words(struct tca_error *error, int code)
@@ -28,16 +27,17 @@ int tca_words(struct tca_error *error, int code)
     }
 }
 
-/* Pass 1 has lost something, or pass 2 was not prepared: nothing can be told any more. */
-static int keep_whole(struct tca_session *s, int code)
+int tca_keep_whole(struct tca_session *s, int code)
 {
     if (code == TCA_EMEMORY || code == TCA_EOUTPUT)
         s->broken = code;
     return code;
 }
 
-static int must_be_whole(const struct tca_session *s, struct tca_error *error)
+int tca_must_be_whole(const struct tca_session *s, struct tca_error *error)
 {
+    if (s->saved)
+        return tca_fail(error, TCA_EUSAGE, "the session was saved as a part: free it");
     return s->broken ? tca_fail(error, s->broken, "the session failed before: free it") : TCA_OK;
 }
 
@@ -51,20 +51,6 @@ static int open_trace(struct tca_session *s)
     if (!s->trace)
         close(file);
     return s->trace ? TCA_OK : TCA_EMEMORY;
-}
-
-static int hire(struct tca_session *s)
-{
-    unsigned threads = s->set.jobs ? s->set.jobs : tca_crew_processors();
-    return threads > 1 && !s->crew ? tca_crew_new(threads, &s->crew) : TCA_OK;
-}
-
-/* Worth the while of threads that nobody asked for. */
-static bool is_large(const char *path)
-{
-    enum { LARGE = 4 << 20 };
-    struct stat file;
-    return stat(path, &file) || !S_ISREG(file.st_mode) || file.st_size >= LARGE;
 }
 
 int tca_session_open(const struct tca_settings *set, struct tca_session **ret_session,
@@ -81,7 +67,7 @@ int tca_session_open(const struct tca_settings *set, struct tca_session **ret_se
         return TCA_EUSAGE;
     }
     if (!code && s->set.jobs)
-        code = hire(s);
+        code = tca_hire(s);
     if (!code && set->trace)
         code = open_trace(s);
     if (code) {
@@ -103,6 +89,7 @@ void tca_session_free(struct tca_session *s)
         tca_free(s->capture[at]->path);
         tca_free(s->capture[at]->message);
         tca_free(s->capture[at]->left_out);
+        tca_series_free(s->capture[at]);
         tca_free(s->capture[at]);
     }
     tca_free(s->capture);
@@ -115,6 +102,7 @@ void tca_session_free(struct tca_session *s)
     tca_nat_hints_done(&s->nat_hints);
     tca_nats_free(s->nats);
     tca_moved_done(&s->moved);
+    tca_spots_done(&s->spots);
     tca_comments_done(&s->comments);
     tca_twins_free(s->twins);
     tca_pressure_free(s->pressure);
@@ -133,31 +121,27 @@ void tca_session_interrupt(struct tca_session *s)
     s->stop = 1;
 }
 
+void tca_session_watch(struct tca_session *s, struct tca_progress *progress)
+{
+    s->watcher = progress;
+}
+
 /* ---- input ---- */
 
 int tca_session_capture_begin(struct tca_session *s, const char *name, struct tca_error *error)
 {
-    if (s->broken)
-        return must_be_whole(s, error);
+    if (s->broken || s->saved)
+        return tca_must_be_whole(s, error);
     if (s->open || s->finished)
         return tca_fail(error, TCA_EUSAGE, s->open ? "a capture is already open" : "the session is finished");
-    return tca_words(error, keep_whole(s, tca_pass1_begin(s, name)));
-}
-
-static void note_link(struct tca_capture_facts *facts, int link)
-{
-    unsigned at = 0;
-    while (at < facts->links && facts->link[at] != link)
-        at++;
-    if (at == facts->links && at < TCA_CAPTURE_LINKS_MAX && link >= 0)
-        facts->link[facts->links++] = link;
+    return tca_words(error, tca_keep_whole(s, tca_pass1_begin(s, name, 1)));
 }
 
 int tca_session_feed(struct tca_session *s, const struct tca_record *records, size_t count,
                      struct tca_error *error)
 {
-    if (s->broken)
-        return must_be_whole(s, error);
+    if (s->broken || s->saved)
+        return tca_must_be_whole(s, error);
     if (!s->open)
         return tca_fail(error, TCA_EUSAGE, "no capture is open");
     struct tca_capture_facts *facts = &s->open->facts;
@@ -167,9 +151,9 @@ int tca_session_feed(struct tca_session *s, const struct tca_record *records, si
             facts->status = tca_source_status_name(TCA_SOURCE_interrupted);
             break;
         }
-        note_link(facts, records[at].link);
+        tca_note_link(facts, records[at].link);
         facts->bytes += records[at].captured;
-        code = keep_whole(s, tca_pass1_feed(s, &records[at], 1));
+        code = tca_keep_whole(s, tca_pass1_feed(s, &records[at], 1));
     }
     return tca_words(error, code);
 }
@@ -178,222 +162,8 @@ int tca_session_capture_end(struct tca_session *s, struct tca_error *error)
 {
     if (!s->open)
         return tca_fail(error, TCA_EUSAGE, "no capture is open");
-    int code = keep_whole(s, tca_pass1_end(s));
+    int code = tca_keep_whole(s, tca_pass1_end(s));
     return tca_words(error, code ? code : s->broken);
-}
-
-static int keep_message(struct capture *c, const char *text)
-{
-    tca_free(c->message);
-    c->message = tca_strdup(text);
-    c->facts.message = c->message ? c->message : "";
-    return c->message ? TCA_OK : TCA_EMEMORY;
-}
-
-/* What the source knew of the file, into the row of the capture. */
-static int take_facts(struct capture *c, const struct tca_source_facts *from)
-{
-    struct tca_capture_facts *facts = &c->facts;
-    facts->format = !strcmp(from->format, "pcap")     ? "pcap"
-                    : !strcmp(from->format, "pcapng") ? "pcapng"
-                                                      : "unknown";
-    facts->ts_precision = from->ts_precision;
-    for (unsigned at = 0; at < from->links; at++)
-        note_link(facts, from->link[at]);
-    facts->snaplen = from->snaplen;
-    facts->has_drops = from->has_drops;
-    facts->drops = from->drops;
-    facts->bytes = from->bytes;
-    facts->status = tca_source_status_name(from->status);
-    facts->error_offset = from->error_offset;
-    c->comment = from->comment;
-    return keep_message(c, from->message);
-}
-
-/* Not a fault, but something to know before believing the rows. */
-static int warn_of_tags(struct capture *c)
-{
-    char text[600];
-    const char *message = c->facts.message;
-    if (!c->mixed_tags)
-        return TCA_OK;
-    snprintf(
-        text, sizeof text,
-        "%s%s%llu connection%s with different VLAN or tunnel tags in one direction: --key vlan,tunnel tells "
-        "them apart",
-        message, *message ? "; " : "", (unsigned long long)c->mixed_tags, c->mixed_tags == 1 ? "" : "s");
-    return keep_message(c, text);
-}
-
-static void tell_source(struct tca_error *error, int code, const char *message,
-                        const struct tca_source_facts *facts)
-{
-    if (!error || !*message)
-        return;
-    tca_fail(error, code, "%s", message);
-    error->frame = facts->error_frame;
-    error->offset = facts->error_offset;
-}
-
-static int read_source(struct tca_session *s, struct tca_source *source, struct tca_error *error)
-{
-    int code = tca_pass1_read(s, source);
-    const struct tca_source_facts *facts = tca_source_facts(source);
-    struct capture *c = s->open;
-    int end = tca_pass1_end(s);
-    if (!code)
-        code = end;
-    if (!code)
-        code = take_facts(c, facts);
-    if (!code)
-        code = warn_of_tags(c);
-    if (code)
-        return tca_words(error, keep_whole(s, code));
-    bool whole = facts->status == TCA_SOURCE_ok || facts->status == TCA_SOURCE_truncated ||
-                 facts->status == TCA_SOURCE_interrupted;
-    code = whole ? TCA_OK : facts->status == TCA_SOURCE_unsupported ? TCA_EUNSUPPORTED : TCA_EINPUT;
-    tell_source(error, code, c->facts.message, facts);
-    return code;
-}
-
-/* One capture of an input, which is named so, and is this one of it, from 1. */
-struct found {
-    const char *path, *name;
-    uint64_t number;
-    struct tca_source *source;
-};
-
-static struct tca_source_settings source_settings(const struct tca_session *s)
-{
-    return (struct tca_source_settings){.filter = s->set.filter,
-                                        .after_ns = s->set.after_ns,
-                                        .before_ns = s->set.before_ns,
-                                        .has_after = s->set.has_after,
-                                        .has_before = s->set.has_before,
-                                        .max_records = s->set.max_records,
-                                        .stop = &s->stop};
-}
-
-static int keep_place(struct capture *c, const struct found *found)
-{
-    c->path = tca_strdup(found->path);
-    c->number = found->number;
-    return c->path ? TCA_OK : TCA_EMEMORY;
-}
-
-static int read_found(struct tca_session *s, const struct found *found, struct tca_error *error)
-{
-    int code = tca_session_capture_begin(s, found->name, error);
-    if (!code)
-        code = tca_words(error, keep_whole(s, keep_place(s->open, found)));
-    if (!code)
-        code = read_source(s, found->source, error);
-    return code;
-}
-
-/* What cannot be read at all, or not unpacked, is a capture of which nothing is known but this. */
-static int note_fault(struct tca_session *s, const char *name, int code, struct tca_error *error)
-{
-    const struct tca_error why = *error;
-    int begun = tca_session_capture_begin(s, name, error);
-    if (begun)
-        return begun;
-    s->open->facts.status =
-        tca_source_status_name(code == TCA_EINPUT ? TCA_SOURCE_damaged : TCA_SOURCE_unsupported);
-    int kept = keep_message(s->open, why.text);
-    int end = tca_pass1_end(s);
-    kept = keep_whole(s, kept ? kept : end);
-    *error = why;
-    return kept ? tca_words(error, kept) : code;
-}
-
-static bool is_fault(int code)
-{
-    return code == TCA_EINPUT || code == TCA_EUNSUPPORTED;
-}
-
-/* 1, or 0 at the end; negative: what went wrong with one, or ends all. */
-static int read_next(struct tca_session *s, struct tca_input *input, struct found *found,
-                     struct tca_error *error)
-{
-    const struct tca_source_settings set = source_settings(s);
-    int got = tca_input_next(input, &set, &found->source, &found->name, error);
-    if (got <= 0)
-        return is_fault(got) ? note_fault(s, found->name, got, error) : keep_whole(s, got);
-    int code = read_found(s, found, error);
-    tca_source_close(found->source);
-    return code ? code : 1;
-}
-
-/* All captures of the input. What goes wrong with one ends nothing but that one. */
-static int read_each(struct tca_session *s, struct tca_input *input, const char *path, tca_told_fn *told,
-                     void *user)
-{
-    for (uint64_t number = 1; number == 1 || !s->stop;
-         number++) { /* the first one says that it was interrupted */
-        struct tca_error error = {.offset = -1};
-        struct found found = {.path = path, .number = number};
-        int got = read_next(s, input, &found, &error);
-        if (got || error.text[0])
-            told(user, got ? found.name : path, got < 0 ? got : TCA_OK, &error);
-        if (!got || (got < 0 && !is_fault(got)))
-            return got;
-    }
-    return TCA_OK;
-}
-
-int tca_session_read_each(struct tca_session *s, const char *path, tca_told_fn *told, void *user)
-{
-    struct tca_error error = {.offset = -1};
-    struct tca_input *input = NULL;
-    bool may_begin = !s->broken && !s->open && !s->finished;
-    int code = may_begin ? TCA_OK : tca_session_capture_begin(s, path, &error);
-    if (!code && is_large(path))
-        code = tca_words(&error, keep_whole(s, hire(s)));
-    if (!code)
-        code = tca_input_open(path, s->set.max_expanded, &s->stop, &input, &error);
-    if (is_fault(code))
-        code = note_fault(s, path, code, &error);
-    if (code) {
-        keep_whole(s, code);
-        told(user, path, code, &error);
-        return is_fault(code) ? TCA_OK : code;
-    }
-    code = read_each(s, input, path, told, user);
-    tca_input_close(input);
-    return code;
-}
-
-int tca_session_read_item(struct tca_session *s, const struct tca_plan *plan, size_t item, tca_told_fn *told,
-                          void *user)
-{
-    return tca_session_read_each(s, tca_plan_item(plan, item)->unit->file->path, told, user);
-}
-
-struct first_fault {
-    struct tca_error *error;
-    int code;
-    bool told;
-};
-
-static void note_first(void *user, const char *name, int code, const struct tca_error *error)
-{
-    struct first_fault *first = user;
-    (void)name;
-    if (first->code || (!code && (first->told || !error->text[0])))
-        return;
-    *first->error = *error;
-    first->code = code;
-    first->told = true;
-}
-
-int tca_session_read(struct tca_session *s, const char *path, struct tca_error *error)
-{
-    struct tca_error local = {0};
-    struct first_fault first = {.error = error ? error : &local};
-    memset(first.error, 0, sizeof *first.error);
-    int code = tca_session_read_each(s, path, note_first, &first);
-    return code ? code : first.code;
 }
 
 /* Whoever reads a table that has no place for it is to know. */
@@ -413,15 +183,15 @@ static void say_cut_short(const struct tca_session *s, struct tca_error *error)
 
 int tca_session_finish(struct tca_session *s, struct tca_error *error)
 {
-    if (s->broken)
-        return must_be_whole(s, error);
+    if (s->broken || s->saved)
+        return tca_must_be_whole(s, error);
     if (s->finished || s->open)
         return tca_fail(error, TCA_EUSAGE,
                         s->open ? "a capture is still open" : "the session is already finished");
     s->finished = true;
     if (s->trace && fflush(s->trace)) /* here, since rewind() keeps no error */
-        return tca_words(error, keep_whole(s, TCA_EOUTPUT));
-    int code = keep_whole(s, tca_pass2_prepare(s));
+        return tca_words(error, tca_keep_whole(s, TCA_EOUTPUT));
+    int code = tca_keep_whole(s, tca_pass2_prepare(s));
     for (size_t at = 0; !code && at < tca_sweep_count(s->sweep); at++) {
         /* A capture has one vantage if all its listeners agree. */
         const struct tca_listener *l = tca_sweep_at(s->sweep, at);
@@ -446,7 +216,7 @@ int tca_must_be_finished(const struct tca_session *s, struct tca_error *error)
 {
     if (!s->finished)
         return tca_fail(error, TCA_EUSAGE, "the session is not finished yet");
-    return must_be_whole(s, error);
+    return tca_must_be_whole(s, error);
 }
 
 /* ---- summary ---- */

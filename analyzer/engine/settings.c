@@ -378,6 +378,21 @@ static bool set_max_expanded(struct tca_settings *set, const char *value)
     return read_size(value, INT64_MAX, &set->max_expanded);
 }
 
+/* "2/7" */
+static bool set_shard(struct tca_settings *set, const char *value)
+{
+    unsigned share, shares;
+    int used = 0;
+    bool good = sscanf(value, "%2u/%2u%n", &share, &shares, &used) == 2 && !value[used] && *value >= '0' &&
+                *value <= '9' && strchr(value, '/')[1] >= '0' && strchr(value, '/')[1] <= '9' && share &&
+                share <= shares && shares <= TCA_PARTITIONS;
+    if (good) {
+        set->share = share;
+        set->shares = shares;
+    }
+    return good;
+}
+
 static const struct setter {
     const char *name;
     bool (*set)(struct tca_settings *set, const char *value);
@@ -402,6 +417,7 @@ static const struct setter {
     {"host", set_host, "an IPv4 or IPv6 address"},
     {"time", set_time, "rel, iso, epoch or ns"},
     {"trace", set_trace, "true or false"},
+    {"shard", set_shard, "K/N, 1 <= K <= N <= 64"},
 };
 
 static int set_text(char **place, const char *value, struct tca_error *error)

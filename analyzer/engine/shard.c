@@ -233,6 +233,7 @@ static enum tca_flow_class age_class(const struct tca_flow_found *found)
 static void begin_flow(struct tca_shard *sh, const struct tca_flow_found *found,
                        const struct tca_segment *seg)
 {
+    sh->now->flows++;
     sh->flow_count++;
     struct tca_mirror *m = mirror_of(found->flow);
     tca_mirror_begin(m, seg);
@@ -265,7 +266,7 @@ static int mirror_segment(struct tca_shard *sh, const struct tca_flow_found *fou
                           const struct tca_segment *seg)
 {
     struct tca_mirror *m = mirror_of(found->flow);
-    sh->tcp_packets++;
+    sh->now->tcp_packets++;
     note_end(sh, seg->time_ns);
     if (!begun(found->flow))
         begin_flow(sh, found, seg);
@@ -278,7 +279,7 @@ static int mirror_segment(struct tca_shard *sh, const struct tca_flow_found *fou
 /* Of a connection whose ports another one has taken meanwhile: its states are settled. Who gets it knows the newer one. */
 static int count_late(struct tca_shard *sh, const struct tca_flow_found *found, const struct tca_segment *seg)
 {
-    sh->tcp_packets++;
+    sh->now->tcp_packets++;
     note_end(sh, seg->time_ns);
     tca_mirror_stray(mirror_of(found->newer), seg,
                      found->newer->client == found->flow->client ? found->from : 1 - found->from);
@@ -291,8 +292,8 @@ static int count_late(struct tca_shard *sh, const struct tca_flow_found *found, 
 /* What the capture shows a second time is counted, and nothing else comes of it. */
 static int count_copy(struct tca_shard *sh, const struct tca_flow_found *found, const struct tca_segment *seg)
 {
-    sh->duplicates++;
-    sh->tcp_packets += !seg->quoted;
+    sh->now->duplicates++;
+    sh->now->tcp_packets += !seg->quoted;
     if (!found->flow || !begun(found->flow))
         return TCA_OK;
     if (!seg->quoted)
@@ -392,7 +393,7 @@ static int join_segment(struct tca_shard *sh, struct tca_waiting *w, const struc
     w->tuple = met.tuple;
     w->stream = met.stream;
     w->stream_frame = met.stream_frame;
-    w->side = (uint8_t)met.side;
+    w->side = met.side != 0;
     if (met.stream && !w->left_out)
         tca_peer_step((void *)met.stream->payload, &w->seg, met.side, sh->mirrors.strict_checksums);
     tca_order_join(&sh->s->order, w, met.lane);
@@ -411,6 +412,10 @@ static int join_quote(struct tca_shard *sh, struct tca_waiting *w, const struct 
 
 static int join(struct tca_shard *sh, struct tca_waiting *w, const struct tca_flow_look *look)
 {
+    if (w->file != sh->join_file) {
+        sh->join_file = w->file;
+        tca_flow_turn_file(sh->flows, w->seg.frame);
+    }
     if (w->kind == TCA_WAITING_NUMBER)
         return tca_flow_see(sh->flows, &w->seg);
     bool is_segment = w->kind == TCA_WAITING_SEGMENT;
@@ -435,6 +440,7 @@ static int join_batch(struct tca_shard *sh, struct tca_waiting *const *one, unsi
 static int use(struct tca_shard *sh, const struct tca_waiting *w)
 {
     int error = TCA_OK;
+    sh->now = &sh->counted[w->file];
     if (w->record != w->seg.frame)
         error = tca_moved_add(&sh->moved, sh->s->open->facts.ordinal, w->seg.frame, w->record);
     if (error)
@@ -534,7 +540,9 @@ int tca_shard_begin(struct tca_session *s, unsigned shards, struct tca_shard *sh
     tca_mirror_context_init(&sh->mirrors);
     sh->mirrors.strict_checksums = s->set.checksums == CHECKSUMS_ON;
     sh->waiting = tca_alloc(QUEUE_ROOM * sizeof *sh->waiting);
-    bool whole = sh->waiting;
+    sh->files = s->open->files ? s->open->files : 1;
+    sh->counted = tca_alloc(sh->files * sizeof *sh->counted);
+    bool whole = sh->waiting && sh->counted;
     for (int odd = 0; odd < 2; odd++) {
         sh->taken[odd] = tca_alloc(sizeof *sh->taken[odd]);
         whole &= sh->taken[odd] != NULL;
@@ -552,7 +560,7 @@ void tca_shard_finish(struct tca_shard *sh)
     sh->error = sh->error ? sh->error : error;
 }
 
-static int add_left_out(struct capture *c, const uint8_t *ports)
+int tca_capture_leave_out(struct capture *c, const uint8_t *ports)
 {
     if (!c->left_out && !(c->left_out = tca_alloc(TCA_PORT_BITS)))
         return TCA_EMEMORY;
@@ -561,20 +569,30 @@ static int add_left_out(struct capture *c, const uint8_t *ports)
     return TCA_OK;
 }
 
+static void add_counted(struct capture *c, const struct tca_shard *sh)
+{
+    for (uint32_t at = 0; at < sh->files; at++) {
+        struct tca_capture_facts *facts = c->files ? &c->file[at] : &c->facts;
+        facts->flows += sh->counted[at].flows;
+        facts->tcp_packets += sh->counted[at].tcp_packets;
+        facts->duplicates += sh->counted[at].duplicates;
+    }
+}
+
 int tca_shard_end(struct tca_shard *sh)
 {
     struct capture *c = sh->s->open;
     int error = sh->error;
-    c->facts.flows += sh->flow_count;
-    c->facts.tcp_packets += sh->tcp_packets;
-    c->facts.duplicates += sh->duplicates;
+    if (sh->counted)
+        add_counted(c, sh);
     c->mixed_tags += sh->mixed_tags;
     if (sh->end_ns > c->facts.end_ns)
         c->facts.end_ns = sh->end_ns;
     if (!error && sh->left_out)
-        error = add_left_out(c, sh->left_out);
+        error = tca_capture_leave_out(c, sh->left_out);
     for (size_t at = 0; !error && at < sh->moved.count; at++)
         error = tca_moved_take(&sh->s->moved, &sh->moved.one[at]);
+    c->hints += sh->nat_hints.count;
     if (!error)
         error = tca_nat_hints_take(&sh->s->nat_hints, &sh->nat_hints);
     tca_flow_table_free(sh->flows);
@@ -582,6 +600,7 @@ int tca_shard_end(struct tca_shard *sh)
     tca_moved_done(&sh->moved);
     tca_nat_hints_done(&sh->nat_hints);
     tca_free(sh->kinds);
+    tca_free(sh->counted);
     tca_buf_done(&sh->encoded);
     tca_buf_done(&sh->recalled);
     tca_free(sh->left_out);

@@ -35,6 +35,11 @@ struct tca_queued {
     struct tca_tuple *tuple; /* NULL: of none */
 };
 
+/* What is counted of one file. */
+struct tca_counted {
+    uint64_t flows, tcp_packets, duplicates;
+};
+
 struct tca_shard {
     struct tca_session *s; /* borrowed */
     struct tca_flow_table *flows;
@@ -51,7 +56,11 @@ struct tca_shard {
     struct tca_nat_hints nat_hints;
     struct tca_lone_kinds *kinds; /* owned: models of SYNs that it has met; NULL: none (lone.c) */
     /* Its part of the capture's facts. */
-    uint64_t flow_count, tcp_packets, duplicates, mixed_tags;
+    struct tca_counted *counted; /* owned: of each file of the capture */
+    struct tca_counted *now;     /* of the file whose segment is used */
+    uint32_t files, join_file;   /* there are so many; that of which segments join */
+    uint64_t flow_count;         /* of all files */
+    uint64_t mixed_tags;
     int64_t end_ns;    /* -1: nothing came */
     uint8_t *left_out; /* owned: a bit for each port; NULL: none */
     int error;         /* the first one; then it does nothing more */

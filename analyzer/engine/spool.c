@@ -7,7 +7,8 @@
  *      { how many areas and marks, areas that are kept, marks: whole and by frame }
  *
  * Times and frames are most of it, so packing the bytes of each word as well would make it less by a third, and take longer
- * than writing and reading that. This form lives within one process only. Of a flow that is one SYN there is less (lone.c).
+ * than writing and reading that. Of a flow that is one SYN there is less (lone.c). The same items stand in a part (part.c), which is
+ * read by programs of the same layout alone: the form of it changes with the structs.
  *
  * Sort key: start_ns, capture ordinal, first frame: the order of rows; then how often the flow was parked, the newest first,
  * which alone is read.
@@ -23,6 +24,9 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 /* What a dossier is made of while its flow is in memory. */
 enum origin { OF_FLOW, OF_PEER, OF_MIRROR, OF_TROUBLE, ORIGINS };
@@ -95,13 +99,10 @@ enum {
 
 enum { MEMORY = 8 << 20, NAMED = 20 }; /* of a key so many bytes name a dossier */
 
-struct head {
-    uint32_t areas, marks; /* how many follow */
-};
-
 /* Each area may end in a group that is not full. */
 enum {
-    ENCODED_MAX = sizeof(struct head) + TCA_PACKED_MAX(sizeof(struct tca_dossier)) + KEPT * TCA_PACKED_MAX(0)
+    ENCODED_MAX =
+        sizeof(struct tca_spool_head) + TCA_PACKED_MAX(sizeof(struct tca_dossier)) + KEPT * TCA_PACKED_MAX(0)
 };
 _Static_assert(LEFT_OUT *TCA_PACKED_MAX(0) +
                        TCA_PACKED_MAX(sizeof(struct tca_peer) + sizeof(struct tca_mirror)) <=
@@ -155,25 +156,51 @@ static bool sort_marks(struct tca_mark *mark, unsigned count)
     return in_order;
 }
 
-/* Every size here is a multiple of 8, so that marks may be sorted where they stand. */
-static int encode(struct tca_buf *buf, const struct origins *origins, const struct tca_mirror *m,
-                  bool *ret_in_order)
+/* Head and areas; the marks' place. NULL: memory is out. Every size here is a multiple of 8, so that marks may be sorted where
+ * they stand. */
+static struct tca_mark *begin_item(struct tca_buf *buf, const struct tca_spool_head *head,
+                                   const struct origins *origins)
 {
     tca_buf_reset(buf);
-    uint8_t *begin = tca_buf_room(buf, ENCODED_MAX + m->mark_count * sizeof(struct tca_mark));
+    uint8_t *begin = tca_buf_room(buf, ENCODED_MAX + head->number * sizeof(struct tca_mark));
     if (!begin)
+        return NULL;
+    memcpy(begin, head, sizeof *head);
+    uint8_t *marks = pack_areas(begin + sizeof *head, origins, kept, head->areas);
+    buf->used = (size_t)(marks - begin) + head->number * sizeof(struct tca_mark);
+    return (void *)marks;
+}
+
+static int encode(struct tca_shard *shard, const struct origins *origins, const struct tca_mirror *m,
+                  bool *ret_in_order)
+{
+    const struct tca_spool_head head = {.areas = m->trouble ? KEPT : KEPT - 1,
+                                        .number = m->mark_count,
+                                        .capture = shard->s->open->facts.ordinal};
+    struct tca_mark *marks = begin_item(&shard->encoded, &head, origins);
+    if (!marks)
         return TCA_EMEMORY;
-    const struct head head = {.areas = m->trouble ? KEPT : KEPT - 1, .marks = m->mark_count};
-    memcpy(begin, &head, sizeof head);
-    uint8_t *out = pack_areas(begin + sizeof head, origins, kept, head.areas);
-    struct tca_mark *marks = (void *)out, *place = marks + head.marks;
+    struct tca_mark *place = marks + head.number;
     struct tca_mark_walk walk = tca_mark_walk(m); /* the newest first */
     const struct tca_mark *mark;
     while ((mark = tca_mark_next(&walk)))
         *--place = *mark;
-    *ret_in_order = sort_marks(marks, head.marks);
-    buf->used = (size_t)((uint8_t *)(marks + head.marks) - begin);
+    *ret_in_order = sort_marks(marks, head.number);
     return TCA_OK;
+}
+
+int tca_spool_encode_again(const struct tca_dossier *d, struct tca_buf *ret_item)
+{
+    const struct tca_spool_head head = {.areas = KEPT, .number = d->mark_count, .capture = d->capture};
+    const uint8_t *from = (const void *)d;
+    const struct origins origins = {.from = {[OF_FLOW] = from + OF_FLOW_AT,
+                                             [OF_PEER] = from + OF_PEER_AT,
+                                             [OF_MIRROR] = from + OF_MIRROR_AT,
+                                             [OF_TROUBLE] = from + OF_TROUBLE_AT}};
+    struct tca_mark *marks = begin_item(ret_item, &head, &origins);
+    if (marks && head.number)
+        memcpy(marks, d->mark, head.number * sizeof *marks);
+    return marks ? TCA_OK : TCA_EMEMORY;
 }
 
 /* Of a dossier what is the flow's own. */
@@ -214,16 +241,59 @@ static struct origins origins_of(const struct tca_flow *flow, const struct tca_d
 
 const uint8_t *tca_spool_decode(const uint8_t *in, struct tca_dossier *d, const struct tca_mark **ret_mark)
 {
-    struct head head;
+    struct tca_spool_head head;
     memcpy(&head, in, sizeof head);
     in = unpack_areas(in + sizeof head, d, kept, head.areas);
     if (head.areas < KEPT)
         memset(d->trouble, 0, sizeof d->trouble);
+    d->capture = head.capture;
+    if (d->m.prior.exists)
+        d->m.prior.capture = head.capture;
     d->m.trouble = NULL;
     d->m.marks = NULL;
-    d->mark_count = (uint16_t)head.marks;
+    d->mark_count = head.number;
     *ret_mark = (const void *)in;
-    return in + head.marks * sizeof(struct tca_mark);
+    return in + head.number * sizeof(struct tca_mark);
+}
+
+/* Where the areas end, of which at most `end` is readable; NULL: they do not. */
+static const uint8_t *pass_areas(const uint8_t *in, const uint8_t *end, unsigned count)
+{
+    for (const struct area *area = kept; in && area < kept + count; area++) {
+        if (area->form == SPARSE)
+            in = tca_spread_end(in, end, area->size);
+        else
+            in = (size_t)(end - in) < area->size ? NULL : in + area->size;
+    }
+    return in;
+}
+
+size_t tca_spool_measure(const void *item, size_t size)
+{
+    struct tca_spool_head head;
+    const uint8_t *begin = item, *end = begin + size;
+    if (size < sizeof head)
+        return 0;
+    memcpy(&head, begin, sizeof head);
+    if (!head.areas)
+        return tca_lone_measure(item, size);
+    if (head.areas < KEPT - 1 || head.areas > KEPT || head.number > TCA_MARKS_MAX)
+        return 0;
+    const uint8_t *in = pass_areas(begin + sizeof head, end, head.areas);
+    size_t marks = head.number * sizeof(struct tca_mark);
+    return in && (size_t)(end - in) >= marks ? (size_t)(in - begin) + marks : 0;
+}
+
+uint64_t tca_spool_form(void)
+{
+    const uint64_t sizes[] = {sizeof(struct tca_dossier),
+                              sizeof(struct tca_mark),
+                              sizeof(struct tca_mirror),
+                              sizeof(struct tca_side),
+                              sizeof(struct tca_peer),
+                              sizeof(struct tca_trouble),
+                              KEPT};
+    return XXH3_64bits_withSeed(kept, sizeof kept, XXH3_64bits(sizes, sizeof sizes));
 }
 
 uint8_t *tca_spool_pack_rest(uint8_t *out, const struct tca_flow *flow)
@@ -278,7 +348,7 @@ static int encode_flow(struct tca_shard *shard, const struct tca_flow *flow, boo
     const struct tca_mirror *m = (const void *)flow->payload;
     fill(shard, flow, &d);
     const struct origins origins = origins_of(flow, &d);
-    int error = encode(&shard->encoded, &origins, m, ret_in_order);
+    int error = encode(shard, &origins, m, ret_in_order);
     if (!error)
         check(shard, &origins, m);
     return error;
@@ -299,14 +369,27 @@ int tca_spool_copy(struct tca_shard *shard, const struct tca_flow *flow, struct 
     return error;
 }
 
-int tca_spool_add(struct tca_shard *shard, const struct tca_spool_row *row, const void *item, size_t size)
+static int add_item(struct tca_sorter *sorter, const struct tca_spool_row *row, const void *item, size_t size)
 {
     uint8_t key[TCA_SORT_KEY] = {0};
+    struct tca_spool_head head;
+    memcpy(&head, item, sizeof head);
     tca_key_i64(key, row->start_ns);
-    tca_key_u32(key + 8, shard->s->open->facts.ordinal);
+    tca_key_u32(key + 8, head.capture);
     tca_key_u64(key + 12, row->frame);
     tca_key_u32(key + NAMED, UINT32_MAX - row->parked);
-    return tca_sorter_add(shard->dossiers, key, item, size);
+    return tca_sorter_add(sorter, key, item, size);
+}
+
+int tca_spool_add(struct tca_shard *shard, const struct tca_spool_row *row, const void *item, size_t size)
+{
+    return add_item(shard->dossiers, row, item, size);
+}
+
+int tca_spool_load(struct tca_session *s, const struct tca_spool_row *row, const void *item, size_t size)
+{
+    int error = tca_spool_begin(s, 1);
+    return error ? error : add_item(s->spool.list[0], row, item, size);
 }
 
 int tca_spool_send(struct tca_shard *shard, const struct tca_flow *flow, uint64_t *ret_place)

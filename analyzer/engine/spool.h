@@ -7,6 +7,13 @@
 
 #include "engine/run.h"
 
+/* How every item begins. */
+struct tca_spool_head {
+    uint16_t areas;   /* of a dossier, how many follow; 0: it is one SYN (lone.c) */
+    uint16_t number;  /* of the marks behind these; of that SYN's model */
+    uint32_t capture; /* the one that counts: in a part it is another one's number (part.c) */
+};
+
 /* The dossier of a flow as it is now to shard->encoded; its marks stand at the end of it. *ret_in_order: in the order in which
  * the mirror has them. 0 or TCA_EMEMORY. */
 int tca_spool_encode(struct tca_shard *shard, struct tca_flow *flow, bool *ret_in_order);
@@ -26,6 +33,14 @@ int tca_spool_fetch(struct tca_shard *shard, uint64_t place);
 /* The dossier of an item as it was put, but for what is not kept (zeros), and its marks, which stay in the item; returns what
  * was put behind it. */
 const uint8_t *tca_spool_decode(const uint8_t *item, struct tca_dossier *d, const struct tca_mark **ret_mark);
+/* What an item is made of a second time, from its dossier. 0 or TCA_EMEMORY. */
+int tca_spool_encode_again(const struct tca_dossier *d, struct tca_buf *ret_item);
+/* So many bytes of an item are read by pass 2, of what was written by whoever; 0: it is no item, or not whole. */
+size_t tca_spool_measure(const void *item, size_t size);
+/* An item of another session, at this place of the capture that its head names. 0, TCA_EMEMORY or TCA_EOUTPUT. */
+int tca_spool_load(struct tca_session *s, const struct tca_spool_row *row, const void *item, size_t size);
+/* A number that differs where items mean another thing. */
+uint64_t tca_spool_form(void);
 /* Of the flow's peers and mirror what is not kept; returns the end of it. */
 enum { TCA_SPOOL_REST_MAX = 4096 };
 uint8_t *tca_spool_pack_rest(uint8_t *out, const struct tca_flow *flow);

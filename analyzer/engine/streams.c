@@ -6,6 +6,9 @@
  * and an entry for each piece, found by capture and frame; but none for a SYN that is all of its stream, as floods have them
  * by the million: of that a second bit tells.
  *
+ * Wireshark reads one file at a time: of a capture that was cut into files a stream is numbered in each anew, by what that file
+ * shows of it; how whole it is tells the capture. Entries and bits are by file, therefore, and pieces end with a file.
+ *
  * Tuples are sorted by a hash with a seed of the run's own; pieces are joined only if the tuples are equal, so two that
  * collide cost no more than a wrong label.
  */
@@ -13,6 +16,7 @@
 #include "base/sort.h"
 #include "base/sorted.h"
 #include "engine/run.h"
+#include "engine/sound.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -38,25 +42,24 @@ struct small {
 };
 _Static_assert(sizeof(struct small) < sizeof(struct item), "told apart by their sizes");
 
+/* Frames are those of the file. */
 struct entry {
-    uint64_t frame;   /* of the piece */
-    uint64_t created; /* frame that created its stream; after numbering the stream's number */
-    uint32_t capture;
-    uint8_t completeness; /* of its stream; until numbering only that of the creating entry is whole */
-    bool creates;
+    uint64_t frame;       /* of the piece */
+    uint64_t created;     /* frame that created its stream; after numbering the stream's number */
+    uint32_t file;        /* its ordinal */
+    uint8_t completeness; /* of its stream, once that has all its pieces */
 };
 
-/* Frames of a capture one behind the other, a bit each. */
+/* Frames of a file one behind the other, a bit each. */
 enum { WORDS = 8, PAGE = WORDS * 64 };
 struct page {
     uint64_t creates[WORDS]; /* it creates a stream */
     uint64_t lone[WORDS];    /* ... which is nothing but its SYN */
-    uint64_t before;         /* so many streams of the capture were created before this page */
+    uint64_t before;         /* so many streams of the file were created before this page */
 };
 
-/* The streams of one capture. */
+/* The streams of one file. */
 struct rolls {
-    uint32_t capture;
     struct page **page; /* owned, as what it points to; NULL: no frame of it creates one */
     size_t pages;
 };
@@ -64,10 +67,11 @@ struct rolls {
 struct tca_streams {
     struct tca_sorter *pieces;
     uint64_t seed;
-    struct entry *entry; /* by capture and frame */
+    struct entry *entry; /* by file and frame */
     size_t count, room;
-    struct rolls *rolls; /* owned; by capture */
-    size_t roll_count, roll_room;
+    struct rolls *rolls; /* owned; by the ordinal of the file, from 1 */
+    size_t roll_count;
+    const struct tca_spots *spots; /* borrowed */
 };
 
 int tca_streams_new(uint64_t seed, const char *temp_dir, struct tca_streams **ret_streams)
@@ -172,20 +176,59 @@ int tca_streams_put(struct tca_streams *all, uint32_t capture, const struct tca_
                                   : tca_sorter_add(all->pieces, sort_key, &item, sizeof item);
 }
 
+/* ---- in parts ---- */
+
+int tca_streams_each(struct tca_streams *all, tca_sorter_fn *fn, void *user)
+{
+    return all ? tca_sorter_walk(all->pieces, fn, user) : TCA_OK;
+}
+
+/* May it be read? */
+static bool is_item(const void *bytes, size_t size)
+{
+    return size == sizeof(struct small) ? ((const struct small *)bytes)->side <= 1
+                                        : size == sizeof(struct item);
+}
+
+/* A frame takes room (struct rolls). */
+static bool is_sound(const struct item *item)
+{
+    const struct tca_piece *piece = &item->piece;
+    return tca_sound_piece(&item->key, piece) && piece->frame && piece->frame <= TCA_STREAMS_FRAME_MAX;
+}
+
+int tca_streams_load(struct tca_streams *all, uint32_t before, uint32_t captures, const void *bytes,
+                     size_t size)
+{
+    struct item item;
+    if (!is_item(bytes, size))
+        return TCA_EINPUT;
+    read_item(bytes, size, &item);
+    if (!item.capture || item.capture > captures || !is_sound(&item))
+        return TCA_EINPUT;
+    return tca_streams_put(all, before + item.capture, &item.key, &item.piece);
+}
+
+uint64_t tca_streams_form(void)
+{
+    return sizeof(struct item) << 16 | sizeof(struct small);
+}
+
 /* ---- rolls ---- */
 
-/* Captures come one after the other. NULL: no memory. */
-static struct rolls *rolls_of(struct tca_streams *all, uint32_t capture)
+/* NULL: no memory. */
+static struct rolls *rolls_of(struct tca_streams *all, uint32_t file)
 {
-    struct rolls *last = all->roll_count ? &all->rolls[all->roll_count - 1] : NULL;
-    if (last && last->capture == capture)
-        return last;
-    void *list = tca_room(all->rolls, all->roll_count, &all->roll_room, sizeof *all->rolls);
-    if (!list)
-        return NULL;
-    all->rolls = list;
-    all->rolls[all->roll_count] = (struct rolls){.capture = capture};
-    return &all->rolls[all->roll_count++];
+    if (file > all->roll_count) {
+        size_t count = (size_t)file + file / 2;
+        struct rolls *list = tca_grow(all->rolls, count, sizeof *list);
+        if (!list)
+            return NULL;
+        memset(list + all->roll_count, 0, (count - all->roll_count) * sizeof *list);
+        all->rolls = list;
+        all->roll_count = count;
+    }
+    return &all->rolls[file - 1];
 }
 
 static struct page *page_at(struct rolls *rolls, size_t number)
@@ -204,37 +247,26 @@ static struct page *page_at(struct rolls *rolls, size_t number)
     return rolls->page[number];
 }
 
-static int enroll(struct tca_streams *all, uint32_t capture, uint64_t frame, bool lone)
+/* The record of this frame creates a stream. */
+static int enroll(struct tca_streams *all, struct tca_spot place, bool lone)
 {
-    struct rolls *rolls = rolls_of(all, capture);
-    struct page *page = rolls ? page_at(rolls, frame / PAGE) : NULL;
+    struct rolls *rolls = rolls_of(all, place.ordinal);
+    struct page *page = rolls ? page_at(rolls, place.frame / PAGE) : NULL;
     if (!page)
         return TCA_EMEMORY;
-    uint64_t bit = UINT64_C(1) << frame % 64;
-    page->creates[frame % PAGE / 64] |= bit;
+    uint64_t bit = UINT64_C(1) << place.frame % 64;
+    page->creates[place.frame % PAGE / 64] |= bit;
     if (lone)
-        page->lone[frame % PAGE / 64] |= bit;
+        page->lone[place.frame % PAGE / 64] |= bit;
     return TCA_OK;
 }
 
-static const struct rolls *find_rolls(const struct tca_streams *all, uint32_t capture)
-{
-    size_t low = 0, high = all->roll_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (all->rolls[middle].capture == capture)
-            return &all->rolls[middle];
-        *(capture < all->rolls[middle].capture ? &high : &low) =
-            capture < all->rolls[middle].capture ? middle : middle + 1;
-    }
-    return NULL;
-}
-
 /* NULL: no frame near it creates a stream. */
-static const struct page *find_page(const struct tca_streams *all, uint32_t capture, uint64_t frame)
+static const struct page *find_page(const struct tca_streams *all, struct tca_spot place)
 {
-    const struct rolls *rolls = find_rolls(all, capture);
-    return rolls && frame / PAGE < rolls->pages ? rolls->page[frame / PAGE] : NULL;
+    const struct rolls *rolls =
+        place.ordinal && place.ordinal <= all->roll_count ? &all->rolls[place.ordinal - 1] : NULL;
+    return rolls && place.frame / PAGE < rolls->pages ? rolls->page[place.frame / PAGE] : NULL;
 }
 
 static bool is_lone(const struct page *page, uint64_t frame)
@@ -242,7 +274,7 @@ static bool is_lone(const struct page *page, uint64_t frame)
     return page && page->lone[frame % PAGE / 64] >> frame % 64 & 1;
 }
 
-/* So many streams of its capture were created before this frame. */
+/* So many streams of its file were created before this frame. */
 static uint64_t rank_of(const struct page *page, uint64_t frame)
 {
     size_t word = frame % PAGE / 64;
@@ -267,7 +299,7 @@ static void count_pages(struct tca_streams *all)
     }
 }
 
-/* The frame that created this stream; 0: the capture has fewer. */
+/* The frame that created this stream; 0: the file has fewer. */
 static uint64_t creator_of(const struct rolls *rolls, uint64_t number)
 {
     const struct page *last = NULL;
@@ -287,35 +319,53 @@ static uint64_t creator_of(const struct rolls *rolls, uint64_t number)
 
 /* ---- joined ---- */
 
-struct joining {
-    struct tca_streams *all;
-    struct item before, begun; /* begun: the piece with which the stream began that stands */
+/* What the pieces of a tuple made in one file. */
+struct local {
+    uint32_t file;
     struct tca_past past;
-    bool any, listed; /* there is such a piece; it has its entry, because the stream has more */
-    size_t first;     /* ... this one */
 };
 
-static int add_entry(struct tca_streams *all, const struct item *item, const struct tca_past *past,
-                     bool creates)
+/* A piece as its file tells it: where it begins, and the frame that created its stream there, perhaps its own. */
+struct told {
+    struct tca_spot place;
+    uint64_t created;
+};
+
+/* So many files of a capture may be open side by side (capture/joined.c). */
+enum { LOCALS = 256 };
+
+struct joining {
+    struct tca_streams *all;
+    struct item before;
+    struct told begun; /* the piece with which the stream began that stands */
+    struct tca_past past;
+    bool any, listed;    /* there is such a piece; it has its entry, because the stream has more */
+    size_t first;        /* ... this one */
+    struct local *local; /* owned, LOCALS of them: of the tuple, the newest last */
+    size_t locals;
+};
+
+static int add_entry(struct tca_streams *all, const struct told *told)
 {
-    if (all->count == all->room) {
-        size_t room = all->room ? 2 * all->room : 256;
-        struct entry *more = tca_grow(all->entry, room, sizeof *more);
-        if (!more)
-            return TCA_EMEMORY;
-        all->entry = more;
-        all->room = room;
-    }
-    all->entry[all->count++] = (struct entry){
-        .frame = item->piece.frame, .created = past->frame, .capture = item->capture, .creates = creates};
+    struct entry *list = tca_room(all->entry, all->count, &all->room, sizeof *list);
+    if (!list)
+        return TCA_EMEMORY;
+    all->entry = list;
+    list[all->count++] =
+        (struct entry){.frame = told->place.frame, .created = told->created, .file = told->place.ordinal};
     return TCA_OK;
+}
+
+static bool creates(const struct told *told)
+{
+    return told->created == told->place.frame;
 }
 
 static int list_begun(struct joining *j)
 {
     j->first = j->all->count;
     j->listed = true;
-    return add_entry(j->all, &j->begun, &j->past, true);
+    return add_entry(j->all, &j->begun);
 }
 
 /* The stream that stands has all its pieces. */
@@ -323,21 +373,49 @@ static int end_stream(struct joining *j)
 {
     if (!j->any)
         return TCA_OK;
+    j->any = false;
     uint8_t completeness = tca_past_completeness(&j->past);
-    bool lone = !j->listed && completeness == TCA_COMPLETE_SYN;
-    int error = enroll(j->all, j->begun.capture, j->begun.piece.frame, lone);
+    bool lone = !j->listed && completeness == TCA_COMPLETE_SYN && creates(&j->begun);
+    int error = creates(&j->begun) ? enroll(j->all, j->begun.place, lone) : TCA_OK;
     if (!error && !lone && !j->listed)
         error = list_begun(j);
-    if (!error && !lone)
-        j->all->entry[j->first].completeness = completeness;
+    for (size_t at = j->first; !error && !lone && at < j->all->count; at++)
+        j->all->entry[at].completeness = completeness;
     return error;
 }
 
-static int go_on(struct joining *j, const struct item *item)
+/* Of an older file no more comes than of those that are open with it. */
+static struct tca_past *local_past(struct joining *j, uint32_t file)
+{
+    for (size_t at = j->locals; at--;)
+        if (j->local[at].file == file)
+            return &j->local[at].past;
+    if (j->locals == LOCALS)
+        memmove(j->local, j->local + 1, --j->locals * sizeof *j->local);
+    j->local[j->locals] = (struct local){.file = file};
+    return &j->local[j->locals++].past;
+}
+
+/* Where each capture is one file, that tells the same. */
+static struct told tell_piece(struct joining *j, const struct item *item, const struct tca_past *past)
+{
+    const struct tca_spots *spots = j->all->spots;
+    struct told told = {.place = tca_spot_of(spots, item->capture, item->piece.frame),
+                        .created = past->frame};
+    if (!spots->any)
+        return told;
+    struct tca_past *local = local_past(j, told.place.ordinal);
+    tca_past_add(local, &item->piece);
+    told.created = tca_spot_of(spots, item->capture, local->frame).frame;
+    return told;
+}
+
+static int go_on(struct joining *j, const struct told *told)
 {
     int error = j->listed ? TCA_OK : list_begun(j);
-    tca_past_add(&j->past, &item->piece);
-    return error ? error : add_entry(j->all, item, &j->past, false);
+    if (!error && creates(told))
+        error = enroll(j->all, told->place, false);
+    return error ? error : add_entry(j->all, told);
 }
 
 static int join(void *user, const void *bytes, size_t size)
@@ -347,44 +425,48 @@ static int join(void *user, const void *bytes, size_t size)
     read_item(bytes, size, &item);
     bool other = item.capture != j->before.capture || memcmp(&item.key, &j->before.key, sizeof item.key);
     struct tca_past past = {0};
-    if (!other)
+    if (other)
+        j->locals = 0;
+    else
         past = j->past;
     j->before = item;
-    if (!tca_past_add(&past, &item.piece))
-        return go_on(j, &item);
-    int error = end_stream(j);
+    bool begins = tca_past_add(&past, &item.piece);
+    int error = begins ? end_stream(j) : TCA_OK;
     j->past = past;
-    j->begun = item;
+    const struct told told = tell_piece(j, &item, &past);
+    if (error || !begins)
+        return error ? error : go_on(j, &told);
+    j->begun = told;
     j->any = true;
     j->listed = false;
-    return error;
+    return TCA_OK;
 }
 
-static int compare(uint32_t capture, uint64_t frame, const struct entry *with)
+static int compare(struct tca_spot place, const struct entry *with)
 {
-    int order = tca_compare_u64(capture, with->capture);
-    return order ? order : tca_compare_u64(frame, with->frame);
+    int order = tca_compare_u64(place.ordinal, with->file);
+    return order ? order : tca_compare_u64(place.frame, with->frame);
 }
 
 static int by_place(const void *left, const void *right)
 {
     const struct entry *a = left;
-    return compare(a->capture, a->frame, right);
+    return compare((struct tca_spot){a->file, a->frame}, right);
 }
 
 static struct tca_digest digest_entry(const void *item)
 {
     const struct entry *e = item;
-    return (struct tca_digest){e->capture, e->frame};
+    return (struct tca_digest){e->file, e->frame};
 }
 
 /* Among entries from `low` on and below `high`. */
 static const struct entry *find_between(const struct tca_streams *all, size_t low, size_t high,
-                                        uint32_t capture, uint64_t frame)
+                                        struct tca_spot place)
 {
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        int order = compare(capture, frame, &all->entry[middle]);
+        int order = compare(place, &all->entry[middle]);
         if (!order)
             return &all->entry[middle];
         *(order < 0 ? &high : &low) = order < 0 ? middle : middle + 1;
@@ -392,44 +474,38 @@ static const struct entry *find_between(const struct tca_streams *all, size_t lo
     return NULL;
 }
 
-static const struct entry *find(const struct tca_streams *all, uint32_t capture, uint64_t frame)
-{
-    return find_between(all, 0, all->count, capture, frame);
-}
-
 /* The one behind that which was found last, as a rule: rows come nearly in the order of their frames. Else not far from it,
  * else anywhere. */
-static const struct entry *find_near(const struct tca_streams *all, size_t last, uint32_t capture,
-                                     uint64_t frame)
+static const struct entry *find_near(const struct tca_streams *all, size_t last, struct tca_spot place)
 {
     enum { NEAR = 4 };
-    if (last + 1 < all->count && !compare(capture, frame, &all->entry[last + 1]))
+    if (last + 1 < all->count && !compare(place, &all->entry[last + 1]))
         return &all->entry[last + 1];
     size_t low = last > NEAR ? last - NEAR : 0;
     size_t high = all->count - last > NEAR ? last + NEAR : all->count;
-    bool inside = low < high && compare(capture, frame, &all->entry[low]) >= 0 &&
-                  compare(capture, frame, &all->entry[high - 1]) <= 0;
-    return inside ? find_between(all, low, high, capture, frame) : find(all, capture, frame);
+    bool inside =
+        low < high && compare(place, &all->entry[low]) >= 0 && compare(place, &all->entry[high - 1]) <= 0;
+    return inside ? find_between(all, low, high, place) : find_between(all, 0, all->count, place);
 }
 
-/* A stream is created before it is continued, so a piece that continues one finds it numbered. */
 static void number(struct tca_streams *all)
 {
     count_pages(all);
     for (size_t at = 0; at < all->count; at++) {
         struct entry *e = &all->entry[at];
-        const struct entry *creator = e->creates ? NULL : find(all, e->capture, e->created);
-        e->created = creator ? creator->created : rank_of(find_page(all, e->capture, e->frame), e->frame);
-        e->completeness = creator ? creator->completeness : e->completeness;
+        const struct page *page = find_page(all, (struct tca_spot){e->file, e->created});
+        e->created = page ? rank_of(page, e->created) : 0;
     }
 }
 
-int tca_streams_number(struct tca_streams *all)
+int tca_streams_number(struct tca_streams *all, const struct tca_spots *spots)
 {
-    struct joining j = {.all = all};
-    int error = tca_sorter_walk(all->pieces, join, &j);
+    struct joining j = {.all = all, .local = tca_alloc(LOCALS * sizeof *j.local)};
+    all->spots = spots;
+    int error = j.local ? tca_sorter_walk(all->pieces, join, &j) : TCA_EMEMORY;
     if (!error)
         error = end_stream(&j);
+    tca_free(j.local);
     tca_sorter_free(all->pieces);
     all->pieces = NULL;
     if (error)
@@ -439,13 +515,12 @@ int tca_streams_number(struct tca_streams *all)
     return TCA_OK;
 }
 
-uint64_t tca_streams_created(const struct tca_streams *all, uint32_t *capture, uint64_t number)
+uint64_t tca_streams_created(const struct tca_streams *all, uint32_t *file, uint64_t number)
 {
     for (size_t at = 0; all && at < all->roll_count; at++) {
-        const struct rolls *rolls = &all->rolls[at];
-        uint64_t frame = *capture && rolls->capture != *capture ? 0 : creator_of(rolls, number);
+        uint64_t frame = *file && at + 1 != *file ? 0 : creator_of(&all->rolls[at], number);
         if (frame) {
-            *capture = rolls->capture;
+            *file = (uint32_t)at + 1;
             return frame;
         }
     }
@@ -454,13 +529,14 @@ uint64_t tca_streams_created(const struct tca_streams *all, uint32_t *capture, u
 
 void tca_streams_tell(const struct tca_streams *all, size_t *near, struct tca_dossier *d)
 {
-    const struct page *page = d->stream_frame ? find_page(all, d->capture, d->stream_frame) : NULL;
-    if (is_lone(page, d->stream_frame)) {
-        d->tcp_stream = rank_of(page, d->stream_frame);
+    struct tca_spot place = tca_spot_of(all->spots, d->capture, d->stream_frame);
+    const struct page *page = d->stream_frame ? find_page(all, place) : NULL;
+    if (is_lone(page, place.frame)) {
+        d->tcp_stream = rank_of(page, place.frame);
         d->completeness = TCA_COMPLETE_SYN;
         return;
     }
-    const struct entry *e = d->stream_frame ? find_near(all, *near, d->capture, d->stream_frame) : NULL;
+    const struct entry *e = d->stream_frame ? find_near(all, *near, place) : NULL;
     if (e)
         *near = (size_t)(e - all->entry);
     d->tcp_stream = e ? e->created : TCA_NO_STREAM;

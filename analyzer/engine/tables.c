@@ -65,16 +65,25 @@ static int each_event(struct rows *r)
     return tca_pass2_events(r->s, r->fn, r->user);
 }
 
+static int capture_row(struct rows *r, const struct tca_capture_facts *facts)
+{
+    tca_cells_reset(&r->cells);
+    tca_row_capture(facts, &r->opt, &r->cells);
+    return r->cells.text.failed ? TCA_EMEMORY : r->fn(r->user, &r->cells);
+}
+
+/* Of a series each file. */
 static int each_capture(struct rows *r)
 {
-    for (size_t at = 0; at < r->s->capture_count; at++) {
-        tca_cells_reset(&r->cells);
-        tca_row_capture(&r->s->capture[at]->facts, &r->opt, &r->cells);
-        int stop = r->cells.text.failed ? TCA_EMEMORY : r->fn(r->user, &r->cells);
-        if (stop)
-            return stop;
+    int stop = TCA_OK;
+    for (size_t at = 0; at < r->s->capture_count && !stop; at++) {
+        const struct tca_capture_facts *facts = &r->s->capture[at]->facts;
+        for (uint32_t file = 0; file < facts->files && !stop; file++)
+            stop = capture_row(r, &facts->file[file]);
+        if (!facts->files)
+            stop = capture_row(r, facts);
     }
-    return TCA_OK;
+    return stop;
 }
 
 static int listener_row(void *user, const struct tca_listener_view *view)

@@ -13,17 +13,6 @@
 
 #include <string.h>
 
-static bool open_at_end(const struct tca_mirror *m)
-{
-    for (int role = 0; role < 2; role++) {
-        enum tca_state state = tca_side_state(&m->side[role]);
-        bool over = state == TCA_CLOSED || state == TCA_LISTEN || state == TCA_TIME_WAIT;
-        if (!over && m->side[role].pkts)
-            return true;
-    }
-    return false;
-}
-
 /* For a connection that was finished early the capture ends there: nobody knows what became of it. */
 static int64_t watched_until(const struct tca_session *s, const struct tca_dossier *d)
 {
@@ -52,10 +41,12 @@ void tca_pass2_settle(const struct tca_session *s, struct tca_reading *reading, 
     }
     for (int round = 0; round < CLOCK_ROUNDS && tca_mirror_clock_known(&d->m, limits, end_ns);)
         round++;
-    if (d->m.end_ns < 0 && !d->cut_short && open_at_end(&d->m))
+    if (d->m.end_ns < 0 && !d->cut_short && tca_is_open(&d->m))
         d->m.damage |= TCA_DAMAGE_END_CUT;
     if (tca_alone_is_cut(s, d))
         d->m.damage |= TCA_DAMAGE_CUT_SHORT;
+    if (tca_series_gap(s->capture[d->capture - 1], d))
+        d->m.damage |= TCA_DAMAGE_GAP;
 }
 
 /* ---- several dossiers at a time ---- */

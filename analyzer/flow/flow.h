@@ -164,6 +164,8 @@ struct tca_flow_found {
 
 int tca_flow_table_new(const struct tca_flow_settings *set, struct tca_flow_table **ret_table);
 /* Before the first segment: what is known already of how the capture doubles. */
+/* From this frame on segments are of another file than those before it: pieces of streams end with a file. */
+void tca_flow_turn_file(struct tca_flow_table *table, uint64_t frame);
 void tca_flow_doubled(struct tca_flow_table *table, const struct tca_doubled *known);
 /* Ends all flows by calling `over`, in no order that may matter. */
 int tca_flow_table_end(struct tca_flow_table *table);

@@ -53,6 +53,11 @@ int tca_flow_table_new(const struct tca_flow_settings *set, struct tca_flow_tabl
     return TCA_OK;
 }
 
+void tca_flow_turn_file(struct tca_flow_table *table, uint64_t frame)
+{
+    table->file_frame = frame;
+}
+
 void tca_flow_doubled(struct tca_flow_table *table, const struct tca_doubled *known)
 {
     for (unsigned part = 0; part < TCA_PARTITIONS; part++)
@@ -354,6 +359,8 @@ TCA_APART static int turn_stream(struct tca_flow_table *table, struct tca_tuple 
                                  const struct tca_segment *seg, int side)
 {
     enum tca_stream_step step = plain->stream ? tca_stream_takes(plain->stream, seg, side) : TCA_STREAM_ENDS;
+    if (step == TCA_STREAM_GOES_ON && plain->stream->piece.frame < table->file_frame)
+        step = TCA_STREAM_TURNS; /* no piece goes over the end of a file */
     int error = step == TCA_STREAM_GOES_ON ? TCA_OK : tca_table_end_piece(table, plain);
     if (!error && step == TCA_STREAM_ENDS)
         error = new_stream(table, plain, seg, side);
@@ -371,7 +378,7 @@ static int meet_stream(struct tca_flow_table *table, struct tca_tuple *plain, co
                        int side)
 {
     struct tca_stream *stream = plain->stream;
-    if (!stream || stream->told || tca_stream_may_turn(seg))
+    if (!stream || stream->told || tca_stream_may_turn(seg) || stream->piece.frame < table->file_frame)
         return turn_stream(table, plain, seg, side);
     tca_stream_note(stream, seg, side);
     return TCA_OK;

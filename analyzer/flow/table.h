@@ -119,6 +119,7 @@ struct tca_flow_table {
     uint8_t *packing;          /* owned: room for what is being packed (packed.c) */
     struct tca_segment *shape; /* owned: what SYNs of embryos have in common (embryo.c) */
     unsigned shapes;
+    uint64_t file_frame; /* of this or a later one are the segments of the file at hand */
     struct tca_passage passage;
     int64_t turn_ns;                /* of the passage: before it the turn of nothing comes */
     size_t allowed[TCA_PARTITIONS]; /* so many tuples of it may begin before it is looked at (early.c) */

@@ -74,7 +74,6 @@ NUMBER(bytes, tca_buf_u64, bytes)
 NUMBER(order_errors, tca_buf_u64, order_errors)
 NUMBER(duplicates, tca_buf_u64, duplicates)
 NUMBER(cut_short, tca_buf_u64, cut_short)
-NUMBER(ordinal, tca_buf_u64, ordinal)
 #define OUTCOME(name, meaning) NUMBER(n_##name, tca_buf_u64, outcome[TCA_OUTCOME_##name])
 #include "decode/outcome.def"
 #undef OUTCOME
@@ -119,15 +118,21 @@ void cell_captures_if_drops(const struct capture_row *row, struct tca_buf *buf)
         tca_buf_u64(buf, row->facts->drops);
 }
 
-/* Every file is a capture of its own. */
+/* Of a file of a series it is its own; of a capture that of its only file. */
+void cell_captures_ordinal(const struct capture_row *row, struct tca_buf *buf)
+{
+    const struct tca_capture_facts *facts = row->facts;
+    tca_buf_u64(buf, facts->series ? facts->ordinal : tca_frame_spot(facts, 0).ordinal);
+}
+
 void cell_captures_series(const struct capture_row *row, struct tca_buf *buf)
 {
-    (void)row;
-    (void)buf;
+    if (row->facts->series)
+        tca_buf_fmt(buf, "c%u", (unsigned)row->facts->series);
 }
 
 void cell_captures_gap_before_s(const struct capture_row *row, struct tca_buf *buf)
 {
-    (void)row;
-    (void)buf;
+    if (row->facts->gap_before_ns > 0)
+        tca_buf_seconds(buf, row->facts->gap_before_ns, 9);
 }

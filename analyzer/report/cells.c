@@ -175,25 +175,43 @@ void tca_text_refusals(struct tca_buf *buf, uint64_t drops, uint64_t ignored, ui
     }
 }
 
-void tca_text_flow_id(struct tca_buf *buf, uint32_t capture, uint64_t frame)
+void tca_text_spot(struct tca_buf *buf, struct tca_spot place)
 {
     tca_buf_char(buf, 'c');
-    tca_buf_u64(buf, capture);
+    tca_buf_u64(buf, place.ordinal);
     tca_buf_char(buf, 'f');
-    tca_buf_u64(buf, frame);
+    tca_buf_u64(buf, place.frame);
 }
 
-uint64_t tca_record_of(const struct tca_capture_facts *own, uint32_t capture, uint64_t frame)
+void tca_text_flow_id(struct tca_buf *buf, const struct tca_capture_facts *facts, uint32_t capture,
+                      uint64_t frame)
 {
-    return tca_moved_record(own->moved, capture ? capture : own->ordinal, frame);
+    tca_text_spot(buf, tca_spot_of(facts->spots, capture, frame));
 }
 
-void tca_text_frame(struct tca_buf *buf, uint32_t capture, uint64_t record)
+struct tca_spot tca_frame_spot(const struct tca_capture_facts *own, uint64_t frame)
 {
-    if (capture)
-        tca_text_flow_id(buf, capture, record);
+    return tca_spot_of(own->spots, own->ordinal, frame);
+}
+
+struct tca_spot tca_record_spot(const struct tca_capture_facts *own, uint32_t capture, uint64_t frame)
+{
+    if (!capture)
+        capture = own->ordinal;
+    return tca_spot_of(own->spots, capture, tca_moved_record(own->moved, capture, frame));
+}
+
+const char *tca_file_name(const struct tca_capture_facts *own, uint32_t ordinal)
+{
+    return own->files ? own->file[ordinal - own->file[0].ordinal].name : own->name;
+}
+
+void tca_text_frame(struct tca_buf *buf, uint32_t own, struct tca_spot place)
+{
+    if (place.ordinal == own)
+        tca_buf_u64(buf, place.frame);
     else
-        tca_buf_u64(buf, record);
+        tca_text_spot(buf, place);
 }
 
 const char *tca_confidence_name(enum tca_confidence confidence)

@@ -22,9 +22,10 @@ void cell_events_event_id(const struct event_row *row, struct tca_buf *buf)
     if (row->view) {
         cell_events_flow_id(row, buf);
     } else if (row->incident) {
-        tca_buf_fmt(buf, "c%ui%u", (unsigned)row->incident->capture, (unsigned)row->scope_number + 1);
+        tca_buf_fmt(buf, "c%ui%u", (unsigned)tca_frame_spot(row->capture, 0).ordinal,
+                    (unsigned)row->scope_number + 1);
     } else {
-        tca_buf_fmt(buf, "c%ul", (unsigned)row->listener->capture);
+        tca_buf_fmt(buf, "c%ul", (unsigned)tca_frame_spot(row->capture, 0).ordinal);
         tca_text_endpoint(buf, row->listener->addr, row->listener->family, row->listener->port);
     }
     tca_buf_fmt(buf, "e%u", (unsigned)row->number);
@@ -33,7 +34,7 @@ void cell_events_event_id(const struct event_row *row, struct tca_buf *buf)
 void cell_events_flow_id(const struct event_row *row, struct tca_buf *buf)
 {
     if (row->view)
-        tca_text_flow_id(buf, row->view->c->d->capture, row->view->c->d->id_frame);
+        tca_text_flow_id(buf, row->capture, row->view->c->d->capture, row->view->c->d->id_frame);
 }
 
 void cell_events_time(const struct event_row *row, struct tca_buf *buf)
@@ -51,21 +52,30 @@ void cell_events_rel_s(const struct event_row *row, struct tca_buf *buf)
     tca_buf_seconds(buf, row->time_ns - row->base_ns, 9);
 }
 
+/* The record that the event stands at; without one, the first file. */
+static struct tca_spot place_of(const struct event_row *row)
+{
+    return tca_record_spot(row->capture, 0, row->frame);
+}
+
 void cell_events_capture(const struct event_row *row, struct tca_buf *buf)
 {
-    tca_text_clean(buf, row->capture->name, row->opt->raw_text);
+    tca_text_clean(buf, tca_file_name(row->capture, place_of(row).ordinal), row->opt->raw_text);
 }
 
 void cell_events_frame(const struct event_row *row, struct tca_buf *buf)
 {
     if (row->frame)
-        tca_buf_u64(buf, tca_record_of(row->capture, 0, row->frame));
+        tca_buf_u64(buf, place_of(row).frame);
 }
 
+/* It is numbered in the file in which the connection begins; another file has other numbers. */
 void cell_events_tcp_stream(const struct event_row *row, struct tca_buf *buf)
 {
-    if (row->view && row->view->c->d->tcp_stream != TCA_NO_STREAM)
-        tca_buf_u64(buf, row->view->c->d->tcp_stream);
+    const struct tca_dossier *d = row->view ? row->view->c->d : NULL;
+    if (d && d->tcp_stream != TCA_NO_STREAM &&
+        place_of(row).ordinal == tca_frame_spot(row->capture, d->m.first_frame).ordinal)
+        tca_buf_u64(buf, d->tcp_stream);
 }
 
 void cell_events_client_ip(const struct event_row *row, struct tca_buf *buf)
@@ -138,8 +148,8 @@ void cell_events_frames(const struct event_row *row, struct tca_buf *buf)
     for (int i = 0; i < row->frame_count; i++) {
         if (i)
             tca_buf_char(buf, ';');
-        tca_text_frame(buf, row->frames_of[i],
-                       tca_record_of(row->capture, row->frames_of[i], row->frames[i]));
+        tca_text_frame(buf, place_of(row).ordinal,
+                       tca_record_spot(row->capture, row->frames_of[i], row->frames[i]));
     }
 }
 

@@ -187,7 +187,7 @@ static void add_isn(struct tca_explain *ex, int role)
 static void add_kin(struct tca_explain *ex, const char *words, uint64_t frame)
 {
     tca_buf_str(&ex->out, words);
-    tca_text_flow_id(&ex->out, ex->view->c->d->capture, frame);
+    tca_text_flow_id(&ex->out, ex->view->capture, ex->view->c->d->capture, frame);
     tca_buf_char(&ex->out, '\n');
 }
 
@@ -203,6 +203,12 @@ static void add_kindred(struct tca_explain *ex)
         add_kin(ex, "the first attempt to open it: flow=", d->attempt_of);
 }
 
+/* The file in which the connection begins: its frames are told by their number alone. */
+static uint32_t own_file(const struct tca_explain *ex)
+{
+    return tca_frame_spot(ex->view->capture, explain_mirror(ex)->first_frame).ordinal;
+}
+
 static void add_head(struct tca_explain *ex)
 {
     const struct tca_dossier *d = ex->view->c->d;
@@ -210,9 +216,9 @@ static void add_head(struct tca_explain *ex)
     if (d->tcp_stream != TCA_NO_STREAM)
         tca_buf_fmt(out, "stream=%llu  ", (unsigned long long)d->tcp_stream);
     tca_buf_str(out, "flow=");
-    tca_text_flow_id(out, d->capture, d->id_frame);
+    tca_text_flow_id(out, ex->view->capture, d->capture, d->id_frame);
     tca_buf_str(out, "  capture ");
-    tca_text_clean(out, ex->view->capture->name, true);
+    tca_text_clean(out, tca_file_name(ex->view->capture, own_file(ex)), true);
     tca_buf_str(out, "\nclient ");
     tca_text_endpoint(out, d->addr[TCA_CLIENT], d->family, d->port[TCA_CLIENT]);
     tca_buf_str(out, "  server ");
@@ -268,15 +274,16 @@ static void add_gap(struct tca_explain *ex, int64_t time_ns, const char *name)
     tca_buf_fmt(&ex->out, "%s\n", name);
 }
 
-static uint64_t explain_record(const struct tca_explain *ex, const struct tca_trace *t)
+static void add_record(const struct tca_explain *ex, const struct tca_trace *t, struct tca_buf *text)
 {
-    return tca_record_of(ex->view->capture, 0, t->frame);
+    tca_text_frame(text, own_file(ex), tca_record_spot(ex->view->capture, 0, t->frame));
 }
 
 static const char *comment_of(const struct tca_explain *ex, const struct tca_trace *t)
 {
     const struct tca_capture_facts *capture = ex->view->capture;
-    return tca_comment_of(capture->comments, capture->ordinal, explain_record(ex, t));
+    return tca_comment_of(capture->comments, capture->ordinal,
+                          tca_moved_record(capture->moved, capture->ordinal, t->frame));
 }
 
 /* What somebody wrote beside the segment: the words of others, marked as such. */
@@ -304,7 +311,11 @@ static void add_segment_line(struct tca_explain *ex, const struct tca_trace *t, 
         state[side] = tca_explain_state(&m->side[side], t);
 
     add_gap(ex, t->time_ns, name);
-    tca_buf_fmt(&ex->out, "%*llu ", NUMBER_WIDTH, (unsigned long long)explain_record(ex, t));
+    struct tca_buf number = {0};
+    add_record(ex, t, &number);
+    tca_buf_fmt(&ex->out, "%*s ", NUMBER_WIDTH, tca_buf_text(&number));
+    ex->out.failed |= number.failed;
+    tca_buf_done(&number);
     add_time(ex, t->time_ns);
     tca_buf_fmt(&ex->out, "  %-*s ", STATE_WIDTH, tca_state_name(state[TCA_CLIENT]));
     add_label(ex, t, &label);
@@ -374,11 +385,16 @@ static void add_fold_line(struct tca_explain *ex)
 {
     const struct fold *f = &ex->fold;
     tca_buf_fmt(&ex->out, "%*s%*s", NUMBER_WIDTH, ":", time_width[ex->view->time] + 3, "");
-    tca_buf_fmt(&ex->out, "frames %llu to %llu: client %llu bytes (%llu pkts), server %llu (%llu)\n",
-                (unsigned long long)explain_record(ex, &f->kept[0]),
-                (unsigned long long)explain_record(ex, &f->last), (unsigned long long)f->bytes[TCA_CLIENT],
+    struct tca_buf first = {0}, last = {0};
+    add_record(ex, &f->kept[0], &first);
+    add_record(ex, &f->last, &last);
+    tca_buf_fmt(&ex->out, "frames %s to %s: client %llu bytes (%llu pkts), server %llu (%llu)\n",
+                tca_buf_text(&first), tca_buf_text(&last), (unsigned long long)f->bytes[TCA_CLIENT],
                 (unsigned long long)f->segments[TCA_CLIENT], (unsigned long long)f->bytes[TCA_SERVER],
                 (unsigned long long)f->segments[TCA_SERVER]);
+    ex->out.failed |= first.failed | last.failed;
+    tca_buf_done(&first);
+    tca_buf_done(&last);
     ex->last_ns = f->last.time_ns;
 }
 
@@ -436,8 +452,8 @@ static void add_finding(struct tca_explain *ex, const struct tca_judgement *j)
                 tca_confidence_name(j->confidence));
     for (int i = 0; i < j->frame_count; i++) {
         tca_buf_str(out, i ? ", " : j->frame_count > 1 ? "  frames " : "  frame ");
-        tca_text_frame(out, j->frame_capture[i],
-                       tca_record_of(ex->view->capture, j->frame_capture[i], j->frame[i]));
+        tca_text_frame(out, own_file(ex),
+                       tca_record_spot(ex->view->capture, j->frame_capture[i], j->frame[i]));
     }
     tca_buf_char(out, '\n');
     struct tca_sentence sentence;

@@ -139,7 +139,7 @@ void cell_flows_time_wait(const struct flow_row *row, struct tca_buf *buf)
 void cell_flows_reuse_of(const struct flow_row *row, struct tca_buf *buf)
 {
     if (row->m->prior.exists)
-        tca_text_flow_id(buf, row->m->prior.capture, row->m->prior.first_frame);
+        tca_text_flow_id(buf, row->capture, row->m->prior.capture, row->m->prior.first_frame);
 }
 
 void cell_flows_reuse_gap_s(const struct flow_row *row, struct tca_buf *buf)

@@ -26,13 +26,13 @@ void cell_flows_community_id(const struct flow_row *row, struct tca_buf *buf)
 void cell_flows_attempt_group(const struct flow_row *row, struct tca_buf *buf)
 {
     if (row->d->attempt_of)
-        tca_text_flow_id(buf, row->d->capture, row->d->attempt_of);
+        tca_text_flow_id(buf, row->capture, row->d->capture, row->d->attempt_of);
 }
 
 void cell_flows_nat_of(const struct flow_row *row, struct tca_buf *buf)
 {
     if (row->d->nat == TCA_NAT_AFTER)
-        tca_text_flow_id(buf, row->d->capture, row->d->nat_frame);
+        tca_text_flow_id(buf, row->capture, row->d->capture, row->d->nat_frame);
 }
 
 void cell_flows_conn_state(const struct flow_row *row, struct tca_buf *buf)

@@ -8,7 +8,7 @@
 
 void cell_flows_flow_id(const struct flow_row *row, struct tca_buf *buf)
 {
-    tca_text_flow_id(buf, row->d->capture, row->d->id_frame);
+    tca_text_flow_id(buf, row->capture, row->d->capture, row->d->id_frame);
 }
 
 void cell_flows_start(const struct flow_row *row, struct tca_buf *buf)
@@ -127,19 +127,25 @@ void cell_flows_findings(const struct flow_row *row, struct tca_buf *buf)
 
 /* ---- where to look ---- */
 
+static void add_file(const struct flow_row *row, uint64_t frame, struct tca_buf *buf)
+{
+    uint32_t ordinal = tca_frame_spot(row->capture, frame).ordinal;
+    tca_text_clean(buf, tca_file_name(row->capture, ordinal), row->opt->raw_text);
+}
+
 void cell_flows_capture(const struct flow_row *row, struct tca_buf *buf)
 {
-    tca_text_clean(buf, row->capture->name, row->opt->raw_text);
+    add_file(row, row->m->first_frame, buf);
 }
 
 void cell_flows_first_frame(const struct flow_row *row, struct tca_buf *buf)
 {
-    tca_buf_u64(buf, row->m->first_frame);
+    tca_buf_u64(buf, tca_frame_spot(row->capture, row->m->first_frame).frame);
 }
 
 void cell_flows_last_frame(const struct flow_row *row, struct tca_buf *buf)
 {
-    tca_buf_u64(buf, row->m->last_frame);
+    tca_buf_u64(buf, tca_frame_spot(row->capture, row->m->last_frame).frame);
 }
 
 void cell_flows_vlan(const struct flow_row *row, struct tca_buf *buf)
@@ -154,7 +160,7 @@ void cell_flows_encap(const struct flow_row *row, struct tca_buf *buf)
 
 void cell_flows_last_capture(const struct flow_row *row, struct tca_buf *buf)
 {
-    cell_flows_capture(row, buf); /* a connection does not leave its capture */
+    add_file(row, row->m->last_frame, buf);
 }
 
 void cell_flows_twin(const struct flow_row *row, struct tca_buf *buf)
@@ -163,7 +169,7 @@ void cell_flows_twin(const struct flow_row *row, struct tca_buf *buf)
     for (int i = 0; twin && i < twin->others; i++) {
         if (i)
             tca_buf_char(buf, ';');
-        tca_text_flow_id(buf, twin->other[i].capture, twin->other[i].id_frame);
+        tca_text_flow_id(buf, row->capture, twin->other[i].capture, twin->other[i].id_frame);
     }
 }
 

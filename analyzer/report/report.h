@@ -21,8 +21,8 @@ enum { TCA_CAPTURE_LINKS_MAX = 16 }; /* of more link types only the first are na
 
 /* What is told of one capture. Strings are borrowed from the engine. */
 struct tca_capture_facts {
-    uint32_t ordinal;                                     /* 1-based */
-    const char *name;                                     /* as typed */
+    uint32_t ordinal; /* 1-based: of the capture; of a file of a series the user's number of it */
+    const char *name; /* as typed */
     const char *format, *ts_precision, *status, *message; /* "" where unknown */
     int link[TCA_CAPTURE_LINKS_MAX]; /* LINKTYPE_ values, in the order in which records had them */
     unsigned links;
@@ -40,8 +40,13 @@ struct tca_capture_facts {
     bool shadowed; /* other captures of the run show its connections from better places */
     uint64_t outcome[TCA_OUTCOME_COUNT];
     const struct tca_moved
-        *moved;          /* of all captures of the run, borrowed: which record a frame number stands for */
-    const char *comment; /* of its sections and interfaces */
+        *moved; /* of all captures of the run, borrowed: which record a frame number stands for, and ... */
+    const struct tca_spots *spots;         /* ... in which file; likewise */
+    const struct tca_capture_facts *file;  /* of a series: those of each of its files, borrowed; else NULL */
+    uint32_t files;                        /* there are so many; 0: no series */
+    uint32_t series;                       /* of a file of a series: the ordinal of the first; else 0 */
+    int64_t gap_before_ns;                 /* of a file of a series: missing before it; 0: nothing */
+    const char *comment;                   /* of its sections and interfaces */
     const struct tca_comments *comments;   /* of records of all captures of the run, borrowed */
     uint64_t comments_kept, comments_over; /* of its records: kept, and not */
 };

@@ -9,6 +9,7 @@
 #define TCA_REPORT_ROW_H
 
 #include "artefact/moved.h"
+#include "artefact/spot.h"
 #include "report/report.h"
 
 struct flow_row {
@@ -158,12 +159,18 @@ void tca_text_endpoint(struct tca_buf *buf, const uint8_t addr[16], int family, 
 /* "3 SYNs dropped, 1 ACK ignored"; nothing for what there was none of. */
 void tca_text_refusals(struct tca_buf *buf, uint64_t drops, uint64_t ignored, uint64_t aborted);
 /* c<ordinal>f<frame> */
-void tca_text_flow_id(struct tca_buf *buf, uint32_t capture, uint64_t frame);
-/* A record in a list: its number, or c<ordinal>f<number> if it is another capture's (`capture` not 0). */
-void tca_text_frame(struct tca_buf *buf, uint32_t capture, uint64_t record);
-/* The number of a frame's record, which a user finds in the file (artefact/moved.h): of this capture, or of `capture` if
- * that is not 0. */
-uint64_t tca_record_of(const struct tca_capture_facts *own, uint32_t capture, uint64_t frame);
+void tca_text_spot(struct tca_buf *buf, struct tca_spot place);
+/* The same of a flow's frame; `facts`: of any capture of the run. */
+void tca_text_flow_id(struct tca_buf *buf, const struct tca_capture_facts *facts, uint32_t capture,
+                      uint64_t frame);
+/* Which file of this capture a frame is in, and its number there. */
+struct tca_spot tca_frame_spot(const struct tca_capture_facts *own, uint64_t frame);
+/* Of its record, which a user finds there (artefact/moved.h): of this capture, or of `capture` if that is not 0. */
+struct tca_spot tca_record_spot(const struct tca_capture_facts *own, uint32_t capture, uint64_t frame);
+/* The name of a file of this capture. */
+const char *tca_file_name(const struct tca_capture_facts *own, uint32_t ordinal);
+/* A record in a list: its number, or c<ordinal>f<number> if it is not in the file whose ordinal is `own`. */
+void tca_text_frame(struct tca_buf *buf, uint32_t own, struct tca_spot place);
 
 const char *tca_confidence_name(enum tca_confidence confidence); /* "" for TCA_NO */
 const char *tca_severity_name(enum tca_severity severity);

@@ -59,7 +59,8 @@ void cell_settings_frames(const struct setting_row *row, struct tca_buf *buf)
     for (unsigned at = 0; at < row->e->frame_count; at++) {
         if (at)
             tca_buf_char(buf, ';');
-        tca_buf_u64(buf, tca_record_of(row->capture, 0, row->e->frame[at]));
+        tca_text_frame(buf, tca_frame_spot(row->capture, 0).ordinal,
+                       tca_record_spot(row->capture, 0, row->e->frame[at]));
     }
 }
 

@@ -57,15 +57,25 @@ void tca_summary_free(struct tca_summary *sum)
 
 /* ---- captures ---- */
 
+static void count_file(struct tca_summary *sum, const struct tca_capture_facts *facts)
+{
+    bool whole = !facts->status[0] || !strcmp(facts->status, "ok");
+    if (sum->captures < NAMES_MAX)
+        sum->name[sum->captures] = facts->name;
+    sum->captures++;
+    sum->unread += !facts->packets && !whole;
+    sum->not_whole += !whole;
+}
+
 int tca_summary_capture(struct tca_summary *sum, const struct tca_capture_facts *facts)
 {
     if (!sum->packets)
         sum->vantage = facts->vantage;
-    if (sum->captures < NAMES_MAX)
-        sum->name[sum->captures] = facts->name;
     sum->several_vantages |= facts->packets && sum->vantage != facts->vantage;
-    sum->unread += !facts->packets && facts->status[0] && strcmp(facts->status, "ok") != 0;
-    sum->captures++;
+    for (uint32_t at = 0; at < facts->files; at++)
+        count_file(sum, &facts->file[at]);
+    if (!facts->files)
+        count_file(sum, facts);
     sum->packets += facts->packets;
     sum->tcp_packets += facts->tcp_packets;
     for (int i = 0; i < TCA_OUTCOME_COUNT; i++)
@@ -77,7 +87,6 @@ int tca_summary_capture(struct tca_summary *sum, const struct tca_capture_facts 
     sum->dropped += facts->drops;
     sum->cut_short += facts->cut_short - facts->early;
     sum->early += facts->early;
-    sum->not_whole += facts->status[0] && strcmp(facts->status, "ok") != 0;
     if (facts->first_ns >= 0 && (sum->first_ns < 0 || facts->first_ns < sum->first_ns))
         sum->first_ns = facts->first_ns;
     if (facts->last_ns > sum->last_ns)
@@ -102,13 +111,14 @@ void tca_summary_example(struct example *example, const struct tca_flow_view *vi
 {
     example->set = true;
     example->stream = view->c->d->tcp_stream;
-    example->flow_frame = view->c->d->id_frame;
+    example->flow = tca_frame_spot(view->capture, view->c->d->id_frame);
     example->frame_count = j->frame_count < 3 ? j->frame_count : 3;
     for (int i = 0; i < example->frame_count; i++)
-        example->frame[i] = tca_record_of(view->capture, j->frame_capture[i], j->frame[i]);
-    memcpy(example->frame_capture, j->frame_capture, sizeof example->frame_capture);
-    example->capture = view->capture->ordinal;
-    example->file = view->capture->name;
+        example->frame[i] = tca_record_spot(view->capture, j->frame_capture[i], j->frame[i]);
+    const struct tca_mirror *m = &view->c->d->m;
+    example->ordinal = tca_frame_spot(view->capture, m->first_frame).ordinal;
+    example->goes_on = tca_frame_spot(view->capture, m->last_frame).ordinal != example->ordinal;
+    example->file = tca_file_name(view->capture, example->ordinal);
 }
 
 void tca_summary_client(struct clients *clients, const uint8_t addr[16])
@@ -171,10 +181,11 @@ int tca_summary_incident(struct tca_summary *sum, const struct tca_incident *one
     struct incident *in = &sum->incident[sum->incident_count++];
     *in = (struct incident){.what = *one,
                             .at = place_of(one->addr, one->family, one->port, one->capture),
-                            .file = capture->name,
                             .shadowed = capture->shadowed};
-    for (unsigned i = 0; i < one->frame_count; i++)
-        in->what.frame[i] = tca_record_of(capture, 0, one->frame[i]);
+    const uint8_t frames = one->frame_count;
+    in->first_at = tca_record_spot(capture, 0, frames ? one->frame[0] : 0);
+    in->last_at = tca_record_spot(capture, 0, frames ? one->frame[frames - 1] : 0);
+    in->file = tca_file_name(capture, in->first_at.ordinal);
     return TCA_OK;
 }
 
@@ -295,8 +306,9 @@ static unsigned answer_group(int64_t ns)
 
 /* From the ACK that opened the connection, or from the client's first request where it came later, to the first
  * payload of the server: a connection that was opened in reserve waits for its client, not for the service. */
-static void count_answer(struct answers *all, const struct tca_dossier *d)
+static void count_answer(struct answers *all, const struct tca_flow_view *view)
 {
+    const struct tca_dossier *d = view->c->d;
     int64_t asked = d->m.first_ack_ns, request = d->m.side[TCA_CLIENT].first_data_ns;
     int64_t answer = d->m.side[TCA_SERVER].first_data_ns;
     if (request > asked && request <= answer)
@@ -309,9 +321,9 @@ static void count_answer(struct answers *all, const struct tca_dossier *d)
     all->late += waited > LATE_NS;
     if (waited > all->longest_ns) {
         all->longest_ns = waited;
-        all->longest_capture = d->capture;
+        all->longest_ordinal = tca_frame_spot(view->capture, d->m.first_frame).ordinal;
         all->longest_stream = d->tcp_stream;
-        all->longest_frame = d->id_frame;
+        all->longest_flow = tca_frame_spot(view->capture, d->id_frame);
     }
 }
 
@@ -374,7 +386,7 @@ static void count_flow(struct tca_summary *sum, const struct tca_flow_view *view
     sum->partial += !pending && seen_in_part(view);
     sum->syns += only_syns(&d->m);
     sum->openings += only_opening(&d->m);
-    count_answer(&sum->answers, d);
+    count_answer(&sum->answers, view);
     count_damage(sum, view);
 }
 
@@ -428,11 +440,11 @@ static void add_episode(struct overflow *in, const struct tca_episode *e,
     int64_t last_ns = e->open_end ? capture->end_ns : e->last_ns;
     if (first || e->first_ns < in->first_ns) {
         in->first_ns = e->first_ns;
-        in->first_frame = tca_record_of(capture, 0, e->first_frame);
+        in->first_at = tca_record_spot(capture, 0, e->first_frame);
     }
     if (first || last_ns > in->last_ns) {
         in->last_ns = last_ns;
-        in->last_frame = tca_record_of(capture, 0, e->last_frame);
+        in->last_at = tca_record_spot(capture, 0, e->last_frame);
     }
     if (first || e->flows > in->worst.flows)
         in->worst = *e;

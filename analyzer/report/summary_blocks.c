@@ -41,25 +41,28 @@ void tca_page_clients(struct tca_buf *out, const struct clients *clients)
     tca_page_count(out, clients->count, " client", " clients");
 }
 
-void tca_page_frames(struct tca_buf *text, uint64_t first, uint64_t last)
+void tca_page_frames(struct tca_buf *text, struct tca_spot first, struct tca_spot last)
 {
-    if (first == last)
-        tca_buf_fmt(text, ", frame %llu", (unsigned long long)first);
-    else
-        tca_buf_fmt(text, ", frames %llu to %llu", (unsigned long long)first, (unsigned long long)last);
+    bool one_file = first.ordinal == last.ordinal, one = one_file && first.frame == last.frame;
+    tca_buf_str(text, one ? ", frame " : ", frames ");
+    tca_text_frame(text, one_file ? first.ordinal : 0, first);
+    if (one)
+        return;
+    tca_buf_str(text, " to ");
+    tca_text_frame(text, one_file ? first.ordinal : 0, last);
 }
 
-void tca_page_flow(struct tca_buf *text, bool several_captures, uint32_t capture, uint64_t stream,
-                   uint64_t frame)
+void tca_page_flow(struct tca_buf *text, bool several_captures, uint32_t ordinal, uint64_t stream,
+                   struct tca_spot flow)
 {
     if (stream == TCA_NO_STREAM) {
         tca_buf_str(text, "flow=");
-        tca_text_flow_id(text, capture, frame);
+        tca_text_spot(text, flow);
         return;
     }
     tca_buf_str(text, "stream=");
     if (several_captures)
-        tca_buf_fmt(text, "c%u:", (unsigned)capture);
+        tca_buf_fmt(text, "c%u:", (unsigned)ordinal);
     tca_buf_u64(text, stream);
 }
 
@@ -68,7 +71,7 @@ void tca_page_selector(struct page *page, const struct example *example)
     if (!example->set)
         return;
     tca_buf_char(&page->out, ' ');
-    tca_page_flow(&page->out, page->several_captures, example->capture, example->stream, example->flow_frame);
+    tca_page_flow(&page->out, page->several_captures, example->ordinal, example->stream, example->flow);
 }
 
 /* ---- incidents ---- */
@@ -264,7 +267,7 @@ static void add_incident(struct page *page, const struct story *story, const str
         return;
     }
     if (in->what.frame_count)
-        tca_page_frames(&text, in->what.frame[0], in->what.frame[in->what.frame_count - 1]);
+        tca_page_frames(&text, in->first_at, in->last_at);
     tca_page_text(page, "   since ", &text);
     tca_page_wrapped(page, "   why: ", why);
     if (presses(in) && in->what.id != TCA_syncookie_interval) /* a cookie alone hurts nobody */

@@ -33,7 +33,7 @@ static void add_overflow_span(struct page *page, const struct overflow *in)
 {
     struct tca_buf text = {0};
     add_span(page, &text, in);
-    tca_page_frames(&text, in->first_frame, in->last_frame);
+    tca_page_frames(&text, in->first_at, in->last_at);
     tca_page_text(page, "   since ", &text);
 }
 

@@ -35,10 +35,12 @@ enum {
 /* Where to look: one connection that shows it. */
 struct example {
     bool set;
-    uint64_t stream, flow_frame, frame[3]; /* flow_frame names the flow where it has no stream */
-    uint32_t frame_capture[3];             /* 0: its own */
+    uint64_t stream;
+    struct tca_spot flow; /* names the flow where it has no stream */
+    struct tca_spot frame[3];
     uint8_t frame_count;
-    uint32_t capture;
+    bool goes_on;     /* in other files */
+    uint32_t ordinal; /* of its file, in which it has this stream */
     const char *file; /* as typed; borrowed */
 };
 
@@ -93,7 +95,7 @@ struct overflow {
     uint8_t told_count;
     struct tca_episode worst; /* of all */
     int64_t first_ns, last_ns;
-    uint64_t first_frame, last_frame;
+    struct tca_spot first_at, last_at;
     uint64_t drops, ignored, aborted, flows, lost, unknown, waiting;
     uint64_t held, held_unserved; /* had a place in the queue meanwhile; of these, never answered */
     int64_t held_ns;              /* the longest wait of them; -1: not known */
@@ -109,14 +111,15 @@ struct overflow {
 struct incident {
     struct tca_incident what;
     struct place at;
-    uint64_t connections; /* folded into it */
-    uint64_t opened;      /* of these: opened in the end, after no more than ... */
-    uint64_t late;        /* of these: after a wait that a person notices */
-    int64_t longest_ns;   /* ... this, of all that opened */
-    uint64_t unanswered;  /* of these: asked again and again, and nothing came back */
-    const char *file;     /* as typed; borrowed */
-    bool shadowed;        /* its capture's connections are told of a better place */
-    bool told;            /* with another block */
+    uint64_t connections;              /* folded into it */
+    uint64_t opened;                   /* of these: opened in the end, after no more than ... */
+    uint64_t late;                     /* of these: after a wait that a person notices */
+    int64_t longest_ns;                /* ... this, of all that opened */
+    uint64_t unanswered;               /* of these: asked again and again, and nothing came back */
+    struct tca_spot first_at, last_at; /* frames that begin and end it */
+    const char *file;                  /* as typed; borrowed */
+    bool shadowed;                     /* its capture's connections are told of a better place */
+    bool told;                         /* with another block */
 };
 
 /* How long clients waited for the first byte of the service. Sorted into groups of equal two leading digits, so
@@ -125,8 +128,9 @@ struct answers {
     uint64_t group[ANSWER_GROUPS];
     uint64_t count, late;
     int64_t longest_ns;
-    uint32_t longest_capture;
-    uint64_t longest_stream, longest_frame; /* likewise */
+    uint32_t longest_ordinal; /* as of an example, the others likewise */
+    uint64_t longest_stream;
+    struct tca_spot longest_flow;
 };
 
 struct tca_summary {
@@ -265,14 +269,14 @@ const char *tca_page_sign(enum tca_severity severity);
 /* What else the line holds; what would be too wide is left out. */
 void tca_page_if_room(struct page *page, struct tca_buf *text);
 /* "stream=3", of several captures "stream=c1:3"; "flow=c1f12" of one that is none to Wireshark. */
-void tca_page_flow(struct tca_buf *text, bool several_captures, uint32_t capture, uint64_t stream,
-                   uint64_t frame);
+void tca_page_flow(struct tca_buf *text, bool several_captures, uint32_t ordinal, uint64_t stream,
+                   struct tca_spot flow);
 /* The stream of an example; of several captures it names the one. */
 void tca_page_selector(struct page *page, const struct example *example);
 void tca_page_place(struct tca_buf *out, const struct place *at);
 void tca_page_clients(struct tca_buf *out, const struct clients *clients);
 /* ", frames FIRST to LAST" */
-void tca_page_frames(struct tca_buf *text, uint64_t first, uint64_t last);
+void tca_page_frames(struct tca_buf *text, struct tca_spot first, struct tca_spot last);
 /* The text behind its head, wrapped; then it is freed. */
 void tca_page_text(struct page *page, const char *head, struct tca_buf *text);
 /* The incidents that are told with a block. */

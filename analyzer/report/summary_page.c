@@ -222,13 +222,13 @@ void tca_page_command(struct page *page, const char *command, const char *file)
     close_line(page);
 }
 
-/* Some frames are another capture's: only all of them together show it. */
+/* Some frames are in another file: only all of them together show it. */
 static bool of_several(const struct example *example)
 {
     for (int i = 0; i < example->frame_count; i++)
-        if (example->frame_capture[i])
+        if (example->frame[i].ordinal != example->ordinal)
             return true;
-    return false;
+    return example->goes_on;
 }
 
 bool tca_page_command_all(struct page *page, const char *command)
@@ -249,7 +249,7 @@ static void explain_command(struct tca_buf *command, const struct example *examp
 {
     tca_buf_reset(command);
     tca_buf_str(command, "explain ");
-    tca_page_flow(command, several, example->capture, example->stream, example->flow_frame);
+    tca_page_flow(command, several, example->ordinal, example->stream, example->flow);
 }
 
 void tca_page_proof(struct page *page, const struct example *example)
@@ -257,12 +257,12 @@ void tca_page_proof(struct page *page, const struct example *example)
     if (!example->set)
         return;
     tca_buf_str(&page->out, "   proof: ");
-    tca_page_flow(&page->out, false, example->capture, example->stream, example->flow_frame);
+    tca_page_flow(&page->out, false, example->ordinal, example->stream, example->flow);
     tca_buf_str(&page->out, " frames ");
     for (int i = 0; i < example->frame_count; i++) {
         if (i)
             tca_buf_char(&page->out, ';');
-        tca_text_frame(&page->out, example->frame_capture[i], example->frame[i]);
+        tca_text_frame(&page->out, example->ordinal, example->frame[i]);
     }
     tca_page_end_line(page);
     struct tca_buf command = {0};

@@ -294,8 +294,8 @@ void tca_page_answers(struct page *page, const struct tca_summary *sum)
                 (unsigned long long)all->count);
     tca_page_wait(&text, all->longest_ns);
     tca_buf_str(&text, " (");
-    tca_page_flow(&text, page->several_captures, all->longest_capture, all->longest_stream,
-                  all->longest_frame);
+    tca_page_flow(&text, page->several_captures, all->longest_ordinal, all->longest_stream,
+                  all->longest_flow);
     tca_buf_char(&text, ')');
     tca_page_wrapped(page, "first answer: ", tca_buf_text(&text));
     page->out.failed |= text.failed;

@@ -43,8 +43,8 @@ static inline bool tca_diff_found(const struct tca_diff_counts *counts)
     return counts->differ || counts->only_a || counts->only_b || counts->columns || counts->lone_tables;
 }
 
-/* Compare `a` with `b`; one of both may be "-", standard input. Of folders all tables (NAME.csv) but run.csv are compared,
- * which differs between equal runs. Differences go to fn, a line each: "TABLE KEY: COLUMN: A -> B", "TABLE KEY: only in
+/* Compare `a` with `b`; one of both may be "-", standard input. Of folders all tables (NAME.csv) are compared, but
+ * not run.csv, manifest.csv and journal.csv, which tell of a run. Differences go to fn, a line each: "TABLE KEY: COLUMN: A -> B", "TABLE KEY: only in
  * A", "TABLE: column X only in B", "TABLE: only in A". 0, differences or not; TCA_EUSAGE where an option names a column
  * that no table has; TCA_EINPUT where an input is no table. */
 int tca_diff_run(struct tca_diff *diff, const char *a, const char *b, tca_write_fn *fn, void *user,

@@ -38,11 +38,12 @@ void tca_settings_free(struct tca_settings *set);
  * probable, certain), "finding" (list of ids, others are not reported), "all-states" (true), "time" (rel,
  * iso, epoch, ns: of a ladder), "temp-dir", "raw-text" (true), "trace" (true: keep what explain needs), "at" (epoch seconds or ISO 8601) and
  * "width" (seconds) of states, "host" (address: whose states, counters, settings), "sysctl" (KEY=VALUE, or @FILE with what
- * sysctl printed) and "kernel" (version): what is known of the host set last, else of every host; repeatable. "max-expanded" (bytes, or with K, M, G, T: no more may come out of
+ * sysctl printed, or, where it holds a line end, that text itself) and "kernel" (version): what is known of the host set last, else of every host; repeatable. "max-expanded" (bytes, or with K, M, G, T: no more may come out of
  * one compressed file or archive), "memory"
  * (bytes, or with K, M, G: about so much for connections at hand; others wait in the temporary file) and "jobs" (threads
  * that a session keeps for itself, 1 to 64; unset: as many as there are processors, once a file of some size is read): no
- * result depends on either.
+ * result depends on either. "shard" (K/N, 1 <= K <= N <= 64): of each capture all records are read, and one connection in N is
+ * followed, for a part (part.h): all parts 1/N to N/N together hold each connection once.
  * TCA_EUSAGE with words where name or value is unknown. */
 int tca_settings_set(struct tca_settings *set, const char *name, const char *value, struct tca_error *error);
 
@@ -83,6 +84,15 @@ int tca_session_capture_end(struct tca_session *session, struct tca_error *error
 /* Between two records: stop reading, so that finish tells what there was, marked `interrupted`.
  * Async-signal-safe. */
 void tca_session_interrupt(struct tca_session *session);
+
+/* How far reading is: added up over all captures, by the session, every some thousand records. For another thread to look at. */
+struct tca_progress {
+    _Atomic uint64_t packets;
+    _Atomic uint64_t bytes; /* of records as a file that is not compressed stores them, about */
+    _Atomic uint64_t flows; /* that are over */
+};
+/* Borrowed until the session is freed, or told NULL. */
+void tca_session_watch(struct tca_session *session, struct tca_progress *progress);
 
 /* All input is in: judge. Tables and texts may be asked for after this, any number of times. Returns 0 with words in
  * *error, and error->code still 0, where a sysctl that was given by name changes nothing, or memory had no room for all

@@ -66,7 +66,8 @@ exits 0 --help
 shows 'usage: tcpautopsy'
 exits 0 -h
 for name in read filter filter-file after before count numeric vantage server key ignore tolerance checksums host sysctl kernel min-confidence finding \
-    fail-on output column time all-states format at width host ascii color write raw-text temp-dir strict quiet verbose help version; do
+    fail-on output column time all-states format at width host ascii color write raw-text temp-dir strict quiet verbose help version \
+    series plan resume shard by missing keep-parts max-errors; do
     grep -qF -- "--$name" out || echo "$name"
 done >missing
 ! [ -s missing ]
@@ -117,10 +118,12 @@ exits 2 --vantage sever ok.pcap
 says 'vantage'
 exits 2 -f 'tcp prot 80' ok.pcap
 exits 2 scan ok.pcap
-says 'not in this version'
+says 'scan needs a directory'
+exits 2 merge ok.pcap
+says 'merge needs a directory'
 exits 2 -w x.pcap ok.pcap
 says 'summary takes no --write'
-exits 2 --series one ok.pcap
+exits 2 --no-sandbox ok.pcap
 says 'not in this version'
 exits 2 --memory 5 ok.pcap
 says 'a size of at least 1M'

@@ -204,24 +204,32 @@ static bool read_expectations(const char *file, struct expectations *expect, str
     return good;
 }
 
-/* The case's capture together with those of the other capture points: twins.txt says what they prove. */
-static void check_twins(struct tca_buf *why)
+/* What more than the case's capture proves. */
+static const struct together {
+    const char *file;
+    int (*run)(struct case_run *ret_run, struct tca_error *error);
+} togethers[] = {
+    {"twins.txt", case_run_twins},   /* with those of the other capture points */
+    {"series.txt", case_run_series}, /* the files of a series */
+};
+
+static void check_together(const struct together *with, struct tca_buf *why)
 {
     struct expectations expect = {0};
     struct said said = {0};
     struct case_run run;
     struct tca_error error;
 
-    if (!file_exists("twins.txt"))
+    if (!file_exists(with->file))
         return;
-    read_expectations("twins.txt", &expect, why);
-    if (case_run_twins(&run, &error) == 0) {
+    read_expectations(with->file, &expect, why);
+    if (with->run(&run, &error) == 0) {
         read_said(&run, &said, why);
-        check_expectations("twins.txt", &expect, &said, why);
+        check_expectations(with->file, &expect, &said, why);
     } else {
-        tca_buf_fmt(why, "twins: %s\n", error.text);
+        tca_buf_fmt(why, "%s: %s\n", with->file, error.text);
     }
-    tca_session_free(run.session);
+    case_run_done(&run);
     said_done(&said);
     expect_done(&expect);
 }
@@ -241,7 +249,8 @@ static void test_case(struct tap *tap, const char *name)
     if (ran) {
         read_said(&run, &said, &why);
         check_expectations("expect.txt", &expect, &said, &why);
-        check_twins(&why);
+        for (size_t i = 0; i < sizeof togethers / sizeof *togethers; i++)
+            check_together(&togethers[i], &why);
         for (size_t i = 0; i < OUTPUTS; i++)
             compare_output(&outputs[i], &run, &why);
     } else {
@@ -255,7 +264,7 @@ static void test_case(struct tap *tap, const char *name)
     if (ran && expects)
         print_gaps(tap, name, &expect, &said);
     fflush(stdout);
-    tca_session_free(run.session);
+    case_run_done(&run);
     said_done(&said);
     expect_done(&expect);
     tca_buf_done(&why);
@@ -389,7 +398,7 @@ static int update(const char *captures, const char *name)
     }
     for (size_t i = 0; i < OUTPUTS && !status; i++)
         status = renew_output(&outputs[i], &run);
-    tca_session_free(run.session);
+    case_run_done(&run);
     return status;
 }
 

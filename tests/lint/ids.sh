@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 #
-# Every id of the registry has a case that shows it and a near miss that must not raise it: some expect.txt or twins.txt
-# says `has ID`, some says `not ID`, and neither is a known gap. An id that claims to be seen in a kernel's own account is shown by a
+# Every id of the registry has a case that shows it and a near miss that must not raise it: some expect.txt, twins.txt or
+# series.txt says `has ID`, some says `not ID`, and neither is a known gap. An id that claims to be seen in a kernel's own account is shown by a
 # recorded case (its folder begins with rec_).
 #
 #   ids.sh BINARY CAPTURES
@@ -12,7 +12,7 @@ captures=${2:?usage: ids.sh BINARY CAPTURES}
 
 # "CASE has|not ID" for each expectation that is met.
 said() {
-    find "$captures" \( -name expect.txt -o -name twins.txt \) -print | sort | while read -r file; do
+    find "$captures" \( -name expect.txt -o -name twins.txt -o -name series.txt \) -print | sort | while read -r file; do
         awk -v name="$(basename "$(dirname "$file")")" '
             /^gap:/ { gap = 1; next }
             gap { gap = 0; next }

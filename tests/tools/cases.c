@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <tcpautopsy/inputs.h>
 
 static bool is_case(const char *folder)
 {
@@ -122,7 +123,45 @@ static int run_captures(struct case_run *run, const char *const *more, struct tc
     return tca_session_finish(run->session, error);
 }
 
-static int run_with(const char *const *more, struct case_run *ret_run, struct tca_error *error)
+/* What goes wrong with one of them its row in captures tells. */
+static void ignore_told(void *user, const char *capture, int code, const struct tca_error *error)
+{
+    (void)user, (void)capture, (void)code, (void)error;
+}
+
+/* All captures of the case's folder but that of its name. */
+static int add_pieces(struct tca_inputs *inputs, struct tca_error *error)
+{
+    struct names names;
+    int rc = names_list(".", &names) ? 0 : words(error, TCA_EINPUT, "the case's folder cannot be read");
+    for (size_t i = 0; i < names.count && !rc; i++) {
+        const char *end = strrchr(names.name[i], '.');
+        if (end && !strcmp(end, ".pcap") && strcmp(names.name[i], "capture.pcap") != 0)
+            rc = tca_inputs_add(inputs, names.name[i], false, error);
+    }
+    names_done(&names);
+    return rc;
+}
+
+static int read_pieces(struct case_run *run, const char *const *more, struct tca_error *error)
+{
+    (void)more;
+    static const struct tca_plan_settings as_usual;
+    struct tca_inputs *inputs = NULL;
+    int rc = tca_inputs_new(&inputs);
+    if (!rc)
+        rc = add_pieces(inputs, error);
+    if (!rc)
+        rc = tca_plan_new(inputs, &as_usual, &run->plan, error);
+    for (size_t i = 0; !rc && i < tca_plan_items(run->plan); i++)
+        rc = tca_session_read_item(run->session, run->plan, i, ignore_told, NULL);
+    tca_inputs_free(inputs);
+    return rc ? rc : tca_session_finish(run->session, error);
+}
+
+typedef int read_fn(struct case_run *run, const char *const *more, struct tca_error *error);
+
+static int run_with(read_fn *read, const char *const *more, struct case_run *ret_run, struct tca_error *error)
 {
     *ret_run = (struct case_run){.explain = "stream=0"};
     memset(error, 0, sizeof *error);
@@ -140,17 +179,28 @@ static int run_with(const char *const *more, struct case_run *ret_run, struct tc
     if (!rc)
         rc = tca_session_open(set, &ret_run->session, error);
     tca_settings_free(set);
-    return rc ? rc : run_captures(ret_run, more, error);
+    return rc ? rc : read(ret_run, more, error);
 }
 
 int case_run(struct case_run *ret_run, struct tca_error *error)
 {
     static const char *const none[] = {NULL};
-    return run_with(none, ret_run, error);
+    return run_with(run_captures, none, ret_run, error);
 }
 
 int case_run_twins(struct case_run *ret_run, struct tca_error *error)
 {
     static const char *const other[] = {"client.pcap", "middle.pcap", NULL};
-    return run_with(other, ret_run, error);
+    return run_with(run_captures, other, ret_run, error);
+}
+
+int case_run_series(struct case_run *ret_run, struct tca_error *error)
+{
+    return run_with(read_pieces, NULL, ret_run, error);
+}
+
+void case_run_done(struct case_run *run)
+{
+    tca_session_free(run->session);
+    tca_plan_free(run->plan);
 }

@@ -130,7 +130,7 @@ START_TEST(every_table_of_a_case)
         check_table(run.session, tables[i], what);
     }
     check_frames(run.session, cases.name[_i]);
-    tca_session_free(run.session);
+    case_run_done(&run);
 }
 END_TEST
 

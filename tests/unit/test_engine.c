@@ -460,6 +460,13 @@ static const struct {
     {"all-states", "yes please"},
     {"key", "colour"},
     {"trace", "2"},
+    {"shard", "0/1"},
+    {"shard", "3/2"},
+    {"shard", "1/65"},
+    {"shard", "1"},
+    {"shard", "1/2/3"},
+    {"shard", "-1/2"},
+    {"shard", "1/ 2"},
 };
 
 START_TEST(bad_setting)

@@ -53,18 +53,34 @@ struct tca_nats {
 
 /* The number above the time. Several captures show one connection at the same time, which is none of our business: so their
  * numbers are apart. */
+#define APART UINT32_C(0x9e3779b9)
+
 static uint64_t hint_of(uint32_t capture, uint32_t isn, int64_t syn_ns)
 {
     enum { SECOND_BITS = 30 }; /* of nanoseconds, nearly; times end within 32 bits of these */
-    const uint32_t apart = 0x9e3779b9;
     _Static_assert(TCA_TIME_LAST_NS >> SECOND_BITS <= UINT32_MAX, "no time comes again");
-    return (uint64_t)(isn + capture * apart) << 32 | (uint32_t)((uint64_t)syn_ns >> SECOND_BITS);
+    return (uint64_t)(isn + capture * APART) << 32 | (uint32_t)((uint64_t)syn_ns >> SECOND_BITS);
+}
+
+uint64_t tca_nat_hint_of(uint64_t hint, uint32_t capture, uint32_t other)
+{
+    return hint + ((uint64_t)((other - capture) * APART) << 32);
 }
 
 /* Rows of one connection have hints like that. `a` is not less. */
 static bool are_like(uint64_t a, uint64_t b)
 {
     return a >> 32 == b >> 32 && a - b <= 1;
+}
+
+int tca_nat_hints_add(struct tca_nat_hints *hints, uint64_t hint)
+{
+    void *list = tca_room(hints->list, hints->count, &hints->room, sizeof *hints->list);
+    if (!list)
+        return TCA_EMEMORY;
+    hints->list = list;
+    hints->list[hints->count++] = hint;
+    return TCA_OK;
 }
 
 int tca_nat_hint(struct tca_nat_hints *hints, uint32_t capture, uint32_t isn, int64_t syn_ns,
@@ -75,13 +91,9 @@ int tca_nat_hint(struct tca_nat_hints *hints, uint32_t capture, uint32_t isn, in
         hints->list[*known_as - 1] = hint;
         return TCA_OK;
     }
-    void *list = tca_room(hints->list, hints->count, &hints->room, sizeof *hints->list);
-    if (!list)
-        return TCA_EMEMORY;
-    hints->list = list;
-    hints->list[hints->count++] = hint;
-    *known_as = (uint32_t)hints->count;
-    return TCA_OK;
+    int error = tca_nat_hints_add(hints, hint);
+    *known_as = error ? 0 : (uint32_t)hints->count;
+    return error;
 }
 
 void tca_nat_hints_done(struct tca_nat_hints *hints)

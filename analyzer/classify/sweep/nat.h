@@ -60,6 +60,10 @@ int tca_nat_hint(struct tca_nat_hints *hints, uint32_t capture, uint32_t isn, in
                  uint32_t *known_as);
 /* What another reader of the capture has, whose list is then empty. 0 or TCA_EMEMORY. */
 int tca_nat_hints_take(struct tca_nat_hints *hints, struct tca_nat_hints *other);
+/* One of the list as it would be of another capture: with numbers of captures, or 0. */
+uint64_t tca_nat_hint_of(uint64_t hint, uint32_t capture, uint32_t other);
+/* One of a list, as it stands there. 0 or TCA_EMEMORY. */
+int tca_nat_hints_add(struct tca_nat_hints *hints, uint64_t hint);
 void tca_nat_hints_done(struct tca_nat_hints *hints);
 
 struct tca_nats; /* opaque */

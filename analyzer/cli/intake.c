@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Names, lists and directories as captures, and these as a plan.
+ */
+#include "intake.h"
+
+#include "output.h"
+#include "say.h"
+#include "setup.h"
+#include "signals.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <tcpautopsy/inputs.h>
+
+bool is_stdin(const char *name)
+{
+    return strcmp(name, "-") == 0;
+}
+
+const char *name_of(const char *capture)
+{
+    return is_stdin(capture) ? "standard input" : capture;
+}
+
+/* ---- lists and directories ---- */
+
+static void say_passed_over(const struct request *req)
+{
+    const char *first;
+    unsigned long long count = tca_inputs_passed_over(req->inputs, &first);
+    if (count && !request_has(req, OPTION_quiet))
+        say("%llu file%s no capture%s and passed over, the first is %s", count, count == 1 ? " is" : "s are",
+            count == 1 ? "" : "s", first);
+}
+
+int intake_open(struct request *req, bool walk)
+{
+    struct tca_error error = {.offset = -1};
+    int code = tca_inputs_new(&req->inputs);
+    for (size_t i = 0; i < req->capture_count && !code; i++)
+        if ((code = tca_inputs_add(req->inputs, req->capture[i], walk, &error)))
+            say_error(NULL, &error);
+    if (code && !error.text[0])
+        say("memory is out: close other programs");
+    if (code)
+        return code;
+    size_t count = tca_inputs_count(req->inputs);
+    const char **capture = calloc(count + 1, sizeof *capture);
+    if (!capture) {
+        say("memory is out: close other programs");
+        return TCA_EMEMORY;
+    }
+    for (size_t i = 0; i < count; i++)
+        capture[i] = tca_inputs_at(req->inputs, i);
+    free(req->capture);
+    req->capture = capture;
+    req->capture_count = count;
+    say_passed_over(req);
+    return 0;
+}
+
+bool intake_overwritten(const struct request *req, const char *path, const char *option)
+{
+    struct stat st;
+    if (stat(path, &st) != 0 || !S_ISREG(st.st_mode))
+        return false;
+    for (size_t i = 0; i < req->capture_count; i++) {
+        if (!is_stdin(req->capture[i]) && output_same_file(path, req->capture[i])) {
+            say("%s: would overwrite an input: choose another name for %s", path, option);
+            return true;
+        }
+    }
+    return false;
+}
+
+int intake_plan(const struct request *req, struct tca_plan **ret_plan)
+{
+    static const char *const series[] = {"auto", "each", "one", NULL};
+    struct tca_error error = {.offset = -1};
+    struct tca_plan_settings set = {.series = request_value(req, OPTION_series, NULL),
+                                    .stop = signals_flag()};
+    setup_size(request_value(req, OPTION_max_expanded, "0"), &set.max_expanded);
+    if (!request_word_known("series", request_value(req, OPTION_series, series[0]), series))
+        return TCA_EUSAGE;
+    int code = tca_plan_new(req->inputs, &set, ret_plan, &error);
+    if (code && error.text[0])
+        say_error(NULL, &error);
+    else if (code)
+        say("memory is out: close other programs");
+    return code;
+}

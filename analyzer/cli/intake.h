@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What is read: the captures that the names stand for, and the plan of what is read together.
+ */
+#ifndef TCA_CLI_INTAKE_H
+#define TCA_CLI_INTAKE_H
+
+#include "options.h"
+
+#include <tcpautopsy/plan.h>
+
+bool is_stdin(const char *name);
+/* ... for people. */
+const char *name_of(const char *capture);
+/* Put into req->inputs and req->capture what the names stand for. walk: directories are gone through. 0, or a negative code whose
+ * words were printed, as of all functions here. */
+int intake_open(struct request *req, bool walk);
+/* What belongs together, by --series. */
+int intake_plan(const struct request *req, struct tca_plan **ret_plan);
+/* Would this file replace an input? It says so; `option` names the file to people. */
+bool intake_overwritten(const struct request *req, const char *path, const char *option);
+
+#endif

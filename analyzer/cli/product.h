@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What a run tells, and where to: one thing on standard output or in a file, or all of them in a directory.
+ */
+#ifndef TCA_CLI_PRODUCT_H
+#define TCA_CLI_PRODUCT_H
+
+#include "options.h"
+#include "output.h"
+
+#include <tcpautopsy/session.h>
+
+struct result {
+    const struct request *req;
+    int argc; /* the command line, for run.csv */
+    char **argv;
+    struct tca_session *session; /* finished */
+    size_t captures, unreadable; /* inputs; captures that were not read to their end by a fault */
+};
+
+/* The files of a report come first, in the order in which they appear. */
+enum product {
+    PRODUCT_FLOWS,
+    PRODUCT_EVENTS,
+    PRODUCT_LISTENERS,
+    PRODUCT_STATES,
+    PRODUCT_COUNTERS,
+    PRODUCT_SETTINGS,
+    PRODUCT_CAPTURES,
+    PRODUCT_SUMMARY,
+    PRODUCT_RUN,
+    PRODUCT_EXPLAIN,
+    PRODUCT_PACKETS,
+    PRODUCT_COUNT
+};
+enum { PRODUCT_FILES = PRODUCT_RUN + 1 };
+extern const char *const product_file[PRODUCT_FILES];
+
+/* To a path, NULL for standard output. 0, or a negative code whose words were printed, as of all functions here. */
+int product_write(struct result *result, enum product product, const char *path);
+/* The directory, if it is not there. */
+int product_directory(const char *directory);
+/* All files of a report, into a directory that is there. */
+int product_write_all(struct result *result, const char *directory);
+/* --fail-on: was one of these told? */
+enum exit_code product_fail_on(struct result *result);
+enum exit_code exit_for(int code);
+
+/* run.csv, the only table that is the front end's (run_table.c). */
+int run_table_write(const struct result *result, struct output *out);
+
+#endif
