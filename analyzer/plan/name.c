@@ -62,3 +62,40 @@ unsigned tca_name_runs(const char *base, struct tca_name_run run[TCA_NAME_RUNS])
     }
     return count;
 }
+
+/* The number that begins here, without its zeros; *ret_digits: of what is left. Returns where it ends. */
+static const char *take_number(const char *at, const char **ret_first, size_t *ret_digits)
+{
+    while (*at == '0')
+        at++;
+    *ret_first = at;
+    while (is_digit(*at))
+        at++;
+    *ret_digits = (size_t)(at - *ret_first);
+    return at;
+}
+
+static int compare_numbers(const char **one, const char **other)
+{
+    const char *left, *right;
+    size_t lefts, rights;
+    *one = take_number(*one, &left, &lefts);
+    *other = take_number(*other, &right, &rights);
+    return lefts != rights ? (lefts > rights) - (lefts < rights) : memcmp(left, right, lefts);
+}
+
+int tca_name_compare(const char *one, const char *other)
+{
+    const char *left = one, *right = other;
+    while (*left && *right) {
+        int order = 0;
+        if (is_digit(*left) && is_digit(*right))
+            order = compare_numbers(&left, &right);
+        else
+            order = (uint8_t)*left++ - (uint8_t)*right++;
+        if (order)
+            return order;
+    }
+    int order = (*left != '\0') - (*right != '\0');
+    return order ? order : strcmp(one, other); /* 01 and 1 are not the same */
+}

@@ -30,5 +30,7 @@ size_t tca_name_length(const char *base);
 void tca_name_stem(const char *base, struct tca_buf *out);
 /* The runs of digits; how many there are, no more than TCA_NAME_RUNS. */
 unsigned tca_name_runs(const char *base, struct tca_name_run run[TCA_NAME_RUNS]);
+/* By characters, and numbers by their values: f2 before f10. Negative, 0, positive, as strcmp(). */
+int tca_name_compare(const char *one, const char *other);
 
 #endif

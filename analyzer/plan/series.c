@@ -26,6 +26,7 @@ static const int64_t HOUR_NS = INT64_C(3600) * 1000000000;
 /* Why a unit begins. */
 enum reason {
     FIRST,
+    LINK,  /* others of its key have another link type */
     TWIN,  /* its first piece shows what another series shows */
     QUIET, /* the series before it was over */
 };
@@ -41,7 +42,7 @@ struct series {
 /* What is said of a unit in the end. */
 struct unit_facts {
     enum reason reason;
-    const struct tca_piece *twin;
+    const struct tca_piece *twin; /* of the first piece; of a unit that was first: one that shows the same */
     int64_t quiet_ns;
     bool overlaps, unsure;
 };
@@ -54,6 +55,7 @@ struct sorter {
     size_t facts_room;
     struct series open[OPEN_MAX];
     size_t opens;
+    unsigned links; /* types of the key at hand */
 };
 
 /* ---- order ---- */
@@ -76,7 +78,7 @@ static int compare_i64(int64_t one, int64_t other)
 /* As they were typed, by name first: the order of arguments is not to matter. */
 static int compare_names(const struct tca_piece *one, const struct tca_piece *other)
 {
-    int order = strcmp(one->name, other->name);
+    int order = tca_name_compare(one->name, other->name);
     order = order ? order : compare_u64(one->input, other->input);
     return order ? order : compare_u64(one->number, other->number);
 }
@@ -188,6 +190,8 @@ static int begin_series(struct sorter *sorter, struct tca_piece *piece, const st
     if (code)
         return code;
     *facts_of(sorter, piece->unit) = *facts;
+    if (facts->twin && !facts_of(sorter, facts->twin->unit)->twin)
+        facts_of(sorter, facts->twin->unit)->twin = piece;
     struct series *series = sorter->opens < OPEN_MAX ? &sorter->open[sorter->opens++] : oldest_open(sorter);
     *series = (struct series){.unit = piece->unit,
                               .oldest_ns = piece->look.first_ns,
@@ -263,7 +267,7 @@ static void close_series(struct sorter *sorter, size_t at)
 
 static int sort_piece(struct sorter *sorter, struct tca_piece *piece)
 {
-    struct unit_facts begin = {0}, kept = {0};
+    struct unit_facts begin = {.reason = sorter->links > 1 ? LINK : FIRST}, kept = {0};
     struct series *best = NULL;
     int64_t quiet_ns;
     for (size_t at = sorter->opens; at-- > 0;)
@@ -344,9 +348,8 @@ static size_t end_of_link(const struct sorter *sorter, struct tca_piece **piece,
     return to;
 }
 
-/* Those of one key: link type by link type, then what has no records. */
-static int each_link(struct sorter *sorter, struct tca_piece **piece, size_t count, group_fn *fn,
-                     group_fn *empty)
+/* Those of one key that have records, link type by link type. */
+static int each_link(struct sorter *sorter, struct tca_piece **piece, size_t count, group_fn *fn)
 {
     int code = TCA_OK;
     size_t at = 0;
@@ -355,7 +358,7 @@ static int each_link(struct sorter *sorter, struct tca_piece **piece, size_t cou
         code = fn(sorter, piece + at, to - at);
         at = to;
     }
-    return code || !empty ? code : empty(sorter, piece + at, count - at);
+    return code;
 }
 
 static int mark_group(struct sorter *sorter, struct tca_piece **piece, size_t count)
@@ -364,10 +367,20 @@ static int mark_group(struct sorter *sorter, struct tca_piece **piece, size_t co
     return mark_overlaps(piece, count);
 }
 
+static int count_link(struct sorter *sorter, struct tca_piece **piece, size_t count)
+{
+    (void)piece, (void)count;
+    sorter->links++;
+    return TCA_OK;
+}
+
 static int sort_key(struct sorter *sorter, struct tca_piece **piece, size_t count)
 {
     size_t before = sorter->units->count, timed = 0;
-    int code = each_link(sorter, piece, count, sorter->one ? sort_one : sort_group, NULL);
+    sorter->links = 0;
+    int code = each_link(sorter, piece, count, count_link);
+    if (!code)
+        code = each_link(sorter, piece, count, sorter->one ? sort_one : sort_group);
     while (timed < count && has_time(piece[timed]))
         timed++;
     uint32_t only = sorter->units->count == before + 1 ? (uint32_t)before + 1 : 0;
@@ -376,7 +389,7 @@ static int sort_key(struct sorter *sorter, struct tca_piece **piece, size_t coun
 
 static int mark_key(struct sorter *sorter, struct tca_piece **piece, size_t count)
 {
-    return each_link(sorter, piece, count, mark_group, NULL);
+    return each_link(sorter, piece, count, mark_group);
 }
 
 static int each_key(struct sorter *sorter, struct tca_piece **piece, size_t count, group_fn *fn)
@@ -419,14 +432,16 @@ static void add_grouping(struct tca_buf *out, const struct unit_facts *facts, si
 
 static void add_reason(struct tca_buf *out, const struct unit_facts *facts)
 {
-    if (facts->reason != FIRST && out->used)
+    if ((facts->reason != FIRST || facts->twin) && out->used)
         tca_buf_str(out, "; ");
-    if (facts->reason == TWIN)
-        tca_buf_fmt(out, "the same segments as in %s, seen from another place", facts->twin->name);
-    if (facts->reason == QUIET) {
+    if (facts->reason == LINK)
+        tca_buf_str(out, "others of its name have another link type");
+    else if (facts->reason == QUIET) {
         tca_buf_str(out, "begins anew after ");
         add_time(out, facts->quiet_ns);
         tca_buf_str(out, " without a packet, more than all files before span");
+    } else if (facts->twin) {
+        tca_buf_fmt(out, "the same segments as in %s, seen from another place", facts->twin->name);
     }
 }
 

@@ -318,10 +318,14 @@ static const struct row rows[] = {
      .plan = "[c1 c2]"},
     {"another link type",
      {{"c1", "1-9/20"}, {"c2", "~10-19/20"}, {"c3", "20-29/20"}},
-     .plan = "[c1 c3] [c2]"},
+     .plan = "[c1 c3] [c2]",
+     .says = "; others of its name have another link type"},
     {"no captures, nothing at all",
      {{"c1", "1-9/20"}, {"c2", "?"}, {"c3", "10-19/20"}},
      .plan = "[c1 c3] [c2*]"},
+    {"of equal times, in the order of their numbers",
+     {{"c10", "5"}, {"c9", "5"}, {"c8", "4-5/9"}},
+     .plan = "[c8 c9 c10]"},
     {"empty ones", {{"c1", ""}, {"c2", ""}}, .plan = "[c1] [c2]", .says = "no packet"},
     {"folders",
      {{"x/c1", "1-9/20"}, {"y/c2", "10-19/20"}, {"x/c3", "20-29/20"}},
@@ -479,6 +483,32 @@ static void check_name(const struct name_row *row)
 
 ROW_TEST(names, check_name, &name_rows[_i])
 
+/* In their order. */
+static const char *const ordered[] = {"",
+                                      "a",
+                                      "a0",
+                                      "a00",
+                                      "a01",
+                                      "a1",
+                                      "a2",
+                                      "a9",
+                                      "a10",
+                                      "a10b",
+                                      "a11",
+                                      "a99999999999999999999",
+                                      "a100000000000000000000",
+                                      "ab"};
+
+START_TEST(names_in_order)
+{
+    for (int other = 0; other < ROWS(ordered); other++) {
+        int order = tca_name_compare(ordered[_i], ordered[other]);
+        ck_assert_msg((order > 0) - (order < 0) == (_i > other) - (_i < other), "%s, %s: %d", ordered[_i],
+                      ordered[other], order);
+    }
+}
+END_TEST
+
 /* ---- figures, ids, refusals ---- */
 
 START_TEST(figures)
@@ -605,6 +635,7 @@ int main(void)
     if (!mkdtemp(folder))
         return 1;
     add_case(suite, "names", names, ROWS(name_rows));
+    add_case(suite, "names in order", names_in_order, ROWS(ordered));
     add_case(suite, "plans", plans, ROWS(rows));
     add_case(suite, "plans of what is packed", plans_packed, ROWS(packed_rows));
     add_case(suite, "figures", figures, 1);
