@@ -144,12 +144,11 @@ class Gate:
 class Trial:
     """One scan in shards: its folders, and what was seen of it."""
 
-    def __init__(self, cluster, work, program, count, arguments):
+    def __init__(self, cluster, work, program, count, by):
         self.cluster, self.work, self.program, self.count = cluster, work, program, count
-        self.name = "".join(word for word in arguments if not word.startswith("@")) or "plain"
-        self.out, self.parts = f"out-{self.name}", f"parts-{self.name}"
-        self.arguments = [str(count), *arguments]
-        self.gates = work / f"gates-{self.name}"
+        self.out, self.parts = f"out-{by}-{count}", f"parts-{by}-{count}"
+        self.arguments = [str(count), "--by", by, "@list"]
+        self.gates = work / f"gates-{by}-{count}"
         self.gates.mkdir()
 
     def run(self, *arguments):
@@ -277,14 +276,14 @@ def node_lost(trial, wanted):
     started = time.monotonic()
     slurm.until("Slurm to see it", lambda: "down" in " ".join(cluster.node_states()), pause=0.5)
     print(f"# node down after {time.monotonic() - started:.0f} s")
-    yield "its node is lost: the task goes on, an orphan", pathlib.Path(f"/proc/{pid}").exists()
+    yield "its node is lost: the task goes on, an orphan", slurm.is_running(pid)
     again = trial.gate(task, "again")
     second, second_merge = trial.submit()
     yield "what is missing is resubmitted, on the node that is left", again.hold()[1] != node
     for gate in (orphan, again):
         gate.open()
     yield "  it ends well", cluster.wait(second)[task]["ExitCode"] == "0:0"
-    slurm.until("the orphan to end", lambda: not pathlib.Path(f"/proc/{pid}").exists())
+    slurm.until("the orphan to end", lambda: not slurm.is_running(pid))
     yield "  and so does the orphan, which made the same parts", \
         bool(trial.noted(f"journal-{task}-of-{trial.count}.csv") & trial.noted(f"journal-{task}-of-{trial.count}.2.csv"))
     yield "  the merge gives the bytes of one scan", \
@@ -326,18 +325,21 @@ def prepare(work, arguments):
     return set(scripts) == set(SCRIPTS)
 
 
-def trials(cluster, work, program, wanted, full):
-    counts = (12, 8) if full else (3, 3)
-    for by, count in zip(("series", "hash"), counts):
-        trial = Trial(cluster, work, program, count, ["--by", by, "@list"])
-        for words, good in killed_and_twice(trial, wanted, by == "series"):
-            yield f"{by}: {words}", good
-    if full:
-        yield from undisturbed(Trial(cluster, work, program, 50, ["@list"]), wanted)
-        for by in ("series", "hash"):
-            trial = Trial(cluster, work, program, 4, [f"--by={by}", "@list"])
-            for words, good in node_lost(trial, wanted):
-                yield f"{by}: {words}", good
+def trials(cluster, work, arguments, wanted):
+    """(by, number of shards, what happens to them)"""
+    def by_user(trial, wanted):
+        return killed_and_twice(trial, wanted, True)
+
+    def by_kernel(trial, wanted):
+        return killed_and_twice(trial, wanted, False)
+
+    small = (("series", 3, by_user), ("hash", 3, by_kernel))
+    full = (("series", 12, by_user), ("hash", 8, by_kernel), ("series", 50, undisturbed), ("series", 4, node_lost), ("hash", 4, node_lost))
+    for number, (by, count, happens) in enumerate(full if arguments.full else small, 1):
+        if arguments.only in (None, number):
+            trial = Trial(cluster, work, arguments.program, count, by)
+            for words, good in happens(trial, wanted):
+                yield f"{count} by {by}: {words}", good
 
 
 def cases_of(arguments, folder):
@@ -350,14 +352,15 @@ def cases_of(arguments, folder):
     yield "scan on this machine alone", local.returncode == 0 and None not in wanted
     with slurm.Slurm(folder / "slurm") as cluster:
         yield "Slurm has two nodes", True
-        yield from trials(cluster, work, arguments.program, wanted, arguments.full)
+        yield from trials(cluster, work, arguments, wanted)
     yield "Slurm is stopped, and no process of it is left", not slurm.descendants(os.getpid())
 
 
 def show_logs(folder):
     """For people, when something went wrong."""
-    for path in sorted([*folder.glob("slurm/log/*"), *folder.glob("work/*.log")]):
-        for line in path.read_text(errors="replace").splitlines()[-15:]:
+    logs = [path for path in folder.glob("slurm/log/*") if path.suffix != ".out"] + [*folder.glob("slurm/munge/log"), *folder.glob("work/*.log")]
+    for path in sorted(logs):
+        for line in path.read_text(errors="replace").splitlines()[-12:]:
             print(f"# {path.name}: {line}")
 
 
@@ -409,6 +412,7 @@ def main():
     parser.add_argument("program", type=os.path.abspath)
     parser.add_argument("document", type=pathlib.Path)
     parser.add_argument("--full", action="store_true")
+    parser.add_argument("--only", type=int, help="this trial, from 1")
     arguments = parser.parse_args()
     return run_apart(lambda: run(arguments))
 

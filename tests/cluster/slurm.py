@@ -118,6 +118,13 @@ def parent_of(pid):
     return 0
 
 
+def is_running(pid):
+    """Not so if it is gone, or has ended and nobody asked yet how."""
+    with contextlib.suppress(OSError):
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    return False
+
+
 def command_of(pid):
     """Its file's name. slurmstepd writes its job over its arguments."""
     with contextlib.suppress(OSError):
