@@ -206,7 +206,7 @@ static int add_unit(struct planner *p, const struct planned *planned)
     int code = TCA_OK;
     unit->file = &plan->file[plan->files];
     unit->files = planned->unit->count;
-    unit->why = whole ? "an archive of captures that do not belong together" : keep(plan, planned->unit->why);
+    unit->why = whole ? "an archive of which no capture belongs to another" : keep(plan, planned->unit->why);
     for (size_t at = 0; !code && at < planned->unit->count; at++)
         code = add_file(p, p->units.order[planned->unit->from + at]);
     return unit->why ? code : TCA_EMEMORY;

@@ -38,15 +38,15 @@ struct tca_plan_settings {
 struct tca_plan_file {
     const char *name; /* as `capture` tells it: as typed, or ARCHIVE/MEMBER */
     const char *path; /* of the input that it is in */
-    uint64_t
-        number; /* it is this one of that input's captures, from 1; 0: the input was not looked into, and all that it
-                       * holds is to be read */
+    /* It is this one of that input's captures, from 1; 0: all that the input holds is to be read, since it was not looked into, or
+     * nothing in it belongs to anything else. */
+    uint64_t number;
     uint64_t bytes;            /* its share of the input's size as stored; 0 not known */
     uint64_t packets;          /* records; 0 where it was not looked into */
     int64_t first_ns, last_ns; /* earliest and latest record; -1 not known, or no record */
-    int64_t
-        quiet_ns; /* from the newest record of its unit's files before it to its first one, below zero where they overlap;
-                       * 0 for the first file of a unit */
+    /* From the newest record of its unit's files before it to its first one, below zero where they overlap; 0 for the first file of
+     * a unit, and for one without records. */
+    int64_t quiet_ns;
     bool missing; /* a piece of the series is missing before it */
 };
 

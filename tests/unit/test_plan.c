@@ -349,7 +349,7 @@ static const struct row packed_rows[] = {
     {"an archive of captures that have nothing to do with each other",
      {{"m.tar//a", "1-9/20"}, {"m.tar//b", "1-9/20"}, {"c2", "10-19/20"}},
      .plan = "[m.tar*] [c2*]",
-     .says = "do not belong together"},
+     .says = "no capture belongs to another"},
     {"a series in an archive, and a capture of another name",
      {{"m.tar//c2", "10-19/20"}, {"m.tar//other", "1-9/20"}, {"m.tar//c1", "1-9/20"}},
      .plan = "[m.tar/c1 m.tar/c2 | m.tar/other]"},
