@@ -9,7 +9,9 @@
  * under its name before its line is, so a line never tells of a part that is not there.
  *
  * The lock goes with the process, however it ends. A shard whose task runs twice at the same time, as schedulers do after they lost
- * sight of one, is no error: the second one has a journal of its own, and both make the same parts.
+ * sight of one, is no error: the second one has a journal of its own, and both make the same parts. Some file systems of clusters have
+ * no locks (Lustre mounted without them says ENOSYS, NFS without its lock daemon ENOLCK): there both write to one journal, which may
+ * then hold its first lines again, or lose some. No table depends on that: parts tell themselves whose they are.
  */
 #include "journal.h"
 
@@ -43,14 +45,19 @@ static void scan_line(const struct manifest *m, FILE *to)
     fprintf(to, "scan,,,,,,,,,version %s plan %s options %s\n", m->version, m->plan, m->options);
 }
 
+static bool is_head(const char *line)
+{
+    return strncmp(line, head, sizeof head - 2) == 0 && line[sizeof head - 2] == '\0';
+}
+
 static bool take_line(struct journal *j, const struct manifest *m, char *line, size_t number)
 {
     char *cell[CELLS], ours[256];
-    if (number == 0)
-        return strncmp(line, head, sizeof head - 2) == 0 && line[sizeof head - 2] == '\0';
+    if (number == 0 || is_head(line))
+        return is_head(line);
     if (cells_cut(line, cell, CELLS) != CELLS)
         return false;
-    if (number == 1) {
+    if (number == 1 || strcmp(cell[WHAT], "scan") == 0) {
         snprintf(ours, sizeof ours, "version %s plan %s options %s", m->version, m->plan, m->options);
         return strcmp(cell[WHAT], "scan") == 0 && strcmp(cell[TEXT], ours) == 0;
     }
@@ -184,6 +191,11 @@ static char *path_of(const char *directory, const struct shares *shares, unsigne
     return asprintf(&path, "%s/%s.csv", directory, name) < 0 ? NULL : path;
 }
 
+static bool has_no_locks(int error)
+{
+    return error == ENOSYS || error == EOPNOTSUPP || error == ENOLCK;
+}
+
 /* 1 where another process has it. */
 static int open_locked(struct journal *j, bool resume)
 {
@@ -191,7 +203,7 @@ static int open_locked(struct journal *j, bool resume)
     j->file = open(j->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     if (j->file < 0)
         return failed(j, "cannot be written");
-    if (flock(j->file, LOCK_EX | LOCK_NB) != 0)
+    if (flock(j->file, LOCK_EX | LOCK_NB) != 0 && !has_no_locks(errno))
         return errno == EWOULDBLOCK ? 1 : failed(j, "cannot be locked");
     if (fstat(j->file, &st) == 0 && st.st_size && !resume) {
         say("%s: a scan was begun here: go on with --resume, or name another directory", j->path);
