@@ -228,7 +228,8 @@ struct unit {
     struct tca_session *s;
     struct capture *c;
     const struct tca_plan_unit *unit;
-    int code; /* of what fails while facts are taken */
+    int code;               /* of what ends the session while files are read */
+    struct tca_error error; /* words for it, where there are some */
 };
 
 /* Nothing is known of it but why it was not read. */
@@ -253,6 +254,11 @@ static void note_ended(void *user, size_t at, int code, const struct tca_source_
         words = *error;
     }
     words.code = code;
+    if (!facts && code && code != TCA_EINPUT && code != TCA_EUNSUPPORTED) {
+        u->code = u->code ? u->code : code; /* such as a filter that does not fit */
+        u->error = *error;
+        return;
+    }
     int kept = facts ? tca_take_facts(&file, facts) : take_fault(&file, code, error);
     if (!kept && (code || (facts && facts->message[0]))) {
         *file.error = tca_alloc(sizeof words);
@@ -340,6 +346,8 @@ static int read_unit(struct tca_session *s, struct tca_shelf *shelf, const struc
         tell_files(&u, told, user);
         return TCA_OK;
     }
+    if (code == u.code && u.error.text[0])
+        error = u.error;
     if (!error.text[0])
         tca_words(&error, code);
     told(user, unit->file[0].name, code, &error);

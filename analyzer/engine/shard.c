@@ -230,11 +230,14 @@ static enum tca_flow_class age_class(const struct tca_flow_found *found)
     return TCA_FLOW_LIVE;
 }
 
+/* piece: the frame of that of its stream. Where all before was left out, and in an older file, the row is of this one. */
 static void begin_flow(struct tca_shard *sh, const struct tca_flow_found *found,
-                       const struct tca_segment *seg)
+                       const struct tca_segment *seg, uint64_t piece)
 {
     sh->now->flows++;
     sh->flow_count++;
+    if (found->flow->stream_frame < sh->now->first_frame && piece)
+        found->flow->stream_frame = piece;
     struct tca_mirror *m = mirror_of(found->flow);
     tca_mirror_begin(m, seg);
     if (found->prior && begun(found->prior)) {
@@ -263,13 +266,13 @@ static int tell_witness(struct tca_shard *sh, const struct tca_flow_found *found
 }
 
 static int mirror_segment(struct tca_shard *sh, const struct tca_flow_found *found,
-                          const struct tca_segment *seg)
+                          const struct tca_segment *seg, uint64_t piece)
 {
     struct tca_mirror *m = mirror_of(found->flow);
     sh->now->tcp_packets++;
     note_end(sh, seg->time_ns);
     if (!begun(found->flow))
-        begin_flow(sh, found, seg);
+        begin_flow(sh, found, seg, piece);
     int error = tca_mirror_step(&sh->mirrors, m, seg, found->from);
     if (!error)
         error = tell_witness(sh, found, seg);
@@ -335,7 +338,7 @@ static int use_segment(struct tca_shard *sh, const struct tca_waiting *w)
         found.newer = NULL; /* of which nobody is to know */
     if (found.newer)
         return w->left_out ? TCA_OK : count_late(sh, &found, seg);
-    error = w->left_out ? note_left_out(sh, seg) : mirror_segment(sh, &found, seg);
+    error = w->left_out ? note_left_out(sh, seg) : mirror_segment(sh, &found, seg, w->stream_frame);
     if (!error && found.commits)
         error = commit(sh, found.flow, seg->time_ns, w->left_out);
     if (!error)
@@ -415,6 +418,8 @@ static int join(struct tca_shard *sh, struct tca_waiting *w, const struct tca_fl
     if (tca_order_file(w) != sh->join_file) {
         sh->join_file = tca_order_file(w);
         tca_flow_turn_file(sh->flows, w->seg.frame);
+        if (!sh->counted[sh->join_file].first_frame)
+            sh->counted[sh->join_file].first_frame = w->seg.frame;
     }
     if (w->kind == TCA_WAITING_NUMBER)
         return tca_flow_see(sh->flows, &w->seg);

@@ -38,6 +38,7 @@ struct tca_queued {
 /* What is counted of one file. */
 struct tca_counted {
     uint64_t flows, tcp_packets, duplicates;
+    uint64_t first_frame; /* that joined; 0: the capture begins with it, or none */
 };
 
 struct tca_shard {
