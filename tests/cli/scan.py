@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """scan and merge: the bytes of one report, however the work is cut, killed and gone on with.
 
-  scan.py CAPTURES PROGRAM [--kills N] [--many N]      kills at random moments; tiny captures in one directory
+  scan.py CAPTURES PROGRAM [--kills N] [--many N] ...     kills at random moments; tiny captures in one directory
 """
 
 import argparse
@@ -451,7 +451,7 @@ def watch_memory(running):
     return peak
 
 
-def many(scanner, count):
+def many(scanner, count, most):
     """Names that share no pattern, so that each is a capture of its own."""
     folder = scanner.folder
     peaks = {}
@@ -475,7 +475,7 @@ def many(scanner, count):
         yield "  the bytes of report", scanner.tables(f"out{files}") == scanner.tables(f"report{files}")
     each = (peaks[count] - peaks[count // 10]) * 1024 / (count - count // 10)
     print(f"# {each:.0f} bytes of memory for each capture more")
-    yield "memory grows by no more than 16 kB for each capture, its rows and connections included", each < 16384
+    yield f"memory grows by no more than {most} bytes for each capture, its rows and connections included", each < most
 
 
 def main():
@@ -484,6 +484,7 @@ def main():
     parser.add_argument("program")
     parser.add_argument("--kills", type=int, default=3)
     parser.add_argument("--many", type=int, default=2000)
+    parser.add_argument("--growth", type=int, default=16384, help="bytes of memory for each of these; sanitizers need more")
     parser.add_argument("--only", help="these groups, a comma list")
     arguments = parser.parse_args()
     rand = random.Random(7)
@@ -501,7 +502,7 @@ def main():
             "schedulers": lambda: schedulers(scanner), "kills": lambda: kills(scanner, wanted, rand, arguments.kills),
             "interrupts": lambda: interrupts(scanner, wanted), "journals": lambda: journals(scanner, wanted),
             "endings": lambda: endings(scanner), "refusals": lambda: refusals(scanner), "terminals": lambda: terminals(scanner),
-            "many": lambda: many(scanner, arguments.many)}
+            "many": lambda: many(scanner, arguments.many, arguments.growth)}
         chosen = arguments.only.split(",") if arguments.only else groups
         cases = [case for group in chosen for case in groups[group]()]
     return report.tell_all(cases)
