@@ -15,6 +15,7 @@ gate, a pipe so full that only some lines more go in (--verbose says one for eac
 import argparse
 import contextlib
 import fcntl
+import functools
 import gzip
 import os
 import pathlib
@@ -109,7 +110,6 @@ class Gate:
         self.pipe = os.open(f"{self.path}.gate.tmp", os.O_RDWR | os.O_NONBLOCK)
         fcntl.fcntl(self.pipe, fcntl.F_SETPIPE_SZ, PIPE)
         os.write(self.pipe, b"-" * (PIPE - ROOM))
-        self.drain = None
         os.rename(f"{self.path}.gate.tmp", f"{self.path}.gate")
 
     def who(self):
@@ -128,10 +128,10 @@ class Gate:
         return self.who()
 
     def open(self):
-        self.drain = threading.Thread(target=self.read, daemon=True)
-        self.drain.start()
+        threading.Thread(target=self.read, daemon=True).start()
 
     def read(self):
+        """As long as this process lives: the end of one that writes is none of the gate."""
         with contextlib.suppress(OSError):
             while True:
                 with contextlib.suppress(BlockingIOError):
@@ -315,7 +315,8 @@ def prepare(work, arguments):
     """The folder that all machines see."""
     (work / "d").mkdir()
     make_archive(work / "d", arguments.captures, 100 if arguments.full else 24)
-    (work / "list").write_text("".join(f"{path.relative_to(work)}\n" for path in sorted((work / "d").rglob("*.*")) if path.is_file()))
+    names = sorted(path.relative_to(work) for path in (work / "d").rglob("*.*"))
+    (work / "list").write_text("".join(f"{name}\n" for name in names))
     (work / "bin").mkdir()
     (work / "bin" / "tcpautopsy").write_text(PROGRAM.format(program=os.path.abspath(arguments.program)))
     (work / "bin" / "tcpautopsy").chmod(0o755)
@@ -326,15 +327,12 @@ def prepare(work, arguments):
 
 
 def trials(cluster, work, arguments, wanted):
-    """(by, number of shards, what happens to them)"""
-    def by_user(trial, wanted):
-        return killed_and_twice(trial, wanted, True)
-
-    def by_kernel(trial, wanted):
-        return killed_and_twice(trial, wanted, False)
-
+    """How it is cut, in how many shards, what happens to them."""
+    by_user = functools.partial(killed_and_twice, by_user=True)
+    by_kernel = functools.partial(killed_and_twice, by_user=False)
     small = (("series", 3, by_user), ("hash", 3, by_kernel))
-    full = (("series", 12, by_user), ("hash", 8, by_kernel), ("series", 50, undisturbed), ("series", 4, node_lost), ("hash", 4, node_lost))
+    full = (("series", 12, by_user), ("hash", 8, by_kernel), ("series", 50, undisturbed), ("series", 4, node_lost),
+            ("hash", 4, node_lost))
     for number, (by, count, happens) in enumerate(full if arguments.full else small, 1):
         if arguments.only in (None, number):
             trial = Trial(cluster, work, arguments.program, count, by)
@@ -350,7 +348,7 @@ def cases_of(arguments, folder):
                            capture_output=True, timeout=300, check=False)
     wanted = tables(work / "local")
     yield "scan on this machine alone", local.returncode == 0 and None not in wanted
-    with slurm.Slurm(folder / "slurm") as cluster:
+    with slurm.Slurm(folder / "slurm", **({"lost_after": 8} if arguments.full else {})) as cluster:
         yield "Slurm has two nodes", True
         yield from trials(cluster, work, arguments, wanted)
     yield "Slurm is stopped, and no process of it is left", not slurm.descendants(os.getpid())
@@ -358,8 +356,8 @@ def cases_of(arguments, folder):
 
 def show_logs(folder):
     """For people, when something went wrong."""
-    logs = [path for path in folder.glob("slurm/log/*") if path.suffix != ".out"] + [*folder.glob("slurm/munge/log"), *folder.glob("work/*.log")]
-    for path in sorted(logs):
+    daemons = (path for path in folder.glob("slurm/log/*") if path.suffix != ".out")
+    for path in sorted([*daemons, *folder.glob("slurm/munge/log"), *folder.glob("work/*.log")]):
         for line in path.read_text(errors="replace").splitlines()[-12:]:
             print(f"# {path.name}: {line}")
 

@@ -8,15 +8,17 @@ All of it is private: keys, sockets, ports of the loopback, state and logs below
 as children of this process, and whatever loses its parent becomes a child of this process too (PR_SET_CHILD_SUBREAPER), so that the
 end finds all of them; if this process is killed, the kernel kills the daemons (PR_SET_PDEATHSIG).
 
-The configuration is the least that works as root without cgroups, accounting and a name service: each line was needed, or makes
-the scheduler quick enough for a test. Read with Slurm 22.05.
+The configuration is the least that works without cgroups, accounting and a user of its own, for root and for others: each line was
+needed, or makes the scheduler quick enough for a test. Tried with Slurm 22.05.
 """
 
 import contextlib
 import ctypes
 import os
 import pathlib
+import pwd
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -32,8 +34,8 @@ CONFIGURATION = """\
 ClusterName=t
 SlurmctldHost={host}(127.0.0.1)
 CommunicationParameters=NoInAddrAny,NoCtldInAddrAny
-SlurmUser=root
-SlurmdUser=root
+SlurmUser={user}
+SlurmdUser={user}
 AuthType=auth/munge
 AuthInfo=socket={folder}/munge/socket
 CryptoType=crypto/munge
@@ -54,8 +56,8 @@ SlurmctldLogFile={folder}/log/slurmctld
 SlurmdLogFile={folder}/log/slurmd.%n
 SlurmctldPort={ports[0]}
 ReturnToService=2
-SlurmdTimeout=8
-MessageTimeout=5
+SlurmdTimeout={lost_after}
+MessageTimeout=10
 KillWait=5
 MaxArraySize=10001
 SlurmdParameters=config_overrides
@@ -87,11 +89,7 @@ def missing_programs():
 
 def find_program(name):
     """Daemons are in folders that are not in everybody's PATH."""
-    for folder in os.environ.get("PATH", "").split(":") + ["/usr/sbin", "/sbin"]:
-        path = pathlib.Path(folder) / name
-        if path.is_file() and os.access(path, os.X_OK):
-            return str(path)
-    return None
+    return shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
 
 
 def free_ports(count):
@@ -172,8 +170,9 @@ def kill_descendants():
 class Slurm:
     """Started by `with`, stopped at its end however that comes."""
 
-    def __init__(self, folder):
-        self.folder, self.daemons = pathlib.Path(folder), {}
+    def __init__(self, folder, lost_after=300):
+        """lost_after: seconds of silence until a node counts as lost; the standard does for a machine that is busy."""
+        self.folder, self.daemons, self.lost_after = pathlib.Path(folder), {}, lost_after
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("SLURM_")}
         self.environment["SLURM_CONF"] = str(self.folder / "slurm.conf")
 
@@ -195,8 +194,8 @@ class Slurm:
         for name in ("munge", "state", "log", *(f"spool/{node}" for node in NODES)):
             (self.folder / name).mkdir(parents=True)
         host = socket.gethostname().split(".")[0]
-        (self.folder / "slurm.conf").write_text(
-            CONFIGURATION.format(folder=self.folder, host=host, ports=free_ports(3)))
+        (self.folder / "slurm.conf").write_text(CONFIGURATION.format(
+            folder=self.folder, host=host, ports=free_ports(3), user=pwd.getpwuid(os.getuid()).pw_name, lost_after=self.lost_after))
         self.start_munge()
         self.launch("slurmctld", "slurmctld", "-D", "-c")
         for node in NODES:
@@ -252,21 +251,29 @@ class Slurm:
             raise Trouble(f"{' '.join(map(str, command))}: status {done.returncode}: {done.stderr.strip()}")
         return done.stdout.strip()
 
+    def look(self, *command):
+        """Asks what changes nothing: once more, where the answer did not come in time."""
+        for _ in range(3):
+            with contextlib.suppress(Trouble):
+                return self.ask(*command, patience=20)
+            time.sleep(1)
+        return self.ask(*command)
+
     def node_states(self):
-        try:
+        """None of a controller that does not answer yet."""
+        with contextlib.suppress(Trouble):
             return self.ask("sinfo", "-h", "-N", "-o", "%t", patience=10).split()
-        except Trouble:
-            return []
+        return []
 
     def tasks(self, job):
         """State of each task that is not over, by its number; None: of a job without tasks."""
-        lines = self.ask("squeue", "-h", "-r", "-o", "%A %F %K %T").splitlines()
+        lines = self.look("squeue", "-h", "-r", "-o", "%A %F %K %T").splitlines()
         rows = [line.split() for line in lines]
         return {int(task) if task.isdigit() else None: state for _, array, task, state in rows if array == str(job)}
 
     def records(self, job):
         """Of each task, over or not: what scontrol shows of it."""
-        text = self.ask("scontrol", "show", "job", "-o", str(job))
+        text = self.look("scontrol", "show", "job", "-o", str(job))
         rows = [dict(word.split("=", 1) for word in line.split() if "=" in word) for line in text.splitlines()]
         return {int(row["ArrayTaskId"]) if row.get("ArrayTaskId", "").isdigit() else None: row for row in rows}
 
