@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/fail.h"
+#include "base/stop.h"
 #include "capture/magic.h"
 #include "capture/stream.h"
 #include "capture/unpack.h"
@@ -131,7 +132,7 @@ static int enter_level(struct tca_input *input, struct tca_stream *stream, const
 
 static bool is_stopped(const struct tca_input *input)
 {
-    return input->stop && *input->stop;
+    return tca_is_stopped(input->stop);
 }
 
 static bool set_name(struct tca_input *input, const struct level *level, const char *member)

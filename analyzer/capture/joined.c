@@ -15,6 +15,7 @@
 
 #include "base/alloc.h"
 #include "base/fail.h"
+#include "base/stop.h"
 
 #include <stdio.h>
 
@@ -148,7 +149,7 @@ static void end_all(struct tca_joined *joined)
 
 static bool is_stopped(const struct tca_joined *joined)
 {
-    return joined->set.stop && __atomic_load_n(joined->set.stop, __ATOMIC_RELAXED);
+    return tca_is_stopped(joined->set.stop);
 }
 
 /* More records at hand: 1, or 0 where the file has ended and is closed. */

@@ -7,6 +7,7 @@
 #include "capture/relay.h"
 
 #include "base/alloc.h"
+#include "base/stop.h"
 
 #include <pthread.h>
 #include <time.h>
@@ -96,7 +97,7 @@ bool tca_relay_peek(struct tca_relay *relay, const volatile sig_atomic_t *stop, 
                     const uint8_t **ret_bytes, size_t *ret_size)
 {
     pthread_mutex_lock(&relay->lock);
-    while (relay->gave == relay->took && !(stop && *stop))
+    while (relay->gave == relay->took && !tca_is_stopped(stop))
         wait_a_little(relay);
     bool any = relay->gave != relay->took;
     const struct block *block = &relay->block[relay->took % BLOCKS];

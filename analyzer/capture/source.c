@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "base/fail.h"
+#include "base/stop.h"
 #include "capture/filter.h"
 #include "capture/link.h"
 #include "capture/magic.h"
@@ -258,7 +259,7 @@ static void end_read(struct tca_source *src, enum tca_read got, bool in_header)
 {
     const char *advice = in_header ? "the file header cannot be read" : src->part.reader.advice;
 
-    if (src->set.stop && *src->set.stop) /* the read was interrupted, it is not the file's end */
+    if (tca_is_stopped(src->set.stop)) /* the read was interrupted, it is not the file's end */
         end_interrupted(src);
     else if (got == TCA_READ_END)
         end_file(src);
@@ -477,7 +478,7 @@ static size_t advance(struct tca_source *src)
 {
     uint64_t left = src->set.max_records ? src->set.max_records - src->facts.chosen : BATCH_MAX;
 
-    if (src->set.stop && *src->set.stop)
+    if (tca_is_stopped(src->set.stop))
         end_interrupted(src);
     else if (left == 0)
         finish(src, TCA_OK, TCA_SOURCE_ok, "%s", "");
@@ -519,7 +520,7 @@ void tca_source_leave(struct tca_source *src, size_t unused)
     src->at_hand = 0;
     if (src->ended)
         return;
-    if (src->set.stop && *src->set.stop)
+    if (tca_is_stopped(src->set.stop))
         end_interrupted(src);
     else
         finish(src, TCA_OK, TCA_SOURCE_ok, "%s", "");

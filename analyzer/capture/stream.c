@@ -18,6 +18,7 @@
 
 #include "base/alloc.h"
 #include "base/fail.h"
+#include "base/stop.h"
 #include "capture/unpack.h"
 
 enum { ROOM = TCA_STREAM_BEHIND + TCA_STREAM_CHUNK };
@@ -162,7 +163,7 @@ static size_t read_section(struct tca_stream *stream, uint8_t *into, size_t want
 /* By another thread, or a signal. */
 static bool is_stopped(const struct tca_stream *stream)
 {
-    return stream->stop && __atomic_load_n(stream->stop, __ATOMIC_RELAXED);
+    return tca_is_stopped(stream->stop);
 }
 
 /* A thread that nobody can interrupt looks up now and then while a pipe has nothing. */

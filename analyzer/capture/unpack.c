@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/fail.h"
+#include "base/stop.h"
 #include "capture/relay.h"
 
 #include <archive.h>
@@ -266,7 +267,7 @@ void tca_unpack_close(struct tca_unpack *u)
 {
     if (!u)
         return;
-    __atomic_store_n(&u->quit, 1, __ATOMIC_RELAXED);
+    tca_stop(&u->quit);
     tca_relay_leave(u->relay);
     pthread_join(u->thread, NULL);
     discard(u);
@@ -315,7 +316,7 @@ size_t tca_unpack_read(struct tca_unpack *u, uint8_t *into, size_t want, int *re
         tca_relay_pass(u->relay, count);
         return count;
     }
-    *ret_error = what == TCA_RELAYED_BAD ? EILSEQ : u->stop && *u->stop ? EINTR : 0;
+    *ret_error = what == TCA_RELAYED_BAD ? EILSEQ : tca_is_stopped(u->stop) ? EINTR : 0;
     *ret_cut = what == TCA_RELAYED_CUT;
     *ret_words = NULL;
     if (what == TCA_RELAYED_BAD || what == TCA_RELAYED_CUT) {

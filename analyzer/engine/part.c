@@ -12,6 +12,7 @@
 #include "engine/part.h"
 
 #include "base/alloc.h"
+#include "base/stop.h"
 #include "capture/source.h"
 #include "engine/lone.h"
 #include "engine/partfile.h"
@@ -81,7 +82,7 @@ static int put_about(struct saving *w, const char *label)
                                  .shares = s->set.shares ? s->set.shares : 1,
                                  .captures = s->capture_count,
                                  .settings = settings_of(&s->set),
-                                 .interrupted = s->stop != 0};
+                                 .interrupted = tca_is_stopped(&s->stop)};
     for (size_t at = 0; at < s->capture_count; at++) {
         const struct tca_capture_facts *facts = &s->capture[at]->facts;
         head.packets += facts->packets;

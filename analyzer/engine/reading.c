@@ -8,6 +8,7 @@
  */
 #include "engine/reading.h"
 
+#include "base/stop.h"
 #include "capture/input.h"
 
 #include <string.h>
@@ -208,7 +209,7 @@ static int read_next(struct tca_session *s, struct tca_input *input, struct foun
 static int read_each(struct tca_session *s, struct tca_input *input, const char *path, tca_told_fn *told,
                      void *user)
 {
-    for (uint64_t number = 1; number == 1 || !s->stop;
+    for (uint64_t number = 1; number == 1 || !tca_is_stopped(&s->stop);
          number++) { /* the first one says that it was interrupted */
         struct tca_error error = {.offset = -1};
         struct found found = {.path = path, .number = number};

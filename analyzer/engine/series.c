@@ -9,6 +9,7 @@
  * Where a piece is missing between two files nobody knows what happened meanwhile: that is a gap of the capture.
  */
 #include "base/alloc.h"
+#include "base/stop.h"
 #include "capture/shelf.h"
 #include "engine/reading.h"
 #include "engine/run.h"
@@ -358,7 +359,7 @@ int tca_read_units(struct tca_session *s, const struct tca_plan_item *item, tca_
 {
     struct tca_shelf *shelf = NULL;
     int code = tca_shelf_new(item, s->set.max_expanded, s->set.temp_dir, &s->stop, &shelf);
-    for (size_t at = 0; !code && at < item->units && (at == 0 || !s->stop); at++)
+    for (size_t at = 0; !code && at < item->units && (at == 0 || !tca_is_stopped(&s->stop)); at++)
         code = read_unit(s, shelf, item, &item->unit[at], told, user);
     tca_shelf_free(shelf);
     return code;

@@ -6,6 +6,7 @@
 #include "engine/reading.h"
 #include "engine/run.h"
 
+#include "base/stop.h"
 #include "capture/source.h"
 #include "report/row.h"
 
@@ -118,7 +119,7 @@ void tca_session_free(struct tca_session *s)
 
 void tca_session_interrupt(struct tca_session *s)
 {
-    s->stop = 1;
+    tca_stop(&s->stop);
 }
 
 void tca_session_watch(struct tca_session *s, struct tca_progress *progress)
@@ -147,7 +148,7 @@ int tca_session_feed(struct tca_session *s, const struct tca_record *records, si
     struct tca_capture_facts *facts = &s->open->facts;
     int code = TCA_OK;
     for (size_t at = 0; at < count && !code; at++) {
-        if (s->stop) {
+        if (tca_is_stopped(&s->stop)) {
             facts->status = tca_source_status_name(TCA_SOURCE_interrupted);
             break;
         }
