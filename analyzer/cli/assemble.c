@@ -110,6 +110,8 @@ void parts_say_missing(const struct parts *parts)
     }
     say("%zu of %zu parts are missing: run these shards again (merge --missing lists them)", missing,
         m->lot_count * each);
+    if (missing == m->lot_count * each)
+        say("a scan that has written its tables keeps its parts with --keep-parts only");
 }
 
 /* ---- loading ---- */
@@ -122,10 +124,7 @@ static int load_all(const struct parts *parts, struct tca_session *session)
         char *const *path = parts_at(parts, lot, 1);
         int code = tca_session_load(session, (const char *const *)path, each, &error);
         if (code) {
-            say_error(path[0], &error);
-            if (code == TCA_EINPUT)
-                say("%s: a damaged part is made again once it is removed: by scan --resume, or by its shard",
-                    path[0]);
+            say_error(NULL, &error); /* it names the part */
             return code;
         }
     }

@@ -21,6 +21,23 @@ static int memory_out(void)
 
 /* ---- parts ---- */
 
+/* One that is not as it was written is not there: another one may be, or it has to be made again. */
+static int refuse(const char *path, int code, const struct tca_error *error)
+{
+    say_error(path, error);
+    return code == TCA_EINPUT ? 0 : code;
+}
+
+static int take(const char *path, char **ret_path)
+{
+    struct tca_error error = {.offset = -1};
+    int code = tca_part_check(path, &error);
+    if (code)
+        return refuse(path, code, &error);
+    *ret_path = strdup(path);
+    return *ret_path ? 0 : memory_out();
+}
+
 static int place(struct parts *parts, const char *path, const struct tca_part_about *about)
 {
     const struct manifest *m = parts->manifest;
@@ -37,9 +54,7 @@ static int place(struct parts *parts, const char *path, const struct tca_part_ab
         return TCA_EUSAGE;
     }
     char **at = parts_at(parts, lot, about->share);
-    if (!*at && !(*at = strdup(path)))
-        return memory_out();
-    return 0;
+    return *at ? 0 : take(path, at);
 }
 
 int gather_part(struct parts *parts, const char *path)
@@ -47,10 +62,7 @@ int gather_part(struct parts *parts, const char *path)
     struct tca_error error = {.offset = -1};
     struct tca_part_about about;
     int code = tca_part_read_about(path, &about, &error);
-    if (code == 0)
-        return place(parts, path, &about);
-    say_error(path, &error);
-    return code == TCA_EINPUT ? 0 : code;
+    return code ? refuse(path, code, &error) : place(parts, path, &about);
 }
 
 static int is_part(const struct dirent *entry)

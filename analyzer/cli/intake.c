@@ -14,6 +14,12 @@
 #include <sys/stat.h>
 #include <tcpautopsy/inputs.h>
 
+bool is_stream(const char *name)
+{
+    struct stat st;
+    return is_stdin(name) || (stat(name, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode));
+}
+
 bool is_stdin(const char *name)
 {
     return strcmp(name, "-") == 0;

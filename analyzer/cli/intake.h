@@ -10,6 +10,7 @@
 #include <tcpautopsy/plan.h>
 
 bool is_stdin(const char *name);
+bool is_stream(const char *name); /* a pipe, or anything else that gives its bytes once */
 /* ... for people. */
 const char *name_of(const char *capture);
 /* Put into req->inputs and req->capture what the names stand for. walk: directories are gone through. 0, or a negative code whose

@@ -33,8 +33,7 @@ static int memory_out(void)
 /* Results do not depend on these, or they are none of the library's. */
 static bool is_kept(enum option option)
 {
-    static const bool aside[OPTION_COUNT] = {
-        [OPTION_jobs] = true, [OPTION_memory] = true, [OPTION_temp_dir] = true};
+    static const bool aside[OPTION_COUNT] = {[OPTION_jobs] = true, [OPTION_temp_dir] = true};
     const struct option_info *info = &option_table[option];
     bool setting = info->kind == KIND_SETTING || info->kind == KIND_SWITCH;
     return (setting && !aside[option]) || option == OPTION_series;

@@ -30,13 +30,6 @@ struct run {
 
 /* ---- before reading ---- */
 
-/* A pipe, or anything else that gives its bytes once. */
-static bool is_stream(const char *name)
-{
-    struct stat st;
-    return is_stdin(name) || (stat(name, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode));
-}
-
 /* -w reads the captures again, and writes beside -o. */
 static bool check_write(const struct request *req, const char *output)
 {

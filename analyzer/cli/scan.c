@@ -65,12 +65,13 @@ static bool check_request(const struct request *req)
     bool from_stdin = false;
     uint64_t number;
     for (size_t at = 0; at < req->capture_count; at++)
-        from_stdin |= is_stdin(req->capture[at]);
+        from_stdin |= is_stream(req->capture[at]);
     if (!req->capture_count)
         say("no capture given: name files, directories, or @FILE with a list of them");
     else if (from_stdin)
-        say("standard input can be read once, and scan may have to read again: save it as a file and name "
-            "that");
+        say("standard input and pipes can be read once, and scan may have to read again: save it as a file "
+            "and "
+            "name that");
     else if (request_has(req, OPTION_shard) && request_has(req, OPTION_fail_on))
         say("a shard judges nothing: give --fail-on to merge");
     else if (!cell_count(most, &number))

@@ -25,8 +25,6 @@
 #include <unistd.h>
 
 enum { THREADS_MAX = 64, TICK_NS = 100000000 };
-#define MEMORY_STANDARD (UINT64_C(1) << 30)
-#define MEMORY_LEAST    (UINT64_C(1) << 20)
 
 struct crew;
 
@@ -83,22 +81,18 @@ static int set_shard(struct tca_settings *set, const struct shares *shares)
     return shares->by == BY_HASH && shares->count > 1 ? setup_option(set, "shard", text) : 0;
 }
 
-/* Many lots: each has one thread, and its share of the memory. Few: several threads each. */
+/* Many lots: each has one thread. Few: several threads each. --memory is for each of them, since in a flood it decides what is cut
+ * short: that must not depend on how many are read at a time. */
 static int settle(struct crew *crew)
 {
     const struct works *works = crew->works;
     unsigned threads = workers_threads(works->req);
-    uint64_t memory = MEMORY_STANDARD;
-    setup_size(request_value(works->req, OPTION_memory, "1G"), &memory);
     crew->count = works->count < threads ? (unsigned)works->count : threads;
     if (!crew->count)
         return 0;
-    memory /= crew->count;
     int code = setup_new(works->req, &crew->set);
     if (!code)
         code = set_number(crew->set, "jobs", threads / crew->count);
-    if (!code)
-        code = set_number(crew->set, "memory", memory < MEMORY_LEAST ? MEMORY_LEAST : memory);
     return code ? code : set_shard(crew->set, works->shares);
 }
 

@@ -93,6 +93,20 @@ int tca_part_read_about(const char *path, struct tca_part_about *ret, struct tca
     return code;
 }
 
+int tca_part_check(const char *path, struct tca_error *error)
+{
+    struct part *part = tca_alloc(sizeof *part);
+    struct tca_part_item item;
+    if (!part)
+        return tca_words(error, TCA_EMEMORY);
+    int code = open_part(path, part, error);
+    while (!code && (code = tca_partfile_next(part->file, &item, error)) > 0)
+        code = TCA_OK;
+    tca_partfile_close(part->file);
+    tca_free(part);
+    return code;
+}
+
 /* ---- items ---- */
 
 /* No more than the part has room for, before memory is taken for them. */

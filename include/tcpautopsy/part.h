@@ -38,6 +38,9 @@ int tca_session_save(struct tca_session *session, const char *path, const char *
 /* 0, TCA_EINPUT (no part, damaged, cut short) or TCA_EUNSUPPORTED (of another version or another kind of machine). */
 int tca_part_read_about(const char *path, struct tca_part_about *ret, struct tca_error *error);
 
+/* Is all of it as it was written? The whole file is read. 0, TCA_EMEMORY, TCA_EINPUT or TCA_EUNSUPPORTED, as above. */
+int tca_part_check(const char *path, struct tca_error *error);
+
 /* Take in the captures of a part, or of all shares of the same captures (setting "shard"): `path` lists them in any order.
  * They are numbered behind those that the session has. 0, TCA_EINPUT (as above; or a share is missing, twice there, or not of
  * the same captures), TCA_EUNSUPPORTED, TCA_EMEMORY, TCA_EOUTPUT; after a failure the session may only be freed. */
