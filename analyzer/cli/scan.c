@@ -27,6 +27,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct scan {
@@ -83,7 +84,12 @@ static bool check_request(const struct request *req)
 
 static int open_paths(struct scan *scan)
 {
+    struct stat st;
     scan->directory = request_value(scan->req, OPTION_output, ".");
+    if (stat(scan->directory, &st) == 0 && !S_ISDIR(st.st_mode)) {
+        say("%s: is no directory: choose another name for -o", scan->directory);
+        return TCA_EOUTPUT;
+    }
     if (asprintf(&scan->folder, "%s/parts", scan->directory) < 0)
         scan->folder = NULL;
     if (asprintf(&scan->manifest_path, "%s/manifest.csv", scan->directory) < 0)
@@ -421,9 +427,23 @@ static enum exit_code run(struct scan *scan)
     return scan->shares.asked ? end_shard(scan, &works) : write_tables(scan);
 }
 
+/* What no session could be opened with must not begin a scan. */
+static int try_settings(const struct scan *scan)
+{
+    struct tca_session *session = NULL;
+    struct tca_error error = {.offset = -1};
+    int code = tca_session_open(scan->set, &session, &error);
+    if (code)
+        say_error(NULL, &error);
+    tca_session_free(session);
+    return code;
+}
+
 static int open_scan(struct scan *scan, bool *ret_printed)
 {
     int code = setup_new(scan->req, &scan->set);
+    if (!code)
+        code = try_settings(scan);
     if (code)
         return code;
     setup_say_left_aside(scan->req, scan->set);

@@ -47,55 +47,71 @@ static bool number_in(const char *variable, uint64_t *ret)
 }
 
 /* Only an array from 1 without steps tells by itself how many tasks there are. */
-static bool ask_slurm(uint64_t *share, uint64_t *count)
+static void count_slurm(uint64_t *count)
 {
     uint64_t min, max, tasks;
-    if (!number_in("SLURM_ARRAY_TASK_ID", share))
-        return false;
     if (number_in("SLURM_ARRAY_TASK_MIN", &min) && number_in("SLURM_ARRAY_TASK_MAX", &max) &&
         number_in("SLURM_ARRAY_TASK_COUNT", &tasks) && min == 1 && max == tasks)
         *count = tasks;
-    return true;
 }
 
-static bool ask_kubernetes(uint64_t *share, uint64_t *count)
+/* An indexed job does not tell its tasks how many they are. */
+static void count_kubernetes(uint64_t *count)
 {
-    (void)count; /* an indexed job does not tell its tasks how many they are */
-    bool there = number_in("JOB_COMPLETION_INDEX", share);
-    *share += there;
-    return there;
+    (void)count;
 }
 
-static bool ask_mpi(uint64_t *share, uint64_t *count)
+static void count_mpi(uint64_t *count)
 {
-    bool there = number_in("OMPI_COMM_WORLD_RANK", share);
-    *share += there;
-    if (there)
-        number_in("OMPI_COMM_WORLD_SIZE", count);
-    return there;
+    number_in("OMPI_COMM_WORLD_SIZE", count);
+}
+
+static const struct scheduler {
+    const char *variable; /* that numbers the task */
+    unsigned first;       /* from so much on */
+    void (*count)(uint64_t *count);
+} schedulers[] = {
+    {"SLURM_ARRAY_TASK_ID", 1, count_slurm},
+    {"JOB_COMPLETION_INDEX", 0, count_kubernetes},
+    {"OMPI_COMM_WORLD_RANK", 0, count_mpi},
+};
+
+/* NULL: none is there. */
+static const struct scheduler *find_scheduler(void)
+{
+    for (size_t at = 0; at < sizeof schedulers / sizeof *schedulers; at++)
+        if (getenv(schedulers[at].variable))
+            return &schedulers[at];
+    return NULL;
+}
+
+static bool say_no(const struct scheduler *s, uint64_t count)
+{
+    unsigned long long last = count - 1 + s->first;
+    say("--shard auto: %s=%s: tasks of %llu shards are numbered %u to %llu", s->variable, getenv(s->variable),
+        (unsigned long long)count, s->first, last);
+    return false;
 }
 
 static bool ask_scheduler(unsigned known, struct shares *ret)
 {
-    uint64_t share = 0, count = 0;
-    if (!ask_slurm(&share, &count) && !ask_kubernetes(&share, &count) && !ask_mpi(&share, &count)) {
+    const struct scheduler *s = find_scheduler();
+    uint64_t number = 0, count = 0;
+    if (!s) {
         say("--shard auto: neither SLURM_ARRAY_TASK_ID nor JOB_COMPLETION_INDEX nor OMPI_COMM_WORLD_RANK is "
-            "set: "
-            "write --shard K/N");
+            "set: write --shard K/N");
         return false;
     }
+    s->count(&count);
     if (ret->count || known)
         count = ret->count ? ret->count : known;
     if (!count || count > SHARES_MAX) {
         say("--shard auto: the environment does not say how many shards there are: write --shard auto/N");
         return false;
     }
-    if (!share || share > count) {
-        say("--shard auto: task %llu of %llu: tasks count from 1: submit them as 1-%llu",
-            (unsigned long long)share, (unsigned long long)count, (unsigned long long)count);
-        return false;
-    }
-    ret->share = (unsigned)share;
+    if (!number_in(s->variable, &number) || number < s->first || number - s->first >= count)
+        return say_no(s, count);
+    ret->share = (unsigned)(number - s->first + 1);
     ret->count = (unsigned)count;
     return true;
 }

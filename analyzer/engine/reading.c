@@ -38,6 +38,15 @@ void tca_note_link(struct tca_capture_facts *facts, int link)
         facts->link[facts->links++] = link;
 }
 
+int tca_reading_words(struct tca_error *error, int code)
+{
+    return code == TCA_EOUTPUT
+               ? tca_fail(error, code,
+                          "a temporary file cannot be written: no space left? --temp-dir names "
+                          "another place")
+               : tca_words(error, code);
+}
+
 static int keep_message(const struct tca_file_of *file, const char *text)
 {
     char *copy = tca_strdup(text);
@@ -129,7 +138,7 @@ static int read_source(struct tca_session *s, struct tca_source *source, struct 
     if (!code)
         code = tca_capture_warn(c);
     if (code)
-        return tca_words(error, tca_keep_whole(s, code));
+        return tca_reading_words(error, tca_keep_whole(s, code));
     code = tca_told_code(facts);
     tca_tell_source(error, code, c->facts.message, facts);
     return code;

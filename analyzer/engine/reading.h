@@ -32,6 +32,8 @@ static inline struct tca_file_of tca_file_of(struct capture *c, uint32_t at)
 /* The records that the user wants. */
 struct tca_source_settings tca_source_settings_of(const struct tca_session *s);
 void tca_note_link(struct tca_capture_facts *facts, int link);
+/* Words for a code that ended reading, where nothing better is known; returns the code. */
+int tca_reading_words(struct tca_error *error, int code);
 /* What the source knew of the file, into its row. 0 or TCA_EMEMORY, as the two below. */
 int tca_take_facts(const struct tca_file_of *file, const struct tca_source_facts *from);
 /* Words of the source's own, into its row; and, behind those of the first file, what was found besides. */

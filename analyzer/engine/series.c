@@ -350,7 +350,7 @@ static int read_unit(struct tca_session *s, struct tca_shelf *shelf, const struc
     if (code == u.code && u.error.text[0])
         error = u.error;
     if (!error.text[0])
-        tca_words(&error, code);
+        tca_reading_words(&error, code);
     told(user, unit->file[0].name, code, &error);
     return code;
 }

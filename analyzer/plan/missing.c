@@ -228,7 +228,7 @@ static unsigned list_places(struct tca_piece *const *piece, size_t timed, unsign
     return count;
 }
 
-int tca_missing_find(struct tca_piece *const *piece, size_t timed, size_t count)
+int tca_missing_find(struct tca_piece *const *piece, size_t timed, size_t count, bool kin)
 {
     unsigned place[2 * TCA_NAME_RUNS], counters = 0;
     struct column counter = {0};
@@ -249,7 +249,7 @@ int tca_missing_find(struct tca_piece *const *piece, size_t timed, size_t count)
     }
     if (!code && counters == 1)
         tell_skips(&counter, piece);
-    else if (!code && !counters)
+    else if (!code && !counters && !kin)
         tell_silence(piece, timed);
     tca_free(counter.run);
     return code;

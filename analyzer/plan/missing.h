@@ -11,8 +11,8 @@
 
 #include "plan/piece.h"
 
-/* Of the pieces of a series in the order of time, `timed` with records and then others without any; sets `missing`. 0 or
- * TCA_EMEMORY. */
-int tca_missing_find(struct tca_piece *const *piece, size_t timed, size_t count);
+/* Of the pieces of a series in the order of time, `timed` with records and then others without any; sets `missing`. kin: other
+ * series have such names, and what is not in this one may be in them: a silence tells nothing then. 0 or TCA_EMEMORY. */
+int tca_missing_find(struct tca_piece *const *piece, size_t timed, size_t count, bool kin);
 
 #endif

@@ -45,6 +45,7 @@ struct unit_facts {
     const struct tca_piece *twin; /* of the first piece; of a unit that was first: one that shows the same */
     int64_t quiet_ns;
     bool overlaps, unsure;
+    bool kin; /* there are others of its name: what is silent in one may be in them */
 };
 
 struct sorter {
@@ -383,6 +384,8 @@ static int sort_key(struct sorter *sorter, struct tca_piece **piece, size_t coun
         code = each_link(sorter, piece, count, sorter->one ? sort_one : sort_group);
     while (timed < count && has_time(piece[timed]))
         timed++;
+    for (size_t at = before; at < sorter->units->count; at++)
+        sorter->facts[at].kin = sorter->units->count > before + 1;
     uint32_t only = sorter->units->count == before + 1 ? (uint32_t)before + 1 : 0;
     return code ? code : sort_empty(sorter, piece + timed, count - timed, only);
 }
@@ -523,7 +526,7 @@ static int finish_units(struct sorter *sorter)
         size_t timed = 0;
         while (timed < unit->count && has_time(piece[timed]))
             timed++;
-        code = tca_missing_find(piece, timed, unit->count);
+        code = tca_missing_find(piece, timed, unit->count, facts_of(sorter, (uint32_t)at + 1)->kin);
         if (!code)
             code = tell_why(sorter, unit);
     }

@@ -341,6 +341,13 @@ def refusals(scanner):
     done = scanner.run("scan", "-o", "first", "--resume", "--width", "2", "d/part0")
     some.write_bytes(whole)
     yield "a capture that changed is named", done.returncode == 2 and some.name.encode() in done.stderr
+    done = scanner.run("scan", "-o", "unbegun", "--temp-dir", "nowhere", "d/part0")
+    yield "what no run can begin with begins no scan", done.returncode == 2 and not (folder / "unbegun").exists()
+    done = scanner.run("scan", "-o", some, "d/part0")
+    yield "a file is no directory for tables", done.returncode == 4 and some.read_bytes() == whole
+    os.mkfifo(folder / "pipe")
+    done = scanner.run("scan", "-o", "unbegun", "pipe")
+    yield "a pipe is no input", done.returncode == 2 and not (folder / "unbegun").exists()
     scanner.run("scan", "-o", "locked", "d/part1")
     with open(folder / "locked" / "journal.csv", "rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
