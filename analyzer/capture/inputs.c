@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Lists and directories. Of a directory one file is open at a time, and of each its first bytes are read: an archive of many
+ * Lists and directories. Of a directory one file is open at a time, and of each its first bytes are read, of a compressed one as
+ * they come out of it: an archive of many
  * thousand small captures is listed in the time that its directory takes.
  */
 #include <tcpautopsy/inputs.h>
@@ -9,6 +10,7 @@
 #include "base/buf.h"
 #include "base/fail.h"
 #include "capture/magic.h"
+#include "capture/unpack.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -63,6 +65,38 @@ static int add(struct tca_inputs *inputs, const char *name)
 
 /* ---- directories ---- */
 
+/* A compressed file of something else, such as a log. One that cannot be unpacked is an input: reading it will tell why. */
+static bool unpacks_to_none(struct tca_stream *stream, const struct tca_magic *magic)
+{
+    static const struct tca_expansion usual;
+    struct tca_unpack *unpack = NULL;
+    struct tca_member member;
+    struct tca_error error;
+    if (tca_unpack_open(stream, magic->format, &usual, NULL, &unpack, &error))
+        return false;
+    bool none = false;
+    if (tca_unpack_next(unpack, &member, &error) > 0) {
+        const struct tca_stream *inside = member.stream;
+        none =
+            !member.name && !tca_magic_sniff(member.stream) && !inside->error && inside->end > inside->begin;
+        tca_stream_close(member.stream);
+    }
+    tca_unpack_close(unpack);
+    return none;
+}
+
+static bool holds_none(const char *path)
+{
+    struct tca_stream *stream = NULL;
+    struct tca_error error;
+    if (tca_stream_open(path, NULL, &stream, &error))
+        return false;
+    const struct tca_magic *magic = tca_magic_sniff(stream);
+    bool none = magic && magic->kind == MAGIC_COMPRESSED && unpacks_to_none(stream, magic);
+    tca_stream_close(stream);
+    return none;
+}
+
 /* What cannot be read is no less an input: reading it will tell why. */
 static bool may_be_capture(const char *path)
 {
@@ -72,7 +106,10 @@ static bool may_be_capture(const char *path)
         return true;
     ssize_t got = read(fd, bytes, sizeof bytes);
     close(fd);
-    return got < 0 || tca_magic_of(bytes, (size_t)got) != NULL;
+    const struct tca_magic *magic = got < 0 ? NULL : tca_magic_of(bytes, (size_t)got);
+    if (magic && magic->kind == MAGIC_COMPRESSED && tca_unpack_is_there())
+        return !holds_none(path);
+    return got < 0 || magic;
 }
 
 static int add_found(struct tca_inputs *inputs, const char *path)

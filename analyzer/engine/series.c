@@ -255,7 +255,12 @@ static void note_ended(void *user, size_t at, int code, const struct tca_source_
         words = *error;
     }
     words.code = code;
-    if (!facts && code && code != TCA_EINPUT && code != TCA_EUNSUPPORTED) {
+    if (!facts && !code) { /* nothing of it was wanted */
+        if (tca_is_stopped(&u->s->stop))
+            file.facts->status = tca_source_status_name(TCA_SOURCE_interrupted);
+        return;
+    }
+    if (!facts && code != TCA_EINPUT && code != TCA_EUNSUPPORTED) {
         u->code = u->code ? u->code : code; /* such as a filter that does not fit */
         u->error = *error;
         return;

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Directories and lists of names stand for the captures in them."""
 
+import gzip
 import os
 import pathlib
 import subprocess
@@ -60,6 +61,19 @@ def directories(folder, program):
     yield "a folder without a capture is none given", run(folder, program, "flows", "-R", "none").returncode == 2
 
 
+def logs(folder, program):
+    """Compressed files that hold something else lie beside captures everywhere."""
+    where = folder / "log"
+    where.mkdir()
+    (where / "a.pcap.gz").write_bytes(gzip.compress((folder / "d" / "b.pcap").read_bytes()))
+    (where / "syslog.1.gz").write_bytes(gzip.compress(b"nothing " * 40))
+    (where / "cut.gz").write_bytes(gzip.compress(os.urandom(4000))[:1000])
+    done, names = listed(folder, program, "-R", "log")
+    yield "compressed files of something else are passed over", \
+        b"the first is log/syslog.1.gz" in done.stderr and "log/syslog.1.gz" not in names
+    yield "  and those that cannot be unpacked are told", names[0] == "log/a.pcap.gz" and done.returncode in (0, 3)
+
+
 def lists(folder, program):
     (folder / "list").write_text("d/b.pcap\r\n\nd/B/x.pcap\nd/a/y")
     wanted = ["d/b.pcap", "d/B/x.pcap", "d/a/y"]
@@ -88,7 +102,7 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         make(folder, captures)
-        cases = [*directories(folder, program), *lists(folder, program)]
+        cases = [*directories(folder, program), *logs(folder, program), *lists(folder, program)]
     return report.tell_all(cases)
 
 
