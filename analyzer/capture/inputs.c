@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Lists and directories. Of a directory one file is open at a time, and of each its first bytes are read, of a compressed one as
- * they come out of it: an archive of many
- * thousand small captures is listed in the time that its directory takes.
+ * Lists and directories. Of a directory one file is open at a time, and of each its first bytes are read, of a compressed one
+ * as they come out of it: an archive of many thousand small captures is listed in the time that its directory takes.
  */
 #include <tcpautopsy/inputs.h>
 
