@@ -24,8 +24,8 @@ import sys
 import tarfile
 import tempfile
 
-CASES = ("queue/rec_overflow_ladder", "queue/rec_slow_service", "timewait/rec_late_segments", "close/rec_four_way",
-         "pressure/rec_flash_crowd", "path/rec_duplicate", "queue/rec_pruned", "timewait/rec_reuse_ts")
+CASES = ("queue/rec_overflow_ladder", "queue/rec_slow_service", "timewait/rec_late_segments", "pressure/rec_flash_crowd",
+         "path/rec_duplicate")
 TABLES = (("flows",), ("events", "--all-states"), ("listeners",), ("states",))
 PIECES = (2, 7, 50)
 FRAMES = {"flows": ("first_frame", "last_frame"), "events": ("frame",)}
