@@ -169,9 +169,8 @@ static int walk(struct tca_inputs *inputs, struct tca_buf *path, unsigned depth,
         return tca_fail(error, TCA_EINPUT, "%.200s: more than %d folders deep: name the folder itself",
                         tca_buf_text(path), DEPTH_MAX);
     int count = scandir(tca_buf_text(path), &entry, is_entry, compare_entries);
-    if (count < 0)
-        return tca_fail(error, TCA_EINPUT, "%.200s: cannot be listed: %s", tca_buf_text(path),
-                        strerror(errno));
+    if (count < 0) /* one that may not be looked into is told by reading it, and ends nothing else */
+        return add(inputs, tca_buf_text(path)) ? tca_fail_memory(error) : TCA_OK;
     int code = walk_entries(inputs, path, entry, count, depth, error);
     for (int at = 0; at < count; at++)
         free(entry[at]); /* the C library's */

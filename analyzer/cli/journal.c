@@ -203,9 +203,13 @@ static int open_locked(struct journal *j, bool resume)
     j->file = open(j->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     if (j->file < 0)
         return failed(j, "cannot be written");
+    if (fstat(j->file, &st) != 0 || !S_ISREG(st.st_mode)) {
+        say("%s: is no file: name another directory", j->path);
+        return TCA_EOUTPUT;
+    }
     if (flock(j->file, LOCK_EX | LOCK_NB) != 0 && !has_no_locks(errno))
         return errno == EWOULDBLOCK ? 1 : failed(j, "cannot be locked");
-    if (fstat(j->file, &st) == 0 && st.st_size && !resume) {
+    if (fstat(j->file, &st) == 0 && st.st_size && !resume) { /* as it is now that it is ours */
         say("%s: a scan was begun here: go on with --resume, or name another directory", j->path);
         return TCA_EUSAGE;
     }

@@ -15,6 +15,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { FORMAT = 1, CELLS = 5, OPTIONS_MAX = 1024 };
 
@@ -174,7 +175,13 @@ static bool read_all(FILE *file, struct manifest *m)
 
 int manifest_read(const char *path, struct manifest *ret, bool *ret_there)
 {
+    struct stat st;
     *ret = (struct manifest){0};
+    *ret_there = false;
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) { /* which might never end */
+        say("%s: is no file: name another directory", path);
+        return TCA_EINPUT;
+    }
     FILE *file = fopen(path, "r");
     *ret_there = file != NULL;
     if (!file && errno == ENOENT)

@@ -348,6 +348,11 @@ def refusals(scanner):
     os.mkfifo(folder / "pipe")
     done = scanner.run("scan", "-o", "unbegun", "pipe")
     yield "a pipe is no input", done.returncode == 2 and not (folder / "unbegun").exists()
+    for name in ("manifest.csv", "journal.csv"):
+        (folder / f"no-{name}").mkdir()
+        os.mkfifo(folder / f"no-{name}" / name)
+        done = scanner.run("scan", "-o", f"no-{name}", "--resume", "d/part0")
+        yield f"{name} that is a pipe is refused", done.returncode in (3, 4) and name.encode() in done.stderr
     scanner.run("scan", "-o", "locked", "d/part1")
     with open(folder / "locked" / "journal.csv", "rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

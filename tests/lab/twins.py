@@ -343,8 +343,8 @@ def claims(told):
 def dressed(binary, files, drops, whole):
     """Faults of other clothes; `whole` is what the whole captures told."""
     with tempfile.TemporaryDirectory() as folder:
-        def named(number):
-            return os.path.join(folder, f"{number}.pcap")
+        def named(number):  # by letters: names that differ in digits are those of a series
+            return os.path.join(folder, f"{'abc'[number]}.pcap")
         shifted = [rewrite(path, named(i), shift=3600 * i - 1800) for i, path in enumerate(files)]
         if claims(ask(binary, shifted)) != claims(whole):
             yield "other clocks, other claims"
@@ -360,7 +360,7 @@ def dressed(binary, files, drops, whole):
 def overlapping(binary, path):
     """Faults of two cuts of one capture that share its middle."""
     with tempfile.TemporaryDirectory() as folder:
-        cuts = [rewrite(path, os.path.join(folder, "1.pcap"), last=.6), rewrite(path, os.path.join(folder, "2.pcap"), first=.4)]
+        cuts = [rewrite(path, os.path.join(folder, "a.pcap"), last=.6), rewrite(path, os.path.join(folder, "b.pcap"), first=.4)]
         told = ask(binary, cuts)
         known = any(row["twin"] for row in told.rows)  # else too little of what both hold was kept to know them for cuts
         yield from (f"in cuts that overlap: {fault}" for fault in check(told, [segments.read(cut) for cut in cuts], [])
@@ -370,7 +370,7 @@ def overlapping(binary, path):
 def overtaken(binary, files, drops):
     """Faults where segments overtook each other on the way to the first capture."""
     with tempfile.TemporaryDirectory() as folder:
-        some = [reordered(files[0], os.path.join(folder, "1.pcap")), *files[1:]]
+        some = [reordered(files[0], os.path.join(folder, "a.pcap")), *files[1:]]
         faults = check(ask(binary, some), [segments.read(path) for path in some], drops)
         yield from (f"out of order: {fault}" for fault in faults
                     if "not linked" not in fault and FAR_OFF not in fault)  # segments were moved, times were not
