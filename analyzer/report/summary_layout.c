@@ -122,16 +122,18 @@ static int lines_of_block(const struct page *page, const struct story *story, si
 }
 
 /* The first is what the page is read for: as much of it as leaves a line to each of the next few. What came with it
- * yields to them, all else to one only. */
+ * yields to them, all else to one only; of many captures all of it yields, so that the ten worst are there. */
 static enum form first_form(const struct page *page, const struct story *story, int room)
 {
-    enum { NEXT_FEW = 4 };
-    size_t others = story->count - 1;
-    int few = others > NEXT_FEW ? NEXT_FEW + COUNT_LINES : (int)others;
+    enum { NEXT_FEW = 4, CAPTURES_MANY = 10, NEXT_OF_MANY = 9 };
+    bool many = story->sum->captures > CAPTURES_MANY;
+    size_t others = story->count - 1, next = many ? NEXT_OF_MANY : NEXT_FEW;
+    int few = others > next ? (int)next + COUNT_LINES : (int)others;
     if (lines_of_block(page, story, 0, FORM_FULL) + few <= room)
         return FORM_FULL;
+    int least = many ? few : others > 0;
     enum form form = FORM_TERSE;
-    while (form > FORM_LINE && lines_of_block(page, story, 0, form) + (others > 0) > room)
+    while (form > FORM_LINE && lines_of_block(page, story, 0, form) + least > room)
         form--;
     return form;
 }

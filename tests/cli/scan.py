@@ -112,6 +112,9 @@ def wholes(scanner, wanted):
 
 
 def options(scanner):
+    told = scanner.run("summary", "-q", "-R", "d").stdout.decode().splitlines()
+    yield "of many captures the ten worst findings, on 25 lines", \
+        sum(line[:2] in ("!!", "! ", ". ") for line in told) >= 10 and len(told) <= 25
     """What pass 2 is told on the command line of scan reaches merge."""
     (scanner.folder / "known").write_text("net.ipv4.tcp_syncookies = 1\nnet.core.somaxconn = 128\n")
     chosen = ("--all-states", "--width", "10", "--min-confidence", "probable", "--sysctl", "@known", "--kernel", "5.10",
