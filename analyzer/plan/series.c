@@ -44,7 +44,7 @@ struct unit_facts {
     enum reason reason;
     const struct tca_piece *twin; /* of the first piece; of a unit that was first: one that shows the same */
     int64_t quiet_ns;
-    bool overlaps, unsure;
+    bool overlaps, unsure, repeats;
     bool kin; /* there are others of its name: what is silent in one may be in them */
 };
 
@@ -226,6 +226,14 @@ static bool is_over(const struct series *series, const struct tca_piece *piece, 
     return *ret_quiet_ns > HOUR_NS && *ret_quiet_ns > tca_time_between(series->oldest_ns, series->newest_ns);
 }
 
+/* What both hold is less than half of either: the end of one and the beginning of the other. */
+static bool is_short(const struct tca_piece *older, const struct tca_piece *newer, int64_t to_ns)
+{
+    int64_t both_ns = tca_time_between(newer->look.first_ns, to_ns);
+    return both_ns < tca_time_between(older->look.first_ns, older->look.last_ns) / 2 &&
+           both_ns < tca_time_between(newer->look.first_ns, newer->look.last_ns) / 2;
+}
+
 /* A piece of the series that shows the same; *ret_overlaps, *ret_unsure: what else is found. */
 static const struct tca_piece *find_twin(const struct series *series, const struct tca_piece *piece,
                                          struct unit_facts *found)
@@ -236,9 +244,10 @@ static const struct tca_piece *find_twin(const struct series *series, const stru
             continue;
         int64_t to_ns = other->look.last_ns < piece->look.last_ns ? other->look.last_ns : piece->look.last_ns;
         enum tca_alike alike = tca_sketch_compare(other->sketch, piece->sketch, piece->look.first_ns, to_ns);
-        if (alike == TCA_ALIKE_YES)
+        if (alike == TCA_ALIKE_YES || (alike == TCA_ALIKE_RECORDS && !is_short(other, piece, to_ns)))
             return other;
         found->overlaps = true;
+        found->repeats |= alike == TCA_ALIKE_RECORDS;
         found->unsure |= alike == TCA_ALIKE_UNKNOWN;
     }
     return NULL;
@@ -292,6 +301,7 @@ static int sort_piece(struct sorter *sorter, struct tca_piece *piece)
     go_on_with(best, piece);
     facts_of(sorter, best->unit)->overlaps |= kept.overlaps;
     facts_of(sorter, best->unit)->unsure |= kept.unsure;
+    facts_of(sorter, best->unit)->repeats |= kept.repeats;
     return TCA_OK;
 }
 
@@ -429,8 +439,9 @@ static void add_grouping(struct tca_buf *out, const struct unit_facts *facts, si
     else if (one)
         tca_buf_str(out, ", merged by time where they overlap");
     else
-        tca_buf_str(out, facts->unsure ? ", overlap with too few segments to compare: merged by time"
-                                       : ", overlap with different segments: merged by time");
+        tca_buf_str(out, facts->repeats  ? ", overlap with the same records, for a short time: merged by time"
+                         : facts->unsure ? ", overlap with too few segments to compare: merged by time"
+                                         : ", overlap with different segments: merged by time");
 }
 
 static void add_reason(struct tca_buf *out, const struct unit_facts *facts)

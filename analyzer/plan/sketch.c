@@ -108,7 +108,7 @@ enum tca_alike tca_sketch_compare(const struct tca_sketch *one, const struct tca
     struct window window = {from_ns, to_ns,
                             known_to(one) < known_to(other) ? known_to(one) : known_to(other)};
     unsigned left = skip(one, 0, &window), right = skip(other, 0, &window);
-    unsigned ones = 0, others = 0, both = 0;
+    unsigned ones = 0, others = 0, both = 0, at_once = 0;
     while (left < TCA_SKETCH_MAX || right < TCA_SKETCH_MAX) {
         uint64_t a = left < TCA_SKETCH_MAX ? one->one[left].hash : UINT64_MAX;
         uint64_t b = right < TCA_SKETCH_MAX ? other->one[right].hash : UINT64_MAX;
@@ -116,11 +116,14 @@ enum tca_alike tca_sketch_compare(const struct tca_sketch *one, const struct tca
         ones += takes_left;
         others += takes_right;
         both += takes_left && takes_right;
+        at_once += takes_left && takes_right && one->one[left].time_ns == other->one[right].time_ns;
         left = takes_left ? skip(one, left + 1, &window) : left;
         right = takes_right ? skip(other, right + 1, &window) : right;
     }
     unsigned smaller = ones < others ? ones : others;
     if (smaller < SAMPLE_MIN)
         return TCA_ALIKE_UNKNOWN;
-    return both * SHARE >= smaller ? TCA_ALIKE_YES : TCA_ALIKE_NO;
+    if (both * SHARE < smaller)
+        return TCA_ALIKE_NO;
+    return at_once == both ? TCA_ALIKE_RECORDS : TCA_ALIKE_YES;
 }

@@ -37,6 +37,7 @@ enum tca_alike {
     TCA_ALIKE_UNKNOWN, /* too few segments to tell */
     TCA_ALIKE_NO,
     TCA_ALIKE_YES,
+    TCA_ALIKE_RECORDS, /* and at the same nanoseconds: no two places see them so, it is one capture's record twice */
 };
 /* Of two sealed ones, from one time to another, both included. */
 enum tca_alike tca_sketch_compare(const struct tca_sketch *one, const struct tca_sketch *other,

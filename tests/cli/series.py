@@ -209,6 +209,23 @@ def check_packets(bench, tap, case, path, pieces):
             tap.point("" if same else ran.stderr.decode() or "other packets", f"{case}: explain -w {selector}")
 
 
+def check_repeats(bench, tap, captures):
+    """Pieces that share their records where one ends and the next begins are one series; the whole twice is not."""
+    header, record = records(captures / "queue/rec_slow_service/capture.pcap")
+    folder = bench.folder / "cut"
+    for what, shared, series in (("the end of one is the beginning of the next", 60, 1), ("most is in both", 2000, 2)):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        for at in range(2):
+            part = record[at * 1000:1000 + shared + at * (len(record) - 1000)]
+            (folder / f"eth0.{at + 1}.pcap").write_bytes(header + b"".join(part))
+        bench.run("report", "-q", "-o", bench.folder / "out", "-R", folder)
+        rows = list(csv.DictReader((bench.folder / "out" / "captures.csv").open()))
+        told = len({row["series"] or row["ordinal"] for row in rows})
+        tap.point("" if told == series else rows, f"{what}: {series} of them")
+    shutil.rmtree(bench.folder / "out")
+
+
 def check_missing(bench, tap, captures):
     """A piece that the numbers leave out is a gap, and what was open then says so; so is a file that cannot be read on."""
     path = captures / "queue/rec_slow_service/capture.pcap"
@@ -253,6 +270,7 @@ def main():
         bench = Bench(program, pathlib.Path(folder))
         for case in sys.argv[3:] or CASES:
             check_case(bench, tap, captures, case)
+        check_repeats(bench, tap, captures)
         check_missing(bench, tap, captures)
     return tap.end()
 
