@@ -389,7 +389,7 @@ static int may_load(const struct tca_session *s, size_t count, struct tca_error 
 
 int tca_session_load(struct tca_session *s, const char *const *path, size_t count, struct tca_error *error)
 {
-    struct tca_error local;
+    struct tca_error local = {.offset = -1};
     error = error ? error : &local;
     int code = may_load(s, count, error);
     if (code)
