@@ -522,6 +522,7 @@ def main():
     parser.add_argument("--many", type=int, default=2000)
     parser.add_argument("--growth", type=int, default=16384, help="bytes of memory for each of these; sanitizers need more")
     parser.add_argument("--only", help="these groups, a comma list")
+    parser.add_argument("--leave", default="", help="not these groups, a comma list")
     arguments = parser.parse_args()
     rand = random.Random(7)
     os.environ.setdefault("ASAN_OPTIONS", "detect_leaks=1")
@@ -539,7 +540,8 @@ def main():
             "interrupts": lambda: interrupts(scanner, wanted), "journals": lambda: journals(scanner, wanted),
             "endings": lambda: endings(scanner), "refusals": lambda: refusals(scanner), "terminals": lambda: terminals(scanner),
             "many": lambda: many(scanner, arguments.many, arguments.growth)}
-        chosen = arguments.only.split(",") if arguments.only else groups
+        left = arguments.leave.split(",")
+        chosen = arguments.only.split(",") if arguments.only else [group for group in groups if group not in left]
         cases = [case for group in chosen for case in groups[group]()]
     return report.tell_all(cases)
 

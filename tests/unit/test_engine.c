@@ -133,8 +133,9 @@ static void same_bytes(const struct tca_buf *a, const struct tca_buf *b, const c
 /* A folder of its own to write captures into, and out of it again. */
 static char *enter_temporary(void)
 {
-    static char path[] = "/tmp/tcpautopsy-test-XXXXXX"; /* each test runs in a process of its own */
+    static char path[40];
 
+    strcpy(path, "/tmp/tcpautopsy-test-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(path));
     ck_assert_int_eq(chdir(path), 0);
     return path;

@@ -55,10 +55,11 @@ static const char script[] = "flow A 10.0.0.2:40000 10.0.0.1:80 isn=4294967000 p
 
 /* ---- helpers ---- */
 
-static char folder[] = "/tmp/tcpautopsy-test-XXXXXX"; /* each test runs in a process of its own */
+static char folder[40];
 
 static void enter(void)
 {
+    strcpy(folder, "/tmp/tcpautopsy-test-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(folder));
     ck_assert_int_eq(chdir(folder), 0);
 }
