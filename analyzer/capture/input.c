@@ -196,7 +196,14 @@ static int take_member(struct tca_input *input, struct level *level, const struc
         tca_stream_close(member->stream);
         return 0;
     }
-    if (is_packed(magic) && input->depth < TCA_INPUT_DEPTH)
+    if (is_packed(magic) && input->depth == TCA_INPUT_DEPTH) {
+        tca_stream_close(member->stream);
+        return tca_fail(
+            err, TCA_EUNSUPPORTED,
+            "%s in %d layers of archives and compression, and deeper is not looked: unpack the outer ones",
+            magic->format, TCA_INPUT_DEPTH);
+    }
+    if (is_packed(magic))
         return enter_level(input, member->stream, magic->format, err);
     if (!magic && member->name && !member->stream->error) {
         pass_over(input, member->stream);
