@@ -111,10 +111,10 @@ static const char *why(struct tca_unpack *u)
     return u->reason;
 }
 
-/* All filters say so in such words. */
+/* All filters say so in such words, but xz. */
 static bool is_cut(const char *words)
 {
-    return strcasestr(words, "truncated") != NULL;
+    return strcasestr(words, "truncated") || strcasestr(words, "No progress is possible");
 }
 
 static void give_end(struct tca_unpack *u, const char *words)
@@ -173,6 +173,13 @@ static const char *told_name(const struct tca_unpack *u, struct archive_entry *e
     return archive_format(u->archive) == ARCHIVE_FORMAT_RAW ? "" : name_of(entry);
 }
 
+/* What begins like something packed, and is so short, or so damaged, that the library takes it for bytes of any kind. */
+static bool is_as_it_was(const struct tca_unpack *u)
+{
+    return archive_format(u->archive) == ARCHIVE_FORMAT_RAW &&
+           archive_filter_code(u->archive, 0) == ARCHIVE_FILTER_NONE;
+}
+
 static void give_all(struct tca_unpack *u)
 {
     struct archive_entry *entry;
@@ -192,6 +199,10 @@ static void give_all(struct tca_unpack *u)
             return;
         }
         any = true;
+        if (is_as_it_was(u)) {
+            give_end(u, "damaged, or it ends before it should");
+            return;
+        }
         if (!is_file(entry))
             continue;
         u->member++;

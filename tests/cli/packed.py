@@ -278,6 +278,22 @@ def damaged(bench):
     yield "the others are read all the same", out.returncode == 3 and b",good.pcap," in out.stdout
 
 
+def stumps(bench):
+    """Cut so short that nothing comes out."""
+    for ending, pack in PACKERS.items():
+        if not pack:
+            continue
+        data = pack(bench.capture(CASES[1]))
+        for end in (6, 10, 100, len(data) // 2, len(data) - 3):
+            bench.file("stump", data[:end])
+            out = bench.run("flows", "stump")
+            yield f"{ending} cut to {end} bytes: said so, exit 3", out.returncode == 3 and out.stderr.count(b"\n") == 1 and \
+                b"ends before it should" in out.stderr and b"layers" not in out.stderr and not out.stdout
+    bench.file("stump.tar", tar({"a.pcap": b"x" * 3000}).replace(b"0000644", b"0000645"))
+    out = bench.run("flows", "stump.tar")
+    yield "a tar with a wrong header: said, exit 3", out.returncode == 3 and out.stderr.count(b"\n") == 1 and b"damaged" in out.stderr
+
+
 def wrong_size(bench):
     """The library has words with a line's end for this."""
     data, made = bench.capture(CASES[0]), bytearray(zipped({"one.pcap": bench.capture(CASES[0])}))
@@ -361,7 +377,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(program, captures, pathlib.Path(folder) / "deep" / "er")
         bench.folder.mkdir(parents=True)
-        for group in (every_packer, compressed, archives, nested, written, typed, cut, damaged, wrong_size, not_one, bomb, names,
+        for group in (every_packer, compressed, archives, nested, written, typed, cut, stumps, damaged, wrong_size, not_one, bomb, names,
                       interrupted):
             cases += list(group(bench))
     return report.tell_all(cases)
