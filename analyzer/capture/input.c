@@ -39,8 +39,7 @@ struct tca_input {
     char first_passed[200]; /* one of them */
 };
 
-/* How much of the path is a file, of what names something in it; 0: of none. */
-static size_t find_archive(const char *path)
+size_t tca_input_archive(const char *path)
 {
     struct tca_buf name = {0};
     struct stat st;
@@ -60,7 +59,7 @@ static size_t find_archive(const char *path)
 static int open_whole(struct tca_input *input, const char *path, struct tca_error *err)
 {
     int code = tca_stream_open(path, input->stop, &input->whole, err);
-    size_t archive = code == TCA_EINPUT ? find_archive(path) : 0;
+    size_t archive = code == TCA_EINPUT ? tca_input_archive(path) : 0;
     tca_buf_add(&input->name, path, archive ? archive : strlen(path));
     if (!archive)
         return code;
@@ -196,7 +195,14 @@ static int take_member(struct tca_input *input, struct level *level, const struc
         tca_stream_close(member->stream);
         return 0;
     }
-    if (is_packed(magic) && input->depth < TCA_INPUT_DEPTH)
+    if (is_packed(magic) && input->depth == TCA_INPUT_DEPTH) {
+        tca_stream_close(member->stream);
+        return tca_fail(
+            err, TCA_EUNSUPPORTED,
+            "%s in %d layers of archives and compression, and deeper is not looked: unpack the outer ones",
+            magic->format, TCA_INPUT_DEPTH);
+    }
+    if (is_packed(magic))
         return enter_level(input, member->stream, magic->format, err);
     if (!magic && member->name && !member->stream->error) {
         pass_over(input, member->stream);

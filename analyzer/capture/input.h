@@ -25,6 +25,8 @@ struct tca_input;
  * be NULL. 0, TCA_EINPUT or TCA_EMEMORY, words in *err. */
 int tca_input_open(const char *path, uint64_t max_expanded, const volatile sig_atomic_t *stop,
                    struct tca_input **ret, struct tca_error *err);
+/* Of a path ARCHIVE/MEMBER the length of what is the archive's file; 0 where no part of it before a slash is a file. */
+size_t tca_input_archive(const char *path);
 /* Accepts NULL. What it has handed out is to be closed before. */
 void tca_input_close(struct tca_input *input);
 

@@ -290,6 +290,9 @@ static void end_no_capture(struct tca_source *src, const struct tca_magic *magic
     if (tca_stream_peek(src->stream, 1, &bytes) == 0) {
         if (src->stream->error)
             finish(src, TCA_EINPUT, TCA_SOURCE_damaged, "cannot read: %s", read_error(src->stream));
+        else if (src->stream->cut)
+            finish(src, TCA_EINPUT, TCA_SOURCE_damaged,
+                   "%s (%s), and nothing of it can be read: copy it again", cut_packed, src->stream->words);
         else
             finish(src, TCA_EINPUT, TCA_SOURCE_damaged,
                    "empty file (0 bytes): capture again; tcpdump -U writes each packet at once");

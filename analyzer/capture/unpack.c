@@ -15,6 +15,7 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <ctype.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -30,6 +31,7 @@ struct tca_unpack {
     struct archive *archive;   /* owned */
     uint64_t most, expanded;   /* bytes that may come out, 0 as usual; that came */
     unsigned member;           /* the present one, from 1 */
+    char reason[200];
     /* Of both. */
     struct tca_relay *relay;    /* owned */
     _Atomic unsigned left;      /* members that the taker is done with */
@@ -95,16 +97,29 @@ static bool give_words(struct tca_unpack *u, enum tca_relayed what, const char *
     return true;
 }
 
-static const char *why(const struct tca_unpack *u)
+/* In the library's words, some of which end with a line; of gzip's checksums at the end of a file that are cut off it has none. */
+static const char *why(struct tca_unpack *u)
 {
     const char *words = archive_error_string(u->archive);
-    return words ? words : "damaged";
+    const uint8_t *more;
+    if (!words)
+        return tca_stream_peek(u->packed, 1, &more) || u->packed->error ? "damaged" : "truncated";
+    size_t length = strlen(words);
+    while (length && isspace((unsigned char)words[length - 1]))
+        length--;
+    snprintf(u->reason, sizeof u->reason, "%.*s", (int)length, words);
+    return u->reason;
 }
 
-/* All filters say so in such words. */
+/* All filters say so in such words, but xz. */
 static bool is_cut(const char *words)
 {
-    return strcasestr(words, "truncated") != NULL;
+    return strcasestr(words, "truncated") || strcasestr(words, "No progress is possible");
+}
+
+static void give_end(struct tca_unpack *u, const char *words)
+{
+    give_words(u, TCA_RELAYED_END, is_cut(words) ? "it ends before it should" : words);
 }
 
 static bool expands_without_end(const struct tca_unpack *u)
@@ -158,19 +173,34 @@ static const char *told_name(const struct tca_unpack *u, struct archive_entry *e
     return archive_format(u->archive) == ARCHIVE_FORMAT_RAW ? "" : name_of(entry);
 }
 
+/* What begins like something packed, and is so short, or so damaged, that the library takes it for bytes of any kind. */
+static bool is_as_it_was(const struct tca_unpack *u)
+{
+    return archive_format(u->archive) == ARCHIVE_FORMAT_RAW &&
+           archive_filter_code(u->archive, 0) == ARCHIVE_FILTER_NONE;
+}
+
 static void give_all(struct tca_unpack *u)
 {
     struct archive_entry *entry;
+    bool any = false;
     for (;;) {
         int got = archive_read_next_header(u->archive, &entry);
         if (got == ARCHIVE_RETRY)
             continue;
         if (got == ARCHIVE_EOF) {
-            give_words(u, TCA_RELAYED_END, "");
+            /* What ends a tar, and nothing before it. */
+            bool zeros = !any && archive_format(u->archive) == ARCHIVE_FORMAT_TAR;
+            give_end(u, zeros ? "nothing but zeros is in it" : "");
             return;
         }
         if (got < ARCHIVE_WARN) {
-            give_words(u, TCA_RELAYED_END, why(u));
+            give_end(u, why(u));
+            return;
+        }
+        any = true;
+        if (is_as_it_was(u)) {
+            give_end(u, "damaged, or it ends before it should");
             return;
         }
         if (!is_file(entry))
@@ -187,7 +217,7 @@ static void *unpack(void *user)
     struct tca_unpack *u = user;
     int opened = archive_read_open2(u->archive, u, NULL, read_packed, NULL, NULL);
     if (opened < ARCHIVE_WARN)
-        give_words(u, TCA_RELAYED_END, why(u));
+        give_end(u, why(u));
     else
         give_all(u);
     return NULL;

@@ -81,6 +81,15 @@ bool intake_overwritten(const struct request *req, const char *path, const char 
     return false;
 }
 
+static void say_again(const struct request *req, const struct tca_plan *plan)
+{
+    const char *name, *as;
+    unsigned long long count = tca_plan_again(plan, &name, &as);
+    if (count && !request_has(req, OPTION_quiet))
+        say("%llu input%s named more than once and read once, the first is %s, read as %s", count,
+            count == 1 ? " is" : "s are", name, as);
+}
+
 int intake_plan(const struct request *req, struct tca_plan **ret_plan)
 {
     static const char *const series[] = {"auto", "each", "one", NULL};
@@ -95,5 +104,7 @@ int intake_plan(const struct request *req, struct tca_plan **ret_plan)
         say_error(NULL, &error);
     else if (code)
         say("memory is out: close other programs");
+    else
+        say_again(req, *ret_plan);
     return code;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Files are written beside their place under a temporary name, synced, then renamed: a reader sees the old
- * file or the whole new one, never half a table.
+ * file or the whole new one, never half a table. The temporary one is locked as long as it is written, so that what a killed
+ * run left is known from what is being written (leftover.h).
  */
 #include "output.h"
 
@@ -11,6 +12,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -28,17 +30,30 @@ static bool is_special(const char *path)
     return stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
 }
 
-/* A new file beside the final one, with the rights a plain open would give it. */
+/* A new file beside the final one. Before it was locked somebody may have taken it for a leftover, and its name may be gone. Without
+ * locks it is ours all the same. */
+static int make_locked(const char *path, char *temporary, size_t room)
+{
+    for (int left = 100; left; left--) {
+        struct stat st;
+        snprintf(temporary, room, "%s.XXXXXX.tmp", path);
+        int fd = mkostemps(temporary, 4, O_CLOEXEC);
+        bool locked = fd >= 0 && (!flock(fd, LOCK_EX | LOCK_NB) || errno != EWOULDBLOCK);
+        if (fd < 0 || (locked && !fstat(fd, &st) && st.st_nlink))
+            return fd;
+        close(fd);
+    }
+    return -1;
+}
+
+/* With the rights a plain open would give it. */
 static FILE *open_temporary(struct output *out)
 {
-    static const char ending[] = ".XXXXXX";
-    size_t length = strlen(out->path);
-    out->temporary = malloc(length + sizeof ending);
+    size_t room = strlen(out->path) + sizeof ".XXXXXX.tmp";
+    out->temporary = malloc(room);
     if (!out->temporary)
         return NULL;
-    memcpy(out->temporary, out->path, length);
-    memcpy(out->temporary + length, ending, sizeof ending);
-    int fd = mkstemp(out->temporary);
+    int fd = make_locked(out->path, out->temporary, room);
     if (fd < 0) {
         free(out->temporary);
         out->temporary = NULL;

@@ -6,8 +6,8 @@
  *         c2 2026-11-21T07:34:07.130Z  +0.009 s  ring_00002.pcap
  *         c3 2026-11-21T07:36:07.114Z  +59.9 s   ring_00004.pcap, a piece is missing before it
  *
- * c1 is what flow_id and frames are told with: what was not looked into may hold several captures, and from there on the numbers
- * are not known before all is read.
+ * c1 is what flow_id and frames are told with: what is packed and was not looked into may hold several captures, and from there
+ * on the numbers are not known before all is read.
  */
 #include "planned.h"
 
@@ -66,7 +66,7 @@ static void print_unit(const struct tca_plan_unit *unit, uint64_t *ordinal)
     putchar('\n');
     for (size_t at = 0; at < unit->files; at++) {
         print_file(&unit->file[at], at == 0, *ordinal);
-        *ordinal = *ordinal && unit->file[at].number ? *ordinal + 1 : 0;
+        *ordinal = *ordinal && unit->file[at].captures ? *ordinal + unit->file[at].captures : 0;
     }
 }
 

@@ -5,6 +5,7 @@
 #include "product.h"
 
 #include "intake.h"
+#include "leftover.h"
 #include "say.h"
 #include "setup.h"
 
@@ -140,11 +141,23 @@ int product_directory(const char *directory)
     return 0;
 }
 
+/* A leftover_ours_fn. */
+static bool is_product(const void *user, const char *name)
+{
+    (void)user;
+    for (int i = 0; i < PRODUCT_FILES; i++)
+        if (strcmp(name, product_file[i]) == 0)
+            return true;
+    return false;
+}
+
 int product_write_all(struct result *result, const char *directory)
 {
     int r = 0;
     for (int i = 0; i < PRODUCT_FILES && r == 0; i++)
         r = write_into(result, (enum product)i, directory);
+    if (r == 0)
+        leftover_remove(directory, is_product, NULL);
     return r;
 }
 

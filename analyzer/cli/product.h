@@ -40,7 +40,7 @@ extern const char *const product_file[PRODUCT_FILES];
 int product_write(struct result *result, enum product product, const char *path);
 /* The directory, if it is not there. */
 int product_directory(const char *directory);
-/* All files of a report, into a directory that is there. */
+/* All files of a report, into a directory that is there; what a killed run left half written of them goes. */
 int product_write_all(struct result *result, const char *directory);
 /* --fail-on: was one of these told? */
 enum exit_code product_fail_on(struct result *result);

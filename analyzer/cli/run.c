@@ -195,6 +195,9 @@ static enum exit_code read_and_tell(struct run *run)
 {
     signals_catch();
     int code = intake_plan(run->req, &run->plan);
+    const char *name, *as;
+    if (!code)
+        run->result.captures -= tca_plan_again(run->plan, &name, &as);
     if (!code && request_has(run->req, OPTION_plan)) {
         planned_print(run->plan, NULL);
         return EXIT_DONE;

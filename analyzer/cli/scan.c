@@ -17,14 +17,13 @@
 #include "gather.h"
 #include "intake.h"
 #include "journal.h"
+#include "leftover.h"
 #include "planned.h"
 #include "say.h"
 #include "setup.h"
 #include "signals.h"
 #include "workers.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -262,32 +261,30 @@ static int read_all(struct scan *scan, struct works *works)
 
 /* ---- ending ---- */
 
-/* A temporary name is the final one with a dot and six letters behind it. */
-static bool is_torn_table(const char *name)
+/* A leftover_ours_fn. */
+static bool is_manifest(const void *user, const char *name)
 {
-    for (int at = 0; at < PRODUCT_FILES; at++) {
-        size_t length = strlen(product_file[at]);
-        if (strncmp(name, product_file[at], length) == 0 && name[length] == '.' && strlen(name + length) == 7)
-            return true;
-    }
-    return strncmp(name, "manifest.csv.", 13) == 0 && strlen(name) == 19;
+    (void)user;
+    return strcmp(name, "manifest.csv") == 0;
 }
 
-static bool is_torn_part(const char *name)
+/* Another one: a part that this process writes, or has written. The others' are theirs to remove. */
+static bool is_my_part(const void *user, const char *name)
 {
-    size_t length = strlen(name);
-    return length > 12 && strncmp(name + length - 12, ".part.", 6) == 0;
+    const struct scan *scan = user;
+    char mine[64];
+    unsigned long long number = strtoull(name, NULL, 10);
+    if (!number || number > scan->manifest.lot_count || !is_mine(scan, number - 1))
+        return false;
+    manifest_part_name(&scan->manifest, number - 1, scan->shares.share, mine);
+    return strcmp(name, mine) == 0;
 }
 
-/* What a killed run left of files that were not whole yet; no other process writes here now. */
-static void remove_torn(const char *folder, bool (*is_torn)(const char *name))
+/* What this scan left half written where it was killed. */
+static void remove_torn(const struct scan *scan)
 {
-    DIR *listing = opendir(folder);
-    for (struct dirent *entry; listing && (entry = readdir(listing));)
-        if (is_torn(entry->d_name))
-            unlinkat(dirfd(listing), entry->d_name, 0);
-    if (listing)
-        closedir(listing);
+    leftover_remove(scan->directory, is_manifest, NULL);
+    leftover_remove(scan->folder, is_my_part, scan);
 }
 
 static void remove_parts(const struct scan *scan)
@@ -305,8 +302,7 @@ static void remove_parts(const struct scan *scan)
 
 static void clean_up(const struct scan *scan)
 {
-    remove_torn(scan->directory, is_torn_table);
-    remove_torn(scan->folder, is_torn_part);
+    remove_torn(scan);
     if (!request_has(scan->req, OPTION_keep_parts))
         remove_parts(scan);
 }
@@ -403,6 +399,7 @@ static enum exit_code tell_again(struct scan *scan)
 
 static enum exit_code end_shard(const struct scan *scan, const struct works *works)
 {
+    remove_torn(scan);
     if (!request_has(scan->req, OPTION_quiet))
         say("shard %u of %u: %zu items are read: merge joins them when all shards are", scan->shares.share,
             scan->shares.count, works->items_before + works->items);

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -107,10 +108,26 @@ static bool is_special(const char *path)
     return stat(path, &st) == 0 && !S_ISREG(st.st_mode);
 }
 
+/* Locked as long as it is written: what a killed run left is not. Before it was locked somebody may have taken it for such, and its
+ * name may be gone. Without locks it is ours all the same. */
+static int make_locked(const char *path, char *temporary, size_t room)
+{
+    for (int left = 100; left; left--) {
+        struct stat st;
+        snprintf(temporary, room, "%s.XXXXXX.tmp", path);
+        int file = mkostemps(temporary, 4, O_CLOEXEC);
+        bool locked = file >= 0 && (!flock(file, LOCK_EX | LOCK_NB) || errno != EWOULDBLOCK);
+        if (file < 0 || (locked && !fstat(file, &st) && st.st_nlink))
+            return file;
+        close(file);
+    }
+    return -1;
+}
+
 /* With the rights that a plain open would give it. */
 static int open_temporary(struct tca_partfile_writer *w)
 {
-    size_t room = strlen(w->path) + sizeof ".XXXXXX";
+    size_t room = strlen(w->path) + sizeof ".XXXXXX.tmp";
     if (is_special(w->path)) {
         errno = EEXIST;
         return failed(w, TCA_EOUTPUT);
@@ -118,8 +135,7 @@ static int open_temporary(struct tca_partfile_writer *w)
     w->temporary = tca_alloc(room);
     if (!w->temporary)
         return failed(w, TCA_EMEMORY);
-    snprintf(w->temporary, room, "%s.XXXXXX", w->path);
-    w->file = mkostemp(w->temporary, O_CLOEXEC);
+    w->file = make_locked(w->path, w->temporary, room);
     if (w->file < 0) {
         failed(w, TCA_EOUTPUT);
         tca_free(w->temporary);

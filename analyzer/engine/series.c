@@ -360,12 +360,28 @@ static int read_unit(struct tca_session *s, struct tca_shelf *shelf, const struc
     return code;
 }
 
+/* What else is in the archives of the item. */
+static void tell_notes(const struct tca_plan_item *item, tca_told_fn *told, void *user)
+{
+    for (size_t unit = 0; unit < item->units; unit++)
+        for (size_t at = 0; at < item->unit[unit].files; at++) {
+            const struct tca_plan_file *file = &item->unit[unit].file[at];
+            struct tca_error words = {.offset = -1};
+            if (!file->note)
+                continue;
+            snprintf(words.text, sizeof words.text, "%s", file->note);
+            told(user, file->path, TCA_OK, &words);
+        }
+}
+
 int tca_read_units(struct tca_session *s, const struct tca_plan_item *item, tca_told_fn *told, void *user)
 {
     struct tca_shelf *shelf = NULL;
     int code = tca_shelf_new(item, s->set.max_expanded, s->set.temp_dir, &s->stop, &shelf);
     for (size_t at = 0; !code && at < item->units && (at == 0 || !tca_is_stopped(&s->stop)); at++)
         code = read_unit(s, shelf, item, &item->unit[at], told, user);
+    if (!code && !tca_is_stopped(&s->stop))
+        tell_notes(item, told, user);
     tca_shelf_free(shelf);
     return code;
 }

@@ -170,6 +170,8 @@ static int add_archive(struct tca_pieces *pieces, uint32_t at, struct tca_input 
         if (!code && (got = tca_input_next_stream(opened, &stream, &name, &error)) == TCA_EMEMORY)
             code = got;
     }
+    if (!code && error.text[0] && !(input->note = tca_strdup(error.text)))
+        code = TCA_EMEMORY;
     if (code || !tca_pieces_stopped(pieces))
         return code ? code : set_keys(input);
     while (input->count)
@@ -247,8 +249,10 @@ static void print_input(struct tca_plan_input *input, const struct stat *st, con
 static void read_head(struct tca_plan_input *input, uint8_t head[HEAD], ssize_t *ret_count)
 {
     struct stat st = {0};
+    const bool there = strcmp(input->path, "-") && !stat(input->path, &st);
     *ret_count = -1;
-    if (strcmp(input->path, "-") && !stat(input->path, &st) && S_ISREG(st.st_mode)) {
+    input->single = there ? S_ISDIR(st.st_mode) : strcmp(input->path, "-") && !tca_input_archive(input->path);
+    if (there && S_ISREG(st.st_mode)) {
         int fd = open(input->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
         input->is_file = true;
         input->bytes = (uint64_t)st.st_size;
@@ -267,13 +271,14 @@ int tca_pieces_of(struct tca_pieces *pieces, uint32_t at, enum tca_series series
     ssize_t count;
     read_head(input, head, &count);
     const struct tca_magic *magic = count > 0 ? tca_magic_of(head, (size_t)count) : NULL;
+    const bool packed = magic && (magic->kind == MAGIC_COMPRESSED || magic->kind == MAGIC_ARCHIVE);
+    input->single |= input->is_file && !packed;
     if (series == TCA_SERIES_EACH)
         return add_whole(pieces, at, "every capture alone, as asked for");
     if (!input->is_file)
         return add_whole(pieces, at, "not looked into: no file");
     if (!magic || magic->kind == MAGIC_FOREIGN)
         return add_whole(pieces, at, tca_no_capture);
-    const bool packed = magic->kind == MAGIC_COMPRESSED || magic->kind == MAGIC_ARCHIVE;
     const bool looks = input->company || series == TCA_SERIES_ONE;
     return packed || looks ? open_input(pieces, at, looks) : add_file(pieces, at);
 }

@@ -71,6 +71,7 @@ static int gather(struct tca_pieces *pieces)
         else
             pieces->one[pieces->count] = whole_input(pieces, (uint32_t)at);
         pieces->count += input->count ? input->count : 1;
+        input->captures = input->is_archive ? input->count : 0;
         tca_free(input->one);
         input->one = NULL;
         input->count = 0;
@@ -90,6 +91,7 @@ void tca_pieces_done(struct tca_pieces *pieces)
             tca_piece_done(&input->one[--input->count]);
         tca_free(input->one);
         tca_free(input->key);
+        tca_free(input->note);
     }
     tca_free(pieces->one);
     tca_free(pieces->input);
@@ -195,13 +197,7 @@ static int find_pieces(struct tca_pieces *pieces, enum tca_series series)
 int tca_pieces_find(struct tca_pieces *pieces, const struct tca_inputs *inputs, enum tca_series series,
                     struct tca_error *error)
 {
-    pieces->inputs = tca_inputs_count(inputs);
-    pieces->input = tca_alloc(pieces->inputs * sizeof *pieces->input);
-    if (!pieces->input)
-        return tca_fail_memory(error);
-    for (size_t at = 0; at < pieces->inputs; at++)
-        pieces->input[at].path = tca_inputs_at(inputs, at);
-    if (find_pieces(pieces, series))
+    if (tca_pieces_name(pieces, inputs) || find_pieces(pieces, series))
         return tca_fail_memory(error);
     return series == TCA_SERIES_ONE ? check_one(pieces, error) : TCA_OK;
 }

@@ -2,7 +2,7 @@
  *
  * A piece: what may be one file of a series, or is an input that is read as it is.
  *
- *      inputs --(index.c, contents.c, walk.c)--> pieces --(series.c)--> pieces with a unit --(plan.c)--> the plan
+ *      inputs --(once.c)--> files --(index.c, contents.c, walk.c)--> pieces --(series.c)--> pieces with a unit --(plan.c)--> the plan
  */
 #ifndef TCA_PLAN_PIECE_H
 #define TCA_PLAN_PIECE_H
@@ -22,6 +22,9 @@ struct tca_plan_input {
     char *key;        /* owned: of the file itself, whatever is in it */
     bool company;     /* other inputs have that key */
     bool is_file, is_archive;
+    bool single;           /* whatever it holds is one capture, or a fault */
+    uint64_t captures;     /* of an archive, and faults among them */
+    char *note;            /* owned: what was passed over in an archive; NULL: nothing */
     uint64_t bytes;        /* as stored; 0: not known */
     uint64_t unpacked;     /* of all captures in an archive */
     uint64_t print;        /* hash of what it is: name, size, time of change, first bytes */
@@ -53,6 +56,9 @@ struct tca_pieces {
     size_t count, room;
     uint64_t max_expanded;
     const volatile sig_atomic_t *stop; /* borrowed; may be NULL */
+    /* Names that were left out; the first of them in the list, and the one that it is read as, borrowed from the inputs. */
+    size_t again, again_at;
+    const char *again_name, *again_as;
 };
 
 enum tca_series {
@@ -66,6 +72,9 @@ enum tca_series {
 int tca_pieces_find(struct tca_pieces *pieces, const struct tca_inputs *inputs, enum tca_series series,
                     struct tca_error *error);
 void tca_pieces_done(struct tca_pieces *pieces);
+
+/* once.c: the inputs, each file once. 0 or TCA_EMEMORY. */
+int tca_pieces_name(struct tca_pieces *pieces, const struct tca_inputs *inputs);
 
 /* contents.c: the pieces of one input; with the look that was taken, where it has company, is an archive, or `all` are asked for.
  * 0 or TCA_EMEMORY. */

@@ -22,6 +22,8 @@ struct tca_plan {
     size_t items, units, files;
     char **text; /* owned, as what it points to: names, paths and words */
     size_t texts, text_room;
+    uint64_t again; /* names of what was named before */
+    const char *again_name, *again_as;
 };
 
 /* A unit on its way to its item. */
@@ -174,18 +176,40 @@ static uint64_t share_of(const struct tca_plan_input *input, const struct tca_pi
     return whole ? input->bytes / whole * part + input->bytes % whole * part / whole : 0;
 }
 
+/* How many numbers it takes. */
+static uint64_t captures_of(const struct tca_plan_input *input, const struct tca_piece *piece)
+{
+    if (piece->number || input->single)
+        return 1;
+    return input->is_archive ? input->captures : 0;
+}
+
+/* With the first file of its input that is read as a piece; of an input that is read as a whole reading tells. */
+static int take_note(struct planner *p, struct tca_plan_input *input, struct tca_plan_file *file)
+{
+    if (!file->number || !input->note)
+        return TCA_OK;
+    file->note = keep(p->plan, input->note);
+    tca_free(input->note);
+    input->note = NULL;
+    return file->note ? TCA_OK : TCA_EMEMORY;
+}
+
 static int add_file(struct planner *p, const struct tca_piece *piece)
 {
-    const struct tca_plan_input *input = &p->pieces.input[piece->input];
+    struct tca_plan_input *input = &p->pieces.input[piece->input];
     struct tca_plan_file *file = &p->plan->file[p->plan->files++];
     const bool looked = piece->looked && piece->number;
     *file = (struct tca_plan_file){.path = p->path[piece->input],
                                    .name = p->path[piece->input],
                                    .number = looked || piece->inside ? piece->number : 0,
+                                   .captures = captures_of(input, piece),
                                    .bytes = share_of(input, piece),
                                    .first_ns = -1,
                                    .last_ns = -1};
     if (file->number && piece->inside && !(file->name = keep(p->plan, piece->name)))
+        return TCA_EMEMORY;
+    if (take_note(p, input, file))
         return TCA_EMEMORY;
     if (!looked)
         return TCA_OK;
@@ -268,11 +292,25 @@ static int make_room(struct planner *p)
     return p->root && p->path && p->planned && plan->item && plan->unit && plan->file ? TCA_OK : TCA_EMEMORY;
 }
 
+/* What was named more than once. */
+static int keep_again(struct planner *p)
+{
+    struct tca_plan *plan = p->plan;
+    plan->again = p->pieces.again;
+    if (!plan->again)
+        return TCA_OK;
+    plan->again_name = keep(plan, p->pieces.again_name);
+    plan->again_as = keep(plan, p->pieces.again_as);
+    return plan->again_name && plan->again_as ? TCA_OK : TCA_EMEMORY;
+}
+
 static int make(struct planner *p)
 {
     int code = make_room(p);
     if (!code)
         code = keep_paths(p);
+    if (!code)
+        code = keep_again(p);
     if (code)
         return code;
     join_units(p);
@@ -333,4 +371,11 @@ size_t tca_plan_items(const struct tca_plan *plan)
 const struct tca_plan_item *tca_plan_item(const struct tca_plan *plan, size_t at)
 {
     return &plan->item[at];
+}
+
+uint64_t tca_plan_again(const struct tca_plan *plan, const char **ret_name, const char **ret_as)
+{
+    *ret_name = plan->again_name;
+    *ret_as = plan->again_as;
+    return plan->again;
 }

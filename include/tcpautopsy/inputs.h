@@ -11,7 +11,8 @@
  *     tca_inputs_free(inputs);
  *
  * Files keep the order in which they were named; those of a directory come in the order of their names' bytes, folder by
- * folder. A file that is not there is in the list all the same: reading it tells.
+ * folder. A file that is not there is in the list all the same: reading it tells. One that is named twice is there
+ * twice, and once in a plan (plan.h).
  */
 #ifndef TCPAUTOPSY_INPUTS_H
 #define TCPAUTOPSY_INPUTS_H

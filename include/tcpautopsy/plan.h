@@ -41,13 +41,17 @@ struct tca_plan_file {
     /* It is this one of that input's captures, from 1; 0: all that the input holds is to be read, since it was not looked into, or
      * nothing in it belongs to anything else. */
     uint64_t number;
-    uint64_t bytes;            /* its share of the input's size as stored; 0 not known */
-    uint64_t packets;          /* records; 0 where it was not looked into */
+    uint64_t
+        captures;     /* that get numbers when it is read: 1, or of a whole archive all in it; 0: not known */
+    uint64_t bytes;   /* its share of the input's size as stored; 0 not known */
+    uint64_t packets; /* records; 0 where it was not looked into */
     int64_t first_ns, last_ns; /* earliest and latest record; -1 not known, or no record */
     /* From the newest record of its unit's files before it to its first one, below zero where they overlap; 0 for the first file of
      * a unit, and for one without records. */
     int64_t quiet_ns;
     bool missing; /* a piece of the series is missing before it */
+    const char *
+        note; /* what is to be told of its archive, of which it is the first file in the plan; NULL: nothing */
 };
 
 /* Files that are one capture, by their first records' times. */
@@ -73,5 +77,8 @@ void tca_plan_free(struct tca_plan *plan); /* accepts NULL */
 
 size_t tca_plan_items(const struct tca_plan *plan);
 const struct tca_plan_item *tca_plan_item(const struct tca_plan *plan, size_t at); /* borrowed */
+/* A file that was named more than once, or a member of an archive that was named as well, is in the plan once. How many names
+ * were left out for that; the first of them and the one that it is read as, borrowed, NULL where there is none. */
+uint64_t tca_plan_again(const struct tca_plan *plan, const char **ret_name, const char **ret_as);
 
 #endif

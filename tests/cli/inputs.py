@@ -7,6 +7,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import tarfile
 import tempfile
 
 sys.dont_write_bytecode = True  # no litter in the source tree
@@ -41,7 +42,8 @@ def make(folder, captures):
     (folder / "d" / "notes.txt").write_text("nothing")
     (folder / "d" / "empty").write_bytes(b"")
     os.symlink("..", folder / "d" / "a" / "up")
-    os.symlink("../b.pcap", folder / "d" / "a" / "link")
+    (folder / "far.pcap").write_bytes((captures / CASES[0] / "capture.pcap").read_bytes())
+    os.symlink("../../far.pcap", folder / "d" / "a" / "link")
     os.symlink("nowhere", folder / "d" / "a" / "broken")
     os.mkfifo(folder / "d" / "pipe")
 
@@ -59,6 +61,59 @@ def directories(folder, program):
     yield "a folder without -R is an error that says what to do", done.returncode == 3 and b"-R" in done.stderr
     (folder / "none").mkdir()
     yield "a folder without a capture is none given", run(folder, program, "flows", "-R", "none").returncode == 2
+
+
+def plan_of(folder, program, *arguments):
+    done = run(folder, program, "flows", "--plan", *arguments)
+    return [line.split()[-1] for line in done.stdout.decode().splitlines() if line.startswith("    ")], done
+
+
+def once(folder, program):
+    """Names that stand for one file."""
+    where = folder / "o"
+    where.mkdir()
+    data, other = ((folder / name).read_bytes() for name in ("d/b.pcap", "d/a/y"))
+    (where / "b_07.pcap").write_bytes(data)
+    (where / "same.pcap").write_bytes(data)
+    (where / "y.pcap").write_bytes(other)
+    os.symlink("b_07.pcap", where / "a_latest.pcap")
+    os.link(where / "y.pcap", where / "z.pcap")
+    with tarfile.open(where / "t.tar", "w") as archive:
+        archive.add(where / "b_07.pcap", "x.pcap")
+        archive.add(where / "y.pcap", "in/y.pcap")
+    told = b" named more than once and read once, the first is "
+    for words, names, wanted, first in (
+            ("two ways to write it", ("o/y.pcap", "./o/y.pcap", f"{where}/y.pcap"), ["o/y.pcap"], "./o/y.pcap, read as o/y.pcap"),
+            ("a folder and a file in it", ("-R", "o/y.pcap", "o"), ["o/y.pcap", "o/b_07.pcap", "o/same.pcap", "o/t.tar"],
+             "o/a_latest.pcap, read as o/b_07.pcap"),
+            ("a link and what it points to", ("o/a_latest.pcap", "o/b_07.pcap"), ["o/b_07.pcap"], "o/a_latest.pcap, read as o/b_07.pcap"),
+            ("a hard link", ("o/z.pcap", "o/y.pcap"), ["o/z.pcap"], "o/y.pcap, read as o/z.pcap"),
+            ("members of an archive that is named", ("o/t.tar/x.pcap", "o/t.tar", "./o/t.tar/in/y.pcap"), ["o/t.tar"],
+             "o/t.tar/x.pcap, read as o/t.tar"),
+            ("one that is not there, too", ("o/t.tar/", "o/t.tar"), ["o/t.tar"], "o/t.tar/, read as o/t.tar"),
+            ("a member twice", ("o/t.tar/x.pcap", "o/t.tar/in/y.pcap", "./o/t.tar/x.pcap"), ["o/t.tar/x.pcap", "o/t.tar/in/y.pcap"],
+             "./o/t.tar/x.pcap, read as o/t.tar/x.pcap")):
+        for series in ("auto", "each"):
+            planned, done = plan_of(folder, program, "--series", series, *names)
+            yield f"one file under several names: {words}, --series {series}", sorted(planned) == sorted(wanted)
+            yield "  said once", done.returncode == 0 and done.stderr.count(told + first.encode()) == 1
+    for words, names in (("files with equal contents", ("o/b_07.pcap", "o/same.pcap")),
+                         ("two members", ("o/t.tar/x.pcap", "o/t.tar/in/y.pcap")), ("what is not there", ("none", "./none"))):
+        planned, done = plan_of(folder, program, *names)
+        yield f"  but not {words}", planned == list(names) and not done.stderr
+    done = run(folder, program, "flows", "-q", "o/y.pcap", "o/z.pcap"), run(folder, program, "flows", "o/y.pcap")
+    yield "what is told is what one name tells", done[0].stdout == done[1].stdout and not done[0].stderr
+    run(folder, program, "report", "-o", "out", "o/y.pcap", "o/z.pcap")
+    yield "  run.csv counts one", '\ncaptures,"1"\n' in (folder / "out" / "run.csv").read_text()
+    for share in ("1/2", "2/2"):
+        done = run(folder, program, "scan", "-o", "out-scan", "--shard", share, "o", "o/z.pcap")
+        yield f"scan says it, shard {share}", done.returncode == 0 and told in done.stderr
+    run(folder, program, "merge", "-o", "out-merge", "out-scan")
+    yield "  and shards agree", captures_of(folder / "out-merge" / "captures.csv") == \
+        ["o/b_07.pcap", "o/same.pcap", "o/t.tar/x.pcap", "o/t.tar/in/y.pcap", "o/y.pcap"]
+    (folder / "list").write_text("o/y.pcap\n./o/y.pcap\n" * 10000)
+    planned, done = plan_of(folder, program, "@list")
+    yield "twenty thousand names of one file", planned == ["o/y.pcap"] and b"19999 inputs are" + told in done.stderr
 
 
 def logs(folder, program):
@@ -102,7 +157,7 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         make(folder, captures)
-        cases = [*directories(folder, program), *logs(folder, program), *lists(folder, program)]
+        cases = [*directories(folder, program), *once(folder, program), *logs(folder, program), *lists(folder, program)]
     return report.tell_all(cases)
 
 

@@ -74,6 +74,15 @@ def tar(members, mode="w"):
     return out.getvalue()
 
 
+def folders():
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as archive:
+        entry = tarfile.TarInfo("empty")
+        entry.type = tarfile.DIRTYPE
+        archive.addfile(entry)
+    return out.getvalue()
+
+
 def zipped(members):
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -166,7 +175,9 @@ def nested(bench):
         out.stdout.replace(b"outer.zip/inner.tar.gz/n.pcap.gz", b"n.pcap").splitlines()[1:] == plain
     bench.file("deep.tar", tar({"outer.zip": zipped({"inner.tar.gz": inner})}))
     out = bench.run("flows", "deep.tar")
-    yield "one level more is not looked into, and said", out.returncode == 3 and b"compressed with gzip" in out.stderr
+    yield "one level more is not looked into, and said", out.returncode == 3 and out.stderr == \
+        b"tcpautopsy: deep.tar/outer.zip/inner.tar.gz/n.pcap.gz: gzip in 3 layers of archives and compression, and deeper is " \
+        b"not looked: unpack the outer ones\n" and len(out.stdout.splitlines()) <= 1
 
 
 def written(bench):
@@ -233,6 +244,19 @@ def cut(bench):
     yield "cut in its middle: what there is is told, exit 0", out.returncode == 0 and rows > 20
     yield "... and said", b"compressed file ends before it should" in out.stderr
     yield "... an error with --strict", bench.run("flows", "--strict", "cut.gz").returncode == 3
+    for missing in (1, 7, 8):
+        bench.file("tail.gz", packed[:-missing])
+        out = bench.run("flows", "tail.gz")
+        yield f"of the checksums at its end {missing} bytes are missing: said, exit 0", out.returncode == 0 and \
+            b"compressed file ends before it should" in out.stderr and len(out.stdout.splitlines()) > 20
+    whole = tar({"a.pcap": bench.capture(CASES[0]), "b.pcap": data})
+    ends = {"in a capture": len(whole) * 3 // 4, "in a header": len(bench.capture(CASES[0])) // 512 * 512 + 1024 + 200}
+    for words, end in ends.items():
+        bench.file("cut.tar", whole[:end])
+        out = bench.run("flows", "cut.tar")
+        yield f"a tar that was cut {words}: said so, what stands before is told", \
+            b"cut.tar/a.pcap," in out.stdout and b"ends before it should" in out.stderr and b"needed" not in out.stderr
+        yield "  status 3 where it is a member that is missing", out.returncode == (3 if "header" in words else 0)
     bench.file("cut.tar.gz", tar({"a.pcap": bench.capture(CASES[0]), "b.pcap": data}, "w:gz")[:len(packed) // 2])
     out = bench.run("flows", "cut.tar.gz")
     yield "a cut archive: members before the cut are told", b"cut.tar.gz/a.pcap" in out.stdout and out.returncode in (0, 3)
@@ -254,7 +278,42 @@ def damaged(bench):
     yield "the others are read all the same", out.returncode == 3 and b",good.pcap," in out.stdout
 
 
+def stumps(bench):
+    """Cut so short that nothing comes out."""
+    for ending, pack in PACKERS.items():
+        if not pack:
+            continue
+        data = pack(bench.capture(CASES[1]))
+        for end in (6, 10, 100, len(data) // 2, len(data) - 3):
+            bench.file("stump", data[:end])
+            out = bench.run("flows", "stump")
+            yield f"{ending} cut to {end} bytes: said so, exit 3", out.returncode == 3 and out.stderr.count(b"\n") == 1 and \
+                b"ends before it should" in out.stderr and b"layers" not in out.stderr and not out.stdout
+    bench.file("stump.tar", tar({"a.pcap": b"x" * 3000}).replace(b"0000644", b"0000645"))
+    out = bench.run("flows", "stump.tar")
+    yield "a tar with a wrong header: said, exit 3", out.returncode == 3 and out.stderr.count(b"\n") == 1 and b"damaged" in out.stderr
+
+
+def wrong_size(bench):
+    """The library has words with a line's end for this."""
+    data, made = bench.capture(CASES[0]), bytearray(zipped({"one.pcap": bench.capture(CASES[0])}))
+    size = len(data).to_bytes(4, "little")
+    wrong = (len(data) + 5).to_bytes(4, "little")
+    bench.file("size.zip", bytes(made).replace(size, wrong))
+    out = bench.run("flows", "size.zip")
+    yield "a zip that tells a wrong size: said, in one line", out.returncode == 3 and b"wrong size" in out.stderr and \
+        b"\\x0a" not in out.stderr
+
+
 def not_one(bench):
+    for name, size in (("zeros.gz", 5000), ("zeros.gz", 500000)):
+        bench.file(name, gzip.compress(bytes(size)))
+        out = bench.run("flows", name)
+        yield f"{size} zeros: said so", out.returncode == 3 and out.stderr == \
+            b"tcpautopsy: zeros.gz: gzip: nothing but zeros is in it: copy the file and try again\n"
+    bench.file("folders.tar.gz", folders())
+    out = bench.run("flows", "folders.tar.gz")
+    yield "an archive of empty folders has nothing in it", out.returncode == 3 and b"nothing is in it" in out.stderr
     bench.file("text.gz", gzip.compress(b"just words\n" * 100))
     out = bench.run("flows", "text.gz")
     yield "compressed, but no capture", out.returncode == 3 and b"not a packet capture" in out.stderr
@@ -318,7 +377,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(program, captures, pathlib.Path(folder) / "deep" / "er")
         bench.folder.mkdir(parents=True)
-        for group in (every_packer, compressed, archives, nested, written, typed, cut, damaged, not_one, bomb, names,
+        for group in (every_packer, compressed, archives, nested, written, typed, cut, stumps, damaged, wrong_size, not_one, bomb, names,
                       interrupted):
             cases += list(group(bench))
     return report.tell_all(cases)

@@ -136,7 +136,10 @@ def compressed(bench):
     yield f"compressed in {len(packers)} ways, and in two archives: one capture", units == [names]
     yield "all packers are there", all(packed.PACKERS.values())
     rows = bench.run("flows", "-e", "capture", *typed)
-    yield "and it is read", rows.returncode == 0 and not rows.stderr
+    yield "and it is read; what is no capture in an archive is told", rows.returncode == 0 and rows.stderr == \
+        b"tcpautopsy: old.tar.gz: 1 member is no capture and passed over, the first is old.tar.gz/old/README\n"
+    rows = bench.run("scan", "-o", "scanned", *typed)
+    yield "  by scan, too", rows.returncode == 0 and rows.stderr.count(b"1 member is no capture and passed over") == 1
     units, words = bench.plan("old.tar.gz", "c1", "--series", "each")
     yield "--series each: archives are not looked into", units == [["old.tar.gz"], ["c1"]] and "as asked for" in words[0]
     bench.make("m.tar", packed.tar({"a": piece(1, 2), "b": piece(1, 2)}))
@@ -154,6 +157,27 @@ def apart(bench):
         units == [["c1", "c2"], ["c3"], ["d1"], ["x/c4"], ["c5"]]
     yield "... and why", len(words) == 5 and words[1].startswith("begins anew after 2 hours without a packet") and \
         words[2] == words[3] == "no other capture here has such a name"
+
+
+def numbers(bench):
+    """Captures are numbered as they will be when they are read, as far as that is known."""
+    bench.clean()
+    for name, data in {"a": piece(1, 2), "z": piece(3, 4), "lone.gz": packed.PACKERS["gz"](piece(1, 2)), "words": b"words",
+                       "m.tar": packed.tar({"x": piece(1, 2), "y.txt": b"words", "v": piece(1, 2)}),
+                       "r1": piece(10, 11), "r2": piece(12, 13)}.items():
+        bench.make(name, data)
+    typed = ("lone.gz", "nowhere", "words", "m.tar", "r1", "r2", "z", "a")
+    for series, wanted in (("auto", "c1 c2 c3 c4 c6 c7 c8 c9"), ("each", "c1 - - - - - - -")):
+        done = bench.run("flows", "--plan", "--series", series, *typed)
+        shown = [FILE.match(line) for line in done.stdout.decode().splitlines() if FILE.match(line)]
+        yield f"numbers of captures, --series {series}", " ".join(one[1] for one in shown) == wanted
+    bench.run("report", "-o", "rows", *typed)
+    rows = [line.split(",")[0] for line in (bench.folder / "rows" / "captures.csv").read_text().splitlines()[1:]]
+    yield "  as they are when they are read", [rows[at] for at in (0, 1, 2, 3, 5, 6, 7, 8)] == \
+        ["lone.gz", "nowhere", "words", "m.tar/x", "r1", "r2", "z", "a"]
+    done = bench.run("flows", "--plan", "--series", "each", "a", "z", "words", "m.tar", "r1")
+    shown = [FILE.match(line)[1] for line in done.stdout.decode().splitlines() if FILE.match(line)]
+    yield "  up to what may hold several, and was not looked into", shown == ["c1", "c2", "c3", "c4", "-"]
 
 
 # ---- views ----
@@ -210,7 +234,7 @@ def main():
     cases = []
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(program, captures, pathlib.Path(folder) / "plan")
-        for group in (rings, missing, compressed, apart, views, side_by_side, asked):
+        for group in (rings, missing, compressed, apart, numbers, views, side_by_side, asked):
             cases += list(group(bench))
     return report.tell_all(cases)
 

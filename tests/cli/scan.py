@@ -200,6 +200,21 @@ def missing(scanner, wanted):
     shutil.copy(scanner.folder / "some-hash" / "manifest.csv", flat)
     scanner.run("merge", "-o", "flat-merged", "flat")
     yield "parts may be gathered in one directory", scanner.tables("flat-merged") == wanted
+    part = next(path for path in sorted(flat.iterdir()) if path.suffix == ".part")
+    part.rename(flat / "piece")
+    yield "  of a directory those whose names end in .part", \
+        scanner.run("merge", "--missing", "flat").stdout != b"" and scanner.run("merge", "-o", "refused", "flat").returncode == 3
+    done = scanner.run("merge", "-o", "flat-named", "flat", "flat/piece")
+    yield "  and one that is named, whatever it is called", done.returncode == 3 and scanner.tables("flat-named") == wanted
+    foreign = sorted((scanner.folder / "other" / "parts").iterdir())[0]
+    manifest = (flat / "manifest.csv").read_bytes()
+    for words, status, arguments, content in (
+            ("nothing is named", 2, (), manifest), ("a part of another scan", 2, ("flat", foreign), manifest),
+            ("a manifest of another scan", 2, ("flat", "other"), manifest), ("a damaged manifest", 3, ("flat",), manifest[:-9]),
+            ("no such directory", 3, ("nowhere",), manifest)):
+        (flat / "manifest.csv").write_bytes(content)
+        done = scanner.run("merge", "-o", "refused", *map(str, arguments))
+        yield f"refused with status {status}: {words}", done.returncode == status and not (scanner.folder / "refused").exists()
 
 
 def schedulers(scanner):
@@ -272,6 +287,60 @@ def kills(scanner, wanted, rand, count):
         scanner.run("merge", "-o", f"merged-{name}", name)
         yield f"shards by {by} that were killed and went on merge to the same bytes", \
             scanner.tables(f"merged-{name}") == wanted
+
+
+def write_torn(folder, *names):
+    """Files as a run leaves them that was killed two hours ago."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        (folder / name).write_bytes(b"half")
+        os.utime(folder / name, (time.time() - 7200,) * 2)
+
+
+def there(folder, *names):
+    return [(folder / name).exists() for name in names]
+
+
+def leftovers(scanner, wanted):
+    """What killed runs leave goes with the next one; what others hold, or never was ours, stays."""
+    folder = scanner.folder
+    torn = ("flows.csv.aB3dE6.tmp", "captures.csv.000000.tmp", "run.csv.zzzzzz.tmp")
+    foreign = ("flows.csv.backup", "flows.csv.old123", "mine.csv.aB3dE6.tmp", "flows.csv.aB3dE.tmp", "flows.csv.aB3dE67.tmp",
+               "flows.csv.aB_dE6.tmp", "summary.txt.tmp", ".aB3dE6.tmp")
+    scanner.run("scan", "-o", "left", "--keep-parts", "d")
+    parts = sorted(path.name for path in (folder / "left" / "parts").iterdir())
+    torn_parts = [f"{parts[0]}.aB3dE6.tmp", f"{parts[-1]}.x00000.tmp"]
+    foreign_parts = ["000001-0123456789abcdef.part.aB3dE6.tmp", f"{parts[0]}.backup", f"{parts[0]}.aB3dE6", "x.part.aB3dE6.tmp"]
+    write_torn(folder / "left", *torn, "manifest.csv.Q00000.tmp", *foreign)
+    write_torn(folder / "left" / "parts", *torn_parts, *foreign_parts)
+    done = scanner.run("scan", "-o", "left", "--resume", "--keep-parts", "d")
+    yield "scan --resume: what a killed run left half written goes", done.returncode == 3 and \
+        not any(there(folder / "left", *torn, "manifest.csv.Q00000.tmp") + there(folder / "left" / "parts", *torn_parts))
+    yield "  what has other names stays", all(there(folder / "left", *foreign) + there(folder / "left" / "parts", *foreign_parts))
+    for command, name in (("merge", "left-merge"), ("report", "left-report")):
+        write_torn(folder / name, *torn, "manifest.csv.Q00000.tmp", *foreign, "held")
+        os.mkdir(folder / name / "settings.csv.aB3dE6.tmp")
+        os.rename(folder / name / "held", folder / name / "events.csv.aB3dE6.tmp")
+        with open(folder / name / "events.csv.aB3dE6.tmp", "r+b") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            done = scanner.run(command, "-o", name, *(("left",) if command == "merge" else ("-R", "d")))
+        yield f"{command}: what a killed run left half written in -o goes", \
+            done.returncode == 3 and scanner.tables(name) == wanted and not any(there(folder / name, *torn))
+        yield "  but not what is being written, and what is none of its", \
+            all(there(folder / name, "events.csv.aB3dE6.tmp", "settings.csv.aB3dE6.tmp", "manifest.csv.Q00000.tmp", *foreign))
+    for by in ("series", "hash"):
+        name = f"left-{by}"
+        for share in (1, 2):
+            scanner.run("scan", "-o", name, "--shard", f"{share}/2", "--by", by, "d")
+        journals = [(folder / name / f"journal-{share}-of-2.csv").read_text().splitlines()[2:] for share in (1, 2)]
+        mine, other = ([line.split(",")[3] + ".aB3dE6.tmp" for line in lines] for lines in journals)
+        write_torn(folder / name / "parts", *mine, *other)
+        with open(folder / name / "parts" / mine[0], "r+b") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            scanner.run("scan", "-o", name, "--shard", "1/2", "--by", by, "--resume", "d")
+        yield f"shards by {by}: a shard's own go, not one that is being written", \
+            there(folder / name / "parts", *mine) == [True] + [False] * (len(mine) - 1) and len(mine) > 1
+        yield "  and not those of the other shard", all(there(folder / name / "parts", *other)) and other
 
 
 def interrupts(scanner, wanted):
@@ -537,7 +606,7 @@ def main():
             "wholes": lambda: wholes(scanner, wanted), "options": lambda: options(scanner),
             "shards": lambda: shards(scanner, wanted), "missing": lambda: missing(scanner, wanted),
             "schedulers": lambda: schedulers(scanner), "kills": lambda: kills(scanner, wanted, rand, arguments.kills),
-            "interrupts": lambda: interrupts(scanner, wanted), "journals": lambda: journals(scanner, wanted),
+            "interrupts": lambda: interrupts(scanner, wanted), "leftovers": lambda: leftovers(scanner, wanted), "journals": lambda: journals(scanner, wanted),
             "endings": lambda: endings(scanner), "refusals": lambda: refusals(scanner), "terminals": lambda: terminals(scanner),
             "many": lambda: many(scanner, arguments.many, arguments.growth)}
         left = arguments.leave.split(",")

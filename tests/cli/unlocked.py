@@ -14,6 +14,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.dont_write_bytecode = True  # no litter in the source tree
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lab"))
@@ -62,8 +63,13 @@ class Bench:
 def alone(bench, wanted):
     for error in (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK):
         name = errno.errorcode[error]
+        torn = bench.folder / name / "flows.csv.aB3dE6.tmp"
+        torn.parent.mkdir()
+        torn.write_bytes(b"half")
+        os.utime(torn, (time.time() - 7200,) * 2)
         status, _ = bench.run(error, "scan", "-q", "-o", name, "d")
         yield f"{name}: scan gives the same bytes", status == 0 and bench.tables(name) == wanted
+        yield "  and leaves what may be another's", torn.exists()
     status, words = bench.run(errno.EIO, "scan", "-q", "-o", "broken", "d")
     yield "a file system that fails is told as ever", status == 4 and b"cannot be locked" in words
 

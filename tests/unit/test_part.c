@@ -7,14 +7,19 @@
 #include "engine/part.h"
 #include "engine/partfile.h"
 #include "files.h"
+#include "pieces.h"
 #include "suite.h"
 #include "table.h"
 #include "wire.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <tcpautopsy/part.h>
+#include <tcpautopsy/plan.h>
 #include <unistd.h>
 
 #define XXH_INLINE_ALL
@@ -57,9 +62,11 @@ static const char script[] = "flow A 10.0.0.2:40000 10.0.0.1:80 isn=4294967000 p
 
 static char folder[40];
 
+/* In memory where there is such a place: parts are synced, some thousand of them here. */
 static void enter(void)
 {
-    strcpy(folder, "/tmp/tcpautopsy-test-XXXXXX");
+    snprintf(folder, sizeof folder, "%s/tcpautopsy-test-XXXXXX",
+             access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm");
     ck_assert_ptr_nonnull(mkdtemp(folder));
     ck_assert_int_eq(chdir(folder), 0);
 }
@@ -101,6 +108,13 @@ static void feed(struct tca_session *session, const char *name)
     feed_text(session, name, script);
 }
 
+/* A tca_told_fn. */
+static void tell_nothing(void *user, const char *capture, int code, const struct tca_error *error)
+{
+    (void)user;
+    ck_assert_msg(!code, "%s: %s", capture, error->text);
+}
+
 /* So many that with the least memory their flows are not kept, and go to the spool as numbers (engine/lone.c). */
 static void feed_flood(struct tca_session *session)
 {
@@ -114,8 +128,59 @@ static void feed_flood(struct tca_session *session)
     tca_buf_done(&text);
 }
 
+static void write_records(const char *path, const struct tca_record *record, size_t count)
+{
+    struct bytes out = {0};
+
+    put_capture_header(&out, (uint32_t)record->link);
+    for (size_t at = 0; at < count; at++) {
+        put_u32(&out, (uint32_t)(record[at].time_ns / 1000000000));
+        put_u32(&out, (uint32_t)(record[at].time_ns % 1000000000 / 1000));
+        put_u32(&out, record[at].captured);
+        put_u32(&out, record[at].original);
+        put(&out, record[at].bytes, record[at].captured);
+    }
+    ck_assert(file_write(path, out.at, out.count));
+    free(out.at);
+}
+
+/* The script in nine files that are numbered through, one of which is missing: p1 ... p4 p6 ... p9. */
+static void feed_series(struct tca_session *session)
+{
+    enum { PIECES = 9, LOST = 5 };
+    struct tca_inputs *inputs = NULL;
+    struct tca_plan *plan = NULL;
+    const struct tca_plan_settings set = {0};
+    struct tca_error error = {0};
+    struct wire wire;
+    struct wire_error words;
+    size_t count;
+
+    ck_assert_int_eq(wire_parse("script", script, strlen(script), &wire, &words), 0);
+    struct tca_record *records = wire_records(&wire, &count);
+    ck_assert_int_eq(tca_inputs_new(&inputs), 0);
+    for (size_t piece = 1; piece <= PIECES; piece++) {
+        char name[] = "p1";
+        size_t from = count * (piece - 1) / PIECES, to = count * piece / PIECES;
+        name[1] = (char)('0' + piece);
+        if (piece == LOST)
+            continue;
+        write_records(name, records + from, to - from);
+        ck_assert_int_eq(tca_inputs_add(inputs, name, false, &error), 0);
+    }
+    ck_assert_int_eq(tca_plan_new(inputs, &set, &plan, &error), 0);
+    ck_assert_uint_eq(tca_plan_items(plan), 1);
+    ck_assert_uint_eq(tca_plan_item(plan, 0)->unit->files, PIECES - 1);
+    ck_assert(tca_plan_item(plan, 0)->unit->file[LOST - 1].missing);
+    ck_assert_int_eq(tca_session_read_item(session, plan, 0, tell_nothing, NULL), 0);
+    tca_plan_free(plan);
+    tca_inputs_free(inputs);
+    free(records);
+    wire_done(&wire);
+}
+
 /* A capture of this name under the label "l"; `shard` NULL: whole. */
-static void save(const char *path, const char *name, const char *shard)
+static void save_part(const char *path, const char *name, const char *shard)
 {
     struct tca_session *session = open_session(shard ? "shard" : NULL, shard);
     struct tca_error error = {0};
@@ -209,9 +274,9 @@ START_TEST(apart_and_together)
         path[share] = name[share];
         snprintf(shard, sizeof shard, "%u/%u", (share + 1) % shares + 1, shares);
         snprintf(name[share], sizeof name[share], "%u.part", share);
-        save(path[share], "b", shares > 1 ? shard : NULL);
+        save_part(path[share], "b", shares > 1 ? shard : NULL);
     }
-    save("c.part", "c", NULL);
+    save_part("c.part", "c", NULL);
     ck_assert_msg(tca_session_load(parts, path, shares, &error) == 0, "%s: %s", ways[_i].why, error.text);
     ck_assert_int_eq(load(parts, "c.part", NULL, NULL, &error), 0);
     must_say(parts, &merged);
@@ -269,7 +334,7 @@ START_TEST(says_what_it_is)
     ck_assert(about.interrupted);
     ck_assert_str_eq(about.label, label);
     tca_session_free(session);
-    save("b.part", "b", NULL);
+    save_part("b.part", "b", NULL);
     ck_assert_int_eq(tca_part_read_about("b.part", &about, &error), 0);
     ck_assert(!about.interrupted);
     ck_assert_uint_eq(about.flows, 6);
@@ -295,7 +360,7 @@ START_TEST(no_saving)
     struct stat st;
 
     enter();
-    save("a.part", "a", NULL);
+    save_part("a.part", "a", NULL);
     tca_session_capture_begin(session, "b", &error);
     usage(tca_session_save(session, "b.part", "", &error), &error);
     tca_session_capture_end(session, &error);
@@ -324,6 +389,33 @@ START_TEST(no_saving)
 }
 END_TEST
 
+/* Whoever meets what a killed run left knows it by that. */
+START_TEST(locked_while_written)
+{
+    struct tca_partfile_writer *file = NULL;
+    struct tca_error error = {0};
+    struct names names;
+
+    enter();
+    ck_assert_int_eq(tca_partfile_create("a.part", tca_part_form(), &file, &error), 0);
+    ck_assert(names_list(".", &names));
+    ck_assert_uint_eq(names.count, 1);
+    const char *name = names.name[0];
+    ck_assert_uint_eq(strlen(name), strlen("a.part.XXXXXX.tmp"));
+    ck_assert_int_eq(strncmp(name, "a.part.", 7), 0);
+    ck_assert_str_eq(name + 13, ".tmp");
+    int again = open(name, O_RDWR);
+    ck_assert_int_eq(flock(again, LOCK_EX | LOCK_NB), -1);
+    ck_assert_int_eq(errno, EWOULDBLOCK);
+    ck_assert_int_eq(tca_partfile_end(file, 0, &error), 0);
+    ck_assert_int_eq(flock(again, LOCK_EX | LOCK_NB), 0);
+    ck_assert(file_exists("a.part") && !file_exists(name));
+    close(again);
+    names_done(&names);
+    leave();
+}
+END_TEST
+
 START_TEST(no_loading)
 {
     static const char *const setting[][2] = {{"trace", "true"}, {"shard", "1/2"}};
@@ -331,7 +423,7 @@ START_TEST(no_loading)
     struct tca_session *session;
 
     enter();
-    save("a.part", "a", NULL);
+    save_part("a.part", "a", NULL);
     for (unsigned at = 0; at < 2; at++) {
         session = open_session(setting[at][0], setting[at][1]);
         usage(load(session, "a.part", NULL, NULL, &error), &error);
@@ -374,11 +466,11 @@ START_TEST(wrong_shares)
     struct tca_error error = {0};
 
     enter();
-    save("a", "a", NULL);
-    save("a1", "a", "1/2");
-    save("a2", "a", "2/2");
-    save("a3", "a", "2/3");
-    save("b2", "b", "2/2");
+    save_part("a", "a", NULL);
+    save_part("a1", "a", "1/2");
+    save_part("a2", "a", "2/2");
+    save_part("a3", "a", "2/3");
+    save_part("b2", "b", "2/2");
     refused("a1", NULL, NULL, TCA_EINPUT, "a1: share 2/2 is missing");
     refused("a2", NULL, NULL, TCA_EINPUT, "a2: share 1/2 is missing");
     refused("a1", "a1", NULL, TCA_EINPUT, "a1: share 1/2 is there twice");
@@ -402,7 +494,7 @@ START_TEST(other_settings)
     struct tca_error error = {0};
 
     enter();
-    save("a1", "a", "1/2");
+    save_part("a1", "a", "1/2");
     ck_assert_int_eq(tca_settings_set(set, "shard", "2/2", &error), 0);
     ck_assert_int_eq(tca_settings_set(set, "memory", "1M", &error), 0);
     ck_assert_int_eq(tca_session_open(set, &session, &error), 0);
@@ -442,7 +534,7 @@ START_TEST(any_byte)
     struct tca_error error;
 
     enter();
-    save("a.part", "a", NULL);
+    save_part("a.part", "a", NULL);
     read_whole("a.part", &bytes);
     ck_assert_int_eq(load_bytes(&bytes, &error), 0);
     for (size_t at = 0; at < bytes.used; at += at < 2 * HEAD ? 1 : STRIDE) {
@@ -462,7 +554,7 @@ START_TEST(any_end)
     struct tca_error error;
 
     enter();
-    save("a.part", "a", NULL);
+    save_part("a.part", "a", NULL);
     read_whole("a.part", &bytes);
     const size_t whole = bytes.used;
     for (bytes.used = 1; bytes.used < whole; bytes.used += STRIDE) {
@@ -492,7 +584,7 @@ START_TEST(other_program)
     struct tca_error error;
 
     enter();
-    save("a.part", "a", NULL);
+    save_part("a.part", "a", NULL);
     read_whole("a.part", &bytes);
     bytes.bytes[others[_i].at]++;
     if (others[_i].at == VERSION_AT)
@@ -512,7 +604,7 @@ START_TEST(other_machine)
     struct tca_error error;
 
     enter();
-    save("a.part", "a", NULL);
+    save_part("a.part", "a", NULL);
     read_whole("a.part", &bytes);
     for (int at = 0; at < 2; at++) {
         char kept = bytes.bytes[8 + at];
@@ -585,17 +677,19 @@ static const struct {
     const char *why;
     enum tca_part_kind kind;
     unsigned one_in;
-} hostile[] = {{"about", TCA_PART_ABOUT, 1},        {"captures", TCA_PART_CAPTURE, 1},
-               {"models", TCA_PART_MODEL, 2},       {"dossiers", TCA_PART_DOSSIER, 40},
-               {"streams", TCA_PART_STREAM, 60},    {"hints", TCA_PART_HINTS, 1},
-               {"mended frames", TCA_PART_MOVED, 1}};
+} hostile[] = {{"about", TCA_PART_ABOUT, 1},         {"captures", TCA_PART_CAPTURE, 1},
+               {"models", TCA_PART_MODEL, 2},        {"dossiers", TCA_PART_DOSSIER, 40},
+               {"streams", TCA_PART_STREAM, 60},     {"hints", TCA_PART_HINTS, 1},
+               {"mended frames", TCA_PART_MOVED, 1}, {"files", TCA_PART_FILE, 4},
+               {"runs", TCA_PART_RUNS, 1},           {"gaps", TCA_PART_GAP, 1}};
 
-static void save_both(const char *path)
+static void save_all(const char *path)
 {
     struct tca_session *session = open_session("memory", "1M");
 
     feed(session, "a");
     feed_flood(session);
+    feed_series(session);
     ck_assert_int_eq(tca_session_save(session, path, "l", NULL), 0);
     tca_session_free(session);
 }
@@ -613,7 +707,7 @@ START_TEST(made_on_purpose)
     unsigned told = 0, rejected = 0;
 
     enter();
-    save_both("a.part");
+    save_all("a.part");
     for (int time = 0; time < TIMES; time++) {
         struct tca_session *session = open_session("memory", "1M");
         struct tca_error error = {0};
@@ -644,6 +738,7 @@ int main(void)
     tcase_add_test(tc, says_what_it_is);
     tc = tcase_create("refused");
     tcase_add_test(tc, no_saving);
+    tcase_add_test(tc, locked_while_written);
     tcase_add_test(tc, no_loading);
     tcase_add_test(tc, no_parts);
     tcase_add_test(tc, wrong_shares);
