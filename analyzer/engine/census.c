@@ -113,9 +113,9 @@ static int check(struct tca_session *s)
 {
     struct tca_census *all;
     int error = make(s, INT64_MIN, NULL, &all);
-    for (size_t at = 0; !error && at < tca_sweep_count(s->sweep); at++)
+    for (size_t at = 0; !error && at < tca_swept_listeners(s); at++)
         for (int state = 0; state < TCA_STATE_COUNT; state++) {
-            const struct tca_listener *l = tca_sweep_at(s->sweep, at);
+            const struct tca_listener *l = tca_swept_listener(s, at);
             struct tca_peak a = tca_census_peak(s->served, l->capture, l->addr, l->port,
                                                 (enum tca_state)state),
                             b = tca_census_peak(all, l->capture, l->addr, l->port, (enum tca_state)state);
@@ -143,7 +143,7 @@ int tca_census_of_listeners(struct tca_session *s, struct tca_census **ret_censu
         return tca_census_of(s, ret_census);
     int error = TCA_OK;
     if (!s->served) {
-        error = make(s, INT64_MIN, s->sweep, &s->served);
+        error = make(s, INT64_MIN, tca_swept_of(s, 1)->sweep, &s->served);
         error = error ? error : check(s);
     }
     if (!error)

@@ -58,7 +58,7 @@ static void find_places(const struct tca_session *s, struct place *place, size_t
 {
     size_t told = told_incidents(s, incident), next = 0;
     for (size_t at = 0; at < count; at++) {
-        place[at] = (struct place){.l = tca_sweep_at(s->sweep, at), .index = at};
+        place[at] = (struct place){.l = tca_swept_listener(s, at), .index = at};
         while (next < told && compare_incident(incident[next], place[at].l) < 0)
             next++;
         place[at].incident = next;
@@ -79,8 +79,7 @@ static int tell(struct tca_session *s, const struct place *place, const struct t
     if (error)
         return error;
     tca_pass2_listener(s, place->index, &told);
-    const struct tca_listener *l =
-        tca_sweep_at(s->sweep, place->index); /* measured, whatever is told of it */
+    const struct tca_listener *l = tca_swept_listener(s, place->index); /* measured, whatever is told of it */
     struct tca_peak syn_recv = tca_census_peak(census, l->capture, l->addr, l->port, TCA_SYN_RECV);
     struct tca_listener_view view = {
         .listener = l,
@@ -97,7 +96,7 @@ static int tell(struct tca_session *s, const struct place *place, const struct t
 
 int tca_listeners_each(struct tca_session *s, tca_listener_fn *fn, void *user)
 {
-    size_t count = tca_sweep_count(s->sweep);
+    size_t count = tca_swept_listeners(s);
     struct place *place = tca_alloc(count * sizeof *place);
     const struct tca_incident **incident = tca_alloc(s->incidents.count * sizeof *incident);
     int stop = place && incident ? TCA_OK : TCA_EMEMORY;

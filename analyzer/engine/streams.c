@@ -21,7 +21,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-enum { PIECE_MEMORY = 16 << 20 };
+enum { PIECE_MEMORY = 4 << 20 };
 
 /* In the sorter; all zero before it is filled, since tuples are compared as bytes. */
 struct item {
