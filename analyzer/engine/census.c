@@ -55,7 +55,7 @@ struct taking {
     int64_t until_ns;               /* clocks run on to this moment, where that is after the capture's end */
 };
 
-static int take(struct taking *t, const struct tca_settled *settled)
+static int take(struct taking *t, struct tca_settled *settled)
 {
     struct tca_case c = tca_pass2_case(t->s, settled);
     c.pressed = tca_nat_pressed(t->s, c.d);
@@ -115,7 +115,8 @@ static int check(struct tca_session *s)
     int error = make(s, INT64_MIN, NULL, &all);
     for (size_t at = 0; !error && at < tca_swept_listeners(s); at++)
         for (int state = 0; state < TCA_STATE_COUNT; state++) {
-            const struct tca_listener *l = tca_swept_listener(s, at);
+            struct tca_listener room;
+            const struct tca_listener *l = tca_swept_listener(s, at, &room);
             struct tca_peak a = tca_census_peak(s->served, l->capture, l->addr, l->port,
                                                 (enum tca_state)state),
                             b = tca_census_peak(all, l->capture, l->addr, l->port, (enum tca_state)state);

@@ -32,8 +32,9 @@ static bool is_near(const struct tca_session *s, const struct tca_socket *socket
 {
     bool serves = socket->role == TCA_SERVER;
     enum tca_vantage own = serves ? TCA_VANTAGE_SERVER : TCA_VANTAGE_CLIENT;
+    struct tca_listener room;
     const struct tca_listener *l =
-        tca_swept_place(s, socket->capture, socket->addr[!serves], socket->port[!serves]);
+        tca_swept_place(s, socket->capture, socket->addr[!serves], socket->port[!serves], &room);
     return l && (l->vantage == own || l->vantage == TCA_VANTAGE_SAME_HOST);
 }
 

@@ -93,7 +93,8 @@ static int parts_of_listeners(struct parts *p)
 {
     int error = TCA_OK;
     for (size_t at = 0; at < tca_swept_listeners(p->s) && !error; at++) {
-        const struct tca_listener *l = tca_swept_listener(p->s, at);
+        struct tca_listener room;
+        const struct tca_listener *l = tca_swept_listener(p->s, at, &room);
         struct whose whose = {.capture = l->capture, .family = l->family};
         memcpy(whose.addr, l->addr, sizeof whose.addr);
         struct tca_counts part;

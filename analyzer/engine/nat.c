@@ -58,12 +58,13 @@ static const struct tca_nat *counted_row(const struct tca_session *s, const stru
     return d->nat == TCA_NAT_AFTER ? tca_nats_find(s->nats, d->capture, d->id_frame) : NULL;
 }
 
-const struct tca_listener *tca_nat_listener(const struct tca_session *s, const struct tca_dossier *d)
+const struct tca_listener *tca_nat_listener(const struct tca_session *s, const struct tca_dossier *d,
+                                            struct tca_listener *room)
 {
     const struct tca_nat *nat = counted_row(s, d);
     const struct tca_listener *l =
-        nat ? tca_swept_place(s, nat->capture, nat->server_addr, nat->server_port) : NULL;
-    return l ? l : tca_sweep_find(tca_swept_of(s, d->capture)->sweep, d);
+        nat ? tca_swept_place(s, nat->capture, nat->server_addr, nat->server_port, room) : NULL;
+    return l ? l : tca_sweep_find(tca_swept_of(s, d->capture)->sweep, d, room);
 }
 
 const struct tca_pressed *tca_nat_pressed(const struct tca_session *s, const struct tca_dossier *d)

@@ -37,7 +37,8 @@ int tca_pass2_estimates(struct tca_session *s, const struct tca_estimates **ret_
         if (!error)
             error = tca_pass2_walk_all(s, estimate_flow, &(struct estimating){s, all});
         for (size_t at = 0; !error && at < tca_swept_listeners(s); at++) {
-            const struct tca_listener *l = tca_swept_listener(s, at);
+            struct tca_listener room;
+            const struct tca_listener *l = tca_swept_listener(s, at, &room);
             error = tca_estimates_listener(
                 all, l, tca_hosts_find(tca_swept_of(s, l->capture)->hosts, l->capture, l->addr));
         }
@@ -70,13 +71,6 @@ static int learn(struct tca_session *s)
 
 /* ---- before the first question ---- */
 
-static void leave_out(const struct tca_session *s, const struct capture *c)
-{
-    uint32_t capture = c->facts.ordinal;
-    if (c->left_out)
-        tca_sweep_leave_out(tca_swept_of(s, capture)->sweep, capture, c->left_out);
-}
-
 int tca_pass2_prepare(struct tca_session *s)
 {
     int error = tca_spool_join(s);
@@ -90,8 +84,6 @@ int tca_pass2_prepare(struct tca_session *s)
         error = tca_swept_make(s);
     if (!error)
         error = tca_series_tell_gaps(s);
-    for (size_t at = 0; !error && at < s->capture_count; at++)
-        leave_out(s, s->capture[at]);
     if (!error)
         error = tca_twins_prepare(s);
     if (!error && s->set.known.count)
@@ -141,7 +133,8 @@ static int events_of_flow(void *user, const struct tca_flow_view *view)
 
 void tca_pass2_listener(const struct tca_session *s, size_t index, struct tca_told_listener *told)
 {
-    const struct tca_listener *l = tca_swept_listener(s, index);
+    struct tca_listener room;
+    const struct tca_listener *l = tca_swept_listener(s, index, &room);
     bool wanted = !s->set.some_findings || s->set.wanted[TCA_overflow_interval];
     told->listener = *l;
     told->listener.episode = told->episode;

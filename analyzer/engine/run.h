@@ -305,8 +305,9 @@ int tca_nat_add_flow(struct tca_shard *shard, const struct tca_mirror *m, uint32
 int tca_nat_prepare(struct tca_session *s);
 /* Write what is known of it into the dossier. */
 void tca_nat_tell(const struct tca_session *s, struct tca_dossier *d);
-/* The listener at which this row's connection is counted; never NULL. */
-const struct tca_listener *tca_nat_listener(const struct tca_session *s, const struct tca_dossier *d);
+/* The listener at which this row's connection is counted, borrowed or in *room; never NULL. */
+const struct tca_listener *tca_nat_listener(const struct tca_session *s, const struct tca_dossier *d,
+                                            struct tca_listener *room);
 /* What holds of this connection's attempt, which is counted by one row of two: for its sockets. */
 const struct tca_pressed *tca_nat_pressed(const struct tca_session *s, const struct tca_dossier *d);
 /* Does another row tell this connection where each is told once? `twin` is the row's own, or NULL. */
@@ -318,12 +319,13 @@ int tca_swept_make(struct tca_session *s);
 void tca_swept_done(struct tca_session *s);
 /* Of this capture; of all that are not swept yet what is being made. */
 const struct tca_swept *tca_swept_of(const struct tca_session *s, uint32_t capture);
-/* Listeners of all captures, by capture, address, port. */
+/* Listeners of all captures, by capture, address, port; each borrowed, or in *room. */
 size_t tca_swept_listeners(const struct tca_session *s);
-const struct tca_listener *tca_swept_listener(const struct tca_session *s, size_t index);
+const struct tca_listener *tca_swept_listener(const struct tca_session *s, size_t index,
+                                              struct tca_listener *room);
 /* NULL: nobody listens there. */
 const struct tca_listener *tca_swept_place(const struct tca_session *s, uint32_t capture,
-                                           const uint8_t addr[16], uint16_t port);
+                                           const uint8_t addr[16], uint16_t port, struct tca_listener *room);
 /* Hosts of all captures, by capture and address; `host` 0 at first. NULL behind the last. */
 struct tca_each_host {
     size_t swept, host;
@@ -339,6 +341,7 @@ int tca_pass2_prepare(struct tca_session *s);
 struct tca_settled {
     struct tca_dossier d;
     const struct tca_host *host[2]; /* by role; borrowed */
+    struct tca_listener room;       /* for its case */
 };
 /* Decode one item of the sorter as tca_spool_get does, and let its clocks run to the end of its capture, or to
  * `until_ns` if that is later. */
@@ -349,8 +352,8 @@ typedef int tca_settled_fn(void *user, struct tca_settled *settled, size_t count
 int tca_pass2_settle_all(struct tca_session *s, int64_t until_ns, tca_settled_fn *fn, void *user);
 /* The same of some captures alone. */
 int tca_pass2_settle_some(struct tca_session *s, struct tca_owners captures, tca_settled_fn *fn, void *user);
-/* What a judge, or the census, may look at. Borrows the dossier. */
-struct tca_case tca_pass2_case(const struct tca_session *s, const struct tca_settled *settled);
+/* What a judge, or the census, may look at. Borrows what was settled. */
+struct tca_case tca_pass2_case(const struct tca_session *s, struct tca_settled *settled);
 /* Every flow in row order, judged. Non-zero from fn stops and is returned. */
 typedef int tca_view_fn(void *user, const struct tca_flow_view *view);
 int tca_pass2_walk(struct tca_session *s, tca_view_fn *fn, void *user);

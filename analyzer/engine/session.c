@@ -192,11 +192,14 @@ int tca_session_finish(struct tca_session *s, struct tca_error *error)
     if (s->trace && fflush(s->trace)) /* here, since rewind() keeps no error */
         return tca_words(error, tca_keep_whole(s, TCA_EOUTPUT));
     int code = tca_keep_whole(s, tca_pass2_prepare(s));
+    uint32_t before = 0;
     for (size_t at = 0; !code && at < tca_swept_listeners(s); at++) {
         /* A capture has one vantage if all its listeners agree. */
-        const struct tca_listener *l = tca_swept_listener(s, at);
+        struct tca_listener room;
+        const struct tca_listener *l = tca_swept_listener(s, at, &room);
         struct tca_capture_facts *facts = &s->capture[l->capture - 1]->facts;
-        bool first = at == 0 || tca_swept_listener(s, at - 1)->capture != l->capture;
+        bool first = before != l->capture;
+        before = l->capture;
         if (first)
             facts->vantage = l->vantage;
         else if (facts->vantage != l->vantage)

@@ -273,7 +273,8 @@ static int list_listeners(struct listing *l)
 {
     int error = TCA_OK;
     for (size_t at = 0; at < tca_swept_listeners(l->s) && !error; at++) {
-        const struct tca_listener *one = tca_swept_listener(l->s, at);
+        struct tca_listener room;
+        const struct tca_listener *one = tca_swept_listener(l->s, at, &room);
         bool here = one->listens && one->first_synack_ns <= l->time_ns && !memcmp(one->addr, l->host, 16);
         if (here)
             error = list_listener(l, one);

@@ -166,10 +166,14 @@ static int find(struct tca_session *s, struct tca_swept *w)
         error = tca_pressure_run(w->pressure, w->sweep, w->hosts, &s->set.known, in_part, &s->incidents);
     if (!error)
         tca_sweep_settle(w->sweep);
+    for (uint32_t capture = w->captures.first; !error && capture <= w->captures.last; capture++)
+        if (capture <= s->capture_count && s->capture[capture - 1]->left_out)
+            tca_sweep_leave_out(w->sweep, capture, s->capture[capture - 1]->left_out);
     return error;
 }
 
-static int sweep(struct tca_session *s, struct tca_owners captures)
+/* With others beside them: what is found is put away small, unless something is to be added to it. */
+static int sweep(struct tca_session *s, struct tca_owners captures, bool pack)
 {
     void *list = tca_room(s->swept, s->swept_count, &s->swept_room, sizeof *s->swept);
     if (!list)
@@ -182,12 +186,21 @@ static int sweep(struct tca_session *s, struct tca_owners captures)
     int error = begin(s, w);
     if (!error)
         error = tca_pass2_settle_some(s, captures, gather, &g);
-    return error ? error : find(s, w);
+    if (!error)
+        error = find(s, w);
+    if (!error && pack)
+        tca_sweep_pack(w->sweep);
+    return error;
 }
 
 /* ---- all captures ---- */
 
-enum { AT_ONCE = 8192 }; /* connections, so that what is gathered of them takes some megabytes */
+/* Connections, so that what is gathered of them takes some megabytes. */
+#ifdef TCA_CHECK_WAYS
+enum { AT_ONCE = 1 }; /* each capture alone */
+#else
+enum { AT_ONCE = 8192 };
+#endif
 
 /* From this one on; `most` 0: all that there are. */
 static struct tca_owners next_captures(const struct tca_session *s, uint32_t first, uint64_t most)
@@ -234,7 +247,7 @@ int tca_swept_make(struct tca_session *s)
     uint32_t first = 1;
     do {
         struct tca_owners captures = next_captures(s, first, apart ? AT_ONCE : 0);
-        error = error ? error : sweep(s, captures);
+        error = error ? error : sweep(s, captures, apart && !s->set.known.count);
         first = captures.last + 1;
     } while (!error && first <= s->capture_count);
     return error;
@@ -272,7 +285,8 @@ size_t tca_swept_listeners(const struct tca_session *s)
     return last ? last->listeners + tca_sweep_count(last->sweep) : 0;
 }
 
-const struct tca_listener *tca_swept_listener(const struct tca_session *s, size_t index)
+const struct tca_listener *tca_swept_listener(const struct tca_session *s, size_t index,
+                                              struct tca_listener *room)
 {
     size_t low = 0, high = s->swept_count - 1;
     while (low < high) { /* the last one that has no more before it */
@@ -282,13 +296,15 @@ const struct tca_listener *tca_swept_listener(const struct tca_session *s, size_
         else
             low = middle;
     }
-    return tca_sweep_at(s->swept[low].sweep, index - s->swept[low].listeners);
+    return tca_sweep_at(s->swept[low].sweep, index - s->swept[low].listeners, room);
 }
 
 const struct tca_listener *tca_swept_place(const struct tca_session *s, uint32_t capture,
-                                           const uint8_t addr[16], uint16_t port)
+                                           const uint8_t addr[16], uint16_t port, struct tca_listener *room)
 {
-    return tca_sweep_edit(tca_swept_of(s, capture)->sweep, capture, addr, port);
+    const struct tca_swept *w = tca_swept_of(s, capture);
+    uint32_t host = tca_hosts_number(w->hosts, tca_hosts_find(w->hosts, capture, addr));
+    return tca_sweep_place(w->sweep, host, port, room);
 }
 
 const struct tca_host *tca_swept_host(const struct tca_session *s, struct tca_each_host *next)

@@ -205,11 +205,12 @@ static bool is_lossy(const struct tca_capture_facts *capture)
     return capture->drops && capture->drops >= capture->packets / ONE_IN;
 }
 
-struct tca_case tca_pass2_case(const struct tca_session *s, const struct tca_settled *settled)
+struct tca_case tca_pass2_case(const struct tca_session *s, struct tca_settled *settled)
 {
     const struct tca_dossier *d = &settled->d;
-    struct tca_case c = {
-        .d = d, .listener = tca_nat_listener(s, d), .host = {settled->host[0], settled->host[1]}};
+    struct tca_case c = {.d = d,
+                         .listener = tca_nat_listener(s, d, &settled->room),
+                         .host = {settled->host[0], settled->host[1]}};
     c.vantage = vantage_of(s, &c);
     c.twin = tca_twins_find(s->twins, d);
     c.again = tca_nat_again(s, d, c.twin);

@@ -538,9 +538,13 @@ void tca_sweep_free(struct tca_sweep *sweep)
 {
     if (!sweep)
         return;
-    for (size_t at = 0; at < sweep->listeners; at++)
-        tca_free((void *)(uintptr_t)sweep->listener[at].episode);
+    for (size_t at = 0; at < sweep->listeners; at++) {
+        struct tca_listener room;
+        tca_free((void *)(uintptr_t)tca_sweep_at(sweep, at, &room)->episode);
+    }
     tca_free(sweep->listener);
+    tca_free(sweep->packed);
+    tca_free(sweep->packed_at);
     tca_free(sweep->place);
     tca_free(sweep->moment);
     tca_free(sweep->conn);

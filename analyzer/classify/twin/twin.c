@@ -410,6 +410,9 @@ void tca_twins_settle(struct tca_twins *twins)
         qsort(twins->twin, twins->twin_count, sizeof *twins->twin, order_twins);
     for (size_t at = 0; at < twins->twin_count; at++)
         twins->twin[at].lost = twins->lost + twins->twin[at].lost_at;
+    tca_free(twins->key);
+    twins->key = NULL;
+    twins->key_count = twins->key_room = 0;
 }
 
 static int find_twin(const void *wanted, const void *one)

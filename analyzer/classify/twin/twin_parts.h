@@ -61,7 +61,7 @@ struct tca_watch {
 
 struct tca_twins {
     struct tca_sieve ends, isns; /* until linked: which keys may be there twice, as rounds compare them */
-    struct tca_twin_key *key;    /* owned; once linked by capture and frame */
+    struct tca_twin_key *key;    /* owned; once linked by capture and frame; until settled */
     size_t key_count, key_room;
     uint32_t *parent; /* owned, while groups are made: by index in the order of adding */
     uint64_t *held;   /* owned, likewise, of a root: captures in its group */
