@@ -2,9 +2,9 @@
  *
  * Sweeps: what only many flows together show. None looks beyond its capture, and while they gather they keep some hundred bytes
  * of each connection. So captures are swept some at a time, next to each other in the order of the run, and what was gathered of
- * them is forgotten before the next ones' turn: however many captures there are, only what was found stays of each.
+ * them is forgotten before the next ones' turn: however many captures there are, only what was found stays of each, and that packed.
  *
- *      captures 1..40, 8192 connections or a few more --> gathered in row order --> hosts, listeners, pressure
+ *      captures 1..40, 8192 connections at most       --> gathered in row order --> hosts, listeners, pressure
  *      capture 41, with a million                     --> likewise, alone
  *      captures 42..90                                --> ...
  *

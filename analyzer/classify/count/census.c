@@ -25,7 +25,7 @@
 #include <string.h>
 #include <tcpautopsy/error.h>
 
-enum { SOCKET_MEMORY = 8 << 20, EDGE_MEMORY = 8 << 20 };
+enum { SOCKET_MEMORY = 8 << 20, EDGE_MEMORY = 4 << 20 };
 static const uint32_t NOBODY = UINT32_MAX;
 
 /* An address, an address and port, or these in one capture. */
@@ -57,8 +57,17 @@ struct edge {
     uint8_t from, to;        /* enum tca_state, CLOSED: not there */
 };
 
+/* The states whose highest counts are kept: what listeners are told by. */
+enum { PEAKS = 3 };
+static const uint8_t peak_of[TCA_STATE_COUNT] = {
+    /* from 1; 0: of the others none */
+    [TCA_SYN_RECV] = 1,
+    [TCA_CLOSE_WAIT] = 2,
+    [TCA_TIME_WAIT] = 3,
+};
+
 struct peaks {
-    struct tca_peak of[TCA_STATE_COUNT];
+    struct tca_peak of[PEAKS];
 };
 
 struct tca_census {
@@ -357,10 +366,10 @@ static int add_edges(void *user, const struct tca_socket *s)
 /* Counters of one listener, and those of them that the present instant changed. */
 struct climb {
     struct tca_census *c;
-    uint32_t (*now)[TCA_STATE_COUNT]; /* owned, one for each listener */
+    uint32_t (*now)[PEAKS]; /* owned, one for each listener */
     struct {
         uint32_t listener;
-        uint8_t state;
+        uint8_t peak;
     } * raised; /* owned */
     size_t raised_count, raised_room;
     int64_t time_ns;
@@ -370,22 +379,22 @@ static void end_instant(struct climb *k)
 {
     for (size_t at = 0; at < k->raised_count; at++) {
         uint32_t listener = k->raised[at].listener;
-        uint8_t state = k->raised[at].state;
-        struct tca_peak *peak = &k->c->peaks[listener].of[state];
-        if (k->now[listener][state] > peak->count)
-            *peak = (struct tca_peak){.count = k->now[listener][state], .at_ns = k->time_ns};
+        uint32_t count = k->now[listener][k->raised[at].peak];
+        struct tca_peak *peak = &k->c->peaks[listener].of[k->raised[at].peak];
+        if (count > peak->count)
+            *peak = (struct tca_peak){.count = count, .at_ns = k->time_ns};
     }
     k->raised_count = 0;
 }
 
-static int note_raised(struct climb *k, const struct edge *edge)
+static int note_raised(struct climb *k, uint32_t listener, unsigned peak)
 {
     void *list = tca_room(k->raised, k->raised_count, &k->raised_room, sizeof *k->raised);
     if (!list)
         return TCA_EMEMORY;
     k->raised = list;
-    k->raised[k->raised_count].listener = edge->listener;
-    k->raised[k->raised_count++].state = edge->to;
+    k->raised[k->raised_count].listener = listener;
+    k->raised[k->raised_count++].peak = (uint8_t)peak;
     return TCA_OK;
 }
 
@@ -399,12 +408,13 @@ static int climb_edge(void *user, const void *item, size_t size)
     if (edge.time_ns != k->time_ns)
         end_instant(k);
     k->time_ns = edge.time_ns;
-    if (edge.from != TCA_CLOSED)
-        k->now[edge.listener][edge.from]--;
-    if (edge.to == TCA_CLOSED)
+    unsigned from = peak_of[edge.from], to = peak_of[edge.to];
+    if (from)
+        k->now[edge.listener][from - 1]--;
+    if (!to)
         return TCA_OK;
-    k->now[edge.listener][edge.to]++;
-    return note_raised(k, &edge);
+    k->now[edge.listener][to - 1]++;
+    return note_raised(k, edge.listener, to - 1);
 }
 
 static int find_peaks(struct tca_census *c)
@@ -466,6 +476,7 @@ struct tca_peak tca_census_peak(const struct tca_census *c, uint32_t capture, co
                                 uint16_t port, enum tca_state state)
 {
     size_t low = 0, high = c->listeners.count;
+    unsigned peak = peak_of[state];
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         if (compare_place(&c->listeners.list[middle], addr, port) < 0)
@@ -473,12 +484,12 @@ struct tca_peak tca_census_peak(const struct tca_census *c, uint32_t capture, co
         else
             high = middle;
     }
-    if (low == c->listeners.count || compare_place(&c->listeners.list[low], addr, port))
+    if (!peak || low == c->listeners.count || compare_place(&c->listeners.list[low], addr, port))
         return (struct tca_peak){0};
     const struct showing wanted = {.shown = c->listeners.list[low].shown, .capture = capture};
     const struct showing *found =
         bsearch(&wanted, c->find, c->listeners.count, sizeof *c->find, compare_showings);
-    return found ? c->peaks[found->number].of[state] : (struct tca_peak){0};
+    return found ? c->peaks[found->number].of[peak - 1] : (struct tca_peak){0};
 }
 
 /* ---- rows ---- */
