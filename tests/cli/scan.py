@@ -523,7 +523,8 @@ def main():
     parser.add_argument("program")
     parser.add_argument("--kills", type=int, default=3)
     parser.add_argument("--many", type=int, default=2000)
-    parser.add_argument("--growth", type=int, default=4500, help="bytes of memory for each of these; sanitizers need more")
+    parser.add_argument("--growth", type=int, default=9000,
+                        help="bytes of memory for each of these: with few, what waits to be written is most of it; sanitizers need more")
     parser.add_argument("--only", help="these groups, a comma list")
     arguments = parser.parse_args()
     rand = random.Random(7)
