@@ -4,6 +4,7 @@
  * items are written to the temporary file as a run. A cursor merges the runs with a heap, each read through its
  * own small buffer with pread, so that walks can be repeated. A run has such a buffer from the turn of its first item to
  * that of its last: where items come nearly in order few do at a time. Nothing was spilled: the cursor is a place in the sorted index.
+ * Of some owners alone: a run knows the lowest and the highest that it holds, so where items come owner by owner few runs are read.
  *
  * Items come mostly in order, or nearly. So the index is sorted by merging, and halves that are in order as they stand cost
  * one comparison. It holds the first eight bytes of each key as a number, which decides nearly always.
@@ -32,6 +33,7 @@ struct run {
     int file;
     int64_t from, to;          /* bytes in the file; behind them the places, if items are replaceable */
     uint8_t key[TCA_SORT_KEY]; /* of its first item */
+    struct tca_owners owners;  /* the lowest and the highest */
 };
 
 /* An item in memory. */
@@ -42,10 +44,12 @@ struct place {
 };
 
 struct tca_sorter {
-    char *temp_dir; /* owned, NULL when none was given */
-    size_t memory;  /* fits into 32 bits */
-    size_t named;   /* bytes of the key that name an item; 0: items are not replaceable */
-    uint8_t *bytes; /* HEAD + item, one after another */
+    char *temp_dir;           /* owned, NULL when none was given */
+    size_t memory;            /* fits into 32 bits */
+    size_t named;             /* bytes of the key that name an item; 0: items are not replaceable */
+    size_t owned;             /* where its owner stands in a key; 0: items have none */
+    struct tca_owners owners; /* of the items in memory: the lowest and the highest */
+    uint8_t *bytes;           /* HEAD + item, one after another */
     size_t used, room;
     struct place *index, *spare; /* spare: room for merging */
     size_t count, index_room, spare_room;
@@ -114,6 +118,11 @@ void tca_sorter_replaceable(struct tca_sorter *sorter, size_t named)
     sorter->named = named;
 }
 
+void tca_sorter_owned(struct tca_sorter *sorter, size_t at)
+{
+    sorter->owned = at;
+}
+
 uint64_t tca_sorter_count(const struct tca_sorter *sorter)
 {
     return sorter->total;
@@ -135,6 +144,23 @@ static bool is_before(const uint8_t *bytes, const struct place *a, const struct 
         return a->first < b->first;
     return memcmp(bytes + a->offset + sizeof a->first, bytes + b->offset + sizeof b->first,
                   TCA_SORT_KEY - sizeof a->first) < 0;
+}
+
+static uint32_t owner_of(const struct tca_sorter *sorter, const uint8_t *key)
+{
+    const uint8_t *at = key + sorter->owned;
+    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
+static void note_owner(struct tca_sorter *sorter, const uint8_t *key)
+{
+    if (!sorter->owned)
+        return;
+    uint32_t owner = owner_of(sorter, key);
+    struct tca_owners *all = &sorter->owners;
+    *all = sorter->count ? (struct tca_owners){owner < all->first ? owner : all->first,
+                                               owner > all->last ? owner : all->last}
+                         : (struct tca_owners){owner, owner};
 }
 
 static void insert_each(const uint8_t *bytes, struct place *place, size_t count)
@@ -274,7 +300,8 @@ static int write_sorted(struct tca_sorter *sorter, struct run *ret_run)
     int64_t *places = sorter->named ? tca_alloc(sorter->count * sizeof *places) : NULL;
     int error = sorter->named && !places ? TCA_EMEMORY : write_run(sorter, places);
     int64_t end = sorter->file_end + (int64_t)sorter->used;
-    *ret_run = (struct run){.file = sorter->file, .from = sorter->file_end, .to = end};
+    *ret_run =
+        (struct run){.file = sorter->file, .from = sorter->file_end, .to = end, .owners = sorter->owners};
     memcpy(ret_run->key, sorter->bytes + sorter->index[0].offset, sizeof ret_run->key);
     if (!error && places)
         error = write_at(sorter->file, places, sorter->count * sizeof *places, &end);
@@ -358,6 +385,7 @@ int tca_sorter_add(struct tca_sorter *sorter, const uint8_t key[TCA_SORT_KEY], c
         return error;
     uint8_t *head = sorter->bytes + sorter->used;
     const uint64_t size64 = size;
+    note_owner(sorter, key);
     memcpy(head, key, TCA_SORT_KEY);
     memcpy(head + TCA_SORT_KEY, &size64, sizeof size64);
     if (size) {
@@ -552,13 +580,15 @@ static void sift_down(struct reader **heap, size_t count, size_t at)
 
 struct tca_cursor {
     const struct tca_sorter *sorter;
+    struct tca_owners owners;   /* that are wanted; all zero: all are */
     uint8_t told[TCA_SORT_KEY]; /* name of the newest one, if items are replaceable */
     bool any;
     size_t at;             /* of what is in memory: so many were passed */
     struct reader *reader; /* owned: of each run, where there are some */
     struct reader **heap;  /* owned: those that are not over, by what is on top */
     size_t count;          /* of these */
-    bool used;             /* what is on top was told */
+    size_t readers;
+    bool used; /* what is on top was told */
 };
 
 static size_t read_room(size_t runs)
@@ -567,20 +597,41 @@ static size_t read_room(size_t runs)
     return room < READ_LEAST ? READ_LEAST : room > READ_MOST ? READ_MOST : room;
 }
 
+static bool wants_all(const struct tca_cursor *c)
+{
+    return !c->owners.last;
+}
+
+static bool wants_run(const struct tca_cursor *c, const struct run *run)
+{
+    return wants_all(c) || (run->owners.first <= c->owners.last && run->owners.last >= c->owners.first);
+}
+
+static bool wants_item(const struct tca_cursor *c, const uint8_t *key)
+{
+    uint32_t owner = wants_all(c) ? 0 : owner_of(c->sorter, key);
+    return wants_all(c) || (owner >= c->owners.first && owner <= c->owners.last);
+}
+
 static bool open_runs(struct tca_cursor *c)
 {
-    size_t runs = c->sorter->run_count;
+    size_t runs = 0;
+    for (size_t at = 0; at < c->sorter->run_count; at++)
+        runs += wants_run(c, &c->sorter->run[at]);
     c->reader = tca_alloc(runs * sizeof *c->reader);
     c->heap = tca_alloc(runs * sizeof *c->heap);
     if (!c->reader || !c->heap)
         return false;
-    for (; c->count < runs; c->count++) {
-        const struct run *run = &c->sorter->run[c->count];
+    for (size_t at = 0; at < c->sorter->run_count; at++) {
+        const struct run *run = &c->sorter->run[at];
         struct reader *reader = &c->reader[c->count];
+        if (!wants_run(c, run))
+            continue;
         *reader = (struct reader){.file = run->file, .at = run->from, .to = run->to, .room = read_room(runs)};
         set_key(reader, run->key);
-        c->heap[c->count] = reader;
+        c->heap[c->count++] = reader;
     }
+    c->readers = c->count;
     for (size_t at = c->count; at-- > 0;)
         sift_down(c->heap, c->count, at);
     return true;
@@ -653,7 +704,7 @@ static void give_back(struct tca_sorter *sorter)
     sorter->room = sorter->index_room = sorter->spare_room = 0;
 }
 
-int tca_cursor_new(struct tca_sorter *sorter, struct tca_cursor **ret_cursor)
+int tca_cursor_new(struct tca_sorter *sorter, struct tca_owners owners, struct tca_cursor **ret_cursor)
 {
     int error = sorter->run_count ? spill(sorter) : sort_memory(sorter);
     if (error)
@@ -664,6 +715,7 @@ int tca_cursor_new(struct tca_sorter *sorter, struct tca_cursor **ret_cursor)
     if (!c)
         return TCA_EMEMORY;
     c->sorter = sorter;
+    c->owners = owners;
     if (sorter->run_count && !open_runs(c)) {
         tca_cursor_free(c);
         return TCA_EMEMORY;
@@ -676,7 +728,7 @@ void tca_cursor_free(struct tca_cursor *c)
 {
     if (!c)
         return;
-    for (size_t at = 0; c->reader && at < c->sorter->run_count; at++)
+    for (size_t at = 0; c->reader && at < c->readers; at++)
         tca_free(c->reader[at].buffer);
     tca_free(c->reader);
     tca_free(c->heap);
@@ -699,7 +751,7 @@ int tca_cursor_next(struct tca_cursor *c, const void **ret_item, size_t *ret_siz
     int got;
     do {
         got = c->sorter->run_count ? next_of_runs(c, &head) : next_in_memory(c, &head);
-    } while (got > 0 && was_told(c, head));
+    } while (got > 0 && (!wants_item(c, head) || was_told(c, head)));
     if (got <= 0)
         return got;
     *ret_item = head + HEAD;
@@ -726,7 +778,7 @@ int tca_sorter_walk(struct tca_sorter *sorter, tca_sorter_fn *fn, void *user)
     struct tca_cursor *cursor;
     const void *item;
     size_t size;
-    int code = tca_cursor_new(sorter, &cursor);
+    int code = tca_cursor_new(sorter, (struct tca_owners){0}, &cursor);
     if (code)
         return code;
     while ((code = tca_cursor_next(cursor, &item, &size)) > 0 && !(code = fn(user, item, size)))

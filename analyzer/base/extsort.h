@@ -2,7 +2,7 @@
  *
  * A sorter that spills: items of any size with a fixed-size key go in, come out ordered by key, as often as
  * wanted. In memory while small, then in unlinked temporary files; memory is bounded, whatever the number of
- * items.
+ * items. Items may have owners: then those of some owners alone can be walked, without reading where there are none of them.
  */
 #ifndef TCA_BASE_EXTSORT_H
 #define TCA_BASE_EXTSORT_H
@@ -26,6 +26,8 @@ int tca_sorter_add(struct tca_sorter *sorter, const uint8_t key[TCA_SORT_KEY], c
 /* Before the first item: every one can be fetched again, and be replaced. `named` bytes of a key name its item; of those with
  * equal names a walk tells the first alone, so that the bytes behind must be less for what is newer. */
 void tca_sorter_replaceable(struct tca_sorter *sorter, size_t named);
+/* Before the first item: its owner is a number, four bytes of its key from `at` on, the highest first. */
+void tca_sorter_owned(struct tca_sorter *sorter, size_t at);
 /* All items of another one, of the same kind; only to be freed after that. 0, TCA_EMEMORY or TCA_EOUTPUT. */
 int tca_sorter_take(struct tca_sorter *sorter, struct tca_sorter *other);
 /* Where the item is that was added last; until the first walk, or until others are taken, it can be fetched from there: *ret_item is replaced. 0,
@@ -36,9 +38,15 @@ int tca_sorter_fetch(const struct tca_sorter *sorter, uint64_t place, struct tca
 typedef int tca_sorter_fn(void *user, const void *item, size_t size);
 int tca_sorter_walk(struct tca_sorter *sorter, tca_sorter_fn *fn, void *user);
 
-/* The same, one item after the other: until the cursor is freed nothing may be added. On any thread, one at a time. */
+/* From the first of these owners to the last; all zero: every item, whoever owns it. */
+struct tca_owners {
+    uint32_t first, last;
+};
+
+/* The same, one item after the other, of these owners alone: until the cursor is freed nothing may be added. On any thread, one
+ * at a time. */
 struct tca_cursor;
-int tca_cursor_new(struct tca_sorter *sorter, struct tca_cursor **ret_cursor);
+int tca_cursor_new(struct tca_sorter *sorter, struct tca_owners owners, struct tca_cursor **ret_cursor);
 void tca_cursor_free(struct tca_cursor *cursor); /* accepts NULL */
 /* 1, the item borrowed until the next call; 0 at the end; TCA_EMEMORY or TCA_EOUTPUT. */
 int tca_cursor_next(struct tca_cursor *cursor, const void **ret_item, size_t *ret_size);

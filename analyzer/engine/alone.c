@@ -55,12 +55,22 @@ bool tca_alone_is_cut(const struct tca_session *s, const struct tca_dossier *d)
     return all->full && compare_rows(&row, &all->from) >= 0 && is_alone(d);
 }
 
+static bool has_room(const struct tca_session *s, uint64_t count)
+{
+    return count < tca_memory_of(&s->set) / 2 / ALONE_BYTES;
+}
+
+bool tca_alone_fits(const struct tca_session *s, uint64_t flows)
+{
+    return !flows || has_room(s, flows - 1);
+}
+
 bool tca_alone_cut(struct tca_session *s, const struct tca_dossier *d)
 {
     struct tca_alone *all = &s->alone[kind_of(d)];
     if (!is_alone(d))
         return false;
-    if (!all->full && all->count < tca_memory_of(&s->set) / 2 / ALONE_BYTES) {
+    if (!all->full && has_room(s, all->count)) {
         all->count++;
         return false;
     }

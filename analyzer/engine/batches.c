@@ -119,7 +119,7 @@ static int walk_each(const struct walk *w)
 int tca_batches_walk(const struct tca_batches *set)
 {
     struct walk w = {.set = set};
-    int error = tca_cursor_new(set->sorter, &w.cursor);
+    int error = tca_cursor_new(set->sorter, set->owners, &w.cursor);
     if (!error)
         error = tca_crew_size(set->crew) > 1 ? walk_batches(&w) : walk_each(&w);
     tca_cursor_free(w.cursor);

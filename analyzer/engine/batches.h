@@ -19,7 +19,8 @@
 struct tca_batches {
     struct tca_crew *crew; /* NULL: one thread */
     struct tca_sorter *sorter;
-    unsigned room, parts; /* items of a batch, where there are several threads; parts of it */
+    struct tca_owners owners; /* whose items; all zero: everybody's */
+    unsigned room, parts;     /* items of a batch, where there are several threads; parts of it */
     /* Items [from, to) of the batch; parts come in the order of items, and some may be empty. */
     void (*work)(void *user, const void *const *item, unsigned from, unsigned to, unsigned part);
     /* All parts are done. Non-zero stops and is returned. */

@@ -55,7 +55,7 @@ struct taking {
     int64_t until_ns;               /* clocks run on to this moment, where that is after the capture's end */
 };
 
-static int take(struct taking *t, const struct tca_settled *settled)
+static int take(struct taking *t, struct tca_settled *settled)
 {
     struct tca_case c = tca_pass2_case(t->s, settled);
     c.pressed = tca_nat_pressed(t->s, c.d);
@@ -113,9 +113,10 @@ static int check(struct tca_session *s)
 {
     struct tca_census *all;
     int error = make(s, INT64_MIN, NULL, &all);
-    for (size_t at = 0; !error && at < tca_sweep_count(s->sweep); at++)
+    for (size_t at = 0; !error && at < tca_swept_listeners(s); at++)
         for (int state = 0; state < TCA_STATE_COUNT; state++) {
-            const struct tca_listener *l = tca_sweep_at(s->sweep, at);
+            struct tca_listener room;
+            const struct tca_listener *l = tca_swept_listener(s, at, &room);
             struct tca_peak a = tca_census_peak(s->served, l->capture, l->addr, l->port,
                                                 (enum tca_state)state),
                             b = tca_census_peak(all, l->capture, l->addr, l->port, (enum tca_state)state);
@@ -143,7 +144,7 @@ int tca_census_of_listeners(struct tca_session *s, struct tca_census **ret_censu
         return tca_census_of(s, ret_census);
     int error = TCA_OK;
     if (!s->served) {
-        error = make(s, INT64_MIN, s->sweep, &s->served);
+        error = make(s, INT64_MIN, tca_swept_of(s, 1)->sweep, &s->served);
         error = error ? error : check(s);
     }
     if (!error)

@@ -32,8 +32,9 @@ static bool is_near(const struct tca_session *s, const struct tca_socket *socket
 {
     bool serves = socket->role == TCA_SERVER;
     enum tca_vantage own = serves ? TCA_VANTAGE_SERVER : TCA_VANTAGE_CLIENT;
+    struct tca_listener room;
     const struct tca_listener *l =
-        tca_sweep_edit(s->sweep, socket->capture, socket->addr[!serves], socket->port[!serves]);
+        tca_swept_place(s, socket->capture, socket->addr[!serves], socket->port[!serves], &room);
     return l && (l->vantage == own || l->vantage == TCA_VANTAGE_SAME_HOST);
 }
 
@@ -75,8 +76,8 @@ static void tell_choice(const struct choice *c, struct tca_error *error)
 /* It is in a capture, only without any socket: an address that a flood forged, say. */
 static bool has_flows(const struct tca_session *s, const uint8_t addr[16])
 {
-    for (size_t at = 0; at < s->capture_count; at++)
-        if (tca_hosts_find(s->hosts, (uint32_t)(at + 1), addr)->family)
+    for (uint32_t capture = 1; capture <= s->capture_count; capture++)
+        if (tca_hosts_find(tca_swept_of(s, capture)->hosts, capture, addr)->family)
             return true;
     return false;
 }

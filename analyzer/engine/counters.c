@@ -14,7 +14,7 @@
 
 #include <string.h>
 
-enum { PARTS_MEMORY = 16 << 20 };
+enum { PARTS_MEMORY = 4 << 20 };
 
 struct whose {
     uint32_t capture;
@@ -92,8 +92,9 @@ static int parts_of_flow(void *user, const struct tca_flow_view *view)
 static int parts_of_listeners(struct parts *p)
 {
     int error = TCA_OK;
-    for (size_t at = 0; at < tca_sweep_count(p->s->sweep) && !error; at++) {
-        const struct tca_listener *l = tca_sweep_at(p->s->sweep, at);
+    for (size_t at = 0; at < tca_swept_listeners(p->s) && !error; at++) {
+        struct tca_listener room;
+        const struct tca_listener *l = tca_swept_listener(p->s, at, &room);
         struct whose whose = {.capture = l->capture, .family = l->family};
         memcpy(whose.addr, l->addr, sizeof whose.addr);
         struct tca_counts part;

@@ -197,10 +197,10 @@ int tca_settings_kernel(struct tca_settings *set, const char *value, struct tca_
 
 /* ---- hosts that are not there ---- */
 
-static bool is_there(const struct tca_hosts *hosts, const uint8_t addr[16])
+static bool is_there(const struct tca_session *s, const uint8_t addr[16])
 {
     const struct tca_host *host;
-    for (size_t at = 0; (host = tca_hosts_at(hosts, at)); at++)
+    for (struct tca_each_host next = {0}; (host = tca_swept_host(s, &next));)
         if (!memcmp(host->addr, addr, sizeof host->addr))
             return true;
     return false;
@@ -216,14 +216,14 @@ static int not_there(const struct tca_session *s, const uint8_t addr[16], struct
 {
     enum { NAMED = 6 };
     struct tca_buf missing = {0}, names = {0};
-    const struct tca_host *host;
-    size_t at = 0;
+    const struct tca_host *host = NULL;
+    struct tca_each_host next = {0};
     tca_buf_ip(&missing, addr, is_mapped(addr) ? 4 : 6);
-    for (; at < NAMED && (host = tca_hosts_at(s->hosts, at)); at++) {
+    for (unsigned at = 0; at < NAMED && (host = tca_swept_host(s, &next)); at++) {
         tca_buf_str(&names, at ? ", " : "");
         tca_buf_ip(&names, host->addr, host->family);
     }
-    bool more = tca_hosts_at(s->hosts, at) != NULL;
+    bool more = host && tca_swept_host(s, &next);
     int code = tca_fail(error, TCA_EUSAGE, "no connection of the host given: there are %s%s: not %s",
                         tca_buf_text(&names), more ? ", ..." : "", tca_buf_text(&missing));
     tca_buf_done(&missing);
@@ -235,7 +235,7 @@ static int not_there(const struct tca_session *s, const uint8_t addr[16], struct
 static bool changes_nothing(const struct tca_session *s, const struct tca_facts *facts,
                             enum tca_setting_id id)
 {
-    if (!facts->every_host && !is_there(s->hosts, facts->addr))
+    if (!facts->every_host && !is_there(s, facts->addr))
         return true;
     if (tca_setting_sysctl(id)->applied)
         return false;
@@ -272,10 +272,10 @@ static void say_in_vain(const struct tca_session *s, struct tca_error *error)
 
 int tca_facts_check(const struct tca_session *s, struct tca_error *error)
 {
-    if (!tca_hosts_at(s->hosts, 0))
+    if (!tca_swept_host(s, &(struct tca_each_host){0}))
         return TCA_OK;                                /* nothing was read */
     bool one = s->set.has_host && !s->set.many_hosts; /* facts of many may be told of a whole network */
-    if (one && !is_there(s->hosts, s->set.host))
+    if (one && !is_there(s, s->set.host))
         return not_there(s, s->set.host, error);
     say_in_vain(s, error);
     return TCA_OK;

@@ -11,8 +11,10 @@
 #include <stdlib.h>
 
 struct place {
-    const struct tca_listener *l;
-    size_t index;               /* in the sweep */
+    int64_t first_seen_ns; /* as of the listener */
+    uint64_t first_frame;
+    uint32_t capture;
+    size_t index;               /* of all listeners */
     size_t incident, incidents; /* first of its own, and how many */
 };
 
@@ -32,11 +34,11 @@ static int compare_incidents(const void *left, const void *right)
 static int compare_rows(const void *left, const void *right)
 {
     const struct place *a = left, *b = right;
-    int order = (a->l->first_seen_ns > b->l->first_seen_ns) - (a->l->first_seen_ns < b->l->first_seen_ns);
+    int order = tca_compare_i64(a->first_seen_ns, b->first_seen_ns);
     if (!order)
-        order = tca_compare_u64(a->l->capture, b->l->capture);
+        order = tca_compare_u64(a->capture, b->capture);
     if (!order)
-        order = tca_compare_u64(a->l->first_frame, b->l->first_frame);
+        order = tca_compare_u64(a->first_frame, b->first_frame);
     return order ? order : tca_compare_u64(a->index, b->index);
 }
 
@@ -58,11 +60,13 @@ static void find_places(const struct tca_session *s, struct place *place, size_t
 {
     size_t told = told_incidents(s, incident), next = 0;
     for (size_t at = 0; at < count; at++) {
-        place[at] = (struct place){.l = tca_sweep_at(s->sweep, at), .index = at};
-        while (next < told && compare_incident(incident[next], place[at].l) < 0)
+        struct tca_listener room;
+        const struct tca_listener *l = tca_swept_listener(s, at, &room);
+        place[at] = (struct place){l->first_seen_ns, l->first_frame, l->capture, .index = at};
+        while (next < told && compare_incident(incident[next], l) < 0)
             next++;
         place[at].incident = next;
-        while (next < told && compare_incident(incident[next], place[at].l) == 0)
+        while (next < told && compare_incident(incident[next], l) == 0)
             next++;
         place[at].incidents = next - place[at].incident;
     }
@@ -79,8 +83,9 @@ static int tell(struct tca_session *s, const struct place *place, const struct t
     if (error)
         return error;
     tca_pass2_listener(s, place->index, &told);
+    struct tca_listener room;
     const struct tca_listener *l =
-        tca_sweep_at(s->sweep, place->index); /* measured, whatever is told of it */
+        tca_swept_listener(s, place->index, &room); /* measured, whatever is told of it */
     struct tca_peak syn_recv = tca_census_peak(census, l->capture, l->addr, l->port, TCA_SYN_RECV);
     struct tca_listener_view view = {
         .listener = l,
@@ -97,7 +102,7 @@ static int tell(struct tca_session *s, const struct place *place, const struct t
 
 int tca_listeners_each(struct tca_session *s, tca_listener_fn *fn, void *user)
 {
-    size_t count = tca_sweep_count(s->sweep);
+    size_t count = tca_swept_listeners(s);
     struct place *place = tca_alloc(count * sizeof *place);
     const struct tca_incident **incident = tca_alloc(s->incidents.count * sizeof *incident);
     int stop = place && incident ? TCA_OK : TCA_EMEMORY;

@@ -58,22 +58,24 @@ static const struct tca_nat *counted_row(const struct tca_session *s, const stru
     return d->nat == TCA_NAT_AFTER ? tca_nats_find(s->nats, d->capture, d->id_frame) : NULL;
 }
 
-const struct tca_listener *tca_nat_listener(const struct tca_session *s, const struct tca_dossier *d)
+const struct tca_listener *tca_nat_listener(const struct tca_session *s, const struct tca_dossier *d,
+                                            struct tca_listener *room)
 {
     const struct tca_nat *nat = counted_row(s, d);
     const struct tca_listener *l =
-        nat ? tca_sweep_edit(s->sweep, nat->capture, nat->server_addr, nat->server_port) : NULL;
-    return l ? l : tca_sweep_find(s->sweep, d);
+        nat ? tca_swept_place(s, nat->capture, nat->server_addr, nat->server_port, room) : NULL;
+    return l ? l : tca_sweep_find(tca_swept_of(s, d->capture)->sweep, d, room);
 }
 
 const struct tca_pressed *tca_nat_pressed(const struct tca_session *s, const struct tca_dossier *d)
 {
     const struct tca_nat *nat = counted_row(s, d);
+    const struct tca_pressure *pressure = tca_swept_of(s, d->capture)->pressure;
     if (!nat)
-        return tca_pressure_find(s->pressure, d);
+        return tca_pressure_find(pressure, d);
     const struct tca_dossier before = {
         .capture = d->capture, .id_frame = nat->other_frame, .m.first_frame = nat->other_first};
-    return tca_pressure_find(s->pressure, &before);
+    return tca_pressure_find(pressure, &before);
 }
 
 /* This connection, as it was after its addresses were translated, in another capture. */

@@ -117,9 +117,9 @@ static int take_status(const struct tca_file_of *file, const char *text)
 
 static int take_comment(const struct tca_file_of *file, const char *text)
 {
-    *file->comment = (struct tca_clip){0};
-    snprintf(file->comment->text, sizeof file->comment->text, "%s", text);
-    return TCA_OK;
+    struct tca_clip clip;
+    snprintf(clip.text, sizeof clip.text, "%s", text);
+    return tca_capture_comment(file, clip.text);
 }
 
 /* The message is what the source said alone: what was found besides is said anew. */
@@ -340,7 +340,7 @@ static struct capture *new_other(void)
 {
     struct capture *other = tca_alloc(sizeof *other);
     if (other)
-        other->facts.comment = other->comment.text;
+        other->facts.comment = "";
     return other;
 }
 
@@ -348,6 +348,7 @@ static void free_other(struct capture *other)
 {
     tca_free(other->name);
     tca_free(other->message);
+    tca_free(other->comment);
     tca_free(other->left_out);
     tca_free(other);
 }

@@ -55,7 +55,7 @@ int tca_capture_add(struct tca_session *s, const char *name)
     c->facts = (struct tca_capture_facts){.moved = &s->moved,
                                           .spots = &s->spots,
                                           .comments = &s->comments,
-                                          .comment = c->comment.text,
+                                          .comment = "",
                                           .ordinal = (uint32_t)s->capture_count,
                                           .name = c->name,
                                           .format = "",

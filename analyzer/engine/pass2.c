@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Pass 2: one walk over all dossiers feeds the sweeps, which then tell what only many flows together show. Every later walk
- * (walk.c) judges each flow beside that, and hands it on; events are told here.
+ * Pass 2: first the sweeps, which tell what only many flows together show (swept.c). Every later walk (walk.c) judges each flow
+ * beside that, and hands it on; events are told here.
  */
 #include "engine/run.h"
 
@@ -12,117 +12,7 @@ struct tca_report_options tca_report_options_of(const struct tca_session *s)
     return (struct tca_report_options){.raw_text = s->set.raw_text, .all_states = s->set.all_states};
 }
 
-/* ---- before the first question ---- */
-
-/* Each sweep takes every dossier in, in row order, and looks at no other sweep: so they do it side by side. */
-static int add_to_hosts(struct tca_session *s, struct tca_dossier *d)
-{
-    int error = tca_hosts_add(s->hosts, d);
-    return error ? error : tca_twins_add_flow(s, d);
-}
-
-static int add_to_pressure(struct tca_session *s, struct tca_dossier *d)
-{
-    bool timed = !(d->m.damage & TCA_DAMAGE_NO_TIME); /* pressure is what comes in a time */
-    int error = timed ? tca_pressure_add(s->pressure, d) : TCA_OK;
-    return error ? error : tca_isns_add(s->isns, d);
-}
-
-static int add_to_sweep(struct tca_session *s, struct tca_dossier *d)
-{
-    return tca_sweep_add(s->sweep, d);
-}
-
-/* Of a SYN for which memory had no room its listener's numbers are all that it takes part in. */
-static int count_only(struct tca_session *s, struct tca_dossier *d)
-{
-    return d->host[TCA_SERVER] == TCA_NO_HOST ? TCA_OK : tca_sweep_count_only(s->sweep, d);
-}
-
-static int leave_out(struct tca_session *s, struct tca_dossier *d)
-{
-    (void)s, (void)d;
-    return TCA_OK;
-}
-
-/* One that was finished early. What came later is no evidence that it did not come: so a SYN without an answer is only
- * counted, and of a connection that the server's application has not shown to be its own nothing is said. */
-static int add_early(struct tca_session *s, struct tca_dossier *d)
-{
-    const struct tca_side *server = &d->m.side[TCA_SERVER];
-    if (d->m.side[TCA_CLIENT].syn_count && !server->pkts)
-        return count_only(s, d);
-    return server->bytes || server->fin_sent ? add_to_sweep(s, d) : TCA_OK;
-}
-
-static const struct {
-    int (*add)(struct tca_session *s, struct tca_dossier *d);
-    int (*early)(struct tca_session *s, struct tca_dossier *d); /* one that was finished early */
-    int (*cut)(struct tca_session *s, struct tca_dossier *d);   /* a SYN for which there is no memory */
-    bool rows; /* every row; else not one that is counted as it was before its addresses were translated */
-} sweeps[] = {{add_to_hosts, add_to_hosts, leave_out, true},
-              {add_to_pressure, add_to_pressure, leave_out, false},
-              {add_to_sweep, add_early, count_only, false}};
-
-enum { SWEEPS = sizeof sweeps / sizeof *sweeps };
-
-struct gathering {
-    struct tca_session *s;
-    struct tca_settled *settled;
-    size_t count;
-    int error[SWEEPS];
-};
-
-static void add_all(void *user, unsigned task)
-{
-    struct gathering *g = user;
-    int error = TCA_OK;
-    for (size_t at = 0; at < g->count && !error; at++) {
-        struct tca_dossier *d = &g->settled[at].d;
-        bool cut = tca_alone_is_cut(g->s, d);
-        if (sweeps[task].rows || d->nat != TCA_NAT_AFTER)
-            error = (cut ? sweeps[task].cut : d->cut_short ? sweeps[task].early : sweeps[task].add)(g->s, d);
-    }
-    g->error[task] = error;
-}
-
-static void count_cut(struct capture *c, const struct tca_dossier *d, bool cut)
-{
-    bool early = !cut && d->cut_short && !tca_alone(d);
-    c->facts.cut_short += cut || d->cut_short;
-    c->facts.early += early;
-    if (c->files) {
-        uint32_t ordinal = tca_spot_of(c->facts.spots, d->capture, d->m.first_frame).ordinal;
-        struct tca_capture_facts *file = &c->file[ordinal - c->file->ordinal];
-        file->cut_short += cut || d->cut_short;
-        file->early += early;
-    }
-    struct gap *gap = tca_series_gap(c, d);
-    if (gap)
-        gap->flows++;
-}
-
-static int gather(void *user, struct tca_settled *settled, size_t count)
-{
-    struct gathering g = {.s = user, .settled = settled, .count = count};
-    int error = TCA_OK;
-    for (size_t at = 0; at < count && !error; at++) {
-        struct tca_dossier *d = &settled[at].d;
-        bool cut = tca_alone_cut(g.s, d);
-        count_cut(g.s->capture[d->capture - 1], d, cut);
-        if (!cut) {
-            error = tca_hosts_meet(g.s->hosts, d);
-            continue;
-        }
-        d->m.damage |= TCA_DAMAGE_CUT_SHORT;
-        d->host[TCA_SERVER] = tca_hosts_met(g.s->hosts, d->capture, d->addr[TCA_SERVER]);
-    }
-    if (!error)
-        tca_crew_run(g.s->crew, add_all, &g, SWEEPS);
-    for (unsigned at = 0; at < SWEEPS && !error; at++)
-        error = g.error[at];
-    return error;
-}
+/* ---- what settings are ---- */
 
 struct estimating {
     const struct tca_session *s;
@@ -146,9 +36,11 @@ int tca_pass2_estimates(struct tca_session *s, const struct tca_estimates **ret_
         error = tca_estimates_new(&all);
         if (!error)
             error = tca_pass2_walk_all(s, estimate_flow, &(struct estimating){s, all});
-        for (size_t at = 0; !error && at < tca_sweep_count(s->sweep); at++) {
-            const struct tca_listener *l = tca_sweep_at(s->sweep, at);
-            error = tca_estimates_listener(all, l, tca_hosts_find(s->hosts, l->capture, l->addr));
+        for (size_t at = 0; !error && at < tca_swept_listeners(s); at++) {
+            struct tca_listener room;
+            const struct tca_listener *l = tca_swept_listener(s, at, &room);
+            error = tca_estimates_listener(
+                all, l, tca_hosts_find(tca_swept_of(s, l->capture)->hosts, l->capture, l->addr));
         }
         if (!error)
             error = tca_estimates_run(all, &s->set.known);
@@ -170,10 +62,14 @@ static int learn(struct tca_session *s)
         error = tca_estimates_contradictions(all, &s->incidents);
     if (error)
         return error;
-    tca_hosts_learn(s->hosts, &s->set.known);
-    tca_sweep_learn(s->sweep, &s->set.known);
+    for (size_t at = 0; at < s->swept_count; at++) {
+        tca_hosts_learn(s->swept[at].hosts, &s->set.known);
+        tca_sweep_learn(s->swept[at].sweep, &s->set.known);
+    }
     return TCA_OK;
 }
+
+/* ---- before the first question ---- */
 
 int tca_pass2_prepare(struct tca_session *s)
 {
@@ -181,37 +77,13 @@ int tca_pass2_prepare(struct tca_session *s)
     if (!error && s->streams)
         error = tca_streams_number(s->streams, &s->spots);
     if (!error)
-        error = tca_sweep_new(s->set.vantage, &s->sweep);
-    if (!error)
-        error = tca_hosts_new(s->set.vantage, &s->hosts);
-    if (!error)
         error = tca_nat_prepare(s);
     if (!error && s->capture_count > 1)
-        error = tca_twins_new(&s->twins);
+        error = tca_twins_new(tca_sorter_count(s->dossiers), &s->twins);
     if (!error)
-        error = tca_isns_new(&s->isns);
-    if (!error)
-        error = tca_pressure_new(&s->pressure);
-    if (!error)
-        error = tca_pass2_settle_all(s, INT64_MIN, gather, s);
-    if (!error)
-        error = tca_hosts_run(s->hosts);
-    if (!error)
-        error = tca_isns_run(s->isns, s->hosts, &s->incidents);
+        error = tca_swept_make(s);
     if (!error)
         error = tca_series_tell_gaps(s);
-    tca_isns_free(s->isns); /* before listeners take memory */
-    s->isns = NULL;
-    if (!error)
-        error = tca_sweep_run(s->sweep, s->hosts, s->crew);
-    if (!error)
-        error = tca_pressure_run(s->pressure, s->sweep, s->hosts, &s->set.known,
-                                 s->alone[0].full || s->alone[1].full, &s->incidents);
-    if (!error)
-        tca_sweep_settle(s->sweep);
-    for (size_t at = 0; !error && at < s->capture_count; at++)
-        if (s->capture[at]->left_out)
-            tca_sweep_leave_out(s->sweep, s->capture[at]->facts.ordinal, s->capture[at]->left_out);
     if (!error)
         error = tca_twins_prepare(s);
     if (!error && s->set.known.count)
@@ -222,7 +94,7 @@ int tca_pass2_prepare(struct tca_session *s)
 
 /* ---- events: made flow by flow, sorted by time ---- */
 
-enum { EVENT_MEMORY = 32 << 20 };
+enum { EVENT_MEMORY = 8 << 20 };
 
 struct event_sort {
     struct tca_session *s;
@@ -261,7 +133,8 @@ static int events_of_flow(void *user, const struct tca_flow_view *view)
 
 void tca_pass2_listener(const struct tca_session *s, size_t index, struct tca_told_listener *told)
 {
-    const struct tca_listener *l = tca_sweep_at(s->sweep, index);
+    struct tca_listener room;
+    const struct tca_listener *l = tca_swept_listener(s, index, &room);
     bool wanted = !s->set.some_findings || s->set.wanted[TCA_overflow_interval];
     told->listener = *l;
     told->listener.episode = told->episode;
@@ -274,7 +147,7 @@ void tca_pass2_listener(const struct tca_session *s, size_t index, struct tca_to
 
 static int events_of_listeners(struct event_sort *e)
 {
-    for (size_t at = 0; at < tca_sweep_count(e->s->sweep); at++) {
+    for (size_t at = 0; at < tca_swept_listeners(e->s); at++) {
         struct tca_told_listener told;
         tca_pass2_listener(e->s, at, &told);
         int stop = tca_events_listener(&told.listener, told.capture, &e->opt, sort_event, e);

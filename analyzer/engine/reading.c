@@ -62,6 +62,17 @@ int tca_capture_say(const struct tca_file_of *file, const char *text)
     return keep_message(file, text);
 }
 
+int tca_capture_comment(const struct tca_file_of *file, const char *text)
+{
+    char *copy = *text ? tca_strdup(text) : NULL;
+    if (*text && !copy)
+        return TCA_EMEMORY;
+    tca_free(*file->comment);
+    *file->comment = copy;
+    file->facts->comment = copy ? copy : "";
+    return TCA_OK;
+}
+
 int tca_take_facts(const struct tca_file_of *file, const struct tca_source_facts *from)
 {
     struct tca_capture_facts *facts = file->facts;
@@ -77,8 +88,8 @@ int tca_take_facts(const struct tca_file_of *file, const struct tca_source_facts
     facts->bytes = from->bytes;
     facts->status = tca_source_status_name(from->status);
     facts->error_offset = from->error_offset;
-    *file->comment = from->comment;
-    return tca_capture_say(file, from->message);
+    int error = tca_capture_comment(file, from->comment.text);
+    return error ? error : tca_capture_say(file, from->message);
 }
 
 /* Not a fault, but something to know before believing the rows. Of a series with its first file. */

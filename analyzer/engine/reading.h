@@ -13,7 +13,7 @@ struct tca_file_of {
     struct tca_capture_facts *facts;
     char **name, **message;
     size_t *said; /* bytes of it that its source said; behind them is what was found besides */
-    struct tca_clip *comment;
+    char **comment;
     struct tca_error **error;
 };
 static inline struct tca_file_of tca_whole_of(struct capture *c)
@@ -36,6 +36,8 @@ void tca_note_link(struct tca_capture_facts *facts, int link);
 int tca_reading_words(struct tca_error *error, int code);
 /* What the source knew of the file, into its row. 0 or TCA_EMEMORY, as the two below. */
 int tca_take_facts(const struct tca_file_of *file, const struct tca_source_facts *from);
+/* What others wrote beside its records. 0 or TCA_EMEMORY. */
+int tca_capture_comment(const struct tca_file_of *file, const char *text);
 /* Words of the source's own, into its row; and, behind those of the first file, what was found besides. */
 int tca_capture_say(const struct tca_file_of *file, const char *text);
 int tca_capture_warn(struct capture *c);

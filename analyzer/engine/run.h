@@ -16,7 +16,6 @@
 #include "artefact/moved.h"
 #include "artefact/order.h"
 #include "artefact/spot.h"
-#include "base/clip.h"
 #include "base/crew.h"
 #include "base/extsort.h"
 #include "base/fail.h"
@@ -80,9 +79,9 @@ static inline bool tca_asked_for(const struct tca_settings *set, const uint8_t a
 
 /* What belongs to one file of a series beside its facts. */
 struct file {
-    char *name, *message; /* owned; facts point at them */
-    size_t said;          /* as of the capture */
-    struct tca_clip comment;
+    char *name, *message;    /* owned; facts point at them */
+    size_t said;             /* as of the capture */
+    char *comment;           /* owned, likewise; NULL: none */
     struct tca_error *error; /* owned: what is to be told of it, with the code; NULL: nothing */
 };
 
@@ -98,14 +97,14 @@ struct gap {
 /* One capture of the run. */
 struct capture {
     struct tca_capture_facts facts;
-    char *name, *message;    /* owned; facts points at them */
-    struct tca_clip comment; /* likewise */
-    uint64_t dealt;          /* records */
-    uint64_t stored;         /* bytes of the records so far, about */
-    int64_t newest_ns;       /* of the records so far, for order errors */
+    char *name, *message, *comment; /* owned; facts points at them */
+    uint64_t dealt;                 /* records */
+    uint64_t stored;                /* bytes of the records so far, about */
+    int64_t newest_ns;              /* of the records so far, for order errors */
     uint8_t *
         left_out; /* owned: ports to which connections were opened that the user left out, a bit each; NULL: none */
     uint64_t mixed_tags; /* connections whose one direction carries different tags */
+    uint64_t swept;      /* connections that pass 2 takes in, all but those for which there is no memory */
     size_t said;     /* bytes of the message that its source said; behind them is what was found besides */
     size_t hints;    /* so many of the session's are of it (classify/sweep/nat.h), behind those before it */
     bool warns;      /* what was found besides is said behind what its source said */
@@ -141,6 +140,16 @@ struct tca_alone {
     struct tca_alone_row from;
 };
 
+/* What sweeps find of captures that are next to each other (swept.c). */
+struct tca_swept {
+    struct tca_owners captures; /* their ordinals */
+    struct tca_hosts *hosts;    /* owned, as the others */
+    struct tca_sweep *sweep;
+    struct tca_pressure *pressure; /* who asks, and why nothing answers */
+    struct tca_isns *isns;         /* while it is made */
+    size_t listeners;              /* of those before it */
+};
+
 struct tca_session {
     struct tca_settings set;
     struct tca_crew *crew;    /* NULL: one thread does all */
@@ -169,10 +178,8 @@ struct tca_session {
     } models;                    /* of SYNs that are all of their flow (lone.c) */
     struct tca_sorter *dossiers; /* in pass 2: those of all shards, the first of that list */
     struct tca_streams *streams; /* of all captures; NULL before the first */
-    struct tca_sweep *sweep;
-    struct tca_hosts *hosts;
-    struct tca_pressure *pressure;   /* who asks, and why nothing answers */
-    struct tca_isns *isns;           /* while pass 2 prepares */
+    struct tca_swept *swept;     /* owned, in the order of captures; of all of them once pass 2 is prepared */
+    size_t swept_count, swept_room;
     struct tca_estimates *estimates; /* NULL until somebody asks (pass2.c) */
     struct tca_census *census;       /* NULL until somebody asks (census.c) */
     struct tca_census *served;       /* of listeners alone; likewise */
@@ -233,8 +240,10 @@ struct gap *tca_series_gap(const struct capture *c, const struct tca_dossier *d)
 int tca_series_tell_gaps(struct tca_session *s);
 
 /* ---- SYNs that nothing answered (alone.c) ---- */
-/* Asked once of each dossier, in row order: is it cut short, that is, not taken in by the sweeps? */
+/* Asked once of each dossier, in row order where there is not room for all: is it cut short, that is, not taken in by the sweeps? */
 bool tca_alone_cut(struct tca_session *s, const struct tca_dossier *d);
+/* Is there room for so many, were all of them such? */
+bool tca_alone_fits(const struct tca_session *s, uint64_t flows);
 /* Is it such a SYN? */
 bool tca_alone(const struct tca_dossier *d);
 /* Was it? */
@@ -296,15 +305,34 @@ int tca_nat_add_flow(struct tca_shard *shard, const struct tca_mirror *m, uint32
 int tca_nat_prepare(struct tca_session *s);
 /* Write what is known of it into the dossier. */
 void tca_nat_tell(const struct tca_session *s, struct tca_dossier *d);
-/* The listener at which this row's connection is counted; never NULL. */
-const struct tca_listener *tca_nat_listener(const struct tca_session *s, const struct tca_dossier *d);
+/* The listener at which this row's connection is counted, borrowed or in *room; never NULL. */
+const struct tca_listener *tca_nat_listener(const struct tca_session *s, const struct tca_dossier *d,
+                                            struct tca_listener *room);
 /* What holds of this connection's attempt, which is counted by one row of two: for its sockets. */
 const struct tca_pressed *tca_nat_pressed(const struct tca_session *s, const struct tca_dossier *d);
 /* Does another row tell this connection where each is told once? `twin` is the row's own, or NULL. */
 bool tca_nat_again(const struct tca_session *s, const struct tca_dossier *d, const struct tca_twin *twin);
 
+/* ---- what sweeps find (swept.c) ---- */
+/* All captures are swept. 0, TCA_EMEMORY or TCA_EOUTPUT. */
+int tca_swept_make(struct tca_session *s);
+void tca_swept_done(struct tca_session *s);
+/* Of this capture; of all that are not swept yet what is being made. */
+const struct tca_swept *tca_swept_of(const struct tca_session *s, uint32_t capture);
+/* Listeners of all captures, by capture, address, port; each borrowed, or in *room. */
+size_t tca_swept_listeners(const struct tca_session *s);
+const struct tca_listener *tca_swept_listener(const struct tca_session *s, size_t index,
+                                              struct tca_listener *room);
+/* NULL: nobody listens there. */
+const struct tca_listener *tca_swept_place(const struct tca_session *s, uint32_t capture,
+                                           const uint8_t addr[16], uint16_t port, struct tca_listener *room);
+/* Hosts of all captures, by capture and address; `host` 0 at first. NULL behind the last. */
+struct tca_each_host {
+    size_t swept, host;
+};
+const struct tca_host *tca_swept_host(const struct tca_session *s, struct tca_each_host *next);
+
 /* ---- twins (twins.c): after every flow was added, find the same connections in several captures ---- */
-int tca_twins_add_flow(struct tca_session *s, const struct tca_dossier *d);
 int tca_twins_prepare(struct tca_session *s);
 
 /* ---- pass 2 (pass2.c) ---- */
@@ -313,6 +341,7 @@ int tca_pass2_prepare(struct tca_session *s);
 struct tca_settled {
     struct tca_dossier d;
     const struct tca_host *host[2]; /* by role; borrowed */
+    struct tca_listener room;       /* for its case */
 };
 /* Decode one item of the sorter as tca_spool_get does, and let its clocks run to the end of its capture, or to
  * `until_ns` if that is later. */
@@ -321,8 +350,10 @@ void tca_pass2_settle(const struct tca_session *s, struct tca_reading *reading, 
 /* All dossiers so, in row order: some at a time, which live until fn returns. Non-zero from fn stops and is returned. */
 typedef int tca_settled_fn(void *user, struct tca_settled *settled, size_t count);
 int tca_pass2_settle_all(struct tca_session *s, int64_t until_ns, tca_settled_fn *fn, void *user);
-/* What a judge, or the census, may look at. Borrows the dossier. */
-struct tca_case tca_pass2_case(const struct tca_session *s, const struct tca_settled *settled);
+/* The same of some captures alone. */
+int tca_pass2_settle_some(struct tca_session *s, struct tca_owners captures, tca_settled_fn *fn, void *user);
+/* What a judge, or the census, may look at. Borrows what was settled. */
+struct tca_case tca_pass2_case(const struct tca_session *s, struct tca_settled *settled);
 /* Every flow in row order, judged. Non-zero from fn stops and is returned. */
 typedef int tca_view_fn(void *user, const struct tca_flow_view *view);
 int tca_pass2_walk(struct tca_session *s, tca_view_fn *fn, void *user);

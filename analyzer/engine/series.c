@@ -35,7 +35,7 @@ int tca_series_begin(struct capture *c, uint32_t files, uint32_t first)
     memset(c->text, 0, files * sizeof *c->text);
     for (uint32_t at = 0; at < files; at++) {
         c->file[at] = empty_facts(c);
-        c->file[at].comment = c->text[at].comment.text;
+        c->file[at].comment = "";
         c->file[at].ordinal = first + at;
         c->file[at].series = first;
     }
@@ -67,6 +67,7 @@ void tca_series_free(struct capture *c)
     for (uint32_t at = 0; c->text && at < c->files; at++) {
         tca_free(c->text[at].name);
         tca_free(c->text[at].message);
+        tca_free(c->text[at].comment);
         tca_free(c->text[at].error);
     }
     tca_free(c->text);

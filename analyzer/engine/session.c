@@ -89,14 +89,14 @@ void tca_session_free(struct tca_session *s)
         tca_free(s->capture[at]->name);
         tca_free(s->capture[at]->path);
         tca_free(s->capture[at]->message);
+        tca_free(s->capture[at]->comment);
         tca_free(s->capture[at]->left_out);
         tca_series_free(s->capture[at]);
         tca_free(s->capture[at]);
     }
     tca_free(s->capture);
     tca_streams_free(s->streams);
-    tca_sweep_free(s->sweep);
-    tca_hosts_free(s->hosts);
+    tca_swept_done(s);
     tca_estimates_free(s->estimates);
     tca_census_free(s->census);
     tca_census_free(s->served);
@@ -106,7 +106,6 @@ void tca_session_free(struct tca_session *s)
     tca_spots_done(&s->spots);
     tca_comments_done(&s->comments);
     tca_twins_free(s->twins);
-    tca_pressure_free(s->pressure);
     tca_incidents_done(&s->incidents);
     tca_spool_done(s);
     pthread_mutex_destroy(&s->lock);
@@ -193,11 +192,14 @@ int tca_session_finish(struct tca_session *s, struct tca_error *error)
     if (s->trace && fflush(s->trace)) /* here, since rewind() keeps no error */
         return tca_words(error, tca_keep_whole(s, TCA_EOUTPUT));
     int code = tca_keep_whole(s, tca_pass2_prepare(s));
-    for (size_t at = 0; !code && at < tca_sweep_count(s->sweep); at++) {
+    uint32_t before = 0;
+    for (size_t at = 0; !code && at < tca_swept_listeners(s); at++) {
         /* A capture has one vantage if all its listeners agree. */
-        const struct tca_listener *l = tca_sweep_at(s->sweep, at);
+        struct tca_listener room;
+        const struct tca_listener *l = tca_swept_listener(s, at, &room);
         struct tca_capture_facts *facts = &s->capture[l->capture - 1]->facts;
-        bool first = at == 0 || tca_sweep_at(s->sweep, at - 1)->capture != l->capture;
+        bool first = before != l->capture;
+        before = l->capture;
         if (first)
             facts->vantage = l->vantage;
         else if (facts->vantage != l->vantage)
@@ -296,7 +298,7 @@ int tca_session_summary(struct tca_session *s, tca_write_fn *fn, void *user, str
         code = weigh_twins(s);
     if (!code)
         code = tca_pass2_walk(s, sum_flow, sum);
-    for (size_t at = 0; !code && at < tca_sweep_count(s->sweep); at++) {
+    for (size_t at = 0; !code && at < tca_swept_listeners(s); at++) {
         struct tca_told_listener told;
         tca_pass2_listener(s, at, &told);
         code = tca_summary_listener(sum, &told.listener, told.capture);
@@ -360,7 +362,7 @@ int tca_session_has_finding(struct tca_session *s, const char *ids, bool *ret_fo
     if (code && code != TCA_ESTOPPED)
         return tca_words(error, code);
     bool found = code == TCA_ESTOPPED;
-    for (size_t at = 0; at < tca_sweep_count(s->sweep) && !found; at++) {
+    for (size_t at = 0; at < tca_swept_listeners(s) && !found; at++) {
         struct tca_told_listener told;
         tca_pass2_listener(s, at, &told);
         found = told.listener.episode_count && hit(&h, TCA_overflow_interval);

@@ -97,7 +97,8 @@ enum {
     LEFT_OUT = sizeof left_out / sizeof *left_out,
 };
 
-enum { MEMORY = 8 << 20, NAMED = 20 }; /* of a key so many bytes name a dossier */
+/* Of a key so many bytes name a dossier, and there its capture stands. */
+enum { MEMORY = 8 << 20, NAMED = 20, OWNER = 8 };
 
 /* Each area may end in a group that is not full. */
 enum {
@@ -375,7 +376,7 @@ static int add_item(struct tca_sorter *sorter, const struct tca_spool_row *row, 
     struct tca_spool_head head;
     memcpy(&head, item, sizeof head);
     tca_key_i64(key, row->start_ns);
-    tca_key_u32(key + 8, head.capture);
+    tca_key_u32(key + OWNER, head.capture);
     tca_key_u64(key + 12, row->frame);
     tca_key_u32(key + NAMED, UINT32_MAX - row->parked);
     return tca_sorter_add(sorter, key, item, size);
@@ -411,9 +412,11 @@ int tca_spool_fetch(struct tca_shard *shard, uint64_t place)
 static int new_sorter(const struct tca_session *s, unsigned shards, struct tca_sorter **ret_sorter)
 {
     int error = tca_sorter_new(MEMORY / shards, s->set.temp_dir, ret_sorter);
-    if (!error)
-        tca_sorter_replaceable(*ret_sorter, NAMED);
-    return error;
+    if (error)
+        return error;
+    tca_sorter_replaceable(*ret_sorter, NAMED);
+    tca_sorter_owned(*ret_sorter, OWNER);
+    return TCA_OK;
 }
 
 int tca_spool_begin(struct tca_session *s, unsigned shards)

@@ -272,8 +272,9 @@ static int list_listener(struct listing *l, const struct tca_listener *listener)
 static int list_listeners(struct listing *l)
 {
     int error = TCA_OK;
-    for (size_t at = 0; at < tca_sweep_count(l->s->sweep) && !error; at++) {
-        const struct tca_listener *one = tca_sweep_at(l->s->sweep, at);
+    for (size_t at = 0; at < tca_swept_listeners(l->s) && !error; at++) {
+        struct tca_listener room;
+        const struct tca_listener *one = tca_swept_listener(l->s, at, &room);
         bool here = one->listens && one->first_synack_ns <= l->time_ns && !memcmp(one->addr, l->host, 16);
         if (here)
             error = list_listener(l, one);

@@ -21,7 +21,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-enum { PIECE_MEMORY = 16 << 20 };
+enum { PIECE_MEMORY = 4 << 20 };
 
 /* In the sorter; all zero before it is filled, since tuples are compared as bytes. */
 struct item {
@@ -234,7 +234,7 @@ static struct rolls *rolls_of(struct tca_streams *all, uint32_t file)
 static struct page *page_at(struct rolls *rolls, size_t number)
 {
     if (number >= rolls->pages) {
-        size_t pages = 2 * number + 64;
+        size_t pages = number ? 2 * number + 2 : 1; /* most files are small, where there are many */
         struct page **page = tca_grow(rolls->page, pages, sizeof *page);
         if (!page)
             return NULL;

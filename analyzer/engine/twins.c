@@ -2,7 +2,7 @@
  *
  * Twins, the engine's share: bring the dossiers of one connection together, however far apart they lie in the spool.
  * They are sorted once more, by group, and walked twice: what do the captures share, then what was lost between them.
- * Only runs over more than one capture pay for it.
+ * Only runs over more than one capture pay for it, and most of their connections for one more walk alone.
  */
 #include "engine/run.h"
 
@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-enum { TWIN_MEMORY = 32 << 20 };
+enum { TWIN_MEMORY = 8 << 20 };
 
 /* Dossiers of one group, held at the same time. */
 struct gathering {
@@ -99,9 +99,15 @@ static void end(struct gathering *g)
     tca_free(g->d);
 }
 
-int tca_twins_add_flow(struct tca_session *s, const struct tca_dossier *d)
+/* In row order, whatever the order in which they were met: groups are numbered by it. */
+static int add_flow(void *user, const void *item, size_t size)
 {
-    return s->twins ? tca_twins_add(s->twins, d) : TCA_OK;
+    struct gathering *g = user;
+    struct tca_dossier d;
+    (void)size;
+    tca_spool_get(g->s, &g->reading, item, &d);
+    tca_nat_tell(g->s, &d);
+    return tca_alone_is_cut(g->s, &d) ? TCA_OK : tca_twins_add(g->s->twins, &d);
 }
 
 int tca_twins_prepare(struct tca_session *s)
@@ -111,7 +117,10 @@ int tca_twins_prepare(struct tca_session *s)
     struct gathering g = {.s = s};
     int error = begin(&g);
     for (size_t at = 0; !error && at < s->capture_count; at++)
-        error = tca_twins_watch(s->twins, s->capture[at]->facts.first_ns, s->capture[at]->facts.end_ns);
+        error = tca_twins_watch(s->twins, s->capture[at]->facts.first_ns, s->capture[at]->facts.end_ns,
+                                s->capture[at]->swept);
+    if (!error)
+        error = tca_sorter_walk(s->dossiers, add_flow, &g);
     if (!error)
         error = tca_twins_link(s->twins);
     if (!error)

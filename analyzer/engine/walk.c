@@ -33,9 +33,10 @@ void tca_pass2_settle(const struct tca_session *s, struct tca_reading *reading, 
     bool goes_on = until_ns > d->capture_end_ns && !d->cut_short;
     int64_t end_ns = d->m.end_ns >= 0 ? d->m.end_ns : goes_on ? until_ns : d->capture_end_ns;
     struct tca_limits limits[2];
+    const struct tca_hosts *hosts = tca_swept_of(s, d->capture)->hosts;
     for (int role = 0; role < 2; role++) {
-        ret->host[role] = tca_hosts_find(s->hosts, d->capture, d->addr[role]);
-        d->host[role] = tca_hosts_number(s->hosts, ret->host[role]);
+        ret->host[role] = tca_hosts_find(hosts, d->capture, d->addr[role]);
+        d->host[role] = tca_hosts_number(hosts, ret->host[role]);
         limits[role] = tca_host_limits(ret->host[role]);
         limits[role].watched_ns = d->capture_end_ns;
     }
@@ -100,7 +101,7 @@ static void fetch_host(const struct tca_session *s, const void *item)
 {
     struct tca_lone_syn syn;
     if (tca_lone_peek(item, &syn))
-        tca_hosts_fetch(s->hosts, syn.capture, syn.client);
+        tca_hosts_fetch(tca_swept_of(s, syn.capture)->hosts, syn.capture, syn.client);
 }
 
 static void settle_ahead(void *user, const void *item)
@@ -108,7 +109,8 @@ static void settle_ahead(void *user, const void *item)
     fetch_host(((const struct settling *)user)->s, item);
 }
 
-int tca_pass2_settle_all(struct tca_session *s, int64_t until_ns, tca_settled_fn *fn, void *user)
+static int settle_of(struct tca_session *s, struct tca_owners captures, int64_t until_ns, tca_settled_fn *fn,
+                     void *user)
 {
     struct settling *w = tca_alloc(sizeof *w);
     if (!w)
@@ -116,6 +118,7 @@ int tca_pass2_settle_all(struct tca_session *s, int64_t until_ns, tca_settled_fn
     *w = (struct settling){.s = s, .until_ns = until_ns, .fn = fn, .user = user};
     w->settled = tca_grow(NULL, has_crew(s) ? AT_ONCE : 1, sizeof *w->settled);
     struct tca_batches batches = batches_of(s);
+    batches.owners = captures;
     batches.work = settle_some;
     batches.then = tell_settled;
     batches.ahead = settle_ahead;
@@ -124,6 +127,16 @@ int tca_pass2_settle_all(struct tca_session *s, int64_t until_ns, tca_settled_fn
     tca_free(w->settled);
     tca_free(w);
     return error;
+}
+
+int tca_pass2_settle_all(struct tca_session *s, int64_t until_ns, tca_settled_fn *fn, void *user)
+{
+    return settle_of(s, (struct tca_owners){0}, until_ns, fn, user);
+}
+
+int tca_pass2_settle_some(struct tca_session *s, struct tca_owners captures, tca_settled_fn *fn, void *user)
+{
+    return settle_of(s, captures, INT64_MIN, fn, user);
 }
 
 /* ---- judged flows ---- */
@@ -181,7 +194,7 @@ static enum tca_vantage vantage_of(const struct tca_session *s, const struct tca
 {
     if (s->set.vantage)
         return s->set.vantage;
-    enum tca_vantage pair = tca_hosts_vantage(s->hosts, c->d);
+    enum tca_vantage pair = tca_hosts_vantage(tca_swept_of(s, c->d->capture)->hosts, c->d);
     return tca_vantage_by_ttl(pair ? pair : c->listener->vantage, c->host[TCA_CLIENT], c->host[TCA_SERVER]);
 }
 
@@ -192,15 +205,16 @@ static bool is_lossy(const struct tca_capture_facts *capture)
     return capture->drops && capture->drops >= capture->packets / ONE_IN;
 }
 
-struct tca_case tca_pass2_case(const struct tca_session *s, const struct tca_settled *settled)
+struct tca_case tca_pass2_case(const struct tca_session *s, struct tca_settled *settled)
 {
     const struct tca_dossier *d = &settled->d;
-    struct tca_case c = {
-        .d = d, .listener = tca_nat_listener(s, d), .host = {settled->host[0], settled->host[1]}};
+    struct tca_case c = {.d = d,
+                         .listener = tca_nat_listener(s, d, &settled->room),
+                         .host = {settled->host[0], settled->host[1]}};
     c.vantage = vantage_of(s, &c);
     c.twin = tca_twins_find(s->twins, d);
     c.again = tca_nat_again(s, d, c.twin);
-    c.pressed = tca_pressure_find(s->pressure, d);
+    c.pressed = tca_pressure_find(tca_swept_of(s, d->capture)->pressure, d);
     c.lossy = is_lossy(&s->capture[d->capture - 1]->facts);
     return c;
 }

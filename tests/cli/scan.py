@@ -520,7 +520,7 @@ def checksum(data):
 
 
 def segment(source, target, ports, seq, ack, flags):
-    tcp = struct.pack(">HHIIBBHHH", *ports, seq, ack, 5 << 4, flags, 65535, 0, 0)
+    tcp = struct.pack(">HHIIBBHHH", *ports, seq % 2 ** 32, ack % 2 ** 32, 5 << 4, flags, 65535, 0, 0)
     pseudo = source + target + struct.pack(">BBH", 0, 6, len(tcp))
     tcp = tcp[:16] + struct.pack(">H", checksum(pseudo + tcp)) + tcp[18:]
     head = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(tcp), 1, 0x4000, 64, 6, 0, source, target)
@@ -531,13 +531,16 @@ def tiny(number):
     """One connection: opened, or refused every tenth time."""
     client, server = bytes([10, 1, number >> 8 & 255, number & 255]), bytes([10, 2, 0, number % 7 + 1])
     ports, back = (40000, 80), (80, 40000)
-    packets = [segment(client, server, ports, 100, 0, 2)]
+    ours, theirs = number * 1000003 + 100, number * 7919 + 500
+    packets = [segment(client, server, ports, ours, 0, 2)]
     if number % 10 == 0:
-        packets.append(segment(server, client, back, 0, 101, 0x14))
+        packets.append(segment(server, client, back, 0, ours + 1, 0x14))
     else:
-        packets += [segment(server, client, back, 500, 101, 0x12), segment(client, server, ports, 101, 501, 0x10),
-                    segment(client, server, ports, 101, 501, 0x11), segment(server, client, back, 501, 102, 0x11),
-                    segment(client, server, ports, 102, 502, 0x10)]
+        packets += [segment(server, client, back, theirs, ours + 1, 0x12),
+                    segment(client, server, ports, ours + 1, theirs + 1, 0x10),
+                    segment(client, server, ports, ours + 1, theirs + 1, 0x11),
+                    segment(server, client, back, theirs + 1, ours + 2, 0x11),
+                    segment(client, server, ports, ours + 2, theirs + 2, 0x10)]
     data = struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 101)
     for at, packet in enumerate(packets):
         data += struct.pack("<IIII", 1700000000 + number, at * 1000, len(packet), len(packet)) + packet
@@ -589,7 +592,8 @@ def main():
     parser.add_argument("program")
     parser.add_argument("--kills", type=int, default=3)
     parser.add_argument("--many", type=int, default=2000)
-    parser.add_argument("--growth", type=int, default=16384, help="bytes of memory for each of these; sanitizers need more")
+    parser.add_argument("--growth", type=int, default=9000,
+                        help="bytes of memory for each of these: with few, what waits to be written is most of it; sanitizers need more")
     parser.add_argument("--only", help="these groups, a comma list")
     parser.add_argument("--leave", default="", help="not these groups, a comma list")
     arguments = parser.parse_args()

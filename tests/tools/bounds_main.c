@@ -49,8 +49,10 @@ int main(int argc, char **argv)
         code = tca_settings_set(set, "vantage", argv[2], &error);
     if (!code)
         code = run(set, argv[1], &session, &error);
-    for (size_t at = 0; !code && at < tca_sweep_count(session->sweep); at++)
-        print_listener(tca_sweep_at(session->sweep, at));
+    for (size_t at = 0; !code && at < tca_swept_listeners(session); at++) {
+        struct tca_listener room;
+        print_listener(tca_swept_listener(session, at, &room));
+    }
     if (code)
         fprintf(stderr, "bounds: %s\n", error.text);
     tca_session_free(session);

@@ -671,6 +671,90 @@ START_TEST(sorter_replaces)
 }
 END_TEST
 
+/* ---- items with owners ---- */
+
+/* Key: a time, its owner, a name; then the version. Items come owner by owner, as captures are read, or in turn. */
+enum { OWNERS = 40, OWNED_EACH = 50, OWNER_AT = 8, OWNED_NAME = 20 };
+
+static void add_owned(struct tca_sorter *sorter, uint32_t owner, uint32_t number, uint32_t version)
+{
+    uint8_t key[TCA_SORT_KEY] = {0};
+    const uint32_t item[] = {owner, number, version};
+
+    tca_key_u64(key, number);
+    tca_key_u32(key + OWNER_AT, owner);
+    tca_key_u64(key + OWNER_AT + 4, number);
+    tca_key_u32(key + OWNED_NAME, UINT32_MAX - version);
+    ck_assert_int_eq(tca_sorter_add(sorter, key, item, sizeof item), 0);
+}
+
+static struct tca_sorter *owned_sorter(size_t memory)
+{
+    struct tca_sorter *sorter;
+    ck_assert_int_eq(tca_sorter_new(memory, NULL, &sorter), 0);
+    tca_sorter_replaceable(sorter, OWNED_NAME);
+    tca_sorter_owned(sorter, OWNER_AT);
+    return sorter;
+}
+
+static const struct {
+    size_t memory;
+    bool in_turn, taken;
+    const char *why;
+} owner_rows[] = {{1 << 20, false, false, "all in memory"},
+                  {1 << 20, false, true, "all in memory, the half of it another sorter's"},
+                  {4 << 10, false, false, "runs of a few owners"},
+                  {4 << 10, true, false, "runs of all owners"},
+                  {4 << 10, false, true, "runs of two sorters"},
+                  {1, false, false, "runs of one item"}};
+static const struct tca_owners wanted_rows[] = {{0, 0},  {1, 1},      {OWNERS, OWNERS},
+                                                {7, 19}, {1, OWNERS}, {41, 90}};
+
+static void fill_owned(struct tca_sorter *sorter, struct tca_sorter *other, bool in_turn)
+{
+    for (uint32_t at = 0; at < OWNERS * OWNED_EACH; at++) {
+        uint32_t owner = in_turn ? at % OWNERS : at / OWNED_EACH,
+                 number = in_turn ? at / OWNERS : at % OWNED_EACH;
+        struct tca_sorter *to = other && owner % 2 ? other : sorter;
+        add_owned(to, owner + 1, number, 0);
+        if (number % 5 == 0)
+            add_owned(to, owner + 1, number, 1);
+    }
+}
+
+START_TEST(sorter_walks_owners)
+{
+    const size_t row = (size_t)_i / ROWS(wanted_rows);
+    const struct tca_owners wanted = wanted_rows[(size_t)_i % ROWS(wanted_rows)];
+    struct tca_sorter *sorter = owned_sorter(owner_rows[row].memory),
+                      *other = owner_rows[row].taken ? owned_sorter(owner_rows[row].memory) : NULL;
+    struct tca_cursor *cursor;
+    const void *item;
+    size_t size;
+
+    fill_owned(sorter, other, owner_rows[row].in_turn);
+    if (other)
+        ck_assert_int_eq(tca_sorter_take(sorter, other), 0);
+    tca_sorter_free(other);
+    ck_assert_int_eq(tca_cursor_new(sorter, wanted, &cursor), 0);
+    for (uint32_t number = 0; number < OWNED_EACH; number++)
+        for (uint32_t owner = 1; owner <= OWNERS; owner++) {
+            uint32_t told[3];
+            if (wanted.last && (owner < wanted.first || owner > wanted.last))
+                continue;
+            ck_assert_msg(tca_cursor_next(cursor, &item, &size) == 1, "%s", owner_rows[row].why);
+            ck_assert_uint_eq(size, sizeof told);
+            memcpy(told, item, sizeof told);
+            ck_assert_msg(told[0] == owner && told[1] == number && told[2] == (number % 5 == 0),
+                          "%s: %u of %u in version %u, not %u of %u", owner_rows[row].why, told[1], told[0],
+                          told[2], number, owner);
+        }
+    ck_assert_int_eq(tca_cursor_next(cursor, &item, &size), 0);
+    tca_cursor_free(cursor);
+    tca_sorter_free(sorter);
+}
+END_TEST
+
 /* ---- objects as what differs from others ---- */
 
 static const size_t pack_rows[] = {0, 8, 56, 64, 120, 128, 504, 512, 520, 1024, 3160};
@@ -1021,6 +1105,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, u64_text);
     tcase_add_test(tc, sorter_stops);
     tcase_add_loop_test(tc, sorter_replaces, 0, ROWS(version_rows));
+    tcase_add_loop_test(tc, sorter_walks_owners, 0, ROWS(owner_rows) * ROWS(wanted_rows));
     tcase_add_loop_test(tc, pack_brings_back, 0, ROWS(pack_rows));
     tcase_add_test(tc, numbered_objects);
     tcase_add_test(tc, sorter_without_temporary_folder);

@@ -25,7 +25,7 @@
 #include <string.h>
 #include <tcpautopsy/error.h>
 
-enum { SOCKET_MEMORY = 32 << 20, EDGE_MEMORY = 32 << 20 };
+enum { SOCKET_MEMORY = 8 << 20, EDGE_MEMORY = 4 << 20 };
 static const uint32_t NOBODY = UINT32_MAX;
 
 /* An address, an address and port, or these in one capture. */
@@ -40,6 +40,12 @@ struct place {
     uint32_t shown; /* of a listener: its number without regard to captures */
 };
 
+/* A listener by what it is called by: one port has as many as captures show it. */
+struct showing {
+    uint32_t shown, capture;
+    uint32_t number;
+};
+
 struct places {
     struct place *list; /* owned, in order */
     size_t count, room;
@@ -51,15 +57,27 @@ struct edge {
     uint8_t from, to;        /* enum tca_state, CLOSED: not there */
 };
 
+/* The states whose highest counts are kept: what listeners are told by. */
+enum { PEAKS = 3 };
+static const uint8_t peak_of[TCA_STATE_COUNT] = {
+    /* from 1; 0: of the others none */
+    [TCA_SYN_RECV] = 1,
+    [TCA_CLOSE_WAIT] = 2,
+    [TCA_TIME_WAIT] = 3,
+};
+
 struct peaks {
-    struct tca_peak of[TCA_STATE_COUNT];
+    struct tca_peak of[PEAKS];
 };
 
 struct tca_census {
     struct tca_sorter *sockets, *edges;
     struct places hosts, listeners;
-    size_t shown;        /* listeners without regard to captures */
-    struct peaks *peaks; /* owned, one for each of listeners */
+    size_t shown;         /* listeners without regard to captures */
+    uint32_t *newest;     /* owned: of each capture the number behind its last listener's so far; 0: none */
+    size_t captures;      /* so many have a place there */
+    struct showing *find; /* owned, one for each of listeners, in order */
+    struct peaks *peaks;  /* owned, likewise, by number */
 };
 
 int tca_census_new(const char *temp_dir, struct tca_census **ret_census)
@@ -88,6 +106,8 @@ void tca_census_free(struct tca_census *c)
         tca_sorter_free(c->edges);
     tca_free(c->hosts.list);
     tca_free(c->listeners.list);
+    tca_free(c->newest);
+    tca_free(c->find);
     tca_free(c->peaks);
     tca_free(c);
 }
@@ -277,17 +297,28 @@ static int enter_host(struct tca_census *c, const struct tca_socket *s)
     return TCA_OK;
 }
 
-/* Its number, or the next one. A port has as many entries as captures that show it: the newest is looked at first. */
-static uint32_t find_listener(const struct places *all, const struct tca_socket *s)
+static int know_capture(struct tca_census *c, uint32_t capture)
 {
-    for (size_t at = all->count; at > 0; at--) {
-        const struct place *one = &all->list[at - 1];
-        if (one->port != s->port[0] || memcmp(one->addr, s->addr[0], 16) != 0)
-            break;
-        if (one->capture == s->capture)
-            return (uint32_t)(at - 1);
-    }
-    return (uint32_t)all->count;
+    if (capture < c->captures)
+        return TCA_OK;
+    size_t room = 2 * (size_t)capture + 1;
+    uint32_t *grown = tca_grow(c->newest, room, sizeof *grown);
+    if (!grown)
+        return TCA_EMEMORY;
+    memset(grown + c->captures, 0, (room - c->captures) * sizeof *grown);
+    c->newest = grown;
+    c->captures = room;
+    return TCA_OK;
+}
+
+/* Its number, or the next one. Sockets come port by port, so of its capture it is the last one, if it is there. */
+static uint32_t find_listener(const struct tca_census *c, const struct tca_socket *s)
+{
+    const struct places *all = &c->listeners;
+    uint32_t behind = c->newest[s->capture];
+    const struct place *one = behind ? &all->list[behind - 1] : NULL;
+    bool found = one && one->port == s->port[0] && !memcmp(one->addr, s->addr[0], 16);
+    return found ? behind - 1 : (uint32_t)all->count;
 }
 
 static int enter_listener(struct tca_census *c, const struct tca_socket *s, uint32_t *ret_number)
@@ -296,14 +327,17 @@ static int enter_listener(struct tca_census *c, const struct tca_socket *s, uint
     *ret_number = NOBODY;
     if (s->role != TCA_SERVER)
         return TCA_OK;
-    *ret_number = find_listener(all, s);
-    if (*ret_number < all->count)
-        return TCA_OK;
+    int error = know_capture(c, s->capture);
+    *ret_number = error ? NOBODY : find_listener(c, s);
+    if (error || *ret_number < all->count)
+        return error;
     c->shown += !same_port(all, s);
-    int error = add_place(all, s);
-    if (!error)
-        all->list[all->count - 1].shown = (uint32_t)(c->shown - 1);
-    return error;
+    error = add_place(all, s);
+    if (error)
+        return error;
+    all->list[all->count - 1].shown = (uint32_t)(c->shown - 1);
+    c->newest[s->capture] = (uint32_t)all->count;
+    return TCA_OK;
 }
 
 static int add_edges(void *user, const struct tca_socket *s)
@@ -332,10 +366,10 @@ static int add_edges(void *user, const struct tca_socket *s)
 /* Counters of one listener, and those of them that the present instant changed. */
 struct climb {
     struct tca_census *c;
-    uint32_t (*now)[TCA_STATE_COUNT]; /* owned, one for each listener */
+    uint32_t (*now)[PEAKS]; /* owned, one for each listener */
     struct {
         uint32_t listener;
-        uint8_t state;
+        uint8_t peak;
     } * raised; /* owned */
     size_t raised_count, raised_room;
     int64_t time_ns;
@@ -345,22 +379,22 @@ static void end_instant(struct climb *k)
 {
     for (size_t at = 0; at < k->raised_count; at++) {
         uint32_t listener = k->raised[at].listener;
-        uint8_t state = k->raised[at].state;
-        struct tca_peak *peak = &k->c->peaks[listener].of[state];
-        if (k->now[listener][state] > peak->count)
-            *peak = (struct tca_peak){.count = k->now[listener][state], .at_ns = k->time_ns};
+        uint32_t count = k->now[listener][k->raised[at].peak];
+        struct tca_peak *peak = &k->c->peaks[listener].of[k->raised[at].peak];
+        if (count > peak->count)
+            *peak = (struct tca_peak){.count = count, .at_ns = k->time_ns};
     }
     k->raised_count = 0;
 }
 
-static int note_raised(struct climb *k, const struct edge *edge)
+static int note_raised(struct climb *k, uint32_t listener, unsigned peak)
 {
     void *list = tca_room(k->raised, k->raised_count, &k->raised_room, sizeof *k->raised);
     if (!list)
         return TCA_EMEMORY;
     k->raised = list;
-    k->raised[k->raised_count].listener = edge->listener;
-    k->raised[k->raised_count++].state = edge->to;
+    k->raised[k->raised_count].listener = listener;
+    k->raised[k->raised_count++].peak = (uint8_t)peak;
     return TCA_OK;
 }
 
@@ -374,12 +408,13 @@ static int climb_edge(void *user, const void *item, size_t size)
     if (edge.time_ns != k->time_ns)
         end_instant(k);
     k->time_ns = edge.time_ns;
-    if (edge.from != TCA_CLOSED)
-        k->now[edge.listener][edge.from]--;
-    if (edge.to == TCA_CLOSED)
+    unsigned from = peak_of[edge.from], to = peak_of[edge.to];
+    if (from)
+        k->now[edge.listener][from - 1]--;
+    if (!to)
         return TCA_OK;
-    k->now[edge.listener][edge.to]++;
-    return note_raised(k, &edge);
+    k->now[edge.listener][to - 1]++;
+    return note_raised(k, edge.listener, to - 1);
 }
 
 static int find_peaks(struct tca_census *c)
@@ -400,9 +435,34 @@ static int find_peaks(struct tca_census *c)
     return error;
 }
 
+static int compare_showings(const void *left, const void *right)
+{
+    const struct showing *a = left, *b = right;
+    int order = (a->shown > b->shown) - (a->shown < b->shown);
+    return order ? order : (a->capture > b->capture) - (a->capture < b->capture);
+}
+
+static int order_listeners(struct tca_census *c)
+{
+    size_t count = c->listeners.count;
+    tca_free(c->newest);
+    c->newest = NULL;
+    c->captures = 0;
+    c->find = tca_grow(NULL, count, sizeof *c->find);
+    if (!c->find)
+        return TCA_EMEMORY;
+    for (size_t at = 0; at < count; at++)
+        c->find[at] =
+            (struct showing){c->listeners.list[at].shown, c->listeners.list[at].capture, (uint32_t)at};
+    qsort(c->find, count, sizeof *c->find, compare_showings);
+    return TCA_OK;
+}
+
 int tca_census_run(struct tca_census *c)
 {
     int error = tca_census_sockets(c, add_edges, c);
+    if (!error)
+        error = order_listeners(c);
     return error ? error : find_peaks(c);
 }
 
@@ -416,6 +476,7 @@ struct tca_peak tca_census_peak(const struct tca_census *c, uint32_t capture, co
                                 uint16_t port, enum tca_state state)
 {
     size_t low = 0, high = c->listeners.count;
+    unsigned peak = peak_of[state];
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         if (compare_place(&c->listeners.list[middle], addr, port) < 0)
@@ -423,10 +484,12 @@ struct tca_peak tca_census_peak(const struct tca_census *c, uint32_t capture, co
         else
             high = middle;
     }
-    for (; low < c->listeners.count && !compare_place(&c->listeners.list[low], addr, port); low++)
-        if (c->listeners.list[low].capture == capture)
-            return c->peaks[low].of[state];
-    return (struct tca_peak){0};
+    if (!peak || low == c->listeners.count || compare_place(&c->listeners.list[low], addr, port))
+        return (struct tca_peak){0};
+    const struct showing wanted = {.shown = c->listeners.list[low].shown, .capture = capture};
+    const struct showing *found =
+        bsearch(&wanted, c->find, c->listeners.count, sizeof *c->find, compare_showings);
+    return found ? c->peaks[found->number].of[peak - 1] : (struct tca_peak){0};
 }
 
 /* ---- rows ---- */

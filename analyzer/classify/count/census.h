@@ -38,7 +38,7 @@ struct tca_peak {
     int64_t at_ns; /* meaningless while count is 0 */
 };
 /* Of the server ends at this address and port that this capture tells of (of two that show the same one the server's
- * own side). */
+ * own side). Of SYN_RECV, CLOSE_WAIT and TIME_WAIT; of any other state 0. */
 struct tca_peak tca_census_peak(const struct tca_census *census, uint32_t capture, const uint8_t addr[16],
                                 uint16_t port, enum tca_state state);
 

@@ -105,9 +105,18 @@ struct tca_repeat {
     bool server, syn;
 };
 
+/* Where to find what holds of a flow, by its name. */
+struct tca_holding {
+    uint64_t id_frame, frame; /* as of its attempt */
+    uint32_t capture;
+    uint32_t number; /* of its result, 1-based */
+};
+
 struct tca_pressure {
-    struct tca_attempt *attempt; /* owned */
+    struct tca_attempt *attempt; /* owned; until all parts have read */
     size_t attempts, attempt_room;
+    struct tca_holding *holding; /* owned; from then on, in order */
+    size_t holdings;
     struct tca_dropped *drop; /* owned */
     size_t drops, drop_room;
     struct tca_repeat *repeat; /* owned */

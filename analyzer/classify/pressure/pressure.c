@@ -27,9 +27,12 @@ int tca_pressure_new(struct tca_pressure **ret_pressure)
 /* What only the parts need. */
 static void forget_facts(struct tca_pressure *p)
 {
+    tca_free(p->attempt);
     tca_free(p->drop);
     tca_free(p->repeat);
     tca_free(p->order);
+    p->attempt = NULL;
+    p->attempts = p->attempt_room = 0;
     p->drop = NULL;
     p->repeat = NULL;
     p->order = NULL;
@@ -41,7 +44,7 @@ void tca_pressure_free(struct tca_pressure *p)
     if (!p)
         return;
     forget_facts(p);
-    tca_free(p->attempt);
+    tca_free(p->holding);
     tca_free(p->pressed);
     tca_free(p);
 }
@@ -210,33 +213,35 @@ static int read_listeners(struct tca_pressure *p)
 
 /* ---- the sweep ---- */
 
-static int compare_ids(const void *left, const void *right)
+static int compare_names(const void *left, const void *right)
 {
-    const struct tca_attempt *a = left, *b = right;
+    const struct tca_holding *a = left, *b = right;
     int order = tca_compare_u64(a->capture, b->capture);
     if (!order)
         order = tca_compare_u64(a->id_frame, b->id_frame);
     return order ? order : tca_compare_u64(a->frame, b->frame);
 }
 
-static struct tca_digest digest_id(const void *item)
+static struct tca_digest digest_name(const void *item)
 {
-    const struct tca_attempt *a = item;
-    return (struct tca_digest){a->capture, a->id_frame};
+    const struct tca_holding *one = item;
+    return (struct tca_digest){one->capture, one->id_frame};
 }
 
-/* Only what the judges will ask for stays: the attempts of which something holds, by the name of their flow. */
-static void keep_results(struct tca_pressure *p)
+/* Only what the judges will ask for stays: the names of the flows of which something holds. */
+static int keep_results(struct tca_pressure *p)
 {
-    size_t kept = 0;
-    for (size_t at = 0; at < p->attempts; at++)
-        if (p->attempt[at].number)
-            p->attempt[kept++] = p->attempt[at];
-    p->attempts = kept;
-    void *less = kept ? tca_grow(p->attempt, kept, sizeof *p->attempt) : NULL;
-    p->attempt = less ? less : p->attempt; /* memory that is not given back does no harm */
-    p->attempt_room = less ? kept : p->attempt_room;
-    tca_sort(p->attempt, kept, sizeof *p->attempt, digest_id, compare_ids);
+    p->holding = p->presseds ? tca_grow(NULL, p->presseds, sizeof *p->holding) : NULL;
+    if (p->presseds && !p->holding)
+        return TCA_EMEMORY;
+    for (size_t at = 0; at < p->attempts; at++) {
+        const struct tca_attempt *a = &p->attempt[at];
+        if (a->number)
+            p->holding[p->holdings++] = (struct tca_holding){a->id_frame, a->frame, a->capture, a->number};
+    }
+    if (p->holdings)
+        tca_sort(p->holding, p->holdings, sizeof *p->holding, digest_name, compare_names);
+    return TCA_OK;
 }
 
 int tca_pressure_run(struct tca_pressure *p, struct tca_sweep *sweep, const struct tca_hosts *hosts,
@@ -262,16 +267,18 @@ int tca_pressure_run(struct tca_pressure *p, struct tca_sweep *sweep, const stru
     int error = TCA_OK;
     for (size_t at = 0; at < sizeof part / sizeof part[0] && !error; at++)
         error = part[at](p);
+    if (!error)
+        error = keep_results(p);
     forget_facts(p);
-    keep_results(p);
     return error;
 }
 
 const struct tca_pressed *tca_pressure_find(const struct tca_pressure *p, const struct tca_dossier *d)
 {
-    struct tca_attempt wanted = {.capture = d->capture, .id_frame = d->id_frame, .frame = d->m.first_frame};
-    const struct tca_attempt *found =
-        p->attempts ? bsearch(&wanted, p->attempt, p->attempts, sizeof *p->attempt, compare_ids) : NULL;
+    const struct tca_holding wanted = {
+        .capture = d->capture, .id_frame = d->id_frame, .frame = d->m.first_frame};
+    const struct tca_holding *found =
+        p->holdings ? bsearch(&wanted, p->holding, p->holdings, sizeof *p->holding, compare_names) : NULL;
     return found ? &p->pressed[found->number - 1] : &nothing_holds;
 }
 

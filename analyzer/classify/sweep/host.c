@@ -409,6 +409,16 @@ static int order_hosts(struct tca_hosts *hosts)
     return TCA_OK;
 }
 
+/* No more are met. */
+static void give_back(struct tca_hosts *hosts)
+{
+    void *less = hosts->hosts ? tca_grow(hosts->host, hosts->hosts, sizeof *hosts->host) : NULL;
+    hosts->host = less ? less : hosts->host;
+    hosts->host_room = less ? hosts->hosts : hosts->host_room;
+    tca_free(hosts->tally);
+    hosts->tally = NULL;
+}
+
 /* Where no connection of a capture was seen in both directions, and one of them had another, the capture point lies on the
  * way of one direction, whichever the hosts. */
 static void tell_one_way(struct tca_host *host, size_t count)
@@ -484,8 +494,7 @@ int tca_hosts_run(struct tca_hosts *hosts)
         tell_locals(hosts);
         tell_clocks(hosts);
     }
-    tca_free(hosts->tally);
-    hosts->tally = NULL;
+    give_back(hosts);
     return error;
 }
 

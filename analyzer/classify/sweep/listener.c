@@ -8,6 +8,8 @@
 #include "classify/sweep/sweep.h"
 
 #include "base/alloc.h"
+#include "base/buf.h"
+#include "base/pack.h"
 #include "base/sort.h"
 #include "base/sorted.h"
 #include "mirror/deviations.h"
@@ -322,8 +324,8 @@ static struct tca_listener *find_place(const struct tca_sweep *sweep, uint32_t c
     return NULL;
 }
 
-/* NULL: nobody listens there. */
-static const struct tca_listener *find_number(const struct tca_sweep *sweep, uint32_t host, uint16_t port)
+/* By number of the host and port; `listeners`: nobody listens there. */
+static size_t find_number(const struct tca_sweep *sweep, uint32_t host, uint16_t port)
 {
     uint64_t place = place_of(host, port);
     size_t low = 0, high = sweep->listeners;
@@ -334,18 +336,35 @@ static const struct tca_listener *find_number(const struct tca_sweep *sweep, uin
         else
             high = at;
     }
-    bool found = low < sweep->listeners && sweep->place[low] == place;
-    return found ? &sweep->listener[low] : NULL;
+    return low < sweep->listeners && sweep->place[low] == place ? low : sweep->listeners;
 }
 
 bool tca_sweep_serves(const struct tca_sweep *sweep, uint32_t host, uint16_t port)
 {
-    return find_number(sweep, host, port);
+    return find_number(sweep, host, port) < sweep->listeners;
 }
 
-const struct tca_listener *tca_sweep_find(const struct tca_sweep *sweep, const struct tca_dossier *d)
+const struct tca_listener *tca_sweep_at(const struct tca_sweep *sweep, size_t index,
+                                        struct tca_listener *room)
 {
-    const struct tca_listener *l = find_number(sweep, d->host[TCA_SERVER], d->port[TCA_SERVER]);
+    if (sweep->listener)
+        return &sweep->listener[index];
+    memcpy(room, &nothing_known, sizeof *room);
+    tca_agree(sweep->packed + sweep->packed_at[index], room, sizeof *room);
+    return room;
+}
+
+const struct tca_listener *tca_sweep_place(const struct tca_sweep *sweep, uint32_t host, uint16_t port,
+                                           struct tca_listener *room)
+{
+    size_t found = find_number(sweep, host, port);
+    return found < sweep->listeners ? tca_sweep_at(sweep, found, room) : NULL;
+}
+
+const struct tca_listener *tca_sweep_find(const struct tca_sweep *sweep, const struct tca_dossier *d,
+                                          struct tca_listener *room)
+{
+    const struct tca_listener *l = tca_sweep_place(sweep, d->host[TCA_SERVER], d->port[TCA_SERVER], room);
     return l ? l : &nothing_known;
 }
 
@@ -360,9 +379,35 @@ size_t tca_sweep_count(const struct tca_sweep *sweep)
     return sweep ? sweep->listeners : 0;
 }
 
-const struct tca_listener *tca_sweep_at(const struct tca_sweep *sweep, size_t index)
+/* ---- packed ---- */
+
+static int pack_all(const struct tca_sweep *sweep, struct tca_buf *all, uint32_t *at)
 {
-    return &sweep->listener[index];
+    for (size_t one = 0; one < sweep->listeners; one++) {
+        uint8_t *room = tca_buf_room(all, TCA_PACKED_MAX(sizeof *sweep->listener));
+        if (!room || all->used > UINT32_MAX)
+            return TCA_EMEMORY;
+        at[one] = (uint32_t)all->used;
+        const uint8_t *end = tca_differ(room, &sweep->listener[one], &nothing_known, sizeof *sweep->listener);
+        all->used += (size_t)(end - room);
+    }
+    return TCA_OK;
+}
+
+void tca_sweep_pack(struct tca_sweep *sweep)
+{
+    struct tca_buf all = {0};
+    uint32_t *at = tca_grow(NULL, sweep->listeners, sizeof *at);
+    if (!sweep->listener || !at || pack_all(sweep, &all, at)) {
+        tca_buf_done(&all);
+        tca_free(at);
+        return;
+    }
+    void *less = tca_grow(all.bytes, all.used, 1);
+    sweep->packed = less ? less : (void *)all.bytes;
+    sweep->packed_at = at;
+    tca_free(sweep->listener);
+    sweep->listener = NULL;
 }
 
 static size_t moments_between(const int64_t *moment, size_t count, int64_t from_ns, int64_t to_ns)

@@ -279,16 +279,24 @@ struct tca_known;
 void tca_sweep_learn(struct tca_sweep *sweep, const struct tca_known *known);
 /* Does this host serve at this port, in the host's own capture? `host`: its number. */
 bool tca_sweep_serves(const struct tca_sweep *sweep, uint32_t host, uint16_t port);
-/* The listener of this flow, borrowed until the sweep is freed. Never NULL: an empty one for a flow never
+/* No listener is edited any more: from now on each takes some two hundred bytes, and is made again where it is asked for. They
+ * stay as they are where memory is out. */
+void tca_sweep_pack(struct tca_sweep *sweep);
+/* The listener of this flow, borrowed until the sweep is freed, or in *room. Never NULL: an empty one for a flow never
  * added. */
-const struct tca_listener *tca_sweep_find(const struct tca_sweep *sweep, const struct tca_dossier *d);
+const struct tca_listener *tca_sweep_find(const struct tca_sweep *sweep, const struct tca_dossier *d,
+                                          struct tca_listener *room);
+/* The one of this host, by its number, and port, likewise; NULL: nobody listens there. */
+const struct tca_listener *tca_sweep_place(const struct tca_sweep *sweep, uint32_t host, uint16_t port,
+                                           struct tca_listener *room);
 /* The same listener, to be completed by what SYN pressure shows of it; NULL if there is none. Before any judge looks
- * at it. */
+ * at it, and before they are packed. */
 struct tca_listener *tca_sweep_edit(struct tca_sweep *sweep, uint32_t capture, const uint8_t addr[16],
                                     uint16_t port);
-/* All listeners, ordered by capture, address, port. */
+/* All listeners, ordered by capture, address, port; borrowed as above. */
 size_t tca_sweep_count(const struct tca_sweep *sweep);
-const struct tca_listener *tca_sweep_at(const struct tca_sweep *sweep, size_t index);
+const struct tca_listener *tca_sweep_at(const struct tca_sweep *sweep, size_t index,
+                                        struct tca_listener *room);
 void tca_sweep_free(struct tca_sweep *sweep); /* accepts NULL */
 
 #endif

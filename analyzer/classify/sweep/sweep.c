@@ -380,6 +380,30 @@ static int deal_edges(struct tca_sweep *sweep, size_t *place)
     return TCA_OK;
 }
 
+/* Only those that were kept stay, the listeners' side by side. */
+static void give_back_moments(struct tca_sweep *sweep)
+{
+    int64_t *kept = sweep->moment;
+    for (size_t at = 0; at < sweep->listeners; at++) {
+        struct tca_listener *l = &sweep->listener[at];
+        size_t count = l->admitted + l->dropped + l->answered;
+        if (count)
+            memmove(kept, l->admitted_ns, count * sizeof *kept);
+        l->admitted_ns = kept;
+        kept += count;
+    }
+    size_t all = (size_t)(kept - sweep->moment);
+    int64_t *less = tca_grow(sweep->moment, all, sizeof *less);
+    sweep->moment = kept = less ? less : sweep->moment;
+    for (size_t at = 0; at < sweep->listeners; at++) {
+        struct tca_listener *l = &sweep->listener[at];
+        l->admitted_ns = kept;
+        l->dropped_ns = l->admitted_ns + l->admitted;
+        l->answered_ns = l->dropped_ns + l->dropped;
+        kept = kept + l->admitted + l->dropped + l->answered;
+    }
+}
+
 static int each_listener(struct tca_sweep *sweep, struct tca_crew *crew, struct room room)
 {
     struct sharing share = {.sweep = sweep, .room = room, .tasks = tca_crew_size(crew)};
@@ -401,6 +425,8 @@ int tca_sweep_edges(struct tca_sweep *sweep, struct tca_crew *crew)
                         .bursting = tca_alloc(sweep->conns)};
     sweep->moment = tca_grow(NULL, sweep->edges, sizeof *sweep->moment);
     int error = room.index && room.bursting && sweep->moment ? each_listener(sweep, crew, room) : TCA_EMEMORY;
+    if (!error)
+        give_back_moments(sweep);
     if (!error)
         error = tca_wildcard_widen(sweep);
     tca_free(room.index);
@@ -512,9 +538,13 @@ void tca_sweep_free(struct tca_sweep *sweep)
 {
     if (!sweep)
         return;
-    for (size_t at = 0; at < sweep->listeners; at++)
-        tca_free((void *)(uintptr_t)sweep->listener[at].episode);
+    for (size_t at = 0; at < sweep->listeners; at++) {
+        struct tca_listener room;
+        tca_free((void *)(uintptr_t)tca_sweep_at(sweep, at, &room)->episode);
+    }
     tca_free(sweep->listener);
+    tca_free(sweep->packed);
+    tca_free(sweep->packed_at);
     tca_free(sweep->place);
     tca_free(sweep->moment);
     tca_free(sweep->conn);

@@ -62,7 +62,9 @@ struct tca_sweep {
     size_t edges, edge_room;
     struct tca_loss *loss; /* owned */
     size_t losses, loss_room;
-    struct tca_listener *listener; /* owned, with their episodes */
+    struct tca_listener *listener; /* owned, with their episodes; NULL once they are packed: */
+    uint8_t *packed;               /* owned: each as what it differs by from one of which nothing is known */
+    uint32_t *packed_at;           /* owned: where each begins there */
     uint64_t *place;               /* owned: of each its host's number and its port */
     size_t listeners;
     int64_t

@@ -8,6 +8,9 @@
  *     4  addresses, ports, both last numbers       one of the captures began later
  *     5  addresses, ports, numbers that overlap    ... and the other one ended sooner
  *
+ * What shares neither its ends nor its numbers with another one is found by no round, so its key is not made: a sieve tells.
+ * Only of SYNs alone there is more to be learnt (tca_twins_group).
+ *
  * Each round sorts the keys anew and joins those that are equal, unless one capture has more of them than another. From the
  * third on none joins what already holds another connection of its capture. What only the last one joins is a suspicion,
  * until the captures' clocks, or segments, show that both saw it at one time (tca_twin_linked).
@@ -23,16 +26,33 @@
 #include <string.h>
 #include <tcpautopsy/error.h>
 
-int tca_twins_new(struct tca_twins **ret_twins)
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+int tca_twins_new(size_t flows, struct tca_twins **ret_twins)
 {
-    *ret_twins = tca_alloc(sizeof **ret_twins);
-    return *ret_twins ? TCA_OK : TCA_EMEMORY;
+    struct tca_twins *twins = tca_alloc(sizeof *twins);
+    if (!twins)
+        return TCA_EMEMORY;
+    twins->ends = tca_sieve_new(flows);
+    twins->isns = tca_sieve_new(flows);
+    *ret_twins = twins;
+    return TCA_OK;
+}
+
+/* They tell nothing any more. */
+static void drop_sieves(struct tca_twins *twins)
+{
+    tca_sieve_done(&twins->ends);
+    tca_sieve_done(&twins->isns);
+    twins->ends = twins->isns = (struct tca_sieve){0};
 }
 
 void tca_twins_free(struct tca_twins *twins)
 {
     if (!twins)
         return;
+    drop_sieves(twins);
     tca_free(twins->key);
     tca_free(twins->parent);
     tca_free(twins->held);
@@ -45,13 +65,13 @@ void tca_twins_free(struct tca_twins *twins)
     tca_free(twins);
 }
 
-int tca_twins_watch(struct tca_twins *twins, int64_t first_ns, int64_t last_ns)
+int tca_twins_watch(struct tca_twins *twins, int64_t first_ns, int64_t last_ns, uint64_t flows)
 {
     void *list = tca_room(twins->watch, twins->watch_count, &twins->watch_room, sizeof *twins->watch);
     if (!list)
         return TCA_EMEMORY;
     twins->watch = list;
-    twins->watch[twins->watch_count++] = (struct tca_watch){first_ns, last_ns};
+    twins->watch[twins->watch_count++] = (struct tca_watch){first_ns, last_ns, flows};
     return TCA_OK;
 }
 
@@ -68,20 +88,12 @@ static uint32_t span_of(const struct tca_side *side)
     return span < INT32_MAX ? (uint32_t)span : INT32_MAX;
 }
 
-int tca_twins_add(struct tca_twins *twins, const struct tca_dossier *d)
+static struct tca_twin_key key_of(const struct tca_dossier *d)
 {
-    void *list = twins->key_count < UINT32_MAX
-                     ? tca_room(twins->key, twins->key_count, &twins->key_room, sizeof *twins->key)
-                     : NULL;
-    if (!list)
-        return TCA_EMEMORY;
-    twins->key = list;
-    twins->cut_short |= d->cut_short;
     struct tca_twin_key key = {.capture = d->capture,
                                .client = (uint32_t)tca_twin_end(d, TCA_CLIENT),
                                .id_frame = d->id_frame,
-                               .start_ns = d->m.start_ns,
-                               .index = (uint32_t)twins->key_count};
+                               .start_ns = d->m.start_ns};
     for (int role = 0; role < 2; role++) {
         int end = tca_twin_end(d, role);
         const struct tca_side *side = &d->m.side[role];
@@ -97,6 +109,53 @@ int tca_twins_add(struct tca_twins *twins, const struct tca_dossier *d)
     if (answer && tca_twin_mixed(d)) /* the first answer counts */
         key.isn[tca_twin_end(d, TCA_SERVER)] = answer->seq;
     key.only_syns = tca_twin_only_syns(d);
+    return key;
+}
+
+/* Equal where any round takes the ends for equal; and the numbers. */
+static uint64_t hash_ends(const struct tca_twin_key *key)
+{
+    return XXH3_64bits_withSeed(key->addr, sizeof key->addr, (uint64_t)key->port[0] << 16 | key->port[1]);
+}
+
+static uint64_t hash_isns(const struct tca_twin_key *key)
+{
+    return (uint64_t)key->isn[key->client] << 32 | key->isn[1 - key->client];
+}
+
+static bool both_isns(const struct tca_twin_key *key)
+{
+    return key->isn_known[0] && key->isn_known[1];
+}
+
+void tca_twins_meet(struct tca_twins *twins, const struct tca_dossier *d)
+{
+    const struct tca_twin_key key = key_of(d);
+    twins->cut_short |= d->cut_short;
+    tca_sieve_count(&twins->ends, hash_ends(&key), 1);
+    if (both_isns(&key))
+        tca_sieve_count(&twins->isns, hash_isns(&key), 1);
+}
+
+/* May any round join it with another one? */
+static bool may_join(const struct tca_twins *twins, const struct tca_twin_key *key)
+{
+    return tca_sieve_keeps(&twins->ends, hash_ends(key), 2) ||
+           (both_isns(key) && tca_sieve_keeps(&twins->isns, hash_isns(key), 2));
+}
+
+int tca_twins_add(struct tca_twins *twins, const struct tca_dossier *d)
+{
+    struct tca_twin_key key = key_of(d);
+    if (!key.only_syns && !may_join(twins, &key))
+        return TCA_OK;
+    void *list = twins->key_count < UINT32_MAX
+                     ? tca_room(twins->key, twins->key_count, &twins->key_room, sizeof *twins->key)
+                     : NULL;
+    if (!list)
+        return TCA_EMEMORY;
+    twins->key = list;
+    key.index = (uint32_t)twins->key_count;
     twins->key[twins->key_count++] = key;
     return TCA_OK;
 }
@@ -151,11 +210,6 @@ static int by_last(const struct tca_twin_key *a, const struct tca_twin_key *b)
     if (!order)
         order = tca_compare_u64(a->nxt[0], b->nxt[0]);
     return order ? order : tca_compare_u64(a->nxt[1], b->nxt[1]);
-}
-
-static bool both_isns(const struct tca_twin_key *key)
-{
-    return key->isn_known[0] && key->isn_known[1];
 }
 
 static bool client_isn(const struct tca_twin_key *key)
@@ -306,6 +360,7 @@ static void name_groups(struct tca_twins *twins)
 int tca_twins_link(struct tca_twins *twins)
 {
     size_t count = twins->key_count;
+    drop_sieves(twins);
     if (!count)
         return TCA_OK;
     twins->parent = tca_grow(NULL, count, sizeof *twins->parent);
@@ -355,6 +410,9 @@ void tca_twins_settle(struct tca_twins *twins)
         qsort(twins->twin, twins->twin_count, sizeof *twins->twin, order_twins);
     for (size_t at = 0; at < twins->twin_count; at++)
         twins->twin[at].lost = twins->lost + twins->twin[at].lost_at;
+    tca_free(twins->key);
+    twins->key = NULL;
+    twins->key_count = twins->key_room = 0;
 }
 
 static int find_twin(const void *wanted, const void *one)
@@ -431,11 +489,9 @@ static size_t lower_bound(const void *list, size_t count, size_t size, const str
 
 bool tca_twins_shadowed(const struct tca_twins *twins, uint32_t capture)
 {
-    struct tca_dossier begin = {.capture = capture}, end = {.capture = capture + 1};
+    const struct tca_dossier begin = {.capture = capture};
     if (!twins)
         return false;
-    size_t flows = lower_bound(twins->key, twins->key_count, sizeof *twins->key, &end, find_key) -
-                   lower_bound(twins->key, twins->key_count, sizeof *twins->key, &begin, find_key);
     size_t at = lower_bound(twins->twin, twins->twin_count, sizeof *twins->twin, &begin, find_twin),
            linked = 0;
     for (; at < twins->twin_count && twins->twin[at].capture == capture; at++) {
@@ -445,5 +501,5 @@ bool tca_twins_shadowed(const struct tca_twins *twins, uint32_t capture)
             return false;
         linked++;
     }
-    return linked && 2 * linked >= flows;
+    return linked && 2 * linked >= twins->watch[capture - 1].flows;
 }

@@ -9,7 +9,8 @@
  *
  * Captures are compared by sequence numbers, time stamps and IP IDs, never by their clocks: these may differ by any
  * amount. What a list of marks left out, and what may have passed before a capture began or after it ended, is not told.
- * Memory is proportional to the number of connections, time n log n.
+ * Memory is proportional to the number of connections that share their ends or their numbers with another one, or are SYNs
+ * alone, and some bytes for each of the others; time is n log n.
  */
 #ifndef TCA_CLASSIFY_TWIN_H
 #define TCA_CLASSIFY_TWIN_H
@@ -73,12 +74,16 @@ struct tca_twin {
 
 struct tca_twins; /* opaque */
 
-int tca_twins_new(struct tca_twins **ret_twins); /* 0 or TCA_EMEMORY */
-void tca_twins_free(struct tca_twins *twins);    /* accepts NULL */
+/* For so many flows, about. 0 or TCA_EMEMORY. */
+int tca_twins_new(size_t flows, struct tca_twins **ret_twins);
+void tca_twins_free(struct tca_twins *twins); /* accepts NULL */
 
-/* 0. Each capture once, in their order: from its first record to its last. 0 or TCA_EMEMORY. */
-int tca_twins_watch(struct tca_twins *twins, int64_t first_ns, int64_t last_ns);
-/* 1. Each flow once, in any order. 0 or TCA_EMEMORY. */
+/* 0. Each flow once, in any order: most share nothing with any other, and need not be kept. */
+void tca_twins_meet(struct tca_twins *twins, const struct tca_dossier *d);
+/* ... and each capture once, in their order: from its first record to its last, and how many of the flows are its. 0 or
+ * TCA_EMEMORY. */
+int tca_twins_watch(struct tca_twins *twins, int64_t first_ns, int64_t last_ns, uint64_t flows);
+/* 1. Each flow once more, in row order. 0 or TCA_EMEMORY. */
 int tca_twins_add(struct tca_twins *twins, const struct tca_dossier *d);
 /* 2. All flows are in: find the groups. 0 or TCA_EMEMORY. */
 int tca_twins_link(struct tca_twins *twins);

@@ -11,6 +11,7 @@
 #ifndef TCA_CLASSIFY_TWIN_PARTS_H
 #define TCA_CLASSIFY_TWIN_PARTS_H
 
+#include "base/sieve.h"
 #include "classify/twin/twin.h"
 
 /* What names a connection, its ends in order of address and port: end 0 is the lower one. */
@@ -52,13 +53,15 @@ struct tca_pair {
     int64_t ahead_ns[2]; /* as of a way, of both senders */
 };
 
-/* From the first to the last record of a capture. */
+/* From the first to the last record of a capture, and its connections. */
 struct tca_watch {
     int64_t first_ns, last_ns;
+    uint64_t flows;
 };
 
 struct tca_twins {
-    struct tca_twin_key *key; /* owned; once linked by capture and frame */
+    struct tca_sieve ends, isns; /* until linked: which keys may be there twice, as rounds compare them */
+    struct tca_twin_key *key;    /* owned; once linked by capture and frame; until settled */
     size_t key_count, key_room;
     uint32_t *parent; /* owned, while groups are made: by index in the order of adding */
     uint64_t *held;   /* owned, likewise, of a root: captures in its group */
