@@ -79,7 +79,7 @@ static void add_all(void *user, unsigned task)
     int error = TCA_OK;
     for (size_t at = 0; at < g->count && !error; at++) {
         struct tca_dossier *d = &g->settled[at].d;
-        bool cut = tca_alone_is_cut(g->s, d);
+        bool cut = g->settled[at].unsettled || tca_alone_is_cut(g->s, d);
         if (sweeps[task].rows || d->nat != TCA_NAT_AFTER)
             error = (cut ? sweeps[task].cut : d->cut_short ? sweeps[task].early : sweeps[task].add)(g->s, d);
     }
@@ -108,7 +108,7 @@ static int gather(void *user, struct tca_settled *settled, size_t count)
     int error = TCA_OK;
     for (size_t at = 0; at < count && !error; at++) {
         struct tca_dossier *d = &settled[at].d;
-        bool cut = tca_alone_cut(g.s, d);
+        bool cut = settled[at].unsettled || tca_alone_cut(g.s, d);
         count_cut(g.s->capture[d->capture - 1], d, cut);
         if (!cut) {
             error = tca_hosts_meet(g.s->hosts, d);
@@ -193,7 +193,7 @@ int tca_pass2_prepare(struct tca_session *s)
     if (!error)
         error = tca_pressure_new(&s->pressure);
     if (!error)
-        error = tca_pass2_settle_all(s, INT64_MIN, gather, s);
+        error = tca_pass2_settle_first(s, gather, s);
     if (!error)
         error = tca_hosts_run(s->hosts);
     if (!error)

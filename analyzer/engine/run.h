@@ -239,6 +239,8 @@ bool tca_alone_cut(struct tca_session *s, const struct tca_dossier *d);
 bool tca_alone(const struct tca_dossier *d);
 /* Was it? */
 bool tca_alone_is_cut(const struct tca_session *s, const struct tca_dossier *d);
+/* Was it, if it was sent once and is such a SYN? */
+bool tca_alone_row_is_cut(const struct tca_session *s, const struct tca_alone_row *row);
 
 /* ---- streams (streams.c): what pass 1 learnt of them, joined and numbered ---- */
 int tca_streams_new(uint64_t seed, const char *temp_dir, struct tca_streams **ret_streams);
@@ -313,6 +315,8 @@ int tca_pass2_prepare(struct tca_session *s);
 struct tca_settled {
     struct tca_dossier d;
     const struct tca_host *host[2]; /* by role; borrowed */
+    bool
+        unsettled; /* it is a SYN that is cut short: its clocks have not run, and nothing is known of its ends */
 };
 /* Decode one item of the sorter as tca_spool_get does, and let its clocks run to the end of its capture, or to
  * `until_ns` if that is later. */
@@ -321,6 +325,8 @@ void tca_pass2_settle(const struct tca_session *s, struct tca_reading *reading, 
 /* All dossiers so, in row order: some at a time, which live until fn returns. Non-zero from fn stops and is returned. */
 typedef int tca_settled_fn(void *user, struct tca_settled *settled, size_t count);
 int tca_pass2_settle_all(struct tca_session *s, int64_t until_ns, tca_settled_fn *fn, void *user);
+/* The same, to the captures' ends, while it is found out which SYNs are cut short: of which nothing more need be known. */
+int tca_pass2_settle_first(struct tca_session *s, tca_settled_fn *fn, void *user);
 /* What a judge, or the census, may look at. Borrows the dossier. */
 struct tca_case tca_pass2_case(const struct tca_session *s, const struct tca_settled *settled);
 /* Every flow in row order, judged. Non-zero from fn stops and is returned. */
