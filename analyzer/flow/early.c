@@ -90,7 +90,9 @@ static void take(struct look *look, const struct tca_flow_table *table, uint32_t
     struct remembered one = {.table = table, .what = what};
     bool whole = tca_kind_of(what) == TCA_KIND_TUPLE;
     const struct tca_tuple *tuple = whole ? tuple_at(table, what) : NULL;
-    if (whole && (!tuple->newest || tuple->met || tuple->keyed)) {
+    bool waits = whole ? !tuple->newest || tuple->met || tuple->keyed
+                       : tca_away_at(table, what)->level == TCA_AWAY_WAITING;
+    if (waits) {
         look->held++;
         return;
     }

@@ -4,6 +4,7 @@
  * connection. All that they are follows from the SYN, so that is what is kept, in 64 bytes (88 with IPv6):
  *
  *      first SYN, alone: the flow waits in a list of its own --> too many there, or quiet --> embryo
+ *      first SYN, like one of those before: an embryo when it joins, that waits for its use
  *      a segment, or an ICMP error, of its tuple:  the SYN is used once more, and the flow is as it was
  *      nothing comes in time:                      likewise, and it is over
  *
@@ -31,17 +32,26 @@ static void blank(struct tca_segment *seg)
     seg->seq = seg->opt.tsval = 0;
 }
 
+/* false: there is none so far. *ret_blank is what it would be. */
+static bool know_shape(const struct tca_flow_table *table, const struct tca_segment *seg,
+                       struct tca_segment *ret_blank, unsigned *ret_shape)
+{
+    memcpy(ret_blank, seg, sizeof *ret_blank);
+    blank(ret_blank);
+    for (unsigned at = 0; at < table->shapes; at++)
+        if (!memcmp(&table->shape[at], ret_blank, sizeof *ret_blank)) {
+            *ret_shape = at;
+            return true;
+        }
+    return false;
+}
+
 /* false: there are too many, or memory is out. */
 static bool find_shape(struct tca_flow_table *table, const struct tca_segment *seg, unsigned *ret_shape)
 {
     struct tca_segment shape;
-    memcpy(&shape, seg, sizeof shape);
-    blank(&shape);
-    for (unsigned at = 0; at < table->shapes; at++)
-        if (!memcmp(&table->shape[at], &shape, sizeof shape)) {
-            *ret_shape = at;
-            return true;
-        }
+    if (know_shape(table, seg, &shape, ret_shape))
+        return true;
     if (!table->shape)
         table->shape = tca_alloc(TCA_SHAPES * sizeof *table->shape);
     if (!table->shape || table->shapes == TCA_SHAPES)
@@ -82,6 +92,18 @@ static bool is_alone(const struct tca_tuple *tuple, const struct tca_flow *flow,
            flow->heard_ns == seg->time_ns && !flow->attempt_of;
 }
 
+static struct tca_syn syn_of(const struct tca_segment *seg, uint32_t number, unsigned shape, int side)
+{
+    return (struct tca_syn){.number = number & 0xffffff,
+                            .shape = shape & 0xff,
+                            .seq = seg->seq,
+                            .tsval = seg->opt.tsval,
+                            .ip_id = seg->ip_id,
+                            .window = seg->window,
+                            .ttl = seg->ttl,
+                            .side = (uint8_t)side};
+}
+
 bool tca_table_is_lone(struct tca_flow_table *table, struct tca_flow *flow, const struct tca_segment *seg)
 {
     struct tca_tuple *tuple = flow->tuple;
@@ -89,21 +111,14 @@ bool tca_table_is_lone(struct tca_flow_table *table, struct tca_flow *flow, cons
     if (!table->set.forget || !tca_is_bare_syn(seg) || seg->quoted || !is_alone(tuple, flow, seg) ||
         !table->set.may_park(table->set.user, flow) || !find_shape(table, seg, &shape))
         return false;
-    flow->syn = (struct tca_syn){.number = tuple->copies.noted[0].number,
-                                 .shape = shape & 0xff,
-                                 .seq = seg->seq,
-                                 .tsval = seg->opt.tsval,
-                                 .ip_id = seg->ip_id,
-                                 .window = seg->window,
-                                 .ttl = seg->ttl,
-                                 .side = flow->client};
+    flow->syn = syn_of(seg, tuple->copies.noted[0].number, shape, flow->client);
     return true;
 }
 
 int tca_table_shrink(struct tca_flow_table *table, struct tca_tuple *tuple)
 {
     const struct tca_flow *flow = tuple->newest;
-    uint32_t what = tca_away_new(table, tuple, TCA_KIND_EMBRYO4);
+    uint32_t what = tca_away_new(table, &tuple->key, tuple->tag, TCA_KIND_EMBRYO4);
     if (!what)
         return TCA_EMEMORY;
     struct away *away = tca_away_at(table, what);
@@ -123,6 +138,8 @@ int tca_table_unfold(struct tca_flow_table *table, uint32_t what, const struct t
                      struct tca_tuple **ret_tuple)
 {
     struct away *away = tca_away_at(table, what);
+    if (away->level == TCA_AWAY_WAITING)
+        return tca_table_rejoin(table, what, key, ret_tuple);
     const struct tca_syn syn = *tca_away_syn(away, tca_kind_of(what));
     struct tca_segment seg;
     make_syn(table, away, &syn, key, &seg);
@@ -131,6 +148,58 @@ int tca_table_unfold(struct tca_flow_table *table, uint32_t what, const struct t
         return TCA_EMEMORY;
     *ret_tuple = tuple;
     return tca_table_replay(table, tuple, &seg, syn.side, syn.number);
+}
+
+/* ---- without a flow ---- */
+
+int tca_flow_meet_alone(struct tca_flow_table *table, struct tca_waiting *w, const struct tca_flow_look *look,
+                        bool *ret_alone)
+{
+    const struct tca_segment *seg = &w->seg;
+    struct tca_segment blank;
+    unsigned shape;
+    uint32_t tag;
+    *ret_alone = false;
+    if (look->near || !tca_is_bare_syn(seg) || !table->set.rejoin || !tca_table_parks(table) ||
+        !know_shape(table, seg, &blank, &shape) || tca_table_lookup(table, &look->key, look->tag))
+        return TCA_OK;
+    int error = tca_table_room(table, &look->key, look->tag, &tag);
+    uint32_t what = error ? 0 : tca_away_new(table, &look->key, tag, TCA_KIND_EMBRYO4);
+    if (!what)
+        return TCA_EMEMORY;
+    struct away *away = tca_away_at(table, what);
+    away->due_ns = INT64_MAX;
+    away->waiting = w;
+    away->age_class = TCA_FLOW_OPENING;
+    away->level = TCA_AWAY_WAITING;
+    *tca_away_syn(away, tca_kind_of(what)) = syn_of(seg, 0, shape, look->side);
+    tca_table_enter(table, tag, what);
+    w->tuple = w->stream = NULL;
+    w->stream_frame = what;
+    w->side = (uint8_t)look->side;
+    *ret_alone = true;
+    return TCA_OK;
+}
+
+int tca_flow_use_alone(struct tca_flow_table *table, const struct tca_waiting *w, bool *ret_alone)
+{
+    const uint32_t what = (uint32_t)w->stream_frame;
+    struct away *away = tca_away_at(table, what);
+    *ret_alone = tca_passage_of(&table->passage, w->seg.time_ns) == w->seg.time_ns;
+    if (!*ret_alone) { /* when it is over does not follow from it alone */
+        struct tca_key key;
+        struct tca_tuple *tuple;
+        tca_table_key(table, what, &key);
+        return tca_table_rejoin(table, what, &key, &tuple);
+    }
+    struct tca_syn *syn = tca_away_syn(away, tca_kind_of(what));
+    /* As a SYN without another one before it is noted (artefact/copy.c): it counts as one of which a copy is told by itself. */
+    syn->number = table->doubled[away->tag & TCA_TAG_PARTITION].sure++ & ((1u << TCA_NUMBER_BITS) - 1);
+    away->due_ns = w->seg.time_ns + tca_flow_patience_ns[TCA_FLOW_OPENING];
+    away->place = w->seg.frame;
+    away->level = TCA_AWAY_EMBRYO;
+    tca_away_list(table, what);
+    return TCA_OK;
 }
 
 /* ---- over ---- */

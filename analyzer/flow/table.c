@@ -197,8 +197,7 @@ static bool has_key(const struct tca_flow_table *table, uint32_t what, const str
     return is_tuple(what) ? is_key(&tuple_at(table, what)->key, key) : tca_table_has_key(table, what, key);
 }
 
-/* What has this key; 0: nothing. */
-static uint32_t lookup(const struct tca_flow_table *table, const struct tca_key *key, uint32_t tag)
+uint32_t tca_table_lookup(const struct tca_flow_table *table, const struct tca_key *key, uint32_t tag)
 {
     for (size_t at = home(table, tag); table->slot[at].what; at = after(table, at))
         if (is_tag(table->slot[at].tag, tag) && has_key(table, table->slot[at].what, key))
@@ -272,19 +271,31 @@ static void count_tuple(struct tca_flow_table *table, unsigned part)
         table->crowded = true;
 }
 
-static int add_tuple(struct tca_flow_table *table, const struct tca_key *key, uint32_t tag,
-                     struct tca_tuple **ret_tuple)
+int tca_table_room(struct tca_flow_table *table, const struct tca_key *key, uint32_t tag, uint32_t *ret_tag)
 {
     if (table->used * 2 >= table->slot_count && grow(table))
         return TCA_EMEMORY;
-    unsigned part = part_of(key);
-    tag = (tag & ~(uint32_t)TCA_TAG_PARTITION) | part;
+    *ret_tag = (tag & ~(uint32_t)TCA_TAG_PARTITION) | part_of(key);
+    return TCA_OK;
+}
+
+void tca_table_enter(struct tca_flow_table *table, uint32_t tag, uint32_t what)
+{
+    place(table, (struct slot){tag, what});
+    table->used++;
+    count_tuple(table, tag & TCA_TAG_PARTITION);
+}
+
+static int add_tuple(struct tca_flow_table *table, const struct tca_key *key, uint32_t tag,
+                     struct tca_tuple **ret_tuple)
+{
+    int error = tca_table_room(table, key, tag, &tag);
+    if (error)
+        return error;
     struct tca_tuple *tuple = tca_table_new_tuple(table, key, tag);
     if (!tuple)
         return TCA_EMEMORY;
-    place(table, (struct slot){tag, tca_what(TCA_KIND_TUPLE, tuple->number)});
-    table->used++;
-    count_tuple(table, part);
+    tca_table_enter(table, tag, tca_what(TCA_KIND_TUPLE, tuple->number));
     *ret_tuple = tuple;
     return TCA_OK;
 }
@@ -294,7 +305,7 @@ static int add_tuple(struct tca_flow_table *table, const struct tca_key *key, ui
 static int find_tuple(struct tca_flow_table *table, const struct tca_key *key, uint32_t tag,
                       struct tca_tuple **ret_tuple)
 {
-    uint32_t what = lookup(table, key, tag);
+    uint32_t what = tca_table_lookup(table, key, tag);
     *ret_tuple = NULL;
     if (!what)
         return TCA_OK;
@@ -775,6 +786,26 @@ void tca_flow_look_all(const struct tca_flow_table *table, struct tca_waiting *c
         look_on(table, &ret_look[at]);
     for (unsigned at = 0; at < count; at++)
         look_far(table, &ret_look[at]);
+}
+
+int tca_table_rejoin(struct tca_flow_table *table, uint32_t what, const struct tca_key *key,
+                     struct tca_tuple **ret_tuple)
+{
+    struct tca_waiting *w = tca_away_at(table, what)->waiting;
+    struct tca_tuple *tuple = tca_away_back(table, what, key);
+    if (!tuple)
+        return TCA_EMEMORY;
+    tuple->met++;
+    int error = meet_stream(table, tuple, &w->seg, w->side);
+    if (error)
+        return error;
+    tuple->on_stream++;
+    w->tuple = tuple;
+    w->stream = tuple->stream;
+    w->stream_frame = tuple->stream->piece.frame;
+    table->set.rejoin(table->set.user, w, &tuple->lane);
+    *ret_tuple = tuple;
+    return TCA_OK;
 }
 
 int tca_flow_meet(struct tca_flow_table *table, const struct tca_segment *seg,
