@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * A bound for what is remembered. However little is kept of a tuple that waits for its time to be over (parked: 48 bytes, an embryo:
- * 64), who floods invents as many as he likes. So of each partition so many are remembered, and what is beyond that is
+ * 56), who floods invents as many as he likes. So of each partition so many are remembered, and what is beyond that is
  * finished early: told as it is, marked (cut_short), and forgotten. What comes later for it begins another flow.
  *
  *      tuples of a partition that began since it was last looked at --> as many as allowed: look at all of it

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Embryos: a tuple of which nothing but one SYN was heard. A flood consists of them, and each would take as much memory as a
- * connection. All that they are follows from the SYN, so that is what is kept, in 64 bytes (88 with IPv6):
+ * connection. All that they are follows from the SYN, so that is what is kept, in 56 bytes (80 with IPv6):
  *
  *      first SYN, alone: the flow waits in a list of its own --> too many there, or quiet --> embryo
  *      first SYN, like one of those before: an embryo when it joins, that waits for its use
@@ -61,12 +61,36 @@ static bool find_shape(struct tca_flow_table *table, const struct tca_segment *s
     return true;
 }
 
+/* What an embryo keeps of its SYN. */
+static void keep_syn(struct away *away, enum tca_kind kind, uint64_t frame, const struct tca_syn *syn)
+{
+    away->syn.frame = frame & ((UINT64_C(1) << TCA_EMBRYO_FRAME_BITS) - 1);
+    away->syn.side = syn->side & 1u;
+    away->syn.number = syn->number;
+    away->size = syn->ip_id;
+    *tca_away_syn(away, kind) = (struct tca_syn_rest){
+        .seq = syn->seq, .tsval = syn->tsval, .window = syn->window, .ttl = syn->ttl, .shape = syn->shape};
+}
+
+static struct tca_syn kept_syn(struct away *away, enum tca_kind kind)
+{
+    const struct tca_syn_rest *rest = tca_away_syn(away, kind);
+    return (struct tca_syn){.number = away->syn.number,
+                            .shape = rest->shape,
+                            .seq = rest->seq,
+                            .tsval = rest->tsval,
+                            .ip_id = away->size,
+                            .window = rest->window,
+                            .ttl = rest->ttl,
+                            .side = away->syn.side};
+}
+
 static void make_syn(const struct tca_flow_table *table, const struct away *away, const struct tca_syn *syn,
                      const struct tca_key *key, struct tca_segment *ret_seg)
 {
     memcpy(ret_seg, &table->shape[syn->shape], sizeof *ret_seg);
     ret_seg->time_ns = away->due_ns - tca_flow_patience_ns[TCA_FLOW_OPENING];
-    ret_seg->frame = away->place;
+    ret_seg->frame = away->syn.frame;
     memcpy(ret_seg->src, key->addr[syn->side], sizeof ret_seg->src);
     memcpy(ret_seg->dst, key->addr[1 - syn->side], sizeof ret_seg->dst);
     ret_seg->sport = key->port[syn->side];
@@ -79,6 +103,12 @@ static void make_syn(const struct tca_flow_table *table, const struct away *away
 }
 
 /* ---- from a flow to an embryo and back ---- */
+
+/* A SYN whose numbers there is room for. */
+static bool is_fit(const struct tca_segment *seg)
+{
+    return tca_is_bare_syn(seg) && !(seg->frame >> TCA_EMBRYO_FRAME_BITS);
+}
 
 /* Nothing else came of the tuple, is on its way, or was left behind by what was there before. */
 static bool is_alone(const struct tca_tuple *tuple, const struct tca_flow *flow,
@@ -108,7 +138,7 @@ bool tca_table_is_lone(struct tca_flow_table *table, struct tca_flow *flow, cons
 {
     struct tca_tuple *tuple = flow->tuple;
     unsigned shape;
-    if (!table->set.forget || !tca_is_bare_syn(seg) || seg->quoted || !is_alone(tuple, flow, seg) ||
+    if (!table->set.forget || !is_fit(seg) || seg->quoted || !is_alone(tuple, flow, seg) ||
         !table->set.may_park(table->set.user, flow) || !find_shape(table, seg, &shape))
         return false;
     flow->syn = syn_of(seg, tuple->copies.noted[0].number, shape, flow->client);
@@ -123,10 +153,9 @@ int tca_table_shrink(struct tca_flow_table *table, struct tca_tuple *tuple)
         return TCA_EMEMORY;
     struct away *away = tca_away_at(table, what);
     away->due_ns = flow->heard_ns + tca_flow_patience_ns[TCA_FLOW_OPENING];
-    away->place = flow->first_frame;
     away->age_class = TCA_FLOW_OPENING;
     away->level = TCA_AWAY_EMBRYO;
-    *tca_away_syn(away, tca_kind_of(what)) = flow->syn;
+    keep_syn(away, tca_kind_of(what), flow->first_frame, &flow->syn);
     tca_away_list(table, what);
     tca_table_slot(table, tuple->tag, tca_what(TCA_KIND_TUPLE, tuple->number))->what = what;
     table->set.forget(table->set.user, tuple->newest);
@@ -140,7 +169,7 @@ int tca_table_unfold(struct tca_flow_table *table, uint32_t what, const struct t
     struct away *away = tca_away_at(table, what);
     if (away->level == TCA_AWAY_WAITING)
         return tca_table_rejoin(table, what, key, ret_tuple);
-    const struct tca_syn syn = *tca_away_syn(away, tca_kind_of(what));
+    const struct tca_syn syn = kept_syn(away, tca_kind_of(what));
     struct tca_segment seg;
     make_syn(table, away, &syn, key, &seg);
     struct tca_tuple *tuple = tca_away_back(table, what, key);
@@ -160,7 +189,7 @@ int tca_flow_meet_alone(struct tca_flow_table *table, struct tca_waiting *w, con
     unsigned shape;
     uint32_t tag;
     *ret_alone = false;
-    if (look->near || !tca_is_bare_syn(seg) || !table->set.rejoin || !tca_table_parks(table) ||
+    if (look->near || !is_fit(seg) || !table->set.rejoin || !tca_table_parks(table) ||
         !know_shape(table, seg, &blank, &shape) || tca_table_lookup(table, &look->key, look->tag))
         return TCA_OK;
     int error = tca_table_room(table, &look->key, look->tag, &tag);
@@ -172,7 +201,7 @@ int tca_flow_meet_alone(struct tca_flow_table *table, struct tca_waiting *w, con
     away->waiting = w;
     away->age_class = TCA_FLOW_OPENING;
     away->level = TCA_AWAY_WAITING;
-    *tca_away_syn(away, tca_kind_of(what)) = syn_of(seg, 0, shape, look->side);
+    tca_away_syn(away, tca_kind_of(what))->shape = (uint8_t)shape;
     tca_table_enter(table, tag, what);
     w->tuple = w->stream = NULL;
     w->stream_frame = what;
@@ -192,11 +221,12 @@ int tca_flow_use_alone(struct tca_flow_table *table, const struct tca_waiting *w
         tca_table_key(table, what, &key);
         return tca_table_rejoin(table, what, &key, &tuple);
     }
-    struct tca_syn *syn = tca_away_syn(away, tca_kind_of(what));
     /* As a SYN without another one before it is noted (artefact/copy.c): it counts as one of which a copy is told by itself. */
-    syn->number = table->doubled[away->tag & TCA_TAG_PARTITION].sure++ & ((1u << TCA_NUMBER_BITS) - 1);
+    const uint64_t number = table->doubled[away->tag & TCA_TAG_PARTITION].sure++;
+    const enum tca_kind kind = tca_kind_of(what);
+    const struct tca_syn syn = syn_of(&w->seg, (uint32_t)number, tca_away_syn(away, kind)->shape, w->side);
+    keep_syn(away, kind, w->seg.frame, &syn);
     away->due_ns = w->seg.time_ns + tca_flow_patience_ns[TCA_FLOW_OPENING];
-    away->place = w->seg.frame;
     away->level = TCA_AWAY_EMBRYO;
     tca_away_list(table, what);
     return TCA_OK;
@@ -219,14 +249,14 @@ static int end_piece(struct tca_flow_table *table, const struct tca_segment *syn
 static int tell(struct tca_flow_table *table, uint32_t what, const struct tca_key *key, bool *ret_told)
 {
     struct away *away = tca_away_at(table, what);
-    const struct tca_syn *syn = tca_away_syn(away, tca_kind_of(what));
+    const struct tca_syn syn = kept_syn(away, tca_kind_of(what));
     struct tca_segment seg;
     *ret_told = false;
     if (!table->set.lone_over)
         return TCA_OK;
-    make_syn(table, away, syn, key, &seg);
-    int error = table->set.lone_over(table->set.user, &seg, syn->side, syn->shape, ret_told);
-    return error || !*ret_told ? error : end_piece(table, &seg, syn->side, key);
+    make_syn(table, away, &syn, key, &seg);
+    int error = table->set.lone_over(table->set.user, &seg, syn.side, syn.shape, ret_told);
+    return error || !*ret_told ? error : end_piece(table, &seg, syn.side, key);
 }
 
 int tca_table_end_embryo(struct tca_flow_table *table, uint32_t what)

@@ -62,8 +62,8 @@ void tca_table_init_away(struct tca_flow_table *table)
         [TCA_KIND_TUPLE] = sizeof(struct tca_tuple),
         [TCA_KIND_PARKED4] = sizeof(struct away) + sizeof(struct key4),
         [TCA_KIND_PARKED6] = sizeof(struct away) + sizeof(struct key6),
-        [TCA_KIND_EMBRYO4] = sizeof(struct away) + sizeof(struct key4) + sizeof(struct tca_syn),
-        [TCA_KIND_EMBRYO6] = sizeof(struct away) + sizeof(struct key6) + sizeof(struct tca_syn),
+        [TCA_KIND_EMBRYO4] = sizeof(struct away) + sizeof(struct key4) + sizeof(struct tca_syn_rest),
+        [TCA_KIND_EMBRYO6] = sizeof(struct away) + sizeof(struct key6) + sizeof(struct tca_syn_rest),
         [TCA_KIND_PACKED4] = sizeof(struct away) + sizeof(struct key4),
         [TCA_KIND_PACKED6] = sizeof(struct away) + sizeof(struct key6),
     };
@@ -113,7 +113,7 @@ static void set_key(struct away *away, bool six, const struct tca_key *key)
     }
 }
 
-struct tca_syn *tca_away_syn(struct away *away, enum tca_kind kind)
+struct tca_syn_rest *tca_away_syn(struct away *away, enum tca_kind kind)
 {
     unsigned char *key = (void *)(away + 1);
     return (void *)(key + (is_ipv6(kind) ? sizeof(struct key6) : sizeof(struct key4)));
@@ -198,7 +198,7 @@ struct tca_tuple *tca_away_back(struct tca_flow_table *table, uint32_t what, con
     if (!tuple)
         return NULL;
     tuple->plain = tuple;
-    tca_table_slot(table, away->tag, what)->what = tca_what(TCA_KIND_TUPLE, tuple->number);
+    tca_table_replace(table, away->tag, what, tca_what(TCA_KIND_TUPLE, tuple->number));
     if (away->level != TCA_AWAY_WAITING)
         unlist_away(table, what);
     tca_away_give(table, what);

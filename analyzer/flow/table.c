@@ -16,6 +16,9 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+/* Slots are doubled where five of eight are used. */
+enum { FULL = 5, FULL_PARTS = 8 };
+
 enum { FIRST_BITS = 10, LIVE_INCARNATIONS = 4, WELL_KNOWN = 1024, EPHEMERAL = 32768 };
 
 /* Lists are looked at when the turn of their heads comes, and so often at least. */
@@ -218,6 +221,12 @@ void tca_table_fetch_slot(const struct tca_flow_table *table, uint32_t tag)
     __builtin_prefetch(&table->slot[home(table, tag)], 1);
 }
 
+void tca_table_replace(struct tca_flow_table *table, uint32_t tag, uint32_t what, uint32_t by)
+{
+    if (table->slot)
+        tca_table_slot(table, tag, what)->what = by;
+}
+
 static void place(struct tca_flow_table *table, struct slot slot)
 {
     size_t at = home(table, slot.tag);
@@ -273,7 +282,7 @@ static void count_tuple(struct tca_flow_table *table, unsigned part)
 
 int tca_table_room(struct tca_flow_table *table, const struct tca_key *key, uint32_t tag, uint32_t *ret_tag)
 {
-    if (table->used * 2 >= table->slot_count && grow(table))
+    if (table->used * FULL_PARTS >= table->slot_count * FULL && grow(table))
         return TCA_EMEMORY;
     *ret_tag = (tag & ~(uint32_t)TCA_TAG_PARTITION) | part_of(key);
     return TCA_OK;
@@ -457,7 +466,8 @@ void tca_table_give_tuple(struct tca_flow_table *table, struct tca_tuple *tuple)
 static void drop_tuple(struct tca_flow_table *table, struct tca_tuple *tuple)
 {
     uint32_t what = tca_what(TCA_KIND_TUPLE, tuple->number);
-    tca_table_empty_slot(table, tca_table_slot(table, tuple->tag, what));
+    if (table->slot)
+        tca_table_empty_slot(table, tca_table_slot(table, tuple->tag, what));
     tca_table_give_tuple(table, tuple);
 }
 
@@ -740,19 +750,19 @@ static void fetch(const void *object, size_t from, size_t to)
         __builtin_prefetch(bytes, 1);
 }
 
-static void look(const struct tca_flow_table *table, const struct tca_segment *seg,
-                 struct tca_flow_look *look)
-{
-    look->near = NULL;
-    look->side = make_key(table, seg, &look->key);
-    look->tag = tag_of(table, &look->key);
-    __builtin_prefetch(&table->slot[home(table, look->tag)]);
-}
-
 void tca_flow_look(const struct tca_flow_table *table, const struct tca_segment *seg,
                    struct tca_flow_look *ret_look)
 {
-    look(table, seg, ret_look);
+    ret_look->near = NULL;
+    ret_look->side = make_key(table, seg, &ret_look->key);
+    ret_look->tag = tag_of(table, &ret_look->key);
+}
+
+static void look(const struct tca_flow_table *table, const struct tca_segment *seg,
+                 struct tca_flow_look *look)
+{
+    tca_flow_look(table, seg, look);
+    __builtin_prefetch(&table->slot[home(table, look->tag)]);
 }
 
 /* As far as a segment that joins touches it: up to the segments that are kept for copies. */
@@ -1224,6 +1234,8 @@ int tca_flow_table_end(struct tca_flow_table *table)
         first_error = tca_table_end_packed(table);
     struct away_list *embryos = &table->away[TCA_FLOW_OPENING][TCA_AWAY_EMBRYO];
     table->ends = true;
+    tca_free(table->slot);
+    table->slot = NULL;
     while (embryos->oldest && !first_error)
         first_error = tca_table_end_embryo(table, embryos->oldest);
     return first_error;
