@@ -95,6 +95,14 @@ struct whole {
 };
 _Static_assert(sizeof(struct whole) % 8 == 0 && offsetof(struct whole, syn) % 8 == 0, "searched by words");
 
+/* Where a number stands in what was judged, and what is to be added to it. */
+enum { DOSSIER, SYN, TOLD, PARTS };
+struct spot {
+    uint64_t rest;
+    uint8_t part;
+    uint16_t at;
+};
+
 struct tca_alike {
     struct traits traits;
     bool known;
@@ -107,8 +115,10 @@ struct tca_alike {
     int verdict;
     struct tca_case c;
     const struct tca_host *server;
-    struct asked other;       /* which it was told by */
-    struct tca_judged judged; /* the one that was told last */
+    struct asked other;                                    /* which it was told by */
+    struct tca_judged judged;                              /* the one that was told last */
+    struct spot spot[TCA_NUMBERS_JUDGED * TCA_PLACES_MAX]; /* the places, by number */
+    uint16_t behind[TCA_NUMBERS_JUDGED];                   /* of each number: so many end with it */
     struct whole rest;
     uint16_t place[TCA_NUMBERS_JUDGED][TCA_PLACES_MAX];
     uint8_t places[TCA_NUMBERS_JUDGED];
@@ -246,22 +256,48 @@ static bool read_whole(const struct tca_judged *j, struct whole *ret)
     return true;
 }
 
-static uint8_t *place_at(struct tca_judged *j, size_t at)
+/* In what a judged one consists of. */
+static void find_spots(struct tca_alike *k)
 {
-    const size_t syn = offsetof(struct whole, syn), told = offsetof(struct whole, told);
-    return at < syn    ? (uint8_t *)&j->settled.d + at
-           : at < told ? (uint8_t *)&j->reading.syn + (at - syn)
-                       : (uint8_t *)j->verdict.judgement + (at - told);
+    static const size_t begin[PARTS + 1] = {
+        [DOSSIER] = 0, [SYN] = offsetof(struct whole, syn), [TOLD] = offsetof(struct whole, told), SIZE_MAX};
+    unsigned used = 0;
+    for (unsigned number = 0; number < TCA_NUMBERS_JUDGED; number++) {
+        for (unsigned at = 0; at < k->places[number]; at++) {
+            size_t place = k->place[number][at];
+            unsigned part = place < begin[SYN] ? DOSSIER : place < begin[TOLD] ? SYN : TOLD;
+            k->spot[used++] = (struct spot){
+                .rest = tca_number_load((const uint8_t *)&k->rest + place, tca_number_width[number]),
+                .part = (uint8_t)part,
+                .at = (uint16_t)(place - begin[part])};
+        }
+        k->behind[number] = (uint16_t)used;
+    }
 }
 
-static inline void put_each(const struct tca_alike *k, struct tca_judged *j, enum tca_number number,
-                            uint64_t value, unsigned bytes)
+/* With a number of bytes that is known where it is compiled. Returns the next number's first spot. */
+static inline const struct spot *put_each(const struct spot *spot, const struct tca_alike *k,
+                                          uint8_t *const part[PARTS], enum tca_number number, uint64_t value,
+                                          unsigned bytes)
 {
-    for (unsigned at = 0; at < k->places[number]; at++) {
-        size_t place = k->place[number][at];
-        const uint8_t *rest = (const uint8_t *)&k->rest + place;
-        tca_number_store(place_at(j, place), tca_number_load(rest, bytes) + value, bytes);
-    }
+    for (const struct spot *end = k->spot + k->behind[number]; spot < end; spot++)
+        tca_number_store(part[spot->part] + spot->at, spot->rest + value, bytes);
+    return spot;
+}
+
+static void put_numbers(const struct tca_alike *k, const struct asked *a, struct tca_judged *j)
+{
+    const struct tca_lone_syn *syn = &a->syn;
+    uint8_t *const part[PARTS] = {(void *)&j->settled.d, (void *)&j->reading.syn,
+                                  (void *)j->verdict.judgement};
+    const struct spot *spot = put_each(k->spot, k, part, TCA_NUMBER_TIME, (uint64_t)syn->time_ns, 8);
+    spot = put_each(spot, k, part, TCA_NUMBER_FRAME, syn->frame, 8);
+    spot = put_each(spot, k, part, TCA_NUMBER_SEQ, syn->seq, 4);
+    spot = put_each(spot, k, part, TCA_NUMBER_TSVAL, syn->tsval, 4);
+    spot = put_each(spot, k, part, TCA_NUMBER_IP_ID, syn->ip_id, 2);
+    spot = put_each(spot, k, part, TCA_NUMBER_WINDOW, syn->window, 2);
+    spot = put_each(spot, k, part, TCA_NUMBER_TTL, syn->ttl, 1);
+    put_each(spot, k, part, TCA_NUMBER_LEFT, (uint64_t)a->left, 8);
 }
 
 static const struct tca_flow_view *show_other(void *user);
@@ -291,14 +327,7 @@ static void put(const struct tca_alikes *all, const struct tca_alike *k, const s
     struct tca_dossier *d = &j->settled.d;
     if (j->like != k || j->likeness != k->state)
         put_rest(k, j);
-    put_each(k, j, TCA_NUMBER_TIME, (uint64_t)syn->time_ns, 8);
-    put_each(k, j, TCA_NUMBER_FRAME, syn->frame, 8);
-    put_each(k, j, TCA_NUMBER_SEQ, syn->seq, 4);
-    put_each(k, j, TCA_NUMBER_TSVAL, syn->tsval, 4);
-    put_each(k, j, TCA_NUMBER_IP_ID, syn->ip_id, 2);
-    put_each(k, j, TCA_NUMBER_WINDOW, syn->window, 2);
-    put_each(k, j, TCA_NUMBER_TTL, syn->ttl, 1);
-    put_each(k, j, TCA_NUMBER_LEFT, (uint64_t)a->left, 8);
+    put_numbers(k, a, j);
     d->mark = &j->reading.syn;
     memcpy(d->addr[TCA_CLIENT], syn->addr[TCA_CLIENT], sizeof d->addr[TCA_CLIENT]);
     d->port[TCA_CLIENT] = syn->port[TCA_CLIENT];
@@ -410,6 +439,7 @@ static void learn(struct tca_alikes *all, const struct asked *a, struct tca_alik
     k->c = all->one.c;
     k->server = all->one.settled.host[TCA_SERVER];
     k->known = is_class(k, &all->one) && find_places(all, a, &other, k);
+    find_spots(k);
 }
 
 /* ---- for how much time left it holds ---- */

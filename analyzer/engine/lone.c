@@ -525,10 +525,17 @@ int tca_lone_over(void *user, const struct tca_segment *syn, int side, unsigned 
         shard->kinds = tca_alloc(sizeof *shard->kinds);
     if (!shard->kinds)
         return TCA_EMEMORY;
+    struct tca_session *s = shard->s;
     uint16_t *model = &shard->kinds->model[kind_of(syn, side, alike)];
     int error = *model == UNKNOWN ? new_kind(shard, syn, side, model) : TCA_OK;
     if (error || *model == NONE)
         return error;
     *ret_told = true;
-    return put(shard, syn, side, *model);
+    error = put(shard, syn, side, *model);
+    if (error)
+        return error;
+    pthread_mutex_lock(&s->lock);
+    error = tca_streams_put_syn(s->streams, s->open->facts.ordinal, syn, side);
+    pthread_mutex_unlock(&s->lock);
+    return error;
 }

@@ -248,6 +248,8 @@ void tca_streams_free(struct tca_streams *all);
 /* A piece that is over. 0, TCA_EMEMORY or TCA_EOUTPUT. */
 int tca_streams_put(struct tca_streams *all, uint32_t capture, const struct tca_key *key,
                     const struct tca_piece *piece);
+/* The same of the piece that is this SYN alone, sent by that side of its key, in fewer steps. */
+int tca_streams_put_syn(struct tca_streams *all, uint32_t capture, const struct tca_segment *syn, int side);
 /* Pieces as bytes, for a part (part.c), each with its capture's number; and one out of a part of so many captures, before which
  * there are so many: 0, TCA_EMEMORY, TCA_EOUTPUT, or TCA_EINPUT. `all` NULL: there are none. */
 enum { TCA_STREAMS_FRAME_SHIFT = 36 };

@@ -20,6 +20,8 @@
 #include "engine/run.h"
 #include "engine/sound.h"
 
+#include <stdlib.h>
+
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -193,6 +195,62 @@ int tca_streams_put(struct tca_streams *all, uint32_t capture, const struct tca_
     item.key = *key;
     item.piece = *piece;
     return shorten(&item, &small) ? put_single(all, &small) : put_piece(all, &item, &item, sizeof item);
+}
+
+/* Of nothing but what the small form says: IPv4, without payload, its length known. */
+static bool is_single(const struct tca_segment *syn)
+{
+    return syn->family == 4 && tca_is_bare_syn(syn) && !syn->len && !syn->bad_offset && !syn->unmeasured &&
+           !syn->quoted;
+}
+
+static struct small small_of(uint32_t capture, const struct tca_segment *syn, int side)
+{
+    struct small small;
+    memset(&small, 0, sizeof small);
+    small.capture = capture;
+    small.syn_seq = syn->seq;
+    small.frame = syn->frame;
+    memcpy(small.addr[side], syn->src + MAPPED, sizeof small.addr[side]);
+    memcpy(small.addr[1 - side], syn->dst + MAPPED, sizeof small.addr[side]);
+    small.port[side] = syn->sport;
+    small.port[1 - side] = syn->dport;
+    small.side = (uint8_t)side;
+    return small;
+}
+
+/* As the flow table tells it. */
+static int put_whole(struct tca_streams *all, uint32_t capture, const struct tca_segment *syn, int side)
+{
+    struct tca_stream stream;
+    struct tca_key key = {.family = syn->family};
+    memcpy(key.addr[side], syn->src, sizeof key.addr[side]);
+    memcpy(key.addr[1 - side], syn->dst, sizeof key.addr[side]);
+    key.port[side] = syn->sport;
+    key.port[1 - side] = syn->dport;
+    memset(&stream, 0, sizeof stream);
+    tca_stream_begin_piece(&stream, syn, side, false);
+    tca_stream_note(&stream, syn, side);
+#ifdef TCA_CHECK_WAYS
+    if (is_single(syn)) {
+        struct item item = {.capture = capture, .key = key, .piece = stream.piece};
+        struct small small, other = small_of(capture, syn, side);
+        if (!shorten(&item, &small) || memcmp(&small, &other, sizeof small) != 0)
+            abort();
+    }
+#endif
+    return tca_streams_put(all, capture, &key, &stream.piece);
+}
+
+int tca_streams_put_syn(struct tca_streams *all, uint32_t capture, const struct tca_segment *syn, int side)
+{
+#ifndef TCA_CHECK_WAYS
+    if (is_single(syn)) {
+        const struct small small = small_of(capture, syn, side);
+        return put_single(all, &small);
+    }
+#endif
+    return put_whole(all, capture, syn, side);
 }
 
 /* ---- in parts ---- */
@@ -532,9 +590,15 @@ static uint64_t hash_of(const struct tca_streams *all, const struct small *small
     return XXH3_64bits_withSeed(&tuple, sizeof tuple, all->seed);
 }
 
+enum { AHEAD = 16 }; /* so many are fetched from the sieve before the first is needed */
+
 struct sifting {
     struct tca_streams *all;
     struct tca_sieve sieve;
+    int (*then)(struct sifting *sift, const struct small *small, uint64_t hash);
+    struct small small[AHEAD]; /* a ring */
+    uint64_t hash[AHEAD];
+    unsigned begun, ended;
 };
 
 /* Whoever is no single one counts as two: then all of its tuple are sorted. */
@@ -550,28 +614,50 @@ static int count_piece(void *user, const void *bytes, size_t size)
     return TCA_OK;
 }
 
-static int count_single(void *user, const void *bytes, size_t size)
+static int count_single(struct sifting *sift, const struct small *small, uint64_t hash)
 {
-    struct sifting *sift = user;
-    struct small small;
-    (void)size;
-    memcpy(&small, bytes, sizeof small);
-    tca_sieve_count(&sift->sieve, hash_of(sift->all, &small), 1);
+    (void)small;
+    tca_sieve_count(&sift->sieve, hash, 1);
     return TCA_OK;
 }
 
 /* What joining would make of a tuple's only piece; or to the others. */
-static int sift_single(void *user, const void *bytes, size_t size)
+static int sift_single(struct sifting *sift, const struct small *small, uint64_t hash)
+{
+    struct tca_streams *all = sift->all;
+    struct item item;
+    if (!tca_sieve_keeps(&sift->sieve, hash, 2))
+        return enroll(all, tca_spot_of(all->spots, small->capture, small->frame), true);
+    expand(small, &item);
+    return put_piece(all, &item, small, sizeof *small);
+}
+
+static int end_oldest(struct sifting *sift)
+{
+    unsigned at = sift->ended++ % AHEAD;
+    return sift->then(sift, &sift->small[at], sift->hash[at]);
+}
+
+static int begin_single(void *user, const void *bytes, size_t size)
 {
     struct sifting *sift = user;
-    struct tca_streams *all = sift->all;
-    struct small small;
-    struct item item;
-    memcpy(&small, bytes, sizeof small);
-    if (!tca_sieve_keeps(&sift->sieve, hash_of(all, &small), 2))
-        return enroll(all, tca_spot_of(all->spots, small.capture, small.frame), true);
-    expand(&small, &item);
-    return put_piece(all, &item, bytes, size);
+    int error = sift->begun - sift->ended == AHEAD ? end_oldest(sift) : TCA_OK;
+    unsigned at = sift->begun++ % AHEAD;
+    (void)size;
+    memcpy(&sift->small[at], bytes, sizeof sift->small[at]);
+    sift->hash[at] = hash_of(sift->all, &sift->small[at]);
+    tca_sieve_fetch(&sift->sieve, sift->hash[at]);
+    return error;
+}
+
+static int each_single(struct sifting *sift,
+                       int (*then)(struct sifting *sift, const struct small *small, uint64_t hash))
+{
+    sift->then = then;
+    int error = tca_sorter_walk(sift->all->single, begin_single, sift);
+    while (!error && sift->begun != sift->ended)
+        error = end_oldest(sift);
+    return error;
 }
 
 static int sift_singles(struct tca_streams *all)
@@ -583,9 +669,9 @@ static int sift_singles(struct tca_streams *all)
                            .sieve = tca_sieve_new((size_t)(count + tca_sorter_count(all->pieces)))};
     int error = tca_sorter_walk(all->pieces, count_piece, &sift);
     if (!error)
-        error = tca_sorter_walk(all->single, count_single, &sift);
+        error = each_single(&sift, count_single);
     if (!error)
-        error = tca_sorter_walk(all->single, sift_single, &sift);
+        error = each_single(&sift, sift_single);
     tca_sieve_done(&sift.sieve);
     return error;
 }

@@ -234,17 +234,6 @@ int tca_flow_use_alone(struct tca_flow_table *table, const struct tca_waiting *w
 
 /* ---- over ---- */
 
-/* As it was told of the flow's tuple, had there been one. */
-static int end_piece(struct tca_flow_table *table, const struct tca_segment *syn, int side,
-                     const struct tca_key *key)
-{
-    struct tca_stream stream;
-    memset(&stream, 0, sizeof stream);
-    tca_stream_begin_piece(&stream, syn, side, false);
-    tca_stream_note(&stream, syn, side);
-    return table->set.piece_over ? table->set.piece_over(table->set.user, key, &stream.piece) : TCA_OK;
-}
-
 /* Only the owner is told; what it makes of this SYN is known. */
 static int tell(struct tca_flow_table *table, uint32_t what, const struct tca_key *key, bool *ret_told)
 {
@@ -255,8 +244,7 @@ static int tell(struct tca_flow_table *table, uint32_t what, const struct tca_ke
     if (!table->set.lone_over)
         return TCA_OK;
     make_syn(table, away, &syn, key, &seg);
-    int error = table->set.lone_over(table->set.user, &seg, syn.side, syn.shape, ret_told);
-    return error || !*ret_told ? error : end_piece(table, &seg, syn.side, key);
+    return table->set.lone_over(table->set.user, &seg, syn.side, syn.shape, ret_told);
 }
 
 int tca_table_end_embryo(struct tca_flow_table *table, uint32_t what)

@@ -136,7 +136,7 @@ struct tca_flow_settings {
     /* A SYN that joined as tca_flow_meet_alone() says, and was not used yet, is to join as others do: its tuple, stream and side
      * are known by now. NULL: none joins so. */
     void (*rejoin)(void *user, struct tca_waiting *syn, struct tca_lane *lane);
-    /* Called instead of `over` for such a SYN of which nothing came any more: all is told by it. alike: that of SYNs which differ
+    /* Called instead of `over` and piece_over for such a SYN of which nothing came any more: all is told by it. alike: that of SYNs which differ
      * in times, frames, addresses, ports and the numbers of struct tca_syn only; less than TCA_SHAPES. *ret_told false: nothing was
      * done, and the SYN is used again. NULL: it always is. */
     int (*lone_over)(void *user, const struct tca_segment *syn, int side, unsigned alike, bool *ret_told);
