@@ -34,6 +34,13 @@ static inline uint8_t *tca_sieve_slot(const struct tca_sieve *sieve, uint64_t ke
     return &sieve->slot[((key ^ key >> 32) * UINT64_C(0xd6e8feb86659fd93)) >> sieve->shift];
 }
 
+/* It will be asked about this key soon. */
+static inline void tca_sieve_fetch(const struct tca_sieve *sieve, uint64_t key)
+{
+    if (sieve->slot)
+        __builtin_prefetch(tca_sieve_slot(sieve, key), 1);
+}
+
 static inline void tca_sieve_count(struct tca_sieve *sieve, uint64_t key, unsigned weight)
 {
     uint8_t *slot = sieve->slot ? tca_sieve_slot(sieve, key) : NULL;

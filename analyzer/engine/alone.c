@@ -48,11 +48,20 @@ bool tca_alone(const struct tca_dossier *d)
     return is_alone(d);
 }
 
+static bool is_behind(const struct tca_alone *all, const struct tca_alone_row *row)
+{
+    return all->full && compare_rows(row, &all->from) >= 0;
+}
+
 bool tca_alone_is_cut(const struct tca_session *s, const struct tca_dossier *d)
 {
     const struct tca_alone_row row = row_of(d);
-    const struct tca_alone *all = &s->alone[kind_of(d)];
-    return all->full && compare_rows(&row, &all->from) >= 0 && is_alone(d);
+    return is_behind(&s->alone[kind_of(d)], &row) && is_alone(d);
+}
+
+bool tca_alone_row_is_cut(const struct tca_session *s, const struct tca_alone_row *row)
+{
+    return is_behind(&s->alone[0], row);
 }
 
 static bool has_room(const struct tca_session *s, uint64_t count)

@@ -19,6 +19,7 @@
 
 #include "base/alloc.h"
 #include "base/time_limit.h"
+#include "engine/numbers.h"
 #include "engine/sound.h"
 #include "engine/spool.h"
 
@@ -26,68 +27,19 @@
 #include <tcpautopsy/error.h>
 
 /* LOADED_MAX: with those out of parts. */
-enum { MODELS_MAX = TCA_LONE_MODELS_MAX, LOADED_MAX = 4096, PLACES_MAX = 32 };
+enum { MODELS_MAX = TCA_LONE_MODELS_MAX, LOADED_MAX = 4096 };
 
 /* ---- the numbers of a SYN ---- */
 
-enum number { TIME, FRAME, SEQ, TSVAL, IP_ID, WINDOW, TTL, NUMBERS };
-
-/* Bytes of each, as it stands anywhere. */
-static const uint8_t width[NUMBERS] = {
-    [TIME] = 8, [FRAME] = 8, [SEQ] = 4, [TSVAL] = 4, [IP_ID] = 2, [WINDOW] = 2, [TTL] = 1};
-
-static void read_numbers(const struct tca_segment *syn, uint64_t number[NUMBERS])
+static void read_numbers(const struct tca_segment *syn, uint64_t number[TCA_NUMBERS])
 {
-    number[TIME] = (uint64_t)syn->time_ns;
-    number[FRAME] = syn->frame;
-    number[SEQ] = syn->seq;
-    number[TSVAL] = syn->opt.tsval;
-    number[IP_ID] = syn->ip_id;
-    number[WINDOW] = syn->window;
-    number[TTL] = syn->ttl;
-}
-
-/* Like unsigned numbers of that many bytes. */
-static uint64_t cut(uint64_t value, unsigned bytes)
-{
-    return bytes == 8 ? value : value & ((UINT64_C(1) << 8 * bytes) - 1);
-}
-
-static inline uint64_t load(const uint8_t *at, unsigned bytes)
-{
-    uint64_t value64;
-    uint32_t value32;
-    uint16_t value16;
-    switch (bytes) {
-    case 8:
-        return memcpy(&value64, at, 8), value64;
-    case 4:
-        return memcpy(&value32, at, 4), value32;
-    case 2:
-        return memcpy(&value16, at, 2), value16;
-    default:
-        return *at;
-    }
-}
-
-static inline void add(uint8_t *at, uint64_t value, unsigned bytes)
-{
-    const uint64_t sum = load(at, bytes) + value;
-    const uint32_t sum32 = (uint32_t)sum;
-    const uint16_t sum16 = (uint16_t)sum;
-    switch (bytes) {
-    case 8:
-        memcpy(at, &sum, 8);
-        break;
-    case 4:
-        memcpy(at, &sum32, 4);
-        break;
-    case 2:
-        memcpy(at, &sum16, 2);
-        break;
-    default:
-        *at = (uint8_t)sum;
-    }
+    number[TCA_NUMBER_TIME] = (uint64_t)syn->time_ns;
+    number[TCA_NUMBER_FRAME] = syn->frame;
+    number[TCA_NUMBER_SEQ] = syn->seq;
+    number[TCA_NUMBER_TSVAL] = syn->opt.tsval;
+    number[TCA_NUMBER_IP_ID] = syn->ip_id;
+    number[TCA_NUMBER_WINDOW] = syn->window;
+    number[TCA_NUMBER_TTL] = syn->ttl;
 }
 
 /* ---- kinds ---- */
@@ -98,17 +50,11 @@ struct tca_lone_kinds {
     uint16_t model[KINDS]; /* number of its model, from 1; or one of the above */
 };
 
-/* No host begins with another one, and mirrors draw conclusions from that. */
-static bool is_first_ttl(uint8_t ttl)
-{
-    return ttl == 32 || ttl == 64 || ttl == 128 || ttl == 255;
-}
-
 /* Zero says that there is none. */
 static unsigned kind_of(const struct tca_segment *syn, int side, unsigned alike)
 {
     unsigned odd = (syn->window == 0) | (syn->ip_id == 0) << 1 | (syn->opt.tsval == 0) << 2 |
-                   is_first_ttl(syn->ttl) << 3;
+                   tca_is_first_ttl(syn->ttl) << 3;
     return (alike * 2 + (unsigned)side) << ODD_NUMBERS | odd;
 }
 
@@ -130,8 +76,8 @@ struct whole {
 struct tca_lone_model {
     struct whole
         rest; /* with zeros for numbers, or what is to be added to them; likewise addresses, ports, capture */
-    uint16_t place[NUMBERS][PLACES_MAX]; /* of each number: in the whole */
-    uint8_t places[NUMBERS];
+    uint16_t place[TCA_NUMBERS][TCA_PLACES_MAX]; /* of each number: in the whole */
+    uint8_t places[TCA_NUMBERS];
 };
 _Static_assert(sizeof(struct whole) <= UINT16_MAX && sizeof(struct whole) % 8 == 0,
                "places are found by words");
@@ -182,7 +128,7 @@ static struct tca_segment other_syn(const struct tca_segment *syn)
     other.opt.tsval = !syn->opt.tsval ? 0 : syn->opt.tsval ^ 0x2468ace1 ? syn->opt.tsval ^ 0x2468ace1 : 1;
     other.ip_id = !syn->ip_id ? 0 : syn->ip_id ^ 0x1a2b ? syn->ip_id ^ 0x1a2b : 1;
     other.window = !syn->window ? 0 : syn->window ^ 0x3c4d ? syn->window ^ 0x3c4d : 1;
-    if (is_first_ttl(syn->ttl))
+    if (tca_is_first_ttl(syn->ttl))
         other.ttl = syn->ttl == 64 ? 128 : 64;
     else
         other.ttl = syn->ttl == 77 ? 99 : 77;
@@ -198,54 +144,31 @@ static void blank(struct whole *whole)
     d->capture = 0;
 }
 
-struct learning {
-    struct tca_lone_model *model;
-    const uint8_t *one, *other;               /* wholes */
-    uint64_t number[NUMBERS], moved[NUMBERS]; /* of the one; by what the other's differ */
-};
-
-static bool add_place(struct learning *l, size_t at, enum number number)
-{
-    struct tca_lone_model *model = l->model;
-    if (model->places[number] == PLACES_MAX)
-        return false;
-    model->place[number][model->places[number]++] = (uint16_t)at;
-    add((uint8_t *)&model->rest + at, 0 - l->number[number], width[number]);
-    return true;
-}
-
-/* False: it differs by what is no number's. */
-static bool find_places(struct learning *l, size_t at, unsigned bytes)
-{
-    uint64_t moved = cut(load(l->other + at, bytes) - load(l->one + at, bytes), bytes);
-    if (!moved)
-        return true;
-    for (int number = 0; number < NUMBERS; number++)
-        if (width[number] == bytes && moved == l->moved[number])
-            return add_place(l, at, (enum number)number);
-    return bytes > 1 && find_places(l, at, bytes / 2) && find_places(l, at + bytes / 2, bytes / 2);
-}
-
 /* *ret_fits false: this kind has no model. */
 static int learn(struct tca_shard *shard, const struct tca_segment *syn, int side,
                  struct tca_lone_model *model, bool *ret_fits)
 {
     struct whole whole;
     const struct tca_segment other = other_syn(syn);
-    struct learning l = {.model = model, .one = (const void *)&model->rest, .other = (const void *)&whole};
+    uint64_t number[TCA_NUMBERS], other_number[TCA_NUMBERS];
+    const struct tca_placing placing = {.one = (void *)&model->rest,
+                                        .other = (const void *)&whole,
+                                        .size = sizeof whole,
+                                        .numbers = TCA_NUMBERS,
+                                        .number = number,
+                                        .other_number = other_number,
+                                        .place = model->place,
+                                        .places = model->places};
     int error = make_whole(shard, &other, side, &whole, ret_fits);
     if (!error && *ret_fits)
         error = make_whole(shard, syn, side, &model->rest, ret_fits);
     if (error || !*ret_fits)
         return error;
-    read_numbers(syn, l.number);
-    read_numbers(&other, l.moved);
-    for (int number = 0; number < NUMBERS; number++)
-        l.moved[number] = cut(l.moved[number] - l.number[number], width[number]);
+    read_numbers(syn, number);
+    read_numbers(&other, other_number);
     blank(&whole);
     blank(&model->rest);
-    for (size_t at = 0; at < sizeof whole && *ret_fits; at += 8)
-        *ret_fits = find_places(&l, at, 8);
+    *ret_fits = tca_numbers_place(&placing);
     return TCA_OK;
 }
 
@@ -326,32 +249,43 @@ static size_t address_size(unsigned family)
     return family == 4 ? 16 - MAPPED : 16;
 }
 
-static size_t fill_item(struct item *item, const struct tca_segment *syn, uint32_t capture, uint16_t model)
+_Static_assert(sizeof(struct item) <= TCA_LONE_ITEM_MAX, "room for an item");
+
+static struct tca_lone_syn lone_of(const struct tca_segment *syn, uint32_t capture, uint16_t model)
 {
-    size_t size = address_size(syn->family);
-    *item = (struct item){.head = {.number = model, .capture = capture},
-                          .time_ns = syn->time_ns,
-                          .frame = syn->frame,
-                          .seq = syn->seq,
-                          .tsval = syn->opt.tsval,
-                          .ip_id = syn->ip_id,
-                          .window = syn->window,
-                          .port = {syn->sport, syn->dport},
-                          .ttl = syn->ttl,
-                          .family = syn->family};
-    memcpy(item->addr[0], syn->src + 16 - size, size);
-    memcpy(item->addr[0] + size, syn->dst + 16 - size, size);
-    return offsetof(struct item, addr) + 2 * size;
+    struct tca_lone_syn one = {.time_ns = syn->time_ns,
+                               .frame = syn->frame,
+                               .capture = capture,
+                               .seq = syn->seq,
+                               .tsval = syn->opt.tsval,
+                               .ip_id = syn->ip_id,
+                               .window = syn->window,
+                               .port = {syn->sport, syn->dport},
+                               .model = model,
+                               .ttl = syn->ttl,
+                               .family = syn->family};
+    memcpy(one.addr[0], syn->src, sizeof one.addr[0]);
+    memcpy(one.addr[1], syn->dst, sizeof one.addr[1]);
+    return one;
 }
 
-static void read_addresses(const struct item *item, struct tca_dossier *d)
+size_t tca_lone_write(const struct tca_lone_syn *one, void *room)
 {
-    size_t size = address_size(item->family);
-    for (int role = 0; role < 2; role++) {
-        memcpy(d->addr[role], mapped, MAPPED);
-        memcpy(d->addr[role] + 16 - size, item->addr[0] + (size_t)role * size, size);
-        d->port[role] = item->port[role];
-    }
+    struct item *item = room;
+    size_t size = address_size(one->family);
+    *item = (struct item){.head = {.number = one->model, .capture = one->capture},
+                          .time_ns = one->time_ns,
+                          .frame = one->frame,
+                          .seq = one->seq,
+                          .tsval = one->tsval,
+                          .ip_id = one->ip_id,
+                          .window = one->window,
+                          .port = {one->port[0], one->port[1]},
+                          .ttl = one->ttl,
+                          .family = one->family};
+    for (int role = 0; role < 2; role++)
+        memcpy(item->addr[0] + (size_t)role * size, one->addr[role] + 16 - size, size);
+    return offsetof(struct item, addr) + 2 * size;
 }
 
 /* A place of a whole, whose mark stands elsewhere. */
@@ -362,37 +296,38 @@ static inline uint8_t *place_at(struct tca_dossier *d, struct tca_mark *syn, siz
 }
 
 /* With a number of bytes that is known where it is compiled. */
-static inline void add_each(const struct tca_lone_model *model, struct tca_dossier *d, struct tca_mark *syn,
-                            enum number number, uint64_t value, unsigned bytes)
+static inline void put_each(const struct tca_lone_model *model, struct tca_dossier *d, struct tca_mark *syn,
+                            enum tca_number number, uint64_t value, unsigned bytes)
 {
-    for (unsigned at = 0; at < model->places[number]; at++)
-        add(place_at(d, syn, model->place[number][at]), value, bytes);
+    for (unsigned at = 0; at < model->places[number]; at++) {
+        size_t place = model->place[number][at];
+        const uint8_t *rest = (const uint8_t *)&model->rest + place;
+        tca_number_store(place_at(d, syn, place), tca_number_load(rest, bytes) + value, bytes);
+    }
 }
 
-static void read_item(const struct item *item, const struct tca_lone_model *model, struct tca_mark *syn,
-                      struct tca_dossier *d)
+static void put_numbers(const struct tca_lone_syn *one, const struct tca_lone_model *model,
+                        struct tca_mark *syn, struct tca_dossier *d)
 {
-    memcpy(d, &model->rest.d, sizeof *d);
-    memcpy(syn, &model->rest.syn, sizeof *syn);
-    add_each(model, d, syn, TIME, (uint64_t)item->time_ns, sizeof item->time_ns);
-    add_each(model, d, syn, FRAME, item->frame, sizeof item->frame);
-    add_each(model, d, syn, SEQ, item->seq, sizeof item->seq);
-    add_each(model, d, syn, TSVAL, item->tsval, sizeof item->tsval);
-    add_each(model, d, syn, IP_ID, item->ip_id, sizeof item->ip_id);
-    add_each(model, d, syn, WINDOW, item->window, sizeof item->window);
-    add_each(model, d, syn, TTL, item->ttl, sizeof item->ttl);
-    read_addresses(item, d);
-    d->capture = item->head.capture;
+    put_each(model, d, syn, TCA_NUMBER_TIME, (uint64_t)one->time_ns, sizeof one->time_ns);
+    put_each(model, d, syn, TCA_NUMBER_FRAME, one->frame, sizeof one->frame);
+    put_each(model, d, syn, TCA_NUMBER_SEQ, one->seq, sizeof one->seq);
+    put_each(model, d, syn, TCA_NUMBER_TSVAL, one->tsval, sizeof one->tsval);
+    put_each(model, d, syn, TCA_NUMBER_IP_ID, one->ip_id, sizeof one->ip_id);
+    put_each(model, d, syn, TCA_NUMBER_WINDOW, one->window, sizeof one->window);
+    put_each(model, d, syn, TCA_NUMBER_TTL, one->ttl, sizeof one->ttl);
+    memcpy(d->addr, one->addr, sizeof d->addr);
+    memcpy(d->port, one->port, sizeof d->port);
+    d->capture = one->capture;
     d->mark = syn;
 }
 
-bool tca_lone_get(const struct tca_session *s, const void *bytes, struct tca_mark *syn, struct tca_dossier *d)
+static void make(const struct tca_lone_syn *one, const struct tca_lone_model *model, struct tca_mark *syn,
+                 struct tca_dossier *d)
 {
-    const struct item *item = bytes;
-    if (item->head.areas)
-        return false;
-    read_item(item, s->models.list[item->head.number - 1], syn, d);
-    return true;
+    memcpy(d, &model->rest.d, sizeof *d);
+    memcpy(syn, &model->rest.syn, sizeof *syn);
+    put_numbers(one, model, syn, d);
 }
 
 bool tca_lone_peek(const void *bytes, struct tca_lone_syn *ret)
@@ -401,10 +336,42 @@ bool tca_lone_peek(const void *bytes, struct tca_lone_syn *ret)
     if (item->head.areas)
         return false;
     size_t size = address_size(item->family);
-    *ret = (struct tca_lone_syn){.time_ns = item->time_ns, .capture = item->head.capture, .seq = item->seq};
-    memcpy(ret->client, mapped, MAPPED);
-    memcpy(ret->client + 16 - size, item->addr[0], size);
+    *ret = (struct tca_lone_syn){.time_ns = item->time_ns,
+                                 .frame = item->frame,
+                                 .capture = item->head.capture,
+                                 .seq = item->seq,
+                                 .tsval = item->tsval,
+                                 .ip_id = item->ip_id,
+                                 .window = item->window,
+                                 .port = {item->port[0], item->port[1]},
+                                 .model = item->head.number,
+                                 .ttl = item->ttl,
+                                 .family = item->family};
+    for (int role = 0; role < 2; role++) {
+        memcpy(ret->addr[role], mapped, MAPPED);
+        memcpy(ret->addr[role] + 16 - size, item->addr[0] + (size_t)role * size, size);
+    }
     return true;
+}
+
+static const struct tca_lone_model *model_of(const struct tca_session *s, const struct tca_lone_syn *one)
+{
+    return s->models.list[one->model - 1];
+}
+
+bool tca_lone_get(const struct tca_session *s, const void *bytes, struct tca_mark *syn, struct tca_dossier *d)
+{
+    struct tca_lone_syn one;
+    if (!tca_lone_peek(bytes, &one))
+        return false;
+    make(&one, model_of(s, &one), syn, d);
+    return true;
+}
+
+void tca_lone_again(const struct tca_session *s, const struct tca_lone_syn *one, struct tca_mark *syn,
+                    struct tca_dossier *d)
+{
+    put_numbers(one, model_of(s, one), syn, d);
 }
 
 #ifdef TCA_CHECK_WAYS
@@ -453,16 +420,16 @@ const void *tca_lone_model_at(const struct tca_session *s, unsigned at, size_t *
 /* Numbers go to places that are theirs, none of which decides what is read where. */
 static bool is_sound(const struct tca_lone_model *model)
 {
-    for (int number = 0; number < NUMBERS; number++) {
-        if (model->places[number] > PLACES_MAX)
+    for (int number = 0; number < TCA_NUMBERS; number++) {
+        if (model->places[number] > TCA_PLACES_MAX)
             return false;
         for (unsigned at = 0; at < model->places[number]; at++) {
             size_t place = model->place[number][at], behind = offsetof(struct whole, syn);
-            if (place >= sizeof(struct whole) || place % width[number])
+            if (place >= sizeof(struct whole) || place % tca_number_width[number])
                 return false;
-            bool is_time = number == TIME;
-            if (place < behind ? !tca_sound_place(place, width[number], is_time)
-                               : !tca_sound_mark_place(place - behind, width[number], is_time))
+            bool is_time = number == TCA_NUMBER_TIME;
+            if (place < behind ? !tca_sound_place(place, tca_number_width[number], is_time)
+                               : !tca_sound_mark_place(place - behind, tca_number_width[number], is_time))
                 return false;
         }
     }
@@ -521,7 +488,9 @@ int tca_lone_load(struct tca_session *s, struct tca_lone_loaded *loaded, const v
     /* Of kinds there are too many. */
     struct whole whole = {0};
     struct tca_mark syn;
-    read_item(&item, loaded->model[model], &syn, &whole.d);
+    struct tca_lone_syn one;
+    tca_lone_peek(&item, &one);
+    make(&one, loaded->model[model], &syn, &whole.d);
     int error = tca_spool_encode_again(&whole.d, &loaded->encoded);
     return error ? error : tca_spool_load(s, &row, loaded->encoded.bytes, loaded->encoded.used);
 }
@@ -538,7 +507,8 @@ static int put(struct tca_shard *shard, const struct tca_segment *syn, int side,
     struct item item;
     const struct tca_spool_row row = {.start_ns = syn->time_ns, .frame = syn->frame};
     uint32_t capture = shard->s->open->facts.ordinal, known_as = 0;
-    size_t size = fill_item(&item, syn, capture, model);
+    const struct tca_lone_syn one = lone_of(syn, capture, model);
+    size_t size = tca_lone_write(&one, &item);
     int error = check(shard, syn, side, &item);
     if (!error)
         error = tca_nat_hint(&shard->nat_hints, capture, syn->seq, syn->time_ns, &known_as);
@@ -555,10 +525,17 @@ int tca_lone_over(void *user, const struct tca_segment *syn, int side, unsigned 
         shard->kinds = tca_alloc(sizeof *shard->kinds);
     if (!shard->kinds)
         return TCA_EMEMORY;
+    struct tca_session *s = shard->s;
     uint16_t *model = &shard->kinds->model[kind_of(syn, side, alike)];
     int error = *model == UNKNOWN ? new_kind(shard, syn, side, model) : TCA_OK;
     if (error || *model == NONE)
         return error;
     *ret_told = true;
-    return put(shard, syn, side, *model);
+    error = put(shard, syn, side, *model);
+    if (error)
+        return error;
+    pthread_mutex_lock(&s->lock);
+    error = tca_streams_put_syn(s->streams, s->open->facts.ordinal, syn, side);
+    pthread_mutex_unlock(&s->lock);
+    return error;
 }

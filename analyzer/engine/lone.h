@@ -7,18 +7,35 @@
 
 #include "engine/run.h"
 
+/* No host begins with another one, and mirrors draw conclusions from that. */
+static inline bool tca_is_first_ttl(uint8_t ttl)
+{
+    return ttl == 32 || ttl == 64 || ttl == 128 || ttl == 255;
+}
+
 /* What struct tca_flow_settings asks for; `user` is the shard. */
 int tca_lone_over(void *user, const struct tca_segment *syn, int side, unsigned alike, bool *ret_told);
 /* Decode an item of the sorter, if it is of such a flow: left_out of the spool is zeros, the index is made; *syn becomes its mark. */
 bool tca_lone_get(const struct tca_session *s, const void *item, struct tca_mark *syn,
                   struct tca_dossier *ret);
-/* What can be told of such an item at a glance. False: it is another one. */
+/* What such an item holds. False: it is another one. */
 struct tca_lone_syn {
     int64_t time_ns;
-    uint32_t capture, seq;
-    uint8_t client[16];
+    uint64_t frame;
+    uint32_t capture, seq, tsval;
+    uint16_t ip_id, window;
+    uint16_t port[2]; /* by role, as the addresses */
+    uint16_t model;
+    uint8_t ttl, family;
+    uint8_t addr[2][16];
 };
 bool tca_lone_peek(const void *item, struct tca_lone_syn *ret);
+/* The item of it, into room for TCA_LONE_ITEM_MAX bytes, aligned as the sorter's are; returns its size. */
+enum { TCA_LONE_ITEM_MAX = 96 };
+size_t tca_lone_write(const struct tca_lone_syn *one, void *room);
+/* The dossier was made of another one with the same model, and is to be that of this one; what else was written to it stays. */
+void tca_lone_again(const struct tca_session *s, const struct tca_lone_syn *one, struct tca_mark *syn,
+                    struct tca_dossier *d);
 void tca_lone_done(struct tca_session *s);
 
 /* ---- in parts (part.c) ---- */

@@ -248,6 +248,8 @@ bool tca_alone_fits(const struct tca_session *s, uint64_t flows);
 bool tca_alone(const struct tca_dossier *d);
 /* Was it? */
 bool tca_alone_is_cut(const struct tca_session *s, const struct tca_dossier *d);
+/* Was it, if it was sent once and is such a SYN? */
+bool tca_alone_row_is_cut(const struct tca_session *s, const struct tca_alone_row *row);
 
 /* ---- streams (streams.c): what pass 1 learnt of them, joined and numbered ---- */
 int tca_streams_new(uint64_t seed, const char *temp_dir, struct tca_streams **ret_streams);
@@ -255,6 +257,8 @@ void tca_streams_free(struct tca_streams *all);
 /* A piece that is over. 0, TCA_EMEMORY or TCA_EOUTPUT. */
 int tca_streams_put(struct tca_streams *all, uint32_t capture, const struct tca_key *key,
                     const struct tca_piece *piece);
+/* The same of the piece that is this SYN alone, sent by that side of its key, in fewer steps. */
+int tca_streams_put_syn(struct tca_streams *all, uint32_t capture, const struct tca_segment *syn, int side);
 /* Pieces as bytes, for a part (part.c), each with its capture's number; and one out of a part of so many captures, before which
  * there are so many: 0, TCA_EMEMORY, TCA_EOUTPUT, or TCA_EINPUT. `all` NULL: there are none. */
 enum { TCA_STREAMS_FRAME_SHIFT = 36 };
@@ -342,6 +346,8 @@ struct tca_settled {
     struct tca_dossier d;
     const struct tca_host *host[2]; /* by role; borrowed */
     struct tca_listener room;       /* for its case */
+    bool
+        unsettled; /* it is a SYN that is cut short: its clocks have not run, and nothing is known of its ends */
 };
 /* Decode one item of the sorter as tca_spool_get does, and let its clocks run to the end of its capture, or to
  * `until_ns` if that is later. */
@@ -350,8 +356,9 @@ void tca_pass2_settle(const struct tca_session *s, struct tca_reading *reading, 
 /* All dossiers so, in row order: some at a time, which live until fn returns. Non-zero from fn stops and is returned. */
 typedef int tca_settled_fn(void *user, struct tca_settled *settled, size_t count);
 int tca_pass2_settle_all(struct tca_session *s, int64_t until_ns, tca_settled_fn *fn, void *user);
-/* The same of some captures alone. */
-int tca_pass2_settle_some(struct tca_session *s, struct tca_owners captures, tca_settled_fn *fn, void *user);
+/* The same of some captures alone, to their ends, while it is found out which SYNs are cut short: of which nothing more need be
+ * known. */
+int tca_pass2_settle_first(struct tca_session *s, struct tca_owners captures, tca_settled_fn *fn, void *user);
 /* What a judge, or the census, may look at. Borrows what was settled. */
 struct tca_case tca_pass2_case(const struct tca_session *s, struct tca_settled *settled);
 /* Every flow in row order, judged. Non-zero from fn stops and is returned. */

@@ -10,18 +10,22 @@
  * shows of it; how whole it is tells the capture. Entries and bits are by file, therefore, and pieces end with a file.
  *
  * Tuples are sorted by a hash with a seed of the run's own; pieces are joined only if the tuples are equal, so two that
- * collide cost no more than a wrong label.
+ * collide cost no more than a wrong label. Of a flood each SYN is the only piece of its tuple, so there is nothing to be joined: pieces
+ * that are one SYN wait apart, and only those of which a sieve says that another may be of their tuple are sorted with the rest.
  */
 #include "base/alloc.h"
+#include "base/sieve.h"
 #include "base/sort.h"
 #include "base/sorted.h"
 #include "engine/run.h"
 #include "engine/sound.h"
 
+#include <stdlib.h>
+
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-enum { PIECE_MEMORY = 4 << 20 };
+enum { PIECE_MEMORY = 4 << 20, SINGLE_MEMORY = 4 << 20 };
 
 /* In the sorter; all zero before it is filled, since tuples are compared as bytes. */
 struct item {
@@ -65,7 +69,8 @@ struct rolls {
 };
 
 struct tca_streams {
-    struct tca_sorter *pieces;
+    struct tca_sorter *pieces; /* by tuple */
+    struct tca_sorter *single; /* those that are one SYN with IPv4 (struct small), by frame */
     uint64_t seed;
     struct entry *entry; /* by file and frame */
     size_t count, room;
@@ -81,8 +86,10 @@ int tca_streams_new(uint64_t seed, const char *temp_dir, struct tca_streams **re
         return TCA_EMEMORY;
     all->seed = seed;
     int error = tca_sorter_new(PIECE_MEMORY, temp_dir, &all->pieces);
+    if (!error)
+        error = tca_sorter_new(SINGLE_MEMORY, temp_dir, &all->single);
     if (error) {
-        tca_free(all);
+        tca_streams_free(all);
         return error;
     }
     *ret_streams = all;
@@ -94,6 +101,7 @@ void tca_streams_free(struct tca_streams *all)
     if (!all)
         return;
     tca_sorter_free(all->pieces);
+    tca_sorter_free(all->single);
     for (size_t at = 0; at < all->roll_count; at++) {
         for (size_t page = 0; page < all->rolls[at].pages; page++)
             tca_free(all->rolls[at].page[page]);
@@ -157,30 +165,100 @@ static void read_item(const void *bytes, size_t size, struct item *ret)
     expand(&small, ret);
 }
 
+static int put_single(struct tca_streams *all, const struct small *small)
+{
+    uint8_t sort_key[TCA_SORT_KEY] = {0};
+    tca_key_u32(sort_key, small->capture);
+    tca_key_u64(sort_key + 4, small->frame);
+    return tca_sorter_add(all->single, sort_key, small, sizeof *small);
+}
+
+/* bytes: of an item, perhaps in its small form. */
+static int put_piece(struct tca_streams *all, const struct item *item, const void *bytes, size_t size)
+{
+    XXH128_hash_t hash = XXH3_128bits_withSeed(&item->key, sizeof item->key, all->seed);
+    uint8_t sort_key[TCA_SORT_KEY] = {0};
+    tca_key_u32(sort_key, item->capture);
+    tca_key_u64(sort_key + 4, hash.high64);
+    tca_key_u64(sort_key + 12, hash.low64);
+    tca_key_u64(sort_key + 20, item->piece.frame);
+    return tca_sorter_add(all->pieces, sort_key, bytes, size);
+}
+
 int tca_streams_put(struct tca_streams *all, uint32_t capture, const struct tca_key *key,
                     const struct tca_piece *piece)
 {
     struct item item;
+    struct small small;
     memset(&item, 0, sizeof item);
     item.capture = capture;
     item.key = *key;
     item.piece = *piece;
-    XXH128_hash_t hash = XXH3_128bits_withSeed(key, sizeof *key, all->seed);
-    uint8_t sort_key[TCA_SORT_KEY] = {0};
-    tca_key_u32(sort_key, capture);
-    tca_key_u64(sort_key + 4, hash.high64);
-    tca_key_u64(sort_key + 12, hash.low64);
-    tca_key_u64(sort_key + 20, piece->frame);
+    return shorten(&item, &small) ? put_single(all, &small) : put_piece(all, &item, &item, sizeof item);
+}
+
+/* Of nothing but what the small form says: IPv4, without payload, its length known. */
+static bool is_single(const struct tca_segment *syn)
+{
+    return syn->family == 4 && tca_is_bare_syn(syn) && !syn->len && !syn->bad_offset && !syn->unmeasured &&
+           !syn->quoted;
+}
+
+static struct small small_of(uint32_t capture, const struct tca_segment *syn, int side)
+{
     struct small small;
-    return shorten(&item, &small) ? tca_sorter_add(all->pieces, sort_key, &small, sizeof small)
-                                  : tca_sorter_add(all->pieces, sort_key, &item, sizeof item);
+    memset(&small, 0, sizeof small);
+    small.capture = capture;
+    small.syn_seq = syn->seq;
+    small.frame = syn->frame;
+    memcpy(small.addr[side], syn->src + MAPPED, sizeof small.addr[side]);
+    memcpy(small.addr[1 - side], syn->dst + MAPPED, sizeof small.addr[side]);
+    small.port[side] = syn->sport;
+    small.port[1 - side] = syn->dport;
+    small.side = (uint8_t)side;
+    return small;
+}
+
+/* As the flow table tells it. */
+static int put_whole(struct tca_streams *all, uint32_t capture, const struct tca_segment *syn, int side)
+{
+    struct tca_stream stream;
+    struct tca_key key = {.family = syn->family};
+    memcpy(key.addr[side], syn->src, sizeof key.addr[side]);
+    memcpy(key.addr[1 - side], syn->dst, sizeof key.addr[side]);
+    key.port[side] = syn->sport;
+    key.port[1 - side] = syn->dport;
+    memset(&stream, 0, sizeof stream);
+    tca_stream_begin_piece(&stream, syn, side, false);
+    tca_stream_note(&stream, syn, side);
+#ifdef TCA_CHECK_WAYS
+    if (is_single(syn)) {
+        struct item item = {.capture = capture, .key = key, .piece = stream.piece};
+        struct small small, other = small_of(capture, syn, side);
+        if (!shorten(&item, &small) || memcmp(&small, &other, sizeof small) != 0)
+            abort();
+    }
+#endif
+    return tca_streams_put(all, capture, &key, &stream.piece);
+}
+
+int tca_streams_put_syn(struct tca_streams *all, uint32_t capture, const struct tca_segment *syn, int side)
+{
+#ifndef TCA_CHECK_WAYS
+    if (is_single(syn)) {
+        const struct small small = small_of(capture, syn, side);
+        return put_single(all, &small);
+    }
+#endif
+    return put_whole(all, capture, syn, side);
 }
 
 /* ---- in parts ---- */
 
 int tca_streams_each(struct tca_streams *all, tca_sorter_fn *fn, void *user)
 {
-    return all ? tca_sorter_walk(all->pieces, fn, user) : TCA_OK;
+    int error = all ? tca_sorter_walk(all->pieces, fn, user) : TCA_OK;
+    return error || !all ? error : tca_sorter_walk(all->single, fn, user);
 }
 
 /* May it be read? */
@@ -498,16 +576,119 @@ static void number(struct tca_streams *all)
     }
 }
 
+/* ---- pieces that are all of their tuple ---- */
+
+/* By what tells an IPv4 tuple. */
+static uint64_t hash_of(const struct tca_streams *all, const struct small *small)
+{
+    struct {
+        uint8_t addr[sizeof small->addr];
+        uint16_t port[2];
+        uint32_t capture;
+    } tuple = {.port = {small->port[0], small->port[1]}, .capture = small->capture};
+    memcpy(tuple.addr, small->addr, sizeof tuple.addr);
+    return XXH3_64bits_withSeed(&tuple, sizeof tuple, all->seed);
+}
+
+enum { AHEAD = 16 }; /* so many are fetched from the sieve before the first is needed */
+
+struct sifting {
+    struct tca_streams *all;
+    struct tca_sieve sieve;
+    int (*then)(struct sifting *sift, const struct small *small, uint64_t hash);
+    struct small small[AHEAD]; /* a ring */
+    uint64_t hash[AHEAD];
+    unsigned begun, ended;
+};
+
+/* Whoever is no single one counts as two: then all of its tuple are sorted. */
+static int count_piece(void *user, const void *bytes, size_t size)
+{
+    struct sifting *sift = user;
+    struct item item;
+    struct small small;
+    read_item(bytes, size, &item);
+    shorten(&item, &small);
+    if (item.key.family == 4)
+        tca_sieve_count(&sift->sieve, hash_of(sift->all, &small), 2);
+    return TCA_OK;
+}
+
+static int count_single(struct sifting *sift, const struct small *small, uint64_t hash)
+{
+    (void)small;
+    tca_sieve_count(&sift->sieve, hash, 1);
+    return TCA_OK;
+}
+
+/* What joining would make of a tuple's only piece; or to the others. */
+static int sift_single(struct sifting *sift, const struct small *small, uint64_t hash)
+{
+    struct tca_streams *all = sift->all;
+    struct item item;
+    if (!tca_sieve_keeps(&sift->sieve, hash, 2))
+        return enroll(all, tca_spot_of(all->spots, small->capture, small->frame), true);
+    expand(small, &item);
+    return put_piece(all, &item, small, sizeof *small);
+}
+
+static int end_oldest(struct sifting *sift)
+{
+    unsigned at = sift->ended++ % AHEAD;
+    return sift->then(sift, &sift->small[at], sift->hash[at]);
+}
+
+static int begin_single(void *user, const void *bytes, size_t size)
+{
+    struct sifting *sift = user;
+    int error = sift->begun - sift->ended == AHEAD ? end_oldest(sift) : TCA_OK;
+    unsigned at = sift->begun++ % AHEAD;
+    (void)size;
+    memcpy(&sift->small[at], bytes, sizeof sift->small[at]);
+    sift->hash[at] = hash_of(sift->all, &sift->small[at]);
+    tca_sieve_fetch(&sift->sieve, sift->hash[at]);
+    return error;
+}
+
+static int each_single(struct sifting *sift,
+                       int (*then)(struct sifting *sift, const struct small *small, uint64_t hash))
+{
+    sift->then = then;
+    int error = tca_sorter_walk(sift->all->single, begin_single, sift);
+    while (!error && sift->begun != sift->ended)
+        error = end_oldest(sift);
+    return error;
+}
+
+static int sift_singles(struct tca_streams *all)
+{
+    uint64_t count = tca_sorter_count(all->single);
+    if (!count)
+        return TCA_OK;
+    struct sifting sift = {.all = all,
+                           .sieve = tca_sieve_new((size_t)(count + tca_sorter_count(all->pieces)))};
+    int error = tca_sorter_walk(all->pieces, count_piece, &sift);
+    if (!error)
+        error = each_single(&sift, count_single);
+    if (!error)
+        error = each_single(&sift, sift_single);
+    tca_sieve_done(&sift.sieve);
+    return error;
+}
+
 int tca_streams_number(struct tca_streams *all, const struct tca_spots *spots)
 {
     struct joining j = {.all = all, .local = tca_alloc(LOCALS * sizeof *j.local)};
     all->spots = spots;
-    int error = j.local ? tca_sorter_walk(all->pieces, join, &j) : TCA_EMEMORY;
+    int error = j.local ? sift_singles(all) : TCA_EMEMORY;
+    if (!error)
+        error = tca_sorter_walk(all->pieces, join, &j);
     if (!error)
         error = end_stream(&j);
     tca_free(j.local);
     tca_sorter_free(all->pieces);
-    all->pieces = NULL;
+    tca_sorter_free(all->single);
+    all->pieces = all->single = NULL;
     if (error)
         return error;
     tca_sort(all->entry, all->count, sizeof *all->entry, digest_entry, by_place);

@@ -83,7 +83,7 @@ static void add_all(void *user, unsigned task)
     int error = TCA_OK;
     for (size_t at = 0; at < g->count && !error; at++) {
         struct tca_dossier *d = &g->settled[at].d;
-        bool cut = tca_alone_is_cut(g->s, d);
+        bool cut = g->settled[at].unsettled || tca_alone_is_cut(g->s, d);
         if (sweeps[task].rows || d->nat != TCA_NAT_AFTER)
             error = (cut            ? sweeps[task].cut
                      : d->cut_short ? sweeps[task].early
@@ -109,10 +109,11 @@ static void count_cut(struct capture *c, const struct tca_dossier *d, bool cut)
 }
 
 /* One by one, before all sweeps take them in. */
-static int meet(struct gathering *g, struct tca_dossier *d)
+static int meet(struct gathering *g, struct tca_settled *settled)
 {
+    struct tca_dossier *d = &settled->d;
     struct capture *c = g->s->capture[d->capture - 1];
-    bool cut = tca_alone_cut(g->s, d);
+    bool cut = settled->unsettled || tca_alone_cut(g->s, d);
     count_cut(c, d, cut);
     if (cut) {
         d->m.damage |= TCA_DAMAGE_CUT_SHORT;
@@ -132,7 +133,7 @@ static int gather(void *user, struct tca_settled *settled, size_t count)
     g->settled = settled;
     g->count = count;
     for (size_t at = 0; at < count && !error; at++)
-        error = meet(g, &settled[at].d);
+        error = meet(g, &settled[at]);
     if (!error)
         tca_crew_run(g->s->crew, add_all, g, SWEEPS);
     for (unsigned at = 0; at < SWEEPS && !error; at++)
@@ -185,7 +186,7 @@ static int sweep(struct tca_session *s, struct tca_owners captures, bool pack)
     struct gathering g = {.s = s, .swept = w};
     int error = begin(s, w);
     if (!error)
-        error = tca_pass2_settle_some(s, captures, gather, &g);
+        error = tca_pass2_settle_first(s, captures, gather, &g);
     if (!error)
         error = find(s, w);
     if (!error && pack)

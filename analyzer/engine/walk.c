@@ -6,49 +6,12 @@
  * done for many flows side by side, and what is not in row order: so how many threads there are changes no byte.
  */
 #include "base/alloc.h"
-#include "classify/memory.h"
+#include "engine/alike.h"
 #include "engine/batches.h"
 #include "engine/lone.h"
 #include "engine/run.h"
 
 #include <string.h>
-
-/* For a connection that was finished early the capture ends there: nobody knows what became of it. */
-static int64_t watched_until(const struct tca_session *s, const struct tca_dossier *d)
-{
-    int64_t end_ns = s->capture[d->capture - 1]->facts.end_ns;
-    return d->cut_short && d->cut_ns < end_ns ? d->cut_ns : end_ns;
-}
-
-/* One clock may start the next (a refuted open, then its retransmissions): a few rounds settle all. */
-enum { CLOCK_ROUNDS = 3 };
-
-void tca_pass2_settle(const struct tca_session *s, struct tca_reading *reading, const void *item,
-                      int64_t until_ns, struct tca_settled *ret)
-{
-    struct tca_dossier *d = &ret->d;
-    tca_spool_get(s, reading, item, d);
-    tca_nat_tell(s, d);
-    d->capture_end_ns = watched_until(s, d);
-    bool goes_on = until_ns > d->capture_end_ns && !d->cut_short;
-    int64_t end_ns = d->m.end_ns >= 0 ? d->m.end_ns : goes_on ? until_ns : d->capture_end_ns;
-    struct tca_limits limits[2];
-    const struct tca_hosts *hosts = tca_swept_of(s, d->capture)->hosts;
-    for (int role = 0; role < 2; role++) {
-        ret->host[role] = tca_hosts_find(hosts, d->capture, d->addr[role]);
-        d->host[role] = tca_hosts_number(hosts, ret->host[role]);
-        limits[role] = tca_host_limits(ret->host[role]);
-        limits[role].watched_ns = d->capture_end_ns;
-    }
-    for (int round = 0; round < CLOCK_ROUNDS && tca_mirror_clock_known(&d->m, limits, end_ns);)
-        round++;
-    if (d->m.end_ns < 0 && !d->cut_short && tca_is_open(&d->m))
-        d->m.damage |= TCA_DAMAGE_END_CUT;
-    if (tca_alone_is_cut(s, d))
-        d->m.damage |= TCA_DAMAGE_CUT_SHORT;
-    if (tca_series_gap(s->capture[d->capture - 1], d))
-        d->m.damage |= TCA_DAMAGE_GAP;
-}
 
 /* ---- several dossiers at a time ---- */
 
@@ -72,12 +35,45 @@ static struct tca_batches batches_of(const struct tca_session *s)
 
 struct settling {
     struct tca_session *s;
+    struct tca_owners captures; /* all zero: all */
     struct tca_reading reading[AT_ONCE];
     struct tca_settled *settled; /* owned */
+    uint16_t made[AT_ONCE];      /* which model that is made of where it is unsettled; 0: it is not */
+    bool first;                  /* which SYNs are cut short is being found out */
     int64_t until_ns;
     tca_settled_fn *fn;
     void *user;
 };
+
+/* A SYN beyond those that were taken in, of which all is known that is asked for. */
+static bool skip_cut(struct settling *w, unsigned at, const void *item)
+{
+    const struct tca_session *s = w->s;
+    struct tca_settled *one = &w->settled[at];
+    struct tca_lone_syn syn;
+    if (!w->first || !tca_lone_peek(item, &syn))
+        return false;
+    const struct tca_alone_row row = {syn.time_ns, syn.frame, syn.capture};
+    if (!tca_alone_row_is_cut(s, &row) || s->capture[syn.capture - 1]->files ||
+        tca_nats_find(s->nats, syn.capture, syn.frame))
+        return false;
+    if (w->made[at] == syn.model)
+        tca_lone_again(s, &syn, &w->reading[at].syn, &one->d);
+    else
+        tca_lone_get(s, item, &w->reading[at].syn, &one->d);
+    w->made[at] = syn.model;
+    one->unsettled = tca_alone(&one->d);
+    return one->unsettled;
+}
+
+static void settle_one(struct settling *w, unsigned at, const void *item)
+{
+    if (skip_cut(w, at, item))
+        return;
+    w->made[at] = 0;
+    w->settled[at].unsettled = false;
+    tca_pass2_settle(w->s, &w->reading[at], item, w->until_ns, &w->settled[at]);
+}
 
 static void settle_some(void *user, const void *const *item, unsigned from, unsigned to, unsigned part)
 {
@@ -86,7 +82,7 @@ static void settle_some(void *user, const void *const *item, unsigned from, unsi
     for (unsigned at = from; at < to; at++) {
         if (at > from)
             w->reading[at].stream = w->reading[at - 1].stream;
-        tca_pass2_settle(w->s, &w->reading[at], item[at], w->until_ns, &w->settled[at]);
+        settle_one(w, at, item[at]);
     }
 }
 
@@ -101,7 +97,7 @@ static void fetch_host(const struct tca_session *s, const void *item)
 {
     struct tca_lone_syn syn;
     if (tca_lone_peek(item, &syn))
-        tca_hosts_fetch(tca_swept_of(s, syn.capture)->hosts, syn.capture, syn.client);
+        tca_hosts_fetch(tca_swept_of(s, syn.capture)->hosts, syn.capture, syn.addr[TCA_CLIENT]);
 }
 
 static void settle_ahead(void *user, const void *item)
@@ -109,16 +105,16 @@ static void settle_ahead(void *user, const void *item)
     fetch_host(((const struct settling *)user)->s, item);
 }
 
-static int settle_of(struct tca_session *s, struct tca_owners captures, int64_t until_ns, tca_settled_fn *fn,
-                     void *user)
+static int settle_all(const struct settling *how)
 {
+    struct tca_session *s = how->s;
     struct settling *w = tca_alloc(sizeof *w);
     if (!w)
         return TCA_EMEMORY;
-    *w = (struct settling){.s = s, .until_ns = until_ns, .fn = fn, .user = user};
+    *w = *how;
     w->settled = tca_grow(NULL, has_crew(s) ? AT_ONCE : 1, sizeof *w->settled);
     struct tca_batches batches = batches_of(s);
-    batches.owners = captures;
+    batches.owners = w->captures;
     batches.work = settle_some;
     batches.then = tell_settled;
     batches.ahead = settle_ahead;
@@ -131,122 +127,42 @@ static int settle_of(struct tca_session *s, struct tca_owners captures, int64_t 
 
 int tca_pass2_settle_all(struct tca_session *s, int64_t until_ns, tca_settled_fn *fn, void *user)
 {
-    return settle_of(s, (struct tca_owners){0}, until_ns, fn, user);
+    return settle_all(&(struct settling){.s = s, .until_ns = until_ns, .fn = fn, .user = user});
 }
 
-int tca_pass2_settle_some(struct tca_session *s, struct tca_owners captures, tca_settled_fn *fn, void *user)
+int tca_pass2_settle_first(struct tca_session *s, struct tca_owners captures, tca_settled_fn *fn, void *user)
 {
-    return settle_of(s, captures, INT64_MIN, fn, user);
+    return settle_all(&(struct settling){
+        .s = s, .captures = captures, .first = true, .until_ns = INT64_MIN, .fn = fn, .user = user});
 }
 
 /* ---- judged flows ---- */
 
-static bool is_asked_for(const struct tca_settings *set, enum tca_finding_id id,
-                         enum tca_confidence confidence)
-{
-    return confidence >= set->min_confidence && (!set->some_findings || set->wanted[id]);
-}
-
-bool tca_pass2_tells(const struct tca_session *s, const struct tca_incident *one)
-{
-    return is_asked_for(&s->set, one->id, one->confidence);
-}
-
-/* Drop what the user does not want to read. The handshake and the close stay, they are columns: but they are no verdict then. */
-static void limit(const struct tca_settings *set, struct tca_verdict *v)
-{
-    unsigned kept = 2;
-    int verdict = -1;
-    for (unsigned at = 2; at < v->count; at++) {
-        const struct tca_judgement *j = &v->judgement[at];
-        if (!is_asked_for(set, j->id, j->confidence))
-            continue;
-        if (v->verdict == (int)at)
-            verdict = (int)kept;
-        v->judgement[kept++] = *j;
-    }
-    if (v->verdict >= 0 && v->verdict < 2 &&
-        is_asked_for(set, v->judgement[v->verdict].id, v->judgement[v->verdict].confidence))
-        verdict = v->verdict;
-    v->count = (uint8_t)kept;
-    v->verdict = verdict;
-}
-
-/* A flow with its verdict, and all that its view points to. */
-struct judged {
-    struct tca_reading reading;
-    struct tca_memory memory;
-    struct tca_settled settled;
-    struct tca_case c;
-    struct tca_verdict verdict;
-    struct tca_flow_view view;
-};
-
 struct walk {
-    const struct tca_session *s;
+    struct tca_judging how;
     tca_view_fn *fn;
     void *user;
-    bool everything; /* whatever the user wants to read */
 };
-
-/* What its hosts show, else its listener; as far as the TTLs allow. */
-static enum tca_vantage vantage_of(const struct tca_session *s, const struct tca_case *c)
-{
-    if (s->set.vantage)
-        return s->set.vantage;
-    enum tca_vantage pair = tca_hosts_vantage(tca_swept_of(s, c->d->capture)->hosts, c->d);
-    return tca_vantage_by_ttl(pair ? pair : c->listener->vantage, c->host[TCA_CLIENT], c->host[TCA_SERVER]);
-}
-
-/* One packet in so many is worth a doubt. */
-static bool is_lossy(const struct tca_capture_facts *capture)
-{
-    enum { ONE_IN = 10000 };
-    return capture->drops && capture->drops >= capture->packets / ONE_IN;
-}
-
-struct tca_case tca_pass2_case(const struct tca_session *s, struct tca_settled *settled)
-{
-    const struct tca_dossier *d = &settled->d;
-    struct tca_case c = {.d = d,
-                         .listener = tca_nat_listener(s, d, &settled->room),
-                         .host = {settled->host[0], settled->host[1]}};
-    c.vantage = vantage_of(s, &c);
-    c.twin = tca_twins_find(s->twins, d);
-    c.again = tca_nat_again(s, d, c.twin);
-    c.pressed = tca_pressure_find(tca_swept_of(s, d->capture)->pressure, d);
-    c.lossy = is_lossy(&s->capture[d->capture - 1]->facts);
-    return c;
-}
-
-static void judge(const struct tca_session *s, bool everything, const void *item, struct judged *j)
-{
-    tca_pass2_settle(s, &j->reading, item, INT64_MIN, &j->settled);
-    j->c = tca_pass2_case(s, &j->settled);
-    j->c.memory = &j->memory;
-    tca_judge_flow(&j->c, &j->verdict);
-    if (!everything)
-        limit(&s->set, &j->verdict);
-    j->view = (struct tca_flow_view){.c = &j->c,
-                                     .v = &j->verdict,
-                                     .capture = &s->capture[j->c.d->capture - 1]->facts,
-                                     .time = s->set.time};
-}
 
 /* Several are judged side by side, and then told in their order. */
 struct judging {
     const struct walk *walk;
-    struct judged *judged; /* owned */
+    struct tca_judged *judged;     /* owned */
+    const struct tca_judged *told; /* with one thread: the one that was judged */
+    struct tca_alikes **alikes;    /* owned: of each part */
 };
 
 static void judge_some(void *user, const void *const *item, unsigned from, unsigned to, unsigned part)
 {
     struct judging *g = user;
-    (void)part;
+    if (!has_crew(g->walk->how.s)) {
+        g->told = tca_alikes_tell(g->alikes[part], item[0], g->judged);
+        return;
+    }
     for (unsigned at = from; at < to; at++) {
         if (at > from)
             g->judged[at].reading.stream = g->judged[at - 1].reading.stream;
-        judge(g->walk->s, g->walk->everything, item[at], &g->judged[at]);
+        tca_alikes_judge(g->alikes[part], item[at], &g->judged[at]);
     }
 }
 
@@ -254,6 +170,8 @@ static int tell_judged(void *user, unsigned count)
 {
     const struct judging *g = user;
     int stop = TCA_OK;
+    if (g->told)
+        return g->walk->fn(g->walk->user, &g->told->view);
     for (unsigned at = 0; at < count && !stop; at++)
         stop = g->walk->fn(g->walk->user, &g->judged[at].view);
     return stop;
@@ -261,30 +179,52 @@ static int tell_judged(void *user, unsigned count)
 
 static void judge_ahead(void *user, const void *item)
 {
-    fetch_host(((const struct judging *)user)->walk->s, item);
+    fetch_host(((const struct judging *)user)->walk->how.s, item);
+}
+
+static void free_alikes(struct tca_alikes **alikes, unsigned parts)
+{
+    for (unsigned at = 0; alikes && at < parts; at++)
+        tca_alikes_free(alikes[at]);
+    tca_free(alikes);
+}
+
+/* NULL: memory is out. */
+static struct tca_alikes **new_alikes(const struct tca_judging *how, unsigned parts)
+{
+    struct tca_alikes **alikes = tca_alloc(parts * sizeof(struct tca_alikes *));
+    for (unsigned at = 0; alikes && at < parts; at++)
+        if (tca_alikes_new(how, at, &alikes[at])) {
+            free_alikes(alikes, parts);
+            return NULL;
+        }
+    return alikes;
 }
 
 static int walk(const struct walk *w)
 {
-    struct judging g = {.walk = w, .judged = tca_alloc((has_crew(w->s) ? AT_ONCE : 1) * sizeof *g.judged)};
-    struct tca_batches batches = batches_of(w->s);
+    const struct tca_session *s = w->how.s;
+    struct judging g = {.walk = w, .judged = tca_alloc((has_crew(s) ? AT_ONCE : 1) * sizeof *g.judged)};
+    struct tca_batches batches = batches_of(s);
+    g.alikes = new_alikes(&w->how, batches.parts);
     batches.work = judge_some;
     batches.then = tell_judged;
     batches.ahead = judge_ahead;
     batches.user = &g;
-    int error = g.judged ? tca_batches_walk(&batches) : TCA_EMEMORY;
+    int error = g.judged && g.alikes ? tca_batches_walk(&batches) : TCA_EMEMORY;
+    free_alikes(g.alikes, batches.parts);
     tca_free(g.judged);
     return error;
 }
 
 int tca_pass2_walk(struct tca_session *s, tca_view_fn *fn, void *user)
 {
-    return walk(&(struct walk){.s = s, .fn = fn, .user = user});
+    return walk(&(struct walk){.how = {.s = s}, .fn = fn, .user = user});
 }
 
 int tca_pass2_walk_all(struct tca_session *s, tca_view_fn *fn, void *user)
 {
-    return walk(&(struct walk){.s = s, .fn = fn, .user = user, .everything = true});
+    return walk(&(struct walk){.how = {.s = s, .everything = true}, .fn = fn, .user = user});
 }
 
 /* ---- told by several threads ---- */
@@ -293,13 +233,13 @@ enum { PART_FLOWS = 128 };
 
 /* What one part of a batch is judged with, and told to. */
 struct sharer {
-    struct judged judged;
+    struct tca_judged judged;
+    struct tca_alikes *alikes; /* borrowed */
     void *user;
     int error;
 };
 
 struct sharing {
-    const struct tca_session *s;
     tca_view_fn *fn;
     struct sharer *sharer; /* owned: of each part */
     unsigned parts;
@@ -313,8 +253,8 @@ static void judge_part(void *user, const void *const *item, unsigned from, unsig
     struct sharer *one = &share->sharer[part];
     one->error = TCA_OK;
     for (unsigned at = from; at < to && !one->error; at++) {
-        judge(share->s, false, item[at], &one->judged);
-        one->error = share->fn(one->user, &one->judged.view);
+        const struct tca_judged *told = tca_alikes_tell(one->alikes, item[at], &one->judged);
+        one->error = share->fn(one->user, &told->view);
     }
 }
 
@@ -337,18 +277,21 @@ unsigned tca_pass2_parts(const struct tca_session *s)
 
 int tca_pass2_share(struct tca_session *s, tca_view_fn *fn, void *const *part, tca_join_fn *join, void *user)
 {
-    struct sharing share = {.s = s, .fn = fn, .parts = tca_pass2_parts(s), .join = join, .user = user};
+    const struct tca_judging how = {.s = s};
+    struct sharing share = {.fn = fn, .parts = tca_pass2_parts(s), .join = join, .user = user};
+    struct tca_alikes **alikes = new_alikes(&how, share.parts);
     share.sharer = tca_alloc(share.parts * sizeof *share.sharer);
-    if (!share.sharer)
-        return TCA_EMEMORY;
-    for (unsigned at = 0; at < share.parts; at++)
+    for (unsigned at = 0; alikes && share.sharer && at < share.parts; at++) {
         share.sharer[at].user = part[at];
+        share.sharer[at].alikes = alikes[at];
+    }
     struct tca_batches batches = batches_of(s);
     batches.room = PART_FLOWS * share.parts;
     batches.work = judge_part;
     batches.then = join_parts;
     batches.user = &share;
-    int error = tca_batches_walk(&batches);
+    int error = alikes && share.sharer ? tca_batches_walk(&batches) : TCA_EMEMORY;
+    free_alikes(alikes, share.parts);
     tca_free(share.sharer);
     return error;
 }

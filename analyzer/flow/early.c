@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * A bound for what is remembered. However little is kept of a tuple that waits for its time to be over (parked: 48 bytes, an embryo:
- * 64), who floods invents as many as he likes. So of each partition so many are remembered, and what is beyond that is
+ * 56), who floods invents as many as he likes. So of each partition so many are remembered, and what is beyond that is
  * finished early: told as it is, marked (cut_short), and forgotten. What comes later for it begins another flow.
  *
  *      tuples of a partition that began since it was last looked at --> as many as allowed: look at all of it
@@ -90,7 +90,9 @@ static void take(struct look *look, const struct tca_flow_table *table, uint32_t
     struct remembered one = {.table = table, .what = what};
     bool whole = tca_kind_of(what) == TCA_KIND_TUPLE;
     const struct tca_tuple *tuple = whole ? tuple_at(table, what) : NULL;
-    if (whole && (!tuple->newest || tuple->met || tuple->keyed)) {
+    bool waits = whole ? !tuple->newest || tuple->met || tuple->keyed
+                       : tca_away_at(table, what)->level == TCA_AWAY_WAITING;
+    if (waits) {
         look->held++;
         return;
     }

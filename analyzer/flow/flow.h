@@ -133,7 +133,10 @@ struct tca_flow_settings {
      * and when something comes, or it is over, the SYN is used again, for payloads that are zeroed. */
     void (*forget)(void *user, struct tca_flow *flow);
     int (*again)(void *user, struct tca_flow *flow, const struct tca_segment *syn, int side);
-    /* Called instead of `over` for such a SYN of which nothing came any more: all is told by it. alike: that of SYNs which differ
+    /* A SYN that joined as tca_flow_meet_alone() says, and was not used yet, is to join as others do: its tuple, stream and side
+     * are known by now. NULL: none joins so. */
+    void (*rejoin)(void *user, struct tca_waiting *syn, struct tca_lane *lane);
+    /* Called instead of `over` and piece_over for such a SYN of which nothing came any more: all is told by it. alike: that of SYNs which differ
      * in times, frames, addresses, ports and the numbers of struct tca_syn only; less than TCA_SHAPES. *ret_told false: nothing was
      * done, and the SYN is used again. NULL: it always is. */
     int (*lone_over)(void *user, const struct tca_segment *syn, int side, unsigned alike, bool *ret_told);
@@ -197,6 +200,14 @@ void tca_flow_look_all(const struct tca_flow_table *table, struct tca_waiting *c
  * TCA_EMEMORY. */
 int tca_flow_meet(struct tca_flow_table *table, const struct tca_segment *seg,
                   const struct tca_flow_look *look, struct tca_flow_met *ret_met);
+/* The same of a SYN of a tuple of which nothing is known, if it is like others that were all of their tuple: it is kept as what
+ * these became (embryo.c), without tuple, stream and lane, and its owner is asked to let it rejoin should anything come of its
+ * tuple. *ret_alone false: nothing was done. 0 or TCA_EMEMORY. */
+int tca_flow_meet_alone(struct tca_flow_table *table, struct tca_waiting *syn,
+                        const struct tca_flow_look *look, bool *ret_alone);
+/* It is to be used, and has no tuple: it begins a flow, which is told by it alone. *ret_alone false: it has rejoined, and is to be
+ * used as others are. 0, TCA_EMEMORY, or what `again` returned. */
+int tca_flow_use_alone(struct tca_flow_table *table, const struct tca_waiting *syn, bool *ret_alone);
 /* An ICMP error waits: the tuple that it quotes, so that it has its place among that one's segments. tuple and lane NULL:
  * there is no such tuple. 0 or TCA_EMEMORY, or what `recall` returned. */
 int tca_flow_meet_quoted(struct tca_flow_table *table, const struct tca_flow_look *look,

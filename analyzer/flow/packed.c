@@ -97,7 +97,7 @@ static int64_t due_ns(const struct tca_flow *flow)
 /* What was packed takes the tuple's place. */
 static int replace(struct tca_flow_table *table, struct tca_tuple *tuple, const void *packed, size_t size)
 {
-    uint32_t what = tca_away_new(table, tuple, TCA_KIND_PACKED4);
+    uint32_t what = tca_away_new(table, &tuple->key, tuple->tag, TCA_KIND_PACKED4);
     if (!what)
         return TCA_EMEMORY;
     struct away *away = tca_away_at(table, what);

@@ -62,8 +62,8 @@ void tca_table_init_away(struct tca_flow_table *table)
         [TCA_KIND_TUPLE] = sizeof(struct tca_tuple),
         [TCA_KIND_PARKED4] = sizeof(struct away) + sizeof(struct key4),
         [TCA_KIND_PARKED6] = sizeof(struct away) + sizeof(struct key6),
-        [TCA_KIND_EMBRYO4] = sizeof(struct away) + sizeof(struct key4) + sizeof(struct tca_syn),
-        [TCA_KIND_EMBRYO6] = sizeof(struct away) + sizeof(struct key6) + sizeof(struct tca_syn),
+        [TCA_KIND_EMBRYO4] = sizeof(struct away) + sizeof(struct key4) + sizeof(struct tca_syn_rest),
+        [TCA_KIND_EMBRYO6] = sizeof(struct away) + sizeof(struct key6) + sizeof(struct tca_syn_rest),
         [TCA_KIND_PACKED4] = sizeof(struct away) + sizeof(struct key4),
         [TCA_KIND_PACKED6] = sizeof(struct away) + sizeof(struct key6),
     };
@@ -113,22 +113,23 @@ static void set_key(struct away *away, bool six, const struct tca_key *key)
     }
 }
 
-struct tca_syn *tca_away_syn(struct away *away, enum tca_kind kind)
+struct tca_syn_rest *tca_away_syn(struct away *away, enum tca_kind kind)
 {
     unsigned char *key = (void *)(away + 1);
     return (void *)(key + (is_ipv6(kind) ? sizeof(struct key6) : sizeof(struct key4)));
 }
 
-uint32_t tca_away_new(struct tca_flow_table *table, const struct tca_tuple *tuple, enum tca_kind kind)
+uint32_t tca_away_new(struct tca_flow_table *table, const struct tca_key *key, uint32_t tag,
+                      enum tca_kind kind)
 {
-    bool six = tuple->key.family != 4;
+    bool six = key->family != 4;
     kind = six ? (enum tca_kind)(kind + 1) : kind;
     uint32_t what = tca_what(kind, tca_numbered_take(&table->pool[kind]));
     if (!what)
         return 0;
     struct away *away = tca_away_at(table, what);
-    away->tag = tuple->tag;
-    set_key(away, six, &tuple->key);
+    away->tag = tag;
+    set_key(away, six, key);
     return what;
 }
 
@@ -197,8 +198,9 @@ struct tca_tuple *tca_away_back(struct tca_flow_table *table, uint32_t what, con
     if (!tuple)
         return NULL;
     tuple->plain = tuple;
-    tca_table_slot(table, away->tag, what)->what = tca_what(TCA_KIND_TUPLE, tuple->number);
-    unlist_away(table, what);
+    tca_table_replace(table, away->tag, what, tca_what(TCA_KIND_TUPLE, tuple->number));
+    if (away->level != TCA_AWAY_WAITING)
+        unlist_away(table, what);
     tca_away_give(table, what);
     return tuple;
 }
@@ -303,7 +305,7 @@ int tca_table_park(struct tca_flow_table *table, struct tca_tuple *tuple, int64_
     for (struct tca_flow *flow = tuple->newest; flow; flow = flow->older)
         if (!table->set.may_park(table->set.user, flow))
             return TCA_OK;
-    uint32_t what = tca_away_new(table, tuple, TCA_KIND_PARKED4);
+    uint32_t what = tca_away_new(table, &tuple->key, tuple->tag, TCA_KIND_PARKED4);
     if (!what)
         return TCA_EMEMORY;
     struct away *away = tca_away_at(table, what);

@@ -16,6 +16,9 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+/* Slots are doubled where five of eight are used. */
+enum { FULL = 5, FULL_PARTS = 8 };
+
 enum { FIRST_BITS = 10, LIVE_INCARNATIONS = 4, WELL_KNOWN = 1024, EPHEMERAL = 32768 };
 
 /* Lists are looked at when the turn of their heads comes, and so often at least. */
@@ -197,8 +200,7 @@ static bool has_key(const struct tca_flow_table *table, uint32_t what, const str
     return is_tuple(what) ? is_key(&tuple_at(table, what)->key, key) : tca_table_has_key(table, what, key);
 }
 
-/* What has this key; 0: nothing. */
-static uint32_t lookup(const struct tca_flow_table *table, const struct tca_key *key, uint32_t tag)
+uint32_t tca_table_lookup(const struct tca_flow_table *table, const struct tca_key *key, uint32_t tag)
 {
     for (size_t at = home(table, tag); table->slot[at].what; at = after(table, at))
         if (is_tag(table->slot[at].tag, tag) && has_key(table, table->slot[at].what, key))
@@ -217,6 +219,12 @@ struct slot *tca_table_slot(const struct tca_flow_table *table, uint32_t tag, ui
 void tca_table_fetch_slot(const struct tca_flow_table *table, uint32_t tag)
 {
     __builtin_prefetch(&table->slot[home(table, tag)], 1);
+}
+
+void tca_table_replace(struct tca_flow_table *table, uint32_t tag, uint32_t what, uint32_t by)
+{
+    if (table->slot)
+        tca_table_slot(table, tag, what)->what = by;
 }
 
 static void place(struct tca_flow_table *table, struct slot slot)
@@ -272,19 +280,31 @@ static void count_tuple(struct tca_flow_table *table, unsigned part)
         table->crowded = true;
 }
 
+int tca_table_room(struct tca_flow_table *table, const struct tca_key *key, uint32_t tag, uint32_t *ret_tag)
+{
+    if (table->used * FULL_PARTS >= table->slot_count * FULL && grow(table))
+        return TCA_EMEMORY;
+    *ret_tag = (tag & ~(uint32_t)TCA_TAG_PARTITION) | part_of(key);
+    return TCA_OK;
+}
+
+void tca_table_enter(struct tca_flow_table *table, uint32_t tag, uint32_t what)
+{
+    place(table, (struct slot){tag, what});
+    table->used++;
+    count_tuple(table, tag & TCA_TAG_PARTITION);
+}
+
 static int add_tuple(struct tca_flow_table *table, const struct tca_key *key, uint32_t tag,
                      struct tca_tuple **ret_tuple)
 {
-    if (table->used * 2 >= table->slot_count && grow(table))
-        return TCA_EMEMORY;
-    unsigned part = part_of(key);
-    tag = (tag & ~(uint32_t)TCA_TAG_PARTITION) | part;
+    int error = tca_table_room(table, key, tag, &tag);
+    if (error)
+        return error;
     struct tca_tuple *tuple = tca_table_new_tuple(table, key, tag);
     if (!tuple)
         return TCA_EMEMORY;
-    place(table, (struct slot){tag, tca_what(TCA_KIND_TUPLE, tuple->number)});
-    table->used++;
-    count_tuple(table, part);
+    tca_table_enter(table, tag, tca_what(TCA_KIND_TUPLE, tuple->number));
     *ret_tuple = tuple;
     return TCA_OK;
 }
@@ -294,7 +314,7 @@ static int add_tuple(struct tca_flow_table *table, const struct tca_key *key, ui
 static int find_tuple(struct tca_flow_table *table, const struct tca_key *key, uint32_t tag,
                       struct tca_tuple **ret_tuple)
 {
-    uint32_t what = lookup(table, key, tag);
+    uint32_t what = tca_table_lookup(table, key, tag);
     *ret_tuple = NULL;
     if (!what)
         return TCA_OK;
@@ -446,7 +466,8 @@ void tca_table_give_tuple(struct tca_flow_table *table, struct tca_tuple *tuple)
 static void drop_tuple(struct tca_flow_table *table, struct tca_tuple *tuple)
 {
     uint32_t what = tca_what(TCA_KIND_TUPLE, tuple->number);
-    tca_table_empty_slot(table, tca_table_slot(table, tuple->tag, what));
+    if (table->slot)
+        tca_table_empty_slot(table, tca_table_slot(table, tuple->tag, what));
     tca_table_give_tuple(table, tuple);
 }
 
@@ -729,19 +750,19 @@ static void fetch(const void *object, size_t from, size_t to)
         __builtin_prefetch(bytes, 1);
 }
 
-static void look(const struct tca_flow_table *table, const struct tca_segment *seg,
-                 struct tca_flow_look *look)
-{
-    look->near = NULL;
-    look->side = make_key(table, seg, &look->key);
-    look->tag = tag_of(table, &look->key);
-    __builtin_prefetch(&table->slot[home(table, look->tag)]);
-}
-
 void tca_flow_look(const struct tca_flow_table *table, const struct tca_segment *seg,
                    struct tca_flow_look *ret_look)
 {
-    look(table, seg, ret_look);
+    ret_look->near = NULL;
+    ret_look->side = make_key(table, seg, &ret_look->key);
+    ret_look->tag = tag_of(table, &ret_look->key);
+}
+
+static void look(const struct tca_flow_table *table, const struct tca_segment *seg,
+                 struct tca_flow_look *look)
+{
+    tca_flow_look(table, seg, look);
+    __builtin_prefetch(&table->slot[home(table, look->tag)]);
 }
 
 /* As far as a segment that joins touches it: up to the segments that are kept for copies. */
@@ -775,6 +796,26 @@ void tca_flow_look_all(const struct tca_flow_table *table, struct tca_waiting *c
         look_on(table, &ret_look[at]);
     for (unsigned at = 0; at < count; at++)
         look_far(table, &ret_look[at]);
+}
+
+int tca_table_rejoin(struct tca_flow_table *table, uint32_t what, const struct tca_key *key,
+                     struct tca_tuple **ret_tuple)
+{
+    struct tca_waiting *w = tca_away_at(table, what)->waiting;
+    struct tca_tuple *tuple = tca_away_back(table, what, key);
+    if (!tuple)
+        return TCA_EMEMORY;
+    tuple->met++;
+    int error = meet_stream(table, tuple, &w->seg, w->side);
+    if (error)
+        return error;
+    tuple->on_stream++;
+    w->tuple = tuple;
+    w->stream = tuple->stream;
+    w->stream_frame = tuple->stream->piece.frame;
+    table->set.rejoin(table->set.user, w, &tuple->lane);
+    *ret_tuple = tuple;
+    return TCA_OK;
 }
 
 int tca_flow_meet(struct tca_flow_table *table, const struct tca_segment *seg,
@@ -1193,6 +1234,8 @@ int tca_flow_table_end(struct tca_flow_table *table)
         first_error = tca_table_end_packed(table);
     struct away_list *embryos = &table->away[TCA_FLOW_OPENING][TCA_AWAY_EMBRYO];
     table->ends = true;
+    tca_free(table->slot);
+    table->slot = NULL;
     while (embryos->oldest && !first_error)
         first_error = tca_table_end_embryo(table, embryos->oldest);
     return first_error;

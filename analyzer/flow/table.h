@@ -86,16 +86,29 @@ enum { TCA_STAY = TCA_LEVELS, TCA_LONE, TCA_LISTS };
 struct away {
     int64_t due_ns; /* over when the passage is past it; of a packed one: its turn comes */
     union {
-        uint64_t place; /* where the owner has its newest flow; of an embryo: the frame of its SYN, ... */
-        void *packed;   /* ... of a packed one: all of it */
+        uint64_t place; /* where the owner has its newest flow */
+        struct {
+            uint64_t frame : 39, side : 1, number : 24;
+        } syn;                       /* of an embryo: of its SYN, as in struct tca_syn; ... */
+        struct tca_waiting *waiting; /* ... or that SYN itself, which has joined and was not used */
+        void *packed;                /* of a packed one: all of it */
     };
     uint32_t prev, next;
     uint32_t tag;
     uint8_t age_class, level; /* its list */
-    uint16_t size;            /* of what is packed */
+    uint16_t size;            /* of what is packed; of an embryo's SYN the identification */
+};
+enum { TCA_EMBRYO_FRAME_BITS = 39 };
+/* What stands behind the key of an embryo: the rest of its SYN. */
+struct tca_syn_rest {
+    uint32_t seq, tsval;
+    uint16_t window;
+    uint8_t ttl, shape;
 };
 /* Lists of a class: by level; embryos; packed ones, by level. */
 enum { TCA_AWAY_EMBRYO = TCA_LEVELS, TCA_AWAY_PACKED, TCA_AWAY_LISTS = TCA_AWAY_PACKED + TCA_LEVELS };
+/* In place of the level, of an embryo whose SYN waits for its use: it is in no list, and cannot be over. */
+enum { TCA_AWAY_WAITING = TCA_AWAY_LISTS };
 struct away_list {
     uint32_t oldest, newest;
 };
@@ -124,7 +137,7 @@ struct tca_flow_table {
     int64_t turn_ns;                /* of the passage: before it the turn of nothing comes */
     size_t allowed[TCA_PARTITIONS]; /* so many tuples of it may begin before it is looked at (early.c) */
     bool crowded;                   /* that is so for some partition */
-    bool ends;                      /* nothing is looked for any more: slots may stay as they are */
+    bool ends;                      /* nothing is looked for any more: there are no slots */
     unsigned checks;                /* with check_ways: what can be is packed and parked in turn */
 };
 
@@ -133,6 +146,17 @@ extern const int64_t tca_flow_patience_ns[TCA_FLOW_CLASSES];
 struct tca_tuple *tca_table_new_tuple(struct tca_flow_table *table, const struct tca_key *key, uint32_t tag);
 void tca_table_give_tuple(struct tca_flow_table *table, struct tca_tuple *tuple);
 struct slot *tca_table_slot(const struct tca_flow_table *table, uint32_t tag, uint32_t what);
+/* What stands there is another one from now on. */
+void tca_table_replace(struct tca_flow_table *table, uint32_t tag, uint32_t what, uint32_t by);
+/* What has this key; 0: nothing. */
+uint32_t tca_table_lookup(const struct tca_flow_table *table, const struct tca_key *key, uint32_t tag);
+/* Room for one slot more, and the tag that a tuple of this key bears there. 0 or TCA_EMEMORY. */
+int tca_table_room(struct tca_flow_table *table, const struct tca_key *key, uint32_t tag, uint32_t *ret_tag);
+/* Something of a tuple that begins goes there. */
+void tca_table_enter(struct tca_flow_table *table, uint32_t tag, uint32_t what);
+/* An embryo whose SYN waits is no longer alone: the tuple, in which that SYN waits from now on. */
+int tca_table_rejoin(struct tca_flow_table *table, uint32_t what, const struct tca_key *key,
+                     struct tca_tuple **ret_tuple);
 /* The slot of a tuple with this tag will be needed soon. */
 void tca_table_fetch_slot(const struct tca_flow_table *table, uint32_t tag);
 void tca_table_empty_slot(struct tca_flow_table *table, struct slot *slot);
@@ -176,11 +200,12 @@ int tca_table_expire_away(struct tca_flow_table *table);
 bool tca_table_is_over(const struct tca_flow_table *table, uint32_t what);
 /* It is. 0, or what the owner returned. */
 int tca_table_end_away(struct tca_flow_table *table, uint32_t what);
-struct tca_syn *tca_away_syn(struct away *away, enum tca_kind kind);
+struct tca_syn_rest *tca_away_syn(struct away *away, enum tca_kind kind);
 void tca_table_key(const struct tca_flow_table *table, uint32_t what, struct tca_key *ret_key);
 struct away *tca_away_at(const struct tca_flow_table *table, uint32_t what);
-/* In place of the tuple, of this kind, or of that for IPv6 which follows it; 0 when memory is out. */
-uint32_t tca_away_new(struct tca_flow_table *table, const struct tca_tuple *tuple, enum tca_kind kind);
+/* For the tuple of this key, of this kind, or of that for IPv6 which follows it; 0 when memory is out. */
+uint32_t tca_away_new(struct tca_flow_table *table, const struct tca_key *key, uint32_t tag,
+                      enum tca_kind kind);
 void tca_away_list(struct tca_flow_table *table, uint32_t what);
 void tca_away_give(struct tca_flow_table *table, uint32_t what);
 /* All of it was told: nothing of it is left in the table. */

@@ -254,6 +254,8 @@ int tca_csv_end(struct tca_csv *csv)
     int r = flush(csv);
     tca_buf_done(&csv->out);
     tca_buf_done(&csv->cell);
+    for (unsigned at = 0; at < TCA_CSV_STENCILS; at++)
+        tca_buf_done(&csv->stencil[at].text);
     tca_free(csv);
     return memory_out ? TCA_EMEMORY : r;
 }

@@ -54,12 +54,23 @@ struct tca_capture_facts {
 /* How a ladder tells time; tables always have all forms. */
 enum tca_time_style { TCA_TIME_REL, TCA_TIME_ISO, TCA_TIME_EPOCH, TCA_TIME_NS };
 
+/* Flows that differ only in the numbers of the one SYN that they are, in its sender and in their stream: whatever else is told of
+ * one holds for all. */
+struct tca_flow_view;
+struct tca_flow_kin {
+    uint64_t number; /* the same for all of a kin, and for no others */
+    const struct tca_flow_view *(*other)(
+        void *user); /* one of them that differs in all of these; NULL: there is none now */
+    void *user;
+};
+
 /* One flow, judged. All borrowed for the call, by tca_explain_new until tca_explain_end. */
 struct tca_flow_view {
     const struct tca_case *c;
     const struct tca_verdict *v;
     const struct tca_capture_facts *capture;
-    enum tca_time_style time; /* of explain only */
+    enum tca_time_style time;       /* of explain only */
+    const struct tca_flow_kin *kin; /* NULL: none is known */
 };
 
 /* One listener with the episodes that are told, and the most connections that sat in a state at its side at one time.

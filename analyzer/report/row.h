@@ -111,6 +111,18 @@ void tca_cells_next(struct tca_cells *cells, size_t begin);
 
 /* ---- a line written in place (csv.c) ---- */
 enum { TCA_CSV_COLUMNS = 160 };
+/* A line with gaps, for rows of which most is the same: text, then a cell, and so on. */
+struct tca_csv_stencil {
+    uint64_t kin; /* whose it is; 0: none */
+    struct tca_buf text;
+    struct tca_csv_gap {
+        uint32_t from, to; /* of the text before it */
+        uint32_t pick;     /* the cell, by its place among those that are printed */
+    } gap[TCA_CSV_COLUMNS];
+    unsigned gaps;
+    uint32_t rest; /* text behind the last gap begins there */
+};
+enum { TCA_CSV_STENCILS = 8 }; /* those of some kin are kept */
 struct tca_csv {
     tca_write_fn *fn; /* borrowed, with user */
     void *user;
@@ -121,6 +133,7 @@ struct tca_csv {
     size_t pick_count;
     struct tca_buf out;
     struct tca_buf cell; /* one to be quoted */
+    struct tca_csv_stencil stencil[TCA_CSV_STENCILS];
     bool failed;
 };
 /* The cell that begins there ends the buffer: quote it, if it needs that. */

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
  * Rows: the cells of one thing, in the order of columns.def.
+ *
+ * Of flows that differ in few cells only (struct tca_flow_kin) a line is cut once, with gaps for these.
  */
 #include "report/row.h"
+
+#include <string.h>
 
 #define PICK_flows(name) cell_flows_##name,
 static flow_cell *const flow_cells[] = {
@@ -48,13 +52,90 @@ void tca_row_flow(const struct tca_flow_view *view, const struct tca_report_opti
     TCA_FILL(cells, flow_cells, &row);
 }
 
+/* ---- lines of kin ---- */
+
+static void add_flow_cell(struct tca_csv *csv, size_t pick, const struct flow_row *row)
+{
+    size_t begin = csv->out.used;
+    flow_cells[csv->pick[pick].index](row, &csv->out);
+    if (csv->pick[pick].look)
+        tca_csv_quote(csv, begin);
+}
+
+/* Is this cell of both rows the same? Then its text stands at the end of the line, else nothing. */
+static bool is_shared(struct tca_csv *csv, size_t pick, const struct flow_row *row,
+                      const struct flow_row *other)
+{
+    size_t begin = csv->out.used;
+    add_flow_cell(csv, pick, row);
+    size_t middle = csv->out.used, length = middle - begin;
+    add_flow_cell(csv, pick, other);
+    const char *text = csv->out.bytes;
+    bool shared = !csv->out.failed && csv->out.used - middle == length &&
+                  (!length || !memcmp(text + begin, text + middle, length));
+    csv->out.used = shared ? middle : begin;
+    return shared;
+}
+
+/* What both rows have in common, with a gap for each cell that differs. */
+static void cut_stencil(struct tca_csv *csv, struct tca_csv_stencil *stencil, const struct flow_row *row,
+                        const struct flow_row *other)
+{
+    size_t begin = csv->out.used;
+    tca_buf_reset(&stencil->text);
+    stencil->gaps = stencil->rest = 0;
+    for (uint32_t pick = 0; pick < csv->pick_count; pick++) {
+        uint32_t end = (uint32_t)stencil->text.used;
+        if (is_shared(csv, pick, row, other)) {
+            tca_buf_add(&stencil->text, csv->out.bytes + begin, csv->out.used - begin);
+        } else {
+            stencil->gap[stencil->gaps++] = (struct tca_csv_gap){stencil->rest, end, pick};
+            stencil->rest = end;
+        }
+        csv->out.used = begin;
+        tca_buf_char(&stencil->text, ',');
+    }
+}
+
+/* NULL: it cannot be told what its kin have in common. */
+static const struct tca_csv_stencil *stencil_of(struct tca_csv *csv, const struct tca_flow_kin *kin,
+                                                const struct flow_row *row)
+{
+    struct tca_csv_stencil *stencil = &csv->stencil[kin->number % TCA_CSV_STENCILS];
+    if (stencil->kin == kin->number)
+        return stencil;
+    const struct tca_flow_view *other = kin->other(kin->user);
+    if (!other)
+        return NULL;
+    const struct flow_row other_row = flow_row_of(other, row->opt);
+    cut_stencil(csv, stencil, row, &other_row);
+    stencil->kin = stencil->text.failed || csv->out.failed ? 0 : kin->number;
+    return stencil->kin ? stencil : NULL;
+}
+
+/* False: the row is to be written as all are. */
+static bool write_kin(struct tca_csv *csv, const struct tca_flow_kin *kin, const struct flow_row *row)
+{
+    const struct tca_csv_stencil *stencil = kin ? stencil_of(csv, kin, row) : NULL;
+    if (!stencil)
+        return false;
+    for (unsigned at = 0; at < stencil->gaps; at++) {
+        const struct tca_csv_gap *gap = &stencil->gap[at];
+        tca_buf_add(&csv->out, stencil->text.bytes + gap->from, gap->to - gap->from);
+        add_flow_cell(csv, gap->pick, row);
+    }
+    tca_buf_add(&csv->out, stencil->text.bytes + stencil->rest, stencil->text.used - stencil->rest);
+    return true;
+}
+
 int tca_csv_flow(struct tca_csv *csv, const struct tca_flow_view *view, const struct tca_report_options *opt)
 {
     const struct flow_row row = flow_row_of(view, opt);
 #ifdef TCA_CHECK_WAYS
     size_t begin = csv->out.used;
 #endif
-    TCA_LINE(csv, flow_cells, &row);
+    if (!write_kin(csv, view->kin, &row))
+        TCA_LINE(csv, flow_cells, &row);
 #ifdef TCA_CHECK_WAYS
     struct tca_cells cells = {0};
     tca_row_flow(view, opt, &cells);

@@ -17,7 +17,7 @@ struct owner {
         uint8_t payload[PAYLOAD], stream[STREAM_PAYLOAD], parcel[TCA_PARCEL_MAX];
         size_t size;
     } kept[KEPT_MAX];
-    unsigned count, recalled, over, pieces, forgotten, unpacked;
+    unsigned count, recalled, over, pieces, forgotten, unpacked, rejoined;
     struct tca_segment again;
 };
 
@@ -83,6 +83,13 @@ static int again(void *user, struct tca_flow *flow, const struct tca_segment *sy
     return 0;
 }
 
+static void rejoin(void *user, struct tca_waiting *syn, struct tca_lane *lane)
+{
+    struct owner *o = user;
+    ck_assert_ptr_eq(lane, &((struct tca_tuple *)syn->tuple)->lane);
+    o->rejoined++;
+}
+
 static size_t pack_room(void *user, const struct tca_flow *flow)
 {
     (void)user, (void)flow;
@@ -116,6 +123,7 @@ static void begin(struct owner *o)
                                           .recall = recall,
                                           .forget = forget,
                                           .again = again,
+                                          .rejoin = rejoin,
                                           .pack_room = pack_room,
                                           .pack = pack,
                                           .unpack = unpack,
@@ -468,6 +476,170 @@ START_TEST(test_embryo_over)
 }
 END_TEST
 
+/* The SYN of that client port. */
+static struct tca_segment syn_from(int family, uint16_t port, uint64_t frame)
+{
+    struct tca_segment syn = segment(family, 0, SECOND_NS + (int64_t)frame, frame, TCA_SYN);
+    syn.sport = port;
+    syn.seq = (uint32_t)frame * 77777;
+    syn.opt.tsval = (uint32_t)frame * 99;
+    return syn;
+}
+
+static struct tca_segment synack_to(const struct tca_segment *syn, uint64_t frame)
+{
+    struct tca_segment seg = segment(syn->family, 1, SECOND_NS + (int64_t)frame, frame, TCA_SYN | TCA_ACK);
+    seg.dport = syn->sport;
+    seg.seq = 4242;
+    seg.ack = syn->seq + 1;
+    return seg;
+}
+
+/* One that the table knows all about, so that it knows those like it. */
+static void feed_first(struct owner *o, int family)
+{
+    begin(o);
+    for (unsigned part = 0; part < TCA_PARTITIONS; part++)
+        o->table->doubled[part].sure = 5;
+    const struct tca_segment syn = syn_from(family, 40000, 1);
+    feed(o, &syn, TCA_FLOW_OPENING);
+    ck_assert_uint_eq(o->table->shapes, 1);
+}
+
+static bool meet_alone(struct owner *o, struct tca_waiting *w)
+{
+    struct tca_flow_look look;
+    bool alone;
+    tca_flow_look(o->table, &w->seg, &look);
+    ck_assert_int_eq(tca_flow_meet_alone(o->table, w, &look, &alone), 0);
+    return alone;
+}
+
+static struct tca_flow_met meet(struct owner *o, const struct tca_segment *seg)
+{
+    struct tca_flow_met met;
+    struct tca_flow_look look;
+    tca_flow_look(o->table, seg, &look);
+    ck_assert_int_eq(tca_flow_meet(o->table, seg, &look, &met), 0);
+    return met;
+}
+
+static struct tca_flow *find(struct owner *o, const struct tca_flow_met *met, const struct tca_segment *seg)
+{
+    struct tca_flow_found found;
+    ck_assert_int_eq(tca_flow_find(o->table, met, seg, &found), 0);
+    tca_flow_note(o->table, found.flow, seg, found.side, TCA_FLOW_OPENING);
+    return found.flow;
+}
+
+/* Both tables know the same of the tuple. */
+static void same_tuple(const struct tca_flow *one, const struct tca_flow *other)
+{
+    struct tca_copies copies[2] = {one->tuple->copies, other->tuple->copies};
+    for (int at = 0; at < 2; at++) {
+        copies[at].all = NULL;
+        copies[at].beyond = NULL;
+    }
+    ck_assert_mem_eq(&copies[0], &copies[1], sizeof copies[0]);
+    ck_assert_mem_eq(one->space, other->space, sizeof one->space);
+    ck_assert_uint_eq(one->first_frame, other->first_frame);
+    ck_assert_uint_eq(one->stream_frame, other->stream_frame);
+    ck_assert_int_eq(one->last_ns, other->last_ns);
+    ck_assert_int_eq(one->client, other->client);
+    ck_assert_uint_eq(one->stream->users, other->stream->users);
+    ck_assert_mem_eq(&one->stream->piece, &other->stream->piece, sizeof one->stream->piece);
+    ck_assert_uint_eq(one->tuple->met, other->tuple->met);
+    ck_assert_uint_eq(one->tuple->on_stream, other->tuple->on_stream);
+}
+
+START_TEST(test_alone)
+{
+    struct owner o, plain;
+    bool alone;
+    struct tca_waiting w = {.seg = syn_from(families[_i], 50000, 7)};
+    const struct tca_segment synack = synack_to(&w.seg, 20);
+    feed_first(&o, families[_i]);
+    feed_first(&plain, families[_i]);
+    size_t flows = o.table->flows.live;
+    ck_assert(meet_alone(&o, &w));
+    ck_assert_ptr_null(w.tuple);
+    ck_assert_int_eq(tca_flow_use_alone(o.table, &w, &alone), 0);
+    ck_assert_msg(alone && o.table->flows.live == flows, "without a flow");
+    feed(&plain, &w.seg, TCA_FLOW_OPENING);
+    for (unsigned part = 0; part < TCA_PARTITIONS; part++)
+        ck_assert_uint_eq(o.table->doubled[part].sure, plain.table->doubled[part].sure);
+    same_tuple(feed(&o, &synack, TCA_FLOW_OPENING), feed(&plain, &synack, TCA_FLOW_OPENING));
+    ck_assert_mem_eq(&o.again, &w.seg, sizeof w.seg);
+    ck_assert_uint_eq(o.rejoined, 0);
+    tca_flow_table_free(o.table);
+    tca_flow_table_free(plain.table);
+}
+END_TEST
+
+START_TEST(test_alone_no_more)
+{
+    struct owner o, plain;
+    struct tca_waiting w = {.seg = syn_from(families[_i], 50000, 7)};
+    const struct tca_segment synack = synack_to(&w.seg, 20);
+    feed_first(&o, families[_i]);
+    feed_first(&plain, families[_i]);
+    ck_assert(meet_alone(&o, &w));
+    struct tca_flow_met behind = meet(&o, &synack);
+    ck_assert_msg(o.rejoined == 1 && w.tuple == behind.tuple, "it waits with the other one");
+    const struct tca_flow_met met = {.tuple = w.tuple,
+                                     .stream = w.stream,
+                                     .stream_frame = w.stream_frame,
+                                     .side = w.side,
+                                     .now_ns = w.seg.time_ns};
+    find(&o, &met, &w.seg);
+    struct tca_flow_met plainly = meet(&plain, &w.seg), plain_behind = meet(&plain, &synack);
+    find(&plain, &plainly, &w.seg);
+    same_tuple(find(&o, &behind, &synack), find(&plain, &plain_behind, &synack));
+    tca_flow_table_free(o.table);
+    tca_flow_table_free(plain.table);
+}
+END_TEST
+
+START_TEST(test_not_alone)
+{
+    struct owner o;
+    feed_first(&o, families[_i]);
+    struct tca_waiting w = {.seg = syn_from(families[_i], 40000, 9)};
+    ck_assert_msg(!meet_alone(&o, &w), "something of its tuple is there");
+    w.seg = syn_from(families[_i], 50000, 9);
+    w.seg.opt.has_mss = true;
+    ck_assert_msg(!meet_alone(&o, &w), "none like it came before");
+    w.seg = syn_from(families[_i], 50000, 9);
+    w.seg.flags |= TCA_ACK;
+    ck_assert_msg(!meet_alone(&o, &w), "no SYN");
+    ck_assert_uint_eq(o.table->used, 1);
+    w.seg = syn_from(families[_i], 50000, 9);
+    ck_assert(meet_alone(&o, &w));
+    tca_flow_table_free(o.table);
+}
+END_TEST
+
+START_TEST(test_alone_over)
+{
+    struct owner o;
+    bool alone;
+    feed_first(&o, families[_i]);
+    for (uint64_t at = 0; at < 3000; at++) {
+        struct tca_waiting w = {.seg = syn_from(families[_i], (uint16_t)(10000 + at), 2 + at)};
+        ck_assert(meet_alone(&o, &w));
+        ck_assert_int_eq(tca_flow_use_alone(o.table, &w, &alone), 0);
+        ck_assert(alone);
+    }
+    ck_assert_uint_eq(o.table->used, 3001);
+    pass(&o, 300 * SECOND_NS);
+    ck_assert_uint_eq(o.over, 0);
+    pass(&o, 302 * SECOND_NS);
+    ck_assert_msg(o.over == 3001 && o.pieces == 3001, "each is told once");
+    ck_assert_uint_eq(o.table->used, 0);
+    tca_flow_table_free(o.table);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("park");
@@ -478,5 +650,9 @@ int main(void)
     add_case(suite, "packed_end", test_packed_end, 2);
     add_case(suite, "embryo", test_embryo, 2);
     add_case(suite, "embryos", test_embryo_over, 2);
+    add_case(suite, "alone", test_alone, 2);
+    add_case(suite, "alone_no_more", test_alone_no_more, 2);
+    add_case(suite, "not_alone", test_not_alone, 2);
+    add_case(suite, "alone_over", test_alone_over, 2);
     return run_suite(suite);
 }

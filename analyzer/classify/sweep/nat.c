@@ -104,6 +104,12 @@ void tca_nat_hints_done(struct tca_nat_hints *hints)
 
 int tca_nat_hints_take(struct tca_nat_hints *hints, struct tca_nat_hints *other)
 {
+    if (!hints->count) { /* as they are: of a flood they are many */
+        tca_nat_hints_done(hints);
+        *hints = *other;
+        *other = (struct tca_nat_hints){0};
+        return TCA_OK;
+    }
     size_t count = hints->count + other->count;
     uint64_t *list = other->count ? tca_grow(hints->list, count, sizeof *list) : hints->list;
     if (other->count && !list)
