@@ -398,7 +398,7 @@ static int join_segment(struct tca_shard *sh, struct tca_waiting *w, const struc
     w->stream_frame = met.stream_frame;
     w->side = (uint8_t)met.side;
     if (met.stream && !w->left_out)
-        tca_peer_step((void *)met.stream->payload, &w->seg, met.side, sh->mirrors.strict_checksums);
+        tca_peers_step((void *)met.stream->payload, &w->seg, met.side, sh->mirrors.strict_checksums);
     tca_order_join(&sh->s->order, w, met.lane);
     return TCA_OK;
 }
@@ -480,7 +480,7 @@ void tca_shard_work(struct tca_shard *sh, const struct tca_chunk *chunk)
 /* ---- a shard's life ---- */
 
 /* What a flow takes with its tuple, its stream and the marks of an ordinary connection. */
-enum { FLOW_BYTES = sizeof(struct tca_flow) + sizeof(struct tca_mirror) + sizeof(struct tca_peer) + 2300 };
+enum { FLOW_BYTES = sizeof(struct tca_flow) + sizeof(struct tca_mirror) + sizeof(struct tca_peers) + 2300 };
 
 /* A live connection that thinks is packed where more are in memory than this part of those that there is memory for. */
 enum { PACKED_BEYOND = 4 };
@@ -528,7 +528,7 @@ int tca_shard_begin(struct tca_session *s, unsigned shards, struct tca_shard *sh
                                     .server_count = s->set.server_count,
                                     .payload_size = sizeof(struct tca_mirror),
                                     .touched = {{0, SIDE_AT(0) + CALM}, {SIDE_AT(1), SIDE_AT(1) + CALM}},
-                                    .stream_payload_size = sizeof(struct tca_peer),
+                                    .stream_payload_size = sizeof(struct tca_peers),
                                     .over = flow_over,
                                     .piece_over = piece_over,
                                     .may_park = tca_may_park,
