@@ -63,7 +63,7 @@ TCA_APART static uint64_t print_more(const struct tca_segment *seg, uint64_t pri
 
 /* Every segment has one: it stays in registers, which a hash of bytes in memory would not. Fields are paired as they stand in
  * the segment, the first one low, so that two can be loaded at once. */
-static uint64_t print_of(const struct tca_segment *seg, int side)
+static inline uint64_t print_of(const struct tca_segment *seg, int side)
 {
     uint64_t numbers = mix(pair(seg->ack, seg->seq), pair(seg->opt.tsecr, seg->opt.tsval));
     uint64_t others =
@@ -89,7 +89,7 @@ static bool tells_by_id(const struct tca_copies *copies, const struct tca_segmen
 
 /* A copy of such a segment is told by itself. A SYN+ACK that answers each of several SYNs is none, nor is payload that the
  * other side asked for again. */
-static bool is_sure(const struct tca_copies *copies, const struct tca_segment *seg, int side)
+static inline bool is_sure(const struct tca_copies *copies, const struct tca_segment *seg, int side)
 {
     if (tells_by_id(copies, seg, side))
         return true;
@@ -247,7 +247,7 @@ TCA_APART static void note_syn(struct tca_copies *copies, const struct tca_segme
     }
 }
 
-static void note_side(struct tca_copies *copies, const struct tca_segment *seg, int side)
+static inline void note_side(struct tca_copies *copies, const struct tca_segment *seg, int side)
 {
     struct tca_doubling *own = &copies->side[side];
     own->same_id = seg->ip_id && seg->ip_id == own->last_id;
@@ -284,28 +284,36 @@ TCA_APART static void push_out(struct tca_copies *copies, unsigned at, const str
     copies->beyond_of = of;
 }
 
-static void note(struct tca_copies *copies, const struct tca_segment *seg, int side, uint64_t print)
+/* Counted for its side and for the capture; whether a copy of it is told by itself. */
+static inline bool count_genuine(struct tca_copies *copies, const struct tca_segment *seg, int side)
 {
-    unsigned at = copies->count % TCA_NOTED_MAX;
-    if (copies->apart.most_ns)
-        push_out(copies, at, seg);
-    copies->count++;
-    copies->low[at] = (uint32_t)print;
-    copies->noted[at] = (struct tca_noted){.time_ns = seg->time_ns,
-                                           .before = {copies->side[0].sure, copies->side[1].sure},
-                                           .ttl = seg->ttl,
-                                           .side = (uint8_t)side,
-                                           .high = (uint32_t)(print >> 32)};
-    if (copies->all)
-        copies->noted[at].number = copies->all->sure & ((1u << TCA_NUMBER_BITS) - 1);
-    if (seg->quoted)
-        return;
     note_side(copies, seg, side);
     bool sure = is_sure(copies, seg, side);
-    copies->noted[at].is_sure = sure;
     copies->side[side].sure += sure;
     if (copies->all)
         copies->all->sure += sure;
+    return sure;
+}
+
+/* Written once and whole: what is written in parts has to be read back for it. */
+static inline void note(struct tca_copies *copies, const struct tca_segment *seg, int side, uint64_t print,
+                        uint64_t owner)
+{
+    const uint64_t owner_mask = (UINT64_C(1) << TCA_OWNER_BITS) - 1;
+    const uint32_t number_mask = (1u << TCA_NUMBER_BITS) - 1;
+    unsigned at = copies->count++ % TCA_NOTED_MAX;
+    uint32_t before[2] = {copies->side[0].sure, copies->side[1].sure};
+    uint64_t number = copies->all ? copies->all->sure : 0;
+    bool sure = !seg->quoted && count_genuine(copies, seg, side);
+    copies->low[at] = (uint32_t)print;
+    copies->noted[at] = (struct tca_noted){.time_ns = seg->time_ns,
+                                           .owner = owner & owner_mask,
+                                           .number = number & number_mask,
+                                           .before = {before[0], before[1]},
+                                           .ttl = seg->ttl,
+                                           .side = (uint8_t)side,
+                                           .is_sure = sure,
+                                           .high = (uint32_t)(print >> 32)};
 }
 
 static bool is_print(const struct tca_copies *copies, unsigned at, uint64_t print)
@@ -314,7 +322,7 @@ static bool is_print(const struct tca_copies *copies, unsigned at, uint64_t prin
 }
 
 /* Nearly always false: without a branch and by half of the print, so that all are compared at once. */
-static bool may_be_known(const struct tca_copies *copies, uint64_t print)
+static inline bool may_be_known(const struct tca_copies *copies, uint64_t print)
 {
     uint32_t low = (uint32_t)print, known = 0;
     for (unsigned at = 0; at < TCA_NOTED_MAX; at++)
@@ -348,8 +356,8 @@ static struct tca_noted *original_of(struct tca_copies *copies, const struct tca
 }
 
 /* Something may be equal: what it is a copy of, counted, or NULL. */
-TCA_APART static const struct tca_noted *find_original(struct tca_copies *copies,
-                                                       const struct tca_segment *seg, uint64_t print)
+static struct tca_noted *find_original(struct tca_copies *copies, const struct tca_segment *seg,
+                                       uint64_t print)
 {
     struct tca_noted *original = original_beyond(copies, seg, print);
     if (!original && may_be_known(copies, print))
@@ -359,16 +367,33 @@ TCA_APART static const struct tca_noted *find_original(struct tca_copies *copies
     return original;
 }
 
-const struct tca_noted *tca_copies_find(struct tca_copies *copies, const struct tca_segment *seg, int side)
+TCA_APART static const struct tca_noted *find_whole(struct tca_copies *copies, const struct tca_segment *seg,
+                                                    int side)
 {
     uint64_t print = print_of(seg, side);
-    if (copies->beyond_of || may_be_known(copies, print)) {
-        const struct tca_noted *original = find_original(copies, seg, print);
-        if (original)
-            return original;
-    }
-    note(copies, seg, side, print);
+    const struct tca_noted *original = find_original(copies, seg, print);
+    if (original)
+        return original;
+    if (copies->apart.most_ns)
+        push_out(copies, copies->count % TCA_NOTED_MAX, seg);
+    note(copies, seg, side, print, 0);
     return NULL;
+}
+
+const struct tca_noted *tca_copies_find(struct tca_copies *copies, const struct tca_segment *seg, int side)
+{
+    bool taken = !seg->quoted && tca_copies_take(copies, seg, side, 0);
+    return taken ? NULL : find_whole(copies, seg, side);
+}
+
+/* What no copies were seen of has none beyond the ring. */
+bool tca_copies_take(struct tca_copies *copies, const struct tca_segment *seg, int side, uint64_t owner)
+{
+    uint64_t print = print_of(seg, side);
+    if (copies->apart.most_ns || may_be_known(copies, print))
+        return false;
+    note(copies, seg, side, print, owner);
+    return true;
 }
 
 void tca_copies_own(struct tca_copies *copies, uint64_t owner)

@@ -96,6 +96,9 @@ struct tca_copies {
 /* Is this segment, or ICMP error that quotes one, sent by `side` (0 or 1), a copy of one noted? Then that one. Else it is noted,
  * and NULL returned. */
 const struct tca_noted *tca_copies_find(struct tca_copies *copies, const struct tca_segment *seg, int side);
+/* The short way of nearly all: a segment, no quotation, is noted as that of this owner. False: nothing was done, since there may be
+ * one that it is a copy of, or the tuple has shown copies. */
+bool tca_copies_take(struct tca_copies *copies, const struct tca_segment *seg, int side, uint64_t owner);
 /* To whom the segment that was noted last belongs. */
 void tca_copies_own(struct tca_copies *copies, uint64_t owner);
 

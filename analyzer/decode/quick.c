@@ -167,10 +167,15 @@ static void clear(struct tca_segment *seg)
     memset(bytes + 2 * MANY, 0, FEW);
 }
 
-/* What stands behind that. */
+/* What stands behind that: in parts as well. */
 static void clear_rest(struct tca_segment *seg)
 {
-    memset((unsigned char *)seg + TCA_SEGMENT_HOT, 0, sizeof *seg - TCA_SEGMENT_HOT);
+    enum { REST = sizeof *seg - TCA_SEGMENT_HOT, MANY = 32, LEFT = REST - 2 * MANY };
+    _Static_assert(LEFT > 0 && LEFT <= MANY, "parts");
+    unsigned char *bytes = (unsigned char *)seg + TCA_SEGMENT_HOT;
+    memset(bytes, 0, MANY);
+    memset(bytes + MANY, 0, MANY);
+    memset(bytes + 2 * MANY, 0, LEFT);
 }
 
 static void store_link(struct tca_segment *seg, const struct tca_record *rec, const struct link *link)

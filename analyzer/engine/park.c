@@ -85,7 +85,7 @@ static void fetch_ahead(const struct tca_flow *flow)
         return;
     const struct tca_mirror *m = (const void *)next->payload;
     if (next->stream)
-        fetch(next->stream, sizeof(struct tca_stream) + sizeof(struct tca_peer));
+        fetch(next->stream, sizeof(struct tca_stream) + sizeof(struct tca_peers));
     if (m->marks)
         fetch(m->marks, sizeof *m->marks);
     if (next->next)
@@ -195,7 +195,7 @@ static int write_behind(struct tca_shard *sh, const struct head *head, const str
 
 /* ---- back ---- */
 
-static int read_item(struct tca_shard *sh, const uint8_t *item, struct tca_mirror *m, void *stream_payload,
+static int read_item(struct tca_shard *sh, const uint8_t *item, struct tca_mirror *m, struct tca_peer *peer,
                      void *ret_parcel, struct head *ret_head)
 {
     struct tca_dossier d;
@@ -215,7 +215,7 @@ static int read_item(struct tca_shard *sh, const uint8_t *item, struct tca_mirro
         mark[at] = &told[ret_head->in_order ? next++ : in[at]];
     }
     *m = d.m;
-    memcpy(stream_payload, &d.peer, sizeof d.peer);
+    memcpy(peer, &d.peer, sizeof d.peer);
     return tca_mirror_restore(&sh->mirrors, m, ret_head->trouble ? d.trouble : NULL, mark, ret_head->marks);
 }
 
@@ -223,11 +223,11 @@ int tca_recall(void *user, uint64_t place, void *payload, void *stream_payload, 
                uint32_t *ret_note)
 {
     struct tca_shard *sh = user;
+    struct tca_peers *peers = stream_payload;
     struct head head;
     int error = tca_spool_fetch(sh, place);
     if (!error)
-        error =
-            read_item(sh, (const uint8_t *)sh->recalled.bytes, payload, stream_payload, ret_parcel, &head);
+        error = read_item(sh, (const uint8_t *)sh->recalled.bytes, payload, &peers->peer, ret_parcel, &head);
     if (error)
         return error;
     sh->mixed_tags -= head.mixed_tags;
@@ -303,7 +303,8 @@ int tca_park(void *user, struct tca_flow *flow, const void *parcel, size_t size,
         error = write_behind(sh, &head, &was, flow, parcel, place);
 #ifdef TCA_CHECK_WAYS
     if (!error)
-        check(sh, &was, flow->stream ? (const void *)flow->stream->payload : NULL, kept, parcel, size);
+        check(sh, &was, flow->stream ? &((struct tca_peers *)(void *)flow->stream->payload)->peer : NULL,
+              kept, parcel, size);
 #endif
     if (!error)
         error = tca_spool_send(sh, flow, ret_place);
@@ -326,7 +327,7 @@ int tca_again(void *user, struct tca_flow *flow, const struct tca_segment *syn, 
 {
     struct tca_shard *sh = user;
     struct tca_mirror *m = mirror_of(flow);
-    tca_peer_step((void *)flow->stream->payload, syn, side, sh->mirrors.strict_checksums);
+    tca_peers_step((void *)flow->stream->payload, syn, side, sh->mirrors.strict_checksums);
     tca_mirror_begin(m, syn);
     return tca_mirror_step(&sh->mirrors, m, syn, side == flow->client ? TCA_CLIENT : TCA_SERVER);
 }

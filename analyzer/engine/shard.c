@@ -215,7 +215,7 @@ static bool gone(const struct tca_side *side)
            (state == TCA_UNKNOWN && !side->pkts);
 }
 
-static enum tca_flow_class age_class(const struct tca_flow_found *found)
+static inline enum tca_flow_class age_class(const struct tca_flow_found *found)
 {
     const struct tca_mirror *m = mirror_of(found->flow);
     const struct tca_side *client = &m->side[TCA_CLIENT], *server = &m->side[TCA_SERVER];
@@ -265,8 +265,8 @@ static int tell_witness(struct tca_shard *sh, const struct tca_flow_found *found
     return tca_mirror_witness(&sh->mirrors, mirror_of(found->witness), seg, from);
 }
 
-static int mirror_segment(struct tca_shard *sh, const struct tca_flow_found *found,
-                          const struct tca_segment *seg, uint64_t piece)
+static inline int mirror_segment(struct tca_shard *sh, const struct tca_flow_found *found,
+                                 const struct tca_segment *seg, uint64_t piece)
 {
     struct tca_mirror *m = mirror_of(found->flow);
     sh->now->tcp_packets++;
@@ -330,6 +330,41 @@ static int use_alone(struct tca_shard *sh, const struct tca_waiting *w, bool *re
     return TCA_OK;
 }
 
+/* The class of its flow may be another one now. */
+static void note_class(struct tca_shard *sh, const struct tca_flow_found *found,
+                       const struct tca_segment *seg)
+{
+    enum tca_flow_class now = age_class(found);
+    if (now != TCA_FLOW_LIVE)
+        tca_flow_note(sh->flows, found->flow, seg, found->side, now);
+}
+
+/* Its flow has taken it: what is left is its mirror, and the class. */
+TCA_APART static int use_taken(struct tca_shard *sh, struct tca_flow *flow, const struct tca_waiting *w)
+{
+    const struct tca_flow_found found = {.flow = flow, .side = w->side, .from = w->side != flow->client};
+    int error = mirror_segment(sh, &found, &w->seg, w->stream_frame);
+    if (!error)
+        note_class(sh, &found, &w->seg);
+    return error;
+}
+
+/* Nearly always nothing but the mirror, and that stays calm. */
+static int use_calm(struct tca_shard *sh, struct tca_flow *flow, const struct tca_waiting *w)
+{
+    struct tca_mirror *m = mirror_of(flow);
+    if (!m->calm || sh->s->trace)
+        return use_taken(sh, flow, w);
+    sh->now->tcp_packets++;
+    note_end(sh, w->seg.time_ns);
+    int error = tca_mirror_step(&sh->mirrors, m, &w->seg, w->side != flow->client);
+    if (m->calm || error)
+        return error;
+    const struct tca_flow_found found = {.flow = flow, .side = w->side, .from = w->side != flow->client};
+    note_class(sh, &found, &w->seg);
+    return TCA_OK;
+}
+
 /* A segment that was left out numbers its connection and moves its sequence spaces, no more. */
 static int use_segment(struct tca_shard *sh, const struct tca_waiting *w)
 {
@@ -341,6 +376,9 @@ static int use_segment(struct tca_shard *sh, const struct tca_waiting *w)
     struct tca_flow_found found;
     /* One from a far future, behind which the file goes on as before, ends nothing. */
     int64_t now_ns = seg->time_ns < sh->now_ns ? seg->time_ns : sh->now_ns;
+    struct tca_flow *taken = w->left_out ? NULL : tca_flow_take(sh->flows, w, now_ns);
+    if (taken)
+        return use_calm(sh, taken, w);
     const struct tca_flow_met met = {.tuple = w->tuple,
                                      .stream = w->stream,
                                      .stream_frame = w->stream_frame,
@@ -389,13 +427,15 @@ static struct tca_queued *queued(const struct tca_shard *sh, unsigned at)
 }
 
 /* What later ones will touch begins to come from memory, the tuple first, by which the rest is found. */
-static void fetch_ahead(const struct tca_shard *sh, unsigned at)
+static void fetch_ahead(const struct tca_shard *sh, unsigned at, bool far)
 {
     enum { FLOW_AHEAD = 4, TUPLE_AHEAD = 10 };
     if (sh->joined - at <= TUPLE_AHEAD)
         return;
     const struct tca_queued *later = queued(sh, at + TUPLE_AHEAD);
     tca_order_fetch(later->one);
+    if (!far)
+        return;
     if (later->tuple)
         tca_flow_fetch_tuple(later->tuple);
     later = queued(sh, at + FLOW_AHEAD);
@@ -408,12 +448,13 @@ static void rejoin(void *user, struct tca_waiting *w, struct tca_lane *lane)
 {
     struct tca_shard *sh = user;
     struct tca_stream *stream = w->stream;
-    tca_peer_step((void *)stream->payload, &w->seg, w->side, sh->mirrors.strict_checksums);
+    tca_peers_step((void *)stream->payload, &w->seg, w->side, sh->mirrors.strict_checksums);
     tca_order_join(&sh->s->order, w, lane);
 }
 
-/* In the order of the file: its stream, and what other programs make of that; then it waits for its turn. */
-static int join_segment(struct tca_shard *sh, struct tca_waiting *w, const struct tca_flow_look *look)
+/* Its tuple and its stream, the long way. *ret_lane NULL: it is all of its tuple so far, and has neither. */
+TCA_APART static int meet(struct tca_shard *sh, struct tca_waiting *w, const struct tca_flow_look *look,
+                          struct tca_lane **ret_lane)
 {
     struct tca_flow_met met;
     bool alone = false;
@@ -427,9 +468,21 @@ static int join_segment(struct tca_shard *sh, struct tca_waiting *w, const struc
     w->stream = met.stream;
     w->stream_frame = met.stream_frame;
     w->side = (uint8_t)met.side;
-    if (met.stream && !w->left_out)
-        tca_peer_step((void *)met.stream->payload, &w->seg, met.side, sh->mirrors.strict_checksums);
-    tca_order_join(&sh->s->order, w, met.lane);
+    *ret_lane = met.lane;
+    return TCA_OK;
+}
+
+/* In the order of the file: its stream, and what other programs make of that; then it waits for its turn. */
+static int join_segment(struct tca_shard *sh, struct tca_waiting *w, const struct tca_flow_look *look)
+{
+    struct tca_lane *lane = tca_flow_meet_next(sh->flows, look, w);
+    int error = lane ? TCA_OK : meet(sh, w, look, &lane);
+    if (error || !lane)
+        return error;
+    if (w->stream && !w->left_out)
+        tca_peers_step((void *)((struct tca_stream *)w->stream)->payload, &w->seg, w->side,
+                       sh->mirrors.strict_checksums);
+    tca_order_join(&sh->s->order, w, lane);
     return TCA_OK;
 }
 
@@ -486,8 +539,9 @@ static int use(struct tca_shard *sh, const struct tca_waiting *w)
 static int use_ripe(struct tca_shard *sh, uint64_t ripe)
 {
     int error = TCA_OK;
+    bool far = tca_flow_is_far(sh->flows);
     while (!error && sh->used != sh->joined && queued(sh, sh->used)->one->number < ripe) {
-        fetch_ahead(sh, sh->used);
+        fetch_ahead(sh, sh->used, far);
         error = use(sh, queued(sh, sh->used++)->one);
     }
     return error;
@@ -510,7 +564,7 @@ void tca_shard_work(struct tca_shard *sh, const struct tca_chunk *chunk)
 /* ---- a shard's life ---- */
 
 /* What a flow takes with its tuple, its stream and the marks of an ordinary connection. */
-enum { FLOW_BYTES = sizeof(struct tca_flow) + sizeof(struct tca_mirror) + sizeof(struct tca_peer) + 2300 };
+enum { FLOW_BYTES = sizeof(struct tca_flow) + sizeof(struct tca_mirror) + sizeof(struct tca_peers) + 2300 };
 
 /* A live connection that thinks is packed where more are in memory than this part of those that there is memory for. */
 enum { PACKED_BEYOND = 4 };
@@ -558,7 +612,8 @@ int tca_shard_begin(struct tca_session *s, unsigned shards, struct tca_shard *sh
                                     .server_count = s->set.server_count,
                                     .payload_size = sizeof(struct tca_mirror),
                                     .touched = {{0, SIDE_AT(0) + CALM}, {SIDE_AT(1), SIDE_AT(1) + CALM}},
-                                    .stream_payload_size = sizeof(struct tca_peer),
+                                    .stream_payload_size = sizeof(struct tca_peers),
+                                    .stream_touched = sizeof(struct tca_line),
                                     .over = flow_over,
                                     .piece_over = piece_over,
                                     .may_park = tca_may_park,

@@ -233,11 +233,13 @@ static struct origins origins_of(const struct tca_flow *flow, const struct tca_d
 {
     static const struct tca_peer no_peer;
     const struct tca_mirror *m = (const void *)flow->payload;
-    return (struct origins){
-        .from = {[OF_FLOW] = (const void *)own,
-                 [OF_PEER] = flow->stream ? flow->stream->payload : (const void *)&no_peer,
-                 [OF_MIRROR] = (const void *)m,
-                 [OF_TROUBLE] = (const void *)m->trouble}};
+    struct tca_peers *peers = flow->stream ? (void *)flow->stream->payload : NULL;
+    if (peers)
+        tca_peers_settle(peers);
+    return (struct origins){.from = {[OF_FLOW] = (const void *)own,
+                                     [OF_PEER] = (const void *)(peers ? &peers->peer : &no_peer),
+                                     [OF_MIRROR] = (const void *)m,
+                                     [OF_TROUBLE] = (const void *)m->trouble}};
 }
 
 const uint8_t *tca_spool_decode(const uint8_t *in, struct tca_dossier *d, const struct tca_mark **ret_mark)

@@ -111,7 +111,8 @@ struct tca_flow_settings {
     size_t payload_size, stream_payload_size;
     struct {
         size_t from, to;
-    } touched[2]; /* what of a payload an ordinary segment touches: two ranges of it */
+    } touched[2];          /* what of a payload an ordinary segment touches: two ranges of it, ... */
+    size_t stream_touched; /* ... and so much of the beginning of a stream's */
     size_t
         most[TCA_FLOW_CLASSES]; /* flows of a class in memory; 0: as many as come. No result depends on it */
     /* Tuples of a partition that are remembered, in whatever form; 0: as many as come. Results depend on it: what is beyond it is
@@ -208,6 +209,10 @@ int tca_flow_meet_alone(struct tca_flow_table *table, struct tca_waiting *syn,
 /* It is to be used, and has no tuple: it begins a flow, which is told by it alone. *ret_alone false: it has rejoined, and is to be
  * used as others are. 0, TCA_EMEMORY, or what `again` returned. */
 int tca_flow_use_alone(struct tca_flow_table *table, const struct tca_waiting *syn, bool *ret_alone);
+/* The short way of it: the tuple is where it was seen, and its stream goes on. What tca_flow_meet() tells stands in the segment's
+ * place, but for the lane, which is returned; NULL: nothing was done. */
+struct tca_lane *tca_flow_meet_next(struct tca_flow_table *table, const struct tca_flow_look *look,
+                                    struct tca_waiting *w);
 /* An ICMP error waits: the tuple that it quotes, so that it has its place among that one's segments. tuple and lane NULL:
  * there is no such tuple. 0 or TCA_EMEMORY, or what `recall` returned. */
 int tca_flow_meet_quoted(struct tca_flow_table *table, const struct tca_flow_look *look,
@@ -216,6 +221,11 @@ int tca_flow_meet_quoted(struct tca_flow_table *table, const struct tca_flow_loo
  * segments are to be used. A copy is only to be counted. 0 or TCA_EMEMORY, or what `over` returned. */
 int tca_flow_find(struct tca_flow_table *table, const struct tca_flow_met *met, const struct tca_segment *seg,
                   struct tca_flow_found *ret_found);
+/* The short way of tca_flow_find() and tca_flow_note() together, for a segment that only goes on with the one flow of its tuple, which
+ * lives and stays in its class: that flow, with nothing else to tell. now_ns: as in tca_flow_met. NULL: nothing was done. */
+struct tca_flow *tca_flow_take(struct tca_flow_table *table, const struct tca_waiting *w, int64_t now_ns);
+/* Are there so many tuples that what a segment touches is worth being fetched before? */
+bool tca_flow_is_far(const struct tca_flow_table *table);
 /* Begin to fetch from memory what a segment of this tuple is likely to touch: the tuple; the flow, once the tuple is there. */
 void tca_flow_fetch_tuple(const struct tca_tuple *tuple);
 void tca_flow_fetch(const struct tca_flow_table *table, const struct tca_tuple *tuple);

@@ -6,8 +6,6 @@
  */
 #include "flow/incarnation.h"
 
-#include "base/seq32.h"
-
 enum { NEAR = 1 << 24 };
 
 static bool is_client(const struct tca_flow *flow, int side)
@@ -218,7 +216,7 @@ static void note_peer(struct tca_space *peer, const struct tca_segment *seg)
     peer->nxt_known = true;
 }
 
-void tca_incarnation_note(struct tca_flow *flow, const struct tca_segment *seg, int side)
+void tca_incarnation_note_whole(struct tca_flow *flow, const struct tca_segment *seg, int side)
 {
     struct tca_space *space = &flow->space[side];
     if (seg->flags & (TCA_RST | TCA_FIN)) {

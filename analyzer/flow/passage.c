@@ -5,11 +5,7 @@
  */
 #include "flow/passage.h"
 
-#include "base/time_limit.h"
-
 static const int64_t BACK_NS = INT64_C(250000000000);
-/* Sums with what a connection waits for stay within 63 bits: what is that far ahead is never over. */
-static const int64_t LEAD_MAX_NS = TCA_TIME_LAST_NS / 2;
 
 void tca_passage_tell(struct tca_passage *p, int64_t time_ns)
 {
@@ -29,13 +25,4 @@ void tca_passage_tell(struct tca_passage *p, int64_t time_ns)
     p->high_ns = steady_ns;
     if (more_ns > 0)
         p->now_ns += more_ns < left_ns ? more_ns : left_ns;
-}
-
-int64_t tca_passage_of(const struct tca_passage *p, int64_t time_ns)
-{
-    if (!p->begun)
-        return time_ns;
-    int64_t lead_ns = time_ns - p->high_ns;
-    lead_ns = lead_ns < 0 ? 0 : lead_ns > LEAD_MAX_NS ? LEAD_MAX_NS : lead_ns;
-    return p->now_ns + lead_ns;
 }

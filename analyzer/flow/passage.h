@@ -13,6 +13,8 @@
 #ifndef TCA_FLOW_PASSAGE_H
 #define TCA_FLOW_PASSAGE_H
 
+#include "base/time_limit.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -26,9 +28,18 @@ struct tca_passage {
 
 /* This time has come, or goes by: two in a row must agree, so that a lone one from a far future ends nobody's connections. */
 void tca_passage_tell(struct tca_passage *p, int64_t time_ns);
+/* Sums with what a connection waits for stay within 63 bits: what is that far ahead is never over. */
+#define TCA_LEAD_MAX_NS (TCA_TIME_LAST_NS / 2)
 /* Of what was heard now, in a record of this time: where it stands in the passage. Never before now; the same as time_ns in a
- * capture in order. */
-int64_t tca_passage_of(const struct tca_passage *p, int64_t time_ns);
+ * capture in order. Here, since it is done for every segment. */
+static inline int64_t tca_passage_of(const struct tca_passage *p, int64_t time_ns)
+{
+    if (!p->begun)
+        return time_ns;
+    int64_t lead_ns = time_ns - p->high_ns;
+    lead_ns = lead_ns < 0 ? 0 : lead_ns > TCA_LEAD_MAX_NS ? TCA_LEAD_MAX_NS : lead_ns;
+    return p->now_ns + lead_ns;
+}
 /* So much has passed since then. */
 static inline bool tca_passage_since(const struct tca_passage *p, int64_t heard_ns, int64_t wait_ns)
 {

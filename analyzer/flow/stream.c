@@ -31,13 +31,6 @@ bool tca_stream_sees_quoted(const struct tca_segment *seg)
     return !seg->partial && !seg->no_window && !redirect;
 }
 
-/* Payload counts by the IP header, but not beyond the frame, and never in a quotation. */
-static bool has_payload(const struct tca_segment *seg)
-{
-    return (seg->len != 0) & !seg->hollow &
-           !seg->quoted; /* no branch: whether it has is not to be foreseen */
-}
-
 /* What it adds to the completeness of any stream. A data offset below 5 ends Wireshark's look at the segment. */
 static uint8_t bits_of(const struct tca_segment *seg)
 {
@@ -47,7 +40,7 @@ static uint8_t bits_of(const struct tca_segment *seg)
     if (flags & TCA_ACK && flags & TCA_SYN)
         bits |= TCA_COMPLETE_SYNACK;
     else if (flags & TCA_ACK)
-        bits |= has_payload(seg) ? TCA_COMPLETE_DATA : TCA_COMPLETE_ACK;
+        bits |= tca_stream_has_payload(seg) ? TCA_COMPLETE_DATA : TCA_COMPLETE_ACK;
     if (flags & TCA_ACK && flags & TCA_FIN)
         bits |= TCA_COMPLETE_FIN;
     if (flags & TCA_RST)
@@ -60,7 +53,7 @@ static uint8_t fresh_bits(const struct tca_segment *seg)
 {
     if (!is_syn(seg) || seg->bad_offset)
         return 0;
-    return has_payload(seg) ? TCA_COMPLETE_SYN | TCA_COMPLETE_DATA : TCA_COMPLETE_SYN;
+    return tca_stream_has_payload(seg) ? TCA_COMPLETE_SYN | TCA_COMPLETE_DATA : TCA_COMPLETE_SYN;
 }
 
 /* The base of this side cannot be another one, whatever was before the tuple was forgotten. */
@@ -136,31 +129,13 @@ TCA_APART static void note_whole(struct tca_stream *stream, const struct tca_seg
     piece->more = seg->frame != piece->frame;
 }
 
-static bool are_known(const struct tca_bases *bases)
-{
-    return bases->known[0] && bases->known[1];
-}
-
-/* The short way of most segments: an ACK where all numbers are known adds a bit. False: nothing was done. */
-static bool note_ack(struct tca_stream *stream, const struct tca_segment *seg)
-{
-    struct tca_piece *piece = &stream->piece;
-    bool plain = (flags_of(seg) & (TCA_FIN | TCA_SYN | TCA_RST | TCA_ACK)) == TCA_ACK && !seg->bad_offset;
-    if (!plain || !are_known(&stream->bases) || !are_known(&piece->fresh_bases))
-        return false;
-    _Static_assert(TCA_COMPLETE_DATA == TCA_COMPLETE_ACK << 1, "neighbours");
-    piece->bits |= (uint8_t)(TCA_COMPLETE_ACK << has_payload(seg));
-    piece->more = seg->frame != piece->frame;
-    return true;
-}
-
 void tca_stream_note(struct tca_stream *stream, const struct tca_segment *seg, int side)
 {
 #ifdef TCA_CHECK_WAYS
     struct tca_stream before;
     memcpy(&before, stream, sizeof before);
 #endif
-    if (!note_ack(stream, seg)) {
+    if (!tca_stream_note_next(stream, seg)) {
         note_whole(stream, seg, side);
         return;
     }

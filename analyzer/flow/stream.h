@@ -86,6 +86,26 @@ bool tca_stream_ends_surely(const struct tca_stream *stream, int side);
 void tca_stream_begin_piece(struct tca_stream *stream, const struct tca_segment *seg, int side, bool sure);
 /* Note what the segment tells. */
 void tca_stream_note(struct tca_stream *stream, const struct tca_segment *seg, int side);
+/* Payload counts by the IP header, but not beyond the frame, and never in a quotation. */
+static inline bool tca_stream_has_payload(const struct tca_segment *seg)
+{
+    return (seg->len != 0) & !seg->hollow &
+           !seg->quoted; /* no branch: whether it has is not to be foreseen */
+}
+/* The short way of most segments, here for that: an ACK where all numbers are known adds a bit. False: nothing was done. */
+static inline bool tca_stream_note_next(struct tca_stream *stream, const struct tca_segment *seg)
+{
+    struct tca_piece *piece = &stream->piece;
+    bool plain = (seg->flags & (TCA_FIN | TCA_SYN | TCA_RST | TCA_ACK)) == TCA_ACK && !seg->bad_offset;
+    bool known = stream->bases.known[0] & stream->bases.known[1] & piece->fresh_bases.known[0] &
+                 piece->fresh_bases.known[1];
+    if (!plain || !known)
+        return false;
+    _Static_assert(TCA_COMPLETE_DATA == TCA_COMPLETE_ACK << 1, "neighbours");
+    piece->bits |= (uint8_t)(TCA_COMPLETE_ACK << tca_stream_has_payload(seg));
+    piece->more = seg->frame != piece->frame;
+    return true;
+}
 
 /* What the pieces so far of one tuple made. All zero: none. */
 struct tca_past {

@@ -10,6 +10,7 @@
 #include "flow/incarnation.h"
 
 #include <endian.h>
+#include <stdlib.h>
 #include <string.h>
 #include <tcpautopsy/error.h>
 
@@ -733,7 +734,8 @@ static int limit_incarnations(struct tca_flow_table *table, struct tca_tuple *tu
     return tca_table_end_flow(table, unanswered && !oldest->replaced ? unanswered : oldest);
 }
 
-enum { LINE = 64 };
+/* So few tuples are in the cache nearest but one, all of them. */
+enum { LINE = 64, AT_HAND = 128 };
 
 /* Straight on, since nearly every segment comes here. */
 static void fetch(const void *object, size_t from, size_t to)
@@ -783,7 +785,7 @@ static void look_on(const struct tca_flow_table *table, struct tca_flow_look *lo
 static void look_far(const struct tca_flow_table *table, const struct tca_flow_look *look)
 {
     if (look->near && look->near->stream)
-        fetch(look->near->stream, 0, sizeof *look->near->stream + table->set.stream_payload_size);
+        fetch(look->near->stream, 0, sizeof *look->near->stream + table->set.stream_touched);
 }
 
 /* Each step of all of them before the next one, which needs what the step before begins to fetch. */
@@ -794,7 +796,7 @@ void tca_flow_look_all(const struct tca_flow_table *table, struct tca_waiting *c
         look(table, &one[at]->seg, &ret_look[at]);
     for (unsigned at = 0; at < count; at++)
         look_on(table, &ret_look[at]);
-    for (unsigned at = 0; at < count; at++)
+    for (unsigned at = 0; at < count && table->used > AT_HAND; at++)
         look_far(table, &ret_look[at]);
 }
 
@@ -844,6 +846,79 @@ int tca_flow_meet(struct tca_flow_table *table, const struct tca_segment *seg,
     return TCA_OK;
 }
 
+static bool meet_next(struct tca_flow_table *table, const struct tca_flow_look *look, struct tca_waiting *w)
+{
+    struct tca_tuple *tuple = look->near;
+    const struct tca_segment *seg = &w->seg;
+    if (!tuple || !tuple->number || tuple->plain != tuple || !is_key(&tuple->key, &look->key) ||
+        tca_passage_since(&table->passage, tuple->over_ns, 0) || seg->quoted || seg->partial)
+        return false;
+    struct tca_stream *stream = tuple->stream;
+    if (!stream || stream->told || stream->piece.frame < table->file_frame ||
+        !tca_stream_note_next(stream, seg))
+        return false;
+    tuple->lone = false; /* something has come */
+    tuple->on_stream++;
+    tuple->met++;
+    w->tuple = tuple;
+    w->stream = stream;
+    w->stream_frame = stream->piece.frame;
+    w->side = (uint8_t)look->side;
+    return true;
+}
+
+#ifdef TCA_CHECK_WAYS
+/* What meeting a segment changes. */
+struct meeting {
+    struct tca_tuple tuple;
+    unsigned char stream[TCA_STREAM_HEAD];
+};
+
+static void copy_meeting(struct meeting *meeting, const struct tca_tuple *tuple,
+                         const struct tca_stream *stream)
+{
+    memcpy(&meeting->tuple, tuple, sizeof *tuple);
+    memcpy(meeting->stream, stream, sizeof meeting->stream);
+}
+
+/* Both ways must lead to the same. */
+static bool meet_both_ways(struct tca_flow_table *table, const struct tca_flow_look *look,
+                           struct tca_waiting *w)
+{
+    struct tca_tuple *tuple = look->near;
+    struct tca_stream *stream = tuple && tuple->number ? tuple->stream : NULL;
+    struct meeting before, quick, whole;
+    struct tca_flow_met met;
+    if (!stream)
+        return false;
+    copy_meeting(&before, tuple, stream);
+    if (!meet_next(table, look, w))
+        return false;
+    copy_meeting(&quick, tuple, stream);
+    memcpy(tuple, &before.tuple, sizeof *tuple);
+    memcpy(stream, before.stream, sizeof before.stream);
+    bool same = tca_flow_meet(table, &w->seg, look, &met) == TCA_OK && met.tuple == w->tuple &&
+                met.lane == &tuple->lane && met.stream == w->stream && met.stream_frame == w->stream_frame &&
+                met.side == w->side;
+    copy_meeting(&whole, tuple, stream);
+    if (!same || memcmp(&quick, &whole, sizeof quick) != 0)
+        abort();
+    return true;
+}
+#else
+static bool meet_both_ways(struct tca_flow_table *table, const struct tca_flow_look *look,
+                           struct tca_waiting *w)
+{
+    return meet_next(table, look, w);
+}
+#endif
+
+struct tca_lane *tca_flow_meet_next(struct tca_flow_table *table, const struct tca_flow_look *look,
+                                    struct tca_waiting *w)
+{
+    return meet_both_ways(table, look, w) ? &look->near->lane : NULL;
+}
+
 int tca_flow_meet_quoted(struct tca_flow_table *table, const struct tca_flow_look *look,
                          struct tca_flow_met *ret_met)
 {
@@ -858,6 +933,11 @@ int tca_flow_meet_quoted(struct tca_flow_table *table, const struct tca_flow_loo
     ret_met->lane = &tuple->lane;
     tuple->met++;
     return TCA_OK;
+}
+
+bool tca_flow_is_far(const struct tca_flow_table *table)
+{
+    return table->used > AT_HAND;
 }
 
 /* But those that are kept for copies: which of them it is the count will tell, once it is there. */
@@ -1026,6 +1106,14 @@ static void note_tags(struct tca_flow *flow, const struct tca_tags *tags, int si
     flow->mixed_tags |= !are_same_tags(first, tags);
 }
 
+static void note_heard(const struct tca_flow_table *table, struct tca_flow *flow,
+                       const struct tca_segment *seg)
+{
+    int64_t heard_ns = tca_passage_of(&table->passage, seg->time_ns);
+    flow->last_ns = seg->time_ns > flow->last_ns ? seg->time_ns : flow->last_ns;
+    flow->heard_ns = heard_ns > flow->heard_ns ? heard_ns : flow->heard_ns;
+}
+
 void tca_flow_note(struct tca_flow_table *table, struct tca_flow *flow, const struct tca_segment *seg,
                    int side, enum tca_flow_class age_class)
 {
@@ -1034,11 +1122,7 @@ void tca_flow_note(struct tca_flow_table *table, struct tca_flow *flow, const st
         flow->committed = true;
     tca_incarnation_note(flow, seg, side);
     note_tags(flow, &seg->tags, side);
-    if (seg->time_ns > flow->last_ns)
-        flow->last_ns = seg->time_ns;
-    int64_t heard_ns = tca_passage_of(&table->passage, seg->time_ns);
-    if (heard_ns > flow->heard_ns)
-        flow->heard_ns = heard_ns;
+    note_heard(table, flow, seg);
     if (age_class == TCA_FLOW_LIVE && flow->age_class == TCA_FLOW_LIVE && flow->list != TCA_STAY)
         return; /* it is moved when its turn comes: what lives long is heard of often */
     tca_table_unlist(table, flow);
@@ -1048,6 +1132,90 @@ void tca_flow_note(struct tca_flow_table *table, struct tca_flow *flow, const st
         return;
     }
     append_age(table, flow, age_class, flow->heard_ns);
+}
+
+/* ---- the short way of nearly all segments: the only flow of its tuple is open and stays where it is ---- */
+
+/* Nothing but its numbers and times will change by a segment that is no copy. */
+static bool is_only(const struct tca_flow_table *table, const struct tca_flow *flow,
+                    const struct tca_waiting *w, int64_t now_ns)
+{
+    const struct tca_tuple *tuple = w->tuple;
+    bool stays = flow->committed && flow->age_class == TCA_FLOW_LIVE && flow->list != TCA_STAY;
+    return !flow->older && stays && flow->stream && tuple->plain == tuple && w->stream &&
+           w->stream == tuple->stream && !(w->seg.flags & TCA_SYN) && !due(table, flow, now_ns);
+}
+
+static bool take(struct tca_flow_table *table, const struct tca_waiting *w, int64_t now_ns)
+{
+    struct tca_tuple *tuple = w->tuple;
+    struct tca_flow *flow = tuple->newest;
+    const struct tca_segment *seg = &w->seg;
+    if (!flow || !is_only(table, flow, w, now_ns) ||
+        !tca_copies_take(&tuple->copies, seg, w->side, flow->first_frame))
+        return false;
+    tuple->met--;
+    tuple->on_stream--;
+    tca_incarnation_note(flow, seg, w->side);
+    note_tags(flow, &seg->tags, w->side);
+    note_heard(table, flow, seg);
+    return true;
+}
+
+#ifdef TCA_CHECK_WAYS
+/* What taking a segment changes. */
+struct taken {
+    struct tca_tuple tuple;
+    struct tca_doubled all;
+    unsigned char flow[TCA_FLOW_HEAD];
+};
+
+static void copy_taken(struct taken *taken, struct tca_tuple *tuple)
+{
+    memcpy(&taken->tuple, tuple, sizeof *tuple);
+    memcpy(&taken->all, tuple->copies.all, sizeof taken->all);
+    memcpy(taken->flow, tuple->newest, sizeof taken->flow);
+}
+
+/* Both ways must lead to the same. */
+static bool take_both_ways(struct tca_flow_table *table, const struct tca_waiting *w, int64_t now_ns)
+{
+    struct tca_tuple *tuple = w->tuple;
+    struct tca_flow *flow = tuple->newest;
+    struct taken before, quick, whole;
+    struct tca_flow_found found;
+    const struct tca_flow_met met = {.tuple = tuple,
+                                     .stream = w->stream,
+                                     .stream_frame = w->stream_frame,
+                                     .side = w->side,
+                                     .now_ns = now_ns};
+    if (!flow)
+        return false;
+    copy_taken(&before, tuple);
+    if (!take(table, w, now_ns))
+        return false;
+    copy_taken(&quick, tuple);
+    memcpy(tuple, &before.tuple, sizeof *tuple);
+    memcpy(tuple->copies.all, &before.all, sizeof before.all);
+    memcpy(flow, before.flow, sizeof before.flow);
+    bool same = tca_flow_find(table, &met, &w->seg, &found) == TCA_OK && found.flow == flow && !found.prior &&
+                !found.witness && !found.newer && !found.is_new && !found.commits && !found.copy;
+    tca_flow_note(table, flow, &w->seg, w->side, TCA_FLOW_LIVE);
+    copy_taken(&whole, tuple);
+    if (!same || memcmp(&quick, &whole, sizeof quick) != 0)
+        abort();
+    return true;
+}
+#else
+static bool take_both_ways(struct tca_flow_table *table, const struct tca_waiting *w, int64_t now_ns)
+{
+    return take(table, w, now_ns);
+}
+#endif
+
+struct tca_flow *tca_flow_take(struct tca_flow_table *table, const struct tca_waiting *w, int64_t now_ns)
+{
+    return take_both_ways(table, w, now_ns) ? ((struct tca_tuple *)w->tuple)->newest : NULL;
 }
 
 int tca_table_replay(struct tca_flow_table *table, struct tca_tuple *tuple, const struct tca_segment *syn,

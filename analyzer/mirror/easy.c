@@ -29,7 +29,7 @@ static bool took_all(const struct tca_side *side)
     return recent->frame && !(recent->flags & TCA_RST) && !recent->refusal && side->stray.time_ns < 0;
 }
 
-bool tca_step_is_calm(const struct tca_mirror *m)
+static bool is_calm(const struct tca_mirror *m)
 {
     for (int role = 0; role < 2; role++) {
         const struct tca_side *side = &m->side[role];
@@ -37,6 +37,12 @@ bool tca_step_is_calm(const struct tca_mirror *m)
             return false;
     }
     return (m->child_proved || m->first_synack_ns < 0);
+}
+
+void tca_step_note_calm(struct tca_mirror *m)
+{
+    m->calm = is_calm(m);
+    m->echoes = m->calm && m->trouble ? tca_step_echoes(m) : 0;
 }
 
 /* Nothing but ACK, and perhaps PSH; ECN's bits mean nothing here. */
@@ -124,7 +130,8 @@ bool tca_step_calm(struct tca_mirror *m, struct tca_side *from, struct tca_side 
                    const struct tca_segment *seg, bool strict_checksums)
 {
     if (!is_bare(seg) || !is_sound(from, seg, strict_checksums) || !is_next(from, to, seg) ||
-        !is_in_time(to, seg) || from->held_us || (m->trouble && tca_step_echo_tells(m, seg, from)))
+        !is_in_time(to, seg) || from->held_us ||
+        ((m->echoes >> step_role(m, from) & 1) && tca_step_echo_tells(m, seg, from)))
         return false;
     step_note_damage(m, seg, to);
     step_note_nearness(from, seg);

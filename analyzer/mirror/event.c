@@ -235,7 +235,7 @@ TCA_APART static int step(struct tca_mirror_context *ctx, struct tca_mirror *m, 
             s.from->first_data_ns = seg->time_ns;
     }
     s.from->recent = s.mark;
-    m->calm = tca_step_is_calm(m);
+    tca_step_note_calm(m);
     return s.mark.roles ? tca_evidence_keep(ctx, m, &s.mark) : TCA_OK;
 }
 

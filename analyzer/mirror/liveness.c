@@ -63,18 +63,32 @@ static void found_needless(struct step *s, struct tca_again *again)
     s->mark.roles |= TCA_MARK_SPURIOUS;
 }
 
+/* The newest payload of the peer that was sent again, while an acknowledgment of this role may show that it was needless; NULL:
+ * none can. */
+static struct tca_again *doubtful(const struct tca_mirror *m, int from_role)
+{
+    struct tca_trouble *t = m->trouble ? &m->trouble[1 - from_role] : NULL;
+    if (!t || !t->again_count)
+        return NULL;
+    struct tca_again *again = &t->again[(t->again_count - 1) % TCA_AGAIN_MAX];
+    return again->first_waiting && again->has_ts && !again->told ? again : NULL;
+}
+
+uint8_t tca_step_echoes(const struct tca_mirror *m)
+{
+    return (uint8_t)((doubtful(m, TCA_CLIENT) != NULL) << TCA_CLIENT | (doubtful(m, TCA_SERVER) != NULL)
+                                                                           << TCA_SERVER);
+}
+
 /* The newest that was sent again, if this acknowledgment shows it to have been needless: the copy filled the place where the
  * receiver stood, so it would echo the copy's time stamp had it needed it. */
 static struct tca_again *needless_by_echo(const struct tca_mirror *m, const struct tca_segment *seg,
                                           int from_role)
 {
-    struct tca_trouble *t = m->trouble ? &m->trouble[1 - from_role] : NULL;
-    if (!t || !t->again_count || !seg->opt.has_ts)
-        return NULL;
-    struct tca_again *again = &t->again[(t->again_count - 1) % TCA_AGAIN_MAX];
-    bool needless = again->first_waiting && again->has_ts && seq_after_eq(seg->ack, again->end) &&
+    struct tca_again *again = doubtful(m, from_role);
+    bool needless = again && seg->opt.has_ts && seq_after_eq(seg->ack, again->end) &&
                     seq_before(seg->opt.tsecr, again->tsval);
-    return needless && !again->told ? again : NULL;
+    return needless ? again : NULL;
 }
 
 bool tca_step_echo_tells(const struct tca_mirror *m, const struct tca_segment *seg,

@@ -356,9 +356,10 @@ enum tca_damage {
 struct tca_mirror {
     int64_t start_ns, last_ns;
     uint64_t first_frame, last_frame;
-    uint32_t damage;    /* enum tca_damage bits */
-    bool begun;         /* it has seen a segment */
-    bool calm;          /* open at both ends and in no trouble (easy.c) */
+    uint32_t damage; /* enum tca_damage bits */
+    bool begun;      /* it has seen a segment */
+    bool calm;       /* open at both ends and in no trouble (easy.c) */
+    uint8_t echoes; /* while calm: a bit for each role whose acknowledgments may show a needless repetition */
     int64_t ack_rtt_ns; /* SYN+ACK to the client's first ACK, ladders excluded; -1: that cannot be told */
     int64_t
         path_to_server_ns; /* best estimate of the round trip tap-server: min(SYN+ACK - SYN); -1 unknown */

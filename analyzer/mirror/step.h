@@ -125,8 +125,8 @@ static inline bool step_is_alone(const struct tca_side *from, const struct tca_s
 /* easy.c. The whole of a segment that needs no more, in a connection that is calm: true, and done; else nothing was. */
 bool tca_step_calm(struct tca_mirror *m, struct tca_side *from, struct tca_side *to,
                    const struct tca_segment *seg, bool strict_checksums);
-/* May the next segments be such? */
-bool tca_step_is_calm(const struct tca_mirror *m);
+/* May the next segments be such? Noted in the mirror. */
+void tca_step_note_calm(struct tca_mirror *m);
 
 /* opening.c */
 void tca_step_syn(struct step *s);
@@ -156,6 +156,8 @@ void tca_step_sent_again(struct step *s, struct tca_trouble *t);
 
 /* liveness.c. After everything else of a segment, but before it counts as its sender's newest. 0 or TCA_EMEMORY. */
 int tca_step_liveness(struct tca_mirror_context *ctx, struct step *s);
+/* A bit for each role whose next acknowledgments may show that. */
+uint8_t tca_step_echoes(const struct tca_mirror *m);
 /* Does this acknowledgment show that a repetition was needless? */
 bool tca_step_echo_tells(const struct tca_mirror *m, const struct tca_segment *seg,
                          const struct tca_side *from);

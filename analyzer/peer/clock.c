@@ -40,6 +40,30 @@ void tca_clock_step(struct tca_clock *c, const struct tca_segment *seg)
     c->last_ns = seg->time_ns;
 }
 
+/* A stamp from then on moves the middle. */
+static int64_t turn_ns(const struct tca_clock *c)
+{
+    int64_t span_ns = c->middle_ns - c->first_ns;
+    return span_ns < (INT64_MAX - c->first_ns) / 2 ? c->first_ns + 2 * span_ns : INT64_MAX;
+}
+
+void tca_clock_lend(const struct tca_clock *c, struct tca_line_end *end)
+{
+    end->turn_ns = c->known ? turn_ns(c) : INT64_MIN;
+    end->last_ns = c->last_ns;
+    end->tsval = c->last;
+    end->ticks = 0;
+}
+
+void tca_clock_settle(struct tca_clock *c, const struct tca_line_end *end)
+{
+    if (!c->known)
+        return;
+    c->ticks += end->ticks;
+    c->last = end->tsval;
+    c->last_ns = end->last_ns;
+}
+
 static uint64_t rate(uint64_t ticks, int64_t ns)
 {
     const uint64_t ticks_max = UINT64_MAX / (2 * (uint64_t)SECOND); /* more in one stream is no clock */

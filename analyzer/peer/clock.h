@@ -5,7 +5,7 @@
 #ifndef TCA_PEER_CLOCK_H
 #define TCA_PEER_CLOCK_H
 
-#include "decode/segment.h"
+#include "peer/line.h"
 
 /* The rates that systems use, in ticks per second, ascending. */
 enum { TCA_CLOCK_RATES = 8 };
@@ -21,6 +21,10 @@ struct tca_clock {
 
 /* A segment of this end, undamaged. */
 void tca_clock_step(struct tca_clock *clock, const struct tca_segment *seg);
+
+/* Lend its newest stamp to the line; and the clock once the line took more. */
+void tca_clock_lend(const struct tca_clock *clock, struct tca_line_end *end);
+void tca_clock_settle(struct tca_clock *clock, const struct tca_line_end *end);
 
 /* Ticks per second; 0: cannot be told. A rate near one that systems use is taken for that one. */
 uint32_t tca_clock_hz(const struct tca_clock *clock);

@@ -202,6 +202,23 @@ void tca_conntrack_step(struct tca_conntrack *e, const struct tca_segment *seg, 
 #endif
 }
 
+bool tca_conntrack_lends(const struct tca_conntrack *e, const struct tca_line *line)
+{
+    return e->state == es && e->assured && e->max_ack_known[0] && e->max_ack_known[1] &&
+           e->max_ack[0] == line->end[0].ack && e->max_ack[1] == line->end[1].ack;
+}
+
+void tca_conntrack_settle(struct tca_conntrack *e, const struct tca_line *line)
+{
+    if (!line->moved)
+        return;
+    e->last_index = ACK;
+    e->last_side = line->last_side;
+    e->last_end = line->end[line->last_side].next;
+    e->max_ack[0] = line->end[0].ack;
+    e->max_ack[1] = line->end[1].ack;
+}
+
 const char *tca_conntrack_name(const struct tca_conntrack *e)
 {
     static const char *const name[TCA_CONNTRACK_STATES] = {

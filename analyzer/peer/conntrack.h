@@ -10,7 +10,7 @@
 #ifndef TCA_PEER_CONNTRACK_H
 #define TCA_PEER_CONNTRACK_H
 
-#include "decode/segment.h"
+#include "peer/line.h"
 
 enum tca_conntrack_state {
     TCA_CONNTRACK_NONE, /* no entry: none was made, or it was taken away again */
@@ -42,6 +42,10 @@ struct tca_conntrack {
 
 /* The next segment, sent by key side `side`, undamaged: damaged ones make and change no entry. */
 void tca_conntrack_step(struct tca_conntrack *entry, const struct tca_segment *seg, int side);
+/* Will the segments that this line takes, whose numbers are another view's, change nothing but numbers here? And the entry that
+ * they are of once it took some. */
+bool tca_conntrack_lends(const struct tca_conntrack *entry, const struct tca_line *line);
+void tca_conntrack_settle(struct tca_conntrack *entry, const struct tca_line *line);
 /* As /proc/net/nf_conntrack prints it; "" without an entry. Static. */
 const char *tca_conntrack_name(const struct tca_conntrack *entry);
 

@@ -12,6 +12,7 @@
 #include "decode/segment.h"
 #include "peer/clock.h"
 #include "peer/conntrack.h"
+#include "peer/line.h"
 #include "peer/zeek.h"
 
 struct tca_peer {
@@ -25,5 +26,14 @@ struct tca_peer {
 /* The next segment of the stream, sent by key side `side`. strict: a bad checksum always counts; else only where good ones
  * are the rule, as for our own verdicts. */
 void tca_peer_step(struct tca_peer *peer, const struct tca_segment *seg, int side, bool strict);
+
+/* The same of a stream that lives, whose views may have lent their numbers to a line. All zero: no segment was seen. */
+struct tca_peers {
+    struct tca_line line;
+    struct tca_peer peer; /* as it is once settled */
+};
+void tca_peers_step(struct tca_peers *peers, const struct tca_segment *seg, int side, bool strict);
+/* The views know all that the line took; it is lent no more. */
+void tca_peers_settle(struct tca_peers *peers);
 
 #endif

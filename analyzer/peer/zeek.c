@@ -647,6 +647,59 @@ void tca_zeek_step(struct tca_zeek *z, const struct tca_segment *seg, int side, 
 #endif
 }
 
+/* ---- the line ---- */
+
+/* So often a count goes up without a letter. */
+static uint32_t letterless(uint32_t count)
+{
+    uint64_t next = 1;
+    while (next <= count)
+        next *= 10;
+    uint64_t left = next - 1 - count, most = UINT32_MAX - count;
+    return (uint32_t)(left < most ? left : most);
+}
+
+/* Numbers of this end that step_next() knows how to compare lie between its first and this. */
+static uint32_t limit_of(const struct tca_zeek_end *end)
+{
+    return end->start < UINT32_MAX - INT32_MAX ? end->start + INT32_MAX : UINT32_MAX;
+}
+
+static bool fits_line(const struct tca_zeek *z, const struct tca_zeek_end *end)
+{
+    uint32_t limit = limit_of(end);
+    return end->whole <= limit - end->start && end->last >= end->start && end->last <= limit &&
+           end->ack >= end->start && end->ack <= limit && !(z->partial && end->whole < 2);
+}
+
+bool tca_zeek_lend(const struct tca_zeek *z, struct tca_line *line)
+{
+    if (!fits_line(z, &z->end[0]) || !fits_line(z, &z->end[1]))
+        return false;
+    for (int side = 0; side < 2; side++) {
+        const struct tca_zeek_end *end = &z->end[side];
+        line->end[side].next = end->last;
+        line->end[side].limit = limit_of(end);
+        line->end[side].whole = end->start + (uint32_t)end->whole;
+        line->end[side].gaps = letterless(end->count[TCA_ZEEK_GAP]);
+        line->end[1 - side].ack = end->ack;
+        line->takes_data[side] = z->easy[side] & SEEN_DATA;
+        line->takes_acks[side] = z->easy[side] & SEEN_ACK;
+    }
+    return true;
+}
+
+void tca_zeek_settle(struct tca_zeek *z, const struct tca_line *line)
+{
+    for (int side = 0; side < 2; side++) {
+        struct tca_zeek_end *end = &z->end[side];
+        end->last = line->end[side].next;
+        end->whole = line->end[side].whole - end->start;
+        end->count[TCA_ZEEK_GAP] += letterless(end->count[TCA_ZEEK_GAP]) - line->end[side].gaps;
+        end->ack = line->end[1 - side].ack;
+    }
+}
+
 /* ---- conn_state ---- */
 
 /* TCP_Endpoint::Size() is 0. */

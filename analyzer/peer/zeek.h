@@ -18,7 +18,7 @@
 #ifndef TCA_PEER_ZEEK_H
 #define TCA_PEER_ZEEK_H
 
-#include "decode/segment.h"
+#include "peer/line.h"
 
 enum tca_zeek_state {
     TCA_ZEEK_INACTIVE, /* nothing seen, or an ACK only that a SYN waits for */
@@ -68,6 +68,15 @@ struct tca_zeek {
 
 /* The next segment, sent by key side `side`. corrupt: its checksum tells that it was damaged. */
 void tca_zeek_step(struct tca_zeek *zeek, const struct tca_segment *seg, int side, bool corrupt);
+
+/* May the next segments be such that they change numbers only? */
+static inline bool tca_zeek_is_easy(const struct tca_zeek *zeek)
+{
+    return zeek->easy[0] | zeek->easy[1];
+}
+/* It is easy: lend its numbers to the line; false: not these. And the view that they are of once the line took segments. */
+bool tca_zeek_lend(const struct tca_zeek *zeek, struct tca_line *line);
+void tca_zeek_settle(struct tca_zeek *zeek, const struct tca_line *line);
 
 /* conn_state: static; "" before the first segment. */
 const char *tca_zeek_conn_state(const struct tca_zeek *zeek);

@@ -29,6 +29,7 @@ static const struct peer_frame peer_frames[] = {
 
 struct peer_run {
     struct tca_peer peer;
+    struct tca_peers lined; /* the same behind a line */
     struct peer_frame frame;
     uint32_t isn[2], next[2]; /* by role; next is relative */
     uint16_t port[2];
@@ -109,7 +110,9 @@ static void peer_word(struct peer_run *run, const char *word)
     while (times--) {
         seg.frame = ++run->number;
         seg.time_ns = run->now_ns += 1000000;
-        tca_peer_step(&run->peer, &seg, from == 0 ? run->frame.client : 1 - run->frame.client, run->strict);
+        int side = from == 0 ? run->frame.client : 1 - run->frame.client;
+        tca_peer_step(&run->peer, &seg, side, run->strict);
+        tca_peers_step(&run->lined, &seg, side, run->strict);
     }
 }
 
@@ -124,6 +127,11 @@ static void peer_words(struct peer_run *run, const char *script)
         else
             peer_word(run, word);
     }
+    struct tca_peers settled;
+    memcpy(&settled, &run->lined, sizeof settled);
+    tca_peers_settle(&settled);
+    ck_assert_msg(!memcmp(&settled.peer, &run->peer, sizeof run->peer), "%s: the line tells otherwise",
+                  script);
 }
 
 #endif

@@ -538,6 +538,122 @@ START_TEST(clock_kinds_no_rate)
 }
 END_TEST
 
+/* ---- the line ---- */
+
+/* Kinds of conversations: how much of the payload is in the file, and where numbers and stamps begin. */
+static const struct talk {
+    const char *why;
+    unsigned cut_in;      /* payload of one in so many is cut; 0: none is */
+    uint32_t isn[2];      /* by key side */
+    uint32_t stamp, tick; /* 0: no time stamps */
+    unsigned odd_in;      /* one segment in so many is not the next one */
+    unsigned taken_least; /* per cent of them that the line takes */
+} talks[] = {
+    {"whole payload", 0, {1000, 5000}, 7, 1, 40, 80},
+    {"cut payload: a gap with each acknowledgment", 1, {1000, 5000}, 7, 1, 40, 80},
+    {"some is cut", 3, {1000, 5000}, 0, 0, 40, 30},
+    {"numbers wrap, and the line takes no more", 1, {0xfffff000u, 0xffff0000u}, 0xfffffff0u, 5, 50, 0},
+    {"half of the circle", 0, {0x7fff0000u, 0x80000000u}, 7, 1, 0, 80},
+    {"stamps wrap again and again", 0, {1000, 5000}, 7, 0x70000000u, 0, 40},
+    {"nothing is as expected", 2, {1000, 0xffffff00u}, 7, 1, 2, 0},
+};
+
+struct talking {
+    struct tca_segment seg; /* the newest of either side */
+    uint32_t next[2], acked[2], stamp;
+    int64_t now_ns;
+    uint64_t random;
+};
+
+static unsigned talk_random(struct talking *t, unsigned below)
+{
+    t->random = t->random * UINT64_C(6364136223846793005) + 1442695040888963407u;
+    return (unsigned)(t->random >> 33) % below;
+}
+
+/* Not the next: sent again, ahead, of no window, damaged, another flag, an older stamp. */
+static void talk_oddly(struct talking *t, struct tca_segment *seg)
+{
+    switch (talk_random(t, 6)) {
+    case 0:
+        seg->seq -= 300;
+        break;
+    case 1:
+        seg->seq += 300;
+        break;
+    case 2:
+        seg->window = 0;
+        break;
+    case 3:
+        seg->checksum = TCA_CHECKSUM_BAD;
+        break;
+    case 4:
+        seg->ack += talk_random(t, 2) ? 70 : (uint32_t)-70;
+        break;
+    default:
+        seg->opt.tsval -= 1000;
+        seg->time_ns -= 2000000000;
+        break;
+    }
+}
+
+static int talk_on(struct talking *t, const struct talk *talk, unsigned number)
+{
+    int side = (int)talk_random(t, 2);
+    uint32_t len = number > 2 && talk_random(t, 2) ? 1 + talk_random(t, 1400) : 0;
+    struct tca_segment *seg = &t->seg;
+    *seg = (struct tca_segment){.family = 4, .window = 500, .sport = 40000, .dport = 80, .flags = TCA_ACK};
+    if (number < 2) {
+        side = number == 1;
+        seg->flags = number ? TCA_SYN | TCA_ACK : TCA_SYN;
+    }
+    t->now_ns += talk_random(t, 3000000);
+    t->stamp += talk_random(t, 3) * talk->tick;
+    if (talk_random(t, 3))
+        t->acked[side] = t->next[1 - side];
+    seg->frame = number + 1;
+    seg->time_ns = t->now_ns;
+    seg->checksum = talk_random(t, 2) ? TCA_CHECKSUM_GOOD : TCA_CHECKSUM_UNVERIFIED;
+    seg->seq = t->next[side];
+    seg->ack = t->acked[side];
+    seg->len = len;
+    seg->captured = talk->cut_in && !talk_random(t, talk->cut_in) ? len / 2 : len;
+    seg->opt.has_ts = talk->tick != 0;
+    seg->opt.tsval = talk->tick ? t->stamp : 0;
+    t->next[side] += len + (number < 2);
+    if (number > 3 && talk->odd_in && !talk_random(t, talk->odd_in))
+        talk_oddly(t, seg);
+    return side;
+}
+
+START_TEST(line)
+{
+    enum { SEGMENTS = 20000, LOOKS = 97 };
+    const struct talk *talk = &talks[_i];
+    struct talking t = {.next = {talk->isn[0], talk->isn[1]},
+                        .acked = {talk->isn[0], talk->isn[1]},
+                        .stamp = talk->stamp,
+                        .now_ns = PEER_EPOCH_NS,
+                        .random = 1};
+    struct tca_peer views = {0};
+    struct tca_peers lined = {0}, settled;
+    unsigned taken = 0;
+    for (unsigned number = 0; number < SEGMENTS; number++) {
+        int side = talk_on(&t, talk, number);
+        tca_peer_step(&views, &t.seg, side, true);
+        tca_peers_step(&lined, &t.seg, side, true);
+        taken += lined.line.moved;
+        if (number % LOOKS && number + 1 < SEGMENTS)
+            continue;
+        memcpy(&settled, &lined, sizeof settled);
+        tca_peers_settle(&settled);
+        ck_assert_msg(!memcmp(&settled.peer, &views, sizeof views), "%s: differs at segment %u", talk->why,
+                      number);
+    }
+    ck_assert_msg(taken >= SEGMENTS / 100 * talk->taken_least, "%s: the line took only %u", talk->why, taken);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("peer");
@@ -552,6 +668,7 @@ int main(void)
     add_case(suite, "zeek: long history", zeek_long_history, 1);
     add_case(suite, "checksums", checksums, 3);
     add_case(suite, "conntrack", conntrack, ROWS(tracked));
+    add_case(suite, "line", line, ROWS(talks));
     add_case(suite, "clock: rates", clock_rate, ROWS(ticking));
     add_case(suite, "clock: jumps", clock_jumps, 1);
     add_case(suite, "clock: kinds", clock_kinds, ROWS(kept));
