@@ -510,7 +510,8 @@ static void feed_first(struct owner *o, int family)
 static struct tca_waiting *waiting(struct tca_segment seg)
 {
     static struct tca_waiting w;
-    w = (struct tca_waiting){.seg = seg};
+    memset(&w, 0, sizeof w);
+    w.seg = seg;
     return &w;
 }
 
