@@ -299,16 +299,14 @@ static inline bool count_genuine(struct tca_copies *copies, const struct tca_seg
 static inline void note(struct tca_copies *copies, const struct tca_segment *seg, int side, uint64_t print,
                         uint64_t owner)
 {
-    const uint64_t owner_mask = (UINT64_C(1) << TCA_OWNER_BITS) - 1;
-    const uint32_t number_mask = (1u << TCA_NUMBER_BITS) - 1;
     unsigned at = copies->count++ % TCA_NOTED_MAX;
     uint32_t before[2] = {copies->side[0].sure, copies->side[1].sure};
     uint64_t number = copies->all ? copies->all->sure : 0;
     bool sure = !seg->quoted && count_genuine(copies, seg, side);
     copies->low[at] = (uint32_t)print;
     copies->noted[at] = (struct tca_noted){.time_ns = seg->time_ns,
-                                           .owner = owner & owner_mask,
-                                           .number = number & number_mask,
+                                           .owner = owner & ((UINT64_C(1) << TCA_OWNER_BITS) - 1),
+                                           .number = number & ((1u << TCA_NUMBER_BITS) - 1),
                                            .before = {before[0], before[1]},
                                            .ttl = seg->ttl,
                                            .side = (uint8_t)side,

@@ -69,10 +69,10 @@ struct tca_zeek {
 /* The next segment, sent by key side `side`. corrupt: its checksum tells that it was damaged. */
 void tca_zeek_step(struct tca_zeek *zeek, const struct tca_segment *seg, int side, bool corrupt);
 
-/* May the next segments be such that they change numbers only? */
+/* May the next segments of both ends be such that they change numbers only? */
 static inline bool tca_zeek_is_easy(const struct tca_zeek *zeek)
 {
-    return zeek->easy[0] | zeek->easy[1];
+    return zeek->easy[0] && zeek->easy[1];
 }
 /* It is easy: lend its numbers to the line; false: not these. And the view that they are of once the line took segments. */
 bool tca_zeek_lend(const struct tca_zeek *zeek, struct tca_line *line);
