@@ -472,7 +472,7 @@ static bool reaches(struct tca_alikes *all, struct tca_alike *k, const struct as
 static bool widen(struct tca_alikes *all, struct tca_alike *k, const struct asked *a)
 {
     if (a->left < k->least && reaches(all, k, a, a->left - k->step)) {
-        k->step *= 2;
+        k->step = 2 * k->step + 1; /* it may have been none */
         return true;
     }
     k->step /= 4;

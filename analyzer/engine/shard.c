@@ -452,13 +452,19 @@ static void rejoin(void *user, struct tca_waiting *w, struct tca_lane *lane)
     tca_order_join(&sh->s->order, w, lane);
 }
 
+TCA_APART static int join_alone(struct tca_shard *sh, struct tca_waiting *w, const struct tca_flow_look *look,
+                                bool *ret_alone)
+{
+    return w->left_out || sh->s->trace ? TCA_OK : tca_flow_meet_alone(sh->flows, w, look, ret_alone);
+}
+
 /* Its tuple and its stream, the long way. *ret_lane NULL: it is all of its tuple so far, and has neither. */
 TCA_APART static int meet(struct tca_shard *sh, struct tca_waiting *w, const struct tca_flow_look *look,
                           struct tca_lane **ret_lane)
 {
     struct tca_flow_met met;
     bool alone = false;
-    int error = w->left_out || sh->s->trace ? TCA_OK : tca_flow_meet_alone(sh->flows, w, look, &alone);
+    int error = tca_is_bare_syn(&w->seg) ? join_alone(sh, w, look, &alone) : TCA_OK;
     if (error || alone)
         return error;
     error = tca_flow_meet(sh->flows, &w->seg, look, &met);

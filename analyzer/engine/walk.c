@@ -33,46 +33,61 @@ static struct tca_batches batches_of(const struct tca_session *s)
                                 .parts = PARTS_EACH * tca_crew_size(s->crew)};
 }
 
+/* A SYN that is cut short, which the next one of its model is made of. */
+struct cut {
+    struct tca_settled settled; /* with one thread; with several it is among all others */
+    struct tca_mark syn;
+    uint16_t model; /* 0: there was none */
+};
+enum { CUTS = 8 };
+
 struct settling {
     struct tca_session *s;
     struct tca_owners captures; /* all zero: all */
     struct tca_reading reading[AT_ONCE];
     struct tca_settled *settled; /* owned */
-    uint16_t made[AT_ONCE];      /* which model that is made of where it is unsettled; 0: it is not */
+    struct tca_settled *told;    /* with one thread: the one that was settled, in place of these */
     bool first;                  /* which SYNs are cut short is being found out */
+    struct cut
+        *cut; /* owned: then, with one thread, the last one of some models; with several, of each place */
     int64_t until_ns;
     tca_settled_fn *fn;
     void *user;
 };
 
-/* A SYN beyond those that were taken in, of which all is known that is asked for. */
-static bool skip_cut(struct settling *w, unsigned at, const void *item)
+/* A SYN beyond those that were taken in, of which all is known that is asked for. NULL: it is none. */
+static struct tca_settled *skip_cut(const struct settling *w, unsigned at, const void *item)
 {
     const struct tca_session *s = w->s;
-    struct tca_settled *one = &w->settled[at];
     struct tca_lone_syn syn;
     if (!w->first || !tca_lone_peek(item, &syn))
-        return false;
+        return NULL;
     const struct tca_alone_row row = {syn.time_ns, syn.frame, syn.capture};
     if (!tca_alone_row_is_cut(s, &row) || s->capture[syn.capture - 1]->files ||
         tca_nats_find(s->nats, syn.capture, syn.frame))
-        return false;
-    if (w->made[at] == syn.model)
-        tca_lone_again(s, &syn, &w->reading[at].syn, &one->d);
+        return NULL;
+    struct cut *cut = &w->cut[has_crew(s) ? at : syn.model % CUTS];
+    struct tca_settled *one = has_crew(s) ? &w->settled[at] : &cut->settled;
+    if (cut->model == syn.model)
+        tca_lone_again(s, &syn, &cut->syn, &one->d);
     else
-        tca_lone_get(s, item, &w->reading[at].syn, &one->d);
-    w->made[at] = syn.model;
+        tca_lone_get(s, item, &cut->syn, &one->d);
+    cut->model = syn.model;
     one->unsettled = tca_alone(&one->d);
-    return one->unsettled;
+    return one->unsettled ? one : NULL;
 }
 
 static void settle_one(struct settling *w, unsigned at, const void *item)
 {
-    if (skip_cut(w, at, item))
+    struct tca_settled *one = &w->settled[at], *cut = skip_cut(w, at, item);
+    if (!has_crew(w->s))
+        w->told = cut ? cut : one;
+    if (cut)
         return;
-    w->made[at] = 0;
-    w->settled[at].unsettled = false;
-    tca_pass2_settle(w->s, &w->reading[at], item, w->until_ns, &w->settled[at]);
+    if (has_crew(w->s))
+        w->cut[at].model = 0;
+    one->unsettled = false;
+    tca_pass2_settle(w->s, &w->reading[at], item, w->until_ns, one);
 }
 
 static void settle_some(void *user, const void *const *item, unsigned from, unsigned to, unsigned part)
@@ -89,7 +104,7 @@ static void settle_some(void *user, const void *const *item, unsigned from, unsi
 static int tell_settled(void *user, unsigned count)
 {
     struct settling *w = user;
-    return w->fn(w->user, w->settled, count);
+    return w->fn(w->user, w->told ? w->told : w->settled, count);
 }
 
 /* Of those that come by the million each has another address, so that nothing of its host is in any cache. */
@@ -100,9 +115,12 @@ static void fetch_host(const struct tca_session *s, const void *item)
         tca_hosts_fetch(tca_swept_of(s, syn.capture)->hosts, syn.capture, syn.addr[TCA_CLIENT]);
 }
 
+/* Nobody asks for the hosts of what is cut short. */
 static void settle_ahead(void *user, const void *item)
 {
-    fetch_host(((const struct settling *)user)->s, item);
+    const struct settling *w = user;
+    if (!w->first || !w->s->alone[0].full)
+        fetch_host(w->s, item);
 }
 
 static int settle_all(const struct settling *how)
@@ -113,14 +131,16 @@ static int settle_all(const struct settling *how)
         return TCA_EMEMORY;
     *w = *how;
     w->settled = tca_grow(NULL, has_crew(s) ? AT_ONCE : 1, sizeof *w->settled);
+    w->cut = tca_alloc((has_crew(s) ? AT_ONCE : CUTS) * sizeof *w->cut);
     struct tca_batches batches = batches_of(s);
     batches.owners = w->captures;
     batches.work = settle_some;
     batches.then = tell_settled;
     batches.ahead = settle_ahead;
     batches.user = w;
-    int error = w->settled ? tca_batches_walk(&batches) : TCA_EMEMORY;
+    int error = w->settled && w->cut ? tca_batches_walk(&batches) : TCA_EMEMORY;
     tca_free(w->settled);
+    tca_free(w->cut);
     tca_free(w);
     return error;
 }

@@ -752,19 +752,18 @@ static void fetch(const void *object, size_t from, size_t to)
         __builtin_prefetch(bytes, 1);
 }
 
-void tca_flow_look(const struct tca_flow_table *table, const struct tca_segment *seg,
-                   struct tca_flow_look *ret_look)
-{
-    ret_look->near = NULL;
-    ret_look->side = make_key(table, seg, &ret_look->key);
-    ret_look->tag = tag_of(table, &ret_look->key);
-}
-
 static void look(const struct tca_flow_table *table, const struct tca_segment *seg,
                  struct tca_flow_look *look)
 {
-    tca_flow_look(table, seg, look);
-    __builtin_prefetch(&table->slot[home(table, look->tag)]);
+    look->near = NULL;
+    look->side = make_key(table, seg, &look->key);
+    look->tag = tag_of(table, &look->key);
+}
+
+void tca_flow_look(const struct tca_flow_table *table, const struct tca_segment *seg,
+                   struct tca_flow_look *ret_look)
+{
+    look(table, seg, ret_look);
 }
 
 /* As far as a segment that joins touches it: up to the segments that are kept for copies. */
@@ -792,8 +791,10 @@ static void look_far(const struct tca_flow_table *table, const struct tca_flow_l
 void tca_flow_look_all(const struct tca_flow_table *table, struct tca_waiting *const *one, unsigned count,
                        struct tca_flow_look *ret_look)
 {
-    for (unsigned at = 0; at < count; at++)
+    for (unsigned at = 0; at < count; at++) {
         look(table, &one[at]->seg, &ret_look[at]);
+        __builtin_prefetch(&table->slot[home(table, ret_look[at].tag)]);
+    }
     for (unsigned at = 0; at < count; at++)
         look_on(table, &ret_look[at]);
     for (unsigned at = 0; at < count && table->used > AT_HAND; at++)
