@@ -747,7 +747,7 @@ static bool was_told(struct tca_cursor *c, const uint8_t *head)
 
 int tca_cursor_next(struct tca_cursor *c, const void **ret_item, size_t *ret_size)
 {
-    const uint8_t *head;
+    const uint8_t *head = NULL;
     int got;
     do {
         got = c->sorter->run_count ? next_of_runs(c, &head) : next_in_memory(c, &head);
