@@ -7,6 +7,7 @@
 #include "engine/sound.h"
 
 #include "base/time_limit.h"
+#include "engine/numbers.h"
 #include "mirror/sequence.h"
 #include "mirror/state.h"
 
@@ -309,27 +310,10 @@ enum { GROUPS = sizeof groups / sizeof *groups };
 
 /* ---- asked of values ---- */
 
-static inline uint64_t value_at(const uint8_t *at, unsigned bytes)
-{
-    uint64_t value64;
-    uint32_t value32;
-    uint16_t value16;
-    switch (bytes) {
-    case 8:
-        return memcpy(&value64, at, 8), value64;
-    case 4:
-        return memcpy(&value32, at, 4), value32;
-    case 2:
-        return memcpy(&value16, at, 2), value16;
-    default:
-        return *at;
-    }
-}
-
 /* Moments and intervals, before the first of which there may be some. */
 static bool is_within(const struct bound *b, const uint8_t *at)
 {
-    uint64_t value = value_at(at, b->bytes);
+    uint64_t value = tca_number_load(at, b->bytes);
     return b->is_time ? value + TCA_TIME_LAST_NS <= 2 * (uint64_t)TCA_TIME_LAST_NS : value <= b->most;
 }
 
