@@ -366,7 +366,9 @@ static int new_stream(struct tca_flow_table *table, struct tca_tuple *plain, con
     if (!stream)
         return TCA_EMEMORY;
     stream->users = 1;
-    tca_stream_begin_piece(stream, seg, side, old && tca_stream_ends_surely(old, side));
+    /* What is certain of all files together need not be so of one alone: a SYN between two that are alike may be another file's. */
+    bool same_file = old && old->piece.frame >= table->file_frame;
+    tca_stream_begin_piece(stream, seg, side, same_file && tca_stream_ends_surely(old, side));
     if (old)
         old->users += plain->on_stream;
     plain->on_stream = 0;
