@@ -184,8 +184,6 @@ int assemble(const struct parts *parts, const struct tca_settings *set, const ch
     if (!code && !signals_any())
         code = count_unreadable(result);
     if (!code && !signals_any())
-        code = product_write_all(result, directory);
-    if (!code && !signals_any())
-        code = product_write(result, PRODUCT_SUMMARY, NULL);
+        code = product_write_all(result, directory, true);
     return code;
 }

@@ -4,15 +4,11 @@
  */
 #include "product.h"
 
-#include "intake.h"
-#include "leftover.h"
 #include "say.h"
 #include "setup.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* ---- the summary in colour: its signs alone carry the meaning ---- */
@@ -64,11 +60,7 @@ static bool wants_color(const struct request *req, const struct output *out)
 }
 /* ---- writing ---- */
 
-const char *const product_file[PRODUCT_FILES] = {"flows.csv",    "events.csv",   "listeners.csv",
-                                                 "states.csv",   "counters.csv", "settings.csv",
-                                                 "captures.csv", "summary.txt",  "run.csv"};
-
-static const char *const product_table[PRODUCT_COUNT] = {
+const char *const product_table[PRODUCT_COUNT] = {
     [PRODUCT_FLOWS] = "flows",       [PRODUCT_EVENTS] = "events",     [PRODUCT_LISTENERS] = "listeners",
     [PRODUCT_STATES] = "states",     [PRODUCT_COUNTERS] = "counters", [PRODUCT_SETTINGS] = "settings",
     [PRODUCT_CAPTURES] = "captures",
@@ -99,6 +91,19 @@ static int write_product(struct result *result, enum product product, struct out
                                  : tca_session_summary(result->session, output_write, out, error);
 }
 
+int product_show(struct result *result, const char *text, size_t length)
+{
+    struct output out;
+    struct painter painter = {.out = &out};
+    if (!output_open(&out, NULL))
+        return TCA_EOUTPUT;
+    if (wants_color(result->req, &out))
+        paint_write(&painter, text, length);
+    else
+        output_write(&out, text, length);
+    return output_commit(&out) ? 0 : TCA_EOUTPUT;
+}
+
 int product_write(struct result *result, enum product product, const char *path)
 {
     struct output out;
@@ -116,49 +121,6 @@ int product_write(struct result *result, enum product product, const char *path)
     if (error.text[0] && !request_has(result->req, OPTION_quiet))
         say_error(NULL, &error); /* a note */
     return 0;
-}
-
-static int write_into(struct result *result, enum product product, const char *directory)
-{
-    size_t length = strlen(directory) + strlen(product_file[product]) + 2;
-    char *path = malloc(length);
-    if (!path) {
-        say("memory is out: close other programs");
-        return TCA_EMEMORY;
-    }
-    snprintf(path, length, "%s/%s", directory, product_file[product]);
-    int r = intake_overwritten(result->req, path, "-o") ? TCA_EUSAGE : product_write(result, product, path);
-    free(path);
-    return r;
-}
-
-int product_directory(const char *directory)
-{
-    if (mkdir(directory, 0777) != 0 && errno != EEXIST) {
-        say("%s: cannot be made: %s", directory, strerror(errno));
-        return TCA_EOUTPUT;
-    }
-    return 0;
-}
-
-/* A leftover_ours_fn. */
-static bool is_product(const void *user, const char *name)
-{
-    (void)user;
-    for (int i = 0; i < PRODUCT_FILES; i++)
-        if (strcmp(name, product_file[i]) == 0)
-            return true;
-    return false;
-}
-
-int product_write_all(struct result *result, const char *directory)
-{
-    int r = 0;
-    for (int i = 0; i < PRODUCT_FILES && r == 0; i++)
-        r = write_into(result, (enum product)i, directory);
-    if (r == 0)
-        leftover_remove(directory, is_product, NULL);
-    return r;
 }
 
 enum exit_code product_fail_on(struct result *result)

@@ -34,14 +34,20 @@ enum product {
     PRODUCT_COUNT
 };
 enum { PRODUCT_FILES = PRODUCT_RUN + 1 };
-extern const char *const product_file[PRODUCT_FILES];
+/* Those that are tables of the session, by name; others NULL. */
+extern const char *const product_table[PRODUCT_COUNT];
 
 /* To a path, NULL for standard output. 0, or a negative code whose words were printed, as of all functions here. */
 int product_write(struct result *result, enum product product, const char *path);
+/* A summary that was made already, on standard output. */
+int product_show(struct result *result, const char *text, size_t length);
+/* ---- files.c ---- */
+extern const char *const product_file[PRODUCT_FILES];
 /* The directory, if it is not there. */
 int product_directory(const char *directory);
-/* All files of a report, into a directory that is there; what a killed run left half written of them goes. */
-int product_write_all(struct result *result, const char *directory);
+/* All files of a report, into a directory that is there, the summary on standard output as well; what a killed run left half written
+ * of them goes. */
+int product_write_all(struct result *result, const char *directory, bool show);
 /* --fail-on: was one of these told? */
 enum exit_code product_fail_on(struct result *result);
 enum exit_code exit_for(int code);

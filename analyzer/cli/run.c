@@ -150,7 +150,7 @@ static int write_report(struct run *run)
 {
     const char *directory = request_value(run->req, OPTION_output, ".");
     int code = product_directory(directory);
-    return code ? code : product_write_all(&run->result, directory);
+    return code ? code : product_write_all(&run->result, directory, false);
 }
 
 static int write_all(struct run *run)

@@ -7,6 +7,7 @@
  */
 #include "engine/run.h"
 
+#include "base/alloc.h"
 #include "base/sort.h"
 #include "base/sorted.h"
 
@@ -55,9 +56,8 @@ struct taking {
     int64_t until_ns;               /* clocks run on to this moment, where that is after the capture's end */
 };
 
-static int take(struct taking *t, struct tca_settled *settled)
+static int take_case(const struct taking *t, struct tca_case c)
 {
-    struct tca_case c = tca_pass2_case(t->s, settled);
     c.pressed = tca_nat_pressed(t->s, c.d);
     int64_t end_ns = c.d->capture_end_ns, until_ns = t->until_ns > end_ns ? t->until_ns : end_ns;
     if (c.d->cut_short) /* what became of its sockets is not known, or another row's */
@@ -67,30 +67,83 @@ static int take(struct taking *t, struct tca_settled *settled)
 
 static int take_all(void *user, struct tca_settled *settled, size_t count)
 {
+    const struct taking *t = user;
     int error = TCA_OK;
     for (size_t at = 0; at < count && !error; at++)
-        error = take(user, &settled[at]);
+        error = take_case(t, tca_pass2_case(t->s, &settled[at]));
     return error;
+}
+
+static int begin(struct tca_session *s, struct taking *t)
+{
+    t->s = s;
+    int error = find_begins(s, &t->begins);
+    return error ? error : tca_census_new(s->set.temp_dir, &t->census);
+}
+
+static void done(struct taking *t)
+{
+    tca_free(t->begins.time_ns);
+    tca_census_free(t->census);
+}
+
+static int end(struct taking *t, struct tca_census **ret_census)
+{
+    int error = tca_census_run(t->census);
+    if (error)
+        return error;
+    *ret_census = t->census;
+    t->census = NULL;
+    return TCA_OK;
 }
 
 static int make(struct tca_session *s, int64_t until_ns, const struct tca_sweep *served,
                 struct tca_census **ret_census)
 {
-    struct taking t = {.s = s, .served = served, .until_ns = until_ns};
-    int error = find_begins(s, &t.begins);
-    if (!error)
-        error = tca_census_new(s->set.temp_dir, &t.census);
+    struct taking t = {.served = served, .until_ns = until_ns};
+    int error = begin(s, &t);
     if (!error)
         error = tca_pass2_settle_all(s, until_ns, take_all, &t);
     if (!error)
-        error = tca_census_run(t.census);
-    tca_free(t.begins.time_ns);
-    if (error)
-        tca_census_free(t.census);
-    else
-        *ret_census = t.census;
+        error = end(&t, ret_census);
+    done(&t);
     return error;
 }
+
+/* ---- beside others ---- */
+
+static int begin_census(struct tca_session *s, void **ret_own)
+{
+    struct taking *t = tca_alloc(sizeof *t);
+    *ret_own = t;
+    if (!t)
+        return TCA_EMEMORY;
+    t->until_ns = INT64_MIN;
+    return begin(s, t);
+}
+
+static int take_flow(void *user, const struct tca_flow_view *view)
+{
+    return take_case(user, *view->c);
+}
+
+static int end_census(void *own, void *to)
+{
+    struct taking *t = own;
+    (void)to;
+    return end(t, &t->s->census);
+}
+
+static void done_census(void *own)
+{
+    if (own)
+        done(own);
+    tca_free(own);
+}
+
+const struct tca_maker tca_census_maker = {begin_census, take_flow, end_census, done_census, true};
+
+/* ---- asked for ---- */
 
 int tca_census_until(struct tca_session *s, int64_t until_ns, struct tca_census **ret_census)
 {

@@ -182,26 +182,42 @@ static int add_up(struct parts *p, struct totals *t)
     return error ? error : tell(t);
 }
 
-int tca_pass2_counters(struct tca_session *s, tca_host_counts_fn *fn, void *user)
+/* ---- made ---- */
+
+static void done_parts(void *own)
 {
-    struct parts p = {.s = s};
-    struct totals t = {.s = s, .fn = fn, .user = user};
-    p.missed = tca_alloc(s->capture_count + 1);
-    t.missed = p.missed;
-    int error = p.missed ? tca_sorter_new(PARTS_MEMORY, s->set.temp_dir, &p.sorter) : TCA_EMEMORY;
-    if (!error)
-        error = tca_pass2_walk_all(s, parts_of_flow, &p);
-    if (!error)
-        error = parts_of_listeners(&p);
-    t.both_families = p.v4 && p.v6;
+    struct parts *p = own;
+    if (!p)
+        return;
+    tca_sorter_free(p->sorter);
+    tca_buf_done(&p->item);
+    tca_free(p->missed);
+    tca_free(p);
+}
+
+static int begin_parts(struct tca_session *s, void **ret_own)
+{
+    struct parts *p = tca_alloc(sizeof *p);
+    *ret_own = p;
+    if (!p)
+        return TCA_EMEMORY;
+    p->s = s;
+    p->missed = tca_alloc(s->capture_count + 1);
+    return p->missed ? tca_sorter_new(PARTS_MEMORY, s->set.temp_dir, &p->sorter) : TCA_EMEMORY;
+}
+
+static int tell_totals(void *own, void *to)
+{
+    struct parts *p = own;
+    const struct tca_host_counts_to *whom = to;
+    struct totals t = {.s = p->s, .missed = p->missed, .fn = whom->fn, .user = whom->user};
+    int error = parts_of_listeners(p);
+    t.both_families = p->v4 && p->v6;
     t.counting = true;
     if (!error)
-        error = add_up(&p, &t);
+        error = add_up(p, &t);
     t.counting = false;
-    if (!error)
-        error = add_up(&p, &t);
-    tca_sorter_free(p.sorter);
-    tca_buf_done(&p.item);
-    tca_free(p.missed);
-    return error;
+    return error ? error : add_up(p, &t);
 }
+
+const struct tca_maker tca_counters_maker = {begin_parts, parts_of_flow, tell_totals, done_parts, true};

@@ -58,7 +58,7 @@ bool tca_pass2_tells(const struct tca_session *s, const struct tca_incident *one
 }
 
 /* Drop what the user does not want to read. The handshake and the close stay, they are columns: but they are no verdict then. */
-static void limit(const struct tca_settings *set, struct tca_verdict *v)
+void tca_judge_limit(const struct tca_settings *set, struct tca_verdict *v)
 {
     unsigned kept = 2;
     int verdict = -1;
@@ -75,6 +75,11 @@ static void limit(const struct tca_settings *set, struct tca_verdict *v)
         verdict = v->verdict;
     v->count = (uint8_t)kept;
     v->verdict = verdict;
+}
+
+bool tca_judge_is_limited(const struct tca_settings *set)
+{
+    return set->some_findings || set->min_confidence > TCA_POSSIBLE;
 }
 
 /* What its hosts show, else its listener; as far as the TTLs allow. */
@@ -117,7 +122,7 @@ void tca_judge_settled(const struct tca_judging *how, const struct tca_pressed *
     j->c.memory = &j->memory;
     tca_judge_flow(&j->c, &j->verdict);
     if (!how->everything)
-        limit(&s->set, &j->verdict);
+        tca_judge_limit(&s->set, &j->verdict);
     j->view = (struct tca_flow_view){.c = &j->c,
                                      .v = &j->verdict,
                                      .capture = &s->capture[j->c.d->capture - 1]->facts,

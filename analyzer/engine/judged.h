@@ -35,6 +35,9 @@ void tca_judge_item(const struct tca_judging *how, const void *item, struct tca_
 /* The same of what is settled already, for which the attempts of others show this; NULL: what they do. */
 void tca_judge_settled(const struct tca_judging *how, const struct tca_pressed *pressed,
                        struct tca_judged *j);
+/* Drop what the user does not want to read, as is done unless everything is asked for; false: there is nothing such ever. */
+void tca_judge_limit(const struct tca_settings *set, struct tca_verdict *v);
+bool tca_judge_is_limited(const struct tca_settings *set);
 /* Where the capture was taken, for hosts and numbers of hosts of this dossier. */
 enum tca_vantage tca_pair_vantage(const struct tca_session *s, const struct tca_settled *settled,
                                   const struct tca_listener *listener);

@@ -3,6 +3,7 @@
  * Pass 2: first the sweeps, which tell what only many flows together show (swept.c). Every later walk (walk.c) judges each flow
  * beside that, and hands it on; events are told here.
  */
+#include "base/alloc.h"
 #include "engine/run.h"
 
 #include <string.h>
@@ -15,9 +16,28 @@ struct tca_report_options tca_report_options_of(const struct tca_session *s)
 /* ---- what settings are ---- */
 
 struct estimating {
-    const struct tca_session *s;
+    struct tca_session *s;
     struct tca_estimates *all;
 };
+
+static int begin_estimates(struct tca_session *s, void **ret_own)
+{
+    struct estimating *e = tca_alloc(sizeof *e);
+    *ret_own = e;
+    if (!e)
+        return TCA_EMEMORY;
+    e->s = s;
+    return tca_estimates_new(&e->all);
+}
+
+static void done_estimates(void *own)
+{
+    struct estimating *e = own;
+    if (!e)
+        return;
+    tca_estimates_free(e->all);
+    tca_free(e);
+}
 
 static int estimate_flow(void *user, const struct tca_flow_view *view)
 {
@@ -28,29 +48,36 @@ static int estimate_flow(void *user, const struct tca_flow_view *view)
     return tca_estimates_flow(e->all, view->c, view->v, view->capture->first_ns, sifted);
 }
 
+static int end_estimates(void *own, void *to)
+{
+    struct estimating *e = own;
+    struct tca_session *s = e->s;
+    int error = TCA_OK;
+    (void)to;
+    for (size_t at = 0; !error && at < tca_swept_listeners(s); at++) {
+        struct tca_listener room;
+        const struct tca_listener *l = tca_swept_listener(s, at, &room);
+        error = tca_estimates_listener(
+            e->all, l, tca_hosts_find(tca_swept_of(s, l->capture)->hosts, l->capture, l->addr));
+    }
+    if (!error)
+        error = tca_estimates_run(e->all, &s->set.known);
+    if (error)
+        return error;
+    s->estimates = e->all;
+    e->all = NULL;
+    return TCA_OK;
+}
+
+const struct tca_maker tca_estimates_maker = {begin_estimates, estimate_flow, end_estimates, done_estimates,
+                                              true};
+
 int tca_pass2_estimates(struct tca_session *s, const struct tca_estimates **ret_estimates)
 {
-    struct tca_estimates *all = s->estimates;
-    int error = TCA_OK;
-    if (!all) {
-        error = tca_estimates_new(&all);
-        if (!error)
-            error = tca_pass2_walk_all(s, estimate_flow, &(struct estimating){s, all});
-        for (size_t at = 0; !error && at < tca_swept_listeners(s); at++) {
-            struct tca_listener room;
-            const struct tca_listener *l = tca_swept_listener(s, at, &room);
-            error = tca_estimates_listener(
-                all, l, tca_hosts_find(tca_swept_of(s, l->capture)->hosts, l->capture, l->addr));
-        }
-        if (!error)
-            error = tca_estimates_run(all, &s->set.known);
-    }
-    if (error) {
-        tca_estimates_free(all);
-        return error;
-    }
-    *ret_estimates = s->estimates = all;
-    return TCA_OK;
+    int error = s->estimates ? TCA_OK : tca_make(s, &tca_estimates_maker, NULL);
+    if (!error)
+        *ret_estimates = s->estimates;
+    return error;
 }
 
 /* What is known is held against what the traffic shows by itself, and only then takes part in judging. */
@@ -193,21 +220,39 @@ static int print_event(void *user, const void *item, size_t size)
     return p->cells.text.failed ? TCA_EMEMORY : p->fn(p->user, &p->cells);
 }
 
-int tca_pass2_events(struct tca_session *s, tca_cells_fn *fn, void *user)
+static int begin_events(struct tca_session *s, void **ret_own)
 {
-    struct event_sort e = {.s = s, .opt = tca_report_options_of(s)};
-    struct event_print p = {.fn = fn, .user = user};
-    int error = tca_sorter_new(EVENT_MEMORY, s->set.temp_dir, &e.sorter);
+    struct event_sort *e = tca_alloc(sizeof *e);
+    *ret_own = e;
+    if (!e)
+        return TCA_EMEMORY;
+    e->s = s;
+    e->opt = tca_report_options_of(s);
+    return tca_sorter_new(EVENT_MEMORY, s->set.temp_dir, &e->sorter);
+}
+
+static void done_events(void *own)
+{
+    struct event_sort *e = own;
+    if (!e)
+        return;
+    tca_sorter_free(e->sorter);
+    tca_buf_done(&e->item);
+    tca_free(e);
+}
+
+static int tell_events(void *own, void *to)
+{
+    struct event_sort *e = own;
+    const struct tca_cells_to *whom = to;
+    struct event_print p = {.fn = whom->fn, .user = whom->user};
+    int error = events_of_listeners(e);
     if (!error)
-        error = tca_pass2_walk(s, events_of_flow, &e);
+        error = events_of_incidents(e);
     if (!error)
-        error = events_of_listeners(&e);
-    if (!error)
-        error = events_of_incidents(&e);
-    if (!error)
-        error = tca_sorter_walk(e.sorter, print_event, &p);
-    tca_sorter_free(e.sorter);
-    tca_buf_done(&e.item);
+        error = tca_sorter_walk(e->sorter, print_event, &p);
     tca_cells_done(&p.cells);
     return error;
 }
+
+const struct tca_maker tca_events_maker = {begin_events, events_of_flow, tell_events, done_events, false};

@@ -153,6 +153,7 @@ struct tca_swept {
 struct tca_session {
     struct tca_settings set;
     struct tca_crew *crew;    /* NULL: one thread does all */
+    bool beside;              /* its threads make products side by side, each by walks of its own (products.c) */
     struct capture **capture; /* owned, in the order of the run's list */
     size_t capture_count, capture_room;
     struct capture *open;          /* the capture being fed; NULL between captures */
@@ -372,6 +373,28 @@ int tca_pass2_walk_all(struct tca_session *s, tca_view_fn *fn, void *user);
 typedef int tca_join_fn(void *user, void *part);
 unsigned tca_pass2_parts(const struct tca_session *s);
 int tca_pass2_share(struct tca_session *s, tca_view_fn *fn, void *const *part, tca_join_fn *join, void *user);
+/* What is made of all flows: its maker looks at each once, in row order, and then tells. Several are made in one walk, or side by
+ * side; those that are made of flows alone find nothing changed by the others. */
+struct tca_maker {
+    int (*begin)(struct tca_session *s, void **ret_own); /* whatever it returns, `done` is called for *ret_own */
+    tca_view_fn *flow;                                   /* `user` is its own */
+    int (*end)(void *own, void *to);                     /* tells; what `to` is each maker says */
+    void (*done)(void *own);                             /* accepts NULL */
+    bool everything; /* asks for every finding, whatever the user wants to read */
+};
+/* Begins, and looks at every flow. */
+int tca_gather(struct tca_session *s, const struct tca_maker *maker, void **ret_own);
+/* Makes this one alone. 0, TCA_EMEMORY, TCA_EOUTPUT, or what telling returned. */
+int tca_make(struct tca_session *s, const struct tca_maker *maker, void *to);
+/* One walk of which several are told: whoever fails is told no more. 0, or the error of the walk. */
+struct tca_taker {
+    tca_view_fn *flow;
+    void *user;
+    bool everything;
+    int error; /* what `flow` returned */
+};
+int tca_pass2_walk_for(struct tca_session *s, struct tca_taker *taker, size_t count);
+
 /* A listener with only the episodes that the user wants to read about. */
 struct tca_told_listener {
     struct tca_listener listener; /* its episodes point here */
@@ -386,14 +409,26 @@ int tca_listeners_each(struct tca_session *s, tca_listener_fn *fn, void *user);
 bool tca_pass2_tells(const struct tca_session *s, const struct tca_incident *one);
 /* Settings told by the traffic: made at the first call, owned by the session. */
 int tca_pass2_estimates(struct tca_session *s, const struct tca_estimates **ret_estimates);
+extern const struct tca_maker tca_estimates_maker; /* the same, once; to: NULL */
 /* Every event in order. */
 typedef int tca_cells_fn(void *user, const struct tca_cells *cells);
-int tca_pass2_events(struct tca_session *s, tca_cells_fn *fn, void *user);
+struct tca_cells_to {
+    tca_cells_fn *fn;
+    void *user;
+};
+extern const struct tca_maker tca_events_maker; /* to: struct tca_cells_to */
+/* The summary, on one page (summary.c). */
+struct tca_text_to {
+    tca_write_fn *fn;
+    void *user;
+};
+extern const struct tca_maker tca_summary_maker; /* to: struct tca_text_to */
 struct tca_report_options tca_report_options_of(const struct tca_session *s);
 
 /* ---- the census (census.c) ---- */
 /* How many sockets were in which state, up to the captures' end; borrowed. Costs one walk when first asked for. */
 int tca_census_of(struct tca_session *s, struct tca_census **ret_census);
+extern const struct tca_maker tca_census_maker; /* the same, once; to: NULL */
 /* At least what is needed for the highest counts of listeners; borrowed, to be asked for these alone. */
 int tca_census_of_listeners(struct tca_session *s, struct tca_census **ret_census);
 /* The same with clocks that run on to `until_ns`; the caller's to free. */
@@ -416,7 +451,11 @@ int tca_write_ss(struct tca_session *s, tca_write_fn *fn, void *user, struct tca
 /* ---- kernel counters (counters.c) ---- */
 /* What each host's kernel counted, by capture and address; with --host of that one alone. Non-zero from fn stops. */
 typedef int tca_host_counts_fn(void *user, const struct tca_host_counts *host);
-int tca_pass2_counters(struct tca_session *s, tca_host_counts_fn *fn, void *user);
+struct tca_host_counts_to {
+    tca_host_counts_fn *fn;
+    void *user;
+};
+extern const struct tca_maker tca_counters_maker; /* to: struct tca_host_counts_to */
 
 /* ---- selectors (selector.c) ---- */
 /* Which flow: called with each judged flow in row order until it says yes. */

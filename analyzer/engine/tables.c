@@ -3,24 +3,14 @@
  * Tables: which there are, and where the rows of each come from. A table is made anew each time it is asked for,
  * from the dossiers or from what the sweeps found, and costs memory only for what it counts.
  */
-#include "engine/run.h"
+#include "engine/tables.h"
 
 #include <stdio.h>
 #include <string.h>
 
-struct rows {
-    struct tca_session *s;
-    struct tca_cells cells;
-    struct tca_report_options opt;
-    tca_cells_fn *fn;
-    void *user;
-    struct tca_csv
-        *csv; /* where the rows go that can be written there without cells; NULL: they all go to fn */
-};
-
 static int flow_row(void *user, const struct tca_flow_view *view)
 {
-    struct rows *r = user;
+    struct tca_rows *r = user;
     if (r->csv)
         return tca_csv_flow(r->csv, view, &r->opt);
     tca_cells_reset(&r->cells);
@@ -30,20 +20,20 @@ static int flow_row(void *user, const struct tca_flow_view *view)
 
 static int join_rows(void *user, void *part)
 {
-    struct rows *r = user, *p = part;
+    struct tca_rows *r = user, *p = part;
     return tca_csv_join(r->csv, p->csv);
 }
 
 /* Each part has its own lines. */
-static int share_flows(struct rows *r)
+static int share_flows(struct tca_rows *r)
 {
     enum { PARTS_MAX = 2 * TCA_CREW_MAX };
-    struct rows part[PARTS_MAX];
+    struct tca_rows part[PARTS_MAX];
     void *user[PARTS_MAX];
     unsigned parts = tca_pass2_parts(r->s);
     int error = TCA_OK;
     for (unsigned at = 0; at < parts; at++) {
-        part[at] = (struct rows){.s = r->s, .opt = r->opt, .csv = tca_csv_part(r->csv)};
+        part[at] = (struct tca_rows){.s = r->s, .opt = r->opt, .csv = tca_csv_part(r->csv)};
         user[at] = &part[at];
         error = part[at].csv ? error : TCA_EMEMORY;
     }
@@ -54,18 +44,18 @@ static int share_flows(struct rows *r)
     return error;
 }
 
-static int each_flow(struct rows *r)
+static int each_flow(struct tca_rows *r)
 {
     bool share = r->csv && tca_crew_size(r->s->crew) > 1;
     return share ? share_flows(r) : tca_pass2_walk(r->s, flow_row, r);
 }
 
-static int each_event(struct rows *r)
+static int tell_events(struct tca_rows *r, void *own)
 {
-    return tca_pass2_events(r->s, r->fn, r->user);
+    return tca_events_maker.end(own, &(struct tca_cells_to){r->fn, r->user});
 }
 
-static int capture_row(struct rows *r, const struct tca_capture_facts *facts)
+static int capture_row(struct tca_rows *r, const struct tca_capture_facts *facts)
 {
     tca_cells_reset(&r->cells);
     tca_row_capture(facts, &r->opt, &r->cells);
@@ -73,8 +63,9 @@ static int capture_row(struct rows *r, const struct tca_capture_facts *facts)
 }
 
 /* Of a series each file. */
-static int each_capture(struct rows *r)
+static int tell_captures(struct tca_rows *r, void *own)
 {
+    (void)own;
     int stop = TCA_OK;
     for (size_t at = 0; at < r->s->capture_count && !stop; at++) {
         const struct tca_capture_facts *facts = &r->s->capture[at]->facts;
@@ -88,27 +79,29 @@ static int each_capture(struct rows *r)
 
 static int listener_row(void *user, const struct tca_listener_view *view)
 {
-    struct rows *r = user;
+    struct tca_rows *r = user;
     tca_cells_reset(&r->cells);
     tca_row_listener(view, &r->opt, &r->cells);
     return r->cells.text.failed ? TCA_EMEMORY : r->fn(r->user, &r->cells);
 }
 
-static int each_listener(struct rows *r)
+static int tell_listeners(struct tca_rows *r, void *own)
 {
+    (void)own;
     return tca_listeners_each(r->s, listener_row, r);
 }
 
 static int state_row(void *user, const struct tca_census_row *row)
 {
-    struct rows *r = user;
+    struct tca_rows *r = user;
     tca_cells_reset(&r->cells);
     tca_row_state(row, &r->cells);
     return r->cells.text.failed ? TCA_EMEMORY : r->fn(r->user, &r->cells);
 }
 
-static int each_state(struct rows *r)
+static int tell_states(struct tca_rows *r, void *own)
 {
+    (void)own;
     const struct tca_settings *set = &r->s->set;
     struct tca_census *census;
     int error = tca_census_of(r->s, &census);
@@ -120,7 +113,7 @@ static int each_state(struct rows *r)
 
 static int counter_rows(void *user, const struct tca_host_counts *host)
 {
-    struct rows *r = user;
+    struct tca_rows *r = user;
     int stop = TCA_OK;
     for (unsigned id = 0; id < TCA_COUNTER_COUNT && !stop; id++) {
         if (!tca_counter_tells(host, (enum tca_counter_id)id))
@@ -139,13 +132,14 @@ static int check_host(struct tca_session *s, struct tca_error *error)
     return s->set.has_host ? tca_choose_host(s, host, error) : TCA_OK;
 }
 
-static int each_counter(struct rows *r)
+static int tell_counters(struct tca_rows *r, void *own)
 {
-    return tca_pass2_counters(r->s, counter_rows, r);
+    return tca_counters_maker.end(own, &(struct tca_host_counts_to){counter_rows, r});
 }
 
-static int each_setting(struct rows *r)
+static int tell_settings(struct tca_rows *r, void *own)
 {
+    (void)own;
     const struct tca_estimates *all;
     int error = tca_pass2_estimates(r->s, &all);
     for (size_t at = 0; !error && at < tca_estimates_count(all); at++) {
@@ -159,15 +153,15 @@ static int each_setting(struct rows *r)
     return error;
 }
 
-static const struct {
-    const char *name;
-    int (*each)(struct rows *r);
-    int (*check)(struct tca_session *s,
-                 struct tca_error *error); /* before anything is written; NULL: nothing to */
-} tables[] = {{"flows", each_flow, NULL},         {"events", each_event, NULL},
-              {"listeners", each_listener, NULL}, {"states", each_state, check_host},
-              {"counters", each_counter, NULL},   {"settings", each_setting, NULL},
-              {"captures", each_capture, NULL}};
+static const struct tca_table tables[] = {
+    {"flows", flow_row, NULL, NULL, NULL, NULL},
+    {"events", NULL, &tca_events_maker, tell_events, NULL, NULL},
+    {"listeners", NULL, NULL, tell_listeners, NULL, &tca_census_maker},
+    {"states", NULL, NULL, tell_states, check_host, &tca_census_maker},
+    {"counters", NULL, &tca_counters_maker, tell_counters, NULL, NULL},
+    {"settings", NULL, NULL, tell_settings, NULL, &tca_estimates_maker},
+    {"captures", NULL, NULL, tell_captures, NULL, NULL},
+};
 
 enum { TABLE_COUNT = sizeof tables / sizeof *tables };
 
@@ -184,26 +178,29 @@ static int no_table(const char *table, struct tca_error *error)
     return tca_fail(error, TCA_EUSAGE, "no table '%s': there are %s", table, names);
 }
 
-static int check(struct tca_session *s, const char *table, struct tca_error *error)
+int tca_table_check(struct tca_session *s, const char *name, const struct tca_table **ret_table,
+                    struct tca_error *error)
 {
     int code = tca_must_be_finished(s, error);
-    bool found = false;
-    for (int at = 0; at < TABLE_COUNT && !code; at++)
-        if (!strcmp(tables[at].name, table)) {
-            found = true;
-            code = tables[at].check ? tables[at].check(s, error) : TCA_OK;
+    if (code)
+        return code;
+    for (int at = 0; at < TABLE_COUNT; at++)
+        if (!strcmp(tables[at].name, name)) {
+            *ret_table = &tables[at];
+            return tables[at].check ? tables[at].check(s, error) : TCA_OK;
         }
-    return code || found ? code : no_table(table, error);
+    return no_table(name, error);
 }
 
 /* Of a table that was checked. */
-static int each_row(struct rows *r, const char *table, struct tca_error *error)
+static int each_row(struct tca_rows *r, const struct tca_table *table, struct tca_error *error)
 {
-    r->opt = tca_report_options_of(r->s);
-    int code = TCA_OK;
-    for (int at = 0; at < TABLE_COUNT; at++)
-        if (!strcmp(tables[at].name, table))
-            code = tables[at].each(r);
+    void *own = NULL;
+    int code = table->row ? each_flow(r) : table->maker ? tca_gather(r->s, table->maker, &own) : TCA_OK;
+    if (!code && table->tell)
+        code = table->tell(r, own);
+    if (table->maker)
+        table->maker->done(own);
     tca_cells_done(&r->cells);
     return tca_words(error, code);
 }
@@ -229,7 +226,8 @@ static int call_row(void *user, const struct tca_cells *cells)
 int tca_session_table(struct tca_session *s, const char *table, tca_row_fn *fn, void *user,
                       struct tca_error *error)
 {
-    int code = check(s, table, error);
+    const struct tca_table *what = NULL;
+    int code = tca_table_check(s, table, &what, error);
     if (code)
         return code;
     struct row_call call = {.fn = fn, .user = user, .row = {.table = table}};
@@ -238,7 +236,8 @@ int tca_session_table(struct tca_session *s, const char *table, tca_row_fn *fn, 
         call.name[at] = tca_columns[first + at].name;
     call.row.name = call.name;
     call.row.cell = call.cell;
-    return each_row(&(struct rows){.s = s, .fn = call_row, .user = &call}, table, error);
+    return each_row(&(struct tca_rows){.s = s, .fn = call_row, .user = &call, .opt = tca_report_options_of(s)},
+                    what, error);
 }
 
 static int csv_row(void *user, const struct tca_cells *cells)
@@ -246,17 +245,33 @@ static int csv_row(void *user, const struct tca_cells *cells)
     return tca_csv_row(user, cells);
 }
 
+int tca_rows_csv(struct tca_session *s, const char *table, const char *columns, struct tca_text_to to,
+                 struct tca_rows *ret, struct tca_error *error)
+{
+    *ret = (struct tca_rows){.s = s, .fn = csv_row, .opt = tca_report_options_of(s)};
+    int code = tca_csv_new(table, columns, to.fn, to.user, &ret->csv, error);
+    ret->user = ret->csv;
+    return code;
+}
+
+int tca_rows_done(struct tca_rows *r)
+{
+    tca_cells_done(&r->cells);
+    return r->csv ? tca_csv_end(r->csv) : TCA_OK;
+}
+
 int tca_session_csv(struct tca_session *s, const char *table, const char *columns, tca_write_fn *fn,
                     void *user, struct tca_error *error)
 {
-    int code = check(s, table, error);
-    struct tca_csv *csv;
+    const struct tca_table *what = NULL;
+    struct tca_rows rows;
+    int code = tca_table_check(s, table, &what, error);
     if (!code)
-        code = tca_csv_new(table, columns, fn, user, &csv, error);
+        code = tca_rows_csv(s, table, columns, (struct tca_text_to){fn, user}, &rows, error);
     if (code)
         return code;
-    code = each_row(&(struct rows){.s = s, .fn = csv_row, .user = csv, .csv = csv}, table, error);
-    int end = tca_csv_end(csv);
+    code = each_row(&rows, what, error);
+    int end = tca_rows_done(&rows);
     return code ? code : tca_words(error, end);
 }
 
@@ -285,7 +300,7 @@ static int nstat_of_host(void *user, const struct tca_host_counts *host)
 static int write_nstat(struct tca_session *s, tca_write_fn *fn, void *user, struct tca_error *error)
 {
     struct nstat n = {.fn = fn, .user = user};
-    int code = tca_pass2_counters(s, nstat_of_host, &n);
+    int code = tca_make(s, &tca_counters_maker, &(struct tca_host_counts_to){nstat_of_host, &n});
     tca_buf_done(&n.text);
     if (!code && !n.hosts && s->set.has_host)
         return tca_fail(error, TCA_EUSAGE, "no connection of the host given");

@@ -20,17 +20,18 @@ enum {
     PARTS_EACH = 2
 }; /* dossiers; parts for each thread, so that none waits long for the last */
 
+/* Where several walks are made side by side each has a thread, and no more. */
 static bool has_crew(const struct tca_session *s)
 {
-    return tca_crew_size(s->crew) > 1;
+    return !s->beside && tca_crew_size(s->crew) > 1;
 }
 
 static struct tca_batches batches_of(const struct tca_session *s)
 {
-    return (struct tca_batches){.crew = s->crew,
+    return (struct tca_batches){.crew = has_crew(s) ? s->crew : NULL,
                                 .sorter = s->dossiers,
                                 .room = AT_ONCE,
-                                .parts = PARTS_EACH * tca_crew_size(s->crew)};
+                                .parts = has_crew(s) ? PARTS_EACH * tca_crew_size(s->crew) : 1};
 }
 
 /* A SYN that is cut short, which the next one of its model is made of. */
@@ -245,6 +246,61 @@ int tca_pass2_walk(struct tca_session *s, tca_view_fn *fn, void *user)
 int tca_pass2_walk_all(struct tca_session *s, tca_view_fn *fn, void *user)
 {
     return walk(&(struct walk){.how = {.s = s, .everything = true}, .fn = fn, .user = user});
+}
+
+int tca_gather(struct tca_session *s, const struct tca_maker *maker, void **ret_own)
+{
+    int error = maker->begin(s, ret_own);
+    return error ? error : (maker->everything ? tca_pass2_walk_all : tca_pass2_walk)(s, maker->flow, *ret_own);
+}
+
+int tca_make(struct tca_session *s, const struct tca_maker *maker, void *to)
+{
+    void *own = NULL;
+    int error = tca_gather(s, maker, &own);
+    if (!error)
+        error = maker->end(own, to);
+    maker->done(own);
+    return error;
+}
+
+/* ---- told to several ---- */
+
+struct taking {
+    const struct tca_settings *set;
+    struct tca_taker *taker;
+    size_t count;
+    bool limited; /* some of them are not told all, so not the same as the others */
+};
+
+static void take(const struct taking *t, const struct tca_flow_view *view, bool everything)
+{
+    for (size_t at = 0; at < t->count; at++) {
+        struct tca_taker *one = &t->taker[at];
+        if (!one->error && (!t->limited || one->everything == everything))
+            one->error = one->flow(one->user, view);
+    }
+}
+
+/* A tca_view_fn, of everything. */
+static int take_flow(void *user, const struct tca_flow_view *view)
+{
+    const struct taking *t = user;
+    take(t, view, true);
+    if (!t->limited)
+        return TCA_OK;
+    struct tca_verdict wanted = *view->v;
+    struct tca_flow_view less = *view;
+    tca_judge_limit(t->set, &wanted);
+    less.v = &wanted;
+    take(t, &less, false);
+    return TCA_OK;
+}
+
+int tca_pass2_walk_for(struct tca_session *s, struct tca_taker *taker, size_t count)
+{
+    struct taking t = {&s->set, taker, count, tca_judge_is_limited(&s->set)};
+    return tca_pass2_walk_all(s, take_flow, &t);
 }
 
 /* ---- told by several threads ---- */

@@ -118,6 +118,20 @@ int tca_session_csv(struct tca_session *session, const char *table, const char *
                     void *user, struct tca_error *error);
 /* The incident in at most 25 lines of 80 columns. */
 int tca_session_summary(struct tca_session *session, tca_write_fn *fn, void *user, struct tca_error *error);
+/* Several of these at once: tables and the summary, each the bytes of its own call, made of one look at each connection, and side by
+ * side by the session's threads. */
+struct tca_product {
+    const char *name;    /* of a table, or "summary" */
+    const char *columns; /* as of tca_session_csv() */
+    tca_write_fn *fn;    /* called by one thread at a time, perhaps not the caller's */
+    /* Its last call to fn was made, and `code` and `error` are set; by that thread. NULL: nobody asks. */
+    void (*end)(struct tca_product *product);
+    void *user;
+    int code;               /* set: what its own call would have returned */
+    struct tca_error error; /* set, where that is not 0 */
+};
+/* All are made as far as each can be. 0, or the code of the first one that could not. */
+int tca_session_make(struct tca_session *session, struct tca_product *product, size_t count);
 /* What a command of the host would have printed: "ss" (as `ss -tan` at the setting "at", else at the captures' end; of the
  * setting "host", which may be left out where the captures were taken at one host's side; Send-Q needs the setting
  * "trace"), "nstat" (kernel counters with lower and upper bounds). Returns 0 with words in *error, and error->code still

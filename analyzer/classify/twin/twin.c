@@ -472,6 +472,11 @@ void tca_twins_appoint(struct tca_twins *twins)
     }
 }
 
+bool tca_twins_any(const struct tca_twins *twins)
+{
+    return twins && twins->twin_count;
+}
+
 /* Where a capture begins in a sorted list. */
 static size_t lower_bound(const void *list, size_t count, size_t size, const struct tca_dossier *wanted,
                           int (*compare)(const void *wanted, const void *one))

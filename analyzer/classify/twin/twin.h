@@ -101,6 +101,8 @@ void tca_twins_settle(struct tca_twins *twins);
 void tca_twins_weigh(struct tca_twins *twins, const struct tca_dossier *d, int severity, bool certain);
 /* 8. All rows were weighed: name deputies. */
 void tca_twins_appoint(struct tca_twins *twins);
+/* Is anything known of any row? NULL: no. */
+bool tca_twins_any(const struct tca_twins *twins);
 /* What is known of this row; NULL: nothing. */
 const struct tca_twin *tca_twins_find(const struct tca_twins *twins, const struct tca_dossier *d);
 

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Several products at once. One after the other each would judge every connection anew; here one walk tells all of them, and what
+ * they make of it is told by as many threads as there are. With several threads there are as many walks, each for some products:
+ * they judge twice what one would judge once, but wait for nothing of each other.
+ *
+ *      checked --> begun --> | walk: flows, settings, captures ... | --> what several need --> | told: flows    |
+ *                            | walk: events, counters ........... |      (census, estimates)  | told: events   |
+ *                                 one thread each                          side by side       | ...            |
+ *
+ * Which products share a walk changes no byte of any: a maker looks at the flow, and at nothing of the others'.
+ */
+#include "base/alloc.h"
+#include "engine/tables.h"
+
+#include <string.h>
+
+enum {
+    NEEDS = 2,    /* the census, estimates */
+    WALKS_MAX = 8 /* there are not more products worth a walk */
+};
+
+struct making {
+    struct tca_product *product; /* borrowed; NULL: it is what others need */
+    const struct tca_table *table;
+    const struct tca_maker *maker; /* NULL: looks at no flow */
+    void *own;                     /* the maker's */
+    struct tca_rows rows;
+    int code;
+};
+
+struct all {
+    struct tca_session *s;
+    struct making *making; /* owned: the products in their order, then what they need */
+    size_t count, needs;
+    struct tca_taker *taker; /* owned: those that look at flows, by walk */
+    struct making **whose;   /* owned: whose taker it is */
+    size_t takers;
+    size_t from[WALKS_MAX + 1]; /* the first taker of each walk */
+    int error[WALKS_MAX];       /* of the walk */
+    unsigned walks;
+};
+
+/* ---- what is made ---- */
+
+static bool is_summary(const struct making *m)
+{
+    return m->product && !strcmp(m->product->name, "summary");
+}
+
+static size_t end_of(const struct all *all)
+{
+    return all->count + all->needs;
+}
+
+static void need(struct all *all, const struct tca_maker *maker)
+{
+    bool there = !maker || (maker == &tca_census_maker && all->s->census) ||
+                 (maker == &tca_estimates_maker && all->s->estimates);
+    for (size_t at = all->count; at < end_of(all) && !there; at++)
+        there = all->making[at].maker == maker;
+    if (!there)
+        all->making[all->count + all->needs++].maker = maker;
+}
+
+static void check_product(struct all *all, struct making *m)
+{
+    struct tca_product *p = m->product;
+    p->error = (struct tca_error){.offset = -1};
+    if (is_summary(m)) {
+        m->code = tca_must_be_finished(all->s, &p->error);
+        return;
+    }
+    m->code = tca_table_check(all->s, p->name, &m->table, &p->error);
+    if (!m->code)
+        need(all, m->table->needs);
+}
+
+static int open_product(struct all *all, struct making *m)
+{
+    struct tca_product *p = m->product;
+    if (is_summary(m)) {
+        m->maker = &tca_summary_maker;
+        return TCA_OK;
+    }
+    m->maker = m->table->maker;
+    return tca_rows_csv(all->s, p->name, p->columns, (struct tca_text_to){p->fn, p->user}, &m->rows,
+                        &p->error);
+}
+
+/* Words for a code that has none so far. */
+static void fail(struct making *m, int code)
+{
+    if (!code || m->code)
+        return;
+    m->code = code;
+    if (m->product)
+        tca_words(&m->product->error, code);
+}
+
+static void begin_all(struct all *all)
+{
+    for (size_t at = 0; at < end_of(all); at++) {
+        struct making *m = &all->making[at];
+        if (m->product && !m->code)
+            m->code = open_product(all, m);
+        if (m->maker && !m->code)
+            fail(m, m->maker->begin(all->s, &m->own));
+    }
+}
+
+/* ---- walks ---- */
+
+/* Each taker to the next walk in turn: those that cost most come from all over the list. */
+static void share_out(struct all *all)
+{
+    unsigned threads = tca_crew_size(all->s->crew);
+    size_t wanted = 0;
+    for (size_t at = 0; at < end_of(all); at++)
+        wanted += !all->making[at].code && (all->making[at].maker || all->making[at].rows.csv);
+    all->walks = threads < WALKS_MAX ? threads : WALKS_MAX;
+    if (all->walks > wanted)
+        all->walks = wanted ? (unsigned)wanted : 1;
+    for (unsigned walk = 0; walk < all->walks; walk++) {
+        all->from[walk] = all->takers;
+        size_t turn = 0;
+        for (size_t at = 0; at < end_of(all); at++) {
+            struct making *m = &all->making[at];
+            bool row = m->table && m->table->row;
+            if (m->code || (!m->maker && !row) || turn++ % all->walks != walk)
+                continue;
+            all->whose[all->takers] = m;
+            all->taker[all->takers++] =
+                row ? (struct tca_taker){m->table->row, &m->rows, false, TCA_OK}
+                    : (struct tca_taker){m->maker->flow, m->own, m->maker->everything, TCA_OK};
+        }
+    }
+    all->from[all->walks] = all->takers;
+}
+
+static void walk_some(void *user, unsigned walk)
+{
+    struct all *all = user;
+    size_t from = all->from[walk], count = all->from[walk + 1] - from;
+    all->error[walk] = count ? tca_pass2_walk_for(all->s, all->taker + from, count) : TCA_OK;
+    for (size_t at = from; at < from + count; at++)
+        fail(all->whose[at], all->error[walk] ? all->error[walk] : all->taker[at].error);
+}
+
+/* ---- told ---- */
+
+static int tell_product(struct making *m)
+{
+    if (is_summary(m))
+        return m->maker->end(m->own, &(struct tca_text_to){m->product->fn, m->product->user});
+    return m->table->tell ? m->table->tell(&m->rows, m->own) : TCA_OK;
+}
+
+static void end_product(struct making *m)
+{
+    struct tca_product *p = m->product;
+    int code = m->table ? tca_rows_done(&m->rows) : TCA_OK;
+    fail(m, code);
+    p->code = m->code;
+    if (p->end)
+        p->end(p);
+}
+
+static void tell_one(void *user, unsigned task)
+{
+    struct all *all = user;
+    struct making *m = &all->making[task];
+    if (!m->code)
+        fail(m, tell_product(m));
+    end_product(m);
+}
+
+static void tell_need(void *user, unsigned task)
+{
+    struct all *all = user;
+    struct making *m = &all->making[all->count + task];
+    if (!m->code)
+        fail(m, m->maker->end(m->own, NULL));
+}
+
+/* Whoever needs what could not be made cannot be told either. */
+static void fail_needing(struct all *all)
+{
+    for (size_t at = all->count; at < end_of(all); at++)
+        for (size_t one = 0; one < all->count; one++) {
+            struct making *m = &all->making[one];
+            if (m->table && m->table->needs == all->making[at].maker)
+                fail(m, all->making[at].code);
+        }
+}
+
+static void make_all(struct all *all)
+{
+    struct tca_session *s = all->s;
+    begin_all(all);
+    share_out(all);
+    s->beside = true;
+    tca_crew_run(s->crew, walk_some, all, all->walks);
+    tca_crew_run(s->crew, tell_need, all, (unsigned)all->needs);
+    fail_needing(all);
+    tca_crew_run(s->crew, tell_one, all, (unsigned)all->count);
+    s->beside = false;
+}
+
+static void check_all(struct all *all, struct tca_product *product, size_t count)
+{
+    all->count = count;
+    for (size_t at = 0; at < count; at++) {
+        all->making[at].product = &product[at];
+        check_product(all, &all->making[at]);
+    }
+}
+
+int tca_session_make(struct tca_session *s, struct tca_product *product, size_t count)
+{
+    struct all all = {.s = s};
+    all.making = tca_alloc((NEEDS + count) * sizeof *all.making);
+    all.taker = tca_alloc((NEEDS + count) * sizeof *all.taker);
+    all.whose = tca_alloc((NEEDS + count) * sizeof(struct making *));
+    int code = all.making && all.taker && all.whose ? TCA_OK : TCA_EMEMORY;
+    for (size_t at = 0; at < count && code; at++)
+        product[at].code = tca_words(&product[at].error, code);
+    if (!code) {
+        check_all(&all, product, count);
+        make_all(&all);
+    }
+    for (size_t at = 0; all.making && at < end_of(&all); at++)
+        if (all.making[at].maker)
+            all.making[at].maker->done(all.making[at].own);
+    tca_free(all.making);
+    tca_free(all.taker);
+    tca_free(all.whose);
+    for (size_t at = 0; at < count && !code; at++)
+        code = product[at].code;
+    return code;
+}

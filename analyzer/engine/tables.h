@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Which tables there are, and where the rows of each come from. Private to the engine.
+ */
+#ifndef TCA_ENGINE_TABLES_H
+#define TCA_ENGINE_TABLES_H
+
+#include "engine/run.h"
+
+/* A table that is being written. */
+struct tca_rows {
+    struct tca_session *s;
+    struct tca_cells cells;
+    struct tca_report_options opt;
+    tca_cells_fn *fn;
+    void *user;
+    struct tca_csv
+        *csv; /* where the rows go that can be written there without cells; NULL: they all go to fn */
+};
+
+struct tca_table {
+    const char *name;
+    tca_view_fn *row;              /* a row of each flow, in their order; `user` is the rows; NULL: it has others */
+    const struct tca_maker *maker; /* what its rows are of; NULL: nothing that looks at flows */
+    int (*tell)(struct tca_rows *r, void *own); /* all rows at once, with what the maker made; NULL: all were told */
+    int (*check)(struct tca_session *s,
+                 struct tca_error *error); /* before anything is written; NULL: nothing to */
+    /* Made once for the session, where it is not made alone: then `tell` finds it there. NULL: nothing. */
+    const struct tca_maker *needs;
+};
+
+/* 0, or TCA_EUSAGE with words: no such table, none that can be told, or nothing can yet. */
+int tca_table_check(struct tca_session *s, const char *name, const struct tca_table **ret_table,
+                    struct tca_error *error);
+/* Rows of a table as CSV; the writer is the rows' own. tca_rows_done() returns 0 or what could not be written. */
+int tca_rows_csv(struct tca_session *s, const char *table, const char *columns, struct tca_text_to to,
+                 struct tca_rows *ret, struct tca_error *error);
+int tca_rows_done(struct tca_rows *r);
+
+#endif
