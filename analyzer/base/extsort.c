@@ -200,7 +200,7 @@ static void sort_places(const uint8_t *bytes, struct place *place, size_t count,
 
 static int sort_memory(struct tca_sorter *sorter)
 {
-    if (sorter->sorted)
+    if (sorter->sorted || !sorter->count)
         return TCA_OK;
     if (sorter->spare_room < sorter->count / 2) {
         struct place *spare = tca_grow(sorter->spare, sorter->count / 2, sizeof *spare);
@@ -704,13 +704,22 @@ static void give_back(struct tca_sorter *sorter)
     sorter->room = sorter->index_room = sorter->spare_room = 0;
 }
 
+/* Again it writes nothing, so that any thread may ask. */
+int tca_sorter_settle(struct tca_sorter *sorter)
+{
+    if (!sorter->run_count)
+        return sort_memory(sorter);
+    int error = spill(sorter);
+    if (!error && sorter->bytes)
+        give_back(sorter);
+    return error;
+}
+
 int tca_cursor_new(struct tca_sorter *sorter, struct tca_owners owners, struct tca_cursor **ret_cursor)
 {
-    int error = sorter->run_count ? spill(sorter) : sort_memory(sorter);
+    int error = tca_sorter_settle(sorter);
     if (error)
         return error;
-    if (sorter->run_count)
-        give_back(sorter);
     struct tca_cursor *c = tca_alloc(sizeof *c);
     if (!c)
         return TCA_EMEMORY;

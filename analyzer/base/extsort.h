@@ -43,9 +43,10 @@ struct tca_owners {
     uint32_t first, last;
 };
 
-/* The same, one item after the other, of these owners alone: until the cursor is freed nothing may be added. On any thread, one
- * at a time. */
+/* The same, one item after the other, of these owners alone: until the cursor is freed nothing may be added. Each on any thread;
+ * several at a time once the sorter is settled, that is, was walked or told so since the last item. */
 struct tca_cursor;
+int tca_sorter_settle(struct tca_sorter *sorter);
 int tca_cursor_new(struct tca_sorter *sorter, struct tca_owners owners, struct tca_cursor **ret_cursor);
 void tca_cursor_free(struct tca_cursor *cursor); /* accepts NULL */
 /* 1, the item borrowed until the next call; 0 at the end; TCA_EMEMORY or TCA_EOUTPUT. */

@@ -14,8 +14,8 @@
 #include <sys/stat.h>
 
 const char *const product_file[PRODUCT_FILES] = {"flows.csv",    "events.csv",   "listeners.csv",
-                                                        "states.csv",   "counters.csv", "settings.csv",
-                                                        "captures.csv", "summary.txt",  "run.csv"};
+                                                 "states.csv",   "counters.csv", "settings.csv",
+                                                 "captures.csv", "summary.txt",  "run.csv"};
 /* The last one is the front end's own. */
 enum { MADE = PRODUCT_RUN };
 
@@ -131,7 +131,8 @@ static int write_run(struct result *result, const char *directory)
     char *path;
     if (asprintf(&path, "%s/%s", directory, product_file[PRODUCT_RUN]) < 0)
         return memory_out();
-    int r = intake_overwritten(result->req, path, "-o") ? TCA_EUSAGE : product_write(result, PRODUCT_RUN, path);
+    int r =
+        intake_overwritten(result->req, path, "-o") ? TCA_EUSAGE : product_write(result, PRODUCT_RUN, path);
     free(path);
     return r;
 }

@@ -141,7 +141,7 @@ static void done_census(void *own)
     tca_free(own);
 }
 
-const struct tca_maker tca_census_maker = {begin_census, take_flow, end_census, done_census, true};
+const struct tca_maker tca_census_maker = {begin_census, take_flow, end_census, done_census, true, 4};
 
 /* ---- asked for ---- */
 

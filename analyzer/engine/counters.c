@@ -220,4 +220,4 @@ static int tell_totals(void *own, void *to)
     return error ? error : add_up(p, &t);
 }
 
-const struct tca_maker tca_counters_maker = {begin_parts, parts_of_flow, tell_totals, done_parts, true};
+const struct tca_maker tca_counters_maker = {begin_parts, parts_of_flow, tell_totals, done_parts, true, 9};

@@ -69,8 +69,8 @@ static int end_estimates(void *own, void *to)
     return TCA_OK;
 }
 
-const struct tca_maker tca_estimates_maker = {begin_estimates, estimate_flow, end_estimates, done_estimates,
-                                              true};
+const struct tca_maker tca_estimates_maker = {begin_estimates, estimate_flow, end_estimates,
+                                              done_estimates,  true,          2};
 
 int tca_pass2_estimates(struct tca_session *s, const struct tca_estimates **ret_estimates)
 {
@@ -255,4 +255,4 @@ static int tell_events(void *own, void *to)
     return error;
 }
 
-const struct tca_maker tca_events_maker = {begin_events, events_of_flow, tell_events, done_events, false};
+const struct tca_maker tca_events_maker = {begin_events, events_of_flow, tell_events, done_events, false, 8};

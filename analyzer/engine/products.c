@@ -26,6 +26,8 @@ struct making {
     const struct tca_maker *maker; /* NULL: looks at no flow */
     void *own;                     /* the maker's */
     struct tca_rows rows;
+    unsigned walk; /* that looks at flows for it, once that is shared out */
+    bool shared;
     int code;
 };
 
@@ -33,9 +35,8 @@ struct all {
     struct tca_session *s;
     struct making *making; /* owned: the products in their order, then what they need */
     size_t count, needs;
-    struct tca_taker *taker; /* owned: those that look at flows, by walk */
-    struct making **whose;   /* owned: whose taker it is */
-    size_t takers;
+    struct tca_taker *taker;    /* owned: those that look at flows, by walk */
+    struct making **whose;      /* owned: whose taker it is */
     size_t from[WALKS_MAX + 1]; /* the first taker of each walk */
     int error[WALKS_MAX];       /* of the walk */
     unsigned walks;
@@ -111,31 +112,74 @@ static void begin_all(struct all *all)
 
 /* ---- walks ---- */
 
-/* Each taker to the next walk in turn: those that cost most come from all over the list. */
+static bool has_row(const struct making *m)
+{
+    return m->table && m->table->row;
+}
+
+static bool looks(const struct making *m)
+{
+    return !m->code && (m->maker || has_row(m));
+}
+
+static unsigned cost_of(const struct making *m)
+{
+    enum { ROW = 5 }; /* in the same measure */
+    return m->maker ? m->maker->cost : ROW;
+}
+
+/* The most costly one that has no walk yet; NULL: all have. */
+static struct making *next_making(const struct all *all)
+{
+    struct making *next = NULL;
+    for (size_t at = 0; at < end_of(all); at++) {
+        struct making *m = &all->making[at];
+        if (looks(m) && !m->shared && (!next || cost_of(m) > cost_of(next)))
+            next = m;
+    }
+    return next;
+}
+
+/* Each to the walk that has least to do so far. */
 static void share_out(struct all *all)
 {
-    unsigned threads = tca_crew_size(all->s->crew);
-    size_t wanted = 0;
-    for (size_t at = 0; at < end_of(all); at++)
-        wanted += !all->making[at].code && (all->making[at].maker || all->making[at].rows.csv);
+    unsigned cost[WALKS_MAX] = {0}, threads = tca_crew_size(all->s->crew);
     all->walks = threads < WALKS_MAX ? threads : WALKS_MAX;
-    if (all->walks > wanted)
-        all->walks = wanted ? (unsigned)wanted : 1;
+    for (struct making *m; (m = next_making(all));) {
+        for (unsigned walk = 0; walk < all->walks; walk++)
+            if (cost[walk] < cost[m->walk])
+                m->walk = walk;
+        cost[m->walk] += cost_of(m);
+        m->shared = true;
+    }
+}
+
+/* What is told of a walk's flows, side by side. */
+static void list_takers(struct all *all)
+{
+    size_t takers = 0;
     for (unsigned walk = 0; walk < all->walks; walk++) {
-        all->from[walk] = all->takers;
-        size_t turn = 0;
+        all->from[walk] = takers;
         for (size_t at = 0; at < end_of(all); at++) {
             struct making *m = &all->making[at];
-            bool row = m->table && m->table->row;
-            if (m->code || (!m->maker && !row) || turn++ % all->walks != walk)
+            if (!m->shared || m->walk != walk)
                 continue;
-            all->whose[all->takers] = m;
-            all->taker[all->takers++] =
-                row ? (struct tca_taker){m->table->row, &m->rows, false, TCA_OK}
-                    : (struct tca_taker){m->maker->flow, m->own, m->maker->everything, TCA_OK};
+            all->whose[takers] = m;
+            all->taker[takers++] =
+                has_row(m) ? (struct tca_taker){m->table->row, &m->rows, false, TCA_OK}
+                           : (struct tca_taker){m->maker->flow, m->own, m->maker->everything, TCA_OK};
         }
     }
-    all->from[all->walks] = all->takers;
+    all->from[all->walks] = takers;
+}
+
+/* Several walks begin at a time. */
+static void settle(struct all *all)
+{
+    int error = all->s->dossiers ? tca_sorter_settle(all->s->dossiers) : TCA_OK;
+    for (size_t at = 0; at < end_of(all); at++)
+        if (looks(&all->making[at]))
+            fail(&all->making[at], error);
 }
 
 static void walk_some(void *user, unsigned walk)
@@ -197,13 +241,16 @@ static void fail_needing(struct all *all)
 static void make_all(struct all *all)
 {
     struct tca_session *s = all->s;
+    struct tca_crew *crew = all->count <= TCA_CREW_TASKS ? s->crew : NULL;
     begin_all(all);
+    settle(all);
     share_out(all);
+    list_takers(all);
     s->beside = true;
-    tca_crew_run(s->crew, walk_some, all, all->walks);
-    tca_crew_run(s->crew, tell_need, all, (unsigned)all->needs);
+    tca_crew_run(crew, walk_some, all, all->walks);
+    tca_crew_run(crew, tell_need, all, (unsigned)all->needs);
     fail_needing(all);
-    tca_crew_run(s->crew, tell_one, all, (unsigned)all->count);
+    tca_crew_run(crew, tell_one, all, (unsigned)all->count);
     s->beside = false;
 }
 

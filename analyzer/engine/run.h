@@ -146,14 +146,16 @@ struct tca_swept {
     struct tca_hosts *hosts;    /* owned, as the others */
     struct tca_sweep *sweep;
     struct tca_pressure *pressure; /* who asks, and why nothing answers */
-    struct tca_isns *isns;         /* while it is made */
-    size_t listeners;              /* of those before it */
+    struct tca_isns *isns;         /* while it is made, as the next */
+    struct tca_incidents found;
+    size_t listeners; /* of those before it */
+    bool large;       /* one capture, with more connections than others are together */
 };
 
 struct tca_session {
     struct tca_settings set;
-    struct tca_crew *crew;    /* NULL: one thread does all */
-    bool beside;              /* its threads make products side by side, each by walks of its own (products.c) */
+    struct tca_crew *crew; /* NULL: one thread does all */
+    bool beside;           /* its threads make products side by side, each by walks of its own (products.c) */
     struct capture **capture; /* owned, in the order of the run's list */
     size_t capture_count, capture_room;
     struct capture *open;          /* the capture being fed; NULL between captures */
@@ -163,12 +165,13 @@ struct tca_session {
     unsigned shards;
     uint8_t shard_of[TCA_PARTITIONS]; /* each partition is of one, or of another share */
     bool can_deal;                    /* all of them are whole: records may be dealt to them */
-    pthread_mutex_t lock;             /* for what all shards write to: streams, models */
-    struct tca_fragments *fragments;  /* of the open capture */
-    struct tca_order order;           /* segments of the open capture that wait for their turn */
-    struct tca_moved moved;           /* frame numbers of all captures that were mended */
-    struct tca_spots spots;           /* files and frames of all captures, as the user knows them */
-    struct tca_comments comments;     /* of all captures, while a trace is kept */
+    pthread_mutex_t
+        lock; /* for what all shards write to: streams, models; and all sweeps: twins, SYNs that are alone */
+    struct tca_fragments *fragments; /* of the open capture */
+    struct tca_order order;          /* segments of the open capture that wait for their turn */
+    struct tca_moved moved;          /* frame numbers of all captures that were mended */
+    struct tca_spots spots;          /* files and frames of all captures, as the user knows them */
+    struct tca_comments comments;    /* of all captures, while a trace is kept */
     struct tca_spool {
         struct tca_sorter **list; /* owned, as what it points to: by the number of the shard */
         unsigned count;
@@ -179,8 +182,8 @@ struct tca_session {
     } models;                    /* of SYNs that are all of their flow (lone.c) */
     struct tca_sorter *dossiers; /* in pass 2: those of all shards, the first of that list */
     struct tca_streams *streams; /* of all captures; NULL before the first */
-    struct tca_swept *swept;     /* owned, in the order of captures; of all of them once pass 2 is prepared */
-    size_t swept_count, swept_room;
+    struct tca_swept *swept;     /* owned, in the order of captures; all of them from the first sweep on */
+    size_t swept_count;
     struct tca_estimates *estimates; /* NULL until somebody asks (pass2.c) */
     struct tca_census *census;       /* NULL until somebody asks (census.c) */
     struct tca_census *served;       /* of listeners alone; likewise */
@@ -322,7 +325,7 @@ bool tca_nat_again(const struct tca_session *s, const struct tca_dossier *d, con
 /* All captures are swept. 0, TCA_EMEMORY or TCA_EOUTPUT. */
 int tca_swept_make(struct tca_session *s);
 void tca_swept_done(struct tca_session *s);
-/* Of this capture; of all that are not swept yet what is being made. */
+/* Of this capture. */
 const struct tca_swept *tca_swept_of(const struct tca_session *s, uint32_t capture);
 /* Listeners of all captures, by capture, address, port; each borrowed, or in *room. */
 size_t tca_swept_listeners(const struct tca_session *s);
@@ -376,11 +379,13 @@ int tca_pass2_share(struct tca_session *s, tca_view_fn *fn, void *const *part, t
 /* What is made of all flows: its maker looks at each once, in row order, and then tells. Several are made in one walk, or side by
  * side; those that are made of flows alone find nothing changed by the others. */
 struct tca_maker {
-    int (*begin)(struct tca_session *s, void **ret_own); /* whatever it returns, `done` is called for *ret_own */
-    tca_view_fn *flow;                                   /* `user` is its own */
-    int (*end)(void *own, void *to);                     /* tells; what `to` is each maker says */
-    void (*done)(void *own);                             /* accepts NULL */
-    bool everything; /* asks for every finding, whatever the user wants to read */
+    int (*begin)(struct tca_session *s,
+                 void **ret_own);    /* whatever it returns, `done` is called for *ret_own */
+    tca_view_fn *flow;               /* `user` is its own */
+    int (*end)(void *own, void *to); /* tells; what `to` is each maker says */
+    void (*done)(void *own);         /* accepts NULL */
+    bool everything;                 /* asks for every finding, whatever the user wants to read */
+    unsigned cost; /* of a look at one flow, about, as others have it: what walks are shared out by */
 };
 /* Begins, and looks at every flow. */
 int tca_gather(struct tca_session *s, const struct tca_maker *maker, void **ret_own);

@@ -122,7 +122,7 @@ static int tell_summary(void *own, void *to)
     return error ? error : tca_summary_write(w->sum, whom->fn, whom->user);
 }
 
-const struct tca_maker tca_summary_maker = {begin_summing, sum_flow, tell_summary, done_summing, false};
+const struct tca_maker tca_summary_maker = {begin_summing, sum_flow, tell_summary, done_summing, false, 1};
 
 int tca_session_summary(struct tca_session *s, tca_write_fn *fn, void *user, struct tca_error *error)
 {

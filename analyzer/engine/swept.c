@@ -10,6 +10,9 @@
  *
  * Which are swept together follows from their numbers of connections, and changes nothing that is told. But for a flood that memory
  * has no room for: of all captures together the first SYNs count (alone.c), in row order, so then all are swept at once.
+ *
+ * Where there are several such groups each thread sweeps one; a capture that is a group of its own because it is large is swept by
+ * all of them.
  */
 #include "base/alloc.h"
 #include "engine/run.h"
@@ -72,6 +75,7 @@ enum { SWEEPS = sizeof sweeps / sizeof *sweeps };
 struct gathering {
     struct tca_session *s;
     struct tca_swept *swept;
+    struct tca_crew *crew; /* NULL: this thread does all */
     struct tca_settled *settled;
     size_t count;
     int error[SWEEPS];
@@ -108,12 +112,27 @@ static void count_cut(struct capture *c, const struct tca_dossier *d, bool cut)
         gap->flows++;
 }
 
+/* What all groups count together, and only count: their order is nothing to it, unless there is but one. */
+static bool is_cut(struct tca_session *s, const struct tca_settled *settled)
+{
+    if (settled->unsettled)
+        return true;
+    if (s->beside)
+        pthread_mutex_lock(&s->lock);
+    bool cut = tca_alone_cut(s, &settled->d);
+    if (!cut && s->twins)
+        tca_twins_meet(s->twins, &settled->d);
+    if (s->beside)
+        pthread_mutex_unlock(&s->lock);
+    return cut;
+}
+
 /* One by one, before all sweeps take them in. */
 static int meet(struct gathering *g, struct tca_settled *settled)
 {
     struct tca_dossier *d = &settled->d;
     struct capture *c = g->s->capture[d->capture - 1];
-    bool cut = settled->unsettled || tca_alone_cut(g->s, d);
+    bool cut = is_cut(g->s, settled);
     count_cut(c, d, cut);
     if (cut) {
         d->m.damage |= TCA_DAMAGE_CUT_SHORT;
@@ -121,8 +140,6 @@ static int meet(struct gathering *g, struct tca_settled *settled)
         return TCA_OK;
     }
     c->swept++;
-    if (g->s->twins)
-        tca_twins_meet(g->s->twins, d);
     return tca_hosts_meet(g->swept->hosts, d);
 }
 
@@ -135,7 +152,7 @@ static int gather(void *user, struct tca_settled *settled, size_t count)
     for (size_t at = 0; at < count && !error; at++)
         error = meet(g, &settled[at]);
     if (!error)
-        tca_crew_run(g->s->crew, add_all, g, SWEEPS);
+        tca_crew_run(g->crew, add_all, g, SWEEPS);
     for (unsigned at = 0; at < SWEEPS && !error; at++)
         error = g->error[at];
     return error;
@@ -153,18 +170,18 @@ static int begin(struct tca_session *s, struct tca_swept *w)
     return error ? error : tca_pressure_new(&w->pressure);
 }
 
-static int find(struct tca_session *s, struct tca_swept *w)
+static int find(struct tca_session *s, struct tca_swept *w, struct tca_crew *crew)
 {
     bool in_part = s->alone[0].full || s->alone[1].full;
     int error = tca_hosts_run(w->hosts);
     if (!error)
-        error = tca_isns_run(w->isns, w->hosts, &s->incidents);
+        error = tca_isns_run(w->isns, w->hosts, &w->found);
     tca_isns_free(w->isns); /* before listeners take memory */
     w->isns = NULL;
     if (!error)
-        error = tca_sweep_run(w->sweep, w->hosts, s->crew);
+        error = tca_sweep_run(w->sweep, w->hosts, crew);
     if (!error)
-        error = tca_pressure_run(w->pressure, w->sweep, w->hosts, &s->set.known, in_part, &s->incidents);
+        error = tca_pressure_run(w->pressure, w->sweep, w->hosts, &s->set.known, in_part, &w->found);
     if (!error)
         tca_sweep_settle(w->sweep);
     for (uint32_t capture = w->captures.first; !error && capture <= w->captures.last; capture++)
@@ -173,22 +190,15 @@ static int find(struct tca_session *s, struct tca_swept *w)
     return error;
 }
 
-/* With others beside them: what is found is put away small, unless something is to be added to it. */
-static int sweep(struct tca_session *s, struct tca_owners captures, bool pack)
+/* pack: what is found is put away small. */
+static int sweep(struct tca_session *s, struct tca_swept *w, bool pack)
 {
-    void *list = tca_room(s->swept, s->swept_count, &s->swept_room, sizeof *s->swept);
-    if (!list)
-        return TCA_EMEMORY;
-    s->swept = list;
-    size_t listeners = tca_swept_listeners(s);
-    struct tca_swept *w = &s->swept[s->swept_count++];
-    *w = (struct tca_swept){.captures = captures, .listeners = listeners};
-    struct gathering g = {.s = s, .swept = w};
+    struct gathering g = {.s = s, .swept = w, .crew = s->beside ? NULL : s->crew};
     int error = begin(s, w);
     if (!error)
-        error = tca_pass2_settle_first(s, captures, gather, &g);
+        error = tca_pass2_settle_first(s, w->captures, gather, &g);
     if (!error)
-        error = find(s, w);
+        error = find(s, w, g.crew);
     if (!error && pack)
         tca_sweep_pack(w->sweep);
     return error;
@@ -197,22 +207,84 @@ static int sweep(struct tca_session *s, struct tca_owners captures, bool pack)
 /* ---- all captures ---- */
 
 /* Connections, so that what is gathered of them takes some megabytes. */
+enum { LARGE = 8192 };
 #ifdef TCA_CHECK_WAYS
 enum { AT_ONCE = 1 }; /* each capture alone */
 #else
-enum { AT_ONCE = 8192 };
+enum { AT_ONCE = LARGE };
 #endif
 
 /* From this one on; `most` 0: all that there are. */
-static struct tca_owners next_captures(const struct tca_session *s, uint32_t first, uint64_t most)
+static struct tca_swept next_captures(const struct tca_session *s, uint32_t first, uint64_t most)
 {
     uint32_t last = first;
-    for (uint64_t flows = 0; last < s->capture_count; last++) {
-        flows += 1 + s->capture[last - 1]->facts.flows;
-        if (most && flows + s->capture[last]->facts.flows > most)
-            break;
+    uint64_t flows = 1 + s->capture[first - 1]->facts.flows;
+    for (; last < s->capture_count && (!most || flows + s->capture[last]->facts.flows <= most); last++)
+        flows += 1 + s->capture[last]->facts.flows;
+    return (struct tca_swept){.captures = {first, last}, .large = flows > LARGE};
+}
+
+/* What is swept together; at most so many connections, if not 0. Where there is no capture: of none. */
+static int group(struct tca_session *s, uint64_t most)
+{
+    uint32_t first = 1;
+    size_t room = 0;
+    do {
+        void *list = tca_room(s->swept, s->swept_count, &room, sizeof *s->swept);
+        if (!list)
+            return TCA_EMEMORY;
+        s->swept = list;
+        s->swept[s->swept_count++] =
+            s->capture_count ? next_captures(s, first, most) : (struct tca_swept){.captures = {1, 1}};
+        first = s->swept[s->swept_count - 1].captures.last + 1;
+    } while (first <= s->capture_count);
+    return TCA_OK;
+}
+
+struct sweeping {
+    struct tca_session *s;
+    bool pack;
+    _Atomic size_t next;
+    _Atomic int error;
+};
+
+/* The next one that is not large, as long as there are some. */
+static void sweep_small(void *user, unsigned task)
+{
+    struct sweeping *all = user;
+    struct tca_session *s = all->s;
+    (void)task;
+    for (size_t at; (at = all->next++) < s->swept_count && !all->error;) {
+        int error = s->swept[at].large ? TCA_OK : sweep(s, &s->swept[at], all->pack);
+        if (error)
+            all->error = error;
     }
-    return (struct tca_owners){first, last};
+}
+
+static int sweep_all(struct tca_session *s, bool pack)
+{
+    struct sweeping all = {.s = s, .pack = pack, .error = tca_sorter_settle(s->dossiers)};
+    s->beside = s->swept_count > 1 && tca_crew_size(s->crew) > 1;
+    tca_crew_run(s->beside ? s->crew : NULL, sweep_small, &all, s->beside ? tca_crew_size(s->crew) : 1);
+    s->beside = false;
+    int error = all.error;
+    for (size_t at = 0; at < s->swept_count && !error; at++)
+        error = s->swept[at].large ? sweep(s, &s->swept[at], pack) : TCA_OK;
+    return error;
+}
+
+/* In the order of captures: listeners are counted through, and incidents are the session's. */
+static int join(struct tca_session *s)
+{
+    int error = TCA_OK;
+    for (size_t at = 0; at < s->swept_count && !error; at++) {
+        struct tca_swept *w = &s->swept[at];
+        w->listeners = at ? w[-1].listeners + tca_sweep_count(w[-1].sweep) : 0;
+        for (size_t one = 0; one < w->found.count && !error; one++)
+            error = tca_incidents_add(&s->incidents, &w->found.list[one]);
+        tca_incidents_done(&w->found);
+    }
+    return error;
 }
 
 struct counting {
@@ -241,17 +313,16 @@ static int has_room(struct tca_session *s, bool *ret_room)
     return error == TCA_ESTOPPED ? TCA_OK : error;
 }
 
+/* With others beside them listeners are packed, unless something is to be added to them. */
 int tca_swept_make(struct tca_session *s)
 {
     bool apart = s->capture_count > 1;
     int error = apart ? has_room(s, &apart) : TCA_OK;
-    uint32_t first = 1;
-    do {
-        struct tca_owners captures = next_captures(s, first, apart ? AT_ONCE : 0);
-        error = error ? error : sweep(s, captures, apart && !s->set.known.count);
-        first = captures.last + 1;
-    } while (!error && first <= s->capture_count);
-    return error;
+    if (!error)
+        error = group(s, apart ? AT_ONCE : 0);
+    if (!error)
+        error = sweep_all(s, apart && !s->set.known.count);
+    return error ? error : join(s);
 }
 
 void tca_swept_done(struct tca_session *s)
@@ -261,6 +332,7 @@ void tca_swept_done(struct tca_session *s)
         tca_sweep_free(s->swept[at].sweep);
         tca_pressure_free(s->swept[at].pressure);
         tca_isns_free(s->swept[at].isns);
+        tca_incidents_done(&s->swept[at].found);
     }
     tca_free(s->swept);
 }

@@ -236,8 +236,9 @@ int tca_session_table(struct tca_session *s, const char *table, tca_row_fn *fn, 
         call.name[at] = tca_columns[first + at].name;
     call.row.name = call.name;
     call.row.cell = call.cell;
-    return each_row(&(struct tca_rows){.s = s, .fn = call_row, .user = &call, .opt = tca_report_options_of(s)},
-                    what, error);
+    return each_row(
+        &(struct tca_rows){.s = s, .fn = call_row, .user = &call, .opt = tca_report_options_of(s)}, what,
+        error);
 }
 
 static int csv_row(void *user, const struct tca_cells *cells)

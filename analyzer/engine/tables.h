@@ -20,9 +20,10 @@ struct tca_rows {
 
 struct tca_table {
     const char *name;
-    tca_view_fn *row;              /* a row of each flow, in their order; `user` is the rows; NULL: it has others */
+    tca_view_fn *row; /* a row of each flow, in their order; `user` is the rows; NULL: it has others */
     const struct tca_maker *maker; /* what its rows are of; NULL: nothing that looks at flows */
-    int (*tell)(struct tca_rows *r, void *own); /* all rows at once, with what the maker made; NULL: all were told */
+    int (*tell)(struct tca_rows *r,
+                void *own); /* all rows at once, with what the maker made; NULL: all were told */
     int (*check)(struct tca_session *s,
                  struct tca_error *error); /* before anything is written; NULL: nothing to */
     /* Made once for the session, where it is not made alone: then `tell` finds it there. NULL: nothing. */

@@ -251,7 +251,8 @@ int tca_pass2_walk_all(struct tca_session *s, tca_view_fn *fn, void *user)
 int tca_gather(struct tca_session *s, const struct tca_maker *maker, void **ret_own)
 {
     int error = maker->begin(s, ret_own);
-    return error ? error : (maker->everything ? tca_pass2_walk_all : tca_pass2_walk)(s, maker->flow, *ret_own);
+    return error ? error
+                 : (maker->everything ? tca_pass2_walk_all : tca_pass2_walk)(s, maker->flow, *ret_own);
 }
 
 int tca_make(struct tca_session *s, const struct tca_maker *maker, void *to)

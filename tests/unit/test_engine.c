@@ -606,6 +606,133 @@ START_TEST(callbacks_can_stop)
 }
 END_TEST
 
+/* ---- several products at once ---- */
+
+static const char *const all_names[] = {"flows",    "events",   "listeners", "states",
+                                        "counters", "settings", "captures",  "summary"};
+enum { ALL_NAMES = sizeof all_names / sizeof *all_names };
+
+static void say_one(struct tca_session *session, const char *name, struct tca_buf *out)
+{
+    struct tca_error error = {0};
+    int code = strcmp(name, "summary") ? tca_session_csv(session, name, NULL, write_to_buf, out, &error)
+                                       : tca_session_summary(session, write_to_buf, out, &error);
+    ck_assert_msg(code == 0, "%s: %s", name, error.text);
+}
+
+static struct tca_session *two_views(const char *name, const char *value, const char *jobs)
+{
+    struct wire wire = make_wire(script);
+    struct tca_settings *set = tca_settings_new();
+    struct tca_session *session;
+
+    ck_assert_int_eq(tca_settings_set(set, "jobs", jobs, NULL), 0);
+    if (name)
+        ck_assert_int_eq(tca_settings_set(set, name, value, NULL), 0);
+    ck_assert_int_eq(tca_session_open(set, &session, NULL), 0);
+    tca_settings_free(set);
+    feed(session, "one.pcap", &wire, 0);
+    feed(session, "two.pcap", &wire, 0);
+    finish(session);
+    wire_done(&wire);
+    return session;
+}
+
+/* The first `count` of them. */
+static void check_products(struct tca_session *session, struct tca_buf *want, size_t count, const char *what)
+{
+    struct tca_product product[ALL_NAMES] = {0};
+    struct tca_buf got[ALL_NAMES] = {0};
+
+    for (size_t at = 0; at < count; at++)
+        product[at] = (struct tca_product){.name = all_names[at], .fn = write_to_buf, .user = &got[at]};
+    ck_assert_int_eq(tca_session_make(session, product, count), 0);
+    for (size_t at = 0; at < count; at++) {
+        ck_assert_int_eq(product[at].code, 0);
+        ck_assert_uint_gt(got[at].used, 0);
+        same_bytes(&want[at], &got[at], what);
+        tca_buf_done(&got[at]);
+    }
+}
+
+/* Whether some were asked for before, so that parts of them are there, or none. */
+START_TEST(products_at_once)
+{
+    static const char *const choice[][2] = {
+        {NULL, NULL},         {"min-confidence", "certain"}, {"finding", "rst_refused"},
+        {"host", "10.0.0.1"}, {"all-states", "true"},        {"sysctl", "net.ipv4.tcp_syn_retries=2"}};
+    static const char *const jobs[] = {"1", "2", "5"};
+
+    for (size_t at = 0; at < sizeof choice / sizeof *choice; at++)
+        for (size_t j = 0; j < sizeof jobs / sizeof *jobs; j++) {
+            struct tca_buf want[ALL_NAMES] = {0};
+            struct tca_session *alone = two_views(choice[at][0], choice[at][1], jobs[j]);
+            struct tca_session *fresh = two_views(choice[at][0], choice[at][1], jobs[j]);
+            for (size_t one = 0; one < ALL_NAMES; one++)
+                say_one(alone, all_names[one], &want[one]);
+            check_products(fresh, want, ALL_NAMES, "all of them");
+            check_products(fresh, want, ALL_NAMES, "all of them again");
+            check_products(alone, want, ALL_NAMES, "all behind each one");
+            check_products(fresh, want, 3, "three");
+            check_products(fresh, want, 0, "none");
+            for (size_t one = 0; one < ALL_NAMES; one++)
+                tca_buf_done(&want[one]);
+            tca_session_free(alone);
+            tca_session_free(fresh);
+        }
+}
+END_TEST
+
+static void count_end(struct tca_product *product)
+{
+    ++*(int *)product->user;
+}
+
+static int write_nowhere(void *user, const void *bytes, size_t count)
+{
+    (void)user, (void)bytes, (void)count;
+    return 0;
+}
+
+/* Each fails for itself, and each is told to end once. */
+START_TEST(products_that_fail)
+{
+    int ends[5] = {0};
+    struct tca_product product[] = {
+        {.name = "flows", .fn = stop_write, .end = count_end, .user = &ends[0]},
+        {.name = "flow", .fn = write_nowhere, .end = count_end, .user = &ends[1]},
+        {.name = "events", .columns = "nonsense", .fn = write_nowhere, .end = count_end, .user = &ends[2]},
+        {.name = "summary", .fn = stop_write, .end = count_end, .user = &ends[3]},
+        {.name = "listeners", .fn = write_nowhere, .end = count_end, .user = &ends[4]},
+    };
+    struct tca_session *session = two_views(NULL, NULL, "2");
+
+    ck_assert_int_eq(tca_session_make(session, product, 5), TCA_EOUTPUT);
+    ck_assert_int_eq(product[0].code, TCA_EOUTPUT);
+    ck_assert_int_eq(product[1].code, TCA_EUSAGE);
+    ck_assert_ptr_nonnull(strstr(product[1].error.text, "no table 'flow'"));
+    ck_assert_int_eq(product[2].code, TCA_EUSAGE);
+    ck_assert_ptr_nonnull(strstr(product[2].error.text, "nonsense"));
+    ck_assert_int_eq(product[3].code, TCA_EOUTPUT);
+    ck_assert_int_eq(product[4].code, 0);
+    for (size_t at = 0; at < 5; at++)
+        ck_assert_int_eq(ends[at], 1);
+    tca_session_free(session);
+}
+END_TEST
+
+START_TEST(products_too_early)
+{
+    struct tca_session *session = open_session(NULL, NULL);
+    struct tca_product product = {.name = "summary", .fn = write_nowhere};
+
+    ck_assert_int_eq(tca_session_make(session, &product, 1), TCA_EUSAGE);
+    product.name = "flows";
+    ck_assert_int_eq(tca_session_make(session, &product, 1), TCA_EUSAGE);
+    tca_session_free(session);
+}
+END_TEST
+
 START_TEST(interrupted)
 {
     char *folder = enter_temporary();
@@ -886,6 +1013,9 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, missing_file);
     tcase_add_test(tc, bad_filter);
     tcase_add_test(tc, callbacks_can_stop);
+    tcase_add_test(tc, products_at_once);
+    tcase_add_test(tc, products_that_fail);
+    tcase_add_test(tc, products_too_early);
     tcase_add_test(tc, interrupted);
     tcase_add_test(tc, odd_records);
     tcase_add_test(tc, registry);
