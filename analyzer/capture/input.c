@@ -204,7 +204,7 @@ static int take_member(struct tca_input *input, struct level *level, const struc
     }
     if (is_packed(magic))
         return enter_level(input, member->stream, magic->format, err);
-    if (!magic && member->name && !member->stream->error) {
+    if (!magic && member->name && !member->stream->error && !tca_magic_is_named_capture(member->name)) {
         pass_over(input, member->stream);
         return 0;
     }

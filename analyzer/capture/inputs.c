@@ -113,7 +113,7 @@ static bool may_be_capture(const char *path)
 
 static int add_found(struct tca_inputs *inputs, const char *path)
 {
-    if (may_be_capture(path))
+    if (may_be_capture(path) || tca_magic_is_named_capture(path))
         return add(inputs, path);
     if (!inputs->passed_over++ && !(inputs->first_passed = tca_strdup(path)))
         return TCA_EMEMORY;

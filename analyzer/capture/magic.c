@@ -6,6 +6,7 @@
 #include "capture/magic.h"
 
 #include <string.h>
+#include <strings.h>
 
 #define BYTES(literal) .bytes = (literal), .len = sizeof(literal) - 1
 
@@ -97,4 +98,35 @@ bool tca_magic_is_section(const uint8_t bytes[16])
 {
     return memcmp(bytes, "\x0a\x0d\x0d\x0a", 4) == 0 &&
            (memcmp(bytes + 8, "\x1a\x2b\x3c\x4d", 4) == 0 || memcmp(bytes + 8, "\x4d\x3c\x2b\x1a", 4) == 0);
+}
+
+/* ---- names ---- */
+
+/* Its length without this ending; the same where it has another. */
+static size_t without(const char *name, size_t length, const char *ending)
+{
+    size_t size = strlen(ending);
+    return length > size && !strncasecmp(name + length - size, ending, size) ? length - size : length;
+}
+
+static size_t without_any(const char *name, size_t length, const char *const *ending)
+{
+    for (; *ending; ending++)
+        if (without(name, length, *ending) < length)
+            return without(name, length, *ending);
+    return length;
+}
+
+bool tca_magic_is_named_capture(const char *name)
+{
+    static const char *const packed[] = {".gz", ".zst", ".xz", ".bz2", ".lz4", NULL};
+    static const char *const ending[] = {".pcap", ".pcapng", ".cap", NULL};
+    const char *slash = strrchr(name, '/');
+    if (!strncmp(slash ? slash + 1 : name, "._", 2))
+        return false; /* what macOS puts beside each file of an archive */
+    size_t length = without_any(name, strlen(name), packed), end = length;
+    while (end && name[end - 1] >= '0' && name[end - 1] <= '9')
+        end--;
+    bool numbered = end && end < length && strchr(".-_", name[end - 1]);
+    return without_any(name, end, ending) < end || (numbered && without_any(name, end - 1, ending) < end - 1);
 }

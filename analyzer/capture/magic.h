@@ -38,6 +38,11 @@ const struct tca_magic *tca_magic_sniff(struct tca_stream *stream);
 enum { TCA_MAGIC_BYTES = 512 };
 const struct tca_magic *tca_magic_of(const uint8_t *bytes, size_t count);
 
+/* Is this the name of a capture, whatever is in it: .pcap, .pcapng or .cap, as tcpdump, dumpcap and logrotate number them
+ * ("x.pcap12", "x.pcap.3"), compressed or not? Only where it begins with nothing known: then something is wrong with it, while of
+ * other files nobody said that they are captures. */
+bool tca_magic_is_named_capture(const char *name);
+
 /* Does a classic capture file begin with these 16 bytes; with these 8; a pcapng section with these 16?
  * Stricter than a sniff, since they were found where a record or block was expected: nothing that libpcap
  * accepts looks alike. */

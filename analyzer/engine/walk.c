@@ -108,11 +108,14 @@ static int tell_settled(void *user, unsigned count)
     return w->fn(w->user, w->told ? w->told : w->settled, count);
 }
 
-/* Of those that come by the million each has another address, so that nothing of its host is in any cache. */
-static void fetch_host(const struct tca_session *s, const void *item)
+/* Of those that come by the million each has another address, so that nothing of its host is in any cache. What other captures have
+ * may be made by another thread meanwhile. */
+static void fetch_host(const struct tca_session *s, struct tca_owners captures, const void *item)
 {
     struct tca_lone_syn syn;
-    if (tca_lone_peek(item, &syn))
+    if (!tca_lone_peek(item, &syn))
+        return;
+    if (!captures.last || (syn.capture >= captures.first && syn.capture <= captures.last))
         tca_hosts_fetch(tca_swept_of(s, syn.capture)->hosts, syn.capture, syn.addr[TCA_CLIENT]);
 }
 
@@ -121,7 +124,7 @@ static void settle_ahead(void *user, const void *item)
 {
     const struct settling *w = user;
     if (!w->first || !w->s->alone[0].full)
-        fetch_host(w->s, item);
+        fetch_host(w->s, w->captures, item);
 }
 
 static int settle_all(const struct settling *how)
@@ -200,7 +203,7 @@ static int tell_judged(void *user, unsigned count)
 
 static void judge_ahead(void *user, const void *item)
 {
-    fetch_host(((const struct judging *)user)->walk->how.s, item);
+    fetch_host(((const struct judging *)user)->walk->how.s, (struct tca_owners){0}, item);
 }
 
 static void free_alikes(struct tca_alikes **alikes, unsigned parts)

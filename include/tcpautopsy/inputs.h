@@ -29,7 +29,8 @@ void tca_inputs_free(struct tca_inputs *inputs);    /* accepts NULL */
 
 /* Add what the name stands for. "@FILE" ("@-": standard input) lists names, one on each line, or separated by zero bytes as
  * `find -print0` writes them; they are relative to the working directory, and none of them is a list itself. walk: of a
- * directory all files below it whose first bytes are those of a capture, a compressed file or an archive; links to
+ * directory all files below it whose first bytes are those of a capture, a compressed file or an archive, and those that are named
+ * as captures are (.pcap, .pcapng, .cap), so that one that was damaged at its beginning is told; links to
  * directories are not followed; else a directory is added as it is, and reading it fails. 0, TCA_EMEMORY, or TCA_EINPUT where
  * a list or a directory cannot be read, with words in *error. */
 int tca_inputs_add(struct tca_inputs *inputs, const char *name, bool walk, struct tca_error *error);

@@ -63,6 +63,29 @@ def directories(folder, program):
     yield "a folder without a capture is none given", run(folder, program, "flows", "-R", "none").returncode == 2
 
 
+def named(folder, program):
+    """A file that says by its name that it is a capture, and is none, is a row; others are none of ours."""
+    where = folder / "named"
+    where.mkdir()
+    good = (folder / "d" / "b.pcap").read_bytes()
+    told = ["a.pcap", "b.PCAPNG", "c.pcap12", "d.pcap.3", "e.cap.gz", "f.pcap-20260101.zst"]
+    passed = ["._a.pcap", "a.pcap.md5", "g.pcapx", "h.cap.txt", "pcap", "x.2", "12"]
+    for name in told + passed:
+        (where / name).write_bytes(b"nothing that a capture begins with")
+    (where / "good.pcap").write_bytes(good)
+    done = run(folder, program, "scan", "-q", "-o", "named.out", "-R", "named")
+    rows = [row.split(",") for row in (folder / "named.out" / "captures.csv").read_text().splitlines()[1:]]
+    yield "what is named a capture and is none is a row, and the exit code 3", done.returncode == 3 and \
+        sorted(row[0] for row in rows if row[11] == "damaged") == [f"named/{name}" for name in told]
+    yield "  the others are none", [row[0] for row in rows if row[11] == "ok"] == ["named/good.pcap"] and len(rows) == len(told) + 1
+    with tarfile.open(folder / "named.tar", "w") as archive:
+        archive.add(where, "m")
+    done = run(folder, program, "scan", "-q", "-o", "named.tar.out", "named.tar")
+    rows = [row.split(",") for row in (folder / "named.tar.out" / "captures.csv").read_text().splitlines()[1:]]
+    yield "  likewise of members of an archive", done.returncode == 3 and \
+        sorted(row[0] for row in rows) == [f"named.tar/m/{name}" for name in sorted(told + ["good.pcap"])]
+
+
 def plan_of(folder, program, *arguments):
     done = run(folder, program, "flows", "--plan", *arguments)
     return [line.split()[-1] for line in done.stdout.decode().splitlines() if line.startswith("    ")], done
@@ -157,7 +180,7 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         make(folder, captures)
-        cases = [*directories(folder, program), *once(folder, program), *logs(folder, program), *lists(folder, program)]
+        cases = [*directories(folder, program), *named(folder, program), *once(folder, program), *logs(folder, program), *lists(folder, program)]
     return report.tell_all(cases)
 
 
