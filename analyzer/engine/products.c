@@ -73,8 +73,6 @@ static void check_product(struct all *all, struct making *m)
         return;
     }
     m->code = tca_table_check(all->s, p->name, &m->table, &p->error);
-    if (!m->code)
-        need(all, m->table->needs);
 }
 
 static int open_product(struct all *all, struct making *m)
@@ -261,6 +259,9 @@ static void check_all(struct all *all, struct tca_product *product, size_t count
         all->making[at].product = &product[at];
         check_product(all, &all->making[at]);
     }
+    for (size_t at = 0; at < count; at++) /* now that a check may have made some of it */
+        if (all->making[at].table && !all->making[at].code)
+            need(all, all->making[at].table->needs);
 }
 
 int tca_session_make(struct tca_session *s, struct tca_product *product, size_t count)
