@@ -29,8 +29,10 @@ struct tca_unpack {
     /* The giver's. */
     struct tca_stream *packed; /* borrowed */
     struct archive *archive;   /* owned */
-    uint64_t most, expanded;   /* bytes that may come out, 0 as usual; that came */
-    unsigned member;           /* the present one, from 1 */
+    struct archive_entry
+        *entry; /* owned: libarchive makes one by itself, but does not ask whether there was memory */
+    uint64_t most, expanded; /* bytes that may come out, 0 as usual; that came */
+    unsigned member;         /* the present one, from 1 */
     char reason[200];
     /* Of both. */
     struct tca_relay *relay;    /* owned */
@@ -182,10 +184,9 @@ static bool is_as_it_was(const struct tca_unpack *u)
 
 static void give_all(struct tca_unpack *u)
 {
-    struct archive_entry *entry;
     bool any = false;
     for (;;) {
-        int got = archive_read_next_header(u->archive, &entry);
+        int got = archive_read_next_header2(u->archive, u->entry);
         if (got == ARCHIVE_RETRY)
             continue;
         if (got == ARCHIVE_EOF) {
@@ -203,10 +204,10 @@ static void give_all(struct tca_unpack *u)
             give_end(u, "damaged, or it ends before it should");
             return;
         }
-        if (!is_file(entry))
+        if (!is_file(u->entry))
             continue;
         u->member++;
-        if (!give_words(u, TCA_RELAYED_PART, told_name(u, entry)) || !give_member(u))
+        if (!give_words(u, TCA_RELAYED_PART, told_name(u, u->entry)) || !give_member(u))
             break;
     }
     give_words(u, TCA_RELAYED_END, "");
@@ -215,7 +216,7 @@ static void give_all(struct tca_unpack *u)
 static void *unpack(void *user)
 {
     struct tca_unpack *u = user;
-    int opened = archive_read_open2(u->archive, u, NULL, read_packed, NULL, NULL);
+    int opened = archive_read_open1(u->archive);
     if (opened < ARCHIVE_WARN)
         give_end(u, why(u));
     else
@@ -225,24 +226,32 @@ static void *unpack(void *user)
 
 /* ---- life ---- */
 
-static void enable(struct tca_unpack *u)
+typedef int enable_fn(struct archive *a);
+
+static bool enable_each(struct archive *a, enable_fn *const *fn)
 {
-    struct archive *a = u->archive;
-    archive_read_support_filter_gzip(a);
-    archive_read_support_filter_zstd(a);
-    archive_read_support_filter_xz(a);
-    archive_read_support_filter_bzip2(a);
-    archive_read_support_filter_lz4(a);
-    archive_read_support_format_raw(a);
-    archive_read_support_format_empty(a);
-    archive_read_support_format_tar(a);
-    if (u->packed->regular) {
-        archive_read_support_format_zip(a);
-        archive_read_support_format_7zip(a);
-        archive_read_set_seek_callback(a, seek_packed);
-    } else {
-        archive_read_support_format_zip_streamable(a);
-    }
+    for (; *fn; fn++)
+        if ((*fn)(a) == ARCHIVE_FATAL)
+            return false;
+    return true;
+}
+
+/* False: memory is out. */
+static bool enable(struct tca_unpack *u)
+{
+    static enable_fn *const any[] = {
+        archive_read_support_filter_gzip,  archive_read_support_filter_zstd, archive_read_support_filter_xz,
+        archive_read_support_filter_bzip2, archive_read_support_filter_lz4,  archive_read_support_format_raw,
+        archive_read_support_format_empty, archive_read_support_format_tar,  NULL};
+    static enable_fn *const seekable[] = {archive_read_support_format_zip, archive_read_support_format_7zip,
+                                          NULL};
+    static enable_fn *const streamed[] = {archive_read_support_format_zip_streamable, NULL};
+    archive_read_set_read_callback(u->archive, read_packed);
+    if (u->packed->regular)
+        archive_read_set_seek_callback(u->archive, seek_packed);
+    if (archive_read_set_callback_data(u->archive, u)) /* which archive_read_open2() would not ask */
+        return false;
+    return enable_each(u->archive, any) && enable_each(u->archive, u->packed->regular ? seekable : streamed);
 }
 
 /* Signals are for the caller's threads. */
@@ -258,6 +267,7 @@ static int start(struct tca_unpack *u)
 
 static void discard(struct tca_unpack *u)
 {
+    archive_entry_free(u->entry);
     archive_read_free(u->archive);
     tca_relay_free(u->relay);
     tca_free(u);
@@ -277,12 +287,12 @@ int tca_unpack_open(struct tca_stream *packed, const char *format, const struct 
     u->stop = stop;
     u->relay = tca_relay_new();
     u->archive = archive_read_new();
+    u->entry = archive_entry_new();
     atomic_init(&u->left, 0);
-    if (!u->relay || !u->archive) {
+    if (!u->relay || !u->archive || !u->entry || !enable(u)) {
         discard(u);
         return tca_fail_memory(err);
     }
-    enable(u);
     packed->stop = &u->quit;
     packed->watched = true;
     if (start(u)) {

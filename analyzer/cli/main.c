@@ -15,7 +15,9 @@
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static enum exit_code dispatch(struct request *req, int argc, char **argv)
 {
@@ -54,16 +56,26 @@ static void give_back_memory(void)
 #endif
 }
 
+/* Where memory is out libarchive ends the process by itself, with a code that means something else here (3.6,
+ * libarchive/archive_util.c, __archive_errx). */
+static bool ended;
+static void keep_code(void)
+{
+    if (!ended)
+        _exit(EXIT_OUTPUT);
+}
+
 int main(int argc, char **argv)
 {
     struct request req;
+    atexit(keep_code);
     give_back_memory();
     signal(SIGXFSZ, SIG_IGN); /* a file may become no larger: that is an error of writing like others */
     signal(SIGPIPE, SIG_DFL); /* a reader that has seen enough ends us without a word */
-    enum exit_code code = EXIT_USAGE;
-    if (request_parse(argc, argv, &req))
-        code = dispatch(&req, argc, argv);
+    bool good = request_parse(argc, argv, &req);
+    enum exit_code code = good ? dispatch(&req, argc, argv) : req.memory_out ? EXIT_OUTPUT : EXIT_USAGE;
     request_done(&req);
+    ended = true;
     if (fflush(stdout) != 0 || ferror(stdout)) {
         say("standard output: cannot be written: %s", strerror(errno));
         return EXIT_OUTPUT;

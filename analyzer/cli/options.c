@@ -69,9 +69,10 @@ struct words {
     size_t read_count;
 };
 
-static bool memory_out(void)
+static bool memory_out(struct request *req)
 {
     say("memory is out: close other programs");
+    req->memory_out = true;
     return false;
 }
 
@@ -266,7 +267,7 @@ static bool take_captures(struct request *req, const struct words *words)
             }
             req->filter = join(words->word, end, words->count);
             if (!req->filter)
-                return memory_out();
+                return memory_out(req);
             if (!tca_filter_compiles(req->filter)) {
                 say("%s: neither a file nor a filter: check the name, or the expression", req->filter);
                 return false;
@@ -354,7 +355,7 @@ static bool take_filter(struct request *req)
     if (path)
         return read_filter(path, &req->filter);
     req->filter = text ? join(&text, 0, 1) : NULL;
-    return !text || req->filter || memory_out();
+    return !text || req->filter || memory_out(req);
 }
 
 static bool take_columns(struct request *req)
@@ -367,7 +368,7 @@ static bool take_columns(struct request *req)
         return true;
     char *end = req->columns = malloc(length);
     if (!end)
-        return memory_out();
+        return memory_out(req);
     for (size_t i = 0; i < req->given_count; i++)
         if (req->given[i].option == OPTION_column)
             end += sprintf(end, "%s%s", end > req->columns ? "," : "", req->given[i].value);
@@ -495,7 +496,7 @@ bool request_parse(int argc, char **argv, struct request *req)
     req->given = calloc(letters_of(argc, argv), sizeof *req->given);
     req->capture = calloc(room, sizeof *req->capture);
     bool room_made = word && words.read && req->given && req->capture;
-    bool good = room_made ? parse_all(req, &words, argc, argv) : memory_out();
+    bool good = room_made ? parse_all(req, &words, argc, argv) : memory_out(req);
     free(word);
     free(words.read);
     return good;

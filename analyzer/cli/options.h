@@ -63,9 +63,10 @@ struct request {
     const char *word;          /* SELECTOR, ID or TABLE; NULL if none */
     char *filter;              /* owned; from -f, -F or the words after -r; NULL if none */
     char *columns;             /* owned comma list; NULL for all */
+    bool memory_out;           /* that is why it could not be filled */
 };
 
-/* Fill *ret_request from the command line. False when it is wrong; the reason was then printed. */
+/* Fill *ret_request from the command line. False when it is wrong, or memory is out; the reason was then printed. */
 bool request_parse(int argc, char **argv, struct request *ret_request);
 void request_done(struct request *req);
 bool request_has(const struct request *req, enum option option);

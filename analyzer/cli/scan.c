@@ -24,6 +24,7 @@
 #include "signals.h"
 #include "workers.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -287,16 +288,17 @@ static void remove_torn(const struct scan *scan)
     leftover_remove(scan->folder, is_my_part, scan);
 }
 
+/* Needs no memory, so that nothing stays of a scan that ended well. */
 static void remove_parts(const struct scan *scan)
 {
-    char name[64], *path;
-    for (size_t lot = 0; lot < scan->manifest.lot_count; lot++) {
+    int folder = open(scan->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (size_t lot = 0; folder >= 0 && lot < scan->manifest.lot_count; lot++) {
+        char name[64];
         manifest_part_name(&scan->manifest, lot, scan->shares.share, name);
-        if (asprintf(&path, "%s/%s", scan->folder, name) < 0)
-            return;
-        unlink(path);
-        free(path);
+        unlinkat(folder, name, 0);
     }
+    if (folder >= 0)
+        close(folder);
     rmdir(scan->folder);
 }
 

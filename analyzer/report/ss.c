@@ -28,12 +28,15 @@ struct line {
 static const struct line head = {
     {"State", "Recv-Q", "Send-Q", "Local Address", "Port", "Peer Address", "Port"}};
 
-static void put_address(char cell[CELL], const uint8_t addr[16], int family)
+/* False: memory is out. */
+static bool put_address(char cell[CELL], const uint8_t addr[16], int family)
 {
     struct tca_buf buf = {0};
     tca_buf_ip(&buf, addr, family);
     snprintf(cell, CELL, family == 6 ? "[%s]" : "%s", tca_buf_text(&buf));
+    bool good = !buf.failed;
     tca_buf_done(&buf);
+    return good;
 }
 
 static void put_count(char cell[CELL], int64_t count)
@@ -44,20 +47,21 @@ static void put_count(char cell[CELL], int64_t count)
         snprintf(cell, CELL, "%lld", (long long)count);
 }
 
-static void fill(const struct tca_ss_socket *s, struct line *line)
+static int fill(const struct tca_ss_socket *s, struct line *line)
 {
+    bool good = put_address(line->cell[LOCAL], s->addr[0], s->family);
     snprintf(line->cell[STATE], CELL, "%s", state_word[s->state]);
     put_count(line->cell[RECV_Q], s->recv_q);
     put_count(line->cell[SEND_Q], s->send_q);
-    put_address(line->cell[LOCAL], s->addr[0], s->family);
     snprintf(line->cell[LOCAL_PORT], CELL, "%u", s->port[0]);
     if (s->state == TCA_LISTEN) {
         snprintf(line->cell[PEER], CELL, s->family == 6 ? "[::]" : "0.0.0.0");
         snprintf(line->cell[PEER_PORT], CELL, "*");
-        return;
+    } else {
+        good = put_address(line->cell[PEER], s->addr[1], s->family) && good;
+        snprintf(line->cell[PEER_PORT], CELL, "%u", s->port[1]);
     }
-    put_address(line->cell[PEER], s->addr[1], s->family);
-    snprintf(line->cell[PEER_PORT], CELL, "%u", s->port[1]);
+    return good ? TCA_OK : TCA_EMEMORY;
 }
 
 static void widen(int width[COLUMNS], const struct line *line)
@@ -92,20 +96,20 @@ int tca_ss_write(const struct tca_ss_socket *socket, size_t count, tca_write_fn 
 {
     struct tca_buf buf = {0};
     struct line line;
-    int width[COLUMNS] = {0};
+    int width[COLUMNS] = {0}, stop = TCA_OK;
     widen(width, &head);
-    for (size_t at = 0; at < count; at++) {
-        fill(&socket[at], &line);
+    for (size_t at = 0; at < count && !stop; at++) {
+        stop = fill(&socket[at], &line);
         widen(width, &line);
     }
     put_line(&buf, width, &head);
-    int stop = write_line(&buf, "Process\n", fn, user);
+    stop = stop ? stop : write_line(&buf, "Process\n", fn, user);
     for (size_t at = 0; at < count && !stop; at++) {
         if (socket[at].unsure && (!at || !socket[at - 1].unsure))
             tca_buf_str(&buf, "# within 20 ms, or 1/8 of the running timer, of a transition:\n");
-        fill(&socket[at], &line);
+        stop = fill(&socket[at], &line);
         put_line(&buf, width, &line);
-        stop = write_line(&buf, "\n", fn, user);
+        stop = stop ? stop : write_line(&buf, "\n", fn, user);
     }
     tca_buf_done(&buf);
     return stop;
