@@ -5,6 +5,7 @@
 #ifndef TCA_CLI_SAY_H
 #define TCA_CLI_SAY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <tcpautopsy/error.h>
@@ -13,6 +14,8 @@
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* "tcpautopsy: FILE: what happened (packet N, byte OFFSET): what to do"; `file` may be NULL. */
 void say_error(const char *file, const struct tca_error *error);
+/* What to add to words that tell why this file could not be opened, where the sandbox is the reason; else "". */
+const char *say_refusal(const char *file, const char *text, bool writing);
 /* A text with its control characters as \xNN. */
 void put_clean(FILE *to, const char *text);
 
