@@ -212,7 +212,7 @@ static void say_force(const struct sandbox_force *force)
 {
     char words[160];
     sandbox_words(force, words, sizeof words);
-    say("sandbox: %s", words);
+    say("sandbox: keeps from %s", words);
 }
 
 struct confined confine(const struct request *req)

@@ -132,6 +132,6 @@ void help_version(void)
     struct sandbox_force force = sandbox_possible();
     char words[160];
     sandbox_words(&force, words, sizeof words);
-    printf("tcpautopsy %s\n%s%ssandbox: %s\n", tca_version(), details,
+    printf("tcpautopsy %s\n%s%ssandbox: keeps from %s\n", tca_version(), details,
            length && details[length - 1] == '\n' ? "" : "\n", words);
 }

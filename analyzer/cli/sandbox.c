@@ -9,6 +9,8 @@
  */
 #include "sandbox.h"
 
+#include "calls.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -185,6 +187,8 @@ struct sandbox_force sandbox_close(struct sandbox *box)
     struct sandbox_force force = {.no_new = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0};
     if (box->rules >= 0 && restrict_self(box->rules))
         force.landlock = box->level;
+    if (force.no_new)
+        force.calls = calls_refuse();
     if (box->rules >= 0)
         close(box->rules);
     box->rules = -1;
@@ -193,16 +197,18 @@ struct sandbox_force sandbox_close(struct sandbox *box)
 
 struct sandbox_force sandbox_possible(void)
 {
-    return (struct sandbox_force){.landlock = level_here(), .no_new = true};
+    return (struct sandbox_force){.landlock = level_here(), .calls = calls_refusable(), .no_new = true};
 }
 
 void sandbox_words(const struct sandbox_force *force, char *text, size_t room)
 {
-    char files[64] = "this kernel watches no files (no Landlock)";
+    char files[64] = "no files (this kernel has no Landlock)", calls[64] = "";
     if (force->landlock)
-        snprintf(files, sizeof files, "%s by Landlock %d",
+        snprintf(files, sizeof files, "%s (Landlock %d)",
                  force->landlock < NETWORK_LEVEL ? "files" : "files and TCP", force->landlock);
-    snprintf(text, room, "%s%s", files, force->no_new ? ", no new privileges" : "");
+    if (force->calls)
+        snprintf(calls, sizeof calls, ", %u system calls (seccomp)", force->calls);
+    snprintf(text, room, "%s%s%s", files, calls, force->no_new ? ", new privileges" : "");
 }
 
 /* ---- words for what was refused ---- */

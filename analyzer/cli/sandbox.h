@@ -30,8 +30,9 @@ struct sandbox {
 
 /* What a kernel can, and what is in force. */
 struct sandbox_force {
-    int landlock; /* level of its interface; 0: files are not watched */
-    bool no_new;  /* privileges */
+    int landlock;   /* level of its interface; 0: files are not watched */
+    unsigned calls; /* system calls that are refused; 0: none */
+    bool no_new;    /* privileges */
 };
 
 void sandbox_open(struct sandbox *box);
@@ -40,7 +41,7 @@ void sandbox_allow(struct sandbox *box, const char *path, unsigned uses);
 struct sandbox_force sandbox_close(struct sandbox *box);
 /* Without closing anything. */
 struct sandbox_force sandbox_possible(void);
-/* In words, such as "files and TCP by Landlock 7, no new privileges". */
+/* What it keeps from, in words such as "files and TCP (Landlock 7), 60 system calls (seccomp), new privileges". */
 void sandbox_words(const struct sandbox_force *force, char *text, size_t room);
 /* Was this refused by no right but by the box? Of a file that could not be opened. */
 bool sandbox_refuses(const char *path, bool writing);
