@@ -15,6 +15,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -178,6 +179,16 @@ static const char *temporary_folder(const struct request *req)
     return folder && *folder ? folder : "/tmp";
 }
 
+/* Others keep their files there, too: where its file system has files without names, none can be listed, made or removed. */
+static void allow_temporary(struct sandbox *box, const struct request *req)
+{
+    const char *folder = temporary_folder(req);
+    int fd = open(folder, O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC, 0600);
+    sandbox_allow(box, folder, fd < 0 ? SANDBOX_READ | SANDBOX_WRITE : SANDBOX_NAMELESS);
+    if (fd >= 0)
+        close(fd);
+}
+
 static struct confined make_folder(const struct request *req)
 {
     const char *path = request_value(req, OPTION_output, "-");
@@ -205,7 +216,7 @@ static void allow_all(struct sandbox *box, const struct request *req)
     allow_names(box, req);
     allow_settings(box, req);
     allow_outputs(box, req);
-    sandbox_allow(box, temporary_folder(req), SANDBOX_READ | SANDBOX_WRITE);
+    allow_temporary(box, req);
 }
 
 static void say_force(const struct sandbox_force *force)

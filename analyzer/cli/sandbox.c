@@ -157,6 +157,7 @@ static uint64_t rights_of(unsigned uses)
          FS_WRITE_FILE | FS_TRUNCATE | FS_IOCTL_DEV | FS_READ_DIR | FS_MAKE_REG | FS_REMOVE_FILE},
         {SANDBOX_FOLDERS, FS_MAKE_DIR | FS_REMOVE_DIR},
         {SANDBOX_GONE, FS_REMOVE_DIR},
+        {SANDBOX_NAMELESS, FS_READ_FILE | FS_WRITE_FILE},
     };
     uint64_t all = 0;
     for (size_t at = 0; at < sizeof rights / sizeof *rights; at++)

@@ -18,9 +18,10 @@
 /* What may be done with a file, or with a folder and all that is below it. */
 enum sandbox_use {
     SANDBOX_READ = 1,
-    SANDBOX_WRITE = 2,   /* and, in a folder, make files, replace and remove them */
-    SANDBOX_FOLDERS = 4, /* make folders there and remove them */
-    SANDBOX_GONE = 8     /* remove folders in it that are empty */
+    SANDBOX_WRITE = 2,    /* and, in a folder, make files, replace and remove them */
+    SANDBOX_FOLDERS = 4,  /* make folders there and remove them */
+    SANDBOX_GONE = 8,     /* remove folders in it that are empty */
+    SANDBOX_NAMELESS = 16 /* read and write, in a folder make files without names */
 };
 
 struct sandbox {

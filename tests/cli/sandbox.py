@@ -71,9 +71,9 @@ class Bench:
         return subprocess.run([self.program, *map(str, arguments)], input=given, capture_output=True, cwd=self.folder, timeout=240,
                               env={**os.environ, "TMPDIR": str(self.temporary), **(env or {})}, check=False, **more)
 
-    def intrude(self, *arguments, **more):
+    def intrude(self, *arguments, where=None, **more):
         """The run, and of each moment and try the errno."""
-        elsewhere = pathlib.Path(tempfile.mkdtemp(dir=self.folder.parent))
+        elsewhere = pathlib.Path(tempfile.mkdtemp(dir=where or self.folder.parent))
         (elsewhere / "victim").write_text("")
         (elsewhere / "secret").write_text("")
         there, here = os.pipe()
@@ -285,6 +285,21 @@ def intrusions(bench):
         shutil.rmtree(out)
 
 
+def temporary(bench):
+    """Others' files in the folder for temporary ones."""
+    if not bench.level:
+        yield "names are kept", Skip("this kernel has no Landlock")
+        return
+    try:
+        os.close(os.open(bench.temporary, os.O_TMPFILE | os.O_RDWR))
+    except OSError:
+        yield "names are kept", Skip("this file system has no files without names")
+        return
+    _, tries = bench.intrude("flows", "a.pcap", where=bench.temporary)
+    for what in ("list", "make", "folder", "link", "remove"):
+        yield f"{what}: refused", tries["end", what] in REFUSED
+
+
 def replaced(bench):
     """What takes the place of an input after the box was closed."""
     if not bench.level:
@@ -333,7 +348,7 @@ def words(bench):
     yield "nothing is said unasked", bench.run("flows", "a.pcap").stderr == b""
 
 
-GROUPS = (every_command, inputs, outputs, intrusions, replaced, older, words)
+GROUPS = (every_command, inputs, outputs, intrusions, temporary, replaced, older, words)
 
 
 def main():
