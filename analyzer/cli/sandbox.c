@@ -121,13 +121,12 @@ static int level_here(void)
 
 /* ---- what is allowed ---- */
 
-/* Sanitizers and coverage read and write files of their own when the program ends. */
+/* Sanitizers read about their own process and look for names. */
 #ifdef TCA_WATCHED_IN
 static void allow_watchers(struct sandbox *box)
 {
     sandbox_allow(box, "/proc", SANDBOX_READ);
     sandbox_allow(box, "/usr", SANDBOX_READ);
-    sandbox_allow(box, TCA_WATCHED_IN, SANDBOX_READ | SANDBOX_WRITE);
 }
 #else
 static void allow_watchers(struct sandbox *box)
@@ -141,6 +140,7 @@ void sandbox_open(struct sandbox *box)
     box->level = level_here();
     struct handled handled = handled_at(box->level);
     box->rules = box->level ? create_rules(&handled, sizeof handled, 0) : -1;
+    box->error = box->rules < 0 ? errno : 0;
     allow_watchers(box);
 }
 
@@ -158,6 +158,7 @@ static uint64_t rights_of(unsigned uses)
         {SANDBOX_FOLDERS, FS_MAKE_DIR | FS_REMOVE_DIR},
         {SANDBOX_GONE, FS_REMOVE_DIR},
         {SANDBOX_NAMELESS, FS_READ_FILE | FS_WRITE_FILE},
+        {SANDBOX_NAMED, FS_MAKE_REG | FS_REMOVE_FILE},
     };
     uint64_t all = 0;
     for (size_t at = 0; at < sizeof rights / sizeof *rights; at++)
@@ -186,8 +187,11 @@ void sandbox_allow(struct sandbox *box, const char *path, unsigned uses)
 struct sandbox_force sandbox_close(struct sandbox *box)
 {
     struct sandbox_force force = {.no_new = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0};
+    errno = box->error;
     if (box->rules >= 0 && restrict_self(box->rules))
         force.landlock = box->level;
+    else if (box->level)
+        force.failed = errno;
     if (force.no_new)
         force.calls = calls_refuse();
     if (box->rules >= 0)
@@ -204,6 +208,8 @@ struct sandbox_force sandbox_possible(void)
 void sandbox_words(const struct sandbox_force *force, char *text, size_t room)
 {
     char files[64] = "no files (this kernel has no Landlock)", calls[64] = "";
+    if (force->failed)
+        snprintf(files, sizeof files, "no files (Landlock: %s)", strerror(force->failed));
     if (force->landlock)
         snprintf(files, sizeof files, "%s (Landlock %d)",
                  force->landlock < NETWORK_LEVEL ? "files" : "files and TCP", force->landlock);

@@ -18,20 +18,23 @@
 /* What may be done with a file, or with a folder and all that is below it. */
 enum sandbox_use {
     SANDBOX_READ = 1,
-    SANDBOX_WRITE = 2,    /* and, in a folder, make files, replace and remove them */
-    SANDBOX_FOLDERS = 4,  /* make folders there and remove them */
-    SANDBOX_GONE = 8,     /* remove folders in it that are empty */
-    SANDBOX_NAMELESS = 16 /* read and write, in a folder make files without names */
+    SANDBOX_WRITE = 2,     /* and, in a folder, make files, replace and remove them */
+    SANDBOX_FOLDERS = 4,   /* make folders there and remove them */
+    SANDBOX_GONE = 8,      /* remove folders in it that are empty */
+    SANDBOX_NAMELESS = 16, /* read and write, in a folder make files without names */
+    SANDBOX_NAMED = 32     /* make files there and remove them */
 };
 
 struct sandbox {
     int rules; /* Landlock's file descriptor; -1: this kernel has none */
     int level; /* of Landlock's interface; 0: none */
+    int error; /* why there are no rules */
 };
 
 /* What a kernel can, and what is in force. */
 struct sandbox_force {
     int landlock;   /* level of its interface; 0: files are not watched */
+    int failed;     /* errno of why it is not in force though the kernel has it */
     unsigned calls; /* system calls that are refused; 0: none */
     bool no_new;    /* privileges */
 };

@@ -12,6 +12,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -20,6 +21,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static const char *given(const char *name)
@@ -43,7 +45,7 @@ static const char *in_folder(const char *name)
     return path;
 }
 
-/* ---- tries: 0 or errno ---- */
+/* ---- tries: 0 or errno, but of `user` and `powers` a number ---- */
 
 static int try_read(void)
 {
@@ -109,13 +111,29 @@ static int try_type(void)
     return result(ioctl(STDERR_FILENO, TIOCSTI, "x"));
 }
 
+/* Who it is, and how many capabilities it has left. */
+static int try_user(void)
+{
+    return (int)geteuid();
+}
+
+static int try_powers(void)
+{
+    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {{0}};
+    if (syscall(SYS_capget, &head, data))
+        return -1;
+    return __builtin_popcount(data[0].permitted) + __builtin_popcount(data[1].permitted);
+}
+
 static const struct {
     const char *name;
     int (*run)(void);
 } tries[] = {
     {"read", try_read},     {"list", try_list},     {"change", try_change}, {"make", try_make},
     {"folder", try_folder}, {"link", try_link},     {"remove", try_remove}, {"rights", try_rights},
-    {"tcp", try_tcp},       {"socket", try_socket}, {"type", try_type},
+    {"tcp", try_tcp},       {"socket", try_socket}, {"type", try_type},     {"user", try_user},
+    {"powers", try_powers},
 };
 
 static void try_all(const char *when)

@@ -23,7 +23,7 @@ import time
 CASES = ("queue/rec_overflow_ladder", "close/rec_four_way")
 REFUSED = (errno.EACCES, errno.EPERM)
 LIBC = ctypes.CDLL(None, use_errno=True)
-LANDLOCK_CREATE_RULESET, ASK_LEVEL = 444, 1
+LANDLOCK_CREATE_RULESET, LANDLOCK_RESTRICT_SELF, ASK_LEVEL = 444, 446, 1
 SECCOMP = {"x86_64": 317, "aarch64": 277}.get(os.uname().machine, 277)
 PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 38, 22, 2
 
@@ -52,6 +52,21 @@ def without_calls(*numbers):
     return install
 
 
+def in_layers(count):
+    """For preexec_fn: inside so many sandboxes of others, which keep from making sockets only."""
+    make_sock = ctypes.create_string_buffer(struct.pack("Q", 1 << 9))
+
+    def install():
+        bad = LIBC.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+        for _ in range(count):
+            rules = LIBC.syscall(LANDLOCK_CREATE_RULESET, make_sock, 8, 0)
+            bad = bad or rules < 0 or LIBC.syscall(LANDLOCK_RESTRICT_SELF, rules, 0)
+            os.close(rules)
+        if bad:
+            os._exit(98)
+    return install
+
+
 class Skip(str):
     """The reason why a point cannot be looked at here."""
 
@@ -71,13 +86,13 @@ class Bench:
         return subprocess.run([self.program, *map(str, arguments)], input=given, capture_output=True, cwd=self.folder, timeout=240,
                               env={**os.environ, "TMPDIR": str(self.temporary), **(env or {})}, check=False, **more)
 
-    def intrude(self, *arguments, where=None, **more):
+    def intrude(self, *arguments, where=None, env=None, **more):
         """The run, and of each moment and try the errno."""
         elsewhere = pathlib.Path(tempfile.mkdtemp(dir=where or self.folder.parent))
         (elsewhere / "victim").write_text("")
         (elsewhere / "secret").write_text("")
         there, here = os.pipe()
-        env = {"LD_PRELOAD": self.intruder, "INTRUDER_TO": str(here), "INTRUDER_READ": str(elsewhere / "secret"),
+        env = {**(env or {}), "LD_PRELOAD": self.intruder, "INTRUDER_TO": str(here), "INTRUDER_READ": str(elsewhere / "secret"),
                "INTRUDER_FOLDER": str(elsewhere), "INTRUDER_PORT": str(self.listener.getsockname()[1]),
                "INTRUDER_INPUT": str(self.folder / "a.pcap"),
                "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0:detect_leaks=0"}
@@ -300,6 +315,70 @@ def temporary(bench):
         yield f"{what}: refused", tries["end", what] in REFUSED
 
 
+# ---- root ----
+
+NOBODY, SUDO = 65534, {"SUDO_UID": "4711", "SUDO_GID": "4712"}
+
+
+def root(bench):
+    """Who works when root calls, and whose the results are."""
+    if os.geteuid() != 0:
+        yield "root is given up", Skip("this is not run by root")
+        return
+    folder = bench.folder
+    with tempfile.TemporaryDirectory(dir="/tmp") as place:
+        open_place, his = pathlib.Path(place), pathlib.Path(place) / "his"
+        os.chmod(place, 0o755)
+        for name, mode in (("public.pcap", 0o644), ("private.pcap", 0o600)):
+            (open_place / name).write_bytes(bench.capture())
+            os.chmod(open_place / name, mode)
+        his.mkdir()
+        os.chown(his, 4711, 4712)
+        env = {"TMPDIR": "/tmp"}
+
+        def who(*arguments, sudo=None):
+            done, tries = bench.intrude(*arguments, env={**env, **(sudo or {})})
+            return done, tries.get(("end", "user")), tries.get(("end", "powers"))
+        if b"root remains" in bench.run("flows", "-v", open_place / "public.pcap", env=env).stderr:
+            yield "root is given up", Skip("a watched build writes where its files are, which are root's")
+            return
+        wanted = bench.run("flows", "-e", "flow_id,verdict", "--no-sandbox", open_place / "public.pcap").stdout
+        columns = ("flows", "-e", "flow_id,verdict")
+        done, user, powers = who(*columns, open_place / "public.pcap")
+        yield "to standard output: nobody, without any power", (user, powers) == (NOBODY, 0) and done.stdout == wanted
+        done, user, powers = who(*columns, open_place / "private.pcap")
+        yield "what only root may read: nobody, with the power to read", (user, powers) == (NOBODY, 1) and done.stdout == wanted
+        done, user, powers = who(*columns, open_place / "private.pcap", sudo=SUDO)
+        yield "by sudo: who called it", (user, powers) == (4711, 1) and done.stdout == wanted
+        done, user, powers = who(*columns, "-R", open_place, sudo=SUDO)
+        yield "  of a folder with something that only root may read", (user, powers) == (4711, 1) and done.returncode == 0
+        done, user, powers = who(*columns, "-o", folder / "r.csv", open_place / "public.pcap")
+        yield "into root's folder: root, with power over files alone", (user, powers) == (0, 3) and \
+            (folder / "r.csv").read_bytes() == wanted and (folder / "r.csv").stat().st_uid == 0
+        done, user, powers = who(*columns, "-o", "/dev/null", open_place / "public.pcap")
+        yield "into a device that all may write to: nobody", (user, powers) == (NOBODY, 0) and done.returncode == 0
+        done, user, powers = who(*columns, "-o", his / "f.csv", open_place / "public.pcap", sudo=SUDO)
+        yield "into his folder: he, and the results are his", (user, powers) == (4711, 0) and \
+            (his / "f.csv").read_bytes() == wanted and ((his / "f.csv").stat().st_uid, (his / "f.csv").stat().st_gid) == (4711, 4712)
+        os.chown(his / "f.csv", 0, 0)
+        done, user, powers = who(*columns, "-o", his / "f.csv", open_place / "public.pcap", sudo=SUDO)
+        yield "  in the place of what is root's: root", (user, powers) == (0, 3) and done.returncode == 0
+        for command in ("report", "scan"):
+            out = his / command
+            done, user, powers = who(command, "-o", out, open_place / "private.pcap", sudo=SUDO)
+            yield f"  {command}: his, in a folder that is his", (user, powers) == (4711, 1) and done.returncode == 0 and \
+                {path.stat().st_uid for path in [out, *out.iterdir()]} == {4711} and len(list(out.iterdir())) > 8
+        done, user, powers = who("scan", "-o", his / "scan", "--resume", open_place / "private.pcap", sudo=SUDO)
+        yield "  scan --resume goes on as he", (user, powers) == (4711, 1) and done.returncode == 0
+        done, user, powers = who(*columns, "--temp-dir", bench.temporary, open_place / "public.pcap")
+        yield "temporary files where only root may write: root", (user, powers) == (0, 3) and done.stdout == wanted
+        done, user, powers = who(*columns, "--no-sandbox", open_place / "public.pcap")
+        yield "--no-sandbox: root with all powers", user == 0 and powers > 3
+        done = bench.run("flows", "-v", "-o", folder / "r.csv", open_place / "public.pcap", env=env)
+        yield "-v says why root remains", f"root remains, with power over files alone: {folder} is not for user {NOBODY}".encode() \
+            in done.stderr
+
+
 def replaced(bench):
     """What takes the place of an input after the box was closed."""
     if not bench.level:
@@ -335,6 +414,12 @@ def older(bench):
     yield "  files are kept", tries["end", "read"] == errno.EACCES if bench.level else Skip("this kernel has no Landlock")
     yield "  TCP is kept", tries["end", "tcp"] == errno.EACCES if bench.level >= 4 else \
         Skip("before level 4 Landlock knows no network")
+    layers = 16 # as many as the kernel takes
+    done = bench.run("flows", "-v", "a.pcap", preexec_fn=in_layers(layers)) if bench.level else None
+    yield "no layer left for it: the same rows, and it is said", done.stdout == wanted and \
+        b"no files (Landlock: Argument list too long)" in done.stderr if done else Skip("this kernel has no Landlock")
+    done = bench.run("flows", "-v", "a.pcap", preexec_fn=in_layers(layers - 1)) if bench.level else None
+    yield "  one left", b"(Landlock %d)" % bench.level in done.stderr if done else Skip("this kernel has no Landlock")
     done = told(bench, ("report", "-o", "OUT/new", "a.pcap"), preexec_fn=gone)
     yield "  a report is written", done[0] == 0 and len(done[3]) > 5
 
@@ -348,7 +433,7 @@ def words(bench):
     yield "nothing is said unasked", bench.run("flows", "a.pcap").stderr == b""
 
 
-GROUPS = (every_command, inputs, outputs, intrusions, temporary, replaced, older, words)
+GROUPS = (every_command, inputs, outputs, intrusions, temporary, root, replaced, older, words)
 
 
 def main():
