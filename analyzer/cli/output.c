@@ -21,9 +21,7 @@ enum { LETTERS = 6 };
 
 static bool failure(struct output *out, const char *what)
 {
-    int reason = errno;
-    const char *path = out->path ? out->path : "standard output", *why = strerror(reason);
-    say("%s: %s: %s%s", path, what, why, say_refusal(path, why, true));
+    say_failed(out->path ? out->path : "standard output", what, true);
     output_abort(out);
     return false;
 }

@@ -135,7 +135,7 @@ static int write_into(struct result *result, enum product product, const char *d
 int product_directory(const char *directory)
 {
     if (mkdir(directory, 0777) != 0 && errno != EEXIST) {
-        say("%s: cannot be made: %s", directory, strerror(errno));
+        say_failed(directory, "cannot be made", true);
         return TCA_EOUTPUT;
     }
     return 0;

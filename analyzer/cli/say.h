@@ -14,8 +14,9 @@
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* "tcpautopsy: FILE: what happened (packet N, byte OFFSET): what to do"; `file` may be NULL. */
 void say_error(const char *file, const struct tca_error *error);
-/* What to add to words that tell why this file could not be opened, where the sandbox is the reason; else "". */
-const char *say_refusal(const char *file, const char *text, bool writing);
+/* "tcpautopsy: PATH: WHAT: why" by errno, which stays as it is; and where the sandbox is the reason, that it is. `writing`: this or
+ * reading failed. */
+void say_failed(const char *path, const char *what, bool writing);
 /* A text with its control characters as \xNN. */
 void put_clean(FILE *to, const char *text);
 

@@ -397,6 +397,15 @@ def replaced(bench):
     yield "what was replaced is refused, and the words say why", run.returncode == 3 and \
         b"second: cannot open: Permission denied: the sandbox" in err and b"--no-sandbox" in err
     yield "  and the rest is told", out.count(b"\n") > 1
+    (folder / "swapped").mkdir()
+    run = subprocess.Popen([bench.program, "flows", "-o", "swapped/flows.csv", "first"], cwd=folder, stderr=subprocess.PIPE)
+    with open(folder / "first", "wb") as pipe:
+        os.rename(folder / "swapped", folder / "was")
+        (folder / "swapped").mkdir()
+        pipe.write(bench.capture())
+    err = run.communicate(timeout=60)[1]
+    yield "a folder for results that was replaced, likewise", run.returncode == 4 and not list((folder / "swapped").iterdir()) and \
+        b"swapped/flows.csv: cannot be written: Permission denied: the sandbox" in err
 
 
 # ---- kernels that can less ----
