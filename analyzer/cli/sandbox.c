@@ -3,7 +3,7 @@
  * Landlock by its system calls: no C library wraps them. A right that is "handled" is refused everywhere but below what a
  * rule names; what a kernel does not know it must not be asked to handle, so each right stands with the level of the interface that
  * brought it. The numbers are the kernel's and never change, but the header of an older system lacks the newer ones: only the calls'
- * own numbers are taken from there. Read in Documentation/userspace-api/landlock.rst of Linux 6.18; tried with levels 0 and 7.
+ * own numbers are taken from there. Read in Documentation/userspace-api/landlock.rst of Linux 6.18; tried with levels 0 to 7.
  *
  * Not held by it: stat, and what a name looks like; what is open; UDP.
  */

@@ -423,6 +423,17 @@ def older(bench):
     yield "  files are kept", tries["end", "read"] == errno.EACCES if bench.level else Skip("this kernel has no Landlock")
     yield "  TCP is kept", tries["end", "tcp"] == errno.EACCES if bench.level >= 4 else \
         Skip("before level 4 Landlock knows no network")
+    for level in range(1, bench.level):
+        old = {"INTRUDER_LEVEL": str(level)}
+        done, tries = bench.intrude("flows", "-v", "a.pcap", env=old)
+        bad = [point for point, good in is_refused(bench, tries, ("end",)) if not good]
+        yield f"Landlock {level}: the same rows, and nothing else is reached" + (f" (but {', '.join(bad)})" if bad else ""), \
+            done.stdout == wanted and not bad and b"(Landlock %d)" % level in done.stderr
+        good = [bench.intrude(*words, env=old)[0].returncode == 0 for words in (
+            ("scan", "-o", f"level{level}", "tree"), ("scan", "--resume", "-o", f"level{level}", "tree"),
+            ("report", "-o", f"level{level}r", "a.pcap"), ("report", "-o", f"level{level}r", "b.pcap"),
+            ("merge", "-o", f"level{level}m", "parts"), ("flows", "-o", "/dev/null", "a.pcap"))]
+        yield "  and what writes works", all(good) and not list(bench.folder.glob(f"level{level}*/*.tmp"))
     layers = 16 # as many as the kernel takes
     done = bench.run("flows", "-v", "a.pcap", preexec_fn=in_layers(layers)) if bench.level else None
     yield "no layer left for it: the same rows, and it is said", done.stdout == wanted and \
