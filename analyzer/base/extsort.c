@@ -227,11 +227,8 @@ static size_t space_of(size_t size)
     return HEAD + (size + 7) / 8 * 8;
 }
 
-int tca_temp_file(const char *temp_dir, int *ret_file)
+static int make_named(const char *dir, int *ret_file)
 {
-    const char *dir = temp_dir ? temp_dir : getenv("TMPDIR");
-    if (!dir || !*dir)
-        dir = "/tmp";
     size_t room = strlen(dir) + sizeof "/tcpautopsy.XXXXXX";
     char *path = tca_alloc(room);
     if (!path)
@@ -243,6 +240,19 @@ int tca_temp_file(const char *temp_dir, int *ret_file)
     tca_free(path);
     if (file < 0)
         return TCA_EOUTPUT;
+    *ret_file = file;
+    return TCA_OK;
+}
+
+/* Where a file system can, without ever having a name: then nobody finds it, and a sandbox need not allow making names. */
+int tca_temp_file(const char *temp_dir, int *ret_file)
+{
+    const char *dir = temp_dir ? temp_dir : getenv("TMPDIR");
+    if (!dir || !*dir)
+        dir = "/tmp";
+    int file = open(dir, O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC, 0600);
+    if (file < 0)
+        return make_named(dir, ret_file);
     *ret_file = file;
     return TCA_OK;
 }

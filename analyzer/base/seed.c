@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * Random bytes of the system, once for each table that hashes.
+ * Random bytes of the system, once for each table that hashes. From the kernel itself: a program that has given up opening files may
+ * still need them.
  */
 #include "base/seed.h"
 
-#include <stdio.h>
+#include <sys/random.h>
 
 uint64_t tca_random_seed(const void *object)
 {
-    uint64_t seed = (uintptr_t)object;
-    FILE *random = fopen("/dev/urandom", "rb");
-    if (random) {
-        if (fread(&seed, sizeof seed, 1, random) != 1)
-            seed ^= UINT64_C(0x9E3779B97F4A7C15);
-        fclose(random);
-    }
+    uint64_t seed;
+    if (getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed)
+        seed = (uintptr_t)object ^ UINT64_C(0x9E3779B97F4A7C15);
     return seed;
 }

@@ -4,6 +4,7 @@
  */
 #include "compare.h"
 
+#include "confine.h"
 #include "output.h"
 #include "say.h"
 
@@ -112,6 +113,8 @@ enum exit_code compare_tables(const struct request *req)
         return EXIT_OUTPUT;
     }
     int r = apply_options(req, diff);
+    if (r == 0)
+        confine(req);
     enum exit_code code = r != 0                     ? exit_for(r)
                           : !output_open(&out, path) ? EXIT_OUTPUT
                                                      : run_diff(req, diff, &out);

@@ -150,7 +150,7 @@ static bool is_product(const void *user, const char *name)
 int product_directory(const char *directory)
 {
     if (mkdir(directory, 0777) != 0 && errno != EEXIST) {
-        say("%s: cannot be made: %s", directory, strerror(errno));
+        say_failed(directory, "cannot be made", true);
         return TCA_EOUTPUT;
     }
     return 0;

@@ -84,7 +84,7 @@ static int gather_folder(struct parts *parts, const char *folder)
     if (count < 0 && (errno == ENOENT || errno == ENOTDIR))
         return 0;
     if (count < 0) {
-        say("%s: cannot be read: %s", folder, strerror(errno));
+        say_failed(folder, "cannot be read", false);
         return TCA_EINPUT;
     }
     for (int at = 0; at < count; at++) {
@@ -136,7 +136,7 @@ int gather_manifest(const char *name, struct manifest *ret, char **ret_where)
     *ret = (struct manifest){0};
     *ret_where = NULL;
     if (stat(name, &st) != 0) {
-        say("%s: cannot be read: %s", name, strerror(errno));
+        say_failed(name, "cannot be read", false);
         return TCA_EINPUT;
     }
     const char *slash = S_ISDIR(st.st_mode) ? name + strlen(name) : strrchr(name, '/');

@@ -4,6 +4,8 @@
  */
 #include "options.h"
 
+#include "sandbox.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <tcpautopsy/registry.h>
@@ -53,7 +55,7 @@ static void print_option(const struct option_info *info)
 
 static bool shown(const struct option_info *info, const struct request *req)
 {
-    return info->kind != KIND_LATER && (!req->command_typed || info->commands & 1u << req->command);
+    return !req->command_typed || info->commands & 1u << req->command;
 }
 
 static void print_group(enum option_group group, const struct request *req)
@@ -70,17 +72,6 @@ static void print_group(enum option_group group, const struct request *req)
         any = true;
         print_option(info);
     }
-}
-
-static void print_later(void)
-{
-    char text[1024];
-    size_t used = 0;
-    for (int i = 0; i < OPTION_COUNT; i++)
-        if (option_table[i].kind == KIND_LATER && used < sizeof text)
-            used += (size_t)snprintf(text + used, sizeof text - used, "--%s ", option_table[i].name);
-    putchar('\n');
-    help_wrap("Known, but not in this version: ", text);
 }
 
 static void print_exit(void)
@@ -130,8 +121,6 @@ void help_print(const struct request *req)
     }
     for (int group = 0; group < GROUP_COUNT; group++)
         print_group((enum option_group)group, req);
-    if (!req->command_typed)
-        print_later();
     print_exit();
 }
 
@@ -140,5 +129,9 @@ void help_version(void)
     char details[1024];
     tca_version_details(details, sizeof details);
     size_t length = strlen(details);
-    printf("tcpautopsy %s\n%s%s", tca_version(), details, length && details[length - 1] == '\n' ? "" : "\n");
+    struct sandbox_force force = sandbox_possible();
+    char words[160];
+    sandbox_words(&force, words, sizeof words);
+    printf("tcpautopsy %s\n%s%ssandbox: keeps from %s\n", tca_version(), details,
+           length && details[length - 1] == '\n' ? "" : "\n", words);
 }

@@ -41,6 +41,16 @@ static void say_passed_over(const struct request *req)
             count == 1 ? "" : "s", first);
 }
 
+/* In the place of the names as typed. */
+static void keep_folders(struct request *req)
+{
+    struct stat st;
+    req->folder = req->capture;
+    for (size_t i = 0; i < req->capture_count; i++)
+        if (stat(req->capture[i], &st) == 0 && S_ISDIR(st.st_mode))
+            req->folder[req->folder_count++] = req->capture[i];
+}
+
 int intake_open(struct request *req, bool walk)
 {
     struct tca_error error = {.offset = -1};
@@ -60,7 +70,7 @@ int intake_open(struct request *req, bool walk)
     }
     for (size_t i = 0; i < count; i++)
         capture[i] = tca_inputs_at(req->inputs, i);
-    free(req->capture);
+    keep_folders(req);
     req->capture = capture;
     req->capture_count = count;
     say_passed_over(req);

@@ -34,7 +34,7 @@ static const char head[] = "what,first,items,part,bytes,captures,packets,flows,f
 
 static int failed(const struct journal *j, const char *what)
 {
-    say("%s: %s: %s", j->path, what, strerror(errno));
+    say_failed(j->path, what, true);
     return TCA_EOUTPUT;
 }
 

@@ -72,7 +72,7 @@ static bool is_abandoned(int file)
 /* Open for writing, since a lock over NFS asks for that. The lock is ours until the name is gone. */
 static void remove_abandoned(int folder, const char *name)
 {
-    int file = openat(folder, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    int file = openat(folder, name, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (file < 0)
         return;
     if (is_abandoned(file))

@@ -5,6 +5,7 @@
  */
 #include "catalog.h"
 #include "compare.h"
+#include "confine.h"
 #include "merge.h"
 #include "options.h"
 #include "run.h"
@@ -31,8 +32,10 @@ static enum exit_code dispatch(struct request *req, int argc, char **argv)
     }
     switch (req->command) {
     case COMMAND_findings:
+        confine(req);
         return catalog_findings(req);
     case COMMAND_schema:
+        confine(req);
         return catalog_schema(req);
     case COMMAND_diff:
         return compare_tables(req);

@@ -187,7 +187,7 @@ int manifest_read(const char *path, struct manifest *ret, bool *ret_there)
     if (!file && errno == ENOENT)
         return 0;
     if (!file) {
-        say("%s: cannot be read: %s", path, strerror(errno));
+        say_failed(path, "cannot be read", false);
         return TCA_EINPUT;
     }
     bool good = read_all(file, ret);

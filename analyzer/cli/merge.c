@@ -5,6 +5,7 @@
  */
 #include "merge.h"
 
+#include "confine.h"
 #include "gather.h"
 #include "intake.h"
 #include "say.h"
@@ -108,6 +109,7 @@ enum exit_code merge_parts(struct request *req, int argc, char **argv)
         return EXIT_USAGE;
     signals_catch();
     enum exit_code status = EXIT_DONE;
+    struct confined confined = confine(req);
     int code = read_manifests(req, &manifest);
     if (!code)
         code = parts_new(&manifest, &parts);
@@ -122,5 +124,6 @@ enum exit_code merge_parts(struct request *req, int argc, char **argv)
     tca_session_free(result.session);
     parts_done(&parts);
     manifest_done(&manifest);
+    confine_end(&confined);
     return status;
 }

@@ -108,17 +108,11 @@ static bool unknown_option(const char *name, size_t length)
     return false;
 }
 
-static bool take(struct request *req, struct words *words, int option, const char *value)
+static void take(struct request *req, struct words *words, int option, const char *value)
 {
-    const struct option_info *info = &option_table[option];
-    if (info->kind == KIND_LATER) {
-        say("option --%s is not in this version: leave it away", info->name);
-        return false;
-    }
     if (option == OPTION_read)
         words->read[words->read_count++] = value;
     req->given[req->given_count++] = (struct given){(enum option)option, value};
-    return true;
 }
 
 /* --name, --name=value, --name value. */
@@ -130,8 +124,6 @@ static bool take_long(struct request *req, struct words *words, char **argv, int
     if (option < 0)
         return unknown_option(name, length);
     const struct option_info *info = &option_table[option];
-    if (info->kind == KIND_LATER)
-        return take(req, words, option, NULL);
     if (!info->argument && value) {
         say("option --%s takes no value: write it without '%s'", info->name, value);
         return false;
@@ -143,7 +135,8 @@ static bool take_long(struct request *req, struct words *words, char **argv, int
             return false;
         }
     }
-    return take(req, words, option, value);
+    take(req, words, option, value);
+    return true;
 }
 
 /* -x, -xVALUE, -x VALUE, and switches in one word: -nq. */
@@ -156,9 +149,8 @@ static bool take_letters(struct request *req, struct words *words, char **argv, 
             return false;
         }
         const struct option_info *info = &option_table[option];
-        if (!info->argument || info->kind == KIND_LATER) {
-            if (!take(req, words, option, NULL))
-                return false;
+        if (!info->argument) {
+            take(req, words, option, NULL);
             continue;
         }
         const char *value = letter[1] ? letter + 1 : argv[*at + 1] ? argv[++*at] : NULL;
@@ -166,7 +158,8 @@ static bool take_letters(struct request *req, struct words *words, char **argv, 
             say("option -%c needs a value: -%c %s", *letter, *letter, info->argument);
             return false;
         }
-        return take(req, words, option, value);
+        take(req, words, option, value);
+        break;
     }
     return true;
 }
@@ -506,6 +499,7 @@ void request_done(struct request *req)
 {
     free(req->given);
     free(req->capture);
+    free(req->folder);
     tca_inputs_free(req->inputs);
     free(req->filter);
     free(req->columns);

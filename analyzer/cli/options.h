@@ -29,7 +29,7 @@ enum option {
     OPTION_COUNT
 };
 
-enum option_kind { KIND_SETTING, KIND_SWITCH, KIND_OWN, KIND_LATER };
+enum option_kind { KIND_SETTING, KIND_SWITCH, KIND_OWN };
 enum option_group { GROUP_INPUT, GROUP_JUDGE, GROUP_OUTPUT, GROUP_RUN, GROUP_COUNT };
 
 struct option_info {
@@ -59,6 +59,8 @@ struct request {
     size_t given_count;
     const char **capture; /* owned array; of diff the two tables */
     size_t capture_count;
+    const char **folder; /* owned array: directories among the names as typed, once these stand for files */
+    size_t folder_count;
     struct tca_inputs *inputs; /* owned: what the names of captures stand for, whose `capture` are then */
     const char *word;          /* SELECTOR, ID or TABLE; NULL if none */
     char *filter;              /* owned; from -f, -F or the words after -r; NULL if none */

@@ -13,13 +13,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { LETTERS = 6 };
+
 static bool failure(struct output *out, const char *what)
 {
-    int reason = errno;
-    say("%s: %s: %s", out->path ? out->path : "standard output", what, strerror(reason));
+    say_failed(out->path ? out->path : "standard output", what, true);
     output_abort(out);
     return false;
 }
@@ -30,6 +32,25 @@ static bool is_special(const char *path)
     return stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
 }
 
+/* As mkostemps, but for writing alone: the sandbox lets nothing be read where results go. `letters` is where the six of them are to
+ * stand. */
+static int make_named(const char *path, char *letters)
+{
+    static const char alphabet[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+    int fd = -1;
+    for (int left = 100; left; left--) {
+        unsigned char random[LETTERS];
+        if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
+            return -1;
+        for (int at = 0; at < LETTERS; at++)
+            letters[at] = alphabet[random[at] % (sizeof alphabet - 1)];
+        fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        if (fd >= 0 || errno != EEXIST)
+            return fd;
+    }
+    return fd;
+}
+
 /* A new file beside the final one. Before it was locked somebody may have taken it for a leftover, and its name may be gone. Without
  * locks it is ours all the same. */
 static int make_locked(const char *path, char *temporary, size_t room)
@@ -37,7 +58,7 @@ static int make_locked(const char *path, char *temporary, size_t room)
     for (int left = 100; left; left--) {
         struct stat st;
         snprintf(temporary, room, "%s.XXXXXX.tmp", path);
-        int fd = mkostemps(temporary, 4, O_CLOEXEC);
+        int fd = make_named(temporary, temporary + strlen(path) + 1);
         bool locked = fd >= 0 && (!flock(fd, LOCK_EX | LOCK_NB) || errno != EWOULDBLOCK);
         if (fd < 0 || (locked && !fstat(fd, &st) && st.st_nlink))
             return fd;
@@ -89,8 +110,7 @@ int output_write(void *user, const void *bytes, size_t count)
     return out->failed;
 }
 
-/* The caller frees it; NULL without memory. */
-static char *directory_of(const char *path)
+char *output_folder(const char *path)
 {
     const char *slash = strrchr(path, '/');
     return slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
@@ -99,7 +119,7 @@ static char *directory_of(const char *path)
 /* The new name is durable once its directory is. */
 static void sync_directory(const char *path)
 {
-    char *directory = directory_of(path);
+    char *directory = output_folder(path);
     int fd = directory ? open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     if (fd >= 0) {
         fsync(fd);
@@ -148,7 +168,7 @@ bool output_same_file(const char *a, const char *b)
 
 bool output_lies_in(const char *path, const char *folder)
 {
-    char *directory = directory_of(path);
+    char *directory = output_folder(path);
     bool there = directory && output_same_file(directory, folder);
     free(directory);
     return there;
@@ -162,7 +182,7 @@ static const char *last_part(const char *path)
 
 bool output_same_place(const char *a, const char *b)
 {
-    char *directory = directory_of(b);
+    char *directory = output_folder(b);
     bool same = directory && strcmp(last_part(a), last_part(b)) == 0 && output_lies_in(a, directory);
     free(directory);
     return same || output_same_file(a, b);

@@ -24,6 +24,8 @@ bool output_commit(struct output *out);
 /* Give up: nothing appears under the name. Harmless after a commit. */
 void output_abort(struct output *out);
 
+/* The folder that a file of this name is in. The caller frees it; NULL without memory. */
+char *output_folder(const char *path);
 /* Are these two names one file or folder that is there? */
 bool output_same_file(const char *a, const char *b);
 /* ... or one that will be, once it is written? */

@@ -2,13 +2,14 @@
  *
  * Reading captures and handing out what was asked for.
  *
- *     check outputs -> settings -> session -> plan -> read each item -> finish -> write -> exit status
+ *     check outputs -> settings -> sandbox -> session -> plan -> read each item -> finish -> write -> exit status
  *
  * A capture that cannot be read is told and the others go on. The first SIGINT or SIGTERM stops reading
  * between two packets: what was read is judged and written whole.
  */
 #include "run.h"
 
+#include "confine.h"
 #include "intake.h"
 #include "output.h"
 #include "planned.h"
@@ -25,6 +26,7 @@ struct run {
     struct result result;
     const struct request *req;
     struct tca_plan *plan;
+    struct confined confined;
     bool anything; /* at least one was read in part */
 };
 
@@ -185,6 +187,7 @@ static int open_session(struct run *run)
     int code = setup_new(run->req, &set);
     if (!code) {
         setup_say_left_aside(run->req, set);
+        run->confined = confine(run->req);
         code = setup_open(set, &run->result.session);
     }
     tca_settings_free(set);
@@ -227,5 +230,6 @@ enum exit_code run_captures(struct request *req, int argc, char **argv)
     enum exit_code status = code ? exit_for(code) : read_and_tell(&run);
     tca_session_free(run.result.session);
     tca_plan_free(run.plan);
+    confine_end(&run.confined);
     return status;
 }

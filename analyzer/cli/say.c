@@ -5,6 +5,9 @@
  */
 #include "say.h"
 
+#include "sandbox.h"
+
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +40,23 @@ static size_t advice_at(const char *text)
     return found ? (size_t)(found - text) : strlen(text);
 }
 
+/* What to add to words that tell why this file could not be opened. */
+static const char *refusal(const char *file, const char *text, bool writing)
+{
+    bool refused = strstr(text, strerror(EACCES)) && sandbox_refuses(file, writing);
+    return refused ? ": the sandbox lets in what was named and there when it closed: run again, or with "
+                     "--no-sandbox"
+                   : "";
+}
+
+void say_failed(const char *path, const char *what, bool writing)
+{
+    int reason = errno;
+    const char *why = strerror(reason);
+    say("%s: %s: %s%s", path, what, why, refusal(path, why, writing));
+    errno = reason;
+}
+
 void say_error(const char *file, const struct tca_error *error)
 {
     char where[80] = "";
@@ -50,8 +70,8 @@ void say_error(const char *file, const struct tca_error *error)
     else if (error->offset > 0)
         snprintf(where, sizeof where, " (byte %lld)", (long long)error->offset);
     size_t split = advice_at(error->text);
-    say("%s%s%.*s%s%s", file ? file : "", file ? ": " : "", (int)split, error->text, where,
-        error->text + split);
+    say("%s%s%.*s%s%s%s", file ? file : "", file ? ": " : "", (int)split, error->text, where,
+        error->text + split, file ? refusal(file, error->text, error->code == TCA_EOUTPUT) : "");
 }
 
 /* ---- nearest name ---- */

@@ -5,6 +5,7 @@
 #ifndef TCA_CLI_SAY_H
 #define TCA_CLI_SAY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <tcpautopsy/error.h>
@@ -13,6 +14,9 @@
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* "tcpautopsy: FILE: what happened (packet N, byte OFFSET): what to do"; `file` may be NULL. */
 void say_error(const char *file, const struct tca_error *error);
+/* "tcpautopsy: PATH: WHAT: why" by errno, which stays as it is; and where the sandbox is the reason, that it is. `writing`: this or
+ * reading failed. */
+void say_failed(const char *path, const char *what, bool writing);
 /* A text with its control characters as \xNN. */
 void put_clean(FILE *to, const char *text);
 

@@ -14,6 +14,7 @@
 #include "scan.h"
 
 #include "cells.h"
+#include "confine.h"
 #include "gather.h"
 #include "intake.h"
 #include "journal.h"
@@ -41,6 +42,7 @@ struct scan {
     struct manifest manifest;
     struct journal journal;
     struct parts parts;
+    struct confined confined;
 };
 
 static int memory_out(void)
@@ -441,8 +443,10 @@ static int try_settings(const struct scan *scan)
 static int open_scan(struct scan *scan, bool *ret_printed)
 {
     int code = setup_new(scan->req, &scan->set);
-    if (!code)
-        code = try_settings(scan);
+    if (code)
+        return code;
+    scan->confined = confine(scan->req);
+    code = try_settings(scan);
     if (code)
         return code;
     setup_say_left_aside(scan->req, scan->set);
@@ -464,6 +468,7 @@ static void close_scan(struct scan *scan)
     tca_settings_free(scan->set);
     free(scan->folder);
     free(scan->manifest_path);
+    confine_end(&scan->confined);
 }
 
 /* --missing: what merge says of this directory alone. */
@@ -473,6 +478,7 @@ static enum exit_code print_missing(struct request *req)
     struct manifest manifest;
     struct parts parts = {0};
     char *where = NULL;
+    confine(req);
     int code = gather_manifest(directory, &manifest, &where);
     if (!code && !where) {
         say("%s: no scan was begun here: no shard is there", directory);
