@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Lists and directories. Of a directory one file is open at a time, and of each its first bytes are read, of a compressed one
- * as they come out of it: an archive of many thousand small captures is listed in the time that its directory takes.
+ * Lists and directories. Of a directory one file is open at a time, and of each its first bytes are read: an archive of many
+ * thousand small captures is listed in the time that its directory takes. What comes out of a compressed one is looked at only
+ * when somebody asks (tca_inputs_sift), who may want to be careful before anything is unpacked.
  */
 #include <tcpautopsy/inputs.h>
 
@@ -25,8 +26,13 @@ enum {
     LIST_MAX = 1 << 30, /* bytes of names */
 };
 
+struct named {
+    char *name;    /* owned */
+    bool doubtful; /* a compressed file out of a directory: of what is not known */
+};
+
 struct tca_inputs {
-    char **name; /* owned, as what it points to */
+    struct named *list; /* owned */
     size_t count, room;
     uint64_t passed_over;
     char *first_passed; /* owned; NULL: none */
@@ -43,22 +49,34 @@ void tca_inputs_free(struct tca_inputs *inputs)
     if (!inputs)
         return;
     for (size_t at = 0; at < inputs->count; at++)
-        tca_free(inputs->name[at]);
-    tca_free(inputs->name);
+        tca_free(inputs->list[at].name);
+    tca_free(inputs->list);
     tca_free(inputs->first_passed);
     tca_free(inputs);
 }
 
-static int add(struct tca_inputs *inputs, const char *name)
+static int add_doubtful(struct tca_inputs *inputs, const char *name, bool doubtful)
 {
-    char **list = tca_room(inputs->name, inputs->count, &inputs->room, sizeof *list);
+    struct named *list = tca_room(inputs->list, inputs->count, &inputs->room, sizeof *list);
     if (!list)
         return TCA_EMEMORY;
-    inputs->name = list;
-    list[inputs->count] = tca_strdup(name);
-    if (!list[inputs->count])
+    inputs->list = list;
+    list[inputs->count] = (struct named){tca_strdup(name), doubtful};
+    if (!list[inputs->count].name)
         return TCA_EMEMORY;
     inputs->count++;
+    return TCA_OK;
+}
+
+static int add(struct tca_inputs *inputs, const char *name)
+{
+    return add_doubtful(inputs, name, false);
+}
+
+static int pass_over(struct tca_inputs *inputs, const char *name)
+{
+    if (!inputs->passed_over++ && !(inputs->first_passed = tca_strdup(name)))
+        return TCA_EMEMORY;
     return TCA_OK;
 }
 
@@ -96,28 +114,20 @@ static bool holds_none(const char *path)
     return none;
 }
 
-/* What cannot be read is no less an input: reading it will tell why. */
-static bool may_be_capture(const char *path)
+/* By its first bytes. What cannot be read is no less an input: reading it will tell why. */
+static int add_found(struct tca_inputs *inputs, const char *path)
 {
     uint8_t bytes[TCA_MAGIC_BYTES];
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (fd < 0)
-        return true;
-    ssize_t got = read(fd, bytes, sizeof bytes);
-    close(fd);
+    ssize_t got = fd < 0 ? -1 : read(fd, bytes, sizeof bytes);
+    if (fd >= 0)
+        close(fd);
     const struct tca_magic *magic = got < 0 ? NULL : tca_magic_of(bytes, (size_t)got);
-    if (magic && magic->kind == MAGIC_COMPRESSED && tca_unpack_is_there())
-        return !holds_none(path);
-    return got < 0 || magic;
-}
-
-static int add_found(struct tca_inputs *inputs, const char *path)
-{
-    if (may_be_capture(path) || tca_magic_is_named_capture(path))
-        return add(inputs, path);
-    if (!inputs->passed_over++ && !(inputs->first_passed = tca_strdup(path)))
-        return TCA_EMEMORY;
-    return TCA_OK;
+    bool named = tca_magic_is_named_capture(path);
+    if (got >= 0 && !magic && !named)
+        return pass_over(inputs, path);
+    return add_doubtful(inputs, path,
+                        magic && magic->kind == MAGIC_COMPRESSED && !named && tca_unpack_is_there());
 }
 
 static int compare_entries(const struct dirent **one, const struct dirent **other)
@@ -248,6 +258,24 @@ int tca_inputs_add(struct tca_inputs *inputs, const char *name, bool walks, stru
     return name[0] == '@' ? add_list(inputs, name + 1, walks, error) : add_name(inputs, name, walks, error);
 }
 
+int tca_inputs_sift(struct tca_inputs *inputs)
+{
+    size_t kept = 0;
+    int error = TCA_OK;
+    for (size_t at = 0; at < inputs->count; at++) {
+        struct named one = inputs->list[at];
+        if (error || !one.doubtful || !holds_none(one.name)) {
+            one.doubtful = false;
+            inputs->list[kept++] = one;
+            continue;
+        }
+        error = pass_over(inputs, one.name);
+        tca_free(one.name);
+    }
+    inputs->count = kept;
+    return error;
+}
+
 size_t tca_inputs_count(const struct tca_inputs *inputs)
 {
     return inputs->count;
@@ -255,7 +283,7 @@ size_t tca_inputs_count(const struct tca_inputs *inputs)
 
 const char *tca_inputs_at(const struct tca_inputs *inputs, size_t at)
 {
-    return inputs->name[at];
+    return inputs->list[at].name;
 }
 
 uint64_t tca_inputs_passed_over(const struct tca_inputs *inputs, const char **ret_first)

@@ -51,6 +51,20 @@ static void keep_folders(struct request *req)
             req->folder[req->folder_count++] = req->capture[i];
 }
 
+static int memory_out(void)
+{
+    say("memory is out: close other programs");
+    return TCA_EMEMORY;
+}
+
+/* There is room for so many. */
+static void list_captures(struct request *req)
+{
+    req->capture_count = tca_inputs_count(req->inputs);
+    for (size_t i = 0; i < req->capture_count; i++)
+        req->capture[i] = tca_inputs_at(req->inputs, i);
+}
+
 int intake_open(struct request *req, bool walk)
 {
     struct tca_error error = {.offset = -1};
@@ -62,19 +76,25 @@ int intake_open(struct request *req, bool walk)
         say("memory is out: close other programs");
     if (code)
         return code;
-    size_t count = tca_inputs_count(req->inputs);
-    const char **capture = calloc(count + 1, sizeof *capture);
-    if (!capture) {
-        say("memory is out: close other programs");
-        return TCA_EMEMORY;
-    }
-    for (size_t i = 0; i < count; i++)
-        capture[i] = tca_inputs_at(req->inputs, i);
+    const char **capture = calloc(tca_inputs_count(req->inputs) + 1, sizeof *capture);
+    if (!capture)
+        return memory_out();
     keep_folders(req);
     req->capture = capture;
-    req->capture_count = count;
-    say_passed_over(req);
+    list_captures(req);
     return 0;
+}
+
+int intake_sift(struct request *req)
+{
+    if (tca_inputs_sift(req->inputs))
+        return memory_out();
+    list_captures(req);
+    say_passed_over(req);
+    if (req->capture_count)
+        return 0;
+    say("no capture given: in what was named there is none");
+    return TCA_EUSAGE;
 }
 
 bool intake_overwritten(const struct request *req, const char *path, const char *option)

@@ -16,6 +16,8 @@ const char *name_of(const char *capture);
 /* Put into req->inputs and req->capture what the names stand for. walk: directories are gone through. 0, or a negative code whose
  * words were printed, as of all functions here. */
 int intake_open(struct request *req, bool walk);
+/* In the sandbox: what turns out to be none of it when it is unpacked goes. TCA_EUSAGE, with words, if nothing stays. */
+int intake_sift(struct request *req);
 /* What belongs together, by --series. */
 int intake_plan(const struct request *req, struct tca_plan **ret_plan);
 /* Would this file replace an input? It says so; `option` names the file to people. */

@@ -225,8 +225,9 @@ enum exit_code run_captures(struct request *req, int argc, char **argv)
         return exit_for(code);
     if (!check_request(req))
         return EXIT_USAGE;
-    run.result.captures = req->capture_count;
     code = open_session(&run);
+    code = code ? code : intake_sift(req);
+    run.result.captures = req->capture_count;
     enum exit_code status = code ? exit_for(code) : read_and_tell(&run);
     tca_session_free(run.result.session);
     tca_plan_free(run.plan);

@@ -440,13 +440,15 @@ static int try_settings(const struct scan *scan)
     return code;
 }
 
-static int open_scan(struct scan *scan, bool *ret_printed)
+static int open_scan(struct scan *scan, struct request *req, bool *ret_printed)
 {
     int code = setup_new(scan->req, &scan->set);
     if (code)
         return code;
     scan->confined = confine(scan->req);
     code = try_settings(scan);
+    if (!code)
+        code = intake_sift(req);
     if (code)
         return code;
     setup_say_left_aside(scan->req, scan->set);
@@ -511,7 +513,7 @@ enum exit_code scan_captures(struct request *req, int argc, char **argv)
     if (!check_request(req))
         return EXIT_USAGE;
     signals_catch();
-    code = open_scan(&scan, &printed);
+    code = open_scan(&scan, req, &printed);
     enum exit_code status = code                                  ? exit_for(code)
                             : printed                             ? EXIT_DONE
                             : signals_any() && !scan.journal.path ? signals_exit()

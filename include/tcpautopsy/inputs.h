@@ -35,6 +35,10 @@ void tca_inputs_free(struct tca_inputs *inputs);    /* accepts NULL */
  * a list or a directory cannot be read, with words in *error. */
 int tca_inputs_add(struct tca_inputs *inputs, const char *name, bool walk, struct tca_error *error);
 
+/* Nothing was unpacked so far: of compressed files out of directories those are passed over now that hold something else, such as
+ * logs. Names that were told before are told no more, or elsewhere. 0 or TCA_EMEMORY. */
+int tca_inputs_sift(struct tca_inputs *inputs);
+
 size_t tca_inputs_count(const struct tca_inputs *inputs);
 const char *tca_inputs_at(const struct tca_inputs *inputs, size_t at); /* borrowed */
 /* Files of directories that were passed over, being something else; the first of them, borrowed, if there is one. */

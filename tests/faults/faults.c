@@ -83,10 +83,15 @@ static void choose(void)
     fault.from = getenv("FAULT_FROM") != NULL;
 }
 
-static void tell_counts(void)
+/* Opened before main(): the program may not write there. */
+static int open_counts(void)
 {
     const char *path = getenv("FAULT_COUNT");
-    int file = path ? open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600) : -1;
+    return path ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600) : -1;
+}
+
+static void tell_counts(int file)
+{
     fault.on = false;
     for (int kind = 0; file >= 0 && kind < KINDS; kind++)
         dprintf(file, "%s %lu\n", name[kind], fault.count[kind]);
@@ -97,9 +102,10 @@ static void tell_counts(void)
 static int main_with_faults(int argc, char **argv, char **environment)
 {
     choose();
+    int file = open_counts();
     fault.on = true;
     int code = real_main(argc, argv, environment);
-    tell_counts();
+    tell_counts(file);
     return code;
 }
 
@@ -307,6 +313,38 @@ static bool no_file(void)
         return false;
     errno = ENOSPC;
     return true;
+}
+
+/* Of files that are opened those without a name. */
+static int open_file(const char *path, int flags, mode_t mode)
+{
+    int (*next)(const char *, int, ...);
+    *(void **)&next = dlsym(RTLD_NEXT, "open64");
+    return (flags & O_TMPFILE) == O_TMPFILE && no_file() ? -1 : next(path, flags, mode);
+}
+
+static mode_t mode_of(int flags, va_list more)
+{
+    return flags & O_CREAT || (flags & O_TMPFILE) == O_TMPFILE ? va_arg(more, mode_t) : 0;
+}
+
+int open(const char *path, int flags, ...)
+{
+    va_list more;
+    va_start(more, flags);
+    mode_t mode = mode_of(flags, more);
+    va_end(more);
+    return open_file(path, flags, mode);
+}
+
+int open64(const char *path, int flags, ...);
+int open64(const char *path, int flags, ...)
+{
+    va_list more;
+    va_start(more, flags);
+    mode_t mode = mode_of(flags, more);
+    va_end(more);
+    return open_file(path, flags, mode);
 }
 
 int mkostemp(char *path, int flags)
