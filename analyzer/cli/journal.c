@@ -84,19 +84,23 @@ static int read_lines(struct journal *j, const struct manifest *m, off_t *ret_si
     int copy = dup(j->file);
     FILE *file = copy < 0 ? NULL : fdopen(copy, "r");
     bool good = file != NULL;
+    errno = file ? 0 : errno;
     for (ssize_t got; good && (got = getline(&line, &size, file)) > 0 && line[got - 1] == '\n'; number++) {
         line[got - 1] = '\0';
         good = strlen(line) + 1 == (size_t)got && take_line(j, m, line, number);
         end += got;
     }
-    good = good && !ferror(file);
+    good = good && !ferror(file) && errno != ENOMEM;
+    bool memory_out = !good && errno == ENOMEM;
     free(line);
     if (file)
         fclose(file);
-    if (!good)
+    if (memory_out)
+        say("memory is out: close other programs");
+    else if (!good)
         say("%s: is of another scan, or damaged in line %zu: name another directory", j->path, number);
     *ret_size = number > 1 ? end : 0;
-    return good ? 0 : TCA_EUSAGE;
+    return good ? 0 : memory_out ? TCA_EMEMORY : TCA_EUSAGE;
 }
 
 /* ---- writing ---- */

@@ -169,12 +169,13 @@ static bool plain_for_shell(const char *name)
                                         "_./,:=@%+-")] == '\0';
 }
 
-/* Nothing that a terminal would not show as it is. */
-static bool is_clean(const char *name)
+/* Nothing that a terminal would not show as it is; where memory is out for that `out` has failed. */
+static bool is_clean(struct tca_buf *out, const char *name)
 {
     struct tca_buf clean = {0};
     tca_text_clean(&clean, name, true);
     bool same = !clean.failed && strcmp(tca_buf_text(&clean), name) == 0;
+    out->failed |= clean.failed;
     tca_buf_done(&clean);
     return same;
 }
@@ -195,7 +196,7 @@ static void add_file(struct tca_buf *out, const char *file)
         tca_buf_str(out, "- < CAPTURE");
         return;
     }
-    if (!is_clean(file)) {
+    if (!is_clean(out, file)) {
         add_escaped(out, file);
         return;
     }

@@ -108,21 +108,22 @@ def wrong(kind, ran, usual):
     """What is wrong with it; None: nothing."""
     code, out, said, files, left = ran
     allowed = KINDS[kind][0]
+    less = kind in LESS or code == INPUT  # a capture that could not be opened for want of memory is a row, and the others are read
     if code is None:
         return "it hangs"
     if kind in ("int", "term") and code in (BY_INT, BY_TERM) and files:
         return "ended by the signal, and files are there"
     if code not in allowed | {usual[0]}:
         return f"exit code {code}: {said[-300:]!r}"
-    if code == usual[0] and kind not in LESS and out != usual[1]:
+    if code == usual[0] and not less and out != usual[1]:
         return "the usual exit code, and another output"
     if code not in (0, usual[0], INTERRUPTED, TERMINATED) and code > 0 and not said:
         return f"exit code {code} without a word"
     if kind not in ("kill", "pipe") and (left or any(path.endswith(".tmp") for path in files)):
         return f"left behind: {left or sorted(files)}"
-    if kind not in LESS and same(kind, files, usual[3]) and not (kind == "kill" and all(p.endswith(".tmp") for p in same(kind, files, usual[3]))):
+    if not less and same(kind, files, usual[3]) and not (kind == "kill" and all(p.endswith(".tmp") for p in same(kind, files, usual[3]))):
         return f"not as it should be: {same(kind, files, usual[3])}"
-    if code == usual[0] and kind not in LESS and set(files) - {"journal.csv"} != set(usual[3]) - {"journal.csv"}:
+    if code == usual[0] and not less and set(files) - {"journal.csv"} != set(usual[3]) - {"journal.csv"}:
         return f"exit code {code}, and other files: {sorted(set(files) ^ set(usual[3]))}"
     return None
 
