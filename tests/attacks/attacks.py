@@ -30,24 +30,25 @@ MEMORY, BESIDES_MIB, BYTES_EACH = "16M", 96, 160  # of each packet: pieces of st
 
 
 class Bench:
-    def __init__(self, build, folder, packets):
+    def __init__(self, build, folder, packets, rounds):
         build = pathlib.Path(build)
         self.program, self.generate = str(build / "analyzer/cli/tcpautopsy"), str(build / "tests/bench/generate")
         self.attack, self.packets, self.folder = str(build / "tests/attacks/attack"), packets, pathlib.Path(folder)
+        self.rounds = rounds
         self.meter = measure.Meter(str(build / "tests/bench/meter"))
 
     def kinds(self):
         return subprocess.run([self.attack, "--list"], capture_output=True, text=True, check=True).stdout.split()
 
     def run(self, kind, packets):
-        """The cheapest of three runs, by CPU time: whatever else the machine does only adds."""
+        """The cheapest of some runs, by CPU time: whatever else the machine does only adds."""
         path, out = self.folder / "attack.pcap", self.folder / "out"
         with open(path, "wb") as file:
             command = [self.generate, "mixed", "--packets", str(packets), "-o", "/dev/stdout"] if kind == "ordinary" else [
                 self.attack, kind, str(packets)]
             subprocess.run(command, stdout=file, stderr=subprocess.DEVNULL, check=True)
         runs = []
-        for _ in range(3):
+        for _ in range(self.rounds):
             shutil.rmtree(out, ignore_errors=True)
             runs.append(self.meter.run([self.program, "report", "-q", "-j", "1", "--memory", MEMORY, "-o", str(out), str(path)]))
         return min(runs, key=lambda run: (bool(run.failure), run.cpu))
@@ -56,12 +57,12 @@ class Bench:
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("build")
-    parser.add_argument("--packets", type=int, default=25000)
+    parser.add_argument("--packets", type=int, default=10000)
     parser.add_argument("--table", action="store_true")
     options = parser.parse_args()
     tap = report.Tap()
     with tempfile.TemporaryDirectory(prefix="tcpautopsy-attacks-") as folder:
-        bench = Bench(options.build, folder, options.packets)
+        bench = Bench(options.build, folder, options.packets, 3 if options.table else 2)
         empty = bench.run("flood", 1).cpu  # what starting costs
         few, many = options.packets, TIMES * options.packets
         usual = max(bench.run("ordinary", many).cpu - empty, 1e-9) / many
