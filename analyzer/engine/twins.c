@@ -110,6 +110,18 @@ static int add_flow(void *user, const void *item, size_t size)
     return tca_alone_is_cut(g->s, &d) ? TCA_OK : tca_twins_add(g->s->twins, &d);
 }
 
+static int compare_groups(struct tca_session *s, struct gathering *g)
+{
+    int error = tca_sorter_new(TWIN_MEMORY, s->set.temp_dir, &s->grouped);
+    if (!error)
+        error = tca_sorter_walk(s->dossiers, regroup, g);
+    if (!error)
+        error = walk_groups(g, tca_twins_compare);
+    if (!error)
+        error = tca_twins_order(s->twins);
+    return error ? error : walk_groups(g, tca_twins_judge);
+}
+
 int tca_twins_prepare(struct tca_session *s)
 {
     if (!s->twins)
@@ -123,16 +135,8 @@ int tca_twins_prepare(struct tca_session *s)
         error = tca_sorter_walk(s->dossiers, add_flow, &g);
     if (!error)
         error = tca_twins_link(s->twins);
-    if (!error)
-        error = tca_sorter_new(TWIN_MEMORY, s->set.temp_dir, &s->grouped);
-    if (!error)
-        error = tca_sorter_walk(s->dossiers, regroup, &g);
-    if (!error)
-        error = walk_groups(&g, tca_twins_compare);
-    if (!error)
-        error = tca_twins_order(s->twins);
-    if (!error)
-        error = walk_groups(&g, tca_twins_judge);
+    if (!error && tca_twins_grouped(s->twins))
+        error = compare_groups(s, &g);
     if (!error)
         tca_twins_settle(s->twins);
     end(&g);

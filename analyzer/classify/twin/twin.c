@@ -389,6 +389,11 @@ static int find_key(const void *wanted, const void *one)
     return compare_names(d->capture, d->id_frame, key->capture, key->id_frame);
 }
 
+bool tca_twins_grouped(const struct tca_twins *twins)
+{
+    return twins->key_count;
+}
+
 uint64_t tca_twins_group(const struct tca_twins *twins, const struct tca_dossier *d)
 {
     const struct tca_twin_key *key =

@@ -87,6 +87,8 @@ int tca_twins_watch(struct tca_twins *twins, int64_t first_ns, int64_t last_ns, 
 int tca_twins_add(struct tca_twins *twins, const struct tca_dossier *d);
 /* 2. All flows are in: find the groups. 0 or TCA_EMEMORY. */
 int tca_twins_link(struct tca_twins *twins);
+/* Is there any group? */
+bool tca_twins_grouped(const struct tca_twins *twins);
 /* The group of a flow, 1 and up; 0: nothing more is to be learnt of it. Flows of one group are the same connection. */
 uint64_t tca_twins_group(const struct tca_twins *twins, const struct tca_dossier *d);
 /* 3. Each group once, its dossiers by capture. 0 or TCA_EMEMORY. */
