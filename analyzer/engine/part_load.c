@@ -37,11 +37,24 @@ struct part {
     uint64_t files, of_files; /* of series, so many are said to come; and came */
 };
 
+/* Dossiers that wait until there are enough for all threads: to be looked through takes longer than to be taken in. */
+enum { AT_ONCE = 512 };
+struct waiting {
+    struct tca_buf bytes; /* of all, each aligned */
+    struct dossier {
+        size_t at, size;
+        struct tca_spool_row row;
+        bool sound;
+    } one[AT_ONCE];
+    unsigned count;
+};
+
 struct loading {
     struct tca_session *s;
     struct part *now;
-    uint32_t before; /* captures that the session had */
-    bool first;      /* the part that brings the captures; others add to them */
+    uint32_t before;         /* captures that the session had */
+    bool first;              /* the part that brings the captures; others add to them */
+    struct waiting *waiting; /* owned; NULL: there is one thread, and none waits */
 };
 
 /* ---- about ---- */
@@ -211,14 +224,60 @@ static int load_model(struct loading *l, const struct tca_part_item *item)
     return tca_lone_load_model(l->s, &l->now->models, item->bytes, item->size);
 }
 
-static int load_whole(struct loading *l, const void *bytes, size_t size)
+static bool look_through(const void *bytes, struct tca_spool_row *ret_row)
 {
     struct tca_dossier d;
     tca_spool_decode(bytes, &d, &d.mark);
-    if (!tca_sound_dossier(&d) || !tca_sound_marks(d.mark, d.mark_count))
-        return TCA_EINPUT;
-    const struct tca_spool_row row = {.start_ns = d.m.start_ns, .frame = d.m.first_frame};
-    return tca_spool_load(l->s, &row, bytes, size);
+    *ret_row = (struct tca_spool_row){.start_ns = d.m.start_ns, .frame = d.m.first_frame};
+    return tca_sound_dossier(&d) && tca_sound_marks(d.mark, d.mark_count);
+}
+
+/* On any thread. */
+static void look_through_some(void *user, unsigned task)
+{
+    const struct loading *l = user;
+    struct waiting *w = l->waiting;
+    unsigned tasks = tca_crew_size(l->s->crew);
+    for (unsigned at = w->count * task / tasks; at < w->count * (task + 1) / tasks; at++)
+        w->one[at].sound = look_through(w->bytes.bytes + w->one[at].at, &w->one[at].row);
+}
+
+/* None waits any more. */
+static int load_waiting(struct loading *l)
+{
+    struct waiting *w = l->waiting;
+    int error = TCA_OK;
+    if (!w || !w->count)
+        return TCA_OK;
+    tca_crew_run(l->s->crew, look_through_some, l, tca_crew_size(l->s->crew));
+    for (unsigned at = 0; at < w->count && !error; at++) {
+        const struct dossier *one = &w->one[at];
+        error =
+            one->sound ? tca_spool_load(l->s, &one->row, w->bytes.bytes + one->at, one->size) : TCA_EINPUT;
+    }
+    w->count = 0;
+    tca_buf_reset(&w->bytes);
+    return error;
+}
+
+static int let_wait(struct loading *l, const void *bytes, size_t size)
+{
+    struct waiting *w = l->waiting;
+    char *room = tca_buf_room(&w->bytes, size + 8);
+    if (!room)
+        return TCA_EMEMORY;
+    memcpy(room, bytes, size);
+    w->one[w->count++] = (struct dossier){.at = w->bytes.used, .size = size};
+    w->bytes.used += (size + 7) / 8 * 8;
+    return w->count < AT_ONCE ? TCA_OK : load_waiting(l);
+}
+
+static int load_whole(struct loading *l, const void *bytes, size_t size)
+{
+    struct tca_spool_row row;
+    if (l->waiting)
+        return let_wait(l, bytes, size);
+    return look_through(bytes, &row) ? tca_spool_load(l->s, &row, bytes, size) : TCA_EINPUT;
 }
 
 static int load_dossier(struct loading *l, const struct tca_part_item *item)
@@ -273,9 +332,18 @@ static int (*const load[TCA_PART_KINDS])(struct loading *l, const struct tca_par
     [TCA_PART_CAPTURE] = load_capture, [TCA_PART_MODEL] = load_model, [TCA_PART_DOSSIER] = load_dossier,
     [TCA_PART_STREAM] = load_piece,    [TCA_PART_HINTS] = load_hints, [TCA_PART_MOVED] = load_moved};
 
+/* What is wrong is told of the first item, however many wait. */
+static int load_in_order(struct loading *l, const struct tca_part_item *item)
+{
+    int code = item->kind == TCA_PART_DOSSIER ? TCA_OK : load_waiting(l);
+    if (code)
+        return code;
+    return load[item->kind] ? load[item->kind](l, item) : TCA_EINPUT;
+}
+
 static int load_item(struct loading *l, const struct tca_part_item *item, struct tca_error *error)
 {
-    int code = load[item->kind] ? load[item->kind](l, item) : TCA_EINPUT;
+    int code = load_in_order(l, item);
     if (code != TCA_EINPUT)
         return code ? tca_words(error, code) : TCA_OK;
     return (item->kind == TCA_PART_CAPTURE || item->kind == TCA_PART_FILE) && !l->first
@@ -292,6 +360,9 @@ static int load_part(struct loading *l, struct tca_error *error)
         if (code)
             return code;
     }
+    int code = load_waiting(l);
+    if (code)
+        return code == TCA_EINPUT ? tca_partfile_unsound(error) : tca_words(error, code);
     if (got)
         return got;
     bool all = l->now->read == l->now->about.captures && (!l->first || l->now->of_files == l->now->files);
@@ -359,7 +430,9 @@ static int load_all(struct tca_session *s, const char *const *path, size_t count
 {
     struct loading l = {.s = s, .before = (uint32_t)s->capture_count};
     size_t at = 0;
-    int code = TCA_OK;
+    int code = tca_words(error, tca_hire(s));
+    if (!code && tca_crew_size(s->crew) > 1 && !(l.waiting = tca_alloc(sizeof *l.waiting)))
+        code = tca_words(error, TCA_EMEMORY);
     for (; at < count && !code; at++)
         code = open_part(path[at], &part[at], error);
     at -= code != 0;
@@ -371,6 +444,9 @@ static int load_all(struct tca_session *s, const char *const *path, size_t count
         code = load_shares(&l, part, count, &at, error);
     if (!code)
         code = tca_words(error, settle(&l));
+    if (l.waiting)
+        tca_buf_done(&l.waiting->bytes);
+    tca_free(l.waiting);
     return name_part(path[at < count ? at : 0], code, error);
 }
 
@@ -403,8 +479,6 @@ int tca_session_load(struct tca_session *s, const char *const *path, size_t coun
     memset(part, 0, count * sizeof *part);
     s->loaded = true;
     code = load_all(s, path, count, part, error);
-    if (!code)
-        code = tca_words(error, tca_hire(s));
     if (code)
         s->broken = code;
     for (size_t at = 0; at < count; at++) {
