@@ -317,6 +317,17 @@ def temporary(bench):
 
 # ---- root ----
 
+PR_CAPBSET_DROP, CAP_DAC_READ_SEARCH, CAP_SETGID, CAP_SETUID = 24, 2, 6, 7
+
+
+def without_power(*capabilities):
+    """For preexec_fn: a root who has not all of its powers."""
+    def install():
+        if any(LIBC.prctl(PR_CAPBSET_DROP, one, 0, 0, 0) for one in capabilities):
+            os._exit(98)
+    return install
+
+
 NOBODY, SUDO = 65534, {"SUDO_UID": "4711", "SUDO_GID": "4712"}
 
 
@@ -372,6 +383,12 @@ def root(bench):
         yield "  scan --resume goes on as he", (user, powers) == (4711, 1) and done.returncode == 0
         done, user, powers = who(*columns, "--temp-dir", bench.temporary, open_place / "public.pcap")
         yield "temporary files where only root may write: root", (user, powers) == (0, 3) and done.stdout == wanted
+        done = bench.run(*columns, "-v", open_place / "private.pcap", env=env, preexec_fn=without_power(CAP_DAC_READ_SEARCH))
+        yield "without a power to read that could be kept, as in containers: root", done.stdout == wanted and \
+            b"root remains" in done.stderr
+        done = bench.run(*columns, "-v", open_place / "public.pcap", env=env,
+                         preexec_fn=without_power(CAP_SETUID, CAP_SETGID))
+        yield "without the power to become another: root", done.stdout == wanted and b"root remains" in done.stderr
         done, user, powers = who(*columns, "--no-sandbox", open_place / "public.pcap")
         yield "--no-sandbox: root with all powers", user == 0 and powers > 3
         done = bench.run("flows", "-v", "-o", folder / "r.csv", open_place / "public.pcap", env=env)
