@@ -25,7 +25,7 @@ REFUSED = (errno.EACCES, errno.EPERM)
 LIBC = ctypes.CDLL(None, use_errno=True)
 LANDLOCK_CREATE_RULESET, LANDLOCK_RESTRICT_SELF, ASK_LEVEL = 444, 446, 1
 SECCOMP = {"x86_64": 317, "aarch64": 277}.get(os.uname().machine, 277)
-PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 38, 22, 2
+PR_SET_NO_NEW_PRIVS, PR_GET_SECCOMP, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 38, 21, 22, 2
 
 
 def landlock_level():
@@ -75,6 +75,7 @@ class Bench:
     def __init__(self, captures, program, intruder, folder):
         self.captures, self.program, self.intruder, self.folder = pathlib.Path(captures), program, intruder, folder
         self.level = landlock_level()
+        self.seccomp = LIBC.prctl(PR_GET_SECCOMP, 0, 0, 0, 0) >= 0 and os.uname().machine in ("x86_64", "aarch64")
         self.temporary = folder.parent / "temporary" # what is there is not kept from the program
         self.temporary.mkdir()
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=100)
@@ -275,14 +276,17 @@ def is_refused(bench, tries, moments):
     for when in moments:
         for what in OF_LANDLOCK if bench.level else ():
             yield f"  {what} {when}", tries.get((when, what)) in REFUSED
-        for what in OF_SECCOMP:
+        for what in OF_SECCOMP if bench.seccomp else ():
             yield f"  {what} {when}", tries.get((when, what)) == errno.EPERM
-        yield f"  tcp {when}", tries.get((when, "tcp")) in REFUSED
+        if bench.seccomp or bench.level >= 4:
+            yield f"  tcp {when}", tries.get((when, "tcp")) in REFUSED
 
 
 def intrusions(bench):
     if not bench.level:
         yield "files are kept", Skip("this kernel has no Landlock")
+    if not bench.seccomp:
+        yield "system calls are kept", Skip("this kernel has no seccomp, or it is not for this processor")
     done, tries = bench.intrude("flows", "-j", "2", "--no-sandbox", "a.pcap")
     free = {what for (_, what), error in tries.items() if error == 0}
     yield "--no-sandbox: the intruder reaches everything", done.returncode == 0 and \
@@ -317,7 +321,9 @@ def temporary(bench):
 
 # ---- root ----
 
-PR_CAPBSET_DROP, CAP_DAC_READ_SEARCH, CAP_SETGID, CAP_SETUID = 24, 2, 6, 7
+PR_CAPBSET_READ, PR_CAPBSET_DROP = 23, 24
+CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER, CAP_SETGID, CAP_SETUID, CAP_SETPCAP = 1, 2, 3, 6, 7, 8
+POWERS_OF_ROOT = (CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER, CAP_SETGID, CAP_SETUID, CAP_SETPCAP)
 
 
 def without_power(*capabilities):
@@ -333,8 +339,8 @@ NOBODY, SUDO = 65534, {"SUDO_UID": "4711", "SUDO_GID": "4712"}
 
 def root(bench):
     """Who works when root calls, and whose the results are."""
-    if os.geteuid() != 0:
-        yield "root is given up", Skip("this is not run by root")
+    if os.geteuid() != 0 or any(LIBC.prctl(PR_CAPBSET_READ, one, 0, 0, 0) != 1 for one in POWERS_OF_ROOT):
+        yield "root is given up", Skip("this is not run by root, or by one without the powers of root")
         return
     folder = bench.folder
     with tempfile.TemporaryDirectory(dir="/tmp") as place:
@@ -428,6 +434,9 @@ def replaced(bench):
 # ---- kernels that can less ----
 
 def older(bench):
+    if not bench.seccomp:
+        yield "older kernels", Skip("without seccomp they cannot be imitated")
+        return
     wanted = bench.run("flows", "--no-sandbox", "a.pcap").stdout
     gone = without_calls(444, 445, 446)
     done, tries = bench.intrude("flows", "-v", "a.pcap", preexec_fn=gone)
