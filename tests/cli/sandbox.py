@@ -87,7 +87,7 @@ class Bench:
         return subprocess.run([self.program, *map(str, arguments)], input=given, capture_output=True, cwd=self.folder, timeout=240,
                               env={**os.environ, "TMPDIR": str(self.temporary), **(env or {})}, check=False, **more)
 
-    def intrude(self, *arguments, where=None, env=None, **more):
+    def intrude(self, *arguments, where=None, env=None, over=None, **more):
         """The run, and of each moment and try the errno."""
         elsewhere = pathlib.Path(tempfile.mkdtemp(dir=where or self.folder.parent))
         (elsewhere / "victim").write_text("")
@@ -97,7 +97,7 @@ class Bench:
                "INTRUDER_FOLDER": str(elsewhere), "INTRUDER_PORT": str(self.listener.getsockname()[1]),
                "INTRUDER_INPUT": str(self.folder / "a.pcap"),
                "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0:detect_leaks=0"}
-        done = self.run(*arguments, env=env, pass_fds=(here,), **more)
+        done = self.run(*arguments, env={**env, **(over or {})}, pass_fds=(here,), **more)
         os.close(here)
         with os.fdopen(there) as lines:
             tries = {(when, what): int(error) for when, what, error in map(str.split, lines)}
@@ -139,6 +139,8 @@ def commands(bench):
     yield "merge of a folder", ("merge", "-o", "OUT/new", "parts")
     yield "merge of parts that are links", ("merge", "-o", "OUT/new", "links")
     yield "merge of single parts", ("merge", "-o", "OUT/new", *sorted((bench.folder / "parts" / "parts").iterdir()))
+    yield "scan whose parts lie elsewhere", ("scan", "-o", "moved", "--resume", "--keep-parts", "tree")
+    yield "  and its merge", ("merge", "-o", "OUT/new", "moved")
     yield "diff of tables", ("diff", "-o", "OUT/diff.txt", "tables/flows.csv", "tables/events.csv")
     yield "diff of folders", ("diff", "tables", "other")
     yield "diff of folders of links", ("diff", "tables", "linked")
@@ -163,6 +165,9 @@ def make_inputs(bench):
     for part in [folder / "parts" / "manifest.csv", *(folder / "parts" / "parts").iterdir()]:
         moved = shutil.copy(part, folder.parent / part.name)
         os.symlink(moved, folder / "links" / (part.name if part.suffix == ".csv" else "parts/" + part.name))
+    (folder / "moved").mkdir()
+    (folder.parent / "parts of moved").mkdir()
+    os.symlink(folder.parent / "parts of moved", folder / "moved" / "parts")
     (folder / "linked").mkdir()
     os.symlink(folder / "other" / "flows.csv", folder / "linked" / "flows.csv")
 
@@ -402,6 +407,23 @@ def root(bench):
             in done.stderr
 
 
+def lured(bench):
+    """A link in a folder of results leads to nothing that the name does not explain."""
+    if not bench.level:
+        yield "links are kept", Skip("this kernel has no Landlock")
+        return
+    folder, target = bench.folder, pathlib.Path(tempfile.mkdtemp(dir=bench.folder.parent))
+    (folder / "lure").mkdir()
+    (target / "secret").write_text("")
+    os.symlink(target, folder / "lure" / "somewhere")
+    os.symlink(target, folder / "lure" / "flows.csv")
+    for command in (("scan", "-o", "lure", "tree"), ("merge", "-o", "out", "lure"), ("diff", "lure", "tables")):
+        env = {"INTRUDER_READ": str(target / "secret"), "INTRUDER_FOLDER": str(target)}
+        done, tries = bench.intrude(*command, over=env)
+        yield f"{command[0]}: nothing is made behind it", tries["end", "make"] in REFUSED
+    yield "  and nothing was", os.listdir(target) == ["secret"]
+
+
 def replaced(bench):
     """What takes the place of an input after the box was closed."""
     if not bench.level:
@@ -479,7 +501,7 @@ def words(bench):
     yield "nothing is said unasked", bench.run("flows", "a.pcap").stderr == b""
 
 
-GROUPS = (every_command, inputs, outputs, intrusions, temporary, root, replaced, older, words)
+GROUPS = (every_command, inputs, outputs, intrusions, temporary, root, lured, replaced, older, words)
 
 
 def main():
