@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * A list of what is refused, not of what is allowed: the C library, the decompressors and sanitizers may use new calls for old ends at
- * any time, and a reader that fails then is worth less than one that could be made to sleep oddly. Files are Landlock's matter
+ * any time, and then a reader that no longer reads is worth less. Files are Landlock's matter
  * (sandbox.c).
  *
  *     other architecture, x32 -> refused        what the numbers below do not mean
@@ -9,7 +9,7 @@
  *     number among the refused -> refused
  *     all else -> allowed
  *
- * Checked against seccomp(2), and the names against the system calls of Linux 6.1.
+ * Checked against seccomp(2), the newer numbers against asm-generic/unistd.h.
  */
 #include "calls.h"
 
@@ -32,6 +32,28 @@
 #define ARCHITECTURE 0 /* not tried */
 #endif
 
+/* Since Linux 5.1 a call has one number on all processors that this is for; the headers of an older system lack the newer ones. */
+enum {
+    CALL_pidfd_send_signal = 424,
+    CALL_io_uring_setup = 425,
+    CALL_io_uring_enter = 426,
+    CALL_io_uring_register = 427,
+    CALL_open_tree = 428,
+    CALL_move_mount = 429,
+    CALL_fsopen = 430,
+    CALL_fsconfig = 431,
+    CALL_fsmount = 432,
+    CALL_fspick = 433,
+    CALL_pidfd_open = 434,
+    CALL_pidfd_getfd = 438,
+    CALL_mount_setattr = 442,
+    CALL_fchmodat2 = 452,
+    CALL_setxattrat = 463,
+    CALL_removexattrat = 466,
+    CALL_open_tree_attr = 467,
+    CALL_file_setattr = 469
+};
+
 /* clang-format off */
 static const int refused[] = {
     /* the network, and other processes by way of it */
@@ -39,29 +61,20 @@ static const int refused[] = {
 #ifndef TCA_WATCHED_IN /* a sanitizer stops its own process to look for leaks, and starts what finds names */
     SYS_socketpair, SYS_execve, SYS_ptrace, SYS_personality, SYS_kill,
 #endif
-    SYS_execveat, SYS_process_vm_readv, SYS_process_vm_writev, SYS_kcmp, SYS_pidfd_open, SYS_pidfd_send_signal,
-    SYS_rt_sigqueueinfo,
-#ifdef SYS_pidfd_getfd
-    SYS_pidfd_getfd,
-#endif
+    SYS_execveat, SYS_process_vm_readv, SYS_process_vm_writev, SYS_kcmp, SYS_rt_sigqueueinfo,
+    CALL_pidfd_open, CALL_pidfd_getfd, CALL_pidfd_send_signal,
     /* ways round other rules */
-    SYS_io_uring_setup, SYS_io_uring_enter, SYS_io_uring_register, SYS_open_by_handle_at, SYS_userfaultfd, SYS_memfd_create,
+    CALL_io_uring_setup, CALL_io_uring_enter, CALL_io_uring_register, SYS_open_by_handle_at, SYS_userfaultfd, SYS_memfd_create,
     SYS_bpf, SYS_perf_event_open, SYS_fanotify_init, SYS_add_key, SYS_request_key, SYS_keyctl,
     /* what Landlock leaves: rights and owners of files by name */
 #ifdef SYS_chmod
     SYS_chmod, SYS_chown, SYS_lchown,
 #endif
-#ifdef SYS_fchmodat2
-    SYS_fchmodat2,
-#endif
-    SYS_fchmodat, SYS_fchownat, SYS_fchown, SYS_setxattr, SYS_lsetxattr, SYS_fsetxattr, SYS_removexattr, SYS_lremovexattr,
-    SYS_fremovexattr,
+    SYS_fchmodat, CALL_fchmodat2, SYS_fchownat, SYS_fchown, SYS_setxattr, SYS_lsetxattr, SYS_fsetxattr, CALL_setxattrat,
+    SYS_removexattr, SYS_lremovexattr, SYS_fremovexattr, CALL_removexattrat, CALL_file_setattr,
     /* what is mounted where, and who sees what */
-    SYS_mount, SYS_umount2, SYS_pivot_root, SYS_chroot, SYS_unshare, SYS_setns, SYS_fsopen, SYS_fspick, SYS_fsconfig, SYS_fsmount,
-    SYS_move_mount, SYS_open_tree,
-#ifdef SYS_mount_setattr
-    SYS_mount_setattr,
-#endif
+    SYS_mount, SYS_umount2, SYS_pivot_root, SYS_chroot, SYS_unshare, SYS_setns, CALL_fsopen, CALL_fspick, CALL_fsconfig,
+    CALL_fsmount, CALL_move_mount, CALL_open_tree, CALL_open_tree_attr, CALL_mount_setattr,
     /* the machine */
     SYS_init_module, SYS_finit_module, SYS_delete_module, SYS_kexec_load, SYS_reboot, SYS_swapon, SYS_swapoff, SYS_acct,
     SYS_settimeofday, SYS_clock_settime, SYS_adjtimex, SYS_clock_adjtime, SYS_sethostname, SYS_setdomainname, SYS_syslog,

@@ -52,25 +52,45 @@ static void allow_in(struct walls *w, const char *folder, const char *name, unsi
     free(path);
 }
 
-static void allow_links(struct walls *w, const char *folder, unsigned uses)
+static bool is_folder(const char *name)
+{
+    struct stat st;
+    return stat(name, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* What parts and tables are called. Of other links nobody knows why they are there. */
+static bool is_ours(const char *name)
+{
+    static const char *const endings[] = {".part", ".csv"};
+    size_t length = strlen(name);
+    for (size_t at = 0; at < sizeof endings / sizeof *endings; at++)
+        if (length > strlen(endings[at]) && strcmp(name + length - strlen(endings[at]), endings[at]) == 0)
+            return true;
+    return false;
+}
+
+static void allow_links(struct walls *w, const char *folder)
 {
     DIR *listing = opendir(folder);
     for (struct dirent *entry; listing && (entry = readdir(listing));)
-        if (entry->d_type == DT_LNK || entry->d_type == DT_UNKNOWN)
-            allow_in(w, folder, entry->d_name, uses);
+        if ((entry->d_type == DT_LNK || entry->d_type == DT_UNKNOWN) && is_ours(entry->d_name))
+            allow_in(w, folder, entry->d_name, SANDBOX_READ);
     if (listing)
         closedir(listing);
 }
 
-/* One that holds files by itself: a scan's, or tables. */
+/* One of a scan's, or of tables: links to files are read, and its parts may lie elsewhere. */
 static void allow_folder(struct walls *w, const char *folder, unsigned uses)
 {
     char *parts;
     allow(w, folder, uses);
-    allow_links(w, folder, uses);
+    allow_links(w, folder);
     if (asprintf(&parts, "%s/parts", folder) < 0)
         return;
-    allow_links(w, parts, uses);
+    if (is_folder(parts)) {
+        allow(w, parts, uses);
+        allow_links(w, parts);
+    }
     free(parts);
 }
 
@@ -86,17 +106,12 @@ static void allow_capture(struct walls *w, const char *name)
     free(path);
 }
 
-static bool is_folder(const char *name)
-{
-    struct stat st;
-    return stat(name, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
-/* A file that lies in a folder that was named, and is no link out of it. */
+/* A file that lies in a folder that was named, and is no link out of it. Among many folders it is not looked for, and allowed by itself. */
 static bool lies_in_named(const struct request *req, const char *name)
 {
+    enum { FOLDERS_MAX = 64 };
     struct stat st;
-    for (size_t at = 0; at < req->folder_count; at++) {
+    for (size_t at = 0; at < req->folder_count && req->folder_count <= FOLDERS_MAX; at++) {
         size_t length = strlen(req->folder[at]);
         if (strncmp(name, req->folder[at], length) == 0 && (name[length] == '/' || name[length - 1] == '/'))
             return lstat(name, &st) == 0 && S_ISREG(st.st_mode);

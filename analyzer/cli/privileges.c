@@ -118,16 +118,20 @@ void privileges_replace(struct privileges *who, const char *path)
 
 #define BIT(capability) (UINT32_C(1) << (capability))
 
-/* All of those wanted are among the first 32. */
-static bool keep_capabilities(uint32_t wanted)
+/* Of the first 32 capabilities, among which all are that are asked for here. */
+static uint32_t capabilities(void)
 {
     struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
-    struct __user_cap_data_struct have[_LINUX_CAPABILITY_U32S_3] = {{0}},
-                                  keep[_LINUX_CAPABILITY_U32S_3] = {{0}};
-    if (syscall(SYS_capget, &head, have))
-        return false;
-    keep[0].permitted = keep[0].effective = have[0].permitted & wanted;
-    return syscall(SYS_capset, &head, keep) == 0;
+    struct __user_cap_data_struct have[_LINUX_CAPABILITY_U32S_3] = {{0}};
+    return syscall(SYS_capget, &head, have) ? 0 : have[0].permitted;
+}
+
+static void keep_capabilities(uint32_t wanted)
+{
+    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct keep[_LINUX_CAPABILITY_U32S_3] = {{0}};
+    keep[0].permitted = keep[0].effective = capabilities() & wanted;
+    syscall(SYS_capset, &head, keep);
 }
 
 /* The ids come last: what comes before cannot be done without them. */
@@ -147,6 +151,8 @@ void privileges_lower(struct privileges *who)
     static const uint32_t files = BIT(CAP_DAC_OVERRIDE) | BIT(CAP_DAC_READ_SEARCH) | BIT(CAP_FOWNER);
     if (!who->root)
         return;
+    if (who->reads && !(capabilities() & BIT(CAP_DAC_READ_SEARCH))) /* as in many containers */
+        stay(who, "an input");
     who->lowered = !who->stays[0] && become(who);
     keep_capabilities(!who->lowered ? files : who->reads ? BIT(CAP_DAC_READ_SEARCH) : 0);
 }

@@ -3,7 +3,7 @@
  * Landlock by its system calls: no C library wraps them. A right that is "handled" is refused everywhere but below what a
  * rule names; what a kernel does not know it must not be asked to handle, so each right stands with the level of the interface that
  * brought it. The numbers are the kernel's and never change, but the header of an older system lacks the newer ones: only the calls'
- * own numbers are taken from there. Read in Documentation/userspace-api/landlock.rst of Linux 6.18; tried with levels 0 to 7.
+ * own numbers are taken from there. After landlock(7); tried on Linux 6.18, level 7, and as levels 0 to 6.
  *
  * Not held by it: stat, and what a name looks like; what is open; UDP.
  */
@@ -79,7 +79,6 @@ static struct handled handled_at(int level)
     return all;
 }
 
-#ifdef SYS_landlock_create_ruleset
 static int create_rules(const struct handled *handled, size_t size, unsigned flags)
 {
     return (int)syscall(SYS_landlock_create_ruleset, handled, size, flags);
@@ -94,24 +93,6 @@ static bool restrict_self(int rules)
 {
     return syscall(SYS_landlock_restrict_self, rules, 0) == 0;
 }
-#else /* the system that this was built on knows nothing of it */
-static int create_rules(const struct handled *handled, size_t size, unsigned flags)
-{
-    (void)handled, (void)size, (void)flags;
-    return -1;
-}
-
-static void add_rule(int rules, const struct beneath *beneath)
-{
-    (void)rules, (void)beneath;
-}
-
-static bool restrict_self(int rules)
-{
-    (void)rules;
-    return false;
-}
-#endif
 
 static int level_here(void)
 {

@@ -25,7 +25,7 @@ REFUSED = (errno.EACCES, errno.EPERM)
 LIBC = ctypes.CDLL(None, use_errno=True)
 LANDLOCK_CREATE_RULESET, LANDLOCK_RESTRICT_SELF, ASK_LEVEL = 444, 446, 1
 SECCOMP = {"x86_64": 317, "aarch64": 277}.get(os.uname().machine, 277)
-PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 38, 22, 2
+PR_SET_NO_NEW_PRIVS, PR_GET_SECCOMP, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 38, 21, 22, 2
 
 
 def landlock_level():
@@ -75,6 +75,7 @@ class Bench:
     def __init__(self, captures, program, intruder, folder):
         self.captures, self.program, self.intruder, self.folder = pathlib.Path(captures), program, intruder, folder
         self.level = landlock_level()
+        self.seccomp = LIBC.prctl(PR_GET_SECCOMP, 0, 0, 0, 0) >= 0 and os.uname().machine in ("x86_64", "aarch64")
         self.temporary = folder.parent / "temporary" # what is there is not kept from the program
         self.temporary.mkdir()
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=100)
@@ -86,7 +87,7 @@ class Bench:
         return subprocess.run([self.program, *map(str, arguments)], input=given, capture_output=True, cwd=self.folder, timeout=240,
                               env={**os.environ, "TMPDIR": str(self.temporary), **(env or {})}, check=False, **more)
 
-    def intrude(self, *arguments, where=None, env=None, **more):
+    def intrude(self, *arguments, where=None, env=None, over=None, **more):
         """The run, and of each moment and try the errno."""
         elsewhere = pathlib.Path(tempfile.mkdtemp(dir=where or self.folder.parent))
         (elsewhere / "victim").write_text("")
@@ -96,7 +97,7 @@ class Bench:
                "INTRUDER_FOLDER": str(elsewhere), "INTRUDER_PORT": str(self.listener.getsockname()[1]),
                "INTRUDER_INPUT": str(self.folder / "a.pcap"),
                "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0:detect_leaks=0"}
-        done = self.run(*arguments, env=env, pass_fds=(here,), **more)
+        done = self.run(*arguments, env={**env, **(over or {})}, pass_fds=(here,), **more)
         os.close(here)
         with os.fdopen(there) as lines:
             tries = {(when, what): int(error) for when, what, error in map(str.split, lines)}
@@ -138,6 +139,8 @@ def commands(bench):
     yield "merge of a folder", ("merge", "-o", "OUT/new", "parts")
     yield "merge of parts that are links", ("merge", "-o", "OUT/new", "links")
     yield "merge of single parts", ("merge", "-o", "OUT/new", *sorted((bench.folder / "parts" / "parts").iterdir()))
+    yield "scan whose parts lie elsewhere", ("scan", "-o", "moved", "--resume", "--keep-parts", "tree")
+    yield "  and its merge", ("merge", "-o", "OUT/new", "moved")
     yield "diff of tables", ("diff", "-o", "OUT/diff.txt", "tables/flows.csv", "tables/events.csv")
     yield "diff of folders", ("diff", "tables", "other")
     yield "diff of folders of links", ("diff", "tables", "linked")
@@ -162,6 +165,9 @@ def make_inputs(bench):
     for part in [folder / "parts" / "manifest.csv", *(folder / "parts" / "parts").iterdir()]:
         moved = shutil.copy(part, folder.parent / part.name)
         os.symlink(moved, folder / "links" / (part.name if part.suffix == ".csv" else "parts/" + part.name))
+    (folder / "moved").mkdir()
+    (folder.parent / "parts of moved").mkdir()
+    os.symlink(folder.parent / "parts of moved", folder / "moved" / "parts")
     (folder / "linked").mkdir()
     os.symlink(folder / "other" / "flows.csv", folder / "linked" / "flows.csv")
 
@@ -275,14 +281,17 @@ def is_refused(bench, tries, moments):
     for when in moments:
         for what in OF_LANDLOCK if bench.level else ():
             yield f"  {what} {when}", tries.get((when, what)) in REFUSED
-        for what in OF_SECCOMP:
+        for what in OF_SECCOMP if bench.seccomp else ():
             yield f"  {what} {when}", tries.get((when, what)) == errno.EPERM
-        yield f"  tcp {when}", tries.get((when, "tcp")) in REFUSED
+        if bench.seccomp or bench.level >= 4:
+            yield f"  tcp {when}", tries.get((when, "tcp")) in REFUSED
 
 
 def intrusions(bench):
     if not bench.level:
         yield "files are kept", Skip("this kernel has no Landlock")
+    if not bench.seccomp:
+        yield "system calls are kept", Skip("this kernel has no seccomp, or it is not for this processor")
     done, tries = bench.intrude("flows", "-j", "2", "--no-sandbox", "a.pcap")
     free = {what for (_, what), error in tries.items() if error == 0}
     yield "--no-sandbox: the intruder reaches everything", done.returncode == 0 and \
@@ -317,13 +326,26 @@ def temporary(bench):
 
 # ---- root ----
 
+PR_CAPBSET_READ, PR_CAPBSET_DROP = 23, 24
+CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER, CAP_SETGID, CAP_SETUID, CAP_SETPCAP = 1, 2, 3, 6, 7, 8
+POWERS_OF_ROOT = (CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER, CAP_SETGID, CAP_SETUID, CAP_SETPCAP)
+
+
+def without_power(*capabilities):
+    """For preexec_fn: a root who has not all of its powers."""
+    def install():
+        if any(LIBC.prctl(PR_CAPBSET_DROP, one, 0, 0, 0) for one in capabilities):
+            os._exit(98)
+    return install
+
+
 NOBODY, SUDO = 65534, {"SUDO_UID": "4711", "SUDO_GID": "4712"}
 
 
 def root(bench):
     """Who works when root calls, and whose the results are."""
-    if os.geteuid() != 0:
-        yield "root is given up", Skip("this is not run by root")
+    if os.geteuid() != 0 or any(LIBC.prctl(PR_CAPBSET_READ, one, 0, 0, 0) != 1 for one in POWERS_OF_ROOT):
+        yield "root is given up", Skip("this is not run by root, or by one without the powers of root")
         return
     folder = bench.folder
     with tempfile.TemporaryDirectory(dir="/tmp") as place:
@@ -372,11 +394,34 @@ def root(bench):
         yield "  scan --resume goes on as he", (user, powers) == (4711, 1) and done.returncode == 0
         done, user, powers = who(*columns, "--temp-dir", bench.temporary, open_place / "public.pcap")
         yield "temporary files where only root may write: root", (user, powers) == (0, 3) and done.stdout == wanted
+        done = bench.run(*columns, "-v", open_place / "private.pcap", env=env, preexec_fn=without_power(CAP_DAC_READ_SEARCH))
+        yield "without a power to read that could be kept, as in containers: root", done.stdout == wanted and \
+            b"root remains" in done.stderr
+        done = bench.run(*columns, "-v", open_place / "public.pcap", env=env,
+                         preexec_fn=without_power(CAP_SETUID, CAP_SETGID))
+        yield "without the power to become another: root", done.stdout == wanted and b"root remains" in done.stderr
         done, user, powers = who(*columns, "--no-sandbox", open_place / "public.pcap")
         yield "--no-sandbox: root with all powers", user == 0 and powers > 3
         done = bench.run("flows", "-v", "-o", folder / "r.csv", open_place / "public.pcap", env=env)
         yield "-v says why root remains", f"root remains, with power over files alone: {folder} is not for user {NOBODY}".encode() \
             in done.stderr
+
+
+def lured(bench):
+    """A link in a folder of results leads to nothing that the name does not explain."""
+    if not bench.level:
+        yield "links are kept", Skip("this kernel has no Landlock")
+        return
+    folder, target = bench.folder, pathlib.Path(tempfile.mkdtemp(dir=bench.folder.parent))
+    (folder / "lure").mkdir()
+    (target / "secret").write_text("")
+    os.symlink(target, folder / "lure" / "somewhere")
+    os.symlink(target, folder / "lure" / "flows.csv")
+    for command in (("scan", "-o", "lure", "tree"), ("merge", "-o", "out", "lure"), ("diff", "lure", "tables")):
+        env = {"INTRUDER_READ": str(target / "secret"), "INTRUDER_FOLDER": str(target)}
+        done, tries = bench.intrude(*command, over=env)
+        yield f"{command[0]}: nothing is made behind it", tries["end", "make"] in REFUSED
+    yield "  and nothing was", os.listdir(target) == ["secret"]
 
 
 def replaced(bench):
@@ -411,6 +456,9 @@ def replaced(bench):
 # ---- kernels that can less ----
 
 def older(bench):
+    if not bench.seccomp:
+        yield "older kernels", Skip("without seccomp they cannot be imitated")
+        return
     wanted = bench.run("flows", "--no-sandbox", "a.pcap").stdout
     gone = without_calls(444, 445, 446)
     done, tries = bench.intrude("flows", "-v", "a.pcap", preexec_fn=gone)
@@ -453,7 +501,7 @@ def words(bench):
     yield "nothing is said unasked", bench.run("flows", "a.pcap").stderr == b""
 
 
-GROUPS = (every_command, inputs, outputs, intrusions, temporary, root, replaced, older, words)
+GROUPS = (every_command, inputs, outputs, intrusions, temporary, root, lured, replaced, older, words)
 
 
 def main():
