@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The whole engine from memory: conversations (shape.h) go into sessions, and every table is made of them. However many threads,
+ * however little memory, and in whatever portions records come, the same bytes are told; and what tables say of each other fits.
+ *
+ *     { settings u8, script }
+ */
+#include "fuzz.h"
+
+#include <stdio.h>
+
+#include "shape.h"
+#include "table.h"
+
+/* What a bit of the first byte asks for. Threads and memory are what the ways differ by. */
+static const char *const choices[8][2] = {
+    {"trace", "true"},         {"key", "vlan,tunnel"}, {"checksums", "on"}, {"all-states", "true"},
+    {"server", "10.0.0.1:80"}, {"vantage", "client"},  {"width", "0.5"},    {"min-confidence", "probable"},
+};
+
+enum { SETTINGS_MAX = 2 * (8 + 2) + 1 };
+
+/* Records at a time; 0: all of a capture. */
+static const struct way {
+    const char *what, *jobs, *memory;
+    size_t portion;
+} ways[] = {
+    {"as usual", NULL, NULL, 0},
+    {"two threads, seven records at a time", "2", NULL, 7},
+    {"a megabyte", NULL, "1M", 0},
+};
+
+static struct tca_session *open_session(uint8_t chosen, const struct way *way)
+{
+    const char *setting[SETTINGS_MAX] = {0}, **next = setting;
+
+    for (int bit = 0; bit < 8; bit++)
+        if (chosen >> bit & 1) {
+            *next++ = choices[bit][0];
+            *next++ = choices[bit][1];
+        }
+    if (way->jobs) {
+        *next++ = "jobs";
+        *next++ = way->jobs;
+    }
+    if (way->memory) {
+        *next++ = "memory";
+        *next++ = way->memory;
+    }
+    return fuzz_session(setting);
+}
+
+static void feed(struct tca_session *session, const struct shape *shape, unsigned capture, size_t portion)
+{
+    const struct tca_record *record = shape->record[capture];
+    size_t count = shape->count[capture];
+    struct tca_error error = {0};
+    char name[20];
+
+    snprintf(name, sizeof name, "c%u.pcap", capture + 1);
+    FUZZ_REQUIRE(!tca_session_capture_begin(session, name, &error), "begin: %s", error.text);
+    for (size_t at = 0, n; at < count; at += n) {
+        n = portion && portion < count - at ? portion : count - at;
+        FUZZ_REQUIRE(!tca_session_feed(session, record + at, n, &error), "feed: %s", error.text);
+    }
+    FUZZ_REQUIRE(!tca_session_capture_end(session, &error), "end: %s", error.text);
+}
+
+/* A ladder of the first connections, and what ss would have printed; of whatever host. */
+static void explain(struct tca_session *session, struct tca_buf *out)
+{
+    struct tca_error error;
+    char selector[40];
+
+    for (unsigned stream = 0; stream < 4; stream++) {
+        snprintf(selector, sizeof selector, "stream=%u", stream);
+        tca_session_explain(session, selector, stream & 1, write_to_buf, out, &error);
+    }
+    tca_session_explain(session, "c2:frame=3", false, write_to_buf, out, &error);
+    tca_session_text(session, "ss", write_to_buf, out, &error);
+}
+
+static void run(uint8_t chosen, const struct shape *shape, const struct way *way, struct tca_buf *out)
+{
+    struct tca_session *session = open_session(chosen, way);
+
+    for (unsigned capture = 0; capture < shape->captures; capture++)
+        feed(session, shape, capture, way->portion);
+    fuzz_tell(session, out);
+    if (chosen & 1)
+        explain(session, out);
+    if (way == ways)
+        fuzz_require_sums(session);
+    tca_session_free(session);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
+{
+    struct fuzz_bytes in = {bytes, count};
+    uint8_t chosen = fuzz_u8(&in);
+    struct tca_buf first = {0}, other = {0};
+    struct shape shape;
+
+    shape_captures(&in, &shape);
+    run(chosen, &shape, &ways[0], &first);
+    for (size_t at = 1; at < sizeof ways / sizeof *ways; at++) {
+        tca_buf_reset(&other);
+        run(chosen, &shape, &ways[at], &other);
+        fuzz_require_same(&first, &other, ways[at].what);
+    }
+    shape_done(&shape);
+    tca_buf_done(&first);
+    tca_buf_done(&other);
+    return 0;
+}
