@@ -50,22 +50,6 @@ static struct tca_session *open_session(uint8_t chosen, const struct way *way)
     return fuzz_session(setting);
 }
 
-static void feed(struct tca_session *session, const struct shape *shape, unsigned capture, size_t portion)
-{
-    const struct tca_record *record = shape->record[capture];
-    size_t count = shape->count[capture];
-    struct tca_error error = {0};
-    char name[20];
-
-    snprintf(name, sizeof name, "c%u.pcap", capture + 1);
-    FUZZ_REQUIRE(!tca_session_capture_begin(session, name, &error), "begin: %s", error.text);
-    for (size_t at = 0, n; at < count; at += n) {
-        n = portion && portion < count - at ? portion : count - at;
-        FUZZ_REQUIRE(!tca_session_feed(session, record + at, n, &error), "feed: %s", error.text);
-    }
-    FUZZ_REQUIRE(!tca_session_capture_end(session, &error), "end: %s", error.text);
-}
-
 /* A ladder of the first connections, and what ss would have printed; of whatever host. */
 static void explain(struct tca_session *session, struct tca_buf *out)
 {
@@ -84,8 +68,7 @@ static void run(uint8_t chosen, const struct shape *shape, const struct way *way
 {
     struct tca_session *session = open_session(chosen, way);
 
-    for (unsigned capture = 0; capture < shape->captures; capture++)
-        feed(session, shape, capture, way->portion);
+    shape_feed(shape, session, way->portion);
     fuzz_tell(session, out);
     if (chosen & 1)
         explain(session, out);

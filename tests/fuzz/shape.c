@@ -10,6 +10,7 @@
  */
 #include "shape.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "frame.h"
@@ -731,4 +732,29 @@ void shape_done(struct shape *shape)
     for (size_t capture = 0; capture < shape->captures; capture++)
         free(shape->record[capture]);
     tca_buf_done(&shape->bytes);
+}
+
+/* ---- into a session ---- */
+
+static void feed(struct tca_session *session, const char *name, const struct tca_record *record, size_t count,
+                 size_t portion)
+{
+    struct tca_error error = {0};
+
+    FUZZ_REQUIRE(!tca_session_capture_begin(session, name, &error), "begin: %s", error.text);
+    for (size_t at = 0, n; at < count; at += n) {
+        n = portion && portion < count - at ? portion : count - at;
+        FUZZ_REQUIRE(!tca_session_feed(session, record + at, n, &error), "feed: %s", error.text);
+    }
+    FUZZ_REQUIRE(!tca_session_capture_end(session, &error), "end: %s", error.text);
+}
+
+void shape_feed(const struct shape *shape, struct tca_session *session, size_t portion)
+{
+    char name[20];
+
+    for (size_t capture = 0; capture < shape->captures; capture++) {
+        snprintf(name, sizeof name, "c%zu.pcap", capture + 1);
+        feed(session, name, shape->record[capture], shape->count[capture], portion);
+    }
 }

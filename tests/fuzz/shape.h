@@ -31,5 +31,7 @@ struct shape {
 /* All of `in` is used, or as much of it as makes SHAPE_RECORDS_MAX records. */
 void shape_captures(struct fuzz_bytes *in, struct shape *ret_shape);
 void shape_done(struct shape *shape);
+/* All captures, `portion` records at a time; 0: each capture at once. */
+void shape_feed(const struct shape *shape, struct tca_session *session, size_t portion);
 
 #endif
