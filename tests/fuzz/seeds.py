@@ -11,7 +11,7 @@ import struct
 import subprocess
 import sys
 
-PACKETS, BYTES = 12, 96  # of a capture, of a packet
+FEW, MANY, BYTES = 12, 80, 96  # packets of a capture, of a packet
 captures, program, parts, folder = (pathlib.Path(name).resolve() for name in sys.argv[1:])
 # LINKTYPE_ values as analyzer/capture/link.def lists them: decode takes the place in that list.
 LINKS = [0, 1, 9, 12, 14, 50, 51, 101, 104, 105, 108, 109, 113, 119, 127, 163, 192, 228, 229, 239, 276]
@@ -23,20 +23,20 @@ def put(target, name, data):
     (place / name).write_bytes(data)
 
 
-def packets(data):
-    """Byte order, link type and (header, bytes) of each packet of a classic capture."""
+def packets(data, most):
+    """Byte order, link type and (header, bytes) of the first packets of a classic capture."""
     order = "<" if data[0] in (0xD4, 0x4D) else ">"
     link = struct.unpack_from(order + "I", data, 20)[0]
     found, at = [], 24
-    while at + 16 <= len(data) and len(found) < PACKETS:
+    while at + 16 <= len(data) and len(found) < most:
         seconds, fraction, kept, sent = struct.unpack_from(order + "4I", data, at)
         found.append((seconds, fraction, sent, data[at + 16:at + 16 + min(kept, BYTES)]))
         at += 16 + kept
     return order, link, found
 
 
-def short_capture(data):
-    order, _, found = packets(data)
+def short_capture(data, most):
+    order, _, found = packets(data, most)
     return data[:24] + b"".join(struct.pack(order + "4I", s, f, len(p), n) + p for s, f, n, p in found)
 
 
@@ -50,11 +50,12 @@ def of_capture(name, path):
         put("reader", name, b"\x0c" + data[:1500])
         put("input", name, b"\0" + data[:3000])
         return
-    short = short_capture(data)
-    _, link, found = packets(data)
+    short, long = short_capture(data, FEW), short_capture(data, MANY)
+    _, link, found = packets(data, FEW)
     put("reader", name, bytes([len(name) % 64 * 4]) + short)
-    put("input", name, bytes([len(name) % 4]) + short)
-    put("input", name + ".gz", b"\0" + gzip.compress(short, mtime=0))
+    put("input", name, bytes([len(name) % 4]) + long)
+    if len(name) % 8 == 0:
+        put("input", name + ".gz", b"\0" + gzip.compress(short, mtime=0))
     if link in LINKS:
         put("decode", name, as_records(link, found, len(name) & 3 | (64 if len(name) % 5 else 0)))
 
@@ -68,7 +69,7 @@ def of_tables(name, path):
 def of_part(name, path):
     part = folder / "part.tmp"
     short = folder / "c.pcap"
-    short.write_bytes(short_capture(path.read_bytes()))
+    short.write_bytes(short_capture(path.read_bytes(), FEW))
     subprocess.run([parts, "save", part, "", "--", short], check=True, capture_output=True)
     put("part", name, b"\0" + part.read_bytes())
     part.unlink()

@@ -581,32 +581,36 @@ static void whole(struct stage *stage, const struct step *step)
     }
 }
 
+/* As its kind says, or with any flags. */
+static void plain(struct stage *stage, const struct step *step)
+{
+    static const uint16_t flags[] = {
+        FRAME_SYN, FRAME_SYN | FRAME_ACK, FRAME_ACK, FRAME_PSH | FRAME_ACK, FRAME_FIN | FRAME_ACK,
+        FRAME_RST, FRAME_RST | FRAME_ACK};
+    enum { KINDS = sizeof flags / sizeof *flags };
+
+    send(stage, step, step->kind < KINDS ? flags[step->kind] : fuzz_u8(stage->in), step->len);
+}
+
+static void send_data(struct stage *stage, const struct step *step)
+{
+    send(stage, step, FRAME_PSH | FRAME_ACK, step->len ? step->len : 100);
+}
+
+static void probe(struct stage *stage, const struct step *step)
+{
+    struct step one = *step;
+
+    one.seq = -1;
+    send(stage, &one, FRAME_ACK, step->len & 1);
+}
+
 /* ---- steps ---- */
 
-enum kind {
-    PLAIN_SYN,
-    PLAIN_SYNACK,
-    PLAIN_ACK,
-    DATA,
-    PLAIN_FIN,
-    PLAIN_RST,
-    REFUSAL,
-    ANY_FLAGS,
-    AGAIN,
-    COPY,
-    ICMP,
-    FRAGMENTS,
-    PROBE,
-    BURST,
-    WHOLE,
-    INCARNATION,
-};
-
-static const uint16_t flags_of[16] = {
-    [PLAIN_SYN] = FRAME_SYN,           [PLAIN_SYNACK] = FRAME_SYN | FRAME_ACK, [PLAIN_ACK] = FRAME_ACK,
-    [DATA] = FRAME_PSH | FRAME_ACK,    [PLAIN_FIN] = FRAME_FIN | FRAME_ACK,    [PLAIN_RST] = FRAME_RST,
-    [REFUSAL] = FRAME_RST | FRAME_ACK,
-};
+/* By kind: SYN, SYN+ACK, ACK, data, FIN, RST, RST+ACK, any flags; then what is more than a segment. */
+static void (*const plays[16])(struct stage *stage, const struct step *step) = {
+    plain,      plain, plain,     send_data,      plain, plain, plain, plain,
+    send_again, copy,  send_icmp, send_fragments, probe, burst, whole, begin_again};
 
 /* A byte is a distance of a few, or a small one itself. */
 static int32_t distance(uint8_t byte)
@@ -634,47 +638,6 @@ static struct step next_step(struct stage *stage)
         step.value = fuzz_u8(in);
     }
     return step;
-}
-
-static void probe(struct stage *stage, struct step *step)
-{
-    step->seq = -1;
-    send(stage, step, FRAME_ACK, step->len & 1);
-}
-
-static void play(struct stage *stage, struct step *step)
-{
-    switch (step->kind) {
-    case AGAIN:
-        send_again(stage, step);
-        break;
-    case COPY:
-        copy(stage, step);
-        break;
-    case ICMP:
-        send_icmp(stage, step);
-        break;
-    case FRAGMENTS:
-        send_fragments(stage, step);
-        break;
-    case PROBE:
-        probe(stage, step);
-        break;
-    case BURST:
-        burst(stage, step);
-        break;
-    case WHOLE:
-        whole(stage, step);
-        break;
-    case INCARNATION:
-        begin_again(stage, step);
-        break;
-    case ANY_FLAGS:
-        send(stage, step, fuzz_u8(stage->in) & 0xff, step->len);
-        break;
-    default:
-        send(stage, step, flags_of[step->kind], step->kind == DATA && !step->len ? 100 : step->len);
-    }
 }
 
 /* ---- captures ---- */
@@ -721,7 +684,7 @@ void shape_captures(struct fuzz_bytes *in, struct shape *ret_shape)
         cast_talk(&stage.talk[which], which);
     while (in->left && stage.places < SHAPE_RECORDS_MAX) {
         struct step step = next_step(&stage);
-        play(&stage, &step);
+        plays[step.kind](&stage, &step);
     }
     for (unsigned capture = 0; capture < ret_shape->captures; capture++)
         take_records(&stage, capture, ret_shape);
