@@ -2,14 +2,19 @@
  *
  * A target without a fuzzer: every file that is named, and every file in a folder that is named, goes through it once.
  *
- *     decode CORPUS...      TAP, one line for each file; a broken promise ends the program there, behind words that name the file
+ *     decode CORPUS...      TAP, one line for each file; a broken promise, or an input that takes too long, ends the program there,
+ *                           behind words that name the file
  */
 #include "fuzz.h"
 
 #include <stdio.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "files.h"
+
+/* Seconds of CPU time for one input of a few KiB, which takes a tenth of one where sanitizers watch. */
+enum { SECONDS = 10 };
 
 static unsigned number;
 
@@ -20,7 +25,9 @@ static void replay_file(const char *path)
     if (!file_read(path, &bytes))
         fuzz_fail("%s: cannot be read", path);
     fprintf(stderr, "# %s\n", path); /* before it, since nothing comes after a crash */
+    clock_t begin = clock();
     LLVMFuzzerTestOneInput((const uint8_t *)(bytes.bytes ? bytes.bytes : ""), bytes.used);
+    FUZZ_REQUIRE(clock() - begin < SECONDS * CLOCKS_PER_SEC, "%s: too slow", path);
     printf("ok %u - %s\n", ++number, path);
     fflush(stdout);
     tca_buf_done(&bytes);
