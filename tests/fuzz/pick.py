@@ -4,7 +4,9 @@
 # The small corpus that is kept in the project: of many inputs the few that reach most, one after the other the one that adds most edges
 # for its size. What is in OUT already and begins with "found-" stays: an input that once broke something is kept for that.
 #
-#   pick.py TARGET FILES BYTES OUT FOLDER...     TARGET: built with -Dfuzz=true; at most FILES inputs of at most BYTES each
+#   pick.py TARGET FILES LEAST MOST OUT FOLDER...     TARGET: built with -Dfuzz=true; at most FILES inputs of LEAST to MOST bytes each
+#
+# An edge counts for the smallest input that reaches it. Where small ones reach much, and few of them are kept, LEAST leaves them out.
 import hashlib
 import pathlib
 import re
@@ -12,8 +14,8 @@ import subprocess
 import sys
 import tempfile
 
-target, files, most = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-out, folders = pathlib.Path(sys.argv[4]), [pathlib.Path(name) for name in sys.argv[5:]]
+target, files, least, most = sys.argv[1], *map(int, sys.argv[2:5])
+out, folders = pathlib.Path(sys.argv[5]), [pathlib.Path(name) for name in sys.argv[6:]]
 
 
 def edges_of(inputs, scratch):
@@ -40,7 +42,7 @@ def main():
         for folder in [out] + folders:
             for path in folder.glob("*") if folder.is_dir() else []:
                 data = path.read_bytes()
-                if len(data) <= most:
+                if least <= len(data) <= most:
                     (inputs / hashlib.sha1(data).hexdigest()[:16]).write_bytes(data)
         edges = edges_of(inputs, scratch)
         picked = sorted(edges, key=lambda name: (-worth(name, edges[name]), name))[:files]

@@ -54,6 +54,9 @@ def of_capture(name, path):
     _, link, found = packets(data, FEW)
     put("reader", name, bytes([len(name) % 64 * 4]) + short)
     put("input", name, bytes([len(name) % 4]) + long)
+    if len(name) % 3 == 0:  # cut between two packets
+        cut = len(short)
+        put("input", name + ".cut", bytes([12 + len(name) % 2 * 16]) + struct.pack(">H", cut) + long)
     if len(name) % 8 == 0:
         put("input", name + ".gz", b"\0" + gzip.compress(short, mtime=0))
     if link in LINKS:
