@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # The small corpus that is kept in the project: of many inputs the few that reach most, one after the other the one that adds most edges
-# for its size. What is in OUT already and begins with "found-" stays: an input that once broke something is kept for that.
+# for its size. What is in OUT already under a name in words stays: it was put there on purpose, or once broke something.
 #
 #   pick.py TARGET FILES LEAST MOST OUT FOLDER...     TARGET: built with -Dfuzz=true; at most FILES inputs of LEAST to MOST bytes each
 #
@@ -48,7 +48,7 @@ def main():
         picked = sorted(edges, key=lambda name: (-worth(name, edges[name]), name))[:files]
         out.mkdir(parents=True, exist_ok=True)
         for path in out.glob("*"):
-            if not path.name.startswith("found-"):
+            if re.fullmatch("[0-9a-f]{16}", path.name):
                 path.unlink()
         for path in picked:
             (out / pathlib.Path(path).name).write_bytes(pathlib.Path(path).read_bytes())

@@ -529,27 +529,62 @@ static void begin_again(struct stage *stage, const struct step *step)
         talk->end[CLIENT].port++;
 }
 
-/* SYNs of many tuples, each with an answer or without. */
-static void burst(struct stage *stage, const struct step *step)
+/* ---- many at once ---- */
+
+enum { CROWD_STEP = 4, CROWD_MAX = 32 * CROWD_STEP, ANSWERED = 1, LIVE = 2, TALK = 4, LEAVE = 8 };
+
+/* Each of the crowd says this, at its place among the talks. */
+static void say(struct stage *stage, const struct step *step, struct talk *crowd, unsigned count, int from,
+                uint16_t flags, uint32_t len)
 {
-    struct talk saved = stage->talk[step->which], *talk = &stage->talk[step->which];
     struct step one = *step;
 
     one.oddity = NO_ODDITY;
-    for (unsigned count = 1 + step->value % 32; count; count--) {
-        begin_talk(talk, step->which);
-        talk->end[CLIENT].port = stage->burst_port++;
-        talk->end[CLIENT].addr[14] = (uint8_t)(step->value >> 6 ? count % 3 : 0);
-        talk->end[CLIENT].next += count * 64000;
-        one.from = CLIENT;
-        send(stage, &one, FRAME_SYN, 0);
-        one.from = SERVER;
-        if (step->from == SERVER)
-            send(stage, &one, count % 4 ? FRAME_SYN | FRAME_ACK : FRAME_RST | FRAME_ACK, 0);
+    one.seq = one.ack = 0;
+    one.from = from;
+    for (unsigned at = 0; at < count; at++) {
+        stage->talk[step->which] = crowd[at];
+        send(stage, &one, flags, len);
+        crowd[at] = stage->talk[step->which];
         stage->now_ns += 50000;
     }
-    *talk = saved;
 }
+
+static void gather(struct stage *stage, const struct step *step, struct talk *crowd, unsigned count)
+{
+    for (unsigned at = 0; at < count; at++) {
+        crowd[at] = stage->talk[step->which];
+        begin_talk(&crowd[at], step->which);
+        crowd[at].end[CLIENT].port = stage->burst_port++;
+        crowd[at].end[CLIENT].addr[14] = step->from ? 0 : (uint8_t)(at % 3);
+        crowd[at].end[CLIENT].next += at * 64000;
+    }
+}
+
+/* Memory is looked after once in 512 segments (artefact/order.h), so it takes a crowd to come there. SYNs of many tuples; answers, of which a few refuse; connections that are alive, so many that a megabyte does not hold them as they
+ * are; after a pause they go on, and end. */
+static void burst(struct stage *stage, const struct step *step)
+{
+    struct talk saved = stage->talk[step->which], crowd[CROWD_MAX];
+    unsigned count = 1 + step->value % 32 * CROWD_STEP, refused = count / 4, what = step->oddity;
+
+    gather(stage, step, crowd, count);
+    say(stage, step, crowd, count, CLIENT, FRAME_SYN, 0);
+    if (what & ANSWERED) {
+        say(stage, step, crowd, refused, SERVER, FRAME_RST | FRAME_ACK, 0);
+        say(stage, step, crowd + refused, count - refused, SERVER, FRAME_SYN | FRAME_ACK, 0);
+    }
+    if (what & LIVE)
+        say(stage, step, crowd + refused, count - refused, CLIENT, FRAME_ACK, 0);
+    stage->now_ns += steps_ns[step->value >> 5 & 7] * 4;
+    if (what & TALK)
+        say(stage, step, crowd + refused, count - refused, CLIENT, FRAME_PSH | FRAME_ACK, 10);
+    if (what & LEAVE)
+        say(stage, step, crowd + refused, count - refused, SERVER, FRAME_FIN | FRAME_ACK, 0);
+    stage->talk[step->which] = saved;
+}
+
+/* ---- what is more than a segment ---- */
 
 /* A connection from SYN to the last ACK. */
 static void whole(struct stage *stage, const struct step *step)

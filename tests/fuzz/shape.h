@@ -19,7 +19,7 @@
 /* Only where the bytes have room for the headers; other link types than Ethernet, raw IP and Linux cooked are left alone. */
 void shape_mend(int link, uint8_t *bytes, size_t count);
 
-enum { SHAPE_RECORDS_MAX = 600, SHAPE_CAPTURES_MAX = 3 };
+enum { SHAPE_RECORDS_MAX = 4000, SHAPE_CAPTURES_MAX = 3 };
 
 /* Records point into `bytes`, which is whole when it is made. */
 struct shape {
