@@ -21,14 +21,13 @@ static const char *const choices[8][2] = {
 enum { SETTINGS_MAX = 2 * (8 + 2) + 1 };
 
 /* Records at a time; 0: all of a capture. */
-static const struct way {
+struct way {
     const char *what, *jobs, *memory;
     size_t portion;
-} ways[] = {
-    {"as usual", NULL, NULL, 0},
-    {"two threads, seven records at a time", "2", NULL, 7},
-    {"a megabyte", NULL, "1M", 0},
 };
+static const struct way usual = {"as usual", NULL, NULL, 0}, shared = {"two threads", "2", NULL, 7},
+                        scarce = {"a megabyte", NULL, "1M", 0},
+                        both = {"a megabyte, two threads", "2", "1M", 7};
 
 static struct tca_session *open_session(uint8_t chosen, const struct way *way)
 {
@@ -64,35 +63,49 @@ static void explain(struct tca_session *session, struct tca_buf *out)
     tca_session_text(session, "ss", write_to_buf, out, &error);
 }
 
-static void run(uint8_t chosen, const struct shape *shape, const struct way *way, struct tca_buf *out)
+/* False where memory had no room for all connections, which is told. */
+static bool run(uint8_t chosen, const struct shape *shape, const struct way *way, struct tca_buf *out)
 {
     struct tca_session *session = open_session(chosen, way);
 
     shape_feed(shape, session, way->portion);
-    fuzz_tell(session, out);
+    bool whole = fuzz_tell(session, out);
     if (chosen & 1)
         explain(session, out);
-    if (way == ways)
+    if (way == &usual)
         fuzz_require_sums(session);
     tca_session_free(session);
+    return whole;
 }
 
+static void require_same(uint8_t chosen, const struct shape *shape, const struct way *way,
+                         const struct tca_buf *expected)
+{
+    struct tca_buf told = {0};
+
+    run(chosen, shape, way, &told);
+    fuzz_require_same(expected, &told, way->what);
+    tca_buf_done(&told);
+}
+
+/* A megabyte has no room for some hundred SYNs that nothing answered; which of them are told in short follows from the records and
+ * from the megabyte, then, and not from threads. */
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
 {
     struct fuzz_bytes in = {bytes, count};
     uint8_t chosen = fuzz_u8(&in);
-    struct tca_buf first = {0}, other = {0};
+    struct tca_buf told = {0}, told_scarce = {0};
     struct shape shape;
 
     shape_captures(&in, &shape);
-    run(chosen, &shape, &ways[0], &first);
-    for (size_t at = 1; at < sizeof ways / sizeof *ways; at++) {
-        tca_buf_reset(&other);
-        run(chosen, &shape, &ways[at], &other);
-        fuzz_require_same(&first, &other, ways[at].what);
-    }
+    run(chosen, &shape, &usual, &told);
+    require_same(chosen, &shape, &shared, &told);
+    if (run(chosen, &shape, &scarce, &told_scarce))
+        fuzz_require_same(&told, &told_scarce, scarce.what);
+    else
+        require_same(chosen, &shape, &both, &told_scarce);
     shape_done(&shape);
-    tca_buf_done(&first);
-    tca_buf_done(&other);
+    tca_buf_done(&told);
+    tca_buf_done(&told_scarce);
     return 0;
 }

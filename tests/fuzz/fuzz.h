@@ -77,8 +77,9 @@ void fuzz_file_done(struct fuzz_file *file);
 
 /* Settings as pairs of name and value, ended by NULL; all must be right. */
 struct tca_session *fuzz_session(const char *const *setting);
-/* Every table, the summary and the counters, each behind its name, of a session that is finished here. */
-void fuzz_tell(struct tca_session *session, struct tca_buf *out);
+/* Every table, the summary and the counters, each behind its name, of a session that is finished here. False where that said that
+ * memory had no room for all connections. */
+bool fuzz_tell(struct tca_session *session, struct tca_buf *out);
 /* Both texts are the same, or the program stops with the first line that is not. */
 void fuzz_require_same(const struct tca_buf *a, const struct tca_buf *b, const char *what);
 /* What the tables say of each other: outcomes add up to the packets, and captures to the rows. */

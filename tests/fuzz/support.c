@@ -54,13 +54,14 @@ struct tca_session *fuzz_session(const char *const *setting)
     return session;
 }
 
-void fuzz_tell(struct tca_session *session, struct tca_buf *out)
+bool fuzz_tell(struct tca_session *session, struct tca_buf *out)
 {
     static const char *const table[] = {"flows",    "events",   "listeners", "states",
                                         "counters", "settings", "captures"};
     struct tca_error error = {0};
 
     FUZZ_REQUIRE(!tca_session_finish(session, &error), "finish: %d %s", error.code, error.text);
+    bool whole = !strstr(error.text, "cut short");
     for (size_t at = 0; at < sizeof table / sizeof *table; at++) {
         tca_buf_fmt(out, "== %s\n", table[at]);
         FUZZ_REQUIRE(!tca_session_csv(session, table[at], NULL, write_to_buf, out, &error), "%s: %d %s",
@@ -72,6 +73,7 @@ void fuzz_tell(struct tca_session *session, struct tca_buf *out)
     tca_buf_str(out, "== nstat\n"); /* of which host may not be known */
     tca_session_text(session, "nstat", write_to_buf, out, &error);
     FUZZ_REQUIRE(!out->failed, "no memory for tables");
+    return whole;
 }
 
 /* The line that holds the byte at `at`. */
