@@ -62,10 +62,15 @@ struct page {
     uint64_t before;         /* so many streams of the file were created before this page */
 };
 
-/* The streams of one file. */
+/* The streams of one file: its pages by their numbers, in a tree that is as high as the highest number asks for. So what a frame costs
+ * does not grow with its number, which in a part is anybody's. */
+enum { FAN_BITS = 6, FAN = 1 << FAN_BITS };
+struct node {
+    void *child[FAN]; /* owned: nodes, pages at the lowest level; NULL: no frame below creates one */
+};
 struct rolls {
-    struct page **page; /* owned, as what it points to; NULL: no frame of it creates one */
-    size_t pages;
+    void *root; /* owned: a node, a page at height 0; NULL: nothing */
+    unsigned height;
 };
 
 struct tca_streams {
@@ -96,17 +101,23 @@ int tca_streams_new(uint64_t seed, const char *temp_dir, struct tca_streams **re
     return TCA_OK;
 }
 
+/* No deeper than a frame's number has digits. */
+static void free_below(void *root, unsigned height)
+{
+    struct node *node = root;
+    for (unsigned at = 0; height && node && at < FAN; at++)
+        free_below(node->child[at], height - 1);
+    tca_free(root);
+}
+
 void tca_streams_free(struct tca_streams *all)
 {
     if (!all)
         return;
     tca_sorter_free(all->pieces);
     tca_sorter_free(all->single);
-    for (size_t at = 0; at < all->roll_count; at++) {
-        for (size_t page = 0; page < all->rolls[at].pages; page++)
-            tca_free(all->rolls[at].page[page]);
-        tca_free(all->rolls[at].page);
-    }
+    for (size_t at = 0; at < all->roll_count; at++)
+        free_below(all->rolls[at].root, all->rolls[at].height);
     tca_free(all->rolls);
     tca_free(all->entry);
     tca_free(all);
@@ -309,20 +320,70 @@ static struct rolls *rolls_of(struct tca_streams *all, uint32_t file)
     return &all->rolls[file - 1];
 }
 
-static struct page *page_at(struct rolls *rolls, size_t number)
+/* At the lowest level of this height there is a page of this number. */
+static bool reaches(unsigned height, uint64_t number)
 {
-    if (number >= rolls->pages) {
-        size_t pages = number ? 2 * number + 2 : 1; /* most files are small, where there are many */
-        struct page **page = tca_grow(rolls->page, pages, sizeof *page);
-        if (!page)
+    return number >> FAN_BITS * height == 0;
+}
+
+static unsigned turn(uint64_t number, unsigned level)
+{
+    return number >> FAN_BITS * level & (FAN - 1);
+}
+
+/* One level more above what there is. False: no memory. */
+static bool heighten(struct rolls *rolls)
+{
+    struct node *node = rolls->root ? tca_alloc(sizeof *node) : NULL;
+    if (rolls->root && !node)
+        return false;
+    if (node)
+        node->child[0] = rolls->root;
+    rolls->root = node;
+    rolls->height++;
+    return true;
+}
+
+/* Made where there is none. NULL: no memory. */
+static struct page *page_at(struct rolls *rolls, uint64_t number)
+{
+    while (!reaches(rolls->height, number))
+        if (!heighten(rolls))
             return NULL;
-        memset(page + rolls->pages, 0, (pages - rolls->pages) * sizeof *page);
-        rolls->page = page;
-        rolls->pages = pages;
+    void **at = &rolls->root;
+    for (unsigned level = rolls->height; level; at = &((struct node *)*at)->child[turn(number, --level)]) {
+        if (!*at)
+            *at = tca_alloc(sizeof(struct node));
+        if (!*at)
+            return NULL;
     }
-    if (!rolls->page[number])
-        rolls->page[number] = tca_alloc(sizeof **rolls->page);
-    return rolls->page[number];
+    if (!*at)
+        *at = tca_alloc(sizeof(struct page));
+    return *at;
+}
+
+/* What there is at this number, or on the way to it; *ret_level: how high that is, 0 a page. */
+static void *descend(const struct rolls *rolls, uint64_t number, unsigned *ret_level)
+{
+    void *at = rolls->root;
+    unsigned level = rolls->height;
+    while (at && level)
+        at = ((struct node *)at)->child[turn(number, --level)];
+    *ret_level = level;
+    return at;
+}
+
+/* The first page that is not before *number, which becomes its own. NULL: there is none. */
+static struct page *next_page(const struct rolls *rolls, uint64_t *number)
+{
+    while (reaches(rolls->height, *number)) {
+        unsigned level;
+        struct page *page = descend(rolls, *number, &level);
+        if (page)
+            return page;
+        *number = ((*number >> FAN_BITS * level) + 1) << FAN_BITS * level; /* behind what is empty */
+    }
+    return NULL;
 }
 
 /* The record of this frame creates a stream. */
@@ -344,7 +405,9 @@ static const struct page *find_page(const struct tca_streams *all, struct tca_sp
 {
     const struct rolls *rolls =
         place.ordinal && place.ordinal <= all->roll_count ? &all->rolls[place.ordinal - 1] : NULL;
-    return rolls && place.frame / PAGE < rolls->pages ? rolls->page[place.frame / PAGE] : NULL;
+    uint64_t number = place.frame / PAGE;
+    unsigned level;
+    return rolls && reaches(rolls->height, number) ? descend(rolls, number, &level) : NULL;
 }
 
 static bool is_lone(const struct page *page, uint64_t frame)
@@ -365,11 +428,8 @@ static uint64_t rank_of(const struct page *page, uint64_t frame)
 static void count_pages(struct tca_streams *all)
 {
     for (size_t at = 0; at < all->roll_count; at++) {
-        uint64_t before = 0;
-        for (size_t number = 0; number < all->rolls[at].pages; number++) {
-            struct page *page = all->rolls[at].page[number];
-            if (!page)
-                continue;
+        uint64_t before = 0, number = 0;
+        for (struct page *page; (page = next_page(&all->rolls[at], &number)); number++) {
             page->before = before;
             for (size_t word = 0; word < WORDS; word++)
                 before += (uint64_t)__builtin_popcountll(page->creates[word]);
@@ -378,20 +438,19 @@ static void count_pages(struct tca_streams *all)
 }
 
 /* The frame that created this stream; 0: the file has fewer. */
-static uint64_t creator_of(const struct rolls *rolls, uint64_t number)
+static uint64_t creator_of(const struct rolls *rolls, uint64_t stream)
 {
     const struct page *last = NULL;
-    size_t page_number = 0;
-    for (size_t at = 0; at < rolls->pages && (!rolls->page[at] || rolls->page[at]->before <= number); at++)
-        if (rolls->page[at]) {
-            last = rolls->page[at];
-            page_number = at;
-        }
-    uint64_t left = last ? number - last->before : 0;
+    uint64_t first = 0, number = 0; /* frame of the page; pages */
+    for (struct page *page; (page = next_page(rolls, &number)) && page->before <= stream; number++) {
+        last = page;
+        first = number * PAGE;
+    }
+    uint64_t left = last ? stream - last->before : 0;
     for (size_t word = 0; last && word < WORDS; word++)
         for (uint64_t bits = last->creates[word]; bits; bits &= bits - 1, left--)
             if (!left)
-                return page_number * PAGE + word * 64 + (uint64_t)__builtin_ctzll(bits);
+                return first + word * 64 + (uint64_t)__builtin_ctzll(bits);
     return 0;
 }
 

@@ -42,7 +42,7 @@ void tca_settings_free(struct tca_settings *set);
  * one compressed file or archive), "memory"
  * (bytes, or with K, M, G: about so much for connections at hand; others wait in the temporary file) and "jobs" (threads
  * that a session keeps for itself, 1 to 64; unset: as many as there are processors, once a file of some size is read): no
- * result depends on either. "shard" (K/N, 1 <= K <= N <= 64): of each capture all records are read, and one connection in N is
+ * result depends on either, unless finish says that memory had no room for all connections. "shard" (K/N, 1 <= K <= N <= 64): of each capture all records are read, and one connection in N is
  * followed, for a part (part.h): all parts 1/N to N/N together hold each connection once.
  * TCA_EUSAGE with words where name or value is unknown. */
 int tca_settings_set(struct tca_settings *set, const char *name, const char *value, struct tca_error *error);

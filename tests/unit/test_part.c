@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <tcpautopsy/part.h>
 #include <tcpautopsy/plan.h>
@@ -631,9 +632,11 @@ static uint64_t chance(uint64_t *state)
 struct change {
     enum tca_part_kind kind;
     uint64_t *state;
-    unsigned one_in; /* items of that kind; of these a few bytes are others */
+    unsigned one_in; /* items of that kind */
+    void (*alter)(const struct change *c, uint8_t *bytes, size_t size);
 };
 
+/* A few bytes are others. */
 static void change_bytes(const struct change *c, uint8_t *bytes, size_t size)
 {
     for (unsigned times = 1 + (unsigned)(chance(c->state) % 4); times && size; times--) {
@@ -663,7 +666,7 @@ static unsigned write_changed(const char *from, const char *to, const struct cha
         count += item.kind == c->kind;
         memcpy(copy, item.bytes, item.size);
         if (item.kind == c->kind && chance(c->state) % c->one_in == 0)
-            change_bytes(c, copy, item.size);
+            c->alter(c, copy, item.size);
         ck_assert_int_eq(tca_partfile_put(out, item.kind, copy, item.size, NULL, 0), 0);
         free(copy);
     }
@@ -703,7 +706,7 @@ START_TEST(made_on_purpose)
     enum { TIMES = 300 };
 #endif
     uint64_t state = UINT64_C(0x9e3779b97f4a7c15) + (uint64_t)_i;
-    const struct change change = {hostile[_i].kind, &state, hostile[_i].one_in};
+    const struct change change = {hostile[_i].kind, &state, hostile[_i].one_in, change_bytes};
     unsigned told = 0, rejected = 0;
 
     enter();
@@ -725,6 +728,53 @@ START_TEST(made_on_purpose)
     ck_assert_msg(hostile[_i].kind == TCA_PART_HINTS || hostile[_i].kind == TCA_PART_MOVED || rejected,
                   "%s: nothing was refused", hostile[_i].why);
     ck_assert_msg(hostile[_i].kind == TCA_PART_ABOUT || told, "%s: all was refused", hostile[_i].why);
+    leave();
+}
+END_TEST
+
+static unsigned sent_far;
+
+/* Of a SYN that is all of its stream: { capture u32, sequence number u32, frame u64, ... }. */
+static void send_far(const struct change *c, uint8_t *bytes, size_t size)
+{
+    enum { SINGLE = 32, FRAME_AT = 8 };
+    const uint64_t last = UINT64_C(1) << 36;
+
+    (void)c;
+    if (size != SINGLE)
+        return;
+    memcpy(bytes + FRAME_AT, &last, sizeof last);
+    sent_far++;
+}
+
+static long resident_kib(void)
+{
+    struct rusage used;
+
+    ck_assert_int_eq(getrusage(RUSAGE_SELF, &used), 0);
+    return used.ru_maxrss;
+}
+
+/* The memory for streams follows from how many there are, whatever the numbers of their frames. */
+START_TEST(frames_far_away)
+{
+    enum { MOST_KIB = 64 << 10 };
+    uint64_t state = 1;
+    const struct change change = {TCA_PART_STREAM, &state, 1, send_far};
+    struct tca_session *session = open_session(NULL, NULL);
+    struct tca_error error = {0};
+    struct tca_buf out = {0};
+
+    enter();
+    save_part("a.part", "a", NULL);
+    write_changed("a.part", "x.part", &change);
+    ck_assert_uint_gt(sent_far, 0);
+    long before = resident_kib();
+    ck_assert_msg(load(session, "x.part", NULL, NULL, &error) == 0, "%s", error.text);
+    ck_assert_msg(say(session, &out, &error) == 0, "%s", error.text);
+    ck_assert_int_lt(resident_kib() - before, MOST_KIB);
+    tca_buf_done(&out);
+    tca_session_free(session);
     leave();
 }
 END_TEST
@@ -752,5 +802,6 @@ int main(void)
     tcase_set_timeout(tc, 60);
     suite_add_tcase(suite, tc);
     tcase_set_timeout(add_case(suite, "made on purpose", made_on_purpose, ROWS(hostile)), 60);
+    add_case(suite, "frames far away", frames_far_away, 1);
     return run_suite(suite);
 }

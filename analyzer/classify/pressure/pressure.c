@@ -200,10 +200,9 @@ static int read_listeners(struct tca_pressure *p)
                               .count = end - at,
                               .listener = tca_sweep_edit(p->sweep, first->capture,
                                                          tca_server_of(p->hosts, first), first->server_port),
-                              .drop = p->drop + drop};
-        while (drop < p->drops && p->drop[drop].place == first->place)
-            drop++;
-        t.drops = (size_t)(p->drop + drop - t.drop);
+                              .drop = p->drops ? p->drop + drop : NULL};
+        for (; drop < p->drops && p->drop[drop].place == first->place; drop++)
+            t.drops++;
         if (t.listener)
             t.listener->blind = !p->acks && t.listener->listens;
         error = t.listener ? read_listener(&t) : TCA_OK;

@@ -359,10 +359,9 @@ static int add_row(struct tca_nats *nats, const struct key *row, const struct ke
 
 static int find_pairs(struct tca_nats *nats)
 {
-    struct key *end = nats->key + nats->key_count;
     int error = TCA_OK;
-    for (struct key *first = nats->key; first < end && !error; first++) {
-        struct key *second = first->taken ? NULL : find_second(nats, first);
+    for (size_t at = 0; at < nats->key_count && !error; at++) {
+        struct key *first = &nats->key[at], *second = first->taken ? NULL : find_second(nats, first);
         if (!second)
             continue;
         first->taken = second->taken = true;

@@ -414,7 +414,7 @@ void tca_twins_settle(struct tca_twins *twins)
     if (twins->twin_count)
         qsort(twins->twin, twins->twin_count, sizeof *twins->twin, order_twins);
     for (size_t at = 0; at < twins->twin_count; at++)
-        twins->twin[at].lost = twins->lost + twins->twin[at].lost_at;
+        twins->twin[at].lost = twins->lost ? twins->lost + twins->twin[at].lost_at : NULL;
     tca_free(twins->key);
     twins->key = NULL;
     twins->key_count = twins->key_room = 0;
