@@ -160,7 +160,7 @@ static struct tca_session *load(const struct tca_buf *part, size_t count, bool t
 {
     struct tca_session *session = fuzz_session(NULL);
     struct tca_error error = {0};
-    struct fuzz_file file[2];
+    struct fuzz_file file[2] = {0};
     const char *path[2] = {file[0].path, file[1].path};
 
     for (size_t at = 0; at < count; at++)
