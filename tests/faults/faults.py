@@ -37,6 +37,7 @@ KINDS = {"alloc": ({0, INPUT, OUTPUT}, True), "read": ({0, INPUT, OUTPUT}, True)
          "temp": ({0, OUTPUT}, True), "thread": ({0, OUTPUT}, True), "int": ({0, INTERRUPTED, BY_INT}, True), "term": ({0, TERMINATED, BY_TERM}, True),
          "kill": ({KILLED, 0}, True), "size": ({OUTPUT}, True), "pipe": ({PIPED}, False)}
 OUTSIDE = {"size", "pipe"}
+SIGNALS = {"int", "term", "kill"}  # which a process in the sandbox may not even send to itself
 # With these the tables are of less than all, or of nothing: a file is whole, but another one.
 LESS = {"read", "end", "int", "term"}
 # Of a scan that was killed its parts stay, for --resume.
@@ -89,6 +90,7 @@ class Bench:
         env = dict(os.environ, LD_PRELOAD=self.library, TMPDIR=str(temp), LC_ALL="C")
         env.update({"FAULT": fault} if fault else {}, **({"FAULT_COUNT": count} if count else {}), **({"FAULT_FROM": "1"} if stays else {}))
         arguments = [word.replace("DIR", str(out)) for word in self.commands()[name]]
+        arguments += ["--no-sandbox"] if fault and fault.split(":")[0] in SIGNALS else []
         try:
             ran = self.outside(fault, arguments, env) if fault and fault.split(":")[0] in OUTSIDE else subprocess.run(
                 [self.program, *arguments], cwd=self.folder, env=env, capture_output=True, timeout=120, check=False)
@@ -148,6 +150,8 @@ def try_kind(bench, name, kind, total, usual, options, places):
         results = list(pool.map(one, jobs))
     bad = [f"{kind}:{number}{' and on' if stays else ''}: {why}" for (number, stays), why, _ in results if why]
     refused = sum(code != usual[0] for _, _, code in results)
+    if kind in SIGNALS and 2 * refused < len(jobs):
+        bad.append("the signals do not arrive")
     return len(jobs), refused, bad
 
 
