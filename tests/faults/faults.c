@@ -9,7 +9,7 @@
  *      FAULT=short:0         every read gives a few bytes at a time (N is not counted)
  *      FAULT=again:0         every second read and write gives EINTR first
  *      FAULT=write:5         the fifth write gives ENOSPC (what stdio writes by itself is not seen: full.py fills a real disk)
- *      FAULT=sync:1, rename:1, temp:1, thread:1       fsync EIO, rename EIO, temporary file ENOSPC, thread EAGAIN
+ *      FAULT=sync:1, rename:1, temp:1, thread:1       fsync EIO, rename EIO, a new file, with a name or without, ENOSPC, thread EAGAIN
  *      FAULT=int:9, term:9, kill:9                    that signal arrives at the ninth call of any kind
  *      FAULT_COUNT=FILE      how many there were of each kind, a line each, for whoever wants to try all of them
  *      FAULT_FROM=1          not that call alone, but all from it on: memory stays out, the disk stays full
@@ -315,17 +315,21 @@ static bool no_file(void)
     return true;
 }
 
-/* Of files that are opened those without a name. */
+static bool makes(int flags)
+{
+    return flags & O_CREAT || (flags & O_TMPFILE) == O_TMPFILE;
+}
+
 static int open_file(const char *path, int flags, mode_t mode)
 {
     int (*next)(const char *, int, ...);
     *(void **)&next = dlsym(RTLD_NEXT, "open64");
-    return (flags & O_TMPFILE) == O_TMPFILE && no_file() ? -1 : next(path, flags, mode);
+    return makes(flags) && no_file() ? -1 : next(path, flags, mode);
 }
 
 static mode_t mode_of(int flags, va_list more)
 {
-    return flags & O_CREAT || (flags & O_TMPFILE) == O_TMPFILE ? va_arg(more, mode_t) : 0;
+    return makes(flags) ? va_arg(more, mode_t) : 0;
 }
 
 int open(const char *path, int flags, ...)
