@@ -167,7 +167,7 @@ def main():
     options = parser.parse_args()
     tap = report.Tap()
     with tempfile.TemporaryDirectory(prefix="tcpautopsy-faults-") as folder:
-        bench = Bench(options.program, options.library, options.captures.resolve(), folder)
+        bench = Bench(os.path.abspath(options.program), os.path.abspath(options.library), options.captures.resolve(), folder)
         places = [bench.folder / "place1", bench.folder / "place2"]
         for name in options.command.split(",") if options.command else bench.commands():
             counts = bench.folder / "counts"

@@ -749,7 +749,7 @@ static void feed(struct tca_session *session, const char *name, const struct tca
 
 void shape_feed(const struct shape *shape, struct tca_session *session, size_t portion)
 {
-    char name[20];
+    char name[32];
 
     for (size_t capture = 0; capture < shape->captures; capture++) {
         snprintf(name, sizeof name, "c%zu.pcap", capture + 1);
