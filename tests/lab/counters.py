@@ -4,9 +4,8 @@
 
     counters.py CAPTURES PROGRAM [CASE...] [--table FILE] [--check-table FILE] [--verbose]
 
-For every folder CAPTURES/*/rec_* `states --format nstat --host ADDR` is asked for each address
-of the recorded server and of the recorded clients, and the bounds of the addresses that share
-a kernel are added up.  They must hold what kernel.txt says that this kernel counted (absent:
+For every folder CAPTURES/*/rec_* `states --format nstat` is asked for each host, and the bounds of the
+recorded server's addresses are added up, as are those of the recorded clients: each have one kernel.  They must hold what kernel.txt says that this kernel counted (absent:
 0), at every view:
 
   near      the server's kernel by the capture at its side, the clients' by the one at theirs
@@ -26,6 +25,7 @@ compared.
 import collections
 import contextlib
 import dataclasses
+import functools
 import os
 import re
 import subprocess
@@ -47,6 +47,7 @@ END = "<!-- made by tests/lab/counters.py --table: end -->"
 HEAD = ("| counter | host | kernels that counted | bounded below | exact | kernels with 0, told exactly |",
         "| --- | --- | ---: | ---: | ---: | ---: |")
 KERNELS = ("server", "client")
+ALONE = frozenset({"queue/rec_overflow_ladder", "queue/rec_overflow_ladder_v6", "pressure/rec_mixed_incident"})
 DAMAGES = ("flags", "thin 10 0")
 
 # What the capture shows is not all that the kernel counted, by what the scenario did.
@@ -174,16 +175,11 @@ def known_counters():
 # -- what the program tells ------------------------------------------------------------------------------------
 
 
-def told_of(text, names):
-    """{name: Bounds} out of nstat's text for one host."""
-    lines = text.splitlines()
-    heads = [line for line in lines if line.startswith("#")]
-    if len(heads) != 1:
-        raise program.ProgramError(f"one host was asked for, {len(heads)} are told")
-    bounds = {name: Bounds() if "not listed are 0" in heads[0] else ANYTHING for name in names}
+def told_of(section, names):
+    """{name: Bounds} out of nstat's text for one host: its head, and a line for each counter."""
+    head, *lines = section.splitlines()
+    bounds = {name: Bounds() if "not listed are 0" in head else ANYTHING for name in names}
     for line in lines:
-        if line.startswith("#"):
-            continue
         name, low, high, mark = line.split(None, 4)[:4]
         if name not in bounds or mark != "#":
             raise program.ProgramError(f"no line of a counter: {line}")
@@ -191,20 +187,45 @@ def told_of(text, names):
     return bounds
 
 
+def printed(executable, capture, *options):
+    """What `states --format nstat` printed."""
+    done = subprocess.run([executable, "states", "-q", "--format", "nstat", *options, capture],
+                          capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise program.ProgramError(f"states ended with status {done.returncode}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def sections(text):
+    """{address: the lines of that host, with its head}."""
+    found = {}
+    for section in re.split(r"^(?=#host )", text, flags=re.MULTILINE):
+        if section.strip():
+            word, address = section.split(None, 2)[:2]
+            address = address.removesuffix(":")
+            if word != "#host" or address in found:
+                raise program.ProgramError(f"no section of a host, or a second one: {section[:80]}")
+            found[address] = section.strip()
+    return found
+
+
 def ask(executable, capture, vantage, addresses, names, narrowed=()):
-    """The bounds of the kernel that has these addresses; None where the capture shows none of them."""
-    total = {name: Bounds() for name in names}
+    """The bounds of the kernel that has these addresses; None where the capture shows none of them. Among all those hosts are
+    told of which there is something to tell; one that is in the capture all the same is asked for by name."""
+    options = [*(["--vantage", vantage] if vantage else []), *narrowed]
+    told = sections(printed(executable, capture, *options))
+    untold = [address for address in addresses if address not in told]
     shown = {row[column] for row in program.table(executable, "flows", *narrowed, capture)
-             for column in ("client_ip", "server_ip")}
-    for address in (address for address in addresses if address in shown):
-        options = [*(["--vantage", vantage] if vantage else []), *narrowed]
-        done = subprocess.run([executable, "states", "-q", "--format", "nstat", "--host", address, *options, capture],
-                              capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise program.ProgramError(f"states ended with status {done.returncode}: {done.stderr.strip()}")
-        told = told_of(done.stdout, names)
-        total = {name: total[name] + told[name] for name in names}
-    return total if shown.intersection(addresses) else None
+             for column in ("client_ip", "server_ip")} if untold else ()
+    told |= {address: printed(executable, capture, *options, "--host", address) for address in untold if address in shown}
+    mine = [told_of(told[address], names) for address in addresses if address in told]
+    return {name: sum((bounds[name] for bounds in mine), Bounds()) for name in names} if mine else None
+
+
+def differs_alone(executable, capture):
+    """Hosts of which --host tells something else than is told of them among all."""
+    return [host for host, section in sections(printed(executable, capture)).items()
+            if printed(executable, capture, "--host", host).strip() != section]
 
 
 # -- the comparison --------------------------------------------------------------------------------------------
@@ -270,6 +291,14 @@ def all_views(folder, executable):
             yield from less(view, f"{folder}/{view.capture}")
 
 
+@functools.lru_cache(maxsize=2)
+def whole(path):
+    """(bytes, segments) of a capture."""
+    with open(path, "rb") as file:
+        data = file.read()
+    return data, damaged.read_segments(data)
+
+
 @contextlib.contextmanager
 def capture_of(view, folder):
     """The path of what this view shows to the program."""
@@ -277,9 +306,9 @@ def capture_of(view, folder):
     if not view.damage:
         yield path
         return
-    with tempfile.NamedTemporaryFile(suffix=".pcap") as out, open(path, "rb") as whole:
-        data = whole.read()
-        left = dict(damaged.damages(damaged.read_segments(data)))[view.damage]
+    data, passed = whole(path)
+    with tempfile.NamedTemporaryFile(suffix=".pcap") as out:
+        left = next(left for name, left in damaged.damages(passed) if name == view.damage)
         out.write(damaged.written(data, left))
         out.flush()
         yield out.name
@@ -398,6 +427,9 @@ def main(arguments=None):
         for name in cases:
             wrong = compare(name, options, names, tallies, left_out)
             tap.point(not wrong, name, wrong)
+            if name in ALONE:
+                alone = differs_alone(options.program, os.path.join(options.captures, name, "capture.pcap"))
+                tap.point(not alone, f"{name}: of each host the same alone (--host) as among all", alone)
         tap.point(any(tally.exact for tally in tallies.values()), "some bounds meet at what the kernel counted")
         lines = list(table(tallies, names))
         if options.table:
