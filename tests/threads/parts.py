@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: MIT
 """Captures that were read apart, as parts or as shares of one, are told as one session tells them, byte for byte. TAP.
 
-    parts.py PARTS GENERATE CAPTURES [--every N] [--packets N]
+    parts.py PARTS GENERATE CAPTURES [--every N] [--packets N] [--races]
 
 PARTS is tests/tools/parts_main.c. Every N-th capture of the tree, the captures that jobs.py makes, and these in any order
 are told in items of one, two or three captures: by one session, and by one that takes in parts, of which each item is one, two
 or seven, read with another number of threads; also with the least memory, and with keys that tell VLANs and tunnels apart. A capture
 that is listed twice over stands in two parts.
+
+--races, for a program that watches for data races: only once of each that is made, with several threads, and nothing is compared.
 """
 
 import argparse
@@ -78,6 +80,17 @@ def differing(program, folder, items, shares, way):
     return f"{len(one)} lines are not {len(other)}; {merged[0]} {merged[2]!r}"
 
 
+def racing(program, folder, path):
+    """None: saved in two shares and told by several threads without a race; else words."""
+    names = [os.path.join(folder, f"{share}.part") for share in (1, 2)]
+    steps = [["save", name, "shares", "jobs=3", f"shard={share}/2", "--", path] for share, name in enumerate(names, 1)]
+    for step in (*steps, ["merge", "jobs=2", "--", ",".join(names)]):
+        status, out, err = run(program, *step)
+        if status or (step[0] == "merge" and not out):
+            return f"{step[0]}: status {status}\n{err.decode(errors='replace')}".replace("\n", "\n# ")
+    return None
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("program")
@@ -85,34 +98,42 @@ def main():
     parser.add_argument("captures")
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--packets", type=int, default=40_000, help="of the longest capture that is made")
+    parser.add_argument("--races", action="store_true")
     args = parser.parse_args()
     failed = count = 0
 
-    def tell(name, folder, items, shares, way):
+    def say(wrong, words):
         nonlocal failed, count
-        wrong = differing(args.program, folder, items, shares, way)
         count += 1
         failed += bool(wrong)
-        print(f"{'not ' if wrong else ''}ok {count} - {name}, {shares} shares, {' '.join(way) or 'as usual'}", flush=True)
+        print(f"{'not ' if wrong else ''}ok {count} - {words}", flush=True)
         if wrong:
-            print("#", wrong[:600])
+            print("#", wrong[:6000])
+
+    def tell(name, folder, items, shares, way):
+        wrong = differing(args.program, folder, items, shares, way)
+        say(wrong, f"{name}, {shares} shares, {' '.join(way) or 'as usual'}")
 
     with tempfile.TemporaryDirectory() as folder:
         made = list(jobs.made(args.generate, folder, args.packets))
+        if args.races:
+            for name, path in made:
+                say(racing(args.program, folder, path), f"{name}, no race")
+            made = []  # and nothing is compared
         for name, path in made:
             for way in WAYS:
                 for shares in SHARES:
                     tell(name, folder, [[path]], shares, way)
             for shown in jobs.disordered(path, folder):
                 tell(name + " disordered", folder, [[shown], [path]], 7, [])
-        some = [path for _, path in jobs.captures_of(args.captures, args.every)]
+        some = [path for _, path in jobs.captures_of(args.captures, args.every)] if made else []
         for at in range(0, len(some), 6):
             items = list(items_of(some[at:at + 6]))
             for number, way in enumerate(WAYS):
                 shares = SHARES[(at // 6 + number) % 3]
                 tell(f"{os.path.relpath(some[at], args.captures)} and those behind it", folder, items, shares, way)
         every = [path for _, path in made]
-        for shares in SHARES:
+        for shares in SHARES if made else ():
             tell("all that was made", folder, list(items_of(every + every[:2])), shares, [])
     print(f"1..{count}")
     return 1 if failed else 0
