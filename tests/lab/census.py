@@ -307,17 +307,19 @@ class Census:
         else:
             result.wrong.append(f"{sample.at:.6f}: ss listed {words(sample.counts)}; told {listing.words()}")
 
-    def run(self):
+    def run(self, thin=1):
         self.result.left_out = self.why_not()
         if self.result.left_out:
             return self.result
-        hosts, end = self.hosts(), self.end()
+        hosts, end, within = self.hosts(), self.end(), []
         for sample in every_second(self.samples, self.folder.account.until):
             sample = dated(sample, self.lives)
             if self.capture.first <= sample.at <= end:
-                self.judge(sample, list_sockets(self.binary, self.path, self.vantage, hosts, sample.at))
+                within.append(sample)
             else:
                 self.result.beyond += 1
+        for sample in within[::thin]:
+            self.judge(sample, list_sockets(self.binary, self.path, self.vantage, hosts, sample.at))
         return self.result
 
 
@@ -348,6 +350,7 @@ def figures(results):
 def main(arguments=None):
     parser = commandline.parser(__doc__)
     parser.add_argument("--verbose", action="store_true", help="tell every wrong sample")
+    commandline.add_thin(parser, "the samples of a capture")
     options = parser.parse_intermixed_args(arguments)
     tap = report.Tap()
     try:
@@ -355,7 +358,7 @@ def main(arguments=None):
         jobs = [(name, vantage) for name in names for vantage, file in case.VIEWS
                 if vantage in SIDES and os.path.exists(os.path.join(options.captures, name, file))]
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
-            results = list(pool.map(lambda job: Census(options.captures, *job, options.program).run(), jobs))
+            results = list(pool.map(lambda job: Census(options.captures, *job, options.program).run(options.thin), jobs))
     except (OSError, ValueError, program.ProgramError) as error:
         print(f"Bail out! {error}")
         return 2

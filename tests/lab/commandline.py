@@ -2,6 +2,7 @@
 """The command line that the checks of this folder share."""
 
 import argparse
+import zlib
 
 
 def parser(doc, default="all"):
@@ -11,6 +12,16 @@ def parser(doc, default="all"):
     made.add_argument("program", help="the program under test")
     made.add_argument("case", nargs="*", help=f"FAMILY/CASE (default: {default})")
     return made
+
+
+def add_thin(made, what):
+    """For a check that takes long: of each case it asks less, always the same, and suite slow asks all."""
+    made.add_argument("--thin", type=int, default=1, metavar="N", help=f"only one in N of {what}")
+
+
+def chosen(thin, *words):
+    """Is this one, by its name, one of those that are asked?"""
+    return zlib.crc32(" ".join(words).encode()) % thin == 0
 
 
 def add_table(made):

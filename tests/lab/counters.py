@@ -284,11 +284,11 @@ def less(view, path):
         yield dataclasses.replace(view, near=False, damage=damage)
 
 
-def all_views(folder, executable):
+def all_views(name, folder, executable, thin):
     for view in views(folder, executable):
         yield view
         if view.near:
-            yield from less(view, f"{folder}/{view.capture}")
+            yield from (one for one in less(view, f"{folder}/{view.capture}") if commandline.chosen(thin, name, one.words))
 
 
 @functools.lru_cache(maxsize=2)
@@ -371,7 +371,7 @@ def compare(name, options, names, tallies, left_out):
     """The wrong words of one case; near views of whole captures enter the tallies, views that tell nothing `left_out`."""
     folder = os.path.join(options.captures, name)
     truth, wrong = read_truth(folder, name in ONE_KERNEL), []
-    for view in all_views(folder, options.program):
+    for view in all_views(name, folder, options.program, options.thin):
         if not view.near and name in TURNED_ROUND:
             left_out["either end may be the server"] += 1
             continue
@@ -415,6 +415,7 @@ def parse_options(arguments):
     parser = commandline.parser(__doc__)
     commandline.add_table(parser)
     parser.add_argument("--verbose", action="store_true", help="tell where the bounds do not meet")
+    commandline.add_thin(parser, "the views of less")
     return parser.parse_intermixed_args(arguments)
 
 

@@ -169,7 +169,7 @@ def compare_case(name, options, path):
     clauses = folder.intent(())[0]
     result = Result()
     for damage, left in damages(passed, servers):
-        if (name, damage) in LEFT_OUT:
+        if (name, damage) in LEFT_OUT or not commandline.chosen(options.thin, name, damage):
             continue
         with open(path, "wb") as file:
             file.write(damaged.written(data, left))
@@ -182,8 +182,9 @@ def compare_case(name, options, path):
 
 
 def main(arguments=None):
-    options = commandline.parser(__doc__).parse_args(arguments)
-    tap = report.Tap()
+    parser = commandline.parser(__doc__)
+    commandline.add_thin(parser, "the damages of a case")
+    options, tap = parser.parse_args(arguments), report.Tap()
     with tempfile.TemporaryDirectory() as folder:
         for name in agree.find(options.captures, options.case)[0]:
             if not options.case and os.path.getsize(os.path.join(options.captures, name, "capture.pcap")) > LARGEST:
