@@ -208,18 +208,16 @@ static int read_all(FILE *file, struct tca_buf *text)
     size_t got;
     while ((got = fread(block, 1, sizeof block, file)) > 0 && text->used < LIST_MAX)
         tca_buf_add(text, block, got);
+    tca_buf_text(text); /* ends it, so that the last line is a text as well */
     return ferror(file) ? TCA_EINPUT : text->failed ? TCA_EMEMORY : TCA_OK;
 }
 
 /* Names end with a line, or with a zero byte where there is one at all: then they may hold anything else. */
 static int add_lines(struct tca_inputs *inputs, struct tca_buf *text, bool walks, struct tca_error *error)
 {
-    char *at = text->bytes, *end = at + text->used;
-    char separator = text->used && memchr(at, '\0', text->used) ? '\0' : '\n';
+    char separator = text->used && memchr(text->bytes, '\0', text->used) ? '\0' : '\n';
+    char *at = text->bytes, *end = at + text->used; /* which is a byte of it: read_all() ended the text */
     int code = TCA_OK;
-    tca_buf_text(text); /* ends it, so that the last line is a text as well */
-    at = text->bytes;
-    end = at + text->used;
     while (at < end && !code) {
         char *stop = memchr(at, separator, (size_t)(end - at));
         stop = stop ? stop : end;

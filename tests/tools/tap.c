@@ -19,7 +19,8 @@ void tap_name(const char *text)
 
 void tap_comment(const struct tca_buf *text)
 {
-    const char *at = text->bytes, *end = at + text->used;
+    const char *at = text->bytes,
+               *end = text->used ? at + text->used : at; // nothing is added to no bytes at all
 
     while (at < end) {
         const char *newline = memchr(at, '\n', (size_t)(end - at));
