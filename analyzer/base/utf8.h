@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Characters in texts of others, which may be of any bytes.
+ */
+#ifndef TCA_BASE_UTF8_H
+#define TCA_BASE_UTF8_H
+
+#include <stddef.h>
+
+/* Length of the well-formed UTF-8 sequence at `text` (RFC 3629: shortest form, no surrogates, up to U+10FFFF)
+ * that is no control character; 0 if there is none. `text` is terminated, which no continuation byte equals. */
+size_t tca_utf8_printable(const char *text);
+
+#endif
