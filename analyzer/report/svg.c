@@ -306,8 +306,8 @@ void tca_svg_path_end(struct tca_buf *out, bool closed)
     tca_buf_str(out, closed ? "Z\"/>\n" : "\"/>\n");
 }
 
-void tca_svg_words(struct tca_buf *out, int32_t x, int32_t y, enum tca_svg_anchor anchor,
-                   const struct tca_svg_font *font, const char *class, const char *words)
+static void begin_words(struct tca_buf *out, int32_t x, int32_t y, enum tca_svg_anchor anchor,
+                        const struct tca_svg_font *font, const char *class)
 {
     static const char *const anchors[] = {
         [TCA_SVG_START] = "", [TCA_SVG_MIDDLE] = "middle", [TCA_SVG_END] = "end"};
@@ -319,6 +319,23 @@ void tca_svg_words(struct tca_buf *out, int32_t x, int32_t y, enum tca_svg_ancho
     put_word(out, "text-anchor", anchors[anchor]);
     put_word(out, "class", class);
     tca_buf_char(out, '>');
+}
+
+void tca_svg_words(struct tca_buf *out, int32_t x, int32_t y, enum tca_svg_anchor anchor,
+                   const struct tca_svg_font *font, const char *class, const char *words)
+{
+    begin_words(out, x, y, anchor, font, class);
+    tca_svg_escape(out, words);
+    tca_buf_str(out, "</text>\n");
+}
+
+void tca_svg_led(struct tca_buf *out, int32_t x, int32_t y, enum tca_svg_anchor anchor, int32_t size,
+                 const char *class, const char *lead, const char *words)
+{
+    begin_words(out, x, y, anchor, &(struct tca_svg_font){.size = size}, class);
+    tca_buf_str(out, "<tspan font-weight=\"bold\">");
+    tca_svg_escape(out, lead);
+    tca_buf_str(out, "</tspan> ");
     tca_svg_escape(out, words);
     tca_buf_str(out, "</text>\n");
 }

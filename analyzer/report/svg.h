@@ -49,6 +49,10 @@ void tca_svg_path_end(struct tca_buf *out, bool closed);
 void tca_svg_words(struct tca_buf *out, int32_t x, int32_t y, enum tca_svg_anchor anchor,
                    const struct tca_svg_font *font, const char *class, const char *words);
 
+/* The same with a bold word before them and a blank between, as wide as both and the blank. */
+void tca_svg_led(struct tca_buf *out, int32_t x, int32_t y, enum tca_svg_anchor anchor, int32_t size,
+                 const char *class, const char *lead, const char *words);
+
 /* A text as the inside of an element or of a quoted attribute, of XML and of HTML. */
 void tca_svg_escape(struct tca_buf *out, const char *text);
 

@@ -149,6 +149,7 @@ static void draw_words(struct tca_buf *out)
 {
     tca_svg_words(out, 0, 120, TCA_SVG_END, &bold, "w", "a<b");
     tca_svg_words(out, 0, 120, TCA_SVG_START, &plain, "", "c");
+    tca_svg_led(out, 0, 0, TCA_SVG_MIDDLE, 95, "w", "<", "&");
 }
 
 static const struct {
@@ -166,7 +167,9 @@ static const struct {
     {draw_group, "<g class=\"g\" id=\"f&quot;1\">\n<title>]]&gt;</title>\n"
                  "<line x1=\"0.1\" y1=\"0.2\" x2=\"0.3\" y2=\"4\" class=\"l\"/>\n</g>\n<g>\n</g>\n"},
     {draw_words, "<text x=\"0\" y=\"12\" font-size=\"10\" font-weight=\"bold\" text-anchor=\"end\" "
-                 "class=\"w\">a&lt;b</text>\n<text x=\"0\" y=\"12\" font-size=\"10\">c</text>\n"},
+                 "class=\"w\">a&lt;b</text>\n<text x=\"0\" y=\"12\" font-size=\"10\">c</text>\n"
+                 "<text x=\"0\" y=\"0\" font-size=\"9.5\" text-anchor=\"middle\" class=\"w\">"
+                 "<tspan font-weight=\"bold\">&lt;</tspan> &amp;</text>\n"},
 };
 
 START_TEST(draws)
