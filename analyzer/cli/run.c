@@ -56,7 +56,7 @@ static bool check_write(const struct request *req, const char *output)
 
 static bool check_request(const struct request *req)
 {
-    static const char *const texts[] = {"text", "svg", NULL},
+    static const char *const texts[] = {"text", "svg", "html", "mermaid", "xplot", NULL},
                              *const censuses[] = {"csv", "ss", "nstat", NULL};
     bool states = req->command == COMMAND_states;
     const char *path = request_value(req, OPTION_output, NULL);

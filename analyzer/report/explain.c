@@ -327,6 +327,7 @@ int tca_explain_end(struct tca_explain *ex)
         return 0;
     int r = ex->out.failed ? TCA_EMEMORY : flush(ex, 0);
     tca_picture_free(ex->picture);
+    tca_plot_free(ex->plot);
     tca_buf_done(&ex->text);
     tca_buf_done(&ex->out);
     tca_free(ex);

@@ -88,6 +88,7 @@ struct tca_explain {
     int64_t last_ns; /* of the line before; -1 before the first */
     enum tca_state before[2];
     struct picture *picture; /* owned; what a picture has kept (picture.h); NULL */
+    struct plot *plot;       /* owned; where the lines of a graph are (explain_xplot.c); NULL */
 };
 
 static inline const struct tca_mirror *explain_mirror(const struct tca_explain *ex)
@@ -133,5 +134,7 @@ void tca_explain_proof(const struct tca_explain *ex, const struct tca_judgement 
 
 extern const struct tca_explain_form tca_explain_text, tca_explain_ascii, tca_explain_svg, tca_explain_html,
     tca_explain_mermaid, tca_explain_xplot;
+
+void tca_plot_free(struct plot *plot); /* NULL too */
 
 #endif

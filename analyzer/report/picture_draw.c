@@ -49,7 +49,7 @@ const char tca_picture_style[] =
     ".head{fill:#374151}.again{stroke:#b45309;stroke-dasharray:5 3}.head-again{fill:#b45309}.again-words{fill:#92400e}"
     ".lost{stroke:#b91c1c}.lost-words{fill:#b91c1c}.cross{stroke:#b91c1c;stroke-width:2.4;fill:none}"
     ".tear{stroke:#6b7280;stroke-width:1;fill:none}.fold{fill:#f3f4f6;stroke:#d1d5db}"
-    ".bar{stroke:#6b7280;stroke-width:.6}.state{fill:#111827}.cut{stroke-dasharray:2 3}"
+    ".state{fill:#111827}.cut{stroke-dasharray:2 3}"
     ".proof-info{fill:#eef2ff}.proof-low{fill:#fefce8}.proof-medium{fill:#fff3df}.proof-high{fill:#fee4e2}"
     ".chip-info{fill:#4f5f9c}.chip-low{fill:#7a6200}.chip-medium{fill:#b45309}.chip-high{fill:#b91c1c}.number{fill:#fff}"
     ".LISTEN{fill:#e5e7eb}.SYN_SENT{fill:#fde68a}.SYN_RECV{fill:#fdba74}.ESTABLISHED{fill:#86efac}"
@@ -58,12 +58,11 @@ const char tca_picture_style[] =
     "@media (prefers-color-scheme:dark){"
     ".paper,.break{fill:#0f172a}.ink{fill:#f3f4f6}.soft{fill:#a5afbd}.wire{stroke:#cbd5e1}.head{fill:#cbd5e1}"
     ".again{stroke:#fbbf24}.head-again{fill:#fbbf24}.again-words{fill:#fcd34d}.lost{stroke:#f87171}.lost-words{fill:#fca5a5}"
-    ".cross{stroke:#f87171}.tear{stroke:#94a3b8}.fold{fill:#1e293b;stroke:#475569}.bar{stroke:#94a3b8}.state{fill:#f9fafb}"
+    ".cross{stroke:#f87171}.tear{stroke:#94a3b8}.fold{fill:#1e293b;stroke:#475569}.state{fill:#f9fafb}"
     ".proof-info{fill:#1b2547}.proof-low{fill:#2b2810}.proof-medium{fill:#33230e}.proof-high{fill:#3a1618}"
     ".LISTEN{fill:#374151}.SYN_SENT{fill:#6b5310}.SYN_RECV{fill:#7c3f0c}.ESTABLISHED{fill:#166534}"
     ".FIN_WAIT1{fill:#1e3a6e}.FIN_WAIT2{fill:#1e4f91}.CLOSE_WAIT{fill:#831843}.CLOSING{fill:#4c2f91}"
-    ".LAST_ACK{fill:#54458f}.TIME_WAIT{fill:#155e75}.CLOSED{fill:#4b5563}.UNKNOWN{fill:#1f2937}}"
-    "@media print{.bar{stroke:#000}}";
+    ".LAST_ACK{fill:#54458f}.TIME_WAIT{fill:#155e75}.CLOSED{fill:#4b5563}.UNKNOWN{fill:#1f2937}}";
 /* clang-format on */
 
 /* ---- the canvas ---- */
@@ -135,13 +134,18 @@ static void letter(struct canvas *c, int side, int32_t y)
 static void end_bar(struct canvas *c, int side, int32_t y)
 {
     struct tca_svg_box box = {bar_of(c, side), c->since[side], BAR, y - c->since[side]};
-    struct tca_buf *text = &c->ex->text;
     if (box.height <= 0)
         return;
-    tca_buf_fmt(text, "bar %s", tca_state_name(c->state[side]));
-    tca_svg_rect(&c->bars, &box, 0, words(c));
-    tca_buf_reset(text);
+    tca_svg_rect(&c->bars, &box, 0, tca_state_name(c->state[side]));
+    tca_svg_line(&c->bars, box.x, box.y, box.x, y, "tear"); /* no line across: a strip may end here */
+    tca_svg_line(&c->bars, box.x + BAR, box.y, box.x + BAR, y, "tear");
     c->since[side] = y;
+}
+
+/* A bar's first, last or next state begins here. */
+static void put_edge(struct canvas *c, int side, int32_t y)
+{
+    tca_svg_line(&c->over, bar_of(c, side), y, bar_of(c, side) + BAR, y, "tear");
 }
 
 /* Both ends are in these states from here on; lettered below. */
@@ -151,6 +155,7 @@ static void enter(struct canvas *c, const enum tca_state *state, int32_t y)
         bool moves = state[side] != TCA_STATE_COUNT && state[side] != c->state[side];
         if (moves) {
             end_bar(c, side, y);
+            put_edge(c, side, y);
             c->state[side] = state[side];
         }
         if (moves || ++c->quiet_rows[side] >= LETTERED_EVERY)
@@ -452,6 +457,7 @@ void tca_canvas_heading(struct canvas *c)
     c->y += PX(17);
     for (int side = 0; side < 2; side++) {
         c->since[side] = c->y;
+        put_edge(c, side, c->y);
         letter(c, side, c->y + PX(12));
     }
     c->y += PX(18);
@@ -461,4 +467,6 @@ void tca_canvas_heading(struct canvas *c)
 void tca_canvas_tail(struct canvas *c)
 {
     c->y += PX(10);
+    for (int side = 0; side < 2; side++)
+        put_edge(c, side, c->y);
 }
