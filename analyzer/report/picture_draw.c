@@ -34,7 +34,7 @@ enum {
     BELOW = PX(17),     /* and at least so much below */
     HEAD = PX(7),       /* of an arrow */
     LETTERED_EVERY = 8, /* rows: a state is written again */
-    COMMENT_LINES = 3,
+    COMMENT_LINES = 2,
 };
 static const struct tca_svg_font font_frame = {.size = PX(12), .bold = true}, font_time = {.size = PX(10)},
                                  font_flags = {.size = PX(12), .bold = true}, font_numbers = {.size = PX(12)},
@@ -45,10 +45,10 @@ static const struct tca_svg_font font_frame = {.size = PX(12), .bold = true}, fo
 
 /* clang-format off */
 const char tca_picture_style[] =
-    ".paper,.break{fill:#fff}.ink{fill:#111827}.soft{fill:#4b5563}.wire{stroke:#374151;stroke-width:1.3;fill:none}"
+    ".paper{fill:#fff}.ink{fill:#111827}.soft{fill:#4b5563}.wire{stroke:#374151;stroke-width:1.3;fill:none}"
     ".head{fill:#374151}.again{stroke:#b45309;stroke-dasharray:5 3}.head-again{fill:#b45309}.again-words{fill:#92400e}"
     ".lost{stroke:#b91c1c}.lost-words{fill:#b91c1c}.cross{stroke:#b91c1c;stroke-width:2.4;fill:none}"
-    ".tear{stroke:#6b7280;stroke-width:1;fill:none}.fold{fill:#f3f4f6;stroke:#d1d5db}"
+    ".tear{stroke:#6b7280;stroke-width:1;fill:#fff}.fold{fill:#f3f4f6;stroke:#d1d5db}"
     ".state{fill:#111827}.cut{stroke-dasharray:2 3}"
     ".proof-info{fill:#eef2ff}.proof-low{fill:#fefce8}.proof-medium{fill:#fff3df}.proof-high{fill:#fee4e2}"
     ".chip-info{fill:#4f5f9c}.chip-low{fill:#7a6200}.chip-medium{fill:#b45309}.chip-high{fill:#b91c1c}.number{fill:#fff}"
@@ -56,9 +56,9 @@ const char tca_picture_style[] =
     ".FIN_WAIT1{fill:#bfdbfe}.FIN_WAIT2{fill:#93c5fd}.CLOSE_WAIT{fill:#f9a8d4}.CLOSING{fill:#c4b5fd}"
     ".LAST_ACK{fill:#ddd6fe}.TIME_WAIT{fill:#a5f3fc}.CLOSED{fill:#d1d5db}.UNKNOWN{fill:#f9fafb}"
     "@media (prefers-color-scheme:dark){"
-    ".paper,.break{fill:#0f172a}.ink{fill:#f3f4f6}.soft{fill:#a5afbd}.wire{stroke:#cbd5e1}.head{fill:#cbd5e1}"
+    ".paper{fill:#0f172a}.ink{fill:#f3f4f6}.soft{fill:#a5afbd}.wire{stroke:#cbd5e1}.head{fill:#cbd5e1}"
     ".again{stroke:#fbbf24}.head-again{fill:#fbbf24}.again-words{fill:#fcd34d}.lost{stroke:#f87171}.lost-words{fill:#fca5a5}"
-    ".cross{stroke:#f87171}.tear{stroke:#94a3b8}.fold{fill:#1e293b;stroke:#475569}.state{fill:#f9fafb}"
+    ".cross{stroke:#f87171}.tear{stroke:#94a3b8;fill:#0f172a}.fold{fill:#1e293b;stroke:#475569}.state{fill:#f9fafb}"
     ".proof-info{fill:#1b2547}.proof-low{fill:#2b2810}.proof-medium{fill:#33230e}.proof-high{fill:#3a1618}"
     ".LISTEN{fill:#374151}.SYN_SENT{fill:#6b5310}.SYN_RECV{fill:#7c3f0c}.ESTABLISHED{fill:#166534}"
     ".FIN_WAIT1{fill:#1e3a6e}.FIN_WAIT2{fill:#1e4f91}.CLOSE_WAIT{fill:#831843}.CLOSING{fill:#4c2f91}"
@@ -230,19 +230,12 @@ static int32_t gap_height(int64_t gap_ns)
 static void tear(struct canvas *c, int32_t x, int32_t y)
 {
     enum { TEETH = 6, TOOTH = PX(3), BAND = PX(4) };
-    static const struct {
-        const char *class;
-        bool band;
-    } layer[] = {{"break", true}, {"tear", false}};
-    for (size_t k = 0; k < 2; k++) {
-        tca_svg_path(&c->over, layer[k].class);
-        for (int i = 0; i <= TEETH; i++)
-            tca_svg_to(&c->over, x + BAR * i / TEETH, y + (i % 2 ? TOOTH : 0), i != 0);
-        for (int i = TEETH; i >= 0; i--)
-            tca_svg_to(&c->over, x + BAR * i / TEETH, y + BAND + (i % 2 ? TOOTH : 0),
-                       layer[k].band || i != TEETH);
-        tca_svg_path_end(&c->over, layer[k].band);
-    }
+    tca_svg_path(&c->over, "tear");
+    for (int i = 0; i <= TEETH; i++)
+        tca_svg_to(&c->over, x + BAR * i / TEETH, y + (i % 2 ? TOOTH : 0), i != 0);
+    for (int i = TEETH; i >= 0; i--)
+        tca_svg_to(&c->over, x + BAR * i / TEETH, y + BAND + (i % 2 ? TOOTH : 0), true);
+    tca_svg_path_end(&c->over, true);
 }
 
 static void put_gap(struct canvas *c, const struct ladder_entry *e)

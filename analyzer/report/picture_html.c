@@ -60,10 +60,10 @@ static void put_markup(struct tca_explain *ex, const char *markup)
 
 static void put_head(struct tca_explain *ex)
 {
-    put_markup(ex, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+    put_markup(ex, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
                    "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src "
-                   "'unsafe-inline'\">\n"
-                   "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>");
+                   "'unsafe-inline'\"/>\n"
+                   "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n<title>");
     tca_picture_ends(ex, &ex->text);
     put(ex);
     put_markup(ex, "</title>\n<style>");

@@ -7,7 +7,7 @@
  *
  * A solid arrow was sent, a dotted one sent again, a cross is judged ignored or lost; what findings rest on has a ground of
  * its own. Whoever draws it takes texts up to 50000 characters, so these rows are less than those of a picture, and words
- * of others are cut. In a text of Mermaid # begins a character by its number and ; ends a line: whatever is no plain
+ * of others are cut, and told in its first part alone. In a text of Mermaid # begins a character by its number and ; ends a line: whatever is no plain
  * character is told by its number, and nothing can be read as the language.
  */
 #include "report/picture.h"
@@ -17,7 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { COMMENT_MAX = 80, NOTE_WIDTH = 64, ROWS_FIRST = 70, ROWS_LAST = 60 };
+enum { COMMENT_MAX = 80, NOTE_WIDTH = 64, ROWS_FIRST = 60, ROWS_LAST = 50, COMMENTS_UNTIL = 10000 };
 
 /* ---- words ---- */
 
@@ -120,7 +120,7 @@ static void put_segment(struct tca_explain *ex, const struct ladder_entry *e)
         tca_buf_str(&ex->text, tca_explain_parting);
         put_note(ex);
     }
-    if (!e->comment)
+    if (!e->comment || ex->out.used > COMMENTS_UNTIL)
         return;
     size_t length = 0;
     while (e->comment[length] && length < COMMENT_MAX)

@@ -433,6 +433,11 @@ ok 'an ASCII ladder' $?
 exits 0 explain --format svg stream=0 ok.pcap
 [ "$(head -c 5 out)" = '<svg ' ]
 ok 'a picture' $?
+for form in html mermaid xplot; do
+    exits 0 explain --format $form -o picture stream=0 ok.pcap
+    [ -s picture ]
+    ok "$form, where -o says" $?
+done
 # The packets of one connection: for each of its segments, and nothing else.
 exits 0 explain -w one.pcap stream=1 ok.pcap
 cp out ladder
