@@ -16,7 +16,7 @@
 #include "report/explain_own.h"
 
 enum {
-    PICTURE_FIRST = 80,  /* entries from the beginning, ... */
+    PICTURE_FIRST = 80,   /* entries from the beginning, ... */
     PICTURE_LAST = 60,    /* ... up to the end, ... */
     PICTURE_BETWEEN = 25, /* ... and between them, each behind what was left out before it */
     PICTURE_ROWS = PICTURE_FIRST + PICTURE_LAST + 2 * PICTURE_BETWEEN + 1,
