@@ -6,9 +6,12 @@
 #define TCA_BASE_UTF8_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* Length of the well-formed UTF-8 sequence at `text` (RFC 3629: shortest form, no surrogates, up to U+10FFFF)
  * that is no control character; 0 if there is none. `text` is terminated, which no continuation byte equals. */
 size_t tca_utf8_printable(const char *text);
+/* The number of the character that such a sequence is. */
+uint32_t tca_utf8_code(const char *text, size_t length);
 
 #endif

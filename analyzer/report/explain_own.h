@@ -117,14 +117,19 @@ void tca_explain_time(const struct tca_explain *ex, int64_t time_ns, struct tca_
 void tca_explain_elapsed(struct tca_buf *out, int64_t ns); /* "1.02 s" */
 /* A record by its number, with its file where that is not the one in which the connection begins. */
 void tca_explain_spot(const struct tca_explain *ex, struct tca_spot spot, struct tca_buf *out);
-void tca_explain_names(const struct tca_explain *ex, struct tca_buf *out); /* stream, flow, capture */
-void tca_explain_numbers(const struct tca_explain *ex,
-                         struct tca_buf *out); /* what numbers are relative to */
-void tca_explain_kindred(const struct tca_explain *ex,
-                         struct tca_buf *out); /* lines, of other rows that tell it */
-void tca_explain_fold(const struct ladder_entry *e, struct tca_buf *out); /* "client 9 bytes (1 pkts), ..." */
+/* Its stream, its flow, its file. */
+void tca_explain_names(const struct tca_explain *ex, struct tca_buf *out);
+/* What its numbers are relative to. */
+void tca_explain_numbers(const struct tca_explain *ex, struct tca_buf *out);
+/* The connection's next of kin, from 0: another row that tells it. False: there is none more. */
+bool tca_explain_kin(const struct tca_explain *ex, int i, struct tca_buf *out);
+/* "client 9 bytes (1 pkts), server 0 (0)" */
+void tca_explain_fold(const struct ladder_entry *e, struct tca_buf *out);
 void tca_explain_timer_words(const struct ladder_entry *e, struct tca_buf *out);
-void tca_explain_ending(const struct tca_explain *ex, struct tca_buf *out); /* the states at the end */
+/* The states at the end. */
+void tca_explain_ending(const struct tca_explain *ex, struct tca_buf *out);
+/* Comments of the capture for which there was no room; nothing where there are none. */
+void tca_explain_unshown(const struct tca_explain *ex, struct tca_buf *out);
 extern const char tca_explain_parting[];
 /* A finding: its sentence, or what it means. Valid until the sentence goes. */
 const char *tca_explain_says(const struct tca_explain *ex, const struct tca_judgement *j,

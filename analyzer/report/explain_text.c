@@ -117,7 +117,8 @@ static void add_head(struct tca_explain *ex)
     tca_buf_char(out, '\n');
     tca_explain_numbers(ex, out);
     tca_buf_char(out, '\n');
-    tca_explain_kindred(ex, out);
+    for (int i = 0; tca_explain_kin(ex, i, out); i++)
+        tca_buf_char(out, '\n');
     tca_buf_fmt(out, "\n%*s %*s  %-*s %-*s %s\n", NUMBER_WIDTH, "frame", time_width[ex->view->time], "time",
                 STATE_WIDTH, "client", ARROW_WIDTH, "segment (x: judged ignored or lost)", "server");
 }
@@ -221,14 +222,14 @@ static void add_finding(struct tca_explain *ex, const struct tca_judgement *j)
 
 static void add_end(struct tca_explain *ex)
 {
-    const struct tca_capture_facts *capture = ex->view->capture;
     tca_buf_char(&ex->out, '\n');
     tca_explain_ending(ex, &ex->out);
     tca_buf_char(&ex->out, '\n');
-    if (capture->comments_over)
-        tca_buf_fmt(&ex->out,
-                    "comments of this capture's packets that are not shown, beyond the first %llu: %llu\n",
-                    (unsigned long long)capture->comments_kept, (unsigned long long)capture->comments_over);
+    tca_explain_unshown(ex, &ex->text);
+    if (ex->text.used) {
+        add_right(ex, 0);
+        tca_buf_char(&ex->out, '\n');
+    }
     for (int i = 0; i < ex->view->v->count; i++)
         add_finding(ex, &ex->view->v->judgement[i]);
 }

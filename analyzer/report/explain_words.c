@@ -83,23 +83,27 @@ void tca_explain_numbers(const struct tca_explain *ex, struct tca_buf *out)
     add_isn(ex, TCA_SERVER, out);
 }
 
-static void add_kin(const struct tca_explain *ex, const char *words, uint64_t frame, struct tca_buf *out)
-{
-    tca_buf_str(out, words);
-    tca_text_flow_id(out, ex->view->capture, ex->view->c->d->capture, frame);
-    tca_buf_char(out, '\n');
-}
-
 /* Other rows that tell the same connection, or an attempt to open it. */
-void tca_explain_kindred(const struct tca_explain *ex, struct tca_buf *out)
+bool tca_explain_kin(const struct tca_explain *ex, int i, struct tca_buf *out)
 {
     const struct tca_dossier *d = ex->view->c->d;
-    if (d->nat == TCA_NAT_BEFORE)
-        add_kin(ex, "with translated addresses: flow=", d->nat_frame, out);
-    if (d->nat == TCA_NAT_AFTER)
-        add_kin(ex, "before its addresses were translated: flow=", d->nat_frame, out);
-    if (d->attempt_of && d->attempt_of != d->id_frame)
-        add_kin(ex, "the first attempt to open it: flow=", d->attempt_of, out);
+    const struct {
+        bool is;
+        const char *words;
+        uint64_t frame;
+    } kin[] = {
+        {d->nat == TCA_NAT_BEFORE, "with translated addresses: flow=", d->nat_frame},
+        {d->nat == TCA_NAT_AFTER, "before its addresses were translated: flow=", d->nat_frame},
+        {d->attempt_of && d->attempt_of != d->id_frame, "the first attempt to open it: flow=", d->attempt_of},
+    };
+    for (size_t k = 0; k < sizeof kin / sizeof kin[0]; k++) {
+        if (!kin[k].is || i--)
+            continue;
+        tca_buf_str(out, kin[k].words);
+        tca_text_flow_id(out, ex->view->capture, d->capture, kin[k].frame);
+        return true;
+    }
+    return false;
 }
 
 /* ---- what happened ---- */
@@ -124,6 +128,14 @@ void tca_explain_ending(const struct tca_explain *ex, struct tca_buf *out)
                 m->end_ns < 0 ? "at the end of the capture" : "when the next connection took its ports",
                 tca_state_name(tca_side_state(&m->side[TCA_CLIENT])),
                 tca_state_name(tca_side_state(&m->side[TCA_SERVER])));
+}
+
+void tca_explain_unshown(const struct tca_explain *ex, struct tca_buf *out)
+{
+    const struct tca_capture_facts *capture = ex->view->capture;
+    if (capture->comments_over)
+        tca_buf_fmt(out, "comments of this capture's packets that are not shown, beyond the first %llu: %llu",
+                    (unsigned long long)capture->comments_kept, (unsigned long long)capture->comments_over);
 }
 
 /* ---- findings ---- */

@@ -57,12 +57,11 @@ void tca_picture_verdict(const struct tca_explain *ex, struct tca_buf *out);
 void tca_picture_weight(const struct tca_judgement *j, struct tca_buf *out);
 
 /* ---- picture_draw.c: the ladder itself, strip by strip ---- */
-struct strip; /* being drawn */
 /* Styles of what is drawn, light and dark; CSS without < and &. */
 extern const char tca_picture_style[];
 
 struct canvas {
-    struct tca_explain *ex;
+    struct tca_explain *ex; /* borrowed, as is ... */
     const struct picture *picture;
     int32_t left, client, arrows, server, marks, width; /* where each column begins; all of it */
     struct tca_buf under, bars, over;                   /* three layers of a strip */
@@ -73,11 +72,11 @@ struct canvas {
 };
 void tca_canvas_begin(struct canvas *c, struct tca_explain *ex, const struct picture *picture);
 void tca_canvas_done(struct canvas *c);
-/* A strip of rows from `y` on: names above the bars if `heading`, rows from the one to before the other. */
-void tca_canvas_heading(struct canvas *c);
+void tca_canvas_heading(
+    struct canvas *c); /* the names of the columns, and what was so before the first row */
 void tca_canvas_row(struct canvas *c, const struct ladder_entry *e);
-void tca_canvas_tail(struct canvas *c);
-/* End the bars here, and hand on what was drawn; the next strip begins here. */
+void tca_canvas_tail(struct canvas *c); /* what is so at the end stays so for a little */
+/* End the bars here, and hand on what was drawn since the last time: the next strip begins here. */
 void tca_canvas_flush(struct canvas *c, struct tca_buf *out);
 
 #endif

@@ -456,7 +456,6 @@ void tca_canvas_heading(struct canvas *c)
     c->y += PX(18);
 }
 
-/* What is so at the end stays so for a little. */
 void tca_canvas_tail(struct canvas *c)
 {
     c->y += PX(10);

@@ -79,18 +79,6 @@ static void put_small(struct tca_explain *ex)
     put_markup(ex, "</p>\n");
 }
 
-static void put_kindred(struct tca_explain *ex)
-{
-    struct tca_buf kindred = {0};
-    tca_explain_kindred(ex, &kindred);
-    for (const char *line = tca_buf_text(&kindred); *line; line += strcspn(line, "\n") + 1) {
-        tca_buf_add(&ex->text, line, strcspn(line, "\n"));
-        put_small(ex);
-    }
-    ex->out.failed |= kindred.failed;
-    tca_buf_done(&kindred);
-}
-
 static void put_about(struct tca_explain *ex)
 {
     const struct tca_verdict *v = ex->view->v;
@@ -115,7 +103,8 @@ static void put_about(struct tca_explain *ex)
     put_small(ex);
     tca_explain_numbers(ex, &ex->text);
     put_small(ex);
-    put_kindred(ex);
+    for (int i = 0; tca_explain_kin(ex, i, &ex->text); i++)
+        put_small(ex);
     put_markup(ex, "</header>\n");
 }
 
@@ -162,13 +151,9 @@ static void put_ladder(struct tca_explain *ex, const struct picture *picture)
     put_markup(ex,
                "</p>\n<p class=\"small\">A cross: judged ignored or lost. Dashed: sent again. A broken bar: "
                "silence. Numbers: the findings that rest on it.</p>\n");
-    if (ex->view->capture->comments_over) {
-        tca_buf_fmt(&ex->text,
-                    "comments of this capture's packets that are not shown, beyond the first %llu: %llu",
-                    (unsigned long long)ex->view->capture->comments_kept,
-                    (unsigned long long)ex->view->capture->comments_over);
+    tca_explain_unshown(ex, &ex->text);
+    if (ex->text.used)
         put_small(ex);
-    }
     put_markup(ex, "</section>\n");
 }
 

@@ -21,13 +21,10 @@ enum { COMMENT_MAX = 80, NOTE_WIDTH = 64, ROWS_FIRST = 60, ROWS_LAST = 50, COMME
 
 /* ---- words ---- */
 
-static uint32_t code_at(const char *text, size_t length)
+static size_t character_at(const char *text)
 {
-    static const unsigned char mask[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
-    uint32_t code = (unsigned char)text[0] & mask[length];
-    for (size_t i = 1; i < length; i++)
-        code = code << 6 | ((unsigned char)text[i] & 0x3f);
-    return code;
+    size_t length = tca_utf8_printable(text);
+    return length ? length : 1;
 }
 
 /* One character of a text of anybody's; its length there. */
@@ -40,8 +37,8 @@ static size_t put_character(struct tca_buf *out, const char *text)
     if (letter || strchr(plain, *text))
         tca_buf_char(out, *text);
     else
-        tca_buf_fmt(out, "#%u;", length ? (unsigned)code_at(text, length) : 0xfffdu);
-    return length ? length : 1;
+        tca_buf_fmt(out, "#%u;", length ? (unsigned)tca_utf8_code(text, length) : 0xfffdu);
+    return character_at(text);
 }
 
 /* The text made for a moment. */
@@ -123,8 +120,8 @@ static void put_segment(struct tca_explain *ex, const struct ladder_entry *e)
     if (!e->comment || ex->out.used > COMMENTS_UNTIL)
         return;
     size_t length = 0;
-    while (e->comment[length] && length < COMMENT_MAX)
-        length += tca_utf8_printable(e->comment + length) ? tca_utf8_printable(e->comment + length) : 1;
+    while (length < COMMENT_MAX && e->comment[length])
+        length += character_at(e->comment + length);
     tca_buf_str(&ex->text, "# ");
     tca_buf_add(&ex->text, e->comment, length);
     tca_buf_str(&ex->text, e->comment[length] ? "..." : "");
@@ -188,6 +185,8 @@ static void put_head(struct tca_explain *ex)
     put_note(ex);
     tca_explain_numbers(ex, &ex->text);
     put_note(ex);
+    for (int i = 0; tca_explain_kin(ex, i, &ex->text); i++)
+        put_note(ex);
     tca_picture_verdict(ex, &ex->text);
     put_note(ex);
 }
@@ -230,6 +229,9 @@ static void end_mermaid(struct tca_explain *ex)
         put_row(ex, p->row[i], before);
     tca_explain_ending(ex, &ex->text);
     put_note(ex);
+    tca_explain_unshown(ex, &ex->text);
+    if (ex->text.used)
+        put_note(ex);
     for (int i = 0; i < ex->view->v->count; i++)
         put_finding(ex, &ex->view->v->judgement[i]);
 }

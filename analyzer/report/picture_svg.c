@@ -84,14 +84,8 @@ static void put_about(struct page *p)
     paragraph(p, &font_small, "soft");
     tca_explain_numbers(p->ex, text);
     paragraph(p, &font_small, "soft");
-    struct tca_buf kindred = {0};
-    tca_explain_kindred(p->ex, &kindred);
-    for (const char *line = tca_buf_text(&kindred); *line; line += strcspn(line, "\n") + 1) {
-        tca_buf_add(text, line, strcspn(line, "\n"));
+    for (int i = 0; tca_explain_kin(p->ex, i, text); i++)
         paragraph(p, &font_small, "soft");
-    }
-    p->out.failed |= kindred.failed;
-    tca_buf_done(&kindred);
     p->y += PX(10);
 }
 
@@ -137,6 +131,8 @@ static void put_foot(struct page *p)
     say(p, &font_small, "soft",
         "A cross: judged ignored or lost. Dashed: sent again. A broken bar: silence. Numbers: the findings "
         "that rest on it.");
+    tca_explain_unshown(p->ex, &p->ex->text);
+    paragraph(p, &font_small, "soft");
     p->x = EDGE + INDENT;
     for (int i = 0; i < v->count; i++)
         put_finding(p, &v->judgement[i], i + 1);

@@ -43,15 +43,6 @@ struct glyph {
     bool shown;    /* as itself */
 };
 
-static uint32_t code_of(const char *text, size_t length)
-{
-    static const unsigned char mask[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
-    uint32_t code = (unsigned char)text[0] & mask[length];
-    for (size_t i = 1; i < length; i++)
-        code = code << 6 | ((unsigned char)text[i] & 0x3f);
-    return code;
-}
-
 /* Characters that are no part of XML, that have no shape, or that turn the direction of what stands around them. */
 static bool is_shown(uint32_t code)
 {
@@ -68,7 +59,7 @@ static struct glyph glyph_at(const char *text)
 {
     struct glyph g = {.length = tca_utf8_printable(text)};
     if (g.length) {
-        g.code = code_of(text, g.length);
+        g.code = tca_utf8_code(text, g.length);
         g.shown = is_shown(g.code);
     }
     if (!g.shown)
