@@ -39,3 +39,15 @@ uint32_t tca_utf8_code(const char *text, size_t length)
         code = code << 6 | ((unsigned char)text[i] & 0x3f);
     return code;
 }
+
+bool tca_utf8_shown(uint32_t code)
+{
+    static const struct {
+        uint32_t first, last;
+    } hidden[] = {{0x61c, 0x61c},   {0x200b, 0x200f}, {0x2028, 0x202e},
+                  {0x2060, 0x206f}, {0xfeff, 0xfeff}, {0xfff0, 0xfffb}};
+    for (size_t i = 0; i < sizeof hidden / sizeof hidden[0]; i++)
+        if (code >= hidden[i].first && code <= hidden[i].last)
+            return false;
+    return (code & 0xfffe) != 0xfffe;
+}

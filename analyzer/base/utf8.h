@@ -5,6 +5,7 @@
 #ifndef TCA_BASE_UTF8_H
 #define TCA_BASE_UTF8_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,5 +14,7 @@
 size_t tca_utf8_printable(const char *text);
 /* The number of the character that such a sequence is. */
 uint32_t tca_utf8_code(const char *text, size_t length);
+/* Not so of characters that are no part of XML, that have no shape, or that turn the direction of what stands around them. */
+bool tca_utf8_shown(uint32_t code);
 
 #endif

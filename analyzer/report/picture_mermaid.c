@@ -32,12 +32,13 @@ static size_t put_character(struct tca_buf *out, const char *text)
 {
     static const char plain[] = " .,:=()+/_-?!'[]~";
     size_t length = tca_utf8_printable(text);
+    uint32_t code = length ? tca_utf8_code(text, length) : 0xfffd;
     bool letter =
         (*text >= '0' && *text <= '9') || (*text >= 'a' && *text <= 'z') || (*text >= 'A' && *text <= 'Z');
     if (letter || strchr(plain, *text))
         tca_buf_char(out, *text);
     else
-        tca_buf_fmt(out, "#%u;", length ? (unsigned)tca_utf8_code(text, length) : 0xfffdu);
+        tca_buf_fmt(out, "#%u;", (unsigned)(tca_utf8_shown(code) ? code : 0xfffd));
     return character_at(text);
 }
 

@@ -43,24 +43,12 @@ struct glyph {
     bool shown;    /* as itself */
 };
 
-/* Characters that are no part of XML, that have no shape, or that turn the direction of what stands around them. */
-static bool is_shown(uint32_t code)
-{
-    static const struct {
-        uint32_t first, last;
-    } hidden[] = {{0x200b, 0x200f}, {0x2028, 0x202e}, {0x2060, 0x206f}, {0xfeff, 0xfeff}, {0xfff0, 0xfffb}};
-    for (size_t i = 0; i < sizeof hidden / sizeof hidden[0]; i++)
-        if (code >= hidden[i].first && code <= hidden[i].last)
-            return false;
-    return (code & 0xfffe) != 0xfffe;
-}
-
 static struct glyph glyph_at(const char *text)
 {
     struct glyph g = {.length = tca_utf8_printable(text)};
     if (g.length) {
         g.code = tca_utf8_code(text, g.length);
-        g.shown = is_shown(g.code);
+        g.shown = tca_utf8_shown(g.code);
     }
     if (!g.shown)
         g.length = 1;

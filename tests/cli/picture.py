@@ -401,6 +401,7 @@ def hostile(bench, table):
     known = r"sequenceDiagram|    (rect rgba\([\d., ]+\)|end|(acc(Title|Descr): |participant [CS] as |Note over C(,S)?: |Note over S: |[CS]-[->x]+[CS]: )[^;<>\"&`%]*)"
     plain = [re.sub(r"#\d+;", "", line.replace("<br/>", "")) for line in lines]
     yield "mermaid: hostile words stay words", bool(text) and all(re.fullmatch(known, line) for line in plain)
+    yield "mermaid: no character turns the direction", "#65533;" in text and "#8238;" not in text
     text = bench.explain(name, "stream=0", "xplot")
     yield "xplot: nothing of them comes in", xplot_graphs(text) is not None and "script" not in text
 
