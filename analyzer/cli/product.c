@@ -78,8 +78,7 @@ static int write_product(struct result *result, enum product product, struct out
                                error);
     switch (product) {
     case PRODUCT_EXPLAIN:
-        return tca_session_explain(result->session, req->word, request_has(req, OPTION_ascii), output_write,
-                                   out, error);
+        return tca_session_picture(result->session, req->word, setup_picture(req), output_write, out, error);
     case PRODUCT_PACKETS:
         return tca_session_pcap(result->session, req->word, output_write, out, error);
     case PRODUCT_RUN:

@@ -56,7 +56,8 @@ static bool check_write(const struct request *req, const char *output)
 
 static bool check_request(const struct request *req)
 {
-    static const char *const texts[] = {"text", NULL}, *const censuses[] = {"csv", "ss", "nstat", NULL};
+    static const char *const texts[] = {"text", "svg", "html", "mermaid", "xplot", NULL},
+                             *const censuses[] = {"csv", "ss", "nstat", NULL};
     bool states = req->command == COMMAND_states;
     const char *path = request_value(req, OPTION_output, NULL);
     size_t from_stdin = 0;
@@ -71,6 +72,8 @@ static bool check_request(const struct request *req)
     else if (states && request_has(req, OPTION_at) &&
              strcmp(request_value(req, OPTION_format, "ss"), "ss") != 0)
         say("--at tells one moment: with --format ss");
+    else if (request_has(req, OPTION_ascii) && strcmp(request_value(req, OPTION_format, "text"), "text") != 0)
+        say("--ascii is of the text: leave it away, or --format");
     else
         return request_color_known(req) &&
                request_word_known("format", request_value(req, OPTION_format, states ? "csv" : "text"),

@@ -25,6 +25,12 @@ const char *setup_text(const struct request *req)
     return req->command == COMMAND_states && strcmp(format, "csv") != 0 ? format : NULL;
 }
 
+const char *setup_picture(const struct request *req)
+{
+    const char *format = request_value(req, OPTION_format, "text");
+    return request_has(req, OPTION_ascii) ? "ascii" : format;
+}
+
 static int apply_options(const struct request *req, struct tca_settings *set)
 {
     const char *text = setup_text(req);

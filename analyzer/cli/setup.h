@@ -12,6 +12,8 @@
 
 /* "ss" or "nstat" where states is to print what a command of the host would have; else NULL. */
 const char *setup_text(const struct request *req);
+/* The form of explain's ladder, as the library calls it. */
+const char *setup_picture(const struct request *req);
 /* All options of the request; the caller's to free. 0, or a negative code whose words were printed, as of all functions here. */
 int setup_new(const struct request *req, struct tca_settings **ret_set);
 /* What sysctl files held besides settings of ours. */

@@ -103,7 +103,7 @@ int tca_choose_flow(struct tca_session *s, const char *selector, tca_view_fn *fn
 
 struct ladder {
     struct tca_session *s;
-    bool ascii;
+    const struct tca_explain_form *form;
     tca_write_fn *fn;
     void *user;
 };
@@ -117,10 +117,12 @@ static int explain_flow(void *user, const struct tca_flow_view *view)
 {
     const struct ladder *l = user;
     struct tca_explain *ex;
-    int code = tca_explain_new(view, l->ascii, l->fn, l->user, &ex);
+    int code = tca_explain_new(view, l->form, l->fn, l->user, &ex);
     if (code)
         return code;
-    code = tca_trace_walk(l->s, view->c->d, false, explain_segment, ex);
+    do
+        code = tca_trace_walk(l->s, view->c->d, false, explain_segment, ex);
+    while (!code && tca_explain_again(ex));
     int end = tca_explain_end(ex);
     return code ? code : end;
 }
@@ -128,6 +130,16 @@ static int explain_flow(void *user, const struct tca_flow_view *view)
 int tca_session_explain(struct tca_session *s, const char *selector, bool ascii, tca_write_fn *fn, void *user,
                         struct tca_error *error)
 {
-    struct ladder l = {.s = s, .ascii = ascii, .fn = fn, .user = user};
+    return tca_session_picture(s, selector, ascii ? "ascii" : "text", fn, user, error);
+}
+
+int tca_session_picture(struct tca_session *s, const char *selector, const char *form, tca_write_fn *fn,
+                        void *user, struct tca_error *error)
+{
+    struct ladder l = {.s = s, .form = tca_explain_form(form), .fn = fn, .user = user};
+    if (!l.form)
+        return tca_fail(error, TCA_EUSAGE,
+                        "a connection is shown as text, ascii, svg, html, mermaid or xplot, not as '%s'",
+                        form);
     return tca_choose_flow(s, selector, explain_flow, &l, error);
 }

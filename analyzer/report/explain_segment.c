@@ -92,7 +92,7 @@ static bool is_probe(const struct sender *s, const struct tca_trace *t)
 }
 
 /* The name of a repeat; "" for what is none. The counts of copies are those of the whole connection. */
-void tca_explain_name(struct tca_explain *ex, const struct tca_trace *t, char *name, size_t size)
+bool tca_explain_name(struct tca_explain *ex, const struct tca_trace *t, char *name, size_t size)
 {
     const struct tca_side *side = &explain_mirror(ex)->side[t->from];
     const struct sender *s = &ex->sender[t->from];
@@ -108,10 +108,10 @@ void tca_explain_name(struct tca_explain *ex, const struct tca_trace *t, char *n
     name[0] = '\0';
     if (t->late) {
         snprintf(name, size, "late: the next connection on these ports is open");
-        return;
+        return false;
     }
     if (t->icmp || t->capture_copy || (t->flags & TCA_RST) || is_probe(s, t))
-        return;
+        return false;
     for (size_t i = 0; i < sizeof ladder / sizeof ladder[0]; i++) {
         if (!ladder[i].is)
             continue;
@@ -121,16 +121,18 @@ void tca_explain_name(struct tca_explain *ex, const struct tca_trace *t, char *n
                 (unsigned long long)ladder[i].copy - 1,
                 (unsigned long long)(ladder[i].total > ladder[i].copy ? ladder[i].total : ladder[i].copy) -
                     1);
-        return;
+        return ladder[i].copy > 1;
     }
     const struct tca_mark *mark = mark_of(ex->view->c->d, t->frame);
     for (size_t i = 0; mark && i < sizeof named / sizeof named[0]; i++)
         if ((mark->roles & named[i].role) && (t->len || !named[i].payload)) {
             snprintf(name, size, "%s", named[i].name);
-            return;
+            return false;
         }
-    if (t->len && s->sent_known && seq_before_eq(t->seq + t->len, s->sent_end))
+    bool again = t->len && s->sent_known && seq_before_eq(t->seq + t->len, s->sent_end);
+    if (again)
         snprintf(name, size, "data retransmission");
+    return again;
 }
 
 void tca_explain_copy(struct sender *s, const struct tca_trace *t)

@@ -205,11 +205,14 @@ struct tca_trace {
     bool piece; /* no segment, but a fragment that one was made of */
     uint8_t icmp_type, icmp_code;
 };
-struct tca_explain; /* streaming: begins with the header, folds runs of plain data segments */
-int tca_explain_new(const struct tca_flow_view *view, bool ascii, tca_write_fn *fn, void *user,
-                    struct tca_explain **ret_explain);
+struct tca_explain;      /* streaming: folds runs of plain data segments */
+struct tca_explain_form; /* how it is shown: "text", "ascii" (of text), "svg", "html", "mermaid", "xplot" */
+const struct tca_explain_form *tca_explain_form(const char *name); /* static; NULL: there is none */
+/* Every segment of the flow is shown to it, and then again while tca_explain_again() wants that. */
+int tca_explain_new(const struct tca_flow_view *view, const struct tca_explain_form *form, tca_write_fn *fn,
+                    void *user, struct tca_explain **ret_explain);
 int tca_explain_segment(struct tca_explain *ex, const struct tca_trace *trace);
-int tca_explain_end(
-    struct tca_explain *ex); /* prints the end: final states, findings with frames and doubt; frees */
+bool tca_explain_again(struct tca_explain *ex); /* false: that was the end */
+int tca_explain_end(struct tca_explain *ex);    /* writes what is left; frees, also after a failure */
 
 #endif

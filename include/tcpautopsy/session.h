@@ -142,6 +142,12 @@ int tca_session_text(struct tca_session *session, const char *what, tca_write_fn
  * another capture), flow=c1f3456, cid=1:..., IP:PORT-IP:PORT[@TIME], finding=ID[:K]. */
 int tca_session_explain(struct tca_session *session, const char *selector, bool ascii, tca_write_fn *fn,
                         void *user, struct tca_error *error);
+/* The same connection in another form, of the same facts: "text" and "ascii" as above; "svg", a picture; "html", a page with the
+ * picture and its findings that needs nothing else; "mermaid", a sequence diagram; these three are bounded: what a long
+ * connection has in its middle is left out, and they say so. "xplot": time-sequence graphs of both directions with every
+ * segment. UTF-8, of which nothing came from the capture unescaped. */
+int tca_session_picture(struct tca_session *session, const char *selector, const char *form, tca_write_fn *fn,
+                        void *user, struct tca_error *error);
 
 /* That connection's packets as a pcap file: every record that it was made of, copies of a segment and ICMP errors that
  * quote one included, with their bytes, lengths and times, in the order of the capture; times in microseconds where the

@@ -137,7 +137,11 @@ exits 2 explain ok.pcap
 says 'explain needs a SELECTOR'
 exits 2 explain stream=99 ok.pcap
 says 'stream=99'
-exits 2 explain stream=0 --format svg ok.pcap
+exits 2 explain stream=0 --format csv ok.pcap
+exits 2 explain stream=0 --format svgs ok.pcap
+says 'did you mean svg'
+exits 2 explain stream=0 --ascii --format svg ok.pcap
+says 'ascii is of the text'
 exits 2 report ok.pcap
 says '-o DIR'
 exits 2 - -
@@ -426,6 +430,14 @@ shows 'FIN_WAIT1'
 exits 0 explain --ascii stream=0 ok.pcap
 ! LC_ALL=C grep -q '[^ -~]' out
 ok 'an ASCII ladder' $?
+exits 0 explain --format svg stream=0 ok.pcap
+[ "$(head -c 5 out)" = '<svg ' ]
+ok 'a picture' $?
+for form in html mermaid xplot; do
+    exits 0 explain --format $form -o picture stream=0 ok.pcap
+    [ -s picture ]
+    ok "$form, where -o says" $?
+done
 # The packets of one connection: for each of its segments, and nothing else.
 exits 0 explain -w one.pcap stream=1 ok.pcap
 cp out ladder

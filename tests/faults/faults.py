@@ -63,6 +63,7 @@ class Bench:
         return {"flows": ["flows", "-j", "1", "a.pcap"], "packed": ["events", "-j", "2", "a.pcap.gz"],
                 "views": ["summary", "-j", "1", "a.pcap", "again.pcap"], "states": ["states", "--format", "ss", "--host", "10.66.44.1", "a.pcap"],
                 "explain": ["explain", "stream=0", "-w", "DIR/out.pcap", "a.pcap"], "diff": ["diff", "old.csv", "new.csv"],
+                "picture": ["explain", "-q", "--format", "html", "stream=0", "a.pcap"],
                 "report": ["report", "-j", "2", "--memory", "1M", "-o", "DIR", "a.pcap", "b.pcap"],
                 "scan": ["scan", "-j", "2", "-o", "DIR", "a.pcap.gz", "b.pcap"], "merge": ["merge", "-j", "1", "-o", "DIR", "shards1", "shards2"]}
 

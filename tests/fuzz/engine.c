@@ -49,15 +49,17 @@ static struct tca_session *open_session(uint8_t chosen, const struct way *way)
     return fuzz_session(setting);
 }
 
-/* A ladder of the first connections, and what ss would have printed; of whatever host. */
+/* A ladder of the first connections, each in another form as well, and what ss would have printed; of whatever host. */
 static void explain(struct tca_session *session, struct tca_buf *out)
 {
+    static const char *const form[] = {"svg", "html", "mermaid", "xplot"};
     struct tca_error error;
     char selector[40];
 
     for (unsigned stream = 0; stream < 4; stream++) {
         snprintf(selector, sizeof selector, "stream=%u", stream);
         tca_session_explain(session, selector, stream & 1, write_to_buf, out, &error);
+        tca_session_picture(session, selector, form[stream], write_to_buf, out, &error);
     }
     tca_session_explain(session, "c2:frame=3", false, write_to_buf, out, &error);
     tca_session_text(session, "ss", write_to_buf, out, &error);

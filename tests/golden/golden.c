@@ -51,14 +51,28 @@ static int write_explain(struct case_run *run, struct tca_buf *out, struct tca_e
     return tca_session_explain(run->session, run->explain, false, write_to_buf, out, error);
 }
 
+static int write_svg(struct case_run *run, struct tca_buf *out, struct tca_error *error)
+{
+    return tca_session_picture(run->session, run->explain, "svg", write_to_buf, out, error);
+}
+
+static int write_mermaid(struct case_run *run, struct tca_buf *out, struct tca_error *error)
+{
+    return tca_session_picture(run->session, run->explain, "mermaid", write_to_buf, out, error);
+}
+
+static int write_xplot(struct case_run *run, struct tca_buf *out, struct tca_error *error)
+{
+    return tca_session_picture(run->session, run->explain, "xplot", write_to_buf, out, error);
+}
+
 static const struct output {
     const char *name;
     int (*write)(struct case_run *run, struct tca_buf *out, struct tca_error *error);
 } outputs[] = {
-    {"flows.csv", write_flows},
-    {"events.csv", write_events},
-    {"summary.txt", write_summary},
-    {"explain.txt", write_explain},
+    {"flows.csv", write_flows},     {"events.csv", write_events}, {"summary.txt", write_summary},
+    {"explain.txt", write_explain}, {"explain.svg", write_svg},   {"explain.mermaid", write_mermaid},
+    {"explain.xpl", write_xplot},
 };
 enum { OUTPUTS = sizeof outputs / sizeof *outputs };
 

@@ -499,6 +499,8 @@ START_TEST(calls_out_of_order)
     usage_error(tca_session_summary(session, write_to_buf, &text, &error), &error, "summary before finish");
     usage_error(tca_session_explain(session, "stream=0", true, write_to_buf, &text, &error), &error,
                 "explain before finish");
+    usage_error(tca_session_picture(session, "stream=0", "svg", write_to_buf, &text, &error), &error,
+                "picture before finish");
     usage_error(tca_session_has_finding(session, NULL, &found, &error), &error, "has_finding before finish");
     ck_assert_int_eq(tca_session_capture_begin(session, "c", &error), 0);
     usage_error(tca_session_capture_begin(session, "d", &error), &error, "begin twice");
@@ -513,6 +515,10 @@ START_TEST(calls_out_of_order)
     usage_error(tca_session_csv(session, "flow", NULL, write_to_buf, &text, &error), &error, "unknown table");
     usage_error(tca_session_explain(session, "stream=0", true, write_to_buf, &text, &error), &error,
                 "explain without trace");
+    usage_error(tca_session_picture(session, "stream=0", "html", write_to_buf, &text, &error), &error,
+                "picture without trace");
+    usage_error(tca_session_picture(session, "stream=0", "png", write_to_buf, &text, &error), &error,
+                "unknown form");
     usage_error(tca_session_has_finding(session, "no_such_finding", &found, &error), &error,
                 "unknown finding");
     ck_assert_uint_eq(text.used, 0);
@@ -601,6 +607,10 @@ START_TEST(callbacks_can_stop)
     ck_assert_int_eq(tca_session_csv(session, "flows", NULL, stop_write, NULL, &error), TCA_EOUTPUT);
     ck_assert_int_eq(tca_session_summary(session, stop_write, NULL, &error), TCA_EOUTPUT);
     ck_assert_int_eq(tca_session_explain(session, "stream=0", true, stop_write, NULL, &error), TCA_EOUTPUT);
+    static const char *const form[] = {"svg", "html", "mermaid", "xplot"};
+    for (int i = 0; i < ROWS(form); i++)
+        ck_assert_int_eq(tca_session_picture(session, "stream=0", form[i], stop_write, NULL, &error),
+                         TCA_EOUTPUT);
     tca_session_free(session);
     wire_done(&wire);
 }
