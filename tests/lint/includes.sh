@@ -96,8 +96,9 @@ lone_headers() {
 }
 
 sources() {
-    find . -path ./.git -prune -o -path './build*' -prune -o -type f \
-        \( -name '*.[ch]' -o -name '*.def' -o -name '*.py' -o -name '*.sh' -o -name 'meson.build' -o -path './.ci/*' \) \
+    find . -path ./.git -prune -o -path './build*' -prune -o -path './obj-*' -prune -o -path './debian/*/*' ! -path './debian/tests*' -prune -o -type f \
+        \( -name '*.[ch]' -o -name '*.def' -o -name '*.py' -o -name '*.sh' -o -name '*.mdoc' -o -name '*.toml' -o -name 'meson.build' \
+        -o -name meson_options.txt -o -path './.ci/*' -o -path ./debian/rules -o -path ./debian/control -o -path './debian/tests/*' \) \
         -print | sort
 }
 
