@@ -8,7 +8,7 @@
 #     no family of findings
 #   * pcap.h only in capture/, csv.h only in report/; the command line knows the public API only
 #   * every header compiles alone
-#   * every source names its licence; nothing is left for later
+#   * every source names its licence, and what is none has one; nothing is left for later
 #
 #   includes.sh SOURCE_ROOT
 set -u
@@ -108,6 +108,15 @@ unlicensed() {
     done
 }
 
+# What has no place for such a line (captures, corpora, pages) is covered by REUSE.toml, with the text of the one licence.
+uncovered() {
+    grep -qx 'path = "\*\*"' REUSE.toml || echo 'REUSE.toml does not cover every file'
+    grep -qx 'SPDX-License-Identifier = "MIT"' REUSE.toml || echo 'REUSE.toml names another licence'
+    cmp LICENSE LICENSES/MIT.txt 2>&1
+    diff <(sed -n '5,$p' LICENSE | tr -s ' \n' ' ') <(sed -n '/^ /p' debian/copyright | sed 's/^ \.$//' | tr -s ' \n' ' ' | sed 's/^ //') >/dev/null ||
+        echo 'debian/copyright has another text'
+}
+
 left_for_later() {
     local words='TO''DO|FIX''ME|X''XX' # split, or this line would find itself
     # A TAP directive has its word by right.
@@ -123,6 +132,7 @@ rule 'the command line knows the public API only' "$(cli_includes)"
 rule 'public headers need public and standard headers only' "$(public_includes)"
 rule 'every header compiles alone' "$(lone_headers)"
 rule 'every source names its licence' "$(unlicensed)"
+rule 'every other file has its licence' "$(uncovered)"
 rule 'nothing is left for later' "$(left_for_later)"
 echo "1..$number"
 [ "$failed" -eq 0 ]
