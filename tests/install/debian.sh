@@ -12,6 +12,10 @@ if ! command -v dpkg-buildpackage >/dev/null || [ "$(id -u)" -ne 0 ]; then
     echo '1..0 # SKIP needs a Debian with dpkg-dev, and root'
     exit 0
 fi
+if [ ! -e "$root/.git" ]; then
+    echo '1..0 # SKIP this tree is no repository: what belongs to it is not known'
+    exit 0
+fi
 # shellcheck source=tests/tools/install.sh
 . "$root/tests/tools/install.sh"
 install_packages dpkg-dev debhelper lintian autopkgtest fakeroot || exit 2
