@@ -58,6 +58,7 @@ def installed_whole(files):
     missing = [pattern for pattern in wanted if not any(re.search(f"/{pattern}$", "/" + name) for name in names)]
     headers = {path.name for path in (source / "include/tcpautopsy").glob("*.h")}
     missing += [f"header {name}" for name in headers - {path.name for path in files if path.suffix == ".h"}]
+    missing += [f"docs/{path.name}" for path in (source / "docs").glob("*.md") if path.name not in {file.name for file in files}]
     check("program, manual, completions, library and documents are installed", missing)
 
 
