@@ -60,15 +60,13 @@ static bool shown(const struct option_info *info, const struct request *req)
 
 static void print_group(enum option_group group, const struct request *req)
 {
-    static const char *const title[GROUP_COUNT] = {
-        [GROUP_INPUT] = "Input", [GROUP_JUDGE] = "Judgement", [GROUP_OUTPUT] = "Output", [GROUP_RUN] = "Run"};
     bool any = false;
     for (int i = 0; i < OPTION_COUNT; i++) {
         const struct option_info *info = &option_table[i];
         if (info->group != group || !shown(info, req))
             continue;
         if (!any)
-            printf("\n%s:\n", title[group]);
+            printf("\n%s:\n", group_title[group]);
         any = true;
         print_option(info);
     }
@@ -76,19 +74,11 @@ static void print_group(enum option_group group, const struct request *req)
 
 static void print_exit(void)
 {
-    static const struct {
-        int value;
-        const char *meaning;
-    } exits[] = {
-#define EXIT(name, value, meaning) {value, meaning},
-#include "exit.def"
-#undef EXIT
-    };
     puts("\nExit status:");
-    for (size_t i = 0; i < sizeof exits / sizeof exits[0]; i++) {
+    for (size_t i = 0; i < exit_count; i++) {
         char head[16];
-        snprintf(head, sizeof head, "  %-5d", exits[i].value);
-        help_wrap(head, exits[i].meaning);
+        snprintf(head, sizeof head, "  %-5d", exit_table[i].value);
+        help_wrap(head, exit_table[i].meaning);
     }
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The command line, read by the tables options.def and commands.def.
+ * The command line, read by the tables options.def and commands.def (option_table.c).
  *
  *     tcpautopsy [COMMAND] [OPTION]... CAPTURE...
  *     tcpautopsy [COMMAND] [OPTION]... -r CAPTURE... [BPF-EXPRESSION]
@@ -20,46 +20,6 @@
 #include <sys/stat.h>
 #include <tcpautopsy/inputs.h>
 #include <tcpautopsy/registry.h>
-
-/* clang-format off */
-#define BIT(command) (1u << COMMAND_##command)
-#define DIFF BIT(diff)
-#define EVENTS BIT(events)
-#define EXPLAIN BIT(explain)
-#define REPORT BIT(report)
-#define SCHEMA BIT(schema)
-#define STATES BIT(states)
-#define TABLES (BIT(flows) | EVENTS | BIT(listeners) | STATES | BIT(settings))
-#define SCAN BIT(scan)
-#define MERGE BIT(merge)
-#define CAPTURES (BIT(summary) | TABLES | EXPLAIN | REPORT)
-#define READING (CAPTURES | SCAN)
-#define ANY (~0u)
-const struct option_info option_table[OPTION_COUNT] = {
-#define OPTION(id, letter, name, argument, kind, commands, group, standard, meaning, cost) \
-    [OPTION_##id] = {letter, name, argument, KIND_##kind, commands, GROUP_##group, standard, meaning, cost},
-#include "options.def"
-#undef OPTION
-};
-#undef DIFF
-#undef EVENTS
-#undef EXPLAIN
-#undef REPORT
-#undef SCHEMA
-#undef STATES
-#undef TABLES
-#undef READING
-#undef CAPTURES
-#undef SCAN
-#undef MERGE
-#undef ANY
-
-const struct command_info command_table[COMMAND_COUNT] = {
-#define COMMAND(name, arguments, meaning) [COMMAND_##name] = {#name, arguments, meaning},
-#include "commands.def"
-#undef COMMAND
-};
-/* clang-format on */
 
 /* Words as typed, before they are told apart. */
 struct words {

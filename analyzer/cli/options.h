@@ -47,6 +47,25 @@ struct command_info {
 };
 extern const struct command_info command_table[COMMAND_COUNT];
 
+struct exit_info {
+    int value;
+    const char *meaning;
+};
+extern const struct exit_info exit_table[];
+extern const size_t exit_count;
+extern const char *const group_title[GROUP_COUNT];
+
+/* What a value may be, as far as a shell can complete it; an option that is not there takes anything. */
+enum value_kind { VALUE_WORDS, VALUE_FILE, VALUE_FOLDER, VALUE_COLUMN, VALUE_FINDING };
+struct option_value {
+    enum option option;
+    unsigned commands; /* that take these values for it */
+    enum value_kind kind;
+    const char *words; /* separated by a space; beside the findings also taken; NULL where there are none */
+};
+extern const struct option_value value_table[];
+extern const size_t value_count;
+
 struct given {
     enum option option;
     const char *value; /* NULL for a switch */

@@ -8,7 +8,7 @@
 #     no family of findings
 #   * pcap.h only in capture/, csv.h only in report/; the command line knows the public API only
 #   * every header compiles alone
-#   * every source names its licence; nothing is left for later
+#   * every source names its licence, and what is none has one; nothing is left for later
 #
 #   includes.sh SOURCE_ROOT
 set -u
@@ -96,8 +96,9 @@ lone_headers() {
 }
 
 sources() {
-    find . -path ./.git -prune -o -path './build*' -prune -o -type f \
-        \( -name '*.[ch]' -o -name '*.def' -o -name '*.py' -o -name '*.sh' -o -name 'meson.build' -o -path './.ci/*' \) \
+    find . -path ./.git -prune -o -path './build*' -prune -o -path './obj-*' -prune -o -path './debian/*/*' ! -path './debian/tests*' -prune -o -type f \
+        \( -name '*.[ch]' -o -name '*.def' -o -name '*.py' -o -name '*.sh' -o -name '*.mdoc' -o -name '*.toml' -o -name 'meson.build' \
+        -o -name meson_options.txt -o -path './.ci/*' -o -path ./debian/rules -o -path ./debian/control -o -path './debian/tests/*' \) \
         -print | sort
 }
 
@@ -105,6 +106,15 @@ unlicensed() {
     sources | while read -r file; do
         head -n 3 "$file" | grep -q 'SPDX-License-Identifier: MIT' || echo "$file: no SPDX line among the first three"
     done
+}
+
+# What has no place for such a line (captures, corpora, pages) is covered by REUSE.toml, with the text of the one licence.
+uncovered() {
+    grep -qx 'path = "\*\*"' REUSE.toml || echo 'REUSE.toml does not cover every file'
+    grep -qx 'SPDX-License-Identifier = "MIT"' REUSE.toml || echo 'REUSE.toml names another licence'
+    cmp LICENSE LICENSES/MIT.txt 2>&1
+    diff <(sed -n '5,$p' LICENSE | tr -s ' \n' ' ') <(sed -n '/^ /p' debian/copyright | sed 's/^ \.$//' | tr -s ' \n' ' ' | sed 's/^ //') >/dev/null ||
+        echo 'debian/copyright has another text'
 }
 
 left_for_later() {
@@ -122,6 +132,7 @@ rule 'the command line knows the public API only' "$(cli_includes)"
 rule 'public headers need public and standard headers only' "$(public_includes)"
 rule 'every header compiles alone' "$(lone_headers)"
 rule 'every source names its licence' "$(unlicensed)"
+rule 'every other file has its licence' "$(uncovered)"
 rule 'nothing is left for later' "$(left_for_later)"
 echo "1..$number"
 [ "$failed" -eq 0 ]

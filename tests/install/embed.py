@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: MIT
+#
+# docs/embed.md, done: the build is installed into a temporary folder, the programs of the document are built against what lies
+# there, through pkg-config, and its commands are run and print what the document says they do. With "-" as build those are
+# built against what the system has.
+#
+#   * ```c blocks that begin with /* NAME.c are files of that name.
+#   * `$ ...` lines are run one after the other in one folder; a line of only `...` below them stands for any number of lines.
+#
+#   embed.py SOURCE BUILD COMPILER [FLAG]...     FLAG: how the library was compiled, if a program must be so as well
+#
+# TAP.
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+source, build = pathlib.Path(sys.argv[1]).resolve(), sys.argv[2]
+compiler, flags = sys.argv[3], sys.argv[4:]
+text = (source / "docs/embed.md").read_text()
+number = failed = 0
+
+
+def check(name, wrong):
+    """One test; it passes where nothing is wrong."""
+    global number, failed
+    number += 1
+    failed += bool(wrong)
+    print(("not ok" if wrong else "ok"), number, "-", name)
+    for line in wrong[:30]:
+        print("#", line)
+
+
+def described(expected, got):
+    """Do these lines, `...` among them, describe those?"""
+    pattern = "".join(r"(?:.*\n)*?" if line == "..." else re.escape(line) + r"\n" for line in expected)
+    return re.fullmatch(pattern, "".join(line + "\n" for line in got)) is not None
+
+
+def install(folder):
+    """Every file below the prefix, once installed."""
+    done = subprocess.run(["meson", "install", "-C", build, "--no-rebuild", "--destdir", folder], capture_output=True, text=True)
+    files = {path.relative_to(folder): path for path in folder.rglob("*") if path.is_file()}
+    check("meson install", [] if done.returncode == 0 else (done.stdout + done.stderr).splitlines()[-20:])
+    return files
+
+
+def installed_whole(files):
+    names = [str(path) for path in files]
+    wanted = [r"bin/tcpautopsy", r"include/tcpautopsy/session\.h", r"lib.*/libtcpautopsy\.a", r"lib.*/pkgconfig/tcpautopsy\.pc",
+              r"share/man/man1/tcpautopsy\.1", r"share/man/man1/tcpautopsy-flows\.1", r"share/man/man5/tcpautopsy-tables\.5",
+              r"share/man/man7/tcpautopsy-verdicts\.7", r"share/bash-completion/completions/tcpautopsy", r"share/.*/_tcpautopsy",
+              r"share/fish/vendor_completions\.d/tcpautopsy\.fish", r"share/doc/tcpautopsy/embed\.md",
+              r"share/doc/tcpautopsy/examples/stalled_service\.pcap"]
+    missing = [pattern for pattern in wanted if not any(re.search(f"/{pattern}$", "/" + name) for name in names)]
+    headers = {path.name for path in (source / "include/tcpautopsy").glob("*.h")}
+    missing += [f"header {name}" for name in headers - {path.name for path in files if path.suffix == ".h"}]
+    missing += [f"docs/{path.name}" for path in (source / "docs").glob("*.md") if path.name not in {file.name for file in files}]
+    check("program, manual, completions, library and documents are installed", missing)
+
+
+def pkg_config(folder, files):
+    """One that looks into the folder, where the prefix is below it; what the library needs lies outside of it."""
+    found = next((str(path) for path in files.values() if path.name == "tcpautopsy.pc"), "")
+    prefix = re.search(r"^prefix=(.*)$", pathlib.Path(found).read_text(), re.M).group(1) if found else ""
+    return (f"#!/bin/sh\nPKG_CONFIG_PATH='{os.path.dirname(found)}' exec {shutil.which('pkg-config')} "
+            f"--define-variable=prefix='{folder}{prefix}' \"$@\"\n")
+
+
+def blocks():
+    return re.findall(r"^```(\w*)\n(.*?)^```$", text, re.M | re.S)
+
+
+with tempfile.TemporaryDirectory() as scratch:
+    here = pathlib.Path(scratch)
+    for name in ("installed", "work", "bin"):
+        (here / name).mkdir()
+    (here / "work/captures").symlink_to(source / "captures")
+    (here / "bin/cc").write_text(f'#!/bin/sh\nexec {shutil.which(compiler)} -Wall -Wextra -Werror {" ".join(flags)} "$@"\n')
+    if build != "-":
+        files = install(here / "installed")
+        installed_whole(files)
+        (here / "bin/pkg-config").write_text(pkg_config(here / "installed", files))
+    for tool in (here / "bin").iterdir():
+        tool.chmod(0o755)
+    environment = dict(os.environ, LC_ALL="C", PATH=f"{here}/bin:{os.environ['PATH']}")
+    for kind, block in blocks():
+        named = re.match(r"/\* (\w+\.c)\b", block)
+        if kind == "c" and named:
+            (here / "work" / named.group(1)).write_text(block)
+    commands = 0
+    for kind, block in blocks():
+        for part in re.findall(r"^\$ (.*\n(?:(?!\$ ).*\n)*)", block, re.M) if not kind else []:
+            line, *expected = part.rstrip("\n").split("\n")
+            done = subprocess.run(["sh", "-c", line], cwd=here / "work", env=environment, capture_output=True, text=True)
+            got = (done.stdout + done.stderr).splitlines()
+            commands += 1
+            good = described(expected, got) if expected else done.returncode == 0 and not got
+            check(f"$ {line}", [] if good else [f"status {done.returncode}", *got])
+    check("the document has commands", [] if commands > 2 else [f"{commands} were found"])
+print(f"1..{number}")
+sys.exit(failed > 0)
