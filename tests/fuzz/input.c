@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
  * Files as users name them, of any format or packed in any way, read by the whole engine, one alone or two that may be a series: with
- * one thread and with two the same is told of them.
+ * one thread and with two the same is told of them. Or a capture of our own, whole and in pieces (split.h).
  *
  *     { how u8, [cut u16,] the file }     how: settings; whether it is cut in two there, and the second one gets the head of the first
+ *     { how u8, what split.h takes }
  */
 #include "fuzz.h"
+#include "split.h"
 #include "table.h"
 
 #include <tcpautopsy/plan.h>
 
-enum { SETTINGS = 3, CUT = 4, WITH_HEAD = 8, AS_ONE = 16, HEAD_LEN = 24 };
+enum { SETTINGS = 3, CUT = 4, WITH_HEAD = 8, AS_ONE = 16, OWN = 32, HEAD_LEN = 24 };
 
 static const char *const settings[SETTINGS + 1][2][9] = {
     {{"max-expanded", "1M", "jobs", "1"}, {"max-expanded", "1M", "jobs", "2"}},
@@ -78,13 +80,11 @@ static size_t make_files(struct fuzz_bytes *in, uint8_t how, struct fuzz_file fi
     return 2;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
+static void try_files(struct fuzz_bytes *in, uint8_t how)
 {
-    struct fuzz_bytes in = {bytes, count};
-    uint8_t how = fuzz_u8(&in);
     struct tca_buf one = {0}, two = {0};
     struct fuzz_file file[2];
-    size_t files = make_files(&in, how, file);
+    size_t files = make_files(in, how, file);
     struct tca_plan *plan = plan_files(file, files, how & AS_ONE);
 
     if (plan) {
@@ -97,5 +97,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
         fuzz_file_done(&file[files]);
     tca_buf_done(&one);
     tca_buf_done(&two);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
+{
+    struct fuzz_bytes in = {bytes, count};
+    uint8_t how = fuzz_u8(&in);
+
+    if (how & OWN)
+        fuzz_split(&in, how & 1);
+    else
+        try_files(&in, how);
     return 0;
 }
