@@ -6,8 +6,8 @@
  *                        --> some files  --> a plan of a series --> tables, mapped: the capture of a piece is the whole, its frame N
  *                                                                   is as many further on as the pieces before it hold
  *
- * Cut is only where time goes on: files that overlap in time are read as what was written side by side, in the order of time, and
- * that order is another one than that of a file whose times go backward. tcp_stream is each piece's own.
+ * Cut is only where all that follows is later than all before: files that overlap in time are read as what was written side by side,
+ * in the order of time, which is not the order of a file whose times go backward. tcp_stream is each piece's own.
  */
 #include "split.h"
 #include "shape.h"
@@ -25,21 +25,36 @@ struct split {
     const struct tca_record *record;
     size_t cut[PIECES_MAX + 1], pieces; /* piece N: the records from cut[N] on */
     struct fuzz_file file[PIECES_MAX];
+    const char *table, *column; /* that are looked at, for messages */
 };
 
 /* ---- cutting ---- */
 
+/* From each record on the oldest time. */
+static void look_ahead(const struct tca_record *record, size_t count, int64_t *ret_oldest_ns)
+{
+    int64_t oldest_ns = INT64_MAX;
+
+    for (size_t at = count; at--;) {
+        oldest_ns = record[at].time_ns < oldest_ns ? record[at].time_ns : oldest_ns;
+        ret_oldest_ns[at] = oldest_ns;
+    }
+}
+
 static void choose_cuts(struct fuzz_bytes *in, const struct tca_record *record, size_t count,
                         struct split *ret_split)
 {
+    static int64_t oldest_ns[SHAPE_RECORDS_MAX];
     size_t wanted = 1 + fuzz_u8(in) % PIECES_MAX, from = 1 + fuzz_u8(in) % (count / 2 + 1);
     int64_t newest_ns = record[0].time_ns;
 
+    FUZZ_REQUIRE(count <= SHAPE_RECORDS_MAX, "%zu records", count);
+    look_ahead(record, count, oldest_ns);
     *ret_split = (struct split){.record = record, .pieces = 1};
     for (size_t at = 1; at < count && ret_split->pieces < wanted; at++) {
-        bool goes_on = record[at].time_ns > newest_ns;
-        newest_ns = goes_on ? record[at].time_ns : newest_ns;
-        if (at < from || !goes_on)
+        bool later = oldest_ns[at] > newest_ns;
+        newest_ns = record[at].time_ns > newest_ns ? record[at].time_ns : newest_ns;
+        if (at < from || !later)
             continue;
         ret_split->cut[ret_split->pieces++] = at;
         from = at + 1 + fuzz_u8(in) % (count / 2 + 1);
@@ -136,7 +151,7 @@ static void add_frame(const struct split *split, size_t piece, const char *digit
     size_t frame = (size_t)strtoul(digits, NULL, 10);
 
     FUZZ_REQUIRE(piece < split->pieces && frame && frame <= split->cut[piece + 1] - split->cut[piece],
-                 "piece %zu has no frame %s", piece + 1, digits);
+                 "%s, %s: piece %zu has no frame %s", split->table, split->column, piece + 1, digits);
     tca_buf_u64(out, split->cut[piece] + frame);
 }
 
@@ -192,7 +207,7 @@ static bool is_one_of(const char *column, const char *const *list)
 }
 
 /* As the whole would tell it. False: that is each piece's own. */
-static bool map_cell(const struct split *split, const struct table *table, size_t row, size_t column,
+static bool map_cell(struct split *split, const struct table *table, size_t row, size_t column,
                      struct tca_buf *out)
 {
     static const char *const own[] = {"capture", "last_capture", "tcp_stream", NULL};
@@ -201,6 +216,7 @@ static bool map_cell(const struct split *split, const struct table *table, size_
     static const char *const frames[] = {"first_frame", "last_frame", "frame", "frames", NULL};
     const char *name = table->name[column], *cell = table->cell[row * table->columns + column];
 
+    split->column = name;
     tca_buf_reset(out);
     if (is_one_of(name, own))
         return false;
@@ -219,7 +235,7 @@ static bool map_cell(const struct split *split, const struct table *table, size_
 
 /* ---- comparing ---- */
 
-static void require_row(const struct split *split, const struct table *whole, const struct table *pieces,
+static void require_row(struct split *split, const struct table *whole, const struct table *pieces,
                         const char *which, size_t row)
 {
     struct tca_buf cell = {0};
@@ -233,7 +249,7 @@ static void require_row(const struct split *split, const struct table *whole, co
     tca_buf_done(&cell);
 }
 
-static void require_table(const struct split *split, struct tca_session *one, struct tca_session *other,
+static void require_table(struct split *split, struct tca_session *one, struct tca_session *other,
                           const char *which)
 {
     struct table whole, pieces;
@@ -243,6 +259,7 @@ static void require_table(const struct split *split, struct tca_session *one, st
     FUZZ_REQUIRE(!whole.failed && !pieces.failed, "no memory for tables");
     FUZZ_REQUIRE(whole.rows == pieces.rows, "%s: %zu rows, in %zu pieces %zu", which, whole.rows,
                  split->pieces, pieces.rows);
+    split->table = which;
     for (size_t row = 0; row < whole.rows; row++)
         require_row(split, &whole, &pieces, which, row);
     table_done(&whole);
@@ -259,8 +276,8 @@ static void require_captures(struct tca_session *one, struct tca_session *other)
     for (size_t at = 0; at < whole.columns; at++) {
         const char *name = whole.name[at];
         int64_t sum = 0;
-        if (strncmp(name, "n_", 2) != 0 && strcmp(name, "packets") != 0 && strcmp(name, "bytes") != 0 &&
-            strcmp(name, "flows") != 0 && strcmp(name, "duplicates") != 0)
+        if (strncmp(name, "n_", 2) != 0 && strcmp(name, "packets") != 0 && strcmp(name, "flows") != 0 &&
+            strcmp(name, "duplicates") != 0)
             continue;
         for (size_t row = 0; row < pieces.rows; row++)
             sum += table_number(&pieces, row, name);
@@ -271,7 +288,7 @@ static void require_captures(struct tca_session *one, struct tca_session *other)
     table_done(&pieces);
 }
 
-static void require_same_told(const struct split *split, struct tca_session *one, struct tca_session *other)
+static void require_same_told(struct split *split, struct tca_session *one, struct tca_session *other)
 {
     static const char *const table[] = {"flows", "events", "listeners", "states", "counters", "settings"};
 
