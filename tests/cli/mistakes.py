@@ -41,6 +41,8 @@ MISTAKES = (
     ("flows --sysctl @nosysctl C", USAGE, "sysctl '@nosysctl': No such file or directory"),
     ("states --format ss --host 203.0.113.9 C", USAGE, "there are 192.0.2.10, 198.51.100.5: not 203.0.113.9"),
     ("explain stream=0 -w nowhere/x.pcap C", OUTPUT, "nowhere/x.pcap: cannot be written: No such file or directory"),
+    ("diff empty blank", USAGE, "a folder and a table: name two folders or two tables"),
+    ("diff blank nowhere", INPUT, "nowhere: cannot be opened: No such file or directory"),
     ("scan --missing -o nowhere", INPUT, "nowhere: cannot be read: No such file or directory"),
     ("scan --missing -o empty", INPUT, "empty: no scan was begun here: no shard is there"),
     ("merge -o out nowhere", INPUT, "nowhere: cannot be read: No such file or directory"),
