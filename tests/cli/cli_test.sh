@@ -427,6 +427,13 @@ exits 0 events --all-states ok.pcap
 ok 'events: all states are more rows' $?
 exits 0 explain stream=0 ok.pcap
 shows 'FIN_WAIT1'
+# Times as asked for; before the first one stands the frame.
+exits 0 explain -t iso stream=0 ok.pcap
+shows '  1 07:22:53.270694Z  SYN_SENT'
+exits 0 explain -t epoch stream=0 ok.pcap
+shows '  1 1795245773.270694  SYN_SENT'
+exits 0 explain -t ns stream=0 ok.pcap
+shows '  1 1795245773270694000  SYN_SENT'
 exits 0 explain --ascii stream=0 ok.pcap
 ! LC_ALL=C grep -q '[^ -~]' out
 ok 'an ASCII ladder' $?

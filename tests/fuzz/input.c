@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: MIT
  *
  * Files as users name them, of any format or packed in any way, read by the whole engine, one alone or two that may be a series: with
- * one thread and with two the same is told of them.
+ * one thread and with two the same is told of them. Or a capture of our own, whole and in pieces (split.h).
  *
- *     { how u8, [cut u16,] the file }     how: settings; whether it is cut in two there, and the second one gets the head of the first
+ *     { how u8, [cut u16,] the file }     how: settings; whether its lengths are mended (mend.c); whether it is cut in two there, and the
+ *                                         second one gets the head of the first
+ *     { how u8, what split.h takes }
  */
 #include "fuzz.h"
+#include "shape.h"
+#include "split.h"
 #include "table.h"
 
 #include <tcpautopsy/plan.h>
 
-enum { SETTINGS = 3, CUT = 4, WITH_HEAD = 8, AS_ONE = 16, HEAD_LEN = 24 };
+enum { SETTINGS = 3, CUT = 4, WITH_HEAD = 8, AS_ONE = 16, OWN = 32, MEND = 64, HEAD_LEN = 24 };
 
 static const char *const settings[SETTINGS + 1][2][9] = {
     {{"max-expanded", "1M", "jobs", "1"}, {"max-expanded", "1M", "jobs", "2"}},
@@ -57,34 +61,50 @@ static struct tca_plan *plan_files(const struct fuzz_file *file, size_t count, b
     return code ? NULL : plan;
 }
 
-static size_t make_files(struct fuzz_bytes *in, uint8_t how, struct fuzz_file file[2])
+/* A copy of the bytes, in which lengths fit. */
+static void mend(struct fuzz_bytes *in, struct tca_buf *copy)
 {
-    const uint8_t *head;
+    tca_buf_add(copy, in->at, in->left);
+    FUZZ_REQUIRE(!copy->failed, "no memory for a file");
+    if (copy->used)
+        shape_mend_file((uint8_t *)copy->bytes, copy->used);
+    *in = (struct fuzz_bytes){(const uint8_t *)copy->bytes, copy->used};
+}
+
+static void cut_in_two(struct fuzz_bytes *in, uint16_t cut, bool with_head, struct fuzz_file file[2])
+{
+    const uint8_t *head = in->at;
+    struct fuzz_bytes first = fuzz_take(in, cut);
     struct tca_buf second = {0};
 
-    if (!(how & CUT)) {
-        fuzz_file_make(&file[0], in->at, in->left);
-        return 1;
-    }
-    size_t cut = fuzz_u16(in);
-    head = in->at;
-    struct fuzz_bytes first = fuzz_take(in, cut);
-    if (how & WITH_HEAD)
+    if (with_head)
         tca_buf_add(&second, head, first.left < HEAD_LEN ? first.left : HEAD_LEN);
     tca_buf_add(&second, in->at, in->left);
     fuzz_file_make(&file[0], first.at, first.left);
     fuzz_file_make(&file[1], second.bytes, second.used);
     tca_buf_done(&second);
-    return 2;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
+static size_t make_files(struct fuzz_bytes *in, uint8_t how, struct fuzz_file file[2])
 {
-    struct fuzz_bytes in = {bytes, count};
-    uint8_t how = fuzz_u8(&in);
+    uint16_t cut = how & CUT ? fuzz_u16(in) : 0;
+    struct tca_buf copy = {0};
+
+    if (how & MEND)
+        mend(in, &copy);
+    if (how & CUT)
+        cut_in_two(in, cut, how & WITH_HEAD, file);
+    else
+        fuzz_file_make(&file[0], in->at, in->left);
+    tca_buf_done(&copy);
+    return how & CUT ? 2 : 1;
+}
+
+static void try_files(struct fuzz_bytes *in, uint8_t how)
+{
     struct tca_buf one = {0}, two = {0};
     struct fuzz_file file[2];
-    size_t files = make_files(&in, how, file);
+    size_t files = make_files(in, how, file);
     struct tca_plan *plan = plan_files(file, files, how & AS_ONE);
 
     if (plan) {
@@ -97,5 +117,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
         fuzz_file_done(&file[files]);
     tca_buf_done(&one);
     tca_buf_done(&two);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
+{
+    struct fuzz_bytes in = {bytes, count};
+    uint8_t how = fuzz_u8(&in);
+
+    if (how & OWN)
+        fuzz_split(&in, how & 1);
+    else
+        try_files(&in, how);
     return 0;
 }

@@ -3,12 +3,15 @@
  * The readers of pcap and pcapng files: a file of any bytes is read beside libpcap, which has to find the same records (where it
  * may stop sooner: tests/tools/oracle.c); then as a source, with and without a filter, which numbers the same records.
  *
- *     { batch and filter u8, the file }
+ *     { how u8, the file }     how: filter, batch, whether its lengths are mended (mend.c)
  */
 #include "fuzz.h"
 
 #include "capture/source.h"
 #include "oracle.h"
+#include "shape.h"
+
+enum { ASKED = 3, BATCH_SHIFT = 2, BATCH = 31, MEND = 128 };
 
 /* What a source is asked for. */
 static const struct tca_source_settings asked[] = {
@@ -44,6 +47,17 @@ static uint64_t read_source(const struct fuzz_file *file, const struct tca_sourc
     return frame;
 }
 
+static void make_file(const struct fuzz_bytes *in, bool mended, struct fuzz_file *ret_file)
+{
+    struct tca_buf copy = {0};
+
+    tca_buf_add(&copy, in->at, in->left);
+    if (mended && copy.used)
+        shape_mend_file((uint8_t *)copy.bytes, copy.used);
+    fuzz_file_make(ret_file, copy.bytes, copy.used);
+    tca_buf_done(&copy);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
 {
     struct fuzz_bytes in = {bytes, count};
@@ -51,11 +65,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
     struct fuzz_file file;
     struct oracle told;
 
-    fuzz_file_make(&file, in.at, in.left);
-    if (oracle_compare(file.path, 1 + (how >> 2), &told))
+    make_file(&in, how & MEND, &file);
+    if (oracle_compare(file.path, 1 + (how >> BATCH_SHIFT & BATCH), &told))
         FUZZ_REQUIRE(!told.differ[0], "%s", told.differ);
     read_source(&file, &asked[0]);
-    read_source(&file, &asked[how & 3]);
+    read_source(&file, &asked[how & ASKED]);
     fuzz_file_done(&file);
     return 0;
 }

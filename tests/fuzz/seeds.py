@@ -116,6 +116,7 @@ def main():
         put("settings", str(number), (line + "\n" + SETTINGS[number * 7 % len(SETTINGS)] + "\n").encode())
     for name, script in SCRIPTS.items():
         put("engine", name, bytes(script))
+        put("input", f"{name}.pieces", bytes([0x20 + len(name) % 2, 7, 3, 9, 1, 40, 2, 90, 5]) + bytes(script[1:]))
         for how in (0x04, 0x0C, 0x06, 0x34): # our own part: whole, in shares, twice, with three bytes that are others
             put("part", f"{name}_{how}", bytes([how] + [2, 77, 9] * (how >> 4) + script[1:]))
 

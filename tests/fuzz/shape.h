@@ -4,10 +4,11 @@
  * checksums to what is behind them.
  *
  *     shape_mend()      a frame as it is, but lengths and checksums of IP, TCP, UDP and ICMP fit it
+ *     shape_mend_file() a capture file as it is, but lengths of records and blocks fit it, and so do those of their packets
  *     shape_captures()  a script of steps, two bytes and more each, becomes conversations of a few hosts: every number is what the
  *                       ends would say next, unless the step says otherwise
  *
- * Lengths and checksums are repaired here and in tests/tools/frame.c, nowhere else.
+ * Lengths and checksums are repaired in shape.c, mend.c and tests/tools/frame.c; those of parts in part.c.
  */
 #ifndef TEST_FUZZ_SHAPE_H
 #define TEST_FUZZ_SHAPE_H
@@ -18,6 +19,9 @@
 
 /* Only where the bytes have room for the headers; other link types than Ethernet, raw IP and Linux cooked are left alone. */
 void shape_mend(int link, uint8_t *bytes, size_t count);
+
+/* pcap and pcapng of either byte order; what is neither is left alone. */
+void shape_mend_file(uint8_t *bytes, size_t count);
 
 enum { SHAPE_RECORDS_MAX = 4000, SHAPE_CAPTURES_MAX = 3 };
 

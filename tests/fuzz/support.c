@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "counts.h"
 #include "table.h"
 
 void fuzz_fail(const char *format, ...)
@@ -126,6 +127,7 @@ void fuzz_require_sums(struct tca_session *session)
     }
     FUZZ_REQUIRE(told == (int64_t)flows.rows, "%zu rows of flows, captures count %lld", flows.rows,
                  (long long)told);
+    fuzz_require_counts(session, &flows, &captures);
     table_done(&flows);
     table_done(&captures);
 }

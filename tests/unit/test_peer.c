@@ -470,6 +470,7 @@ static const struct kept {
     enum tca_clock_kind kind;
 } kept[] = {
     {"nothing to compare", 1000, "A1@0+0", TCA_CLOCK_ALONE},
+    {"... nor in several rows of one stream", 1000, "A1@0+0 A1@0+0 A1@0+0", TCA_CLOCK_ALONE},
     {"one line", 1000, "A1@0+0 A2@5+0 B1@90+0", TCA_CLOCK_ONE},
     {"... with a segment that waited", 1000, "A1@0-0.02 A2@5-0.08 B1@90-0.01", TCA_CLOCK_ONE},
     {"... of a clock that drifts", 1000, "A1@0+0 A2@10000+0.9", TCA_CLOCK_ONE},
@@ -501,7 +502,6 @@ START_TEST(clock_kinds)
         stamp[count].peer = (uint32_t)peer;
         stamp[count].port[0] = (uint16_t)port;
         stamp[count].time_ns = PEER_EPOCH_NS + (int64_t)(seconds * 1e9);
-        stamp[count].stream = count;
         stamp[count].value = 0xfffff000u + (uint32_t)(int64_t)((seconds + offset) * kept[_i].hz);
         stamp[count].hz = count % 3 ? 0 : kept[_i].hz;
         at += used;

@@ -9,6 +9,7 @@
 
 #include "decode/decode.h"
 #include "frame.h"
+#include "pcapng.h"
 
 /* ---- mending ---- */
 
@@ -71,6 +72,79 @@ START_TEST(mended)
     ck_assert_uint_eq(seg.checksum, TCA_CHECKSUM_GOOD);
     ck_assert_uint_eq(seg.len, 3);
     tca_buf_done(&frame);
+}
+END_TEST
+
+/* ---- files ---- */
+
+/* Lengths that are wrong in a file of three packets: in which byte, and what is put there. */
+static const struct {
+    const char *why;
+    bool pcapng, big;
+    size_t at;
+    uint8_t byte;
+    int64_t least; /* packets that are found */
+} files[] = {
+    {"pcap as it is", false, false, 20, 1, 3},
+    {"pcap, a record longer than the file", false, false, 24 + 9, 0x40, 2},
+    {"pcap, a record as long as a number is", false, false, 24 + 11, 0xff, 2},
+    {"pcap, longer than it was on the wire", false, false, 24 + 12, 1, 3},
+    {"pcapng as it is", true, false, 28 + 20 + 8, 0, 3},
+    {"pcapng, a block of no length", true, false, 28 + 20 + 4, 0, 1},
+    {"pcapng, the second length is another", true, false, 28 + 19, 1, 3},
+    {"pcapng, an interface that is not there", true, false, 28 + 20 + 8, 9, 3},
+    {"pcapng, a packet longer than its block", true, false, 28 + 20 + 23, 0x7f, 3},
+    {"pcapng, a section of that many bytes", true, false, 16, 77, 3},
+    {"pcapng, the other byte order", true, true, 28 + 20 + 20, 0x7f, 3},
+};
+
+static void make_file(int row, struct tca_buf *out)
+{
+    struct blocks b = {.big_endian = files[row].big};
+    const uint32_t head[6] = {0xa1b2c3d4, 4 << 16 | 2, 0, 0, 65535, FRAME_ETHERNET};
+    struct tca_buf frame = {0};
+
+    make_frame(0, &frame);
+    const uint32_t about[4] = {1, 2, (uint32_t)frame.used, (uint32_t)frame.used};
+    blocks_section(&b);
+    blocks_end(&b, blocks_interface(&b, FRAME_ETHERNET, 0));
+    tca_buf_add(out, head, sizeof head);
+    for (int n = 0; n < 3; n++) {
+        blocks_end(&b, blocks_packet(&b, 0, 7, frame.bytes, about[2], about[3]));
+        tca_buf_add(out, about, sizeof about);
+        tca_buf_add(out, frame.bytes, frame.used);
+    }
+    if (files[row].pcapng) {
+        tca_buf_done(out);
+        *out = b.out;
+        b.out = (struct tca_buf){0};
+    }
+    tca_buf_done(&b.out);
+    tca_buf_done(&frame);
+}
+
+/* Whatever was wrong, the file is read to its end, and most of what follows is found. */
+START_TEST(file_mended)
+{
+    struct tca_buf bytes = {0};
+    struct fuzz_file file;
+    struct tca_session *session = open_session(NULL, NULL);
+    struct tca_error error = {0};
+    struct table captures;
+
+    make_file(_i, &bytes);
+    bytes.bytes[files[_i].at] = (char)files[_i].byte;
+    shape_mend_file((uint8_t *)bytes.bytes, bytes.used);
+    fuzz_file_make(&file, bytes.bytes, bytes.used);
+    ck_assert_msg(tca_session_read(session, file.path, &error) == 0, "%s: %s", files[_i].why, error.text);
+    ck_assert_int_eq(tca_session_finish(session, NULL), 0);
+    ck_assert_int_eq(table_read(session, "captures", &captures, NULL), 0);
+    ck_assert_str_eq(table_cell(&captures, 0, "status"), "ok");
+    ck_assert_int_ge(table_number(&captures, 0, "packets"), files[_i].least);
+    table_done(&captures);
+    tca_session_free(session);
+    fuzz_file_done(&file);
+    tca_buf_done(&bytes);
 }
 END_TEST
 
@@ -139,6 +213,7 @@ int main(void)
     Suite *suite = suite_create("shape");
 
     add_case(suite, "mended", mended, ROWS(frames));
+    add_case(suite, "file mended", file_mended, ROWS(files));
     add_case(suite, "played", played, ROWS(scripts));
     add_case(suite, "seen by some", seen_by_some, 1);
     return run_suite(suite);

@@ -252,7 +252,6 @@ int tca_clocks_add(struct tca_clocks *clocks, const struct tca_dossier *d)
                                           .peer = d->host[1 - role],
                                           .port = {d->port[role], d->port[1 - role]},
                                           .time_ns = clock->first_ns,
-                                          .stream = d->tcp_stream,
                                           .value = clock->first,
                                           .hz = tca_clock_hz(clock)};
     }
@@ -269,7 +268,7 @@ static int compare_stamps(const void *left, const void *right)
         order = tca_compare_u64(a->port[end], b->port[end]);
     if (!order)
         order = tca_compare_i64(a->time_ns, b->time_ns);
-    return order ? order : tca_compare_u64(a->stream, b->stream);
+    return order ? order : tca_compare_u64(a->value, b->value);
 }
 
 static struct tca_digest digest_stamp(const void *item)

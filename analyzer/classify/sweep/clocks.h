@@ -27,12 +27,12 @@ enum tca_clock_kind {
     TCA_CLOCK_SEVERAL,        /* two lines at a time */
 };
 
-/* The first stamp of one end of one connection. */
+/* The first stamp of one end of one stream. Its rows have the same one, and are told apart from other streams by it: the number of a
+ * stream begins anew in each file of a series. */
 struct tca_clock_stamp {
     uint32_t host, peer; /* their numbers */
     uint16_t port[2];    /* its own, the peer's */
     int64_t time_ns;
-    uint64_t stream; /* tcp_stream: rows of one stream have one stamp */
     uint32_t value;
     uint32_t hz; /* 0: its connection was too short to tell */
 };
@@ -44,7 +44,7 @@ struct tca_clocks {
 
 /* 0 or TCA_EMEMORY. */
 int tca_clocks_add(struct tca_clocks *clocks, const struct tca_dossier *d);
-/* In order of host, peer, tuple, time; each stream once. */
+/* In order of host, peer, tuple, time; each stamp once. */
 void tca_clocks_sort(struct tca_clocks *clocks);
 /* How many stamps from `at` on are of its host. */
 size_t tca_clocks_group(const struct tca_clocks *clocks, size_t at);
