@@ -45,8 +45,8 @@ copied() {
         tar -C "$scratch" --exclude=debian --transform "s/^tree/tcpautopsy-${version%-*}/" -cJf "$scratch/tcpautopsy_${version%-*}.orig.tar.xz" tree
 }
 
-built() { # as the document says, and the source package with it
-    grep -qx 'dpkg-buildpackage -us -uc -b' "$root/docs/install.md" && (cd "$scratch/tree" && dpkg-buildpackage -us -uc -b && dpkg-source -b .)
+built() { # the source package, while there is nothing else, and as the document says
+    grep -qx 'dpkg-buildpackage -us -uc -b' "$root/docs/install.md" && (cd "$scratch/tree" && dpkg-source -b . && dpkg-buildpackage -us -uc -b)
 }
 
 looked_through() { (cd "$scratch" && lintian --fail-on error,warning --tag-display-limit 0 ./*.changes ./*.dsc); }
