@@ -380,6 +380,13 @@ const struct tca_listener *tca_swept_place(const struct tca_session *s, uint32_t
     return tca_sweep_place(w->sweep, host, port, room);
 }
 
+bool tca_swept_serves(const struct tca_session *s, uint32_t capture, const uint8_t addr[16], uint16_t port)
+{
+    const struct tca_swept *w = tca_swept_of(s, capture);
+    uint32_t host = tca_hosts_number(w->hosts, tca_hosts_find(w->hosts, capture, addr));
+    return tca_sweep_serves(w->sweep, host, port);
+}
+
 const struct tca_host *tca_swept_host(const struct tca_session *s, struct tca_each_host *next)
 {
     for (; next->swept < s->swept_count; next->swept++, next->host = 0) {
