@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <tcpautopsy/text.h>
 
 void tca_cells_reset(struct tca_cells *cells)
 {
@@ -37,48 +38,20 @@ void tca_cells_next(struct tca_cells *cells, size_t begin)
     tca_buf_char(&cells->text, '\0');
 }
 
-/* Length of the well-formed UTF-8 sequence at `s` (RFC 3629: shortest form, no surrogates, up to U+10FFFF)
- * that is no control character; 0 if there is none. `s` is terminated, which no continuation byte equals. */
-static size_t printable_utf8(const unsigned char *s)
-{
-    if (s[0] < 0x80)
-        return s[0] >= 0x20 && s[0] != 0x7f;
-    static const struct {
-        unsigned char first, last, low, high; /* range of the lead byte, and of the byte after it */
-        size_t length;
-    } form[] = {
-        {0xc2, 0xc2, 0xa0, 0xbf, 2}, /* U+0080 to U+009F are control characters */
-        {0xc3, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3}, {0xe1, 0xec, 0x80, 0xbf, 3},
-        {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3}, {0xf0, 0xf0, 0x90, 0xbf, 4},
-        {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
-    };
-    for (size_t i = 0; i < sizeof form / sizeof form[0]; i++) {
-        if (s[0] < form[i].first || s[0] > form[i].last)
-            continue;
-        if (s[1] < form[i].low || s[1] > form[i].high)
-            return 0;
-        for (size_t k = 2; k < form[i].length; k++)
-            if ((s[k] & 0xc0) != 0x80)
-                return 0;
-        return form[i].length;
-    }
-    return 0;
-}
-
 void tca_text_clean(struct tca_buf *buf, const char *text, bool raw)
 {
-    if (!raw && text[0] != '\0' && text[1] != '\0' && strchr("=+-@\t", text[0])) /* "-" alone is no formula */
+    if (!raw && tca_text_is_formula(text))
         tca_buf_char(buf, '\'');
     size_t plain = 0; /* most names are ASCII to their end */
     while (text[plain] >= 0x20 && text[plain] < 0x7f)
         plain++;
     tca_buf_add(buf, text, plain);
-    for (const unsigned char *s = (const unsigned char *)text + plain; *s;) {
-        size_t length = printable_utf8(s);
+    for (const char *s = text + plain; *s;) {
+        size_t length = tca_text_plain(s);
         if (length)
             tca_buf_add(buf, s, length);
         else
-            tca_buf_fmt(buf, "\\x%02x", *s);
+            tca_buf_fmt(buf, "\\x%02x", (unsigned char)*s);
         s += length ? length : 1;
     }
 }
