@@ -183,10 +183,10 @@ static int find(struct tca_session *s, struct tca_swept *w, struct tca_crew *cre
     if (!error)
         error = tca_pressure_run(w->pressure, w->sweep, w->hosts, &s->set.known, in_part, &w->found);
     if (!error)
-        tca_sweep_settle(w->sweep);
+        error = tca_sweep_settle(w->sweep);
     for (uint32_t capture = w->captures.first; !error && capture <= w->captures.last; capture++)
         if (capture <= s->capture_count && s->capture[capture - 1]->left_out)
-            tca_sweep_leave_out(w->sweep, capture, s->capture[capture - 1]->left_out);
+            error = tca_sweep_leave_out(w->sweep, capture, s->capture[capture - 1]->left_out);
     return error;
 }
 
