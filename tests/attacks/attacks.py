@@ -27,7 +27,7 @@ import report  # noqa: E402
 
 TIMES, STEEPEST = 4, 8
 DEAREST = {"report": 30, "summary": 20}  # times an ordinary packet: what a connection of one packet costs, twice
-MEMORY, BESIDES_MIB, BYTES_EACH = "16M", 24, 448  # of each packet: what sweeps hold of an attempt, a host, a listener
+MEMORY, BESIDES_MIB, BYTES_EACH = "16M", 40, 480  # of each packet: what sweeps hold of a connection, its hosts, its listener
 
 
 class Bench:
