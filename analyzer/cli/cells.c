@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <tcpautopsy/text.h>
 
 /* ---- writing ---- */
 
@@ -18,13 +19,17 @@ void cell_put(FILE *to, bool first, const char *text)
         putc(',', to);
     if (quoted)
         putc('"', to);
-    for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
-        if (*c < 0x20 || *c == 0x7f || *c == '\\')
-            fprintf(to, "\\x%02x", *c);
-        else if (*c == '"')
+    bool formula = tca_text_is_formula(text);
+    while (*text) {
+        size_t length = *text == '\\' || formula ? 0 : tca_text_plain(text);
+        formula = false;
+        if (*text == '"')
             fputs("\"\"", to);
+        else if (length)
+            fwrite(text, 1, length, to);
         else
-            putc(*c, to);
+            fprintf(to, "\\x%02x", (unsigned char)*text);
+        text += length ? length : 1;
     }
     if (quoted)
         putc('"', to);

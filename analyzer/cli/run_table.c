@@ -7,22 +7,28 @@
 
 #include <string.h>
 #include <tcpautopsy/registry.h>
+#include <tcpautopsy/text.h>
 #include <time.h>
 
 /* One key and the words of its value. Always quoted, so that no reader trips over what was typed. */
 static void put_run(FILE *file, const char *key, const char *const *word, size_t count)
 {
     fprintf(file, "%s,\"", key);
-    if (count && word[0][0] && strchr("=+-@", word[0][0]))
-        putc('\'', file); /* no formula for a spreadsheet */
+    if (count && tca_text_is_formula(word[0]))
+        putc('\'', file);
     for (size_t i = 0; i < count; i++) {
         if (i)
             putc(' ', file);
-        for (const unsigned char *c = (const unsigned char *)word[i]; *c; c++)
-            if (*c < 0x20 || *c == 0x7f)
-                fprintf(file, "\\x%02x", *c);
+        for (const char *text = word[i]; *text;) {
+            size_t length = tca_text_plain(text);
+            if (*text == '"')
+                putc('"', file);
+            if (length)
+                fwrite(text, 1, length, file);
             else
-                fprintf(file, *c == '"' ? "\"\"" : "%c", *c);
+                fprintf(file, "\\x%02x", (unsigned char)*text);
+            text += length ? length : 1;
+        }
     }
     fputs("\"\n", file);
 }

@@ -11,14 +11,18 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <tcpautopsy/text.h>
 
 void put_clean(FILE *to, const char *text)
 {
-    for (const unsigned char *c = (const unsigned char *)text; *c; c++)
-        if (*c < 0x20 || *c == 0x7f)
-            fprintf(to, "\\x%02x", *c);
+    while (*text) {
+        size_t length = tca_text_plain(text);
+        if (length)
+            fwrite(text, 1, length, to);
         else
-            putc(*c, to);
+            fprintf(to, "\\x%02x", (unsigned char)*text);
+        text += length ? length : 1;
+    }
 }
 
 void say(const char *format, ...)

@@ -22,6 +22,7 @@
 
 #include "base/alloc.h"
 #include "base/apart.h"
+#include "base/seed.h"
 #include "base/seq32.h"
 #include "decode/walk.h"
 
@@ -101,6 +102,7 @@ struct tca_fragments {
     struct tca_segment seg;
     uint64_t frame[PIECES_MAX], told[PIECES_MAX]; /* its pieces; those of the segment told last */
     uint8_t pieces, told_pieces;
+    uint64_t seed; /* so that nobody can aim at one chain */
     struct tca_fragmented *hash[HASH_SLOTS];
     uint16_t held[TUPLE_SLOTS]; /* segments kept, by their tuple: most connections have none */
     struct tca_fragmented slot[SLOTS];
@@ -108,7 +110,10 @@ struct tca_fragments {
 
 struct tca_fragments *tca_fragments_new(void)
 {
-    return tca_alloc(sizeof(struct tca_fragments));
+    struct tca_fragments *table = tca_alloc(sizeof *table);
+    if (table)
+        table->seed = tca_random_seed(table);
+    return table;
 }
 
 void tca_fragments_free(struct tca_fragments *table)
@@ -123,14 +128,12 @@ static uint32_t address_bytes(uint8_t family)
     return family == 4 ? 4 : 16;
 }
 
-/* FNV-1a. Who aims at one chain makes it as long as the table, no longer. */
 static uint16_t bucket_of(const struct tca_walk *walk, const struct tca_piece *piece)
 {
-    uint32_t hash = 2166136261u ^ piece->id ^ (uint32_t)piece->protocol << 24;
-
-    for (uint32_t i = 0; i < address_bytes(walk->family); i++)
-        hash = ((hash ^ walk->src[i]) * 16777619u ^ walk->dst[i]) * 16777619u;
-    return (uint16_t)((hash ^ hash >> 16) % HASH_SLOTS);
+    uint32_t bytes = address_bytes(walk->family);
+    uint64_t named = walk->fragments->seed + ((uint64_t)piece->protocol << 32 | piece->id);
+    uint64_t hash = XXH3_64bits_withSeed(walk->dst, bytes, XXH3_64bits_withSeed(walk->src, bytes, named));
+    return (uint16_t)(hash % HASH_SLOTS);
 }
 
 /* One whose fragments are still coming, or one that is done. */

@@ -87,9 +87,14 @@ static void done(struct taking *t)
     tca_census_free(t->census);
 }
 
+static bool is_listed(void *user, uint32_t capture, const uint8_t addr[16], uint16_t port)
+{
+    return tca_swept_serves(user, capture, addr, port);
+}
+
 static int end(struct taking *t, struct tca_census **ret_census)
 {
-    int error = tca_census_run(t->census);
+    int error = tca_census_run(t->census, is_listed, t->s);
     if (error)
         return error;
     *ret_census = t->census;

@@ -89,11 +89,11 @@ static int learn(struct tca_session *s)
         error = tca_estimates_contradictions(all, &s->incidents);
     if (error)
         return error;
-    for (size_t at = 0; at < s->swept_count; at++) {
+    for (size_t at = 0; at < s->swept_count && !error; at++) {
         tca_hosts_learn(s->swept[at].hosts, &s->set.known);
-        tca_sweep_learn(s->swept[at].sweep, &s->set.known);
+        error = tca_sweep_learn(s->swept[at].sweep, &s->set.known);
     }
-    return TCA_OK;
+    return error;
 }
 
 /* ---- before the first question ---- */

@@ -334,6 +334,8 @@ const struct tca_listener *tca_swept_listener(const struct tca_session *s, size_
 /* NULL: nobody listens there. */
 const struct tca_listener *tca_swept_place(const struct tca_session *s, uint32_t capture,
                                            const uint8_t addr[16], uint16_t port, struct tca_listener *room);
+/* Somebody does. */
+bool tca_swept_serves(const struct tca_session *s, uint32_t capture, const uint8_t addr[16], uint16_t port);
 /* Hosts of all captures, by capture and address; `host` 0 at first. NULL behind the last. */
 struct tca_each_host {
     size_t swept, host;

@@ -183,10 +183,10 @@ static int find(struct tca_session *s, struct tca_swept *w, struct tca_crew *cre
     if (!error)
         error = tca_pressure_run(w->pressure, w->sweep, w->hosts, &s->set.known, in_part, &w->found);
     if (!error)
-        tca_sweep_settle(w->sweep);
+        error = tca_sweep_settle(w->sweep);
     for (uint32_t capture = w->captures.first; !error && capture <= w->captures.last; capture++)
         if (capture <= s->capture_count && s->capture[capture - 1]->left_out)
-            tca_sweep_leave_out(w->sweep, capture, s->capture[capture - 1]->left_out);
+            error = tca_sweep_leave_out(w->sweep, capture, s->capture[capture - 1]->left_out);
     return error;
 }
 
@@ -378,6 +378,13 @@ const struct tca_listener *tca_swept_place(const struct tca_session *s, uint32_t
     const struct tca_swept *w = tca_swept_of(s, capture);
     uint32_t host = tca_hosts_number(w->hosts, tca_hosts_find(w->hosts, capture, addr));
     return tca_sweep_place(w->sweep, host, port, room);
+}
+
+bool tca_swept_serves(const struct tca_session *s, uint32_t capture, const uint8_t addr[16], uint16_t port)
+{
+    const struct tca_swept *w = tca_swept_of(s, capture);
+    uint32_t host = tca_hosts_number(w->hosts, tca_hosts_find(w->hosts, capture, addr));
+    return tca_sweep_serves(w->sweep, host, port);
 }
 
 const struct tca_host *tca_swept_host(const struct tca_session *s, struct tca_each_host *next)

@@ -5,11 +5,11 @@
  * Names in a capture's file name, and so in a table, may come from whoever sent the file: nothing of it may
  * reach a terminal as a control sequence or a spreadsheet as a formula (CWE-1236).
  */
-#include "base/utf8.h"
 #include "report/row.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <tcpautopsy/text.h>
 
 void tca_cells_reset(struct tca_cells *cells)
 {
@@ -40,14 +40,14 @@ void tca_cells_next(struct tca_cells *cells, size_t begin)
 
 void tca_text_clean(struct tca_buf *buf, const char *text, bool raw)
 {
-    if (!raw && text[0] != '\0' && text[1] != '\0' && strchr("=+-@\t", text[0])) /* "-" alone is no formula */
+    if (!raw && tca_text_is_formula(text))
         tca_buf_char(buf, '\'');
     size_t plain = 0; /* most names are ASCII to their end */
     while (text[plain] >= 0x20 && text[plain] < 0x7f)
         plain++;
     tca_buf_add(buf, text, plain);
     for (const char *s = text + plain; *s;) {
-        size_t length = tca_utf8_printable(s);
+        size_t length = tca_text_plain(s);
         if (length)
             tca_buf_add(buf, s, length);
         else

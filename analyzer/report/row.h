@@ -159,8 +159,8 @@ void tca_csv_check(struct tca_csv *csv, size_t begin, const struct tca_cells *ce
 void tca_text_seconds(struct tca_buf *buf, int64_t ns);
 /* Ids in their alphabetical order, each once, ';' between. The array is sorted. */
 void tca_text_ids(struct tca_buf *buf, const char **id, size_t count);
-/* Free text: control characters and bytes that are no UTF-8 become \xNN; a leading = + - @ or tab gets a
- * quote mark before it, so that no spreadsheet takes it for a formula, unless `raw`. */
+/* Free text: what is not to be shown (tcpautopsy/text.h) becomes \xNN; what a spreadsheet would take for a formula gets a quote
+ * mark before it, unless `raw`. */
 void tca_text_clean(struct tca_buf *buf, const char *text, bool raw);
 /* As one word of a shell command. */
 void tca_text_quoted(struct tca_buf *buf, const char *text);

@@ -290,12 +290,46 @@ static void tunnels(struct maker *m, uint64_t n)
         end_ip(m, at[layer]);
 }
 
-static void fragment(struct maker *m, uint16_t id, unsigned offset, bool more, size_t bytes)
+static void fragment_of(struct maker *m, uint32_t src, uint16_t id, unsigned offset, bool more, size_t bytes)
 {
     begin(m);
-    size_t at = begin_ip(m, one.src, one.dst, 6, id, (uint16_t)(more << 13 | offset));
+    size_t at = begin_ip(m, src, one.dst, 6, id, (uint16_t)(more << 13 | offset));
     memset(m->frame + m->used, (int)(id + offset), bytes);
     m->used += bytes;
+    end_ip(m, at);
+}
+
+static void fragment(struct maker *m, uint16_t id, unsigned offset, bool more, size_t bytes)
+{
+    fragment_of(m, one.src, id, offset, more, bytes);
+}
+
+/* FNV-1a of its addresses, which fragments were found by once, without a seed. */
+static uint32_t chain_of(uint32_t src, uint32_t dst)
+{
+    uint32_t hash = 2166136261u ^ 6u << 24;
+    for (int byte = 24; byte >= 0; byte -= 8)
+        hash = ((hash ^ (src >> byte & 0xff)) * 16777619u ^ (dst >> byte & 0xff)) * 16777619u;
+    return (hash ^ hash >> 16) % 1024;
+}
+
+/* The first of another datagram each time, all in one chain for who knows the hash. */
+static void chains(struct maker *m, uint64_t n)
+{
+    uint32_t src = (uint32_t)n << 12;
+    while (chain_of(src, one.dst))
+        src++;
+    fragment_of(m, src, 0, 0, true, 24);
+}
+
+/* Segments whose datagrams never become whole are kept for what their sender sent before them, of which the rest is. */
+static void kept(struct maker *m, uint64_t n)
+{
+    enum { KEPT = 1000 };
+    bool first = n % 100000 < KEPT;
+    begin(m);
+    size_t at = begin_ip(m, one.src, one.dst, 6, (uint16_t)n, first ? 0x2000 : 0x4000);
+    put_tcp(m, &one, PSH | ACK, first ? 0x40000000 : 1000, 5000, (const uint8_t *)"", 0, 12);
     end_ip(m, at);
 }
 
@@ -352,7 +386,8 @@ static const struct kind {
              {"refusals", refusals},   {"walk", walk},     {"reuse", reuse},     {"copies", copies},
              {"backwards", backwards}, {"holes", holes},   {"resets", resets},   {"challenges", challenges},
              {"options", options},     {"tags", tags},     {"tunnels", tunnels}, {"overlaps", overlaps},
-             {"datagrams", datagrams}, {"errors", errors}, {"epochs", epochs},   {"back", back}};
+             {"datagrams", datagrams}, {"chains", chains}, {"kept", kept},       {"errors", errors},
+             {"epochs", epochs},       {"back", back}};
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
 static void write_all(const struct kind *kind, uint64_t packets)

@@ -4,11 +4,11 @@
 
     attacks.py BUILD [--packets N] [--table]
 
-For each kind (attack.c) N packets and four times as many go through `report`, which makes every table, with --memory 16M. Points:
-four times as many packets take at most eight times the CPU time (twice as much each; a square would be sixteen), no packet costs more
-than twenty times one of ordinary traffic, and peak memory is below 16 MiB for connections, what the program has besides, and
-what docs/limits.md says that it keeps of each. --table: the figures of docs/attacks.md instead, where a packet is to
-cost at most three times an ordinary one.
+For each kind (attack.c) N packets and four times as many go through `report`, which makes every table, and through `summary`, which
+writes next to nothing, with --memory 16M. Points: four times as many packets take at most eight times the CPU time (twice as
+much each; a square would be sixteen), no packet costs more than so many times one of ordinary traffic, and peak memory is below
+16 MiB for connections, what the program has besides, and what docs/limits.md says that it keeps of each. --table: the figures
+of docs/attacks.md instead, and with --far N those of memory for N packets of what grows.
 """
 
 import argparse
@@ -25,8 +25,9 @@ sys.path[:0] = [str(HERE.parent / "bench"), str(HERE.parent / "lab")]
 import measure  # noqa: E402
 import report  # noqa: E402
 
-TIMES, STEEPEST, DEAREST = 4, 8, 20
-MEMORY, BESIDES_MIB, BYTES_EACH = "16M", 96, 160  # of each packet: pieces of streams, hints, rows of listeners and hosts
+TIMES, STEEPEST = 4, 8
+DEAREST = {"report": 30, "summary": 20}  # times an ordinary packet: what a connection of one packet costs, twice
+MEMORY, BESIDES_MIB, BYTES_EACH = "16M", 40, 480  # of each packet: what sweeps hold of a connection, its hosts, its listener
 
 
 class Bench:
@@ -34,24 +35,81 @@ class Bench:
         build = pathlib.Path(build)
         self.program, self.generate = str(build / "analyzer/cli/tcpautopsy"), str(build / "tests/bench/generate")
         self.attack, self.packets, self.folder = str(build / "tests/attacks/attack"), packets, pathlib.Path(folder)
-        self.rounds = rounds
+        self.rounds, self.empty, self.usual = rounds, {}, {}
         self.meter = measure.Meter(str(build / "tests/bench/meter"))
 
     def kinds(self):
         return subprocess.run([self.attack, "--list"], capture_output=True, text=True, check=True).stdout.split()
 
-    def run(self, kind, packets):
-        """The cheapest of some runs, by CPU time: whatever else the machine does only adds."""
-        path, out = self.folder / "attack.pcap", self.folder / "out"
+    def make(self, kind, packets):
+        path = self.folder / "attack.pcap"
         with open(path, "wb") as file:
             command = [self.generate, "mixed", "--packets", str(packets), "-o", "/dev/stdout"] if kind == "ordinary" else [
                 self.attack, kind, str(packets)]
             subprocess.run(command, stdout=file, stderr=subprocess.DEVNULL, check=True)
+        return path
+
+    def run(self, kind, packets, command):
+        """The cheapest of some runs, by CPU time: whatever else the machine does only adds."""
+        path, out = self.make(kind, packets), self.folder / "out"
         runs = []
         for _ in range(self.rounds):
             shutil.rmtree(out, ignore_errors=True)
-            runs.append(self.meter.run([self.program, "report", "-q", "-j", "1", "--memory", MEMORY, "-o", str(out), str(path)]))
+            runs.append(self.meter.run([self.program, command, "-q", "-j", "1", "--memory", MEMORY, "-o", str(out), str(path)]))
+            if out.is_file():
+                out.unlink()
         return min(runs, key=lambda run: (bool(run.failure), run.cpu))
+
+
+class Figures:
+    """One kind by one command: few packets and many."""
+
+    def __init__(self, bench, kind, command):
+        self.few, self.many = bench.packets, TIMES * bench.packets
+        self.small, self.large = bench.run(kind, self.few, command), bench.run(kind, self.many, command)
+        self.each = [max(run.cpu - bench.empty[command], 1e-9) / count for run, count in ((self.small, self.few), (self.large, self.many))]
+        self.usual = bench.usual[command]
+        self.most = BESIDES_MIB + self.many * BYTES_EACH / 2**20
+        self.failure = self.small.failure or self.large.failure
+
+    def good(self, command):
+        linear = self.each[1] * TIMES <= STEEPEST * max(self.each[0], self.usual / 2)
+        return not self.failure and linear and self.each[1] <= DEAREST[command] * self.usual and self.peaks()[1] <= self.most
+
+    def peaks(self):
+        return self.small.peak_kib / 1024, self.large.peak_kib / 1024
+
+    def words(self):
+        return (f"{self.each[0] * 1e9:.0f} ns a packet of {self.few}, {self.each[1] * 1e9:.0f} of {self.many}, "
+                f"{self.each[1] / self.usual:.1f} times ordinary; {self.peaks()[0]:.0f} and {self.peaks()[1]:.0f} MiB")
+
+    def cells(self):
+        return f"{self.each[0] * 1e9:.0f} | {self.each[1] * 1e9:.0f} | {self.each[1] / self.usual:.1f}"
+
+
+def learn_usual(bench):
+    """What starting costs, and an ordinary packet."""
+    many = TIMES * bench.packets
+    for command in DEAREST:
+        bench.empty[command] = bench.run("flood", 1, command).cpu
+        bench.usual[command] = max(bench.run("ordinary", many, command).cpu - bench.empty[command], 1e-9) / many
+
+
+def table(bench):
+    few, many = bench.packets, TIMES * bench.packets
+    usual = {command: f"{bench.usual[command] * 1e9:.0f} ns" for command in DEAREST}
+    print(f"| kind | `summary`, ns/packet, {few} | {many} | of ordinary ({usual['summary']}) | `report`, {few} | {many} | "
+          f"of ordinary ({usual['report']}) | peak MiB, {few} | {many} |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+    for kind in bench.kinds():
+        summary, report_ = Figures(bench, kind, "summary"), Figures(bench, kind, "report")
+        print(f"| `{kind}` | {summary.cells()} | {report_.cells()} | {report_.peaks()[0]:.0f} | {report_.peaks()[1]:.0f} |", flush=True)
+
+
+def far(bench, packets):
+    print(f"| kind | peak MiB, {packets} |\n| --- | ---: |")
+    for kind in bench.kinds():
+        print(f"| `{kind}` | {bench.run(kind, packets, 'report').peak_kib / 1024:.0f} |", flush=True)
 
 
 def main():
@@ -59,31 +117,24 @@ def main():
     parser.add_argument("build")
     parser.add_argument("--packets", type=int, default=10000)
     parser.add_argument("--table", action="store_true")
+    parser.add_argument("--far", type=int, default=0)
     options = parser.parse_args()
     tap = report.Tap()
     with tempfile.TemporaryDirectory(prefix="tcpautopsy-attacks-") as folder:
-        bench = Bench(options.build, folder, options.packets, 3 if options.table else 2)
-        empty = bench.run("flood", 1).cpu  # what starting costs
-        few, many = options.packets, TIMES * options.packets
-        usual = max(bench.run("ordinary", many).cpu - empty, 1e-9) / many
+        bench = Bench(options.build, folder, options.packets, 3 if options.table else 1 if options.far else 2)
+        if options.far:
+            far(bench, options.far)
+            return 0
+        learn_usual(bench)
         if options.table:
-            print(f"| kind | ns/packet, {few} | ns/packet, {many} | of ordinary ({usual * 1e9:.0f} ns) | peak MiB, {few} | peak MiB, {many} |")
-            print("| --- | ---: | ---: | ---: | ---: | ---: |")
+            table(bench)
+            return 0
         for kind in bench.kinds():
-            small, large = bench.run(kind, few), bench.run(kind, many)
-            each = [max(run.cpu - empty, 1e-9) / count for run, count in ((small, few), (large, many))]
-            words = (f"{kind}: {each[0] * 1e9:.0f} ns a packet of {few}, {each[1] * 1e9:.0f} of {many}, {each[1] / usual:.1f} times ordinary; "
-                     f"{small.peak_kib / 1024:.0f} and {large.peak_kib / 1024:.0f} MiB")
-            if options.table:
-                print(f"| `{kind}` | {each[0] * 1e9:.0f} | {each[1] * 1e9:.0f} | {each[1] / usual:.1f} | {small.peak_kib / 1024:.0f} | "
-                      f"{large.peak_kib / 1024:.0f} |")
-                continue
-            most = BESIDES_MIB + many * BYTES_EACH / 2**20
-            good = not small.failure and not large.failure and each[1] * TIMES <= STEEPEST * max(each[0], usual / 2) and \
-                each[1] <= DEAREST * usual and large.peak_kib / 1024 <= most
-            tap.point(good, words, [small.failure or large.failure or f"at most {most:.0f} MiB"])
-    if not options.table:
-        tap.plan()
+            for command in DEAREST:
+                figures = Figures(bench, kind, command)
+                tap.point(figures.good(command), f"{kind}, {command}: {figures.words()}",
+                          [figures.failure or f"at most {figures.most:.0f} MiB"])
+    tap.plan()
     return 1 if tap.failed else 0
 
 

@@ -23,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <tcpautopsy/error.h>
+#include <tcpautopsy/text.h>
 
 /* ---- texts of others ---- */
 
@@ -65,6 +66,58 @@ START_TEST(clip_ends_at_a_zero)
     tca_clip_join(&clip, "\0more", 5);
     tca_clip_join(&clip, "twofold", 3); /* not terminated */
     ck_assert_str_eq(clip.text, "one; two");
+}
+END_TEST
+
+static const struct {
+    const char *text;
+    size_t plain;
+    bool formula;
+    const char *why;
+} text_rows[] = {
+    {"", 0, false, "the end"},
+    {"a", 1, false, "a letter"},
+    {" ", 1, false, "the first that is no control character"},
+    {"\x1f", 0, false, "the last one that is"},
+    {"\x7f", 0, false, "DEL"},
+    {"\xc2\x9f", 0, false, "U+009F, the last of the second ones"},
+    {"\xc2\xa0", 2, false, "U+00A0"},
+    {"\xc2", 0, false, "cut"},
+    {"\xc1\xbf", 0, false, "not the shortest form"},
+    {"\x9b", 0, false, "no first byte"},
+    {"\xd8\x9c", 0, false, "U+061C"},
+    {"\xd8\x9d", 2, false, "U+061D"},
+    {"\xe2\x80\x8d", 3, false, "U+200D joins letters, and turns nothing"},
+    {"\xe2\x80\x8e", 0, false, "U+200E"},
+    {"\xe2\x80\xa7", 3, false, "U+2027"},
+    {"\xe2\x80\xa8", 0, false, "U+2028"},
+    {"\xe2\x80\xae", 0, false, "U+202E"},
+    {"\xe2\x80\xaf", 3, false, "U+202F"},
+    {"\xe2\x81\xa5", 3, false, "U+2065"},
+    {"\xe2\x81\xa6", 0, false, "U+2066"},
+    {"\xe2\x81\xa9", 0, false, "U+2069"},
+    {"\xe2\x81\xaa", 3, false, "U+206A"},
+    {"\xed\xa0\x80", 0, false, "a surrogate"},
+    {"\xf0\x9f\x90\x9f", 4, false, "four bytes"},
+    {"\xf4\x90\x80\x80", 0, false, "beyond U+10FFFF"},
+    {"-", 1, false, "standard input"},
+    {"-1", 1, true, "a difference"},
+    {"=x", 1, true, "a formula"},
+    {"\tx", 0, true, "a tab"},
+    {"x=1", 1, false, "not at its beginning"},
+    {"\xef\xbc\x9d"
+     "1",
+     3, true, "as wide as Chinese characters"},
+    {"\xef\xbc\x9e"
+     "1",
+     3, false, "the wide one behind it"},
+};
+
+START_TEST(text_shown)
+{
+    const char *text = text_rows[_i].text;
+    ck_assert_uint_eq(tca_text_plain(text), text_rows[_i].plain);
+    ck_assert_int_eq(tca_text_is_formula(text), text_rows[_i].formula);
 }
 END_TEST
 
@@ -1102,6 +1155,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, sieve_keeps);
     tcase_add_loop_test(tc, clip_joins, 0, ROWS(clip_rows));
     tcase_add_test(tc, clip_ends_at_a_zero);
+    tcase_add_loop_test(tc, text_shown, 0, ROWS(text_rows));
     tcase_add_test(tc, u64_text);
     tcase_add_test(tc, sorter_stops);
     tcase_add_loop_test(tc, sorter_replaces, 0, ROWS(version_rows));

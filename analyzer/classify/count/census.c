@@ -7,9 +7,12 @@
  *         same one: then the one of its own side counts; hosts and listeners come in the order of their rows
  *         and so get numbers in that order; one edge for each change of state
  *     edges by time
- *         counters per listener and capture, for the peaks
+ *         counters per listener and capture, for the peaks: of those alone that a table will ask for
  *     edges by time, for each table
  *         counters of every scope; in each bucket only the scopes that something touched are looked at
+ *
+ * Addresses are without number where somebody invents them, so none is kept here that is not needed any more: an edge says
+ * itself whose it is, and scopes have counters only while sockets are there, or until the bucket ends in which they went.
  *
  * Counters are raised to their highest value only after all changes of one instant, so the order of edges with
  * one time cannot matter. The hash only brings equal tuples together: they are compared before one ends the
@@ -28,16 +31,19 @@
 enum { SOCKET_MEMORY = 8 << 20, EDGE_MEMORY = 4 << 20 };
 static const uint32_t NOBODY = UINT32_MAX;
 
-/* An address, an address and port, or these in one capture. */
+/* One that a table will ask for: an address and port in one capture. */
 struct place {
     uint8_t addr[16];
-    uint8_t family;
     uint16_t port;
     uint32_t capture;
-    bool forgets; /* of a host: some TIME_WAIT was not kept */
-    uint32_t waits,
-        tw_room;    /* of a host: sockets that came to TIME_WAIT, and how many it holds at one time */
-    uint32_t shown; /* of a listener: its number without regard to captures */
+    uint32_t shown; /* its number without regard to captures */
+};
+
+/* A host whose sockets are walked. */
+struct host {
+    uint8_t addr[16];
+    bool forgets;            /* some TIME_WAIT was not kept */
+    uint32_t waits, tw_room; /* sockets that came to TIME_WAIT, and how many it holds at one time */
 };
 
 /* A listener by what it is called by: one port has as many as captures show it. */
@@ -53,8 +59,12 @@ struct places {
 
 struct edge {
     int64_t time_ns;
-    uint32_t host, listener; /* numbers; listener NOBODY: a client's */
-    uint8_t from, to;        /* enum tca_state, CLOSED: not there */
+    uint8_t addr[16];
+    uint32_t host, shown; /* numbers, in the order of addresses and ports; shown NOBODY: a client's */
+    uint32_t listener;    /* number of one that will be asked for; NOBODY: it is none */
+    uint16_t port;
+    uint8_t family;
+    uint8_t from, to; /* enum tca_state, CLOSED: not there */
 };
 
 /* The states whose highest counts are kept: what listeners are told by. */
@@ -72,12 +82,19 @@ struct peaks {
 
 struct tca_census {
     struct tca_sorter *sockets, *edges;
-    struct places hosts, listeners;
-    size_t shown;         /* listeners without regard to captures */
-    uint32_t *newest;     /* owned: of each capture the number behind its last listener's so far; 0: none */
-    size_t captures;      /* so many have a place there */
-    struct showing *find; /* owned, one for each of listeners, in order */
-    struct peaks *peaks;  /* owned, likewise, by number */
+    struct host present;      /* whose sockets are walked */
+    uint16_t port;            /* of its listener whose sockets are walked */
+    uint32_t hosts, shown;    /* of all: so many; listeners without regard to captures */
+    bool any, any_port;       /* the present host, and its listener, are there */
+    uint8_t (*forgetful)[16]; /* owned, in order: hosts that forgot */
+    size_t forgetfuls, forgetful_room;
+    struct places listeners; /* those that will be asked for */
+    uint32_t *newest;      /* owned: of each capture the number behind its last listener's so far; 0: none */
+    size_t captures;       /* so many have a place there */
+    struct showing *find;  /* owned, one for each of listeners, in order */
+    struct peaks *peaks;   /* owned, likewise, by number */
+    tca_listed_fn *listed; /* while it runs; NULL: all are asked for */
+    void *listed_user;
 };
 
 int tca_census_new(const char *temp_dir, struct tca_census **ret_census)
@@ -104,7 +121,7 @@ void tca_census_free(struct tca_census *c)
         tca_sorter_free(c->sockets);
     if (c->edges)
         tca_sorter_free(c->edges);
-    tca_free(c->hosts.list);
+    tca_free(c->forgetful);
     tca_free(c->listeners.list);
     tca_free(c->newest);
     tca_free(c->find);
@@ -112,18 +129,14 @@ void tca_census_free(struct tca_census *c)
     tca_free(c);
 }
 
-static uint32_t number_of_host(const struct tca_census *c, const uint8_t addr[16])
+static int compare_addr(const void *left, const void *right)
 {
-    size_t low = 0, high = c->hosts.count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (memcmp(c->hosts.list[middle].addr, addr, 16) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    bool found = low < c->hosts.count && memcmp(c->hosts.list[low].addr, addr, 16) == 0;
-    return found ? (uint32_t)low : NOBODY;
+    return memcmp(left, right, 16);
+}
+
+static bool forgot(const struct host *host)
+{
+    return host->forgets || host->waits > host->tw_room;
 }
 
 /* ---- sockets ---- */
@@ -204,11 +217,13 @@ static bool is_twin(const struct tca_socket *held, const struct tca_socket *next
            tca_socket_state_at(held, begin_ns) != TCA_CLOSED;
 }
 
+/* While hosts are entered: as far as its sockets came. */
 static bool host_forgets(const struct tca_census *c, const uint8_t addr[16])
 {
-    uint32_t number = number_of_host(c, addr);
-    const struct place *host = number != NOBODY ? &c->hosts.list[number] : NULL;
-    return host && (host->forgets || host->waits > host->tw_room);
+    if (c->any && !memcmp(c->present.addr, addr, 16))
+        return forgot(&c->present);
+    return c->forgetfuls &&
+           bsearch(addr, c->forgetful, c->forgetfuls, sizeof *c->forgetful, compare_addr) != NULL;
 }
 
 static int let_through(struct relay *r)
@@ -251,30 +266,14 @@ int tca_census_sockets(struct tca_census *c, tca_socket_fn *fn, void *user)
 
 /* ---- hosts, listeners and edges ---- */
 
-static int add_place(struct places *all, const struct tca_socket *s)
+static int add_place(struct places *all, const struct place *one)
 {
-    if (all->count == all->room) {
-        size_t room = all->room ? 2 * all->room : 64;
-        struct place *grown = room < NOBODY ? tca_grow(all->list, room, sizeof *grown) : NULL;
-        if (!grown)
-            return TCA_EMEMORY;
-        all->list = grown;
-        all->room = room;
-    }
-    struct place *one = &all->list[all->count++];
-    *one = (struct place){.family = s->family, .port = s->port[0], .capture = s->capture};
-    memcpy(one->addr, s->addr[0], sizeof one->addr);
+    void *list = all->count + 1 < NOBODY ? tca_room(all->list, all->count, &all->room, sizeof *one) : NULL;
+    if (!list)
+        return TCA_EMEMORY;
+    all->list = list;
+    all->list[all->count++] = *one;
     return TCA_OK;
-}
-
-static bool same_host(const struct places *all, const struct tca_socket *s)
-{
-    return all->count && memcmp(all->list[all->count - 1].addr, s->addr[0], 16) == 0;
-}
-
-static bool same_port(const struct places *all, const struct tca_socket *s)
-{
-    return same_host(all, s) && all->list[all->count - 1].port == s->port[0];
 }
 
 static bool waits(const struct tca_socket *s)
@@ -285,16 +284,35 @@ static bool waits(const struct tca_socket *s)
     return false;
 }
 
+/* The present host is done with. */
+static int leave_host(struct tca_census *c)
+{
+    bool keep = c->any && forgot(&c->present);
+    c->any = c->any_port = false;
+    if (!keep)
+        return TCA_OK;
+    void *list = tca_room(c->forgetful, c->forgetfuls, &c->forgetful_room, sizeof *c->forgetful);
+    if (!list)
+        return TCA_EMEMORY;
+    c->forgetful = list;
+    memcpy(c->forgetful[c->forgetfuls++], c->present.addr, sizeof *c->forgetful);
+    return TCA_OK;
+}
+
 static int enter_host(struct tca_census *c, const struct tca_socket *s)
 {
-    int error = same_host(&c->hosts, s) ? TCA_OK : add_place(&c->hosts, s);
-    if (error)
-        return error;
-    struct place *host = &c->hosts.list[c->hosts.count - 1];
-    host->forgets |= s->forgets;
-    host->waits += waits(s);
-    host->tw_room = s->tw_room;
-    return TCA_OK;
+    int error = TCA_OK;
+    if (!c->any || memcmp(c->present.addr, s->addr[0], sizeof c->present.addr) != 0) {
+        error = c->hosts + 1 < NOBODY ? leave_host(c) : TCA_EMEMORY;
+        c->present = (struct host){.forgets = false};
+        memcpy(c->present.addr, s->addr[0], sizeof c->present.addr);
+        c->any = true;
+        c->hosts++;
+    }
+    c->present.forgets |= s->forgets;
+    c->present.waits += waits(s);
+    c->present.tw_room = s->tw_room;
+    return error;
 }
 
 static int know_capture(struct tca_census *c, uint32_t capture)
@@ -321,23 +339,41 @@ static uint32_t find_listener(const struct tca_census *c, const struct tca_socke
     return found ? behind - 1 : (uint32_t)all->count;
 }
 
-static int enter_listener(struct tca_census *c, const struct tca_socket *s, uint32_t *ret_number)
+/* Of this capture's; NOBODY: nobody asks for it. */
+static int enter_listed(struct tca_census *c, const struct tca_socket *s, uint32_t *ret_number)
 {
     struct places *all = &c->listeners;
-    *ret_number = NOBODY;
-    if (s->role != TCA_SERVER)
-        return TCA_OK;
     int error = know_capture(c, s->capture);
     *ret_number = error ? NOBODY : find_listener(c, s);
     if (error || *ret_number < all->count)
         return error;
-    c->shown += !same_port(all, s);
-    error = add_place(all, s);
+    *ret_number = NOBODY;
+    if (c->listed && !c->listed(c->listed_user, s->capture, s->addr[0], s->port[0]))
+        return TCA_OK;
+    struct place one = {.port = s->port[0], .capture = s->capture, .shown = c->shown - 1};
+    memcpy(one.addr, s->addr[0], sizeof one.addr);
+    error = add_place(all, &one);
     if (error)
         return error;
-    all->list[all->count - 1].shown = (uint32_t)(c->shown - 1);
+    *ret_number = (uint32_t)(all->count - 1);
     c->newest[s->capture] = (uint32_t)all->count;
     return TCA_OK;
+}
+
+static int enter_listener(struct tca_census *c, const struct tca_socket *s, struct edge *edge)
+{
+    edge->listener = edge->shown = NOBODY;
+    if (s->role != TCA_SERVER)
+        return TCA_OK;
+    if (!c->any_port || c->port != s->port[0]) {
+        if (c->shown + 1 >= NOBODY - c->hosts)
+            return TCA_EMEMORY;
+        c->shown++;
+    }
+    c->any_port = true;
+    c->port = s->port[0];
+    edge->shown = c->shown - 1;
+    return enter_listed(c, s, &edge->listener);
 }
 
 static int add_edges(void *user, const struct tca_socket *s)
@@ -348,8 +384,11 @@ static int add_edges(void *user, const struct tca_socket *s)
     edge.to = TCA_CLOSED;
     int error = enter_host(c, s);
     if (!error)
-        error = enter_listener(c, s, &edge.listener);
-    edge.host = (uint32_t)(c->hosts.count - 1);
+        error = enter_listener(c, s, &edge);
+    memcpy(edge.addr, s->addr[0], sizeof edge.addr);
+    edge.host = c->hosts - 1;
+    edge.port = s->port[0];
+    edge.family = s->family;
     for (unsigned at = 0; at < s->step_count && !error; at++) {
         uint8_t key[TCA_SORT_KEY] = {0};
         edge.from = edge.to;
@@ -458,9 +497,13 @@ static int order_listeners(struct tca_census *c)
     return TCA_OK;
 }
 
-int tca_census_run(struct tca_census *c)
+int tca_census_run(struct tca_census *c, tca_listed_fn *listed, void *user)
 {
+    c->listed = listed;
+    c->listed_user = user;
     int error = tca_census_sockets(c, add_edges, c);
+    if (!error)
+        error = leave_host(c);
     if (!error)
         error = order_listeners(c);
     return error ? error : find_peaks(c);
@@ -498,19 +541,30 @@ struct tca_peak tca_census_peak(const struct tca_census *c, uint32_t capture, co
 struct tally {
     uint32_t now[TCA_STATE_COUNT], most[TCA_STATE_COUNT];
     uint64_t opened, closed;
+    uint8_t addr[16];
+    uint16_t port;
+    uint8_t family;
     bool touched;    /* in this bucket */
     bool in_instant; /* at this moment */
+    uint32_t next;   /* while it is free: the next one that is, plus one */
+};
+
+/* Numbers of scopes, each once. */
+struct numbers {
+    uint32_t *list; /* owned */
+    size_t count, room;
 };
 
 /* Scopes have numbers in the order of their rows: ALL, hosts, listeners. */
 struct tallies {
     struct tca_census *c;
-    struct tally *tally; /* owned */
-    size_t count;
-    uint32_t *touched, *in_instant; /* owned: numbers, each once */
-    size_t touched_count, in_instant_count;
+    uint32_t *slot;      /* owned: of each scope its tally's place, plus one; 0: it has none */
+    struct tally *tally; /* owned: of those where something is, or was in this bucket */
+    size_t tallies, room;
+    uint32_t free; /* a place that nobody has, plus one */
+    struct numbers touched, in_instant;
     int64_t width_ns, bucket, time_ns;
-    uint32_t host; /* of this one only, or NOBODY */
+    const uint8_t *host; /* of this one only, or NULL */
     tca_census_fn *fn;
     void *user;
 };
@@ -526,24 +580,78 @@ static int64_t bucket_end_ns(int64_t bucket, int64_t width_ns)
     return bucket >= INT64_MAX / width_ns ? INT64_MAX : (bucket + 1) * width_ns;
 }
 
-static struct tally *touch(struct tallies *t, uint32_t number)
+static struct tally *tally_of(const struct tallies *t, uint32_t number)
 {
-    struct tally *one = &t->tally[number];
+    return &t->tally[t->slot[number] - 1];
+}
+
+static int note(struct numbers *all, uint32_t number)
+{
+    void *list = tca_room(all->list, all->count, &all->room, sizeof *all->list);
+    if (!list)
+        return TCA_EMEMORY;
+    all->list = list;
+    all->list[all->count++] = number;
+    return TCA_OK;
+}
+
+/* A place for this scope. */
+static int begin_tally(struct tallies *t, uint32_t number, const struct edge *edge)
+{
+    uint32_t place = t->free;
+    if (place) {
+        t->free = t->tally[place - 1].next;
+    } else {
+        void *list = tca_room(t->tally, t->tallies, &t->room, sizeof *t->tally);
+        if (!list)
+            return TCA_EMEMORY;
+        t->tally = list;
+        place = (uint32_t)++t->tallies;
+    }
+    struct tally *one = &t->tally[place - 1];
+    *one = (struct tally){.port = edge->port, .family = edge->family};
+    memcpy(one->addr, edge->addr, sizeof one->addr);
+    t->slot[number] = place;
+    return TCA_OK;
+}
+
+static void end_tally(struct tallies *t, uint32_t number)
+{
+    struct tally *one = tally_of(t, number);
+    one->touched = false;
+    for (int state = 0; state < TCA_STATE_COUNT; state++)
+        if (one->now[state])
+            return;
+    one->next = t->free;
+    t->free = t->slot[number];
+    t->slot[number] = 0;
+}
+
+static int touch(struct tallies *t, uint32_t number, const struct edge *edge)
+{
+    int error = t->slot[number] ? TCA_OK : begin_tally(t, number, edge);
+    if (error)
+        return error;
+    struct tally *one = tally_of(t, number);
     if (!one->touched) {
         memcpy(one->most, one->now, sizeof one->most);
         one->opened = one->closed = 0;
         one->touched = true;
-        t->touched[t->touched_count++] = number;
+        error = note(&t->touched, number);
     }
-    if (!one->in_instant) {
+    if (!one->in_instant && !error) {
         one->in_instant = true;
-        t->in_instant[t->in_instant_count++] = number;
+        error = note(&t->in_instant, number);
     }
-    return one;
+    return error;
 }
 
-static void apply(struct tally *one, const struct edge *edge)
+static int apply(struct tallies *t, uint32_t number, const struct edge *edge)
 {
+    int error = touch(t, number, edge);
+    if (error)
+        return error;
+    struct tally *one = tally_of(t, number);
     if (edge->from != TCA_CLOSED)
         one->now[edge->from]--;
     else
@@ -552,55 +660,39 @@ static void apply(struct tally *one, const struct edge *edge)
         one->now[edge->to]++;
     else
         one->closed++;
+    return TCA_OK;
 }
 
 static void raise_most(struct tallies *t)
 {
-    for (size_t at = 0; at < t->in_instant_count; at++) {
-        struct tally *one = &t->tally[t->in_instant[at]];
+    for (size_t at = 0; at < t->in_instant.count; at++) {
+        struct tally *one = tally_of(t, t->in_instant.list[at]);
         for (int state = 0; state < TCA_STATE_COUNT; state++)
             if (one->now[state] > one->most[state])
                 one->most[state] = one->now[state];
         one->in_instant = false;
     }
-    t->in_instant_count = 0;
+    t->in_instant.count = 0;
 }
 
-static const struct place *place_of(const struct tallies *t, uint32_t number,
-                                    enum tca_scope_of_count *ret_scope)
+static enum tca_scope_of_count scope_of(const struct tallies *t, uint32_t number)
 {
-    const struct tca_census *c = t->c;
-    *ret_scope = number == 0 ? TCA_COUNT_ALL : number <= c->hosts.count ? TCA_COUNT_HOST : TCA_COUNT_LISTENER;
-    if (*ret_scope == TCA_COUNT_ALL)
-        return NULL;
-    if (*ret_scope == TCA_COUNT_HOST)
-        return &c->hosts.list[number - 1];
-    /* The first one that has this number: its captures follow each other. */
-    uint32_t shown = number - 1 - (uint32_t)c->hosts.count;
-    size_t low = 0, high = c->listeners.count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (c->listeners.list[middle].shown < shown)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return &c->listeners.list[low];
+    return number == 0 ? TCA_COUNT_ALL : number <= t->c->hosts ? TCA_COUNT_HOST : TCA_COUNT_LISTENER;
 }
 
 static int tell(struct tallies *t, uint32_t number)
 {
-    const struct tally *one = &t->tally[number];
+    const struct tally *one = tally_of(t, number);
     struct tca_census_row row = {.end_ns = bucket_end_ns(t->bucket, t->width_ns),
                                  .width_ns = t->width_ns,
+                                 .scope = scope_of(t, number),
                                  .opened = one->opened,
                                  .closed = one->closed};
-    const struct place *place = place_of(t, number, &row.scope);
-    if (place) {
-        memcpy(row.addr, place->addr, sizeof row.addr);
-        row.family = place->family;
-        row.port = place->port;
+    if (row.scope != TCA_COUNT_ALL) {
+        memcpy(row.addr, one->addr, sizeof row.addr);
+        row.family = one->family;
     }
+    row.port = row.scope == TCA_COUNT_LISTENER ? one->port : 0;
     memcpy(row.now, one->now, sizeof row.now);
     memcpy(row.most, one->most, sizeof row.most);
     return t->fn(t->user, &row);
@@ -614,16 +706,25 @@ static int by_number(const void *a, const void *b)
 
 static int end_bucket(struct tallies *t)
 {
+    struct numbers *all = &t->touched;
     int stop = 0;
     raise_most(t);
-    if (t->touched_count)
-        qsort(t->touched, t->touched_count, sizeof *t->touched, by_number);
-    for (size_t at = 0; at < t->touched_count && !stop; at++) {
-        stop = tell(t, t->touched[at]);
-        t->tally[t->touched[at]].touched = false;
+    if (all->count)
+        qsort(all->list, all->count, sizeof *all->list, by_number);
+    for (size_t at = 0; at < all->count && !stop; at++) {
+        stop = tell(t, all->list[at]);
+        end_tally(t, all->list[at]);
     }
-    t->touched_count = 0;
+    all->count = 0;
     return stop;
+}
+
+static int apply_all(struct tallies *t, const struct edge *edge)
+{
+    int error = t->host ? TCA_OK : apply(t, 0, edge);
+    if (!error)
+        error = apply(t, 1 + edge->host, edge);
+    return error || edge->shown == NOBODY ? error : apply(t, 1 + t->c->hosts + edge->shown, edge);
 }
 
 static int count_edge(void *user, const void *item, size_t size)
@@ -631,7 +732,7 @@ static int count_edge(void *user, const void *item, size_t size)
     struct tallies *t = user;
     struct edge edge;
     memcpy(&edge, item, size);
-    if (t->host != NOBODY && edge.host != t->host)
+    if (t->host && memcmp(edge.addr, t->host, sizeof edge.addr) != 0)
         return 0;
     int stop = 0;
     if (edge.time_ns != t->time_ns) {
@@ -641,33 +742,20 @@ static int count_edge(void *user, const void *item, size_t size)
         t->bucket = bucket;
         t->time_ns = edge.time_ns;
     }
-    if (t->host == NOBODY)
-        apply(touch(t, 0), &edge);
-    apply(touch(t, 1 + edge.host), &edge);
-    if (edge.listener != NOBODY)
-        apply(touch(t, 1 + (uint32_t)t->c->hosts.count + t->c->listeners.list[edge.listener].shown), &edge);
-    return stop;
+    return stop ? stop : apply_all(t, &edge);
 }
 
 int tca_census_rows(struct tca_census *c, int64_t width_ns, const uint8_t *host, tca_census_fn *fn,
                     void *user)
 {
-    struct tallies t = {.c = c, .width_ns = width_ns, .fn = fn, .user = user, .host = NOBODY};
-    t.count = 1 + c->hosts.count + c->shown;
-    if (host && (t.host = number_of_host(c, host)) == NOBODY)
-        return TCA_OK;
-    if (t.count > SIZE_MAX / sizeof *t.tally)
-        return TCA_EMEMORY;
-    t.tally = tca_alloc(t.count * sizeof *t.tally);
-    t.touched = tca_alloc(t.count * sizeof *t.touched);
-    t.in_instant = tca_alloc(t.count * sizeof *t.in_instant);
-    int stop = TCA_EMEMORY;
-    if (t.tally && t.touched && t.in_instant)
-        stop = tca_sorter_walk(c->edges, count_edge, &t);
+    struct tallies t = {.c = c, .width_ns = width_ns, .fn = fn, .user = user, .host = host};
+    t.slot = tca_alloc((1 + (size_t)c->hosts + c->shown) * sizeof *t.slot);
+    int stop = t.slot ? tca_sorter_walk(c->edges, count_edge, &t) : TCA_EMEMORY;
     if (!stop)
         stop = end_bucket(&t);
+    tca_free(t.slot);
     tca_free(t.tally);
-    tca_free(t.touched);
-    tca_free(t.in_instant);
+    tca_free(t.touched.list);
+    tca_free(t.in_instant.list);
     return stop;
 }

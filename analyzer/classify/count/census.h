@@ -6,9 +6,9 @@
  *     dossiers --> sockets, sorted by host, port, tuple --> edges (time, host, listener, from, to)
  *     edges, sorted by time --> counts per bucket and scope; the highest count of each listener
  *
- * Memory is a few hundred bytes for each host and each listener; sockets and edges wait in sorters that spill.
- * Nothing is kept for a bucket: rows are as many as there are changes, three times at most, whatever time lies
- * between them. The result does not depend on the order in which dossiers were added.
+ * Sockets and edges wait in sorters that spill. In memory are a few bytes for each host and each listener, and some hundred
+ * for each where a socket is at a time, or was within the present bucket, and for each listener that is asked for. Rows are
+ * as many as there are changes, three times at most, whatever time lies between them. The result does not depend on the order in which dossiers were added.
  */
 #ifndef TCA_CLASSIFY_CENSUS_H
 #define TCA_CLASSIFY_CENSUS_H
@@ -23,8 +23,10 @@ int tca_census_new(const char *temp_dir, struct tca_census **ret_census);
  * nobody watches any more (INT64_MAX: for ever). 0, TCA_EMEMORY or TCA_EOUTPUT. */
 int tca_census_add(struct tca_census *c, const struct tca_case *flow, const struct tca_sweep *served,
                    int64_t until_ns, int64_t let_go_ns);
-/* All flows are in: find hosts, listeners and their highest counts. Call once, before what follows. */
-int tca_census_run(struct tca_census *census);
+/* All flows are in: find hosts, listeners and their highest counts, these of the listeners alone that are `listed`; NULL: of all.
+ * Call once, before what follows. 0, TCA_EMEMORY or TCA_EOUTPUT. */
+typedef bool tca_listed_fn(void *user, uint32_t capture, const uint8_t addr[16], uint16_t port);
+int tca_census_run(struct tca_census *census, tca_listed_fn *listed, void *user);
 void tca_census_free(struct tca_census *census); /* accepts NULL */
 
 /* Every socket by own address, own port and tuple; of one tuple in time order, never two at once. Non-zero
@@ -38,7 +40,7 @@ struct tca_peak {
     int64_t at_ns; /* meaningless while count is 0 */
 };
 /* Of the server ends at this address and port that this capture tells of (of two that show the same one the server's
- * own side). Of SYN_RECV, CLOSE_WAIT and TIME_WAIT; of any other state 0. */
+ * own side). Of SYN_RECV, CLOSE_WAIT and TIME_WAIT; of any other state, and of a listener that was not listed, 0. */
 struct tca_peak tca_census_peak(const struct tca_census *census, uint32_t capture, const uint8_t addr[16],
                                 uint16_t port, enum tca_state state);
 

@@ -93,9 +93,10 @@ static int compare_servers(const void *left, const void *right)
     return tca_compare_u64(a->server_host, b->server_host);
 }
 
-static const struct tca_listener *listener_of(const struct tca_pressure *p, const struct tca_attempt *a)
+static const struct tca_listener *listener_of(const struct tca_pressure *p, const struct tca_attempt *a,
+                                              struct tca_listener *room)
 {
-    return tca_sweep_edit(p->sweep, a->capture, tca_server_of(p->hosts, a), a->server_port);
+    return tca_sweep_place(p->sweep, a->server_host, a->server_port, room);
 }
 
 /* Part of a flood: its sender repeats by plan, whatever the path does. */
@@ -117,7 +118,8 @@ static bool has_cause(const struct tca_pressure *p, const struct tca_listener *l
 static bool excused(const struct tca_pressure *p, const struct tca_repeat *r)
 {
     const struct tca_attempt *a = &p->attempt[r->attempt];
-    const struct tca_listener *l = listener_of(p, a);
+    struct tca_listener room;
+    const struct tca_listener *l = listener_of(p, a, &room);
     if (!l || (a->flags & (TCA_TRY_STUCK | TCA_TRY_BOTH)) || has_cause(p, l, a, r->time_ns) ||
         has_cause(p, l, a, r->lost_ns))
         return true;
@@ -359,8 +361,9 @@ static enum tca_confidence level_of(const struct tca_listener *l, const struct b
 
 static int tell_burst(struct tca_pressure *p, const struct burst *b, const struct tca_attempt *first)
 {
+    struct tca_listener room;
     struct tca_incident in = {.id = TCA_path_loss_burst,
-                              .confidence = level_of(listener_of(p, first), b),
+                              .confidence = level_of(listener_of(p, first, &room), b),
                               .scope = TCA_SCOPE_CAPTURE,
                               .capture = first->capture,
                               .family = first->family,
@@ -471,7 +474,8 @@ static int press_lost(struct tca_pressure *p, struct told *told)
         const struct tca_dropped *one = &p->drop[at];
         struct tca_attempt *a = &p->attempt[one->attempt];
         const struct moment *burst = one->weak ? NULL : burst_of(told, a, one->time_ns);
-        const struct tca_listener *l = burst ? listener_of(p, a) : NULL;
+        struct tca_listener room;
+        const struct tca_listener *l = burst ? listener_of(p, a, &room) : NULL;
         if (!l || tca_near_server(l->vantage) || has_cause(p, l, a, one->time_ns))
             continue;
         int error =

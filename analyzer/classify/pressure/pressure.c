@@ -195,17 +195,20 @@ static int read_listeners(struct tca_pressure *p)
             end++;
         if (!at || p->order[at - 1]->capture != first->capture)
             read_whole(p, at);
+        struct tca_listener room;
         struct tca_tries t = {.p = p,
                               .one = &p->order[at],
                               .count = end - at,
-                              .listener = tca_sweep_edit(p->sweep, first->capture,
-                                                         tca_server_of(p->hosts, first), first->server_port),
+                              .listener =
+                                  tca_sweep_edit(p->sweep, first->server_host, first->server_port, &room),
                               .drop = p->drops ? p->drop + drop : NULL};
         for (; drop < p->drops && p->drop[drop].place == first->place; drop++)
             t.drops++;
         if (t.listener)
             t.listener->blind = !p->acks && t.listener->listens;
         error = t.listener ? read_listener(&t) : TCA_OK;
+        if (t.listener && !error)
+            error = tca_sweep_put(p->sweep, first->server_host, t.listener);
     }
     return error;
 }

@@ -203,8 +203,8 @@ static int read_ports(struct tca_pressure *p, const struct group *host)
     for (size_t at = 0; at < host->count && !error;) {
         struct group port = next_group(host->one, at, host->count, same_port);
         const struct tca_attempt *a = port.one[0];
-        const struct tca_listener *l =
-            tca_sweep_edit(p->sweep, a->capture, tca_server_of(p->hosts, a), a->server_port);
+        struct tca_listener room;
+        const struct tca_listener *l = tca_sweep_place(p->sweep, a->server_host, a->server_port, &room);
         struct facts f = facts_of(&port);
         if (f.silent && f.heard)
             error = read_clients(p, &port, l);
@@ -288,7 +288,7 @@ static int read_pair(struct tca_pressure *p, const struct group *pair)
     if (!clean || s.older_dropped < STAMPS_MIN || s.newer_answered < 2)
         return TCA_OK;
     struct tca_attempt *a = pair->one[0];
-    struct tca_listener *l = tca_sweep_edit(p->sweep, a->capture, tca_server_of(p->hosts, a), a->server_port);
+    struct tca_listener room, *l = tca_sweep_edit(p->sweep, a->server_host, a->server_port, &room);
     enum tca_confidence level =
         tca_press_level(l ? l->vantage : TCA_VANTAGE_UNKNOWN, TCA_PROBABLE, TCA_PROBABLE, TCA_POSSIBLE);
     int error = TCA_OK;
@@ -296,10 +296,13 @@ static int read_pair(struct tca_pressure *p, const struct group *pair)
         a = pair->one[at];
         if (!is_silent(a))
             continue;
-        l = tca_sweep_edit(p->sweep, a->capture, tca_server_of(p->hosts, a), a->server_port);
-        if (l)
+        l = tca_sweep_edit(p->sweep, a->server_host, a->server_port, &room);
+        if (l) {
             l->paws_drop_count += a->drops;
-        error = tca_press(p, a, TCA_PRESS_PAWS, level);
+            error = tca_sweep_put(p->sweep, a->server_host, l);
+        }
+        if (!error)
+            error = tca_press(p, a, TCA_PRESS_PAWS, level);
         if (!error)
             tca_pressed_of(p, a)->others = (uint32_t)s.older_dropped;
     }

@@ -38,11 +38,25 @@ struct trait {
     uint8_t ttl;           /* of its SYN or SYN+ACK; 0: none */
 };
 
-/* All that the ends of one host showed, until run. */
+/* What is counted of a host. */
+enum {
+    AGREE,                /* a count for each mark */
+    DENY = AGREE + MARKS, /* likewise */
+    IDS_COUNT = DENY + MARKS,
+    IDS_ODD,
+    ROUTED,
+    UNROUTED,
+    COUNTS,
+};
+
+/* All that the ends of one host showed, until run. Most hosts show little, and who invents them makes them without number. */
 struct tally {
-    uint32_t agree[MARKS], deny[MARKS];
-    uint32_t ids_count, ids_odd, routed, unrouted;
-    uint32_t stamps; /* of its clock */
+    uint8_t few[COUNTS]; /* the lowest eight bits of each count */
+    uint8_t stamps;      /* of its clock: none, one, more */
+    uint32_t many;       /* place of the others, plus one; 0: they are zero */
+};
+struct many {
+    uint32_t count[COUNTS];
 };
 
 /* The tag stands beside the number, so that only the host that is looked for is touched. */
@@ -57,6 +71,8 @@ struct tca_hosts {
     size_t hosts, host_room;
     struct tally *tally; /* owned; of each, as they were met */
     size_t tally_room;
+    struct many *many; /* owned */
+    size_t manys, many_room;
     uint32_t *rank;    /* owned, from run on: of the number by which each was met */
     struct slot *slot; /* owned; less than half are used */
     size_t slots;
@@ -213,16 +229,37 @@ static struct trait trait_of(const struct tca_dossier *d, int role)
     return t;
 }
 
-static void count_trait(struct tally *sum, const struct trait *t)
+/* One more. 0 or TCA_EMEMORY. */
+static int count(struct tca_hosts *hosts, struct tally *sum, unsigned what)
 {
-    for (unsigned bit = 0; bit < MARKS; bit++) {
-        sum->agree[bit] += (t->agrees >> bit) & 1u;
-        sum->deny[bit] += (t->denies >> bit) & 1u;
+    if (++sum->few[what])
+        return TCA_OK;
+    if (!sum->many) {
+        void *list = tca_room(hosts->many, hosts->manys, &hosts->many_room, sizeof *hosts->many);
+        if (!list)
+            return TCA_EMEMORY;
+        hosts->many = list;
+        hosts->many[hosts->manys] = (struct many){{0}};
+        sum->many = (uint32_t)++hosts->manys;
     }
-    sum->ids_count += t->ids_count;
-    sum->ids_odd += t->ids_odd;
-    sum->routed += t->routed;
-    sum->unrouted += t->unrouted;
+    hosts->many[sum->many - 1].count[what]++;
+    return TCA_OK;
+}
+
+static uint64_t counted(const struct tca_hosts *hosts, const struct tally *sum, unsigned what)
+{
+    return sum->few[what] + (sum->many ? 256 * (uint64_t)hosts->many[sum->many - 1].count[what] : 0);
+}
+
+static int count_trait(struct tca_hosts *hosts, struct tally *sum, const struct trait *t)
+{
+    unsigned shown = t->agrees | (unsigned)t->denies << DENY | (unsigned)t->ids_count << IDS_COUNT |
+                     (unsigned)t->ids_odd << IDS_ODD | (unsigned)t->routed << ROUTED |
+                     (unsigned)t->unrouted << UNROUTED;
+    int error = TCA_OK;
+    for (unsigned what = 0; shown >> what && !error; what++)
+        error = (shown >> what) & 1u ? count(hosts, sum, what) : TCA_OK;
+    return error;
 }
 
 static void note_trait(struct tca_host *host, const struct trait *t)
@@ -341,12 +378,14 @@ uint32_t tca_hosts_met(const struct tca_hosts *hosts, uint32_t capture, const ui
 
 int tca_hosts_add(struct tca_hosts *hosts, const struct tca_dossier *d)
 {
-    for (int role = 0; role < 2; role++) {
+    int error = TCA_OK;
+    for (int role = 0; role < 2 && !error; role++) {
         struct trait t = trait_of(d, role);
-        count_trait(&hosts->tally[d->host[role]], &t);
+        error = count_trait(hosts, &hosts->tally[d->host[role]], &t);
         note_trait(&hosts->host[d->host[role]], &t);
     }
-    int error = tca_places_add(&hosts->places, d);
+    if (!error)
+        error = tca_places_add(&hosts->places, d);
     return error ? error : tca_clocks_add(&hosts->clocks, d);
 }
 
@@ -374,23 +413,24 @@ static enum tca_os system_of(unsigned agree, unsigned deny)
     return (agree & own_way) && (agree & ~own_way || agree == own_way) ? TCA_OS_LINUX : TCA_OS_UNKNOWN;
 }
 
-static void tell_system(struct tca_host *host, const struct tally *sum)
+static void tell_system(const struct tca_hosts *hosts, struct tca_host *host, const struct tally *sum)
 {
     unsigned agree = 0, deny = 0;
     for (unsigned bit = 0; bit < MARKS; bit++)
-        if (tca_prevails(sum->agree[bit], sum->deny[bit]))
+        if (tca_prevails(counted(hosts, sum, AGREE + bit), counted(hosts, sum, DENY + bit)))
             agree |= 1u << bit;
-        else if (sum->deny[bit])
+        else if (counted(hosts, sum, DENY + bit))
             deny |= 1u << bit;
     host->os = system_of(agree, deny);
     host->os_marks = (uint8_t)tca_count_bits(host->os == TCA_OS_OTHER ? deny : agree);
 }
 
-static void settle_host(struct tca_host *host, const struct tally *sum)
+static void settle_host(const struct tca_hosts *hosts, struct tca_host *host, const struct tally *sum)
 {
-    host->ids_tell = sum->ids_count >= IDS_MIN && tca_prevails(sum->ids_count, sum->ids_odd);
-    host->routed = tca_prevails(sum->routed, sum->unrouted);
-    tell_system(host, sum);
+    uint64_t ids = counted(hosts, sum, IDS_COUNT);
+    host->ids_tell = ids >= IDS_MIN && tca_prevails(ids, counted(hosts, sum, IDS_ODD));
+    host->routed = tca_prevails(counted(hosts, sum, ROUTED), counted(hosts, sum, UNROUTED));
+    tell_system(hosts, host, sum);
 }
 
 static int order_hosts(struct tca_hosts *hosts)
@@ -399,7 +439,7 @@ static int order_hosts(struct tca_hosts *hosts)
     if (!hosts->rank)
         return TCA_EMEMORY;
     for (size_t at = 0; at < hosts->hosts; at++)
-        settle_host(&hosts->host[at], &hosts->tally[at]);
+        settle_host(hosts, &hosts->host[at], &hosts->tally[at]);
     tca_sort(hosts->host, hosts->hosts, sizeof *hosts->host, digest_host, compare_hosts);
     for (size_t at = 0; at < hosts->hosts; at++)
         hosts->rank[hosts->host[at].met] = (uint32_t)at;
@@ -416,7 +456,9 @@ static void give_back(struct tca_hosts *hosts)
     hosts->host = less ? less : hosts->host;
     hosts->host_room = less ? hosts->hosts : hosts->host_room;
     tca_free(hosts->tally);
+    tca_free(hosts->many);
     hosts->tally = NULL;
+    hosts->many = NULL;
 }
 
 /* Where no connection of a capture was seen in both directions, and one of them had another, the capture point lies on the
@@ -457,8 +499,11 @@ static void leave_out_lone(struct tca_hosts *hosts)
 {
     struct tca_clocks *clocks = &hosts->clocks;
     size_t kept = 0;
-    for (size_t at = 0; at < clocks->count; at++)
-        hosts->tally[clocks->stamp[at].host].stamps++;
+    for (size_t at = 0; at < clocks->count; at++) {
+        struct tally *sum = &hosts->tally[clocks->stamp[at].host];
+        if (sum->stamps < 2)
+            sum->stamps++;
+    }
     for (size_t at = 0; at < clocks->count; at++) {
         struct tca_clock_stamp stamp = clocks->stamp[at];
         bool lone = hosts->tally[stamp.host].stamps == 1;
@@ -639,6 +684,7 @@ void tca_hosts_free(struct tca_hosts *hosts)
         return;
     tca_free(hosts->host);
     tca_free(hosts->tally);
+    tca_free(hosts->many);
     tca_free(hosts->rank);
     tca_free(hosts->slot);
     tca_places_done(&hosts->places);

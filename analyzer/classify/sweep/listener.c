@@ -8,8 +8,6 @@
 #include "classify/sweep/sweep.h"
 
 #include "base/alloc.h"
-#include "base/buf.h"
-#include "base/pack.h"
 #include "base/sort.h"
 #include "base/sorted.h"
 #include "mirror/deviations.h"
@@ -17,19 +15,10 @@
 #include <string.h>
 #include <tcpautopsy/error.h>
 
-static const struct tca_listener nothing_known = {.first_seen_ns = -1,
-                                                  .last_seen_ns = -1,
-                                                  .first_synack_ns = -1,
-                                                  .last_synack_ns = -1,
-                                                  .server_rtt_ns = -1,
-                                                  .client_rtt_ns = -1,
-                                                  .handshake_p50_ns = -1,
-                                                  .handshake_p99_ns = -1,
-                                                  .response_p50_ns = -1,
-                                                  .response_p99_ns = -1,
-                                                  .drain_ns = -1,
-                                                  .backlog = {.max = UINT64_MAX},
-                                                  .synq = {.max = UINT64_MAX}};
+enum {
+    GIVE_UPS_AGREE = 3,
+    GIVE_UP_SYNS = 3, /* fewer, and the first may be all that the capture shows */
+};
 
 int tca_compare_places(uint32_t capture_a, const uint8_t *addr_a, uint16_t port_a, uint32_t capture_b,
                        const uint8_t *addr_b, uint16_t port_b)
@@ -42,7 +31,7 @@ int tca_compare_places(uint32_t capture_a, const uint8_t *addr_a, uint16_t port_
 
 /* References for sorting connections by listener without moving them: edges know them by number. */
 struct conn_ref {
-    const struct tca_conn *conn;
+    struct tca_conn *conn;
 };
 
 static int compare_conns(const void *left, const void *right)
@@ -220,12 +209,29 @@ static enum tca_vantage vantage_of(int64_t server_rtt_ns, int64_t client_rtt_ns)
     return TCA_VANTAGE_MIDDLE;
 }
 
+/* Clients of one service give up alike. Where several did after so many SYNs, one that sent as many and then nothing
+ * waits no more, though the capture ended before its next one would have been due. */
+static void learn_giving_up(struct tca_listener *l, const struct conn_ref *ref, size_t count)
+{
+    for (int pass = 0; pass < 2; pass++)
+        for (size_t at = 0; at < count; at++) {
+            struct tca_conn *conn = ref[at].conn;
+            if (!(conn->flags & TCA_CONN_UNANSWERED) || conn->syns < GIVE_UP_SYNS)
+                continue;
+            if (pass)
+                conn->over |= l->give_ups >= GIVE_UPS_AGREE && conn->syns >= l->give_up_syns;
+            else if (conn->over) {
+                l->give_ups++;
+                l->give_up_syns = conn->syns > l->give_up_syns ? conn->syns : l->give_up_syns;
+            }
+        }
+}
+
 static void build_listener(struct tca_listener *l, const struct tca_hosts *hosts, const struct conn_ref *ref,
                            size_t count, int64_t *time)
 {
     const struct tca_conn *first = ref[0].conn;
     const struct tca_host *host = tca_hosts_at(hosts, first->host);
-    *l = nothing_known;
     memcpy(l->addr, host->addr, sizeof l->addr);
     l->port = first->port;
     l->family = first->family;
@@ -237,6 +243,7 @@ static void build_listener(struct tca_listener *l, const struct tca_hosts *hosts
     find_outages(l, ref, count, time);
     drop_closed_aborts(l, ref, count);
     measure_times(l, ref, count, time);
+    learn_giving_up(l, ref, count);
     l->vantage = vantage_of(l->server_rtt_ns, l->client_rtt_ns);
 }
 
@@ -248,23 +255,67 @@ static size_t same_place(const struct conn_ref *ref, size_t at, size_t count)
     return end;
 }
 
-/* A listener without a clean handshake is seen from where its host's other listeners are seen. */
-static void borrow_vantage(struct tca_sweep *sweep)
+/* What the capture itself says of where it was taken comes before round trips. */
+static enum tca_vantage proved_vantage(enum tca_vantage vantage, const struct tca_host *host)
 {
-    for (size_t at = 0, end; at < sweep->listeners; at = end) {
-        const struct tca_listener *first = &sweep->listener[at];
-        enum tca_vantage known = TCA_VANTAGE_UNKNOWN;
-        for (end = at; end < sweep->listeners && sweep->listener[end].capture == first->capture &&
-                       !memcmp(sweep->listener[end].addr, first->addr, sizeof first->addr);
-             end++)
-            if (!known)
-                known = sweep->listener[end].vantage;
-        for (size_t one = at; one < end; one++)
-            if (sweep->user)
-                sweep->listener[one].vantage = sweep->user;
-            else if (sweep->listener[one].server_rtt_ns < 0)
-                sweep->listener[one].vantage = known;
+    if (host->local)
+        vantage = host->peers_local ? TCA_VANTAGE_SAME_HOST : TCA_VANTAGE_SERVER;
+    else if (host->peers_local)
+        vantage = TCA_VANTAGE_CLIENT;
+    return tca_vantage_by_ttl(vantage, NULL, host);
+}
+
+/* A listener without a clean handshake is seen from where its host's other listeners are seen: from the first of them that tells. */
+static enum tca_vantage known_vantage(const struct tca_sweep *sweep, size_t from, size_t to)
+{
+    enum tca_vantage known = TCA_VANTAGE_UNKNOWN;
+    for (size_t at = from; at < to && !known && to - from > 1; at++) {
+        struct tca_listener room;
+        known = tca_kept_take(&sweep->kept, at, &room)->vantage;
     }
+    return known;
+}
+
+/* Of those of one host. */
+static int place_listeners(struct tca_sweep *sweep, const struct tca_host *host, size_t from, size_t to)
+{
+    enum tca_vantage known = sweep->user ? sweep->user : known_vantage(sweep, from, to);
+    int error = TCA_OK;
+    for (size_t at = from; at < to && !error; at++) {
+        struct tca_listener room, *l = tca_kept_take(&sweep->kept, at, &room);
+        enum tca_vantage before = l->vantage;
+        if (sweep->user || (l->server_rtt_ns < 0 && to - from > 1))
+            l->vantage = known;
+        if (!sweep->user)
+            l->vantage = proved_vantage(l->vantage, host);
+        error = l->vantage != before ? tca_kept_put(&sweep->kept, at, l) : TCA_OK;
+    }
+    return error;
+}
+
+static int place_all(struct tca_sweep *sweep, const struct tca_hosts *hosts)
+{
+    int error = TCA_OK;
+    for (size_t at = 0, end; at < sweep->listeners && !error; at = end) {
+        uint32_t host = tca_sweep_host(sweep, at);
+        for (end = at + 1; end < sweep->listeners && tca_sweep_host(sweep, end) == host;)
+            end++;
+        error = place_listeners(sweep, tca_hosts_at(hosts, host), at, end);
+    }
+    return error;
+}
+
+/* The next one, of these connections. */
+static int add_listener(struct tca_sweep *sweep, const struct tca_hosts *hosts, const struct conn_ref *ref,
+                        size_t count, int64_t *time)
+{
+    size_t at = sweep->listeners++;
+    for (size_t one = 0; one < count; one++)
+        ref[one].conn->listener = (uint32_t)at;
+    sweep->place[at] = place_of(ref->conn->host, ref->conn->port);
+    struct tca_listener room, *l = tca_kept_take(&sweep->kept, at, &room);
+    build_listener(l, hosts, ref, count, time);
+    return tca_kept_put(&sweep->kept, at, l);
 }
 
 /* `ref` and `time` are scratch for one entry per connection. */
@@ -279,19 +330,13 @@ static int build_listeners(struct tca_sweep *sweep, const struct tca_hosts *host
     size_t count = 0;
     for (size_t at = 0; at < sweep->conns; at = same_place(ref, at, sweep->conns))
         count++;
-    sweep->listener = tca_alloc(count * sizeof *sweep->listener);
     sweep->place = tca_grow(NULL, count, sizeof *sweep->place);
-    if (!sweep->listener || !sweep->place)
-        return TCA_EMEMORY;
-    for (size_t at = 0, end; at < sweep->conns; at = end) {
+    int error = sweep->place ? tca_kept_init(&sweep->kept, count) : TCA_EMEMORY;
+    for (size_t at = 0, end; at < sweep->conns && !error; at = end) {
         end = same_place(ref, at, sweep->conns);
-        for (size_t one = at; one < end; one++)
-            sweep->conn[ref[one].conn - sweep->conn].listener = (uint32_t)sweep->listeners;
-        sweep->place[sweep->listeners] = place_of(ref[at].conn->host, ref[at].conn->port);
-        build_listener(&sweep->listener[sweep->listeners++], hosts, &ref[at], end - at, time);
+        error = add_listener(sweep, hosts, &ref[at], end - at, time);
     }
-    borrow_vantage(sweep);
-    return TCA_OK;
+    return error;
 }
 
 int tca_sweep_listeners(struct tca_sweep *sweep, const struct tca_hosts *hosts)
@@ -301,28 +346,10 @@ int tca_sweep_listeners(struct tca_sweep *sweep, const struct tca_hosts *hosts)
     int error = ref && time ? build_listeners(sweep, hosts, ref, time) : TCA_EMEMORY;
     tca_free(ref);
     tca_free(time);
-    return error;
+    return error ? error : place_all(sweep, hosts);
 }
 
 /* ---- look-up ---- */
-
-static struct tca_listener *find_place(const struct tca_sweep *sweep, uint32_t capture, const uint8_t *addr,
-                                       uint16_t port)
-{
-    size_t low = 0, high = sweep->listeners;
-    while (low < high) {
-        size_t at = low + (high - low) / 2;
-        struct tca_listener *l = &sweep->listener[at];
-        int order = tca_compare_places(l->capture, l->addr, l->port, capture, addr, port);
-        if (!order)
-            return l;
-        if (order < 0)
-            low = at + 1;
-        else
-            high = at;
-    }
-    return NULL;
-}
 
 /* By number of the host and port; `listeners`: nobody listens there. */
 static size_t find_number(const struct tca_sweep *sweep, uint32_t host, uint16_t port)
@@ -347,11 +374,7 @@ bool tca_sweep_serves(const struct tca_sweep *sweep, uint32_t host, uint16_t por
 const struct tca_listener *tca_sweep_at(const struct tca_sweep *sweep, size_t index,
                                         struct tca_listener *room)
 {
-    if (sweep->listener)
-        return &sweep->listener[index];
-    memcpy(room, &nothing_known, sizeof *room);
-    tca_agree(sweep->packed + sweep->packed_at[index], room, sizeof *room);
-    return room;
+    return tca_kept_take(&sweep->kept, index, room);
 }
 
 const struct tca_listener *tca_sweep_place(const struct tca_sweep *sweep, uint32_t host, uint16_t port,
@@ -365,13 +388,19 @@ const struct tca_listener *tca_sweep_find(const struct tca_sweep *sweep, const s
                                           struct tca_listener *room)
 {
     const struct tca_listener *l = tca_sweep_place(sweep, d->host[TCA_SERVER], d->port[TCA_SERVER], room);
-    return l ? l : &nothing_known;
+    return l ? l : &tca_listener_unknown;
 }
 
-struct tca_listener *tca_sweep_edit(struct tca_sweep *sweep, uint32_t capture, const uint8_t addr[16],
-                                    uint16_t port)
+struct tca_listener *tca_sweep_edit(struct tca_sweep *sweep, uint32_t host, uint16_t port,
+                                    struct tca_listener *room)
 {
-    return find_place(sweep, capture, addr, port);
+    size_t found = find_number(sweep, host, port);
+    return found < sweep->listeners ? tca_kept_take(&sweep->kept, found, room) : NULL;
+}
+
+int tca_sweep_put(struct tca_sweep *sweep, uint32_t host, const struct tca_listener *l)
+{
+    return tca_kept_put(&sweep->kept, find_number(sweep, host, l->port), l);
 }
 
 size_t tca_sweep_count(const struct tca_sweep *sweep)
@@ -379,35 +408,9 @@ size_t tca_sweep_count(const struct tca_sweep *sweep)
     return sweep ? sweep->listeners : 0;
 }
 
-/* ---- packed ---- */
-
-static int pack_all(const struct tca_sweep *sweep, struct tca_buf *all, uint32_t *at)
-{
-    for (size_t one = 0; one < sweep->listeners; one++) {
-        uint8_t *room = tca_buf_room(all, TCA_PACKED_MAX(sizeof *sweep->listener));
-        if (!room || all->used > UINT32_MAX)
-            return TCA_EMEMORY;
-        at[one] = (uint32_t)all->used;
-        const uint8_t *end = tca_differ(room, &sweep->listener[one], &nothing_known, sizeof *sweep->listener);
-        all->used += (size_t)(end - room);
-    }
-    return TCA_OK;
-}
-
 void tca_sweep_pack(struct tca_sweep *sweep)
 {
-    struct tca_buf all = {0};
-    uint32_t *at = tca_grow(NULL, sweep->listeners, sizeof *at);
-    if (!sweep->listener || !at || pack_all(sweep, &all, at)) {
-        tca_buf_done(&all);
-        tca_free(at);
-        return;
-    }
-    void *less = tca_grow(all.bytes, all.used, 1);
-    sweep->packed = less ? less : (void *)all.bytes;
-    sweep->packed_at = at;
-    tca_free(sweep->listener);
-    sweep->listener = NULL;
+    tca_kept_pack(&sweep->kept);
 }
 
 static size_t moments_between(const int64_t *moment, size_t count, int64_t from_ns, int64_t to_ns)

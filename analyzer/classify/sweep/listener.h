@@ -267,20 +267,20 @@ int tca_sweep_count_only(struct tca_sweep *sweep, const struct tca_dossier *d);
 struct tca_hosts;
 int tca_sweep_run(struct tca_sweep *sweep, const struct tca_hosts *hosts, struct tca_crew *crew);
 /* What SYN pressure shows of the listeners is entered: complete their bounds by it. Once, before any judge looks at
- * them. */
-void tca_sweep_settle(struct tca_sweep *sweep);
+ * them. 0 or TCA_EMEMORY. */
+int tca_sweep_settle(struct tca_sweep *sweep);
 /* The user left out connections to these ports of a capture, a bit each: they may have waited in their listeners' queues as
- * well. After settling. */
+ * well. After settling. 0 or TCA_EMEMORY. */
 enum { TCA_PORT_BITS = 65536 / 8 };
-void tca_sweep_leave_out(struct tca_sweep *sweep, uint32_t capture, const uint8_t port[TCA_PORT_BITS]);
+int tca_sweep_leave_out(struct tca_sweep *sweep, uint32_t capture, const uint8_t port[TCA_PORT_BITS]);
 /* What is known of their hosts bounds what the traffic left open. Once, after what the traffic tells was held against
- * it. */
+ * it. 0 or TCA_EMEMORY. */
 struct tca_known;
-void tca_sweep_learn(struct tca_sweep *sweep, const struct tca_known *known);
+int tca_sweep_learn(struct tca_sweep *sweep, const struct tca_known *known);
 /* Does this host serve at this port, in the host's own capture? `host`: its number. */
 bool tca_sweep_serves(const struct tca_sweep *sweep, uint32_t host, uint16_t port);
-/* No listener is edited any more: from now on each takes some two hundred bytes, and is made again where it is asked for. They
- * stay as they are where memory is out. */
+/* No listener is edited any more: from now on each takes some two hundred bytes, however few there are, and is made again where it
+ * is asked for. They stay as they are where memory is out. */
 void tca_sweep_pack(struct tca_sweep *sweep);
 /* The listener of this flow, borrowed until the sweep is freed, or in *room. Never NULL: an empty one for a flow never
  * added. */
@@ -289,10 +289,11 @@ const struct tca_listener *tca_sweep_find(const struct tca_sweep *sweep, const s
 /* The one of this host, by its number, and port, likewise; NULL: nobody listens there. */
 const struct tca_listener *tca_sweep_place(const struct tca_sweep *sweep, uint32_t host, uint16_t port,
                                            struct tca_listener *room);
-/* The same listener, to be completed by what SYN pressure shows of it; NULL if there is none. Before any judge looks
- * at it, and before they are packed. */
-struct tca_listener *tca_sweep_edit(struct tca_sweep *sweep, uint32_t capture, const uint8_t addr[16],
-                                    uint16_t port);
+/* The same listener, to be completed by what SYN pressure shows of it, borrowed or in *room; NULL if there is none. Before any
+ * judge looks at it. What was edited has to be put back: 0 or TCA_EMEMORY. */
+struct tca_listener *tca_sweep_edit(struct tca_sweep *sweep, uint32_t host, uint16_t port,
+                                    struct tca_listener *room);
+int tca_sweep_put(struct tca_sweep *sweep, uint32_t host, const struct tca_listener *l);
 /* All listeners, ordered by capture, address, port; borrowed as above. */
 size_t tca_sweep_count(const struct tca_sweep *sweep);
 const struct tca_listener *tca_sweep_at(const struct tca_sweep *sweep, size_t index,

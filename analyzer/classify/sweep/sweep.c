@@ -21,11 +21,6 @@
 #define MS     INT64_C(1000000)
 #define SECOND INT64_C(1000000000)
 
-enum {
-    GIVE_UPS_AGREE = 3,
-    GIVE_UP_SYNS = 3, /* fewer, and the first may be all that the capture shows */
-};
-
 static const int64_t BURST_NS = 10 * MS;       /* RSTs of a closing listener leave together */
 static const int64_t ANSWER_NS = 100 * MS;     /* an answer slower than four round trips and this is none */
 static const int64_t STILL_OPEN_NS = 100 * MS; /* a listener that answers a SYN within this was not closed */
@@ -216,10 +211,9 @@ struct room {
     uint8_t *bursting;
 };
 
-static int sweep_listener(const struct tca_sweep *sweep, struct tca_edge *edge, size_t count,
-                          const struct tca_losses *loss, const struct room *room)
+static int sweep_edges(const struct tca_sweep *sweep, struct tca_listener *l, struct tca_edge *edge,
+                       size_t count, const struct tca_losses *loss, const struct room *room)
 {
-    struct tca_listener *l = &sweep->listener[edge->listener];
     size_t all = count, place = (size_t)(edge - sweep->edge);
     int64_t *moment = sweep->moment + place;
     count = put_off_undecided(l, edge, count);
@@ -238,6 +232,18 @@ static int sweep_listener(const struct tca_sweep *sweep, struct tca_edge *edge, 
     return error ? error : tca_bounds_find(l, edge, count, all - count, sweep->conn);
 }
 
+/* Its episodes are freed with it, so it is put back whatever happened. */
+static int sweep_listener(struct tca_sweep *sweep, struct tca_edge *edge, size_t count,
+                          const struct tca_losses *loss, const struct room *room)
+{
+    size_t at = edge->listener;
+    struct tca_listener kept, *l = tca_kept_take(&sweep->kept, at, &kept);
+    int error = sweep_edges(sweep, l, edge, count, loss, room), put = tca_kept_put(&sweep->kept, at, l);
+    if (put)
+        tca_free((void *)(uintptr_t)l->episode);
+    return error ? error : put;
+}
+
 /* ---- losses of one host ---- */
 
 static int compare_losses(const void *left, const void *right)
@@ -252,32 +258,24 @@ static struct tca_digest digest_loss(const void *item)
     return (struct tca_digest){loss->listener, 0};
 }
 
-static bool same_host(const struct tca_listener *a, const struct tca_listener *b)
-{
-    return a->capture == b->capture && !memcmp(a->addr, b->addr, sizeof a->addr);
-}
-
 /* The losses of all hosts by listener, whose host's are side by side. `time` holds twice as many: where those
  * of the present host begin, and where they end. */
 struct loss_walk {
     int64_t *time;
     size_t next;
-    const struct tca_listener *host;
+    uint32_t host; /* number, plus one; 0: none yet */
     struct tca_losses found;
 };
 
-static void find_losses(const struct tca_sweep *sweep, struct loss_walk *walk, const struct tca_listener *l)
+static void find_losses(const struct tca_sweep *sweep, struct loss_walk *walk, uint32_t host)
 {
-    if (walk->host && same_host(walk->host, l))
+    if (walk->host == host + 1)
         return;
     size_t used = 0, at = walk->next;
     int64_t *from = walk->time, *to = walk->time + sweep->losses;
-    const struct tca_listener *first = l;
-    while (first > sweep->listener && same_host(first - 1, l))
-        first--;
-    while (at < sweep->losses && sweep->loss[at].listener < (uint32_t)(first - sweep->listener))
+    while (at < sweep->losses && tca_sweep_host(sweep, sweep->loss[at].listener) < host)
         at++;
-    for (; at < sweep->losses && same_host(&sweep->listener[sweep->loss[at].listener], l); at++) {
+    for (; at < sweep->losses && tca_sweep_host(sweep, sweep->loss[at].listener) == host; at++) {
         from[used] = sweep->loss[at].from_ns;
         to[used++] = sweep->loss[at].to_ns;
     }
@@ -286,7 +284,7 @@ static void find_losses(const struct tca_sweep *sweep, struct loss_walk *walk, c
         tca_sort_i64(to, used);
     }
     walk->next = at;
-    walk->host = l;
+    walk->host = host + 1;
     walk->found = (struct tca_losses){from, to, used};
 }
 
@@ -302,7 +300,7 @@ static void sort_losses(struct tca_sweep *sweep)
 enum { TASKS_EACH = 8, TASKS_MAX = TASKS_EACH * TCA_CREW_MAX };
 
 struct sharing {
-    const struct tca_sweep *sweep;
+    struct tca_sweep *sweep;
     struct room room;
     unsigned tasks;
     size_t from[TASKS_MAX + 1]; /* the first edge of each task, and the end */
@@ -327,14 +325,14 @@ static void part_edges(struct sharing *share)
 static void sweep_some(void *user, unsigned task)
 {
     struct sharing *share = user;
-    const struct tca_sweep *sweep = share->sweep;
+    struct tca_sweep *sweep = share->sweep;
     struct loss_walk walk = {.time = tca_grow(NULL, 2 * sweep->losses, sizeof *walk.time)};
     size_t from = share->from[task], to = share->from[task + 1];
     int error = walk.time ? TCA_OK : TCA_EMEMORY;
     for (size_t at = from, end; at < to && !error; at = end) {
         end = next_listener(sweep, at + 1, to);
         sort_edges(&sweep->edge[at], end - at);
-        find_losses(sweep, &walk, &sweep->listener[sweep->edge[at].listener]);
+        find_losses(sweep, &walk, tca_sweep_host(sweep, sweep->edge[at].listener));
         error = sweep_listener(sweep, &sweep->edge[at], end - at, &walk.found, &share->room);
     }
     tca_free(walk.time);
@@ -380,28 +378,32 @@ static int deal_edges(struct tca_sweep *sweep, size_t *place)
     return TCA_OK;
 }
 
-/* Only those that were kept stay, the listeners' side by side. */
-static void give_back_moments(struct tca_sweep *sweep)
+/* Only those that were kept stay, the listeners' side by side: first they move together, which leaves nobody behind, then their room
+ * shrinks, which may move all of them. */
+static int give_back_moments(struct tca_sweep *sweep)
 {
     int64_t *kept = sweep->moment;
     for (size_t at = 0; at < sweep->listeners; at++) {
-        struct tca_listener *l = &sweep->listener[at];
+        struct tca_listener room;
+        const struct tca_listener *l = tca_kept_take(&sweep->kept, at, &room);
         size_t count = l->admitted + l->dropped + l->answered;
         if (count)
             memmove(kept, l->admitted_ns, count * sizeof *kept);
-        l->admitted_ns = kept;
         kept += count;
     }
     size_t all = (size_t)(kept - sweep->moment);
     int64_t *less = tca_grow(sweep->moment, all, sizeof *less);
+    int error = TCA_OK;
     sweep->moment = kept = less ? less : sweep->moment;
-    for (size_t at = 0; at < sweep->listeners; at++) {
-        struct tca_listener *l = &sweep->listener[at];
+    for (size_t at = 0; at < sweep->listeners && !error; at++) {
+        struct tca_listener room, *l = tca_kept_take(&sweep->kept, at, &room);
         l->admitted_ns = kept;
         l->dropped_ns = l->admitted_ns + l->admitted;
         l->answered_ns = l->dropped_ns + l->dropped;
         kept = kept + l->admitted + l->dropped + l->answered;
+        error = tca_kept_put(&sweep->kept, at, l);
     }
+    return error;
 }
 
 static int each_listener(struct tca_sweep *sweep, struct tca_crew *crew, struct room room)
@@ -426,7 +428,7 @@ int tca_sweep_edges(struct tca_sweep *sweep, struct tca_crew *crew)
     sweep->moment = tca_grow(NULL, sweep->edges, sizeof *sweep->moment);
     int error = room.index && room.bursting && sweep->moment ? each_listener(sweep, crew, room) : TCA_EMEMORY;
     if (!error)
-        give_back_moments(sweep);
+        error = give_back_moments(sweep);
     if (!error)
         error = tca_wildcard_widen(sweep);
     tca_free(room.index);
@@ -460,39 +462,6 @@ static void forget_gathered(struct tca_sweep *sweep)
     sweep->conns = sweep->conn_room = 0;
 }
 
-/* What the capture itself says of where it was taken comes before round trips. */
-static void place_listeners(struct tca_sweep *sweep, const struct tca_hosts *hosts)
-{
-    for (size_t at = 0; at < sweep->listeners && !sweep->user; at++) {
-        struct tca_listener *l = &sweep->listener[at];
-        const struct tca_host *host = tca_hosts_find(hosts, l->capture, l->addr);
-        if (host->local)
-            l->vantage = host->peers_local ? TCA_VANTAGE_SAME_HOST : TCA_VANTAGE_SERVER;
-        else if (host->peers_local)
-            l->vantage = TCA_VANTAGE_CLIENT;
-        l->vantage = tca_vantage_by_ttl(l->vantage, NULL, host);
-    }
-}
-
-/* Clients of one service give up alike. Where several did after so many SYNs, one that sent as many and then nothing
- * waits no more, though the capture ended before its next one would have been due. */
-static void learn_giving_up(struct tca_sweep *sweep)
-{
-    for (int pass = 0; pass < 2; pass++)
-        for (size_t at = 0; at < sweep->conns; at++) {
-            struct tca_conn *conn = &sweep->conn[at];
-            struct tca_listener *l = &sweep->listener[conn->listener];
-            if (!(conn->flags & TCA_CONN_UNANSWERED) || conn->syns < GIVE_UP_SYNS)
-                continue;
-            if (pass)
-                conn->over |= l->give_ups >= GIVE_UPS_AGREE && conn->syns >= l->give_up_syns;
-            else if (conn->over) {
-                l->give_ups++;
-                l->give_up_syns = conn->syns > l->give_up_syns ? conn->syns : l->give_up_syns;
-            }
-        }
-}
-
 int tca_sweep_run(struct tca_sweep *sweep, const struct tca_hosts *hosts, struct tca_crew *crew)
 {
     if (!sweep->conns)
@@ -502,49 +471,73 @@ int tca_sweep_run(struct tca_sweep *sweep, const struct tca_hosts *hosts, struct
         forget_gathered(sweep);
         return error;
     }
-    learn_giving_up(sweep);
-    place_listeners(sweep, hosts);
     error = tca_sweep_edges(sweep, crew);
     forget_gathered(sweep);
     return error;
 }
 
-void tca_sweep_settle(struct tca_sweep *sweep)
+/* Each, in order. `fn`: whether it was changed. */
+static int edit_all(struct tca_sweep *sweep, bool (*fn)(struct tca_listener *l, const void *user),
+                    const void *user)
 {
-    for (size_t at = 0; at < sweep->listeners; at++)
-        tca_backlog_settle(&sweep->listener[at]);
+    int error = TCA_OK;
+    for (size_t at = 0; at < sweep->listeners && !error; at++) {
+        struct tca_listener room, *l = tca_kept_take(&sweep->kept, at, &room);
+        error = fn(l, user) ? tca_kept_put(&sweep->kept, at, l) : TCA_OK;
+    }
+    return error;
 }
 
-void tca_sweep_leave_out(struct tca_sweep *sweep, uint32_t capture, const uint8_t port[TCA_PORT_BITS])
+static bool settle(struct tca_listener *l, const void *user)
 {
-    for (size_t at = 0; at < sweep->listeners; at++) {
-        struct tca_listener *l = &sweep->listener[at];
-        if (l->capture == capture && port[l->port / 8] >> l->port % 8 & 1)
-            tca_places_open(l);
-    }
+    (void)user;
+    tca_backlog_settle(l);
+    return true;
 }
 
-void tca_sweep_learn(struct tca_sweep *sweep, const struct tca_known *known)
+int tca_sweep_settle(struct tca_sweep *sweep)
 {
-    for (size_t at = 0; at < sweep->listeners; at++) {
-        struct tca_listener *l = &sweep->listener[at];
-        int64_t most;
-        if (l->listens && tca_known_value(known, l->addr, TCA_SETTING_somaxconn, &most))
-            tca_backlog_learn(l, most);
-    }
+    return edit_all(sweep, settle, NULL);
+}
+
+struct left_out {
+    uint32_t capture;
+    const uint8_t *port; /* TCA_PORT_BITS of them */
+};
+
+static bool leave_out(struct tca_listener *l, const void *user)
+{
+    const struct left_out *out = user;
+    bool left_out = l->capture == out->capture && out->port[l->port / 8] >> l->port % 8 & 1;
+    if (left_out)
+        tca_places_open(l);
+    return left_out;
+}
+
+int tca_sweep_leave_out(struct tca_sweep *sweep, uint32_t capture, const uint8_t port[TCA_PORT_BITS])
+{
+    return edit_all(sweep, leave_out, &(struct left_out){capture, port});
+}
+
+static bool learn(struct tca_listener *l, const void *user)
+{
+    int64_t most;
+    bool known = l->listens && tca_known_value(user, l->addr, TCA_SETTING_somaxconn, &most);
+    if (known)
+        tca_backlog_learn(l, most);
+    return known;
+}
+
+int tca_sweep_learn(struct tca_sweep *sweep, const struct tca_known *known)
+{
+    return edit_all(sweep, learn, known);
 }
 
 void tca_sweep_free(struct tca_sweep *sweep)
 {
     if (!sweep)
         return;
-    for (size_t at = 0; at < sweep->listeners; at++) {
-        struct tca_listener room;
-        tca_free((void *)(uintptr_t)tca_sweep_at(sweep, at, &room)->episode);
-    }
-    tca_free(sweep->listener);
-    tca_free(sweep->packed);
-    tca_free(sweep->packed_at);
+    tca_kept_done(&sweep->kept);
     tca_free(sweep->place);
     tca_free(sweep->moment);
     tca_free(sweep->conn);

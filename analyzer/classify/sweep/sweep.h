@@ -12,6 +12,7 @@
 
 #include "classify/sweep/episode.h"
 #include "classify/sweep/host.h"
+#include "classify/sweep/kept.h"
 
 enum tca_conn_flag {
     TCA_CONN_ESTABLISHED = 1 << 0,
@@ -62,10 +63,8 @@ struct tca_sweep {
     size_t edges, edge_room;
     struct tca_loss *loss; /* owned */
     size_t losses, loss_room;
-    struct tca_listener *listener; /* owned, with their episodes; NULL once they are packed: */
-    uint8_t *packed;               /* owned: each as what it differs by from one of which nothing is known */
-    uint32_t *packed_at;           /* owned: where each begins there */
-    uint64_t *place;               /* owned: of each its host's number and its port */
+    struct tca_kept kept; /* listeners, with their episodes */
+    uint64_t *place;      /* owned: of each its host's number and its port */
     size_t listeners;
     int64_t
         *moment; /* owned: what the listeners' admitted_ns and dropped_ns point into; a place for each edge */
@@ -76,6 +75,12 @@ struct tca_sweep {
 int tca_sweep_listeners(struct tca_sweep *sweep, const struct tca_hosts *hosts);
 /* What all edges of each listener show together. 0 or TCA_EMEMORY. */
 int tca_sweep_edges(struct tca_sweep *sweep, struct tca_crew *crew);
+
+/* The number of a listener's host. */
+static inline uint32_t tca_sweep_host(const struct tca_sweep *sweep, size_t listener)
+{
+    return (uint32_t)(sweep->place[listener] >> 16);
+}
 
 static inline int tca_compare_u32(uint32_t a, uint32_t b)
 {

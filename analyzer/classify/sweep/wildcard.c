@@ -20,7 +20,10 @@ enum { ROWS_MAX = 64 }; /* of one port that are looked at for each other: a host
 
 /* The candidates of one row: when created, and when accepted at the latest, each sorted. */
 struct row {
-    struct tca_listener *l;
+    struct tca_listener *l; /* while its group is looked at */
+    uint32_t number, capture;
+    uint16_t port;
+    bool bounded; /* an episode of it bounds its limit from above */
     int64_t *created, *accepted;
     size_t children, accepts;
 };
@@ -28,16 +31,16 @@ struct row {
 static int compare_ports(const void *left, const void *right)
 {
     const struct row *a = left, *b = right;
-    int order = tca_compare_u32(a->l->capture, b->l->capture);
+    int order = tca_compare_u32(a->capture, b->capture);
     if (!order)
-        order = (int)a->l->port - (int)b->l->port;
-    return order ? order : (a->l > b->l) - (a->l < b->l);
+        order = (int)a->port - (int)b->port;
+    return order ? order : tca_compare_u32(a->number, b->number);
 }
 
 static struct tca_digest digest_port(const void *item)
 {
     const struct row *row = item;
-    return (struct tca_digest){row->l->capture, row->l->port};
+    return (struct tca_digest){row->capture, row->port};
 }
 
 static bool has_child(const struct tca_edge *edge)
@@ -109,16 +112,25 @@ static void widen_row(const struct row *row, const struct row *group, size_t row
     tca_places_widen(row->l, others);
 }
 
-static void widen_group(const struct row *group, size_t rows)
+/* `room`: of one for each row that is looked at for others, and one. */
+static int widen_group(struct tca_sweep *sweep, struct row *group, size_t rows, struct tca_listener *room)
 {
-    for (size_t at = 0; at < rows; at++) {
-        if (!group[at].l->episode_count || !tca_backlog_has_max(&group[at].l->backlog))
+    bool few = rows <= ROWS_MAX;
+    int error = TCA_OK;
+    for (size_t at = 0; at < rows && few; at++)
+        group[at].l = tca_kept_take(&sweep->kept, group[at].number, &room[at]);
+    for (size_t at = 0; at < rows && !error; at++) {
+        if (!group[at].bounded)
             continue;
-        if (rows <= ROWS_MAX)
+        if (few) {
             widen_row(&group[at], group, rows);
-        else
+        } else {
+            group[at].l = tca_kept_take(&sweep->kept, group[at].number, room);
             tca_places_widen(group[at].l, NULL);
+        }
+        error = tca_kept_put(&sweep->kept, group[at].number, group[at].l);
     }
+    return error;
 }
 
 static size_t fill_rows(const struct tca_sweep *sweep, struct row *row, int64_t *next)
@@ -127,29 +139,40 @@ static size_t fill_rows(const struct tca_sweep *sweep, struct row *row, int64_t 
     for (size_t at = 0, end; at < sweep->edges; at = end) {
         for (end = at + 1; end < sweep->edges && sweep->edge[end].listener == sweep->edge[at].listener;)
             end++;
-        row[rows].l = &sweep->listener[sweep->edge[at].listener];
+        struct tca_listener room;
+        const struct tca_listener *l = tca_kept_take(&sweep->kept, sweep->edge[at].listener, &room);
+        row[rows].number = sweep->edge[at].listener;
+        row[rows].capture = l->capture;
+        row[rows].port = l->port;
+        row[rows].bounded = l->episode_count && tca_backlog_has_max(&l->backlog);
         fill_row(&row[rows++], &sweep->edge[at], end - at, &next);
     }
     return rows;
 }
 
-int tca_wildcard_widen(const struct tca_sweep *sweep)
+static int widen_all(struct tca_sweep *sweep, struct row *row, size_t rows, struct tca_listener *room)
+{
+    int error = TCA_OK;
+    tca_sort(row, rows, sizeof *row, digest_port, compare_ports);
+    for (size_t at = 0, end; at < rows && !error; at = end) {
+        bool bounded = row[at].bounded;
+        for (end = at + 1; end < rows && row[end].capture == row[at].capture && row[end].port == row[at].port;
+             end++)
+            bounded |= row[end].bounded;
+        if (end - at > 1 && bounded)
+            error = widen_group(sweep, &row[at], end - at, room);
+    }
+    return error;
+}
+
+int tca_wildcard_widen(struct tca_sweep *sweep)
 {
     struct row *row = tca_alloc(sweep->listeners * sizeof *row);
     int64_t *time = tca_alloc(2 * sweep->edges * sizeof *time);
-    if (row && time) {
-        size_t rows = fill_rows(sweep, row, time);
-        tca_sort(row, rows, sizeof *row, digest_port, compare_ports);
-        for (size_t at = 0, end; at < rows; at = end) {
-            for (end = at + 1; end < rows && row[end].l->capture == row[at].l->capture &&
-                               row[end].l->port == row[at].l->port;)
-                end++;
-            if (end - at > 1)
-                widen_group(&row[at], end - at);
-        }
-    }
-    int error = row && time ? TCA_OK : TCA_EMEMORY;
+    struct tca_listener *room = tca_grow(NULL, ROWS_MAX, sizeof *room);
+    int error = row && time && room ? widen_all(sweep, row, fill_rows(sweep, row, time), room) : TCA_EMEMORY;
     tca_free(row);
     tca_free(time);
+    tca_free(room);
     return error;
 }

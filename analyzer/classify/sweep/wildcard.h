@@ -9,6 +9,6 @@
 
 /* Widen the upper bounds of the limits of listeners whose queue may have held connections to other addresses as well. After
  * the episodes of all are known, while the edges are sorted by listener. 0 or TCA_EMEMORY. */
-int tca_wildcard_widen(const struct tca_sweep *sweep);
+int tca_wildcard_widen(struct tca_sweep *sweep);
 
 #endif
