@@ -25,7 +25,7 @@ sys.path[:0] = [str(HERE.parent / "bench"), str(HERE.parent / "lab")]
 import measure  # noqa: E402
 import report  # noqa: E402
 
-TIMES, STEEPEST = 4, 8
+TIMES, STEEPEST, ORDINARY = 4, 8, 100_000
 DEAREST = {"report": 30, "summary": 20}  # times an ordinary packet: what a connection of one packet costs, twice
 MEMORY, BESIDES_MIB, BYTES_EACH = "16M", 40, 480  # of each packet: what sweeps hold of a connection, its hosts, its listener
 
@@ -89,10 +89,9 @@ class Figures:
 
 def learn_usual(bench):
     """What starting costs, and an ordinary packet."""
-    many = TIMES * bench.packets
     for command in DEAREST:
         bench.empty[command] = bench.run("flood", 1, command).cpu
-        bench.usual[command] = max(bench.run("ordinary", many, command).cpu - bench.empty[command], 1e-9) / many
+        bench.usual[command] = max(bench.run("ordinary", ORDINARY, command).cpu - bench.empty[command], 1e-9) / ORDINARY
 
 
 def table(bench):
@@ -115,7 +114,7 @@ def far(bench, packets):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("build")
-    parser.add_argument("--packets", type=int, default=10000)
+    parser.add_argument("--packets", type=int, default=7500)
     parser.add_argument("--table", action="store_true")
     parser.add_argument("--far", type=int, default=0)
     options = parser.parse_args()

@@ -32,7 +32,7 @@ STATES = {"syn_sent": "SYN-SENT", "syn_recv": "SYN-RECV", "established": "ESTAB"
           "time_wait": "TIME-WAIT", "unknown": "UNKNOWN"}
 MAXIMA = [name for name in STATES if name != "unknown"]
 LONG = 10  # seconds of the longer buckets
-MOMENTS = 6  # rows of a host that are compared with the list of their moment
+MOMENTS = 4  # rows of a host that are compared with the list of their moment
 
 
 def settings(folder):

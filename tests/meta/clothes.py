@@ -129,5 +129,5 @@ ALL = (
 
 def chosen(one, name, thin=1):
     """Is this capture, by its name, one of those that wear these clothes?"""
-    every = one.every * thin if one.every > 1 else 1
+    every = one.every * thin if one.every > 1 else max(1, thin // 2)
     return name in one.also or zlib.crc32((one.name + name).encode()) % every == 0
