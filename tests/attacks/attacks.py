@@ -73,7 +73,7 @@ class Figures:
         self.failure = self.small.failure or self.large.failure
 
     def good(self, command):
-        linear = self.each[1] * TIMES <= STEEPEST * max(self.each[0], self.usual / 2)
+        linear = self.each[1] * TIMES <= STEEPEST * max(self.each[0], self.usual)
         return not self.failure and linear and self.each[1] <= DEAREST[command] * self.usual and self.peaks()[1] <= self.most
 
     def peaks(self):
@@ -114,7 +114,7 @@ def far(bench, packets):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("build")
-    parser.add_argument("--packets", type=int, default=7500)
+    parser.add_argument("--packets", type=int, default=10000)
     parser.add_argument("--table", action="store_true")
     parser.add_argument("--far", type=int, default=0)
     options = parser.parse_args()
