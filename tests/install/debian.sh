@@ -19,24 +19,8 @@ fi
 # shellcheck source=tests/tools/install.sh
 . "$root/tests/tools/install.sh"
 install_packages dpkg-dev debhelper lintian autopkgtest fakeroot || exit 2
-scratch=$(mktemp -d) || exit 2
-trap 'rm -rf "$scratch"' EXIT
-number=0
-failed=0
-
-step() { # step NAME COMMAND...
-    local name=$1
-    shift
-    number=$((number + 1))
-    if "$@" >"$scratch/log" 2>&1; then
-        echo "ok $number - $name"
-        return
-    fi
-    failed=$((failed + 1))
-    echo "not ok $number - $name"
-    tail -n 40 "$scratch/log" | sed 's/^/# /'
-    return 1
-}
+# shellcheck source=tests/install/steps.sh
+. "$root/tests/install/steps.sh"
 
 copied() {
     local version

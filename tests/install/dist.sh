@@ -11,24 +11,8 @@ if [ ! -e "$root/.git" ]; then
     echo '1..0 # SKIP this tree is no repository: there is no commit to make an archive of'
     exit 0
 fi
-scratch=$(mktemp -d) || exit 2
-trap 'rm -rf "$scratch"' EXIT
-number=0
-failed=0
-
-step() { # step NAME COMMAND...
-    local name=$1
-    shift
-    number=$((number + 1))
-    if "$@" >"$scratch/log" 2>&1; then
-        echo "ok $number - $name"
-        return
-    fi
-    failed=$((failed + 1))
-    echo "not ok $number - $name"
-    tail -n 30 "$scratch/log" | sed 's/^/# /'
-    return 1
-}
+# shellcheck source=tests/install/steps.sh
+. "$root/tests/install/steps.sh"
 
 unpacked() { # the newest archive, unpacked into $scratch/tree
     local archive
