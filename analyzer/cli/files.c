@@ -13,9 +13,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
-const char *const product_file[PRODUCT_FILES] = {"flows.csv",    "events.csv",   "listeners.csv",
-                                                 "states.csv",   "counters.csv", "settings.csv",
-                                                 "captures.csv", "summary.txt",  "run.csv"};
+const char *const product_file[PRODUCT_FILES] = {
+    "flows.csv",    "events.csv",   "listeners.csv", "states.csv",  "counters.csv",
+    "settings.csv", "captures.csv", "summary.txt",   "report.html", "run.csv"};
+/* Of those that are no tables what the session calls them. */
+static const char *const text_name[PRODUCT_FILES] = {[PRODUCT_SUMMARY] = "summary", [PRODUCT_PAGE] = "page"};
 /* The last one is the front end's own. */
 enum { MADE = PRODUCT_RUN };
 
@@ -97,7 +99,7 @@ static int open_files(const struct result *result, const char *directory, struct
     int r = 0;
     for (int i = 0; i < MADE && r == 0; i++) {
         r = open_file(result->req, &file[i], product_file[i], directory);
-        product[i] = (struct tca_product){.name = product_table[i] ? product_table[i] : "summary",
+        product[i] = (struct tca_product){.name = product_table[i] ? product_table[i] : text_name[i],
                                           .columns = product_table[i] ? result->req->columns : NULL,
                                           .fn = write_file,
                                           .end = end_file,

@@ -21,9 +21,10 @@ enum {
 };
 
 struct making {
-    struct tca_product *product; /* borrowed; NULL: it is what others need */
-    const struct tca_table *table;
+    struct tca_product *product;   /* borrowed; NULL: it is what others need */
+    const struct tca_table *table; /* NULL: it is a text, or what others need */
     const struct tca_maker *maker; /* NULL: looks at no flow */
+    const struct tca_maker *needs; /* made before it is told; NULL: nothing */
     void *own;                     /* the maker's */
     struct tca_rows rows;
     unsigned walk; /* that looks at flows for it, once that is shared out */
@@ -44,9 +45,23 @@ struct all {
 
 /* ---- what is made ---- */
 
-static bool is_summary(const struct making *m)
+/* Products that are no tables. */
+static const struct text {
+    const char *name;
+    const struct tca_maker *maker, *needs;
+} texts[] = {{"summary", &tca_summary_maker, NULL}, {"page", &tca_page_maker, &tca_census_maker}};
+
+static const struct text *text_of(const struct tca_product *product)
 {
-    return m->product && !strcmp(m->product->name, "summary");
+    for (size_t at = 0; at < sizeof texts / sizeof texts[0]; at++)
+        if (!strcmp(product->name, texts[at].name))
+            return &texts[at];
+    return NULL;
+}
+
+static bool is_text(const struct making *m)
+{
+    return m->product && !m->table;
 }
 
 static size_t end_of(const struct all *all)
@@ -67,21 +82,24 @@ static void need(struct all *all, const struct tca_maker *maker)
 static void check_product(struct all *all, struct making *m)
 {
     struct tca_product *p = m->product;
+    const struct text *text = text_of(p);
     p->error = (struct tca_error){.offset = -1};
-    if (is_summary(m)) {
+    if (text) {
+        m->maker = text->maker;
+        m->needs = text->needs;
         m->code = tca_must_be_finished(all->s, &p->error);
         return;
     }
     m->code = tca_table_check(all->s, p->name, &m->table, &p->error);
+    if (m->table)
+        m->needs = m->table->needs;
 }
 
 static int open_product(struct all *all, struct making *m)
 {
     struct tca_product *p = m->product;
-    if (is_summary(m)) {
-        m->maker = &tca_summary_maker;
+    if (is_text(m))
         return TCA_OK;
-    }
     m->maker = m->table->maker;
     return tca_rows_csv(all->s, p->name, p->columns, (struct tca_text_to){p->fn, p->user}, &m->rows,
                         &p->error);
@@ -193,7 +211,7 @@ static void walk_some(void *user, unsigned walk)
 
 static int tell_product(struct making *m)
 {
-    if (is_summary(m))
+    if (is_text(m))
         return m->maker->end(m->own, &(struct tca_text_to){m->product->fn, m->product->user});
     return m->table->tell ? m->table->tell(&m->rows, m->own) : TCA_OK;
 }
@@ -231,7 +249,7 @@ static void fail_needing(struct all *all)
     for (size_t at = all->count; at < end_of(all); at++)
         for (size_t one = 0; one < all->count; one++) {
             struct making *m = &all->making[one];
-            if (m->table && m->table->needs == all->making[at].maker)
+            if (m->needs == all->making[at].maker)
                 fail(m, all->making[at].code);
         }
 }
@@ -260,8 +278,8 @@ static void check_all(struct all *all, struct tca_product *product, size_t count
         check_product(all, &all->making[at]);
     }
     for (size_t at = 0; at < count; at++) /* now that a check may have made some of it */
-        if (all->making[at].table && !all->making[at].code)
-            need(all, all->making[at].table->needs);
+        if (!all->making[at].code)
+            need(all, all->making[at].needs);
 }
 
 int tca_session_make(struct tca_session *s, struct tca_product *product, size_t count)

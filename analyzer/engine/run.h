@@ -430,6 +430,7 @@ struct tca_text_to {
     void *user;
 };
 extern const struct tca_maker tca_summary_maker; /* to: struct tca_text_to */
+extern const struct tca_maker tca_page_maker;    /* the report page (web.c); likewise; needs the census */
 struct tca_report_options tca_report_options_of(const struct tca_session *s);
 
 /* ---- the census (census.c) ---- */

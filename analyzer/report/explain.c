@@ -176,6 +176,8 @@ static bool is_plain(const struct tca_explain *ex, const struct told_segment *to
 {
     const struct tca_trace *t = told->t;
     const struct tca_mirror *m = explain_mirror(ex);
+    if (ex->sparse)
+        return false;
     int64_t before_ns = ex->fold.count ? ex->fold.last.time_ns : ex->last_ns;
     if (t->icmp || told->name[0] || told->ignored || (t->flags & (TCA_SYN | TCA_FIN | TCA_RST)) ||
         (t->window == 0) != ex->sender[t->from].shut)

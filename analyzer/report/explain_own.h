@@ -64,8 +64,10 @@ struct told_segment {
 };
 
 /* How a ladder is shown. Each function may be NULL. */
+struct picture_room;
 struct tca_explain_form {
     const char *name;
+    const struct picture_room *room; /* of a picture; NULL: as much as there is */
     bool ascii;
     int turns; /* the trace is shown so often */
     void (*head)(struct tca_explain *ex);
@@ -80,6 +82,7 @@ struct tca_explain {
     tca_write_fn *fn;
     void *user;
     bool failed, parted, answered; /* answered: a SYN+ACK has passed */
+    bool sparse;                   /* only what was kept as evidence is shown: nothing is folded */
     int turn;                      /* from 0 */
     struct tca_buf out;
     struct tca_buf text; /* for whoever needs one for a moment */
@@ -139,6 +142,12 @@ void tca_explain_proof(const struct tca_explain *ex, const struct tca_judgement 
 
 extern const struct tca_explain_form tca_explain_text, tca_explain_ascii, tca_explain_svg, tca_explain_html,
     tca_explain_mermaid, tca_explain_xplot;
+
+/* ---- explain_marks.c: a ladder of what a dossier has kept, where there is no trace ---- */
+/* Shows it all segments that were kept as evidence. 0, TCA_EMEMORY or TCA_EOUTPUT. */
+int tca_explain_marks(struct tca_explain *ex);
+/* Segments that were kept as evidence. */
+uint64_t tca_explain_kept(const struct tca_dossier *d);
 
 void tca_plot_free(struct plot *plot); /* NULL too */
 

@@ -10,11 +10,14 @@
 
 void tca_picture_begin(struct tca_explain *ex)
 {
+    static const struct picture_room all = {PICTURE_FIRST, PICTURE_LAST, PICTURE_BETWEEN};
     ex->picture = tca_alloc(sizeof *ex->picture);
-    if (ex->picture)
-        ex->picture->before[TCA_CLIENT] = ex->picture->before[TCA_SERVER] = TCA_STATE_COUNT;
-    else
+    if (!ex->picture) {
         ex->out.failed = true;
+        return;
+    }
+    ex->picture->room = ex->form->room ? ex->form->room : &all;
+    ex->picture->before[TCA_CLIENT] = ex->picture->before[TCA_SERVER] = TCA_STATE_COUNT;
 }
 
 void tca_picture_free(struct picture *picture)
@@ -80,7 +83,7 @@ static void leave_out(struct picture *p, const struct ladder_entry *e)
 static void settle(const struct tca_explain *ex, const struct ladder_entry *e)
 {
     struct picture *p = ex->picture;
-    if (p->singled < PICTURE_BETWEEN && worth_keeping(ex, e)) {
+    if (p->singled < p->room->between && worth_keeping(ex, e)) {
         p->between[p->betweens++] = *e;
         p->singled++;
     } else {
@@ -94,15 +97,15 @@ void tca_picture_entry(struct tca_explain *ex, const struct ladder_entry *e)
     struct picture *p = ex->picture;
     if (!p)
         return;
-    if (p->firsts < PICTURE_FIRST) {
+    if (p->firsts < p->room->first) {
         p->first[p->firsts++] = *e;
         memcpy(p->before, e->state, sizeof p->before);
-    } else if (p->lasts < PICTURE_LAST) {
+    } else if (p->lasts < p->room->last) {
         p->last[p->lasts++] = *e;
     } else {
         settle(ex, &p->last[p->last_at]);
         p->last[p->last_at] = *e;
-        p->last_at = (p->last_at + 1) % PICTURE_LAST;
+        p->last_at = (p->last_at + 1) % p->room->last;
     }
 }
 
@@ -117,6 +120,6 @@ const struct picture *tca_picture_rows(struct tca_explain *ex)
     for (size_t i = 0; i < p->betweens; i++)
         p->row[p->rows++] = &p->between[i];
     for (size_t i = 0; i < p->lasts; i++)
-        p->row[p->rows++] = &p->last[(p->last_at + i) % PICTURE_LAST];
+        p->row[p->rows++] = &p->last[(p->last_at + i) % p->room->last];
     return p;
 }

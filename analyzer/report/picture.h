@@ -22,7 +22,14 @@ enum {
     PICTURE_ROWS = PICTURE_FIRST + PICTURE_LAST + 2 * PICTURE_BETWEEN + 1,
 };
 
+/* Less room, where many pictures share a page. */
+struct picture_room {
+    size_t first, last;
+    unsigned between; /* each as above, and no more */
+};
+
 struct picture {
+    const struct picture_room *room; /* static */
     struct ladder_entry first[PICTURE_FIRST], between[2 * PICTURE_BETWEEN + 1], last[PICTURE_LAST];
     size_t firsts, betweens, lasts;
     size_t last_at;           /* of the ring `last`: its oldest */
@@ -69,6 +76,7 @@ struct canvas {
     int32_t since[2];                                   /* each end's bar begins there */
     enum tca_state state[2];
     int quiet_rows[2]; /* since its state was written */
+    bool nameless;     /* rows have no ids: there are other ladders on the page */
 };
 void tca_canvas_begin(struct canvas *c, struct tca_explain *ex, const struct picture *picture);
 void tca_canvas_done(struct canvas *c);
@@ -78,5 +86,8 @@ void tca_canvas_row(struct canvas *c, const struct ladder_entry *e);
 void tca_canvas_tail(struct canvas *c); /* what is so at the end stays so for a little */
 /* End the bars here, and hand on what was drawn since the last time: the next strip begins here. */
 void tca_canvas_flush(struct canvas *c, struct tca_buf *out);
+
+/* ---- picture_html.c: strip by strip into ex->out ---- */
+void tca_picture_strips(struct tca_explain *ex, struct canvas *c);
 
 #endif

@@ -425,7 +425,7 @@ void tca_canvas_row(struct canvas *c, const struct ladder_entry *e)
     struct tca_buf title = {0}, id = {0};
     put_gap(c, e);
     tca_picture_title(c->ex, e, &title);
-    if (e->frame) {
+    if (e->frame && !c->nameless) {
         tca_buf_char(&id, 'f');
         tca_explain_spot(c->ex, e->spot, &id);
     }

@@ -134,16 +134,21 @@ static void put_strip(struct tca_explain *ex, struct canvas *c, size_t from)
     tca_buf_done(&title);
 }
 
+void tca_picture_strips(struct tca_explain *ex, struct canvas *c)
+{
+    size_t from = 0;
+    do {
+        put_strip(ex, c, from);
+        from += STRIP_ROWS;
+    } while (from < c->picture->rows);
+}
+
 static void put_ladder(struct tca_explain *ex, const struct picture *picture)
 {
     struct canvas c;
     put_markup(ex, "<section class=\"ladder\">\n");
     tca_canvas_begin(&c, ex, picture);
-    size_t from = 0;
-    do {
-        put_strip(ex, &c, from);
-        from += STRIP_ROWS;
-    } while (from < picture->rows);
+    tca_picture_strips(ex, &c);
     tca_canvas_done(&c);
     put_markup(ex, "<p>");
     tca_explain_ending(ex, &ex->text);

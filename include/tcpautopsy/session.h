@@ -118,10 +118,14 @@ int tca_session_csv(struct tca_session *session, const char *table, const char *
                     void *user, struct tca_error *error);
 /* The incident in at most 25 lines of 80 columns. */
 int tca_session_summary(struct tca_session *session, tca_write_fn *fn, void *user, struct tca_error *error);
-/* Several of these at once: tables and the summary, each the bytes of its own call, made of one look at each connection, and side by
+/* All of it on one page to be looked at: the summary, timelines of listeners in trouble, sockets by state, the worst connections with
+ * their ladders. One HTML file that asks for nothing else and runs nothing; below a megabyte, whatever there is; UTF-8, of which
+ * nothing came from the capture unescaped. */
+int tca_session_page(struct tca_session *session, tca_write_fn *fn, void *user, struct tca_error *error);
+/* Several of these at once: tables, the summary and the page, each the bytes of its own call, made of one look at each connection, and side by
  * side by the session's threads. */
 struct tca_product {
-    const char *name;    /* of a table, or "summary" */
+    const char *name;    /* of a table, or "summary", or "page" */
     const char *columns; /* as of tca_session_csv() */
     tca_write_fn *fn;    /* called by one thread at a time, perhaps not the caller's */
     /* Its last call to fn was made, and `code` and `error` are set; by that thread. NULL: nobody asks. */

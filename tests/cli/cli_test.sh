@@ -639,7 +639,7 @@ ok '  long after the last packet no TIME-WAIT is left' $?
 TZ=Asia/Kathmandu LC_ALL=tr_TR.UTF-8 "$binary" states ok.pcap >out 2>err
 same 'states: neither time zone nor locale changes a byte' states.stdout out
 exits 0 report -o dir ok.pcap
-[ "$(cd dir && echo *)" = 'captures.csv counters.csv events.csv flows.csv listeners.csv run.csv settings.csv states.csv summary.txt' ]
+[ "$(cd dir && echo *)" = 'captures.csv counters.csv events.csv flows.csv listeners.csv report.html run.csv settings.csv states.csv summary.txt' ]
 ok 'report writes its files and nothing else' $?
 same 'report: the same flows' flows.stdout dir/flows.csv
 same 'report: the same events' events.stdout dir/events.csv

@@ -28,7 +28,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lab"))
 import report  # noqa: E402
 
 TABLES = ("flows.csv", "events.csv", "listeners.csv", "states.csv", "counters.csv", "settings.csv", "captures.csv",
-          "summary.txt")
+          "summary.txt", "report.html")
 FILES = 60
 # What no scheduler of the machine at hand may decide.
 CLEAN = {name: value for name, value in os.environ.items()

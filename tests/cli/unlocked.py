@@ -21,7 +21,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lab"))
 
 import report  # noqa: E402
 
-TABLES = ("flows.csv", "events.csv", "listeners.csv", "states.csv", "captures.csv", "summary.txt")
+TABLES = ("flows.csv", "events.csv", "listeners.csv", "states.csv", "captures.csv", "summary.txt", "report.html")
 FLOCK = {"x86_64": 73, "aarch64": 32, "riscv64": 32}
 PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS, SECCOMP_MODE_FILTER = 22, 38, 2
 LOAD, EQUAL, RETURN = 0x20, 0x15, 0x06  # of the classic BPF: the number of the call is word 0

@@ -39,7 +39,7 @@ import report  # noqa: E402
 import slurm  # noqa: E402
 
 TABLES = ("flows.csv", "events.csv", "listeners.csv", "states.csv", "counters.csv", "settings.csv", "captures.csv",
-          "summary.txt")
+          "summary.txt", "report.html")
 SCRIPTS = ("shard.sh", "merge.sh", "submit.sh")
 SIZES = range(3000, 30000)  # of captures: so that each shard has several
 PIPE = 4096

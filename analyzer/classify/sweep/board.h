@@ -11,6 +11,7 @@
 #define TCA_CLASSIFY_BOARD_H
 
 #include "classify/sweep/episode.h"
+#include "classify/sweep/timeline.h"
 
 /* Retries come at least this often while a ladder is young: once a queue has room, they are answered within this
  * time. */
@@ -104,5 +105,8 @@ size_t tca_board_filled(const struct tca_board *b, const struct tca_episode *e);
 bool tca_board_several_queues(const struct tca_board *b, int64_t from_ns, int64_t until_ns);
 /* From a child's creation to its first word, as a rule. */
 int64_t tca_board_usual_wait(struct tca_board *b);
+/* What it shows around its listener's episodes, in columns (timeline.c). `edge`: those that it was made of. */
+void tca_board_timeline(const struct tca_board *b, const struct tca_edge *edge, size_t count,
+                        const struct tca_episode *kept, struct tca_timeline *ret);
 
 #endif

@@ -200,9 +200,15 @@ static void tell_stalls(struct tca_board *b, struct tca_listener *l, struct tca_
     }
 }
 
-static int find_all(struct tca_board *b, struct tca_listener *l, struct tca_episode **ret_episode)
+/* What is kept of a listener whose queue was full, in one piece. */
+struct record {
+    struct tca_episode episode[TCA_EPISODES_MAX]; /* first: the piece is freed by it */
+    struct tca_timeline timeline;
+};
+
+static int find_all(struct tca_board *b, struct tca_listener *l, struct record **ret_record)
 {
-    struct tca_episode *kept = NULL;
+    struct record *record = NULL;
     unsigned cores = 0;
     bool apart = false;
     for (size_t at = 0, end; at < b->instants; at = end) {
@@ -218,15 +224,15 @@ static int find_all(struct tca_board *b, struct tca_listener *l, struct tca_epis
             cores = 0;
         if (!found)
             continue;
-        if (!kept && !(kept = tca_alloc(TCA_EPISODES_MAX * sizeof *kept)))
+        if (!record && !(record = tca_alloc(sizeof *record)))
             return TCA_EMEMORY;
         apart |= e.partial;
-        tell_stalls(b, l, &g, &e, kept);
+        tell_stalls(b, l, &g, &e, record->episode);
     }
     if (apart)
         tca_places_peak_apart(b, l);
     tca_places_bound_by_burst(l);
-    *ret_episode = kept;
+    *ret_record = record;
     return TCA_OK;
 }
 
@@ -235,10 +241,15 @@ int tca_episodes_find(struct tca_listener *l, const struct tca_edge *edge, size_
                       struct tca_episode **ret_episode)
 {
     struct tca_board b;
-    *ret_episode = NULL;
+    struct record *record = NULL;
     int error = tca_board_init(&b, l, edge, count, conn, loss);
     if (!error && l->listens)
-        error = find_all(&b, l, ret_episode);
+        error = find_all(&b, l, &record);
+    if (!error && record && l->episode_count) {
+        tca_board_timeline(&b, edge, count, record->episode, &record->timeline);
+        l->timeline = &record->timeline;
+    }
+    *ret_episode = record ? record->episode : NULL;
     tca_board_done(&b);
     return error;
 }

@@ -96,7 +96,8 @@ bool tca_episode_refused(const struct tca_listener *l, const struct tca_episode 
 
 /* Find the episodes of one listener. `edge`: its `count` edges by time and frame; `loss`: of its host;
  * `midstream`, `vantage` and the counters of `l` are filled. Sets peak_unaccepted, the backlog bounds, and
- * *ret_episode (owned by the caller, NULL if none) with episode_count. 0 or TCA_EMEMORY. */
+ * *ret_episode (owned by the caller, NULL if none) with episode_count, and their timeline, which goes with them. 0 or
+ * TCA_EMEMORY. */
 int tca_episodes_find(struct tca_listener *l, const struct tca_edge *edge, size_t count,
                       const struct tca_conn *conn, const struct tca_losses *loss,
                       struct tca_episode **ret_episode);

@@ -71,6 +71,8 @@ struct tca_bounds {
     uint64_t min, max;
 };
 
+struct tca_timeline;
+
 /* What set two bounds: when the lower one was set, and segments to look at; 0: none. */
 struct tca_proof {
     int64_t time_ns;
@@ -201,6 +203,7 @@ struct tca_listener {
     uint8_t episode_count;
     uint32_t episodes_left_off;        /* smaller ones beyond TCA_EPISODES_MAX */
     const struct tca_episode *episode; /* episode_count of them, in time order; borrowed from the sweep */
+    const struct tca_timeline *timeline; /* around them (timeline.h); NULL without one; likewise */
     /* When connections that had no ladder got in, to be served at once, and when SYNs were left unanswered; each
      * sorted, borrowed from the sweep. */
     const int64_t *admitted_ns, *dropped_ns;
