@@ -18,7 +18,6 @@ enum {
     LEAST = PX(2),  /* what is not nothing is to be seen */
     TICK = PX(4),
     AXIS = PX(20),
-    NEAR_EDGE = PX(34), /* half of a label, and air */
     TICKS_MOST = 5,
 };
 
@@ -155,12 +154,12 @@ static void put_tick(struct tca_chart *c, int64_t time_ns, int64_t step_ns)
     struct tca_buf clock = {0};
     const int64_t past_ns = time_ns - c->from_ns, rest_ns = past_ns % c->width_ns;
     int32_t x = (int32_t)(past_ns / c->width_ns) * COLUMN + (int32_t)(rest_ns * COLUMN / c->width_ns);
-    enum tca_svg_anchor anchor = x < NEAR_EDGE           ? TCA_SVG_START
-                                 : x > WIDTH - NEAR_EDGE ? TCA_SVG_END
-                                                         : TCA_SVG_MIDDLE;
     put_clock(&clock, time_ns, step_ns);
+    const char *label = tca_buf_text(&clock);
+    int32_t half = tca_svg_width(label, &font_axis) / 2;
     tca_svg_line(&c->strips, x, c->y, x, c->y + TICK, "axis");
-    tca_svg_words(&c->strips, x, c->y + PX(15), anchor, &font_axis, "soft", tca_buf_text(&clock));
+    if (x >= half && x + half <= WIDTH) /* moved inward it might meet the next one */
+        tca_svg_words(&c->strips, x, c->y + PX(15), TCA_SVG_MIDDLE, &font_axis, "soft", label);
     c->strips.failed |= clock.failed;
     tca_buf_done(&clock);
 }
