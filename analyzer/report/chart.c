@@ -116,32 +116,40 @@ void tca_chart_strip(struct tca_chart *c, const struct tca_strip *strip)
 
 /* ---- the axis ---- */
 
+#define SECOND INT64_C(1000000000)
+#define DAY    (86400 * SECOND)
+
+/* 1, 2, 5, 10 and so on of a unit, up to `most`. */
+static int64_t step_by_ten(int64_t unit_ns, int64_t most_ns, int64_t least_ns)
+{
+    for (int64_t ten = unit_ns; ten < most_ns; ten *= 10)
+        for (int times = 1; times <= 5; times += times == 1 ? 1 : 3)
+            if (ten * times >= least_ns)
+                return ten * times;
+    return 0;
+}
+
 /* The smallest usual step that leaves few ticks. */
 static int64_t step_of(int64_t span_ns)
 {
-    static const int64_t unit_ns[] = {1,           1000,          1000000,       1000000000,
-                                      60000000000, 3600000000000, 86400000000000};
-    static const int64_t times[] = {1, 2, 5, 10, 15, 20, 30, 50, 100, 200, 500};
-    int64_t best = INT64_MAX;
-    for (size_t at = 0; at < sizeof unit_ns / sizeof unit_ns[0]; at++)
-        for (size_t by = 0; by < sizeof times / sizeof times[0]; by++) {
-            int64_t step = unit_ns[at] * times[by];
-            bool whole = at < 3 || at == 6 || times[by] <= 30; /* minutes are sixty seconds, and so on */
-            if (whole && span_ns / step <= TICKS_MOST && step < best)
-                best = step;
-        }
-    return best;
+    static const int32_t seconds[] = {1,   2,   5,    10,   15,   30,    60,    120,  300,
+                                      600, 900, 1800, 3600, 7200, 10800, 21600, 43200};
+    const int64_t least_ns = span_ns / TICKS_MOST + 1;
+    int64_t step = step_by_ten(1, SECOND, least_ns);
+    for (size_t at = 0; !step && at < sizeof seconds / sizeof seconds[0]; at++)
+        step = seconds[at] * SECOND >= least_ns ? seconds[at] * SECOND : 0;
+    if (!step)
+        step = step_by_ten(DAY, 100000 * DAY, least_ns);
+    return step ? step : INT64_MAX;
 }
 
 static void put_clock(struct tca_buf *out, int64_t time_ns, int64_t step_ns)
 {
-    enum { SECOND = 1000000000, DATE = 10 };
-    const int64_t day_ns = INT64_C(86400) * SECOND;
     struct tca_buf iso = {0};
     int digits = step_ns >= SECOND ? 0 : step_ns >= 1000000 ? 3 : step_ns >= 1000 ? 6 : 9;
     tca_buf_iso(&iso, time_ns, digits);
     const char *text = tca_buf_text(&iso), *clock = strchr(text, 'T');
-    if (!clock || step_ns >= day_ns)
+    if (!clock || step_ns >= DAY)
         tca_buf_add(out, text, strcspn(text, "T"));
     else
         tca_buf_add(out, clock + 1, strcspn(clock + 1, "Z"));

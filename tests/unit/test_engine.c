@@ -606,6 +606,7 @@ START_TEST(callbacks_can_stop)
     ck_assert_int_eq(rows, 1);
     ck_assert_int_eq(tca_session_csv(session, "flows", NULL, stop_write, NULL, &error), TCA_EOUTPUT);
     ck_assert_int_eq(tca_session_summary(session, stop_write, NULL, &error), TCA_EOUTPUT);
+    ck_assert_int_eq(tca_session_page(session, stop_write, NULL, &error), TCA_EOUTPUT);
     ck_assert_int_eq(tca_session_explain(session, "stream=0", true, stop_write, NULL, &error), TCA_EOUTPUT);
     static const char *const form[] = {"svg", "html", "mermaid", "xplot"};
     for (int i = 0; i < ROWS(form); i++)
@@ -618,15 +619,16 @@ END_TEST
 
 /* ---- several products at once ---- */
 
-static const char *const all_names[] = {"flows",    "events",   "listeners", "states",
-                                        "counters", "settings", "captures",  "summary"};
+static const char *const all_names[] = {"flows",    "events",   "listeners", "states", "counters",
+                                        "settings", "captures", "summary",   "page"};
 enum { ALL_NAMES = sizeof all_names / sizeof *all_names };
 
 static void say_one(struct tca_session *session, const char *name, struct tca_buf *out)
 {
     struct tca_error error = {0};
-    int code = strcmp(name, "summary") ? tca_session_csv(session, name, NULL, write_to_buf, out, &error)
-                                       : tca_session_summary(session, write_to_buf, out, &error);
+    int code = !strcmp(name, "page")      ? tca_session_page(session, write_to_buf, out, &error)
+               : !strcmp(name, "summary") ? tca_session_summary(session, write_to_buf, out, &error)
+                                          : tca_session_csv(session, name, NULL, write_to_buf, out, &error);
     ck_assert_msg(code == 0, "%s: %s", name, error.text);
 }
 

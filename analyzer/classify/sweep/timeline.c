@@ -15,7 +15,8 @@ enum {
 void tca_timeline_frame(int64_t first_ns, int64_t last_ns, int64_t seen_ns, int64_t until_ns,
                         int64_t *ret_from_ns, int64_t *ret_width_ns)
 {
-    int64_t span = last_ns > first_ns ? last_ns - first_ns : 0, air = span / AIR_SHARE;
+    last_ns = last_ns > first_ns ? last_ns : first_ns;
+    int64_t air = (last_ns - first_ns) / AIR_SHARE;
     air = air > AIR_MIN_NS ? air : AIR_MIN_NS;
     int64_t from = first_ns - seen_ns > air ? first_ns - air : seen_ns < first_ns ? seen_ns : first_ns;
     int64_t to = until_ns - last_ns > air ? last_ns + air : until_ns > last_ns ? until_ns : last_ns;
