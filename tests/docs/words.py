@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 #
 # What README and docs show is run. A command is a line `$ ...` of a code block, with the lines below it, up to the next `$` or the end
-# of the block, as its output; in a block without such lines, a line whose first word is a program's (a recipe).
+# of the block, as its output; in a block without such lines, a line whose first word is a program's, or any of a ```sh block (a recipe).
 #
 #   * A line of only `...` stands for any number of lines. A command without output below it must end with status 0, and what it prints is
 #     not compared. Standard error is part of the output.
@@ -42,6 +42,7 @@ ELSEWHERE = [
     ("docs/install.md", r"(meson|ninja) ", "test dist: in the unpacked archive, some minutes"),
     ("docs/install.md", r"dpkg-buildpackage ", "test debian: as root, some ten minutes"),
     ("docs/embed.md", r"cc |\./look|\./feed", "test embed: against the installed library"),
+    ("docs/capturing.md", r"(tcpdump|dumpcap|PID=.*|nsenter|date|nstat|ss|sysctl) ", "nobody: as root, where there is traffic"),
     ("docs/cluster.md", r".*", "test slurm: in a Slurm of its own"),
     ("docs/agreement.md", r"python3 tests/lab/", "test agree: all cases, a minute"),
     ("docs/counters.md", r"python3 tests/lab/", "test counters: all cases, minutes"),
@@ -105,7 +106,7 @@ def commands(text):
         while at < len(lines):
             line, begin = lines[at], at
             at += 1
-            if not (line.startswith("$ ") if shown else is_program(line)):
+            if not (line.startswith("$ ") if shown else is_program(line) or (language == "sh" and re.match(r"[^\s#]", line))):
                 continue
             while line.endswith("\\") and at < len(lines):
                 line, at = line[:-1] + lines[at].strip(), at + 1
