@@ -62,6 +62,14 @@ def installed_whole(files):
     check("program, manual, completions, library and documents are installed", missing)
 
 
+def no_other_names(files):
+    """What the archive defines is tca_*, or what the document says."""
+    archive = next((path for path in files.values() if path.name == "libtcpautopsy.a"), None)
+    names = re.findall(r"^\w+ [A-TV-Z] (\w+)$", subprocess.run(["nm", "-g", "--defined-only", archive], capture_output=True, text=True).stdout, re.M) if archive else []
+    told = tuple(name for name in re.findall(r"`(\w+_)\*`", text))
+    check("the library defines no names but those that the document tells", [name for name in names if not name.startswith((*told, "__"))] if names else ["none were found"])
+
+
 def pkg_config(folder, files):
     """One that looks into the folder, where the prefix is below it; what the library needs lies outside of it."""
     found = next((str(path) for path in files.values() if path.name == "tcpautopsy.pc"), "")
@@ -83,6 +91,7 @@ with tempfile.TemporaryDirectory() as scratch:
     if build != "-":
         files = install(here / "installed")
         installed_whole(files)
+        no_other_names(files)
         (here / "bin/pkg-config").write_text(pkg_config(here / "installed", files))
     for tool in (here / "bin").iterdir():
         tool.chmod(0o755)
