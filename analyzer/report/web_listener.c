@@ -103,9 +103,12 @@ static void put_lines(struct tca_chart *chart, const struct web_panel *panel)
         put_line(chart, &lines[at]);
 }
 
-/* Amber while nothing was accepted, red while clients were turned away. */
-static void put_times(struct tca_chart *chart, const struct tca_listener *l)
+/* Amber while nothing was accepted, red while clients were turned away; of another incident its own time. */
+static void put_times(struct tca_chart *chart, const struct web_panel *panel)
 {
+    const struct tca_listener *l = &panel->listener;
+    if (!l->episode_count)
+        tca_chart_span(chart, panel->worst.first_ns, panel->worst.last_ns, "stall");
     for (int at = 0; at < l->episode_count; at++) {
         const struct tca_episode *e = &l->episode[at];
         int64_t from_ns = e->stall_ns >= 0 ? e->stall_ns + e->idle_ns : e->first_ns;
@@ -133,7 +136,7 @@ static void put_chart(const struct web_panel *panel, struct tca_buf *out)
     tca_buf_fmt(&desc, "new SYNs answered %llu, SYNs left unanswered %llu",
                 (unsigned long long)sum_of(panel->answered), (unsigned long long)sum_of(panel->dropped));
     tca_chart_begin(&chart, panel->from_ns, panel->width_ns);
-    put_times(&chart, l);
+    put_times(&chart, panel);
     if (l->timeline)
         put_queue(&chart, l);
     put_lines(&chart, panel);
@@ -221,9 +224,10 @@ static void put_clients(struct web_panel *panel, struct tca_buf *out)
         hit++;
     if (!hit)
         return;
+    /* Of a flood they are those who made it. */
+    tca_buf_fmt(out, "<h3>%s</h3>\n", panel->listener.episode_count ? "Who was hit" : "Trouble by client");
     tca_buf_str(out,
-                "<h3>Who was hit</h3>\n<div "
-                "class=\"scroll\"><table><thead><tr><th>client</th><th>connections in trouble</th>"
+                "<div class=\"scroll\"><table><thead><tr><th>client</th><th>connections in trouble</th>"
                 "<th>of these without an answer</th><th>all connections</th><th>longest wait for the first "
                 "byte</th></tr></thead>\n<tbody>\n");
     for (size_t at = 0; at < hit; at++) {
@@ -259,7 +263,9 @@ static void put_about(const struct web_panel *panel, struct tca_buf *out)
                 "what was counted in the "
                 "time that is shown.",
                 tca_buf_text(&day));
-    if (l->episode_count)
+    if (!l->episode_count)
+        tca_buf_str(out, " <span class=\"key stall-key\">amber</span>: the time of this incident.");
+    else
         tca_buf_str(out,
                     " <span class=\"key full-key\">red</span>: clients were turned away; <span class=\"key "
                     "stall-key\">amber</span>: the service accepted nothing. Dashed: the estimated limit, "
