@@ -8,7 +8,7 @@
 #   * Commands run under a POSIX shell, in UTC, the program under test first in PATH; those of one document one after the other in one
 #     copy of captures/, so that they may write files; each block of recipes in a folder of its own, which holds what they name (GIVEN).
 #   * What cannot be run here stands in ELSEWHERE with its reason, and who does run it. A line of that table that fits no command is an
-#     error, as is a test, a suite or a file that it, or such a command, names and that there is not.
+#     error, as is a test, a suite or a file that it, or such a command, names and that there is not; and so is a link that leads nowhere.
 #
 #   words.py SOURCE PROGRAM [DOCUMENT...]
 #
@@ -170,6 +170,20 @@ def named_files(command):
     return re.findall(r"(?<!\S)((?:tests|docs)/[\w./-]*\w)", command)
 
 
+def dead_links(document):
+    """Links of a document that lead nowhere, and pages that it names and there are not."""
+    text = re.sub(r"^```.*?^```", "", (source / document).read_text(), flags=re.M | re.S)
+    wrong = [f"{document}: {name}" for name in re.findall(r"`(docs/[\w/]+\.md)`", text) if not (source / name).exists()]
+    for link, anchor in re.findall(r"\]\((?!\w+:)([^)#\s]*)(?:#([^)\s]*))?\)", text):
+        target = (source / document).parent / link if link else source / document
+        if not target.exists():
+            wrong.append(f"{document}: {link}")
+        elif anchor and anchor not in {re.sub(r"[^\w -]", "", line).strip().lower().replace(" ", "-")
+                                       for line in re.findall(r"^#+ (.*)$", target.read_text(), re.M)}:
+            wrong.append(f"{document}: {link}#{anchor}")
+    return wrong
+
+
 def tests_known():
     text = "\n".join(path.read_text() for path in (source / "tests").rglob("meson.build"))
     names = set(re.findall(r"^\s*test\('(\w+)'|suite: '(\w+)'", text, re.M))
@@ -211,6 +225,7 @@ def main():
     if not sys.argv[3:]:
         check("what is run elsewhere is still in the documents", [str(row[:2]) for row in ELSEWHERE if row not in used])
     known = tests_known()
+    check("links lead somewhere", [line for document in documents for line in dead_links(document)])
     check("who runs it is a test or a suite", [row[2] for row in ELSEWHERE if row[2].split(":")[0] not in known | {"nobody"}])
     check("what commands name that are not run here is in the tree", missing)
     check("words behind a command are a remark", unclear)
