@@ -24,7 +24,7 @@ static bool check_request(const struct request *req)
     else if (!request_has(req, OPTION_missing) && (!path || is_stdin(path)))
         say("merge needs a directory: -o DIR");
     else
-        return request_color_known(req);
+        return request_color_known(req) && request_form_known(req);
     return false;
 }
 

@@ -157,19 +157,23 @@ int tca_events_incident(const struct tca_incident *one, uint32_t index,
                         const struct tca_capture_facts *capture, const struct tca_report_options *opt,
                         tca_event_fn *fn, void *user);
 
-/* ---- CSV (the only user of libcsv) ---- */
-struct tca_csv; /* chooses columns, quotes what needs it, writes large pieces */
-int tca_csv_new(const char *table, const char *columns, tca_write_fn *fn, void *user,
-                struct tca_csv **ret_csv, struct tca_error *error); /* writes the header line */
-int tca_csv_row(struct tca_csv *csv, const struct tca_cells *cells);
+/* ---- lines of a table ---- */
+enum tca_table_form { TCA_TABLE_CSV, TCA_TABLE_JSONL };
+bool tca_table_form_of(const char *name, enum tca_table_form *ret_form); /* "csv", "jsonl"; false: no such */
+struct tca_lines; /* chooses columns, quotes what needs it, writes large pieces */
+int tca_lines_new(const char *table, enum tca_table_form form, const char *columns, tca_write_fn *fn,
+                  void *user, struct tca_lines **ret_lines,
+                  struct tca_error *error); /* writes the header line, if there is one */
+int tca_lines_row(struct tca_lines *lines, const struct tca_cells *cells);
 /* The same line as of tca_row_flow()'s cells, written in place: of the columns chosen, and no others. */
-int tca_csv_flow(struct tca_csv *csv, const struct tca_flow_view *view, const struct tca_report_options *opt);
+int tca_lines_flow(struct tca_lines *lines, const struct tca_flow_view *view,
+                   const struct tca_report_options *opt);
 /* One of several that lines are written to side by side; the whole takes them in as they are joined. NULL without memory; to
  * be ended as well. */
-struct tca_csv *tca_csv_part(const struct tca_csv *csv);
-int tca_csv_join(struct tca_csv *csv, struct tca_csv *part);
-const char *tca_csv_library(void);    /* version of libcsv, static */
-int tca_csv_end(struct tca_csv *csv); /* flushes and frees, also after a failure; 0 or TCA_EOUTPUT */
+struct tca_lines *tca_lines_part(const struct tca_lines *lines);
+int tca_lines_join(struct tca_lines *lines, struct tca_lines *part);
+int tca_lines_end(struct tca_lines *lines); /* flushes and frees, also after a failure; 0 or TCA_EOUTPUT */
+const char *tca_csv_library(void);          /* version of libcsv, static */
 
 /* ---- summary ---- */
 struct tca_summary; /* bounded: counts and the first few examples per finding and listener */

@@ -116,6 +116,10 @@ int tca_session_table(struct tca_session *session, const char *table, tca_row_fn
 /* The same as CSV (RFC 4180 with LF, header line first); `columns` is a comma list or NULL for all. */
 int tca_session_csv(struct tca_session *session, const char *table, const char *columns, tca_write_fn *fn,
                     void *user, struct tca_error *error);
+/* The same as JSON Lines: an object a line, with the chosen columns as its members, in their order and always all of them. Numbers
+ * are numbers, lists arrays (of numbers where the column's unit is seconds), all else strings; an empty cell is null. UTF-8. */
+int tca_session_jsonl(struct tca_session *session, const char *table, const char *columns, tca_write_fn *fn,
+                      void *user, struct tca_error *error);
 /* The incident in at most 25 lines of 80 columns. */
 int tca_session_summary(struct tca_session *session, tca_write_fn *fn, void *user, struct tca_error *error);
 /* Several of these at once: tables and the summary, each the bytes of its own call, made of one look at each connection, and side by
@@ -129,6 +133,7 @@ struct tca_product {
     void *user;
     int code;               /* set: what its own call would have returned */
     struct tca_error error; /* set, where that is not 0 */
+    const char *form;       /* of a table: "csv", as is NULL, or "jsonl" */
 };
 /* All are made as far as each can be. 0, or the code of the first one that could not. */
 int tca_session_make(struct tca_session *session, struct tca_product *product, size_t count);
