@@ -73,6 +73,8 @@ static int gather_all(const struct request *req, struct parts *parts)
 static int settings_of(const struct request *req, const struct manifest *m, struct tca_settings **ret_set)
 {
     int code = setup_new(req, ret_set);
+    if (!code && request_has(req, OPTION_anonymize) && !manifest_anonymized(m))
+        code = setup_option(*ret_set, "real-addresses", "true"); /* the shards knew no others */
     return code ? code : manifest_settings(m, *ret_set);
 }
 

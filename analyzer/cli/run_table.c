@@ -76,7 +76,10 @@ int run_table_write(const struct result *result, struct output *out, bool as_jso
     tca_version_details(details, sizeof details);
     for (char *line = strtok_r(details, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
         put_run_text(&to, "details", line);
-    put_run(&to, "arguments", (const char *const *)result->argv + 1, (size_t)result->argc - 1);
+    if (request_has(result->req, OPTION_anonymize)) /* the key is one of them, and filters name hosts */
+        put_run_text(&to, "arguments", "(left out)");
+    else
+        put_run(&to, "arguments", (const char *const *)result->argv + 1, (size_t)result->argc - 1);
     put_run_count(&to, "captures", result->captures);
     put_run_count(&to, "captures_unreadable", result->unreadable);
     put_run_text(&to, "interrupted", signals_any() ? "true" : "false");

@@ -77,6 +77,8 @@ static bool check_request(const struct request *req)
             "name that");
     else if (request_has(req, OPTION_shard) && request_has(req, OPTION_fail_on))
         say("a shard judges nothing: give --fail-on to merge");
+    else if (request_has(req, OPTION_shard) && request_has(req, OPTION_anonymize))
+        say("the parts of a shard hold real addresses: give --anonymize to merge");
     else if (!cell_count(most, &number))
         say("--max-errors '%s': wants a number", most);
     else

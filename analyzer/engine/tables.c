@@ -95,7 +95,7 @@ static int state_row(void *user, const struct tca_census_row *row)
 {
     struct tca_rows *r = user;
     tca_cells_reset(&r->cells);
-    tca_row_state(row, &r->cells);
+    tca_row_state(row, &r->opt, &r->cells);
     return r->cells.text.failed ? TCA_EMEMORY : r->fn(r->user, &r->cells);
 }
 

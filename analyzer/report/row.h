@@ -57,6 +57,7 @@ struct listener_row {
 };
 struct state_row {
     const struct tca_census_row *c;
+    const struct tca_report_options *opt;
 };
 struct counter_row {
     const struct tca_host_counts *host;
@@ -181,8 +182,11 @@ void tca_text_quoted(struct tca_buf *buf, const char *text);
 /* VLAN numbers with dots between; the innermost tunnel with its key. */
 void tca_text_vlan(struct tca_buf *buf, const struct tca_tags *tags);
 void tca_text_encap(struct tca_buf *buf, const struct tca_tags *tags);
+/* What stands in the place of words that may name a host, where addresses are not shown as they are. */
+#define TCA_LEFT_OUT "(left out)"
 /* "ADDR:PORT", an IPv6 address in brackets. */
-void tca_text_endpoint(struct tca_buf *buf, const uint8_t addr[16], int family, uint16_t port);
+void tca_text_endpoint(struct tca_buf *buf, struct tca_anon *anon, const uint8_t addr[16], int family,
+                       uint16_t port);
 /* "3 SYNs dropped, 1 ACK ignored"; nothing for what there was none of. */
 void tca_text_refusals(struct tca_buf *buf, uint64_t drops, uint64_t ignored, uint64_t aborted);
 /* c<ordinal>f<frame> */

@@ -162,9 +162,10 @@ void tca_row_capture(const struct tca_capture_facts *facts, const struct tca_rep
     TCA_FILL(cells, capture_cells, &row);
 }
 
-void tca_row_state(const struct tca_census_row *counts, struct tca_cells *cells)
+void tca_row_state(const struct tca_census_row *counts, const struct tca_report_options *opt,
+                   struct tca_cells *cells)
 {
-    const struct state_row row = {.c = counts};
+    const struct state_row row = {.c = counts, .opt = opt ? opt : &defaults};
     TCA_FILL(cells, state_cells, &row);
 }
 

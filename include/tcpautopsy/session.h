@@ -38,7 +38,9 @@ void tca_settings_free(struct tca_settings *set);
  * probable, certain), "finding" (list of ids, others are not reported), "all-states" (true), "time" (rel,
  * iso, epoch, ns: of a ladder), "temp-dir", "raw-text" (true), "trace" (true: keep what explain needs), "at" (epoch seconds or ISO 8601) and
  * "width" (seconds) of states, "host" (address: whose states, counters, settings), "sysctl" (KEY=VALUE, or @FILE with what
- * sysctl printed, or, where it holds a line end, that text itself) and "kernel" (version): what is known of the host set last, else of every host; repeatable. "max-expanded" (bytes, or with K, M, G, T: no more may come out of
+ * sysctl printed, or, where it holds a line end, that text itself) and "kernel" (version): what is known of the host set last, else of every host; repeatable. "anonymize" (a key, or @FILE with one: results and packets
+ * show other addresses, prefixes kept, and those in the settings "host" and "server" and in selectors are then such addresses; "real-addresses" (true): those in settings are real ones all the same).
+ * "max-expanded" (bytes, or with K, M, G, T: no more may come out of
  * one compressed file or archive), "memory"
  * (bytes, or with K, M, G: about so much for connections at hand; others wait in the temporary file) and "jobs" (threads
  * that a session keeps for itself, 1 to 64; unset: as many as there are processors, once a file of some size is read): no
