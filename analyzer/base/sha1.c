@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * SHA-1 over one or two blocks, straight from RFC 3174 section 6.1. Tested by the Community ID's published
- * vectors.
+ * SHA-1, straight from RFC 3174 section 6.1, and HMAC from RFC 2104. Tested by the vectors of RFC 3174 and 2202, and by those
+ * of the Community ID.
  */
 #include "base/sha1.h"
 
@@ -60,21 +60,65 @@ static void block(uint32_t h[5], const uint8_t *at)
     h[4] += e;
 }
 
-void tca_sha1(const uint8_t *bytes, size_t count, uint8_t ret_digest[20])
+static void begin(uint32_t h[5])
+{
+    static const uint32_t first[5] = {0x67452301, 0xEFCDAB89, 0x98BADCFE, 0x10325476, 0xC3D2E1F0};
+    memcpy(h, first, sizeof first);
+}
+
+/* The last of them, behind `before` bytes in whole blocks. */
+static void end(uint32_t h[5], size_t before, const uint8_t *bytes, size_t count, uint8_t ret_digest[20])
 {
     uint8_t padded[2 * BLOCK] = {0};
-    uint32_t h[5] = {0x67452301, 0xEFCDAB89, 0x98BADCFE, 0x10325476, 0xC3D2E1F0};
-    if (count > TCA_SHA1_MAX)
-        count = TCA_SHA1_MAX;
-    memcpy(padded, bytes, count);
+    for (; count >= BLOCK; bytes += BLOCK, count -= BLOCK, before += BLOCK)
+        block(h, bytes);
+    if (count)
+        memcpy(padded, bytes, count);
     padded[count] = 0x80;
     size_t blocks = count + 9 > BLOCK ? 2 : 1;
-    padded[blocks * BLOCK - 2] = (uint8_t)(count * 8 >> 8);
-    padded[blocks * BLOCK - 1] = (uint8_t)(count * 8);
+    uint64_t bits = htobe64((uint64_t)(before + count) * 8);
+    memcpy(padded + blocks * BLOCK - sizeof bits, &bits, sizeof bits);
     for (size_t at = 0; at < blocks; at++)
         block(h, padded + at * BLOCK);
     for (int i = 0; i < 5; i++) {
         uint32_t word = htobe32(h[i]);
         memcpy(ret_digest + 4 * i, &word, sizeof word);
     }
+}
+
+void tca_sha1(const uint8_t *bytes, size_t count, uint8_t ret_digest[20])
+{
+    uint32_t h[5];
+    begin(h);
+    end(h, 0, bytes, count, ret_digest);
+}
+
+/* ---- HMAC: the blocks of the key are taken in once ---- */
+
+static void take_key(uint32_t h[5], const uint8_t key[BLOCK], uint8_t pad)
+{
+    uint8_t padded[BLOCK];
+    for (int at = 0; at < BLOCK; at++)
+        padded[at] = key[at] ^ pad;
+    begin(h);
+    block(h, padded);
+}
+
+void tca_hmac_init(struct tca_hmac *hmac, const uint8_t *key, size_t count)
+{
+    uint8_t whole[BLOCK] = {0};
+    if (count > BLOCK)
+        tca_sha1(key, count, whole);
+    else
+        memcpy(whole, key, count);
+    take_key(hmac->inner, whole, 0x36);
+    take_key(hmac->outer, whole, 0x5c);
+}
+
+void tca_hmac_of(const struct tca_hmac *hmac, const uint8_t *bytes, size_t count, uint8_t ret_digest[20])
+{
+    struct tca_hmac at = *hmac;
+    uint8_t inner[20];
+    end(at.inner, BLOCK, bytes, count, inner);
+    end(at.outer, BLOCK, inner, sizeof inner, ret_digest);
 }

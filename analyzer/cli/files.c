@@ -7,17 +7,27 @@
 #include "leftover.h"
 #include "product.h"
 #include "say.h"
+#include "setup.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-const char *const product_file[PRODUCT_FILES] = {
-    "flows.csv",    "events.csv",   "listeners.csv", "states.csv",  "counters.csv",
-    "settings.csv", "captures.csv", "summary.txt",   "report.html", "run.csv"};
 /* Of those that are no tables what the session calls them. */
 static const char *const text_name[PRODUCT_FILES] = {[PRODUCT_SUMMARY] = "summary", [PRODUCT_PAGE] = "page"};
+enum form { CSV, JSONL, FORMS };
+static const char *const name_of_file[FORMS][PRODUCT_FILES] = {
+    [CSV] = {"flows.csv", "events.csv", "listeners.csv", "states.csv", "counters.csv", "settings.csv",
+             "captures.csv", "summary.txt", "report.html", "run.csv"},
+    [JSONL] = {"flows.jsonl", "events.jsonl", "listeners.jsonl", "states.jsonl", "counters.jsonl",
+               "settings.jsonl", "captures.jsonl", "summary.txt", "report.html", "run.jsonl"}};
+
+const char *product_file(const struct request *req, int product)
+{
+    return name_of_file[setup_jsonl(req) ? JSONL : CSV][product];
+}
+
 /* The last one is the front end's own. */
 enum { MADE = PRODUCT_RUN };
 
@@ -98,8 +108,9 @@ static int open_files(const struct result *result, const char *directory, struct
 {
     int r = 0;
     for (int i = 0; i < MADE && r == 0; i++) {
-        r = open_file(result->req, &file[i], product_file[i], directory);
+        r = open_file(result->req, &file[i], product_file(result->req, i), directory);
         product[i] = (struct tca_product){.name = product_table[i] ? product_table[i] : text_name[i],
+                                          .form = setup_jsonl(result->req) ? "jsonl" : "csv",
                                           .columns = product_table[i] ? result->req->columns : NULL,
                                           .fn = write_file,
                                           .end = end_file,
@@ -131,7 +142,7 @@ static int make_files(struct result *result, const char *directory, struct text 
 static int write_run(struct result *result, const char *directory)
 {
     char *path;
-    if (asprintf(&path, "%s/%s", directory, product_file[PRODUCT_RUN]) < 0)
+    if (asprintf(&path, "%s/%s", directory, product_file(result->req, PRODUCT_RUN)) < 0)
         return memory_out();
     int r =
         intake_overwritten(result->req, path, "-o") ? TCA_EUSAGE : product_write(result, PRODUCT_RUN, path);
@@ -143,9 +154,10 @@ static int write_run(struct result *result, const char *directory)
 static bool is_product(const void *user, const char *name)
 {
     (void)user;
-    for (int i = 0; i < PRODUCT_FILES; i++)
-        if (strcmp(name, product_file[i]) == 0)
-            return true;
+    for (int form = 0; form < FORMS; form++)
+        for (int i = 0; i < PRODUCT_FILES; i++)
+            if (strcmp(name, name_of_file[form][i]) == 0)
+                return true;
     return false;
 }
 

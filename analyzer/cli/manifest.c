@@ -4,7 +4,7 @@
  *                       manifest <- file            scan --resume, other shards, merge
  *
  * Options are kept as they were typed, those that change no result left out, in the order of the option table; but --host,
- * --sysctl and --kernel among each other as typed, since each holds of the host before it. A file that an option names is kept with
+ * --sysctl and --kernel among each other as typed, since each holds of the host before it. Of --anonymize only that it was given. A file that an option names is kept with
  * its words: it may be another one, or none, where the parts are joined.
  */
 #include "manifest_own.h"
@@ -21,6 +21,7 @@
 #include <xxhash.h>
 
 enum { FILE_MAX = 4 << 20 };
+static const char anonymized[] = "anonymized";
 
 static int memory_out(void)
 {
@@ -33,7 +34,8 @@ static int memory_out(void)
 /* Results do not depend on these, or they are none of the library's. */
 static bool is_kept(enum option option)
 {
-    static const bool aside[OPTION_COUNT] = {[OPTION_jobs] = true, [OPTION_temp_dir] = true};
+    static const bool aside[OPTION_COUNT] = {
+        [OPTION_jobs] = true, [OPTION_temp_dir] = true, [OPTION_anonymize] = true};
     const struct option_info *info = &option_table[option];
     bool setting = info->kind == KIND_SETTING || info->kind == KIND_SWITCH;
     return (setting && !aside[option]) || option == OPTION_series;
@@ -103,6 +105,8 @@ static int keep_options(struct manifest *m, const struct request *req)
             if (req->given[at].option == (enum option)option && is_kept((enum option)option) &&
                 !is_of_host((enum option)option))
                 code = keep_given(m, &req->given[at]);
+    if (!code && request_has(req, OPTION_anonymize)) /* that it was, never the key */
+        code = manifest_add_option(m, anonymized, strdup("true"));
     for (size_t at = 0; at < req->given_count && !code; at++)
         if (is_of_host(req->given[at].option))
             code = keep_given(m, &req->given[at]);
@@ -114,6 +118,14 @@ static bool is_setting(const char *name)
     for (int option = 0; option < OPTION_COUNT; option++)
         if (strcmp(option_table[option].name, name) == 0)
             return option == OPTION_filter || (is_kept((enum option)option) && option != OPTION_series);
+    return false;
+}
+
+bool manifest_anonymized(const struct manifest *m)
+{
+    for (size_t at = 0; at < m->option_count; at++)
+        if (strcmp(m->option[at].name, anonymized) == 0)
+            return true;
     return false;
 }
 

@@ -51,6 +51,8 @@ int manifest_read(const char *path, struct manifest *ret, bool *ret_there);
 int manifest_put(const struct manifest *m, const char *path);
 /* Are they of one scan? Else says in what `there`, which lies at `where`, differs. */
 bool manifest_same(const struct manifest *there, const struct manifest *ours, const char *where);
+/* Was --anonymize given? Then addresses among its options are such as were shown. */
+bool manifest_anonymized(const struct manifest *m);
 /* The settings of its options, as setup_new() makes them from those that were typed. */
 int manifest_settings(const struct manifest *m, struct tca_settings *set);
 

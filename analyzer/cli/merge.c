@@ -24,7 +24,7 @@ static bool check_request(const struct request *req)
     else if (!request_has(req, OPTION_missing) && (!path || is_stdin(path)))
         say("merge needs a directory: -o DIR");
     else
-        return request_color_known(req);
+        return request_color_known(req) && request_form_known(req);
     return false;
 }
 
@@ -73,6 +73,8 @@ static int gather_all(const struct request *req, struct parts *parts)
 static int settings_of(const struct request *req, const struct manifest *m, struct tca_settings **ret_set)
 {
     int code = setup_new(req, ret_set);
+    if (!code && request_has(req, OPTION_anonymize) && !manifest_anonymized(m))
+        code = setup_option(*ret_set, "real-addresses", "true"); /* the shards knew no others */
     return code ? code : manifest_settings(m, *ret_set);
 }
 

@@ -500,3 +500,9 @@ bool request_color_known(const struct request *req)
     static const char *const colors[] = {"auto", "always", "never", NULL};
     return request_word_known("color", request_value(req, OPTION_color, "auto"), colors);
 }
+
+bool request_form_known(const struct request *req)
+{
+    static const char *const forms[] = {"csv", "jsonl", NULL};
+    return request_word_known("format", request_value(req, OPTION_format, "csv"), forms);
+}

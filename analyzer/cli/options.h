@@ -96,6 +96,8 @@ const char *request_value(const struct request *req, enum option option, const c
 /* Is the value of an option one of the known words? Else says which is near. */
 bool request_word_known(const char *option, const char *value, const char *const *known);
 bool request_color_known(const struct request *req);
+/* Is --format one that tables have? */
+bool request_form_known(const struct request *req);
 
 /* ---- help.c ---- */
 void help_print(const struct request *req);

@@ -63,8 +63,17 @@ static bool wants_color(const struct request *req, const struct output *out)
 const char *const product_table[PRODUCT_COUNT] = {
     [PRODUCT_FLOWS] = "flows",       [PRODUCT_EVENTS] = "events",     [PRODUCT_LISTENERS] = "listeners",
     [PRODUCT_STATES] = "states",     [PRODUCT_COUNTERS] = "counters", [PRODUCT_SETTINGS] = "settings",
-    [PRODUCT_CAPTURES] = "captures",
+    [PRODUCT_CAPTURES] = "captures", [PRODUCT_RUN] = "run",
 };
+
+static int write_table(struct result *result, const char *table, struct output *out, struct tca_error *error)
+{
+    bool jsonl = setup_jsonl(result->req);
+    if (!strcmp(table, product_table[PRODUCT_RUN]))
+        return run_table_write(result, out, jsonl);
+    return (jsonl ? tca_session_jsonl : tca_session_csv)(result->session, table, result->req->columns,
+                                                         output_write, out, error);
+}
 
 static int write_product(struct result *result, enum product product, struct output *out,
                          struct tca_error *error)
@@ -74,15 +83,12 @@ static int write_product(struct result *result, enum product product, struct out
     if (product == PRODUCT_STATES && setup_text(req))
         return tca_session_text(result->session, setup_text(req), output_write, out, error);
     if (product_table[product])
-        return tca_session_csv(result->session, product_table[product], req->columns, output_write, out,
-                               error);
+        return write_table(result, product_table[product], out, error);
     switch (product) {
     case PRODUCT_EXPLAIN:
         return tca_session_picture(result->session, req->word, setup_picture(req), output_write, out, error);
     case PRODUCT_PACKETS:
         return tca_session_pcap(result->session, req->word, output_write, out, error);
-    case PRODUCT_RUN:
-        return run_table_write(result, out);
     default:
         break;
     }

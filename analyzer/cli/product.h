@@ -35,7 +35,7 @@ enum product {
     PRODUCT_COUNT
 };
 enum { PRODUCT_FILES = PRODUCT_RUN + 1 };
-/* Those that are tables of the session, by name; others NULL. */
+/* The names of tables, of which all but run are the session's; others NULL. */
 extern const char *const product_table[PRODUCT_COUNT];
 
 /* To a path, NULL for standard output. 0, or a negative code whose words were printed, as of all functions here. */
@@ -43,7 +43,8 @@ int product_write(struct result *result, enum product product, const char *path)
 /* A summary that was made already, on standard output. */
 int product_show(struct result *result, const char *text, size_t length);
 /* ---- files.c ---- */
-extern const char *const product_file[PRODUCT_FILES];
+/* Its name, in the form that was asked for. */
+const char *product_file(const struct request *req, int product);
 /* The directory, if it is not there. */
 int product_directory(const char *directory);
 /* All files of a report, into a directory that is there, the summary on standard output as well; what a killed run left half written
@@ -54,6 +55,6 @@ enum exit_code product_fail_on(struct result *result);
 enum exit_code exit_for(int code);
 
 /* run.csv, the only table that is the front end's (run_table.c). */
-int run_table_write(const struct result *result, struct output *out);
+int run_table_write(const struct result *result, struct output *out, bool jsonl);
 
 #endif

@@ -54,10 +54,21 @@ static bool check_write(const struct request *req, const char *output)
     return !intake_overwritten(req, path, "-w");
 }
 
-static bool check_request(const struct request *req)
+static bool format_known(const struct request *req)
 {
     static const char *const texts[] = {"text", "svg", "html", "mermaid", "xplot", NULL},
-                             *const censuses[] = {"csv", "ss", "nstat", NULL};
+                             *const censuses[] = {"csv", "jsonl", "ss", "nstat", NULL};
+    const char *format = request_value(req, OPTION_format, NULL);
+    if (!format)
+        return true;
+    if (req->command == COMMAND_explain)
+        return request_word_known("format", format, texts);
+    return req->command == COMMAND_states ? request_word_known("format", format, censuses)
+                                          : request_form_known(req);
+}
+
+static bool check_request(const struct request *req)
+{
     bool states = req->command == COMMAND_states;
     const char *path = request_value(req, OPTION_output, NULL);
     size_t from_stdin = 0;
@@ -75,9 +86,7 @@ static bool check_request(const struct request *req)
     else if (request_has(req, OPTION_ascii) && strcmp(request_value(req, OPTION_format, "text"), "text") != 0)
         say("--ascii is of the text: leave it away, or --format");
     else
-        return request_color_known(req) &&
-               request_word_known("format", request_value(req, OPTION_format, states ? "csv" : "text"),
-                                  states ? censuses : texts) &&
+        return request_color_known(req) && format_known(req) &&
                (!path || is_stdin(path) || !intake_overwritten(req, path, "-o")) && check_write(req, path);
     return false;
 }

@@ -77,10 +77,12 @@ static bool check_request(const struct request *req)
             "name that");
     else if (request_has(req, OPTION_shard) && request_has(req, OPTION_fail_on))
         say("a shard judges nothing: give --fail-on to merge");
+    else if (request_has(req, OPTION_shard) && request_has(req, OPTION_anonymize))
+        say("the parts of a shard hold real addresses: give --anonymize to merge");
     else if (!cell_count(most, &number))
         say("--max-errors '%s': wants a number", most);
     else
-        return request_color_known(req);
+        return request_color_known(req) && request_form_known(req);
     return false;
 }
 
@@ -355,11 +357,11 @@ static bool tables_there(const struct scan *scan)
 {
     for (int at = 0; at < PRODUCT_FILES; at++) {
         char *path;
-        bool there =
-            asprintf(&path, "%s/%s", scan->directory, product_file[at]) >= 0 && access(path, R_OK) == 0;
+        bool there = asprintf(&path, "%s/%s", scan->directory, product_file(scan->req, at)) >= 0 &&
+                     access(path, R_OK) == 0;
         if (!there)
             say("%s: the scan was over and its parts are gone, and so is %s: scan into another directory",
-                scan->directory, product_file[at]);
+                scan->directory, product_file(scan->req, at));
         free(path);
         if (!there)
             return false;
@@ -370,7 +372,7 @@ static bool tables_there(const struct scan *scan)
 static bool copy_summary(const struct scan *scan)
 {
     char block[4096], *path;
-    if (asprintf(&path, "%s/%s", scan->directory, product_file[PRODUCT_SUMMARY]) < 0)
+    if (asprintf(&path, "%s/%s", scan->directory, product_file(scan->req, PRODUCT_SUMMARY)) < 0)
         return false;
     FILE *file = fopen(path, "r");
     for (size_t got; file && (got = fread(block, 1, sizeof block, file));)

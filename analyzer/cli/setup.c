@@ -19,10 +19,16 @@ int setup_option(struct tca_settings *set, const char *name, const char *value)
     return r;
 }
 
+bool setup_jsonl(const struct request *req)
+{
+    return !strcmp(request_value(req, OPTION_format, "csv"), "jsonl");
+}
+
 const char *setup_text(const struct request *req)
 {
     const char *format = request_value(req, OPTION_format, request_has(req, OPTION_at) ? "ss" : "csv");
-    return req->command == COMMAND_states && strcmp(format, "csv") != 0 ? format : NULL;
+    bool table = !strcmp(format, "csv") || setup_jsonl(req);
+    return req->command == COMMAND_states && !table ? format : NULL;
 }
 
 const char *setup_picture(const struct request *req)

@@ -10,6 +10,8 @@
 #include <stdint.h>
 #include <tcpautopsy/session.h>
 
+/* Tables are written as JSON Lines, else as CSV. */
+bool setup_jsonl(const struct request *req);
 /* "ss" or "nstat" where states is to print what a command of the host would have; else NULL. */
 const char *setup_text(const struct request *req);
 /* The form of explain's ladder, as the library calls it. */

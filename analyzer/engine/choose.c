@@ -38,12 +38,13 @@ static bool is_near(const struct tca_session *s, const struct tca_socket *socket
     return l && (l->vantage == own || l->vantage == TCA_VANTAGE_SAME_HOST);
 }
 
-static void add_name(struct tca_buf *names, size_t number, const struct tca_socket *socket)
+static void add_name(struct tca_buf *names, struct tca_anon *anon, size_t number,
+                     const struct tca_socket *socket)
 {
     if (number > HOSTS_NAMED)
         return;
     tca_buf_str(names, number == 1 ? "" : ", ");
-    tca_buf_ip(names, socket->addr[0], socket->family);
+    tca_anon_ip(names, anon, socket->addr[0], socket->family);
 }
 
 static int see_host(void *user, const struct tca_socket *socket)
@@ -52,7 +53,7 @@ static int see_host(void *user, const struct tca_socket *socket)
     if (!c->hosts || memcmp(c->last, socket->addr[0], sizeof c->last) != 0) {
         memcpy(c->last, socket->addr[0], sizeof c->last);
         c->last_is_near = false;
-        add_name(&c->names, ++c->hosts, socket);
+        add_name(&c->names, c->s->anon, ++c->hosts, socket);
         c->wanted_found |= c->s->set.has_host && !memcmp(c->last, c->s->set.host, sizeof c->last);
     }
     if (c->last_is_near || !is_near(c->s, socket))
@@ -60,14 +61,14 @@ static int see_host(void *user, const struct tca_socket *socket)
     c->last_is_near = true;
     memcpy(c->near, c->last, sizeof c->near);
     c->family = socket->family;
-    add_name(&c->near_names, ++c->near_hosts, socket);
+    add_name(&c->near_names, c->s->anon, ++c->near_hosts, socket);
     return 0;
 }
 
 static void tell_choice(const struct choice *c, struct tca_error *error)
 {
     struct tca_buf name = {0};
-    tca_buf_ip(&name, c->near, c->family);
+    tca_anon_ip(&name, c->s->anon, c->near, c->family);
     tca_fail(error, TCA_OK, "the capture was taken at %s: these are its sockets; --host names another",
              tca_buf_text(&name));
     tca_buf_done(&name);

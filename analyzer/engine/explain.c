@@ -82,6 +82,8 @@ int tca_choose_flow(struct tca_session *s, const char *selector, tca_view_fn *fn
         code = tca_selector_parse(selector, &c.sel, error);
     if (code)
         return code;
+    for (int end = 0; end < 2; end++) /* as it was shown */
+        tca_anon_restore(s->anon, c.sel.addr[end], c.sel.addr[end]);
     if (!s->trace)
         return tca_fail(error, TCA_EUSAGE,
                         s->loaded ? "parts hold no trace: give the captures themselves"

@@ -218,10 +218,10 @@ static int not_there(const struct tca_session *s, const uint8_t addr[16], struct
     struct tca_buf missing = {0}, names = {0};
     const struct tca_host *host = NULL;
     struct tca_each_host next = {0};
-    tca_buf_ip(&missing, addr, is_mapped(addr) ? 4 : 6);
+    tca_anon_ip(&missing, s->anon, addr, is_mapped(addr) ? 4 : 6);
     for (unsigned at = 0; at < NAMED && (host = tca_swept_host(s, &next)); at++) {
         tca_buf_str(&names, at ? ", " : "");
-        tca_buf_ip(&names, host->addr, host->family);
+        tca_anon_ip(&names, s->anon, host->addr, host->family);
     }
     bool more = host && tca_swept_host(s, &next);
     int code = tca_fail(error, TCA_EUSAGE, "no connection of the host given: there are %s%s: not %s",
@@ -260,7 +260,7 @@ static void say_in_vain(const struct tca_session *s, struct tca_error *error)
             tca_buf_str(&names, tca_setting_sysctl((enum tca_setting_id)id)->name);
             if (!facts->every_host) {
                 tca_buf_str(&names, " of ");
-                tca_buf_ip(&names, facts->addr, is_mapped(facts->addr) ? 4 : 6);
+                tca_anon_ip(&names, s->anon, facts->addr, is_mapped(facts->addr) ? 4 : 6);
             }
         }
     }

@@ -246,6 +246,8 @@ int tca_session_pcap(struct tca_session *s, const char *selector, tca_write_fn *
     int code = tca_must_be_finished(s, error);
     if (code)
         return code;
+    if (s->anon)
+        return tca_fail(error, TCA_EUSAGE, "packets hold real addresses: leave --anonymize away, or -w");
     code = tca_sorter_new(FRAMES_MEMORY, s->set.temp_dir, &p.segments);
     if (!code)
         code = tca_sorter_new(FRAMES_MEMORY, s->set.temp_dir, &p.frames);

@@ -53,6 +53,7 @@ int tca_capture_add(struct tca_session *s, const char *name)
     }
     s->capture[s->capture_count++] = c;
     c->facts = (struct tca_capture_facts){.moved = &s->moved,
+                                          .anon = s->anon,
                                           .spots = &s->spots,
                                           .comments = &s->comments,
                                           .comment = "",

@@ -10,7 +10,8 @@
 
 struct tca_report_options tca_report_options_of(const struct tca_session *s)
 {
-    return (struct tca_report_options){.raw_text = s->set.raw_text, .all_states = s->set.all_states};
+    return (struct tca_report_options){
+        .raw_text = s->set.raw_text, .all_states = s->set.all_states, .anon = s->anon};
 }
 
 /* ---- what settings are ---- */

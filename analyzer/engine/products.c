@@ -101,8 +101,8 @@ static int open_product(struct all *all, struct making *m)
     if (is_text(m))
         return TCA_OK;
     m->maker = m->table->maker;
-    return tca_rows_csv(all->s, p->name, p->columns, (struct tca_text_to){p->fn, p->user}, &m->rows,
-                        &p->error);
+    return tca_rows_lines(all->s, p->name, p->form, p->columns, (struct tca_text_to){p->fn, p->user},
+                          &m->rows, &p->error);
 }
 
 /* Words for a code that has none so far. */

@@ -43,6 +43,9 @@ enum checksums { CHECKSUMS_AUTO, CHECKSUMS_ON, CHECKSUMS_OFF };
 
 struct tca_settings {
     char *filter, *temp_dir; /* owned, NULL when not set */
+    char *key;               /* of anonymous addresses, owned; NULL: they are shown as they are */
+    size_t key_length;       /* in bytes, which may be any */
+    bool real_addresses;     /* with a key: those typed are no shown ones */
     int64_t after_ns, before_ns;
     bool has_after, has_before;
     uint64_t max_records;
@@ -153,9 +156,10 @@ struct tca_swept {
 };
 
 struct tca_session {
-    struct tca_settings set;
-    struct tca_crew *crew; /* NULL: one thread does all */
-    bool beside;           /* its threads make products side by side, each by walks of its own (products.c) */
+    struct tca_settings set; /* with real addresses */
+    struct tca_anon *anon;   /* owned: how addresses are shown; NULL: as they are */
+    struct tca_crew *crew;   /* NULL: one thread does all */
+    bool beside; /* its threads make products side by side, each by walks of its own (products.c) */
     struct capture **capture; /* owned, in the order of the run's list */
     size_t capture_count, capture_room;
     struct capture *open;          /* the capture being fed; NULL between captures */

@@ -166,7 +166,7 @@ bool tca_selector_fits(struct tca_selector *sel, const struct tca_flow_view *vie
         return begun.frame == sel->number;
     case SELECT_CID: {
         struct tca_buf id = {0};
-        tca_community_id(d, TCA_COMMUNITY_SEED, &id);
+        tca_community_id(d, view->capture->anon, TCA_COMMUNITY_SEED, &id);
         bool same = !strcmp(tca_buf_text(&id), sel->cid);
         tca_buf_done(&id);
         return same;

@@ -54,6 +54,25 @@ static int open_trace(struct tca_session *s)
     return s->trace ? TCA_OK : TCA_EMEMORY;
 }
 
+/* Addresses that were typed are such as results show: the analysis wants the real ones. */
+static int make_anonymous(struct tca_session *s)
+{
+    struct tca_settings *set = &s->set;
+    s->anon = tca_anon_new(set->key, set->key_length);
+    if (!s->anon)
+        return TCA_EMEMORY;
+    if (set->real_addresses)
+        return TCA_OK;
+    if (set->has_host)
+        tca_anon_restore(s->anon, set->host, set->host);
+    for (size_t at = 0; at < set->server_count; at++)
+        tca_anon_restore(s->anon, set->server[at].addr, set->server[at].addr);
+    for (size_t at = 0; at < set->known.count; at++)
+        if (!set->known.list[at].every_host)
+            tca_anon_restore(s->anon, set->known.list[at].addr, set->known.list[at].addr);
+    return TCA_OK;
+}
+
 int tca_session_open(const struct tca_settings *set, struct tca_session **ret_session,
                      struct tca_error *error)
 {
@@ -67,6 +86,8 @@ int tca_session_open(const struct tca_settings *set, struct tca_session **ret_se
         tca_session_free(s);
         return TCA_EUSAGE;
     }
+    if (!code && s->set.key)
+        code = make_anonymous(s);
     if (!code && s->set.jobs)
         code = tca_hire(s);
     if (!code && set->trace)
@@ -112,6 +133,7 @@ void tca_session_free(struct tca_session *s)
     if (s->trace)
         fclose(s->trace);
     tca_settings_clear(&s->set);
+    tca_anon_free(s->anon);
     tca_crew_free(s->crew);
     tca_free(s);
 }

@@ -27,6 +27,7 @@ void tca_settings_clear(struct tca_settings *set)
 {
     tca_free(set->filter);
     tca_free(set->temp_dir);
+    tca_free(set->key);
     tca_free(set->server);
     tca_known_done(&set->known);
     memset(set, 0, sizeof *set);
@@ -45,12 +46,15 @@ int tca_settings_copy(const struct tca_settings *from, struct tca_settings *copy
     *copy = *from;
     copy->filter = from->filter ? tca_strdup(from->filter) : NULL;
     copy->temp_dir = from->temp_dir ? tca_strdup(from->temp_dir) : NULL;
+    copy->key = from->key ? tca_alloc(from->key_length) : NULL;
+    if (copy->key)
+        memcpy(copy->key, from->key, from->key_length);
     copy->server = from->server_count ? tca_grow(NULL, from->server_count, sizeof *copy->server) : NULL;
     if (copy->server)
         memcpy(copy->server, from->server, from->server_count * sizeof *copy->server);
     int known = tca_known_copy(&from->known, &copy->known);
     bool whole = !known && (!from->filter || copy->filter) && (!from->temp_dir || copy->temp_dir) &&
-                 (!from->server_count || copy->server);
+                 (!from->key || copy->key) && (!from->server_count || copy->server);
     return whole ? TCA_OK : TCA_EMEMORY;
 }
 
@@ -281,6 +285,11 @@ static bool set_raw_text(struct tca_settings *set, const char *value)
     return parse_bool(value, &set->raw_text);
 }
 
+static bool set_real_addresses(struct tca_settings *set, const char *value)
+{
+    return parse_bool(value, &set->real_addresses);
+}
+
 static bool set_trace(struct tca_settings *set, const char *value)
 {
     return parse_bool(value, &set->trace);
@@ -409,6 +418,7 @@ static const struct setter {
     {"finding", set_finding, "a comma list of finding ids; see 'tcpautopsy findings'"},
     {"all-states", set_all_states, "true or false"},
     {"raw-text", set_raw_text, "true or false"},
+    {"real-addresses", set_real_addresses, "true or false"},
     {"at", set_at, MOMENT},
     {"width", set_width, "seconds above 0, at most 86400"},
     {"memory", set_memory, "a size of at least 1M, such as 256M or 2G"},
@@ -419,6 +429,50 @@ static const struct setter {
     {"trace", set_trace, "true or false"},
     {"shard", set_shard, "K/N, 1 <= K <= N <= 64"},
 };
+
+enum { KEY_MAX = 4096 };
+
+/* What a file holds, without the end of its last line. */
+static int read_key(const char *path, char key[KEY_MAX + 2], size_t *ret_length, struct tca_error *error)
+{
+    FILE *file = fopen(path, "rb");
+    if (!file)
+        return tca_fail(error, TCA_EUSAGE, "anonymize '@%s': %s", path, strerror(errno));
+    size_t length = fread(key, 1, KEY_MAX + 2, file);
+    bool bad = ferror(file);
+    fclose(file);
+    if (bad)
+        return tca_fail(error, TCA_EUSAGE, "anonymize '@%s': cannot be read", path);
+    length -= length && key[length - 1] == '\n';
+    length -= length && key[length - 1] == '\r';
+    *ret_length = length;
+    return TCA_OK;
+}
+
+static int set_anonymize(struct tca_settings *set, const char *value, struct tca_error *error)
+{
+    char key[KEY_MAX + 2];
+    size_t length = strlen(value);
+    int code = TCA_OK;
+    if (value[0] == '@')
+        code = read_key(value + 1, key, &length, error);
+    else
+        memcpy(key, value, length < sizeof key ? length : sizeof key);
+    if (!code && (!length || length > KEY_MAX))
+        code = tca_fail(error, TCA_EUSAGE, "anonymize: wants a key of 1 to %d bytes, or @FILE with one",
+                        KEY_MAX);
+    char *copy = code ? NULL : tca_alloc(length);
+    if (!code && !copy)
+        code = tca_fail(error, TCA_EMEMORY, "out of memory");
+    if (!code) {
+        memcpy(copy, key, length);
+        tca_free(set->key);
+        set->key = copy;
+        set->key_length = length;
+    }
+    memset(key, 0, sizeof key);
+    return code;
+}
 
 static int set_text(char **place, const char *value, struct tca_error *error)
 {
@@ -439,6 +493,8 @@ int tca_settings_set(struct tca_settings *set, const char *name, const char *val
     }
     if (!strcmp(name, "temp-dir"))
         return set_text(&set->temp_dir, value, error);
+    if (!strcmp(name, "anonymize"))
+        return set_anonymize(set, value, error);
     if (!strcmp(name, "sysctl"))
         return tca_settings_sysctl(set, value, error);
     if (!strcmp(name, "kernel"))

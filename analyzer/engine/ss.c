@@ -316,6 +316,9 @@ static int write_listing(const struct listing *l, tca_write_fn *fn, void *user)
         told[again ? count - 1 : count] = *one;
         count += !again;
     }
+    for (size_t at = 0; at < count; at++)
+        for (int end = 0; end < 2; end++)
+            tca_anon_address(l->s->anon, told[at].addr[end], told[at].addr[end]);
     int error = tca_ss_write(told, count, fn, user);
     tca_free(told);
     return error;

@@ -47,7 +47,10 @@ static void add_choices(struct tca_buf *out, const struct tca_settings *set)
     tca_buf_str(out, key[set->key_vlan][set->key_tunnel]);
     if (set->filter) {
         tca_buf_str(out, out->used ? " -f " : "-f ");
-        tca_text_quoted(out, set->filter);
+        if (set->key)
+            tca_buf_str(out, "FILTER"); /* it may name hosts */
+        else
+            tca_text_quoted(out, set->filter);
     }
     for (size_t at = 0; at < sizeof bound / sizeof *bound; at++) {
         if (!bound[at].is)
@@ -79,6 +82,7 @@ static int set_limits(struct summing *w)
         return error;
     tca_summary_limits(w->sum, tca_buf_text(&w->choices),
                        set->some_findings || set->min_confidence > TCA_POSSIBLE);
+    tca_summary_anonymize(w->sum, w->s->anon);
     tca_summary_asked(w->sum, set->min_confidence, set->some_findings ? set->wanted : NULL);
     return TCA_OK;
 }

@@ -181,7 +181,7 @@ static int find(struct tca_session *s, struct tca_swept *w, struct tca_crew *cre
     if (!error)
         error = tca_sweep_run(w->sweep, w->hosts, crew);
     if (!error)
-        error = tca_pressure_run(w->pressure, w->sweep, w->hosts, &s->set.known, in_part, &w->found);
+        error = tca_pressure_run(w->pressure, w->sweep, w->hosts, &s->set.known, in_part, s->anon, &w->found);
     if (!error)
         error = tca_sweep_settle(w->sweep);
     for (uint32_t capture = w->captures.first; !error && capture <= w->captures.last; capture++)

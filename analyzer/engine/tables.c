@@ -11,8 +11,8 @@
 static int flow_row(void *user, const struct tca_flow_view *view)
 {
     struct tca_rows *r = user;
-    if (r->csv)
-        return tca_csv_flow(r->csv, view, &r->opt);
+    if (r->lines)
+        return tca_lines_flow(r->lines, view, &r->opt);
     tca_cells_reset(&r->cells);
     tca_row_flow(view, &r->opt, &r->cells);
     return r->cells.text.failed ? TCA_EMEMORY : r->fn(r->user, &r->cells);
@@ -21,7 +21,7 @@ static int flow_row(void *user, const struct tca_flow_view *view)
 static int join_rows(void *user, void *part)
 {
     struct tca_rows *r = user, *p = part;
-    return tca_csv_join(r->csv, p->csv);
+    return tca_lines_join(r->lines, p->lines);
 }
 
 /* Each part has its own lines. */
@@ -33,20 +33,20 @@ static int share_flows(struct tca_rows *r)
     unsigned parts = tca_pass2_parts(r->s);
     int error = TCA_OK;
     for (unsigned at = 0; at < parts; at++) {
-        part[at] = (struct tca_rows){.s = r->s, .opt = r->opt, .csv = tca_csv_part(r->csv)};
+        part[at] = (struct tca_rows){.s = r->s, .opt = r->opt, .lines = tca_lines_part(r->lines)};
         user[at] = &part[at];
-        error = part[at].csv ? error : TCA_EMEMORY;
+        error = part[at].lines ? error : TCA_EMEMORY;
     }
     if (!error)
         error = tca_pass2_share(r->s, flow_row, user, join_rows, r);
     for (unsigned at = 0; at < parts; at++)
-        tca_csv_end(part[at].csv);
+        tca_lines_end(part[at].lines);
     return error;
 }
 
 static int each_flow(struct tca_rows *r)
 {
-    bool share = r->csv && tca_crew_size(r->s->crew) > 1;
+    bool share = r->lines && tca_crew_size(r->s->crew) > 1;
     return share ? share_flows(r) : tca_pass2_walk(r->s, flow_row, r);
 }
 
@@ -95,7 +95,7 @@ static int state_row(void *user, const struct tca_census_row *row)
 {
     struct tca_rows *r = user;
     tca_cells_reset(&r->cells);
-    tca_row_state(row, &r->cells);
+    tca_row_state(row, &r->opt, &r->cells);
     return r->cells.text.failed ? TCA_EMEMORY : r->fn(r->user, &r->cells);
 }
 
@@ -241,39 +241,54 @@ int tca_session_table(struct tca_session *s, const char *table, tca_row_fn *fn, 
         error);
 }
 
-static int csv_row(void *user, const struct tca_cells *cells)
+static int line_row(void *user, const struct tca_cells *cells)
 {
-    return tca_csv_row(user, cells);
+    return tca_lines_row(user, cells);
 }
 
-int tca_rows_csv(struct tca_session *s, const char *table, const char *columns, struct tca_text_to to,
-                 struct tca_rows *ret, struct tca_error *error)
+int tca_rows_lines(struct tca_session *s, const char *table, const char *form, const char *columns,
+                   struct tca_text_to to, struct tca_rows *ret, struct tca_error *error)
 {
-    *ret = (struct tca_rows){.s = s, .fn = csv_row, .opt = tca_report_options_of(s)};
-    int code = tca_csv_new(table, columns, to.fn, to.user, &ret->csv, error);
-    ret->user = ret->csv;
+    enum tca_table_form known;
+    *ret = (struct tca_rows){.s = s, .fn = line_row, .opt = tca_report_options_of(s)};
+    if (!tca_table_form_of(form ? form : "csv", &known))
+        return tca_fail(error, TCA_EUSAGE, "a table is written as csv or jsonl, not as '%s'", form);
+    int code = tca_lines_new(table, known, columns, to.fn, to.user, &ret->lines, error);
+    ret->user = ret->lines;
     return code;
 }
 
 int tca_rows_done(struct tca_rows *r)
 {
     tca_cells_done(&r->cells);
-    return r->csv ? tca_csv_end(r->csv) : TCA_OK;
+    return r->lines ? tca_lines_end(r->lines) : TCA_OK;
 }
 
-int tca_session_csv(struct tca_session *s, const char *table, const char *columns, tca_write_fn *fn,
-                    void *user, struct tca_error *error)
+static int write_lines(struct tca_session *s, const char *table, const char *form, const char *columns,
+                       struct tca_text_to to, struct tca_error *error)
 {
     const struct tca_table *what = NULL;
     struct tca_rows rows;
     int code = tca_table_check(s, table, &what, error);
     if (!code)
-        code = tca_rows_csv(s, table, columns, (struct tca_text_to){fn, user}, &rows, error);
+        code = tca_rows_lines(s, table, form, columns, to, &rows, error);
     if (code)
         return code;
     code = each_row(&rows, what, error);
     int end = tca_rows_done(&rows);
     return code ? code : tca_words(error, end);
+}
+
+int tca_session_csv(struct tca_session *s, const char *table, const char *columns, tca_write_fn *fn,
+                    void *user, struct tca_error *error)
+{
+    return write_lines(s, table, "csv", columns, (struct tca_text_to){fn, user}, error);
+}
+
+int tca_session_jsonl(struct tca_session *s, const char *table, const char *columns, tca_write_fn *fn,
+                      void *user, struct tca_error *error)
+{
+    return write_lines(s, table, "jsonl", columns, (struct tca_text_to){fn, user}, error);
 }
 
 /* ---- texts ---- */

@@ -14,8 +14,8 @@ struct tca_rows {
     struct tca_report_options opt;
     tca_cells_fn *fn;
     void *user;
-    struct tca_csv
-        *csv; /* where the rows go that can be written there without cells; NULL: they all go to fn */
+    struct tca_lines
+        *lines; /* where the rows go that can be written there without cells; NULL: they all go to fn */
 };
 
 struct tca_table {
@@ -33,9 +33,9 @@ struct tca_table {
 /* 0, or TCA_EUSAGE with words: no such table, none that can be told, or nothing can yet. */
 int tca_table_check(struct tca_session *s, const char *name, const struct tca_table **ret_table,
                     struct tca_error *error);
-/* Rows of a table as CSV; the writer is the rows' own. tca_rows_done() returns 0 or what could not be written. */
-int tca_rows_csv(struct tca_session *s, const char *table, const char *columns, struct tca_text_to to,
-                 struct tca_rows *ret, struct tca_error *error);
+/* Rows of a table in a form; the writer is the rows' own. tca_rows_done() returns 0 or what could not be written. */
+int tca_rows_lines(struct tca_session *s, const char *table, const char *form, const char *columns,
+                   struct tca_text_to to, struct tca_rows *ret, struct tca_error *error);
 int tca_rows_done(struct tca_rows *r);
 
 #endif

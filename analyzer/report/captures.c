@@ -104,7 +104,8 @@ void cell_captures_message(const struct capture_row *row, struct tca_buf *buf)
 
 void cell_captures_comment(const struct capture_row *row, struct tca_buf *buf)
 {
-    tca_text_clean(buf, row->facts->comment, row->opt->raw_text);
+    bool leave_out = row->opt->anon && row->facts->comment[0];
+    tca_text_clean(buf, leave_out ? TCA_LEFT_OUT : row->facts->comment, row->opt->raw_text);
 }
 
 void cell_captures_vantage(const struct capture_row *row, struct tca_buf *buf)

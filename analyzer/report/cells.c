@@ -118,11 +118,12 @@ void tca_text_quoted(struct tca_buf *buf, const char *text)
     tca_buf_char(buf, '\'');
 }
 
-void tca_text_endpoint(struct tca_buf *buf, const uint8_t addr[16], int family, uint16_t port)
+void tca_text_endpoint(struct tca_buf *buf, struct tca_anon *anon, const uint8_t addr[16], int family,
+                       uint16_t port)
 {
     if (family == 6)
         tca_buf_char(buf, '[');
-    tca_buf_ip(buf, addr, family);
+    tca_anon_ip(buf, anon, addr, family);
     if (family == 6)
         tca_buf_char(buf, ']');
     tca_buf_char(buf, ':');

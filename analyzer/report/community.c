@@ -18,10 +18,10 @@ static size_t put_port(uint8_t *at, uint16_t port)
     return 2;
 }
 
-static size_t put_address(uint8_t *at, const struct tca_dossier *d, int role)
+static size_t put_address(uint8_t *at, const uint8_t addr[16], int family)
 {
-    size_t length = d->family == 4 ? 4 : 16;
-    memcpy(at, d->addr[role] + 16 - length, length);
+    size_t length = family == 4 ? 4 : 16;
+    memcpy(at, addr + 16 - length, length);
     return length;
 }
 
@@ -38,14 +38,17 @@ static void base64(const uint8_t digest[20], char *text)
     text[-1] = '='; /* for the byte that three times seven is too much */
 }
 
-void tca_community_id(const struct tca_dossier *d, uint16_t seed, struct tca_buf *buf)
+void tca_community_id(const struct tca_dossier *d, struct tca_anon *anon, uint16_t seed, struct tca_buf *buf)
 {
     uint8_t bytes[2 + 2 * 16 + 2 + 4], digest[20];
-    int order = memcmp(d->addr[0], d->addr[1], 16);
+    uint8_t addr[2][16];
+    for (int role = 0; role < 2; role++)
+        tca_anon_address(anon, d->addr[role], addr[role]);
+    int order = memcmp(addr[0], addr[1], 16);
     int low = order ? order > 0 : d->port[0] > d->port[1];
     size_t used = put_port(bytes, seed);
-    used += put_address(bytes + used, d, low);
-    used += put_address(bytes + used, d, 1 - low);
+    used += put_address(bytes + used, addr[low], d->family);
+    used += put_address(bytes + used, addr[1 - low], d->family);
     bytes[used++] = PROTOCOL_TCP;
     bytes[used++] = 0;
     used += put_port(bytes + used, d->port[low]);

@@ -23,7 +23,7 @@ void cell_counters_capture(const struct counter_row *row, struct tca_buf *buf)
 
 void cell_counters_host(const struct counter_row *row, struct tca_buf *buf)
 {
-    tca_buf_ip(buf, row->host->addr, row->host->family);
+    tca_anon_ip(buf, row->opt->anon, row->host->addr, row->host->family);
 }
 
 void cell_counters_counter(const struct counter_row *row, struct tca_buf *buf)
@@ -92,7 +92,7 @@ static const char *basis_of(const struct tca_counts *counts)
 void tca_text_nstat(const struct tca_host_counts *host, struct tca_buf *text)
 {
     tca_buf_str(text, "#host ");
-    tca_buf_ip(text, host->addr, host->family);
+    tca_anon_ip(text, host->capture->anon, host->addr, host->family);
     tca_buf_str(text, ": ");
     tca_buf_str(text, basis_of(host->counts));
     if (host->both_families)

@@ -26,7 +26,8 @@ void cell_events_event_id(const struct event_row *row, struct tca_buf *buf)
                     (unsigned)row->scope_number + 1);
     } else {
         tca_buf_fmt(buf, "c%ul", (unsigned)tca_frame_spot(row->capture, 0).ordinal);
-        tca_text_endpoint(buf, row->listener->addr, row->listener->family, row->listener->port);
+        tca_text_endpoint(buf, row->opt->anon, row->listener->addr, row->listener->family,
+                          row->listener->port);
     }
     tca_buf_fmt(buf, "e%u", (unsigned)row->number);
 }
@@ -81,7 +82,7 @@ void cell_events_tcp_stream(const struct event_row *row, struct tca_buf *buf)
 void cell_events_client_ip(const struct event_row *row, struct tca_buf *buf)
 {
     if (row->view)
-        tca_buf_ip(buf, row->view->c->d->addr[TCA_CLIENT], row->view->c->d->family);
+        tca_anon_ip(buf, row->opt->anon, row->view->c->d->addr[TCA_CLIENT], row->view->c->d->family);
 }
 
 void cell_events_client_port(const struct event_row *row, struct tca_buf *buf)
@@ -93,11 +94,11 @@ void cell_events_client_port(const struct event_row *row, struct tca_buf *buf)
 void cell_events_server_ip(const struct event_row *row, struct tca_buf *buf)
 {
     if (row->view)
-        tca_buf_ip(buf, row->view->c->d->addr[TCA_SERVER], row->view->c->d->family);
+        tca_anon_ip(buf, row->opt->anon, row->view->c->d->addr[TCA_SERVER], row->view->c->d->family);
     else if (row->listener)
-        tca_buf_ip(buf, row->listener->addr, row->listener->family);
+        tca_anon_ip(buf, row->opt->anon, row->listener->addr, row->listener->family);
     else if (row->incident->scope != TCA_SCOPE_CAPTURE)
-        tca_buf_ip(buf, row->incident->addr, row->incident->family);
+        tca_anon_ip(buf, row->opt->anon, row->incident->addr, row->incident->family);
 }
 
 void cell_events_server_port(const struct event_row *row, struct tca_buf *buf)

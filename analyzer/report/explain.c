@@ -90,8 +90,9 @@ static void put_label(struct tca_explain *ex, const struct tca_trace *t, struct 
 static const char *comment_of(const struct tca_explain *ex, const struct tca_trace *t)
 {
     const struct tca_capture_facts *capture = ex->view->capture;
-    return tca_comment_of(capture->comments, capture->ordinal,
-                          tca_moved_record(capture->moved, capture->ordinal, t->frame));
+    const char *comment = tca_comment_of(capture->comments, capture->ordinal,
+                                         tca_moved_record(capture->moved, capture->ordinal, t->frame));
+    return comment && capture->anon ? TCA_LEFT_OUT : comment;
 }
 
 /* ---- entries ---- */

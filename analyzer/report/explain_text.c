@@ -109,9 +109,9 @@ static void add_head(struct tca_explain *ex)
     struct tca_buf *out = &ex->out;
     tca_explain_names(ex, out);
     tca_buf_str(out, "\nclient ");
-    tca_text_endpoint(out, d->addr[TCA_CLIENT], d->family, d->port[TCA_CLIENT]);
+    tca_text_endpoint(out, ex->view->capture->anon, d->addr[TCA_CLIENT], d->family, d->port[TCA_CLIENT]);
     tca_buf_str(out, "  server ");
-    tca_text_endpoint(out, d->addr[TCA_SERVER], d->family, d->port[TCA_SERVER]);
+    tca_text_endpoint(out, ex->view->capture->anon, d->addr[TCA_SERVER], d->family, d->port[TCA_SERVER]);
     tca_buf_fmt(out, "  captured at: %s\nfirst packet ", tca_vantage_name(ex->view->c->vantage));
     tca_buf_iso(out, d->m.start_ns, 9);
     tca_buf_char(out, '\n');

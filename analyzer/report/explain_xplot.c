@@ -163,9 +163,9 @@ static void begin_graph(struct tca_explain *ex)
     if (from)
         tca_buf_str(&ex->out, "new_plotter\n");
     tca_buf_str(&ex->out, "timeval double\ntitle\n");
-    tca_text_endpoint(&ex->out, d->addr[from], d->family, d->port[from]);
+    tca_text_endpoint(&ex->out, ex->view->capture->anon, d->addr[from], d->family, d->port[from]);
     tca_buf_str(&ex->out, "_==>_");
-    tca_text_endpoint(&ex->out, d->addr[!from], d->family, d->port[!from]);
+    tca_text_endpoint(&ex->out, ex->view->capture->anon, d->addr[!from], d->family, d->port[!from]);
     tca_buf_str(&ex->out, " (time sequence graph)\nxlabel\ntime\nylabel\nsequence number\n");
 }
 

@@ -20,7 +20,7 @@ void cell_flows_completeness(const struct flow_row *row, struct tca_buf *buf)
 
 void cell_flows_community_id(const struct flow_row *row, struct tca_buf *buf)
 {
-    tca_community_id(row->d, TCA_COMMUNITY_SEED, buf);
+    tca_community_id(row->d, row->opt->anon, TCA_COMMUNITY_SEED, buf);
 }
 
 void cell_flows_attempt_group(const struct flow_row *row, struct tca_buf *buf)

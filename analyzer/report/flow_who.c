@@ -28,7 +28,7 @@ void cell_flows_duration_s(const struct flow_row *row, struct tca_buf *buf)
 
 void cell_flows_client_ip(const struct flow_row *row, struct tca_buf *buf)
 {
-    tca_buf_ip(buf, row->d->addr[TCA_CLIENT], row->d->family);
+    tca_anon_ip(buf, row->opt->anon, row->d->addr[TCA_CLIENT], row->d->family);
 }
 
 void cell_flows_client_port(const struct flow_row *row, struct tca_buf *buf)
@@ -38,7 +38,7 @@ void cell_flows_client_port(const struct flow_row *row, struct tca_buf *buf)
 
 void cell_flows_server_ip(const struct flow_row *row, struct tca_buf *buf)
 {
-    tca_buf_ip(buf, row->d->addr[TCA_SERVER], row->d->family);
+    tca_anon_ip(buf, row->opt->anon, row->d->addr[TCA_SERVER], row->d->family);
 }
 
 void cell_flows_server_port(const struct flow_row *row, struct tca_buf *buf)

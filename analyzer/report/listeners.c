@@ -50,7 +50,7 @@ NUMBER(drain_s, tca_text_seconds, drain_ns)
 
 void cell_listeners_server_ip(const struct listener_row *row, struct tca_buf *buf)
 {
-    tca_buf_ip(buf, row->l->addr, row->l->family);
+    tca_anon_ip(buf, row->opt->anon, row->l->addr, row->l->family);
 }
 
 void cell_listeners_vlan(const struct listener_row *row, struct tca_buf *buf)

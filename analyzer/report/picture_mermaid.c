@@ -177,7 +177,7 @@ static void put_head(struct tca_explain *ex)
     put_line(ex, "accDescr");
     for (int side = 0; side < 2; side++) {
         tca_buf_fmt(&ex->text, "%s ", tca_explain_role[side]);
-        tca_text_endpoint(&ex->text, d->addr[side], d->family, d->port[side]);
+        tca_text_endpoint(&ex->text, ex->view->capture->anon, d->addr[side], d->family, d->port[side]);
         tca_buf_fmt(&ex->out, "    participant %s as ", letter[side]);
         put(ex);
         tca_buf_char(&ex->out, '\n');

@@ -57,9 +57,9 @@ void tca_picture_title(const struct tca_explain *ex, const struct ladder_entry *
 void tca_picture_ends(const struct tca_explain *ex, struct tca_buf *out)
 {
     const struct tca_dossier *d = ex->view->c->d;
-    tca_text_endpoint(out, d->addr[TCA_CLIENT], d->family, d->port[TCA_CLIENT]);
+    tca_text_endpoint(out, ex->view->capture->anon, d->addr[TCA_CLIENT], d->family, d->port[TCA_CLIENT]);
     tca_buf_str(out, " to ");
-    tca_text_endpoint(out, d->addr[TCA_SERVER], d->family, d->port[TCA_SERVER]);
+    tca_text_endpoint(out, ex->view->capture->anon, d->addr[TCA_SERVER], d->family, d->port[TCA_SERVER]);
 }
 
 void tca_picture_verdict(const struct tca_explain *ex, struct tca_buf *out)

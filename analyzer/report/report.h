@@ -7,6 +7,7 @@
 #define TCA_REPORT_REPORT_H
 
 #include "artefact/comment.h"
+#include "base/anon.h"
 #include "base/buf.h"
 #include "classify/count/census.h"
 #include "classify/count/counter.h"
@@ -41,6 +42,7 @@ struct tca_capture_facts {
     uint64_t outcome[TCA_OUTCOME_COUNT];
     const struct tca_moved
         *moved; /* of all captures of the run, borrowed: which record a frame number stands for, and ... */
+    struct tca_anon *anon;                 /* borrowed, likewise; NULL: addresses are shown as they are */
     const struct tca_spots *spots;         /* ... in which file; likewise */
     const struct tca_capture_facts *file;  /* of a series: those of each of its files, borrowed; else NULL */
     uint32_t files;                        /* there are so many; 0: no series */
@@ -86,8 +88,9 @@ struct tca_listener_view {
 };
 
 struct tca_report_options {
-    bool raw_text;   /* no quote mark before free text that a spreadsheet would take for a formula */
-    bool all_states; /* events: every change of state too */
+    bool raw_text;         /* no quote mark before free text that a spreadsheet would take for a formula */
+    bool all_states;       /* events: every change of state too */
+    struct tca_anon *anon; /* borrowed; NULL: addresses are shown as they are */
 };
 
 /* ---- columns.def: table, name, type, unit, meaning ---- */
@@ -121,7 +124,8 @@ void tca_row_capture(const struct tca_capture_facts *facts, const struct tca_rep
 
 void tca_row_setting(const struct tca_estimate *estimate, const struct tca_capture_facts *capture,
                      const struct tca_report_options *opt, struct tca_cells *cells);
-void tca_row_state(const struct tca_census_row *row, struct tca_cells *cells);
+void tca_row_state(const struct tca_census_row *row, const struct tca_report_options *opt,
+                   struct tca_cells *cells);
 
 /* What the kernel of one host counted of one capture's connections. All borrowed for the call. */
 struct tca_host_counts {
@@ -157,19 +161,23 @@ int tca_events_incident(const struct tca_incident *one, uint32_t index,
                         const struct tca_capture_facts *capture, const struct tca_report_options *opt,
                         tca_event_fn *fn, void *user);
 
-/* ---- CSV (the only user of libcsv) ---- */
-struct tca_csv; /* chooses columns, quotes what needs it, writes large pieces */
-int tca_csv_new(const char *table, const char *columns, tca_write_fn *fn, void *user,
-                struct tca_csv **ret_csv, struct tca_error *error); /* writes the header line */
-int tca_csv_row(struct tca_csv *csv, const struct tca_cells *cells);
+/* ---- lines of a table ---- */
+enum tca_table_form { TCA_TABLE_CSV, TCA_TABLE_JSONL };
+bool tca_table_form_of(const char *name, enum tca_table_form *ret_form); /* "csv", "jsonl"; false: no such */
+struct tca_lines; /* chooses columns, quotes what needs it, writes large pieces */
+int tca_lines_new(const char *table, enum tca_table_form form, const char *columns, tca_write_fn *fn,
+                  void *user, struct tca_lines **ret_lines,
+                  struct tca_error *error); /* writes the header line, if there is one */
+int tca_lines_row(struct tca_lines *lines, const struct tca_cells *cells);
 /* The same line as of tca_row_flow()'s cells, written in place: of the columns chosen, and no others. */
-int tca_csv_flow(struct tca_csv *csv, const struct tca_flow_view *view, const struct tca_report_options *opt);
+int tca_lines_flow(struct tca_lines *lines, const struct tca_flow_view *view,
+                   const struct tca_report_options *opt);
 /* One of several that lines are written to side by side; the whole takes them in as they are joined. NULL without memory; to
  * be ended as well. */
-struct tca_csv *tca_csv_part(const struct tca_csv *csv);
-int tca_csv_join(struct tca_csv *csv, struct tca_csv *part);
-const char *tca_csv_library(void);    /* version of libcsv, static */
-int tca_csv_end(struct tca_csv *csv); /* flushes and frees, also after a failure; 0 or TCA_EOUTPUT */
+struct tca_lines *tca_lines_part(const struct tca_lines *lines);
+int tca_lines_join(struct tca_lines *lines, struct tca_lines *part);
+int tca_lines_end(struct tca_lines *lines); /* flushes and frees, also after a failure; 0 or TCA_EOUTPUT */
+const char *tca_csv_library(void);          /* version of libcsv, static */
 
 /* ---- summary ---- */
 struct tca_summary; /* bounded: counts and the first few examples per finding and listener */
@@ -177,6 +185,8 @@ int tca_summary_new(struct tca_summary **ret_summary);
 /* How the run was limited. `options` are to be repeated in the commands told, or "" (borrowed; such as
  * "--key vlan", since it changes what stream=N means); `limited`: not every finding that holds is told. */
 void tca_summary_limits(struct tca_summary *sum, const char *options, bool limited);
+/* As its addresses are shown; borrowed. */
+void tca_summary_anonymize(struct tca_summary *sum, struct tca_anon *anon);
 /* Nothing less sure is told, and no other finding than those marked; `wanted`: borrowed, NULL for all. */
 void tca_summary_asked(struct tca_summary *sum, enum tca_confidence least, const bool *wanted);
 /* In this order: captures, incidents, every flow, listeners. Names of captures are borrowed until the end. */

@@ -57,6 +57,7 @@ struct listener_row {
 };
 struct state_row {
     const struct tca_census_row *c;
+    const struct tca_report_options *opt;
 };
 struct counter_row {
     const struct tca_host_counts *host;
@@ -109,50 +110,64 @@ void tca_cells_next(struct tca_cells *cells, size_t begin);
         }                                                                                                    \
     } while (0)
 
-/* ---- a line written in place (csv.c) ---- */
-enum { TCA_CSV_COLUMNS = 160 };
+/* ---- a line written in place (lines.c) ---- */
+enum { TCA_LINES_COLUMNS = 160 };
 /* A line with gaps, for rows of which most is the same: text, then a cell, and so on. */
-struct tca_csv_stencil {
+struct tca_lines_stencil {
     uint64_t kin; /* whose it is; 0: none */
     struct tca_buf text;
-    struct tca_csv_gap {
+    struct tca_lines_gap {
         uint32_t from, to; /* of the text before it */
         uint32_t pick;     /* the cell, by its place among those that are printed */
-    } gap[TCA_CSV_COLUMNS];
+    } gap[TCA_LINES_COLUMNS];
     unsigned gaps;
     uint32_t rest; /* text behind the last gap begins there */
 };
-enum { TCA_CSV_STENCILS = 8 }; /* those of some kin are kept */
-struct tca_csv {
+enum { TCA_LINES_STENCILS = 8 }; /* those of some kin are kept */
+/* The text of a cell ends the buffer, and begins there: make it what the form wants there. */
+typedef void tca_lines_mend(struct tca_lines *lines, size_t begin);
+struct tca_lines {
+    enum tca_table_form form;
     tca_write_fn *fn; /* borrowed, with user */
     void *user;
-    struct tca_csv_pick {
-        size_t index;        /* of its cell */
-        bool look;           /* it may need quotes */
-    } pick[TCA_CSV_COLUMNS]; /* in the order to print */
+    struct tca_lines_pick {
+        size_t index;          /* of its cell */
+        const char *lead;      /* stands before the cell; not terminated */
+        uint8_t lead_length;   /* 0 in CSV */
+        tca_lines_mend *mend;  /* NULL: it stays as it is */
+    } pick[TCA_LINES_COLUMNS]; /* in the order to print */
     size_t pick_count;
     struct tca_buf out;
-    struct tca_buf cell; /* one to be quoted */
-    struct tca_csv_stencil stencil[TCA_CSV_STENCILS];
+    struct tca_buf cell; /* one that is mended */
+    struct tca_lines_stencil stencil[TCA_LINES_STENCILS];
     bool failed;
 };
-/* The cell that begins there ends the buffer: quote it, if it needs that. */
-void tca_csv_quote(struct tca_csv *csv, size_t begin);
+/* Take the text that begins there away, into `cell`, terminated; false without memory, which the lines then know. */
+bool tca_lines_lift(struct tca_lines *lines, size_t begin);
 /* End a line of cells with a comma behind each. 0, TCA_EMEMORY or TCA_EOUTPUT. */
-int tca_csv_line(struct tca_csv *csv);
+int tca_lines_line(struct tca_lines *lines);
 /* Stop where the cells of the line that begins there are not these. */
-void tca_csv_check(struct tca_csv *csv, size_t begin, const struct tca_cells *cells);
+void tca_lines_check(struct tca_lines *lines, size_t begin, const struct tca_cells *cells);
 /* The cells of a line by the functions of an array, as TCA_FILL(), but those alone that are printed. */
-#define TCA_LINE(csv, functions, row)                                                                        \
+#define TCA_LINE(lines, functions, row)                                                                      \
     do {                                                                                                     \
-        for (size_t line_at = 0; line_at < (csv)->pick_count; line_at++) {                                   \
-            size_t line_begin = (csv)->out.used;                                                             \
-            (functions)[(csv)->pick[line_at].index](row, &(csv)->out);                                       \
-            if ((csv)->pick[line_at].look)                                                                   \
-                tca_csv_quote(csv, line_begin);                                                              \
-            tca_buf_char(&(csv)->out, ',');                                                                  \
+        for (size_t line_at = 0; line_at < (lines)->pick_count; line_at++) {                                 \
+            const struct tca_lines_pick *line_pick = &(lines)->pick[line_at];                                \
+            if (line_pick->lead_length)                                                                      \
+                tca_buf_add(&(lines)->out, line_pick->lead, line_pick->lead_length);                         \
+            size_t line_begin = (lines)->out.used;                                                           \
+            (functions)[line_pick->index](row, &(lines)->out);                                               \
+            if (line_pick->mend)                                                                             \
+                line_pick->mend(lines, line_begin);                                                          \
+            tca_buf_char(&(lines)->out, ',');                                                                \
         }                                                                                                    \
     } while (0)
+
+/* ---- how a form mends cells ---- */
+/* csv.c, a tca_lines_mend: quote marks, if it needs them. */
+void tca_csv_quote(struct tca_lines *lines, size_t begin);
+/* jsonl.c: lead and mend of a column, by its index in tca_columns; `is_free`: of text that may hold anything. */
+void tca_jsonl_pick(size_t column, bool is_free, bool is_first, struct tca_lines_pick *pick);
 
 /* ---- words for cells and texts ---- */
 /* Seconds; nothing below 0, which stands for what is not known. */
@@ -167,8 +182,11 @@ void tca_text_quoted(struct tca_buf *buf, const char *text);
 /* VLAN numbers with dots between; the innermost tunnel with its key. */
 void tca_text_vlan(struct tca_buf *buf, const struct tca_tags *tags);
 void tca_text_encap(struct tca_buf *buf, const struct tca_tags *tags);
+/* What stands in the place of words that may name a host, where addresses are not shown as they are. */
+#define TCA_LEFT_OUT "(left out)"
 /* "ADDR:PORT", an IPv6 address in brackets. */
-void tca_text_endpoint(struct tca_buf *buf, const uint8_t addr[16], int family, uint16_t port);
+void tca_text_endpoint(struct tca_buf *buf, struct tca_anon *anon, const uint8_t addr[16], int family,
+                       uint16_t port);
 /* "3 SYNs dropped, 1 ACK ignored"; nothing for what there was none of. */
 void tca_text_refusals(struct tca_buf *buf, uint64_t drops, uint64_t ignored, uint64_t aborted);
 /* c<ordinal>f<frame> */

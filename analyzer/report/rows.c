@@ -54,95 +54,98 @@ void tca_row_flow(const struct tca_flow_view *view, const struct tca_report_opti
 
 /* ---- lines of kin ---- */
 
-static void add_flow_cell(struct tca_csv *csv, size_t pick, const struct flow_row *row)
+static void add_flow_cell(struct tca_lines *lines, size_t pick, const struct flow_row *row)
 {
-    size_t begin = csv->out.used;
-    flow_cells[csv->pick[pick].index](row, &csv->out);
-    if (csv->pick[pick].look)
-        tca_csv_quote(csv, begin);
+    const struct tca_lines_pick *how = &lines->pick[pick];
+    tca_buf_add(&lines->out, how->lead, how->lead_length);
+    size_t begin = lines->out.used;
+    flow_cells[how->index](row, &lines->out);
+    if (how->mend)
+        how->mend(lines, begin);
 }
 
 /* Is this cell of both rows the same? Then its text stands at the end of the line, else nothing. */
-static bool is_shared(struct tca_csv *csv, size_t pick, const struct flow_row *row,
+static bool is_shared(struct tca_lines *lines, size_t pick, const struct flow_row *row,
                       const struct flow_row *other)
 {
-    size_t begin = csv->out.used;
-    add_flow_cell(csv, pick, row);
-    size_t middle = csv->out.used, length = middle - begin;
-    add_flow_cell(csv, pick, other);
-    const char *text = csv->out.bytes;
-    bool shared = !csv->out.failed && csv->out.used - middle == length &&
+    size_t begin = lines->out.used;
+    add_flow_cell(lines, pick, row);
+    size_t middle = lines->out.used, length = middle - begin;
+    add_flow_cell(lines, pick, other);
+    const char *text = lines->out.bytes;
+    bool shared = !lines->out.failed && lines->out.used - middle == length &&
                   (!length || !memcmp(text + begin, text + middle, length));
-    csv->out.used = shared ? middle : begin;
+    lines->out.used = shared ? middle : begin;
     return shared;
 }
 
 /* What both rows have in common, with a gap for each cell that differs. */
-static void cut_stencil(struct tca_csv *csv, struct tca_csv_stencil *stencil, const struct flow_row *row,
-                        const struct flow_row *other)
+static void cut_stencil(struct tca_lines *lines, struct tca_lines_stencil *stencil,
+                        const struct flow_row *row, const struct flow_row *other)
 {
-    size_t begin = csv->out.used;
+    size_t begin = lines->out.used;
     tca_buf_reset(&stencil->text);
     stencil->gaps = stencil->rest = 0;
-    for (uint32_t pick = 0; pick < csv->pick_count; pick++) {
+    for (uint32_t pick = 0; pick < lines->pick_count; pick++) {
         uint32_t end = (uint32_t)stencil->text.used;
-        if (is_shared(csv, pick, row, other)) {
-            tca_buf_add(&stencil->text, csv->out.bytes + begin, csv->out.used - begin);
+        if (is_shared(lines, pick, row, other)) {
+            tca_buf_add(&stencil->text, lines->out.bytes + begin, lines->out.used - begin);
         } else {
-            stencil->gap[stencil->gaps++] = (struct tca_csv_gap){stencil->rest, end, pick};
+            stencil->gap[stencil->gaps++] = (struct tca_lines_gap){stencil->rest, end, pick};
             stencil->rest = end;
         }
-        csv->out.used = begin;
+        lines->out.used = begin;
         tca_buf_char(&stencil->text, ',');
     }
 }
 
 /* NULL: it cannot be told what its kin have in common. */
-static const struct tca_csv_stencil *stencil_of(struct tca_csv *csv, const struct tca_flow_kin *kin,
-                                                const struct flow_row *row)
+static const struct tca_lines_stencil *stencil_of(struct tca_lines *lines, const struct tca_flow_kin *kin,
+                                                  const struct flow_row *row)
 {
-    struct tca_csv_stencil *stencil = &csv->stencil[kin->number % TCA_CSV_STENCILS];
+    struct tca_lines_stencil *stencil = &lines->stencil[kin->number % TCA_LINES_STENCILS];
     if (stencil->kin == kin->number)
         return stencil;
     const struct tca_flow_view *other = kin->other(kin->user);
     if (!other)
         return NULL;
     const struct flow_row other_row = flow_row_of(other, row->opt);
-    cut_stencil(csv, stencil, row, &other_row);
-    stencil->kin = stencil->text.failed || csv->out.failed ? 0 : kin->number;
+    cut_stencil(lines, stencil, row, &other_row);
+    stencil->kin = stencil->text.failed || lines->out.failed ? 0 : kin->number;
     return stencil->kin ? stencil : NULL;
 }
 
 /* False: the row is to be written as all are. */
-static bool write_kin(struct tca_csv *csv, const struct tca_flow_kin *kin, const struct flow_row *row)
+static bool write_kin(struct tca_lines *lines, const struct tca_flow_kin *kin, const struct flow_row *row)
 {
-    const struct tca_csv_stencil *stencil = kin ? stencil_of(csv, kin, row) : NULL;
+    const struct tca_lines_stencil *stencil = kin ? stencil_of(lines, kin, row) : NULL;
     if (!stencil)
         return false;
     for (unsigned at = 0; at < stencil->gaps; at++) {
-        const struct tca_csv_gap *gap = &stencil->gap[at];
-        tca_buf_add(&csv->out, stencil->text.bytes + gap->from, gap->to - gap->from);
-        add_flow_cell(csv, gap->pick, row);
+        const struct tca_lines_gap *gap = &stencil->gap[at];
+        tca_buf_add(&lines->out, stencil->text.bytes + gap->from, gap->to - gap->from);
+        add_flow_cell(lines, gap->pick, row);
     }
-    tca_buf_add(&csv->out, stencil->text.bytes + stencil->rest, stencil->text.used - stencil->rest);
+    tca_buf_add(&lines->out, stencil->text.bytes + stencil->rest, stencil->text.used - stencil->rest);
     return true;
 }
 
-int tca_csv_flow(struct tca_csv *csv, const struct tca_flow_view *view, const struct tca_report_options *opt)
+int tca_lines_flow(struct tca_lines *lines, const struct tca_flow_view *view,
+                   const struct tca_report_options *opt)
 {
     const struct flow_row row = flow_row_of(view, opt);
 #ifdef TCA_CHECK_WAYS
-    size_t begin = csv->out.used;
+    size_t begin = lines->out.used;
 #endif
-    if (!write_kin(csv, view->kin, &row))
-        TCA_LINE(csv, flow_cells, &row);
+    if (!write_kin(lines, view->kin, &row))
+        TCA_LINE(lines, flow_cells, &row);
 #ifdef TCA_CHECK_WAYS
     struct tca_cells cells = {0};
     tca_row_flow(view, opt, &cells);
-    tca_csv_check(csv, begin, &cells);
+    tca_lines_check(lines, begin, &cells);
     tca_cells_done(&cells);
 #endif
-    return tca_csv_line(csv);
+    return tca_lines_line(lines);
 }
 
 void tca_row_listener(const struct tca_listener_view *view, const struct tca_report_options *opt,
@@ -159,9 +162,10 @@ void tca_row_capture(const struct tca_capture_facts *facts, const struct tca_rep
     TCA_FILL(cells, capture_cells, &row);
 }
 
-void tca_row_state(const struct tca_census_row *counts, struct tca_cells *cells)
+void tca_row_state(const struct tca_census_row *counts, const struct tca_report_options *opt,
+                   struct tca_cells *cells)
 {
-    const struct state_row row = {.c = counts};
+    const struct state_row row = {.c = counts, .opt = opt ? opt : &defaults};
     TCA_FILL(cells, state_cells, &row);
 }
 

@@ -17,7 +17,7 @@ void cell_settings_capture(const struct setting_row *row, struct tca_buf *buf)
 
 void cell_settings_host(const struct setting_row *row, struct tca_buf *buf)
 {
-    tca_buf_ip(buf, row->e->addr, row->e->family);
+    tca_anon_ip(buf, row->opt->anon, row->e->addr, row->e->family);
 }
 
 void cell_settings_port(const struct setting_row *row, struct tca_buf *buf)

@@ -29,7 +29,7 @@ void cell_states_scope(const struct state_row *row, struct tca_buf *buf)
 void cell_states_host(const struct state_row *row, struct tca_buf *buf)
 {
     if (row->c->scope != TCA_COUNT_ALL)
-        tca_buf_ip(buf, row->c->addr, row->c->family);
+        tca_anon_ip(buf, row->opt->anon, row->c->addr, row->c->family);
 }
 
 void cell_states_port(const struct state_row *row, struct tca_buf *buf)

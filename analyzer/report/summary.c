@@ -40,6 +40,11 @@ void tca_summary_limits(struct tca_summary *sum, const char *options, bool limit
     sum->limited = limited;
 }
 
+void tca_summary_anonymize(struct tca_summary *sum, struct tca_anon *anon)
+{
+    sum->anon = anon;
+}
+
 void tca_summary_asked(struct tca_summary *sum, enum tca_confidence least, const bool *wanted)
 {
     sum->least = least;

@@ -22,9 +22,9 @@ const char *tca_page_sign(enum tca_severity severity)
     return text[severity];
 }
 
-void tca_page_place(struct tca_buf *out, const struct place *at)
+void tca_page_place(const struct page *page, struct tca_buf *out, const struct place *at)
 {
-    tca_text_endpoint(out, at->addr, at->family, at->port);
+    tca_text_endpoint(out, page->sum->anon, at->addr, at->family, at->port);
 }
 
 void tca_page_text(struct page *page, const char *head, struct tca_buf *text)
@@ -133,10 +133,10 @@ static void add_incident_head(struct page *page, const struct incident *in)
                 tca_findings[in->what.id].id);
     if (in->what.scope == TCA_SCOPE_LISTENER) {
         tca_buf_str(out, " at ");
-        tca_page_place(out, &in->at);
+        tca_page_place(page, out, &in->at);
     } else if (in->what.scope == TCA_SCOPE_HOST) {
         tca_buf_str(out, " by ");
-        tca_buf_ip(out, in->at.addr, in->at.family);
+        tca_anon_ip(out, page->sum->anon, in->at.addr, in->at.family);
     }
     tca_buf_fmt(out, " (%s)", tca_confidence_name(in->what.confidence));
 }
@@ -309,7 +309,7 @@ static void add_finding(struct page *page, const struct block *b, enum form form
     struct tca_buf text = {0};
     tca_buf_fmt(&page->out, "%s %llux %s at ", tca_page_sign(b->severity), (unsigned long long)b->count,
                 f->id);
-    tca_page_place(&page->out, &b->tally->at);
+    tca_page_place(page, &page->out, &b->tally->at);
     if (form == FORM_LINE) {
         add_finding_line(page, b);
         return;

@@ -9,7 +9,7 @@ static void add_head(struct page *page, const struct overflow *in)
 {
     struct tca_buf *out = &page->out;
     tca_buf_fmt(out, "%s ", tca_page_sign(TCA_SEVERITY_HIGH));
-    tca_page_place(out, &in->at);
+    tca_page_place(page, out, &in->at);
     tca_buf_str(out, " accept queue full");
     if (in->episodes > 1)
         tca_buf_fmt(out, " %u times", (unsigned)in->episodes);

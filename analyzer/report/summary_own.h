@@ -141,6 +141,7 @@ struct tca_summary {
     size_t incident_count;
     uint64_t left_off; /* incidents of either kind that found no room */
 
+    struct tca_anon *anon;       /* borrowed; NULL: addresses are shown as they are */
     const char *options;         /* of commands to be typed, borrowed */
     bool limited;                /* not every finding is told */
     enum tca_confidence least;   /* that is told */
@@ -273,7 +274,7 @@ void tca_page_flow(struct tca_buf *text, bool several_captures, uint32_t ordinal
                    struct tca_spot flow);
 /* The stream of an example; of several captures it names the one. */
 void tca_page_selector(struct page *page, const struct example *example);
-void tca_page_place(struct tca_buf *out, const struct place *at);
+void tca_page_place(const struct page *page, struct tca_buf *out, const struct place *at);
 void tca_page_clients(struct tca_buf *out, const struct clients *clients);
 /* ", frames FIRST to LAST" */
 void tca_page_frames(struct tca_buf *text, struct tca_spot first, struct tca_spot last);

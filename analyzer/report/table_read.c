@@ -299,9 +299,19 @@ static void skip_byte_order_mark(struct tca_reader *r)
         r->next = r->base = sizeof first;
 }
 
+/* What --format jsonl writes; a header of CSV cannot begin so. */
+static bool is_json(const struct tca_reader *r)
+{
+    char first[2];
+    return pread(r->fd, first, sizeof first, r->next) == sizeof first && !memcmp(first, "{\"", sizeof first);
+}
+
 static int read_header(struct tca_reader *r, struct tca_error *error)
 {
     skip_byte_order_mark(r);
+    if (is_json(r))
+        return tca_fail_at(error, TCA_EINPUT, 0,
+                           "is JSON, and tables are read back as CSV: write it without --format jsonl");
     int got = read_record(r, error);
     if (got <= 0)
         return got ? got : tca_fail_at(error, TCA_EINPUT, 0, "is empty: a table begins with a header line");

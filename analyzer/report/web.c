@@ -101,7 +101,7 @@ static void put_capture(struct tca_buf *out, const struct tca_capture_facts *fac
         tca_buf_u64(out, facts->drops);
     tca_buf_str(out, "</td>");
     put_cell(out, facts->message);
-    put_cell(out, facts->comment ? facts->comment : "");
+    put_cell(out, facts->anon && facts->comment[0] ? TCA_LEFT_OUT : facts->comment);
     tca_buf_str(out, "</tr>\n");
 }
 
@@ -123,9 +123,9 @@ static void put_where(struct tca_buf *out, const struct tca_incident *one,
 {
     tca_buf_str(out, "<td>");
     if (one->scope == TCA_SCOPE_LISTENER)
-        tca_text_endpoint(out, one->addr, one->family, one->port);
+        tca_text_endpoint(out, capture->anon, one->addr, one->family, one->port);
     else if (one->scope == TCA_SCOPE_HOST)
-        tca_buf_ip(out, one->addr, one->family);
+        tca_anon_ip(out, capture->anon, one->addr, one->family);
     else
         tca_svg_escape(out, capture->name);
     tca_buf_str(out, "</td>");
@@ -308,7 +308,7 @@ static void put_panels(struct tca_web *web, struct tca_buf *out)
         tca_buf_fmt(
             out,
             "<p class=\"small\">%llu more listeners in trouble, or rows of these in other captures, are in "
-            "listeners.csv.</p>\n",
+            "the table listeners.</p>\n",
             (unsigned long long)(web->troubled_listeners - web->panels));
 }
 
@@ -322,12 +322,12 @@ int tca_web_write(struct tca_web *web, const char *summary, tca_write_fn *fn, vo
     tca_web_put_flows(web, &out);
     put_table(&web->incidents, "Incidents",
               "<th>finding</th><th>where</th><th>since</th><th>for</th><th>confidence</th><th>what</th>",
-              beyond(web->incident_count, WEB_INCIDENTS), "events.csv", &out);
+              beyond(web->incident_count, WEB_INCIDENTS), "the table events", &out);
     put_table(
         &web->captures, "Captures",
         "<th>capture</th><th>status</th><th>packets</th><th>connections</th><th>first packet</th><th>last "
         "packet</th><th>taken at</th><th>lost while captured</th><th>message</th><th>comment</th>",
-        beyond(web->capture_count, WEB_CAPTURES), "captures.csv", &out);
+        beyond(web->capture_count, WEB_CAPTURES), "the table captures", &out);
     tca_buf_str(&out, "</main>\n</body>\n</html>\n");
     int error = out.failed || web->failed       ? TCA_EMEMORY
                 : fn(user, out.bytes, out.used) ? TCA_EOUTPUT

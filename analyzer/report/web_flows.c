@@ -99,9 +99,9 @@ static void put_title(const struct tca_flow_view *view, struct tca_buf *out)
     const struct tca_judgement *j = &view->v->judgement[view->v->verdict];
     tca_buf_fmt(out, "<summary><span class=\"%s\"><span class=\"chip\">%s</span></span> ",
                 tca_severity_name(tca_findings[j->id].severity), tca_findings[j->id].id);
-    tca_text_endpoint(out, d->addr[TCA_CLIENT], d->family, d->port[TCA_CLIENT]);
+    tca_text_endpoint(out, view->capture->anon, d->addr[TCA_CLIENT], d->family, d->port[TCA_CLIENT]);
     tca_buf_str(out, " to ");
-    tca_text_endpoint(out, d->addr[TCA_SERVER], d->family, d->port[TCA_SERVER]);
+    tca_text_endpoint(out, view->capture->anon, d->addr[TCA_SERVER], d->family, d->port[TCA_SERVER]);
     tca_buf_str(out, ", ");
     tca_buf_iso(out, d->m.start_ns, 3);
     tca_buf_str(out, "</summary>\n");
@@ -223,7 +223,7 @@ void tca_web_put_flows(const struct tca_web *web, struct tca_buf *out)
         out,
         "<section>\n<h2>Worst connections</h2>\n<p class=\"small\">%llu of %llu connections are told by "
         "something of medium or high severity; at most %d with the same finding at one server stand "
-        "here, all are in flows.csv.</p>\n",
+        "here, all are in the table flows.</p>\n",
         (unsigned long long)web->troubled_flows, (unsigned long long)web->flows, (int)WEB_ALIKE);
     for (size_t at = 0; at < web->flow_count; at++)
         tca_buf_add(out, web->flow[at].html.bytes, web->flow[at].html.used);

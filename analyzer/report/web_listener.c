@@ -126,7 +126,7 @@ static void put_chart(const struct web_panel *panel, struct tca_buf *out)
     struct tca_chart chart;
     struct tca_buf title = {0}, desc = {0};
     tca_buf_str(&title, "timeline of ");
-    tca_text_endpoint(&title, l->addr, l->family, l->port);
+    tca_text_endpoint(&title, panel->capture->anon, l->addr, l->family, l->port);
     if (l->timeline) {
         tca_buf_fmt(&desc, "candidates for the accept queue: most %u",
                     (unsigned)most_of(l->timeline->waiting));
@@ -186,7 +186,7 @@ static void put_episodes(const struct web_panel *panel, struct tca_buf *out)
     tca_buf_str(out, "</tbody></table></div>\n");
     unsigned more = l->episodes_left_off + (l->episode_count > MOST ? (unsigned)l->episode_count - MOST : 0);
     if (more)
-        tca_buf_fmt(out, "<p class=\"small\">%u more times: listeners.csv, events.csv</p>\n", more);
+        tca_buf_fmt(out, "<p class=\"small\">%u more times: the tables listeners and events</p>\n", more);
 }
 
 /* ---- who was hit ---- */
@@ -202,10 +202,10 @@ static int compare_clients(const void *left, const void *right)
     return memcmp(a->addr, b->addr, sizeof a->addr);
 }
 
-static void put_client(const struct web_client *one, struct tca_buf *out)
+static void put_client(const struct web_client *one, struct tca_anon *anon, struct tca_buf *out)
 {
     tca_buf_str(out, "<tr><td>");
-    tca_buf_ip(out, one->addr, one->family);
+    tca_anon_ip(out, anon, one->addr, one->family);
     tca_buf_fmt(out, "</td><td>%llu</td><td>%llu</td><td>%llu</td><td>", (unsigned long long)one->troubled,
                 (unsigned long long)one->unanswered, (unsigned long long)one->flows);
     if (one->longest_ns >= 0) {
@@ -232,14 +232,15 @@ static void put_clients(struct web_panel *panel, struct tca_buf *out)
                 "byte</th></tr></thead>\n<tbody>\n");
     for (size_t at = 0; at < hit; at++) {
         if (at < WEB_CLIENTS_SHOWN)
-            put_client(&panel->client[at], out);
+            put_client(&panel->client[at], panel->capture->anon, out);
         else
             more += panel->client[at].troubled;
     }
     tca_buf_str(out, "</tbody></table></div>\n");
     if (more)
         tca_buf_fmt(
-            out, "<p class=\"small\">%llu more connections in trouble are of other clients: flows.csv</p>\n",
+            out,
+            "<p class=\"small\">%llu more connections in trouble are of other clients: table flows</p>\n",
             (unsigned long long)more);
 }
 
@@ -279,7 +280,7 @@ void tca_web_put_panel(struct web_panel *panel, const struct tca_web *web, struc
 {
     const struct tca_listener *l = &panel->listener;
     tca_buf_str(out, "<section class=\"panel\">\n<h2>");
-    tca_text_endpoint(out, l->addr, l->family, l->port);
+    tca_text_endpoint(out, panel->capture->anon, l->addr, l->family, l->port);
     if (web->capture_count > 1) {
         tca_buf_str(out, " <span class=\"small\">in ");
         tca_svg_escape(out, panel->capture->name);

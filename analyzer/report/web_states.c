@@ -65,7 +65,7 @@ void tca_web_put_states(struct tca_web *web, struct tca_buf *out)
     }
     tca_buf_str(out, "<section>\n<h2>States over time</h2>\n<p class=\"small\">Sockets of both ends, in UTC; "
                      "each strip has its own "
-                     "scale. The numbers are in states.csv.</p>\n<div class=\"chart\">\n");
+                     "scale. The numbers are in the table states.</p>\n<div class=\"chart\">\n");
     tca_chart_end(&chart, "sockets by state over time", "", out);
     tca_buf_str(out, "</div>\n</section>\n");
 }

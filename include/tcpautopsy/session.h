@@ -38,7 +38,9 @@ void tca_settings_free(struct tca_settings *set);
  * probable, certain), "finding" (list of ids, others are not reported), "all-states" (true), "time" (rel,
  * iso, epoch, ns: of a ladder), "temp-dir", "raw-text" (true), "trace" (true: keep what explain needs), "at" (epoch seconds or ISO 8601) and
  * "width" (seconds) of states, "host" (address: whose states, counters, settings), "sysctl" (KEY=VALUE, or @FILE with what
- * sysctl printed, or, where it holds a line end, that text itself) and "kernel" (version): what is known of the host set last, else of every host; repeatable. "max-expanded" (bytes, or with K, M, G, T: no more may come out of
+ * sysctl printed, or, where it holds a line end, that text itself) and "kernel" (version): what is known of the host set last, else of every host; repeatable. "anonymize" (a key, or @FILE with one: results and packets
+ * show other addresses, prefixes kept, and those in the settings "host" and "server" and in selectors are then such addresses; "real-addresses" (true): those in settings are real ones all the same).
+ * "max-expanded" (bytes, or with K, M, G, T: no more may come out of
  * one compressed file or archive), "memory"
  * (bytes, or with K, M, G: about so much for connections at hand; others wait in the temporary file) and "jobs" (threads
  * that a session keeps for itself, 1 to 64; unset: as many as there are processors, once a file of some size is read): no
@@ -116,6 +118,10 @@ int tca_session_table(struct tca_session *session, const char *table, tca_row_fn
 /* The same as CSV (RFC 4180 with LF, header line first); `columns` is a comma list or NULL for all. */
 int tca_session_csv(struct tca_session *session, const char *table, const char *columns, tca_write_fn *fn,
                     void *user, struct tca_error *error);
+/* The same as JSON Lines: an object a line, with the chosen columns as its members, in their order and always all of them. Numbers
+ * are numbers, lists arrays (of numbers where the column's unit is seconds), all else strings; an empty cell is null. UTF-8. */
+int tca_session_jsonl(struct tca_session *session, const char *table, const char *columns, tca_write_fn *fn,
+                      void *user, struct tca_error *error);
 /* The incident in at most 25 lines of 80 columns. */
 int tca_session_summary(struct tca_session *session, tca_write_fn *fn, void *user, struct tca_error *error);
 /* All of it on one page to be looked at: the summary, timelines of listeners in trouble, sockets by state, the worst connections with
@@ -133,6 +139,7 @@ struct tca_product {
     void *user;
     int code;               /* set: what its own call would have returned */
     struct tca_error error; /* set, where that is not 0 */
+    const char *form;       /* of a table: "csv", as is NULL, or "jsonl" */
 };
 /* All are made as far as each can be. 0, or the code of the first one that could not. */
 int tca_session_make(struct tca_session *session, struct tca_product *product, size_t count);

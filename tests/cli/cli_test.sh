@@ -66,7 +66,7 @@ exits 0 --help
 shows 'usage: tcpautopsy'
 exits 0 -h
 for name in read filter filter-file after before count numeric vantage server key ignore tolerance checksums host sysctl kernel min-confidence finding \
-    fail-on output column time all-states format at width host ascii color write raw-text temp-dir strict quiet verbose help version \
+    fail-on output column time all-states format at width host ascii color write anonymize raw-text temp-dir strict quiet verbose help version \
     series plan resume shard by missing keep-parts max-errors no-sandbox; do
     grep -qF -- "--$name" out || echo "$name"
 done >missing

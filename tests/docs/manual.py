@@ -176,6 +176,7 @@ def words_are_taken():
     wrong, tried = [], 0
     seen = set()
     with tempfile.TemporaryDirectory() as scratch:
+        run(program, "scan", "-q", "--keep-parts", "-o", f"{scratch}/parts", capture)
         for command, option, words in value_words():
             if option != "format" and (option, tuple(words)) in seen:
                 continue # the same words in another command
@@ -183,7 +184,8 @@ def words_are_taken():
             for word in words:
                 tried += 1
                 more = {"explain": ["stream=0", capture], "schema": [], "findings": [], "diff": ["A", "A"],
-                        "scan": ["-o", f"{scratch}/{tried}", capture], "report": ["-o", f"{scratch}/{tried}", capture]}
+                        "scan": ["-o", f"{scratch}/{tried}", capture], "report": ["-o", f"{scratch}/{tried}", capture],
+                        "merge": ["-o", f"{scratch}/{tried}", f"{scratch}/parts"]}
                 done = run(program, command, f"--{option}", word, *needed.get(option, []), *(["--host", "10.66.58.100"] if word in ("ss", "nstat") else []),
                            *more.get(command, [capture]))
                 if done.returncode == 2:

@@ -51,7 +51,7 @@ START_TEST(test_vector)
     const char *address[2] = {row->source, row->destination};
     const uint16_t port[2] = {row->sport, row->dport};
     struct tca_buf id = {0};
-    tca_community_id(dossier_of(address, port), row->seed, &id);
+    tca_community_id(dossier_of(address, port), NULL, row->seed, &id);
     ck_assert_str_eq(tca_buf_text(&id), row->id);
     tca_buf_done(&id);
 }
@@ -62,8 +62,8 @@ START_TEST(test_same_address)
     const char *address[2] = {"127.0.0.1", "127.0.0.1"};
     const uint16_t there[2] = {40000, 80}, back[2] = {80, 40000};
     struct tca_buf id = {0}, reply = {0};
-    tca_community_id(dossier_of(address, there), 0, &id);
-    tca_community_id(dossier_of(address, back), 0, &reply);
+    tca_community_id(dossier_of(address, there), NULL, 0, &id);
+    tca_community_id(dossier_of(address, back), NULL, 0, &reply);
     ck_assert_str_eq(tca_buf_text(&id), tca_buf_text(&reply));
     tca_buf_done(&id);
     tca_buf_done(&reply);

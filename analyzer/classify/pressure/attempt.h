@@ -128,7 +128,8 @@ struct tca_pressure {
     bool acks;                  /* the capture of the present listener holds ACKs of clients */
     int64_t begin_ns;           /* when that capture begins, as far as its connections tell */
     const struct tca_known *known;
-    bool in_part; /* memory had no room for all attempts */
+    struct tca_anon *anon; /* for the words of incidents */
+    bool in_part;          /* memory had no room for all attempts */
     const struct tca_hosts *hosts;
     struct tca_sweep *sweep;
     struct tca_incidents *incidents;

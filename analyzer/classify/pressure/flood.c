@@ -224,7 +224,7 @@ static void note_flood(struct tca_listener *l, enum tca_flood_kind kind, enum tc
 }
 
 /* " (A, B)" where they are few enough to be blocked one by one; else "". */
-static void name_sources(const struct tca_hosts *hosts, struct tca_attempt **one, const struct group *g,
+static void name_sources(const struct tca_pressure *p, struct tca_attempt **one, const struct group *g,
                          char *text, size_t room)
 {
     enum { NAMED_MAX = 3 };
@@ -239,7 +239,7 @@ static void name_sources(const struct tca_hosts *hosts, struct tca_attempt **one
         if (same < count || count == NAMED_MAX)
             continue;
         tca_buf_str(&list, count ? ", " : "");
-        tca_buf_ip(&list, tca_client_of(hosts, one[at]), one[at]->family);
+        tca_anon_ip(&list, p->anon, tca_client_of(p->hosts, one[at]), one[at]->family);
         named[count++] = one[at];
     }
     if (count && !list.failed)
@@ -266,7 +266,7 @@ static int tell_flood(const struct tca_tries *t, struct tca_attempt **one, const
     if (spoofed)
         snprintf(from, sizeof from, "%s", is_one_shot(g) ? ", hardly one came twice" : ", all made alike");
     else
-        name_sources(t->p->hosts, one, g, from, sizeof from);
+        name_sources(t->p, one, g, from, sizeof from);
     tca_incident_say(
         &in,
         "%llu SYNs of %llu address%s%s, up to %llu in one second, none of them completed; %llu %% "

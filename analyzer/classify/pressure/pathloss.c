@@ -378,7 +378,7 @@ static int tell_burst(struct tca_pressure *p, const struct burst *b, const struc
     tca_incident_prove(&in, b->repeat[b->count - 1].frame);
     struct tca_buf servers = {0};
     if (b->servers == 1)
-        tca_buf_ip(&servers, tca_server_of(p->hosts, first), first->family);
+        tca_anon_ip(&servers, p->anon, tca_server_of(p->hosts, first), first->family);
     else
         tca_buf_fmt(&servers, "%llu servers", (unsigned long long)b->servers);
     char whose[48] = "all of them the clients'";

@@ -247,7 +247,8 @@ static int keep_results(struct tca_pressure *p)
 }
 
 int tca_pressure_run(struct tca_pressure *p, struct tca_sweep *sweep, const struct tca_hosts *hosts,
-                     const struct tca_known *known, bool in_part, struct tca_incidents *incidents)
+                     const struct tca_known *known, bool in_part, struct tca_anon *anon,
+                     struct tca_incidents *incidents)
 {
     static int (*const part[])(struct tca_pressure *) = {tca_scan_read, read_listeners, tca_pathloss_read,
                                                          tca_silence_read};
@@ -255,6 +256,7 @@ int tca_pressure_run(struct tca_pressure *p, struct tca_sweep *sweep, const stru
         return TCA_OK;
     p->sweep = sweep;
     p->known = known;
+    p->anon = anon;
     p->in_part = in_part;
     p->hosts = hosts;
     p->incidents = incidents;

@@ -17,6 +17,7 @@
 #ifndef TCA_CLASSIFY_PRESSURE_H
 #define TCA_CLASSIFY_PRESSURE_H
 
+#include "base/anon.h"
 #include "classify/read/dossier.h"
 #include "classify/sweep/listener.h"
 
@@ -65,9 +66,10 @@ int tca_pressure_new(struct tca_pressure **ret_pressure);
 int tca_pressure_add(struct tca_pressure *pressure, const struct tca_dossier *d);
 /* All flows are in, and `hosts` and `sweep` have run: judge them together, fill the listeners' fields of SYN pressure, add the
  * incidents. `known`: what the user told of the hosts. in_part: there were more attempts than memory had room for. Call
- * once, before find. 0 or TCA_EMEMORY. */
+ * once, before find. Sentences name hosts as `anon` shows them. 0 or TCA_EMEMORY. */
 int tca_pressure_run(struct tca_pressure *pressure, struct tca_sweep *sweep, const struct tca_hosts *hosts,
-                     const struct tca_known *known, bool in_part, struct tca_incidents *incidents);
+                     const struct tca_known *known, bool in_part, struct tca_anon *anon,
+                     struct tca_incidents *incidents);
 /* Never NULL: an empty one for a flow that nothing holds of. Borrowed until the pressure is freed. */
 const struct tca_pressed *tca_pressure_find(const struct tca_pressure *pressure, const struct tca_dossier *d);
 void tca_pressure_free(struct tca_pressure *pressure); /* accepts NULL */

@@ -236,7 +236,7 @@ static int tell_run(struct run *r)
     tca_incident_prove(&in, last->frame);
     struct tca_buf whom = {0};
     if (hosts == 1)
-        tca_buf_ip(&whom, tca_server_of(r->p->hosts, first), first->family);
+        tca_anon_ip(&whom, r->p->anon, tca_server_of(r->p->hosts, first), first->family);
     else
         tca_buf_fmt(&whom, "%u hosts", hosts);
     tca_incident_say(&in, "This host tried %u port%s of %s in %llu attempts, mostly %s.%s", ports,
