@@ -115,9 +115,9 @@ def tables(here, program, captures, columns):
     threads = report_in(here / "threads", program, "--format", "jsonl", "-j", "3", "-R", captures)
     yield "and the same bytes with three threads", all(
         (lines / f"{table}.jsonl").read_bytes() == (threads / f"{table}.jsonl").read_bytes() for table in TABLES)
-    yield "the summary is the same text", (plain / "summary.txt").read_bytes() == (lines / "summary.txt").read_bytes()
+    yield "the summary and the page are the same", all((plain / name).read_bytes() == (lines / name).read_bytes() for name in ("summary.txt", "report.html"))
     yield "nothing is written as CSV", sorted(p.name for p in lines.iterdir()) == \
-        sorted([f"{table}.jsonl" for table in TABLES] + ["summary.txt", "run.jsonl"])
+        sorted([f"{table}.jsonl" for table in TABLES] + ["summary.txt", "report.html", "run.jsonl"])
 
 
 def one_table(here, program, capture, columns):
