@@ -54,6 +54,7 @@ ELSEWHERE = [
     ("docs/design/metamorphic.md", r"python3 ", "suite meta: minutes"),
 ]
 
+SHELLS = ("sh", "bash", "shell", "console") # languages of blocks that are commands and nothing else
 number = failed = 0
 
 
@@ -100,14 +101,14 @@ def commands(text):
     """[(line, command, [line of output], is a recipe, number of its block)]"""
     found = []
     for block, (first, language, lines) in enumerate(blocks(text)):
-        if language not in ("", "sh"):
+        if language not in ("", *SHELLS):
             continue
         shown = any(line.startswith("$ ") for line in lines)
         at = 0
         while at < len(lines):
             line, begin = lines[at], at
             at += 1
-            if not (line.startswith("$ ") if shown else is_program(line) or (language == "sh" and re.match(r"[^\s#]", line))):
+            if not (line.startswith("$ ") if shown else is_program(line) or (language in SHELLS and re.match(r"[^\s#]", line))):
                 continue
             while line.endswith("\\") and at < len(lines):
                 line, at = line[:-1] + lines[at].strip(), at + 1
