@@ -115,7 +115,8 @@ static const char *sql_type(const char *type)
 {
     static const struct {
         const char *type, *sql;
-    } known[] = {{"int", "BIGINT"}, {"seconds", "DECIMAL(20,9)"}, {"time", "TIMESTAMP"}};
+    } known[] = {
+        {"int", "BIGINT"}, {"seconds", "DECIMAL(20,9)"}, {"number", "DECIMAL(28,9)"}, {"time", "TIMESTAMP"}};
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
         if (strcmp(type, known[i].type) == 0)
             return known[i].sql;

@@ -6,10 +6,6 @@
 
 #include "decode/walk.h"
 
-/* Real traffic nests some ten headers (QinQ, MPLS stack, PPPoE, a tunnel with extension headers); the limit
- * leaves room for odd networks and bounds what a crafted frame costs. */
-enum { LAYERS_MAX = 32 };
-
 static tca_layer_step *const steps[LAYER_COUNT] = {
     [LAYER_LOOPBACK] = tca_step_loopback,
     [LAYER_ETHERNET] = tca_step_ethernet,
@@ -82,13 +78,18 @@ static enum tca_outcome settle(const struct tca_walk *walk, enum tca_outcome out
     }
 }
 
+int tca_walk_step(struct tca_walk *walk)
+{
+    return steps[walk->next](walk);
+}
+
 enum tca_outcome tca_walk_run(struct tca_walk *walk)
 {
     walk->next = tca_layer_of_link(walk->rec->link);
     if (walk->next == LAYER_COUNT)
         return TCA_OUTCOME_unknown_link;
-    for (int layer = 0; layer < LAYERS_MAX; layer++) {
-        int step = steps[walk->next](walk);
+    for (int layer = 0; layer < TCA_LAYERS_MAX; layer++) {
+        int step = tca_walk_step(walk);
 
         if (step != STEP_NEXT)
             return settle(walk, (enum tca_outcome)step);

@@ -13,6 +13,7 @@
  *     tunnel.c    GRE, ERSPAN, and what is carried by UDP
  *     fragment.c  datagrams put together again
  *     tcp.c       the TCP header;  checksum.c;  options.c  TCP options
+ *     redact.c    the same walk for a copy without addresses and payload
  *     quick.c     all of these at once, for the plainest records
  */
 #ifndef TCA_DECODE_WALK_H
@@ -161,6 +162,12 @@ static inline struct tca_walk walk_begin(struct tca_fragments *fragments, const 
         .ret_seg = ret_seg,
     };
 }
+
+/* Real traffic nests some ten headers (QinQ, MPLS stack, PPPoE, a tunnel with extension headers); the limit
+ * leaves room for odd networks and bounds what a crafted frame costs. */
+enum { TCA_LAYERS_MAX = 32 };
+/* One layer: STEP_NEXT, or the outcome. */
+int tca_walk_step(struct tca_walk *walk);
 
 /* To its end; what it found out besides the segment stays in *walk. */
 enum tca_outcome tca_walk_run(struct tca_walk *walk);

@@ -20,6 +20,7 @@
 #include "capture/joined.h"
 #include "capture/shelf.h"
 #include "capture/source.h"
+#include "decode/redact.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -40,7 +41,8 @@ struct packets {
     struct tca_joined_batch batch;
     size_t at; /* of its records, so many were used */
     uint64_t last_frame;
-    int link; /* of the records written; -1 before the first */
+    struct tca_buf redacted; /* a record without real addresses */
+    int link;                /* of the records written; -1 before the first */
     tca_write_fn *fn;
     void *user;
     struct tca_error *error;
@@ -212,6 +214,18 @@ static int put_file_header(struct packets *p, int link)
     return put(p, header, sizeof header);
 }
 
+static int put_bytes(struct packets *p, const struct tca_record *record)
+{
+    if (!p->s->anon)
+        return put(p, record->bytes, record->captured);
+    tca_buf_reset(&p->redacted);
+    uint8_t *room = tca_buf_room(&p->redacted, record->captured);
+    if (!room)
+        return tca_words(p->error, TCA_EMEMORY);
+    tca_redact(record, p->s->anon, room);
+    return put(p, room, record->captured);
+}
+
 static int put_record(struct packets *p, const struct tca_record *record)
 {
     uint8_t header[TCA_DUMP_RECORD_HEADER];
@@ -222,7 +236,7 @@ static int put_record(struct packets *p, const struct tca_record *record)
                         (unsigned long long)record->frame);
     if (!code)
         code = put(p, header, sizeof header);
-    return code ? code : put(p, record->bytes, record->captured);
+    return code ? code : put_bytes(p, record);
 }
 
 static int write_frame(void *user, const void *item, size_t size)
@@ -246,8 +260,6 @@ int tca_session_pcap(struct tca_session *s, const char *selector, tca_write_fn *
     int code = tca_must_be_finished(s, error);
     if (code)
         return code;
-    if (s->anon)
-        return tca_fail(error, TCA_EUSAGE, "packets hold real addresses: leave --anonymize away, or -w");
     code = tca_sorter_new(FRAMES_MEMORY, s->set.temp_dir, &p.segments);
     if (!code)
         code = tca_sorter_new(FRAMES_MEMORY, s->set.temp_dir, &p.frames);
@@ -264,6 +276,7 @@ int tca_session_pcap(struct tca_session *s, const char *selector, tca_write_fn *
         if (code && p.error->code != code) /* the sorter's own */
             tca_words(p.error, code);
     }
+    tca_buf_done(&p.redacted);
     tca_joined_close(p.joined);
     tca_shelf_free(p.shelf);
     tca_source_close(p.source);

@@ -162,7 +162,7 @@ int tca_session_picture(struct tca_session *session, const char *selector, const
 
 /* That connection's packets as a pcap file: every record that it was made of, copies of a segment and ICMP errors that
  * quote one included, with their bytes, lengths and times, in the order of the capture; times in microseconds where the
- * capture's are, else in nanoseconds. Needs the setting "trace", and reads the capture's file once more: TCA_EUSAGE for one
+ * capture's are, else in nanoseconds. With the setting "anonymize" they have other addresses and zeros for a payload. Needs the setting "trace", and reads the capture's file once more: TCA_EUSAGE for one
  * that was fed, or came from standard input or a pipe; TCA_EINPUT where it is no longer what it was; TCA_EUNSUPPORTED where
  * its records are of several link types. */
 int tca_session_pcap(struct tca_session *session, const char *selector, tca_write_fn *fn, void *user,

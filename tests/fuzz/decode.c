@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Decode: records of any link type, any bytes, alone and among fragments. A build with check_ways holds the short way
- * against the walk for each.
+ * against the walk for each. Of a record alone a copy for others is made, which has to be the same segment.
  *
  *     { how u8, link u8, captured u8, bytes }...     how: checksums are looked at, the IP packet is mended, the record is cut,
  *                                                    time passes; fragments do not meet (without their table more is tried)
@@ -10,6 +10,7 @@
 
 #include "capture/link.h"
 #include "decode/fragment.h"
+#include "decode/redact.h"
 #include "shape.h"
 
 enum { CHECKSUMS = 1, MEND = 2, CUT = 4, LONG = 8, LATER = 0x30, ALONE = 0x40 };
@@ -44,6 +45,37 @@ static void drain(struct tca_fragments *table, const struct tca_segment *next, i
         require_sound(&due);
 }
 
+/* What is written of it for others is the same segment, but for its addresses and its payload. */
+static void redact(const struct tca_record *record, const struct tca_segment *seg, enum tca_outcome outcome,
+                   bool checksums)
+{
+    static struct tca_anon *anon; /* its key is stretched once */
+    static uint8_t copy[255 * 8];
+    struct tca_segment again;
+
+    if (!anon)
+        FUZZ_REQUIRE(anon = tca_anon_new("k", 1), "no memory");
+    tca_redact(record, anon, copy);
+    if (outcome != TCA_OUTCOME_tcp)
+        return;
+    struct tca_record other = *record;
+    other.bytes = copy;
+    memset(&again, 0xa5, sizeof again);
+    FUZZ_REQUIRE(tca_decode(&other, checksums, &again) == TCA_OUTCOME_tcp, "the copy is no segment");
+    FUZZ_REQUIRE(seg->seq == again.seq && seg->ack == again.ack && seg->flags == again.flags &&
+                     seg->window == again.window,
+                 "the copy has other numbers");
+    FUZZ_REQUIRE(seg->len == again.len && seg->captured == again.captured && seg->family == again.family,
+                 "other lengths");
+    FUZZ_REQUIRE(seg->opt.order_count == again.opt.order_count && seg->opt.malformed == again.opt.malformed &&
+                     seg->opt.tsval == again.opt.tsval && seg->opt.sack_count == again.opt.sack_count,
+                 "other options");
+    FUZZ_REQUIRE((seg->checksum == TCA_CHECKSUM_GOOD) == (again.checksum == TCA_CHECKSUM_GOOD),
+                 "checksum %u, of the copy %u", seg->checksum, again.checksum);
+    FUZZ_REQUIRE(seg->checksum != TCA_CHECKSUM_UNFINISHED || again.checksum == TCA_CHECKSUM_UNFINISHED,
+                 "a checksum is finished");
+}
+
 /* `table` NULL: alone. */
 static void decode(struct tca_fragments *table, const struct tca_record *record, bool checksums)
 {
@@ -56,6 +88,8 @@ static void decode(struct tca_fragments *table, const struct tca_record *record,
     bool segment = outcome == TCA_OUTCOME_tcp || outcome == TCA_OUTCOME_tcp_quoted;
     if (segment && !(table && seg.fragmented))
         require_sound(&seg);
+    if (!table)
+        redact(record, &seg, outcome, checksums);
     if (table)
         drain(table, outcome == TCA_OUTCOME_tcp && !seg.fragmented ? &seg : NULL, record->time_ns);
 }
