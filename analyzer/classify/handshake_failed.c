@@ -162,7 +162,7 @@ void judge_handshake_no_answer(const struct tca_case *c, struct tca_judgement *j
     /* One lost SYN whose repeat has just left is no silence yet. */
     if (waited < TCA_SECOND && o.syn_copies < 4 && !tried_anew(c))
         return;
-    bool over = waited >= next + next / 8 || tried_anew(c);
+    bool over = waited - next >= next / 8 || tried_anew(c);
     int unheard = tca_unheard(c, TCA_SERVER);
     tca_hold(j, tca_lower(over ? TCA_CERTAIN : TCA_PROBABLE, unheard + unwatched(c)), o.syn->time_ns);
     j->actor = TCA_SERVER;
