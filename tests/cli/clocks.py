@@ -45,10 +45,18 @@ def interface(resolution, offset):
     return block(1, struct.pack("<HHI", 101, 0, 262144) + options + bytes(4))
 
 
-def packet(number, ticks, port):
-    """A SYN."""
-    tcp = struct.pack(">HHIIBBHHH", port, 80, 7, 0, 0x50, 2, 1000, 0, 0)
-    data = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 40, 1, 0x4000, 64, 6, 0, b"\x0a\0\0\1", b"\x0a\0\0\2") + tcp
+SYN = (False, 7, 0, 2, b"")
+# By the server?, sequence number, acknowledgment, flags, payload: an opening, a request that is sent again, an answer, two ends.
+TALK = (SYN, (True, 70, 8, 0x12, b""), (False, 8, 71, 0x10, b""), (False, 8, 71, 0x18, b"ask"), (False, 8, 71, 0x18, b"ask"),
+        (True, 71, 11, 0x19, b"told"), (False, 11, 76, 0x11, b""))
+
+
+def packet(number, ticks, port, step):
+    server, seq, ack, flags, payload = step
+    ends = (80, port, b"\x0a\0\0\2", b"\x0a\0\0\1") if server else (port, 80, b"\x0a\0\0\1", b"\x0a\0\0\2")
+    tcp = struct.pack(">HHIIBBHHH", *ends[:2], seq, ack, 0x50, flags, 1000, 0, 0) + payload
+    data = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(tcp), 1, 0x4000, 64, 6, 0, *ends[2:]) + tcp
+    data += bytes(-len(data) % 4)
     return block(6, struct.pack("<IIIII", number, ticks >> 32, ticks & 0xffffffff, len(data), len(data)) + data)
 
 
@@ -62,15 +70,15 @@ def exact(resolution, offset, ticks):
     return ticks // unit + (offset or 0), ticks % unit * 10 ** 9 // unit
 
 
-def made(same_tuple):
-    """All clocks in one file, and the time of each packet. same_tuple: those of one interface are one connection."""
+def made(talk):
+    """All clocks in one file, and the time of each packet: a SYN of its own, or, of one interface, one connection of these steps."""
     clocks = [(resolution, offset) for resolution in RESOLUTIONS for offset in OFFSETS]
     file = block(0x0a0d0d0a, struct.pack("<IHHq", 0x1a2b3c4d, 1, 0, -1)) + b"".join(interface(*clock) for clock in clocks)
     times = []
     for number, clock in enumerate(clocks):
-        for ticks in TICKS:
+        for step, ticks in enumerate(TICKS):
             times.append(exact(*clock, ticks))
-            file += packet(number, ticks, 1024 + (number if same_tuple else len(times)))
+            file += packet(number, ticks, 1024 + (number if talk else len(times)), talk[step] if talk else SYN)
     return file, times
 
 
@@ -81,7 +89,7 @@ def told(seconds, ns):
 
 
 def each_clock(bench):
-    file, times = made(False)
+    file, times = made(None)
     bench.name.write_bytes(file)
     out = bench.run("flows", "-e", "client_port,start_ns", bench.name)
     rows = dict(line.split(",") for line in out.stdout.decode().splitlines()[1:])
@@ -104,18 +112,18 @@ def each_clock(bench):
 
 def leaps(bench):
     """All commands; what one row or one sum makes of it, the sanitizers say."""
-    bench.name.write_bytes(made(True)[0])
-    for command in ("summary", "flows", "events", "states", "listeners", "settings"):
-        one, two = (bench.run(command, "-j", jobs, *(["--all-states"] if command == "events" else []), bench.name) for jobs in "12")
-        yield f"{command}: connections over all times, by one thread as by two", one.returncode == 0 and one.stdout == two.stdout != b""
-    out = bench.run("explain", "frame=1", bench.name)
-    yield "explain, too", out.returncode == 0
+    for words, talk in (("SYNs", [SYN] * len(TICKS)), ("connections", TALK), ("connections from their ends", TALK[::-1])):
+        bench.name.write_bytes(made(talk)[0])
+        for command in (["summary"], ["flows"], ["events", "--all-states"], ["states"], ["listeners"], ["settings"]):
+            one, two = (bench.run(*command, "-j", jobs, bench.name) for jobs in "12")
+            yield f"{command[0]}: {words} over all times, by one thread as by two", one.returncode == 0 and one.stdout == two.stdout != b""
+        yield "explain, too", bench.run("explain", "frame=1", bench.name).returncode == 0
 
 
 def unreadable(bench):
     for resolution in UNREADABLE:
         head = block(0x0a0d0d0a, struct.pack("<IHHq", 0x1a2b3c4d, 1, 0, -1))
-        bench.name.write_bytes(head + interface(resolution, None) + packet(0, 1, 1024))
+        bench.name.write_bytes(head + interface(resolution, None) + packet(0, 1, 1024, SYN))
         out = bench.run("flows", bench.name)
         yield f"resolution {resolution:#x}: said, exit 3", out.returncode == 3 and b"time resolution cannot be read" in out.stderr
 
