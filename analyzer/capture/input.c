@@ -26,9 +26,9 @@ struct level {
 };
 
 struct tca_input {
-    struct tca_expansion limit;
-    const volatile sig_atomic_t *stop; /* borrowed, may be NULL */
-    struct tca_stream *whole;          /* owned: the file, before anybody has looked at it */
+    struct tca_expansion limit[TCA_INPUT_DEPTH]; /* of each depth */
+    const volatile sig_atomic_t *stop;           /* borrowed, may be NULL */
+    struct tca_stream *whole;                    /* owned: the file, before anybody has looked at it */
     struct level level[TCA_INPUT_DEPTH];
     unsigned depth;
     struct tca_buf name;    /* of what was met last */
@@ -75,7 +75,8 @@ int tca_input_open(const char *path, uint64_t max_expanded, const volatile sig_a
     struct tca_input *input = tca_alloc(sizeof *input);
     if (!input)
         return tca_fail_memory(err);
-    input->limit.most = max_expanded;
+    for (unsigned depth = 0; depth < TCA_INPUT_DEPTH; depth++)
+        input->limit[depth].most = max_expanded;
     input->stop = stop;
     int code = open_whole(input, path, err);
     if (!code && input->name.failed)
@@ -119,7 +120,9 @@ static int enter_level(struct tca_input *input, struct tca_stream *stream, const
 {
     struct level *level = &input->level[input->depth];
     *level = (struct level){.stream = stream, .format = format, .named = input->name.used};
-    int code = tca_unpack_open(stream, format, &input->limit, input->stop, &level->unpack, err);
+    struct tca_expansion *limit = &input->limit[input->depth];
+    limit->outermost = input->depth ? input->level[0].unpack : NULL;
+    int code = tca_unpack_open(stream, format, limit, input->stop, &level->unpack, err);
     if (code)
         tca_stream_close(stream);
     else
@@ -164,7 +167,7 @@ static int end_level(struct tca_input *input, int code, struct tca_error *err)
     if (is_stopped(input)) /* whatever it says, it was not asked to its end */
         return 1;
     if (code)
-        return tca_fail(err, code, "%s: %.300s: copy the file and try again%s", level.format, why,
+        return tca_fail(err, code, "%s: %.300s%s", level.format, why,
                         level.members ? "; what stands before that was read" : "");
     if (!level.members)
         return tca_fail(err, TCA_EINPUT, "%s: nothing is in it: capture again", level.format);

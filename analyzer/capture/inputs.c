@@ -85,7 +85,7 @@ static int pass_over(struct tca_inputs *inputs, const char *name)
 /* A compressed file of something else, such as a log. One that cannot be unpacked is an input: reading it will tell why. */
 static bool unpacks_to_none(struct tca_stream *stream, const struct tca_magic *magic)
 {
-    static const struct tca_expansion usual;
+    struct tca_expansion usual = {.most = 0};
     struct tca_unpack *unpack = NULL;
     struct tca_member member;
     struct tca_error error;

@@ -5,6 +5,10 @@
  * Only what captures come in is enabled: every further format is code that reads what a stranger wrote, and some of them take
  * any text for an archive. Of a format that has its table at the end (7z, and zip as it is read best) the file must be one that
  * can be read anywhere.
+ *
+ * Within one call the library unpacks as much as there is to pass over, makes room for a header as long as it says, and undoes
+ * what is compressed twenty-five times over. So what goes in is given to it in small pieces, and before each it is asked how
+ * much came of those before.
  */
 #include "capture/unpack.h"
 
@@ -24,6 +28,14 @@
 #include <strings.h>
 
 static const uint64_t MOST_BYTES = UINT64_C(1) << 30, MOST_TIMES = 1000;
+/* A capture without packets costs a row, and some work: a kilobyte, 30 us. */
+static const uint64_t MOST_MEMBERS = 16384, BYTES_OF_MEMBER = 64, EXPANDED_OF_MEMBER = 65536;
+enum {
+    MOST_FILTERS = 3,              /* as deep as archives are looked into */
+    PIECE = 64 * 1024,             /* of which a gigabyte or two can come */
+    MOST_AHEAD = 32 * 1024 * 1024, /* taken and not used: of a name without end, of a table of members */
+};
+static const char too_much[] = "it expands to more than may be: --max-expanded SIZE lets it";
 
 struct tca_unpack {
     /* The giver's. */
@@ -31,12 +43,15 @@ struct tca_unpack {
     struct archive *archive;   /* owned */
     struct archive_entry
         *entry; /* owned: libarchive makes one by itself, but does not ask whether there was memory */
-    uint64_t most, expanded; /* bytes that may come out, 0 as usual; that came */
-    unsigned member;         /* the present one, from 1 */
+    struct tca_expansion *limit; /* borrowed */
+    uint64_t given;              /* bytes of members */
+    const char *no_more;         /* static: why the library gets nothing; NULL: it does */
+    unsigned member;             /* the present one, from 1 */
     char reason[200];
     /* Of both. */
     struct tca_relay *relay;    /* owned */
     _Atomic unsigned left;      /* members that the taker is done with */
+    _Atomic uint64_t eaten;     /* bytes that the library took, for those in deeper layers */
     volatile sig_atomic_t quit; /* the taker has left */
     /* The taker's. */
     pthread_t thread;
@@ -55,20 +70,70 @@ const char *tca_unpack_library(void)
     return archive_version_string();
 }
 
+/* ---- how much it is ---- */
+
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* With what is passed over and stands between members, of which the library tells only where nothing is packed by itself; or as
+ * members, which zip packs one by one. */
+static uint64_t expanded(const struct tca_unpack *u)
+{
+    return u->limit->expanded + larger(u->given, (uint64_t)archive_filter_bytes(u->archive, 0));
+}
+
+/* What the outermost had for it: all of a file, so that what comes out of layers does not hang on which thread was how far. */
+static uint64_t put_in(const struct tca_unpack *u)
+{
+    const struct tca_unpack *outermost = u->limit->outermost;
+    int64_t size = outermost && outermost->packed->regular ? tca_stream_size(outermost->packed) : -1;
+    if (size >= 0)
+        return (uint64_t)size;
+    return outermost ? atomic_load_explicit(&outermost->eaten, memory_order_relaxed)
+                     : (uint64_t)archive_filter_bytes(u->archive, -1);
+}
+
+static bool expands_without_end(const struct tca_unpack *u)
+{
+    uint64_t most = u->limit->most, in = put_in(u);
+    uint64_t usual = larger(MOST_BYTES, in < UINT64_MAX / MOST_TIMES ? in * MOST_TIMES : UINT64_MAX);
+    uint64_t members = larger(MOST_MEMBERS, most ? most / EXPANDED_OF_MEMBER : in / BYTES_OF_MEMBER);
+    return expanded(u) > (most ? most : usual) || u->limit->members + u->member > members;
+}
+
 /* ---- what is packed ---- */
+
+/* NULL: the library may have more. */
+static const char *why_no_more(const struct tca_unpack *u)
+{
+    uint64_t used = (uint64_t)archive_filter_bytes(u->archive, -1), taken = tca_stream_tell(u->packed);
+    if (expands_without_end(u))
+        return too_much;
+    return taken > used + MOST_AHEAD ? "a name, a header or a table in it is longer than may be" : NULL;
+}
 
 static la_ssize_t read_packed(struct archive *archive, void *user, const void **ret_bytes)
 {
-    struct tca_stream *packed = ((struct tca_unpack *)user)->packed;
+    struct tca_unpack *u = user;
+    struct tca_stream *packed = u->packed;
     const uint8_t *first;
     uint8_t *bytes;
+    u->no_more = why_no_more(u);
+    if (u->no_more) {
+        archive_set_error(archive, EFBIG, "%s", u->no_more);
+        return ARCHIVE_FATAL;
+    }
     if (!tca_stream_peek(packed, 1, &first) && packed->error) {
         archive_set_error(archive, packed->error, "%s",
                           packed->words ? packed->words : strerror(packed->error));
         return ARCHIVE_FATAL;
     }
     size_t there = tca_stream_ahead(packed, &bytes);
+    there = there < PIECE ? there : PIECE;
     tca_stream_skip(packed, there);
+    atomic_store_explicit(&u->eaten, tca_stream_tell(packed), memory_order_relaxed);
     *ret_bytes = bytes;
     return (la_ssize_t)there;
 }
@@ -104,6 +169,8 @@ static const char *why(struct tca_unpack *u)
 {
     const char *words = archive_error_string(u->archive);
     const uint8_t *more;
+    if (u->no_more) /* which the library may call by another name */
+        return u->no_more;
     if (!words)
         return tca_stream_peek(u->packed, 1, &more) || u->packed->error ? "damaged" : "truncated";
     size_t length = strlen(words);
@@ -119,16 +186,13 @@ static bool is_cut(const char *words)
     return strcasestr(words, "truncated") || strcasestr(words, "No progress is possible");
 }
 
-static void give_end(struct tca_unpack *u, const char *words)
+/* A copy helps, unless it is as long as it is on purpose. */
+static void give_damage(struct tca_unpack *u, const char *words)
 {
-    give_words(u, TCA_RELAYED_END, is_cut(words) ? "it ends before it should" : words);
-}
-
-static bool expands_without_end(const struct tca_unpack *u)
-{
-    uint64_t in = (uint64_t)archive_filter_bytes(u->archive, -1);
-    uint64_t usual = in < MOST_BYTES / MOST_TIMES ? MOST_BYTES : in * MOST_TIMES;
-    return u->expanded > (u->most ? u->most : usual);
+    char told[300];
+    snprintf(told, sizeof told, "%s%s", is_cut(words) ? "it ends before it should" : words,
+             u->no_more ? "" : ": copy the file and try again");
+    give_words(u, TCA_RELAYED_END, told);
 }
 
 /* The member's bytes, as long as somebody wants them. False: there is nothing more to do. */
@@ -146,10 +210,10 @@ static bool give_member(struct tca_unpack *u)
                    got > ARCHIVE_FATAL;
         if (got == 0)
             return true;
-        u->expanded += (uint64_t)got;
+        u->given += (uint64_t)got;
         tca_relay_give(u->relay, TCA_RELAYED_BYTES, (size_t)got);
         if (expands_without_end(u)) {
-            give_words(u, TCA_RELAYED_BAD, "it expands to more than may be: --max-expanded SIZE lets it");
+            give_words(u, TCA_RELAYED_BAD, too_much);
             return false;
         }
     }
@@ -192,21 +256,28 @@ static void give_all(struct tca_unpack *u)
         if (got == ARCHIVE_EOF) {
             /* What ends a tar, and nothing before it. */
             bool zeros = !any && archive_format(u->archive) == ARCHIVE_FORMAT_TAR;
-            give_end(u, zeros ? "nothing but zeros is in it" : "");
+            if (zeros)
+                give_damage(u, "nothing but zeros is in it");
+            else
+                give_words(u, TCA_RELAYED_END, "");
             return;
         }
         if (got < ARCHIVE_WARN) {
-            give_end(u, why(u));
+            give_damage(u, why(u));
             return;
         }
         any = true;
         if (is_as_it_was(u)) {
-            give_end(u, "damaged, or it ends before it should");
+            give_damage(u, "damaged, or it ends before it should");
             return;
         }
-        if (!is_file(u->entry))
+        if (!is_file(u->entry) && !expands_without_end(u))
             continue;
         u->member++;
+        if (expands_without_end(u)) {
+            give_words(u, TCA_RELAYED_END, too_much);
+            return;
+        }
         if (!give_words(u, TCA_RELAYED_PART, told_name(u, u->entry)) || !give_member(u))
             break;
     }
@@ -218,7 +289,9 @@ static void *unpack(void *user)
     struct tca_unpack *u = user;
     int opened = archive_read_open1(u->archive);
     if (opened < ARCHIVE_WARN)
-        give_end(u, why(u));
+        give_damage(u, why(u));
+    else if (archive_filter_count(u->archive) > MOST_FILTERS + 1) /* what reads the file counts as one */
+        give_words(u, TCA_RELAYED_END, "it is compressed more than three times over: unpack the outer ones");
     else
         give_all(u);
     return NULL;
@@ -273,7 +346,7 @@ static void discard(struct tca_unpack *u)
     tca_free(u);
 }
 
-int tca_unpack_open(struct tca_stream *packed, const char *format, const struct tca_expansion *limit,
+int tca_unpack_open(struct tca_stream *packed, const char *format, struct tca_expansion *limit,
                     const volatile sig_atomic_t *stop, struct tca_unpack **ret, struct tca_error *err)
 {
     if (!strcmp(format, "7z") && !packed->regular)
@@ -283,12 +356,13 @@ int tca_unpack_open(struct tca_stream *packed, const char *format, const struct 
     if (!u)
         return tca_fail_memory(err);
     u->packed = packed;
-    u->most = limit->most;
+    u->limit = limit;
     u->stop = stop;
     u->relay = tca_relay_new();
     u->archive = archive_read_new();
     u->entry = archive_entry_new();
     atomic_init(&u->left, 0);
+    atomic_init(&u->eaten, 0);
     if (!u->relay || !u->archive || !u->entry || !enable(u)) {
         discard(u);
         return tca_fail_memory(err);
@@ -310,6 +384,8 @@ void tca_unpack_close(struct tca_unpack *u)
     tca_stop(&u->quit);
     tca_relay_leave(u->relay);
     pthread_join(u->thread, NULL);
+    u->limit->expanded = expanded(u);
+    u->limit->members += u->member;
     discard(u);
 }
 

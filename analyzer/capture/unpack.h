@@ -19,13 +19,17 @@
 
 #include "tcpautopsy/error.h"
 
-/* Something small that expands without end must not keep us for ever. */
+struct tca_unpack;
+
+/* Something small that expands without end must not keep us for ever: what comes out, and how many members, are counted, what is
+ * passed over and the headers between members included. Of archives in archives those of one depth count together, against what
+ * the outermost one has. */
 struct tca_expansion {
     uint64_t
         most; /* bytes that may come out of one input; 0: a GiB, or a thousand times what went in, if that is more */
+    const struct tca_unpack *outermost; /* borrowed; NULL: this is the outermost */
+    uint64_t expanded, members;         /* of those before, at this depth; tca_unpack_close() adds its own */
 };
-
-struct tca_unpack;
 
 /* May there be members in this build? */
 bool tca_unpack_is_there(void);
@@ -33,8 +37,8 @@ bool tca_unpack_is_there(void);
 const char *tca_unpack_library(void);
 
 /* Begin to unpack what the stream holds, of which nothing was taken; `format` names it to people. Borrows the stream, which
- * nobody else may use until tca_unpack_close(). 0, TCA_EMEMORY or TCA_EUNSUPPORTED, words in *err. */
-int tca_unpack_open(struct tca_stream *packed, const char *format, const struct tca_expansion *limit,
+ * nobody else may use until tca_unpack_close(), and the limit. 0, TCA_EMEMORY or TCA_EUNSUPPORTED, words in *err. */
+int tca_unpack_open(struct tca_stream *packed, const char *format, struct tca_expansion *limit,
                     const volatile sig_atomic_t *stop, struct tca_unpack **ret, struct tca_error *err);
 /* Accepts NULL. */
 void tca_unpack_close(struct tca_unpack *unpack);

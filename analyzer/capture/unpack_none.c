@@ -16,7 +16,7 @@ const char *tca_unpack_library(void)
     return "";
 }
 
-int tca_unpack_open(struct tca_stream *packed, const char *format, const struct tca_expansion *limit,
+int tca_unpack_open(struct tca_stream *packed, const char *format, struct tca_expansion *limit,
                     const volatile sig_atomic_t *stop, struct tca_unpack **ret, struct tca_error *err)
 {
     (void)packed, (void)limit, (void)stop, (void)ret;

@@ -153,12 +153,19 @@ static int unwatched(const struct tca_case *c)
     return c->d->cut_short;
 }
 
+/* Between times that leap from 1970 to 2116 and back, so that more than twice of it can be told. */
+static int64_t in_decades(int64_t gap_ns)
+{
+    const int64_t most_ns = INT64_C(1) << 60;
+    return gap_ns > most_ns ? most_ns : gap_ns < -most_ns ? -most_ns : gap_ns;
+}
+
 void judge_handshake_no_answer(const struct tca_case *c, struct tca_judgement *j)
 {
     struct tca_opening o = tca_opening_of(c);
     if (!nothing_came_back(&o) || o.syn_copies < 2 || icmp_for_syn(c, &o))
         return;
-    int64_t waited = o.end_ns - o.last_syn->time_ns, next = 2 * o.client->syn_gap_ns;
+    int64_t waited = o.end_ns - o.last_syn->time_ns, next = 2 * in_decades(o.client->syn_gap_ns);
     /* One lost SYN whose repeat has just left is no silence yet. */
     if (waited < TCA_SECOND && o.syn_copies < 4 && !tried_anew(c))
         return;

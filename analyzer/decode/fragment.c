@@ -482,10 +482,16 @@ static void go_on_whole(struct tca_walk *walk, struct tca_fragmented *e)
     walk->verify_checksums = false;
 }
 
+/* More bytes that were captured, but none that lie behind a hole or behind the packet inside: those are not in its payload. */
+static void add_captured(struct tca_segment *seg, uint32_t bytes)
+{
+    seg->captured = bytes < seg->len - seg->captured ? seg->captured + bytes : seg->len;
+}
+
 static void grow(const struct tca_fragmented *e, struct tca_segment *seg)
 {
     seg->len += (e->has_total ? e->total : e->span[0].to) - e->held_upto;
-    seg->captured += e->captured - e->held_captured;
+    add_captured(seg, e->captured - e->held_captured);
     if (!e->has_total)
         seg->flags &= (uint16_t)~TCA_FIN;
 }
@@ -594,7 +600,8 @@ static enum tca_outcome keep(struct tca_fragments *table, const struct tca_walk 
     } else if (outcome == TCA_OUTCOME_tcp) {
         seg->fragmented = true;
         seg->partial = whole->cut && !(whole->family == 4 && whole->first_cut);
-        seg->captured += whole->captured - (whole->total < whole->readable ? whole->total : whole->readable);
+        add_captured(seg,
+                     whole->captured - (whole->total < whole->readable ? whole->total : whole->readable));
         table->ready = true;
         table->seg = *seg;
         note_pieces(table, whole);

@@ -6,15 +6,18 @@
  * cut_short). Which these are follows from row order and --memory alone. Damage says the same of what pass 1 had to finish early
  * (flow/early.c), whatever that was; of these, too, only the first ones that are a SYN are taken in here.
  *
- * What was sent once and what was sent again have room of their own, so that a flood does not push out who asks in vain.
+ * What was sent once and what was sent again have room of their own, so that a flood does not push out who asks in vain; and so has
+ * everything else, for connections that are answered cost who makes them little more: the same is done with what is beyond, but that
+ * its listener knows it was not the last (classify/sweep/gather.c).
  *
- *      row order ->  taken in, as everything else ....... | `from`: the rest of those that are alone is cut short
+ *      row order ->  taken in, as everything else ....... | `from`: the rest of its kind is cut short
  */
 #include "base/sorted.h"
 #include "engine/run.h"
 
-/* What such a SYN takes in the sweeps, about. */
-enum { ALONE_BYTES = 1024 };
+/* What one takes in the sweeps, about: such a SYN, which comes with a host of its own, of half of the memory; any other
+ * connection of all of it, but so many fit whatever it is. */
+enum { ALONE_BYTES = 1024, OTHER_BYTES = 512, OTHERS_MIN = 32768 };
 
 /* One SYN or its copies, no word of its server's end, of the path's, or of a connection that was there before. */
 static bool is_alone(const struct tca_dossier *d)
@@ -38,9 +41,11 @@ static struct tca_alone_row row_of(const struct tca_dossier *d)
 }
 
 /* Who floods sends each once as a rule, so that who asks again has room of his own. */
-static unsigned kind_of(const struct tca_dossier *d)
+static enum tca_alone_kind kind_of(const struct tca_dossier *d)
 {
-    return d->m.side[TCA_CLIENT].syn_count > 1;
+    if (!is_alone(d))
+        return TCA_NOT_ALONE;
+    return d->m.side[TCA_CLIENT].syn_count > 1 ? TCA_ALONE_AGAIN : TCA_ALONE_ONCE;
 }
 
 bool tca_alone(const struct tca_dossier *d)
@@ -56,30 +61,34 @@ static bool is_behind(const struct tca_alone *all, const struct tca_alone_row *r
 bool tca_alone_is_cut(const struct tca_session *s, const struct tca_dossier *d)
 {
     const struct tca_alone_row row = row_of(d);
-    return is_behind(&s->alone[kind_of(d)], &row) && is_alone(d);
+    return (s->alone[TCA_ALONE_ONCE].full || s->alone[TCA_ALONE_AGAIN].full ||
+            s->alone[TCA_NOT_ALONE].full) &&
+           is_behind(&s->alone[kind_of(d)], &row);
 }
 
 bool tca_alone_row_is_cut(const struct tca_session *s, const struct tca_alone_row *row)
 {
-    return is_behind(&s->alone[0], row);
+    return is_behind(&s->alone[TCA_ALONE_ONCE], row);
 }
 
-static bool has_room(const struct tca_session *s, uint64_t count)
+static bool has_room(const struct tca_session *s, enum tca_alone_kind kind, uint64_t count)
 {
-    return count < tca_memory_of(&s->set) / 2 / ALONE_BYTES;
+    uint64_t memory = tca_memory_of(&s->set), others = memory / OTHER_BYTES;
+    if (kind != TCA_NOT_ALONE)
+        return count < memory / 2 / ALONE_BYTES;
+    return count < (others > OTHERS_MIN ? others : OTHERS_MIN);
 }
 
 bool tca_alone_fits(const struct tca_session *s, uint64_t flows)
 {
-    return !flows || has_room(s, flows - 1);
+    return !flows || (has_room(s, TCA_ALONE_ONCE, flows - 1) && has_room(s, TCA_NOT_ALONE, flows - 1));
 }
 
 bool tca_alone_cut(struct tca_session *s, const struct tca_dossier *d)
 {
-    struct tca_alone *all = &s->alone[kind_of(d)];
-    if (!is_alone(d))
-        return false;
-    if (!all->full && has_room(s, all->count)) {
+    enum tca_alone_kind kind = kind_of(d);
+    struct tca_alone *all = &s->alone[kind];
+    if (!all->full && has_room(s, kind, all->count)) {
         all->count++;
         return false;
     }

@@ -74,7 +74,8 @@ static int parts_of_flow(void *user, const struct tca_flow_view *view)
     struct parts *p = user;
     const struct tca_dossier *d = view->c->d;
     int error = TCA_OK;
-    p->missed[d->capture - 1] |= tca_count_sees_loss(view->c) || d->cut_short;
+    p->missed[d->capture - 1] |=
+        tca_count_sees_loss(view->c) || d->cut_short || (!tca_alone(d) && tca_alone_is_cut(p->s, d));
     p->v4 |= d->family == 4;
     p->v6 |= d->family == 6;
     for (int role = 0; role < 2 && !error; role++) {

@@ -126,7 +126,7 @@ struct capture {
 };
 
 /* What --memory says: bytes for connections at hand in pass 1, and about as many for those that it remembers (shard.c); half of it
- * for SYNs that nothing answered in pass 2. */
+ * for SYNs that nothing answered in pass 2, once for those that were sent once and once for the others, and all of it for everything else. */
 uint64_t tca_memory_of(const struct tca_settings *set);
 
 /* Where a dossier stands among all rows. */
@@ -136,7 +136,10 @@ struct tca_alone_row {
     uint32_t capture;
 };
 
-/* SYNs that nothing answered, as far as they were taken in. */
+/* SYNs that nothing answered, sent once or again; everything else. */
+enum tca_alone_kind { TCA_ALONE_ONCE, TCA_ALONE_AGAIN, TCA_NOT_ALONE, TCA_ALONE_KINDS };
+
+/* Those of a kind, as far as they were taken in. */
 struct tca_alone {
     uint64_t count;
     bool full; /* there is room for no more: from this row on they are cut short */
@@ -195,10 +198,10 @@ struct tca_session {
     struct tca_nats *nats;           /* NULL: no row is another one again */
     struct tca_twins *twins;         /* NULL: one capture only */
     struct tca_sorter *grouped;      /* while twins are compared */
-    struct tca_alone alone[2];       /* of SYNs that were sent once, and of those sent again */
-    struct tca_incidents incidents;  /* sorted, before --finding and --min-confidence */
-    FILE *trace;                     /* unlinked temporary file of struct tca_trace */
-    struct tca_progress *watcher;    /* borrowed, may be NULL */
+    struct tca_alone alone[TCA_ALONE_KINDS];
+    struct tca_incidents incidents; /* sorted, before --finding and --min-confidence */
+    FILE *trace;                    /* unlinked temporary file of struct tca_trace */
+    struct tca_progress *watcher;   /* borrowed, may be NULL */
     struct tca_watched {
         uint64_t packets, bytes, flows;
     } watched;                    /* of the open capture the watcher was told so much */
@@ -247,10 +250,10 @@ struct gap *tca_series_gap(const struct capture *c, const struct tca_dossier *d)
 /* An incident for each gap; after every connection was counted. 0 or TCA_EMEMORY. */
 int tca_series_tell_gaps(struct tca_session *s);
 
-/* ---- SYNs that nothing answered (alone.c) ---- */
+/* ---- SYNs that nothing answered, and others without number (alone.c) ---- */
 /* Asked once of each dossier, in row order where there is not room for all: is it cut short, that is, not taken in by the sweeps? */
 bool tca_alone_cut(struct tca_session *s, const struct tca_dossier *d);
-/* Is there room for so many, were all of them such? */
+/* Is there room for so many, whatever they are? */
 bool tca_alone_fits(const struct tca_session *s, uint64_t flows);
 /* Is it such a SYN? */
 bool tca_alone(const struct tca_dossier *d);

@@ -9,7 +9,7 @@
  *      captures 42..90                                --> ...
  *
  * Which are swept together follows from their numbers of connections, and changes nothing that is told. But for a flood that memory
- * has no room for: of all captures together the first SYNs count (alone.c), in row order, so then all are swept at once.
+ * has no room for: of all captures together the first SYNs count (alone.c), or the first connections, in row order, so then all are swept at once.
  *
  * Where there are several such groups each thread sweeps one; a capture that is a group of its own because it is large is swept by
  * all of them.
@@ -39,7 +39,7 @@ static int add_to_sweep(struct tca_swept *w, struct tca_dossier *d)
     return tca_sweep_add(w->sweep, d);
 }
 
-/* Of a SYN for which memory had no room its listener's numbers are all that it takes part in. */
+/* Of what memory had no room for its listener's numbers are all that it takes part in. */
 static int count_only(struct tca_swept *w, struct tca_dossier *d)
 {
     return d->host[TCA_SERVER] == TCA_NO_HOST ? TCA_OK : tca_sweep_count_only(w->sweep, d);
@@ -64,7 +64,7 @@ static int add_early(struct tca_swept *w, struct tca_dossier *d)
 static const struct {
     int (*add)(struct tca_swept *w, struct tca_dossier *d);
     int (*early)(struct tca_swept *w, struct tca_dossier *d); /* one that was finished early */
-    int (*cut)(struct tca_swept *w, struct tca_dossier *d);   /* a SYN for which there is no memory */
+    int (*cut)(struct tca_swept *w, struct tca_dossier *d);   /* one for which there is no memory */
     bool rows; /* every row; else not one that is counted as it was before its addresses were translated */
 } sweeps[] = {{add_to_hosts, add_to_hosts, leave_out, true},
               {add_to_pressure, add_to_pressure, leave_out, false},
@@ -98,14 +98,16 @@ static void add_all(void *user, unsigned task)
 
 static void count_cut(struct capture *c, const struct tca_dossier *d, bool cut)
 {
-    bool early = !cut && d->cut_short && !tca_alone(d);
+    bool early = d->cut_short && !tca_alone(d), beyond = cut && !early && !tca_alone(d);
     c->facts.cut_short += cut || d->cut_short;
     c->facts.early += early;
+    c->facts.beyond += beyond;
     if (c->files) {
         uint32_t ordinal = tca_spot_of(c->facts.spots, d->capture, d->m.first_frame).ordinal;
         struct tca_capture_facts *file = &c->file[ordinal - c->file->ordinal];
         file->cut_short += cut || d->cut_short;
         file->early += early;
+        file->beyond += beyond;
     }
     struct gap *gap = tca_series_gap(c, d);
     if (gap)
@@ -172,7 +174,8 @@ static int begin(struct tca_session *s, struct tca_swept *w)
 
 static int find(struct tca_session *s, struct tca_swept *w, struct tca_crew *crew)
 {
-    bool in_part = s->alone[0].full || s->alone[1].full;
+    bool in_part =
+        s->alone[TCA_ALONE_ONCE].full || s->alone[TCA_ALONE_AGAIN].full || s->alone[TCA_NOT_ALONE].full;
     int error = tca_hosts_run(w->hosts);
     if (!error)
         error = tca_isns_run(w->isns, w->hosts, &w->found);

@@ -123,7 +123,7 @@ static void fetch_host(const struct tca_session *s, struct tca_owners captures, 
 static void settle_ahead(void *user, const void *item)
 {
     const struct settling *w = user;
-    if (!w->first || !w->s->alone[0].full)
+    if (!w->first || !w->s->alone[TCA_ALONE_ONCE].full)
         fetch_host(w->s, w->captures, item);
 }
 

@@ -117,9 +117,9 @@ static bool is_alone(const struct tca_tuple *tuple, const struct tca_flow *flow,
     const struct tca_stream *stream = tuple->stream;
     return tuple->newest == flow && !flow->older && !tuple->met && !tuple->keyed && tuple->plain == tuple &&
            tuple->copies.count == 1 && !flow->parked && stream && flow->stream == stream &&
-           stream->users == 2 && !stream->told && !stream->piece.more && flow->stream_frame == seg->frame &&
-           flow->first_frame == seg->frame && flow->last_ns == seg->time_ns &&
-           flow->heard_ns == seg->time_ns && !flow->attempt_of;
+           stream->users == 2 && !stream->told && !stream->earlier && !stream->piece.more &&
+           flow->stream_frame == seg->frame && flow->first_frame == seg->frame &&
+           flow->last_ns == seg->time_ns && flow->heard_ns == seg->time_ns && !flow->attempt_of;
 }
 
 static struct tca_syn syn_of(const struct tca_segment *seg, uint32_t number, unsigned shape, int side)

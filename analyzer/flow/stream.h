@@ -56,6 +56,7 @@ struct tca_stream {
     struct tca_bases bases; /* as its own segments tell them */
     uint32_t users;         /* flows that began in it, the tuple, and segments that still wait; the table's */
     bool told;              /* that piece was told: the next segment begins another; likewise */
+    bool earlier;           /* there was one before it, which the owner's payload knows of; likewise */
     _Alignas(16) unsigned char payload[]; /* zeroed when it begins; the table owner's */
 };
 

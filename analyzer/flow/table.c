@@ -389,8 +389,10 @@ TCA_APART static int turn_stream(struct tca_flow_table *table, struct tca_tuple 
         error = new_stream(table, plain, seg, side);
     if (error)
         return error;
-    if (step == TCA_STREAM_TURNS || plain->stream->told)
+    if (step == TCA_STREAM_TURNS || plain->stream->told) {
         tca_stream_begin_piece(plain->stream, seg, side, false);
+        plain->stream->earlier = true;
+    }
     plain->stream->told = false;
     tca_stream_note(plain->stream, seg, side);
     return TCA_OK;

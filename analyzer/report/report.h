@@ -33,6 +33,7 @@ struct tca_capture_facts {
     uint64_t packets, bytes, tcp_packets, flows, order_errors, duplicates;
     uint64_t cut_short;   /* flows for which memory had no more room: SYNs that are told alone, and ... */
     uint64_t early;       /* ... others that were finished early */
+    uint64_t beyond;      /* ... others that were not, for which the sweeps had no room */
     int64_t error_offset; /* -1: none or unknown */
     int64_t first_ns, last_ns; /* -1 when it holds no record */
     int64_t

@@ -90,8 +90,9 @@ int tca_summary_capture(struct tca_summary *sum, const struct tca_capture_facts 
     sum->not_tcp += facts->outcome[TCA_OUTCOME_not_tcp];
     sum->left_out += facts->outcome[TCA_OUTCOME_filtered];
     sum->dropped += facts->drops;
-    sum->cut_short += facts->cut_short - facts->early;
+    sum->cut_short += facts->cut_short - facts->early - facts->beyond;
     sum->early += facts->early;
+    sum->beyond += facts->beyond;
     if (facts->first_ns >= 0 && (sum->first_ns < 0 || facts->first_ns < sum->first_ns))
         sum->first_ns = facts->first_ns;
     if (facts->last_ns > sum->last_ns)

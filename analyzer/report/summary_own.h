@@ -148,7 +148,7 @@ struct tca_summary {
     const bool *wanted;          /* by finding, borrowed; NULL: all of them */
     const char *name[NAMES_MAX]; /* of the first captures, as typed; borrowed */
     uint64_t captures, packets, tcp_packets, not_tcp, undecoded, left_out, not_whole, dropped, cut_short,
-        early;
+        early, beyond;
     int64_t first_ns, last_ns; /* -1: no record */
     enum tca_vantage vantage;
     bool several_vantages;

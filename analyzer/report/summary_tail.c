@@ -136,6 +136,8 @@ void tca_page_tail(struct page *page, const struct tca_summary *sum)
         {sum->dropped, " packet lost while capturing", " packets lost while capturing"},
         {sum->cut_short, " unanswered SYN beyond those that --memory has room for",
          " unanswered SYNs beyond those that --memory has room for"},
+        {sum->beyond, " connection beyond those that --memory has room for",
+         " connections beyond those that --memory has room for"},
         {sum->early, " connection finished early, as --memory has no more room",
          " connections finished early, as --memory has no more room"},
         {sum->left_out, " packet left out by -f, -A or -B", " packets left out by -f, -A or -B"},

@@ -2,17 +2,19 @@
 # SPDX-License-Identifier: MIT
 """Captures by somebody who knows this program: time that grows with the packets and no faster, memory below what was allowed.
 
-    attacks.py BUILD [--packets N] [--table]
+    attacks.py BUILD [--packets N] [--table | --instructions | --far N]
 
 For each kind (attack.c) N packets and four times as many go through `report`, which makes every table, and through `summary`, which
 writes next to nothing, with --memory 16M. Points: four times as many packets take at most eight times the CPU time (twice as
 much each; a square would be sixteen), no packet costs more than so many times one of ordinary traffic, and peak memory is below
 16 MiB for connections, what the program has besides, and what docs/limits.md says that it keeps of each. --table: the figures
-of docs/attacks.md instead, and with --far N those of memory for N packets of what grows.
+of docs/attacks.md instead, and with --far N those of memory for N packets of what grows. --instructions: what a packet costs in
+`summary` and `flows` in instructions, which no other job on the machine changes (valgrind; half an hour for 25 000 packets).
 """
 
 import argparse
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -27,7 +29,8 @@ import report  # noqa: E402
 
 TIMES, STEEPEST, ORDINARY = 4, 8, 100_000
 DEAREST = {"report": 30, "summary": 20}  # times an ordinary packet: what a connection of one packet costs, twice
-MEMORY, BESIDES_MIB, BYTES_EACH = "16M", 40, 480  # of each packet: what sweeps hold of a connection, its hosts, its listener
+MEMORY, BESIDES_MIB = "16M", 40
+TOGETHER, BYTES_TOGETHER, BYTES_EACH = 32768, 480, 110  # connections that sweeps hold something of (engine/alone.c); of all, numbers of streams and hosts
 
 
 class Bench:
@@ -61,6 +64,14 @@ class Bench:
         return min(runs, key=lambda run: (bool(run.failure), run.cpu))
 
 
+    def count(self, kind, packets, command):
+        """Instructions of the program, its threads included."""
+        path = self.make(kind, packets)
+        done = subprocess.run(["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", self.program, command, "-q", "-j", "1",
+                               "--no-sandbox", "--memory", MEMORY, "-o", "/dev/null", str(path)], capture_output=True, text=True, check=True)
+        return int(re.search(r"Collected : (\d+)", done.stderr)[1])
+
+
 class Figures:
     """One kind by one command: few packets and many."""
 
@@ -69,7 +80,7 @@ class Figures:
         self.small, self.large = bench.run(kind, self.few, command), bench.run(kind, self.many, command)
         self.each = [max(run.cpu - bench.empty[command], 1e-9) / count for run, count in ((self.small, self.few), (self.large, self.many))]
         self.usual = bench.usual[command]
-        self.most = BESIDES_MIB + self.many * BYTES_EACH / 2**20
+        self.most = BESIDES_MIB + (min(self.many, TOGETHER) * BYTES_TOGETHER + self.many * BYTES_EACH) / 2**20
         self.failure = self.small.failure or self.large.failure
 
     def good(self, command):
@@ -105,6 +116,19 @@ def table(bench):
         print(f"| `{kind}` | {summary.cells()} | {report_.cells()} | {report_.peaks()[0]:.0f} | {report_.peaks()[1]:.0f} |", flush=True)
 
 
+def instructions(bench):
+    each = {}
+    print(f"| kind | `summary`, instructions a packet of {bench.packets} | of ordinary | `flows` | of ordinary |\n"
+          "| --- | ---: | ---: | ---: | ---: |")
+    for kind in ["ordinary", *bench.kinds()]:
+        cells = []
+        for command in ("summary", "flows"):
+            more = bench.count(kind, bench.packets, command) - bench.count(kind, 1, command)
+            each[kind, command] = more / bench.packets
+            cells.append(f"{each[kind, command]:.0f} | {each[kind, command] / each['ordinary', command]:.1f}")
+        print(f"| `{kind}` | {' | '.join(cells)} |", flush=True)
+
+
 def far(bench, packets):
     print(f"| kind | peak MiB, {packets} |\n| --- | ---: |")
     for kind in bench.kinds():
@@ -116,6 +140,7 @@ def main():
     parser.add_argument("build")
     parser.add_argument("--packets", type=int, default=10000)
     parser.add_argument("--table", action="store_true")
+    parser.add_argument("--instructions", action="store_true")
     parser.add_argument("--far", type=int, default=0)
     options = parser.parse_args()
     tap = report.Tap()
@@ -123,6 +148,9 @@ def main():
         bench = Bench(options.build, folder, options.packets, 3 if options.table else 1 if options.far else 2)
         if options.far:
             far(bench, options.far)
+            return 0
+        if options.instructions:
+            instructions(bench)
             return 0
         learn_usual(bench)
         if options.table:

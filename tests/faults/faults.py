@@ -42,12 +42,13 @@ SIGNALS = {"int", "term", "kill"}  # which a process in the sandbox may not even
 LESS = {"read", "end", "int", "term"}
 # Of a scan that was killed its parts stay, for --resume.
 STAYS = {"parts", "journal.csv", "manifest.csv"}
+PICTURES = ("svg", "mermaid", "xplot")  # one of the forms will do for some
 TWO = ("timewait/rec_reuse_ts", "queue/rec_slow_service")
 
 
 class Bench:
-    def __init__(self, program, library, captures, folder):
-        self.program, self.library, self.folder = program, library, pathlib.Path(folder)
+    def __init__(self, program, library, captures, folder, every):
+        self.program, self.library, self.folder, self.every = program, library, pathlib.Path(folder), every
         for at, case in enumerate(TWO):
             shutil.copy(captures / case / "capture.pcap", self.folder / f"{'ab'[at]}.pcap")
         shutil.copy(captures / TWO[0] / "capture.pcap", self.folder / "again.pcap")
@@ -60,7 +61,8 @@ class Bench:
 
     def commands(self):
         """name: (arguments; DIR is the output directory's name, if it has one)."""
-        return {"flows": ["flows", "-j", "1", "a.pcap"], "packed": ["events", "-j", "2", "a.pcap.gz"],
+        pictures = {form: ["explain", "-q", "--format", form, "stream=0", "a.pcap"] for form in PICTURES} if self.every else {}
+        return {**pictures, "flows": ["flows", "-j", "1", "a.pcap"], "packed": ["events", "-j", "2", "a.pcap.gz"],
                 "views": ["summary", "-j", "1", "a.pcap", "again.pcap"], "states": ["states", "--format", "ss", "--host", "10.66.44.1", "a.pcap"],
                 "explain": ["explain", "stream=0", "-w", "DIR/out.pcap", "a.pcap"], "diff": ["diff", "old.csv", "new.csv"],
                 "picture": ["explain", "-q", "--format", "html", "stream=0", "a.pcap"],
@@ -168,7 +170,7 @@ def main():
     options = parser.parse_args()
     tap = report.Tap()
     with tempfile.TemporaryDirectory(prefix="tcpautopsy-faults-") as folder:
-        bench = Bench(os.path.abspath(options.program), os.path.abspath(options.library), options.captures.resolve(), folder)
+        bench = Bench(os.path.abspath(options.program), os.path.abspath(options.library), options.captures.resolve(), folder, options.all)
         places = [bench.folder / "place1", bench.folder / "place2"]
         for name in options.command.split(",") if options.command else bench.commands():
             counts = bench.folder / "counts"

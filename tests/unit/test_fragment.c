@@ -346,6 +346,22 @@ static const struct {
       {2, 32, 64, 0, 64}}},
 };
 
+/* Nobody knows how much is missing there, so they are not of the payload that is told. */
+START_TEST(bytes_behind_a_hole)
+{
+    struct bench bench;
+    struct frame_tcp tcp = tcp_of(CLIENT_PORT, 7, 200);
+
+    bench_begin(&bench);
+    set_packet(&bench, &tcp);
+    send_piece(&bench, 0, 24, true);
+    send_piece(&bench, 48, 88, true);
+    drain(bench.table, NULL, NULL, &bench.text);
+    ck_assert_str_eq(bench.text.at, "1>4A?");
+    bench_end(&bench);
+}
+END_TEST
+
 START_TEST(copied)
 {
     struct bench bench;
@@ -691,6 +707,7 @@ static Suite *fragment_suite(void)
     add_case(suite, "copied", copied, ROWS(copied_rows));
     add_case(suite, "at random", at_random, 50);
     tcase_add_test(details, first_bytes_win);
+    tcase_add_test(details, bytes_behind_a_hole);
     tcase_add_test(details, lengths_that_contradict);
     tcase_add_test(details, beyond_the_largest_datagram);
     tcase_add_test(details, many_holes);

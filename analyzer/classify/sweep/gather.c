@@ -734,7 +734,7 @@ int tca_sweep_add(struct tca_sweep *sweep, const struct tca_dossier *d)
     return add_edges(sweep, d, &ladder);
 }
 
-/* ---- SYNs that are only counted ---- */
+/* ---- what is only counted ---- */
 
 static struct tca_folded *folded_at(struct tca_sweep *sweep, const struct tca_dossier *d)
 {
@@ -742,12 +742,25 @@ static struct tca_folded *folded_at(struct tca_sweep *sweep, const struct tca_do
     return &sweep->folded[(hash >> 16) % TCA_FOLDED];
 }
 
-static bool is_folded(const struct tca_folded *one, const struct tca_dossier *d)
+/* Alike are those of which the same is counted. */
+static bool is_folded(const struct tca_sweep *sweep, const struct tca_folded *one,
+                      const struct tca_dossier *d, uint32_t flags)
 {
-    return one->conn && one->host == d->host[TCA_SERVER] && one->port == d->port[TCA_SERVER];
+    return one->conn && one->host == d->host[TCA_SERVER] && one->port == d->port[TCA_SERVER] &&
+           sweep->conn[one->conn - 1].flags == flags;
 }
 
-static struct tca_conn folded_of(const struct tca_dossier *d)
+/* What is counted of it: was it answered, and by what? */
+static uint32_t folded_flags(const struct tca_dossier *d)
+{
+    struct tca_ladder ladder;
+    if (d->m.side[TCA_CLIENT].syn_count && !d->m.side[TCA_SERVER].pkts)
+        return TCA_CONN_UNANSWERED;
+    tca_ladder_read(d, &ladder);
+    return flags_of(d, &ladder) & (TCA_CONN_UNANSWERED | TCA_CONN_ESTABLISHED | TCA_CONN_REFUSED);
+}
+
+static struct tca_conn folded_of(const struct tca_dossier *d, uint32_t flags)
 {
     return (struct tca_conn){.host = d->host[TCA_SERVER],
                              .port = d->port[TCA_SERVER],
@@ -756,9 +769,10 @@ static struct tca_conn folded_of(const struct tca_dossier *d)
                              .over = true,
                              .folded = true,
                              .syns = clip_count(d->m.side[TCA_CLIENT].syn_count),
+                             .synacks = clip_count(d->m.side[TCA_SERVER].synack_count),
                              .server_rtt_ns = UINT32_MAX,
                              .client_rtt_ns = UINT32_MAX,
-                             .flags = TCA_CONN_UNANSWERED,
+                             .flags = flags,
                              .tags = d->tags,
                              .start_ns = d->m.start_ns,
                              .last_ns = d->m.last_ns,
@@ -769,10 +783,12 @@ static struct tca_conn folded_of(const struct tca_dossier *d)
 int tca_sweep_count_only(struct tca_sweep *sweep, const struct tca_dossier *d)
 {
     struct tca_folded *one = folded_at(sweep, d);
-    if (is_folded(one, d)) {
+    uint32_t flags = folded_flags(d);
+    if (is_folded(sweep, one, d, flags)) {
         struct tca_conn *conn = &sweep->conn[one->conn - 1];
         conn->more += conn->more < UINT32_MAX - 1;
         conn->syns = clip_count((uint64_t)conn->syns + d->m.side[TCA_CLIENT].syn_count);
+        conn->synacks = clip_count((uint64_t)conn->synacks + d->m.side[TCA_SERVER].synack_count);
         conn->last_ns = d->m.last_ns > conn->last_ns ? d->m.last_ns : conn->last_ns;
         return TCA_OK;
     }
@@ -780,7 +796,7 @@ int tca_sweep_count_only(struct tca_sweep *sweep, const struct tca_dossier *d)
     if (!conn)
         return sweep->folds < TCA_FOLDS_MAX ? TCA_EMEMORY : TCA_OK;
     sweep->folds++;
-    *conn = folded_of(d);
+    *conn = folded_of(d, flags);
     *one = (struct tca_folded){d->host[TCA_SERVER], d->port[TCA_SERVER], (uint32_t)sweep->conns};
     return TCA_OK;
 }

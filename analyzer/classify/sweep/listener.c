@@ -56,10 +56,11 @@ static struct tca_digest digest_conn(const void *item)
 
 static void count_conn(struct tca_listener *l, const struct tca_conn *conn)
 {
-    l->flows += 1 + (uint64_t)conn->more;
-    l->established += (conn->flags & TCA_CONN_ESTABLISHED) != 0;
-    l->refused += (conn->flags & TCA_CONN_REFUSED) != 0;
-    l->unanswered += conn->flags & TCA_CONN_UNANSWERED ? 1 + (uint64_t)conn->more : 0;
+    uint64_t flows = 1 + (uint64_t)conn->more;
+    l->flows += flows;
+    l->established += conn->flags & TCA_CONN_ESTABLISHED ? flows : 0;
+    l->refused += conn->flags & TCA_CONN_REFUSED ? flows : 0;
+    l->unanswered += conn->flags & TCA_CONN_UNANSWERED ? flows : 0;
     l->in_part |= conn->folded;
     l->midstream += (conn->flags & TCA_CONN_MIDSTREAM) != 0;
     l->gaps += (conn->flags & TCA_CONN_GAP) != 0;
@@ -79,8 +80,8 @@ static void count_conn(struct tca_listener *l, const struct tca_conn *conn)
     l->aborted_opens += (conn->flags & TCA_CONN_ABORTED) != 0;
     l->syn_count += conn->syns;
     l->synack_count += conn->synacks;
-    l->syn_retx += conn->syns ? conn->syns - 1 - conn->more : 0;
-    l->synack_retx += conn->synacks ? conn->synacks - 1 : 0;
+    l->syn_retx += conn->syns > flows ? conn->syns - flows : 0;
+    l->synack_retx += conn->synacks > flows ? conn->synacks - flows : 0;
     l->listens |= conn->synacks > 0;
 }
 

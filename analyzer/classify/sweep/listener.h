@@ -261,8 +261,9 @@ int tca_sweep_new(enum tca_vantage user, struct tca_sweep **ret_sweep);
 /* Take one flow's small facts; the dossier may go away afterwards. Clocks and capture_end_ns must be settled.
  * Dossiers come in any order. 0 or TCA_EMEMORY. */
 int tca_sweep_add(struct tca_sweep *sweep, const struct tca_dossier *d);
-/* Of a flow that is one unanswered SYN, only count it for its listener, in a place for all of that one's: at most as many places
- * as there are few, so that it costs no memory. The number of its server's host must be known. 0 or TCA_EMEMORY. */
+/* Of a flow that is one unanswered SYN, or for which there is no memory, only count it for its listener, in a place for all of that
+ * one's that were answered alike: at most as many places as there are few, so that it costs no memory. The number of its server's
+ * host must be known. 0 or TCA_EMEMORY. */
 int tca_sweep_count_only(struct tca_sweep *sweep, const struct tca_dossier *d);
 /* All flows are in: build the listeners; `hosts`, which are run, tell where their captures were taken if round trips
  * are not needed for that; `crew` reads several listeners side by side. Call once, before find, count and at. 0 or

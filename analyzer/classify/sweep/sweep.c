@@ -233,12 +233,20 @@ static int sweep_edges(const struct tca_sweep *sweep, struct tca_listener *l, st
 }
 
 /* Its episodes are freed with it, so it is put back whatever happened. */
+static size_t moments_of(const struct tca_listener *l)
+{
+    return l->admitted + l->dropped + l->answered;
+}
+
 static int sweep_listener(struct tca_sweep *sweep, struct tca_edge *edge, size_t count,
                           const struct tca_losses *loss, const struct room *room)
 {
     size_t at = edge->listener;
     struct tca_listener kept, *l = tca_kept_take(&sweep->kept, at, &kept);
-    int error = sweep_edges(sweep, l, edge, count, loss, room), put = tca_kept_put(&sweep->kept, at, l);
+    int error = sweep_edges(sweep, l, edge, count, loss, room);
+    if (!moments_of(l))
+        l->admitted_ns = l->dropped_ns = l->answered_ns = NULL;
+    int put = tca_kept_put(&sweep->kept, at, l);
     if (put)
         tca_free((void *)(uintptr_t)l->episode);
     return error ? error : put;
@@ -386,7 +394,7 @@ static int give_back_moments(struct tca_sweep *sweep)
     for (size_t at = 0; at < sweep->listeners; at++) {
         struct tca_listener room;
         const struct tca_listener *l = tca_kept_take(&sweep->kept, at, &room);
-        size_t count = l->admitted + l->dropped + l->answered;
+        size_t count = moments_of(l);
         if (count)
             memmove(kept, l->admitted_ns, count * sizeof *kept);
         kept += count;
@@ -395,8 +403,10 @@ static int give_back_moments(struct tca_sweep *sweep)
     int64_t *less = tca_grow(sweep->moment, all, sizeof *less);
     int error = TCA_OK;
     sweep->moment = kept = less ? less : sweep->moment;
-    for (size_t at = 0; at < sweep->listeners && !error; at++) {
+    for (size_t at = 0; at < sweep->listeners && all && !error; at++) {
         struct tca_listener room, *l = tca_kept_take(&sweep->kept, at, &room);
+        if (!moments_of(l)) /* as most, where there are many */
+            continue;
         l->admitted_ns = kept;
         l->dropped_ns = l->admitted_ns + l->admitted;
         l->answered_ns = l->dropped_ns + l->dropped;
@@ -476,14 +486,16 @@ int tca_sweep_run(struct tca_sweep *sweep, const struct tca_hosts *hosts, struct
     return error;
 }
 
-/* Each, in order. `fn`: whether it was changed. */
+/* Each, in order. `fn`: whether it may have been changed; to put it back costs much more than to ask. */
 static int edit_all(struct tca_sweep *sweep, bool (*fn)(struct tca_listener *l, const void *user),
                     const void *user)
 {
     int error = TCA_OK;
     for (size_t at = 0; at < sweep->listeners && !error; at++) {
-        struct tca_listener room, *l = tca_kept_take(&sweep->kept, at, &room);
-        error = fn(l, user) ? tca_kept_put(&sweep->kept, at, l) : TCA_OK;
+        struct tca_listener room, before, *l = tca_kept_take(&sweep->kept, at, &room);
+        memcpy(&before, l, sizeof before);
+        error = fn(l, user) && memcmp(l, &before, sizeof before) != 0 ? tca_kept_put(&sweep->kept, at, l)
+                                                                      : TCA_OK;
     }
     return error;
 }
