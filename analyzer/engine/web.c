@@ -5,9 +5,9 @@
  */
 #include "report/web.h"
 
-#include <stdlib.h>
 #include "base/alloc.h"
 #include "engine/run.h"
+#include <stdlib.h>
 
 struct paging {
     struct tca_session *s;

@@ -201,8 +201,8 @@ struct tca_listener {
     struct tca_proof synq_proof;
     struct tca_proof lone_cookie; /* the first and last that were sent while the SYN queue was empty */
     uint8_t episode_count;
-    uint32_t episodes_left_off;        /* smaller ones beyond TCA_EPISODES_MAX */
-    const struct tca_episode *episode; /* episode_count of them, in time order; borrowed from the sweep */
+    uint32_t episodes_left_off;          /* smaller ones beyond TCA_EPISODES_MAX */
+    const struct tca_episode *episode;   /* episode_count of them, in time order; borrowed from the sweep */
     const struct tca_timeline *timeline; /* around them (timeline.h); NULL without one; likewise */
     /* When connections that had no ladder got in, to be served at once, and when SYNs were left unanswered; each
      * sorted, borrowed from the sweep. */
