@@ -184,12 +184,12 @@ static size_t place_for(const struct tca_web *web, uint64_t key, enum tca_findin
 }
 
 /* From its place up to where it belongs: behind those that are as bad. */
-static void rise(struct tca_web *web, size_t at)
+static void rise(struct web_flow *flow, size_t at)
 {
-    for (; at > 0 && web->flow[at - 1].key < web->flow[at].key; at--) {
-        struct web_flow other = web->flow[at - 1];
-        web->flow[at - 1] = web->flow[at];
-        web->flow[at] = other;
+    for (; at > 0 && flow[at - 1].key < flow[at].key; at--) {
+        struct web_flow other = flow[at - 1];
+        flow[at - 1] = flow[at];
+        flow[at] = other;
     }
 }
 
@@ -212,7 +212,7 @@ void tca_web_worst(struct tca_web *web, const struct tca_flow_view *view)
     memcpy(flow->addr, d->addr[TCA_SERVER], sizeof flow->addr);
     draw(flow, view);
     web->failed |= flow->html.failed;
-    rise(web, at);
+    rise(web->flow, at);
 }
 
 void tca_web_put_flows(const struct tca_web *web, struct tca_buf *out)

@@ -36,7 +36,7 @@ static enum line_kind kind_of(const char *line, size_t length)
     size_t blanks = strspn(line, " ");
     if (!length || blanks >= length)
         return LINE_EMPTY;
-    if (line[blanks] == '$' && blanks <= 3)
+    if (blanks <= 3 && line[blanks] == '$')
         return LINE_COMMAND;
     if (blanks > 3)
         return LINE_MORE;

@@ -506,7 +506,9 @@ int tca_census_run(struct tca_census *c, tca_listed_fn *listed, void *user)
         error = leave_host(c);
     if (!error)
         error = order_listeners(c);
-    return error ? error : find_peaks(c);
+    if (!error)
+        error = find_peaks(c);
+    return error ? error : tca_sorter_settle(c->edges); /* rows may be asked for by several at a time */
 }
 
 static int compare_place(const struct place *place, const uint8_t addr[16], uint16_t port)

@@ -58,7 +58,7 @@ struct tca_census_row {
     uint64_t opened, closed;        /* sockets that came, that went */
 };
 /* Rows by bucket, scope, address, port. `host`: of this address only, without ALL; NULL: everything. `width_ns` above
- * 0. Non-zero from fn stops and is returned. */
+ * 0. Non-zero from fn stops and is returned. Several threads may ask at a time. */
 typedef int tca_census_fn(void *user, const struct tca_census_row *row);
 int tca_census_rows(struct tca_census *census, int64_t width_ns, const uint8_t *host, tca_census_fn *fn,
                     void *user);
