@@ -139,6 +139,12 @@ static void tell_segment(struct tca_explain *ex, const struct told_segment *told
     ex->last_ns = t->time_ns;
 }
 
+static int64_t timer_gap(const struct tca_explain *ex, int64_t time_ns)
+{
+    int64_t gap = ex->last_ns < 0 ? 0 : time_ns - ex->last_ns;
+    return gap >= GAP_NS ? gap : -1;
+}
+
 /* States that ended by a clock before this moment: no segment shows them. */
 static void tell_timers(struct tca_explain *ex, int64_t until_ns)
 {
@@ -153,10 +159,11 @@ static void tell_timers(struct tca_explain *ex, int64_t until_ns)
                                      .from = (uint8_t)side,
                                      .waited = step->event == TCA_TIMER_2MSL,
                                      .time_ns = step->time_ns,
-                                     .gap_ns = -1};
+                                     .gap_ns = timer_gap(ex, step->time_ns)};
             memcpy(e.state, ex->before, sizeof e.state);
             e.state[side] = (enum tca_state)step->state;
             tell(ex, &e);
+            ex->last_ns = step->time_ns;
         }
     }
 }

@@ -181,6 +181,7 @@ static void add_fold(struct tca_explain *ex, const struct ladder_entry *e)
 
 static void add_timer(struct tca_explain *ex, const struct ladder_entry *e)
 {
+    add_gap(ex, e);
     tca_buf_fmt(&ex->out, "%*s ", NUMBER_WIDTH, "");
     add_time(ex, e->time_ns);
     tca_buf_str(&ex->out, "  ~ timer ~  ");

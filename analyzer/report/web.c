@@ -153,15 +153,20 @@ int tca_web_incident(struct tca_web *web, const struct tca_incident *one,
 
 /* ---- which listeners ---- */
 
-/* A full accept queue first, by those that it hit; then what else is grave. 0: not in trouble. */
-static uint64_t rank_of(const struct tca_listener *l, const struct tca_incident *incident)
+/* A full accept queue first: as the best place showed it, the surest, by those that it hit; then what else is grave. 0: not in
+ * trouble. */
+static uint64_t rank_of(const struct tca_listener *l, const struct tca_incident *incident,
+                        const struct tca_capture_facts *capture)
 {
     const uint64_t most = (UINT64_C(1) << 32) - 1;
-    uint64_t severity = incident ? tca_findings[incident->id].severity : 0;
+    uint64_t severity = incident ? tca_findings[incident->id].severity : 0, confidence = 0;
     uint64_t many = l->episode_count ? l->hit_flows : incident ? incident->flows : 0;
+    for (int at = 0; at < l->episode_count; at++)
+        confidence = l->episode[at].confidence > confidence ? l->episode[at].confidence : confidence;
     if (!l->episode_count && severity < TCA_SEVERITY_MEDIUM)
         return 0;
-    return (uint64_t)(l->episode_count > 0) << 40 | severity << 36 | (many < most ? many : most);
+    return (uint64_t)(l->episode_count > 0) << 44 | (uint64_t)!capture->shadowed << 43 | confidence << 40 |
+           severity << 36 | (many < most ? many : most);
 }
 
 static bool same_listener(const struct tca_listener *a, const struct tca_listener *b)
@@ -188,7 +193,7 @@ static struct web_panel *panel_for(struct tca_web *web, const struct tca_listene
 int tca_web_listener(struct tca_web *web, const struct tca_listener *listener,
                      const struct tca_incident *incident, const struct tca_capture_facts *capture)
 {
-    uint64_t rank = rank_of(listener, incident);
+    uint64_t rank = rank_of(listener, incident, capture);
     web->troubled_listeners += rank > 0;
     struct web_panel *panel = rank ? panel_for(web, listener, rank) : NULL;
     if (!panel)
@@ -266,9 +271,9 @@ static void put_head(const struct tca_web *web, struct tca_buf *out)
     tca_buf_str(out, tca_picture_style);
     tca_buf_str(out, tca_chart_style);
     tca_buf_str(out, "</style>\n</head>\n<body>\n<header>\n<h1>tcpautopsy report</h1>\n");
-    tca_buf_fmt(out, "<p class=\"small\">%llu capture%s, %llu packets, %llu connections",
+    tca_buf_fmt(out, "<p class=\"small\">%llu capture%s, %llu packets",
                 (unsigned long long)web->capture_count, web->capture_count == 1 ? "" : "s",
-                (unsigned long long)web->packets, (unsigned long long)web->flows);
+                (unsigned long long)web->packets);
     if (web->first_ns >= 0) {
         tca_buf_str(out, ", ");
         tca_buf_iso(out, web->first_ns, 3);
@@ -305,11 +310,11 @@ static void put_panels(struct tca_web *web, struct tca_buf *out)
         tca_web_put_panel(&web->panel[at], web, out);
     }
     if (web->troubled_listeners > web->panels)
-        tca_buf_fmt(
-            out,
-            "<p class=\"small\">%llu more listeners in trouble, or rows of these in other captures, are in "
-            "the table listeners.</p>\n",
-            (unsigned long long)(web->troubled_listeners - web->panels));
+        tca_buf_fmt(out,
+                    "<p class=\"small\">%llu more rows of listeners in trouble, others or these in other "
+                    "captures, are in "
+                    "the table listeners.</p>\n",
+                    (unsigned long long)(web->troubled_listeners - web->panels));
 }
 
 int tca_web_write(struct tca_web *web, const char *summary, tca_write_fn *fn, void *user)

@@ -122,7 +122,7 @@ static void put_counts(const struct tca_flow_view *view, struct tca_buf *out)
         tca_buf_str(out, "All its segments; as text: ");
     tca_buf_str(out, "<code>tcpautopsy explain ");
     put_selector(view, out);
-    tca_buf_str(out, "</code></p>\n");
+    tca_buf_str(out, " CAPTURE...</code>, with the captures of this report in their order</p>\n");
 }
 
 static void draw(struct web_flow *flow, const struct tca_flow_view *view)
@@ -219,12 +219,11 @@ void tca_web_put_flows(const struct tca_web *web, struct tca_buf *out)
 {
     if (!web->flow_count)
         return;
-    tca_buf_fmt(
-        out,
-        "<section>\n<h2>Worst connections</h2>\n<p class=\"small\">%llu of %llu connections are told by "
-        "something of medium or high severity; at most %d with the same finding at one server stand "
-        "here, all are in the table flows.</p>\n",
-        (unsigned long long)web->troubled_flows, (unsigned long long)web->flows, (int)WEB_ALIKE);
+    tca_buf_fmt(out,
+                "<section>\n<h2>Worst connections</h2>\n<p class=\"small\">Of %llu rows of the table flows "
+                "the verdict of %llu "
+                "is of medium or high severity; at most %d with the same one at one server stand here.</p>\n",
+                (unsigned long long)web->flows, (unsigned long long)web->troubled_flows, (int)WEB_ALIKE);
     for (size_t at = 0; at < web->flow_count; at++)
         tca_buf_add(out, web->flow[at].html.bytes, web->flow[at].html.used);
     tca_buf_str(out, "<p class=\"small\">A cross: judged ignored or lost. Dashed: sent again. A broken bar: "

@@ -87,7 +87,7 @@ static void put_line(struct tca_chart *chart, const struct line *line)
     tca_buf_done(&note);
 }
 
-static void put_lines(struct tca_chart *chart, const struct web_panel *panel)
+static void put_lines(struct tca_chart *chart, const struct web_panel *panel, bool several)
 {
     static const uint32_t none[TCA_CHART_COLUMNS];
     const struct tca_timeline *t = panel->listener.timeline;
@@ -96,7 +96,8 @@ static void put_lines(struct tca_chart *chart, const struct web_panel *panel)
         {"SYNs left unanswered", "bad", panel->dropped, true, true},
         {"of all SYNs: sent again", "odd", panel->retried, true, false},
         {"ACKs and payload of handshakes refused", "bad", t ? t->refused : none, true, false},
-        {"half open (SYN_RECV)", "calm", panel->half_open, false, true},
+        {several ? "half open (SYN_RECV), in all captures" : "half open (SYN_RECV)", "calm", panel->half_open,
+         false, true},
         {"first responses of the service", "good", panel->responses, true, true},
     };
     for (size_t at = 0; at < sizeof lines / sizeof lines[0]; at++)
@@ -120,7 +121,7 @@ static void put_times(struct tca_chart *chart, const struct web_panel *panel)
                        l->episode[at].open_end ? INT64_MAX : l->episode[at].last_ns, "full");
 }
 
-static void put_chart(const struct web_panel *panel, struct tca_buf *out)
+static void put_chart(const struct web_panel *panel, bool several, struct tca_buf *out)
 {
     const struct tca_listener *l = &panel->listener;
     struct tca_chart chart;
@@ -139,7 +140,7 @@ static void put_chart(const struct web_panel *panel, struct tca_buf *out)
     put_times(&chart, panel);
     if (l->timeline)
         put_queue(&chart, l);
-    put_lines(&chart, panel);
+    put_lines(&chart, panel, several);
     tca_chart_end(&chart, tca_buf_text(&title), tca_buf_text(&desc), out);
     out->failed |= title.failed | desc.failed;
     tca_buf_done(&title);
@@ -289,7 +290,7 @@ void tca_web_put_panel(struct web_panel *panel, const struct tca_web *web, struc
     tca_buf_str(out, "</h2>\n");
     put_about(panel, out);
     tca_buf_str(out, "<div class=\"chart\">\n");
-    put_chart(panel, out);
+    put_chart(panel, web->capture_count > 1, out);
     tca_buf_str(out, "</div>\n");
     put_episodes(panel, out);
     put_clients(panel, out);
