@@ -220,7 +220,7 @@ static const char *half_open_how(const struct tca_opening *o)
         return "no acknowledgment was seen before another connection took its place";
     if (!o->stuck)
         return "no acknowledgment was seen";
-    return tca_opening_request_reset(o) ? "it answered the acknowledgment with a reset"
+    return tca_opening_request_reset(o) ? "in the end a reset answered the client"
                                         : "it took none of the acknowledgments";
 }
 

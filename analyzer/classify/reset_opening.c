@@ -156,10 +156,11 @@ void judge_rst_request_expired(const struct tca_case *c, struct tca_judgement *j
         return;
     if (f.first.from->synack_count < 2)
         j->confidence = tca_lower(j->confidence, 1); /* the end of the ladder was not seen */
-    tca_say(j,
-            "The server forgot the request after %u SYN+ACK; the client's next segment came %u.%03u s after "
-            "the last.",
-            (unsigned)f.first.from->synack_count, TCA_WHOLE_S(j->time_ns - f.first.from->syn_last_ns));
+    tca_say(
+        j,
+        "The server forgot the request after %u SYN+ACK; what the client sent %u.%03u s after the last one "
+        "met nothing any more.",
+        (unsigned)f.first.from->synack_count, TCA_WHOLE_S(j->time_ns - f.first.from->syn_last_ns));
 }
 
 static bool near_burst(const struct tca_rst *r, int64_t after_ns)
