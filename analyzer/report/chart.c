@@ -52,7 +52,7 @@ void tca_chart_span(struct tca_chart *c, int64_t first_ns, int64_t last_ns, cons
 
 /* ---- a strip ---- */
 
-static uint32_t most_of(const uint32_t *value)
+uint32_t tca_chart_most(const uint32_t *value)
 {
     uint32_t most = 0;
     for (unsigned at = 0; at < TCA_CHART_COLUMNS; at++)
@@ -101,7 +101,7 @@ static void put_counts(struct tca_chart *c, const struct tca_strip *strip, uint3
 void tca_chart_strip(struct tca_chart *c, const struct tca_strip *strip)
 {
     const int32_t height = strip->tall ? TALL : LOW;
-    uint32_t most = most_of(strip->value);
+    uint32_t most = tca_chart_most(strip->value);
     most = strip->limit > most ? strip->limit : most;
     put_words(c, strip);
     if (most)

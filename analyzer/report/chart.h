@@ -44,6 +44,9 @@ struct tca_chart {
     size_t spans;
 };
 
+/* The most of TCA_CHART_COLUMNS counts. */
+uint32_t tca_chart_most(const uint32_t *value);
+
 void tca_chart_begin(struct tca_chart *c, int64_t from_ns, int64_t width_ns);
 /* Shade a time behind all strips; what finds no room is left out. `class`: static. */
 void tca_chart_span(struct tca_chart *c, int64_t first_ns, int64_t last_ns, const char *class);

@@ -17,14 +17,6 @@ static uint64_t sum_of(const uint32_t *column)
     return sum;
 }
 
-static uint32_t most_of(const uint32_t *column)
-{
-    uint32_t most = 0;
-    for (unsigned at = 0; at < TCA_CHART_COLUMNS; at++)
-        most = column[at] > most ? column[at] : most;
-    return most;
-}
-
 /* ---- the chart ---- */
 
 /* min(backlog, somaxconn), as far as the evidence tells: "limit 32", "limit 32 to 40", "limit at most 128"; nothing. */
@@ -50,7 +42,7 @@ static uint32_t line_of(const struct tca_bounds *limit)
 static void put_queue(struct tca_chart *chart, const struct tca_listener *l)
 {
     struct tca_buf note = {0};
-    tca_buf_fmt(&note, "most %u", (unsigned)most_of(l->timeline->waiting));
+    tca_buf_fmt(&note, "most %u", (unsigned)tca_chart_most(l->timeline->waiting));
     put_limit(&note, &l->backlog);
     tca_chart_strip(chart, &(struct tca_strip){.title = "in the accept queue",
                                                .note = tca_buf_text(&note),
@@ -73,12 +65,12 @@ struct line {
 static void put_line(struct tca_chart *chart, const struct line *line)
 {
     struct tca_buf note = {0};
-    if (!most_of(line->value) && !line->always)
+    if (!tca_chart_most(line->value) && !line->always)
         return;
     if (line->sum)
         tca_buf_u64(&note, sum_of(line->value));
     else
-        tca_buf_fmt(&note, "most %u", (unsigned)most_of(line->value));
+        tca_buf_fmt(&note, "most %u", (unsigned)tca_chart_most(line->value));
     tca_chart_strip(chart, &(struct tca_strip){.title = line->title,
                                                .note = tca_buf_text(&note),
                                                .value = line->value,
@@ -130,7 +122,7 @@ static void put_chart(const struct web_panel *panel, bool several, struct tca_bu
     tca_text_endpoint(&title, panel->capture->anon, l->addr, l->family, l->port);
     if (l->timeline) {
         tca_buf_fmt(&desc, "candidates for the accept queue: most %u",
-                    (unsigned)most_of(l->timeline->waiting));
+                    (unsigned)tca_chart_most(l->timeline->waiting));
         put_limit(&desc, &l->backlog);
         tca_buf_str(&desc, "; ");
     }

@@ -21,18 +21,10 @@ void tca_web_states(struct tca_web *web, const struct tca_census_row *row)
     web->state_ns = row->end_ns;
 }
 
-static uint32_t most_of(const uint32_t *column)
-{
-    uint32_t most = 0;
-    for (unsigned at = 0; at < TCA_CHART_COLUMNS; at++)
-        most = column[at] > most ? column[at] : most;
-    return most;
-}
-
 static bool put_strip(struct tca_chart *chart, const struct tca_web *web, enum tca_state state)
 {
     struct tca_buf note = {0};
-    uint32_t most = most_of(web->state[state]);
+    uint32_t most = tca_chart_most(web->state[state]);
     if (!most)
         return false;
     tca_buf_fmt(&note, "most %u", (unsigned)most);
