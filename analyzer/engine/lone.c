@@ -484,7 +484,7 @@ int tca_lone_load(struct tca_session *s, struct tca_lone_loaded *loaded, const v
     const struct tca_spool_row row = {.start_ns = item.time_ns, .frame = item.frame};
     item.head.number = loaded->number[model];
     if (item.head.number != NONE)
-        return tca_spool_load(s, &row, &item, size);
+        return tca_spool_load(s, 0, &row, &item, size);
     /* Of kinds there are too many. */
     struct whole whole = {0};
     struct tca_mark syn;
@@ -492,7 +492,7 @@ int tca_lone_load(struct tca_session *s, struct tca_lone_loaded *loaded, const v
     tca_lone_peek(&item, &one);
     make(&one, loaded->model[model], &syn, &whole.d);
     int error = tca_spool_encode_again(&whole.d, &loaded->encoded);
-    return error ? error : tca_spool_load(s, &row, loaded->encoded.bytes, loaded->encoded.used);
+    return error ? error : tca_spool_load(s, 0, &row, loaded->encoded.bytes, loaded->encoded.used);
 }
 
 uint64_t tca_lone_form(void)

@@ -37,14 +37,13 @@ struct part {
     uint64_t files, of_files; /* of series, so many are said to come; and came */
 };
 
-/* Dossiers that wait until there are enough for all threads: to be looked through takes longer than to be taken in. */
+/* Dossiers that wait until there are enough for all threads, each of which takes in its share: a list of the spool for each. */
 enum { AT_ONCE = 512 };
 struct waiting {
     struct tca_buf bytes; /* of all, each aligned */
     struct dossier {
         size_t at, size;
-        struct tca_spool_row row;
-        bool sound;
+        int error;
     } one[AT_ONCE];
     unsigned count;
 };
@@ -232,14 +231,21 @@ static bool look_through(const void *bytes, struct tca_spool_row *ret_row)
     return tca_sound_dossier(&d) && tca_sound_marks(d.mark, d.mark_count);
 }
 
+static int take_in(struct tca_session *s, unsigned list, const void *bytes, size_t size)
+{
+    struct tca_spool_row row;
+    return look_through(bytes, &row) ? tca_spool_load(s, list, &row, bytes, size) : TCA_EINPUT;
+}
+
 /* On any thread. */
-static void look_through_some(void *user, unsigned task)
+static void take_in_some(void *user, unsigned task)
 {
     const struct loading *l = user;
     struct waiting *w = l->waiting;
     unsigned tasks = tca_crew_size(l->s->crew);
-    for (unsigned at = w->count * task / tasks; at < w->count * (task + 1) / tasks; at++)
-        w->one[at].sound = look_through(w->bytes.bytes + w->one[at].at, &w->one[at].row);
+    int error = TCA_OK;
+    for (unsigned at = w->count * task / tasks; at < w->count * (task + 1) / tasks && !error; at++)
+        error = w->one[at].error = take_in(l->s, task, w->bytes.bytes + w->one[at].at, w->one[at].size);
 }
 
 /* None waits any more. */
@@ -249,12 +255,9 @@ static int load_waiting(struct loading *l)
     int error = TCA_OK;
     if (!w || !w->count)
         return TCA_OK;
-    tca_crew_run(l->s->crew, look_through_some, l, tca_crew_size(l->s->crew));
-    for (unsigned at = 0; at < w->count && !error; at++) {
-        const struct dossier *one = &w->one[at];
-        error =
-            one->sound ? tca_spool_load(l->s, &one->row, w->bytes.bytes + one->at, one->size) : TCA_EINPUT;
-    }
+    tca_crew_run(l->s->crew, take_in_some, l, tca_crew_size(l->s->crew));
+    for (unsigned at = 0; at < w->count && !error; at++)
+        error = w->one[at].error;
     w->count = 0;
     tca_buf_reset(&w->bytes);
     return error;
@@ -274,10 +277,7 @@ static int let_wait(struct loading *l, const void *bytes, size_t size)
 
 static int load_whole(struct loading *l, const void *bytes, size_t size)
 {
-    struct tca_spool_row row;
-    if (l->waiting)
-        return let_wait(l, bytes, size);
-    return look_through(bytes, &row) ? tca_spool_load(l->s, &row, bytes, size) : TCA_EINPUT;
+    return l->waiting ? let_wait(l, bytes, size) : take_in(l->s, 0, bytes, size);
 }
 
 static int load_dossier(struct loading *l, const struct tca_part_item *item)
@@ -431,6 +431,8 @@ static int load_all(struct tca_session *s, const char *const *path, size_t count
     struct loading l = {.s = s, .before = (uint32_t)s->capture_count};
     size_t at = 0;
     int code = tca_words(error, tca_hire(s));
+    if (!code)
+        code = tca_words(error, tca_spool_begin(s, tca_crew_size(s->crew)));
     if (!code && tca_crew_size(s->crew) > 1 && !(l.waiting = tca_alloc(sizeof *l.waiting)))
         code = tca_words(error, TCA_EMEMORY);
     for (; at < count && !code; at++)

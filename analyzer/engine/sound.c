@@ -317,14 +317,29 @@ static bool is_within(const struct bound *b, const uint8_t *at)
     return b->is_time ? value + TCA_TIME_LAST_NS <= 2 * (uint64_t)TCA_TIME_LAST_NS : value <= b->most;
 }
 
+static bool are_within(const struct group *group, const uint8_t *from)
+{
+    bool sound = true;
+    for (const struct bound *b = group->bound; b < group->bound + group->bounds; b++) {
+        sound &= is_within(b, from + b->at);
+        for (unsigned at = 1; at < b->times; at++)
+            sound &= is_within(b, from + b->at + (size_t)at * b->bytes);
+    }
+    return sound;
+}
+
+/* Nothing of it was ever written, as of most steps, openers and repeats there is room for: zero is within every bound. */
+static bool is_untouched(const uint8_t *from, size_t size)
+{
+    return !from[0] && !memcmp(from, from + 1, size - 1);
+}
+
 static bool is_sound(const struct group *group, const uint8_t *bytes)
 {
     bool sound = true;
     for (unsigned time = 0; time < group->times && sound; time++) {
         const uint8_t *from = bytes + group->at + time * group->size;
-        for (const struct bound *b = group->bound; b < group->bound + group->bounds; b++)
-            for (unsigned at = 0; at < b->times; at++)
-                sound &= is_within(b, from + b->at + (size_t)at * b->bytes);
+        sound = is_untouched(from, group->size) || are_within(group, from);
     }
     return sound;
 }

@@ -389,10 +389,10 @@ int tca_spool_add(struct tca_shard *shard, const struct tca_spool_row *row, cons
     return add_item(shard->dossiers, row, item, size);
 }
 
-int tca_spool_load(struct tca_session *s, const struct tca_spool_row *row, const void *item, size_t size)
+int tca_spool_load(struct tca_session *s, unsigned list, const struct tca_spool_row *row, const void *item,
+                   size_t size)
 {
-    int error = tca_spool_begin(s, 1);
-    return error ? error : add_item(s->spool.list[0], row, item, size);
+    return add_item(s->spool.list[list], row, item, size);
 }
 
 int tca_spool_send(struct tca_shard *shard, const struct tca_flow *flow, uint64_t *ret_place)

@@ -37,8 +37,10 @@ const uint8_t *tca_spool_decode(const uint8_t *item, struct tca_dossier *d, cons
 int tca_spool_encode_again(const struct tca_dossier *d, struct tca_buf *ret_item);
 /* So many bytes of an item are read by pass 2, of what was written by whoever; 0: it is no item, or not whole. */
 size_t tca_spool_measure(const void *item, size_t size);
-/* An item of another session, at this place of the capture that its head names. 0, TCA_EMEMORY or TCA_EOUTPUT. */
-int tca_spool_load(struct tca_session *s, const struct tca_spool_row *row, const void *item, size_t size);
+/* An item of another session, at this place of the capture that its head names, into a list of the spool (tca_spool_begin()) that no
+ * other thread uses meanwhile. 0, TCA_EMEMORY or TCA_EOUTPUT. */
+int tca_spool_load(struct tca_session *s, unsigned list, const struct tca_spool_row *row, const void *item,
+                   size_t size);
 /* A number that differs where items mean another thing. */
 uint64_t tca_spool_form(void);
 /* Of the flow's peers and mirror what is not kept; returns the end of it. */
