@@ -15,6 +15,7 @@
 #include "base/extsort.h"
 
 #include "base/alloc.h"
+#include "base/whole.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -293,10 +294,12 @@ static int write_pieces(int file, struct iovec *piece, int count, int64_t *at)
     return TCA_OK;
 }
 
-static int write_at(int file, void *bytes, size_t count, int64_t *at)
+static int write_at(int file, const void *bytes, size_t count, int64_t *at)
 {
-    struct iovec all = {bytes, count};
-    return write_pieces(file, &all, count ? 1 : 0, at);
+    if (tca_write_at(file, bytes, count, (uint64_t)*at))
+        return TCA_EOUTPUT;
+    *at += (int64_t)count;
+    return TCA_OK;
 }
 
 /* Several at once from where they lie, since most are small. places: of each by rank, if not NULL. */
@@ -471,15 +474,7 @@ uint64_t tca_sorter_place(const struct tca_sorter *sorter)
 
 static int read_at(int file, void *bytes, size_t count, int64_t at)
 {
-    for (size_t got = 0; got < count;) {
-        ssize_t more = pread(file, (uint8_t *)bytes + got, count - got, at + (int64_t)got);
-        if (more < 0 && errno == EINTR)
-            continue;
-        if (more <= 0)
-            return TCA_EOUTPUT;
-        got += (size_t)more;
-    }
-    return TCA_OK;
+    return tca_read_at(file, bytes, count, (uint64_t)at) == (ssize_t)count ? TCA_OK : TCA_EOUTPUT;
 }
 
 int tca_sorter_fetch(const struct tca_sorter *sorter, uint64_t place, struct tca_buf *ret_item)
