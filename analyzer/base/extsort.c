@@ -15,6 +15,7 @@
 #include "base/extsort.h"
 
 #include "base/alloc.h"
+#include "base/whole.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -31,9 +32,9 @@ enum { READ_MEMORY = 4 << 20, READ_LEAST = 8 * 1024, READ_MOST = 64 * 1024 };
 
 struct run {
     int file;
-    int64_t from, to;          /* bytes in the file; behind them the places, if items are replaceable */
-    uint8_t key[TCA_SORT_KEY]; /* of its first item */
-    struct tca_owners owners;  /* the lowest and the highest */
+    int64_t from, to; /* bytes in the file; behind them the places, if items are replaceable */
+    uint8_t head[HEAD + TCA_SORT_TIE]; /* of its first item, and what decides a tie */
+    struct tca_owners owners;          /* the lowest and the highest */
 };
 
 /* An item in memory. */
@@ -48,6 +49,7 @@ struct tca_sorter {
     size_t memory;            /* fits into 32 bits */
     size_t named;             /* bytes of the key that name an item; 0: items are not replaceable */
     size_t owned;             /* where its owner stands in a key; 0: items have none */
+    size_t tie;               /* bytes of an item that decide between equal keys */
     struct tca_owners owners; /* of the items in memory: the lowest and the highest */
     uint8_t *bytes;           /* HEAD + item, one after another */
     size_t used, room;
@@ -123,6 +125,11 @@ void tca_sorter_owned(struct tca_sorter *sorter, size_t at)
     sorter->owned = at;
 }
 
+void tca_sorter_tied(struct tca_sorter *sorter)
+{
+    sorter->tie = TCA_SORT_TIE;
+}
+
 uint64_t tca_sorter_count(const struct tca_sorter *sorter)
 {
     return sorter->total;
@@ -138,12 +145,19 @@ static uint64_t first_of(const uint8_t *key)
     return first;
 }
 
-static bool is_before(const uint8_t *bytes, const struct place *a, const struct place *b)
+/* Heads with their items behind them, of which the first eight bytes are known to be equal. */
+static bool comes_before(const struct tca_sorter *sorter, const uint8_t *a, const uint8_t *b)
+{
+    enum { KNOWN = 8 };
+    int order = memcmp(a + KNOWN, b + KNOWN, TCA_SORT_KEY - KNOWN);
+    return order ? order < 0 : memcmp(a + HEAD, b + HEAD, sorter->tie) < 0;
+}
+
+static bool is_before(const struct tca_sorter *sorter, const struct place *a, const struct place *b)
 {
     if (a->first != b->first)
         return a->first < b->first;
-    return memcmp(bytes + a->offset + sizeof a->first, bytes + b->offset + sizeof b->first,
-                  TCA_SORT_KEY - sizeof a->first) < 0;
+    return comes_before(sorter, sorter->bytes + a->offset, sorter->bytes + b->offset);
 }
 
 static uint32_t owner_of(const struct tca_sorter *sorter, const uint8_t *key)
@@ -163,39 +177,41 @@ static void note_owner(struct tca_sorter *sorter, const uint8_t *key)
                          : (struct tca_owners){owner, owner};
 }
 
-static void insert_each(const uint8_t *bytes, struct place *place, size_t count)
+static void insert_each(const struct tca_sorter *sorter, struct place *place, size_t count)
 {
     for (size_t at = 1; at < count; at++) {
         struct place moved = place[at];
         size_t to = at;
-        for (; to && is_before(bytes, &moved, &place[to - 1]); to--)
+        for (; to && is_before(sorter, &moved, &place[to - 1]); to--)
             place[to] = place[to - 1];
         place[to] = moved;
     }
 }
 
 /* The left half waits in `spare` and is put back between the right one's. */
-static void merge(const uint8_t *bytes, struct place *place, size_t left, size_t count, struct place *spare)
+static void merge(const struct tca_sorter *sorter, struct place *place, size_t left, size_t count,
+                  struct place *spare)
 {
     memcpy(spare, place, left * sizeof *place);
     size_t from = 0, right = left, to = 0;
     while (from < left && right < count)
-        place[to++] = is_before(bytes, &place[right], &spare[from]) ? place[right++] : spare[from++];
+        place[to++] = is_before(sorter, &place[right], &spare[from]) ? place[right++] : spare[from++];
     memcpy(place + to, spare + from, (left - from) * sizeof *place);
 }
 
-static void sort_places(const uint8_t *bytes, struct place *place, size_t count, struct place *spare)
+static void sort_places(const struct tca_sorter *sorter, struct place *place, size_t count,
+                        struct place *spare)
 {
     enum { FEW = 8 };
     if (count <= FEW) {
-        insert_each(bytes, place, count);
+        insert_each(sorter, place, count);
         return;
     }
     size_t left = count / 2;
-    sort_places(bytes, place, left, spare);
-    sort_places(bytes, place + left, count - left, spare);
-    if (is_before(bytes, &place[left], &place[left - 1]))
-        merge(bytes, place, left, count, spare);
+    sort_places(sorter, place, left, spare);
+    sort_places(sorter, place + left, count - left, spare);
+    if (is_before(sorter, &place[left], &place[left - 1]))
+        merge(sorter, place, left, count, spare);
 }
 
 static int sort_memory(struct tca_sorter *sorter)
@@ -209,7 +225,7 @@ static int sort_memory(struct tca_sorter *sorter)
         sorter->spare = spare;
         sorter->spare_room = sorter->count / 2;
     }
-    sort_places(sorter->bytes, sorter->index, sorter->count, sorter->spare);
+    sort_places(sorter, sorter->index, sorter->count, sorter->spare);
     sorter->sorted = true;
     return TCA_OK;
 }
@@ -278,10 +294,12 @@ static int write_pieces(int file, struct iovec *piece, int count, int64_t *at)
     return TCA_OK;
 }
 
-static int write_at(int file, void *bytes, size_t count, int64_t *at)
+static int write_at(int file, const void *bytes, size_t count, int64_t *at)
 {
-    struct iovec all = {bytes, count};
-    return write_pieces(file, &all, count ? 1 : 0, at);
+    if (tca_write_at(file, bytes, count, (uint64_t)*at))
+        return TCA_EOUTPUT;
+    *at += (int64_t)count;
+    return TCA_OK;
 }
 
 /* Several at once from where they lie, since most are small. places: of each by rank, if not NULL. */
@@ -312,7 +330,7 @@ static int write_sorted(struct tca_sorter *sorter, struct run *ret_run)
     int64_t end = sorter->file_end + (int64_t)sorter->used;
     *ret_run =
         (struct run){.file = sorter->file, .from = sorter->file_end, .to = end, .owners = sorter->owners};
-    memcpy(ret_run->key, sorter->bytes + sorter->index[0].offset, sizeof ret_run->key);
+    memcpy(ret_run->head, sorter->bytes + sorter->index[0].offset, HEAD + sorter->tie);
     if (!error && places)
         error = write_at(sorter->file, places, sorter->count * sizeof *places, &end);
     tca_free(places);
@@ -456,15 +474,7 @@ uint64_t tca_sorter_place(const struct tca_sorter *sorter)
 
 static int read_at(int file, void *bytes, size_t count, int64_t at)
 {
-    for (size_t got = 0; got < count;) {
-        ssize_t more = pread(file, (uint8_t *)bytes + got, count - got, at + (int64_t)got);
-        if (more < 0 && errno == EINTR)
-            continue;
-        if (more <= 0)
-            return TCA_EOUTPUT;
-        got += (size_t)more;
-    }
-    return TCA_OK;
+    return tca_read_at(file, bytes, count, (uint64_t)at) == (ssize_t)count ? TCA_OK : TCA_EOUTPUT;
 }
 
 int tca_sorter_fetch(const struct tca_sorter *sorter, uint64_t place, struct tca_buf *ret_item)
@@ -500,7 +510,7 @@ struct reader {
     int64_t at, to;  /* unread part of the run in the file */
     uint8_t *buffer; /* owned; NULL before its first item's turn and behind its last */
     size_t room, from, held;
-    const uint8_t *key; /* of the item on top */
+    const uint8_t *key; /* of the item on top; its head's length behind it at least what decides a tie */
     uint64_t first;     /* the beginning of that */
 };
 
@@ -562,20 +572,18 @@ static int reader_open(struct reader *r)
     return r->buffer ? reader_load(r) : TCA_EMEMORY;
 }
 
-static bool before(const struct reader *a, const struct reader *b)
+static bool before(const struct tca_sorter *sorter, const struct reader *a, const struct reader *b)
 {
-    if (a->first != b->first)
-        return a->first < b->first;
-    return memcmp(a->key, b->key, TCA_SORT_KEY) < 0;
+    return a->first != b->first ? a->first < b->first : comes_before(sorter, a->key, b->key);
 }
 
-static void sift_down(struct reader **heap, size_t count, size_t at)
+static void sift_down(const struct tca_sorter *sorter, struct reader **heap, size_t count, size_t at)
 {
     for (;;) {
         size_t least = at, left = 2 * at + 1, right = left + 1;
-        if (left < count && before(heap[left], heap[least]))
+        if (left < count && before(sorter, heap[left], heap[least]))
             least = left;
-        if (right < count && before(heap[right], heap[least]))
+        if (right < count && before(sorter, heap[right], heap[least]))
             least = right;
         if (least == at)
             return;
@@ -638,12 +646,12 @@ static bool open_runs(struct tca_cursor *c)
         if (!wants_run(c, run))
             continue;
         *reader = (struct reader){.file = run->file, .at = run->from, .to = run->to, .room = read_room(runs)};
-        set_key(reader, run->key);
+        set_key(reader, run->head);
         c->heap[c->count++] = reader;
     }
     c->readers = c->count;
     for (size_t at = c->count; at-- > 0;)
-        sift_down(c->heap, c->count, at);
+        sift_down(c->sorter, c->heap, c->count, at);
     return true;
 }
 
@@ -658,7 +666,7 @@ static int pass_top(struct tca_cursor *c)
         return there;
     if (!there)
         c->heap[0] = c->heap[--c->count];
-    sift_down(c->heap, c->count, 0);
+    sift_down(c->sorter, c->heap, c->count, 0);
     return TCA_OK;
 }
 

@@ -14,11 +14,12 @@
 #include <stdint.h>
 
 enum { TCA_SORT_KEY = 32 }; /* bytes, compared with memcmp; pad with zeros */
+enum { TCA_SORT_TIE = 16 }; /* likewise, at an item's beginning, where a key has no room for all */
 
 struct tca_sorter;
 
 /* `memory` bytes are held before a run is spilled; `temp_dir` NULL: TMPDIR, else /tmp. Equal keys keep no
- * order. */
+ * order, unless they are tied. */
 int tca_sorter_new(size_t memory, const char *temp_dir, struct tca_sorter **ret_sorter);
 void tca_sorter_free(struct tca_sorter *sorter);
 /* The item is copied. 0, TCA_EMEMORY, or TCA_EOUTPUT when the temporary file cannot be written. */
@@ -28,6 +29,8 @@ int tca_sorter_add(struct tca_sorter *sorter, const uint8_t key[TCA_SORT_KEY], c
 void tca_sorter_replaceable(struct tca_sorter *sorter, size_t named);
 /* Before the first item: its owner is a number, four bytes of its key from `at` on, the highest first. */
 void tca_sorter_owned(struct tca_sorter *sorter, size_t at);
+/* Before the first item: of equal keys the first TCA_SORT_TIE bytes of the items decide, which all have. */
+void tca_sorter_tied(struct tca_sorter *sorter);
 /* All items of another one, of the same kind; only to be freed after that. 0, TCA_EMEMORY or TCA_EOUTPUT. */
 int tca_sorter_take(struct tca_sorter *sorter, struct tca_sorter *other);
 /* Where the item is that was added last; until the first walk, or until others are taken, it can be fetched from there: *ret_item is replaced. 0,

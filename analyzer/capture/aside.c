@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/extsort.h"
 #include "base/fail.h"
+#include "base/whole.h"
 #include "capture/unpack.h"
 
 #include <errno.h>
@@ -36,19 +37,11 @@ static int open_file(struct tca_aside *aside, struct tca_error *err)
 
 static int write_all(struct tca_aside *aside, const uint8_t *bytes, size_t count, struct tca_error *err)
 {
-    while (count) {
-        ssize_t done = pwrite(aside->fd, bytes, count, (off_t)aside->bytes);
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done <= 0)
-            return tca_fail(err, TCA_EOUTPUT,
-                            "temporary file: cannot be written: %s: --temp-dir names "
-                            "another place",
-                            strerror(done ? errno : ENOSPC));
-        bytes += done;
-        count -= (size_t)done;
-        aside->bytes += (uint64_t)done;
-    }
+    if (tca_write_at(aside->fd, bytes, count, aside->bytes))
+        return tca_fail(err, TCA_EOUTPUT,
+                        "temporary file: cannot be written: %s: --temp-dir names another place",
+                        strerror(errno));
+    aside->bytes += count;
     return TCA_OK;
 }
 

@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/fail.h"
+#include "base/whole.h"
 #include "capture/magic.h"
 #include "capture/unpack.h"
 
@@ -119,7 +120,7 @@ static int add_found(struct tca_inputs *inputs, const char *path)
 {
     uint8_t bytes[TCA_MAGIC_BYTES];
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    ssize_t got = fd < 0 ? -1 : read(fd, bytes, sizeof bytes);
+    ssize_t got = fd < 0 ? -1 : tca_read_at(fd, bytes, sizeof bytes, 0);
     if (fd >= 0)
         close(fd);
     const struct tca_magic *magic = got < 0 ? NULL : tca_magic_of(bytes, (size_t)got);

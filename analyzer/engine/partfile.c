@@ -11,6 +11,7 @@
 #include "engine/partfile.h"
 
 #include "base/alloc.h"
+#include "base/whole.h"
 #include "engine/run.h"
 
 #include <errno.h>
@@ -90,15 +91,7 @@ static int say_failed(const struct tca_partfile_writer *w, struct tca_error *err
 
 static int write_at(struct tca_partfile_writer *w, const void *bytes, size_t size, uint64_t at)
 {
-    for (size_t done = 0; done < size;) {
-        ssize_t more = pwrite(w->file, (const char *)bytes + done, size - done, (off_t)(at + done));
-        if (more < 0 && errno == EINTR)
-            continue;
-        if (more <= 0)
-            return failed(w, TCA_EOUTPUT);
-        done += (size_t)more;
-    }
-    return TCA_OK;
+    return tca_write_at(w->file, bytes, size, at) ? failed(w, TCA_EOUTPUT) : TCA_OK;
 }
 
 /* What stands there and is no file is not to be replaced by one. */
@@ -306,16 +299,11 @@ static int cut_short(struct tca_error *error)
 
 static int read_bytes(struct tca_partfile_reader *r, void *bytes, size_t size, struct tca_error *error)
 {
-    for (size_t got = 0; got < size;) {
-        ssize_t more = pread(r->file, (char *)bytes + got, size - got, (off_t)(r->at + got));
-        if (more < 0 && errno == EINTR)
-            continue;
-        if (more < 0)
-            return tca_fail(error, TCA_EINPUT, "cannot be read: %s", strerror(errno));
-        if (!more)
-            return cut_short(error);
-        got += (size_t)more;
-    }
+    ssize_t got = tca_read_at(r->file, bytes, size, r->at);
+    if (got < 0)
+        return tca_fail(error, TCA_EINPUT, "cannot be read: %s", strerror(errno));
+    if (got < (ssize_t)size)
+        return cut_short(error);
     r->at += size;
     return TCA_OK;
 }

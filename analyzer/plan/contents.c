@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/whole.h"
 #include "capture/input.h"
 #include "capture/magic.h"
 #include "plan/name.h"
@@ -257,7 +258,7 @@ static void read_head(struct tca_plan_input *input, uint8_t head[HEAD], ssize_t 
         input->is_file = true;
         input->bytes = (uint64_t)st.st_size;
         if (fd >= 0) {
-            *ret_count = read(fd, head, HEAD);
+            *ret_count = tca_read_at(fd, head, HEAD, 0);
             close(fd);
         }
     }

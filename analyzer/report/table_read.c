@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/extsort.h"
 #include "base/fail.h"
+#include "base/whole.h"
 
 #include <csv.h>
 #include <errno.h>
@@ -105,10 +106,7 @@ static int widen(struct tca_reader *r, uint64_t begin, struct tca_error *error)
         r->bytes = bytes;
         r->room = room;
     }
-    ssize_t got;
-    do
-        got = pread(r->fd, r->bytes + r->used, want, (off_t)(r->base + r->used));
-    while (got < 0 && errno == EINTR);
+    ssize_t got = tca_read_at(r->fd, r->bytes + r->used, want, r->base + r->used);
     if (got < 0)
         return tca_fail_at(error, TCA_EINPUT, r->base + r->used,
                            "cannot be read (%s): copy the file and try again", strerror(errno));
@@ -256,16 +254,16 @@ static int spool(int from, const char *temp_dir, int *ret_file, struct tca_error
     int code = tca_temp_file(temp_dir, ret_file);
     if (code)
         return tca_fail_at(error, code, 0, "no temporary file can be made: see --temp-dir");
+    uint64_t spooled = 0;
     ssize_t got;
     while ((got = read(from, piece, sizeof piece)) != 0) {
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
             return tca_fail_at(error, TCA_EINPUT, 0, "cannot be read: %s", strerror(errno));
-        for (ssize_t put = 0, n; put < got; put += n)
-            if ((n = write(*ret_file, piece + put, (size_t)(got - put))) < 0)
-                return tca_fail_at(error, TCA_EOUTPUT, 0,
-                                   "no space left for a temporary file: see --temp-dir");
+        if (tca_write_at(*ret_file, piece, (size_t)got, spooled))
+            return tca_fail_at(error, TCA_EOUTPUT, 0, "no space left for a temporary file: see --temp-dir");
+        spooled += (uint64_t)got;
     }
     return 0;
 }
@@ -295,7 +293,7 @@ static void skip_byte_order_mark(struct tca_reader *r)
 {
     static const char mark[] = "\xef\xbb\xbf";
     char first[3];
-    if (pread(r->fd, first, sizeof first, 0) == sizeof first && memcmp(first, mark, sizeof first) == 0)
+    if (tca_read_at(r->fd, first, sizeof first, 0) == sizeof first && memcmp(first, mark, sizeof first) == 0)
         r->next = r->base = sizeof first;
 }
 
@@ -303,7 +301,8 @@ static void skip_byte_order_mark(struct tca_reader *r)
 static bool is_json(const struct tca_reader *r)
 {
     char first[2];
-    return pread(r->fd, first, sizeof first, r->next) == sizeof first && !memcmp(first, "{\"", sizeof first);
+    return tca_read_at(r->fd, first, sizeof first, r->next) == sizeof first &&
+           !memcmp(first, "{\"", sizeof first);
 }
 
 static int read_header(struct tca_reader *r, struct tca_error *error)

@@ -639,6 +639,47 @@ START_TEST(sorter_takes)
 }
 END_TEST
 
+/* Of equal keys what items begin with decides, in memory and between runs, taken ones too. */
+static int see_tied(void *user, const void *item, size_t size)
+{
+    uint64_t *next = user;
+    uint8_t tie[TCA_SORT_TIE] = {0};
+
+    ck_assert_uint_ge(size, sizeof tie);
+    tca_key_u64(tie + sizeof tie - 8, *next);
+    ck_assert_msg(!memcmp(item, tie, sizeof tie), "item %llu is another", (unsigned long long)*next);
+    ++*next;
+    return 0;
+}
+
+START_TEST(sorter_tied)
+{
+    const size_t items = sorter_rows[_i].items;
+    struct tca_sorter *sorter[2];
+
+    for (int at = 0; at < 2; at++) {
+        ck_assert_int_eq(tca_sorter_new(sorter_rows[_i].memory, NULL, &sorter[at]), 0);
+        tca_sorter_tied(sorter[at]);
+    }
+    for (size_t at = 0; at < items;
+         at++) { /* 7 divides none of the rows' numbers but 0, so that each number comes once */
+        uint8_t key[TCA_SORT_KEY] = {0}, item[TCA_SORT_TIE + 5] = {0};
+        uint64_t number = at * 7 % items;
+        tca_key_u64(item + TCA_SORT_TIE - 8, number);
+        key[TCA_SORT_KEY - 1] = number >= items / 2; /* of two keys */
+        ck_assert_int_eq(tca_sorter_add(sorter[at % 2], key, item, TCA_SORT_TIE + at % 6), 0);
+    }
+    ck_assert_int_eq(tca_sorter_take(sorter[0], sorter[1]), 0);
+    for (int again = 0; again < 2; again++) {
+        uint64_t next = 0;
+        ck_assert_int_eq(tca_sorter_walk(sorter[0], see_tied, &next), 0);
+        ck_assert_uint_eq(next, items);
+    }
+    tca_sorter_free(sorter[0]);
+    tca_sorter_free(sorter[1]);
+}
+END_TEST
+
 START_TEST(sorter_stops)
 {
     struct tca_sorter *sorter;
@@ -1051,6 +1092,7 @@ static void add_tables(TCase *tc)
     tcase_add_loop_test(tc, ip_text, 0, ROWS(ip_rows));
     tcase_add_loop_test(tc, sorter_order, 0, ROWS(sorter_rows));
     tcase_add_loop_test(tc, sorter_takes, 0, ROWS(sorter_rows));
+    tcase_add_loop_test(tc, sorter_tied, 0, ROWS(sorter_rows));
     tcase_add_loop_test(tc, sha1_digest, 0, ROWS(sha1_rows));
 }
 

@@ -8,6 +8,7 @@
 #include "table.h"
 #include "wire.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -206,6 +207,36 @@ START_TEST(tuple_again)
 END_TEST
 
 /* After five hours of silence the row is closed; what comes then begins another one, of the same two sockets. */
+/* The last of three connections of one instant on one tuple is the one that is there, whatever their numbers in the capture are: so
+ * many others are before them. */
+static const char one_instant[] = "+0 A > S\n+0 B > S\n+0 B < SA\n+0 B > A\n+0 C > S\n";
+
+START_TEST(one_instant_of_a_tuple)
+{
+    char script[1 << 15] =
+        "flow A 10.0.0.2:40000 10.0.0.1:80 isn=1000000\nflow B 10.0.0.2:40000 10.0.0.1:80 isn=2000000\n"
+        "flow C 10.0.0.2:40000 10.0.0.1:80 isn=3000000\n";
+    struct tca_session *session = open_session(NULL, NULL);
+    struct table states;
+    size_t used = strlen(script), last;
+    for (int at = 0; at < _i; at++)
+        used += (size_t)sprintf(script + used, "flow X%d 10.0.0.3:%d 10.0.0.4:80\n", at, 1024 + at);
+    for (int at = 0; at < _i; at++)
+        used += (size_t)sprintf(script + used, "%s X%d > S\n", at ? "+0" : "0", at);
+    strcpy(script + used, one_instant);
+    feed(session, script, 0, 0, 0);
+    read_states(session, &states);
+    for (last = states.rows; last-- > 0;)
+        if (!strcmp(table_cell(&states, last, "host"), "10.0.0.2"))
+            break;
+    ck_assert_uint_lt(last, states.rows);
+    ck_assert_int_eq(table_number(&states, last, "syn_sent"), 1);
+    ck_assert_int_eq(table_number(&states, last, "established"), 0);
+    table_done(&states);
+    tca_session_free(session);
+}
+END_TEST
+
 START_TEST(silent_tuple)
 {
     struct tca_session *session = open_session(NULL, NULL);
@@ -420,6 +451,7 @@ int main(void)
     tcase_add_test(tc, one_after_another);
     tcase_add_test(tc, side_by_side);
     tcase_add_test(tc, tuple_again);
+    tcase_add_loop_test(tc, one_instant_of_a_tuple, 252, 260);
     tcase_add_test(tc, silent_tuple);
     tcase_add_test(tc, callbacks_can_stop);
     tcase_add_test(tc, nothing);

@@ -2,7 +2,7 @@
  *
  * The census, in three walks over sorted things:
  *
- *     sockets by (own address, own port, hash of the tuple, beginning)
+ *     sockets by (own address, own port, hash of the tuple, beginning, capture, order in it)
  *         a socket ends at the latest when the next one on its tuple begins, unless another capture shows the
  *         same one: then the one of its own side counts; hosts and listeners come in the order of their rows
  *         and so get numbers in that order; one edge for each change of state
@@ -57,6 +57,12 @@ struct places {
     size_t count, room;
 };
 
+/* A socket in the sorter. */
+struct waiting {
+    uint8_t tie[TCA_SORT_TIE]; /* what its key has no room for */
+    struct tca_socket s;       /* as far as it has steps */
+};
+
 struct edge {
     int64_t time_ns;
     uint8_t addr[16];
@@ -109,6 +115,7 @@ int tca_census_new(const char *temp_dir, struct tca_census **ret_census)
         tca_census_free(c);
         return error;
     }
+    tca_sorter_tied(c->sockets);
     *ret_census = c;
     return TCA_OK;
 }
@@ -151,25 +158,25 @@ static uint64_t peer_hash(const struct tca_socket *s)
     return hash ^ hash >> 32;
 }
 
-static size_t socket_size(const struct tca_socket *s)
+static size_t waiting_size(const struct waiting *w)
 {
-    return offsetof(struct tca_socket, step) + s->step_count * sizeof s->step[0];
+    return offsetof(struct waiting, s.step) + w->s.step_count * sizeof w->s.step[0];
 }
 
-static int add_socket(struct tca_census *c, const struct tca_socket *s)
+/* Of two of one instant on one tuple the later one ends the other: which that is must be known whatever their numbers are. */
+static int add_socket(struct tca_census *c, struct waiting *w)
 {
-    uint8_t key[TCA_SORT_KEY] = {0}, wide[8];
+    const struct tca_socket *s = &w->s;
+    uint8_t key[TCA_SORT_KEY] = {0};
     memcpy(key, s->addr[0], 16);
     key[16] = (uint8_t)(s->port[0] >> 8);
     key[17] = (uint8_t)s->port[0];
     tca_key_u32(key + 18, (uint32_t)peer_hash(s));
-    tca_key_u64(wide,
-                (uint64_t)s->step[0].time_ns << 1); /* times lie in [0, 2^62): all but the lowest 7 bits */
-    memcpy(key + 22, wide, 7);
-    key[29] = (uint8_t)(s->capture >> 8);
-    key[30] = (uint8_t)s->capture;
-    key[31] = (uint8_t)s->tcp_stream;
-    return tca_sorter_add(c->sockets, key, s, socket_size(s));
+    tca_key_i64(key + 22, s->step[0].time_ns);
+    memset(w->tie, 0, sizeof w->tie);
+    tca_key_u32(w->tie, s->capture);
+    tca_key_u64(w->tie + 4, s->tcp_stream);
+    return tca_sorter_add(c->sockets, key, w, waiting_size(w));
 }
 
 /* Clients have ports of their own, as a rule. */
@@ -182,12 +189,12 @@ int tca_census_add(struct tca_census *c, const struct tca_case *flow, const stru
                    int64_t until_ns, int64_t let_go_ns)
 {
     for (int role = 0; role < 2; role++) {
-        struct tca_socket s;
+        struct waiting w;
         bool wanted = tca_nat_at_home(flow->d, role) && (!served || is_served(served, flow->d, role));
-        if (!wanted || !tca_socket_of(flow, role, until_ns, &s))
+        if (!wanted || !tca_socket_of(flow, role, until_ns, &w.s))
             continue;
-        tca_socket_cut(&s, let_go_ns);
-        int error = s.step_count ? add_socket(c, &s) : TCA_OK;
+        tca_socket_cut(&w.s, let_go_ns);
+        int error = w.s.step_count ? add_socket(c, &w) : TCA_OK;
         if (error)
             return error;
     }
@@ -240,7 +247,7 @@ static int relay_socket(void *user, const void *item, size_t size)
     struct relay *r = user;
     struct tca_socket next;
     memset(&next, 0, sizeof next);
-    memcpy(&next, item, size);
+    memcpy(&next, (const uint8_t *)item + offsetof(struct waiting, s), size - offsetof(struct waiting, s));
     bool same = r->holds && same_tuple(&r->held, &next);
     if (same && is_twin(&r->held, &next)) {
         if (next.own_side && !r->held.own_side)
