@@ -3,7 +3,8 @@
  * The census of a run: made when it is first asked for, from one more walk over the dossiers, and kept.
  *
  * A capture tells nothing after its last packet. What it told last holds on, until a capture begins that was
- * taken after it (the next file of a rotation, say): that one then tells anew of the connections that live.
+ * taken after it (the next file of a rotation, say): that one then tells anew of the connections that live. Where that one
+ * comes long after, it holds on for twice the maximum segment lifetime: nobody knows what became of it in between.
  */
 #include "engine/run.h"
 
@@ -34,7 +35,10 @@ static int find_begins(const struct tca_session *s, struct begins *b)
     return TCA_OK;
 }
 
-/* The first capture that begins after this moment; INT64_MAX: none. */
+/* RFC 9293 section 3.4.2: MSL is two minutes. */
+static const int64_t HOLDS_ON_NS = 2 * INT64_C(120000000000);
+
+/* When the first capture begins after this moment; INT64_MAX: none. */
 static int64_t next_begin(const struct begins *b, int64_t time_ns)
 {
     size_t low = 0, high = b->count;
@@ -56,13 +60,21 @@ struct taking {
     int64_t until_ns;               /* clocks run on to this moment, where that is after the capture's end */
 };
 
+/* From when on what a capture told until then is no longer so. Where clocks ran on they tell what it would have been. */
+static int64_t let_go_ns(const struct taking *t, int64_t end_ns)
+{
+    int64_t next_ns = next_begin(&t->begins, end_ns);
+    bool far = next_ns != INT64_MAX && next_ns - end_ns > HOLDS_ON_NS && t->until_ns <= end_ns;
+    return far ? end_ns + HOLDS_ON_NS : next_ns;
+}
+
 static int take_case(const struct taking *t, struct tca_case c)
 {
     c.pressed = tca_nat_pressed(t->s, c.d);
     int64_t end_ns = c.d->capture_end_ns, until_ns = t->until_ns > end_ns ? t->until_ns : end_ns;
     if (c.d->cut_short) /* what became of its sockets is not known, or another row's */
         return tca_census_add(t->census, &c, t->served, end_ns, end_ns);
-    return tca_census_add(t->census, &c, t->served, until_ns, next_begin(&t->begins, end_ns));
+    return tca_census_add(t->census, &c, t->served, until_ns, let_go_ns(t, end_ns));
 }
 
 static int take_all(void *user, struct tca_settled *settled, size_t count)

@@ -162,6 +162,29 @@ START_TEST(one_after_another)
 }
 END_TEST
 
+/* A day later nobody knows what was there meanwhile. */
+START_TEST(one_long_after_another)
+{
+    const int64_t day_ns = 86400 * SECOND;
+    struct tca_session *session = open_session(NULL, NULL);
+    struct table states;
+    size_t gone = 0;
+    int64_t first_ns;
+    feed(session, one_open, 0, 0, 0);
+    feed(session, goes_on, day_ns, 0, 0);
+    read_states(session, &states);
+    first_ns = table_number(&states, 0, "t_ns");
+    for (size_t at = 0; at < states.rows; at++)
+        gone += !table_number(&states, at, "established") &&
+                table_number(&states, at, "t_ns") - first_ns < day_ns / 2;
+    ck_assert_uint_gt(gone, 0);
+    ck_assert_int_eq(most(&states, "established_max"), 2);
+    ck_assert_int_eq(table_number(&states, last_all(&states), "established"), 2);
+    table_done(&states);
+    tca_session_free(session);
+}
+END_TEST
+
 /* Two captures of one traffic: each socket counts once. */
 START_TEST(side_by_side)
 {
@@ -206,7 +229,6 @@ START_TEST(tuple_again)
 }
 END_TEST
 
-/* After five hours of silence the row is closed; what comes then begins another one, of the same two sockets. */
 /* The last of three connections of one instant on one tuple is the one that is there, whatever their numbers in the capture are: so
  * many others are before them. */
 static const char one_instant[] = "+0 A > S\n+0 B > S\n+0 B < SA\n+0 B > A\n+0 C > S\n";
@@ -237,6 +259,7 @@ START_TEST(one_instant_of_a_tuple)
 }
 END_TEST
 
+/* After five hours of silence the row is closed; what comes then begins another one, of the same two sockets. */
 START_TEST(silent_tuple)
 {
     struct tca_session *session = open_session(NULL, NULL);
@@ -449,6 +472,7 @@ int main(void)
     tcase_add_test(tc, far_apart);
     tcase_add_loop_test(tc, as_far_apart_as_can_be, 0, 2 * ROWS(ladders));
     tcase_add_test(tc, one_after_another);
+    tcase_add_test(tc, one_long_after_another);
     tcase_add_test(tc, side_by_side);
     tcase_add_test(tc, tuple_again);
     tcase_add_loop_test(tc, one_instant_of_a_tuple, 252, 260);
