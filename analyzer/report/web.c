@@ -25,6 +25,7 @@ static const char page_style[] =
     ".command,code{font-family:ui-monospace,'DejaVu Sans Mono','Liberation Mono',monospace;font-size:.85rem}"
     ".scroll{overflow-x:auto}table{border-collapse:collapse;font-size:.85rem;margin:.3rem 0}"
     "th,td{overflow-wrap:normal;text-align:left;vertical-align:top;padding:.2rem .6rem .2rem 0;border-bottom:1px solid #e5e7eb}th{font-weight:bold}"
+    "td:first-child{overflow-wrap:anywhere;min-width:9em}"
     "svg{display:block;width:100%;height:auto}.chart{max-width:44rem;margin:.5rem 0}.ladder{max-width:40rem}"
     "details{margin:.5rem 0;padding:.35rem .6rem;border:1px solid #d1d5db;border-radius:.3rem}summary{cursor:pointer}"
     ".found{padding-left:0;list-style:none;font-size:.88rem;margin:.4rem 0}.found li{margin:.2rem 0}"
