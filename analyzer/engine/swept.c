@@ -4,7 +4,7 @@
  * of each connection. So captures are swept some at a time, next to each other in the order of the run, and what was gathered of
  * them is forgotten before the next ones' turn: however many captures there are, only what was found stays of each, and that packed.
  *
- *      captures 1..40, 8192 connections at most       --> gathered in row order --> hosts, listeners, pressure
+ *      captures 1..40, 2048 connections at most       --> gathered in row order --> hosts, listeners, pressure
  *      capture 41, with a million                     --> likewise, alone
  *      captures 42..90                                --> ...
  *
@@ -214,7 +214,7 @@ enum { LARGE = 8192 };
 #ifdef TCA_CHECK_WAYS
 enum { AT_ONCE = 1 }; /* each capture alone */
 #else
-enum { AT_ONCE = LARGE };
+enum { AT_ONCE = LARGE / 4 }; /* more groups, so that no thread waits long for the last one */
 #endif
 
 /* From this one on; `most` 0: all that there are. */

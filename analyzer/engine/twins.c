@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 enum { TWIN_MEMORY = 8 << 20 };
@@ -99,16 +100,66 @@ static void end(struct gathering *g)
     tca_free(g->d);
 }
 
-/* In row order, whatever the order in which they were met: groups are numbered by it. */
-static int add_flow(void *user, const void *item, size_t size)
+/* ---- keys ---- */
+
+/* Each thread takes in what was swept together (swept.c), as long as there is some; row order is made of it afterwards. */
+struct adding {
+    struct tca_session *s;
+    struct tca_twin_keys *keys; /* a list for each task */
+    _Atomic size_t next;
+    _Atomic int error;
+};
+
+static int add_captures(const struct adding *all, struct tca_owners captures, struct tca_twin_keys *keys)
 {
-    struct gathering *g = user;
+    struct tca_session *s = all->s;
+    struct tca_reading reading = {0};
+    struct tca_cursor *cursor;
     struct tca_dossier d;
-    (void)size;
-    tca_spool_get(g->s, &g->reading, item, &d);
-    tca_nat_tell(g->s, &d);
-    return tca_alone_is_cut(g->s, &d) ? TCA_OK : tca_twins_add(g->s->twins, &d);
+    const void *item;
+    size_t size;
+    int got = tca_cursor_new(s->dossiers, captures, &cursor);
+    if (got)
+        return got;
+    while ((got = tca_cursor_next(cursor, &item, &size)) > 0 && !all->error) {
+        tca_spool_get(s, &reading, item, &d);
+        tca_nat_tell(s, &d);
+        if (!tca_alone_is_cut(s, &d) && (got = tca_twins_add(s->twins, &d, keys)))
+            break;
+    }
+    tca_cursor_free(cursor);
+    return got < 0 ? got : TCA_OK;
 }
+
+static void add_some(void *user, unsigned task)
+{
+    struct adding *all = user;
+    const struct tca_session *s = all->s;
+    for (size_t at; (at = all->next++) < s->swept_count && !all->error;) {
+        int error = add_captures(all, s->swept[at].captures, &all->keys[task]);
+        if (error)
+            all->error = error;
+    }
+}
+
+static int add_all(struct tca_session *s)
+{
+    unsigned tasks = tca_crew_size(s->crew);
+    struct adding all = {.s = s, .keys = tca_alloc(tasks * sizeof *all.keys)};
+    if (!all.keys)
+        return TCA_EMEMORY;
+    all.error = tca_sorter_settle(s->dossiers);
+    tca_crew_run(s->crew, add_some, &all, tasks);
+    int error = all.error;
+    for (unsigned task = 0; task < tasks; task++) {
+        error = error ? error : tca_twins_take(s->twins, &all.keys[task]);
+        tca_twin_keys_done(&all.keys[task]);
+    }
+    tca_free(all.keys);
+    return error;
+}
+
+/* ---- groups ---- */
 
 static int compare_groups(struct tca_session *s, struct gathering *g)
 {
@@ -132,7 +183,7 @@ int tca_twins_prepare(struct tca_session *s)
         error = tca_twins_watch(s->twins, s->capture[at]->facts.first_ns, s->capture[at]->facts.end_ns,
                                 s->capture[at]->swept);
     if (!error)
-        error = tca_sorter_walk(s->dossiers, add_flow, &g);
+        error = add_all(s);
     if (!error)
         error = tca_twins_link(s->twins);
     if (!error && tca_twins_grouped(s->twins))

@@ -18,6 +18,7 @@
 #include "classify/twin/twin.h"
 
 #include "base/alloc.h"
+#include "base/sort.h"
 #include "base/sorted.h"
 #include "classify/finding.h"
 #include "classify/twin/twin_parts.h"
@@ -53,7 +54,7 @@ void tca_twins_free(struct tca_twins *twins)
     if (!twins)
         return;
     drop_sieves(twins);
-    tca_free(twins->key);
+    tca_twin_keys_done(&twins->keys);
     tca_free(twins->parent);
     tca_free(twins->held);
     tca_free(twins->way);
@@ -93,7 +94,8 @@ static struct tca_twin_key key_of(const struct tca_dossier *d)
     struct tca_twin_key key = {.capture = d->capture,
                                .client = (uint32_t)tca_twin_end(d, TCA_CLIENT),
                                .id_frame = d->id_frame,
-                               .start_ns = d->m.start_ns};
+                               .start_ns = d->m.start_ns,
+                               .first_frame = d->m.first_frame};
     for (int role = 0; role < 2; role++) {
         int end = tca_twin_end(d, role);
         const struct tca_side *side = &d->m.side[role];
@@ -144,21 +146,67 @@ static bool may_join(const struct tca_twins *twins, const struct tca_twin_key *k
            (both_isns(key) && tca_sieve_keeps(&twins->isns, hash_isns(key), 2));
 }
 
-int tca_twins_add(struct tca_twins *twins, const struct tca_dossier *d)
+int tca_twins_add(const struct tca_twins *twins, const struct tca_dossier *d, struct tca_twin_keys *keys)
 {
     struct tca_twin_key key = key_of(d);
     if (!key.only_syns && !may_join(twins, &key))
         return TCA_OK;
-    void *list = twins->key_count < UINT32_MAX
-                     ? tca_room(twins->key, twins->key_count, &twins->key_room, sizeof *twins->key)
-                     : NULL;
+    void *list = tca_room(keys->list, keys->count, &keys->room, sizeof *keys->list);
     if (!list)
         return TCA_EMEMORY;
-    twins->key = list;
-    key.index = (uint32_t)twins->key_count;
-    twins->key[twins->key_count++] = key;
+    keys->list = list;
+    keys->list[keys->count++] = key;
     return TCA_OK;
 }
+
+int tca_twins_take(struct tca_twins *twins, const struct tca_twin_keys *keys)
+{
+    struct tca_twin_keys *all = &twins->keys;
+    size_t count = all->count + keys->count;
+    if (!keys->count)
+        return TCA_OK;
+    void *list = count <= UINT32_MAX ? tca_grow(all->list, count, sizeof *all->list) : NULL;
+    if (!list)
+        return TCA_EMEMORY;
+    all->list = list;
+    memcpy(all->list + all->count, keys->list, keys->count * sizeof *keys->list);
+    all->count = all->room = count;
+    return TCA_OK;
+}
+
+void tca_twin_keys_done(struct tca_twin_keys *keys)
+{
+    tca_free(keys->list);
+    *keys = (struct tca_twin_keys){0};
+}
+
+/* ---- row order ---- */
+
+static struct tca_digest digest_row(const void *item)
+{
+    const struct tca_twin_key *key = item;
+    uint64_t frame = key->first_frame < UINT32_MAX ? key->first_frame : UINT32_MAX;
+    return (struct tca_digest){tca_digest_i64(key->start_ns), (uint64_t)key->capture << 32 | frame};
+}
+
+static int order_rows(const void *left, const void *right)
+{
+    const struct tca_twin_key *a = left, *b = right;
+    int order = tca_compare_u64(tca_digest_i64(a->start_ns), tca_digest_i64(b->start_ns));
+    if (!order)
+        order = tca_compare_u64(a->capture, b->capture);
+    return order ? order : tca_compare_u64(a->first_frame, b->first_frame);
+}
+
+/* Groups are numbered by their first row, however the keys came. */
+static void number_rows(struct tca_twin_keys *keys)
+{
+    tca_sort(keys->list, keys->count, sizeof *keys->list, digest_row, order_rows);
+    for (size_t at = 0; at < keys->count; at++)
+        keys->list[at].index = (uint32_t)at;
+}
+
+/* ---- rounds ---- */
 
 static int compare_ends(const struct tca_twin_key *a, const struct tca_twin_key *b)
 {
@@ -323,11 +371,11 @@ static void join_run(struct tca_twins *twins, const struct round *round, const s
 static void join_round(struct tca_twins *twins, unsigned n)
 {
     const struct round *round = &rounds[n];
-    struct tca_twin_key *key = twins->key;
-    qsort(key, twins->key_count, sizeof *key, orders[n]);
-    for (size_t begin = 0, end; begin < twins->key_count && round->usable(&key[begin]); begin = end) {
+    struct tca_twin_key *key = twins->keys.list;
+    qsort(key, twins->keys.count, sizeof *key, orders[n]);
+    for (size_t begin = 0, end; begin < twins->keys.count && round->usable(&key[begin]); begin = end) {
         end = begin + 1;
-        while (end < twins->key_count && round->usable(&key[end]) &&
+        while (end < twins->keys.count && round->usable(&key[end]) &&
                round->compare(&key[begin], &key[end]) == 0)
             end++;
         join_run(twins, round, key + begin, end - begin);
@@ -349,8 +397,8 @@ static int order_names(const void *left, const void *right)
 /* Each group by its root, those of one connection that no more is to be learnt of by 0. */
 static void name_groups(struct tca_twins *twins)
 {
-    for (size_t at = 0; at < twins->key_count; at++) {
-        struct tca_twin_key *key = &twins->key[at];
+    for (size_t at = 0; at < twins->keys.count; at++) {
+        struct tca_twin_key *key = &twins->keys.list[at];
         uint32_t root = root_of(twins->parent, key->index);
         bool joined = twins->held[root] != bit_of(key);
         key->group = joined || key->only_syns ? (uint64_t)root + 1 : 0;
@@ -359,7 +407,7 @@ static void name_groups(struct tca_twins *twins)
 
 int tca_twins_link(struct tca_twins *twins)
 {
-    size_t count = twins->key_count;
+    size_t count = twins->keys.count;
     drop_sieves(twins);
     if (!count)
         return TCA_OK;
@@ -367,14 +415,15 @@ int tca_twins_link(struct tca_twins *twins)
     twins->held = tca_grow(NULL, count, sizeof *twins->held);
     if (!twins->parent || !twins->held)
         return TCA_EMEMORY;
+    number_rows(&twins->keys);
     for (size_t at = 0; at < count; at++) {
         twins->parent[at] = (uint32_t)at;
-        twins->held[at] = bit_of(&twins->key[at]);
+        twins->held[at] = bit_of(&twins->keys.list[at]);
     }
     for (unsigned n = 0; n < ROUNDS; n++)
         join_round(twins, n);
     name_groups(twins);
-    qsort(twins->key, count, sizeof *twins->key, order_names);
+    qsort(twins->keys.list, count, sizeof *twins->keys.list, order_names);
     tca_free(twins->parent);
     tca_free(twins->held);
     twins->parent = NULL;
@@ -391,13 +440,14 @@ static int find_key(const void *wanted, const void *one)
 
 bool tca_twins_grouped(const struct tca_twins *twins)
 {
-    return twins->key_count;
+    return twins->keys.count;
 }
 
 uint64_t tca_twins_group(const struct tca_twins *twins, const struct tca_dossier *d)
 {
-    const struct tca_twin_key *key =
-        twins->key_count ? bsearch(d, twins->key, twins->key_count, sizeof *twins->key, find_key) : NULL;
+    const struct tca_twin_key *key = twins->keys.count ? bsearch(d, twins->keys.list, twins->keys.count,
+                                                                 sizeof *twins->keys.list, find_key)
+                                                       : NULL;
     return key ? key->group : 0;
 }
 
@@ -415,9 +465,7 @@ void tca_twins_settle(struct tca_twins *twins)
         qsort(twins->twin, twins->twin_count, sizeof *twins->twin, order_twins);
     for (size_t at = 0; at < twins->twin_count; at++)
         twins->twin[at].lost = twins->lost ? twins->lost + twins->twin[at].lost_at : NULL;
-    tca_free(twins->key);
-    twins->key = NULL;
-    twins->key_count = twins->key_room = 0;
+    tca_twin_keys_done(&twins->keys);
 }
 
 static int find_twin(const void *wanted, const void *one)

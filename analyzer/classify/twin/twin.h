@@ -72,7 +72,8 @@ struct tca_twin {
     size_t lost_at;              /* where they begin in the list of all; private */
 };
 
-struct tca_twins; /* opaque */
+struct tca_twins;    /* opaque */
+struct tca_twin_key; /* private */
 
 /* For so many flows, about. 0 or TCA_EMEMORY. */
 int tca_twins_new(size_t flows, struct tca_twins **ret_twins);
@@ -83,8 +84,16 @@ void tca_twins_meet(struct tca_twins *twins, const struct tca_dossier *d);
 /* ... and each capture once, in their order: from its first record to its last, and how many of the flows are its. 0 or
  * TCA_EMEMORY. */
 int tca_twins_watch(struct tca_twins *twins, int64_t first_ns, int64_t last_ns, uint64_t flows);
-/* 1. Each flow once more, in row order. 0 or TCA_EMEMORY. */
-int tca_twins_add(struct tca_twins *twins, const struct tca_dossier *d);
+/* What some of the flows share with others. All zero: nothing. */
+struct tca_twin_keys {
+    struct tca_twin_key *list; /* owned */
+    size_t count, room;
+};
+/* 1. Each flow once more, in any order; on any thread, if it has keys of its own. 0 or TCA_EMEMORY. */
+int tca_twins_add(const struct tca_twins *twins, const struct tca_dossier *d, struct tca_twin_keys *keys);
+/* ... and these keys once. 0 or TCA_EMEMORY. */
+int tca_twins_take(struct tca_twins *twins, const struct tca_twin_keys *keys);
+void tca_twin_keys_done(struct tca_twin_keys *keys);
 /* 2. All flows are in: find the groups. 0 or TCA_EMEMORY. */
 int tca_twins_link(struct tca_twins *twins);
 /* Is there any group? */

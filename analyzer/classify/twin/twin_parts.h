@@ -25,7 +25,10 @@ struct tca_twin_key {
     bool isn_known[2], nxt_known[2];
     bool only_syns;
     uint32_t index; /* its place in parent[]; until linked */
-    uint64_t group; /* 0: alone and of no interest */
+    union {
+        uint64_t first_frame; /* until linked: of one capture and moment rows are ordered by it */
+        uint64_t group;       /* 0: alone and of no interest */
+    };
 };
 
 /* The kinds of segments that a capture may be filtered by. */
@@ -61,10 +64,9 @@ struct tca_watch {
 
 struct tca_twins {
     struct tca_sieve ends, isns; /* until linked: which keys may be there twice, as rounds compare them */
-    struct tca_twin_key *key;    /* owned; once linked by capture and frame; until settled */
-    size_t key_count, key_room;
-    uint32_t *parent; /* owned, while groups are made: by index in the order of adding */
-    uint64_t *held;   /* owned, likewise, of a root: captures in its group */
+    struct tca_twin_keys keys;   /* once linked by capture and frame; until settled */
+    uint32_t *parent;            /* owned, while groups are made: by index in row order */
+    uint64_t *held;              /* owned, likewise, of a root: captures in its group */
     struct tca_way *way;
     size_t way_count, way_room;
     struct tca_pair *pair; /* captures that are two views of one traffic */
