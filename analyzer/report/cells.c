@@ -30,6 +30,15 @@ const char *tca_cell(const struct tca_cells *cells, size_t index)
     return cells->text.bytes + cells->offset[index];
 }
 
+/* They stand one behind the other, each with its end. */
+size_t tca_cell_length(const struct tca_cells *cells, size_t index)
+{
+    if (cells->text.failed || index >= cells->count)
+        return 0;
+    size_t end = index + 1 < cells->count ? cells->offset[index + 1] : cells->text.used;
+    return end - cells->offset[index] - 1;
+}
+
 void tca_cells_next(struct tca_cells *cells, size_t begin)
 {
     if (cells->count >= sizeof cells->offset / sizeof cells->offset[0])

@@ -29,7 +29,8 @@ void cell_events_event_id(const struct event_row *row, struct tca_buf *buf)
         tca_text_endpoint(buf, row->opt->anon, row->listener->addr, row->listener->family,
                           row->listener->port);
     }
-    tca_buf_fmt(buf, "e%u", (unsigned)row->number);
+    tca_buf_char(buf, 'e');
+    tca_buf_u64(buf, row->number);
 }
 
 void cell_events_flow_id(const struct event_row *row, struct tca_buf *buf)

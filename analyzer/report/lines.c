@@ -132,11 +132,12 @@ static int flush(struct tca_lines *lines)
     return lines->fn ? hand_on(lines, &lines->out) : 0; /* a part waits */
 }
 
-static void add_cell(struct tca_lines *lines, const struct tca_lines_pick *pick, const char *cell)
+static void add_cell(struct tca_lines *lines, const struct tca_lines_pick *pick,
+                     const struct tca_cells *cells)
 {
     tca_buf_add(&lines->out, pick->lead, pick->lead_length);
     size_t begin = lines->out.used;
-    tca_buf_str(&lines->out, cell);
+    tca_buf_add(&lines->out, tca_cell(cells, pick->index), tca_cell_length(cells, pick->index));
     if (pick->mend)
         pick->mend(lines, begin);
     tca_buf_char(&lines->out, ',');
@@ -204,7 +205,7 @@ int tca_lines_new(const char *table, enum tca_table_form form, const char *colum
 static void add_cells(struct tca_lines *lines, const struct tca_cells *cells)
 {
     for (size_t i = 0; i < lines->pick_count; i++)
-        add_cell(lines, &lines->pick[i], tca_cell(cells, lines->pick[i].index));
+        add_cell(lines, &lines->pick[i], cells);
 }
 
 int tca_lines_row(struct tca_lines *lines, const struct tca_cells *cells)

@@ -114,6 +114,7 @@ struct tca_cells {
 void tca_cells_reset(struct tca_cells *cells);
 void tca_cells_done(struct tca_cells *cells);
 const char *tca_cell(const struct tca_cells *cells, size_t index); /* borrowed until the next reset */
+size_t tca_cell_length(const struct tca_cells *cells, size_t index);
 
 /* ---- rows ---- */
 void tca_row_flow(const struct tca_flow_view *view, const struct tca_report_options *opt,
