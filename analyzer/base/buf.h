@@ -29,6 +29,12 @@ static inline void *tca_buf_room(struct tca_buf *buf, size_t more)
     return buf->room - buf->used >= more || tca_buf_grow(buf, more) ? buf->bytes + buf->used : NULL;
 }
 
+/* What was appended since so many bytes were used: not terminated, borrowed until the next call. */
+static inline const char *tca_buf_since(const struct tca_buf *buf, size_t used)
+{
+    return buf->used > used ? buf->bytes + used : "";
+}
+
 static inline void tca_buf_add(struct tca_buf *buf, const void *bytes, size_t count)
 {
     char *room = count ? tca_buf_room(buf, count) : NULL;

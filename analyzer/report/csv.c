@@ -59,7 +59,7 @@ static bool must_quote(const struct tca_lines *lines, const char *cell, size_t l
 void tca_csv_quote(struct tca_lines *lines, size_t begin)
 {
     size_t length = lines->out.used - begin;
-    if (lines->out.failed || !must_quote(lines, lines->out.bytes + begin, length))
+    if (lines->out.failed || !must_quote(lines, tca_buf_since(&lines->out, begin), length))
         return;
     if (tca_lines_lift(lines, begin))
         add_quoted(&lines->out, lines->cell.bytes, length);

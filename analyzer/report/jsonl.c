@@ -77,7 +77,8 @@ static void add_escaped(struct tca_buf *out, const char *text)
 static void mend_text(struct tca_lines *lines, size_t begin)
 {
     size_t length = lines->out.used - begin;
-    if (!lines->out.failed && needs_escapes(lines->out.bytes + begin, length) && tca_lines_lift(lines, begin))
+    if (!lines->out.failed && needs_escapes(tca_buf_since(&lines->out, begin), length) &&
+        tca_lines_lift(lines, begin))
         add_escaped(&lines->out, lines->cell.bytes);
     mend_ours(lines, begin);
 }

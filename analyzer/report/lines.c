@@ -148,7 +148,7 @@ bool tca_lines_lift(struct tca_lines *lines, size_t begin)
     tca_buf_reset(&lines->cell);
     if (lines->out.failed)
         return false;
-    tca_buf_add(&lines->cell, lines->out.bytes + begin, lines->out.used - begin);
+    tca_buf_add(&lines->cell, tca_buf_since(&lines->out, begin), lines->out.used - begin);
     tca_buf_text(&lines->cell);
     lines->out.used = begin;
     if (lines->cell.failed)

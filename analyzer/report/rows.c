@@ -89,7 +89,7 @@ static void cut_stencil(struct tca_lines *lines, struct tca_lines_stencil *stenc
     for (uint32_t pick = 0; pick < lines->pick_count; pick++) {
         uint32_t end = (uint32_t)stencil->text.used;
         if (is_shared(lines, pick, row, other)) {
-            tca_buf_add(&stencil->text, lines->out.bytes + begin, lines->out.used - begin);
+            tca_buf_add(&stencil->text, tca_buf_since(&lines->out, begin), lines->out.used - begin);
         } else {
             stencil->gap[stencil->gaps++] = (struct tca_lines_gap){stencil->rest, end, pick};
             stencil->rest = end;
