@@ -7,6 +7,7 @@
 #include "capture/filter.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -111,7 +112,7 @@ static int check_names(const char *expression, struct tca_error *err)
     return TCA_OK;
 }
 
-/* Compile for the DLT_ value of `dead`. 0 and a program for pcap_freecode(), or TCA_EUSAGE with words in *err. */
+/* Compile for the DLT_ value of `dead`. 0 and a program for pcap_freecode(), or TCA_EUSAGE or TCA_EMEMORY with words in *err. */
 static int compile(pcap_t *dead, const char *expression, struct bpf_program *ret_program,
                    struct tca_error *err)
 {
@@ -119,8 +120,11 @@ static int compile(pcap_t *dead, const char *expression, struct bpf_program *ret
 
     if (code < 0)
         return code;
+    errno = 0;
     if (pcap_compile(dead, ret_program, expression, 1, PCAP_NETMASK_UNKNOWN) == 0)
         return TCA_OK;
+    if (errno == ENOMEM)
+        return tca_fail_memory(err);
     return tca_fail(err, TCA_EUSAGE, "filter: %s: see pcap-filter(7)", pcap_geterr(dead));
 }
 
@@ -164,10 +168,8 @@ static int compile_for(const char *expression, int link, struct bpf_program *ret
     pcap_t *dead = pcap_open_dead(tca_link_dlt(link), TCA_PACKET_MAX);
     int code;
 
-    if (!dead) {
-        *err = (struct tca_error){.code = TCA_EMEMORY, .offset = -1, .text = "out of memory"};
-        return TCA_EMEMORY;
-    }
+    if (!dead)
+        return tca_fail_memory(err);
     code = compile(dead, expression, ret_program, err);
     pcap_close(dead);
     return code;

@@ -13,6 +13,7 @@
  */
 #include "capture/library.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -27,9 +28,11 @@ static enum tca_read damaged(struct tca_library *file, const char *what, const c
     return TCA_READ_DAMAGED;
 }
 
-/* libpcap gave up: why? */
+/* libpcap gave up: why? Of memory it tells in words alone, so errno was 0 before. */
 static enum tca_read failed(struct tca_library *file, const char *words)
 {
+    if (errno == ENOMEM)
+        return TCA_READ_MEMORY;
     if (file->reader.stream->error)
         return TCA_READ_FAILED;
     if (file->reader.stream->starved)
@@ -50,10 +53,12 @@ enum tca_read tca_library_begin(struct tca_library *file, struct tca_stream *str
     input = tca_stream_file(stream);
     if (!input)
         return TCA_READ_MEMORY;
+    errno = 0;
     file->pcap = pcap_fopen_offline_with_tstamp_precision(input, PCAP_TSTAMP_PRECISION_NANO, why);
     if (!file->pcap) {
+        enum tca_read because = failed(file, why);
         fclose(input);
-        return failed(file, why);
+        return because;
     }
     file->reader.first = (struct tca_kind){.link = tca_link_of_dlt(pcap_datalink(file->pcap)),
                                            .snaplen = (uint32_t)pcap_snapshot(file->pcap),
@@ -105,9 +110,11 @@ enum tca_read tca_library_next(struct tca_library *file, struct tca_batch *batch
 {
     struct pcap_pkthdr *header;
     const u_char *bytes;
-    int got = pcap_next_ex(file->pcap, &header, &bytes);
     enum tca_read looked = TCA_READ_OK;
+    int got;
 
+    errno = 0;
+    got = pcap_next_ex(file->pcap, &header, &bytes);
     file->reader.boundary = file->next;
     if (got == PCAP_ERROR_BREAK)
         return TCA_READ_END;

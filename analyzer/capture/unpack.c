@@ -16,6 +16,7 @@
 #include "base/fail.h"
 #include "base/stop.h"
 #include "capture/relay.h"
+#include "capture/xz.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -35,6 +36,8 @@ enum {
     PIECE = 64 * 1024,             /* of which a gigabyte or two can come */
     MOST_AHEAD = 32 * 1024 * 1024, /* taken and not used: of a name without end, of a table of members */
 };
+static const char large_dictionary[] = "its dictionary is larger than the 64 MiB of xz -9, and would be kept "
+                                       "in memory: xz -dc FILE | tcpautopsy -";
 static const char too_much[] = "it expands to more than may be: --max-expanded SIZE lets it";
 
 struct tca_unpack {
@@ -44,6 +47,7 @@ struct tca_unpack {
     struct archive_entry
         *entry; /* owned: libarchive makes one by itself, but does not ask whether there was memory */
     struct tca_expansion *limit; /* borrowed */
+    struct tca_xz xz;            /* what is packed, as far as it was given to the library */
     uint64_t given;              /* bytes of members */
     const char *no_more;         /* static: why the library gets nothing; NULL: it does */
     unsigned member;             /* the present one, from 1 */
@@ -114,6 +118,21 @@ static const char *why_no_more(const struct tca_unpack *u)
     return taken > used + MOST_AHEAD ? "a name, a header or a table in it is longer than may be" : NULL;
 }
 
+/* Once it is no xz file any more the library has what shows that, and wants nothing else. */
+static const char *why_not(struct tca_unpack *u, const uint8_t *bytes, size_t count)
+{
+    bool lost = u->xz.found == TCA_XZ_LOST && count;
+    if (lost)
+        return "damaged";
+    return tca_xz_follow(&u->xz, bytes, count) == TCA_XZ_LARGE ? large_dictionary : NULL;
+}
+
+static la_ssize_t refuse(struct tca_unpack *u)
+{
+    archive_set_error(u->archive, EFBIG, "%s", u->no_more);
+    return ARCHIVE_FATAL;
+}
+
 static la_ssize_t read_packed(struct archive *archive, void *user, const void **ret_bytes)
 {
     struct tca_unpack *u = user;
@@ -121,10 +140,8 @@ static la_ssize_t read_packed(struct archive *archive, void *user, const void **
     const uint8_t *first;
     uint8_t *bytes;
     u->no_more = why_no_more(u);
-    if (u->no_more) {
-        archive_set_error(archive, EFBIG, "%s", u->no_more);
-        return ARCHIVE_FATAL;
-    }
+    if (u->no_more)
+        return refuse(u);
     if (!tca_stream_peek(packed, 1, &first) && packed->error) {
         archive_set_error(archive, packed->error, "%s",
                           packed->words ? packed->words : strerror(packed->error));
@@ -132,6 +149,9 @@ static la_ssize_t read_packed(struct archive *archive, void *user, const void **
     }
     size_t there = tca_stream_ahead(packed, &bytes);
     there = there < PIECE ? there : PIECE;
+    u->no_more = why_not(u, bytes, there);
+    if (u->no_more)
+        return refuse(u);
     tca_stream_skip(packed, there);
     atomic_store_explicit(&u->eaten, tca_stream_tell(packed), memory_order_relaxed);
     *ret_bytes = bytes;
@@ -358,6 +378,7 @@ int tca_unpack_open(struct tca_stream *packed, const char *format, struct tca_ex
     u->packed = packed;
     u->limit = limit;
     u->stop = stop;
+    tca_xz_init(&u->xz);
     u->relay = tca_relay_new();
     u->archive = archive_read_new();
     u->entry = archive_entry_new();

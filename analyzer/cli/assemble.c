@@ -65,7 +65,7 @@ static bool *shares_missing(const struct parts *parts)
     return missing;
 }
 
-/* "3,7-9" */
+/* "3,7-9"; NULL without memory. */
 static char *list_of(const bool *missing, unsigned shares)
 {
     char *text = NULL;
@@ -82,18 +82,25 @@ static char *list_of(const bool *missing, unsigned shares)
         if (last > first)
             fprintf(to, "-%u", last);
     }
-    fclose(to);
-    return text;
+    const bool bad = ferror(to);
+    if (!fclose(to) && !bad)
+        return text;
+    free(text);
+    return NULL;
 }
 
-void parts_print_missing(const struct parts *parts)
+int parts_print_missing(const struct parts *parts)
 {
     bool *missing = shares_missing(parts);
     char *list = missing ? list_of(missing, parts->manifest->shares) : NULL;
-    if (list && *list)
+    const int code = list ? 0 : TCA_EMEMORY;
+    if (!list)
+        say("memory is out: close other programs");
+    else if (*list)
         puts(list);
     free(list);
     free(missing);
+    return code;
 }
 
 void parts_say_missing(const struct parts *parts)

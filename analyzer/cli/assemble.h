@@ -19,8 +19,8 @@ void parts_done(struct parts *parts);
 /* Where this part's path stands. */
 char **parts_at(const struct parts *parts, size_t lot, unsigned share);
 size_t parts_missing(const struct parts *parts);
-/* Whose work is missing, as a list for an array job: "3,7-9"; each of `shares` shares once. */
-void parts_print_missing(const struct parts *parts);
+/* Whose work is missing, as a list for an array job: "3,7-9"; each of `shares` shares once. 0 or TCA_EMEMORY, with words. */
+int parts_print_missing(const struct parts *parts);
 /* Says which are missing: the first few, and how many. */
 void parts_say_missing(const struct parts *parts);
 

@@ -117,11 +117,12 @@ enum exit_code merge_parts(struct request *req, int argc, char **argv)
         code = parts_new(&manifest, &parts);
     if (!code)
         code = gather_all(req, &parts);
+    const bool missing = !code && request_has(req, OPTION_missing);
+    if (missing)
+        code = parts_print_missing(&parts);
     if (code)
         status = exit_for(code);
-    else if (request_has(req, OPTION_missing))
-        parts_print_missing(&parts);
-    else
+    else if (!missing)
         status = join(&result, &parts);
     tca_session_free(result.session);
     parts_done(&parts);

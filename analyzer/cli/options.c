@@ -14,6 +14,7 @@
 #include "catalog.h"
 #include "say.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -271,10 +272,14 @@ static bool check_words(const struct request *req, const struct words *words)
 
 enum { FILTER_MAX = 65536 };
 
-static bool read_filter(const char *path, char **ret_filter)
+static bool read_filter(struct request *req, const char *path)
 {
-    FILE *file = fopen(path, "r");
     char *text = malloc(FILTER_MAX);
+    FILE *file = text ? fopen(path, "r") : NULL;
+    if (!file && errno == ENOMEM) {
+        free(text);
+        return memory_out(req);
+    }
     size_t used = file && text ? fread(text, 1, FILTER_MAX, file) : 0;
     bool good = file && text && !ferror(file) && used < FILTER_MAX && !memchr(text, '\0', used);
     if (file)
@@ -293,7 +298,7 @@ static bool read_filter(const char *path, char **ret_filter)
         free(text);
         return false;
     }
-    *ret_filter = text;
+    req->filter = text;
     return true;
 }
 
@@ -306,7 +311,7 @@ static bool take_filter(struct request *req)
         return false;
     }
     if (path)
-        return read_filter(path, &req->filter);
+        return read_filter(req, path);
     req->filter = text ? join(&text, 0, 1) : NULL;
     return !text || req->filter || memory_out(req);
 }

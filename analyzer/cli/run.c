@@ -215,7 +215,7 @@ static enum exit_code read_and_tell(struct run *run)
         run->result.captures -= tca_plan_again(run->plan, &name, &as);
     if (!code && request_has(run->req, OPTION_plan)) {
         planned_print(run->plan, NULL);
-        return EXIT_DONE;
+        return signals_any() ? signals_exit() : EXIT_DONE;
     }
     signals_interrupt(run->result.session);
     if (!code)

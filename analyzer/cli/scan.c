@@ -493,7 +493,7 @@ static enum exit_code print_missing(struct request *req)
     if (!code)
         code = gather_directory(&parts, directory);
     if (!code)
-        parts_print_missing(&parts);
+        code = parts_print_missing(&parts);
     parts_done(&parts);
     manifest_done(&manifest);
     free(where);
@@ -517,8 +517,8 @@ enum exit_code scan_captures(struct request *req, int argc, char **argv)
     signals_catch();
     code = open_scan(&scan, req, &printed);
     enum exit_code status = code                                  ? exit_for(code)
-                            : printed                             ? EXIT_DONE
                             : signals_any() && !scan.journal.path ? signals_exit()
+                            : printed                             ? EXIT_DONE
                                                                   : run(&scan);
     close_scan(&scan);
     return status;

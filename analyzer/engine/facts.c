@@ -118,7 +118,8 @@ static int no_such(const char *typed, struct tca_error *error)
 static int take_file(struct tca_settings *set, FILE *file, const char *path, struct tca_error *error)
 {
     if (!file)
-        return tca_fail(error, TCA_EUSAGE, "sysctl '@%s': %s", path, strerror(errno));
+        return errno == ENOMEM ? tca_fail_memory(error)
+                               : tca_fail(error, TCA_EUSAGE, "sysctl '@%s': %s", path, strerror(errno));
     char line[LINE_MAX_BYTES];
     int code = TCA_OK;
     unsigned number = 0, used = 0;

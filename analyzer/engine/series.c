@@ -379,6 +379,11 @@ int tca_read_units(struct tca_session *s, const struct tca_plan_item *item, tca_
 {
     struct tca_shelf *shelf = NULL;
     int code = tca_shelf_new(item, s->set.max_expanded, s->set.temp_dir, &s->stop, &shelf);
+    if (code) {
+        struct tca_error error = {.offset = -1};
+        tca_reading_words(&error, code);
+        told(user, item->unit->file->name, code, &error);
+    }
     for (size_t at = 0; !code && at < item->units && (at == 0 || !tca_is_stopped(&s->stop)); at++)
         code = read_unit(s, shelf, item, &item->unit[at], told, user);
     if (!code && !tca_is_stopped(&s->stop))

@@ -437,7 +437,8 @@ static int read_key(const char *path, char key[KEY_MAX + 2], size_t *ret_length,
 {
     FILE *file = fopen(path, "rb");
     if (!file)
-        return tca_fail(error, TCA_EUSAGE, "anonymize '@%s': %s", path, strerror(errno));
+        return errno == ENOMEM ? tca_fail_memory(error)
+                               : tca_fail(error, TCA_EUSAGE, "anonymize '@%s': %s", path, strerror(errno));
     size_t length = fread(key, 1, KEY_MAX + 2, file);
     bool bad = ferror(file);
     fclose(file);

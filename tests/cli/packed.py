@@ -11,15 +11,18 @@ import gzip
 import io
 import lzma
 import pathlib
+import random
 import re
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tarfile
 import tempfile
 import time
 import zipfile
+import zlib
 
 sys.dont_write_bytecode = True  # no litter in the source tree
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lab"))
@@ -341,6 +344,75 @@ def bomb(bench):
     yield "and nothing else does", out.returncode == 0
 
 
+# The byte by which a block of xz asks for a dictionary: 64 MiB, as much as xz -9 makes; the next size; the largest.
+XZ_MOST, XZ_MORE, XZ_LARGEST = 28, 29, 40
+
+
+def asking(packed, told, block):
+    """An xz file of which one block, whose header begins there, asks for this dictionary."""
+    end = block + (packed[block] + 1) * 4 - 4
+    head = bytearray(packed[block:end])
+    head[head.index(b"\x21\x01") + 2] = told  # LZMA2, with one byte of properties
+    return packed[:block] + bytes(head) + struct.pack("<I", zlib.crc32(head)) + packed[end + 4:]
+
+
+def blocks_of(packed):
+    """Where the blocks of an xz file of one stream begin, by its index."""
+    index = packed[-12 - (struct.unpack("<I", packed[-8:-4])[0] + 1) * 4:-12]
+    numbers, value, shift = [], 0, 0
+    for byte in index[1:]:
+        value |= (byte & 127) << shift
+        shift += 7
+        if byte < 128:
+            numbers.append(value)
+            value = shift = 0
+    places = [12]
+    for size in numbers[1:2 * numbers[0]:2]:
+        places.append(places[-1] + (size + 3) // 4 * 4)
+    return places[:-1]
+
+
+def dictionaries(bench):
+    """What an xz file asks for is known before room is made for it, of each of its blocks."""
+    data = bench.capture(CASES[0])
+    whole = data + data[24:] * 40
+    bench.file("w.pcap", whole)
+    rows = bench.run("flows", "w.pcap").stdout.count(b"\n")
+    few = lzma.compress(whole)
+    half = len(whole) // 2
+    streams = lzma.compress(whole[:half]), bytes(8), lzma.compress(whole[half:])
+    packer = tool("xz", "-c", "--block-size=20000")
+    many = packer(whole) if packer else few
+    rand, noise = random.Random(59991), bytearray(data[:24])  # records that cannot be packed, so that chunks are bytes as they are
+    for at in range(40):
+        noise += struct.pack("<IIII", 1700000000 + at, 0, 60000, 60000) + zlib.compress(bytes([at]) * 9)[:9] + rand.randbytes(59991)
+    places = blocks_of(many)
+    yield "xz makes several blocks", not packer or len(places) > 5
+    for what, packed in (("as it is", few), ("64 MiB", asking(few, XZ_MOST, 12)), ("-0", lzma.compress(whole, preset=0)), ("many blocks", many),
+                         ("streams", b"".join(streams)), ("no checks", lzma.compress(whole, check=lzma.CHECK_NONE)),
+                         ("long checks", lzma.compress(whole, check=lzma.CHECK_SHA256)),
+                         ("another filter", lzma.compress(whole, filters=[{"id": lzma.FILTER_DELTA, "dist": 4}, {"id": lzma.FILTER_LZMA2}]))):
+        bench.file("d.xz", packed)
+        for name, given in (("d.xz", None), ("-", packed)):
+            out = bench.run("flows", name, given=given)
+            yield f"xz, {what}, {'a file' if given is None else 'a pipe'}: read", out.returncode == 0 and out.stdout.count(b"\n") == rows
+    bench.file("noise.pcap", bytes(noise))
+    bench.file("noise.xz", lzma.compress(bytes(noise)))
+    out = [bench.run("flows", f"noise.{ending}") for ending in ("pcap", "xz")]
+    yield "xz, what cannot be packed: read", out[0].returncode == out[1].returncode == 0
+    for what, packed in (("the next size", asking(few, XZ_MORE, 12)), ("the largest", asking(few, XZ_LARGEST, 12)),
+                         ("the second block", asking(many, XZ_LARGEST, places[min(1, len(places) - 1)])),
+                         ("the last block", asking(many, XZ_LARGEST, places[-1])),
+                         ("the second stream", streams[0] + streams[1] + asking(streams[2], XZ_LARGEST, 12)),
+                         ("behind what cannot be packed", lzma.compress(bytes(noise)) + asking(few, XZ_LARGEST, 12)),
+                         ("a member", tar({"a.pcap.xz": asking(few, XZ_LARGEST, 12)}))):
+        bench.file("d.xz", packed)
+        for name, given in (("d.xz", None), ("-", packed)):
+            out = bench.run("flows", name, given=given)
+            yield f"xz, too large a dictionary, {what}, {'a file' if given is None else 'a pipe'}: said, exit 3", \
+                out.returncode == 3 and b"its dictionary is larger than" in out.stderr
+
+
 def names(bench):
     data = bench.capture(CASES[1])
     hostile = {"../../escape.pcap": data, "/etc/absolute.pcap": data, "new\nline\x1b[31m.pcap": data,
@@ -377,8 +449,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(program, captures, pathlib.Path(folder) / "deep" / "er")
         bench.folder.mkdir(parents=True)
-        for group in (every_packer, compressed, archives, nested, written, typed, cut, stumps, damaged, wrong_size, not_one, bomb, names,
-                      interrupted):
+        for group in (every_packer, compressed, archives, nested, written, typed, cut, stumps, damaged, wrong_size, not_one, bomb,
+                      dictionaries, names, interrupted):
             cases += list(group(bench))
     return report.tell_all(cases)
 

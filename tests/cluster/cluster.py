@@ -33,10 +33,12 @@ import time
 
 sys.dont_write_bytecode = True  # no litter in the source tree
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "lab"))
+for neighbour in ("lab", "docs"):
+    sys.path.insert(0, str(HERE.parent / neighbour))
 
 import report  # noqa: E402
 import slurm  # noqa: E402
+from document import fenced  # noqa: E402
 
 TABLES = ("flows.csv", "events.csv", "listeners.csv", "states.csv", "counters.csv", "settings.csv", "captures.csv",
           "summary.txt", "report.html")
@@ -93,7 +95,7 @@ def make_archive(folder, captures, count):
 def scripts_of(document):
     """The job scripts that people copy: what is told is what is tried."""
     found = {}
-    for block in re.findall(r"^```bash\n(.*?)^```", document.read_text(), re.M | re.S):
+    for block in (block for language, block in fenced(document.read_text()) if language == "bash"):
         name = re.match(r"#!.*\n# (\w+\.sh) ", block)
         if name:
             found[name.group(1)] = block

@@ -14,20 +14,14 @@ import subprocess
 import sys
 import tempfile
 
+sys.dont_write_bytecode = True  # no litter in the source tree
+
+from document import Checks, fenced  # noqa: E402
+
 source = pathlib.Path(sys.argv[1]).resolve()
 text = (source / "docs/add_a_finding.md").read_text()
 NEW = "captures/path/small_mss/" # what the page makes
-number = failed = 0
-
-
-def check(name, wrong):
-    """One test; it passes where nothing is wrong."""
-    global number, failed
-    number += 1
-    failed += bool(wrong)
-    print(("not ok" if wrong else "ok"), number, "-", name)
-    for line in wrong[-30:]:
-        print("#", line)
+tap = Checks()
 
 
 def named():
@@ -43,7 +37,7 @@ def parts():
 
 
 def commands():
-    return [line for block in re.findall(r"^```sh\n(.*?)^```$", text, re.M | re.S) for line in block.splitlines()]
+    return [line for language, block in fenced(text) if language == "sh" for line in block.splitlines()]
 
 
 def run(words, folder):
@@ -61,19 +55,18 @@ def done_in_a_copy():
             with open(tree / name, "a" if appended else "w") as file:
                 file.write(("\n" if name.endswith(".c") else "") + block)
         if shutil.which("clang-format"):
-            check("its judge is formatted", run(["clang-format", "--dry-run", "-Werror", "analyzer/classify/path.c"], tree)[1])
+            tap.check("its judge is formatted", run(["clang-format", "--dry-run", "-Werror", "analyzer/classify/path.c"], tree)[1])
         status, said = run("meson setup build --buildtype=release -Dwerror=true", tree)
-        check("a build is set up", said if status else [])
+        tap.check("a build is set up", said[-30:] if status else [])
         for line in commands():
             status, said = run(line, tree)
-            check(f"$ {line}", said if status else [])
+            tap.check(f"$ {line}", said[-30:] if status else [])
         _, said = run("build/analyzer/cli/tcpautopsy flows -e client_port,verdict captures/path/small_mss/capture.pcap", tree)
-        check("the finding is a verdict", [] if said[1:] == ["40001,mss_small", "40002,normal"] else said)
+        tap.check("the finding is a verdict", [] if said[1:] == ["40001,mss_small", "40002,normal"] else said)
 
 
-check("every file that is named is there", [name for name in named() if not (source / name).exists()])
-check("it names files, parts and commands", [] if len(named()) > 10 and len(list(parts())) == 5 and len(commands()) > 5 else ["too few"])
+tap.check("every file that is named is there", [name for name in named() if not (source / name).exists()])
+tap.check("it names files, parts and commands", [] if len(named()) > 10 and len(list(parts())) == 5 and len(commands()) > 5 else ["too few"])
 if "--build" in sys.argv:
     done_in_a_copy()
-print(f"1..{number}")
-sys.exit(failed > 0)
+tap.end()

@@ -26,25 +26,16 @@ import tempfile
 import termios
 import time
 
+sys.dont_write_bytecode = True  # no litter in the source tree
+
+from document import Checks  # noqa: E402
+
 captures, program, folder = (pathlib.Path(word).resolve() for word in sys.argv[1:4])
-number = failed = 0
-
-
-def check(name, wrong):
-    """One test; it passes where nothing is wrong."""
-    global number, failed
-    number += 1
-    wrong = [str(line) for line in wrong]
-    failed += bool(wrong)
-    print(("not ok" if wrong else "ok"), number, "-", name)
-    for line in wrong[:20]:
-        print("#", line)
+tap = Checks()
 
 
 def skip(name, reason):
-    global number
-    number += 1
-    print(f"ok {number} - {name} # SKIP {reason}")
+    tap.point(True, f"{name} # SKIP {reason}")
 
 
 def run(*words, **more):
@@ -73,8 +64,8 @@ everything = options_of(main_help)
 columns = list(csv.DictReader(told("schema", "--format", "csv").splitlines()))
 tables = list(dict.fromkeys(row["table"] for row in columns))
 findings = re.findall(r"^([a-z]\w*)$", told("findings"), re.M)
-check("the program tells commands, options, columns and findings",
-      [] if len(commands) > 9 and len(everything) > 30 and len(columns) > 99 and len(findings) > 99 else ["too few were read"])
+tap.check("the program tells commands, options, columns and findings",
+          [] if len(commands) > 9 and len(everything) > 30 and len(columns) > 99 and len(findings) > 99 else ["too few were read"])
 
 
 def differences(got, wanted):
@@ -107,23 +98,23 @@ for command, name in pages.items():
     wrong = differences(got, wanted) + [f"--{key}: {got[key]}, not {wanted[key]}" for key in got if got[key] != wanted.get(key, got[key])]
     codes = re.findall(r"^\.It (\d+)$", text.split(".Sh EXIT STATUS")[-1], re.M)
     wrong += differences(codes, re.findall(r"^  (\d+) ", main_help.split("Exit status:")[1], re.M))
-    check(f"{name} has the options and exit codes of --help", wrong)
-check("tcpautopsy.1 names every command", differences(re.findall(r"^\.It Cm (\w+)$", page_text("tcpautopsy.1"), re.M), commands))
+    tap.check(f"{name} has the options and exit codes of --help", wrong)
+tap.check("tcpautopsy.1 names every command", differences(re.findall(r"^\.It Cm (\w+)$", page_text("tcpautopsy.1"), re.M), commands))
 
 got = []
 for part in page_text("tcpautopsy-tables.5").split(".Sh TABLE ")[1:]:
     got += [(part.split("\n")[0].lower(), name) for name in re.findall(r"^\.It Va (\w+)", part, re.M)]
-check("tcpautopsy-tables.5 has every column in its order",
-      [] if got == [(row["table"], row["column"]) for row in columns] else differences(got, [(row["table"], row["column"]) for row in columns]) or ["order"])
-check("tcpautopsy-verdicts.7 has every finding",
-      differences(re.findall(r'^\.Ss "(\w+)"$', page_text("tcpautopsy-verdicts.7"), re.M), findings))
+tap.check("tcpautopsy-tables.5 has every column in its order",
+          [] if got == [(row["table"], row["column"]) for row in columns] else differences(got, [(row["table"], row["column"]) for row in columns]) or ["order"])
+tap.check("tcpautopsy-verdicts.7 has every finding",
+          differences(re.findall(r'^\.Ss "(\w+)"$', page_text("tcpautopsy-verdicts.7"), re.M), findings))
 
 every_page = sorted(folder.glob("*.[157]"))
-check("no page is of something that is no command", differences([page.name for page in every_page],
-      [*pages.values(), "tcpautopsy-tables.5", "tcpautopsy-verdicts.7"]))
+tap.check("no page is of something that is no command", differences([page.name for page in every_page],
+          [*pages.values(), "tcpautopsy-tables.5", "tcpautopsy-verdicts.7"]))
 if shutil.which("mandoc"):
     lint = run("mandoc", "-Tlint", "-W", "warning", *every_page)
-    check("mandoc's lint warns of nothing", (lint.stdout + lint.stderr).splitlines() or ([] if lint.returncode == 0 else [lint.returncode]))
+    tap.check("mandoc's lint warns of nothing", (lint.stdout + lint.stderr).splitlines() or ([] if lint.returncode == 0 else [lint.returncode]))
 else:
     skip("mandoc's lint warns of nothing", "mandoc is not installed")
 
@@ -151,7 +142,7 @@ def examples():
                 done = run("sh", "-c", line, cwd=here, env=environment)
                 if done.returncode:
                     wrong += [f"$ {line} (status {done.returncode})", *done.stderr.splitlines()[:3]]
-            check(f"{page.name}: its {len(lines)} examples run", wrong)
+            tap.check(f"{page.name}: its {len(lines)} examples run", wrong)
 
 
 # ---- completions ----
@@ -190,7 +181,7 @@ def words_are_taken():
                            *more.get(command, [capture]))
                 if done.returncode == 2:
                     wrong.append(f"{command} --{option} {word}: {done.stderr.strip()}")
-    check(f"the {tried} words that are offered as values are taken", wrong if tried else ["none were found"])
+    tap.check(f"the {tried} words that are offered as values are taken", wrong if tried else ["none were found"])
 
 
 def words_are_complete():
@@ -205,7 +196,7 @@ def words_are_complete():
             seen += 1
             wrong += [f"{command} --{option}: {line}" for line in differences(words, re.findall(r"[a-z]+", named))]
         wrong += [f"{command} --{option}: --help does not say {word}" for word in words if "," not in word and not re.search(rf"\b{word}\b", text)]
-    check("words that are offered as values are those of --help", wrong if seen else ["no words of a command were found in --help"])
+    tap.check("words that are offered as values are those of --help", wrong if seen else ["no words of a command were found in --help"])
 
 
 class Terminal:
@@ -273,14 +264,14 @@ def typed_in(shell, words, begin):
             if wanted not in shown:
                 wrong.append(f"{line}<TAB>: no {wanted} in {shown!r}")
             terminal.type("\x15", "^")
-        check(f"{shell}: what is typed is completed ({len(TYPED)} lines)", wrong)
+        tap.check(f"{shell}: what is typed is completed ({len(TYPED)} lines)", wrong)
         wrong = []
         for command in commands:
             shown = terminal.type(f"tcpautopsy {command} --\t\t", r"--verbose\b[^>]*--version\b[^>]*>|--version\b[^>]*>")
             got = set(re.findall(r"--([a-z][\w-]*)", shown))
             wrong += [f"{command}: {line}" for line in differences(got, options[command])]
             terminal.type("\x15", "^")
-        check(f"{shell}: each command's options are offered, and no others", wrong)
+        tap.check(f"{shell}: each command's options are offered, and no others", wrong)
         terminal.type("exit\n", "^$", 0.2)
         terminal.close()
 
@@ -303,7 +294,7 @@ def bash_all():
         for flag in [f"--{name}"] + ([f"-{letter}"] if letter else []):
             if f"{flag}?{0 if takes else 1}" not in lines:
                 wrong.append(f"{flag}: a value {'does not follow' if takes else 'follows'}")
-    check("bash: letters and names of each command's options, and whether a value follows", wrong)
+    tap.check("bash: letters and names of each command's options, and whether a value follows", wrong)
 
 
 def fish_all():
@@ -323,10 +314,10 @@ def fish_all():
         letters = [f"-{letter}" for letter, _ in options[command].values() if letter]
         wrong += [f"{command}: {line}" for line in differences(answers.get(command + "--", []), [f"--{name}" for name in options[command]])]
         wrong += [f"{command}: {line}" for line in differences([word for word in answers.get(command + "-", []) if re.fullmatch("-[A-Za-z]", word)], letters)]
-    check("fish: each command's options are offered, and no others", wrong)
-    check(f"fish: what is typed is completed ({len(TYPED)} lines)",
-          [f"{line}: {answers.get(line)}" for line, wanted in TYPED.items()
-           if not any(wanted.split()[-1].split("=")[-1].rstrip("/") in word for word in answers.get(line, []))])
+    tap.check("fish: each command's options are offered, and no others", wrong)
+    tap.check(f"fish: what is typed is completed ({len(TYPED)} lines)",
+              [f"{line}: {answers.get(line)}" for line, wanted in TYPED.items()
+               if not any(wanted.split()[-1].split("=")[-1].rstrip("/") in word for word in answers.get(line, []))])
 
 
 def zsh_letters():
@@ -337,7 +328,7 @@ def zsh_letters():
         part = re.search(rf"^    {command}\)\n(.*?)^        ;;", text, re.M | re.S)
         got = re.findall(r"'\*(-\w)[+\[]", part.group(1)) if part else []
         wrong += [f"{command}: {line}" for line in differences(got, [f"-{letter}" for letter, _ in options[command].values() if letter])]
-    check("zsh: letters of each command's options", wrong)
+    tap.check("zsh: letters of each command's options", wrong)
 
 
 examples()
@@ -357,5 +348,4 @@ if shutil.which("fish"):
 else:
     skip("fish: each command's options are offered, and no others", "fish is not installed")
     skip("fish: what is typed is completed", "fish is not installed")
-print(f"1..{number}")
-sys.exit(failed > 0)
+tap.end()

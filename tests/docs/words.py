@@ -21,6 +21,10 @@ import subprocess
 import sys
 import tempfile
 
+sys.dont_write_bytecode = True  # no litter in the source tree
+
+from document import Checks, described  # noqa: E402
+
 source, program = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()
 CAPTURES = source / "captures"
 PROGRAMS = """tcpautopsy meson ninja apt-get apt dpkg-buildpackage dpkg python3 cc gcc make sh bash tcpdump dumpcap editcap mergecap
@@ -55,17 +59,7 @@ ELSEWHERE = [
 ]
 
 SHELLS = ("sh", "bash", "shell", "console") # languages of blocks that are commands and nothing else
-number = failed = 0
-
-
-def check(name, wrong):
-    """One test; it passes where nothing is wrong."""
-    global number, failed
-    number += 1
-    failed += bool(wrong)
-    print(("not ok" if wrong else "ok"), number, "-", name)
-    for line in wrong[:30]:
-        print("#", line)
+tap = Checks()
 
 
 def blocks(text):
@@ -122,16 +116,6 @@ def commands(text):
     return found
 
 
-def described(expected, got):
-    """Do these lines, `...` among them, describe those? can[i]: the first i of expected describe got so far."""
-    can = [all(line == "..." for line in expected[:i]) for i in range(len(expected) + 1)]
-    for line in got:
-        can = [False] + [(can[i + 1] or can[i] if word == "..." else can[i] and word == line) for i, word in enumerate(expected)]
-        for i, word in enumerate(expected):
-            can[i + 1] = can[i + 1] or (word == "..." and can[i])
-    return can[-1]
-
-
 def elsewhere(document, command):
     return next((row for row in ELSEWHERE if row[0] == document and re.match(row[1], command)), None)
 
@@ -163,7 +147,7 @@ def try_one(where, command, output, folder, words):
         command = command.replace(name, instead)
     status, got = run(command, folder, words)
     good = described(output, got) if output else status == 0
-    check(where, [] if good else [f"$ {command}   (status {status})", *(f"- {line}" for line in output), *(f"+ {line}" for line in got)])
+    tap.check(where, [] if good else [f"$ {command}   (status {status})", *(f"- {line}" for line in output), *(f"+ {line}" for line in got)])
 
 
 def named_files(command):
@@ -224,14 +208,13 @@ def main():
             if shown:
                 (shown / "captures").rename(top / "captures")
     if not sys.argv[3:]:
-        check("what is run elsewhere is still in the documents", [str(row[:2]) for row in ELSEWHERE if row not in used])
+        tap.check("what is run elsewhere is still in the documents", [str(row[:2]) for row in ELSEWHERE if row not in used])
     known = tests_known()
-    check("links lead somewhere", [line for document in documents for line in dead_links(document)])
-    check("who runs it is a test or a suite", [row[2] for row in ELSEWHERE if row[2].split(":")[0] not in known | {"nobody"}])
-    check("what commands name that are not run here is in the tree", missing)
-    check("words behind a command are a remark", unclear)
-    print(f"1..{number}")
-    sys.exit(failed > 0)
+    tap.check("links lead somewhere", [line for document in documents for line in dead_links(document)])
+    tap.check("who runs it is a test or a suite", [row[2] for row in ELSEWHERE if row[2].split(":")[0] not in known | {"nobody"}])
+    tap.check("what commands name that are not run here is in the tree", missing)
+    tap.check("words behind a command are a remark", unclear)
+    tap.end()
 
 
 main()

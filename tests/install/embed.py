@@ -18,33 +18,22 @@ import subprocess
 import sys
 import tempfile
 
+sys.dont_write_bytecode = True  # no litter in the source tree
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "docs"))
+
+from document import Checks, described, fenced  # noqa: E402
+
 source, build = pathlib.Path(sys.argv[1]).resolve(), sys.argv[2]
 compiler, flags = sys.argv[3], sys.argv[4:]
 text = (source / "docs/embed.md").read_text()
-number = failed = 0
-
-
-def check(name, wrong):
-    """One test; it passes where nothing is wrong."""
-    global number, failed
-    number += 1
-    failed += bool(wrong)
-    print(("not ok" if wrong else "ok"), number, "-", name)
-    for line in wrong[:30]:
-        print("#", line)
-
-
-def described(expected, got):
-    """Do these lines, `...` among them, describe those?"""
-    pattern = "".join(r"(?:.*\n)*?" if line == "..." else re.escape(line) + r"\n" for line in expected)
-    return re.fullmatch(pattern, "".join(line + "\n" for line in got)) is not None
+tap = Checks()
 
 
 def install(folder):
     """Every file below the prefix, once installed."""
     done = subprocess.run(["meson", "install", "-C", build, "--no-rebuild", "--destdir", folder], capture_output=True, text=True)
     files = {path.relative_to(folder): path for path in folder.rglob("*") if path.is_file()}
-    check("meson install", [] if done.returncode == 0 else (done.stdout + done.stderr).splitlines()[-20:])
+    tap.check("meson install", [] if done.returncode == 0 else (done.stdout + done.stderr).splitlines()[-20:])
     return files
 
 
@@ -59,7 +48,7 @@ def installed_whole(files):
     headers = {path.name for path in (source / "include/tcpautopsy").glob("*.h")}
     missing += [f"header {name}" for name in headers - {path.name for path in files if path.suffix == ".h"}]
     missing += [f"docs/{path.name}" for path in (source / "docs").glob("*.md") if path.name not in {file.name for file in files}]
-    check("program, manual, completions, library and documents are installed", missing)
+    tap.check("program, manual, completions, library and documents are installed", missing)
 
 
 def no_other_names(files):
@@ -67,7 +56,7 @@ def no_other_names(files):
     archive = next((path for path in files.values() if path.name == "libtcpautopsy.a"), None)
     names = re.findall(r"^\w+ [A-TV-Z] (\w+)$", subprocess.run(["nm", "-g", "--defined-only", archive], capture_output=True, text=True).stdout, re.M) if archive else []
     told = tuple(name for name in re.findall(r"`(\w+_)\*`", text))
-    check("the library defines no names but those that the document tells", [name for name in names if not name.startswith((*told, "__"))] if names else ["none were found"])
+    tap.check("the library defines no names but those that the document tells", [name for name in names if not name.startswith((*told, "__"))] if names else ["none were found"])
 
 
 def pkg_config(folder, files):
@@ -76,10 +65,6 @@ def pkg_config(folder, files):
     prefix = re.search(r"^prefix=(.*)$", pathlib.Path(found).read_text(), re.M).group(1) if found else ""
     return (f"#!/bin/sh\nPKG_CONFIG_PATH='{os.path.dirname(found)}' exec {shutil.which('pkg-config')} "
             f"--define-variable=prefix='{folder}{prefix}' \"$@\"\n")
-
-
-def blocks():
-    return re.findall(r"^```(\w*)\n(.*?)^```$", text, re.M | re.S)
 
 
 with tempfile.TemporaryDirectory() as scratch:
@@ -96,19 +81,18 @@ with tempfile.TemporaryDirectory() as scratch:
     for tool in (here / "bin").iterdir():
         tool.chmod(0o755)
     environment = dict(os.environ, LC_ALL="C", PATH=f"{here}/bin:{os.environ['PATH']}")
-    for kind, block in blocks():
+    for kind, block in fenced(text):
         named = re.match(r"/\* (\w+\.c)\b", block)
         if kind == "c" and named:
             (here / "work" / named.group(1)).write_text(block)
     commands = 0
-    for kind, block in blocks():
+    for kind, block in fenced(text):
         for part in re.findall(r"^\$ (.*\n(?:(?!\$ ).*\n)*)", block, re.M) if not kind else []:
             line, *expected = part.rstrip("\n").split("\n")
             done = subprocess.run(["sh", "-c", line], cwd=here / "work", env=environment, capture_output=True, text=True)
             got = (done.stdout + done.stderr).splitlines()
             commands += 1
             good = described(expected, got) if expected else done.returncode == 0 and not got
-            check(f"$ {line}", [] if good else [f"status {done.returncode}", *got])
-    check("the document has commands", [] if commands > 2 else [f"{commands} were found"])
-print(f"1..{number}")
-sys.exit(failed > 0)
+            tap.check(f"$ {line}", [] if good else [f"status {done.returncode}", *got])
+    tap.check("the document has commands", [] if commands > 2 else [f"{commands} were found"])
+tap.end()
