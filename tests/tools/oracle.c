@@ -53,8 +53,19 @@ static bool is_pcapng(const struct both *both)
     return both->magic->kind == MAGIC_PCAPNG;
 }
 
+/* It takes the length of a section header for one of the byte order before it, and says so before it sees that orders differ. */
+static bool is_turned_length(const char *why)
+{
+    const uint32_t most = 16 << 20;
+    unsigned long size;
+
+    return sscanf(why, "pcapng block size %lu >", &size) == 1 && __builtin_bswap32((uint32_t)size) <= most;
+}
+
 static bool may_be_stricter(const struct both *both)
 {
+    if (is_pcapng(both) && is_turned_length(both->why))
+        return true;
     for (size_t i = 0; i < sizeof stricter / sizeof *stricter; i++)
         if (is_pcapng(both) && strstr(both->why, stricter[i].words))
             return true;
