@@ -246,7 +246,7 @@ static int compare_events(const void *a, const void *b)
 static int judgement_events(const struct tca_flow_view *view, const struct tca_report_options *opt,
                             struct tca_cells *cells, tca_event_fn *fn, void *user)
 {
-    struct event_row row[TCA_JUDGEMENTS_MAX]; /* of which most flows have two */
+    struct event_row row[TCA_JUDGEMENTS_MAX] = {{0}};
     int count = view->v->count < TCA_JUDGEMENTS_MAX ? view->v->count : TCA_JUDGEMENTS_MAX;
     for (int i = 0; i < count; i++)
         row[i] = judgement_event(view, opt, i);
