@@ -9,7 +9,7 @@
  * Items come mostly in order, or nearly. So the index is sorted by merging, and halves that are in order as they stand cost
  * one comparison. It holds the first eight bytes of each key as a number, which decides nearly always.
  *
- *      run on disk: { key[32], size u64, item bytes, up to 7 bytes } ...
+ *      run on disk: { key, size u64, item bytes, up to 7 bytes } ...
  *                   then, if items are replaceable, their places in order of arrival
  */
 #include "base/extsort.h"
@@ -26,15 +26,16 @@
 #include <tcpautopsy/error.h>
 #include <unistd.h>
 
-enum { HEAD = TCA_SORT_KEY + 8, AT_ONCE = 64 }; /* items that are written by one call */
+enum { HEAD_MAX = TCA_SORT_KEY + 8 };
+enum { AT_ONCE = 64 }; /* items that are written by one call */
 /* Buffers of a walk: so much for all runs, as far as each has enough. */
 enum { READ_MEMORY = 4 << 20, READ_LEAST = 8 * 1024, READ_MOST = 64 * 1024 };
 
 struct run {
     int file;
     int64_t from, to; /* bytes in the file; behind them the places, if items are replaceable */
-    uint8_t head[HEAD + TCA_SORT_TIE]; /* of its first item, and what decides a tie */
-    struct tca_owners owners;          /* the lowest and the highest */
+    uint8_t head[HEAD_MAX + TCA_SORT_TIE]; /* of its first item, and what decides a tie */
+    struct tca_owners owners;              /* the lowest and the highest */
 };
 
 /* An item in memory. */
@@ -47,11 +48,12 @@ struct place {
 struct tca_sorter {
     char *temp_dir;           /* owned, NULL when none was given */
     size_t memory;            /* fits into 32 bits */
+    size_t key;               /* bytes of one */
     size_t named;             /* bytes of the key that name an item; 0: items are not replaceable */
     size_t owned;             /* where its owner stands in a key; 0: items have none */
     size_t tie;               /* bytes of an item that decide between equal keys */
     struct tca_owners owners; /* of the items in memory: the lowest and the highest */
-    uint8_t *bytes;           /* HEAD + item, one after another */
+    uint8_t *bytes;           /* head + item, one after another */
     size_t used, room;
     struct place *index, *spare; /* spare: room for merging */
     size_t count, index_room, spare_room;
@@ -88,6 +90,7 @@ int tca_sorter_new(size_t memory, const char *temp_dir, struct tca_sorter **ret_
     if (!sorter)
         return TCA_EMEMORY;
     sorter->file = -1;
+    sorter->key = TCA_SORT_KEY;
     sorter->memory = memory < UINT32_MAX ? memory : UINT32_MAX;
     sorter->temp_dir = temp_dir ? tca_strdup(temp_dir) : NULL;
     if (temp_dir && !sorter->temp_dir) {
@@ -120,6 +123,11 @@ void tca_sorter_replaceable(struct tca_sorter *sorter, size_t named)
     sorter->named = named;
 }
 
+void tca_sorter_keyed(struct tca_sorter *sorter, size_t key)
+{
+    sorter->key = key;
+}
+
 void tca_sorter_owned(struct tca_sorter *sorter, size_t at)
 {
     sorter->owned = at;
@@ -137,6 +145,12 @@ uint64_t tca_sorter_count(const struct tca_sorter *sorter)
 
 /* ---- in memory ---- */
 
+/* Before each item: its key and its size. */
+static size_t head_size(const struct tca_sorter *sorter)
+{
+    return sorter->key + sizeof(uint64_t);
+}
+
 static uint64_t first_of(const uint8_t *key)
 {
     uint64_t first = 0;
@@ -149,8 +163,9 @@ static uint64_t first_of(const uint8_t *key)
 static bool comes_before(const struct tca_sorter *sorter, const uint8_t *a, const uint8_t *b)
 {
     enum { KNOWN = 8 };
-    int order = memcmp(a + KNOWN, b + KNOWN, TCA_SORT_KEY - KNOWN);
-    return order ? order < 0 : memcmp(a + HEAD, b + HEAD, sorter->tie) < 0;
+    int order = memcmp(a + KNOWN, b + KNOWN, sorter->key - KNOWN);
+    size_t head = head_size(sorter);
+    return order ? order < 0 : memcmp(a + head, b + head, sorter->tie) < 0;
 }
 
 static bool is_before(const struct tca_sorter *sorter, const struct place *a, const struct place *b)
@@ -230,17 +245,22 @@ static int sort_memory(struct tca_sorter *sorter)
     return TCA_OK;
 }
 
-static size_t item_size(const uint8_t *head)
+static size_t item_size(const struct tca_sorter *sorter, const uint8_t *head)
 {
     uint64_t size;
-    memcpy(&size, head + TCA_SORT_KEY, sizeof size);
+    memcpy(&size, head + sorter->key, sizeof size);
     return (size_t)size;
 }
 
 /* What an item takes with its head, so that all are aligned. */
-static size_t space_of(size_t size)
+static size_t space_of(const struct tca_sorter *sorter, size_t size)
 {
-    return HEAD + (size + 7) / 8 * 8;
+    return head_size(sorter) + (size + 7) / 8 * 8;
+}
+
+static size_t item_space(const struct tca_sorter *sorter, const uint8_t *head)
+{
+    return space_of(sorter, item_size(sorter, head));
 }
 
 static int make_named(const char *dir, int *ret_file)
@@ -310,7 +330,7 @@ static int write_run(struct tca_sorter *sorter, int64_t *places)
     int64_t at = sorter->file_end, place = at;
     for (size_t next = 0; next < sorter->count && !error; next++) {
         uint8_t *head = sorter->bytes + sorter->index[next].offset;
-        piece[held++] = (struct iovec){head, space_of(item_size(head))};
+        piece[held++] = (struct iovec){head, item_space(sorter, head)};
         if (places)
             places[sorter->index[next].rank] = place;
         place += (int64_t)piece[held - 1].iov_len;
@@ -330,7 +350,7 @@ static int write_sorted(struct tca_sorter *sorter, struct run *ret_run)
     int64_t end = sorter->file_end + (int64_t)sorter->used;
     *ret_run =
         (struct run){.file = sorter->file, .from = sorter->file_end, .to = end, .owners = sorter->owners};
-    memcpy(ret_run->head, sorter->bytes + sorter->index[0].offset, HEAD + sorter->tie);
+    memcpy(ret_run->head, sorter->bytes + sorter->index[0].offset, head_size(sorter) + sorter->tie);
     if (!error && places)
         error = write_at(sorter->file, places, sorter->count * sizeof *places, &end);
     tca_free(places);
@@ -402,7 +422,7 @@ int tca_sorter_add(struct tca_sorter *sorter, const uint8_t key[TCA_SORT_KEY], c
 {
     if (size > UINT32_MAX)
         return TCA_EMEMORY;
-    size_t space = space_of(size);
+    size_t space = space_of(sorter, size);
     if (sorter->used + space > sorter->memory) {
         int error = spill(sorter);
         if (error)
@@ -414,11 +434,11 @@ int tca_sorter_add(struct tca_sorter *sorter, const uint8_t key[TCA_SORT_KEY], c
     uint8_t *head = sorter->bytes + sorter->used;
     const uint64_t size64 = size;
     note_owner(sorter, key);
-    memcpy(head, key, TCA_SORT_KEY);
-    memcpy(head + TCA_SORT_KEY, &size64, sizeof size64);
+    memcpy(head, key, sorter->key);
+    memcpy(head + sorter->key, &size64, sizeof size64);
     if (size) {
         memset(head + space - 8, 0, 8); /* what no item fills is written too */
-        memcpy(head + HEAD, item, size);
+        memcpy(head + head_size(sorter), item, size);
     }
     sorter->index[sorter->count] =
         (struct place){first_of(key), (uint32_t)sorter->used, (uint32_t)sorter->count};
@@ -436,7 +456,7 @@ static int take_items(struct tca_sorter *sorter, const struct tca_sorter *other)
     int error = TCA_OK;
     for (size_t at = 0; at < other->count && !error; at++) {
         const uint8_t *head = other->bytes + other->index[at].offset;
-        error = tca_sorter_add(sorter, head, head + HEAD, item_size(head));
+        error = tca_sorter_add(sorter, head, head + head_size(other), item_size(other, head));
     }
     return error;
 }
@@ -480,25 +500,26 @@ static int read_at(int file, void *bytes, size_t count, int64_t at)
 int tca_sorter_fetch(const struct tca_sorter *sorter, uint64_t place, struct tca_buf *ret_item)
 {
     size_t run = (size_t)(place >> 32), rank = (uint32_t)place;
-    uint8_t head[HEAD];
+    uint8_t head[HEAD_MAX];
     int64_t at;
     tca_buf_reset(ret_item);
     if (run == sorter->run_count) {
         const uint8_t *item = sorter->bytes + sorter->index[rank].offset;
-        tca_buf_add(ret_item, item + HEAD, item_size(item));
+        tca_buf_add(ret_item, item + head_size(sorter), item_size(sorter, item));
         return ret_item->failed ? TCA_EMEMORY : TCA_OK;
     }
     int file = sorter->file;
     int error = read_at(file, &at, sizeof at, sorter->run[run].to + (int64_t)(rank * sizeof at));
     if (!error)
-        error = read_at(file, head, sizeof head, at);
-    void *room = error ? NULL : tca_buf_room(ret_item, item_size(head));
+        error = read_at(file, head, head_size(sorter), at);
+    size_t size = error ? 0 : item_size(sorter, head);
+    void *room = error ? NULL : tca_buf_room(ret_item, size);
     if (!error && !room)
         error = TCA_EMEMORY;
     if (!error)
-        error = read_at(file, room, item_size(head), at + HEAD);
+        error = read_at(file, room, size, at + (int64_t)head_size(sorter));
     if (!error)
-        ret_item->used = item_size(head);
+        ret_item->used = size;
     return error;
 }
 
@@ -551,11 +572,11 @@ static void set_key(struct reader *r, const uint8_t *key)
 }
 
 /* The item on top of the run is whole in the buffer, or the run is over and its buffer is given back. */
-static int reader_load(struct reader *r)
+static int reader_load(const struct tca_sorter *sorter, struct reader *r)
 {
-    int there = reader_want(r, HEAD);
+    int there = reader_want(r, head_size(sorter));
     if (there > 0)
-        there = reader_want(r, space_of(item_size(r->buffer + r->from)));
+        there = reader_want(r, item_space(sorter, r->buffer + r->from));
     if (there > 0) {
         set_key(r, r->buffer + r->from);
         return there;
@@ -566,10 +587,10 @@ static int reader_load(struct reader *r)
 }
 
 /* Its first item's turn has come. */
-static int reader_open(struct reader *r)
+static int reader_open(const struct tca_sorter *sorter, struct reader *r)
 {
     r->buffer = tca_alloc(r->room);
-    return r->buffer ? reader_load(r) : TCA_EMEMORY;
+    return r->buffer ? reader_load(sorter, r) : TCA_EMEMORY;
 }
 
 static bool before(const struct tca_sorter *sorter, const struct reader *a, const struct reader *b)
@@ -659,9 +680,9 @@ static bool open_runs(struct tca_cursor *c)
 static int pass_top(struct tca_cursor *c)
 {
     struct reader *top = c->heap[0];
-    top->from += space_of(item_size(top->key));
+    top->from += item_space(c->sorter, top->key);
     c->used = false;
-    int there = reader_load(top);
+    int there = reader_load(c->sorter, top);
     if (there < 0)
         return there;
     if (!there)
@@ -677,7 +698,7 @@ static int next_of_runs(struct tca_cursor *c, const uint8_t **ret_head)
     if (error || !c->count)
         return error;
     struct reader *top = c->heap[0];
-    int there = top->buffer ? 1 : reader_open(top); /* no run is empty */
+    int there = top->buffer ? 1 : reader_open(c->sorter, top); /* no run is empty */
     c->used = there > 0;
     *ret_head = top->key;
     return there;
@@ -704,9 +725,9 @@ static int next_in_memory(struct tca_cursor *c, const uint8_t **ret_head)
         return 0;
     c->at++;
     if (far)
-        __builtin_prefetch(far + TCA_SORT_KEY);
+        __builtin_prefetch(far + c->sorter->key);
     if (next)
-        fetch(next + HEAD, item_size(next));
+        fetch(next + head_size(c->sorter), item_size(c->sorter, next));
     *ret_head = head;
     return 1;
 }
@@ -781,23 +802,24 @@ int tca_cursor_next(struct tca_cursor *c, const void **ret_item, size_t *ret_siz
     } while (got > 0 && (!wants_item(c, head) || was_told(c, head)));
     if (got <= 0)
         return got;
-    *ret_item = head + HEAD;
-    *ret_size = item_size(head);
+    *ret_item = head + head_size(c->sorter);
+    *ret_size = item_size(c->sorter, head);
     return 1;
 }
 
 const void *tca_cursor_ahead(const struct tca_cursor *c)
 {
+    size_t ahead = head_size(c->sorter);
     if (!c->sorter->run_count) {
         const uint8_t *head = head_at(c->sorter, c->at);
-        return head ? head + HEAD : NULL;
+        return head ? head + ahead : NULL;
     }
     if (!c->count || !c->used)
         return NULL;
     const struct reader *top = c->heap[0]; /* what follows in its run comes next, as a rule */
-    const uint8_t *next = top->key + space_of(item_size(top->key));
+    const uint8_t *next = top->key + item_space(c->sorter, top->key);
     size_t left = (size_t)(top->buffer + top->held - next);
-    return left >= HEAD && left >= space_of(item_size(next)) ? next + HEAD : NULL;
+    return left >= ahead && left >= item_space(c->sorter, next) ? next + ahead : NULL;
 }
 
 int tca_sorter_walk(struct tca_sorter *sorter, tca_sorter_fn *fn, void *user)

@@ -27,6 +27,8 @@ int tca_sorter_add(struct tca_sorter *sorter, const uint8_t key[TCA_SORT_KEY], c
 /* Before the first item: every one can be fetched again, and be replaced. `named` bytes of a key name its item; of those with
  * equal names a walk tells the first alone, so that the bytes behind must be less for what is newer. */
 void tca_sorter_replaceable(struct tca_sorter *sorter, size_t named);
+/* Before the first item: so many bytes of each key are its whole, a multiple of 8. */
+void tca_sorter_keyed(struct tca_sorter *sorter, size_t key);
 /* Before the first item: its owner is a number, four bytes of its key from `at` on, the highest first. */
 void tca_sorter_owned(struct tca_sorter *sorter, size_t at);
 /* Before the first item: of equal keys the first TCA_SORT_TIE bytes of the items decide, which all have. */

@@ -592,24 +592,32 @@ static const struct {
     {1, 300, "less memory than one item needs"},
 };
 
-START_TEST(sorter_order)
+static void sort_items(int row, size_t key)
 {
     struct tca_sorter *sorter;
     uint32_t random = 1;
 
-    ck_assert_int_eq(tca_sorter_new(sorter_rows[_i].memory, NULL, &sorter), 0);
-    for (size_t i = 0; i < sorter_rows[_i].items; i++) {
+    ck_assert_int_eq(tca_sorter_new(sorter_rows[row].memory, NULL, &sorter), 0);
+    tca_sorter_keyed(sorter, key);
+    for (size_t i = 0; i < sorter_rows[row].items; i++) {
         random = random * 1664525u + 1013904223u;
         add_item(sorter, (int32_t)random / 1000); /* either sign, some of them equal */
     }
-    ck_assert_uint_eq(tca_sorter_count(sorter), sorter_rows[_i].items);
+    ck_assert_uint_eq(tca_sorter_count(sorter), sorter_rows[row].items);
     for (int walk = 0; walk < 2; walk++) {
         struct walked w = {.in_order = true};
         ck_assert_int_eq(tca_sorter_walk(sorter, see_item, &w), 0);
-        ck_assert_msg(w.count == sorter_rows[_i].items && w.in_order, "%s: %zu items, %sin order",
-                      sorter_rows[_i].why, w.count, w.in_order ? "" : "not ");
+        ck_assert_msg(w.count == sorter_rows[row].items && w.in_order, "%s: %zu items, %sin order",
+                      sorter_rows[row].why, w.count, w.in_order ? "" : "not ");
     }
     tca_sorter_free(sorter);
+}
+
+/* Keys of all sizes. */
+START_TEST(sorter_order)
+{
+    for (size_t key = 8; key <= TCA_SORT_KEY; key += 8)
+        sort_items(_i, key);
 }
 END_TEST
 
