@@ -158,7 +158,7 @@ static void done_census(void *own)
     tca_free(own);
 }
 
-const struct tca_maker tca_census_maker = {begin_census, take_flow, end_census, done_census, true, 4};
+const struct tca_maker tca_census_maker = {begin_census, take_flow, end_census, done_census, true, 3};
 
 /* ---- asked for ---- */
 

@@ -276,6 +276,49 @@ START_TEST(silent_tuple)
 }
 END_TEST
 
+/* Hosts come as their addresses do, of either family; and one of them can be asked for. */
+static const char both_families[] = "flow A [2001:db8::2]:40000 [::1]:80\n"
+                                    "flow B 10.0.0.9:40000 9.255.255.255:80\n"
+                                    "flow C [::2]:40000 [::fffe:a00:1]:80\n"
+                                    "0 A > S\n+0.01 A < SA\n+0.01 A > A\n"
+                                    "+0 B > S\n+0.01 B < SA\n+0.01 B > A\n"
+                                    "+0 C > S\n+0.01 C < SA\n+0.01 C > A\n";
+static const char *const in_order[] = {"::1",           "::2",      "::fffe:a00:1",
+                                       "9.255.255.255", "10.0.0.9", "2001:db8::2"};
+
+START_TEST(order_of_hosts)
+{
+    struct tca_session *session = open_session("width", "3600");
+    struct table states;
+    size_t met = 0;
+    feed(session, both_families, 0, 0, 0);
+    read_states(session, &states);
+    for (size_t at = 0; at < states.rows; at++)
+        if (!strcmp(table_cell(&states, at, "scope"), "host")) {
+            ck_assert_uint_lt(met, ROWS(in_order));
+            ck_assert_str_eq(table_cell(&states, at, "host"), in_order[met++]);
+        }
+    ck_assert_uint_eq(met, ROWS(in_order));
+    table_done(&states);
+    tca_session_free(session);
+}
+END_TEST
+
+START_TEST(one_of_these_hosts)
+{
+    struct tca_session *session = open_session("host", in_order[_i]);
+    struct table states;
+    feed(session, both_families, 0, 0, 0);
+    read_states(session, &states);
+    ck_assert_uint_gt(states.rows, 0);
+    for (size_t at = 0; at < states.rows; at++)
+        ck_assert_str_eq(table_cell(&states, at, "host"), in_order[_i]);
+    ck_assert_int_eq(most(&states, "established_max"), 1);
+    table_done(&states);
+    tca_session_free(session);
+}
+END_TEST
+
 START_TEST(callbacks_can_stop)
 {
     struct tca_session *session = open_session("host", "10.0.0.1");
@@ -477,6 +520,8 @@ int main(void)
     tcase_add_test(tc, tuple_again);
     tcase_add_loop_test(tc, one_instant_of_a_tuple, 252, 260);
     tcase_add_test(tc, silent_tuple);
+    tcase_add_test(tc, order_of_hosts);
+    tcase_add_loop_test(tc, one_of_these_hosts, 0, ROWS(in_order));
     tcase_add_test(tc, callbacks_can_stop);
     tcase_add_test(tc, nothing);
     tcase_add_test(tc, queues);

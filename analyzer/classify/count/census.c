@@ -22,13 +22,14 @@
 
 #include "base/alloc.h"
 #include "base/extsort.h"
+#include "base/sort.h"
 #include "classify/sweep/nat.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <tcpautopsy/error.h>
 
-enum { SOCKET_MEMORY = 8 << 20, EDGE_MEMORY = 4 << 20 };
+enum { SOCKET_MEMORY = 8 << 20, EDGE_MEMORY = 8 << 20 };
 static const uint32_t NOBODY = UINT32_MAX;
 
 /* One that a table will ask for: an address and port in one capture. */
@@ -60,18 +61,20 @@ struct places {
 /* A socket in the sorter. */
 struct waiting {
     uint8_t tie[TCA_SORT_TIE]; /* what its key has no room for */
-    struct tca_socket s;       /* as far as it has steps */
+    struct tca_socket s;       /* its steps right behind those doubts that it has */
 };
 
+/* A change of state. Whose it is stands in those alone with which a socket comes: of whom there was none, that is the next one. */
 struct edge {
-    int64_t time_ns;
-    uint8_t addr[16];
+    int64_t time_ns;      /* which is its key, too */
     uint32_t host, shown; /* numbers, in the order of addresses and ports; shown NOBODY: a client's */
     uint32_t listener;    /* number of one that will be asked for; NOBODY: it is none */
+    uint8_t from, to;     /* enum tca_state, CLOSED: not there */
+    uint8_t family;       /* all below: if from is CLOSED */
+    uint8_t addr[16];
     uint16_t port;
-    uint8_t family;
-    uint8_t from, to; /* enum tca_state, CLOSED: not there */
 };
+enum { EDGE_KEY = 8, EDGE_SHORT = offsetof(struct edge, family) };
 
 /* The states whose highest counts are kept: what listeners are told by. */
 enum { PEAKS = 3 };
@@ -116,6 +119,7 @@ int tca_census_new(const char *temp_dir, struct tca_census **ret_census)
         return error;
     }
     tca_sorter_tied(c->sockets);
+    tca_sorter_keyed(c->edges, EDGE_KEY);
     *ret_census = c;
     return TCA_OK;
 }
@@ -158,25 +162,48 @@ static uint64_t peer_hash(const struct tca_socket *s)
     return hash ^ hash >> 32;
 }
 
-static size_t waiting_size(const struct waiting *w)
+/* Nearly all begin alike, ::ffff: in front of an address of IPv4; its own bytes shall be the first, in the same order. */
+static uint8_t *key_addr(uint8_t *key, const uint8_t addr[16])
 {
-    return offsetof(struct waiting, s.step) + w->s.step_count * sizeof w->s.step[0];
+    static const uint8_t ipv4[12] = {[10] = 0xff, [11] = 0xff};
+    int order = memcmp(addr, ipv4, sizeof ipv4);
+    size_t from = order ? 0 : sizeof ipv4;
+    *key++ = (uint8_t)(order < 0 ? 0 : order ? 2 : 1);
+    memcpy(key, addr + from, 16 - from);
+    return key + 16 - from;
+}
+
+/* As an item; it is none that can be used any more. Its size. */
+static size_t close_waiting(struct waiting *w)
+{
+    size_t steps = w->s.step_count * sizeof w->s.step[0];
+    uint8_t *end = (uint8_t *)&w->s.doubt[w->s.doubt_count];
+    memmove(end, w->s.step, steps);
+    return (size_t)(end + steps - (uint8_t *)w);
+}
+
+static void open_waiting(const uint8_t *item, struct tca_socket *s)
+{
+    item += offsetof(struct waiting, s);
+    memcpy(s, item, offsetof(struct tca_socket, doubt));
+    item += offsetof(struct tca_socket, doubt);
+    memcpy(s->doubt, item, s->doubt_count * sizeof s->doubt[0]);
+    memcpy(s->step, item + s->doubt_count * sizeof s->doubt[0], s->step_count * sizeof s->step[0]);
 }
 
 /* Of two of one instant on one tuple the later one ends the other: which that is must be known whatever their numbers are. */
 static int add_socket(struct tca_census *c, struct waiting *w)
 {
     const struct tca_socket *s = &w->s;
-    uint8_t key[TCA_SORT_KEY] = {0};
-    memcpy(key, s->addr[0], 16);
-    key[16] = (uint8_t)(s->port[0] >> 8);
-    key[17] = (uint8_t)s->port[0];
-    tca_key_u32(key + 18, (uint32_t)peer_hash(s));
-    tca_key_i64(key + 22, s->step[0].time_ns);
+    uint8_t key[TCA_SORT_KEY] = {0}, *end = key_addr(key, s->addr[0]);
+    end[0] = (uint8_t)(s->port[0] >> 8);
+    end[1] = (uint8_t)s->port[0];
+    tca_key_u32(end + 2, (uint32_t)peer_hash(s));
+    tca_key_i64(end + 6, s->step[0].time_ns);
     memset(w->tie, 0, sizeof w->tie);
     tca_key_u32(w->tie, s->capture);
     tca_key_u64(w->tie + 4, s->tcp_stream);
-    return tca_sorter_add(c->sockets, key, w, waiting_size(w));
+    return tca_sorter_add(c->sockets, key, w, close_waiting(w));
 }
 
 /* Clients have ports of their own, as a rule. */
@@ -204,7 +231,8 @@ int tca_census_add(struct tca_census *c, const struct tca_case *flow, const stru
 /* One socket is held back until the next one is known. */
 struct relay {
     const struct tca_census *c;
-    struct tca_socket held;
+    struct tca_socket room[2];
+    struct tca_socket *held, *next; /* in that room */
     bool holds;
     tca_socket_fn *fn;
     void *user;
@@ -235,38 +263,48 @@ static bool host_forgets(const struct tca_census *c, const uint8_t addr[16])
 
 static int let_through(struct relay *r)
 {
-    bool any = r->holds && r->held.step_count;
-    if (any && !r->held.keeps && host_forgets(r->c, r->held.addr[0]))
-        tca_socket_doubt_time_wait(&r->held, INT64_MAX);
+    struct tca_socket *held = r->held;
+    bool any = r->holds && held->step_count;
+    if (any && !held->keeps && host_forgets(r->c, held->addr[0]))
+        tca_socket_doubt_time_wait(held, INT64_MAX);
     r->holds = false;
-    return any ? r->fn(r->user, &r->held) : 0;
+    return any ? r->fn(r->user, held) : 0;
+}
+
+static void hold_next(struct relay *r)
+{
+    struct tca_socket *free = r->held;
+    r->held = r->next;
+    r->next = free;
+    r->holds = true;
 }
 
 static int relay_socket(void *user, const void *item, size_t size)
 {
     struct relay *r = user;
-    struct tca_socket next;
-    memset(&next, 0, sizeof next);
-    memcpy(&next, (const uint8_t *)item + offsetof(struct waiting, s), size - offsetof(struct waiting, s));
-    bool same = r->holds && same_tuple(&r->held, &next);
-    if (same && is_twin(&r->held, &next)) {
-        if (next.own_side && !r->held.own_side)
-            r->held = next;
+    const struct tca_socket *next = r->next;
+    (void)size;
+    open_waiting(item, r->next);
+    bool same = r->holds && same_tuple(r->held, next);
+    if (same && is_twin(r->held, next)) {
+        if (next->own_side && !r->held->own_side)
+            hold_next(r);
         return 0;
     }
     if (same)
-        tca_socket_cut(&r->held, next.step[0].time_ns);
-    if (same && next.prior_absent)
-        tca_socket_doubt_time_wait(&r->held, next.step[0].time_ns);
+        tca_socket_cut(r->held, next->step[0].time_ns);
+    if (same && next->prior_absent)
+        tca_socket_doubt_time_wait(r->held, next->step[0].time_ns);
     int stop = let_through(r);
-    r->held = next;
-    r->holds = true;
+    hold_next(r);
     return stop;
 }
 
 int tca_census_sockets(struct tca_census *c, tca_socket_fn *fn, void *user)
 {
     struct relay r = {.c = c, .fn = fn, .user = user};
+    r.held = &r.room[0];
+    r.next = &r.room[1];
     int stop = tca_sorter_walk(c->sockets, relay_socket, &r);
     return stop ? stop : let_through(&r);
 }
@@ -402,7 +440,7 @@ static int add_edges(void *user, const struct tca_socket *s)
         edge.to = s->step[at].state;
         edge.time_ns = s->step[at].time_ns;
         tca_key_i64(key, edge.time_ns);
-        error = tca_sorter_add(c->edges, key, &edge, sizeof edge);
+        error = tca_sorter_add(c->edges, key, &edge, edge.from == TCA_CLOSED ? sizeof edge : EDGE_SHORT);
     }
     return error;
 }
@@ -447,7 +485,7 @@ static int note_raised(struct climb *k, uint32_t listener, unsigned peak)
 static int climb_edge(void *user, const void *item, size_t size)
 {
     struct climb *k = user;
-    struct edge edge;
+    struct edge edge; /* as far as it is there */
     memcpy(&edge, item, size);
     if (edge.listener == NOBODY)
         return TCA_OK;
@@ -573,7 +611,8 @@ struct tallies {
     uint32_t free; /* a place that nobody has, plus one */
     struct numbers touched, in_instant;
     int64_t width_ns, bucket, time_ns;
-    const uint8_t *host; /* of this one only, or NULL */
+    const uint8_t *host;  /* of this one only, or NULL */
+    uint32_t host_number; /* NOBODY: it was not met so far */
     tca_census_fn *fn;
     void *user;
 };
@@ -707,19 +746,13 @@ static int tell(struct tallies *t, uint32_t number)
     return t->fn(t->user, &row);
 }
 
-static int by_number(const void *a, const void *b)
-{
-    const uint32_t *x = a, *y = b;
-    return *x < *y ? -1 : *x > *y;
-}
-
 static int end_bucket(struct tallies *t)
 {
     struct numbers *all = &t->touched;
     int stop = 0;
     raise_most(t);
     if (all->count)
-        qsort(all->list, all->count, sizeof *all->list, by_number);
+        tca_sort_u32(all->list, all->count);
     for (size_t at = 0; at < all->count && !stop; at++) {
         stop = tell(t, all->list[at]);
         end_tally(t, all->list[at]);
@@ -736,12 +769,19 @@ static int apply_all(struct tallies *t, const struct edge *edge)
     return error || edge->shown == NOBODY ? error : apply(t, 1 + t->c->hosts + edge->shown, edge);
 }
 
+static bool is_wanted(struct tallies *t, const struct edge *edge)
+{
+    if (t->host && edge->from == TCA_CLOSED && !memcmp(edge->addr, t->host, sizeof edge->addr))
+        t->host_number = edge->host;
+    return !t->host || edge->host == t->host_number;
+}
+
 static int count_edge(void *user, const void *item, size_t size)
 {
     struct tallies *t = user;
     struct edge edge;
     memcpy(&edge, item, size);
-    if (t->host && memcmp(edge.addr, t->host, sizeof edge.addr) != 0)
+    if (!is_wanted(t, &edge))
         return 0;
     int stop = 0;
     if (edge.time_ns != t->time_ns) {
@@ -757,7 +797,8 @@ static int count_edge(void *user, const void *item, size_t size)
 int tca_census_rows(struct tca_census *c, int64_t width_ns, const uint8_t *host, tca_census_fn *fn,
                     void *user)
 {
-    struct tallies t = {.c = c, .width_ns = width_ns, .fn = fn, .user = user, .host = host};
+    struct tallies t = {
+        .c = c, .width_ns = width_ns, .fn = fn, .user = user, .host = host, .host_number = NOBODY};
     t.slot = tca_alloc((1 + (size_t)c->hosts + c->shown) * sizeof *t.slot);
     int stop = t.slot ? tca_sorter_walk(c->edges, count_edge, &t) : TCA_EMEMORY;
     if (!stop)

@@ -44,9 +44,8 @@ struct tca_socket {
     bool keeps;        /* its TIME_WAIT answered */
     uint32_t
         tw_room; /* TIME_WAITs that its host holds at one time (tcp_max_tw_buckets); UINT32_MAX: not known */
-    uint8_t doubt_count;
+    uint8_t doubt_count, step_count;
     struct tca_doubt doubt[TCA_DOUBTS_MAX];
-    uint8_t step_count;
     struct tca_socket_step step[TCA_STEPS_MAX + 3]; /* in time order, different times, different states */
 };
 
