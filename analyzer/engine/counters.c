@@ -4,9 +4,10 @@
  * together, so that a flood of invented addresses costs disk, not memory.
  *
  *     flow --judge--> part of client, part of server \
- *     listener ------> part of its host               --> sorter by (capture, address) --> sum, settled --> rows
+ *     listener ------> part of its host               --> some sums --> sorter by (capture, address) --> sum, settled --> rows
  *
- * A part is mostly zeros: only what is not goes into the sorter.
+ * A part is mostly zeros: only what is not goes into the sorter, and of hosts that come again and again what they came to since
+ * another one took their place. In which order parts are added up changes nothing.
  */
 #include "engine/run.h"
 
@@ -14,7 +15,7 @@
 
 #include <string.h>
 
-enum { PARTS_MEMORY = 4 << 20 };
+enum { PARTS_MEMORY = 4 << 20, SUM_BITS = 6, SUMS = 1 << SUM_BITS };
 
 struct whose {
     uint32_t capture;
@@ -25,48 +26,94 @@ struct whose {
 struct head {
     struct whose whose;
     struct tca_count_facts facts;
-    uint32_t count; /* of struct entry that follow */
 };
 
+/* Behind it, as many as there are. */
 struct entry {
     uint32_t id;
     struct tca_bounds bounds;
 };
 
+/* Parts of a host that were added up before the sorter has them. */
+struct sum {
+    struct whose whose;
+    bool any;
+    struct tca_counts of;
+};
+
 struct parts {
     struct tca_session *s;
+    struct sum *sum; /* owned: SUMS places, each by its address */
     struct tca_sorter *sorter;
     struct tca_buf item;
     bool *missed; /* owned, one for each capture: it lacks segments */
     bool v4, v6;  /* connections of either are there */
 };
 
-static void put_entry(struct entry *entry, uint32_t id, struct tca_bounds bounds)
+static bool same_host(const struct whose *a, const struct whose *b)
 {
-    entry->id = id;
-    entry->bounds = bounds;
+    return a->capture == b->capture && !memcmp(a->addr, b->addr, sizeof a->addr);
+}
+
+/* Whoever chooses addresses that meet there has each part put away by itself. */
+static struct sum *place_of(const struct parts *p, const struct whose *whose)
+{
+    const uint64_t spread = UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t high, low;
+    memcpy(&high, whose->addr, sizeof high);
+    memcpy(&low, whose->addr + sizeof high, sizeof low);
+    return &p->sum[(((high + whose->capture) * spread ^ low) * spread) >> (64 - SUM_BITS)];
+}
+
+/* Into the sorter, and the place is free. */
+static int put_away(struct parts *p, struct sum *sum)
+{
+    if (!sum->any)
+        return TCA_OK;
+    struct head head;
+    memset(&head, 0, sizeof head); /* with its padding: it goes to a file */
+    head.whose.capture = sum->whose.capture;
+    head.whose.family = sum->whose.family;
+    memcpy(head.whose.addr, sum->whose.addr, sizeof head.whose.addr);
+    head.facts = sum->of.facts;
+    tca_buf_reset(&p->item);
+    tca_buf_add(&p->item, &head, sizeof head);
+    for (uint32_t id = 0; id < TCA_COUNTER_COUNT; id++) {
+        if (!sum->of.of[id].max)
+            continue;
+        struct entry entry;
+        memset(&entry, 0, sizeof entry);
+        entry.id = id;
+        entry.bounds = sum->of.of[id];
+        tca_buf_add(&p->item, &entry, sizeof entry);
+    }
+    uint8_t key[TCA_SORT_KEY] = {0};
+    tca_key_u32(key, sum->whose.capture);
+    memcpy(key + 4, sum->whose.addr, sizeof sum->whose.addr);
+    sum->any = false;
+    return p->item.failed ? TCA_EMEMORY : tca_sorter_add(p->sorter, key, p->item.bytes, p->item.used);
+}
+
+static int put_away_all(struct parts *p)
+{
+    int error = TCA_OK;
+    for (unsigned at = 0; at < SUMS && !error; at++)
+        error = put_away(p, &p->sum[at]);
+    return error;
 }
 
 static int add_part(struct parts *p, const struct whose *whose, const struct tca_counts *part)
 {
-    struct head head;
-    struct entry entry[TCA_COUNTER_COUNT];
-    memset(&head, 0, sizeof head); /* with their padding: they go to a file */
-    memset(entry, 0, sizeof entry);
-    head.whose.capture = whose->capture;
-    head.whose.family = whose->family;
-    memcpy(head.whose.addr, whose->addr, sizeof head.whose.addr);
-    head.facts = part->facts;
-    for (uint32_t id = 0; id < TCA_COUNTER_COUNT; id++)
-        if (part->of[id].max)
-            put_entry(&entry[head.count++], id, part->of[id]);
-    uint8_t key[TCA_SORT_KEY] = {0};
-    tca_key_u32(key, whose->capture);
-    memcpy(key + 4, whose->addr, sizeof whose->addr);
-    tca_buf_reset(&p->item);
-    tca_buf_add(&p->item, &head, sizeof head);
-    tca_buf_add(&p->item, entry, head.count * sizeof *entry);
-    return p->item.failed ? TCA_EMEMORY : tca_sorter_add(p->sorter, key, p->item.bytes, p->item.used);
+    struct sum *sum = place_of(p, whose);
+    if (sum->any && same_host(&sum->whose, whose)) {
+        tca_counts_add(&sum->of, part);
+        return TCA_OK;
+    }
+    int error = put_away(p, sum);
+    sum->whose = *whose;
+    sum->of = *part;
+    sum->any = true;
+    return error;
 }
 
 static int parts_of_flow(void *user, const struct tca_flow_view *view)
@@ -116,8 +163,9 @@ struct totals {
     void *user;
     struct whose whose;
     bool both_families;
-    bool any;         /* a host is being added up */
-    bool counting;    /* first walk: are there hosts at whose side the capture was taken? */
+    bool any; /* a host is being added up */
+    bool
+        counting; /* first walk: are there hosts at whose side the capture was taken? Only facts are added up */
     uint64_t at_side; /* so many */
     struct tca_counts sum;
 };
@@ -134,14 +182,14 @@ static int tell(struct totals *t)
     if (!t->any)
         return TCA_OK;
     const struct tca_capture_facts *capture = &t->s->capture[t->whose.capture - 1]->facts;
-    t->sum.facts.left_out = left_out(&t->s->set, capture);
-    t->sum.facts.missed = t->missed[t->whose.capture - 1] || capture->drops;
-    tca_counts_settle(&t->sum);
     bool near = tca_counts_near(&t->sum);
     if (t->counting) {
         t->at_side += near;
         return TCA_OK;
     }
+    t->sum.facts.left_out = left_out(&t->s->set, capture);
+    t->sum.facts.missed = t->missed[t->whose.capture - 1] || capture->drops;
+    tca_counts_settle(&t->sum);
     struct tca_host_counts host = {.addr = t->whose.addr,
                                    .family = t->whose.family,
                                    .capture = capture,
@@ -157,22 +205,19 @@ static int take_part(void *user, const void *item, size_t size)
     struct head head;
     memcpy(&head, item, sizeof head);
     int stop = TCA_OK;
-    bool same = t->any && head.whose.capture == t->whose.capture &&
-                !memcmp(head.whose.addr, t->whose.addr, sizeof head.whose.addr);
-    if (!same) {
+    if (!t->any || !same_host(&head.whose, &t->whose)) {
         stop = tell(t);
         t->whose = head.whose;
         t->any = true;
         memset(&t->sum, 0, sizeof t->sum);
     }
-    struct tca_counts part = {.facts = head.facts};
-    const char *bytes = (const char *)item + sizeof head;
-    for (uint32_t at = 0; at < head.count && sizeof head + (at + 1) * sizeof(struct entry) <= size; at++) {
+    tca_count_facts_add(&t->sum.facts, &head.facts);
+    const char *bytes = item;
+    for (size_t at = sizeof head; at < size && !t->counting; at += sizeof(struct entry)) {
         struct entry entry;
-        memcpy(&entry, bytes + at * sizeof entry, sizeof entry);
-        part.of[entry.id] = entry.bounds;
+        memcpy(&entry, bytes + at, sizeof entry);
+        tca_count_add(&t->sum, entry.id, entry.bounds);
     }
-    tca_counts_add(&t->sum, &part);
     return stop;
 }
 
@@ -193,6 +238,7 @@ static void done_parts(void *own)
     tca_sorter_free(p->sorter);
     tca_buf_done(&p->item);
     tca_free(p->missed);
+    tca_free(p->sum);
     tca_free(p);
 }
 
@@ -204,7 +250,8 @@ static int begin_parts(struct tca_session *s, void **ret_own)
         return TCA_EMEMORY;
     p->s = s;
     p->missed = tca_alloc(s->capture_count + 1);
-    return p->missed ? tca_sorter_new(PARTS_MEMORY, s->set.temp_dir, &p->sorter) : TCA_EMEMORY;
+    p->sum = tca_alloc(SUMS * sizeof *p->sum);
+    return p->missed && p->sum ? tca_sorter_new(PARTS_MEMORY, s->set.temp_dir, &p->sorter) : TCA_EMEMORY;
 }
 
 static int tell_totals(void *own, void *to)
@@ -213,6 +260,8 @@ static int tell_totals(void *own, void *to)
     const struct tca_host_counts_to *whom = to;
     struct totals t = {.s = p->s, .missed = p->missed, .fn = whom->fn, .user = whom->user};
     int error = parts_of_listeners(p);
+    if (!error)
+        error = put_away_all(p);
     t.both_families = p->v4 && p->v6;
     t.counting = true;
     if (!error)
@@ -221,4 +270,4 @@ static int tell_totals(void *own, void *to)
     return error ? error : add_up(p, &t);
 }
 
-const struct tca_maker tca_counters_maker = {begin_parts, parts_of_flow, tell_totals, done_parts, true, 9};
+const struct tca_maker tca_counters_maker = {begin_parts, parts_of_flow, tell_totals, done_parts, true, 11};

@@ -204,22 +204,32 @@ void tca_count_listener(const struct tca_listener *l, struct tca_counts *ret)
     ret->of[TCA_COUNT_TcpExtTCPReqQFullDrop] = l->reqq_full_drops;
 }
 
+void tca_count_facts_add(struct tca_count_facts *sum, const struct tca_count_facts *part)
+{
+    sum->near += part->near;
+    sum->far += part->far;
+    sum->close += part->close;
+    sum->sure_if_offload += part->sure_if_offload;
+    sum->opens_if_whole += part->opens_if_whole;
+    sum->waits_if_patient += part->waits_if_patient;
+    sum->waits_if_kept += part->waits_if_kept;
+    if (!sum->tw_room || (part->tw_room && part->tw_room < sum->tw_room))
+        sum->tw_room = part->tw_room;
+    sum->offload |= part->offload;
+    sum->patient |= part->patient;
+    sum->denied |= part->denied;
+}
+
+void tca_count_add(struct tca_counts *sum, unsigned id, struct tca_bounds bounds)
+{
+    sum->of[id] = tca_counting_sum(sum->of[id], bounds);
+}
+
 void tca_counts_add(struct tca_counts *sum, const struct tca_counts *part)
 {
     for (unsigned at = 0; at < TCA_COUNTER_COUNT; at++)
-        sum->of[at] = tca_counting_sum(sum->of[at], part->of[at]);
-    sum->facts.near += part->facts.near;
-    sum->facts.far += part->facts.far;
-    sum->facts.close += part->facts.close;
-    sum->facts.sure_if_offload += part->facts.sure_if_offload;
-    sum->facts.opens_if_whole += part->facts.opens_if_whole;
-    sum->facts.waits_if_patient += part->facts.waits_if_patient;
-    sum->facts.waits_if_kept += part->facts.waits_if_kept;
-    if (!sum->facts.tw_room || (part->facts.tw_room && part->facts.tw_room < sum->facts.tw_room))
-        sum->facts.tw_room = part->facts.tw_room;
-    sum->facts.offload |= part->facts.offload;
-    sum->facts.patient |= part->facts.patient;
-    sum->facts.denied |= part->facts.denied;
+        tca_count_add(sum, at, part->of[at]);
+    tca_count_facts_add(&sum->facts, &part->facts);
 }
 
 bool tca_counts_near(const struct tca_counts *sum)

@@ -68,8 +68,10 @@ struct tca_counts {
 void tca_count_flow(const struct tca_case *c, const struct tca_verdict *v, int role, struct tca_counts *ret);
 /* The contribution of a listener to its host. */
 void tca_count_listener(const struct tca_listener *l, struct tca_counts *ret);
-/* Saturating; no bound and anything is no bound. */
+/* Saturating; no bound and anything is no bound. In whatever order, and in whatever parts. */
 void tca_counts_add(struct tca_counts *sum, const struct tca_counts *part);
+void tca_count_add(struct tca_counts *sum, unsigned id, struct tca_bounds bounds);
+void tca_count_facts_add(struct tca_count_facts *sum, const struct tca_count_facts *part);
 /* The capture of this connection lacks segments: seldom those of this connection alone. */
 bool tca_count_sees_loss(const struct tca_case *c);
 /* All parts of a host are in: without a capture taken there nothing is bounded from above. */
