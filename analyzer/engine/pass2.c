@@ -256,4 +256,4 @@ static int tell_events(void *own, void *to)
     return error;
 }
 
-const struct tca_maker tca_events_maker = {begin_events, events_of_flow, tell_events, done_events, false, 8};
+const struct tca_maker tca_events_maker = {begin_events, events_of_flow, tell_events, done_events, false, 9};

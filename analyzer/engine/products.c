@@ -4,15 +4,17 @@
  * they make of it is told by as many threads as there are. With several threads there are as many walks, each for some products:
  * they judge twice what one would judge once, but wait for nothing of each other.
  *
- *      checked --> begun --> | walk: flows, settings, captures ... | --> what several need --> | told: flows    |
- *                            | walk: events, counters ........... |      (census, estimates)  | told: events   |
- *                                 one thread each                          side by side       | ...            |
+ *      checked --> begun --> | walk: flows, settings, captures ... | --> | census, then states, listeners, page |
+ *                            | walk: events, counters ........... |      | estimates, events, settings ...      |
+ *                                 one thread each                        what several need and what is told:
+ *                                                                        each as soon as what it needs is there
  *
  * Which products share a walk changes no byte of any: a maker looks at the flow, and at nothing of the others'.
  */
 #include "base/alloc.h"
 #include "engine/tables.h"
 
+#include <pthread.h>
 #include <string.h>
 
 enum {
@@ -20,11 +22,14 @@ enum {
     WALKS_MAX = 8 /* there are not more products worth a walk */
 };
 
+enum progress { TO_BE_TOLD, BEING_TOLD, TOLD };
+
 struct making {
     struct tca_product *product;   /* borrowed; NULL: it is what others need */
     const struct tca_table *table; /* NULL: it is a text, or what others need */
     const struct tca_maker *maker; /* NULL: looks at no flow */
     const struct tca_maker *needs; /* made before it is told; NULL: nothing */
+    enum progress progress;        /* under the lock */
     void *own;                     /* the maker's */
     struct tca_rows rows;
     unsigned walk; /* that looks at flows for it, once that is shared out */
@@ -41,6 +46,8 @@ struct all {
     size_t from[WALKS_MAX + 1]; /* the first taker of each walk */
     int error[WALKS_MAX];       /* of the walk */
     unsigned walks;
+    pthread_mutex_t lock;
+    pthread_cond_t told; /* something that others may need */
 };
 
 /* ---- what is made ---- */
@@ -140,7 +147,7 @@ static bool looks(const struct making *m)
 
 static unsigned cost_of(const struct making *m)
 {
-    enum { ROW = 5 }; /* in the same measure */
+    enum { ROW = 6 }; /* in the same measure */
     return m->maker ? m->maker->cost : ROW;
 }
 
@@ -226,47 +233,88 @@ static void end_product(struct making *m)
         p->end(p);
 }
 
-static void tell_one(void *user, unsigned task)
+/* What others need, or a product. */
+static void tell(struct making *m)
 {
-    struct all *all = user;
-    struct making *m = &all->making[task];
     if (!m->code)
-        fail(m, tell_product(m));
-    end_product(m);
+        fail(m, m->product ? tell_product(m) : m->maker->end(m->own, NULL));
+    if (m->product)
+        end_product(m);
 }
 
-static void tell_need(void *user, unsigned task)
+/* What it needs; NULL: nothing that is yet to be made. */
+static const struct making *need_of(const struct all *all, const struct making *m)
 {
-    struct all *all = user;
-    struct making *m = &all->making[all->count + task];
-    if (!m->code)
-        fail(m, m->maker->end(m->own, NULL));
+    for (size_t at = all->count; at < end_of(all) && m->needs; at++)
+        if (m->needs == all->making[at].maker)
+            return &all->making[at];
+    return NULL;
 }
 
 /* Whoever needs what could not be made cannot be told either. */
-static void fail_needing(struct all *all)
+static bool may_be_told(const struct all *all, struct making *m)
 {
-    for (size_t at = all->count; at < end_of(all); at++)
-        for (size_t one = 0; one < all->count; one++) {
-            struct making *m = &all->making[one];
-            if (m->needs == all->making[at].maker)
-                fail(m, all->making[at].code);
+    const struct making *need = need_of(all, m);
+    if (m->progress != TO_BE_TOLD || (need && need->progress != TOLD))
+        return false;
+    fail(m, need ? need->code : TCA_OK);
+    return true;
+}
+
+/* First what others need, then who needed it: these take longest, one after the other. NULL: nothing can be told now. */
+static struct making *next_to_tell(const struct all *all)
+{
+    struct making *next = NULL;
+    for (size_t at = end_of(all); at-- > 0;) {
+        struct making *m = &all->making[at];
+        if (!may_be_told(all, m))
+            continue;
+        if (at >= all->count || m->needs)
+            return m;
+        next = m;
+    }
+    return next;
+}
+
+static bool waits(const struct all *all)
+{
+    for (size_t at = 0; at < end_of(all); at++)
+        if (all->making[at].progress == TO_BE_TOLD)
+            return true;
+    return false;
+}
+
+/* As long as there is something; each thread does so. What is waited for another one has begun. */
+static void tell_some(void *user, unsigned thread)
+{
+    struct all *all = user;
+    (void)thread;
+    pthread_mutex_lock(&all->lock);
+    for (struct making *m; (m = next_to_tell(all)) || waits(all);) {
+        if (!m) {
+            pthread_cond_wait(&all->told, &all->lock);
+            continue;
         }
+        m->progress = BEING_TOLD;
+        pthread_mutex_unlock(&all->lock);
+        tell(m);
+        pthread_mutex_lock(&all->lock);
+        m->progress = TOLD;
+        pthread_cond_broadcast(&all->told);
+    }
+    pthread_mutex_unlock(&all->lock);
 }
 
 static void make_all(struct all *all)
 {
     struct tca_session *s = all->s;
-    struct tca_crew *crew = all->count <= TCA_CREW_TASKS ? s->crew : NULL;
     begin_all(all);
     settle(all);
     share_out(all);
     list_takers(all);
     s->beside = true;
-    tca_crew_run(crew, walk_some, all, all->walks);
-    tca_crew_run(crew, tell_need, all, (unsigned)all->needs);
-    fail_needing(all);
-    tca_crew_run(crew, tell_one, all, (unsigned)all->count);
+    tca_crew_run(s->crew, walk_some, all, all->walks);
+    tca_crew_run(s->crew, tell_some, all, tca_crew_size(s->crew));
     s->beside = false;
 }
 
@@ -284,7 +332,7 @@ static void check_all(struct all *all, struct tca_product *product, size_t count
 
 int tca_session_make(struct tca_session *s, struct tca_product *product, size_t count)
 {
-    struct all all = {.s = s};
+    struct all all = {.s = s, .lock = PTHREAD_MUTEX_INITIALIZER, .told = PTHREAD_COND_INITIALIZER};
     all.making = tca_alloc((NEEDS + count) * sizeof *all.making);
     all.taker = tca_alloc((NEEDS + count) * sizeof *all.taker);
     all.whose = tca_alloc((NEEDS + count) * sizeof(struct making *));

@@ -181,7 +181,7 @@ static int tell_page(void *own, void *to)
     return error;
 }
 
-const struct tca_maker tca_page_maker = {begin_paging, page_flow, tell_page, done_paging, false, 2};
+const struct tca_maker tca_page_maker = {begin_paging, page_flow, tell_page, done_paging, false, 1};
 
 int tca_session_page(struct tca_session *s, tca_write_fn *fn, void *user, struct tca_error *error)
 {
