@@ -394,15 +394,23 @@ static int order_names(const void *left, const void *right)
     return compare_names(a->capture, a->id_frame, b->capture, b->id_frame);
 }
 
-/* Each group by its root, those of one connection that no more is to be learnt of by 0. */
+/* Each group by its root; those that are of no interest are not kept. Where no two captures share a connection none is, for nobody
+ * knows of SYNs alone which other capture should show them. */
 static void name_groups(struct tca_twins *twins)
 {
-    for (size_t at = 0; at < twins->keys.count; at++) {
-        struct tca_twin_key *key = &twins->keys.list[at];
+    struct tca_twin_keys *keys = &twins->keys;
+    size_t named = 0;
+    bool any = false;
+    for (size_t at = 0; at < keys->count; at++) {
+        struct tca_twin_key *key = &keys->list[at];
         uint32_t root = root_of(twins->parent, key->index);
         bool joined = twins->held[root] != bit_of(key);
-        key->group = joined || key->only_syns ? (uint64_t)root + 1 : 0;
+        key->group = (uint64_t)root + 1;
+        any |= joined;
+        if (joined || key->only_syns)
+            keys->list[named++] = *key;
     }
+    keys->count = any ? named : 0;
 }
 
 int tca_twins_link(struct tca_twins *twins)
@@ -423,7 +431,8 @@ int tca_twins_link(struct tca_twins *twins)
     for (unsigned n = 0; n < ROUNDS; n++)
         join_round(twins, n);
     name_groups(twins);
-    qsort(twins->keys.list, count, sizeof *twins->keys.list, order_names);
+    if (twins->keys.count)
+        qsort(twins->keys.list, twins->keys.count, sizeof *twins->keys.list, order_names);
     tca_free(twins->parent);
     tca_free(twins->held);
     twins->parent = NULL;

@@ -27,7 +27,7 @@ struct tca_twin_key {
     uint32_t index; /* its place in parent[]; until linked */
     union {
         uint64_t first_frame; /* until linked: of one capture and moment rows are ordered by it */
-        uint64_t group;       /* 0: alone and of no interest */
+        uint64_t group;
     };
 };
 
