@@ -11,6 +11,7 @@
 struct parts {
     const struct manifest *manifest;
     char **path; /* owned, as what it points to: by lot, of each its manifest_parts(); NULL: not there */
+    bool sound;  /* those that are there are known to be as they were written */
 };
 
 /* 0 or TCA_EMEMORY, with words. */

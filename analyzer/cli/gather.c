@@ -28,10 +28,10 @@ static int refuse(const char *path, int code, const struct tca_error *error)
     return code == TCA_EINPUT ? 0 : code;
 }
 
-static int take(const char *path, char **ret_path)
+static int take(const char *path, bool sound, char **ret_path)
 {
     struct tca_error error = {.offset = -1};
-    int code = tca_part_check(path, &error);
+    int code = sound ? 0 : tca_part_check(path, &error);
     if (code)
         return refuse(path, code, &error);
     *ret_path = strdup(path);
@@ -54,7 +54,7 @@ static int place(struct parts *parts, const char *path, const struct tca_part_ab
         return TCA_EUSAGE;
     }
     char **at = parts_at(parts, lot, about->share);
-    return *at ? 0 : take(path, at);
+    return *at ? 0 : take(path, parts->sound, at);
 }
 
 int gather_part(struct parts *parts, const char *path)

@@ -193,9 +193,11 @@ static char **my_part(const struct scan *scan, size_t lot)
     return parts_at(&scan->parts, lot, scan->shares.share);
 }
 
-static int look_for_all(struct scan *scan)
+/* sound: each was looked through before, or written, by this run. */
+static int look_for_all(struct scan *scan, bool sound)
 {
     int code = parts_new(&scan->manifest, &scan->parts);
+    scan->parts.sound = sound;
     for (size_t lot = 0; !code && lot < scan->manifest.lot_count; lot++)
         if (is_mine(scan, lot))
             code = look_for(scan, lot);
@@ -326,7 +328,7 @@ static char *told_of(const struct scan *scan, enum exit_code found)
 static enum exit_code write_tables(struct scan *scan)
 {
     struct result *result = &scan->result;
-    int code = look_for_all(scan);
+    int code = look_for_all(scan, true);
     if (!code && parts_missing(&scan->parts)) {
         parts_say_missing(&scan->parts);
         return EXIT_OUTPUT;
@@ -415,7 +417,7 @@ static enum exit_code end_shard(const struct scan *scan, const struct works *wor
 static enum exit_code run(struct scan *scan)
 {
     struct works works;
-    int code = look_for_all(scan);
+    int code = look_for_all(scan, false);
     if (!code && scan->journal.tables && parts_missing(&scan->parts))
         return tell_again(scan);
     if (!code)
