@@ -398,9 +398,13 @@ static int spill(struct tca_sorter *sorter)
 static int make_room(struct tca_sorter *sorter, size_t more)
 {
     if (sorter->used + more > sorter->room) {
-        size_t room = sorter->room ? sorter->room : 64 * 1024;
+        /* Few steps: to move what is large stops all threads for a moment. */
+        enum { FIRST = 64 * 1024, STEP = 8 };
+        size_t room = sorter->room ? STEP * sorter->room : FIRST;
+        if (room > sorter->memory)
+            room = sorter->memory;
         while (sorter->used + more > room)
-            room *= 2;
+            room = room < FIRST ? FIRST : 2 * room;
         uint8_t *bytes = tca_grow(sorter->bytes, room, 1);
         if (!bytes)
             return TCA_EMEMORY;

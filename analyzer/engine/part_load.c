@@ -38,7 +38,7 @@ struct part {
 };
 
 /* Dossiers that wait until there are enough for all threads, each of which takes in its share: a list of the spool for each. */
-enum { AT_ONCE = 512 };
+enum { AT_ONCE = 128 }; /* some hundred kilobytes */
 struct waiting {
     struct tca_buf bytes; /* of all, each aligned */
     struct dossier {

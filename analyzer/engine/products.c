@@ -261,17 +261,20 @@ static bool may_be_told(const struct all *all, struct making *m)
     return true;
 }
 
-/* First what others need, then who needed it: these take longest, one after the other. NULL: nothing can be told now. */
+static unsigned cost_of_telling(const struct making *m)
+{
+    enum { NEEDED = 100, PAGE = 3 }; /* others wait for it */
+    return !m->product ? NEEDED : m->table ? m->table->cost : m->needs ? PAGE : 0;
+}
+
+/* First what others need, then what takes longest; NULL: nothing can be told now. */
 static struct making *next_to_tell(const struct all *all)
 {
     struct making *next = NULL;
-    for (size_t at = end_of(all); at-- > 0;) {
+    for (size_t at = 0; at < end_of(all); at++) {
         struct making *m = &all->making[at];
-        if (!may_be_told(all, m))
-            continue;
-        if (at >= all->count || m->needs)
-            return m;
-        next = m;
+        if (may_be_told(all, m) && (!next || cost_of_telling(m) > cost_of_telling(next)))
+            next = m;
     }
     return next;
 }

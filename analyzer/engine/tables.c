@@ -154,13 +154,13 @@ static int tell_settings(struct tca_rows *r, void *own)
 }
 
 static const struct tca_table tables[] = {
-    {"flows", flow_row, NULL, NULL, NULL, NULL},
-    {"events", NULL, &tca_events_maker, tell_events, NULL, NULL},
-    {"listeners", NULL, NULL, tell_listeners, NULL, &tca_census_maker},
-    {"states", NULL, NULL, tell_states, check_host, &tca_census_maker},
-    {"counters", NULL, &tca_counters_maker, tell_counters, NULL, NULL},
-    {"settings", NULL, NULL, tell_settings, NULL, &tca_estimates_maker},
-    {"captures", NULL, NULL, tell_captures, NULL, NULL},
+    {"flows", flow_row, NULL, NULL, NULL, NULL, 0},
+    {"events", NULL, &tca_events_maker, tell_events, NULL, NULL, 4},
+    {"listeners", NULL, NULL, tell_listeners, NULL, &tca_census_maker, 1},
+    {"states", NULL, NULL, tell_states, check_host, &tca_census_maker, 12},
+    {"counters", NULL, &tca_counters_maker, tell_counters, NULL, NULL, 5},
+    {"settings", NULL, NULL, tell_settings, NULL, &tca_estimates_maker, 2},
+    {"captures", NULL, NULL, tell_captures, NULL, NULL, 0},
 };
 
 enum { TABLE_COUNT = sizeof tables / sizeof *tables };

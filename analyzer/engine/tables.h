@@ -28,6 +28,7 @@ struct tca_table {
                  struct tca_error *error); /* before anything is written; NULL: nothing to */
     /* Made once for the session, where it is not made alone: then `tell` finds it there. NULL: nothing. */
     const struct tca_maker *needs;
+    unsigned cost; /* of `tell`, among all tables: what takes longest begins first */
 };
 
 /* 0, or TCA_EUSAGE with words: no such table, none that can be told, or nothing can yet. */
