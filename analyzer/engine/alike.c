@@ -115,7 +115,6 @@ struct tca_alike {
     int verdict;
     struct tca_case c;
     const struct tca_host *server;
-    struct asked other;                                    /* which it was told by */
     struct tca_judged judged;                              /* the one that was told last */
     struct spot spot[TCA_NUMBERS_JUDGED * TCA_PLACES_MAX]; /* the places, by number */
     uint16_t behind[TCA_NUMBERS_JUDGED];                   /* of each number: so many end with it */
@@ -326,8 +325,9 @@ static void put(const struct tca_alikes *all, const struct tca_alike *k, const s
                 struct tca_judged *j)
 {
     const struct tca_session *s = all->how.s;
-    const struct tca_lone_syn *syn = &a->syn;
+    const struct tca_lone_syn *syn = &j->syn;
     struct tca_dossier *d = &j->settled.d;
+    j->syn = a->syn;
     if (j->like != k || j->likeness != k->state)
         put_rest(k, j);
     put_numbers(k, a, j);
@@ -346,19 +346,47 @@ static void put(const struct tca_alikes *all, const struct tca_alike *k, const s
                                      .kin = &j->kin};
 }
 
-/* One of the class of what was made of this one, with another sender and another stream. */
+/* One of the same class with other numbers, as long as these say nothing by themselves: distances that no others have. */
+static struct asked other_of(const struct asked *a)
+{
+    struct asked other = *a;
+    struct tca_lone_syn *syn = &other.syn;
+    const int64_t sooner_ns = 74565;
+    const uint32_t far = 0x13579bdf;
+    syn->time_ns -= sooner_ns;
+    other.left += sooner_ns;
+    syn->frame += 0x0badcafe;
+    syn->seq = syn->seq & (UINT32_C(1) << 31) ? syn->seq - far : syn->seq + far;
+    syn->tsval = !syn->tsval ? 0 : syn->tsval ^ 0x2468ace1 ? syn->tsval ^ 0x2468ace1 : 1;
+    syn->ip_id = !syn->ip_id ? 0 : syn->ip_id ^ 0x1a2b ? syn->ip_id ^ 0x1a2b : 1;
+    syn->window = !syn->window ? 0 : syn->window ^ 0x3c4d ? syn->window ^ 0x3c4d : 1;
+    if (tca_is_first_ttl(syn->ttl))
+        syn->ttl = syn->ttl == 64 ? 128 : 64;
+    else
+        syn->ttl = syn->ttl == 77 ? 99 : 77;
+    return other;
+}
+
+/* One of the class of what was made of this one, of which every number that is each one's own is another: with another sender and
+ * another stream. */
 static const struct tca_flow_view *show_other(void *user)
 {
     const struct tca_judged *j = user;
     const struct tca_alike *k = j->like;
     struct tca_alikes *all = k->all;
     struct tca_dossier *d = &all->other.settled.d;
+    const struct asked shown = {.syn = j->syn,
+                                .left = end_of(all, j->syn.capture) - j->syn.time_ns,
+                                .client = j->c.host[TCA_CLIENT],
+                                .client_host = j->settled.d.host[TCA_CLIENT],
+                                .pressed = j->c.pressed};
     if (k->state != j->likeness)
         return NULL;
-    put(all, k, &k->other, &all->other);
-    for (unsigned at = 0; at < sizeof d->addr[TCA_CLIENT]; at++)
-        d->addr[TCA_CLIENT][at] ^= 0x55;
-    d->port[TCA_CLIENT] ^= 0x55;
+    struct asked other = other_of(&shown);
+    for (unsigned at = 0; at < sizeof other.syn.addr[TCA_CLIENT]; at++)
+        other.syn.addr[TCA_CLIENT][at] ^= 0x55;
+    other.syn.port[TCA_CLIENT] ^= 0x55;
+    put(all, k, &other, &all->other);
     d->tcp_stream = j->settled.d.tcp_stream ^ 1;
     d->completeness = j->settled.d.completeness ^ 1;
     return &all->other.view;
@@ -381,27 +409,6 @@ static bool is_class(const struct tca_alike *k, const struct tca_judged *j)
     return k->count == j->verdict.count && k->verdict == j->verdict.verdict && k->facts == j->memory.facts &&
            k->c.listener == j->c.listener && k->c.vantage == j->c.vantage && k->c.lossy == j->c.lossy &&
            k->server == j->settled.host[TCA_SERVER] && !j->c.twin && !j->c.again;
-}
-
-/* One of the same class with other numbers, as long as these say nothing by themselves: distances that no others have. */
-static struct asked other_of(const struct asked *a)
-{
-    struct asked other = *a;
-    struct tca_lone_syn *syn = &other.syn;
-    const int64_t sooner_ns = 74565;
-    const uint32_t far = 0x13579bdf;
-    syn->time_ns -= sooner_ns;
-    other.left += sooner_ns;
-    syn->frame += 0x0badcafe;
-    syn->seq = syn->seq & (UINT32_C(1) << 31) ? syn->seq - far : syn->seq + far;
-    syn->tsval = !syn->tsval ? 0 : syn->tsval ^ 0x2468ace1 ? syn->tsval ^ 0x2468ace1 : 1;
-    syn->ip_id = !syn->ip_id ? 0 : syn->ip_id ^ 0x1a2b ? syn->ip_id ^ 0x1a2b : 1;
-    syn->window = !syn->window ? 0 : syn->window ^ 0x3c4d ? syn->window ^ 0x3c4d : 1;
-    if (tca_is_first_ttl(syn->ttl))
-        syn->ttl = syn->ttl == 64 ? 128 : 64;
-    else
-        syn->ttl = syn->ttl == 77 ? 99 : 77;
-    return other;
 }
 
 /* Both were judged: is this a class? */
@@ -430,7 +437,6 @@ static void learn(struct tca_alikes *all, const struct asked *a, struct tca_alik
     judge_plainly(all, &other, &all->other);
     memset(k, 0, sizeof *k);
     k->all = all;
-    k->other = other;
     k->traits = a->traits;
     k->state = ++all->states;
     k->least = a->left;

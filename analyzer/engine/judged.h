@@ -6,6 +6,7 @@
 #define TCA_ENGINE_JUDGED_H
 
 #include "classify/memory.h"
+#include "engine/lone.h"
 #include "engine/run.h"
 
 struct tca_alike;
@@ -21,7 +22,8 @@ struct tca_judged {
     struct tca_flow_kin kin;
     const struct tca_alike
         *like; /* what it holds is a copy of that class's with other numbers (alike.c); NULL: of none */
-    uint64_t likeness; /* which state of that class */
+    uint64_t likeness;       /* which state of that class */
+    struct tca_lone_syn syn; /* what it was made of then */
 };
 
 /* What is asked of each flow of a walk. */
