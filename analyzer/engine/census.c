@@ -86,11 +86,11 @@ static int take_all(void *user, struct tca_settled *settled, size_t count)
     return error;
 }
 
-static int begin(struct tca_session *s, struct taking *t)
+static int begin(struct tca_session *s, unsigned of, struct taking *t)
 {
     t->s = s;
     int error = find_begins(s, &t->begins);
-    return error ? error : tca_census_new(s->set.temp_dir, &t->census);
+    return error ? error : tca_census_new(s->set.temp_dir, of, &t->census);
 }
 
 static void done(struct taking *t)
@@ -118,7 +118,7 @@ static int make(struct tca_session *s, int64_t until_ns, const struct tca_sweep 
                 struct tca_census **ret_census)
 {
     struct taking t = {.served = served, .until_ns = until_ns};
-    int error = begin(s, &t);
+    int error = begin(s, 1, &t);
     if (!error)
         error = tca_pass2_settle_all(s, until_ns, take_all, &t);
     if (!error)
@@ -129,14 +129,20 @@ static int make(struct tca_session *s, int64_t until_ns, const struct tca_sweep 
 
 /* ---- beside others ---- */
 
-static int begin_census(struct tca_session *s, void **ret_own)
+static int begin_census(struct tca_session *s, unsigned of, void **ret_own)
 {
     struct taking *t = tca_alloc(sizeof *t);
     *ret_own = t;
     if (!t)
         return TCA_EMEMORY;
     t->until_ns = INT64_MIN;
-    return begin(s, t);
+    return begin(s, of, t);
+}
+
+static int join_censuses(void *user, void *part)
+{
+    const struct taking *t = user, *other = part;
+    return tca_census_join(t->census, other->census);
 }
 
 static int take_flow(void *user, const struct tca_flow_view *view)
@@ -158,7 +164,8 @@ static void done_census(void *own)
     tca_free(own);
 }
 
-const struct tca_maker tca_census_maker = {begin_census, take_flow, end_census, done_census, true, 3};
+const struct tca_maker tca_census_maker = {begin_census, take_flow,   join_censuses,
+                                           end_census,   done_census, true};
 
 /* ---- asked for ---- */
 

@@ -242,7 +242,7 @@ static void done_parts(void *own)
     tca_free(p);
 }
 
-static int begin_parts(struct tca_session *s, void **ret_own)
+static int begin_parts(struct tca_session *s, unsigned of, void **ret_own)
 {
     struct parts *p = tca_alloc(sizeof *p);
     *ret_own = p;
@@ -251,7 +251,18 @@ static int begin_parts(struct tca_session *s, void **ret_own)
     p->s = s;
     p->missed = tca_alloc(s->capture_count + 1);
     p->sum = tca_alloc(SUMS * sizeof *p->sum);
-    return p->missed && p->sum ? tca_sorter_new(PARTS_MEMORY, s->set.temp_dir, &p->sorter) : TCA_EMEMORY;
+    return p->missed && p->sum ? tca_sorter_new(PARTS_MEMORY / of, s->set.temp_dir, &p->sorter) : TCA_EMEMORY;
+}
+
+static int join_parts(void *user, void *part)
+{
+    struct parts *p = user, *other = part;
+    for (size_t at = 0; at < p->s->capture_count; at++)
+        p->missed[at] |= other->missed[at];
+    p->v4 |= other->v4;
+    p->v6 |= other->v6;
+    int error = put_away_all(other);
+    return error ? error : tca_sorter_take(p->sorter, other->sorter);
 }
 
 static int tell_totals(void *own, void *to)
@@ -270,4 +281,5 @@ static int tell_totals(void *own, void *to)
     return error ? error : add_up(p, &t);
 }
 
-const struct tca_maker tca_counters_maker = {begin_parts, parts_of_flow, tell_totals, done_parts, true, 11};
+const struct tca_maker tca_counters_maker = {begin_parts, parts_of_flow, join_parts,
+                                             tell_totals, done_parts,    true};

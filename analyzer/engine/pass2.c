@@ -21,9 +21,10 @@ struct estimating {
     struct tca_estimates *all;
 };
 
-static int begin_estimates(struct tca_session *s, void **ret_own)
+static int begin_estimates(struct tca_session *s, unsigned of, void **ret_own)
 {
     struct estimating *e = tca_alloc(sizeof *e);
+    (void)of;
     *ret_own = e;
     if (!e)
         return TCA_EMEMORY;
@@ -70,8 +71,8 @@ static int end_estimates(void *own, void *to)
     return TCA_OK;
 }
 
-const struct tca_maker tca_estimates_maker = {begin_estimates, estimate_flow, end_estimates,
-                                              done_estimates,  true,          2};
+const struct tca_maker tca_estimates_maker = {begin_estimates, estimate_flow,  NULL,
+                                              end_estimates,   done_estimates, true};
 
 int tca_pass2_estimates(struct tca_session *s, const struct tca_estimates **ret_estimates)
 {
@@ -124,16 +125,23 @@ int tca_pass2_prepare(struct tca_session *s)
 
 enum { EVENT_MEMORY = 8 << 20 };
 
+/* Events of one frame and kind come in the order of their rows, behind these those of listeners and incidents. */
+struct event_tie {
+    uint8_t first_frame[8], number[8];
+};
+_Static_assert(sizeof(struct event_tie) == TCA_SORT_TIE, "decides between equal keys");
+
 struct event_sort {
     struct tca_session *s;
     struct tca_sorter *sorter;
     struct tca_buf item;
     struct tca_report_options opt;
-    uint64_t number;
+    int64_t start_ns; /* the row: of one capture, with its first frame */
+    uint64_t first_frame, number;
     int error;
 };
 
-/* An item: the number of cells, then their terminated texts. */
+/* An item: the tie, the number of cells, then their terminated texts. */
 static int sort_event(void *user, const struct tca_event_key *key, const struct tca_cells *cells)
 {
     struct event_sort *e = user;
@@ -142,9 +150,13 @@ static int sort_event(void *user, const struct tca_event_key *key, const struct 
     tca_key_u32(sort_key + 8, key->capture);
     tca_key_u64(sort_key + 12, key->frame);
     tca_key_u32(sort_key + 20, key->order);
-    tca_key_u64(sort_key + 24, e->number++);
+    tca_key_i64(sort_key + 24, e->start_ns);
+    struct event_tie tie;
+    tca_key_u64(tie.first_frame, e->first_frame);
+    tca_key_u64(tie.number, e->number++);
     uint32_t count = (uint32_t)cells->count;
     tca_buf_reset(&e->item);
+    tca_buf_add(&e->item, &tie, sizeof tie);
     tca_buf_add(&e->item, &count, sizeof count);
     tca_buf_add(&e->item, cells->text.bytes, cells->text.used);
     if (e->item.failed || cells->text.failed)
@@ -155,6 +167,8 @@ static int sort_event(void *user, const struct tca_event_key *key, const struct 
 static int events_of_flow(void *user, const struct tca_flow_view *view)
 {
     struct event_sort *e = user;
+    e->start_ns = view->c->d->m.start_ns;
+    e->first_frame = view->c->d->m.first_frame;
     int stop = tca_events_flow(view, &e->opt, sort_event, e);
     return stop && !e->error ? TCA_EMEMORY : e->error;
 }
@@ -208,10 +222,10 @@ static int print_event(void *user, const void *item, size_t size)
 {
     struct event_print *p = user;
     uint32_t count;
-    memcpy(&count, item, sizeof count);
-    const char *text = (const char *)item + sizeof count;
+    memcpy(&count, (const char *)item + sizeof(struct event_tie), sizeof count);
+    const char *text = (const char *)item + sizeof(struct event_tie) + sizeof count;
     tca_cells_reset(&p->cells);
-    tca_buf_add(&p->cells.text, text, size - sizeof count);
+    tca_buf_add(&p->cells.text, text, size - sizeof(struct event_tie) - sizeof count);
     size_t offset = 0;
     for (uint32_t at = 0; at < count; at++) {
         p->cells.offset[at] = offset;
@@ -221,7 +235,7 @@ static int print_event(void *user, const void *item, size_t size)
     return p->cells.text.failed ? TCA_EMEMORY : p->fn(p->user, &p->cells);
 }
 
-static int begin_events(struct tca_session *s, void **ret_own)
+static int begin_events(struct tca_session *s, unsigned of, void **ret_own)
 {
     struct event_sort *e = tca_alloc(sizeof *e);
     *ret_own = e;
@@ -229,7 +243,16 @@ static int begin_events(struct tca_session *s, void **ret_own)
         return TCA_EMEMORY;
     e->s = s;
     e->opt = tca_report_options_of(s);
-    return tca_sorter_new(EVENT_MEMORY, s->set.temp_dir, &e->sorter);
+    int error = tca_sorter_new(EVENT_MEMORY / of, s->set.temp_dir, &e->sorter);
+    if (!error)
+        tca_sorter_tied(e->sorter);
+    return error;
+}
+
+static int join_events(void *user, void *part)
+{
+    const struct event_sort *e = user, *other = part;
+    return tca_sorter_take(e->sorter, other->sorter);
 }
 
 static void done_events(void *own)
@@ -247,6 +270,8 @@ static int tell_events(void *own, void *to)
     struct event_sort *e = own;
     const struct tca_cells_to *whom = to;
     struct event_print p = {.fn = whom->fn, .user = whom->user};
+    e->start_ns = INT64_MAX;
+    e->first_frame = 0;
     int error = events_of_listeners(e);
     if (!error)
         error = events_of_incidents(e);
@@ -256,4 +281,5 @@ static int tell_events(void *own, void *to)
     return error;
 }
 
-const struct tca_maker tca_events_maker = {begin_events, events_of_flow, tell_events, done_events, false, 9};
+const struct tca_maker tca_events_maker = {begin_events, events_of_flow, join_events,
+                                           tell_events,  done_events,    false};

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * Several products at once. One after the other each would judge every connection anew; here one walk tells all of them, and what
- * they make of it is told by as many threads as there are. With several threads there are as many walks, each for some products:
- * they judge twice what one would judge once, but wait for nothing of each other.
+ * Several products at once. One after the other each would judge every connection anew; here one walk, by all threads, tells all of
+ * them, and what they make of it is told by as many threads as there are.
  *
- *      checked --> begun --> | walk: flows, settings, captures ... | --> | census, then states, listeners, page |
- *                            | walk: events, counters ........... |      | estimates, events, settings ...      |
- *                                 one thread each                        what several need and what is told:
- *                                                                        each as soon as what it needs is there
+ *      checked --> begun --> walk: flows, events, counters ... --> | census, then states, listeners, page |
+ *                                  (take.c)                        | estimates, events, settings ...      |
+ *                                                              what several need and what is told:
+ *                                                              each as soon as what it needs is there
  *
- * Which products share a walk changes no byte of any: a maker looks at the flow, and at nothing of the others'.
+ * None looks at another's, so who is made beside whom changes no byte of any.
  */
 #include "base/alloc.h"
 #include "engine/tables.h"
@@ -17,10 +16,7 @@
 #include <pthread.h>
 #include <string.h>
 
-enum {
-    NEEDS = 2,    /* the census, estimates */
-    WALKS_MAX = 8 /* there are not more products worth a walk */
-};
+enum { NEEDS = 2 }; /* the census, estimates */
 
 enum progress { TO_BE_TOLD, BEING_TOLD, TOLD };
 
@@ -30,10 +26,9 @@ struct making {
     const struct tca_maker *maker; /* NULL: looks at no flow */
     const struct tca_maker *needs; /* made before it is told; NULL: nothing */
     enum progress progress;        /* under the lock */
-    void *own;                     /* the maker's */
+    struct tca_made made;
     struct tca_rows rows;
-    unsigned walk; /* that looks at flows for it, once that is shared out */
-    bool shared;
+    struct tca_row_parts parts; /* of the rows of flows */
     int code;
 };
 
@@ -41,11 +36,9 @@ struct all {
     struct tca_session *s;
     struct making *making; /* owned: the products in their order, then what they need */
     size_t count, needs;
-    struct tca_taker *taker;    /* owned: those that look at flows, by walk */
-    struct making **whose;      /* owned: whose taker it is */
-    size_t from[WALKS_MAX + 1]; /* the first taker of each walk */
-    int error[WALKS_MAX];       /* of the walk */
-    unsigned walks;
+    struct tca_taker *taker; /* owned: of those that look at flows */
+    struct making **whose;   /* owned: whose taker it is */
+    size_t takers;
     pthread_mutex_t lock;
     pthread_cond_t told; /* something that others may need */
 };
@@ -122,96 +115,48 @@ static void fail(struct making *m, int code)
         tca_words(&m->product->error, code);
 }
 
-static void begin_all(struct all *all)
-{
-    for (size_t at = 0; at < end_of(all); at++) {
-        struct making *m = &all->making[at];
-        if (m->product && !m->code)
-            m->code = open_product(all, m);
-        if (m->maker && !m->code)
-            fail(m, m->maker->begin(all->s, &m->own));
-    }
-}
-
-/* ---- walks ---- */
-
 static bool has_row(const struct making *m)
 {
     return m->table && m->table->row;
 }
 
-static bool looks(const struct making *m)
+static void begin(struct all *all, struct making *m)
 {
-    return !m->code && (m->maker || has_row(m));
+    if (m->product)
+        m->code = open_product(all, m);
+    if (m->maker && !m->code)
+        fail(m, tca_made_begin(all->s, m->maker, &m->made));
+    if (has_row(m) && !m->code)
+        fail(m, tca_row_parts_begin(&m->rows, &m->parts));
 }
 
-static unsigned cost_of(const struct making *m)
+static void begin_all(struct all *all)
 {
-    enum { ROW = 6 }; /* in the same measure */
-    return m->maker ? m->maker->cost : ROW;
+    for (size_t at = 0; at < end_of(all); at++)
+        if (!all->making[at].code)
+            begin(all, &all->making[at]);
 }
 
-/* The most costly one that has no walk yet; NULL: all have. */
-static struct making *next_making(const struct all *all)
-{
-    struct making *next = NULL;
-    for (size_t at = 0; at < end_of(all); at++) {
-        struct making *m = &all->making[at];
-        if (looks(m) && !m->shared && (!next || cost_of(m) > cost_of(next)))
-            next = m;
-    }
-    return next;
-}
+/* ---- the walk ---- */
 
-/* Each to the walk that has least to do so far. */
-static void share_out(struct all *all)
-{
-    unsigned cost[WALKS_MAX] = {0}, threads = tca_crew_size(all->s->crew);
-    all->walks = threads < WALKS_MAX ? threads : WALKS_MAX;
-    for (struct making *m; (m = next_making(all));) {
-        for (unsigned walk = 0; walk < all->walks; walk++)
-            if (cost[walk] < cost[m->walk])
-                m->walk = walk;
-        cost[m->walk] += cost_of(m);
-        m->shared = true;
-    }
-}
-
-/* What is told of a walk's flows, side by side. */
 static void list_takers(struct all *all)
 {
-    size_t takers = 0;
-    for (unsigned walk = 0; walk < all->walks; walk++) {
-        all->from[walk] = takers;
-        for (size_t at = 0; at < end_of(all); at++) {
-            struct making *m = &all->making[at];
-            if (!m->shared || m->walk != walk)
-                continue;
-            all->whose[takers] = m;
-            all->taker[takers++] =
-                has_row(m) ? (struct tca_taker){m->table->row, &m->rows, false, TCA_OK}
-                           : (struct tca_taker){m->maker->flow, m->own, m->maker->everything, TCA_OK};
-        }
+    for (size_t at = 0; at < end_of(all); at++) {
+        struct making *m = &all->making[at];
+        if (m->code || (!m->maker && !has_row(m)))
+            continue;
+        all->whose[all->takers] = m;
+        all->taker[all->takers++] =
+            m->maker ? tca_made_taker(&m->made) : tca_row_parts_taker(&m->parts, m->table->row);
     }
-    all->from[all->walks] = takers;
 }
 
-/* Several walks begin at a time. */
-static void settle(struct all *all)
+static void walk(struct all *all)
 {
-    int error = all->s->dossiers ? tca_sorter_settle(all->s->dossiers) : TCA_OK;
-    for (size_t at = 0; at < end_of(all); at++)
-        if (looks(&all->making[at]))
-            fail(&all->making[at], error);
-}
-
-static void walk_some(void *user, unsigned walk)
-{
-    struct all *all = user;
-    size_t from = all->from[walk], count = all->from[walk + 1] - from;
-    all->error[walk] = count ? tca_pass2_walk_for(all->s, all->taker + from, count) : TCA_OK;
-    for (size_t at = from; at < from + count; at++)
-        fail(all->whose[at], all->error[walk] ? all->error[walk] : all->taker[at].error);
+    list_takers(all);
+    int error = all->takers ? tca_pass2_walk_for(all->s, all->taker, all->takers) : TCA_OK;
+    for (size_t at = 0; at < all->takers; at++)
+        fail(all->whose[at], error ? error : all->taker[at].error);
 }
 
 /* ---- told ---- */
@@ -219,8 +164,9 @@ static void walk_some(void *user, unsigned walk)
 static int tell_product(struct making *m)
 {
     if (is_text(m))
-        return m->maker->end(m->own, &(struct tca_text_to){m->product->fn, m->product->user});
-    return m->table->tell ? m->table->tell(&m->rows, m->own) : TCA_OK;
+        return m->maker->end(m->made.lane[0], &(struct tca_text_to){m->product->fn, m->product->user});
+    void *own = m->maker ? m->made.lane[0] : NULL;
+    return m->table->tell ? m->table->tell(&m->rows, own) : TCA_OK;
 }
 
 static void end_product(struct making *m)
@@ -236,8 +182,10 @@ static void end_product(struct making *m)
 /* What others need, or a product. */
 static void tell(struct making *m)
 {
+    if (m->maker && !m->code)
+        fail(m, tca_made_join(&m->made));
     if (!m->code)
-        fail(m, m->product ? tell_product(m) : m->maker->end(m->own, NULL));
+        fail(m, m->product ? tell_product(m) : m->maker->end(m->made.lane[0], NULL));
     if (m->product)
         end_product(m);
 }
@@ -288,7 +236,7 @@ static bool waits(const struct all *all)
 }
 
 /* As long as there is something; each thread does so. What is waited for another one has begun. */
-static void tell_some(void *user, unsigned thread)
+static void tell_those(void *user, unsigned thread)
 {
     struct all *all = user;
     (void)thread;
@@ -312,12 +260,9 @@ static void make_all(struct all *all)
 {
     struct tca_session *s = all->s;
     begin_all(all);
-    settle(all);
-    share_out(all);
-    list_takers(all);
+    walk(all);
     s->beside = true;
-    tca_crew_run(s->crew, walk_some, all, all->walks);
-    tca_crew_run(s->crew, tell_some, all, tca_crew_size(s->crew));
+    tca_crew_run(s->crew, tell_those, all, tca_crew_size(s->crew));
     s->beside = false;
 }
 
@@ -346,9 +291,10 @@ int tca_session_make(struct tca_session *s, struct tca_product *product, size_t 
         check_all(&all, product, count);
         make_all(&all);
     }
-    for (size_t at = 0; all.making && at < end_of(&all); at++)
-        if (all.making[at].maker)
-            all.making[at].maker->done(all.making[at].own);
+    for (size_t at = 0; all.making && at < end_of(&all); at++) {
+        tca_made_done(&all.making[at].made);
+        tca_row_parts_done(&all.making[at].parts);
+    }
     tca_free(all.making);
     tca_free(all.taker);
     tca_free(all.whose);

@@ -379,35 +379,53 @@ typedef int tca_view_fn(void *user, const struct tca_flow_view *view);
 int tca_pass2_walk(struct tca_session *s, tca_view_fn *fn, void *user);
 /* The same with every finding, whatever the user wants to read: for what is counted from them. */
 int tca_pass2_walk_all(struct tca_session *s, tca_view_fn *fn, void *user);
-/* The same as tca_pass2_walk(), by all threads of the session: blocks of flows in row order go to fn, each block with the
- * user of one part, several blocks at a time; then `join` gets these users in the order of the blocks. There are
- * tca_pass2_parts() of them. */
+
+/* ---- told to several (take.c) ---- */
+/* One walk of which several are told; whoever fails is told no more. */
 typedef int tca_join_fn(void *user, void *part);
-unsigned tca_pass2_parts(const struct tca_session *s);
-int tca_pass2_share(struct tca_session *s, tca_view_fn *fn, void *const *part, tca_join_fn *join, void *user);
-/* What is made of all flows: its maker looks at each once, in row order, and then tells. Several are made in one walk, or side by
- * side; those that are made of flows alone find nothing changed by the others. */
-struct tca_maker {
-    int (*begin)(struct tca_session *s,
-                 void **ret_own);    /* whatever it returns, `done` is called for *ret_own */
-    tca_view_fn *flow;               /* `user` is its own */
-    int (*end)(void *own, void *to); /* tells; what `to` is each maker says */
-    void (*done)(void *own);         /* accepts NULL */
-    bool everything;                 /* asks for every finding, whatever the user wants to read */
-    unsigned cost; /* of a look at one flow, about, as others have it: what walks are shared out by */
-};
-/* Begins, and looks at every flow. */
-int tca_gather(struct tca_session *s, const struct tca_maker *maker, void **ret_own);
-/* Makes this one alone. 0, TCA_EMEMORY, TCA_EOUTPUT, or what telling returned. */
-int tca_make(struct tca_session *s, const struct tca_maker *maker, void *to);
-/* One walk of which several are told: whoever fails is told no more. 0, or the error of the walk. */
 struct tca_taker {
     tca_view_fn *flow;
     void *user;
-    bool everything;
-    int error; /* what `flow` returned */
+    /* Borrowed: users in its place, where there are several threads. Without `join` one for each thread, tca_pass2_lanes() in all, each of
+     * which is told some flows, in no order. With it one for each part of a block of flows, tca_pass2_parts() in all; each is told
+     * those of its part in row order, and then `join` gets them in the order of the parts. NULL: it is told all in row order. */
+    void *const *of;
+    tca_join_fn *join;
+    bool everything; /* asks for every finding, whatever the user wants to read */
+    int error;       /* set: what `flow` or `join` returned */
 };
+unsigned tca_pass2_lanes(const struct tca_session *s);
+unsigned tca_pass2_parts(const struct tca_session *s);
+/* 0, or the error of the walk: TCA_EMEMORY, TCA_EOUTPUT. */
 int tca_pass2_walk_for(struct tca_session *s, struct tca_taker *taker, size_t count);
+
+/* What is made of all flows: its maker looks at each once, and then tells. Several are made in one walk; those that are made of
+ * flows alone find nothing changed by the others. */
+struct tca_maker {
+    /* One of `of` that share the memory it may take; whatever it returns, `done` is called for *ret_own. */
+    int (*begin)(struct tca_session *s, unsigned of, void **ret_own);
+    tca_view_fn *flow; /* `user` is its own */
+    /* What another one looked at is this one's too from now on; only to be done with after that. NULL: it has to look at all flows
+     * itself, in row order. */
+    tca_join_fn *join;
+    int (*end)(void *own, void *to); /* tells; what `to` is each maker says */
+    void (*done)(void *own);         /* accepts NULL */
+    bool everything;                 /* asks for every finding, whatever the user wants to read */
+};
+/* A maker at work: one for each thread until they are joined. */
+struct tca_made {
+    const struct tca_maker *maker;
+    void **lane; /* owned, and what is there; the first one is what is told of */
+    unsigned lanes;
+};
+int tca_made_begin(struct tca_session *s, const struct tca_maker *maker, struct tca_made *ret);
+struct tca_taker tca_made_taker(const struct tca_made *m); /* valid until it is joined */
+int tca_made_join(struct tca_made *m);
+void tca_made_done(struct tca_made *m); /* whatever came before; accepts all zero */
+/* Begins, looks at every flow, joins. */
+int tca_made_gather(struct tca_session *s, const struct tca_maker *maker, struct tca_made *ret);
+/* Makes this one alone. 0, TCA_EMEMORY, TCA_EOUTPUT, or what telling returned. */
+int tca_make(struct tca_session *s, const struct tca_maker *maker, void *to);
 
 /* A listener with only the episodes that the user wants to read about. */
 struct tca_told_listener {

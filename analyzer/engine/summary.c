@@ -87,9 +87,10 @@ static int set_limits(struct summing *w)
     return TCA_OK;
 }
 
-static int begin_summing(struct tca_session *s, void **ret_own)
+static int begin_summing(struct tca_session *s, unsigned of, void **ret_own)
 {
     struct summing *w = tca_alloc(sizeof *w);
+    (void)of;
     *ret_own = w;
     if (!w)
         return TCA_EMEMORY;
@@ -126,7 +127,7 @@ static int tell_summary(void *own, void *to)
     return error ? error : tca_summary_write(w->sum, whom->fn, whom->user);
 }
 
-const struct tca_maker tca_summary_maker = {begin_summing, sum_flow, tell_summary, done_summing, false, 1};
+const struct tca_maker tca_summary_maker = {begin_summing, sum_flow, NULL, tell_summary, done_summing, false};
 
 int tca_session_summary(struct tca_session *s, tca_write_fn *fn, void *user, struct tca_error *error)
 {

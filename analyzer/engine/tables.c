@@ -5,6 +5,8 @@
  */
 #include "engine/tables.h"
 
+#include "base/alloc.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -24,30 +26,47 @@ static int join_rows(void *user, void *part)
     return tca_lines_join(r->lines, p->lines);
 }
 
-/* Each part has its own lines. */
-static int share_flows(struct tca_rows *r)
+int tca_row_parts_begin(struct tca_rows *r, struct tca_row_parts *ret)
 {
-    enum { PARTS_MAX = 2 * TCA_CREW_MAX };
-    struct tca_rows part[PARTS_MAX];
-    void *user[PARTS_MAX];
-    unsigned parts = tca_pass2_parts(r->s);
-    int error = TCA_OK;
-    for (unsigned at = 0; at < parts; at++) {
-        part[at] = (struct tca_rows){.s = r->s, .opt = r->opt, .lines = tca_lines_part(r->lines)};
-        user[at] = &part[at];
-        error = part[at].lines ? error : TCA_EMEMORY;
+    unsigned parts = r->lines ? tca_pass2_parts(r->s) : 1;
+    *ret = (struct tca_row_parts){.rows = r};
+    if (parts == 1)
+        return TCA_OK;
+    ret->part = tca_alloc(parts * sizeof *ret->part);
+    ret->of = tca_alloc(parts * sizeof *ret->of);
+    int error = ret->part && ret->of ? TCA_OK : TCA_EMEMORY;
+    for (; ret->parts < parts && !error; ret->parts++) {
+        struct tca_rows *part = &ret->part[ret->parts];
+        *part = (struct tca_rows){.s = r->s, .opt = r->opt, .lines = tca_lines_part(r->lines)};
+        ret->of[ret->parts] = part;
+        error = part->lines ? TCA_OK : TCA_EMEMORY;
     }
-    if (!error)
-        error = tca_pass2_share(r->s, flow_row, user, join_rows, r);
-    for (unsigned at = 0; at < parts; at++)
-        tca_lines_end(part[at].lines);
     return error;
+}
+
+struct tca_taker tca_row_parts_taker(const struct tca_row_parts *parts, tca_view_fn *row)
+{
+    return (struct tca_taker){.flow = row, .user = parts->rows, .of = parts->of, .join = join_rows};
+}
+
+void tca_row_parts_done(struct tca_row_parts *parts)
+{
+    for (unsigned at = 0; at < parts->parts; at++)
+        tca_lines_end(parts->part[at].lines);
+    tca_free(parts->part);
+    tca_free(parts->of);
+    *parts = (struct tca_row_parts){0};
 }
 
 static int each_flow(struct tca_rows *r)
 {
-    bool share = r->lines && tca_crew_size(r->s->crew) > 1;
-    return share ? share_flows(r) : tca_pass2_walk(r->s, flow_row, r);
+    struct tca_row_parts parts;
+    int error = tca_row_parts_begin(r, &parts);
+    struct tca_taker taker = tca_row_parts_taker(&parts, flow_row);
+    if (!error)
+        error = tca_pass2_walk_for(r->s, &taker, 1);
+    tca_row_parts_done(&parts);
+    return error ? error : taker.error;
 }
 
 static int tell_events(struct tca_rows *r, void *own)
@@ -195,12 +214,11 @@ int tca_table_check(struct tca_session *s, const char *name, const struct tca_ta
 /* Of a table that was checked. */
 static int each_row(struct tca_rows *r, const struct tca_table *table, struct tca_error *error)
 {
-    void *own = NULL;
-    int code = table->row ? each_flow(r) : table->maker ? tca_gather(r->s, table->maker, &own) : TCA_OK;
+    struct tca_made made = {.lane = NULL};
+    int code = table->row ? each_flow(r) : table->maker ? tca_made_gather(r->s, table->maker, &made) : TCA_OK;
     if (!code && table->tell)
-        code = table->tell(r, own);
-    if (table->maker)
-        table->maker->done(own);
+        code = table->tell(r, made.lane ? made.lane[0] : NULL);
+    tca_made_done(&made);
     tca_cells_done(&r->cells);
     return tca_words(error, code);
 }

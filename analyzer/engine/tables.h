@@ -18,6 +18,18 @@ struct tca_rows {
         *lines; /* where the rows go that can be written there without cells; NULL: they all go to fn */
 };
 
+/* Rows of flows by several threads: lines of each part of a block of flows. */
+struct tca_row_parts {
+    struct tca_rows *rows; /* borrowed */
+    struct tca_rows *part; /* owned */
+    void **of;             /* owned: each of them; NULL: there is one thread */
+    unsigned parts;
+};
+/* 0 or TCA_EMEMORY; either way tca_row_parts_done() is called. */
+int tca_row_parts_begin(struct tca_rows *r, struct tca_row_parts *ret);
+struct tca_taker tca_row_parts_taker(const struct tca_row_parts *parts, tca_view_fn *row);
+void tca_row_parts_done(struct tca_row_parts *parts);
+
 struct tca_table {
     const char *name;
     tca_view_fn *row; /* a row of each flow, in their order; `user` is the rows; NULL: it has others */

@@ -93,14 +93,14 @@ static int tell_incidents(struct paging *p)
     return error;
 }
 
-static int begin_paging(struct tca_session *s, void **ret_own)
+static int begin_paging(struct tca_session *s, unsigned of, void **ret_own)
 {
     struct paging *p = tca_alloc(sizeof *p);
     *ret_own = p;
     if (!p)
         return TCA_EMEMORY;
     p->s = s;
-    int error = tca_summary_maker.begin(s, &p->summing);
+    int error = tca_summary_maker.begin(s, of, &p->summing);
     if (!error)
         error = tca_web_new(&p->web);
     for (size_t at = 0; !error && at < s->capture_count; at++)
@@ -181,7 +181,7 @@ static int tell_page(void *own, void *to)
     return error;
 }
 
-const struct tca_maker tca_page_maker = {begin_paging, page_flow, tell_page, done_paging, false, 1};
+const struct tca_maker tca_page_maker = {begin_paging, page_flow, NULL, tell_page, done_paging, false};
 
 int tca_session_page(struct tca_session *s, tca_write_fn *fn, void *user, struct tca_error *error)
 {

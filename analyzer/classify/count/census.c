@@ -106,12 +106,12 @@ struct tca_census {
     void *listed_user;
 };
 
-int tca_census_new(const char *temp_dir, struct tca_census **ret_census)
+int tca_census_new(const char *temp_dir, unsigned of, struct tca_census **ret_census)
 {
     struct tca_census *c = tca_alloc(sizeof *c);
     if (!c)
         return TCA_EMEMORY;
-    int error = tca_sorter_new(SOCKET_MEMORY, temp_dir, &c->sockets);
+    int error = tca_sorter_new(SOCKET_MEMORY / of, temp_dir, &c->sockets);
     if (!error)
         error = tca_sorter_new(EDGE_MEMORY, temp_dir, &c->edges);
     if (error) {
@@ -226,6 +226,11 @@ int tca_census_add(struct tca_census *c, const struct tca_case *flow, const stru
             return error;
     }
     return TCA_OK;
+}
+
+int tca_census_join(struct tca_census *c, const struct tca_census *other)
+{
+    return tca_sorter_take(c->sockets, other->sockets);
 }
 
 /* One socket is held back until the next one is known. */

@@ -17,8 +17,10 @@
 
 struct tca_census; /* opaque */
 
-/* 0 or TCA_EMEMORY. `temp_dir` as in base/extsort.h. */
-int tca_census_new(const char *temp_dir, struct tca_census **ret_census);
+/* One of `of` that share the memory it may take before it uses files. 0 or TCA_EMEMORY. `temp_dir` as in base/extsort.h. */
+int tca_census_new(const char *temp_dir, unsigned of, struct tca_census **ret_census);
+/* What another one took, before either was run; only to be freed after that. 0, TCA_EMEMORY or TCA_EOUTPUT. */
+int tca_census_join(struct tca_census *c, const struct tca_census *other);
 /* Take both ends of one flow, or with `served` those alone that may tell of a served port; its dossier may go away afterwards. Its clocks ran to `until_ns`; from `let_go_ns` on
  * nobody watches any more (INT64_MAX: for ever). 0, TCA_EMEMORY or TCA_EOUTPUT. */
 int tca_census_add(struct tca_census *c, const struct tca_case *flow, const struct tca_sweep *served,
