@@ -79,7 +79,7 @@ static int put_away(struct parts *p, struct sum *sum)
     tca_buf_reset(&p->item);
     tca_buf_add(&p->item, &head, sizeof head);
     for (uint32_t id = 0; id < TCA_COUNTER_COUNT; id++) {
-        if (!sum->of.of[id].max)
+        if (!sum->of.of[id].max) /* no lower bound lies above it */
             continue;
         struct entry entry;
         memset(&entry, 0, sizeof entry);

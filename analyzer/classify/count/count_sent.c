@@ -49,9 +49,10 @@ static struct tca_bounds stream_again(const struct tca_counting *k)
 struct tca_bounds tca_count_retrans(const struct tca_counting *k)
 {
     struct tca_bounds opening = tca_count_syn_retrans(k), stream = stream_again(k);
-    if (!k->near)
-        stream.min =
-            (uint64_t)k->me->retx_rto + k->me->retx_tlp + k->me->retx_fast; /* not the path's copies */
+    if (!k->near) { /* not the path's copies; but those of what was lost on the way here, of which most is no bound */
+        uint64_t least = (uint64_t)k->me->retx_rto + k->me->retx_tlp + k->me->retx_fast;
+        stream = count_between(least, stream.max > least ? stream.max : least);
+    }
     return tca_counting_sum(opening, stream);
 }
 
