@@ -162,7 +162,7 @@ struct tca_session {
     struct tca_settings set; /* with real addresses */
     struct tca_anon *anon;   /* owned: how addresses are shown; NULL: as they are */
     struct tca_crew *crew;   /* NULL: one thread does all */
-    bool beside; /* its threads make products side by side, each by walks of its own (products.c) */
+    bool beside; /* its threads do something side by side, each by walks of its own (swept.c, products.c) */
     struct capture **capture; /* owned, in the order of the run's list */
     size_t capture_count, capture_room;
     struct capture *open;          /* the capture being fed; NULL between captures */
@@ -394,6 +394,7 @@ struct tca_taker {
     bool everything; /* asks for every finding, whatever the user wants to read */
     int error;       /* set: what `flow` or `join` returned */
 };
+/* Threads of a walk: where something is done beside it, it has one, and no more. */
 unsigned tca_pass2_lanes(const struct tca_session *s);
 unsigned tca_pass2_parts(const struct tca_session *s);
 /* 0, or the error of the walk: TCA_EMEMORY, TCA_EOUTPUT. */

@@ -21,19 +21,15 @@
  * who want them in order, and where they are not. */
 enum { PARTS_EACH = 4, KEPT_EACH = 8, FLOWS_EACH = 64 };
 
-static bool has_crew(const struct tca_session *s)
+unsigned tca_pass2_lanes(const struct tca_session *s)
 {
-    return !s->beside && tca_crew_size(s->crew) > 1;
+    return s->beside ? 1 : tca_crew_size(s->crew);
 }
 
 unsigned tca_pass2_parts(const struct tca_session *s)
 {
-    return has_crew(s) ? PARTS_EACH * tca_crew_size(s->crew) : 1;
-}
-
-unsigned tca_pass2_lanes(const struct tca_session *s)
-{
-    return has_crew(s) ? tca_crew_size(s->crew) : 1;
+    unsigned lanes = tca_pass2_lanes(s);
+    return lanes > 1 ? PARTS_EACH * lanes : 1;
 }
 
 /* ---- who is told ---- */
@@ -223,7 +219,7 @@ int tca_pass2_walk_for(struct tca_session *s, struct tca_taker *taker, size_t co
         return TCA_EMEMORY;
     for (size_t at = 0; at < count; at++)
         t.turn[turn_of(&taker[at])] = true;
-    int error = has_crew(s) ? walk_by_all(&t) : tca_pass2_walk_all(s, tell_all, &t);
+    int error = t.lanes > 1 ? walk_by_all(&t) : tca_pass2_walk_all(s, tell_all, &t);
     for (size_t at = 0; at < count; at++)
         taker[at].error = t.failed[at];
     if (all_failed(&t))

@@ -20,10 +20,9 @@ enum {
     PARTS_EACH = 2
 }; /* dossiers; parts for each thread, so that none waits long for the last */
 
-/* Where something is done beside the walk each has a thread, and no more. */
 static bool has_crew(const struct tca_session *s)
 {
-    return !s->beside && tca_crew_size(s->crew) > 1;
+    return tca_pass2_lanes(s) > 1;
 }
 
 static struct tca_batches batches_of(const struct tca_session *s)
