@@ -151,7 +151,7 @@ static int sort_event(void *user, const struct tca_event_key *key, const struct 
     tca_key_u64(sort_key + 12, key->frame);
     tca_key_u32(sort_key + 20, key->order);
     tca_key_i64(sort_key + 24, e->start_ns);
-    struct event_tie tie;
+    struct event_tie tie = {{0}, {0}};
     tca_key_u64(tie.first_frame, e->first_frame);
     tca_key_u64(tie.number, e->number++);
     uint32_t count = (uint32_t)cells->count;

@@ -27,7 +27,7 @@ sys.path[:0] = [str(HERE.parent / "bench"), str(HERE.parent / "lab")]
 import measure  # noqa: E402
 import report  # noqa: E402
 
-TIMES, STEEPEST, ORDINARY = 4, 8, 100_000
+TIMES, STEEPEST, ORDINARY, TRIES = 4, 8, 100_000, 3
 DEAREST = {"report": 30, "summary": 20}  # times an ordinary packet: what a connection of one packet costs, twice
 MEMORY, BESIDES_MIB = "16M", 40
 TOGETHER, BYTES_TOGETHER, BYTES_EACH = 32768, 480, 110  # connections that sweeps hold something of (engine/alone.c); of all, numbers of streams and hosts
@@ -98,11 +98,21 @@ class Figures:
         return f"{self.each[0] * 1e9:.0f} | {self.each[1] * 1e9:.0f} | {self.each[1] / self.usual:.1f}"
 
 
-def learn_usual(bench):
+def learn_usual(bench, command):
     """What starting costs, and an ordinary packet."""
-    for command in DEAREST:
-        bench.empty[command] = bench.run("flood", 1, command).cpu
-        bench.usual[command] = max(bench.run("ordinary", ORDINARY, command).cpu - bench.empty[command], 1e-9) / ORDINARY
+    bench.empty[command] = bench.run("flood", 1, command).cpu
+    bench.usual[command] = max(bench.run("ordinary", ORDINARY, command).cpu - bench.empty[command], 1e-9) / ORDINARY
+
+
+def judged(bench, kind, command):
+    """What is too dear is measured again, beside ordinary packets of the same moment: a machine is not as fast in every minute."""
+    figures = Figures(bench, kind, command)
+    for _ in range(TRIES - 1):
+        if figures.good(command):
+            break
+        learn_usual(bench, command)
+        figures = Figures(bench, kind, command)
+    return figures
 
 
 def table(bench):
@@ -152,13 +162,14 @@ def main():
         if options.instructions:
             instructions(bench)
             return 0
-        learn_usual(bench)
+        for command in DEAREST:
+            learn_usual(bench, command)
         if options.table:
             table(bench)
             return 0
         for kind in bench.kinds():
             for command in DEAREST:
-                figures = Figures(bench, kind, command)
+                figures = judged(bench, kind, command)
                 tap.point(figures.good(command), f"{kind}, {command}: {figures.words()}",
                           [figures.failure or f"at most {figures.most:.0f} MiB"])
     tap.plan()
