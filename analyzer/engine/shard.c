@@ -19,7 +19,7 @@
 #include <string.h>
 
 /* A power of two, so that places follow each other where counts begin anew. */
-enum { QUEUE_ROOM = 4096 };
+enum { QUEUE_ROOM = 8192 };
 _Static_assert((int)QUEUE_ROOM >= (int)TCA_ORDER_SLOTS + (int)TCA_ORDER_ROOM,
                "those of a chunk, and those before it");
 

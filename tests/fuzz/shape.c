@@ -561,8 +561,9 @@ static void gather(struct stage *stage, const struct step *step, struct talk *cr
     }
 }
 
-/* Memory is looked after once in 512 segments (artefact/order.h), so it takes a crowd to come there. SYNs of many tuples; answers, of which a few refuse; connections that are alive, so many that a megabyte does not hold them as they
- * are; after a pause they go on, and end. */
+/* Memory is looked after once in 512 segments, with check_ways (artefact/order.h), so it takes a crowd to come there. SYNs of many
+ * tuples; answers, of which a few refuse; connections that are alive, so many that a megabyte does not hold them as they are;
+ * after a pause they go on, and end. */
 static void burst(struct stage *stage, const struct step *step)
 {
     struct talk saved = stage->talk[step->which], crowd[CROWD_MAX];
