@@ -369,9 +369,19 @@ void tca_pass2_settle(const struct tca_session *s, struct tca_reading *reading, 
 /* All dossiers so, in row order: some at a time, which live until fn returns. Non-zero from fn stops and is returned. */
 typedef int tca_settled_fn(void *user, struct tca_settled *settled, size_t count);
 int tca_pass2_settle_all(struct tca_session *s, int64_t until_ns, tca_settled_fn *fn, void *user);
+/* Who takes them in two steps. Non-zero from either stops and is returned. */
+struct tca_settled_taker {
+    tca_settled_fn *fn; /* by one thread at a time, in row order; ... */
+    int (*behind)(
+        void *user,
+        unsigned task); /* ... then these tasks, at the same time, while the next ones are settled */
+    unsigned behinds;   /* TCA_BEHIND_MAX (batches.h) at most */
+    void *user;
+};
 /* The same of some captures alone, to their ends, while it is found out which SYNs are cut short: of which nothing more need be
- * known. */
-int tca_pass2_settle_first(struct tca_session *s, struct tca_owners captures, tca_settled_fn *fn, void *user);
+ * known. They live until the tasks behind them are done. */
+int tca_pass2_settle_first(struct tca_session *s, struct tca_owners captures,
+                           const struct tca_settled_taker *taker);
 /* What a judge, or the census, may look at. Borrows what was settled. */
 struct tca_case tca_pass2_case(const struct tca_session *s, struct tca_settled *settled);
 /* Every flow in row order, judged. Non-zero from fn stops and is returned. */

@@ -75,15 +75,13 @@ enum { SWEEPS = sizeof sweeps / sizeof *sweeps };
 struct gathering {
     struct tca_session *s;
     struct tca_swept *swept;
-    struct tca_crew *crew; /* NULL: this thread does all */
-    struct tca_settled *settled;
+    struct tca_settled *settled; /* those that were met last */
     size_t count;
-    int error[SWEEPS];
 };
 
-static void add_all(void *user, unsigned task)
+static int add_all(void *user, unsigned task)
 {
-    struct gathering *g = user;
+    const struct gathering *g = user;
     int error = TCA_OK;
     for (size_t at = 0; at < g->count && !error; at++) {
         struct tca_dossier *d = &g->settled[at].d;
@@ -93,7 +91,7 @@ static void add_all(void *user, unsigned task)
                      : d->cut_short ? sweeps[task].early
                                     : sweeps[task].add)(g->swept, d);
     }
-    g->error[task] = error;
+    return error;
 }
 
 static void count_cut(struct capture *c, const struct tca_dossier *d, bool cut)
@@ -145,7 +143,7 @@ static int meet(struct gathering *g, struct tca_settled *settled)
     return tca_hosts_meet(g->swept->hosts, d);
 }
 
-static int gather(void *user, struct tca_settled *settled, size_t count)
+static int meet_all(void *user, struct tca_settled *settled, size_t count)
 {
     struct gathering *g = user;
     int error = TCA_OK;
@@ -153,10 +151,6 @@ static int gather(void *user, struct tca_settled *settled, size_t count)
     g->count = count;
     for (size_t at = 0; at < count && !error; at++)
         error = meet(g, &settled[at]);
-    if (!error)
-        tca_crew_run(g->crew, add_all, g, SWEEPS);
-    for (unsigned at = 0; at < SWEEPS && !error; at++)
-        error = g->error[at];
     return error;
 }
 
@@ -172,36 +166,71 @@ static int begin(struct tca_session *s, struct tca_swept *w)
     return error ? error : tca_pressure_new(&w->pressure);
 }
 
-static int find(struct tca_session *s, struct tca_swept *w, struct tca_crew *crew)
+struct finding {
+    struct tca_session *s;
+    struct tca_swept *swept;
+    int error[2]; /* of each task */
+};
+
+/* What needs no listener. Initial numbers go before listeners take memory, where one thread does all. */
+static int find_apart(struct tca_session *s, struct tca_swept *w)
 {
-    bool in_part =
-        s->alone[TCA_ALONE_ONCE].full || s->alone[TCA_ALONE_AGAIN].full || s->alone[TCA_NOT_ALONE].full;
-    int error = tca_hosts_run(w->hosts);
-    if (!error)
-        error = tca_isns_run(w->isns, w->hosts, &w->found);
-    tca_isns_free(w->isns); /* before listeners take memory */
+    const struct tca_alone *alone = s->alone;
+    bool in_part = alone[TCA_ALONE_ONCE].full || alone[TCA_ALONE_AGAIN].full || alone[TCA_NOT_ALONE].full;
+    const struct tca_pressure_terms terms = {.hosts = w->hosts,
+                                             .known = &s->set.known,
+                                             .anon = s->anon,
+                                             .incidents = &w->found,
+                                             .in_part = in_part};
+    int error = tca_isns_run(w->isns, w->hosts, &w->found);
+    tca_isns_free(w->isns);
     w->isns = NULL;
-    if (!error)
-        error = tca_sweep_run(w->sweep, w->hosts, crew);
-    if (!error)
-        error = tca_pressure_run(w->pressure, w->sweep, w->hosts, &s->set.known, in_part, s->anon, &w->found);
-    if (!error)
-        error = tca_sweep_settle(w->sweep);
+    return error ? error : tca_pressure_begin(w->pressure, &terms);
+}
+
+/* That, and beside it who listened. */
+static void find_first(void *user, unsigned task)
+{
+    struct finding *f = user;
+    f->error[task] = task ? tca_sweep_list(f->swept->sweep, f->swept->hosts) : find_apart(f->s, f->swept);
+}
+
+static int leave_out_ports(const struct tca_session *s, const struct tca_swept *w)
+{
+    int error = TCA_OK;
     for (uint32_t capture = w->captures.first; !error && capture <= w->captures.last; capture++)
         if (capture <= s->capture_count && s->capture[capture - 1]->left_out)
             error = tca_sweep_leave_out(w->sweep, capture, s->capture[capture - 1]->left_out);
     return error;
 }
 
+static int find(struct tca_session *s, struct tca_swept *w, struct tca_crew *crew)
+{
+    struct finding finding = {.s = s, .swept = w};
+    int error = tca_hosts_run(w->hosts);
+    if (error)
+        return error;
+    tca_crew_run(crew, find_first, &finding, 2);
+    error = finding.error[0] ? finding.error[0] : finding.error[1];
+    if (!error)
+        error = tca_sweep_run(w->sweep, crew);
+    if (!error)
+        error = tca_pressure_run(w->pressure, w->sweep);
+    if (!error)
+        error = tca_sweep_settle(w->sweep);
+    return error ? error : leave_out_ports(s, w);
+}
+
 /* pack: what is found is put away small. */
 static int sweep(struct tca_session *s, struct tca_swept *w, bool pack)
 {
-    struct gathering g = {.s = s, .swept = w, .crew = s->beside ? NULL : s->crew};
+    struct gathering g = {.s = s, .swept = w};
+    const struct tca_settled_taker taker = {.fn = meet_all, .behind = add_all, .behinds = SWEEPS, .user = &g};
     int error = begin(s, w);
     if (!error)
-        error = tca_pass2_settle_first(s, w->captures, gather, &g);
+        error = tca_pass2_settle_first(s, w->captures, &taker);
     if (!error)
-        error = find(s, w, g.crew);
+        error = find(s, w, s->beside ? NULL : s->crew);
     if (!error && pack)
         tca_sweep_pack(w->sweep);
     return error;

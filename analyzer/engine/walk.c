@@ -16,9 +16,10 @@
 /* ---- several dossiers at a time ---- */
 
 enum {
-    AT_ONCE = 64,
-    PARTS_EACH = 2
-}; /* dossiers; parts for each thread, so that none waits long for the last */
+    AT_ONCE = 64,   /* dossiers */
+    PARTS_EACH = 2, /* for each thread, so that none waits long for the last */
+    HALVES = 2
+};
 
 static bool has_crew(const struct tca_session *s)
 {
@@ -44,15 +45,16 @@ enum { CUTS = 8 };
 struct settling {
     struct tca_session *s;
     struct tca_owners captures; /* all zero: all */
-    struct tca_reading reading[AT_ONCE];
-    struct tca_settled *settled; /* owned */
-    struct tca_settled *told;    /* with one thread: the one that was settled, in place of these */
-    bool first;                  /* which SYNs are cut short is being found out */
+    struct tca_reading reading[HALVES * AT_ONCE];
+    struct tca_settled *
+        settled; /* owned: of two batches in turn, since something may be behind of one while the next is settled */
+    unsigned from;            /* where those of the one that is settled begin */
+    struct tca_settled *told; /* with one thread: the one that was settled, in place of these */
+    bool first;               /* which SYNs are cut short is being found out */
     struct cut
         *cut; /* owned: then, with one thread, the last one of some models; with several, of each place */
     int64_t until_ns;
-    tca_settled_fn *fn;
-    void *user;
+    struct tca_settled_taker to;
 };
 
 /* A SYN beyond those that were taken in, of which all is known that is asked for. NULL: it is none. */
@@ -95,16 +97,26 @@ static void settle_some(void *user, const void *const *item, unsigned from, unsi
     struct settling *w = user;
     (void)part;
     for (unsigned at = from; at < to; at++) {
+        unsigned place = w->from + at;
         if (at > from)
-            w->reading[at].stream = w->reading[at - 1].stream;
-        settle_one(w, at, item[at]);
+            w->reading[place].stream = w->reading[place - 1].stream;
+        settle_one(w, place, item[at]);
     }
 }
 
 static int tell_settled(void *user, unsigned count)
 {
     struct settling *w = user;
-    return w->fn(w->user, w->told ? w->told : w->settled, count);
+    struct tca_settled *settled = w->told ? w->told : &w->settled[w->from];
+    if (has_crew(w->s))
+        w->from = AT_ONCE - w->from;
+    return w->to.fn(w->to.user, settled, count);
+}
+
+static int do_behind(void *user, unsigned task)
+{
+    const struct settling *w = user;
+    return w->to.behind(w->to.user, task);
 }
 
 /* Of those that come by the million each has another address, so that nothing of its host is in any cache. What other captures have
@@ -133,12 +145,14 @@ static int settle_all(const struct settling *how)
     if (!w)
         return TCA_EMEMORY;
     *w = *how;
-    w->settled = tca_grow(NULL, has_crew(s) ? AT_ONCE : 1, sizeof *w->settled);
-    w->cut = tca_alloc((has_crew(s) ? AT_ONCE : CUTS) * sizeof *w->cut);
+    w->settled = tca_grow(NULL, has_crew(s) ? HALVES * AT_ONCE : 1, sizeof *w->settled);
+    w->cut = tca_alloc((has_crew(s) ? HALVES * AT_ONCE : CUTS) * sizeof *w->cut);
     struct tca_batches batches = batches_of(s);
     batches.owners = w->captures;
     batches.work = settle_some;
     batches.then = tell_settled;
+    batches.behind = w->to.behind ? do_behind : NULL;
+    batches.behinds = w->to.behinds;
     batches.ahead = settle_ahead;
     batches.user = w;
     int error = w->settled && w->cut ? tca_batches_walk(&batches) : TCA_EMEMORY;
@@ -150,13 +164,14 @@ static int settle_all(const struct settling *how)
 
 int tca_pass2_settle_all(struct tca_session *s, int64_t until_ns, tca_settled_fn *fn, void *user)
 {
-    return settle_all(&(struct settling){.s = s, .until_ns = until_ns, .fn = fn, .user = user});
+    return settle_all(&(struct settling){.s = s, .until_ns = until_ns, .to = {.fn = fn, .user = user}});
 }
 
-int tca_pass2_settle_first(struct tca_session *s, struct tca_owners captures, tca_settled_fn *fn, void *user)
+int tca_pass2_settle_first(struct tca_session *s, struct tca_owners captures,
+                           const struct tca_settled_taker *taker)
 {
-    return settle_all(&(struct settling){
-        .s = s, .captures = captures, .first = true, .until_ns = INT64_MIN, .fn = fn, .user = user});
+    return settle_all(
+        &(struct settling){.s = s, .captures = captures, .first = true, .until_ns = INT64_MIN, .to = *taker});
 }
 
 /* ---- judged flows ---- */

@@ -152,10 +152,11 @@ static struct tca_digest digest_drop(const void *item)
     return (struct tca_digest){drop->place, tca_digest_i64(drop->time_ns)};
 }
 
-/* Number the listeners, and put their drops side by side. */
-static void number_places(struct tca_pressure *p)
+/* The attempts by listener and time; number the listeners, and put their drops side by side. */
+static void order_places(struct tca_pressure *p)
 {
     uint32_t place = 0;
+    tca_sort(p->order, p->attempts, sizeof(struct tca_attempt *), digest_try, compare_tries);
     for (size_t at = 0; at < p->attempts; at++) {
         place += at && compare_places(p->order[at - 1], p->order[at]) != 0;
         p->order[at]->place = place;
@@ -187,8 +188,6 @@ static int read_listeners(struct tca_pressure *p)
 {
     size_t drop = 0;
     int error = TCA_OK;
-    tca_sort(p->order, p->attempts, sizeof(struct tca_attempt *), digest_try, compare_tries);
-    number_places(p);
     for (size_t at = 0, end; at < p->attempts && !error; at = end) {
         const struct tca_attempt *first = p->order[at];
         for (end = at + 1; end < p->attempts && p->order[end]->place == first->place;)
@@ -246,30 +245,41 @@ static int keep_results(struct tca_pressure *p)
     return TCA_OK;
 }
 
-int tca_pressure_run(struct tca_pressure *p, struct tca_sweep *sweep, const struct tca_hosts *hosts,
-                     const struct tca_known *known, bool in_part, struct tca_anon *anon,
-                     struct tca_incidents *incidents)
+/* From here on hosts are known by their rank. */
+static void rank_hosts(struct tca_pressure *p)
 {
-    static int (*const part[])(struct tca_pressure *) = {tca_scan_read, read_listeners, tca_pathloss_read,
-                                                         tca_silence_read};
+    for (size_t at = 0; at < p->attempts; at++) {
+        struct tca_attempt *a = p->order[at] = &p->attempt[at];
+        a->client_host = tca_hosts_rank(p->hosts, a->client_host);
+        a->server_host = tca_hosts_rank(p->hosts, a->server_host);
+    }
+}
+
+int tca_pressure_begin(struct tca_pressure *p, const struct tca_pressure_terms *terms)
+{
+    p->known = terms->known;
+    p->anon = terms->anon;
+    p->in_part = terms->in_part;
+    p->hosts = terms->hosts;
+    p->incidents = terms->incidents;
     if (!p->attempts)
         return TCA_OK;
-    p->sweep = sweep;
-    p->known = known;
-    p->anon = anon;
-    p->in_part = in_part;
-    p->hosts = hosts;
-    p->incidents = incidents;
     p->order = tca_alloc(p->attempts * sizeof(struct tca_attempt *));
     if (!p->order)
         return TCA_EMEMORY;
-    for (size_t at = 0; at < p->attempts; at++) {
-        struct tca_attempt *a = p->order[at] = &p->attempt[at];
-        a->client_host = tca_hosts_rank(hosts, a->client_host);
-        a->server_host = tca_hosts_rank(hosts, a->server_host);
-    }
+    rank_hosts(p);
+    int error = tca_scan_read(p);
+    if (!error)
+        order_places(p);
+    return error;
+}
+
+int tca_pressure_run(struct tca_pressure *p, struct tca_sweep *sweep)
+{
+    static int (*const part[])(struct tca_pressure *) = {read_listeners, tca_pathloss_read, tca_silence_read};
     int error = TCA_OK;
-    for (size_t at = 0; at < sizeof part / sizeof part[0] && !error; at++)
+    p->sweep = sweep;
+    for (size_t at = 0; p->attempts && at < sizeof part / sizeof part[0] && !error; at++)
         error = part[at](p);
     if (!error)
         error = keep_results(p);

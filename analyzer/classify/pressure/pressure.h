@@ -64,12 +64,20 @@ struct tca_pressure; /* opaque */
 int tca_pressure_new(struct tca_pressure **ret_pressure);
 /* Take one flow's small facts; the dossier may go away afterwards. Clocks and capture_end_ns must be settled. */
 int tca_pressure_add(struct tca_pressure *pressure, const struct tca_dossier *d);
-/* All flows are in, and `hosts` and `sweep` have run: judge them together, fill the listeners' fields of SYN pressure, add the
- * incidents. `known`: what the user told of the hosts. in_part: there were more attempts than memory had room for. Call
- * once, before find. Sentences name hosts as `anon` shows them. 0 or TCA_EMEMORY. */
-int tca_pressure_run(struct tca_pressure *pressure, struct tca_sweep *sweep, const struct tca_hosts *hosts,
-                     const struct tca_known *known, bool in_part, struct tca_anon *anon,
-                     struct tca_incidents *incidents);
+/* What the user told of the hosts; whether there were more attempts than memory had room for; sentences name hosts as `anon` shows
+ * them. All borrowed until pressure has run. */
+struct tca_pressure_terms {
+    const struct tca_hosts *hosts; /* they are run */
+    const struct tca_known *known;
+    struct tca_anon *anon;
+    struct tca_incidents *incidents; /* to which is added */
+    bool in_part;
+};
+/* All flows are in: find what needs no listener, and put the rest in order. Once. 0 or TCA_EMEMORY. */
+int tca_pressure_begin(struct tca_pressure *pressure, const struct tca_pressure_terms *terms);
+/* Then, when `sweep` has run: judge them together, fill the listeners' fields of SYN pressure, add the incidents. Once, before
+ * find. 0 or TCA_EMEMORY. */
+int tca_pressure_run(struct tca_pressure *pressure, struct tca_sweep *sweep);
 /* Never NULL: an empty one for a flow that nothing holds of. Borrowed until the pressure is freed. */
 const struct tca_pressed *tca_pressure_find(const struct tca_pressure *pressure, const struct tca_dossier *d);
 void tca_pressure_free(struct tca_pressure *pressure); /* accepts NULL */

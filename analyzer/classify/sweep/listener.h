@@ -265,11 +265,12 @@ int tca_sweep_add(struct tca_sweep *sweep, const struct tca_dossier *d);
  * one's that were answered alike: at most as many places as there are few, so that it costs no memory. The number of its server's
  * host must be known. 0 or TCA_EMEMORY. */
 int tca_sweep_count_only(struct tca_sweep *sweep, const struct tca_dossier *d);
-/* All flows are in: build the listeners; `hosts`, which are run, tell where their captures were taken if round trips
- * are not needed for that; `crew` reads several listeners side by side. Call once, before find, count and at. 0 or
- * TCA_EMEMORY. */
+/* All flows are in: list the listeners; `hosts`, which are run, tell where their captures were taken if round trips
+ * are not needed for that. Call once, first. 0 or TCA_EMEMORY. */
 struct tca_hosts;
-int tca_sweep_run(struct tca_sweep *sweep, const struct tca_hosts *hosts, struct tca_crew *crew);
+int tca_sweep_list(struct tca_sweep *sweep, const struct tca_hosts *hosts);
+/* Then read what happened at each; `crew` reads several side by side. Call once, before find, count and at. 0 or TCA_EMEMORY. */
+int tca_sweep_run(struct tca_sweep *sweep, struct tca_crew *crew);
 /* What SYN pressure shows of the listeners is entered: complete their bounds by it. Once, before any judge looks at
  * them. 0 or TCA_EMEMORY. */
 int tca_sweep_settle(struct tca_sweep *sweep);

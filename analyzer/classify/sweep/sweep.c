@@ -472,16 +472,14 @@ static void forget_gathered(struct tca_sweep *sweep)
     sweep->conns = sweep->conn_room = 0;
 }
 
-int tca_sweep_run(struct tca_sweep *sweep, const struct tca_hosts *hosts, struct tca_crew *crew)
+int tca_sweep_list(struct tca_sweep *sweep, const struct tca_hosts *hosts)
 {
-    if (!sweep->conns)
-        return TCA_OK;
-    int error = tca_sweep_listeners(sweep, hosts);
-    if (error) {
-        forget_gathered(sweep);
-        return error;
-    }
-    error = tca_sweep_edges(sweep, crew);
+    return sweep->conns ? tca_sweep_listeners(sweep, hosts) : TCA_OK;
+}
+
+int tca_sweep_run(struct tca_sweep *sweep, struct tca_crew *crew)
+{
+    int error = sweep->conns ? tca_sweep_edges(sweep, crew) : TCA_OK;
     forget_gathered(sweep);
     return error;
 }
