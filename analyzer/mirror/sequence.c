@@ -265,14 +265,24 @@ static void account_order(const struct tca_side *from, const struct tca_segment 
     account->same_clock = clock && seg->opt.tsval == from->tsval_last;
 }
 
+/* Nothing is outstanding, and its sender says the number before the next one (RFC 9293 section 3.8.4), not sooner than a timer
+ * does. Since what it sent last, or, if this is no copy of that, since its last payload: where both ends probe, each answers the
+ * other in between. */
+static bool is_keepalive(const struct tca_side *from, const struct tca_side *to, const struct tca_segment *seg)
+{
+    if (to->zero_open || from->last_ns < 0 || !to->acked_known || to->acked != from->snd_nxt)
+        return false;
+    bool said = seg->len || from->last_data_ns < 0 || !newer(from, seg);
+    return seg->time_ns - (said ? from->last_ns : from->last_data_ns) >= TCA_SECOND;
+}
+
 static void account_payload(struct tca_side *from, const struct tca_side *to, const struct tca_segment *seg,
                             struct tca_account *account)
 {
     uint32_t start = seg->seq + ((seg->flags & TCA_SYN) ? 1 : 0), end = start + seg->len;
     if (probe_shape(from, seg) && !(seg->len && from->iss_known && from->snd_nxt == from->iss + 2)) {
         account->probe = to->zero_open;
-        account->keepalive = !to->zero_open && from->last_ns >= 0 && to->acked_known &&
-                             to->acked == from->snd_nxt && seg->time_ns - from->last_ns >= TCA_SECOND;
+        account->keepalive = is_keepalive(from, to, seg);
         if (account->probe || account->keepalive) {
             from->odd_payload |= seg->len > 0;
             return;

@@ -248,15 +248,15 @@ struct tca_bounds tca_count_cookies_recv(const struct tca_counting *k)
 
 /* ---- TCP_DEFER_ACCEPT ---- */
 
+/* Whoever asks at once after his ACK makes the child with that; nothing shows what became of the ACK. */
 struct tca_bounds tca_count_defer_drop(const struct tca_counting *k)
 {
-    const struct tca_listener *l = k->c->listener;
-    bool shown = l->stuck_flows || tca_counting_told(k, TCA_synack_defer_accept) != TCA_NO;
-    if (k->role == TCA_CLIENT || !k->me->synack_count || !shown)
-        return count_exactly(0); /* rarely asked for: not without a sign */
+    bool deferred = tca_counting_told(k, TCA_synack_defer_accept) == TCA_CERTAIN;
+    bool prompt = tca_prompt_child(k->d) || (k->c->listener->prompt_opens && !k->c->listener->deferred_opens);
+    if (k->role == TCA_CLIENT || !k->me->synack_count || (prompt && !deferred))
+        return count_exactly(0);
     const struct tca_mark *ack = tca_dossier_mark(k->d, TCA_MARK_OPEN_ACK, TCA_CLIENT, 0);
     bool bare = ack && !ack->len && !(ack->flags & TCA_FIN);
-    bool deferred = tca_counting_told(k, TCA_synack_defer_accept) == TCA_CERTAIN;
     bool missed = k->m->damage & (TCA_DAMAGE_GAP | TCA_DAMAGE_SNAPLEN | TCA_DAMAGE_ONE_WAY);
     uint64_t most = k->m->acks_since_synack > k->m->ack_ignored_count ? k->m->ack_ignored_count + 1
                                                                       : k->m->acks_since_synack;

@@ -147,7 +147,7 @@ static bool unanswered(const struct tca_mirror *m)
 /* What this capture could not see of the connection: then more may have happened. */
 static bool blind_to(const struct tca_mirror *m, const struct tca_counter *counter)
 {
-    if (counter->count == tca_count_nothing || counter->by_sign)
+    if (counter->count == tca_count_nothing)
         return false;
     if ((m->damage & TCA_DAMAGE_ONE_WAY) && !unanswered(m))
         return true;

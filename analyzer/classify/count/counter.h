@@ -35,7 +35,6 @@ struct tca_counter {
     const char *basis;   /* how it was counted here */
     bool segments;       /* counts segments: what the capture missed widens it */
     bool by_absence; /* its lower bound rests on segments that did not come: it needs all of the capture */
-    bool by_sign;    /* only where its listener shows a sign, and the rule knows what the capture missed */
     tca_counter_fn *count; /* of one end of a connection */
 };
 extern const struct tca_counter tca_counters[TCA_COUNTER_COUNT];

@@ -98,7 +98,23 @@ static bool child_of(const struct tca_mirror *m, int64_t *ret_ns)
     return false;
 }
 
-/* The request's end: a child, the client's RST, or its timer. */
+/* The server's first RST behind its SYN+ACK: by then there is no request (tcp_abort_on_overflow, or it was forgotten before).
+ * INT64_MAX: there is none. */
+static int64_t server_reset_ns(const struct tca_dossier *d, const struct tca_ladder *l)
+{
+    const struct tca_mark *rst;
+    for (unsigned n = 0; (rst = tca_dossier_mark(d, TCA_MARK_RST, TCA_SERVER, (int)n)) != NULL; n++)
+        if (l->first && rst->frame > l->first->frame)
+            return rst->time_ns;
+    return INT64_MAX;
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* The request's end: a child, a RST, or its timer. */
 static void time_request(const struct tca_dossier *d, const struct tca_ladder *l, struct tca_attempt *a)
 {
     const struct tca_mark *rst = tca_dossier_mark(d, TCA_MARK_RST, TCA_CLIENT, 0);
@@ -109,9 +125,10 @@ static void time_request(const struct tca_dossier *d, const struct tca_ladder *l
     } else if (a->flags & TCA_TRY_RESET) {
         a->gone_ns = rst->time_ns;
     } else if (l->last) {
-        int64_t expiry = tca_ladder_expiry_ns(d, l);
-        a->gone_late_ns = expiry + (expiry - l->last->time_ns) / 8 + SECOND / 10;
-        a->gone_ns = expiry;
+        int64_t expiry = tca_ladder_expiry_ns(d, l), wait = expiry - l->last->time_ns;
+        int64_t reset_ns = server_reset_ns(d, l);
+        a->gone_late_ns = earlier(expiry + wait / 8 + SECOND / 10, reset_ns);
+        a->gone_ns = earlier(expiry - wait / 9, reset_ns); /* the repeat it is measured by may be an eighth late */
         return;
     }
     a->gone_late_ns = a->gone_ns;
@@ -138,12 +155,13 @@ static enum tca_cookie_word word_of(const struct tca_dossier *d, const struct tc
         return TCA_WORD_REQUEST;
     if (tca_cookie_options_missing(&d->m, syn, l->first))
         return TCA_WORD_OPTIONS;
-    if (!l->first->has_ts && (a->flags & TCA_TRY_OPTIONS))
+    if (!l->first->has_ts && (a->flags & TCA_TRY_OPTIONS) && !(d->m.damage & TCA_DAMAGE_SNAPLEN))
         return TCA_WORD_REQUEST; /* without timestamps a cookie has no room for them */
     bool silent = !(a->flags & (TCA_TRY_ACKED | TCA_TRY_RESET));
     if (silent && a->until_ns - l->last->time_ns >= TCA_ATTEMPT_WATCHED_NS)
         return TCA_WORD_SILENT;
-    return word_of_clock(d, l);
+    enum tca_cookie_word word = word_of_clock(d, l);
+    return word == TCA_WORD_MAYBE && (d->m.damage & TCA_DAMAGE_SNAPLEN) ? TCA_WORD_UNREAD : word;
 }
 
 static uint32_t flags_of(const struct tca_dossier *d, const struct tca_ladder *l)

@@ -48,6 +48,7 @@ enum tca_cookie_word {
     TCA_WORD_REQUEST, /* no: its timer repeated it, or it bears what a cookie cannot */
     TCA_WORD_FRESH,   /* its timestamp does not lag: no, or one cookie in sixteen */
     TCA_WORD_MAYBE,   /* nothing tells */
+    TCA_WORD_UNREAD,  /* the snap length cut what would tell */
     TCA_WORD_ODD, /* the server's clock moved as no cookie's and no request's does: it counts something else */
     TCA_WORD_LAG,     /* its timestamp lags as a cookie's does */
     TCA_WORD_OPTIONS, /* it lacks the options that a cookie cannot bear */

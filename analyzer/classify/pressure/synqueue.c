@@ -63,6 +63,7 @@ struct queue {
     size_t moments;
     bool near, regime;  /* some SYN+ACK was a cookie */
     bool silence_alone; /* ... by nothing else than that no timer repeated it */
+    bool doubted;       /* ... which fits no limit */
     bool hints;         /* ... or may have been one, by what it looks like */
     bool whole; /* near the server, nothing was under way when the capture began, and it missed nothing */
     bool blind; /* no client's ACK was captured: nothing shows which requests it ended */
@@ -199,12 +200,20 @@ static int settle_words(struct queue *q)
     return error;
 }
 
-/* Of a listener without any sign of cookies all are requests. */
-static void take_for_requests(const struct tca_tries *t)
+/* Of a listener that is not known to send cookies all are requests, but for those that look like cookies though nothing else does:
+ * no timer repeated them, which away from the server, or where the capture has gaps, may be its loss; they have no options, which
+ * may be all that this server can do, or tcp_syncookies=2; the snap length cut what would tell. */
+static void take_for_requests(const struct queue *q)
 {
-    for (size_t at = 0; at < t->count; at++)
-        if (t->one[at]->cookie != TCA_WORD_NONE)
-            t->one[at]->cookie = TCA_WORD_REQUEST;
+    static const bool stays[TCA_WORD_COOKIE + 1] = {[TCA_WORD_NONE] = true,
+                                                    [TCA_WORD_SILENT] = true,
+                                                    [TCA_WORD_OPTIONS] = true,
+                                                    [TCA_WORD_UNREAD] = true};
+    for (size_t at = 0; at < q->t->count; at++) {
+        struct tca_attempt *a = q->t->one[at];
+        if (!stays[a->cookie] && !(q->doubted && a->cookie == TCA_WORD_MAYBE))
+            a->cookie = TCA_WORD_REQUEST;
+    }
 }
 
 /* ---- walking over time ---- */
@@ -298,6 +307,7 @@ static void doubt_silence(struct queue *q)
         if (is_cookie(q->t->one[at]))
             q->t->one[at]->cookie = TCA_WORD_MAYBE;
     q->regime = false;
+    q->doubted = true;
 }
 
 /* Anything that speaks of cookies at this listener. */
@@ -632,7 +642,7 @@ static int read_queue(struct queue *q)
     if (!error)
         error = press_words(q);
     if (!q->regime)
-        take_for_requests(q->t);
+        take_for_requests(q);
     find_limit(q);
     uint64_t dropped = may_be_dropped(q);
     l->reqq_full_cookies = l->cookies_sent;

@@ -70,7 +70,8 @@ bool tca_cookie_options_missing(const struct tca_mirror *m, const struct tca_mar
                                 const struct tca_mark *synack)
 {
     const struct tca_side *client = &m->side[TCA_CLIENT], *server = &m->side[TCA_SERVER];
-    bool offered = client->has_wscale && client->sack_ok && syn && !syn->has_ts;
+    bool plain = syn && (!syn->has_ts || (synack && !synack->has_ts)); /* no time stamp bears them */
+    bool offered = client->has_wscale && client->sack_ok && plain;
     bool bare = server->has_mss && !server->has_wscale && !server->sack_ok;
     bool request = synack && synack->has_ip_id && synack->ip_id == 0;
     return offered && bare && request && !(m->damage & TCA_DAMAGE_SNAPLEN);

@@ -263,6 +263,27 @@ const struct tca_mark *tca_syn_unanswered(const struct tca_dossier *d, const str
     return answered ? NULL : next_unanswered(d, after);
 }
 
+/* INT64_MAX: it neither sent payload nor closed. */
+static int64_t spoke_ns(const struct tca_side *side)
+{
+    int64_t data = side->first_data_ns, fin = side->fin_sent ? side->fin_first_ns : -1;
+    if (data < 0)
+        return fin < 0 ? INT64_MAX : fin;
+    return fin < 0 || data < fin ? data : fin;
+}
+
+bool tca_prompt_child(const struct tca_dossier *d)
+{
+    const struct tca_mirror *m = &d->m;
+    const struct tca_side *server = &m->side[TCA_SERVER];
+    const struct tca_mark *ack = tca_dossier_mark(d, TCA_MARK_OPEN_ACK, TCA_CLIENT, 0);
+    bool unseen = m->damage & (TCA_DAMAGE_GAP | TCA_DAMAGE_ONE_WAY | TCA_DAMAGE_START_CUT | TCA_DAMAGE_NO_TIME);
+    if (unseen || server->synack_count != 1 || !ack || ack->len || (ack->flags & TCA_FIN))
+        return false;
+    int64_t spoke = spoke_ns(server);
+    return spoke != INT64_MAX && spoke > ack->time_ns && spoke < spoke_ns(&m->side[TCA_CLIENT]);
+}
+
 int64_t tca_ladder_expiry_ns(const struct tca_dossier *d, const struct tca_ladder *l)
 {
     int64_t gap = d->m.side[TCA_SERVER].syn_gap_ns;

@@ -62,6 +62,10 @@ bool tca_fits_timer(int64_t gap_ns, int64_t interval_ns);
  * copy that its TSecr names. Copies after that meet a request, not the listener, and are not told. */
 const struct tca_mark *tca_syn_unanswered(const struct tca_dossier *d, const struct tca_mark *after);
 
+/* The client's bare ACK made the server's child at once: the server spoke, or closed, before the client sent anything else, and its
+ * SYN+ACK was not repeated. Where TCP_DEFER_ACCEPT is set that does not happen (tcp_minisocks.c tcp_check_req). */
+bool tca_prompt_child(const struct tca_dossier *d);
+
 /* When the server forgets the request if nothing makes a child of it: the interval after its last rung is
  * over. */
 int64_t tca_ladder_expiry_ns(const struct tca_dossier *d, const struct tca_ladder *l);

@@ -601,6 +601,8 @@ static uint32_t flags_of(const struct tca_dossier *d, const struct tca_ladder *l
         flags |= TCA_CONN_LONG_LADDER;
     if (tca_ladder_shape(ladder) == TCA_LADDER_DEFERRED)
         flags |= TCA_CONN_DEFERRED;
+    if (tca_prompt_child(d))
+        flags |= TCA_CONN_PROMPT;
     if (two_rungs(d, ladder))
         flags |= TCA_CONN_TWO_RUNGS;
     if (ladder->named)
