@@ -268,7 +268,8 @@ static void account_order(const struct tca_side *from, const struct tca_segment 
 /* Nothing is outstanding, and its sender says the number before the next one (RFC 9293 section 3.8.4), not sooner than a timer
  * does. Since what it sent last, or, if this is no copy of that, since its last payload: where both ends probe, each answers the
  * other in between. */
-static bool is_keepalive(const struct tca_side *from, const struct tca_side *to, const struct tca_segment *seg)
+static bool is_keepalive(const struct tca_side *from, const struct tca_side *to,
+                         const struct tca_segment *seg)
 {
     if (to->zero_open || from->last_ns < 0 || !to->acked_known || to->acked != from->snd_nxt)
         return false;

@@ -81,7 +81,8 @@ static bool surely_opened(const struct tca_counting *k)
         return true;
     enum tca_confidence opened = k->v->judgement[0].confidence;
     bool whole = !(k->m->damage & (TCA_DAMAGE_GAP | TCA_DAMAGE_ONE_WAY));
-    return k->near && whole && presumed_open(k->me) && opened >= TCA_PROBABLE &&
+    bool lost = tca_counting_told(k, TCA_handshake_cookie_ack_lost_state) != TCA_NO;
+    return k->near && whole && !lost && presumed_open(k->me) && opened >= TCA_PROBABLE &&
            (k->c->pressed->request || tca_cookie_evidence(k->c, NULL) == TCA_COOKIE_NONE) &&
            !k->c->listener->one_rung_at_1s;
 }
@@ -91,7 +92,8 @@ static bool surely_opened(const struct tca_counting *k)
 static bool may_open_twice(const struct tca_counting *k)
 {
     const struct tca_mark *mark, *last = NULL;
-    if (!k->c->pressed->cookie && tca_cookie_evidence(k->c, NULL) == TCA_COOKIE_NONE)
+    bool unread = k->m->damage & TCA_DAMAGE_SNAPLEN; /* perhaps what speaks of a cookie */
+    if (!unread && !k->c->pressed->cookie && tca_cookie_evidence(k->c, NULL) == TCA_COOKIE_NONE)
         return false;
     for (unsigned n = 0; (mark = tca_dossier_mark(k->d, TCA_MARK_OPEN_ACK, TCA_CLIENT, n)); n++) {
         if (last && mark->time_ns - last->time_ns <= AT_ONE_TIME_NS)

@@ -338,12 +338,13 @@ static int64_t next_rung_ns(const struct tca_side *server)
 /* While the accept queue is full an ACK opens nothing, and one after a refused one may be refused again, by the queue or by
  * a filter before it (not so behind TCP_DEFER_ACCEPT's one repeat); until the
  * server's side shows that it is open, or asks again, nobody knows. It would ask again when the request's timer rings;
- * behind a cookie nothing does. */
+ * behind a cookie nothing does, nor does anything answer the client's payload, however often it comes. */
 static void doubt_refused(const struct tca_case *c, int64_t until_ns, struct tca_socket *s)
 {
     const struct tca_mark *child = tca_dossier_mark(c->d, TCA_MARK_CHILD, TCA_SERVER, 0);
     int64_t shown_ns = child ? child->time_ns : until_ns;
-    const struct tca_side *server = &c->d->m.side[TCA_SERVER];
+    const struct tca_side *client = &c->d->m.side[TCA_CLIENT], *server = &c->d->m.side[TCA_SERVER];
+    bool unheard = !child && server->pkts == server->synack_count && client->retx_pkts > 1;
     bool over = server->synack_count == 2 && server->syn_gap_ns >= TCA_LINUX_DEFER_MIN_NS;
     bool again = c->d->m.open_refuted && !over;
     unsigned at =
@@ -351,9 +352,10 @@ static void doubt_refused(const struct tca_case *c, int64_t until_ns, struct tca
     if (s->role != TCA_SERVER || at >= s->step_count || s->step[at].state != TCA_ESTABLISHED)
         return;
     int64_t open_ns = s->step[at].time_ns, rung_ns = next_rung_ns(server);
-    if (at > 0 && rung_ns < shown_ns)
+    if (at > 0 && rung_ns < shown_ns && !unheard)
         shown_ns = rung_ns;
-    if (open_ns + NEAR_NS < shown_ns && (again || tca_listener_episode(c->listener, open_ns, NEAR_NS)))
+    if (open_ns + NEAR_NS < shown_ns &&
+        (again || unheard || tca_listener_episode(c->listener, open_ns, NEAR_NS)))
         doubt(s, open_ns, shown_ns);
 }
 

@@ -128,7 +128,8 @@ static void time_request(const struct tca_dossier *d, const struct tca_ladder *l
         int64_t expiry = tca_ladder_expiry_ns(d, l), wait = expiry - l->last->time_ns;
         int64_t reset_ns = server_reset_ns(d, l);
         a->gone_late_ns = earlier(expiry + wait / 8 + SECOND / 10, reset_ns);
-        a->gone_ns = earlier(expiry - wait / 9, reset_ns); /* the repeat it is measured by may be an eighth late */
+        a->gone_ns =
+            earlier(expiry - wait / 9, reset_ns); /* the repeat it is measured by may be an eighth late */
         return;
     }
     a->gone_late_ns = a->gone_ns;

@@ -652,7 +652,8 @@ static int read_queue(struct queue *q)
     bool counted = !l->gaps && !q->blind;
     l->synq = (struct tca_bounds){counted ? q->limit_min : 0, UINT64_MAX};
     l->synq_proof = q->proof;
-    if (counted && q->regime && has_limit(q) && q->limit_max > 0)
+    if (counted && q->near && q->regime && has_limit(q) &&
+        q->limit_max > 0) /* elsewhere requests may be unseen */
         l->synq.max = q->limit_max;
     if (q->regime) /* else none is a cookie */
         find_lone_cookies(q);

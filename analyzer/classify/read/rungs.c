@@ -277,7 +277,8 @@ bool tca_prompt_child(const struct tca_dossier *d)
     const struct tca_mirror *m = &d->m;
     const struct tca_side *server = &m->side[TCA_SERVER];
     const struct tca_mark *ack = tca_dossier_mark(d, TCA_MARK_OPEN_ACK, TCA_CLIENT, 0);
-    bool unseen = m->damage & (TCA_DAMAGE_GAP | TCA_DAMAGE_ONE_WAY | TCA_DAMAGE_START_CUT | TCA_DAMAGE_NO_TIME);
+    bool unseen =
+        m->damage & (TCA_DAMAGE_GAP | TCA_DAMAGE_ONE_WAY | TCA_DAMAGE_START_CUT | TCA_DAMAGE_NO_TIME);
     if (unseen || server->synack_count != 1 || !ack || ack->len || (ack->flags & TCA_FIN))
         return false;
     int64_t spoke = spoke_ns(server);

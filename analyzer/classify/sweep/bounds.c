@@ -38,7 +38,8 @@
 
 #include <tcpautopsy/error.h>
 
-static const int64_t AT_ONCE_NS = 100000000;    /* from a request to its answer, nobody in between */
+static const int64_t AT_ONCE_NS =
+    1000000; /* from a request to its answer: a queue that was full a moment ago is not drained in less */
 static const int64_t PATIENCE_NS = 1000000000;  /* who waits longer than a younger one is in another queue */
 static const int64_t NEIGHBOUR_NS = 4500000000; /* the third gap of a SYN ladder, late as it may be */
 
@@ -61,7 +62,7 @@ struct sums {
     int64_t *astray,
         *hit; /* connections with SYNs unanswered outside of episodes; those hit within; sorted */
     size_t strays, hits;
-    bool cookies; /* SYN cookies were sent, by some mark of theirs */
+    bool cookies; /* SYN cookies were sent, by some mark of theirs, or these may be cut */
 };
 
 static void sort(int64_t *number, size_t count)
@@ -162,8 +163,9 @@ static void gather_conns(struct sums *s, const struct tca_edge *edge, size_t cou
             gather_child(s, e);
         if (e->kind == TCA_EDGE_HEARD)
             heard_ns = e->time_ns;
-        s->cookies |= s->conn[e->conn].refused ||
-                      (s->conn[e->conn].flags & (TCA_CONN_COOKIE_SKEW | TCA_CONN_COOKIE_BARE)) != 0;
+        s->cookies |=
+            s->conn[e->conn].refused ||
+            (s->conn[e->conn].flags & (TCA_CONN_COOKIE_SKEW | TCA_CONN_COOKIE_BARE | TCA_CONN_CUT)) != 0;
         if (e->kind == TCA_EDGE_SYNACK)
             s->answered[s->answers++] = (int64_t)s->conn[e->conn].client;
         if (e->kind == TCA_EDGE_DOUBT && joins_episode(s, e))
