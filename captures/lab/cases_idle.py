@@ -57,6 +57,35 @@ def keepalive(bench):
     bench.intend(list(range(40001, 40007)), "keepalive_dead", at="-")
 
 
+@case("idle/rec_keepalive_both",
+      "Both ends of idle connections probe, the server every second and the client every two: so some probes come right behind "
+      "an answer to the other's.",
+      says={**CLEAN, "server.TcpExtTCPKeepAlive": ">= 12", "client.TcpExtTCPKeepAlive": ">= 6"}, client_view=True,
+      bench={"delay": .005})
+def keepalive_both(bench):
+    """5 ms each way. Ports 40001 (IPv6), 40002, 40003 (no timestamps). After 7 s each asks once more and closes."""
+    four, six = bench.listen(), bench.listen(v6=True)
+    pairs = []
+    for port in range(40001, 40004):
+        with without_timestamps(bench, port == 40003):
+            client, server = bench.pair(six if port == 40001 else four, port)
+        exchange(client, server)
+        probe_idle(bench, server)
+        probe_idle(bench, client, idle=2, interval=2)
+        pairs.append((client, server))
+        time.sleep(.05)
+    time.sleep(7)
+    for client, server in pairs:
+        exchange(client, server)
+        client.close()
+        read_all(server)
+        server.close()
+        time.sleep(.05)
+    bench.bystander("*")
+    bench.intend([40001, 40002, 40003], "keepalive_probe", at="certain")
+    bench.intend([40001, 40002, 40003], "keepalive_dead", at="-")
+
+
 @case("idle/rec_zero_window",
       "A reader stops reading: its window closes, the sender probes it, until the reader reads again or goes away.",
       says={"client.TcpExtTCPFromZeroWindowAdv": ">= 1", "server.TcpExtTCPFromZeroWindowAdv": ">= 2",

@@ -125,6 +125,71 @@ def synq_full_cookies1(bench):
     bench.bystander(40106)
 
 
+@case("pressure/rec_synq_full_no_timestamps",
+      "The SYN queue is full and the kernel, which has timestamps off, answers further SYNs with cookies: their SYN+ACKs "
+      "hold the MSS alone, whatever the clients offer.",
+      says={"server.TcpExtTCPReqQFullDoCookies": "== 18", "server.TcpExtSyncookiesRecv": "== 5",
+            "server.TcpExtListenDrops": "== 0", "client.TcpExtTCPSynRetrans": "== 0"},
+      bench={"server_sysctl": {"net.ipv4.tcp_timestamps": 0}}, limit=60)
+def synq_full_no_timestamps(bench):
+    """Backlog 16 (17 places), tcp_syncookies=1, tcp_timestamps=0 at the server only, no delay. Port 40100 is an ordinary
+    connection before it all. Of 30 hand-made SYNs of a silent address 17 become requests and 13 get one cookie each. So
+    do ports 40101 to 40105."""
+    bench.start(apps.Service(bench.listen()))
+    injector = Injector(bench)
+    ask(bench, 40100)
+    time.sleep(.2)
+    start = time.time()
+    fill_syn_queue(bench, injector)
+    for port in range(40101, 40106):
+        ask(bench, port)
+        time.sleep(.1)
+    wait_until(start + 6)
+    injector.close()
+    ghosts = [f"{bench.ghost4}:{port}" for port in range(40001, 40031)]
+    bench.intend(ghosts[:17], "handshake_half_open", server="certain", middle="probable", client="possible")
+    bench.also(ghosts[:17], "synack_ladder_no_ack")
+    mean_cookie_unused(bench, ghosts[17:])
+    bench.intend(ghosts[17:], "handshake_synack_cookie", at="certain")
+    bench.intend(range(40101, 40106), "handshake_synack_cookie", at="certain")
+    bench.intend("listener:8080", "overflow_interval", at="-")
+    bench.intend("listener:8080", "syncookie_interval", **COOKIES)
+    bench.also("listener:8080", "syn_flood_direct")
+    bench.bystander(40100)
+
+
+@case("pressure/rec_synq_full_short_snaplen",
+      "SYN cookies in a capture of the first 68 bytes, as old tcpdump made them: the timestamps that give a cookie away are cut, and "
+      "only the silence after most SYN+ACKs tells.",
+      says={"server.TcpExtTCPReqQFullDoCookies": ">= 60", "server.TcpExtListenDrops": "== 0",
+            "client.TcpExtTCPSynRetrans": "== 0"}, snaplen=68, limit=60)
+def synq_full_short_snaplen(bench):
+    """Backlog 4 (five places), tcp_syncookies=1, no delay. 60 hand-made SYNs with the MSS alone of a silent address: five
+    become requests, which repeat their SYN+ACK, the others get a cookie each. So do ports 40101 to 40106, ordinary
+    connections with timestamps."""
+    bench.start(apps.Service(bench.listen(backlog=4)))
+    injector = Injector(bench)
+    ask(bench, 40100)
+    time.sleep(.2)
+    start = time.time()
+    for port in range(40001, 40061):
+        injector.send(bench.ghost4, port, bench.server4, SERVICE, "S", 1000 * port, ip_id=port, options=MSS_ONLY)
+        time.sleep(.01)
+    for port in range(40101, 40107):
+        ask(bench, port)
+        time.sleep(.05)
+    wait_until(start + 5)
+    injector.close()
+    ghosts = [f"{bench.ghost4}:{port}" for port in range(40001, 40061)]
+    bench.intend(ghosts[:5], "handshake_half_open", server="certain", middle="probable", client="possible")
+    bench.also(ghosts[:5], "synack_ladder_no_ack")
+    mean_cookie_unused(bench, ghosts[5:])
+    bench.intend("listener:8080", "overflow_interval", at="-")
+    bench.intend("listener:8080", "syncookie_interval", **COOKIES)
+    bench.also("listener:8080", "syn_flood_direct")
+    bench.bystander([40100, *range(40101, 40107)])
+
+
 def mean_cookie_unused(bench, clients):
     """The intent of SYNs whose cookie nobody sent back: no ladder, for there was no request; half open to the eye."""
     bench.intend(clients, "synack_ladder_no_ack", at="-")

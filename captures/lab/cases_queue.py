@@ -353,6 +353,47 @@ def defer_accept(bench):
         clients[port].close()
 
 
+@case("queue/rec_defer_asked",
+      "The listener defers and all its clients ask at once: each bare ACK is dropped, which no segment shows.",
+      says={"server.TcpExtTCPDeferAcceptDrop": "== 12", "server.TcpExtTCPSynRetrans": "== 0",
+            "server.TcpPassiveOpens": "== 12"})
+def defer_asked(bench):
+    """TCP_DEFER_ACCEPT=3. Ports 40001 to 40012 connect, ask at once and close."""
+    bench.option("server", 8080, "TCP_DEFER_ACCEPT", 3)
+
+    def setup(sock):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 3)
+    bench.start(apps.Service(bench.listen(setup=setup)))
+    for port in range(40001, 40013):
+        client = bench.dial(port)
+        client.sendall(apps.KEEP)
+        client.recv(4096)
+        client.close()
+        time.sleep(.05)
+    bench.bystander("*")
+
+
+@case("queue/rec_small_queue_burst",
+      "A service that is fast enough has a queue of two places: of six clients that come in one instant some find it full, though "
+      "it is empty again a moment later.",
+      says={"server.TcpExtListenOverflows": ">= 10", "server.TcpPassiveOpens": "== 90"},
+      bench={"hosts": 6, "client_sysctl": {"net.ipv4.ip_local_port_range": "41000 59999"}}, snaplen=96, limit=60)
+def small_queue_burst(bench):
+    """A LAN without delay, backlog 1 (two places). Six clients at a time, five times a second, for 3 s."""
+    bench.start(apps.Service(bench.listen(SERVICE, backlog=1)))
+    crowd = bench.start(apps.Crowd(bench, 30, 3, SERVICE, seed=77, burst=6))
+    bench.truth(f"8080 customers: {crowd.wait(30)}")
+    time.sleep(.2)
+    dropped = set(bench.repeated_syns(SERVICE))
+    for customer in crowd.customers:
+        if customer.name in dropped:
+            bench.intend(customer.name, "handshake_complete_syn_retry", at="certain")
+            bench.also(customer.name, "syn_drop_accept_full", "handshake_synack_cookie")
+        else:
+            bench.bystander(customer.name)
+    bench.also("listener:8080", "overflow_interval", "syncookie_interval")
+
+
 @case("queue/rec_reuseport_one_frozen",
       "Four workers share port 8080 by SO_REUSEPORT and one hangs: only the clients that hash to it wait or are "
       "dropped.",
