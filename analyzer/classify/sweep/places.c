@@ -11,10 +11,13 @@
 #include "classify/sweep/backlog.h"
 #include "classify/sweep/reading.h"
 
-/* Connections that the application may have had in hand at its last sign of life before it froze. */
+/* Connections that the application may have had in hand at its last sign of life before it froze. Away from the server that sign has
+ * been under way, and so have those who came meanwhile. */
 static uint32_t in_hand_at(const struct tca_board *b, int64_t stall_ns)
 {
-    return (uint32_t)(tca_count_until(b->created, b->children, stall_ns) -
+    bool far = !tca_near_server(b->l->vantage) && b->l->server_rtt_ns > 0 && stall_ns >= 0;
+    int64_t taken_ns = far ? stall_ns + b->l->server_rtt_ns : stall_ns;
+    return (uint32_t)(tca_count_until(b->created, b->children, taken_ns) -
                       tca_count_until(b->accepted, b->children, stall_ns));
 }
 
