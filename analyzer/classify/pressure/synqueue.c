@@ -409,6 +409,22 @@ static uint64_t may_be_dropped(const struct queue *q)
     return count;
 }
 
+/* SYNs that the accept queue is thought to have dropped, though the SYN queue may have been as full as its limit can be: it is
+ * asked first (tcp_input.c tcp_conn_request). */
+static uint64_t dropped_by_either(const struct queue *q)
+{
+    struct level now = {0};
+    const struct tca_listener *l = q->t->listener;
+    uint64_t count = 0, limit = l->backlog.min + 1 > q->limit_min ? l->backlog.min + 1 : q->limit_min;
+    for (size_t at = 0; at < q->moments && q->t->drops; at++) {
+        const struct moment *m = &q->moment[at];
+        if (m->kind == DROP && maybe_beside(m, &now) >= limit && tca_listener_episode(l, m->time_ns, 0))
+            count += m->drop->weight;
+        apply(m, &now);
+    }
+    return count;
+}
+
 /* ---- intervals ---- */
 
 /* An interval under way. */
@@ -649,6 +665,8 @@ static int read_queue(struct queue *q)
     l->reqq_full_cookies.max += dropped;
     bool drops = !q->regime && !known_to_send_cookies(q->t);
     l->reqq_full_drops.max = drops ? dropped : 0;
+    uint64_t either = drops ? dropped_by_either(q) : 0;
+    l->listen_overflows.min -= either < l->listen_overflows.min ? either : l->listen_overflows.min;
     bool counted = !l->gaps && !q->blind;
     l->synq = (struct tca_bounds){counted ? q->limit_min : 0, UINT64_MAX};
     l->synq_proof = q->proof;
