@@ -236,6 +236,15 @@ struct tca_bounds tca_count_syn_challenge(const struct tca_counting *k)
     return count_between(n.min, n.max + (all > kept ? all - kept : 0) + count_copies(k->peer));
 }
 
+/* An inexact reset within what this end would still take: its window, or what it has received since it last said what it expects
+ * (tcp_input.c tcp_sequence: rcv_wup). */
+static bool may_be_challenged(const struct tca_mark *rst)
+{
+    if (rst->rst_fit == TCA_RST_OUTSIDE)
+        return seq_after_eq(rst->seq, rst->peer_acked);
+    return rst->rst_fit == TCA_RST_IN_WINDOW || rst->rst_fit == TCA_RST_BLIND;
+}
+
 struct tca_bounds tca_count_challenge_ack(const struct tca_counting *k)
 {
     uint64_t spaced, inexact = 0;
@@ -243,7 +252,9 @@ struct tca_bounds tca_count_challenge_ack(const struct tca_counting *k)
     struct tca_bounds syns = tca_count_syn_challenge(k);
     syns_to_open(k, &spaced);
     for (unsigned at = 0; (rst = tca_dossier_mark(k->d, TCA_MARK_RST, 1 - k->role, at)); at++)
-        inexact += rst->rst_fit == TCA_RST_IN_WINDOW || rst->rst_fit == TCA_RST_BLIND;
+        inexact += may_be_challenged(rst);
+    uint64_t kept = tca_dossier_count(k->d, TCA_MARK_RST, 1 - k->role);
+    inexact += k->peer->rst_count > kept ? k->peer->rst_count - kept : 0;
     uint64_t provoked = syns.max + inexact, seen = k->me->challenge_count;
     return count_between(spaced, provoked > seen ? provoked : seen);
 }
