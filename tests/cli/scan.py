@@ -462,7 +462,7 @@ def endings(scanner):
         done.returncode == 3 and scanner.tables("errors") == scanner.tables("errors2") and \
         scanner.tables("errors")[6].count(b"bad") >= 12
     for words, arguments, status in (("found", ("--fail-on", "any"), 1),
-                                     ("not found", ("--fail-on", "time_wait_assassinated"), 0),
+                                     ("not found", ("--fail-on", "setting_contradicted"), 0),
                                      ("not reported", ("--finding", "portscan", "--fail-on", "close_rst_active"), None)):
         name = "fail" + words.replace(" ", "")
         plain = scanner.run("report", "-q", "-R", "-o", name + "r", *arguments, "d/part1").returncode

@@ -81,6 +81,7 @@ struct tca_attempt {
     uint32_t client_host,
         server_host; /* numbers of its hosts, which tell addresses; while the parts read: in order of these */
     bool asking;     /* synqueue.c: between asked_ns and synack_ns, and no cookie */
+    bool unsure;     /* ... taken for a request for want of anything else */
     uint64_t beside; /* ... requests at `asked_ns`, and all that had gone by then */
     uint32_t seen;   /* serial number of the last group that counted it */
     uint32_t number; /* of its result, 1-based; 0: nothing holds of it */

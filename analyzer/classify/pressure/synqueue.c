@@ -200,20 +200,26 @@ static int settle_words(struct queue *q)
     return error;
 }
 
-/* Of a listener that is not known to send cookies all are requests, but for those that look like cookies though nothing else does:
- * no timer repeated them, which away from the server, or where the capture has gaps, may be its loss; they have no options, which
+/* Of a listener that is not known to send cookies all are requests. But of some that is not sure, though nothing else speaks of cookies: no
+ * timer repeated them, which away from the server, or where the capture has gaps, may be its loss; they have no options, which
  * may be all that this server can do, or tcp_syncookies=2; the snap length cut what would tell. */
 static void take_for_requests(const struct queue *q)
 {
-    static const bool stays[TCA_WORD_COOKIE + 1] = {[TCA_WORD_NONE] = true,
-                                                    [TCA_WORD_SILENT] = true,
-                                                    [TCA_WORD_OPTIONS] = true,
-                                                    [TCA_WORD_UNREAD] = true};
+    static const bool unsure[TCA_WORD_COOKIE + 1] = {
+        [TCA_WORD_SILENT] = true, [TCA_WORD_OPTIONS] = true, [TCA_WORD_UNREAD] = true};
     for (size_t at = 0; at < q->t->count; at++) {
         struct tca_attempt *a = q->t->one[at];
-        if (!stays[a->cookie] && !(q->doubted && a->cookie == TCA_WORD_MAYBE))
+        a->unsure = unsure[a->cookie] || (q->doubted && a->cookie == TCA_WORD_MAYBE);
+        if (a->cookie != TCA_WORD_NONE)
             a->cookie = TCA_WORD_REQUEST;
     }
+}
+
+static void leave_unsure(const struct queue *q)
+{
+    for (size_t at = 0; at < q->t->count; at++)
+        if (q->t->one[at]->unsure)
+            q->t->one[at]->cookie = TCA_WORD_MAYBE;
 }
 
 /* ---- walking over time ---- */
@@ -294,6 +300,20 @@ static void find_limit(struct queue *q)
 static bool has_limit(const struct queue *q)
 {
     return q->limit_max != UINT64_MAX && q->limit_min <= q->limit_max;
+}
+
+/* The limit by what surely is a request. False: if all that may be requests are, there is none. */
+static bool find_limit_of_all(struct queue *q)
+{
+    if (!q->regime)
+        take_for_requests(q);
+    find_limit(q);
+    bool fits = has_limit(q);
+    if (!q->regime) {
+        leave_unsure(q);
+        find_limit(q);
+    }
+    return fits;
 }
 
 /* Cookies come when the queue is full, or always, and then there are no requests. Silence that fits neither is the
@@ -403,22 +423,6 @@ static uint64_t may_be_dropped(const struct queue *q)
         const struct moment *m = &q->moment[at];
         bool full = !q->whole || (q->regime && !has_limit(q)) || maybe_beside(m, &now) >= q->limit_min;
         if (m->kind == DROP && full)
-            count += m->drop->weight;
-        apply(m, &now);
-    }
-    return count;
-}
-
-/* SYNs that the accept queue is thought to have dropped, though the SYN queue may have been as full as its limit can be: it is
- * asked first (tcp_input.c tcp_conn_request). */
-static uint64_t dropped_by_either(const struct queue *q)
-{
-    struct level now = {0};
-    const struct tca_listener *l = q->t->listener;
-    uint64_t count = 0, limit = l->backlog.min + 1 > q->limit_min ? l->backlog.min + 1 : q->limit_min;
-    for (size_t at = 0; at < q->moments && q->t->drops; at++) {
-        const struct moment *m = &q->moment[at];
-        if (m->kind == DROP && maybe_beside(m, &now) >= limit && tca_listener_episode(l, m->time_ns, 0))
             count += m->drop->weight;
         apply(m, &now);
     }
@@ -657,16 +661,12 @@ static int read_queue(struct queue *q)
     count_cookies(q);
     if (!error)
         error = press_words(q);
-    if (!q->regime)
-        take_for_requests(q);
-    find_limit(q);
+    bool fits = find_limit_of_all(q);
     uint64_t dropped = may_be_dropped(q);
     l->reqq_full_cookies = l->cookies_sent;
     l->reqq_full_cookies.max += dropped;
     bool drops = !q->regime && !known_to_send_cookies(q->t);
     l->reqq_full_drops.max = drops ? dropped : 0;
-    uint64_t either = drops ? dropped_by_either(q) : 0;
-    l->listen_overflows.min -= either < l->listen_overflows.min ? either : l->listen_overflows.min;
     bool counted = !l->gaps && !q->blind;
     l->synq = (struct tca_bounds){counted ? q->limit_min : 0, UINT64_MAX};
     l->synq_proof = q->proof;
@@ -677,7 +677,7 @@ static int read_queue(struct queue *q)
         find_lone_cookies(q);
     if (!error && q->regime)
         error = find_intervals(q, made_cookie, add_cookies);
-    if (!error && drops && has_limit(q) && q->limit_max >= LIMIT_MIN)
+    if (!error && drops && fits && has_limit(q) && q->limit_max >= LIMIT_MIN)
         error = find_intervals(q, tells_limit, add_full);
     return error;
 }
