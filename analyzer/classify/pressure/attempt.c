@@ -114,25 +114,31 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+/* What makes a child is an ACK that the accept queue may have refused: it is there for sure once the server's own segments show it.
+ * INT64_MAX: they never do. */
+static int64_t shown_ns(const struct tca_dossier *d)
+{
+    const struct tca_mark *child = tca_dossier_mark(d, TCA_MARK_CHILD, TCA_SERVER, 0);
+    return child ? child->time_ns : INT64_MAX;
+}
+
 /* The request's end: a child, a RST, or its timer. */
 static void time_request(const struct tca_dossier *d, const struct tca_ladder *l, struct tca_attempt *a)
 {
     const struct tca_mark *rst = tca_dossier_mark(d, TCA_MARK_RST, TCA_CLIENT, 0);
-    int64_t child_ns;
-    a->gone_ns = INT64_MAX;
-    if (child_of(&d->m, &child_ns)) {
-        a->gone_ns = child_ns;
-    } else if (a->flags & TCA_TRY_RESET) {
-        a->gone_ns = rst->time_ns;
+    int64_t child_ns, expiry = tca_ladder_expiry_ns(d, l), wait = l->last ? expiry - l->last->time_ns : 0;
+    bool child = child_of(&d->m, &child_ns);
+    a->gone_ns = a->gone_late_ns = INT64_MAX;
+    if (!child && (a->flags & TCA_TRY_RESET)) {
+        a->gone_ns = a->gone_late_ns = rst->time_ns;
     } else if (l->last) {
-        int64_t expiry = tca_ladder_expiry_ns(d, l), wait = expiry - l->last->time_ns;
-        int64_t reset_ns = server_reset_ns(d, l);
-        a->gone_late_ns = earlier(expiry + wait / 8 + SECOND / 10, reset_ns);
-        a->gone_ns =
-            earlier(expiry - wait / 9, reset_ns); /* the repeat it is measured by may be an eighth late */
-        return;
+        int64_t ended_ns = earlier(server_reset_ns(d, l), shown_ns(d));
+        a->gone_late_ns = earlier(expiry + wait / 8 + SECOND / 10, ended_ns);
+        a->gone_ns = earlier(expiry - wait / 9, ended_ns); /* the repeat it is measured by may be an eighth late */
+        a->gone_ns = child ? earlier(a->gone_ns, child_ns) : a->gone_ns;
+    } else if (child) {
+        a->gone_ns = a->gone_late_ns = child_ns;
     }
-    a->gone_late_ns = a->gone_ns;
 }
 
 /* By what its timestamps say of the server's clock. */
