@@ -22,17 +22,17 @@
 
 #include <stddef.h>
 
+/* Between chunks all threads meet, so short ones cost them a tenth of their time. Captures of the tests are short. */
+#ifdef TCA_CHECK_WAYS
+enum { TCA_ORDER_CHUNK = 512 };
+#else
+enum { TCA_ORDER_CHUNK = 2048 }; /* segments of a chunk that is full; ... */
+#endif
 enum {
     TCA_ORDER_SLOTS = 1024,  /* segments that may have to wait */
     TCA_ORDER_LANE_MAX = 32, /* segments of one connection that one may pass */
-/* Segments of a chunk that is full; the last record may bring more: as many datagrams as the table of fragments holds. Between
-     * chunks all threads meet, so that shorter ones cost them a tenth of the time. */
-#ifdef TCA_CHECK_WAYS
-    TCA_ORDER_CHUNK = 512, /* captures of the tests are short */
-#else
-    TCA_ORDER_CHUNK = 2048,
-#endif
-    TCA_ORDER_ROOM = 4096,
+    TCA_ORDER_ROOM =
+        4096, /* ... the last record may bring more: as many datagrams as the table of fragments holds */
     TCA_ORDER_CHUNKS = 4, /* being filled, being used, and two of which segments may wait */
 };
 #define TCA_ORDER_WINDOW_NS INT64_C(50000000)

@@ -24,6 +24,16 @@ def probe_idle(bench, sock, idle=1, interval=1, count=3):
         bench.option("server" if served else "client", sock.getsockname()[1] if served else 0, option, value)
 
 
+def ask_and_part(pairs):
+    """Each asks once more and closes, the client first."""
+    for client, server in pairs:
+        exchange(client, server)
+        client.close()
+        read_all(server)
+        server.close()
+        time.sleep(.05)
+
+
 @case("idle/rec_keepalive",
       "Idle connections are probed every second or two and answer; then they are used again and close.",
       says={**CLEAN, "server.TcpExtTCPKeepAlive": ">= 10", "client.TcpExtTCPKeepAlive": ">= 5"},
@@ -45,12 +55,7 @@ def keepalive(bench):
         pairs.append((client, server))
         time.sleep(.05)
     time.sleep(6.5)
-    for client, server in pairs:
-        exchange(client, server)
-        client.close()
-        read_all(server)
-        server.close()
-        time.sleep(.05)
+    ask_and_part(pairs)
     bench.bystander("*")
     bench.intend([40001, 40002, 40003, 40004, 40005], "keepalive_probe", at="certain")
     bench.intend(40006, "keepalive_probe", at="-")
@@ -75,12 +80,7 @@ def keepalive_both(bench):
         pairs.append((client, server))
         time.sleep(.05)
     time.sleep(7)
-    for client, server in pairs:
-        exchange(client, server)
-        client.close()
-        read_all(server)
-        server.close()
-        time.sleep(.05)
+    ask_and_part(pairs)
     bench.bystander("*")
     bench.intend([40001, 40002, 40003], "keepalive_probe", at="certain")
     bench.intend([40001, 40002, 40003], "keepalive_dead", at="-")
