@@ -134,7 +134,8 @@ static void time_request(const struct tca_dossier *d, const struct tca_ladder *l
     } else if (l->last) {
         int64_t ended_ns = earlier(server_reset_ns(d, l), shown_ns(d));
         a->gone_late_ns = earlier(expiry + wait / 8 + SECOND / 10, ended_ns);
-        a->gone_ns = earlier(expiry - wait / 9, ended_ns); /* the repeat it is measured by may be an eighth late */
+        a->gone_ns =
+            earlier(expiry - wait / 9, ended_ns); /* the repeat it is measured by may be an eighth late */
         a->gone_ns = child ? earlier(a->gone_ns, child_ns) : a->gone_ns;
     } else if (child) {
         a->gone_ns = a->gone_late_ns = child_ns;
