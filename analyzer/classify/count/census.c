@@ -202,7 +202,7 @@ static int add_socket(struct tca_census *c, struct waiting *w)
     tca_key_i64(end + 6, s->step[0].time_ns);
     memset(w->tie, 0, sizeof w->tie);
     tca_key_u32(w->tie, s->capture);
-    tca_key_u64(w->tie + 4, s->tcp_stream);
+    tca_key_u64(w->tie + 4, s->id_frame);
     return tca_sorter_add(c->sockets, key, w, close_waiting(w));
 }
 

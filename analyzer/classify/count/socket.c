@@ -400,7 +400,6 @@ static void name(const struct tca_case *c, int role, struct tca_socket *s)
     s->own_side = at_own_side(c, role);
     s->watched_ns = d->capture_end_ns;
     s->id_frame = d->id_frame;
-    s->tcp_stream = d->tcp_stream;
     s->accepted_ns = role == TCA_SERVER ? accepted_ns(d) : -1;
 }
 
