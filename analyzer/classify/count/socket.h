@@ -34,9 +34,10 @@ struct tca_socket {
     uint8_t family; /* 4 or 6 */
     uint8_t role;   /* TCA_CLIENT or TCA_SERVER */
     uint32_t capture;
-    bool own_side;       /* the capture was taken at its own host */
-    int64_t watched_ns;  /* the capture's end */
-    uint64_t id_frame;   /* with the capture, names the connection; of several on one tuple the later one has the higher number */
+    bool own_side;      /* the capture was taken at its own host */
+    int64_t watched_ns; /* the capture's end */
+    uint64_t
+        id_frame; /* with the capture, names the connection; of several on one tuple the later one has the higher number */
     int64_t accepted_ns; /* server: when its application's first word proved that accept() had taken it; -1 */
     bool prior_absent; /* server: nothing of the connection before it was left, though it should have been */
     bool forgets;      /* its host had no TIME_WAIT for it, or for the one before it, though one was due */
