@@ -63,11 +63,12 @@ enum tca_role {
     TCA_MARK_REORDERED = 1 << 24,    /* overtaken on the way to the capture point */
     TCA_MARK_OLD_DUP = 1 << 25, /* a copy that the network made, or (on an ACK) the receiver's word of one */
     TCA_MARK_GAP = 1 << 26, /* leaves out, or (on an ACK) acknowledges, what did not pass the capture point */
-    TCA_MARK_PAWS = 1 << 27,     /* older than its receiver's newest time stamp: refused */
-    TCA_MARK_PAWS_ACK = 1 << 28, /* the acknowledgment that answers one */
-    TCA_MARK_HELD = 1 << 29,     /* payload that had waited for a delayed acknowledgment */
+    TCA_MARK_PAWS = 1 << 27,         /* older than its receiver's newest time stamp: refused */
+    TCA_MARK_PAWS_ACK = 1 << 28,     /* the acknowledgment that answers one */
+    TCA_MARK_HELD = 1 << 29,         /* payload that had waited for a delayed acknowledgment */
+    TCA_MARK_OTHER_SYNACK = 1 << 30, /* a SYN+ACK with another ISN while one answer stood */
 };
-enum { TCA_ROLE_COUNT = 30 };
+enum { TCA_ROLE_COUNT = 31 };
 
 /* How an RST's number stood to what its receiver expected (RFC 9293 section 3.10.7.4, RFC 5961 section 3.2).
  */

@@ -276,6 +276,7 @@ static bool other_synack(struct step *s)
     if (s->from_role != TCA_SERVER || !from->synack_count || s->seg->seq == from->iss ||
         state == TCA_CLOSED || state == TCA_LISTEN)
         return false;
+    s->mark.roles |= TCA_MARK_OTHER_SYNACK;
     s->m->synack_isn_changed = true;
     s->m->other_iss = s->seg->seq;
     return true;

@@ -70,7 +70,7 @@ class Service(threading.Thread):
         except BlockingIOError:
             return None
         self.accepted.append((time.time(), peer[0], peer[1]))
-        conn.setblocking(False)
+        conn.settimeout(2)  # who does not read what was asked for is left alone after that
         conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return self._selector.register(conn, selectors.EVENT_READ, self._read)
 
@@ -91,7 +91,7 @@ class Service(threading.Thread):
                 conn.sendall(self._answer)
                 if line.startswith(b"last"):
                     data = b""
-        except ConnectionError:
+        except (ConnectionError, TimeoutError):
             data = b""
         if not data:
             self._selector.unregister(conn)

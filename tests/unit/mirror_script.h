@@ -608,6 +608,7 @@ static const struct {
     {"PAWS", TCA_MARK_PAWS},
     {"PAWS_ACK", TCA_MARK_PAWS_ACK},
     {"HELD", TCA_MARK_HELD},
+    {"OTHER_SYNACK", TCA_MARK_OTHER_SYNACK},
 };
 
 static uint32_t script_role_set(const struct script *s, char *list)

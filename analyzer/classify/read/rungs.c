@@ -222,10 +222,23 @@ static bool answers_unseen(const struct tca_dossier *d, const struct tca_mark *s
            (int32_t)(synack->tsecr - newest->tsval) > 0;
 }
 
+/* The first SYN+ACK of the connection. If the client chose one with another sequence number, no request lived until
+ * then: what was answered before was forgotten, as a SYN cookie is at once, and copies of the SYN met the listener. */
+static const struct tca_mark *lasting_synack(const struct tca_dossier *d)
+{
+    const struct tca_mark *first = tca_dossier_mark(d, TCA_MARK_SYNACK, TCA_SERVER, 0), *other;
+    uint32_t chosen = d->m.side[TCA_SERVER].iss;
+    if (!first || !d->m.synack_isn_changed || first->seq == chosen)
+        return first;
+    for (unsigned n = 0; (other = tca_dossier_mark(d, TCA_MARK_OTHER_SYNACK, TCA_SERVER, n)); n++)
+        if (other->seq == chosen)
+            return other;
+    return first;
+}
+
 static const struct tca_mark *next_unanswered(const struct tca_dossier *d, const struct tca_mark *after)
 {
-    const struct tca_mark *synack = tca_dossier_mark(d, TCA_MARK_SYNACK, TCA_SERVER, 0), *end = NULL,
-                          *syn = NULL;
+    const struct tca_mark *synack = lasting_synack(d), *end = NULL, *syn = NULL;
     if (synack)
         end = answers_unseen(d, synack) ? synack : answered_copy(d, synack);
     if (synack && !end)

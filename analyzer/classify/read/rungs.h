@@ -59,7 +59,8 @@ bool tca_fits_timer(int64_t gap_ns, int64_t interval_ns);
 
 /* The next copy of the client's SYN after `after` (NULL: the first) that nothing answered, NULL at the end. A
  * copy is answered by whatever the server, or an ICMP error, says before the next one; a SYN+ACK answers the
- * copy that its TSecr names. Copies after that meet a request, not the listener, and are not told. */
+ * copy that its TSecr names. Copies after that meet a request, not the listener, and are not told, unless a
+ * later SYN+ACK has another sequence number: then there was none. */
 const struct tca_mark *tca_syn_unanswered(const struct tca_dossier *d, const struct tca_mark *after);
 
 /* The client's bare ACK made the server's child at once: the server spoke, or closed, before the client sent anything else, and its
