@@ -127,10 +127,21 @@ static uint64_t silent_creator(const struct tca_dossier *d)
     return frame;
 }
 
+/* TCP_DEFER_ACCEPT drops a bare ACK that comes before the first rung, whether the queue is full or not. Where that rung
+ * falls would tell, but answers to repeated SYNs have moved it; an ACK with its payload behind it was the beginning of
+ * more that was refused. */
+static bool may_be_deferred(const struct tca_dossier *d, const struct tca_ladder *ladder)
+{
+    const struct tca_mark *ack = tca_dossier_mark(d, TCA_MARK_OPEN_ACK, TCA_CLIENT, 0),
+                          *next = tca_dossier_mark(d, TCA_MARK_OPEN_ACK, TCA_CLIENT, 1);
+    return ladder->answers && ladder->first_rung && ack && !ack->len && !(ack->flags & TCA_FIN) &&
+           ack->frame < ladder->first_rung->frame && (!next || next->frame > ladder->first_rung->frame);
+}
+
 /* Edges for the client's first `total` segments since the SYN+ACK, as far as they were kept and came before
- * `creator`. */
+ * `creator`; the first `weak` of them are weak. */
 static int add_ignored_marks(struct tca_sweep *sweep, const struct tca_dossier *d, uint64_t total,
-                             uint64_t creator, bool weak)
+                             uint64_t creator, uint64_t weak)
 {
     uint64_t told = 0;
     struct tca_edge *last = NULL;
@@ -142,7 +153,7 @@ static int add_ignored_marks(struct tca_sweep *sweep, const struct tca_dossier *
                                                       .frame = mark->frame,
                                                       .weight = 1,
                                                       .kind = TCA_EDGE_IGNORED,
-                                                      .weak = weak});
+                                                      .weak = mark->ordinal <= weak});
         if (error)
             return error;
         last = &sweep->edge[sweep->edges - 1];
@@ -222,11 +233,12 @@ static int add_ignored(struct tca_sweep *sweep, const struct tca_dossier *d, con
     if (!refused)
         refused = forgotten_before(d, ladder);
     if (refused)
-        return add_ignored_marks(sweep, d, d->m.acks_since_synack, refused, false);
-    if (shape == TCA_LADDER_ONE_RUNG || shape == TCA_LADDER_STUCK || shape == TCA_LADDER_DEFERRED_STUCK)
-        return add_ignored_marks(sweep, d, ignored_count(d, ladder), silent_creator(d),
-                                 shape != TCA_LADDER_STUCK);
-    return add_ignored_marks(sweep, d, refused_in_haste(d), UINT64_MAX - 1, true);
+        return add_ignored_marks(sweep, d, d->m.acks_since_synack, refused, 0);
+    if (shape == TCA_LADDER_ONE_RUNG || shape == TCA_LADDER_STUCK || shape == TCA_LADDER_DEFERRED_STUCK) {
+        uint64_t weak = shape != TCA_LADDER_STUCK ? UINT64_MAX : may_be_deferred(d, ladder);
+        return add_ignored_marks(sweep, d, ignored_count(d, ladder), silent_creator(d), weak);
+    }
+    return add_ignored_marks(sweep, d, refused_in_haste(d), UINT64_MAX - 1, UINT64_MAX);
 }
 
 /* The latest of the client's segments that can have made the child: the one that its first word names, else the last
