@@ -144,7 +144,7 @@ bool tca_rst_is_request_expired(const struct tca_rst *r)
         return true;
     if (r->from->synack_count < 2)
         return since >= REQUEST_NS;
-    int64_t interval = 2 * r->from->syn_gap_ns;
+    int64_t interval = tca_mirror_synack_wait_ns(&r->c->d->m);
     return r->from->syn_gap_ns >= TCA_SECOND / 2 && since >= interval - interval / 10;
 }
 

@@ -93,6 +93,7 @@ static const struct bound of_dossier[] = {
     TIME(D, m.prev_synack_ns),
     TRUTH(D, m.server_syn_bare),
     TRUTH(D, m.client_synack),
+    TRUTH(D, m.deferred_rung),
     TRUTH(D, m.synack_isn_changed),
     MOST(D, m.first_fin, 2),
     MOST(D, m.first_rst, 2),

@@ -60,6 +60,12 @@ static struct deadline next_opening_rung(const struct tca_side *side)
     return next_rung(side->syn_last_ns, side->syn_gap_ns);
 }
 
+int64_t tca_mirror_synack_wait_ns(const struct tca_mirror *m)
+{
+    int64_t gap_ns = m->side[TCA_SERVER].syn_gap_ns;
+    return m->deferred_rung ? gap_ns + TCA_INITIAL_RTO_NS : 2 * gap_ns;
+}
+
 static struct deadline asking(const struct tca_mirror *m, const struct tca_side *side,
                               const struct tca_limits *limits)
 {
@@ -94,9 +100,11 @@ static struct deadline request(const struct tca_mirror *m, const struct tca_side
     int64_t life_ns = limits->synack_ns >= 0 ? limits->synack_ns : TCA_LINUX_REQUEST_NS;
     if (side->synack_count < 2)
         return (struct deadline){m->first_synack_ns, life_ns, TCA_TIMER_USER};
+    struct deadline next = next_opening_rung(side);
+    if (m->deferred_rung)
+        next.interval_ns = tca_mirror_synack_wait_ns(m);
     /* Each rung is up to an eighth late, and so is less than the whole time after the first. */
-    return last_rung(next_opening_rung(side), limits, m->first_synack_ns,
-                     limits->synack_ns >= 0 ? life_ns - life_ns / 8 : -1);
+    return last_rung(next, limits, m->first_synack_ns, limits->synack_ns >= 0 ? life_ns - life_ns / 8 : -1);
 }
 
 static struct deadline resent(const struct tca_side *side, const struct tca_limits *limits)

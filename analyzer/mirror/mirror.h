@@ -385,6 +385,8 @@ struct tca_mirror {
     int64_t prev_synack_ns;     /* the SYN+ACK before the newest */
     bool server_syn_bare; /* the passive side sent a SYN without ACK (simultaneous open or split handshake) */
     bool client_synack;   /* the client sent a SYN+ACK */
+    bool
+        deferred_rung; /* its newest SYN+ACK is the first repeat, and TCP_DEFER_ACCEPT left out those before */
     bool synack_isn_changed; /* SYN+ACKs with different ISNs while one answer stood: not one request's ladder
                               */
     uint32_t other_iss;      /* ... the one that does not count as the server's */
@@ -457,6 +459,10 @@ static inline struct tca_limits tca_limits_unknown(void)
                                .watched_ns = INT64_MAX,
                                .syn_linear = -1};
 }
+
+/* How long the server's request waits after its newest SYN+ACK before it repeats that or is freed: each wait is twice the
+ * one before, and the first that TCP_DEFER_ACCEPT does not leave out comes after a sum of them. 0: repeated never. */
+int64_t tca_mirror_synack_wait_ns(const struct tca_mirror *m);
 
 /* Let the clocks run up to `now_ns`: TIME_WAIT, FIN_WAIT2, SYN_RECV, given-up ladders. Idempotent. */
 void tca_mirror_clock(struct tca_mirror *m, int64_t now_ns);

@@ -294,6 +294,13 @@ static void choose_synack(struct step *s)
     server->hole_count = 0;
 }
 
+/* The first repeat by timer comes late, and the request has the client's ACK. */
+static bool leaves_out_rungs(const struct step *s, int64_t gap_before_ns)
+{
+    return s->from_role == TCA_SERVER && s->m->first_ack_ns >= 0 && gap_before_ns < TCA_INITIAL_RTO_NS / 2 &&
+           s->from->syn_gap_ns >= TCA_LINUX_DEFER_MIN_NS;
+}
+
 void tca_step_synack(struct step *s)
 {
     struct tca_side *from = s->from, *to = s->to;
@@ -321,6 +328,8 @@ void tca_step_synack(struct step *s)
         time_synack(s, syn);
     if (s->mark.answers_syn)
         from->syn_gap_ns = rung_gap_ns; /* no rung: it re-arms the timer as it stood (tcp_check_req) */
+    else
+        s->m->deferred_rung = leaves_out_rungs(s, rung_gap_ns);
     const struct tca_step *top = tca_history_top(to);
     if (top && top->event == TCA_TIMER_USER)
         tca_history_pop(to); /* its ladder was slower than ours */

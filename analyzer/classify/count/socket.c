@@ -329,10 +329,11 @@ static void admit_late(const struct tca_case *c, struct tca_socket *s)
 }
 
 /* When a request repeats its SYN+ACK at the latest. */
-static int64_t next_rung_ns(const struct tca_side *server)
+static int64_t next_rung_ns(const struct tca_mirror *m)
 {
+    const struct tca_side *server = &m->side[TCA_SERVER];
     bool climbs = server->synack_count > 1 && server->syn_gap_ns > TCA_INITIAL_RTO_NS / 2;
-    return server->syn_last_ns + tca_timer_latest(climbs ? 2 * server->syn_gap_ns : TCA_INITIAL_RTO_NS);
+    return server->syn_last_ns + tca_timer_latest(climbs ? tca_mirror_synack_wait_ns(m) : TCA_INITIAL_RTO_NS);
 }
 
 /* While the accept queue is full an ACK opens nothing, and one after a refused one may be refused again, by the queue or by
@@ -351,7 +352,7 @@ static void doubt_refused(const struct tca_case *c, int64_t until_ns, struct tca
         s->step_count && s->step[0].state == TCA_SYN_RECV; /* behind a cookie there is no such step */
     if (s->role != TCA_SERVER || at >= s->step_count || s->step[at].state != TCA_ESTABLISHED)
         return;
-    int64_t open_ns = s->step[at].time_ns, rung_ns = next_rung_ns(server);
+    int64_t open_ns = s->step[at].time_ns, rung_ns = next_rung_ns(&c->d->m);
     if (at > 0 && rung_ns < shown_ns && !unheard)
         shown_ns = rung_ns;
     if (open_ns + NEAR_NS < shown_ns &&

@@ -300,8 +300,8 @@ bool tca_prompt_child(const struct tca_dossier *d)
 
 int64_t tca_ladder_expiry_ns(const struct tca_dossier *d, const struct tca_ladder *l)
 {
-    int64_t gap = d->m.side[TCA_SERVER].syn_gap_ns;
-    return l->last ? l->last->time_ns + 2 * (gap > SECOND / 2 ? gap : SECOND / 2) : -1;
+    int64_t wait = tca_mirror_synack_wait_ns(&d->m);
+    return l->last ? l->last->time_ns + (wait > SECOND ? wait : SECOND) : -1;
 }
 
 /* ---- the decision table ---- */
