@@ -140,7 +140,8 @@ static void doubt_queued_fin(const struct tca_case *c, int64_t until_ns, struct 
          n++)
         first = mark->seq == last->seq ? mark : first;
     int64_t path_ns = m->path_to_server_ns > 0 ? m->path_to_server_ns : 0;
-    int64_t closed_ns = side->fin_sent ? side->fin_first_ns : until_ns;
+    int64_t gone_ns = last_state(s) == TCA_CLOSED ? s->step[s->step_count - 1].time_ns : until_ns;
+    int64_t closed_ns = side->fin_sent ? side->fin_first_ns : gone_ns;
     bool pending = !peer->acked_known || seq_before(peer->acked, side->snd_nxt);
     bool heard =
         peer->first_data_ns >= 0 && peer->first_data_ns < closed_ns && peer->last_data_ns > last->time_ns;
@@ -360,6 +361,13 @@ static void doubt_refused(const struct tca_case *c, int64_t until_ns, struct tca
         doubt(s, open_ns, shown_ns);
 }
 
+/* A bare FIN right behind all that this end had acknowledged. In FIN_WAIT2 any other, and payload, is reset wherever the
+ * program had closed (tcp_minisocks.c tcp_timewait_state_process). */
+static bool next_in_line(const struct tca_side *side, const struct tca_mark *fin)
+{
+    return (fin->flags & TCA_FIN) && !fin->len && side->acked_known && fin->seq == side->acked;
+}
+
 /* It answered the FIN that should have brought it to TIME_WAIT with a reset, sooner than any tcp_fin_timeout ends
  * FIN_WAIT2: there was no room (tcp_max_tw_buckets). */
 static bool refused_time_wait(const struct tca_dossier *d, int role)
@@ -368,7 +376,7 @@ static bool refused_time_wait(const struct tca_dossier *d, int role)
     for (unsigned at = 0; (rst = tca_dossier_mark(d, TCA_MARK_RST, role, at)) != NULL; at++) {
         const struct tca_mark *fin = tca_rst_shape(rst) == TCA_SHAPE_P ? tca_rst_trigger(d, rst) : NULL;
         const struct tca_mark *ack = fin ? tca_dossier_mark(d, TCA_MARK_FIN_ACK, 1 - role, 0) : NULL;
-        if (ack && (fin->flags & TCA_FIN) && fin->receiver_state == TCA_FIN_WAIT2 &&
+        if (ack && next_in_line(&d->m.side[role], fin) && fin->receiver_state == TCA_FIN_WAIT2 &&
             rst->time_ns - ack->time_ns < TCA_SECOND && !tca_rst_foreign(d, rst))
             return true;
     }
