@@ -7,6 +7,7 @@
 #include "base/seq32.h"
 #include "classify/handshake.h"
 #include "classify/read/reuse.h"
+#include "classify/read/rungs.h"
 #include "classify/read/shapes.h"
 #include "mirror/deviations.h"
 
@@ -190,7 +191,7 @@ static bool is_cookie(const struct tca_case *c, int64_t until_ns)
     const struct tca_side *server = &d->m.side[TCA_SERVER];
     if (!server->synack_count || has_timer_rung(d))
         return false;
-    if (c->pressed->cookie || tca_cookie_evidence(c, NULL) == TCA_COOKIE_STRONG)
+    if (c->pressed->cookie || tca_cookie_evidence(c, NULL) == TCA_COOKIE_STRONG || tca_syn_met_no_request(d))
         return true;
     int64_t enough = tca_timer_latest(server->synack_count > 1 ? 4 * TCA_INITIAL_RTO_NS : TCA_INITIAL_RTO_NS);
     return at_own_side(c, TCA_SERVER) && until_ns - server->syn_last_ns > enough;

@@ -19,6 +19,8 @@
 
 /* A SYN+ACK that follows a SYN so closely answers it. */
 static const int64_t NEAR_NS = 20 * MS;
+/* A request answers copies of its SYN no more often: net.ipv4.tcp_invalid_ratelimit, tcp_input.c tcp_oow_rate_limited. */
+static const int64_t INVALID_RATELIMIT_NS = 500 * MS;
 static const int64_t defer_rungs[] = {3 * SECOND, 7 * SECOND, 15 * SECOND, 31 * SECOND, 63 * SECOND};
 
 bool tca_fits_timer(int64_t gap_ns, int64_t interval_ns)
@@ -236,17 +238,59 @@ static const struct tca_mark *lasting_synack(const struct tca_dossier *d)
     return first;
 }
 
+static bool is_copy(const struct tca_mark *mark)
+{
+    return (mark->roles & TCA_MARK_SYN) && mark->side == TCA_CLIENT && !mark->witness;
+}
+
+static const struct tca_mark *next_copy(const struct tca_dossier *d, const struct tca_mark *syn)
+{
+    for (unsigned at = 0; at < d->mark_count; at++)
+        if (is_copy(&d->mark[at]) && d->mark[at].frame > syn->frame)
+            return &d->mark[at];
+    return NULL;
+}
+
+const struct tca_mark *tca_syn_met_no_request(const struct tca_dossier *d)
+{
+    const struct tca_mark *synack = tca_dossier_mark(d, TCA_MARK_SYNACK, TCA_SERVER, 0), *last = NULL;
+    const struct tca_mark *before = tca_dossier_mark(d, TCA_MARK_SYN, TCA_CLIENT, 0), *syn, *next;
+    bool near = d->m.path_to_server_ns >= 0 && d->m.path_to_server_ns < MS;
+    if (!near || !synack || !before || d->m.damage & (TCA_DAMAGE_GAP | TCA_DAMAGE_NO_TIME))
+        return NULL;
+    for (syn = next_copy(d, before); syn; before = syn, syn = next) {
+        next = next_copy(d, syn);
+        bool rested = syn->time_ns - before->time_ns > INVALID_RATELIMIT_NS;
+        if (syn->frame > synack->frame && rested && !answered_between(d, syn, next))
+            last = syn;
+    }
+    return last;
+}
+
+/* The first SYN+ACK after a copy of the SYN that met no request; NULL if there is none. */
+static const struct tca_mark *synack_after(const struct tca_dossier *d, const struct tca_mark *syn)
+{
+    for (unsigned at = 0; at < d->mark_count; at++) {
+        const struct tca_mark *mark = &d->mark[at];
+        bool synack = mark->roles & (TCA_MARK_SYNACK | TCA_MARK_OTHER_SYNACK);
+        if (synack && mark->side == TCA_SERVER && !mark->witness && mark->frame > syn->frame)
+            return mark;
+    }
+    return NULL;
+}
+
 static const struct tca_mark *next_unanswered(const struct tca_dossier *d, const struct tca_mark *after)
 {
-    const struct tca_mark *synack = lasting_synack(d), *end = NULL, *syn = NULL;
+    const struct tca_mark *lost = tca_syn_met_no_request(d);
+    const struct tca_mark *synack = lost ? synack_after(d, lost) : lasting_synack(d), *end = NULL,
+                          *syn = NULL;
     if (synack)
         end = answers_unseen(d, synack) ? synack : answered_copy(d, synack);
     if (synack && !end)
         return NULL;
     for (unsigned at = 0; at < d->mark_count; at++) {
         const struct tca_mark *mark = &d->mark[at];
-        bool copy = (mark->roles & TCA_MARK_SYN) && mark->side == TCA_CLIENT && !mark->witness;
-        if (!copy && mark != end)
+        if (!is_copy(mark) && mark != end)
             continue;
         if (syn && !answered_between(d, syn, mark))
             return syn;

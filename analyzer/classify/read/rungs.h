@@ -59,9 +59,14 @@ bool tca_fits_timer(int64_t gap_ns, int64_t interval_ns);
 
 /* The next copy of the client's SYN after `after` (NULL: the first) that nothing answered, NULL at the end. A
  * copy is answered by whatever the server, or an ICMP error, says before the next one; a SYN+ACK answers the
- * copy that its TSecr names. Copies after that meet a request, not the listener, and are not told, unless a
- * later SYN+ACK has another sequence number: then there was none. */
+ * copy that its TSecr names. Copies after that meet a request, not the listener, and are not told, unless one
+ * met no request, or the client chose a later SYN+ACK with another sequence number: then there was none. */
 const struct tca_mark *tca_syn_unanswered(const struct tca_dossier *d, const struct tca_mark *after);
+
+/* Near the server: the last copy of the client's SYN that nothing answered although a SYN+ACK had been sent before; NULL
+ * if there is none. Its request would have answered (tcp_minisocks.c tcp_check_req), so there was none: a SYN cookie, or
+ * given up. */
+const struct tca_mark *tca_syn_met_no_request(const struct tca_dossier *d);
 
 /* The client's bare ACK made the server's child at once: the server spoke, or closed, before the client sent anything else, and its
  * SYN+ACK was not repeated. Where TCP_DEFER_ACCEPT is set that does not happen (tcp_minisocks.c tcp_check_req). */

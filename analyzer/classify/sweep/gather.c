@@ -584,6 +584,14 @@ static uint32_t damage_flags(const struct tca_mirror *m)
     return (has_gap(m) ? TCA_CONN_GAP : 0u) | (m->damage & TCA_DAMAGE_SNAPLEN ? TCA_CONN_CUT : 0u);
 }
 
+/* A bare ACK, and the client's next segment long after it, before any word of the server. */
+static bool asks_late(const struct tca_dossier *d)
+{
+    const struct tca_mark *ack = tca_dossier_mark(d, TCA_MARK_OPEN_ACK, TCA_CLIENT, 0),
+                          *next = tca_dossier_mark(d, TCA_MARK_OPEN_ACK, TCA_CLIENT, 1);
+    return ack && next && !ack->len && !(ack->flags & TCA_FIN) && next->time_ns - ack->time_ns > LATE_NS;
+}
+
 static uint32_t flags_of(const struct tca_dossier *d, const struct tca_ladder *ladder)
 {
     const struct tca_mirror *m = &d->m;
@@ -611,8 +619,11 @@ static uint32_t flags_of(const struct tca_dossier *d, const struct tca_ladder *l
         flags |= TCA_CONN_IDLE | (only_rung_at_1s(ladder) ? TCA_CONN_ONE_RUNG : 0);
     if (ladder->rungs > 2)
         flags |= TCA_CONN_LONG_LADDER;
-    if (tca_ladder_shape(ladder) == TCA_LADDER_DEFERRED)
+    enum tca_ladder_shape shape = tca_ladder_shape(ladder);
+    if (shape == TCA_LADDER_DEFERRED || shape == TCA_LADDER_DEFERRED_STUCK)
         flags |= TCA_CONN_DEFERRED;
+    if (asks_late(d))
+        flags |= TCA_CONN_LATE_ASK;
     if (tca_prompt_child(d))
         flags |= TCA_CONN_PROMPT;
     if (two_rungs(d, ladder))

@@ -74,6 +74,7 @@ static void count_conn(struct tca_listener *l, const struct tca_conn *conn)
     l->named_acks += (conn->flags & TCA_CONN_NAMED_ACK) != 0;
     l->close_wait_flows += (conn->flags & TCA_CONN_CLOSE_WAIT) != 0;
     l->deferred_opens += (conn->flags & TCA_CONN_DEFERRED) != 0;
+    l->late_asks += (conn->flags & TCA_CONN_LATE_ASK) != 0;
     l->prompt_opens += (conn->flags & TCA_CONN_PROMPT) != 0;
     l->time_wait_absent += (conn->flags & TCA_CONN_TIME_WAIT_ABSENT) != 0;
     l->skew_flows += (conn->flags & TCA_CONN_SKEW) != 0;

@@ -150,6 +150,7 @@ struct tca_listener {
     uint64_t spoke;             /* connections on which the server sent payload */
     uint64_t close_wait_flows;  /* the server sat idle in CLOSE_WAIT for more than a minute */
     uint64_t deferred_opens;    /* repeated their SYN+ACK where TCP_DEFER_ACCEPT puts it */
+    uint64_t late_asks;         /* asked long after their ACK: TCP_DEFER_ACCEPT makes their child that late */
     uint64_t prompt_opens;      /* a bare ACK made their child: TCP_DEFER_ACCEPT is not set */
     uint64_t time_wait_absent;  /* reused tuples whose TIME_WAIT was gone early at the server */
     uint64_t skew_flows;        /* the server's first TSval could be compared with its SYN+ACK's */

@@ -21,12 +21,13 @@ static uint32_t in_hand_at(const struct tca_board *b, int64_t stall_ns)
                       tca_count_until(b->accepted, b->children, stall_ns));
 }
 
-/* Where segments were not captured, so many candidates may be none, or be missing: the share of connections that miss
+/* So many candidates may be none, or be missing. Behind TCP_DEFER_ACCEPT those whose child is younger than their ACK, and so
+ * not accepted with those that came after it. Where segments were not captured, the share of connections that miss
  * something, and one more. */
 static uint32_t miscounted(const struct tca_listener *l, uint32_t candidates)
 {
     if (!l->gaps)
-        return 0;
+        return l->deferred_opens ? (uint32_t)(l->late_asks < candidates ? l->late_asks : candidates) : 0;
     if (2 * l->gaps >= l->established)
         return UINT32_MAX; /* nothing can be told */
     return (uint32_t)((candidates * l->gaps + l->established - 1) / l->established) + 1;

@@ -63,11 +63,24 @@ static void step_slots(const struct tca_board *b, const struct tca_group *g, str
     }
 }
 
+/* At the first drop that is sure there was no free place. */
+static size_t first_strong(const struct tca_group *g)
+{
+    size_t at = 0;
+    while (at < g->count && g->instant[at].weak)
+        at++;
+    return at;
+}
+
 /* Did drops and answers follow the free places? Independent losses do not. */
 bool tca_group_slots_decide(const struct tca_board *b, const struct tca_group *g)
 {
-    int64_t from = g->instant[0].time_ns;
-    struct slots s = {.proof = tca_count_until(b->proof, b->proofs, from),
+    size_t strong = first_strong(g);
+    if (strong == g->count)
+        return false;
+    int64_t from = g->instant[strong].time_ns;
+    struct slots s = {.instant = strong,
+                      .proof = tca_count_until(b->proof, b->proofs, from),
                       .answer = tca_count_before(b->answer_ns, b->answers, from),
                       .child = tca_count_until(b->created, b->children, from)};
     while (s.instant < g->count)

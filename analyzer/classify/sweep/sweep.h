@@ -37,6 +37,7 @@ enum tca_conn_flag {
     TCA_CONN_OPTIONS = 1 << 18,  /* its SYN+ACK announces window scale or SACK */
     TCA_CONN_SHRUNK = 1 << 19,   /* the child took back a part of the window, as after a SYN cookie */
     TCA_CONN_CUT = 1 << 20,      /* the snap length cut options of its handshake */
+    TCA_CONN_LATE_ASK = 1 << 22, /* after its ACK the client kept silent for a while, and so did the server */
     TCA_CONN_PROMPT = 1 << 21,   /* a bare ACK made its child: the server spoke before the client did */
 };
 
