@@ -110,11 +110,6 @@ void tca_input_close(struct tca_input *input)
 
 /* ---- what a stream is ---- */
 
-static bool is_packed(const struct tca_magic *magic)
-{
-    return magic && (magic->kind == MAGIC_COMPRESSED || magic->kind == MAGIC_ARCHIVE);
-}
-
 static int enter_level(struct tca_input *input, struct tca_stream *stream, const char *format,
                        struct tca_error *err)
 {
@@ -194,18 +189,18 @@ static int take_member(struct tca_input *input, struct level *level, const struc
         return tca_fail_memory(err);
     }
     const struct tca_magic *magic = tca_magic_sniff(member->stream);
-    if (!is_wanted(input, is_packed(magic))) {
+    if (!is_wanted(input, tca_magic_is_packed(magic))) {
         tca_stream_close(member->stream);
         return 0;
     }
-    if (is_packed(magic) && input->depth == TCA_INPUT_DEPTH) {
+    if (tca_magic_is_packed(magic) && input->depth == TCA_INPUT_DEPTH) {
         tca_stream_close(member->stream);
         return tca_fail(
             err, TCA_EUNSUPPORTED,
             "%s in %d layers of archives and compression, and deeper is not looked: unpack the outer ones",
             magic->format, TCA_INPUT_DEPTH);
     }
-    if (is_packed(magic))
+    if (tca_magic_is_packed(magic))
         return enter_level(input, member->stream, magic->format, err);
     if (!magic && member->name && !member->stream->error && !tca_magic_is_named_capture(member->name)) {
         pass_over(input, member->stream);
@@ -261,13 +256,13 @@ static int take_whole(struct tca_input *input, struct tca_stream **ret, struct t
     struct tca_stream *whole = input->whole;
     const struct tca_magic *magic = tca_magic_sniff(whole);
     input->whole = NULL;
-    if (is_packed(magic) && tca_unpack_is_there())
+    if (tca_magic_is_packed(magic) && tca_unpack_is_there())
         return enter_level(input, whole, magic->format, err);
-    if (input->only && !is_packed(magic)) {
+    if (input->only && !tca_magic_is_packed(magic)) {
         tca_stream_close(whole);
         return 0;
     }
-    *ret = whole;
+    *ret = whole; /* where nothing can be unpacked reading it tells so */
     return 1;
 }
 
@@ -277,12 +272,13 @@ int tca_input_next_stream(struct tca_input *input, struct tca_stream **ret, cons
     int got = input->whole ? take_whole(input, ret, err) : 0;
     while (!got && input->depth && !is_stopped(input))
         got = next_member(input, ret, err);
-    *ret_name = tca_buf_text(&input->name);
+    /* A member that is wanted, of an archive that is handed out as it is, bears the words of that. */
+    const bool unopened = got > 0 && !input->depth;
+    *ret_name = input->only && (!got || unopened) ? input->only : tca_buf_text(&input->name);
     input->captures += got > 0;
     input->told |= got < 0;
     if (got)
         return got;
-    *ret_name = input->only ? input->only : *ret_name;
     return tell_passed_over(input, err);
 }
 

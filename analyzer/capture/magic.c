@@ -75,6 +75,11 @@ const struct tca_magic *tca_magic_of(const uint8_t *bytes, size_t count)
     return NULL;
 }
 
+bool tca_magic_is_packed(const struct tca_magic *magic)
+{
+    return magic && (magic->kind == MAGIC_COMPRESSED || magic->kind == MAGIC_ARCHIVE);
+}
+
 bool tca_magic_is_classic_start(const uint8_t bytes[8])
 {
     static const uint8_t little[4] = {2, 0, 4, 0}, big[4] = {0, 2, 0, 4}; /* version 2.4 */

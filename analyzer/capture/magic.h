@@ -38,6 +38,9 @@ const struct tca_magic *tca_magic_sniff(struct tca_stream *stream);
 enum { TCA_MAGIC_BYTES = 512 };
 const struct tca_magic *tca_magic_of(const uint8_t *bytes, size_t count);
 
+/* Compressed, or an archive? NULL is neither. */
+bool tca_magic_is_packed(const struct tca_magic *magic);
+
 /* Is this the name of a capture, whatever is in it: .pcap, .pcapng or .cap, as tcpdump, dumpcap and logrotate number them
  * ("x.pcap12", "x.pcap.3"), compressed or not? Only where it begins with nothing known: then something is wrong with it, while of
  * other files nobody said that they are captures. */

@@ -23,6 +23,7 @@
 #include "capture/magic.h"
 #include "capture/part.h"
 #include "capture/stream.h"
+#include "capture/unpack.h"
 
 enum {
     BATCH_MAX =
@@ -282,6 +283,21 @@ static void end_read(struct tca_source *src, enum tca_read got, bool in_header)
         finish(src, TCA_EMEMORY, TCA_SOURCE_damaged, "out of memory");
 }
 
+/* Whoever can unpack does so in front of this: then what is packed comes here only by callers that do not want it unpacked. */
+static void end_packed(struct tca_source *src, const struct tca_magic *magic)
+{
+    const char *why = tca_unpack_is_there() ? "" : ", and this program was built without libarchive";
+
+    if (magic->kind == MAGIC_COMPRESSED)
+        finish(src, TCA_EUNSUPPORTED, TCA_SOURCE_unsupported,
+               "compressed with %s%s: decompress it to standard input, %s FILE | tcpautopsy -", magic->format,
+               why, magic->hint);
+    else
+        finish(src, TCA_EUNSUPPORTED, TCA_SOURCE_unsupported,
+               "a %s archive%s: unpack it, or one capture of it, %s FILE NAME | tcpautopsy -", magic->format,
+               why, magic->hint);
+}
+
 /* The input begins with no header that can be read. */
 static void end_no_capture(struct tca_source *src, const struct tca_magic *magic)
 {
@@ -303,14 +319,8 @@ static void end_no_capture(struct tca_source *src, const struct tca_magic *magic
         return;
     }
     src->facts.format = magic->format;
-    if (magic->kind == MAGIC_COMPRESSED)
-        finish(src, TCA_EUNSUPPORTED, TCA_SOURCE_unsupported,
-               "compressed with %s: decompress it to standard input, %s FILE | tcpautopsy -", magic->format,
-               magic->hint);
-    else if (magic->kind == MAGIC_ARCHIVE)
-        finish(src, TCA_EUNSUPPORTED, TCA_SOURCE_unsupported,
-               "a %s archive: unpack it, or one capture of it, %s FILE NAME | tcpautopsy -", magic->format,
-               magic->hint);
+    if (tca_magic_is_packed(magic))
+        end_packed(src, magic);
     else
         finish(src, TCA_EUNSUPPORTED, TCA_SOURCE_unsupported,
                "a capture in %s format: convert it, %s FILE NEW.pcap", magic->format, magic->hint);

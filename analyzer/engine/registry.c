@@ -79,6 +79,6 @@ void tca_version_details(char *text, size_t room)
     tca_table_names(tables, sizeof tables, " 1"); /* all are as they first were: columns are only appended */
     snprintf(text, room, "%s\nlibcsv %s\n%s\ntable schemas: %s\n", tca_source_library(), tca_csv_library(),
              tca_input_library() ? tca_input_library()
-                                 : "no libarchive: compressed captures are named, not read",
+                                 : "no libarchive: compressed captures and archives are named, not read",
              tables);
 }

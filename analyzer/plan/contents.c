@@ -272,14 +272,17 @@ int tca_pieces_of(struct tca_pieces *pieces, uint32_t at, enum tca_series series
     ssize_t count;
     read_head(input, head, &count);
     const struct tca_magic *magic = count > 0 ? tca_magic_of(head, (size_t)count) : NULL;
-    const bool packed = magic && (magic->kind == MAGIC_COMPRESSED || magic->kind == MAGIC_ARCHIVE);
-    input->single |= input->is_file && !packed;
+    const bool packed = tca_magic_is_packed(magic), unpacks = tca_input_library() != NULL;
+    input->single |= input->is_file && (!packed || !unpacks);
     if (series == TCA_SERIES_EACH)
         return add_whole(pieces, at, "every capture alone, as asked for");
     if (!input->is_file)
         return add_whole(pieces, at, "not looked into: no file");
     if (!magic || magic->kind == MAGIC_FOREIGN)
         return add_whole(pieces, at, tca_no_capture);
+    if (packed && !unpacks)
+        return add_whole(pieces, at,
+                         "compressed or an archive, and this program was built without libarchive");
     const bool looks = input->company || series == TCA_SERIES_ONE;
     return packed || looks ? open_input(pieces, at, looks) : add_file(pieces, at);
 }

@@ -4,7 +4,7 @@
 
     archives.py TCPAUTOPSY CAPTURES METER [--usual]
 
-Each is some ten or hundred kilobytes. --usual: the figures of docs/attacks.md, with what may expand as a rule.
+A build that reads neither says that at once. Each is some ten or hundred kilobytes. --usual: the figures of docs/attacks.md, with what may expand as a rule.
 """
 
 import argparse
@@ -18,8 +18,10 @@ import tarfile
 import tempfile
 
 sys.dont_write_bytecode = True  # no litter in the source tree
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lab"))
+for neighbour in ("lab", "cli"):
+    sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / neighbour))
 
+import built  # noqa: E402
 import report  # noqa: E402
 
 MIB = 1 << 20
@@ -134,6 +136,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="tcpautopsy-archives-") as folder:
         bench = Bench(options, folder)
         for name, (data, words, wanted) in made(capture).items():
+            words, wanted = (words, wanted) if built.unpacks(options.program) else (built.WITHOUT, 3)
             status, said, cpu, peak = bench.run(name, data)
             if options.usual:
                 print(f"| `{name}` | {len(data) / 1024:.0f} | {cpu:.1f} | {peak:.0f} | {words.decode()} |", flush=True)

@@ -13,6 +13,7 @@ import tempfile
 sys.dont_write_bytecode = True  # no litter in the source tree
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lab"))
 
+import built  # noqa: E402
 import report  # noqa: E402
 
 CASES = ("close/rec_four_way", "handshake/rec_refused", "timewait/rec_reuse_ts")
@@ -78,6 +79,9 @@ def named(folder, program):
     yield "what is named a capture and is none is a row, and the exit code 3", done.returncode == 3 and \
         sorted(row[0] for row in rows if row[11] == "damaged") == [f"named/{name}" for name in told]
     yield "  the others are none", [row[0] for row in rows if row[11] == "ok"] == ["named/good.pcap"] and len(rows) == len(told) + 1
+    if not built.unpacks(program):
+        yield built.skipped("  likewise of members of an archive")
+        return
     with tarfile.open(folder / "named.tar", "w") as archive:
         archive.add(where, "m")
     done = run(folder, program, "scan", "-q", "-o", "named.tar.out", "named.tar")
@@ -128,12 +132,15 @@ def once(folder, program):
     yield "what is told is what one name tells", done[0].stdout == done[1].stdout and not done[0].stderr
     run(folder, program, "report", "-o", "out", "o/y.pcap", "o/z.pcap")
     yield "  run.csv counts one", '\ncaptures,"1"\n' in (folder / "out" / "run.csv").read_text()
+    status = set()
     for share in ("1/2", "2/2"):
         done = run(folder, program, "scan", "-o", "out-scan", "--shard", share, "o", "o/z.pcap")
-        yield f"scan says it, shard {share}", done.returncode == 0 and told in done.stderr
-    run(folder, program, "merge", "-o", "out-merge", "out-scan")
+        status.add(done.returncode)
+        yield f"scan says it, shard {share}", done.returncode in (0, 3) and told in done.stderr
+    done = run(folder, program, "merge", "-o", "out-merge", "out-scan")
+    inside, wanted = (["o/t.tar/x.pcap", "o/t.tar/in/y.pcap"], {0}) if built.unpacks(program) else (["o/t.tar"], {0, 3})
     yield "  and shards agree", captures_of(folder / "out-merge" / "captures.csv") == \
-        ["o/b_07.pcap", "o/same.pcap", "o/t.tar/x.pcap", "o/t.tar/in/y.pcap", "o/y.pcap"]
+        ["o/b_07.pcap", "o/same.pcap", *inside, "o/y.pcap"] and status == wanted and done.returncode == max(wanted)
     (folder / "list").write_text("o/y.pcap\n./o/y.pcap\n" * 10000)
     planned, done = plan_of(folder, program, "@list")
     yield "twenty thousand names of one file", planned == ["o/y.pcap"] and b"19999 inputs are" + told in done.stderr
@@ -147,8 +154,12 @@ def logs(folder, program):
     (where / "syslog.1.gz").write_bytes(gzip.compress(b"nothing " * 40))
     (where / "cut.gz").write_bytes(gzip.compress(os.urandom(4000))[:1000])
     done, names = listed(folder, program, "-R", "log")
-    yield "compressed files of something else are passed over", \
-        b"the first is log/syslog.1.gz" in done.stderr and "log/syslog.1.gz" not in names
+    if built.unpacks(program):
+        yield "compressed files of something else are passed over", \
+            b"the first is log/syslog.1.gz" in done.stderr and "log/syslog.1.gz" not in names
+    else:
+        yield "what compressed files hold a build without libarchive does not know: each is told", done.returncode == 3 and \
+            names == ["log/a.pcap.gz", "log/cut.gz", "log/syslog.1.gz"] and done.stderr.count(built.WITHOUT) == 3
     yield "  and those that cannot be unpacked are told", names[0] == "log/a.pcap.gz" and done.returncode in (0, 3)
 
 

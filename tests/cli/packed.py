@@ -3,10 +3,12 @@
 """Captures inside compressed files and archives tell what they tell as plain files.
 
 Every table and the summary, from a file and through a pipe; the packets that `explain -w` writes; archives in archives; what
-is no capture; what is cut, damaged, empty, or expands without end.
+is no capture; what is cut, damaged, empty, or expands without end. Of a build that can unpack nothing: that it says so, of each, and
+reads the others.
 """
 
 import bz2
+import csv
 import gzip
 import io
 import lzma
@@ -27,6 +29,7 @@ import zlib
 sys.dont_write_bytecode = True  # no litter in the source tree
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lab"))
 
+import built  # noqa: E402
 import report  # noqa: E402
 
 TABLES = ("flows", "events", "listeners", "states", "summary")
@@ -234,6 +237,62 @@ def flow_of(bench, name, stream):
         if line.startswith(f"{stream},"):
             return line.split(",")[1][2:]
     return ""
+
+
+# ---- where nothing can be unpacked ----
+
+def packed_somehow(bench):
+    """Of each kind that is known one: name -> bytes."""
+    data = bench.capture(CASES[0])
+    made = {f"p.{ending}": pack(data) for ending, pack in PACKERS.items() if pack}
+    made.update({"p.tar": tar({"a.pcap": data}), "p.tar.gz": tar({"a.pcap": data}, "w:gz"), "p.zip": zipped({"a.pcap": data})})
+    seven_zip = seven(bench, {"a.pcap": data})
+    return {**made, **({"p.7z": seven_zip} if seven_zip else {})}
+
+
+def told_alone(bench, name, *arguments, given=None):
+    """That it is named, and why it is not read, once, and nothing else is said."""
+    done = bench.run(*arguments, given=given)
+    return done.returncode == 3 and done.stderr.startswith(b"tcpautopsy: %s: " % name.encode()) and \
+        done.stderr.count(built.WITHOUT) == done.stderr.count(b"\n") == 1
+
+
+def closed(bench):
+    made = packed_somehow(bench)
+    for name, data in made.items():
+        bench.file(name, data)
+        for command in (("flows",), ("summary",), ("explain", "stream=0")):
+            yield f"{name}: {command[0]} says why it is not read, exit 3", told_alone(bench, name, *command, name)
+        yield f"{name}: through a pipe, too", told_alone(bench, "standard input", "flows", "-", given=data)
+        member = f"{name}/a.pcap"
+        yield f"{name}: and of what is in it", told_alone(bench, member, "flows", member)
+        bench.run("report", "-o", "report_closed", member)
+        yield "  in a row of its name", rows_of(bench, "report_closed") == [(member, "unsupported")]
+        shutil.rmtree(bench.folder / "report_closed")
+
+
+def closed_among_others(bench):
+    """In a folder, of which one file is a capture and one nothing."""
+    made, where = packed_somehow(bench), bench.folder / "among"
+    where.mkdir()
+    for name, data in {**made, "z.pcap": bench.capture(CASES[1]), "notes.txt": b"notes"}.items():
+        (where / name).write_bytes(data)
+    rows = [*((f"among/{name}", "unsupported") for name in sorted(made)), ("among/z.pcap", "ok")]
+    plain = bench.run("flows", "-e", "verdict", "among/z.pcap").stdout
+    for command in (("report", "-R", "-o", "among.report"), ("scan", "-o", "among.scan")):
+        done = bench.run(*command, "among")
+        yield f"{command[0]} of a folder: a row for each, exit 3", done.returncode == 3 and sorted(rows_of(bench, command[-1])) == rows
+        yield "  each is told, and what is no capture is counted", done.stderr.count(built.WITHOUT) == len(made) and \
+            b"1 file is no capture" in done.stderr
+    done = bench.run("flows", "-e", "verdict", "-R", "among")
+    yield "  the other one is read", done.returncode == 3 and done.stdout == plain and plain.count(b"\n") > 1
+    done = bench.run("summary", "--plan", "-R", "among")
+    yield "--plan says which, and why", done.returncode == 0 and done.stdout.count(built.WITHOUT) == len(made)
+
+
+def rows_of(bench, folder):
+    with open(bench.folder / folder / "captures.csv", encoding="utf-8", newline="") as table:
+        return [(row["capture"], row["status"]) for row in csv.DictReader(table)]
 
 
 # ---- what is wrong with it ----
@@ -449,9 +508,12 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(program, captures, pathlib.Path(folder) / "deep" / "er")
         bench.folder.mkdir(parents=True)
-        for group in (every_packer, compressed, archives, nested, written, typed, cut, stumps, damaged, wrong_size, not_one, bomb,
-                      dictionaries, names, interrupted):
+        unpacking = (compressed, archives, nested, written, typed, cut, stumps, damaged, wrong_size, not_one, bomb, dictionaries,
+                     names, interrupted)
+        unpacks = built.unpacks(program)
+        for group in (every_packer, *(unpacking if unpacks else (closed, closed_among_others))):
             cases += list(group(bench))
+        cases += [] if unpacks else [built.skipped(f"what is told of {group.__name__}") for group in unpacking]
     return report.tell_all(cases)
 
 

@@ -5,7 +5,7 @@
     series.py PROGRAM CAPTURES [CASE...]
 
 Each case's capture is cut into 2, 7 and 50 pieces of whole records, numbered so that the order of names is not that of time,
-some compressed, some in an archive, and read as a directory. Frames, captures and ids made of them are mapped back; all else
+some compressed, some in an archive (where the program was built to read these), and read as a directory. Frames, captures and ids made of them are mapped back; all else
 has to be equal, in every table, at any number of threads and with little memory. tcp_stream is what the program tells of
 the piece alone. Then: packets of one connection out of several files, files that were written side by side, a piece that is
 missing, a piece that is damaged.
@@ -24,6 +24,10 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+
+sys.dont_write_bytecode = True  # no litter in the source tree
+
+import built  # noqa: E402
 
 CASES = ("queue/rec_overflow_ladder", "queue/rec_slow_service", "timewait/rec_late_segments", "pressure/rec_flash_crowd",
          "path/rec_duplicate")
@@ -67,7 +71,8 @@ def records(path):
 class Pieces:
     """A capture cut into files: which frame of the whole each of their frames is."""
 
-    def __init__(self, path, count, folder, seed):
+    def __init__(self, path, count, folder, seed, packs):
+        self.packs = packs
         self.header, self.record = records(path)
         chance = random.Random(seed)
         count = min(count, len(self.record))
@@ -81,7 +86,11 @@ class Pieces:
         return self.header + b"".join(self.record[self.cut[at]:self.cut[at + 1]])
 
     def write(self, count):
-        """Every third one compressed, every fifth one in an archive beside the others."""
+        """Every third one compressed, every fifth one in an archive beside the others; or all of them plain."""
+        if not self.packs:
+            for at in range(count):
+                self.write_plain(at)
+            return
         with tarfile.open(self.folder / "rest.tar", "w") as archive:
             for at in reversed(range(count)):
                 name = f"eth0.{at + 1}.pcap"
@@ -98,10 +107,14 @@ class Pieces:
                     (self.folder / (name + ".zst")).write_bytes(squeezed.stdout)
                     self.name[f"{self.folder}/{name}.zst"] = at
                 else:
-                    (self.folder / name).write_bytes(self.piece(at))
-                    self.name[f"{self.folder}/{name}"] = at
+                    self.write_plain(at)
         if count <= 4:
             (self.folder / "rest.tar").unlink()
+
+    def write_plain(self, at):
+        name = f"eth0.{at + 1}.pcap"
+        (self.folder / name).write_bytes(self.piece(at))
+        self.name[f"{self.folder}/{name}"] = at
 
     def frame(self, at, frame):
         return str(self.cut[at] + int(frame))
@@ -119,6 +132,7 @@ class Pieces:
 class Bench:
     def __init__(self, program, folder):
         self.program, self.folder = program, folder
+        self.packs = built.unpacks(program)
 
     def run(self, *arguments):
         return subprocess.run([self.program, *map(str, arguments)], capture_output=True, timeout=240, check=False,
@@ -174,7 +188,7 @@ def check_case(bench, tap, captures, case):
     path = captures / case / "capture.pcap"
     whole = {table[0]: bench.table(*table, path)[0] for table in TABLES}
     for count in PIECES:
-        pieces = Pieces(path, count, bench.folder / "cut", count)
+        pieces = Pieces(path, count, bench.folder / "cut", count, bench.packs)
         for table in TABLES:
             cut, said = bench.table(*table, "-R", pieces.folder)
             tap.point(differences(pieces, table[0], whole[table[0]], cut) and
@@ -259,17 +273,34 @@ def check_beside(bench, tap):
 def check_missing(bench, tap, captures):
     """A piece that the numbers leave out is a gap, and what was open then says so; so is a file that cannot be read on."""
     path = captures / "queue/rec_slow_service/capture.pcap"
-    pieces = Pieces(path, 7, bench.folder / "cut", 7)
+    pieces = Pieces(path, 7, bench.folder / "cut", 7, bench.packs)
     name = next(name for name, at in pieces.name.items() if at == 3)
     pathlib.Path(name).unlink()
     check_gap(bench, tap, pieces, "a piece is missing", 5, "probable")
-    pieces = Pieces(path, 7, bench.folder / "cut", 7)
+    pieces = Pieces(path, 7, bench.folder / "cut", 7, bench.packs)
     name = pathlib.Path(next(name for name, at in pieces.name.items() if at == 3))
     name.write_bytes(pieces.piece(3)[:24 + 16 * 40] + b"\xff" * 64)
     check_gap(bench, tap, pieces, "a piece is damaged", 5, "certain")
-    pieces = Pieces(path, 7, bench.folder / "cut", 7)
+    pieces = Pieces(path, 7, bench.folder / "cut", 7, bench.packs)
     gaps = [row for row in bench.table("events", "-R", pieces.folder)[0] if row["finding"] == "gap"]
     tap.point("" if not gaps else gaps, "all pieces are there: no gap")
+
+
+def check_closed(bench, tap, captures):
+    """A piece that is compressed is missing to a program that cannot read it, and has a row that says why."""
+    pieces = Pieces(captures / "queue/rec_slow_service/capture.pcap", 7, bench.folder / "cut", 7, False)
+    path = bench.folder / "cut" / "eth0.4.pcap"
+    path.with_name("eth0.4.pcap.gz").write_bytes(gzip.compress(path.read_bytes(), 1))
+    path.unlink()
+    ran = bench.run("report", "-q", "-o", bench.folder / "out", "-R", pieces.folder)
+    rows = list(csv.DictReader((bench.folder / "out" / "captures.csv").open()))
+    gaps = [pieces.name.get(row["capture"]) for row in rows if row["gap_before_s"]]
+    tap.point("" if gaps == [4] and len({row["series"] for row in rows if row["status"] == "ok"}) == 1 else rows,
+              "a piece is compressed: the others are one series, with a gap")
+    told = [row["capture"] for row in rows if row["status"] == "unsupported" and built.WITHOUT.decode() in row["message"]]
+    tap.point("" if told == [f"{path}.gz"] and ran.returncode == 3 and len(rows) == 7 else rows,
+              "a piece is compressed: its row says why it is not read, exit 3")
+    shutil.rmtree(bench.folder / "out")
 
 
 def check_gap(bench, tap, pieces, what, behind, confidence):
@@ -303,6 +334,9 @@ def main():
         check_repeats(bench, tap, captures)
         check_beside(bench, tap)
         check_missing(bench, tap, captures)
+        if not bench.packs:
+            check_closed(bench, tap, captures)
+            tap.point("", built.skipped("pieces that are compressed or in an archive")[0])
     return tap.end()
 
 

@@ -501,9 +501,9 @@ int main(void)
     add_case(suite, "files are joined", joins, ROWS(rows));
     add_case(suite, "long files overlap", long_files_overlap, 1);
     add_case(suite, "more overlap than can be open", too_many_overlap, 1);
-    add_case(suite, "members are joined", takes_members, ROWS(tar_rows));
-    add_case(suite, "two members at once", readers_of_one_archive, 1);
-    add_case(suite, "a cut archive", a_cut_archive, 2);
+    add_case(suite, PACKED("members are joined"), takes_members, ROWS(tar_rows));
+    add_case(suite, PACKED("two members at once"), readers_of_one_archive, 1);
+    add_case(suite, PACKED("a cut archive"), a_cut_archive, 2);
     int failed = run_suite(suite);
     remove_folder();
     return failed;

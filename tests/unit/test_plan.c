@@ -637,7 +637,7 @@ int main(void)
     add_case(suite, "names", names, ROWS(name_rows));
     add_case(suite, "names in order", names_in_order, ROWS(ordered));
     add_case(suite, "plans", plans, ROWS(rows));
-    add_case(suite, "plans of what is packed", plans_packed, ROWS(packed_rows));
+    add_case(suite, PACKED("plans of what is packed"), plans_packed, ROWS(packed_rows));
     add_case(suite, "figures", figures, 1);
     add_case(suite, "ids", ids, 1);
     add_case(suite, "what cannot be one series", one_refuses, 1);
