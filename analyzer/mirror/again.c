@@ -79,6 +79,13 @@ static bool before_any_word(const struct step *s, const struct tca_trouble *t)
            step_since(t->hole_ns, s->seg->time_ns) < step_path_ns(s->m, s->from_role) * 3 / 4;
 }
 
+/* A timer never runs for less than the path's time and its minimum together (tcp_input.c __tcp_set_rto); what a path took
+ * once it may undercut by half. */
+static int64_t least_rto_ns(const struct step *s)
+{
+    return TCA_MIN_RTO_NS + (step_path_ns(s->m, TCA_CLIENT) + step_path_ns(s->m, TCA_SERVER)) / 2;
+}
+
 static enum why why_again(const struct step *s, const struct tca_trouble *t, int64_t quiet_ns)
 {
     const struct tca_side *from = s->from;
@@ -92,7 +99,7 @@ static enum why why_again(const struct step *s, const struct tca_trouble *t, int
         return WHY_AFTER_RTO;
     if (may_probe(s))
         return WHY_TLP;
-    if (quiet_ns >= TCA_MIN_RTO_NS)
+    if (quiet_ns >= least_rto_ns(s))
         return WHY_RTO;
     return after_rto ? WHY_AFTER_RTO : WHY_UNSURE;
 }
