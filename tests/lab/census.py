@@ -267,6 +267,15 @@ class Census:
                  for ends in listing.differing(known)]
         return set().union(*found) if all(found) else set()
 
+    def may_hide_fin(self, ends, at):
+        """Had this end sent payload again before this instant, and did it send nothing new until its FIN, if anything?  Then
+        no tap shows since when the FIN was queued."""
+        own = [s for s in self.capture.of(*ends) if s.src == ends[0] and not s.icmp]
+        sent = [s for s in own if s.length and s.at <= at]
+        again = [s for s in sent if any(o.seq == s.seq and o.at < s.at for o in sent)]
+        newer = next((s for s in own if s.at > at and (s.has("F") or s.length and s.seq not in {o.seq for o in sent})), None)
+        return bool(again) and (newer is None or newer.has("F"))
+
     def needless(self, sample, listing):
         """Sockets listed apart though, by the kernel, nothing happened to them about then and their state has no clock
         that could have rung: slack for the asking.  A kernel that had no room for some TIME_WAITs, or for some connections in an
@@ -279,6 +288,8 @@ class Census:
             lives = [life for life in self.lives if (life.local, life.remote) == (local, peer)]
             if state == "ESTAB" and any(life.repeated for life in lives):
                 continue  # which segment the full queue took at last, after it had ignored some, no tap shows
+            if state in ("ESTAB", "CLOSE-WAIT") and self.may_hide_fin((local, peer), sample.at):
+                continue
             steps = [step for life in lives for step in life.steps]
             entered = max((step.at for step in steps
                            if KERNEL_WORDS.get(step.state) == state and step.at <= sample.at + LATE), default=None)
