@@ -95,6 +95,7 @@ static const struct bound of_dossier[] = {
     TRUTH(D, m.client_synack),
     TRUTH(D, m.deferred_rung),
     TRUTH(D, m.synack_isn_changed),
+    TIME(D, m.other_syn_ns),
     MOST(D, m.first_fin, 2),
     MOST(D, m.first_rst, 2),
     MOST(D, m.killed_by_reuse, 1),

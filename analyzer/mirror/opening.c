@@ -279,6 +279,8 @@ static bool other_synack(struct step *s)
     s->mark.roles |= TCA_MARK_OTHER_SYNACK;
     s->m->synack_isn_changed = true;
     s->m->other_iss = s->seg->seq;
+    s->m->other_syn_ns = s->to->syn_last_ns;
+    s->m->other_syn_frame = s->to->syn_last_frame;
     return true;
 }
 
@@ -289,6 +291,8 @@ static void choose_synack(struct step *s)
     if (!s->m->synack_isn_changed || s->from_role != TCA_CLIENT || s->seg->ack != chosen + 1)
         return;
     s->m->other_iss = server->iss;
+    if (s->m->other_syn_frame)
+        tca_history_redate(server, TCA_GOT_SYN, (struct tca_when){s->m->other_syn_ns, s->m->other_syn_frame});
     server->iss = chosen;
     server->snd_nxt = chosen + 1;
     server->hole_count = 0;

@@ -158,6 +158,53 @@ def synq_full_no_timestamps(bench):
     bench.bystander(40100)
 
 
+@case("pressure/rec_cookie_lost",
+      "A SYN is answered by a cookie that does not arrive, and then the accept queue fills: no request remembers the client, so "
+      "the copies of its SYN are dropped like new ones.",
+      says={"server.TcpExtListenOverflows": "== 8", "server.TcpExtSyncookiesSent": "== 6",
+            "server.TcpPassiveOpens": "== 5"}, limit=60)
+def cookie_lost(bench):
+    """Backlog 2 (three places in either queue), tcp_syncookies=1, no delay. Three SYNs of a silent address fill the SYN queue.
+    The SYN+ACKs to 40101 and, half a second later, 40102 are dropped by the client's host. Then 40011 to 40013 connect by
+    cookies and ask, so that the accept queue is full, and each of the two repeats its SYN four times in vain, a second apart. From 4.8 s on the application
+    accepts: 40101 gets another cookie at 5 s. The silent address takes its SYNs back at 5.2 s, and 40102 gets a request."""
+    listener = bench.listen(backlog=2)
+    injector = Injector(bench)
+    for port in range(40001, 40004):
+        injector.send(bench.ghost4, port, bench.server4, SERVICE, "S", 1000 * port, ip_id=port, options=OPTIONS)
+    time.sleep(.1)
+    start = time.time()
+    with bench.client.filtering("tcp dport { 40101, 40102 }"):
+        clients = [bench.dial(40101, wait=0)]
+        wait_until(start + .5)
+        clients.append(bench.dial(40102, wait=0))
+        time.sleep(.1)
+    for port in range(40011, 40014):
+        clients.append(bench.dial(port))
+        clients[-1].sendall(apps.KEEP)
+    wait_until(start + 4.8)
+    bench.fact("the application accepts")
+    bench.start(apps.Service(listener))
+    wait_until(start + 5.2)
+    for port in range(40001, 40004):
+        injector.send(bench.ghost4, port, bench.server4, SERVICE, "R", 1000 * port + 1, ip_id=port)
+    wait_until(start + 6)
+    for client in clients:
+        if client in clients[:2]:
+            client.sendall(apps.KEEP)
+        client.recv(4096)
+        client.close()
+    injector.close()
+    bench.intend([f"{bench.ghost4}:{port}" for port in range(40001, 40004)], "handshake_half_open_rst", server="certain")
+    bench.intend((40101, 40102), "syn_drop_accept_full", **COOKIES)
+    bench.intend((40101, 40102), "handshake_complete_syn_retry", at="certain")
+    bench.intend((40011, 40012, 40013, 40101), "handshake_synack_cookie", server="certain")
+    bench.also(40101, "synack_dup_answer")
+    bench.also(40102, "handshake_synack_cookie")  # the first one was
+    bench.intend("listener:8080", "overflow_interval", **COOKIES)
+    bench.also("listener:8080", "syncookie_interval")
+
+
 @case("pressure/rec_synq_full_short_snaplen",
       "SYN cookies in a capture of the first 68 bytes, as old tcpdump made them: the timestamps that give a cookie away are cut, and "
       "only the silence after most SYN+ACKs tells.",

@@ -373,6 +373,35 @@ def defer_asked(bench):
     bench.bystander("*")
 
 
+@case("queue/rec_defer_overflow",
+      "The listener defers and its accept queue is full: who asked is refused, and the request, whose SYN+ACK is repeated once "
+      "only, late, is forgotten four seconds after that.",
+      says={"server.TcpExtTCPDeferAcceptDrop": "== 9", "server.TcpExtTCPSynRetrans": "== 4",
+            "server.TcpExtListenOverflows": "> 16", "server.TcpPassiveOpens": "== 5"},
+      bench={"delay": .03, "server_sysctl": {"net.ipv4.tcp_synack_retries": 2}}, limit=60)
+def defer_overflow(bench):
+    """TCP_DEFER_ACCEPT=3, backlog 4 (five places), tcp_synack_retries=2, 30 ms each way. 40001 to 40004 ask and fill four places;
+    then 40011 to 40015 connect and ask at once, and 40011 gets the last place. The others repeat what they asked; the SYN+ACK
+    comes again after 3 s, its ACK is refused as well, and after 7 s the next repetition draws a RST. Nobody accepts."""
+    bench.option("server", 8080, "TCP_DEFER_ACCEPT", 3)
+
+    def setup(sock):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 3)
+    bench.listen(backlog=4, setup=setup)
+    for port in range(40001, 40005):
+        bench.dial(port).sendall(apps.KEEP)
+    time.sleep(.2)
+    clients = [bench.dial(port, wait=0) for port in range(40011, 40016)]
+    time.sleep(.15)
+    for client in clients:
+        client.sendall(apps.KEEP)
+    time.sleep(15)
+    mean_overflow(bench, expired=REFUSED)
+    bench.intend(REFUSED, "overflow_data_unacked", **OVERFLOW)
+    bench.intend(REFUSED, "overflow_lost", **OVERFLOW)
+    bench.also(REFUSED, "synack_defer_accept", "handshake_half_open")
+
+
 @case("queue/rec_small_queue_burst",
       "A service that is fast enough has a queue of two places: of six clients that come in one instant some find it full, though "
       "it is empty again a moment later.",

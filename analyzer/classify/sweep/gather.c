@@ -127,6 +127,15 @@ static uint64_t silent_creator(const struct tca_dossier *d)
     return frame;
 }
 
+/* Which of the ignored segments something else than a full queue explains as well. */
+enum weakness { WEAK_NONE, WEAK_FIRST, WEAK_BARE, WEAK_ALL };
+
+static bool is_weak(const struct tca_mark *mark, enum weakness which)
+{
+    bool bare = !mark->len && !(mark->flags & TCA_FIN);
+    return which == WEAK_ALL || (which == WEAK_BARE && bare) || (which == WEAK_FIRST && mark->ordinal == 1);
+}
+
 /* TCP_DEFER_ACCEPT drops a bare ACK that comes before the first rung, whether the queue is full or not. Where that rung
  * falls would tell, but answers to repeated SYNs have moved it; an ACK with its payload behind it was the beginning of
  * more that was refused. */
@@ -139,9 +148,9 @@ static bool may_be_deferred(const struct tca_dossier *d, const struct tca_ladder
 }
 
 /* Edges for the client's first `total` segments since the SYN+ACK, as far as they were kept and came before
- * `creator`; the first `weak` of them are weak. */
+ * `creator`. */
 static int add_ignored_marks(struct tca_sweep *sweep, const struct tca_dossier *d, uint64_t total,
-                             uint64_t creator, uint64_t weak)
+                             uint64_t creator, enum weakness weak)
 {
     uint64_t told = 0;
     struct tca_edge *last = NULL;
@@ -153,7 +162,7 @@ static int add_ignored_marks(struct tca_sweep *sweep, const struct tca_dossier *
                                                       .frame = mark->frame,
                                                       .weight = 1,
                                                       .kind = TCA_EDGE_IGNORED,
-                                                      .weak = mark->ordinal <= weak});
+                                                      .weak = is_weak(mark, weak)});
         if (error)
             return error;
         last = &sweep->edge[sweep->edges - 1];
@@ -226,6 +235,16 @@ static uint64_t forgotten_before(const struct tca_dossier *d, const struct tca_l
                : 0;
 }
 
+/* Payload would have made a child where accept() is deferred as well, and near the server it arrived. */
+static enum weakness weakness_of(const struct tca_dossier *d, const struct tca_ladder *ladder,
+                                 enum tca_ladder_shape shape)
+{
+    bool near = d->m.path_to_server_ns >= 0 && d->m.path_to_server_ns < MS;
+    if (shape == TCA_LADDER_STUCK)
+        return may_be_deferred(d, ladder) ? WEAK_FIRST : WEAK_NONE;
+    return shape == TCA_LADDER_DEFERRED_STUCK && near ? WEAK_BARE : WEAK_ALL;
+}
+
 static int add_ignored(struct tca_sweep *sweep, const struct tca_dossier *d, const struct tca_ladder *ladder)
 {
     enum tca_ladder_shape shape = tca_ladder_shape(ladder);
@@ -233,12 +252,12 @@ static int add_ignored(struct tca_sweep *sweep, const struct tca_dossier *d, con
     if (!refused)
         refused = forgotten_before(d, ladder);
     if (refused)
-        return add_ignored_marks(sweep, d, d->m.acks_since_synack, refused, 0);
+        return add_ignored_marks(sweep, d, d->m.acks_since_synack, refused, WEAK_NONE);
     if (shape == TCA_LADDER_ONE_RUNG || shape == TCA_LADDER_STUCK || shape == TCA_LADDER_DEFERRED_STUCK) {
-        uint64_t weak = shape != TCA_LADDER_STUCK ? UINT64_MAX : may_be_deferred(d, ladder);
-        return add_ignored_marks(sweep, d, ignored_count(d, ladder), silent_creator(d), weak);
+        return add_ignored_marks(sweep, d, ignored_count(d, ladder), silent_creator(d),
+                                 weakness_of(d, ladder, shape));
     }
-    return add_ignored_marks(sweep, d, refused_in_haste(d), UINT64_MAX - 1, UINT64_MAX);
+    return add_ignored_marks(sweep, d, refused_in_haste(d), UINT64_MAX - 1, WEAK_ALL);
 }
 
 /* The latest of the client's segments that can have made the child: the one that its first word names, else the last

@@ -11,14 +11,27 @@
 #include "classify/sweep/backlog.h"
 #include "classify/sweep/reading.h"
 
+static const int64_t SILENT_NS = 20000000; /* a question right behind the ACK comes sooner */
+
+/* Who came to an application that was idle and asked nothing yet was taken at once, and may be what it waits for: a worker
+ * each. */
+static uint32_t taken_silent(const struct tca_board *b, size_t first)
+{
+    size_t at = first;
+    while (at < b->children && (b->ask[at] == INT64_MAX || b->ask[at] - b->created[at] > SILENT_NS))
+        at++;
+    return (uint32_t)(at - first);
+}
+
 /* Connections that the application may have had in hand at its last sign of life before it froze. Away from the server that sign has
  * been under way, and so have those who came meanwhile. */
 static uint32_t in_hand_at(const struct tca_board *b, int64_t stall_ns)
 {
     bool far = !tca_near_server(b->l->vantage) && b->l->server_rtt_ns > 0 && stall_ns >= 0;
     int64_t taken_ns = far ? stall_ns + b->l->server_rtt_ns : stall_ns;
-    return (uint32_t)(tca_count_until(b->created, b->children, taken_ns) -
-                      tca_count_until(b->accepted, b->children, stall_ns));
+    size_t until = tca_count_until(b->created, b->children, taken_ns);
+    size_t accepted = tca_count_until(b->accepted, b->children, stall_ns);
+    return (uint32_t)(until - accepted) + (stall_ns >= 0 && until == accepted ? taken_silent(b, until) : 0);
 }
 
 /* So many candidates may be none, or be missing. Behind TCP_DEFER_ACCEPT those whose child is younger than their ACK, and so
