@@ -180,6 +180,7 @@ static const struct bound of_side[] = {
     MOST(S, hole_count, TCA_HOLES_MAX),
     TRUTH(S, sack_ok),
     TRUTH(S, has_wscale),
+    TRUTH(S, opt_cut),
     MOST(S, order_count, TCA_OPTION_ORDER_MAX),
     TRUTH(S, tfo),
     TRUTH(S, tfo_cookie),

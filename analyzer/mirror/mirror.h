@@ -274,6 +274,7 @@ struct tca_side {
 
     /* Options and header marks. */
     bool sack_ok, has_wscale;
+    bool opt_cut; /* the snap length ended inside the options of its SYN or SYN+ACK */
     uint8_t order_count;
     uint8_t order[TCA_OPTION_ORDER_MAX]; /* option kinds of its SYN or SYN+ACK */
     bool tfo, tfo_cookie;                /* fast-open option seen on its SYN; with a cookie */

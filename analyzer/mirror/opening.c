@@ -21,6 +21,7 @@ enum { REFUSALS_MIN = 3, TIMESTAMP_KIND = 8 };
 static void learn_options(struct tca_mirror *m, struct tca_side *from, const struct tca_segment *seg)
 {
     const struct tca_options *opt = &seg->opt;
+    from->opt_cut = opt->cut;
     if (opt->cut)
         m->damage |= TCA_DAMAGE_SNAPLEN;
     from->order_count = opt->order_count;

@@ -339,9 +339,9 @@ static int64_t next_rung_ns(const struct tca_mirror *m)
 }
 
 /* While the accept queue is full an ACK opens nothing, and one after a refused one may be refused again, by the queue or by
- * a filter before it (not so behind TCP_DEFER_ACCEPT's one repeat); until the
- * server's side shows that it is open, or asks again, nobody knows. It would ask again when the request's timer rings;
- * behind a cookie nothing does, nor does anything answer the client's payload, however often it comes. */
+ * a filter before it (not so behind TCP_DEFER_ACCEPT's one repeat); until the server's side shows that it is open, or asks
+ * again, nobody knows. It would ask again when the request's timer rings. Behind a cookie nothing does, nor does anything
+ * answer the client's payload, however often it comes: where any may have been refused an ACK tells nothing. */
 static void doubt_refused(const struct tca_case *c, int64_t until_ns, struct tca_socket *s)
 {
     const struct tca_mark *child = tca_dossier_mark(c->d, TCA_MARK_CHILD, TCA_SERVER, 0);
@@ -357,8 +357,9 @@ static void doubt_refused(const struct tca_case *c, int64_t until_ns, struct tca
     int64_t open_ns = s->step[at].time_ns, rung_ns = next_rung_ns(&c->d->m);
     if (at > 0 && rung_ns < shown_ns && !unheard)
         shown_ns = rung_ns;
+    bool cookie = at == 0 && is_cookie(c, open_ns) && c->listener->listen_overflows.max;
     if (open_ns + NEAR_NS < shown_ns &&
-        (again || unheard || tca_listener_episode(c->listener, open_ns, NEAR_NS)))
+        (again || unheard || cookie || tca_listener_episode(c->listener, open_ns, NEAR_NS)))
         doubt(s, open_ns, shown_ns);
 }
 

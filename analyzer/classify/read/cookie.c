@@ -71,10 +71,11 @@ bool tca_cookie_options_missing(const struct tca_mirror *m, const struct tca_mar
 {
     const struct tca_side *client = &m->side[TCA_CLIENT], *server = &m->side[TCA_SERVER];
     bool plain = syn && (!syn->has_ts || (synack && !synack->has_ts)); /* no time stamp bears them */
-    bool offered = client->has_wscale && client->sack_ok && plain;
+    bool offered =
+        client->sack_ok && (client->has_wscale || client->opt_cut) && plain; /* the window scale comes last */
     bool bare = server->has_mss && !server->has_wscale && !server->sack_ok;
     bool request = synack && synack->has_ip_id && synack->ip_id == 0;
-    return offered && bare && request && !(m->damage & TCA_DAMAGE_SNAPLEN);
+    return offered && bare && request && !server->opt_cut;
 }
 
 int64_t tca_cookie_window(const struct tca_dossier *d, const struct tca_mark *synack)
