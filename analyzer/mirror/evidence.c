@@ -10,7 +10,7 @@
 
 /* Roles of which more marks are kept, per side: ladders have at most 11 copies in their normal forms. */
 enum {
-    LADDERS = TCA_MARK_SYN | TCA_MARK_SYNACK | TCA_MARK_OPEN_ACK | TCA_MARK_FIN,
+    LADDERS = TCA_MARK_SYN | TCA_MARK_SYNACK | TCA_MARK_OTHER_SYNACK | TCA_MARK_OPEN_ACK | TCA_MARK_FIN,
     SERIES = TCA_MARK_FIN_ACK | TCA_MARK_KEEPALIVE | TCA_MARK_WINDOW_PROBE | TCA_MARK_DATA_RETX |
              TCA_MARK_RST | TCA_MARK_IN_TIME_WAIT,
 };

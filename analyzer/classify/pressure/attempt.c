@@ -228,6 +228,7 @@ static void read_opening(const struct tca_dossier *d, struct tca_attempt *a)
     a->flags = flags_of(d, &ladder);
     a->syns = clip(d->m.side[TCA_CLIENT].syn_count);
     a->synacks = clip(d->m.side[TCA_SERVER].synack_count);
+    a->others = tca_dossier_count(d, TCA_MARK_OTHER_SYNACK, TCA_SERVER);
     a->rungs = ladder.rungs;
     a->iss = d->m.side[TCA_CLIENT].iss;
     a->tsval_last = d->m.side[TCA_CLIENT].tsval_last;

@@ -77,7 +77,8 @@ struct tca_attempt {
     uint64_t print;         /* TTL, window and options of its SYN, packed */
     uint32_t iss, tsval, tsval_last;
     uint32_t syns, synacks, rungs, drops, extra; /* extra: SYN+ACKs that may be cookies beside a request's */
-    uint32_t place;                              /* number of its listener */
+    uint32_t others; /* SYN+ACKs with another sequence number than the one that the client chose */
+    uint32_t place;  /* number of its listener */
     uint32_t client_host,
         server_host; /* numbers of its hosts, which tell addresses; while the parts read: in order of these */
     bool asking;     /* synqueue.c: between asked_ns and synack_ns, and no cookie */

@@ -373,15 +373,15 @@ static struct tca_bounds cookies_of(const struct tca_attempt *a, bool hints)
 {
     switch (a->cookie) {
     case TCA_WORD_COOKIE:
-        return (struct tca_bounds){a->synacks, a->synacks};
+        return (struct tca_bounds){a->synacks, a->synacks + a->others};
     case TCA_WORD_NONE:
         return (struct tca_bounds){0, 0};
     case TCA_WORD_REQUEST:
-        return (struct tca_bounds){0, a->extra};
+        return (struct tca_bounds){0, a->extra + a->others};
     case TCA_WORD_FRESH:
-        return (struct tca_bounds){0, hints ? a->synacks : 0};
+        return (struct tca_bounds){0, hints ? a->synacks + a->others : 0};
     default:
-        return (struct tca_bounds){0, a->synacks};
+        return (struct tca_bounds){0, a->synacks + a->others};
     }
 }
 
