@@ -14,10 +14,11 @@ struct tca_spool_head {
     uint32_t capture; /* the one that counts: in a part it is another one's number (part.c) */
 };
 
-/* The dossier of a flow as it is now to shard->encoded; its marks stand at the end of it. *ret_in_order: in the order in which
- * the mirror has them. 0 or TCA_EMEMORY. */
-int tca_spool_encode(struct tca_shard *shard, struct tca_flow *flow, bool *ret_in_order);
-/* A dossier of it as it will be read, marks and all, without anything being put: they stand in shard->encoded. 0 or TCA_EMEMORY. */
+/* The dossier of a flow as it is now to shard->encoded; its marks stand at the end of it, and behind it there is room for what will
+ * be aside. *ret_in_order: in the order in which the mirror has them. It stands until something is put, sent or fetched. 0, TCA_EMEMORY or
+ * TCA_EOUTPUT. */
+int tca_spool_encode(struct tca_shard *shard, struct tca_flow *flow, size_t aside, bool *ret_in_order);
+/* A dossier of it as it will be read, marks and all, without anything being put: they stand in shard->encoded. Errors likewise. */
 int tca_spool_copy(struct tca_shard *shard, const struct tca_flow *flow, struct tca_dossier *ret);
 /* An item goes into the spool, at the place of this row of the open capture. 0, TCA_EMEMORY or TCA_EOUTPUT. */
 struct tca_spool_row {
@@ -26,8 +27,8 @@ struct tca_spool_row {
     uint32_t parked; /* as of the flow */
 };
 int tca_spool_add(struct tca_shard *shard, const struct tca_spool_row *row, const void *item, size_t size);
-/* What stands in shard->encoded goes into the spool, at this place. 0, TCA_EMEMORY or TCA_EOUTPUT. */
-int tca_spool_send(struct tca_shard *shard, const struct tca_flow *flow, uint64_t *ret_place);
+/* What stands in shard->encoded is in the spool from now on; returns its place. */
+uint64_t tca_spool_send(struct tca_shard *shard, const struct tca_flow *flow);
 /* What was put there, to shard->recalled. 0, TCA_EMEMORY or TCA_EOUTPUT. */
 int tca_spool_fetch(struct tca_shard *shard, uint64_t place);
 /* The dossier of an item as it was put, but for what is not kept (zeros), and its marks, which stay in the item; returns what
