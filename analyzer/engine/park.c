@@ -134,9 +134,8 @@ static uint32_t roles_before(const struct tca_mark *mark)
 }
 
 /* Padding may get lost where marks are sorted. */
-enum { MARK_BYTES = offsetof(struct tca_mark, new_data) + sizeof(bool) };
-_Static_assert(sizeof(struct tca_mark) - MARK_BYTES < _Alignof(struct tca_mark),
-               "new_data is its last field");
+enum { MARK_BYTES = offsetof(struct tca_mark, pad) };
+_Static_assert(sizeof(struct tca_mark) - MARK_BYTES < _Alignof(struct tca_mark), "nothing is behind it");
 
 static bool is_same(const struct tca_mark *told, const struct tca_mark *mark)
 {
