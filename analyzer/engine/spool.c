@@ -55,7 +55,9 @@ struct area {
         MIRROR_AREA(DENSE, side[role].recent, m.side[role].hole), MIRROR_AREA(SPARSE, side[role].hole, next)
 /* What is kept. Pointers stand between. */
 static const struct area kept[] = {
-    AREA(OF_FLOW, SPARSE, 0, AT(peer)),
+    AREA(OF_FLOW, DENSE, AT(addr), AT(port)), /* the first: see tca_spool_peek() */
+    AREA(OF_FLOW, SPARSE, 0, AT(addr)),
+    AREA(OF_FLOW, SPARSE, AT(port), AT(peer)),
     PEER_AREA(DENSE, begun, peer.zeek.end[0].letter_seq),
     PEER_AREA(DENSE, zeek.end[1], peer.zeek.end[1].letter_seq),
     PEER_AREA(DENSE, zeek.history, key_side),
@@ -79,6 +81,8 @@ static const struct area left_out[] = {
 #undef PEER_AREA
 #undef AREA
 #define WORDS(field) _Static_assert(AT(field) % sizeof(uint64_t) == 0, "areas are packed by words")
+WORDS(addr);
+WORDS(port);
 WORDS(peer);
 WORDS(peer.zeek.end[0].letter_seq);
 WORDS(key_side);
@@ -264,6 +268,15 @@ const uint8_t *tca_spool_decode(const uint8_t *in, struct tca_dossier *d, const 
     d->mark_count = head.number;
     *ret_mark = (const void *)in;
     return in + head.number * sizeof(struct tca_mark);
+}
+
+void tca_spool_peek(const void *item, struct tca_spool_client *ret)
+{
+    const struct tca_spool_head *head = item;
+    const uint8_t *addr = (const void *)(head + 1);
+    ret->capture = head->capture;
+    if (!tca_lone_client(item, ret->addr))
+        memcpy(ret->addr, addr + TCA_CLIENT * sizeof ret->addr, sizeof ret->addr);
 }
 
 /* Where the areas end, of which at most `end` is readable; NULL: they do not. */

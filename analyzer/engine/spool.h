@@ -34,6 +34,12 @@ int tca_spool_fetch(struct tca_shard *shard, uint64_t place);
 /* The dossier of an item as it was put, but for what is not kept (zeros), and its marks, which stay in the item; returns what
  * was put behind it. */
 const uint8_t *tca_spool_decode(const uint8_t *item, struct tca_dossier *d, const struct tca_mark **ret_mark);
+/* Of an item, without decoding it. */
+struct tca_spool_client {
+    uint32_t capture;
+    uint8_t addr[16];
+};
+void tca_spool_peek(const void *item, struct tca_spool_client *ret_client);
 /* What an item is made of a second time, from its dossier. 0 or TCA_EMEMORY. */
 int tca_spool_encode_again(const struct tca_dossier *d, struct tca_buf *ret_item);
 /* So many bytes of an item are read by pass 2, of what was written by whoever; 0: it is no item, or not whole. */
