@@ -235,7 +235,7 @@ static struct tca_flow *older_of(const struct tca_tuple *tuple, const struct tca
 static void fill_parcel(struct parcel *parcel, const struct tca_tuple *tuple, const struct tca_flow *flow,
                         uint64_t older_place)
 {
-    memset(parcel, 0, sizeof *parcel);
+    memset(parcel, 0, offsetof(struct parcel, copies));
     parcel->older_place = older_place;
     parcel->has_older = flow->older != NULL;
     parcel->has_stream = flow->stream != NULL;
@@ -245,6 +245,8 @@ static void fill_parcel(struct parcel *parcel, const struct tca_tuple *tuple, co
         memcpy(parcel->stream, flow->stream, TCA_STREAM_HEAD);
     if (flow == tuple->newest)
         parcel->copies = tuple->copies;
+    else
+        memset(&parcel->copies, 0, sizeof parcel->copies);
 }
 
 /* The oldest first: each knows where the owner has the next older one. */
