@@ -9,8 +9,11 @@
  * Items come mostly in order, or nearly. So the index is sorted by merging, and halves that are in order as they stand cost
  * one comparison. It holds the first eight bytes of each key as a number, which decides nearly always.
  *
- *      run on disk: { key, size u64, item bytes, up to 7 bytes } ...
- *                   then, if items are replaceable, their places in order of arrival
+ * What is aside of an item is behind it in memory; on disk it is behind its run, where no walk reads it.
+ *
+ *      in memory:   { key, size u32, aside u32, item bytes, up to 7 bytes, aside bytes, up to 7 bytes } ...
+ *      run on disk: { key, size u32, aside u32, item bytes, up to 7 bytes } ...
+ *                   then, if items are replaceable, what is aside of each, and their places in order of arrival
  */
 #include "base/extsort.h"
 
@@ -26,14 +29,19 @@
 #include <tcpautopsy/error.h>
 #include <unistd.h>
 
-enum { HEAD_MAX = TCA_SORT_KEY + 8 };
+/* How many bytes an item has, and how many are aside of it; in memory and on disk behind its key. */
+struct extent {
+    uint32_t size, aside;
+};
+enum { HEAD_MAX = TCA_SORT_KEY + sizeof(struct extent) };
 enum { AT_ONCE = 64 }; /* items that are written by one call */
 /* Buffers of a walk: so much for all runs, as far as each has enough. */
 enum { READ_MEMORY = 4 << 20, READ_LEAST = 8 * 1024, READ_MOST = 64 * 1024 };
 
 struct run {
     int file;
-    int64_t from, to; /* bytes in the file; behind them the places, if items are replaceable */
+    int64_t from, to;                      /* bytes in the file */
+    int64_t places;                        /* where these are, if items are replaceable */
     uint8_t head[HEAD_MAX + TCA_SORT_TIE]; /* of its first item, and what decides a tie */
     struct tca_owners owners;              /* the lowest and the highest */
 };
@@ -43,6 +51,12 @@ struct place {
     uint64_t first;  /* of its key, as a number */
     uint32_t offset; /* into bytes */
     uint32_t rank;   /* so many came before it since the last run */
+};
+
+/* Where it is on disk. */
+struct stored {
+    int64_t item, aside;
+    struct extent extent;
 };
 
 struct tca_sorter {
@@ -145,10 +159,10 @@ uint64_t tca_sorter_count(const struct tca_sorter *sorter)
 
 /* ---- in memory ---- */
 
-/* Before each item: its key and its size. */
+/* Before each item: its key and its extent. */
 static size_t head_size(const struct tca_sorter *sorter)
 {
-    return sorter->key + sizeof(uint64_t);
+    return sorter->key + sizeof(struct extent);
 }
 
 static uint64_t first_of(const uint8_t *key)
@@ -245,17 +259,27 @@ static int sort_memory(struct tca_sorter *sorter)
     return TCA_OK;
 }
 
+static struct extent extent_of(const struct tca_sorter *sorter, const uint8_t *head)
+{
+    struct extent extent;
+    memcpy(&extent, head + sorter->key, sizeof extent);
+    return extent;
+}
+
 static size_t item_size(const struct tca_sorter *sorter, const uint8_t *head)
 {
-    uint64_t size;
-    memcpy(&size, head + sorter->key, sizeof size);
-    return (size_t)size;
+    return extent_of(sorter, head).size;
+}
+
+static size_t aligned(size_t size)
+{
+    return (size + 7) / 8 * 8;
 }
 
 /* What an item takes with its head, so that all are aligned. */
 static size_t space_of(const struct tca_sorter *sorter, size_t size)
 {
-    return head_size(sorter) + (size + 7) / 8 * 8;
+    return head_size(sorter) + aligned(size);
 }
 
 static size_t item_space(const struct tca_sorter *sorter, const uint8_t *head)
@@ -322,40 +346,75 @@ static int write_at(int file, const void *bytes, size_t count, int64_t *at)
     return TCA_OK;
 }
 
-/* Several at once from where they lie, since most are small. places: of each by rank, if not NULL. */
-static int write_run(struct tca_sorter *sorter, int64_t *places)
+/* Where a part of an item is in memory, and how long. */
+typedef struct iovec part_fn(const struct tca_sorter *sorter, uint8_t *head);
+
+static struct iovec item_part(const struct tca_sorter *sorter, uint8_t *head)
+{
+    return (struct iovec){head, item_space(sorter, head)};
+}
+
+static struct iovec aside_part(const struct tca_sorter *sorter, uint8_t *head)
+{
+    return (struct iovec){head + item_space(sorter, head), aligned(extent_of(sorter, head).aside)};
+}
+
+/* That part of each item in order; several at once from where they lie, since most are small. *at: moves behind them. */
+static int write_parts(struct tca_sorter *sorter, part_fn *part, int64_t *at)
 {
     struct iovec piece[AT_ONCE];
     int held = 0, error = TCA_OK;
-    int64_t at = sorter->file_end, place = at;
     for (size_t next = 0; next < sorter->count && !error; next++) {
-        uint8_t *head = sorter->bytes + sorter->index[next].offset;
-        piece[held++] = (struct iovec){head, item_space(sorter, head)};
-        if (places)
-            places[sorter->index[next].rank] = place;
-        place += (int64_t)piece[held - 1].iov_len;
+        piece[held] = part(sorter, sorter->bytes + sorter->index[next].offset);
+        held += piece[held].iov_len > 0;
         if (held == AT_ONCE || next + 1 == sorter->count) {
-            error = write_pieces(sorter->file, piece, held, &at);
+            error = write_pieces(sorter->file, piece, held, at);
             held = 0;
         }
     }
     return error;
 }
 
-/* The sorted items, and where each is. */
+/* Of each item, by rank: items begin there, what is aside of them there. */
+static void list_places(const struct tca_sorter *sorter, int64_t item, int64_t aside,
+                        struct stored *ret_places)
+{
+    for (size_t next = 0; next < sorter->count; next++) {
+        uint8_t *head = sorter->bytes + sorter->index[next].offset;
+        ret_places[sorter->index[next].rank] =
+            (struct stored){item + (int64_t)head_size(sorter), aside, extent_of(sorter, head)};
+        item += (int64_t)item_part(sorter, head).iov_len;
+        aside += (int64_t)aside_part(sorter, head).iov_len;
+    }
+}
+
+/* Behind the items of a run: what only those need who fetch one. */
+static int write_aside(struct tca_sorter *sorter, struct run *run, int64_t *at)
+{
+    struct stored *places = tca_grow(NULL, sorter->count, sizeof *places);
+    if (!places)
+        return TCA_EMEMORY;
+    list_places(sorter, run->from, run->to, places);
+    int error = write_parts(sorter, aside_part, at);
+    run->places = *at;
+    if (!error)
+        error = write_at(sorter->file, places, sorter->count * sizeof *places, at);
+    tca_free(places);
+    return error;
+}
+
+/* The sorted items. */
 static int write_sorted(struct tca_sorter *sorter, struct run *ret_run)
 {
-    int64_t *places = sorter->named ? tca_alloc(sorter->count * sizeof *places) : NULL;
-    int error = sorter->named && !places ? TCA_EMEMORY : write_run(sorter, places);
-    int64_t end = sorter->file_end + (int64_t)sorter->used;
-    *ret_run =
-        (struct run){.file = sorter->file, .from = sorter->file_end, .to = end, .owners = sorter->owners};
+    int64_t at = sorter->file_end;
+    *ret_run = (struct run){.file = sorter->file, .from = at, .owners = sorter->owners};
     memcpy(ret_run->head, sorter->bytes + sorter->index[0].offset, head_size(sorter) + sorter->tie);
-    if (!error && places)
-        error = write_at(sorter->file, places, sorter->count * sizeof *places, &end);
-    tca_free(places);
+    int error = write_parts(sorter, item_part, &at);
+    ret_run->to = at;
+    if (!error && sorter->named)
+        error = write_aside(sorter, ret_run, &at);
     if (!error)
-        sorter->file_end = end;
+        sorter->file_end = at;
     return error;
 }
 
@@ -422,34 +481,55 @@ static int make_room(struct tca_sorter *sorter, size_t more)
     return TCA_OK;
 }
 
+/* Room for so much more, with its head. */
+static inline int begin_item(struct tca_sorter *sorter, size_t space)
+{
+    int error = sorter->used + space > sorter->memory ? spill(sorter) : TCA_OK;
+    return error ? error : make_room(sorter, space);
+}
+
+/* What was made there is one of the items. */
+static inline void end_item(struct tca_sorter *sorter, const uint8_t *key, struct extent extent)
+{
+    uint8_t *head = sorter->bytes + sorter->used;
+    note_owner(sorter, key);
+    memcpy(head, key, sorter->key);
+    memcpy(head + sorter->key, &extent, sizeof extent);
+    sorter->index[sorter->count] =
+        (struct place){first_of(key), (uint32_t)sorter->used, (uint32_t)sorter->count};
+    sorter->count++;
+    sorter->used += space_of(sorter, extent.size) + aligned(extent.aside);
+    sorter->total++;
+    sorter->sorted = false;
+}
+
+int tca_sorter_room(struct tca_sorter *sorter, size_t most, uint8_t **ret_room)
+{
+    int error = begin_item(sorter, space_of(sorter, most));
+    if (!error)
+        *ret_room = sorter->bytes + sorter->used + head_size(sorter);
+    return error;
+}
+
+void tca_sorter_put(struct tca_sorter *sorter, const uint8_t key[TCA_SORT_KEY], size_t size, size_t aside)
+{
+    end_item(sorter, key, (struct extent){(uint32_t)size, (uint32_t)aside});
+}
+
 int tca_sorter_add(struct tca_sorter *sorter, const uint8_t key[TCA_SORT_KEY], const void *item, size_t size)
 {
     if (size > UINT32_MAX)
         return TCA_EMEMORY;
     size_t space = space_of(sorter, size);
-    if (sorter->used + space > sorter->memory) {
-        int error = spill(sorter);
-        if (error)
-            return error;
-    }
-    int error = make_room(sorter, space);
+    int error = begin_item(sorter, space);
     if (error)
         return error;
     uint8_t *head = sorter->bytes + sorter->used;
-    const uint64_t size64 = size;
-    note_owner(sorter, key);
-    memcpy(head, key, sorter->key);
-    memcpy(head + sorter->key, &size64, sizeof size64);
     if (size) {
         memset(head + space - 8, 0, 8); /* what no item fills is written too */
         memcpy(head + head_size(sorter), item, size);
     }
-    sorter->index[sorter->count] =
-        (struct place){first_of(key), (uint32_t)sorter->used, (uint32_t)sorter->count};
-    sorter->count++;
-    sorter->used += space;
-    sorter->total++;
-    sorter->sorted = false;
+    end_item(sorter, key, (struct extent){.size = (uint32_t)size});
     return TCA_OK;
 }
 
@@ -501,30 +581,35 @@ static int read_at(int file, void *bytes, size_t count, int64_t at)
     return tca_read_at(file, bytes, count, (uint64_t)at) == (ssize_t)count ? TCA_OK : TCA_EOUTPUT;
 }
 
+static int fetch_stored(const struct run *run, uint32_t rank, struct tca_buf *ret_item)
+{
+    struct stored stored;
+    int error = read_at(run->file, &stored, sizeof stored, run->places + (int64_t)(rank * sizeof stored));
+    if (error)
+        return error;
+    size_t size = stored.extent.size, aside = stored.extent.aside;
+    uint8_t *room = tca_buf_room(ret_item, size + aside);
+    if (!room)
+        return TCA_EMEMORY;
+    error = read_at(run->file, room, size, stored.item);
+    if (!error && aside)
+        error = read_at(run->file, room + size, aside, stored.aside);
+    if (!error)
+        ret_item->used = size + aside;
+    return error;
+}
+
 int tca_sorter_fetch(const struct tca_sorter *sorter, uint64_t place, struct tca_buf *ret_item)
 {
     size_t run = (size_t)(place >> 32), rank = (uint32_t)place;
-    uint8_t head[HEAD_MAX];
-    int64_t at;
     tca_buf_reset(ret_item);
-    if (run == sorter->run_count) {
-        const uint8_t *item = sorter->bytes + sorter->index[rank].offset;
-        tca_buf_add(ret_item, item + head_size(sorter), item_size(sorter, item));
-        return ret_item->failed ? TCA_EMEMORY : TCA_OK;
-    }
-    int file = sorter->file;
-    int error = read_at(file, &at, sizeof at, sorter->run[run].to + (int64_t)(rank * sizeof at));
-    if (!error)
-        error = read_at(file, head, head_size(sorter), at);
-    size_t size = error ? 0 : item_size(sorter, head);
-    void *room = error ? NULL : tca_buf_room(ret_item, size);
-    if (!error && !room)
-        error = TCA_EMEMORY;
-    if (!error)
-        error = read_at(file, room, size, at + (int64_t)head_size(sorter));
-    if (!error)
-        ret_item->used = size;
-    return error;
+    if (run < sorter->run_count)
+        return fetch_stored(&sorter->run[run], (uint32_t)rank, ret_item);
+    const uint8_t *head = sorter->bytes + sorter->index[rank].offset, *item = head + head_size(sorter);
+    const struct extent extent = extent_of(sorter, head);
+    tca_buf_add(ret_item, item, extent.size);
+    tca_buf_add(ret_item, item + aligned(extent.size), extent.aside);
+    return ret_item->failed ? TCA_EMEMORY : TCA_OK;
 }
 
 /* ---- merging ---- */

@@ -24,6 +24,11 @@ int tca_sorter_new(size_t memory, const char *temp_dir, struct tca_sorter **ret_
 void tca_sorter_free(struct tca_sorter *sorter);
 /* The item is copied. 0, TCA_EMEMORY, or TCA_EOUTPUT when the temporary file cannot be written. */
 int tca_sorter_add(struct tca_sorter *sorter, const uint8_t key[TCA_SORT_KEY], const void *item, size_t size);
+/* The same without a copy: room for an item of at most so many bytes, to be made there, aligned to 8; it ends with the next call. Then
+ * what was made there is an item: `size` bytes, and behind these so many `aside` which only tca_sorter_fetch() brings back, multiples of 8
+ * both. */
+int tca_sorter_room(struct tca_sorter *sorter, size_t most, uint8_t **ret_room);
+void tca_sorter_put(struct tca_sorter *sorter, const uint8_t key[TCA_SORT_KEY], size_t size, size_t aside);
 /* Before the first item: every one can be fetched again, and be replaced. `named` bytes of a key name its item; of those with
  * equal names a walk tells the first alone, so that the bytes behind must be less for what is newer. */
 void tca_sorter_replaceable(struct tca_sorter *sorter, size_t named);
@@ -35,8 +40,8 @@ void tca_sorter_owned(struct tca_sorter *sorter, size_t at);
 void tca_sorter_tied(struct tca_sorter *sorter);
 /* All items of another one, of the same kind; only to be freed after that. 0, TCA_EMEMORY or TCA_EOUTPUT. */
 int tca_sorter_take(struct tca_sorter *sorter, struct tca_sorter *other);
-/* Where the item is that was added last; until the first walk, or until others are taken, it can be fetched from there: *ret_item is replaced. 0,
- * TCA_EMEMORY, or TCA_EOUTPUT when the temporary file cannot be read. */
+/* Where the item is that was added last; until the first walk, or until others are taken, it can be fetched from there: *ret_item is replaced, by
+ * the item and what is aside of it. 0, TCA_EMEMORY, or TCA_EOUTPUT when the temporary file cannot be read. */
 uint64_t tca_sorter_place(const struct tca_sorter *sorter);
 int tca_sorter_fetch(const struct tca_sorter *sorter, uint64_t place, struct tca_buf *ret_item);
 /* Walk all items in order of their keys; may be done again. fn: non-zero stops and is returned. */

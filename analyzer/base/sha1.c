@@ -46,8 +46,12 @@ static void block(uint32_t h[5], const uint8_t *at)
     uint32_t w[80];
     for (int i = 0; i < 16; i++)
         w[i] = word_at(at + 4 * i);
-    for (int i = 16; i < 80; i++)
+    for (int i = 16; i < 32; i++)
         w[i] = rotate(w[i - 3] ^ w[i - 8] ^ w[i - 14] ^ w[i - 16], 1);
+    for (uint32_t *four = w + 32; four < w + 80;
+         four += 4) /* the same put into itself: none needs the four before it */
+        for (int i = 0; i < 4; i++)
+            four[i] = rotate(four[i - 6] ^ four[i - 16] ^ four[i - 28] ^ four[i - 32], 2);
     uint32_t a = h[0], b = h[1], c = h[2], d = h[3], e = h[4];
     ROUNDS(CHOOSE, 0x5A827999, w)
     ROUNDS(PARITY, 0x6ED9EBA1, w + 20)

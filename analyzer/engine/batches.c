@@ -149,9 +149,12 @@ static int walk_each(struct walk *w)
     int got;
     w->behinds = set->behind ? set->behinds : 0;
     while ((got = tca_cursor_next(w->cursor, &item, &size)) > 0) {
-        if (set->ahead && (next = tca_cursor_ahead(w->cursor)))
-            set->ahead(set->user, next);
+        next = set->ahead ? tca_cursor_ahead(w->cursor) : NULL;
+        if (next)
+            set->ahead(set->user, next, false);
         set->work(set->user, &item, 0, 1, 0);
+        if (next)
+            set->ahead(set->user, next, true);
         int stop = set->then(set->user, 1);
         if (!stop)
             stop = finish(w);

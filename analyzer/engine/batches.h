@@ -32,8 +32,8 @@ struct tca_batches {
      * after them. Items live until then. Non-zero stops and is returned. NULL: nothing. */
     int (*behind)(void *user, unsigned task);
     unsigned behinds; /* TCA_BEHIND_MAX at most */
-    /* An item whose turn is about to come, perhaps, with one thread; NULL: nobody asks. */
-    void (*ahead)(void *user, const void *item);
+    /* An item whose turn is about to come, perhaps, with one thread; and once more when it comes next (near). NULL: nobody asks. */
+    void (*ahead)(void *user, const void *item, bool near);
     void *user;
 };
 /* 0, what `then` or `behind` returned, TCA_EMEMORY or TCA_EOUTPUT. */

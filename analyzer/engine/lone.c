@@ -354,6 +354,17 @@ bool tca_lone_peek(const void *bytes, struct tca_lone_syn *ret)
     return true;
 }
 
+bool tca_lone_client(const void *bytes, uint8_t ret_addr[16])
+{
+    const struct item *item = bytes;
+    if (item->head.areas)
+        return false;
+    size_t size = address_size(item->family);
+    memcpy(ret_addr, mapped, MAPPED);
+    memcpy(ret_addr + 16 - size, item->addr[0] + TCA_CLIENT * size, size);
+    return true;
+}
+
 static const struct tca_lone_model *model_of(const struct tca_session *s, const struct tca_lone_syn *one)
 {
     return s->models.list[one->model - 1];

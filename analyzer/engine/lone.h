@@ -30,6 +30,8 @@ struct tca_lone_syn {
     uint8_t addr[2][16];
 };
 bool tca_lone_peek(const void *item, struct tca_lone_syn *ret);
+/* Of it the address of the client alone. */
+bool tca_lone_client(const void *item, uint8_t ret_addr[16]);
 /* The item of it, into room for TCA_LONE_ITEM_MAX bytes, aligned as the sorter's are; returns its size. */
 enum { TCA_LONE_ITEM_MAX = 96 };
 size_t tca_lone_write(const struct tca_lone_syn *one, void *room);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * A parked flow (flow/park.c) is a dossier in the spool like that of any other, as if nothing would come any more. What
- * differs in it from the flow as it was stands behind it: little, since most of a dossier is the flow itself.
+ * differs in it from the flow as it was stands aside, where no walk reads it: little, since most of a dossier is the flow itself.
  *
  *      dossier | head | what dossiers do not keep | mirror, trouble: what finishing changed | the table's parcel | order of marks
  *
@@ -61,7 +61,7 @@ WORDS(end_ns);
 enum {
     BEHIND_MAX = sizeof(struct head) + TCA_SPOOL_REST_MAX + CHANGES * TCA_PACKED_MAX(0) +
                  sizeof(struct tca_mirror) + TCA_PACKED_MAX(TROUBLE) + TCA_PACKED_MAX(TCA_PARCEL_MAX) +
-                 TCA_MARKS_MAX
+                 TCA_MARKS_MAX + sizeof(uint64_t)
 };
 _Static_assert(TCA_MARKS_MAX <= UINT8_MAX + 1, "a place of a mark is a byte");
 
@@ -78,18 +78,34 @@ static void fetch(const void *object, size_t size)
         __builtin_prefetch((const char *)object + at);
 }
 
-static void fetch_ahead(const struct tca_flow *flow)
+/* What a flow points to, which is at hand. */
+static void fetch_parts(const struct tca_flow *flow)
 {
-    const struct tca_flow *next = flow->next;
-    if (!next)
-        return;
-    const struct tca_mirror *m = (const void *)next->payload;
-    if (next->stream)
-        fetch(next->stream, sizeof(struct tca_stream) + sizeof(struct tca_peers));
+    const struct tca_mirror *m = (const void *)flow->payload;
+    if (flow->stream)
+        fetch(flow->stream, sizeof(struct tca_stream) + sizeof(struct tca_peers));
     if (m->marks)
         fetch(m->marks, sizeof *m->marks);
-    if (next->next)
-        fetch(next->next, sizeof *next + sizeof *m);
+}
+
+/* And what that points to: most have two chunks of marks. */
+static void fetch_marks(const struct tca_flow *flow)
+{
+    const struct tca_mirror *m = (const void *)flow->payload;
+    if (m->marks && m->marks->next)
+        fetch(m->marks->next, sizeof *m->marks);
+}
+
+/* Each step of one is that of the one before it, a turn later. */
+static void fetch_ahead(const struct tca_flow *flow)
+{
+    const struct tca_flow *near = flow->next, *far = near ? near->next : NULL;
+    if (near)
+        fetch_marks(near);
+    if (far)
+        fetch_parts(far);
+    if (far && far->next)
+        fetch(far->next, sizeof *far + sizeof(struct tca_mirror));
 }
 
 bool tca_may_park(void *user, struct tca_flow *flow)
@@ -118,9 +134,8 @@ static uint32_t roles_before(const struct tca_mark *mark)
 }
 
 /* Padding may get lost where marks are sorted. */
-enum { MARK_BYTES = offsetof(struct tca_mark, new_data) + sizeof(bool) };
-_Static_assert(sizeof(struct tca_mark) - MARK_BYTES < _Alignof(struct tca_mark),
-               "new_data is its last field");
+enum { MARK_BYTES = offsetof(struct tca_mark, pad) };
+_Static_assert(sizeof(struct tca_mark) - MARK_BYTES < _Alignof(struct tca_mark), "nothing is behind it");
 
 static bool is_same(const struct tca_mark *told, const struct tca_mark *mark)
 {
@@ -170,13 +185,11 @@ static void note_was(struct was *was, const struct tca_mirror *m)
 }
 
 /* Behind the dossier that was encoded: what differs from it. */
-static int write_behind(struct tca_shard *sh, const struct head *head, const struct was *was,
-                        const struct tca_flow *flow, const void *parcel, const uint8_t *place)
+static void write_behind(struct tca_shard *sh, const struct head *head, const struct was *was,
+                         const struct tca_flow *flow, const void *parcel, const uint8_t *place)
 {
     const struct tca_mirror *m = (const void *)flow->payload;
-    uint8_t *begin = tca_buf_room(&sh->encoded, BEHIND_MAX);
-    if (!begin)
-        return TCA_EMEMORY;
+    uint8_t *begin = sh->encoded.bytes + sh->encoded.size;
     memcpy(begin, head, sizeof *head);
     uint8_t *out = tca_spool_pack_rest(begin + sizeof *head, flow);
     for (unsigned at = 0; at < CHANGES; at++)
@@ -189,8 +202,9 @@ static int write_behind(struct tca_shard *sh, const struct head *head, const str
         memcpy(out, place, head->marks);
         out += head->marks;
     }
-    sh->encoded.used += (size_t)(out - begin);
-    return TCA_OK;
+    for (; (out - begin) % 8; out++)
+        *out = 0;
+    sh->encoded.aside = (size_t)(out - begin);
 }
 
 /* ---- back ---- */
@@ -245,7 +259,7 @@ static void check(struct tca_shard *sh, const struct was *was, const struct tca_
     struct head head;
     uint64_t back[TCA_PARCEL_MAX / sizeof(uint64_t)] = {0};
     const struct tca_mark *mark[TCA_MARKS_MAX];
-    if (read_item(sh, (const uint8_t *)sh->encoded.bytes, &m, &peer, back, &head))
+    if (read_item(sh, sh->encoded.bytes, &m, &peer, back, &head))
         return; /* memory is out */
     unsigned count = list_marks(&m, mark);
     bool same = count == head.marks && !memcmp(back, parcel, size) &&
@@ -269,7 +283,7 @@ static bool find_places(const struct tca_shard *sh, unsigned count, const struct
                         uint8_t *place)
 {
     const struct tca_mark *told =
-        (const struct tca_mark *)(const void *)(sh->encoded.bytes + sh->encoded.used) - count;
+        (const struct tca_mark *)(const void *)(sh->encoded.bytes + sh->encoded.size) - count;
     unsigned old = 0;
     for (unsigned at = 0; at < count; at++)
         old += roles_before(&told[at]) != 0;
@@ -295,21 +309,17 @@ int tca_park(void *user, struct tca_flow *flow, const void *parcel, size_t size,
 #endif
     int error = tca_mirror_finish(&sh->mirrors, m);
     if (!error)
-        error = tca_spool_encode(sh, flow, &head.in_order);
-    head.note = flow->note;
-    if (!error)
-        head.in_order = find_places(sh, m->mark_count, &was, head.in_order, place);
-    if (!error)
-        error = write_behind(sh, &head, &was, flow, parcel, place);
-#ifdef TCA_CHECK_WAYS
-    if (!error)
-        check(sh, &was, flow->stream ? &((struct tca_peers *)(void *)flow->stream->payload)->peer : NULL,
-              kept, parcel, size);
-#endif
-    if (!error)
-        error = tca_spool_send(sh, flow, ret_place);
+        error = tca_spool_encode(sh, flow, BEHIND_MAX, &head.in_order);
     if (error)
         return error;
+    head.note = flow->note;
+    head.in_order = find_places(sh, m->mark_count, &was, head.in_order, place);
+    write_behind(sh, &head, &was, flow, parcel, place);
+#ifdef TCA_CHECK_WAYS
+    check(sh, &was, flow->stream ? &((struct tca_peers *)(void *)flow->stream->payload)->peer : NULL, kept,
+          parcel, size);
+#endif
+    *ret_place = tca_spool_send(sh, flow);
     sh->mixed_tags += flow->mixed_tags;
     tca_mirror_free(&sh->mirrors, m);
     return TCA_OK;

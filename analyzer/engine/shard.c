@@ -698,7 +698,6 @@ int tca_shard_end(struct tca_shard *sh)
     tca_nat_hints_done(&sh->nat_hints);
     tca_free(sh->kinds);
     tca_free(sh->counted);
-    tca_buf_done(&sh->encoded);
     tca_buf_done(&sh->recalled);
     tca_free(sh->left_out);
     tca_free(sh->waiting);

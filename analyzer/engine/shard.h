@@ -41,6 +41,12 @@ struct tca_counted {
     uint64_t first_frame; /* that joined; 0: the capture begins with it, or none */
 };
 
+/* A dossier where the spool will have it, and what will be aside of it there, behind it. */
+struct tca_encoded {
+    uint8_t *bytes; /* borrowed from the sorter */
+    size_t size, aside;
+};
+
 struct tca_shard {
     struct tca_session *s; /* borrowed */
     struct tca_flow_table *flows;
@@ -51,7 +57,7 @@ struct tca_shard {
     int64_t now_ns;              /* of the newest record */
     int64_t ripe_ns;             /* until then all was used */
     struct tca_moved moved;      /* of its frames */
-    struct tca_buf encoded;      /* one dossier */
+    struct tca_encoded encoded;  /* one dossier */
     struct tca_buf recalled;     /* a parked flow */
     struct tca_sorter *dossiers; /* borrowed: its own of the spool */
     struct tca_nat_hints nat_hints;

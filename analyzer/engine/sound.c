@@ -252,13 +252,6 @@ static const struct bound of_mark[] = {
     MOST(M, icmp_from_peer, 1),
     MOST(M, refusal, TCA_REJECT_ACK),
     MOST(M, checksum, TCA_CHECKSUM_BAD),
-    TRUTH(M, has_ts),
-    TRUTH(M, has_ip_id),
-    TRUTH(M, witness),
-    TRUTH(M, answers_syn),
-    TRUTH(M, crossing),
-    TRUTH(M, refuting),
-    TRUTH(M, new_data),
 };
 #undef M
 

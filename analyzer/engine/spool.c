@@ -55,7 +55,9 @@ struct area {
         MIRROR_AREA(DENSE, side[role].recent, m.side[role].hole), MIRROR_AREA(SPARSE, side[role].hole, next)
 /* What is kept. Pointers stand between. */
 static const struct area kept[] = {
-    AREA(OF_FLOW, SPARSE, 0, AT(peer)),
+    AREA(OF_FLOW, DENSE, AT(addr), AT(port)), /* the first: see tca_spool_peek() */
+    AREA(OF_FLOW, SPARSE, 0, AT(addr)),
+    AREA(OF_FLOW, SPARSE, AT(port), AT(peer)),
     PEER_AREA(DENSE, begun, peer.zeek.end[0].letter_seq),
     PEER_AREA(DENSE, zeek.end[1], peer.zeek.end[1].letter_seq),
     PEER_AREA(DENSE, zeek.history, key_side),
@@ -79,6 +81,8 @@ static const struct area left_out[] = {
 #undef PEER_AREA
 #undef AREA
 #define WORDS(field) _Static_assert(AT(field) % sizeof(uint64_t) == 0, "areas are packed by words")
+WORDS(addr);
+WORDS(port);
 WORDS(peer);
 WORDS(peer.zeek.end[0].letter_seq);
 WORDS(key_side);
@@ -157,30 +161,33 @@ static bool sort_marks(struct tca_mark *mark, unsigned count)
     return in_order;
 }
 
-/* Head and areas; the marks' place. NULL: memory is out. Every size here is a multiple of 8, so that marks may be sorted where
- * they stand. */
-static struct tca_mark *begin_item(struct tca_buf *buf, const struct tca_spool_head *head,
-                                   const struct origins *origins)
+static size_t room_for(const struct tca_spool_head *head)
 {
-    tca_buf_reset(buf);
-    uint8_t *begin = tca_buf_room(buf, ENCODED_MAX + head->number * sizeof(struct tca_mark));
-    if (!begin)
-        return NULL;
+    return ENCODED_MAX + head->number * sizeof(struct tca_mark);
+}
+
+/* Head and areas; the marks' place. Every size here is a multiple of 8, so that marks may be sorted where they stand. */
+static struct tca_mark *begin_item(uint8_t *begin, const struct tca_spool_head *head,
+                                   const struct origins *origins, size_t *ret_size)
+{
     memcpy(begin, head, sizeof *head);
     uint8_t *marks = pack_areas(begin + sizeof *head, origins, kept, head->areas);
-    buf->used = (size_t)(marks - begin) + head->number * sizeof(struct tca_mark);
+    *ret_size = (size_t)(marks - begin) + head->number * sizeof(struct tca_mark);
     return (void *)marks;
 }
 
 static int encode(struct tca_shard *shard, const struct origins *origins, const struct tca_mirror *m,
-                  bool *ret_in_order)
+                  size_t aside, bool *ret_in_order)
 {
     const struct tca_spool_head head = {.areas = m->trouble ? KEPT : KEPT - 1,
                                         .number = m->mark_count,
                                         .capture = shard->s->open->facts.ordinal};
-    struct tca_mark *marks = begin_item(&shard->encoded, &head, origins);
-    if (!marks)
-        return TCA_EMEMORY;
+    struct tca_encoded *encoded = &shard->encoded;
+    int error = tca_sorter_room(shard->dossiers, room_for(&head) + aside, &encoded->bytes);
+    if (error)
+        return error;
+    struct tca_mark *marks = begin_item(encoded->bytes, &head, origins, &encoded->size);
+    encoded->aside = 0;
     struct tca_mark *place = marks + head.number;
     struct tca_mark_walk walk = tca_mark_walk(m); /* the newest first */
     const struct tca_mark *mark;
@@ -198,10 +205,14 @@ int tca_spool_encode_again(const struct tca_dossier *d, struct tca_buf *ret_item
                                              [OF_PEER] = from + OF_PEER_AT,
                                              [OF_MIRROR] = from + OF_MIRROR_AT,
                                              [OF_TROUBLE] = from + OF_TROUBLE_AT}};
-    struct tca_mark *marks = begin_item(ret_item, &head, &origins);
-    if (marks && head.number)
+    tca_buf_reset(ret_item);
+    uint8_t *begin = tca_buf_room(ret_item, room_for(&head));
+    if (!begin)
+        return TCA_EMEMORY;
+    struct tca_mark *marks = begin_item(begin, &head, &origins, &ret_item->used);
+    if (head.number)
         memcpy(marks, d->mark, head.number * sizeof *marks);
-    return marks ? TCA_OK : TCA_EMEMORY;
+    return TCA_OK;
 }
 
 /* Of a dossier what is the flow's own. */
@@ -257,6 +268,15 @@ const uint8_t *tca_spool_decode(const uint8_t *in, struct tca_dossier *d, const 
     d->mark_count = head.number;
     *ret_mark = (const void *)in;
     return in + head.number * sizeof(struct tca_mark);
+}
+
+void tca_spool_peek(const void *item, struct tca_spool_client *ret)
+{
+    const struct tca_spool_head *head = item;
+    const uint8_t *addr = (const void *)(head + 1);
+    ret->capture = head->capture;
+    if (!tca_lone_client(item, ret->addr))
+        memcpy(ret->addr, addr + TCA_CLIENT * sizeof ret->addr, sizeof ret->addr);
 }
 
 /* Where the areas end, of which at most `end` is readable; NULL: they do not. */
@@ -316,7 +336,7 @@ static void check(struct tca_shard *shard, const struct origins *origins, const 
 {
     struct tca_dossier back;
     const struct tca_mark *mark;
-    tca_spool_decode((const uint8_t *)shard->encoded.bytes, &back, &mark);
+    tca_spool_decode(shard->encoded.bytes, &back, &mark);
     if (back.mark_count != m->mark_count)
         abort();
     for (unsigned at = 0; at < KEPT - !m->trouble; at++)
@@ -345,42 +365,48 @@ static void spoil(struct tca_dossier *d)
 }
 #endif
 
-static int encode_flow(struct tca_shard *shard, const struct tca_flow *flow, bool *ret_in_order)
+static int encode_flow(struct tca_shard *shard, const struct tca_flow *flow, size_t aside, bool *ret_in_order)
 {
     struct tca_dossier d; /* but for what is the flow's own all stands elsewhere */
     const struct tca_mirror *m = (const void *)flow->payload;
     fill(shard, flow, &d);
     const struct origins origins = origins_of(flow, &d);
-    int error = encode(shard, &origins, m, ret_in_order);
+    int error = encode(shard, &origins, m, aside, ret_in_order);
     if (!error)
         check(shard, &origins, m);
     return error;
 }
 
-int tca_spool_encode(struct tca_shard *shard, struct tca_flow *flow, bool *ret_in_order)
+int tca_spool_encode(struct tca_shard *shard, struct tca_flow *flow, size_t aside, bool *ret_in_order)
 {
     int error = tca_nat_add_flow(shard, (const void *)flow->payload, &flow->note);
-    return error ? error : encode_flow(shard, flow, ret_in_order);
+    return error ? error : encode_flow(shard, flow, aside, ret_in_order);
 }
 
 int tca_spool_copy(struct tca_shard *shard, const struct tca_flow *flow, struct tca_dossier *d)
 {
     bool in_order;
-    int error = encode_flow(shard, flow, &in_order);
+    int error = encode_flow(shard, flow, 0, &in_order);
     if (!error)
-        tca_spool_decode((const uint8_t *)shard->encoded.bytes, d, &d->mark);
+        tca_spool_decode(shard->encoded.bytes, d, &d->mark);
     return error;
 }
 
-static int add_item(struct tca_sorter *sorter, const struct tca_spool_row *row, const void *item, size_t size)
+static void make_key(const struct tca_spool_row *row, const void *item, uint8_t key[TCA_SORT_KEY])
 {
-    uint8_t key[TCA_SORT_KEY] = {0};
     struct tca_spool_head head;
     memcpy(&head, item, sizeof head);
+    memset(key, 0, TCA_SORT_KEY);
     tca_key_i64(key, row->start_ns);
     tca_key_u32(key + OWNER, head.capture);
     tca_key_u64(key + 12, row->frame);
     tca_key_u32(key + NAMED, UINT32_MAX - row->parked);
+}
+
+static int add_item(struct tca_sorter *sorter, const struct tca_spool_row *row, const void *item, size_t size)
+{
+    uint8_t key[TCA_SORT_KEY];
+    make_key(row, item, key);
     return tca_sorter_add(sorter, key, item, size);
 }
 
@@ -395,13 +421,15 @@ int tca_spool_load(struct tca_session *s, unsigned list, const struct tca_spool_
     return add_item(s->spool.list[list], row, item, size);
 }
 
-int tca_spool_send(struct tca_shard *shard, const struct tca_flow *flow, uint64_t *ret_place)
+uint64_t tca_spool_send(struct tca_shard *shard, const struct tca_flow *flow)
 {
     const struct tca_mirror *m = (const void *)flow->payload;
     const struct tca_spool_row row = {m->start_ns, m->first_frame, flow->parked};
-    int error = tca_spool_add(shard, &row, shard->encoded.bytes, shard->encoded.used);
-    *ret_place = error ? 0 : tca_sorter_place(shard->dossiers);
-    return error;
+    const struct tca_encoded *encoded = &shard->encoded;
+    uint8_t key[TCA_SORT_KEY];
+    make_key(&row, encoded->bytes, key);
+    tca_sorter_put(shard->dossiers, key, encoded->size, encoded->aside);
+    return tca_sorter_place(shard->dossiers);
 }
 
 int tca_spool_fetch(struct tca_shard *shard, uint64_t place)
@@ -464,9 +492,10 @@ void tca_spool_done(struct tca_session *s)
 int tca_spool_put(struct tca_shard *shard, struct tca_flow *flow)
 {
     bool in_order;
-    uint64_t place;
-    int error = tca_spool_encode(shard, flow, &in_order);
-    return error ? error : tca_spool_send(shard, flow, &place);
+    int error = tca_spool_encode(shard, flow, 0, &in_order);
+    if (!error)
+        tca_spool_send(shard, flow);
+    return error;
 }
 
 void tca_spool_get(const struct tca_session *s, struct tca_reading *reading, const void *item,

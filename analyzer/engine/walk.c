@@ -10,6 +10,7 @@
 #include "engine/batches.h"
 #include "engine/lone.h"
 #include "engine/run.h"
+#include "engine/spool.h"
 
 #include <string.h>
 
@@ -119,23 +120,27 @@ static int do_behind(void *user, unsigned task)
     return w->to.behind(w->to.user, task);
 }
 
-/* Of those that come by the million each has another address, so that nothing of its host is in any cache. What other captures have
- * may be made by another thread meanwhile. */
-static void fetch_host(const struct tca_session *s, struct tca_owners captures, const void *item)
+/* Clients are many, so that nothing of the next one's host is in any cache. What other captures have may be made by another thread
+ * meanwhile. */
+static void fetch_host(const struct tca_session *s, struct tca_owners captures, const void *item, bool near)
 {
-    struct tca_lone_syn syn;
-    if (!tca_lone_peek(item, &syn))
+    struct tca_spool_client client;
+    tca_spool_peek(item, &client);
+    if (captures.last && (client.capture < captures.first || client.capture > captures.last))
         return;
-    if (!captures.last || (syn.capture >= captures.first && syn.capture <= captures.last))
-        tca_hosts_fetch(tca_swept_of(s, syn.capture)->hosts, syn.capture, syn.addr[TCA_CLIENT]);
+    const struct tca_hosts *hosts = tca_swept_of(s, client.capture)->hosts;
+    if (near)
+        tca_hosts_fetch_on(hosts, client.capture, client.addr);
+    else
+        tca_hosts_fetch(hosts, client.capture, client.addr);
 }
 
 /* Nobody asks for the hosts of what is cut short. */
-static void settle_ahead(void *user, const void *item)
+static void settle_ahead(void *user, const void *item, bool near)
 {
     const struct settling *w = user;
     if (!w->first || !w->s->alone[TCA_ALONE_ONCE].full)
-        fetch_host(w->s, w->captures, item);
+        fetch_host(w->s, w->captures, item, near);
 }
 
 static int settle_all(const struct settling *how)
@@ -215,9 +220,9 @@ static int tell_judged(void *user, unsigned count)
     return stop;
 }
 
-static void judge_ahead(void *user, const void *item)
+static void judge_ahead(void *user, const void *item, bool near)
 {
-    fetch_host(((const struct judging *)user)->walk->how.s, (struct tca_owners){0}, item);
+    fetch_host(((const struct judging *)user)->walk->how.s, (struct tca_owners){0}, item, near);
 }
 
 static void free_alikes(struct tca_alikes **alikes, unsigned parts)

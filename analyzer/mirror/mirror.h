@@ -104,16 +104,16 @@ struct tca_mark {
     uint8_t copy;           /* SYN, SYN+ACK, FIN: number of this copy, 1-based, 255 = that or more */
     uint8_t refusal;        /* enum tca_acceptance (sequence.h): whether its receiver would take it */
     uint8_t checksum;       /* enum tca_checksum */
-    bool has_ts, has_ip_id;
+    bool has_ts : 1, has_ip_id : 1;
     bool
-        witness; /* belongs to an older incarnation of the tuple; kept here because it answers this one, or because it is
-                     this one's and came late */
-    bool answers_syn; /* SYN+ACK within the path's delay after a repeated SYN: not a timer's rung */
+        witness : 1; /* belongs to an older incarnation of the tuple; kept here because it answers this one, or
+                             because it is this one's and came late */
+    bool answers_syn : 1; /* SYN+ACK within the path's delay after a repeated SYN: not a timer's rung */
     bool
-        crossing; /* repeat of a SYN+ACK or SYN that left before the ACK, or the ICMP error, could have arrived */
-    bool refuting;  /* contradicted the assumed state of its sender: that state was rolled back */
-    bool new_data;  /* carried payload never seen before */
-    uint8_t pad[6]; /* zero: marks are compared as bytes */
+        crossing : 1; /* repeat of a SYN+ACK or SYN that left before the ACK, or the ICMP error, could have arrived */
+    bool refuting : 1; /* contradicted the assumed state of its sender: that state was rolled back */
+    bool new_data : 1; /* carried payload never seen before */
+    uint8_t pad[4];    /* zero: marks are compared as bytes */
 };
 
 /* Marks are kept per role: the first ones, and the newest in the last place; counts in the mirror are exact.
@@ -321,7 +321,6 @@ struct tca_opener {
     int64_t time_ns;
     uint64_t frame;
     uint32_t seq, len;
-    uint32_t ordinal; /* number among all of them, 1-based */
 };
 enum { TCA_OPENERS_MAX = 16 };
 

@@ -351,11 +351,8 @@ static void note_opener(struct step *s)
     m->acks_since_synack++;
     s->mark.roles |= TCA_MARK_OPEN_ACK;
     s->mark.ordinal = (uint32_t)m->acks_since_synack;
-    m->opener[(m->acks_since_synack - 1) % TCA_OPENERS_MAX] = (struct tca_opener){.time_ns = s->when.time_ns,
-                                                                                  .frame = s->when.frame,
-                                                                                  .seq = s->seg->seq,
-                                                                                  .len = s->seg->len,
-                                                                                  .ordinal = s->mark.ordinal};
+    m->opener[(m->acks_since_synack - 1) % TCA_OPENERS_MAX] = (struct tca_opener){
+        .time_ns = s->when.time_ns, .frame = s->when.frame, .seq = s->seg->seq, .len = s->seg->len};
     m->last_opener_ns = s->when.time_ns;
     if (m->first_ack_ns >= 0)
         return;
@@ -376,8 +373,8 @@ static bool sent_in_vain(const struct step *s, const struct tca_opener *one, con
 
 /* The segment that created the child. A child acknowledges payload at once, at the latest after the delayed
  * ACK: payload that stayed without an answer for longer found none. So it is the first segment after the
- * newest such payload, and after the newest SYN+ACK. */
-static const struct tca_opener *creator(const struct step *s)
+ * newest such payload, and after the newest SYN+ACK. *ret_ordinal: its number among all of them, 1-based. */
+static const struct tca_opener *creator(const struct step *s, uint64_t *ret_ordinal)
 {
     const struct tca_mirror *m = s->m;
     uint64_t kept = m->acks_since_synack < TCA_OPENERS_MAX ? m->acks_since_synack : TCA_OPENERS_MAX;
@@ -389,6 +386,7 @@ static const struct tca_opener *creator(const struct step *s)
             (one->len && first && (one->time_ns < answered_ns || sent_in_vain(s, one, first))))
             break;
         first = one;
+        *ret_ordinal = m->acks_since_synack - back;
     }
     return first;
 }
@@ -403,13 +401,14 @@ void tca_step_child_proved(struct step *s)
     /* Near the server what passed has arrived: payload without an answer there was refused, as by a full queue, although
      * no SYN+ACK had to be repeated. Farther away it may have been lost. */
     bool near = m->path_to_server_ns >= 0 && m->path_to_server_ns < TCA_MS;
-    const struct tca_opener *one = m->open_refuted || near ? creator(s) : NULL;
+    uint64_t ordinal = 0;
+    const struct tca_opener *one = m->open_refuted || near ? creator(s, &ordinal) : NULL;
     if (one) {
         m->child_ns = one->time_ns;
         m->child_frame = one->frame;
     }
     if (one && m->open_refuted)
-        m->ack_ignored_count = one->ordinal - 1;
+        m->ack_ignored_count = ordinal - 1;
     struct tca_when when = m->child_ns >= 0 ? (struct tca_when){m->child_ns, m->child_frame} : s->when;
     if (m->child_ns < 0) {
         m->child_ns = s->when.time_ns;

@@ -774,6 +774,60 @@ START_TEST(sorter_replaces)
 }
 END_TEST
 
+/* Made in place, with something aside: a walk sees the item alone, who fetches it both. */
+static uint64_t add_with_aside(struct tca_sorter *sorter, uint64_t number)
+{
+    enum { MOST = 8 * 64 };
+    uint8_t key[TCA_SORT_KEY] = {0}, *room;
+    size_t size = 8 * (1 + number % 5), aside = 8 * (number % 7);
+    tca_key_u64(key, number);
+    ck_assert_int_eq(tca_sorter_room(sorter, MOST, &room), 0);
+    memset(room, 1 + (int)number % 100, size);
+    memset(room + size, 101 + (int)number % 100, aside);
+    tca_sorter_put(sorter, key, size, aside);
+    return tca_sorter_place(sorter);
+}
+
+static void check_bytes(const void *bytes, size_t count, int value)
+{
+    const uint8_t *at = bytes;
+    for (size_t left = count; left; left--)
+        ck_assert_int_eq(*at++, value);
+}
+
+static int see_made(void *user, const void *item, size_t size)
+{
+    uint64_t *number = user;
+    ck_assert_uint_eq(size, 8 * (1 + *number % 5));
+    check_bytes(item, size, 1 + (int)*number % 100);
+    ++*number;
+    return 0;
+}
+
+START_TEST(sorter_keeps_aside)
+{
+    enum { ITEMS = 500 };
+    uint64_t place[ITEMS], seen = 0;
+    struct tca_sorter *sorter;
+    struct tca_buf item = {0};
+    ck_assert_int_eq(tca_sorter_new(version_rows[_i], NULL, &sorter), 0);
+    tca_sorter_replaceable(sorter, 8);
+    for (uint64_t at = 0; at < ITEMS; at++)
+        place[at * 7 % ITEMS] = add_with_aside(sorter, at * 7 % ITEMS);
+    for (uint64_t number = 0; number < ITEMS; number++) {
+        size_t size = 8 * (1 + number % 5), aside = 8 * (number % 7);
+        ck_assert_int_eq(tca_sorter_fetch(sorter, place[number], &item), 0);
+        ck_assert_uint_eq(item.used, size + aside);
+        check_bytes(item.bytes, size, 1 + (int)number % 100);
+        check_bytes(item.bytes + size, aside, 101 + (int)number % 100);
+    }
+    ck_assert_int_eq(tca_sorter_walk(sorter, see_made, &seen), 0);
+    ck_assert_uint_eq(seen, ITEMS);
+    tca_buf_done(&item);
+    tca_sorter_free(sorter);
+}
+END_TEST
+
 /* ---- items with owners ---- */
 
 /* Key: a time, its owner, a name; then the version. Items come owner by owner, as captures are read, or in turn. */
@@ -1348,6 +1402,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, u64_text);
     tcase_add_test(tc, sorter_stops);
     tcase_add_loop_test(tc, sorter_replaces, 0, ROWS(version_rows));
+    tcase_add_loop_test(tc, sorter_keeps_aside, 0, ROWS(version_rows));
     tcase_add_loop_test(tc, sorter_walks_owners, 0, ROWS(owner_rows) * ROWS(wanted_rows));
     tcase_add_loop_test(tc, pack_brings_back, 0, ROWS(pack_rows));
     tcase_add_test(tc, numbered_objects);

@@ -643,6 +643,14 @@ void tca_hosts_fetch(const struct tca_hosts *hosts, uint32_t capture, const uint
         __builtin_prefetch(&hosts->slot[hash_of(hosts, capture, addr) & (hosts->slots - 1)]);
 }
 
+/* Nearly always it is in its first slot. */
+void tca_hosts_fetch_on(const struct tca_hosts *hosts, uint32_t capture, const uint8_t addr[16])
+{
+    uint32_t host = hosts->slots ? hosts->slot[hash_of(hosts, capture, addr) & (hosts->slots - 1)].host : 0;
+    if (host)
+        __builtin_prefetch(&hosts->host[host - 1]);
+}
+
 const struct tca_host *tca_hosts_find(const struct tca_hosts *hosts, uint32_t capture, const uint8_t addr[16])
 {
     uint32_t tag, host = hosts->rank && hosts->slots ? slot_of(hosts, capture, addr, &tag)->host : 0;

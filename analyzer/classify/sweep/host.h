@@ -84,9 +84,10 @@ int tca_hosts_run(struct tca_hosts *hosts);
 void tca_hosts_learn(struct tca_hosts *hosts, const struct tca_known *known);
 /* The number that it has from run on, of the one that it had while dossiers came. */
 uint32_t tca_hosts_rank(const struct tca_hosts *hosts, uint32_t met);
-/* Never NULL: an empty one for an address never added, and before run. Borrowed until the hosts are freed. */
-/* Soon this address will be looked for: begin to fetch from memory what that needs. */
+/* Soon this address will be looked for: begin to fetch from memory what that needs; and some time later what that leads to. */
 void tca_hosts_fetch(const struct tca_hosts *hosts, uint32_t capture, const uint8_t addr[16]);
+void tca_hosts_fetch_on(const struct tca_hosts *hosts, uint32_t capture, const uint8_t addr[16]);
+/* Never NULL: an empty one for an address never added, and before run. Borrowed until the hosts are freed. */
 const struct tca_host *tca_hosts_find(const struct tca_hosts *hosts, uint32_t capture,
                                       const uint8_t addr[16]);
 /* Its number from run on; TCA_NO_HOST of the empty one. */
