@@ -51,6 +51,17 @@ static bool aborts_on_data(const struct step *s)
     return from->fin_sent && from->acked_known && to->nxt_known && seq_after(end, from->acked);
 }
 
+/* What this side reset had not acknowledged its FIN: it never came further than FIN-WAIT-1, whatever followed. */
+static void refute_fin_acked(struct tca_side *from)
+{
+    const struct tca_step *top = tca_history_top(from);
+    while (top && !top->proved && top->event != TCA_SENT_FIN && tca_history_has(from, TCA_FIN_WAIT1) &&
+           top->state != TCA_FIN_WAIT1) {
+        tca_history_pop(from);
+        top = tca_history_top(from);
+    }
+}
+
 /* A bare RST answers a segment that found no socket: the FIN that it carried was never taken. Nor was an earlier one, if
  * TIME_WAIT would have acknowledged this. */
 static void refute_trigger(struct step *s)
@@ -77,6 +88,8 @@ static void refute_trigger(struct step *s)
     if (assumed && (taken_now || in_time_wait || aborts))
         while (from->step_count > at)
             tca_history_pop(from);
+    if (aborts && seq_before_eq(s->seg->seq, from->fin_seq))
+        refute_fin_acked(from);
 }
 
 /* It came back sooner than the path allows, and nothing else of its receiver was outstanding: it was made on the way. */
