@@ -38,16 +38,13 @@ static int assumed_at(const struct tca_side *side, enum tca_event event)
     return at >= 0 && !side->step[at].proved ? at : -1;
 }
 
-/* How late a busy host may send what it had decided before: far below the smallest timer of a lost FIN. */
-#define BUSY_NS (10 * TCA_MS)
-
 /* Could the FIN not have reached this sender yet? After its own FIN a bare ACK answers something that
  * arrived, so there the path alone is the measure, without the margin for a busy host. */
 static bool fin_under_way(const struct step *s, const struct tca_step *got)
 {
     if (got->state == TCA_CLOSING && step_is_pure_ack(s->seg) && step_path_ns(s->m, s->from_role))
         return s->when.time_ns <= got->time_ns + 2 * step_path_ns(s->m, s->from_role);
-    int64_t busy_ns = (s->seg->flags & TCA_FIN) && step_path_ns(s->m, s->from_role) ? BUSY_NS : 0;
+    int64_t busy_ns = (s->seg->flags & TCA_FIN) && step_path_ns(s->m, s->from_role) ? TCA_BUSY_NS : 0;
     return step_crossed(s->m, s->from_role, got->time_ns + busy_ns, s->when.time_ns);
 }
 

@@ -39,6 +39,27 @@ static bool waits_before_rst(const struct step *s)
            s->seg->seq == last->seq + last->len && last->time_ns < rst->time_ns;
 }
 
+/* Its sender had not got all that was sent before the RST. If it acknowledges something new, however long it was under way,
+ * it had this before the RST came, and goes no further; else where a busy host may have been late. */
+static bool left_before_rst(const struct step *s, int64_t rst_ns)
+{
+    const struct tca_mark *last = &s->from->recent;
+    if (!last->frame || !(last->flags & s->seg->flags & TCA_ACK) || !seq_before(s->seg->ack, s->to->snd_nxt))
+        return false;
+    bool late = s->seg->len && step_path_ns(s->m, s->from_role) &&
+                step_crossed(s->m, s->from_role, rst_ns + TCA_BUSY_NS, s->when.time_ns);
+    return late || seq_after(s->seg->ack, last->ack);
+}
+
+/* Had it left before what closed this side? */
+static bool was_under_way(const struct step *s, const struct tca_step *top)
+{
+    if (top->event == TCA_GOT_RST && left_before_rst(s, top->time_ns))
+        return true;
+    return step_crossed(s->m, s->from_role, top->time_ns, s->when.time_ns) &&
+           !(top->event == TCA_GOT_RST && waits_before_rst(s));
+}
+
 /* It goes on sending: what closed it was not so. */
 static void closed_sender(struct step *s)
 {
@@ -51,8 +72,7 @@ static void closed_sender(struct step *s)
         s->mark.roles |= TCA_MARK_AFTER_RST; /* the RST was not its own, or another stack answers for it */
         tca_history_pop(from);
         s->mark.refuting = true;
-    } else if (!top->proved && (!step_crossed(s->m, s->from_role, top->time_ns, s->when.time_ns) ||
-                                (event == TCA_GOT_RST && waits_before_rst(s)))) {
+    } else if (!top->proved && !was_under_way(s, top)) {
         bool last_ack = from->step_count > 1 && from->step[from->step_count - 2].state == TCA_LAST_ACK;
         if (event == TCA_GOT_ACK_OF_FIN && last_ack && !(s->seg->flags & TCA_FIN))
             return;

@@ -27,6 +27,9 @@ static inline int step_role(const struct tca_mirror *m, const struct tca_side *s
     return side == &m->side[TCA_SERVER] ? TCA_SERVER : TCA_CLIENT;
 }
 
+/* How late a busy host may send what it had decided before: far below the smallest timer of a lost FIN. */
+#define TCA_BUSY_NS (10 * TCA_MS)
+
 /* Round trip between the capture point and a side; 0 while unknown. */
 static inline int64_t step_path_ns(const struct tca_mirror *m, int role)
 {
