@@ -284,6 +284,17 @@ static void receiver_fin(struct step *s)
         tca_history_step(to, TCA_GOT_FIN, false, s->when);
 }
 
+/* The peer told of a hole, and this fills it: the FIN, though it had passed in its turn, waited behind that. */
+static void receiver_hole_filled(struct step *s)
+{
+    const struct tca_side *from = s->from, *to = s->to;
+    bool told = from->sacked || from->dup_acks;
+    bool fills = to->acked_known && s->seg->len && seq_before_eq(s->seg->seq, to->acked) &&
+                 seq_after(s->seg->seq + s->seg->len, to->acked) && seq_before(s->seg->seq, from->fin_seq);
+    if (from->fin_sent && told && fills && assumed_at(to, TCA_GOT_FIN) >= 0)
+        tca_history_redate(s->to, TCA_GOT_FIN, s->when);
+}
+
 void tca_step_closing_sender(struct step *s)
 {
     half_close_used(s);
@@ -297,4 +308,5 @@ void tca_step_closing_receiver(struct step *s)
 {
     receiver_fin_acked(s);
     receiver_fin(s);
+    receiver_hole_filled(s);
 }
