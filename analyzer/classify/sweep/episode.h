@@ -34,7 +34,7 @@ struct tca_edge {
     bool open_end;   /* DROP: the capture's last copy, other_ns says when the capture ended; CHILD: proved by
                         RST only */
     bool loose; /* CHILD: dated at the latest moment possible; an EARLY edge counts it; DOUBT: only of a SYN
-                        cookie, for a request would have repeated its SYN+ACK */
+                        cookie, for a request would have repeated its SYN+ACK; IGNORED: a bare ACK */
 };
 
 /* A segment that a full queue would have refused. */

@@ -130,10 +130,15 @@ static uint64_t silent_creator(const struct tca_dossier *d)
 /* Which of the ignored segments something else than a full queue explains as well. */
 enum weakness { WEAK_NONE, WEAK_FIRST, WEAK_BARE, WEAK_ALL };
 
+static bool is_bare(const struct tca_mark *mark)
+{
+    return !mark->len && !(mark->flags & TCA_FIN);
+}
+
 static bool is_weak(const struct tca_mark *mark, enum weakness which)
 {
-    bool bare = !mark->len && !(mark->flags & TCA_FIN);
-    return which == WEAK_ALL || (which == WEAK_BARE && bare) || (which == WEAK_FIRST && mark->ordinal == 1);
+    return which == WEAK_ALL || (which == WEAK_BARE && is_bare(mark)) ||
+           (which == WEAK_FIRST && mark->ordinal == 1);
 }
 
 /* TCP_DEFER_ACCEPT drops a bare ACK that comes before the first rung, whether the queue is full or not. Where that rung
@@ -143,7 +148,7 @@ static bool may_be_deferred(const struct tca_dossier *d, const struct tca_ladder
 {
     const struct tca_mark *ack = tca_dossier_mark(d, TCA_MARK_OPEN_ACK, TCA_CLIENT, 0),
                           *next = tca_dossier_mark(d, TCA_MARK_OPEN_ACK, TCA_CLIENT, 1);
-    return ladder->answers && ladder->first_rung && ack && !ack->len && !(ack->flags & TCA_FIN) &&
+    return ladder->answers && ladder->first_rung && ack && is_bare(ack) &&
            ack->frame < ladder->first_rung->frame && (!next || next->frame > ladder->first_rung->frame);
 }
 
@@ -162,6 +167,7 @@ static int add_ignored_marks(struct tca_sweep *sweep, const struct tca_dossier *
                                                       .frame = mark->frame,
                                                       .weight = 1,
                                                       .kind = TCA_EDGE_IGNORED,
+                                                      .loose = is_bare(mark),
                                                       .weak = is_weak(mark, weak)});
         if (error)
             return error;
@@ -608,7 +614,7 @@ static bool asks_late(const struct tca_dossier *d)
 {
     const struct tca_mark *ack = tca_dossier_mark(d, TCA_MARK_OPEN_ACK, TCA_CLIENT, 0),
                           *next = tca_dossier_mark(d, TCA_MARK_OPEN_ACK, TCA_CLIENT, 1);
-    return ack && next && !ack->len && !(ack->flags & TCA_FIN) && next->time_ns - ack->time_ns > LATE_NS;
+    return ack && next && is_bare(ack) && next->time_ns - ack->time_ns > LATE_NS;
 }
 
 static uint32_t flags_of(const struct tca_dossier *d, const struct tca_ladder *ladder)

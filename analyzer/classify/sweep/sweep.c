@@ -211,11 +211,19 @@ struct room {
     uint8_t *bursting;
 };
 
+/* TCP_DEFER_ACCEPT drops bare ACKs, however empty the queue is. */
+static void doubt_bare_acks(const struct tca_listener *l, struct tca_edge *edge, size_t count)
+{
+    for (size_t at = 0; at < count && l->deferred_opens; at++)
+        edge[at].weak |= edge[at].kind == TCA_EDGE_IGNORED && edge[at].loose;
+}
+
 static int sweep_edges(const struct tca_sweep *sweep, struct tca_listener *l, struct tca_edge *edge,
                        size_t count, const struct tca_losses *loss, const struct room *room)
 {
     size_t all = count, place = (size_t)(edge - sweep->edge);
     int64_t *moment = sweep->moment + place;
+    doubt_bare_acks(l, edge, count);
     count = put_off_undecided(l, edge, count);
     find_synacks(l, edge, count);
     find_bursts(l, edge, count, room->index + place);
