@@ -79,14 +79,13 @@ static bool contradicted(const struct tca_board *b, const struct tca_group *g)
            tca_count_before(b->dropped_at, b->dropped, g->level) > g->strong;
 }
 
-/* From the moment when this one had asked until the end of the capture nobody got in any more. A filter that begins just then
- * explains it as well. */
-static bool shut_for_good(const struct tca_group *g, const struct tca_episode *e)
+/* While this one, who had asked, waited, nobody got in. A filter for just that time explains it as well. */
+static bool shut_meanwhile(const struct tca_group *g, const struct tca_episode *e)
 {
-    return e->resume_ns < 0 && e->stall_ns >= 0 && !e->answered && g->asked == g->strong;
+    return e->stall_ns >= 0 && !e->answered && g->asked == g->strong;
 }
 
-/* One connection that waits is nothing, unless the queue refused in both ways, or nobody else ever got in. SYN cookies
+/* One connection that waits is nothing, unless the queue refused in both ways, or nobody else got in meanwhile. SYN cookies
  * beside no more half-open requests, for which there are as many places, say the same. */
 static enum tca_confidence_level one_place_confidence(const struct tca_board *b, const struct tca_group *g,
                                                       const struct tca_episode *e, bool agreed, bool narrow)
@@ -94,7 +93,7 @@ static enum tca_confidence_level one_place_confidence(const struct tca_board *b,
     bool many = narrow && g->strong >= SLOW_CERTAIN && g->flows >= ONE_PLACE_FLOWS;
     if (agreed && many)
         return TCA_EPISODE_PROBABLE;
-    if (many && shut_for_good(g, e))
+    if (many && shut_meanwhile(g, e))
         return TCA_EPISODE_POSSIBLE;
     if (!narrow || g->strong < FROZEN_ALONE || !tca_group_refused_among_drops(g, e))
         return 0;
