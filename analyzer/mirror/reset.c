@@ -51,6 +51,18 @@ static bool aborts_on_data(const struct step *s)
     return from->fin_sent && from->acked_known && to->nxt_known && seq_after(end, from->acked);
 }
 
+/* A bare RST has the number that what it answers acknowledged (RFC 9293 section 3.5.2, group 3). The FIN acknowledged more, so
+ * it came behind that, to a host that had no socket any more. */
+static bool answers_before_fin(const struct step *s)
+{
+    struct tca_mark_walk walk = tca_mark_walk(s->m);
+    const struct tca_mark *mark;
+    while ((mark = tca_mark_next(&walk)))
+        if ((mark->roles & TCA_MARK_FIN) && mark->side != s->from_role && mark->copy == 1)
+            return (mark->flags & TCA_ACK) && seq_before(s->seg->seq, mark->ack);
+    return false;
+}
+
 /* What this side reset had not acknowledged its FIN: it never came further than FIN-WAIT-1, whatever followed. */
 static void refute_fin_acked(struct tca_side *from)
 {
@@ -75,7 +87,8 @@ static void refute_trigger(struct step *s)
     if (!top || top->proved || !(bare || to_bare))
         return;
     bool direct = trigger->frame && (to_bare || trigger->ack == s->seg->seq);
-    bool aborts = bare && s->to->acked_known && seq_before_eq(s->seg->seq, s->to->acked) && aborts_on_data(s);
+    bool aborts = bare && s->to->acked_known && seq_before_eq(s->seg->seq, s->to->acked) &&
+                  (aborts_on_data(s) || answers_before_fin(s));
     int at = from->step_count - 1;
     while (at > 0 && !from->step[at].proved && from->step[at].event != TCA_GOT_FIN)
         at--;
