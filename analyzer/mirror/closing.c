@@ -45,7 +45,7 @@ static bool fin_under_way(const struct step *s, const struct tca_step *got)
     if (got->state == TCA_CLOSING && step_is_pure_ack(s->seg) && step_path_ns(s->m, s->from_role))
         return s->when.time_ns <= got->time_ns + 2 * step_path_ns(s->m, s->from_role);
     int64_t busy_ns = (s->seg->flags & TCA_FIN) && step_path_ns(s->m, s->from_role) ? TCA_BUSY_NS : 0;
-    return step_crossed(s->m, s->from_role, got->time_ns + busy_ns, s->when.time_ns);
+    return step_may_have_crossed(s->m, s->from_role, got->time_ns + busy_ns, s->when.time_ns);
 }
 
 /* Every segment carries RCV.NXT: one that does not cover a FIN that could have arrived says that it had not.
@@ -193,8 +193,8 @@ static bool fin_was_acked(const struct tca_step *top)
 static void repeated_fin(struct step *s)
 {
     struct tca_side *from = s->from, *to = s->to;
-    bool acked_late =
-        from->fin_acked_ns >= 0 && step_crossed(s->m, s->from_role, from->fin_acked_ns, s->when.time_ns);
+    bool acked_late = from->fin_acked_ns >= 0 &&
+                      step_may_have_crossed(s->m, s->from_role, from->fin_acked_ns, s->when.time_ns);
     const struct tca_step *top = tca_history_top(from);
     while (!acked_late && from->step_count > 1 && !top->proved && fin_was_acked(top)) {
         tca_history_pop(from);

@@ -47,7 +47,7 @@ static bool left_before_rst(const struct step *s, int64_t rst_ns)
     if (!last->frame || !(last->flags & s->seg->flags & TCA_ACK) || !seq_before(s->seg->ack, s->to->snd_nxt))
         return false;
     bool late = s->seg->len && step_path_ns(s->m, s->from_role) &&
-                step_crossed(s->m, s->from_role, rst_ns + TCA_BUSY_NS, s->when.time_ns);
+                step_may_have_crossed(s->m, s->from_role, rst_ns + TCA_BUSY_NS, s->when.time_ns);
     return late || seq_after(s->seg->ack, last->ack);
 }
 
@@ -56,7 +56,7 @@ static bool was_under_way(const struct step *s, const struct tca_step *top)
 {
     if (top->event == TCA_GOT_RST && left_before_rst(s, top->time_ns))
         return true;
-    return step_crossed(s->m, s->from_role, top->time_ns, s->when.time_ns) &&
+    return step_may_have_crossed(s->m, s->from_role, top->time_ns, s->when.time_ns) &&
            !(top->event == TCA_GOT_RST && waits_before_rst(s));
 }
 

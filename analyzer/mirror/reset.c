@@ -66,12 +66,12 @@ static bool answers_before_fin(const struct step *s)
 /* What this side reset had not acknowledged its FIN: it never came further than FIN-WAIT-1, whatever followed. */
 static void refute_fin_acked(struct tca_side *from)
 {
-    const struct tca_step *top = tca_history_top(from);
-    while (top && !top->proved && top->event != TCA_SENT_FIN && tca_history_has(from, TCA_FIN_WAIT1) &&
-           top->state != TCA_FIN_WAIT1) {
-        tca_history_pop(from);
-        top = tca_history_top(from);
-    }
+    int at = from->step_count - 1;
+    while (at >= 0 && from->step[at].state != TCA_FIN_WAIT1)
+        at--;
+    if (at >= 0 && at + 1 < from->step_count && !from->step[at + 1].proved)
+        while (from->step_count > at + 1)
+            tca_history_pop(from);
 }
 
 /* A bare RST answers a segment that found no socket: the FIN that it carried was never taken. Nor was an earlier one, if
