@@ -1185,6 +1185,20 @@ static const struct script_row clocks[] = {
      "= server SYN_RECV!\n"
      "clock 80\n"
      "= server CLOSED? path SYN_RECV;CLOSED\n"},
+    {"syn_recv_deferred",
+     "TCP_DEFER_ACCEPT left out the first rung: the wait after the second is a second longer than that took",
+     "0.000 > S\n"
+     "0.010 < SA\n"
+     "0.020 > A\n"
+     "0.021 > PA len=10\n"
+     "3.050 < SA\n"
+     "3.060 > A\n"
+     "3.500 > PA seq=1 len=10\n"
+     "= open_refuted 1\n"
+     "clock 6.9\n"
+     "= server may SYN_RECV\n"
+     "7.600 < R seq=1\n"
+     "= server CLOSED! path SYN_RECV;CLOSED\n"},
     {"syn_recv_quick_answer",
      "two SYN+ACKs close together are no rung: the request does not expire between them and the ACK",
      "0.000 > S\n"
@@ -1289,6 +1303,33 @@ static const struct script_row acceptability[] = {
           "1.000 > R seq=301\n"
           "= server CLOSED?\n"
           "= mark 8 RST fit=exact\n"},
+    {"rst_data_before_fin_ack", "payload that did not acknowledge its FIN drew the reset: never FIN_WAIT2",
+     OPEN "0.030 > PA len=10\n"        /* 4 */
+          "0.040 < A len=100 ack=11\n" /* 5 */
+          "0.041 > FA ack=101\n"       /* 6: closed */
+          "0.042 < A len=100 ack=11\n" /* 7: meets FIN_WAIT1 */
+          "0.043 < A len=100 ack=12\n" /* 8 */
+          "0.044 > R seq=11\n"         /* 9: answers 7 */
+          "= client CLOSED! path " PATH_OPEN ";FIN_WAIT1;CLOSED\n"},
+    {"rst_before_fin", "what is reset had left before the FIN: that met nobody",
+     OPEN "0.030 > PA len=10\n"        /* 4 */
+          "0.040 < A len=100 ack=11\n" /* 5 */
+          "0.041 > PA len=5 ack=101\n" /* 6 */
+          "0.042 < A len=100 ack=11\n" /* 7 */
+          "0.043 > FA ack=201\n"       /* 8 */
+          "= server CLOSE_WAIT?\n"
+          "0.052 < R seq=101\n" /* 9: answers 6 */
+          "= server CLOSED! path " PATH_ACCEPT ";CLOSED\n"},
+    {"rst_then_older_ack",
+     "it acknowledges more than before and less than was sent before the reset: no contradiction",
+     OPEN "0.030 > PA len=10\n"        /* 4 */
+          "0.040 < A len=100 ack=11\n" /* 5 */
+          "0.041 < A len=100 ack=11\n" /* 6 */
+          "0.042 < A len=100 ack=11\n" /* 7 */
+          "0.043 < RA\n"               /* 8 */
+          "= client CLOSED?\n"
+          "0.300 > A ack=201\n" /* 9: late, of 6 */
+          "= client CLOSED?\n"},
     {"rst_fin_wait1", "exact in FIN_WAIT1",
      CLIENT_FIN "1.000 < R seq=1\n"
                 "= client CLOSED? path " PATH_OPEN ";FIN_WAIT1;CLOSED\n"
@@ -1609,6 +1650,16 @@ static const struct script_row ladders[] = {
      "= mark 4 SYNACK copy=2 !crossing refuting\n"
      "= open_refuted 1\n"
      "= ack_ignored_count 1\n"},
+    {"other_synack",
+     "another SYN+ACK is the one that the client chose: the request began with the SYN before it",
+     "0.000 > S\n"
+     "0.001 < SA\n"
+     "1.000 > S\n"
+     "3.000 > S\n"
+     "3.001 < SA seq=5000\n"
+     "= mark 5 OTHER_SYNACK\n"
+     "3.002 > A ack=5001\n"
+     "= server at 4 SYN_RECV\n"},
     {"crossing_long_path",
      "TSecr names the first SYN: the path takes 1.2 s, and the second SYN+ACK answers the second SYN",
      "0.000 > S\n"
