@@ -113,7 +113,9 @@ struct tca_mark {
         crossing : 1; /* repeat of a SYN+ACK or SYN that left before the ACK, or the ICMP error, could have arrived */
     bool refuting : 1; /* contradicted the assumed state of its sender: that state was rolled back */
     bool new_data : 1; /* carried payload never seen before */
-    uint8_t pad[4];    /* zero: marks are compared as bytes */
+    bool
+        unused : 1; /* false, as what follows is zero: marks are compared as bytes, and no bit may be left to chance */
+    uint8_t pad[4];
 };
 
 /* Marks are kept per role: the first ones, and the newest in the last place; counts in the mirror are exact.
@@ -493,6 +495,12 @@ struct tca_mark_walk {
 };
 struct tca_mark_walk tca_mark_walk(const struct tca_mirror *m);
 struct tca_mark *tca_mark_next(struct tca_mark_walk *walk);
+
+/* So near the server that what passed has arrived there, and its answer would have passed at once: below 1 ms. */
+static inline bool tca_mirror_near_server(const struct tca_mirror *m)
+{
+    return m->path_to_server_ns >= 0 && m->path_to_server_ns < 1000000;
+}
 
 /* The assumed state, and whether `state` is one of the at most two that are still possible. */
 static inline enum tca_state tca_side_state(const struct tca_side *side)

@@ -362,12 +362,6 @@ static void note_opener(struct step *s)
         m->ack_rtt_ns = s->when.time_ns - answered(s, TCA_MARK_SYNACK).time_ns;
 }
 
-/* So near the server that what passed has arrived, and its answer would have passed at once. */
-static bool near_server(const struct tca_mirror *m)
-{
-    return m->path_to_server_ns >= 0 && m->path_to_server_ns < TCA_MS;
-}
-
 /* It came again, at a retransmission timer's distance, and the answer knows nothing of a first copy (no D-SACK). Where
  * that cannot be told, a child near by would have acknowledged it long since. */
 static bool sent_in_vain(const struct step *s, const struct tca_opener *one, const struct tca_opener *again)
@@ -375,7 +369,7 @@ static bool sent_in_vain(const struct step *s, const struct tca_opener *one, con
     const struct tca_options *opt = &s->seg->opt;
     bool sack = s->to->sack_ok && s->from->sack_ok;
     bool twice = opt->sack_count && seq_before_eq(opt->sack[0][1], s->seg->ack);
-    return (sack ? !twice : near_server(s->m)) && again->len && again->seq == one->seq &&
+    return (sack ? !twice : tca_mirror_near_server(s->m)) && again->len && again->seq == one->seq &&
            again->time_ns - one->time_ns >= TCA_MIN_RTO_NS;
 }
 
@@ -409,7 +403,7 @@ void tca_step_child_proved(struct step *s)
     /* Near the server what passed has arrived: payload without an answer there was refused, as by a full queue, although
      * no SYN+ACK had to be repeated. Farther away it may have been lost. */
     uint64_t ordinal = 0;
-    const struct tca_opener *one = m->open_refuted || near_server(m) ? creator(s, &ordinal) : NULL;
+    const struct tca_opener *one = m->open_refuted || tca_mirror_near_server(m) ? creator(s, &ordinal) : NULL;
     if (one) {
         m->child_ns = one->time_ns;
         m->child_frame = one->frame;
@@ -588,7 +582,7 @@ static bool payload_refused(const struct step *s)
 {
     const struct tca_mirror *m = s->m;
     const struct tca_step *top = tca_history_top(s->to);
-    return near_server(m) && s->from_role == TCA_CLIENT && s->from->rto_run >= REFUSALS_MIN &&
+    return tca_mirror_near_server(m) && s->from_role == TCA_CLIENT && s->from->rto_run >= REFUSALS_MIN &&
            !m->child_proved && top && !top->proved && top->event == TCA_GOT_ACK_OF_SYN &&
            m->first_ack_ns >= 0 && s->to->last_ns < m->first_ack_ns && options_withheld(m);
 }

@@ -255,8 +255,8 @@ const struct tca_mark *tca_syn_met_no_request(const struct tca_dossier *d)
 {
     const struct tca_mark *synack = tca_dossier_mark(d, TCA_MARK_SYNACK, TCA_SERVER, 0), *last = NULL;
     const struct tca_mark *before = tca_dossier_mark(d, TCA_MARK_SYN, TCA_CLIENT, 0), *syn, *next;
-    bool near = d->m.path_to_server_ns >= 0 && d->m.path_to_server_ns < MS;
-    if (!near || !synack || !before || d->m.damage & (TCA_DAMAGE_GAP | TCA_DAMAGE_NO_TIME))
+    if (!tca_mirror_near_server(&d->m) || !synack || !before ||
+        d->m.damage & (TCA_DAMAGE_GAP | TCA_DAMAGE_NO_TIME))
         return NULL;
     for (syn = next_copy(d, before); syn; before = syn, syn = next) {
         next = next_copy(d, syn);

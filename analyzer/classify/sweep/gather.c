@@ -214,8 +214,7 @@ static unsigned payloads_before(const struct tca_dossier *d, uint64_t frame)
 static uint64_t refused_before(const struct tca_dossier *d, const struct tca_ladder *ladder)
 {
     const struct tca_mirror *m = &d->m;
-    bool near = m->path_to_server_ns >= 0 && m->path_to_server_ns < MS;
-    if (!near || ladder->rungs || ladder->mixed || m->first_ack_ns < 0)
+    if (!tca_mirror_near_server(m) || ladder->rungs || ladder->mixed || m->first_ack_ns < 0)
         return 0;
     if (m->child_proved)
         return m->child_frame > m->first_ack_frame && payloads_before(d, m->child_frame) >= REFUSED_MIN
@@ -234,7 +233,7 @@ static uint64_t forgotten_before(const struct tca_dossier *d, const struct tca_l
 {
     const struct tca_mirror *m = &d->m;
     const struct tca_mark *taken = childless_reset(d) ? last_taken(d) : NULL;
-    bool near = m->path_to_server_ns >= 0 && m->path_to_server_ns < MS;
+    bool near = tca_mirror_near_server(m);
     bool waited = taken && ladder->last && taken->time_ns - ladder->last->time_ns > RUNG_NS;
     return near && waited && !ladder->rungs && !ladder->mixed && taken->frame > m->first_ack_frame
                ? taken->frame
@@ -245,7 +244,7 @@ static uint64_t forgotten_before(const struct tca_dossier *d, const struct tca_l
 static enum weakness weakness_of(const struct tca_dossier *d, const struct tca_ladder *ladder,
                                  enum tca_ladder_shape shape)
 {
-    bool near = d->m.path_to_server_ns >= 0 && d->m.path_to_server_ns < MS;
+    bool near = tca_mirror_near_server(&d->m);
     if (shape == TCA_LADDER_STUCK)
         return may_be_deferred(d, ladder) ? WEAK_FIRST : WEAK_NONE;
     return shape == TCA_LADDER_DEFERRED_STUCK && near ? WEAK_BARE : WEAK_ALL;
