@@ -14,7 +14,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { SLAB_BYTES = 256 * 1024, HUGE_BYTES = 2048 * 1024, LARGE = 8, ALIGN = 16 }; /* LARGE: slabs */
+enum { SLAB_BYTES = 256 * 1024, HUGE_BYTES = 2048 * 1024, LARGE = 64, ALIGN = 16 }; /* LARGE: slabs */
 
 void *tca_alloc(size_t size)
 {
