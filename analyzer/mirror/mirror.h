@@ -392,7 +392,7 @@ struct tca_mirror {
     bool synack_isn_changed; /* SYN+ACKs with different ISNs while one answer stood: not one request's ladder
                               */
     uint32_t other_iss;      /* ... the one that does not count as the server's */
-    int64_t other_syn_ns;    /* ... and the copy of the SYN that the newest such one answered */
+    int64_t other_syn_ns;    /* ... and the copy of the SYN that the first of its kind answered */
     uint64_t other_syn_frame;
 
     uint8_t first_fin;       /* role that sent the first FIN; 2: none yet */

@@ -278,10 +278,12 @@ static bool other_synack(struct step *s)
         state == TCA_CLOSED || state == TCA_LISTEN)
         return false;
     s->mark.roles |= TCA_MARK_OTHER_SYNACK;
+    if (!s->m->synack_isn_changed || s->seg->seq != s->m->other_iss) {
+        s->m->other_syn_ns = s->to->syn_last_ns;
+        s->m->other_syn_frame = s->to->syn_last_frame;
+    }
     s->m->synack_isn_changed = true;
     s->m->other_iss = s->seg->seq;
-    s->m->other_syn_ns = s->to->syn_last_ns;
-    s->m->other_syn_frame = s->to->syn_last_frame;
     return true;
 }
 
