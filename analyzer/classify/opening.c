@@ -188,9 +188,10 @@ bool tca_opening_silent_cookie(const struct tca_case *c, const struct tca_openin
 bool tca_opening_no_request(const struct tca_case *c, const struct tca_opening *o)
 {
     int64_t until_ns = tca_opening_request_reset(o) ? o->refusal->time_ns : o->end_ns;
-    bool missing = tca_cookie_options_missing(o->m, o->syn, o->synack) && !tca_opening_rung(c, o, 0) &&
-                   until_ns - o->synack->time_ns >= TCA_RUNG_NS;
-    return missing || tca_opening_silent_cookie(c, o);
+    bool refused = o->stuck && o->m->open_refuted && tca_near_server(c->vantage);
+    bool left = (tca_cookie_options_missing(o->m, o->syn, o->synack) || refused) &&
+                !tca_opening_rung(c, o, 0) && until_ns - o->synack->time_ns >= TCA_RUNG_NS;
+    return left || tca_opening_silent_cookie(c, o);
 }
 
 bool tca_opening_ack_unseen(const struct tca_case *c, const struct tca_opening *o)

@@ -8,6 +8,7 @@
  * against RFC 9293 section 3.10.7 and Linux tcp_check_req(), inet_csk_listen_stop() (5.10 to 7.2).
  */
 #include "base/seq32.h"
+#include "classify/opening.h"
 #include "classify/resets.h"
 
 /* Resets of one closing listener. */
@@ -226,12 +227,23 @@ static bool is_bare(const struct tca_mark *rst)
     return !rst->window && !rst->ack && !rst->has_ts;
 }
 
+/* No request was left that an overflow could have aborted: near the server it would have repeated its SYN+ACK before the
+ * client's first segment came; or there was a SYN cookie, which holds for the number behind the SYN and for no other
+ * (syncookies.c __cookie_v4_check). A cookie that a full queue refuses is refused without a word. */
+static bool had_no_request(const struct tca_rst *r)
+{
+    bool first = r->c->d->m.first_ack_ns >= r->trigger->time_ns && r->from->synack_count == 1;
+    bool late = r->rst->time_ns - r->from->syn_last_ns >= TCA_RUNG_NS;
+    bool unverified = r->c->listener->cookie_count && r->trigger->seq != r->to->iss + 1;
+    return (first && late && tca_near_server(r->c->vantage)) || unverified;
+}
+
 bool tca_rst_is_abort_on_overflow(const struct tca_rst *r)
 {
     int64_t aborts;
     bool never =
         tca_host_knows(r->c->host[TCA_SERVER], TCA_SETTING_tcp_abort_on_overflow, &aborts) && !aborts;
-    return !never && in_request(r) && is_bare(r->rst) && answers_open_ack(r);
+    return !never && in_request(r) && is_bare(r->rst) && answers_open_ack(r) && !had_no_request(r);
 }
 
 /* Siblings decide: one reset alone may come from anything in front of the service. */

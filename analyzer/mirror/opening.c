@@ -12,7 +12,7 @@
 #include <string.h>
 
 /* Repetitions in vain after which payload counts as refused. */
-enum { REFUSALS_MIN = 3, TIMESTAMP_KIND = 8 };
+enum { REFUSALS_MIN = 3 };
 /* A SYN this soon behind its answer is the one that was answered: none is sent twice within it. */
 #define TCA_OVERTAKEN_NS (50 * TCA_MS)
 
@@ -567,17 +567,6 @@ static bool after_synack(const struct step *s)
            !s->account.older && tca_side_state(&s->m->side[TCA_SERVER]) != TCA_CLOSED;
 }
 
-/* As a SYN cookie's without time stamps: what the client offered, and Linux grants, is missing from the SYN+ACK. */
-static bool options_withheld(const struct tca_mirror *m)
-{
-    const struct tca_side *client = &m->side[TCA_CLIENT], *server = &m->side[TCA_SERVER];
-    for (unsigned at = 0; at < client->order_count; at++)
-        if (client->order[at] == TIMESTAMP_KIND)
-            return false;
-    return client->has_wscale && client->sack_ok && server->has_mss && !server->has_wscale &&
-           !server->sack_ok && !(m->damage & TCA_DAMAGE_SNAPLEN);
-}
-
 /* Near the server payload came again and again, by its timer, and since the SYN+ACK not a word from there: a child
  * would have acknowledged it. A request would have repeated its SYN+ACK, but after a SYN cookie there is none. */
 static bool payload_refused(const struct step *s)
@@ -586,7 +575,7 @@ static bool payload_refused(const struct step *s)
     const struct tca_step *top = tca_history_top(s->to);
     return tca_mirror_near_server(m) && s->from_role == TCA_CLIENT && s->from->rto_run >= REFUSALS_MIN &&
            !m->child_proved && top && !top->proved && top->event == TCA_GOT_ACK_OF_SYN &&
-           m->first_ack_ns >= 0 && s->to->last_ns < m->first_ack_ns && options_withheld(m);
+           m->first_ack_ns >= 0 && s->to->last_ns < m->first_ack_ns;
 }
 
 static void refute_by_payload(struct step *s)

@@ -24,7 +24,9 @@
 
 static const int64_t IDLE_NS = SECOND;         /* a client silent for longer than this is idle */
 static const int64_t IDLE_SEEN_NS = 1200 * MS; /* and the capture must have watched it that long */
-static const int64_t ABORT_NS = SECOND;   /* an RST later than this after the ACK is no abort on overflow */
+static const int64_t ABORT_NS = SECOND; /* an RST later than this after the ACK is no abort on overflow */
+static const int64_t FIRST_RUNG_NS =
+    1145 * MS; /* as late as the first timer, of 1 s, was ever seen near the server */
 static const int64_t RUNG_NS = 1200 * MS; /* a request would have repeated its SYN+ACK, lateness included */
 static const int64_t PRUNED_NS =
     8 * SECOND; /* the third rung comes 7 s after the first SYN+ACK, lateness included */
@@ -581,7 +583,7 @@ static bool is_idle_open(const struct tca_dossier *d)
 static bool only_rung_at_1s(const struct tca_ladder *ladder)
 {
     return tca_ladder_shape(ladder) == TCA_LADDER_ONE_RUNG && ladder->rungs == 1 && !ladder->early_data &&
-           ladder->gap_ns >= 980 * MS && ladder->gap_ns <= 1145 * MS;
+           ladder->gap_ns >= 980 * MS && ladder->gap_ns <= FIRST_RUNG_NS;
 }
 
 static uint32_t skew_flags(const struct tca_dossier *d, const struct tca_ladder *ladder)
@@ -614,6 +616,22 @@ static bool asks_late(const struct tca_dossier *d)
     const struct tca_mark *ack = tca_dossier_mark(d, TCA_MARK_OPEN_ACK, TCA_CLIENT, 0),
                           *next = tca_dossier_mark(d, TCA_MARK_OPEN_ACK, TCA_CLIENT, 1);
     return ack && next && is_bare(ack) && next->time_ns - ack->time_ns > LATE_NS;
+}
+
+/* What the SYN+ACK bears, or when it was made, tells that it was no SYN cookie. */
+static bool is_request(uint32_t flags, const struct tca_side *server)
+{
+    bool timed = (flags & (TCA_CONN_SKEW | TCA_CONN_COOKIE_SKEW)) == TCA_CONN_SKEW;
+    return (flags & TCA_CONN_OPTIONS) && !(flags & (TCA_CONN_SHRUNK | TCA_CONN_CUT)) &&
+           (timed || !server->ts_on);
+}
+
+/* Its request lived for longer than a first rung takes, refused payload and repeated no SYN+ACK: TCP_DEFER_ACCEPT had
+ * taken the bare ACK for an answer (inet_connection_sock.c syn_ack_recalc). */
+static bool is_silent_request(const struct tca_dossier *d, const struct tca_ladder *ladder, uint32_t flags)
+{
+    return d->m.child_proved && ladder->last && d->m.child_ns - ladder->last->time_ns > FIRST_RUNG_NS &&
+           is_request(flags, &d->m.side[TCA_SERVER]) && refused_before(d, ladder);
 }
 
 static uint32_t flags_of(const struct tca_dossier *d, const struct tca_ladder *ladder)
@@ -660,6 +678,8 @@ static uint32_t flags_of(const struct tca_dossier *d, const struct tca_ladder *l
         flags |= TCA_CONN_COOKIE_BARE;
     if (m->side[TCA_SERVER].has_wscale || m->side[TCA_SERVER].sack_ok)
         flags |= TCA_CONN_OPTIONS;
+    if (is_silent_request(d, ladder, flags))
+        flags |= TCA_CONN_DEFERRED;
     return flags;
 }
 
