@@ -19,4 +19,8 @@ enum tca_cookie {
  * or 1. */
 enum tca_cookie tca_cookie_evidence(const struct tca_case *c, int64_t *ret_skew_ms);
 
+/* Near a server whose accept queue was full, or whose SYN+ACK shows that it was a cookie: the client's ACK was refused, so that
+ * the server never had a socket for it. What one connection's mirror cannot know. */
+bool tca_cookie_state_lost(const struct tca_case *c);
+
 #endif

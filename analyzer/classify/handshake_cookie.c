@@ -103,6 +103,24 @@ static bool state_was_lost(const struct tca_case *c, const struct tca_opening *o
            o->client->retx_pkts >= 2 && again->time_ns - data->time_ns >= TCA_SECOND;
 }
 
+/* Its SYN+ACK shows that it was a cookie, or the queue was full when the ACK came: else a path that died explains it better. */
+static bool has_reason(const struct tca_case *c, const struct tca_opening *o)
+{
+    return tca_cookie_options_missing(o->m, o->syn, o->synack) ||
+           tca_listener_episode(c->listener, o->ack->time_ns, 2 * TCA_SECOND) != NULL;
+}
+
+bool tca_cookie_state_lost(const struct tca_case *c)
+{
+    const struct tca_mirror *m = &c->d->m;
+    const struct tca_side *client = &m->side[TCA_CLIENT], *server = &m->side[TCA_SERVER];
+    if (m->child_proved || m->open_refuted || client->retx_pkts < 2 || server->pkts != server->synack_count ||
+        !tca_near_server(c->vantage) || !server->pkts)
+        return false;
+    struct tca_opening o = tca_opening_of(c);
+    return state_was_lost(c, &o) && has_reason(c, &o);
+}
+
 void judge_handshake_cookie_ack_lost_state(const struct tca_case *c, struct tca_judgement *j)
 {
     static const struct tca_levels levels = {TCA_PROBABLE, TCA_POSSIBLE, TCA_POSSIBLE};
@@ -110,12 +128,11 @@ void judge_handshake_cookie_ack_lost_state(const struct tca_case *c, struct tca_
     bool reset = reset_without_state(c, &o);
     if (!reset && !state_was_lost(c, &o))
         return;
-    bool cookie = tca_cookie_options_missing(o.m, o.syn, o.synack),
-         full = tca_listener_episode(c->listener, o.ack->time_ns, 2 * TCA_SECOND) != NULL;
-    if (!cookie && !full && !tca_near_server(c->vantage))
-        return; /* a path that died towards the server explains it better */
+    bool sure = has_reason(c, &o);
+    if (!sure && !tca_near_server(c->vantage))
+        return;
     enum tca_confidence level = tca_level(c, levels, TCA_BASIS_SILENCE);
-    tca_hold(j, cookie || full ? level : TCA_POSSIBLE, o.ack->time_ns);
+    tca_hold(j, sure ? level : TCA_POSSIBLE, o.ack->time_ns);
     j->actor = TCA_SERVER;
     tca_prove(j, o.synack);
     tca_prove(j, o.ack);

@@ -5,6 +5,8 @@
  */
 #include "engine/judged.h"
 
+#include "classify/handshake.h"
+
 #include <string.h>
 
 /* For a connection that was finished early the capture ends there: nobody knows what became of it. */
@@ -111,6 +113,8 @@ struct tca_case tca_pass2_case(const struct tca_session *s, struct tca_settled *
     c.again = tca_nat_again(s, d, c.twin);
     c.pressed = tca_pressure_find(tca_swept_of(s, d->capture)->pressure, d);
     c.lossy = is_lossy(&s->capture[d->capture - 1]->facts);
+    if (tca_cookie_state_lost(&c))
+        tca_mirror_refute_open(&settled->d.m);
     return c;
 }
 

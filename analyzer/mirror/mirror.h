@@ -486,6 +486,10 @@ bool tca_mirror_timer(const struct tca_mirror *m, int role, enum tca_state state
 int tca_mirror_finish(struct tca_mirror_context *ctx, struct tca_mirror *m);
 void tca_mirror_free(struct tca_mirror_context *ctx, struct tca_mirror *m);
 
+/* None of the client's segments since the SYN+ACK has made a child. Nothing happens where the server's side has proved that one
+ * exists. */
+void tca_mirror_refute_open(struct tca_mirror *m);
+
 /* All marks kept so far, in no particular order:
  *     struct tca_mark_walk walk = tca_mark_walk(m);
  *     while ((mark = tca_mark_next(&walk))) ... */

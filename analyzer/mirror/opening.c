@@ -12,7 +12,7 @@
 #include <string.h>
 
 /* Repetitions in vain after which payload counts as refused. */
-enum { REFUSALS_MIN = 3 };
+enum { REFUSALS_MIN = 3, TIMESTAMP_KIND = 8 };
 /* A SYN this soon behind its answer is the one that was answered: none is sent twice within it. */
 #define TCA_OVERTAKEN_NS (50 * TCA_MS)
 
@@ -567,6 +567,17 @@ static bool after_synack(const struct step *s)
            !s->account.older && tca_side_state(&s->m->side[TCA_SERVER]) != TCA_CLOSED;
 }
 
+/* As a SYN cookie's without time stamps: what the client offered, and Linux grants, is missing from the SYN+ACK. */
+static bool options_withheld(const struct tca_mirror *m)
+{
+    const struct tca_side *client = &m->side[TCA_CLIENT], *server = &m->side[TCA_SERVER];
+    for (unsigned at = 0; at < client->order_count; at++)
+        if (client->order[at] == TIMESTAMP_KIND)
+            return false;
+    return client->has_wscale && client->sack_ok && server->has_mss && !server->has_wscale &&
+           !server->sack_ok && !(m->damage & TCA_DAMAGE_SNAPLEN);
+}
+
 /* Near the server payload came again and again, by its timer, and since the SYN+ACK not a word from there: a child
  * would have acknowledged it. A request would have repeated its SYN+ACK, but after a SYN cookie there is none. */
 static bool payload_refused(const struct step *s)
@@ -575,21 +586,22 @@ static bool payload_refused(const struct step *s)
     const struct tca_step *top = tca_history_top(s->to);
     return tca_mirror_near_server(m) && s->from_role == TCA_CLIENT && s->from->rto_run >= REFUSALS_MIN &&
            !m->child_proved && top && !top->proved && top->event == TCA_GOT_ACK_OF_SYN &&
-           m->first_ack_ns >= 0 && s->to->last_ns < m->first_ack_ns;
+           m->first_ack_ns >= 0 && s->to->last_ns < m->first_ack_ns && options_withheld(m);
 }
 
-static void refute_by_payload(struct step *s)
+void tca_mirror_refute_open(struct tca_mirror *m)
 {
-    if (payload_refused(s) && tca_history_back_to(s->to, TCA_SYN_RECV)) {
-        s->m->open_refuted = true;
-        s->m->ack_ignored_count = s->m->acks_since_synack;
-    }
+    if (!tca_history_back_to(&m->side[TCA_SERVER], TCA_SYN_RECV))
+        return;
+    m->open_refuted = true;
+    m->ack_ignored_count = m->acks_since_synack;
 }
 
 void tca_step_note_opener(struct step *s)
 {
     choose_synack(s);
-    refute_by_payload(s);
+    if (payload_refused(s))
+        tca_mirror_refute_open(s->m);
     if ((s->seg->flags & TCA_ACK) && after_synack(s))
         note_opener(s);
 }

@@ -37,8 +37,9 @@ enum {
     LAGS_MIN = 3,
     DROPS_MIN = 5,
     DROPPED_FLOWS_MIN = 2,
-    LIMIT_MIN = 4,
-    DROPS_CERTAIN = 10
+    LIMIT_SMALL = 3, /* so few half-open connections stand beside many a SYN that was lost, by chance */
+    DROPS_CERTAIN = 10,
+    DROPS_MANY = 10 /* times as many tell a small limit */
 };
 
 enum moment_kind { GONE_EARLY, GONE_LATE, ASKED, MADE, DROP }; /* in this order within one instant */
@@ -532,9 +533,15 @@ static bool mostly_silent(const struct interval *in)
     return 2 * in->onset_stuck <= in->onset_low;
 }
 
+/* How many drops it takes, of as many as tell a limit of the usual size. */
+static uint64_t drops_needed(const struct queue *q, uint64_t usual)
+{
+    return q->limit_max > LIMIT_SMALL ? usual : usual * DROPS_MANY;
+}
+
 static enum tca_confidence full_level(const struct queue *q, const struct interval *in)
 {
-    bool exact = q->whole && q->limit_min == q->limit_max && in->count >= DROPS_CERTAIN;
+    bool exact = q->whole && q->limit_min == q->limit_max && in->count >= drops_needed(q, DROPS_CERTAIN);
     bool close = q->limit_max - q->limit_min <= 1 + q->limit_max / 8;
     if (!close || q->blind || (q->near && !q->whole))
         return TCA_POSSIBLE; /* requests from before the capture, or that it missed, are not counted */
@@ -602,7 +609,8 @@ static void count_drops(const struct queue *q, uint64_t count)
 
 static int add_full(const struct queue *q, const struct interval *in)
 {
-    bool told = in->count >= DROPS_MIN && in->flows >= DROPPED_FLOWS_MIN && mostly_silent(in);
+    bool told =
+        in->count >= drops_needed(q, DROPS_MIN) && in->flows >= DROPPED_FLOWS_MIN && mostly_silent(in);
     if (!told || (q->blind && q->t->listener->gaps))
         return TCA_OK;
     struct tca_listener *l = q->t->listener;
@@ -677,7 +685,7 @@ static int read_queue(struct queue *q)
         find_lone_cookies(q);
     if (!error && q->regime)
         error = find_intervals(q, made_cookie, add_cookies);
-    if (!error && drops && fits && has_limit(q) && q->limit_max >= LIMIT_MIN)
+    if (!error && drops && fits && has_limit(q) && q->limit_max > 0)
         error = find_intervals(q, tells_limit, add_full);
     return error;
 }
