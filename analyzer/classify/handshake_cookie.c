@@ -85,11 +85,17 @@ void judge_handshake_synack_cookie(const struct tca_case *c, struct tca_judgemen
             (int)skew);
 }
 
+/* The handshake's own ACK did not pass: the first that did has another number, which no cookie stands for. */
+static bool ack_missed(const struct tca_opening *o)
+{
+    return o->syn && o->ack->seq != o->syn->seq + 1;
+}
+
 /* A cookie's ACK had no effect, for the client's next segment was answered as one of no connection. */
 static bool reset_without_state(const struct tca_case *c, const struct tca_opening *o)
 {
     return o->ack && !o->child && tca_opening_request_reset(o) && tca_opening_no_request(c, o) &&
-           o->refusal->time_ns - o->ack->time_ns >= TCA_QUIET_NS;
+           (o->refusal->time_ns - o->ack->time_ns >= TCA_QUIET_NS || ack_missed(o));
 }
 
 /* A request would repeat its SYN+ACK, a child would acknowledge the data: no state is left. */
@@ -106,7 +112,7 @@ static bool state_was_lost(const struct tca_case *c, const struct tca_opening *o
 /* Its SYN+ACK shows that it was a cookie, or the queue was full when the ACK came: else a path that died explains it better. */
 static bool has_reason(const struct tca_case *c, const struct tca_opening *o)
 {
-    return tca_cookie_options_missing(o->m, o->syn, o->synack) ||
+    return c->pressed->cookie || tca_cookie_options_missing(o->m, o->syn, o->synack) ||
            tca_listener_episode(c->listener, o->ack->time_ns, 2 * TCA_SECOND) != NULL;
 }
 
@@ -138,7 +144,11 @@ void judge_handshake_cookie_ack_lost_state(const struct tca_case *c, struct tca_
     tca_prove(j, o.ack);
     tca_prove(j, tca_dossier_mark(c->d, TCA_MARK_FIRST_DATA, TCA_CLIENT, 0));
     tca_prove(j, reset ? o.refusal : tca_dossier_last(c->d, TCA_MARK_DATA_RETX, TCA_CLIENT));
-    if (reset)
+    if (reset && ack_missed(&o))
+        tca_say(
+            j,
+            "The ACK of a SYN cookie never came: the client's next segment proved nothing and drew a reset.");
+    else if (reset)
         tca_say(j,
                 "The ACK of a SYN cookie had no effect: the client's segment %u.%03u s later drew a reset.",
                 TCA_WHOLE_S(o.refusal->time_ns - o.ack->time_ns));

@@ -92,6 +92,46 @@ def synq_full_cookies0(bench):
     bench.bystander(40106)
 
 
+@case("pressure/rec_synq_full_backlog_one",
+      "listen(1) and no cookies: two silent SYNs fill the SYN queue, and hundreds are dropped beside them, while the accept queue "
+      "stays empty.",
+      says={"server.TcpExtTCPReqQFullDrop": "> 100", "server.TcpExtListenOverflows": "== 0",
+            "server.TcpExtSyncookiesSent": "== 0", "server.TcpPassiveOpens": "== 7"},
+      bench={"server_sysctl": {"net.ipv4.tcp_syncookies": 0}}, limit=60)
+def synq_full_backlog_one(bench):
+    """Backlog 1 (two places), tcp_syncookies=0, no delay. 40101 to 40103 are served. Two hand-made SYNs of a silent address
+    take both places, 110 more are dropped. So are those of 40104 to 40106, until the silent address takes its two SYNs back
+    after 3.5 s. 40107 gets in at once."""
+    bench.start(apps.Service(bench.listen(backlog=1)))
+    injector = Injector(bench)
+    for port in range(40101, 40104):
+        ask(bench, port)
+    for port in range(41001, 41113):
+        injector.send(bench.ghost4, port, bench.server4, SERVICE, "S", 1000 * port, ip_id=port, options=OPTIONS)
+        time.sleep(.01)
+    start = time.time()
+    clients = [bench.dial(port, wait=0) for port in range(40104, 40107)]
+    wait_until(start + 3.5)
+    for port in (41001, 41002):
+        injector.send(bench.ghost4, port, bench.server4, SERVICE, "R", 1000 * port + 1, ip_id=port)
+    wait_until(start + 6)
+    for client in clients:
+        client.sendall(apps.KEEP)
+        client.recv(4096)
+        client.close()
+    ask(bench, 40107)
+    injector.close()
+    ghosts = [f"{bench.ghost4}:{port}" for port in range(41001, 41113)]
+    bench.intend(ghosts[:2], "handshake_half_open_rst", server="certain")
+    bench.intend(ghosts[2:], "handshake_syn_only", at="certain")
+    bench.intend(range(40104, 40107), "handshake_complete_syn_retry", at="certain")
+    bench.intend([*ghosts[2:], *range(40104, 40107)], "syn_drop_synq_full", **SYNQ_FULL)
+    bench.intend("listener:8080", "overflow_interval", at="-")
+    bench.intend("listener:8080", "synq_full_interval", **SYNQ_FULL)
+    bench.also("listener:8080", "syn_flood_direct")
+    bench.bystander((40101, 40102, 40103, 40107))
+
+
 @case("pressure/rec_synq_full_cookies1",
       "The SYN queue is full and the kernel answers further SYNs with cookies: everybody gets in, at the price of "
       "fewer options.",

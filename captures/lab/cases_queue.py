@@ -518,6 +518,36 @@ def mean_cookies(bench, plain):
     bench.also((40021, 40022), "handshake_complete_syn_retry")
 
 
+@case("queue/rec_cookie_failed",
+      "A cookie's ACK and the payload behind it are lost on the way, and the FIN that comes instead proves nothing to the server: it "
+      "resets what it does not know. No queue is full.",
+      says={"server.TcpExtListenOverflows": "== 0", "server.TcpExtSyncookiesFailed": "== 2", "server.TcpPassiveOpens": "== 6"},
+      bench={"router": True, "delay": .003, "server_sysctl": {"net.ipv4.tcp_syncookies": 2}}, client_view=True, limit=60)
+def cookie_failed(bench):
+    """tcp_syncookies=2, 3 ms each way. 40001 to 40006 are served. The router drops what 40011 and 40012 send but SYN and FIN:
+    they ask and close, 40011 after 0.3 s and 40012 after 1.6 s."""
+    bench.start(apps.Service(bench.listen()))
+    for port in range(40001, 40007):
+        client = bench.dial(port)
+        client.sendall(apps.KEEP)
+        client.recv(4096)
+        client.close()
+    with bench.middle.filtering("tcp sport { 40011, 40012 } tcp flags & (syn|fin) == 0", hook="forward"):
+        clients = [bench.dial(port) for port in (40011, 40012)]
+        for client, wait in zip(clients, (.3, 1.3)):
+            time.sleep(wait)
+            client.sendall(apps.KEEP)
+            client.close()
+        time.sleep(2)
+    bench.intend(range(40001, 40007), "handshake_synack_cookie", server="certain", client="probable")
+    bench.intend((40011, 40012), "handshake_cookie_ack_lost_state", server="probable")
+    bench.also((40011, 40012), "handshake_synack_cookie")
+    bench.intend("listener:8080", "syncookie_interval", server="certain", client="probable")
+    bench.intend((40011, 40012), "rst_no_socket", server="certain", client="probable")
+    bench.intend((40011, 40012), "rst_abort_on_overflow", server="-")
+    bench.intend("listener:8080", "overflow_interval", at="-")
+
+
 @case("queue/rec_defer_accept_short",
       "The listener defers by one second: ten silent clients get exactly one repeated SYN+ACK each, as if their "
       "ACK had been lost.",
