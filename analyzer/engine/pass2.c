@@ -103,8 +103,6 @@ static int learn(struct tca_session *s)
 int tca_pass2_prepare(struct tca_session *s)
 {
     int error = tca_spool_join(s);
-    if (!error && s->streams)
-        error = tca_streams_number(s->streams, &s->spots);
     if (!error)
         error = tca_nat_prepare(s);
     if (!error && s->capture_count > 1)

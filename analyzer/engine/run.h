@@ -279,12 +279,15 @@ int tca_streams_load(struct tca_streams *all, uint32_t before, uint32_t captures
                      size_t size);
 /* As tca_spool_form(). */
 uint64_t tca_streams_form(void);
-/* After the last one, once; the spots are borrowed from then on. */
+/* After the last one, once, beside the first walk of pass 2, to which streams are nothing; the spots are borrowed from then on. */
 int tca_streams_number(struct tca_streams *all, const struct tca_spots *spots);
+/* They are numbered, and told from now on. */
+void tca_streams_show(struct tca_streams *all);
 /* The frame that created this stream of a file, by its ordinal (0: of the first that has it; then it is told), in that file.
  * 0: there is none. */
 uint64_t tca_streams_created(const struct tca_streams *all, uint32_t *file, uint64_t number);
-/* Set tcp_stream and completeness of a dossier by its stream_frame. `near`: where the last one was found, 0 at first. */
+/* Set tcp_stream and completeness of a dossier by its stream_frame; to nothing as long as none is told. `near`: where the last one
+ * was found, 0 at first. */
 void tca_streams_tell(const struct tca_streams *all, size_t *near, struct tca_dossier *d);
 
 /* ---- the spool (spool.c) ---- */

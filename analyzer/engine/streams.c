@@ -82,6 +82,7 @@ struct tca_streams {
     struct rolls *rolls; /* owned; by the ordinal of the file, from 1 */
     size_t roll_count;
     const struct tca_spots *spots; /* borrowed */
+    bool told;
 };
 
 int tca_streams_new(uint64_t seed, const char *temp_dir, struct tca_streams **ret_streams)
@@ -767,8 +768,17 @@ uint64_t tca_streams_created(const struct tca_streams *all, uint32_t *file, uint
     return 0;
 }
 
+void tca_streams_show(struct tca_streams *all)
+{
+    all->told = true;
+}
+
 void tca_streams_tell(const struct tca_streams *all, size_t *near, struct tca_dossier *d)
 {
+    d->tcp_stream = TCA_NO_STREAM;
+    d->completeness = 0;
+    if (!all->told)
+        return;
     struct tca_spot place = tca_spot_of(all->spots, d->capture, d->stream_frame);
     const struct page *page = d->stream_frame ? find_page(all, place) : NULL;
     if (is_lone(page, place.frame)) {
@@ -777,8 +787,9 @@ void tca_streams_tell(const struct tca_streams *all, size_t *near, struct tca_do
         return;
     }
     const struct entry *e = d->stream_frame ? find_near(all, *near, place) : NULL;
-    if (e)
-        *near = (size_t)(e - all->entry);
-    d->tcp_stream = e ? e->created : TCA_NO_STREAM;
-    d->completeness = e ? e->completeness : 0;
+    if (!e)
+        return;
+    *near = (size_t)(e - all->entry);
+    d->tcp_stream = e->created;
+    d->completeness = e->completeness;
 }

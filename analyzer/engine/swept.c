@@ -280,12 +280,19 @@ struct sweeping {
     _Atomic int error;
 };
 
-/* The next one that is not large, as long as there are some. */
+static int number_streams(struct tca_session *s)
+{
+    return s->streams ? tca_streams_number(s->streams, &s->spots) : TCA_OK;
+}
+
+/* The next one that is not large, as long as there are some. No sweep asks for streams, so they are numbered meanwhile. */
 static void sweep_small(void *user, unsigned task)
 {
     struct sweeping *all = user;
     struct tca_session *s = all->s;
-    (void)task;
+    int failed = task ? TCA_OK : number_streams(s);
+    if (failed)
+        all->error = failed;
     for (size_t at; (at = all->next++) < s->swept_count && !all->error;) {
         int error = s->swept[at].large ? TCA_OK : sweep(s, &s->swept[at], all->pack);
         if (error)
@@ -300,6 +307,8 @@ static int sweep_all(struct tca_session *s, bool pack)
     tca_crew_run(s->beside ? s->crew : NULL, sweep_small, &all, s->beside ? tca_crew_size(s->crew) : 1);
     s->beside = false;
     int error = all.error;
+    if (!error && s->streams)
+        tca_streams_show(s->streams);
     for (size_t at = 0; at < s->swept_count && !error; at++)
         error = s->swept[at].large ? sweep(s, &s->swept[at], pack) : TCA_OK;
     return error;

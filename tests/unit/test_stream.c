@@ -169,6 +169,7 @@ static void end_watching(struct watched *w)
     static const struct tca_spots no_series;
     ck_assert_int_eq(tca_flow_table_end(w->table), 0);
     ck_assert_int_eq(tca_streams_number(w->streams, &no_series), 0);
+    tca_streams_show(w->streams);
 }
 
 static void done_watching(struct watched *w)
