@@ -310,7 +310,7 @@ int tca_temp_file(const char *temp_dir, int *ret_file)
     const char *dir = temp_dir ? temp_dir : getenv("TMPDIR");
     if (!dir || !*dir)
         dir = "/tmp";
-    int file = open(dir, O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC, 0600);
+    int file = (int)TEMP_FAILURE_RETRY(open(dir, O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC, 0600));
     if (file < 0)
         return make_named(dir, ret_file);
     *ret_file = file;

@@ -24,7 +24,7 @@
 
 enum {
     DEPTH_MAX = 64,     /* folders in folders: more are a loop of mounts, or a trap */
-    LIST_MAX = 1 << 30, /* bytes of names */
+    LIST_MAX = 1 << 28, /* bytes of names */
 };
 
 struct named {
@@ -119,7 +119,7 @@ static bool holds_none(const char *path)
 static int add_found(struct tca_inputs *inputs, const char *path)
 {
     uint8_t bytes[TCA_MAGIC_BYTES];
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    int fd = (int)TEMP_FAILURE_RETRY(open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
     ssize_t got = fd < 0 ? -1 : tca_read_at(fd, bytes, sizeof bytes, 0);
     if (fd >= 0)
         close(fd);
@@ -207,10 +207,12 @@ static int read_all(FILE *file, struct tca_buf *text)
 {
     char block[65536];
     size_t got;
-    while ((got = fread(block, 1, sizeof block, file)) > 0 && text->used < LIST_MAX)
+    while (text->used <= LIST_MAX && (got = fread(block, 1, sizeof block, file)) > 0)
         tca_buf_add(text, block, got);
     tca_buf_text(text); /* ends it, so that the last line is a text as well */
-    return ferror(file) ? TCA_EINPUT : text->failed ? TCA_EMEMORY : TCA_OK;
+    if (text->failed)
+        return TCA_EMEMORY;
+    return ferror(file) || text->used > LIST_MAX ? TCA_EINPUT : TCA_OK;
 }
 
 /* Names end with a line, or with a zero byte where there is one at all: then they may hold anything else. */
@@ -241,7 +243,8 @@ static int add_list(struct tca_inputs *inputs, const char *name, bool walks, str
         return tca_fail(error, TCA_EINPUT, "list of names '%.200s': %s", name, strerror(errno));
     int code = read_all(file, &text);
     if (code == TCA_EINPUT)
-        tca_fail(error, code, "list of names '%.200s': cannot be read", name);
+        tca_fail(error, code, "list of names '%.200s': %s", name,
+                 text.used > LIST_MAX ? "is longer than 256 MiB, which is no list" : "cannot be read");
     else if (code)
         tca_fail_memory(error);
     else
@@ -252,9 +255,16 @@ static int add_list(struct tca_inputs *inputs, const char *name, bool walks, str
     return code;
 }
 
+/* A file that bears such a name is one: a shell's pattern names it, and whoever made it does not choose what is read. */
+static bool is_list(const char *name)
+{
+    struct stat file;
+    return name[0] == '@' && lstat(name, &file);
+}
+
 int tca_inputs_add(struct tca_inputs *inputs, const char *name, bool walks, struct tca_error *error)
 {
-    return name[0] == '@' ? add_list(inputs, name + 1, walks, error) : add_name(inputs, name, walks, error);
+    return is_list(name) ? add_list(inputs, name + 1, walks, error) : add_name(inputs, name, walks, error);
 }
 
 int tca_inputs_sift(struct tca_inputs *inputs)

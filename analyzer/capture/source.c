@@ -266,7 +266,8 @@ static void end_read(struct tca_source *src, enum tca_read got, bool in_header)
         end_file(src);
     else if (got == TCA_READ_FAILED)
         finish_at(src, TCA_EINPUT, TCA_SOURCE_damaged, read_error(src->stream),
-                  "reading failed, copy the file and try again");
+                  src->stream->shrunk ? "what was cut off is lost, read it when nothing writes to it"
+                                      : "reading failed, copy the file and try again");
     else if (got == TCA_READ_CUT && in_header)
         finish_at(src, TCA_EINPUT, TCA_SOURCE_damaged, "the file ends inside its header",
                   "no packet follows, capture again");

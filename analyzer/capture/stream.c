@@ -33,6 +33,7 @@ static int check_kind(struct tca_stream *stream, struct tca_error *err)
         return tca_fail(err, TCA_EINPUT,
                         "is a directory: name the capture files in it, or read all below it with -R");
     stream->regular = S_ISREG(status.st_mode);
+    stream->opened = stream->regular ? (uint64_t)status.st_size : 0;
     return TCA_OK;
 }
 
@@ -98,7 +99,8 @@ int tca_stream_open(const char *path, const volatile sig_atomic_t *stop, struct 
     if (!stream)
         return TCA_EMEMORY;
     stream->owned = !standard_input;
-    stream->fd = standard_input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    stream->fd =
+        standard_input ? STDIN_FILENO : (int)TEMP_FAILURE_RETRY(open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY));
     if (stream->fd < 0)
         code = tca_fail(err, TCA_EINPUT, "cannot open: %s", strerror(errno));
     else
@@ -177,6 +179,19 @@ static bool wait_for_bytes(const struct tca_stream *stream)
     return !is_stopped(stream);
 }
 
+/* An end before the one that there was is somebody's who cut the file meanwhile: a capture program that overwrites it, a disk
+ * that is made room on. Wherever that is, in a record or between two, what is missing is not the capture's own end. */
+static void note_shrinking(struct tca_stream *stream)
+{
+    int64_t size = stream->read < stream->opened ? tca_stream_size(stream) : -1;
+
+    if (size < 0 || (uint64_t)size >= stream->opened)
+        return;
+    stream->shrunk = true;
+    stream->error = EIO;
+    stream->words = "the file became shorter while it was read";
+}
+
 /* Read once. A signal that means no stop is no reason to give up. */
 static size_t read_some(struct tca_stream *stream, uint8_t *into, size_t want)
 {
@@ -198,6 +213,8 @@ static size_t read_some(struct tca_stream *stream, uint8_t *into, size_t want)
         stream->error = errno;
     if (got <= 0)
         stream->ended = true;
+    if (got == 0)
+        note_shrinking(stream);
     return got > 0 ? (size_t)got : 0;
 }
 

@@ -54,6 +54,8 @@ struct tca_stream {
     bool ended;   /* the descriptor, or the member, has no more */
     bool starved; /* libpcap asked for bytes after the end */
     int error; /* errno of a failed read; EINTR when `stop` ended it, ENOMEM when a record needs more memory */
+    uint64_t opened;   /* size of a regular file when it was opened, ... */
+    bool shrunk;       /* ... of which less was left at its end */
     uint64_t read;     /* bytes read from the descriptor */
     size_t begin, end; /* bytes of `buffer` that were read and not taken */
     size_t room;       /* of `buffer` */

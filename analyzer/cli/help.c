@@ -105,7 +105,8 @@ void help_print(const struct request *req)
         puts("usage: tcpautopsy [COMMAND] [OPTION]... CAPTURE...\n"
              "       tcpautopsy [COMMAND] [OPTION]... -r CAPTURE... [BPF-EXPRESSION]\n");
         help_wrap("", "Tells from captures alone what both ends' TCP state machines and queues were doing. "
-                      "A capture is a pcap or pcapng file, or - for standard input.");
+                      "A capture is a pcap or pcapng file, or - for standard input; @FILE names one on each "
+                      "line of FILE.");
         puts("\nexample: tcpautopsy incident.pcap");
         print_commands();
     }

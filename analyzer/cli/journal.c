@@ -90,13 +90,16 @@ static int read_lines(struct journal *j, const struct manifest *m, off_t *ret_si
         good = strlen(line) + 1 == (size_t)got && take_line(j, m, line, number);
         end += got;
     }
-    good = good && !ferror(file) && errno != ENOMEM;
-    bool memory_out = !good && errno == ENOMEM;
+    bool memory_out = errno == ENOMEM, unread = file && ferror(file);
+    int reason = errno;
+    good = good && !unread && !memory_out;
     free(line);
     if (file)
         fclose(file);
     if (memory_out)
         say("memory is out: close other programs");
+    else if (unread)
+        say("%s: cannot be read: %s", j->path, strerror(reason));
     else if (!good)
         say("%s: is of another scan, or damaged in line %zu: name another directory", j->path, number);
     *ret_size = number > 1 ? end : 0;
@@ -117,7 +120,7 @@ static int append(struct journal *j, const char *text, size_t length)
             return failed(j, "cannot be written");
         at += got < 0 ? 0 : (size_t)got;
     }
-    return fsync(j->file) && errno != EINVAL ? failed(j, "cannot be written") : 0;
+    return TEMP_FAILURE_RETRY(fsync(j->file)) && errno != EINVAL ? failed(j, "cannot be written") : 0;
 }
 
 /* A line that was put together in memory. */
@@ -204,14 +207,14 @@ static bool has_no_locks(int error)
 static int open_locked(struct journal *j, bool resume)
 {
     struct stat st;
-    j->file = open(j->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    j->file = (int)TEMP_FAILURE_RETRY(open(j->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666));
     if (j->file < 0)
         return failed(j, "cannot be written");
     if (fstat(j->file, &st) != 0 || !S_ISREG(st.st_mode)) {
         say("%s: is no file: name another directory", j->path);
         return TCA_EOUTPUT;
     }
-    if (flock(j->file, LOCK_EX | LOCK_NB) != 0 && !has_no_locks(errno))
+    if (TEMP_FAILURE_RETRY(flock(j->file, LOCK_EX | LOCK_NB)) != 0 && !has_no_locks(errno))
         return errno == EWOULDBLOCK ? 1 : failed(j, "cannot be locked");
     if (fstat(j->file, &st) == 0 && st.st_size && !resume) { /* as it is now that it is ours */
         say("%s: a scan was begun here: go on with --resume, or name another directory", j->path);
@@ -248,7 +251,7 @@ int journal_open(struct journal *j, const char *directory, const struct manifest
     int code = open_any(j, directory, shares, resume);
     if (!code)
         code = read_lines(j, m, &size);
-    if (!code && ftruncate(j->file, size) != 0)
+    if (!code && TEMP_FAILURE_RETRY(ftruncate(j->file, size)) != 0)
         code = failed(j, "cannot be written");
     if (!code && !size)
         code = begin(j, m);

@@ -11,8 +11,10 @@
 #include "run.h"
 #include "say.h"
 #include "scan.h"
+#include "signals.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
@@ -68,19 +70,37 @@ static void keep_code(void)
         _exit(EXIT_OUTPUT);
 }
 
+/* What is opened first would stand where standard output is expected, and words would go into it: each of the three that the caller
+ * closed becomes one with which what it is for fails. */
+static bool hold_standard_files(void)
+{
+    static const int FAILS[] = {
+        [STDIN_FILENO] = O_WRONLY, [STDOUT_FILENO] = O_RDONLY, [STDERR_FILENO] = O_RDONLY};
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", FAILS[fd]) != fd)
+            return false;
+    return true;
+}
+
 int main(int argc, char **argv)
 {
     struct request req;
+    if (!hold_standard_files())
+        _exit(EXIT_OUTPUT);
     atexit(keep_code);
     give_back_memory();
     signal(SIGXFSZ, SIG_IGN); /* a file may become no larger: that is an error of writing like others */
-    signal(SIGPIPE, SIG_DFL); /* a reader that has seen enough ends us without a word */
+    signals_hold_pipe();
     bool good = request_parse(argc, argv, &req);
     enum exit_code code = good ? dispatch(&req, argc, argv) : req.memory_out ? EXIT_OUTPUT : EXIT_USAGE;
     request_done(&req);
     ended = true;
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        say("standard output: cannot be written: %s", strerror(errno));
+    errno = 0;
+    bool failed = fflush(stdout) != 0;
+    if (failed)
+        signals_end_by_pipe();
+    if ((failed || ferror(stdout)) && code != EXIT_OUTPUT) { /* else that was told */
+        say("standard output: cannot be written%s%s", errno ? ": " : "", errno ? strerror(errno) : "");
         return EXIT_OUTPUT;
     }
     return (int)code;

@@ -190,10 +190,16 @@ int manifest_read(const char *path, struct manifest *ret, bool *ret_there)
         say_failed(path, "cannot be read", false);
         return TCA_EINPUT;
     }
-    bool good = read_all(file, ret);
+    bool good = read_all(file, ret), unread = ferror(file);
+    int reason = errno;
     fclose(file);
     if (good)
         return 0;
+    if (unread) {
+        say("%s: cannot be read: %s", path, strerror(reason));
+        manifest_done(ret);
+        return TCA_EINPUT;
+    }
     say("%s: no manifest of a scan of this version, or damaged: name another directory", path);
     manifest_done(ret);
     return TCA_EINPUT;

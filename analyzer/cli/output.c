@@ -7,9 +7,11 @@
 #include "output.h"
 
 #include "say.h"
+#include "signals.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -40,11 +42,11 @@ static int make_named(const char *path, char *letters)
     int fd = -1;
     for (int left = 100; left; left--) {
         unsigned char random[LETTERS];
-        if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
+        if (TEMP_FAILURE_RETRY(getrandom(random, sizeof random, 0)) != (ssize_t)sizeof random)
             return -1;
         for (int at = 0; at < LETTERS; at++)
             letters[at] = alphabet[random[at] % (sizeof alphabet - 1)];
-        fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        fd = (int)TEMP_FAILURE_RETRY(open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
         if (fd >= 0 || errno != EEXIST)
             return fd;
     }
@@ -59,12 +61,38 @@ static int make_locked(const char *path, char *temporary, size_t room)
         struct stat st;
         snprintf(temporary, room, "%s.XXXXXX.tmp", path);
         int fd = make_named(temporary, temporary + strlen(path) + 1);
-        bool locked = fd >= 0 && (!flock(fd, LOCK_EX | LOCK_NB) || errno != EWOULDBLOCK);
+        bool locked = fd >= 0 && (!TEMP_FAILURE_RETRY(flock(fd, LOCK_EX | LOCK_NB)) || errno != EWOULDBLOCK);
         if (fd < 0 || (locked && !fstat(fd, &st) && st.st_nlink))
             return fd;
         close(fd);
     }
     return -1;
+}
+
+/* A signal is no reason for half a table: stdio itself would take an interrupted write for a failure. */
+static ssize_t write_all(void *cookie, const char *bytes, size_t count)
+{
+    const struct output *out = cookie;
+    for (size_t done = 0; done < count;) {
+        ssize_t more = TEMP_FAILURE_RETRY(write(out->fd, bytes + done, count - done));
+        if (more < 0)
+            return 0;
+        done += (size_t)more;
+    }
+    return (ssize_t)count;
+}
+
+static int close_file(void *cookie)
+{
+    const struct output *out = cookie;
+    return close(out->fd) && errno != EINTR ? -1 : 0; /* interrupted, it is closed all the same */
+}
+
+static FILE *stream_of(struct output *out, int fd)
+{
+    static const cookie_io_functions_t functions = {.write = write_all, .close = close_file};
+    out->fd = fd;
+    return fopencookie(out, "w", functions);
 }
 
 /* With the rights a plain open would give it. */
@@ -82,7 +110,24 @@ static FILE *open_temporary(struct output *out)
     }
     mode_t mask = umask(0);
     umask(mask);
-    FILE *file = fchmod(fd, 0666 & ~mask) == 0 ? fdopen(fd, "w") : NULL;
+    FILE *file = fchmod(fd, 0666 & ~mask) == 0 ? stream_of(out, fd) : NULL;
+    if (!file)
+        close(fd);
+    return file;
+}
+
+/* A pipe waits for its reader. So do we, but not deaf to signals, as open() would be that is begun anew after each. */
+static FILE *open_special(struct output *out)
+{
+    enum { LOOK_UP_MS = 50 };
+    int fd;
+    while ((fd = open(out->path, O_WRONLY | O_CLOEXEC | O_NONBLOCK)) < 0 && errno == ENXIO && !signals_any())
+        poll(NULL, 0, LOOK_UP_MS);
+    if (signals_any())
+        errno = EINTR;
+    if (fd < 0)
+        return NULL;
+    FILE *file = fcntl(fd, F_SETFL, 0) ? NULL : stream_of(out, fd);
     if (!file)
         close(fd);
     return file;
@@ -98,15 +143,22 @@ bool output_open(struct output *out, const char *path)
     out->path = strdup(path);
     if (!out->path)
         return failure(out, "cannot be written");
-    out->file = is_special(path) ? fopen(path, "w") : open_temporary(out);
+    out->file = is_special(path) ? open_special(out) : open_temporary(out);
     return out->file ? true : failure(out, "cannot be written");
+}
+
+static void fail_to_write(struct output *out)
+{
+    if (out->file == stdout)
+        signals_end_by_pipe();
+    out->failed = true;
 }
 
 int output_write(void *user, const void *bytes, size_t count)
 {
     struct output *out = user;
     if (fwrite(bytes, 1, count, out->file) != count)
-        out->failed = true;
+        fail_to_write(out);
     return out->failed;
 }
 
@@ -122,7 +174,7 @@ static void sync_directory(const char *path)
     char *directory = output_folder(path);
     int fd = directory ? open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     if (fd >= 0) {
-        fsync(fd);
+        (void)TEMP_FAILURE_RETRY(fsync(fd));
         close(fd);
     }
     free(directory);
@@ -130,10 +182,12 @@ static void sync_directory(const char *path)
 
 bool output_commit(struct output *out)
 {
-    if (fflush(out->file) != 0 || out->failed || ferror(out->file))
+    if (fflush(out->file) != 0)
+        fail_to_write(out);
+    if (out->failed || ferror(out->file))
         return failure(out, "cannot be written");
     if (out->temporary) {
-        if (fsync(fileno(out->file)) != 0)
+        if (TEMP_FAILURE_RETRY(fsync(out->fd)) != 0)
             return failure(out, "cannot be written");
         int closed = fclose(out->file);
         out->file = NULL;

@@ -9,7 +9,8 @@
 #include <stdio.h>
 
 struct output {
-    FILE *file;
+    FILE *file;             /* it points back here: an open one stays where it is */
+    int fd;                 /* of it; none of standard output */
     char *path, *temporary; /* owned; NULL for standard output, temporary also for devices and pipes */
     bool failed;
 };

@@ -4,6 +4,8 @@
  */
 #include "signals.h"
 
+#include <errno.h>
+
 static struct tca_session *volatile interrupted_session;
 static volatile sig_atomic_t caught;
 
@@ -20,6 +22,21 @@ void signals_catch(void)
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+}
+
+static bool pipe_ignored; /* by who called the program */
+
+void signals_hold_pipe(void)
+{
+    pipe_ignored = signal(SIGPIPE, SIG_IGN) == SIG_IGN;
+}
+
+void signals_end_by_pipe(void)
+{
+    if (errno != EPIPE || pipe_ignored)
+        return;
+    signal(SIGPIPE, SIG_DFL);
+    raise(SIGPIPE);
 }
 
 const volatile sig_atomic_t *signals_flag(void)

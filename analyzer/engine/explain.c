@@ -11,8 +11,7 @@ int tca_trace_walk(struct tca_session *s, const struct tca_dossier *d, bool piec
                    void *user)
 {
     struct tca_trace t;
-    int code = TCA_OK;
-    rewind(s->trace);
+    int code = fseek(s->trace, 0, SEEK_SET) ? TCA_EOUTPUT : TCA_OK;
     while (!code && fread(&t, sizeof t, 1, s->trace) == 1)
         if (t.capture == d->capture && (t.piece ? pieces : t.flow_frame == d->id_frame))
             code = fn(user, &t);
@@ -49,8 +48,8 @@ static bool is_record(const struct tca_session *s, const struct tca_selector *se
 static void frame_to_flow(struct tca_session *s, struct tca_selector *sel)
 {
     struct tca_trace t;
-    rewind(s->trace);
-    while (fread(&t, sizeof t, 1, s->trace) == 1)
+    bool begun = !fseek(s->trace, 0, SEEK_SET);
+    while (begun && fread(&t, sizeof t, 1, s->trace) == 1)
         if (!t.piece && is_record(s, sel, &t)) {
             const struct tca_spot flow = tca_spot_of(&s->spots, t.capture, t.flow_frame);
             sel->capture = flow.ordinal;

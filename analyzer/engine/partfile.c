@@ -109,7 +109,8 @@ static int make_locked(const char *path, char *temporary, size_t room)
         struct stat st;
         snprintf(temporary, room, "%s.XXXXXX.tmp", path);
         int file = mkostemps(temporary, 4, O_CLOEXEC);
-        bool locked = file >= 0 && (!flock(file, LOCK_EX | LOCK_NB) || errno != EWOULDBLOCK);
+        bool locked =
+            file >= 0 && (!TEMP_FAILURE_RETRY(flock(file, LOCK_EX | LOCK_NB)) || errno != EWOULDBLOCK);
         if (file < 0 || (locked && !fstat(file, &st) && st.st_nlink))
             return file;
         close(file);
@@ -229,7 +230,7 @@ static void sync_directory(const char *path)
     memcpy(directory, slash ? path : ".", slash ? length : 1);
     int file = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (file >= 0) {
-        fsync(file);
+        (void)TEMP_FAILURE_RETRY(fsync(file));
         close(file);
     }
     tca_free(directory);
@@ -239,12 +240,12 @@ static void give_name(struct tca_partfile_writer *w)
 {
     int file = w->file;
     w->file = -1;
-    if (fsync(file)) {
+    if (TEMP_FAILURE_RETRY(fsync(file))) {
         failed(w, TCA_EOUTPUT);
         close(file);
         return;
     }
-    if (close(file) || rename(w->temporary, w->path)) {
+    if ((close(file) && errno != EINTR) || rename(w->temporary, w->path)) {
         failed(w, TCA_EOUTPUT);
         return;
     }
@@ -343,7 +344,8 @@ static int check_head(struct tca_partfile_reader *r, struct head *head, uint64_t
 static int open_file(const char *path, struct tca_partfile_reader *r, struct tca_error *error)
 {
     struct stat st;
-    r->file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe is refused, not waited for */
+    r->file = (int)TEMP_FAILURE_RETRY(
+        open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)); /* a pipe is refused, not waited for */
     if (r->file < 0 || fstat(r->file, &st))
         return tca_fail(error, TCA_EINPUT, "cannot be opened: %s", strerror(errno));
     if (!S_ISREG(st.st_mode))

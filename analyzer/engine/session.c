@@ -211,7 +211,7 @@ int tca_session_finish(struct tca_session *s, struct tca_error *error)
         return tca_fail(error, TCA_EUSAGE,
                         s->open ? "a capture is still open" : "the session is already finished");
     s->finished = true;
-    if (s->trace && fflush(s->trace)) /* here, since rewind() keeps no error */
+    if (s->trace && fflush(s->trace)) /* all of it stands in the file, or nothing is told from it */
         return tca_words(error, tca_keep_whole(s, TCA_EOUTPUT));
     int code = tca_keep_whole(s, tca_pass2_prepare(s));
     uint32_t before = 0;

@@ -178,7 +178,8 @@ static int read_trace(struct listing *l)
     struct tca_trace t;
     if (!trace || !l->count)
         return TCA_OK;
-    rewind(trace);
+    if (fseek(trace, 0, SEEK_SET))
+        return TCA_EOUTPUT;
     while (fread(&t, sizeof t, 1, trace) == 1)
         if (t.time_ns <= l->time_ns && !t.icmp && !t.capture_copy && !(t.flags & TCA_RST))
             note_segment(l, &t);

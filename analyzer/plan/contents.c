@@ -12,6 +12,7 @@
 #include "capture/magic.h"
 #include "plan/name.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -254,7 +255,7 @@ static void read_head(struct tca_plan_input *input, uint8_t head[HEAD], ssize_t 
     *ret_count = -1;
     input->single = there ? S_ISDIR(st.st_mode) : strcmp(input->path, "-") && !tca_input_archive(input->path);
     if (there && S_ISREG(st.st_mode)) {
-        int fd = open(input->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        int fd = (int)TEMP_FAILURE_RETRY(open(input->path, O_RDONLY | O_CLOEXEC | O_NOCTTY));
         input->is_file = true;
         input->bytes = (uint64_t)st.st_size;
         if (fd >= 0) {

@@ -271,7 +271,8 @@ static int spool(int from, const char *temp_dir, int *ret_file, struct tca_error
 static int open_bytes(struct tca_reader *r, const char *path, const char *temp_dir, struct tca_error *error)
 {
     struct stat st;
-    int fd = strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
+    int fd = strcmp(path, "-") == 0 ? dup(STDIN_FILENO)
+                                    : (int)TEMP_FAILURE_RETRY(open(path, O_RDONLY | O_CLOEXEC));
     if (fd < 0 || fstat(fd, &st) != 0) {
         tca_fail_at(error, TCA_EINPUT, 0, "cannot be opened: %s", strerror(errno));
         if (fd >= 0)

@@ -28,7 +28,8 @@ int tca_inputs_new(struct tca_inputs **ret_inputs); /* 0 or TCA_EMEMORY */
 void tca_inputs_free(struct tca_inputs *inputs);    /* accepts NULL */
 
 /* Add what the name stands for. "@FILE" ("@-": standard input) lists names, one on each line, or separated by zero bytes as
- * `find -print0` writes them; they are relative to the working directory, and none of them is a list itself. walk: of a
+ * `find -print0` writes them, 256 MiB at most; they are relative to the working directory, and none of them is a list itself. Where
+ * there is a file of the name "@FILE", that is meant. walk: of a
  * directory all files below it whose first bytes are those of a capture, a compressed file or an archive, and those that are named
  * as captures are (.pcap, .pcapng, .cap), so that one that was damaged at its beginning is told; links to
  * directories are not followed; else a directory is added as it is, and reading it fails. 0, TCA_EMEMORY, or TCA_EINPUT where

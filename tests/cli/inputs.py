@@ -180,6 +180,12 @@ def lists(folder, program):
     done, names = listed(folder, program, "@list")
     yield "a name that is no file is one row, and the others are read", \
         done.returncode == 3 and names == ["missing.pcap", "d/b.pcap"]
+    (folder / "@odd.pcap").write_bytes((folder / "d" / "b.pcap").read_bytes())
+    (folder / "odd.pcap").write_text("secret words\n")
+    done = run(folder, program, "flows", "@odd.pcap")
+    yield "a file whose name begins so is a capture, and lists nothing", done.returncode == 0 and b"secret" not in done.stderr
+    done = run(folder, program, "flows", "@/dev/zero")
+    yield "a list without an end is refused", done.returncode == 3 and b"is no list" in done.stderr
     done = run(folder, program, "flows", "@absent")
     yield "a list that is not there", done.returncode == 3 and b"absent" in done.stderr
     (folder / "list").write_text("")

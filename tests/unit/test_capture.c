@@ -415,6 +415,30 @@ START_TEST(large_records)
 }
 END_TEST
 
+/* A file that is cut while it is read, to a whole record or inside one, is no capture that ends there. */
+START_TEST(shrinking)
+{
+    static const size_t left[] = {24 + 2 * (16 + 100000), 24 + 2 * (16 + 100000) + 20};
+    struct tca_source *src = NULL;
+    struct tca_error err;
+    const struct tca_record *records;
+
+    put_header(input, US, 262144, 1);
+    for (unsigned i = 0; i < 3; i++)
+        put_large_record(input, 100000, 80);
+    save(input);
+    ck_assert_int_eq(tca_source_open(path, &(struct tca_source_settings){0}, &src, &err), TCA_OK);
+    ck_assert_int_eq(tca_source_next(src, &records), 2); /* of the third a part was read */
+    ck_assert_int_eq(truncate(path, (off_t)left[_i]), 0);
+    ck_assert_int_eq(tca_source_next(src, &records), TCA_EINPUT);
+    ck_assert_uint_eq(tca_source_facts(src)->packets, 2);
+    ck_assert_int_eq(tca_source_facts(src)->status, TCA_SOURCE_damaged);
+    ck_assert_ptr_nonnull(
+        strstr(tca_source_facts(src)->message, "the file became shorter while it was read"));
+    tca_source_close(src);
+}
+END_TEST
+
 /* ---- choosing ---- */
 
 static const struct {
@@ -976,6 +1000,7 @@ static Suite *capture_suite(void)
     add_file_case(suite, "times that go back", times_that_go_back, ROWS(back_rows));
     add_file_case(suite, "many records", many_records, 1);
     add_file_case(suite, "large records", large_records, 1);
+    add_file_case(suite, "shrinking", shrinking, 2);
     add_file_case(suite, "choices", choices, ROWS(choice_rows));
     add_file_case(suite, "filters", filters, ROWS(filter_rows));
     add_file_case(suite, "filter fits link", filter_fits_link, ROWS(fit_rows));
