@@ -21,6 +21,17 @@ void *tca_alloc(size_t size)
     return calloc(1, size ? size : 1);
 }
 
+void *tca_alloc_near(void *room, size_t room_size, size_t size)
+{
+    return size <= room_size ? memset(room, 0, size) : tca_alloc(size);
+}
+
+void tca_free_near(const void *room, void *memory)
+{
+    if (memory != room)
+        tca_free(memory);
+}
+
 void *tca_grow(void *old, size_t count, size_t size)
 {
     if (size && count > SIZE_MAX / size)

@@ -17,6 +17,11 @@ char *tca_strdup(const char *text);
 void *tca_room(void *list, size_t used, size_t *room, size_t size);
 void tca_free(void *memory);
 
+/* Room of a caller's own, aligned as tca_alloc()'s, for what is mostly small: all zeros, there if that is large enough, else allocated.
+ * To be freed by the second, with the same room. NULL when memory is out. */
+void *tca_alloc_near(void *room, size_t room_size, size_t size);
+void tca_free_near(const void *room, void *memory);
+
 /* A pool of equal objects: carved from slabs, given back to a free list, the slabs freed as a whole. */
 struct tca_pool {
     size_t size;      /* bytes of one object, rounded up for alignment */

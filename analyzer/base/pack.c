@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * Zeros stand in stretches, so they are passed by in blocks of four units; what differs is rare, so most is compared in blocks.
+ * Zeros, and what is equal, stand in stretches, so they are passed by in blocks of four units or words.
  */
 #include "base/pack.h"
 
 #include <stdbool.h>
 #include <string.h>
 
-enum { WORD = sizeof(uint64_t), GROUP = 64 }; /* so many of what has a bit */
+enum { WORD = sizeof(uint64_t), GROUP = 64, FOUR = 4 }; /* GROUP: so many of what has a bit */
 
 static inline uint64_t word_at(const uint8_t *bytes, size_t at)
 {
@@ -18,7 +18,7 @@ static inline uint64_t word_at(const uint8_t *bytes, size_t at)
 
 /* ---- zeros ---- */
 
-enum { UNIT = 2 * WORD, FOUR = 4 };
+enum { UNIT = 2 * WORD };
 
 static inline uint64_t any_of(const uint8_t *unit)
 {
@@ -110,32 +110,38 @@ const uint8_t *tca_spread_end(const uint8_t *in, const uint8_t *end, size_t size
 
 /* ---- differences ---- */
 
-enum { BLOCK = 16 }; /* words that are compared at once, since most are equal */
-
-static uint8_t *differ_block(uint8_t *out, const uint8_t *object, const uint8_t *base, size_t at, size_t end,
-                             uint64_t *bits)
+static inline uint64_t differs_at(const uint8_t *object, const uint8_t *base, size_t at)
 {
-    for (; at < end; at++) {
-        uint64_t differs = word_at(object, at) ^ word_at(base, at);
-        if (!differs)
-            continue;
-        *bits |= UINT64_C(1) << at;
-        memcpy(out, &differs, WORD);
-        out += WORD;
-    }
-    return out;
+    return word_at(object, at) ^ word_at(base, at);
+}
+
+static inline uint8_t *differ_word(uint8_t *out, uint64_t differs, uint64_t *bits, size_t at)
+{
+    if (!differs)
+        return out;
+    *bits |= UINT64_C(1) << at;
+    memcpy(out, &differs, WORD);
+    return out + WORD;
 }
 
 static uint8_t *differ_group(uint8_t *out, const uint8_t *object, const uint8_t *base, size_t words)
 {
     uint64_t bits = 0;
     uint8_t *begin = out;
+    size_t at = 0;
     out += sizeof bits;
-    for (size_t at = 0, end; at < words; at = end) {
-        end = at + BLOCK < words ? at + BLOCK : words;
-        if (memcmp(object + at * WORD, base + at * WORD, (end - at) * WORD) != 0)
-            out = differ_block(out, object, base, at, end, &bits);
+    for (; at + FOUR <= words; at += FOUR) {
+        const uint64_t a = differs_at(object, base, at), b = differs_at(object, base, at + 1);
+        const uint64_t c = differs_at(object, base, at + 2), d = differs_at(object, base, at + 3);
+        if (!(a | b | c | d))
+            continue;
+        out = differ_word(out, a, &bits, at);
+        out = differ_word(out, b, &bits, at + 1);
+        out = differ_word(out, c, &bits, at + 2);
+        out = differ_word(out, d, &bits, at + 3);
     }
+    for (; at < words; at++)
+        out = differ_word(out, differs_at(object, base, at), &bits, at);
     memcpy(begin, &bits, sizeof bits);
     return out;
 }

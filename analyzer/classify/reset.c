@@ -169,22 +169,27 @@ static void count_told(struct tca_rst_found *found, const struct tca_rst_told *t
         found->first = told->reset;
 }
 
-struct tca_rst_found tca_rst_find(const struct tca_case *c, enum tca_finding_id wanted)
+static void find_among_all(const struct tca_case *c, enum tca_finding_id wanted, struct tca_rst_found *found)
 {
-    struct tca_memory *memory = c->memory;
-    struct tca_rst_found found = {.count = 0};
     struct tca_rst_told told;
     struct walk w = {.c = c};
+    while (next_told(&w, &told))
+        count_told(found, &told, wanted);
+}
+
+bool tca_rst_find(const struct tca_case *c, enum tca_finding_id wanted, struct tca_rst_found *ret_found)
+{
+    struct tca_memory *memory = c->memory;
+    ret_found->count = 0;
     if (memory && !memory->knows_resets)
         remember(c, memory);
     if (!memory || memory->told > TCA_RSTS_REMEMBERED) {
-        while (next_told(&w, &told))
-            count_told(&found, &told, wanted);
-        return found;
+        find_among_all(c, wanted, ret_found);
+        return ret_found->count;
     }
     for (unsigned at = 0; at < memory->told; at++)
-        count_told(&found, &memory->rst[at], wanted);
-    return found;
+        count_told(ret_found, &memory->rst[at], wanted);
+    return ret_found->count;
 }
 
 enum tca_confidence tca_rst_sureness(const struct tca_case *c, const struct tca_mark *rst)
@@ -200,8 +205,7 @@ enum tca_confidence tca_rst_sureness(const struct tca_case *c, const struct tca_
 bool tca_rst_hold(const struct tca_case *c, struct tca_judgement *j, enum tca_confidence level,
                   struct tca_rst_found *ret_found)
 {
-    *ret_found = tca_rst_find(c, j->id);
-    if (!ret_found->count)
+    if (!tca_rst_find(c, j->id, ret_found))
         return false;
     const struct tca_rst *r = &ret_found->first;
     tca_hold(j, level, r->rst->time_ns);

@@ -150,8 +150,8 @@ void judge_rst_no_socket(const struct tca_case *c, struct tca_judgement *j)
 
 void judge_half_open_discovered(const struct tca_case *c, struct tca_judgement *j)
 {
-    struct tca_rst_found f = tca_rst_find(c, TCA_rst_no_socket);
-    if (!f.count || !never_closed(&f.first))
+    struct tca_rst_found f;
+    if (!tca_rst_find(c, TCA_rst_no_socket, &f) || !never_closed(&f.first))
         return;
     const struct tca_rst *r = &f.first;
     int64_t silent = silence_before(r);

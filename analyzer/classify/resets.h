@@ -35,7 +35,8 @@ struct tca_rst_found {
     struct tca_rst first;
     unsigned count;
 };
-struct tca_rst_found tca_rst_find(const struct tca_case *c, enum tca_finding_id wanted);
+/* False: there is none, and `first` is not set. */
+bool tca_rst_find(const struct tca_case *c, enum tca_finding_id wanted, struct tca_rst_found *ret_found);
 /* Hold with the reset's frame first, then its trigger. False, and nothing held, when the cause of j->id does not occur. */
 bool tca_rst_hold(const struct tca_case *c, struct tca_judgement *j, enum tca_confidence level,
                   struct tca_rst_found *ret_found);

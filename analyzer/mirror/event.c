@@ -304,9 +304,23 @@ static void side_begin(struct tca_side *side)
     side->sent_ns = side->una_ns = side->stray.time_ns = -1;
 }
 
+#ifdef TCA_CHECK_WAYS
+static void check_zeros(const struct tca_mirror *m)
+{
+    static const struct tca_mirror zeros;
+    if (memcmp(m, &zeros, sizeof zeros) != 0)
+        abort();
+}
+#else
+static void check_zeros(const struct tca_mirror *m)
+{
+    (void)m;
+}
+#endif
+
 void tca_mirror_begin(struct tca_mirror *m, const struct tca_segment *first)
 {
-    memset(m, 0, sizeof *m);
+    check_zeros(m);
     m->begun = true;
     side_begin(&m->side[TCA_CLIENT]);
     side_begin(&m->side[TCA_SERVER]);

@@ -414,7 +414,7 @@ struct tca_mirror_context {
 void tca_mirror_context_init(struct tca_mirror_context *ctx);
 void tca_mirror_context_done(struct tca_mirror_context *ctx);
 
-/* Begin a mirror at its first segment; step it with each one, that first included. `from` is the sender's
+/* Begin a mirror that is all zeros at its first segment; step it with each one, that first included. `from` is the sender's
  * role. Return 0 or TCA_EMEMORY. */
 void tca_mirror_begin(struct tca_mirror *m, const struct tca_segment *first);
 int tca_mirror_step(struct tca_mirror_context *ctx, struct tca_mirror *m, const struct tca_segment *seg,

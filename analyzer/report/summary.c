@@ -100,11 +100,6 @@ int tca_summary_capture(struct tca_summary *sum, const struct tca_capture_facts 
     return 0;
 }
 
-bool tca_same_place(const struct place *a, const struct place *b)
-{
-    return a->port == b->port && a->capture == b->capture && memcmp(a->addr, b->addr, sizeof a->addr) == 0;
-}
-
 static struct place place_of(const uint8_t addr[16], int family, uint16_t port, uint32_t capture)
 {
     struct place at = {.port = port, .family = (uint8_t)family, .capture = capture};

@@ -15,6 +15,8 @@
 
 #include "report/row.h"
 
+#include <string.h>
+
 #define LATE_NS INT64_C(1000000000) /* a wait that a person notices */
 #define DAY_NS  INT64_C(86400000000000)
 
@@ -169,7 +171,11 @@ struct tca_summary {
 };
 
 /* ---- gathering ---- */
-bool tca_same_place(const struct place *a, const struct place *b);
+/* Addresses differ most. */
+static inline bool tca_same_place(const struct place *a, const struct place *b)
+{
+    return memcmp(a->addr, b->addr, sizeof a->addr) == 0 && a->port == b->port && a->capture == b->capture;
+}
 bool tca_begins_with(const char *id, const char *const *family, size_t count);
 void tca_summary_client(struct clients *clients, const uint8_t addr[16]);
 void tca_summary_example(struct example *example, const struct tca_flow_view *view,

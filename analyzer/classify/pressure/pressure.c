@@ -194,7 +194,7 @@ static int read_listeners(struct tca_pressure *p)
             end++;
         if (!at || p->order[at - 1]->capture != first->capture)
             read_whole(p, at);
-        struct tca_listener room;
+        struct tca_listener room, before;
         struct tca_tries t = {.p = p,
                               .one = &p->order[at],
                               .count = end - at,
@@ -203,10 +203,13 @@ static int read_listeners(struct tca_pressure *p)
                               .drop = p->drops ? p->drop + drop : NULL};
         for (; drop < p->drops && p->drop[drop].place == first->place; drop++)
             t.drops++;
-        if (t.listener)
-            t.listener->blind = !p->acks && t.listener->listens;
-        error = t.listener ? read_listener(&t) : TCA_OK;
-        if (t.listener && !error)
+        if (!t.listener)
+            continue;
+        memcpy(&before, t.listener, sizeof before);
+        t.listener->blind = !p->acks && t.listener->listens;
+        error = read_listener(&t);
+        if (!error &&
+            memcmp(t.listener, &before, sizeof before) != 0) /* to put it back costs more than to ask */
             error = tca_sweep_put(p->sweep, first->server_host, t.listener);
     }
     return error;

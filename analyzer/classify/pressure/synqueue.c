@@ -58,9 +58,11 @@ struct level {
     uint64_t low, high, stuck, pending, gone;
 };
 
+enum { FEW = 8 }; /* moments: those of two attempts */
+
 struct queue {
     const struct tca_tries *t;
-    struct moment *moment; /* owned */
+    struct moment *moment; /* owned, unless they are few */
     size_t moments;
     bool near, regime;  /* some SYN+ACK was a cookie */
     bool silence_alone; /* ... by nothing else than that no timer repeated it */
@@ -100,10 +102,10 @@ static int64_t decided_ns(const struct queue *q, const struct tca_attempt *a)
     return known ? a->asked_ns : a->synack_ns;
 }
 
-static int gather(struct queue *q)
+static int gather(struct queue *q, struct moment few[FEW])
 {
     const struct tca_tries *t = q->t;
-    q->moment = tca_grow(NULL, 4 * t->count + t->drops + 1, sizeof *q->moment);
+    q->moment = tca_alloc_near(few, FEW * sizeof *few, (4 * t->count + t->drops) * sizeof *q->moment);
     if (!q->moment)
         return TCA_EMEMORY;
     for (size_t at = 0; at < t->count; at++) {
@@ -694,9 +696,10 @@ int tca_synqueue_read(const struct tca_tries *t)
 {
     struct queue q = {.t = t, .near = tca_near_server(t->listener->vantage), .blind = t->listener->blind};
     q.whole = q.near && !begun_before(t) && !t->listener->gaps && !q.blind;
-    int error = gather(&q);
+    struct moment few[FEW];
+    int error = gather(&q, few);
     if (!error)
         error = read_queue(&q);
-    tca_free(q.moment);
+    tca_free_near(few, q.moment);
     return error;
 }

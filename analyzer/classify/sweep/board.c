@@ -13,7 +13,13 @@
 #include "base/sorted.h"
 #include "classify/sweep/backlog.h"
 
+#include <stddef.h>
+#include <string.h>
 #include <tcpautopsy/error.h>
+
+_Static_assert(sizeof(struct tca_instant) % sizeof(int64_t) == 0 &&
+                   sizeof(struct tca_taken) % sizeof(int64_t) == 0,
+               "arrays stand one behind the other");
 
 static const int64_t PATIENCE_NS =
     1000000000; /* who waits so much longer than a younger one is in another queue, */
@@ -25,11 +31,11 @@ enum {
 };
 static const int64_t LABOUR_NS = 2000000; /* less is as good as none: waking up takes as long */
 
-/* The next `count` of the block. */
-static int64_t *carve(int64_t **block, size_t count)
+/* The next `count` of these of the block. */
+static void *carve(uint8_t **block, size_t count, size_t size)
 {
-    int64_t *array = *block;
-    *block += count;
+    uint8_t *array = *block;
+    *block += count * size;
     return array;
 }
 
@@ -51,33 +57,31 @@ static int board_new(struct tca_board *b, const struct tca_edge *edge, size_t co
         PER_CHILD = sizeof per_child / sizeof *per_child,
         PER_ANSWER = sizeof per_answer / sizeof *per_answer
     };
-    b->times =
-        tca_alloc((PER_CHILD * children + PER_ANSWER * answers + instants + heards) * sizeof *b->times);
-    b->instant = tca_alloc(instants * sizeof *b->instant);
-    b->answer = tca_alloc(answers * sizeof *b->answer);
-    b->taken = tca_alloc(answers * sizeof *b->taken);
-    b->doubt = tca_alloc(doubts * sizeof *b->doubt);
-    b->number = tca_alloc(count * sizeof *b->number);
-    if (!b->times || !b->instant || !b->answer || !b->taken || !b->doubt || !b->number)
+    const size_t times = PER_CHILD * children + PER_ANSWER * answers + instants + heards;
+    b->block = tca_alloc_near(b->near, sizeof b->near,
+                              times * sizeof(int64_t) + instants * sizeof *b->instant +
+                                  answers * (sizeof *b->answer + sizeof *b->taken) +
+                                  doubts * sizeof(struct tca_edge *) + count * sizeof *b->number);
+    if (!b->block)
         return TCA_EMEMORY;
-    int64_t *block = b->times;
+    uint8_t *block = b->block;
     for (size_t at = 0; at < PER_CHILD; at++)
-        *per_child[at] = carve(&block, children);
+        *per_child[at] = carve(&block, children, sizeof(int64_t));
     for (size_t at = 0; at < PER_ANSWER; at++)
-        *per_answer[at] = carve(&block, answers);
-    b->dropped_at = carve(&block, instants);
-    b->heard = carve(&block, heards);
+        *per_answer[at] = carve(&block, answers, sizeof(int64_t));
+    b->dropped_at = carve(&block, instants, sizeof(int64_t));
+    b->heard = carve(&block, heards, sizeof(int64_t));
+    b->instant = carve(&block, instants, sizeof *b->instant);
+    b->taken = carve(&block, answers, sizeof *b->taken);
+    b->doubt = carve(&block, doubts, sizeof(struct tca_edge *));
+    b->number = carve(&block, count, sizeof *b->number);
+    b->answer = carve(&block, answers, sizeof *b->answer); /* the last, for its size */
     return TCA_OK;
 }
 
 void tca_board_done(struct tca_board *b)
 {
-    tca_free(b->times);
-    tca_free(b->instant);
-    tca_free(b->answer);
-    tca_free(b->taken);
-    tca_free(b->doubt);
-    tca_free(b->number);
+    tca_free_near(b->near, b->block);
 }
 
 /* accept() takes the oldest: a child is accepted at the latest when a younger one is. */
@@ -313,7 +317,12 @@ static bool has_refusals(const struct tca_edge *edge, size_t count)
 int tca_board_init(struct tca_board *b, struct tca_listener *l, const struct tca_edge *edge, size_t count,
                    const struct tca_conn *conn, const struct tca_losses *loss)
 {
-    *b = (struct tca_board){.conn = conn, .l = l, .loss = loss, .usual_ns = -1, .at_cookie = SIZE_MAX};
+    memset(b, 0, offsetof(struct tca_board, near));
+    b->conn = conn;
+    b->l = l;
+    b->loss = loss;
+    b->usual_ns = -1;
+    b->at_cookie = SIZE_MAX;
     bool refused = has_refusals(edge, count); /* else all that is asked is the peak */
     int error = board_new(b, edge, count);
     if (error)

@@ -49,7 +49,7 @@ struct tca_board {
     const struct tca_listener *l;
     const struct tca_losses *loss;
     size_t at_cookie; /* half-open requests, at most, while a SYN cookie was sent; SIZE_MAX: nothing tells */
-    int64_t *times;   /* owned: what the arrays of times below point into */
+    void *block;      /* owned: what all arrays below stand in */
     /* Children in order of creation: when created, when accepted at the latest (FIFO), own proof. */
     int64_t *created, *accepted, *proved;
     int64_t *ask; /* since when it waits for the application's word; INT64_MAX: it does not */
@@ -63,12 +63,12 @@ struct tca_board {
     size_t asks;
     int64_t *heard; /* first words on connections older than the capture, sorted */
     size_t heards;
-    bool side_by_side;           /* it answers several at once: workers, each with one in hand */
-    bool speaks;                 /* the application has sent payload on some connection */
-    int64_t usual_ns;            /* from creation to the first word; -1: not asked for yet */
-    struct tca_instant *instant; /* owned */
+    bool side_by_side; /* it answers several at once: workers, each with one in hand */
+    bool speaks;       /* the application has sent payload on some connection */
+    int64_t usual_ns;  /* from creation to the first word; -1: not asked for yet */
+    struct tca_instant *instant;
     size_t instants;
-    struct tca_answer *answer; /* owned; of connections that were not stuck afterwards */
+    struct tca_answer *answer; /* of connections that were not stuck afterwards */
     int64_t *answer_ns;        /* when */
     size_t answers;
     int64_t *answered_at, *dropped_at; /* candidates at all answers, and at all strong instants, sorted */
@@ -79,11 +79,12 @@ struct tca_board {
      * created, their proofs, these sorted, and the last proof of the others that were created before. */
     int64_t *late_created, *late_served, *late_proof, *late_life;
     size_t late;
-    struct tca_taken *taken; /* owned; as many as answers, by connection; built with them */
+    struct tca_taken *taken; /* as many as answers, by connection; built with them */
     bool late_known;
-    const struct tca_edge **doubt; /* owned: edges of that kind, by time */
+    const struct tca_edge **doubt; /* edges of that kind, by time */
     size_t doubts;
-    uint64_t *number; /* owned: scratch, one per edge */
+    uint64_t *number; /* scratch, one per edge */
+    int64_t near[64]; /* the block of a listener that has but a few edges */
 };
 
 /* Fill the board of a listener, as far as anything was refused there; sets its peak_unaccepted. `conn` and `loss` are borrowed until done. 0 or TCA_EMEMORY; to

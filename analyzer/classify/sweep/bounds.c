@@ -65,6 +65,15 @@ struct sums {
     bool cookies; /* SYN cookies were sent, by some mark of theirs, or these may be cut */
 };
 
+/* What stands in these arrays, of so many edges; and that of a listener which has but a few. */
+enum { TIMES_EACH = 6, FEW = 4 };
+struct entries {
+    struct child child[FEW];
+    int64_t time[TIMES_EACH * FEW];
+};
+_Static_assert(sizeof(struct entries) == FEW * (sizeof(struct child) + TIMES_EACH * sizeof(int64_t)),
+               "so much of each edge");
+
 static void sort(int64_t *number, size_t count)
 {
     if (count)
@@ -343,44 +352,31 @@ static void count_hits(struct sums *s)
         s->l->lost_flows += tca_conn_lost(s->l, &s->conn[s->hit[at]]);
 }
 
-static int sums_new(struct sums *s, size_t count)
+static void share_out(struct sums *s, size_t count, void *block)
 {
-    s->child = tca_alloc(count * sizeof *s->child);
-    s->since = tca_alloc(count * sizeof *s->since);
-    s->until = tca_alloc(count * sizeof *s->until);
-    s->answered = tca_alloc(count * sizeof *s->answered);
-    s->refused = tca_alloc(count * sizeof *s->refused);
-    s->astray = tca_alloc(count * sizeof *s->astray);
-    s->hit = tca_alloc(count * sizeof *s->hit);
-    return s->child && s->since && s->until && s->answered && s->refused && s->astray && s->hit ? TCA_OK
-                                                                                                : TCA_EMEMORY;
-}
-
-static void sums_free(struct sums *s)
-{
-    tca_free(s->child);
-    tca_free(s->since);
-    tca_free(s->until);
-    tca_free(s->answered);
-    tca_free(s->refused);
-    tca_free(s->astray);
-    tca_free(s->hit);
+    int64_t **const of[TIMES_EACH] = {&s->since, &s->until, &s->answered, &s->refused, &s->astray, &s->hit};
+    s->child = block;
+    int64_t *time = (void *)(s->child + count);
+    for (unsigned at = 0; at < TIMES_EACH; at++)
+        *of[at] = time + at * count;
 }
 
 int tca_bounds_find(struct tca_listener *l, const struct tca_edge *edge, size_t count, size_t undecided,
                     const struct tca_conn *conn)
 {
     struct sums s = {.l = l, .conn = conn};
-    int error = sums_new(&s, count);
-    if (!error) {
-        gather_conns(&s, edge, count);
-        add_edges(&s, edge, count, undecided);
-        widen(l, &l->listen_overflows);
-        widen(l, &l->listen_drops);
-        raise_min(&l->listen_overflows, l->named_acks);
-        raise_min(&l->listen_drops, l->named_acks);
-        count_hits(&s);
-    }
-    sums_free(&s);
-    return error;
+    struct entries few;
+    void *block = tca_alloc_near(&few, sizeof few, count * (sizeof few / FEW));
+    if (!block)
+        return TCA_EMEMORY;
+    share_out(&s, count, block);
+    gather_conns(&s, edge, count);
+    add_edges(&s, edge, count, undecided);
+    widen(l, &l->listen_overflows);
+    widen(l, &l->listen_drops);
+    raise_min(&l->listen_overflows, l->named_acks);
+    raise_min(&l->listen_drops, l->named_acks);
+    count_hits(&s);
+    tca_free_near(&few, block);
+    return TCA_OK;
 }

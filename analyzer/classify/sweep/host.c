@@ -257,8 +257,8 @@ static int count_trait(struct tca_hosts *hosts, struct tally *sum, const struct 
                      (unsigned)t->ids_odd << IDS_ODD | (unsigned)t->routed << ROUTED |
                      (unsigned)t->unrouted << UNROUTED;
     int error = TCA_OK;
-    for (unsigned what = 0; shown >> what && !error; what++)
-        error = (shown >> what) & 1u ? count(hosts, sum, what) : TCA_OK;
+    for (; shown && !error; shown &= shown - 1)
+        error = count(hosts, sum, tca_lowest_bit(shown));
     return error;
 }
 

@@ -44,6 +44,14 @@ int tca_kept_init(struct tca_kept *kept, size_t count)
     return kept->plain ? TCA_OK : TCA_EMEMORY;
 }
 
+/* To `moment`; NULL: to none. */
+static void point(struct tca_listener *l, const int64_t *moment)
+{
+    l->admitted_ns = moment;
+    l->dropped_ns = moment ? moment + l->admitted : NULL;
+    l->answered_ns = moment ? l->dropped_ns + l->dropped : NULL;
+}
+
 struct tca_listener *tca_kept_take(const struct tca_kept *kept, size_t at, struct tca_listener *room)
 {
     if (kept->plain)
@@ -51,13 +59,19 @@ struct tca_listener *tca_kept_take(const struct tca_kept *kept, size_t at, struc
     memcpy(room, &tca_listener_unknown, sizeof *room);
     if (kept->packed[at])
         tca_agree(kept->packed[at], room, sizeof *room);
+    if (kept->moment)
+        point(room, kept->moment + kept->begin[at]);
     return room;
 }
 
-static int pack(uint8_t **packed, const struct tca_listener *l)
+/* Without where its moments are; it is left as it was. */
+static int pack(uint8_t **packed, struct tca_listener *l)
 {
     uint8_t bytes[TCA_PACKED_MAX(sizeof *l)];
+    const int64_t *moment = l->admitted_ns;
+    point(l, NULL);
     size_t size = (size_t)(tca_differ(bytes, l, &tca_listener_unknown, sizeof *l) - bytes);
+    point(l, moment);
     uint8_t *grown = tca_grow(*packed, size, 1);
     if (!grown)
         return TCA_EMEMORY;
@@ -66,9 +80,19 @@ static int pack(uint8_t **packed, const struct tca_listener *l)
     return TCA_OK;
 }
 
-int tca_kept_put(struct tca_kept *kept, size_t at, const struct tca_listener *l)
+int tca_kept_put(struct tca_kept *kept, size_t at, struct tca_listener *l)
 {
+    if (l->episode)
+        kept->episodes = true;
     return kept->plain ? TCA_OK : pack(&kept->packed[at], l);
+}
+
+void tca_kept_point(struct tca_kept *kept, int64_t *moment, size_t *begin)
+{
+    kept->moment = moment;
+    kept->begin = begin;
+    for (size_t at = 0; at < kept->count && kept->plain; at++)
+        point(&kept->plain[at], moment + begin[at]);
 }
 
 static void free_packed(uint8_t **packed, size_t count)
@@ -95,11 +119,13 @@ void tca_kept_pack(struct tca_kept *kept)
 
 void tca_kept_done(struct tca_kept *kept)
 {
-    for (size_t at = 0; at < kept->count && (kept->plain || kept->packed); at++) {
+    for (size_t at = 0; at < kept->count && kept->episodes && (kept->plain || kept->packed); at++) {
         struct tca_listener room;
         tca_free((void *)(uintptr_t)tca_kept_take(kept, at, &room)->episode);
     }
     tca_free(kept->plain);
     free_packed(kept->packed, kept->count);
+    tca_free(kept->moment);
+    tca_free(kept->begin);
     *kept = (struct tca_kept){.count = 0};
 }

@@ -29,15 +29,10 @@ int tca_compare_places(uint32_t capture_a, const uint8_t *addr_a, uint16_t port_
     return order ? order : tca_compare_u32(port_a, port_b);
 }
 
-/* References for sorting connections by listener without moving them: edges know them by number. */
-struct conn_ref {
-    struct tca_conn *conn;
-};
-
 static int compare_conns(const void *left, const void *right)
 {
-    const struct tca_conn *a = ((const struct conn_ref *)left)->conn,
-                          *b = ((const struct conn_ref *)right)->conn;
+    const struct tca_conn *a = ((const struct tca_conn_ref *)left)->conn,
+                          *b = ((const struct tca_conn_ref *)right)->conn;
     int order = tca_compare_u32(a->host, b->host);
     return order ? order : tca_compare_u32(a->port, b->port);
 }
@@ -50,7 +45,7 @@ static uint64_t place_of(uint32_t host, uint16_t port)
 
 static struct tca_digest digest_conn(const void *item)
 {
-    const struct tca_conn *conn = ((const struct conn_ref *)item)->conn;
+    const struct tca_conn *conn = ((const struct tca_conn_ref *)item)->conn;
     return (struct tca_digest){place_of(conn->host, conn->port), 0};
 }
 
@@ -119,7 +114,7 @@ struct times {
     size_t count;
 };
 
-static struct times times_of(const struct conn_ref *ref, size_t count, time_of *of, int64_t *time)
+static struct times times_of(const struct tca_conn_ref *ref, size_t count, time_of *of, int64_t *time)
 {
     struct times all = {.time = time};
     for (size_t at = 0; at < count; at++) {
@@ -138,10 +133,8 @@ static int64_t percentile(struct times all, size_t percent)
     return all.count ? all.time[(all.count * percent + 99) / 100 - 1] : -1;
 }
 
-static void measure_times(struct tca_listener *l, const struct conn_ref *ref, size_t count, int64_t *time)
+static void measure_times(struct tca_listener *l, const struct tca_conn_ref *ref, size_t count, int64_t *time)
 {
-    l->server_rtt_ns = percentile(times_of(ref, count, server_rtt_of, time), 50);
-    l->client_rtt_ns = percentile(times_of(ref, count, client_rtt_of, time), 50);
     struct times handshake = times_of(ref, count, handshake_of, time);
     l->handshake_p50_ns = percentile(handshake, 50);
     l->handshake_p99_ns = percentile(handshake, 99);
@@ -161,7 +154,7 @@ static int64_t refused_at(const struct tca_conn *conn)
 }
 
 /* No connection is both answered and refused, so `time` has room for all. */
-static void find_outages(struct tca_listener *l, const struct conn_ref *ref, size_t count, int64_t *time)
+static void find_outages(struct tca_listener *l, const struct tca_conn_ref *ref, size_t count, int64_t *time)
 {
     struct times answered = times_of(ref, count, answered_at, time);
     struct times refused = times_of(ref, count, refused_at, time + answered.count);
@@ -176,7 +169,7 @@ static void find_outages(struct tca_listener *l, const struct conn_ref *ref, siz
 }
 
 /* What a closed listener answers is no sign of a full queue. */
-static void drop_closed_aborts(struct tca_listener *l, const struct conn_ref *ref, size_t count)
+static void drop_closed_aborts(struct tca_listener *l, const struct tca_conn_ref *ref, size_t count)
 {
     for (size_t at = 0; at < count && l->outages; at++)
         if ((ref[at].conn->flags & TCA_CONN_ABORTED) && tca_listener_closed_at(l, ref[at].conn->last_ns))
@@ -214,7 +207,7 @@ static enum tca_vantage vantage_of(int64_t server_rtt_ns, int64_t client_rtt_ns)
 
 /* Clients of one service give up alike. Where several did after so many SYNs, one that sent as many and then nothing
  * waits no more, though the capture ended before its next one would have been due. */
-static void learn_giving_up(struct tca_listener *l, const struct conn_ref *ref, size_t count)
+static void learn_giving_up(struct tca_listener *l, const struct tca_conn_ref *ref, size_t count)
 {
     for (int pass = 0; pass < 2; pass++)
         for (size_t at = 0; at < count; at++) {
@@ -230,27 +223,30 @@ static void learn_giving_up(struct tca_listener *l, const struct conn_ref *ref, 
         }
 }
 
-static void build_listener(struct tca_listener *l, const struct tca_hosts *hosts, const struct conn_ref *ref,
-                           size_t count, int64_t *time)
+void tca_listener_build(const struct tca_sweep *sweep, size_t at, int64_t *time, struct tca_listener *l)
 {
+    const struct tca_conn_ref *ref = &sweep->ref[sweep->row[at].first];
+    const size_t count = sweep->row[at + 1].first - sweep->row[at].first;
     const struct tca_conn *first = ref[0].conn;
-    const struct tca_host *host = tca_hosts_at(hosts, first->host);
+    const struct tca_host *host = tca_hosts_at(sweep->hosts, first->host);
     memcpy(l->addr, host->addr, sizeof l->addr);
     l->port = first->port;
     l->family = first->family;
     l->capture = host->capture;
-    for (size_t at = 0; at < count; at++) {
-        count_conn(l, ref[at].conn);
-        date_listener(l, ref[at].conn);
+    for (size_t one = 0; one < count; one++) {
+        count_conn(l, ref[one].conn);
+        date_listener(l, ref[one].conn);
     }
+    l->server_rtt_ns = sweep->row[at].server_rtt_ns;
+    l->client_rtt_ns = sweep->row[at].client_rtt_ns;
+    l->vantage = sweep->row[at].vantage;
     find_outages(l, ref, count, time);
     drop_closed_aborts(l, ref, count);
     measure_times(l, ref, count, time);
     learn_giving_up(l, ref, count);
-    l->vantage = vantage_of(l->server_rtt_ns, l->client_rtt_ns);
 }
 
-static size_t same_place(const struct conn_ref *ref, size_t at, size_t count)
+static size_t same_place(const struct tca_conn_ref *ref, size_t at, size_t count)
 {
     size_t end = at + 1;
     while (end < count && !compare_conns(&ref[at], &ref[end]))
@@ -272,84 +268,86 @@ static enum tca_vantage proved_vantage(enum tca_vantage vantage, const struct tc
 static enum tca_vantage known_vantage(const struct tca_sweep *sweep, size_t from, size_t to)
 {
     enum tca_vantage known = TCA_VANTAGE_UNKNOWN;
-    for (size_t at = from; at < to && !known && to - from > 1; at++) {
-        struct tca_listener room;
-        known = tca_kept_take(&sweep->kept, at, &room)->vantage;
-    }
+    for (size_t at = from; at < to && !known && to - from > 1; at++)
+        known = sweep->row[at].vantage;
     return known;
 }
 
 /* Of those of one host. */
-static int place_listeners(struct tca_sweep *sweep, const struct tca_host *host, size_t from, size_t to)
+static void place_rows(struct tca_sweep *sweep, const struct tca_host *host, size_t from, size_t to)
 {
     enum tca_vantage known = sweep->user ? sweep->user : known_vantage(sweep, from, to);
-    int error = TCA_OK;
-    for (size_t at = from; at < to && !error; at++) {
-        struct tca_listener room, *l = tca_kept_take(&sweep->kept, at, &room);
-        enum tca_vantage before = l->vantage;
-        if (sweep->user || (l->server_rtt_ns < 0 && to - from > 1))
-            l->vantage = known;
+    for (size_t at = from; at < to; at++) {
+        struct tca_listener_row *row = &sweep->row[at];
+        if (sweep->user || (row->server_rtt_ns < 0 && to - from > 1))
+            row->vantage = known;
         if (!sweep->user)
-            l->vantage = proved_vantage(l->vantage, host);
-        error = l->vantage != before ? tca_kept_put(&sweep->kept, at, l) : TCA_OK;
+            row->vantage = proved_vantage(row->vantage, host);
     }
-    return error;
 }
 
-static int place_all(struct tca_sweep *sweep, const struct tca_hosts *hosts)
+static void place_all(struct tca_sweep *sweep)
 {
-    int error = TCA_OK;
-    for (size_t at = 0, end; at < sweep->listeners && !error; at = end) {
+    for (size_t at = 0, end; at < sweep->listeners; at = end) {
         uint32_t host = tca_sweep_host(sweep, at);
         for (end = at + 1; end < sweep->listeners && tca_sweep_host(sweep, end) == host;)
             end++;
-        error = place_listeners(sweep, tca_hosts_at(hosts, host), at, end);
+        place_rows(sweep, tca_hosts_at(sweep->hosts, host), at, end);
     }
-    return error;
 }
 
-/* The next one, of these connections. */
-static int add_listener(struct tca_sweep *sweep, const struct tca_hosts *hosts, const struct conn_ref *ref,
-                        size_t count, int64_t *time)
+/* The next one, of the connections from `first` to before `end`. */
+static void add_row(struct tca_sweep *sweep, size_t first, size_t end, int64_t *time)
 {
     size_t at = sweep->listeners++;
-    for (size_t one = 0; one < count; one++)
-        ref[one].conn->listener = (uint32_t)at;
+    const struct tca_conn_ref *ref = &sweep->ref[first];
+    struct tca_listener_row *row = &sweep->row[at];
+    for (size_t one = first; one < end; one++)
+        sweep->ref[one].conn->listener = (uint32_t)at;
     sweep->place[at] = place_of(ref->conn->host, ref->conn->port);
-    struct tca_listener room, *l = tca_kept_take(&sweep->kept, at, &room);
-    build_listener(l, hosts, ref, count, time);
-    return tca_kept_put(&sweep->kept, at, l);
+    row->first = first;
+    row->server_rtt_ns = percentile(times_of(ref, end - first, server_rtt_of, time), 50);
+    row->client_rtt_ns = percentile(times_of(ref, end - first, client_rtt_of, time), 50);
+    row->vantage = vantage_of(row->server_rtt_ns, row->client_rtt_ns);
+    row[1].first = end;
 }
 
-/* `ref` and `time` are scratch for one entry per connection. */
-static int build_listeners(struct tca_sweep *sweep, const struct tca_hosts *hosts, struct conn_ref *ref,
-                           int64_t *time)
+static void sort_conns(struct tca_sweep *sweep)
 {
     for (size_t at = 0; at < sweep->conns; at++) {
-        sweep->conn[at].host = tca_hosts_rank(hosts, sweep->conn[at].host);
-        ref[at].conn = &sweep->conn[at];
+        sweep->conn[at].host = tca_hosts_rank(sweep->hosts, sweep->conn[at].host);
+        sweep->ref[at].conn = &sweep->conn[at];
     }
-    tca_sort(ref, sweep->conns, sizeof *ref, digest_conn, compare_conns);
+    tca_sort(sweep->ref, sweep->conns, sizeof *sweep->ref, digest_conn, compare_conns);
+}
+
+/* `time` is scratch for one entry per connection. */
+static int list_rows(struct tca_sweep *sweep, int64_t *time)
+{
     size_t count = 0;
-    for (size_t at = 0; at < sweep->conns; at = same_place(ref, at, sweep->conns))
+    sort_conns(sweep);
+    for (size_t at = 0; at < sweep->conns; at = same_place(sweep->ref, at, sweep->conns))
         count++;
     sweep->place = tca_grow(NULL, count, sizeof *sweep->place);
-    int error = sweep->place ? tca_kept_init(&sweep->kept, count) : TCA_EMEMORY;
+    sweep->row = tca_grow(NULL, count + 1, sizeof *sweep->row);
+    int error = sweep->place && sweep->row ? tca_kept_init(&sweep->kept, count) : TCA_EMEMORY;
     for (size_t at = 0, end; at < sweep->conns && !error; at = end) {
-        end = same_place(ref, at, sweep->conns);
-        error = add_listener(sweep, hosts, &ref[at], end - at, time);
+        end = same_place(sweep->ref, at, sweep->conns);
+        add_row(sweep, at, end, time);
     }
     return error;
 }
 
 int tca_sweep_listeners(struct tca_sweep *sweep, const struct tca_hosts *hosts)
 {
-    struct conn_ref *ref = tca_alloc(sweep->conns * sizeof *ref);
     int64_t *time = tca_alloc(sweep->conns * sizeof *time);
-    int error = ref && time ? build_listeners(sweep, hosts, ref, time) : TCA_EMEMORY;
-    tca_free(ref);
+    sweep->ref = tca_alloc(sweep->conns * sizeof *sweep->ref);
+    sweep->hosts = hosts;
+    int error = sweep->ref && time ? list_rows(sweep, time) : TCA_EMEMORY;
     tca_free(time);
-    return error ? error : place_all(sweep, hosts);
+    if (!error)
+        place_all(sweep);
+    return error;
 }
 
 /* ---- look-up ---- */
@@ -401,7 +399,7 @@ struct tca_listener *tca_sweep_edit(struct tca_sweep *sweep, uint32_t host, uint
     return found < sweep->listeners ? tca_kept_take(&sweep->kept, found, room) : NULL;
 }
 
-int tca_sweep_put(struct tca_sweep *sweep, uint32_t host, const struct tca_listener *l)
+int tca_sweep_put(struct tca_sweep *sweep, uint32_t host, struct tca_listener *l)
 {
     return tca_kept_put(&sweep->kept, find_number(sweep, host, l->port), l);
 }

@@ -300,7 +300,7 @@ const struct tca_listener *tca_sweep_place(const struct tca_sweep *sweep, uint32
  * judge looks at it. What was edited has to be put back: 0 or TCA_EMEMORY. */
 struct tca_listener *tca_sweep_edit(struct tca_sweep *sweep, uint32_t host, uint16_t port,
                                     struct tca_listener *room);
-int tca_sweep_put(struct tca_sweep *sweep, uint32_t host, const struct tca_listener *l);
+int tca_sweep_put(struct tca_sweep *sweep, uint32_t host, struct tca_listener *l);
 /* All listeners, ordered by capture, address, port; borrowed as above. */
 size_t tca_sweep_count(const struct tca_sweep *sweep);
 const struct tca_listener *tca_sweep_at(const struct tca_sweep *sweep, size_t index,

@@ -163,16 +163,15 @@ static bool served_at_once(const struct tca_edge *child)
 
 /* The moments of one kind, in order, at *moment, which moves on behind them. Returns how many; each edge is at most one moment. */
 static size_t keep_moments(const struct tca_sweep *sweep, const struct tca_edge *edge, size_t count,
-                           enum tca_edge_kind kind, int64_t **moment, const int64_t **ret_first)
+                           enum tca_edge_kind kind, int64_t **moment)
 {
-    int64_t *first = *moment;
+    const int64_t *first = *moment;
     for (size_t at = 0; at < count; at++) {
         bool admitted = sweep->conn[edge[at].conn].opened && served_at_once(&edge[at]);
         bool wanted = kind == TCA_EDGE_CHILD ? admitted : kind == TCA_EDGE_DROP ? !edge[at].weak : true;
         if (edge[at].kind == kind && wanted)
             *(*moment)++ = edge[at].time_ns;
     }
-    *ret_first = first;
     return (size_t)(*moment - first);
 }
 
@@ -207,8 +206,10 @@ static void order_as_at_server(const struct tca_sweep *sweep, struct tca_edge *e
 
 /* Scratch of all listeners: a place for each edge and for each connection, and so of each listener its own. */
 struct room {
-    size_t *index;
+    size_t *index; /* afterwards, at its first edge, how many moments a listener has */
     uint8_t *bursting;
+    int64_t *time, *moment;
+    size_t *begin; /* of each listener and of one behind them, the place of its first edge */
 };
 
 /* TCP_DEFER_ACCEPT drops bare ACKs, however empty the queue is. */
@@ -218,46 +219,28 @@ static void doubt_bare_acks(const struct tca_listener *l, struct tca_edge *edge,
         edge[at].weak |= edge[at].kind == TCA_EDGE_IGNORED && edge[at].loose;
 }
 
-static int sweep_edges(const struct tca_sweep *sweep, struct tca_listener *l, struct tca_edge *edge,
-                       size_t count, const struct tca_losses *loss, const struct room *room)
+static int sweep_edges(const struct tca_sweep *sweep, struct tca_listener *l, size_t place, size_t count,
+                       const struct tca_losses *loss, const struct room *room)
 {
-    size_t all = count, place = (size_t)(edge - sweep->edge);
-    int64_t *moment = sweep->moment + place;
+    struct tca_edge *edge = &sweep->edge[place];
+    const size_t all = count;
+    int64_t *moment = room->moment + place;
     doubt_bare_acks(l, edge, count);
     count = put_off_undecided(l, edge, count);
     find_synacks(l, edge, count);
     find_bursts(l, edge, count, room->index + place);
     forget_proofs(edge, count, room->bursting);
     order_as_at_server(sweep, edge, count);
-    l->admitted = keep_moments(sweep, edge, count, TCA_EDGE_CHILD, &moment, &l->admitted_ns);
-    l->dropped = keep_moments(sweep, edge, count, TCA_EDGE_DROP, &moment, &l->dropped_ns);
-    l->answered = keep_moments(sweep, edge, count, TCA_EDGE_SYNACK, &moment, &l->answered_ns);
+    l->admitted = keep_moments(sweep, edge, count, TCA_EDGE_CHILD, &moment);
+    l->dropped = keep_moments(sweep, edge, count, TCA_EDGE_DROP, &moment);
+    l->answered = keep_moments(sweep, edge, count, TCA_EDGE_SYNACK, &moment);
+    room->index[place] = l->admitted + l->dropped + l->answered;
     struct tca_episode *episode = NULL;
     int error = tca_episodes_find(l, edge, count, sweep->conn, loss, &episode);
     l->episode = episode;
     if (!error)
         error = tca_backlog_prune(l, edge, count, sweep->conn);
     return error ? error : tca_bounds_find(l, edge, count, all - count, sweep->conn);
-}
-
-/* Its episodes are freed with it, so it is put back whatever happened. */
-static size_t moments_of(const struct tca_listener *l)
-{
-    return l->admitted + l->dropped + l->answered;
-}
-
-static int sweep_listener(struct tca_sweep *sweep, struct tca_edge *edge, size_t count,
-                          const struct tca_losses *loss, const struct room *room)
-{
-    size_t at = edge->listener;
-    struct tca_listener kept, *l = tca_kept_take(&sweep->kept, at, &kept);
-    int error = sweep_edges(sweep, l, edge, count, loss, room);
-    if (!moments_of(l))
-        l->admitted_ns = l->dropped_ns = l->answered_ns = NULL;
-    int put = tca_kept_put(&sweep->kept, at, l);
-    if (put)
-        tca_free((void *)(uintptr_t)l->episode);
-    return error ? error : put;
 }
 
 /* ---- losses of one host ---- */
@@ -319,53 +302,68 @@ struct sharing {
     struct tca_sweep *sweep;
     struct room room;
     unsigned tasks;
-    size_t from[TASKS_MAX + 1]; /* the first edge of each task, and the end */
+    size_t from[TASKS_MAX + 1]; /* the first listener of each task, and the end */
     int error[TASKS_MAX];
 };
 
-/* The first edge from there on that is its listener's first; `end` if there is none before. */
-static size_t next_listener(const struct tca_sweep *sweep, size_t at, size_t end)
+/* Each task has as many connections and edges as any other, or one listener. */
+static void part_listeners(struct sharing *share)
 {
-    while (at && at < end && sweep->edge[at].listener == sweep->edge[at - 1].listener)
-        at++;
-    return at;
+    const struct tca_sweep *sweep = share->sweep;
+    size_t all = sweep->conns + sweep->edges, at = 0;
+    for (unsigned task = 0; task < share->tasks; task++) {
+        while (at < sweep->listeners &&
+               sweep->row[at].first + share->room.begin[at] < all / share->tasks * task)
+            at++;
+        share->from[task] = at;
+    }
+    share->from[share->tasks] = sweep->listeners;
 }
 
-static void part_edges(struct sharing *share)
+/* Its episodes are freed with it, so it is put back whatever happened. */
+static int sweep_listener(const struct sharing *share, size_t at, struct loss_walk *walk)
 {
-    size_t edges = share->sweep->edges;
-    for (unsigned task = 0; task <= share->tasks; task++)
-        share->from[task] = next_listener(share->sweep, edges * task / share->tasks, edges);
+    struct tca_sweep *sweep = share->sweep;
+    const struct room *room = &share->room;
+    size_t place = room->begin[at], count = room->begin[at + 1] - place;
+    struct tca_listener kept, *l = tca_kept_take(&sweep->kept, at, &kept);
+    int error = TCA_OK;
+    tca_listener_build(sweep, at, room->time + sweep->row[at].first, l);
+    if (count) {
+        sort_edges(&sweep->edge[place], count);
+        find_losses(sweep, walk, tca_sweep_host(sweep, at));
+        error = sweep_edges(sweep, l, place, count, &walk->found, room);
+    }
+    struct tca_episode *episode = (void *)(uintptr_t)l->episode;
+    int put = tca_kept_put(&sweep->kept, at, l);
+    if (put)
+        tca_free(episode);
+    return error ? error : put;
 }
 
 static void sweep_some(void *user, unsigned task)
 {
     struct sharing *share = user;
-    struct tca_sweep *sweep = share->sweep;
+    const struct tca_sweep *sweep = share->sweep;
     struct loss_walk walk = {.time = tca_grow(NULL, 2 * sweep->losses, sizeof *walk.time)};
-    size_t from = share->from[task], to = share->from[task + 1];
     int error = walk.time ? TCA_OK : TCA_EMEMORY;
-    for (size_t at = from, end; at < to && !error; at = end) {
-        end = next_listener(sweep, at + 1, to);
-        sort_edges(&sweep->edge[at], end - at);
-        find_losses(sweep, &walk, tca_sweep_host(sweep, sweep->edge[at].listener));
-        error = sweep_listener(sweep, &sweep->edge[at], end - at, &walk.found, &share->room);
-    }
+    for (size_t at = share->from[task]; at < share->from[task + 1] && !error; at++)
+        error = sweep_listener(share, at, &walk);
     tca_free(walk.time);
     share->error[task] = error;
 }
 
-/* Where each edge is to stand, among those of its listener as they came. `next` has room for a number of each listener. */
-static void place_edges(struct tca_sweep *sweep, size_t *place, size_t *next)
+/* Where each edge is to stand, among those of its listener as they came; and where those of each begin. */
+static void place_edges(struct tca_sweep *sweep, size_t *place, size_t *begin)
 {
-    size_t sum = 0;
-    memset(next, 0, sweep->listeners * sizeof *next);
+    size_t *next = begin + 1; /* of each listener, where its next one is to stand; then where they end */
+    memset(begin, 0, (sweep->listeners + 1) * sizeof *begin);
     for (size_t at = 0; at < sweep->edges; at++) {
         struct tca_edge *edge = &sweep->edge[at];
         edge->listener = sweep->conn[edge->conn].listener;
         next[edge->listener]++;
     }
-    for (size_t at = 0; at < sweep->listeners; at++) {
+    for (size_t at = 0, sum = 0; at < sweep->listeners; at++) {
         size_t many = next[at];
         next[at] = sum;
         sum += many;
@@ -375,12 +373,9 @@ static void place_edges(struct tca_sweep *sweep, size_t *place, size_t *next)
 }
 
 /* Those of each listener side by side: counting them needs no more room than a place for each. */
-static int deal_edges(struct tca_sweep *sweep, size_t *place)
+static void deal_edges(struct tca_sweep *sweep, size_t *place, size_t *begin)
 {
-    size_t *next = tca_grow(NULL, sweep->listeners, sizeof *next);
-    if (!next)
-        return TCA_EMEMORY;
-    place_edges(sweep, place, next);
+    place_edges(sweep, place, begin);
     for (size_t at = 0; at < sweep->edges; at++)
         while (place[at] != at) {
             size_t to = place[at];
@@ -390,67 +385,59 @@ static int deal_edges(struct tca_sweep *sweep, size_t *place)
             place[at] = place[to];
             place[to] = to;
         }
-    tca_free(next);
-    return TCA_OK;
 }
 
-/* Only those that were kept stay, the listeners' side by side: first they move together, which leaves nobody behind, then their room
- * shrinks, which may move all of them. */
-static int give_back_moments(struct tca_sweep *sweep)
+/* Only those that were kept stay, the listeners' side by side: they move together, which leaves nobody behind, and then their room
+ * shrinks. From here on `begin` of each is where these begin. */
+static void keep_all_moments(struct tca_sweep *sweep, struct room *room)
 {
-    int64_t *kept = sweep->moment;
+    int64_t *kept = room->moment;
     for (size_t at = 0; at < sweep->listeners; at++) {
-        struct tca_listener room;
-        const struct tca_listener *l = tca_kept_take(&sweep->kept, at, &room);
-        size_t count = moments_of(l);
+        size_t place = room->begin[at], count = room->begin[at + 1] > place ? room->index[place] : 0;
         if (count)
-            memmove(kept, l->admitted_ns, count * sizeof *kept);
+            memmove(kept, room->moment + place, count * sizeof *kept);
+        room->begin[at] = (size_t)(kept - room->moment);
         kept += count;
     }
-    size_t all = (size_t)(kept - sweep->moment);
-    int64_t *less = tca_grow(sweep->moment, all, sizeof *less);
-    int error = TCA_OK;
-    sweep->moment = kept = less ? less : sweep->moment;
-    for (size_t at = 0; at < sweep->listeners && all && !error; at++) {
-        struct tca_listener room, *l = tca_kept_take(&sweep->kept, at, &room);
-        if (!moments_of(l)) /* as most, where there are many */
-            continue;
-        l->admitted_ns = kept;
-        l->dropped_ns = l->admitted_ns + l->admitted;
-        l->answered_ns = l->dropped_ns + l->dropped;
-        kept = kept + l->admitted + l->dropped + l->answered;
-        error = tca_kept_put(&sweep->kept, at, l);
-    }
-    return error;
+    int64_t *less = tca_grow(room->moment, (size_t)(kept - room->moment), sizeof *less);
+    tca_kept_point(&sweep->kept, less ? less : room->moment, room->begin);
+    room->moment = NULL;
+    room->begin = NULL;
 }
 
-static int each_listener(struct tca_sweep *sweep, struct tca_crew *crew, struct room room)
+static int each_listener(struct tca_sweep *sweep, struct tca_crew *crew, struct room *room)
 {
-    struct sharing share = {.sweep = sweep, .room = room, .tasks = tca_crew_size(crew)};
-    int error = deal_edges(sweep, room.index);
-    if (error)
-        return error;
+    struct sharing share = {.sweep = sweep, .tasks = tca_crew_size(crew)};
+    int error = TCA_OK;
+    deal_edges(sweep, room->index, room->begin);
     sort_losses(sweep);
+    share.room = *room;
     share.tasks *= share.tasks > 1 ? TASKS_EACH : 1;
-    part_edges(&share);
+    part_listeners(&share);
     tca_crew_run(crew, sweep_some, &share, share.tasks);
     for (unsigned at = 0; at < share.tasks && !error; at++)
         error = share.error[at];
+    if (!error)
+        keep_all_moments(sweep, room);
     return error;
 }
 
 int tca_sweep_edges(struct tca_sweep *sweep, struct tca_crew *crew)
 {
     struct room room = {.index = tca_grow(NULL, sweep->edges, sizeof *room.index),
-                        .bursting = tca_alloc(sweep->conns)};
-    sweep->moment = tca_grow(NULL, sweep->edges, sizeof *sweep->moment);
-    int error = room.index && room.bursting && sweep->moment ? each_listener(sweep, crew, room) : TCA_EMEMORY;
-    if (!error)
-        error = give_back_moments(sweep);
+                        .bursting = tca_alloc(sweep->conns),
+                        .time = tca_grow(NULL, sweep->conns, sizeof *room.time),
+                        .moment = tca_grow(NULL, sweep->edges, sizeof *room.moment),
+                        .begin = tca_grow(NULL, sweep->listeners + 1, sizeof *room.begin)};
+    bool has_room = room.index && room.bursting && room.time && room.moment && room.begin;
+    int error = has_room ? each_listener(sweep, crew, &room) : TCA_EMEMORY;
     if (!error)
         error = tca_wildcard_widen(sweep);
     tca_free(room.index);
     tca_free(room.bursting);
+    tca_free(room.time);
+    tca_free(room.moment);
+    tca_free(room.begin);
     return error;
 }
 
@@ -478,6 +465,11 @@ static void forget_gathered(struct tca_sweep *sweep)
     tca_free(sweep->conn);
     sweep->conn = NULL;
     sweep->conns = sweep->conn_room = 0;
+    tca_free(sweep->ref);
+    sweep->ref = NULL;
+    tca_free(sweep->row);
+    sweep->row = NULL;
+    sweep->hosts = NULL;
 }
 
 int tca_sweep_list(struct tca_sweep *sweep, const struct tca_hosts *hosts)
@@ -555,11 +547,8 @@ void tca_sweep_free(struct tca_sweep *sweep)
 {
     if (!sweep)
         return;
+    forget_gathered(sweep);
     tca_kept_done(&sweep->kept);
     tca_free(sweep->place);
-    tca_free(sweep->moment);
-    tca_free(sweep->conn);
-    tca_free(sweep->edge);
-    tca_free(sweep->loss);
     tca_free(sweep);
 }

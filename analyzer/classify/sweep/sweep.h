@@ -4,8 +4,9 @@
  * connections, and sweep.c, which reads each listener's edges.
  *
  *     add:  dossier --> one struct tca_conn and its edges            gather.c
- *     run:  conns by (capture, address, port)  --> listeners         listener.c
- *           edges by (listener, time, frame)   --> bursts, episodes  sweep.c, episode.c
+ *     list: conns by (capture, address, port)  --> which listeners there are, and from where each is seen   listener.c
+ *     run:  of each, once: its conns           --> the listener      listener.c
+ *           its edges by (time, frame)         --> bursts, episodes  sweep.c, episode.c
  */
 #ifndef TCA_CLASSIFY_SWEEP_H
 #define TCA_CLASSIFY_SWEEP_H
@@ -55,6 +56,18 @@ struct tca_folded {
 };
 enum { TCA_FOLDED = 256, TCA_FOLDS_MAX = 4096 };
 
+/* A reference for sorting connections by listener without moving them: edges know them by number. */
+struct tca_conn_ref {
+    struct tca_conn *conn;
+};
+
+/* What is known of a listener before it is built. */
+struct tca_listener_row {
+    size_t first;                         /* of its connections; before those of the next one */
+    int64_t server_rtt_ns, client_rtt_ns; /* medians; -1: no clean handshake */
+    enum tca_vantage vantage;
+};
+
 struct tca_sweep {
     enum tca_vantage user;
     struct tca_conn *conn; /* owned */
@@ -65,17 +78,22 @@ struct tca_sweep {
     size_t edges, edge_room;
     struct tca_loss *loss; /* owned */
     size_t losses, loss_room;
-    struct tca_kept kept; /* listeners, with their episodes */
+    struct tca_kept kept; /* listeners, with their episodes and moments */
     uint64_t *place;      /* owned: of each its host's number and its port */
     size_t listeners;
-    int64_t
-        *moment; /* owned: what the listeners' admitted_ns and dropped_ns point into; a place for each edge */
+    /* From listing them until they have run: */
+    const struct tca_hosts *hosts; /* borrowed */
+    struct tca_conn_ref *ref;      /* owned: all connections, those of each listener side by side */
+    struct tca_listener_row *row;  /* owned: of each listener, and one behind them */
 };
 
-/* Number the listeners in order, tell every connection its number, and build them of their connections alone. 0 or
- * TCA_EMEMORY. */
+/* Number the listeners in order, tell every connection its number, and where the capture of each was taken. `hosts` is borrowed until
+ * they have run. 0 or TCA_EMEMORY. */
 int tca_sweep_listeners(struct tca_sweep *sweep, const struct tca_hosts *hosts);
-/* What all edges of each listener show together. 0 or TCA_EMEMORY. */
+/* What the connections of one show when simply counted; *l: nothing is known of it yet. `time`: room for one entry for each of
+ * them. */
+void tca_listener_build(const struct tca_sweep *sweep, size_t at, int64_t *time, struct tca_listener *l);
+/* All listeners, with what all edges of each listener show together. 0 or TCA_EMEMORY. */
 int tca_sweep_edges(struct tca_sweep *sweep, struct tca_crew *crew);
 
 /* The number of a listener's host. */

@@ -167,6 +167,8 @@ static int widen_all(struct tca_sweep *sweep, struct row *row, size_t rows, stru
 
 int tca_wildcard_widen(struct tca_sweep *sweep)
 {
+    if (!sweep->kept.episodes) /* nothing bounds any limit */
+        return TCA_OK;
     struct row *row = tca_alloc(sweep->listeners * sizeof *row);
     int64_t *time = tca_alloc(2 * sweep->edges * sizeof *time);
     struct tca_listener *room = tca_grow(NULL, ROWS_MAX, sizeof *room);
