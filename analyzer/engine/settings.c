@@ -421,7 +421,7 @@ static const struct setter {
     {"real-addresses", set_real_addresses, "true or false"},
     {"at", set_at, MOMENT},
     {"width", set_width, "seconds above 0, at most 86400"},
-    {"memory", set_memory, "a size of at least 1M, such as 256M or 2G"},
+    {"memory", set_memory, "a size from 1M to 1024T, such as 256M or 2G"},
     {"max-expanded", set_max_expanded, "a size of at least 1M, such as 500M or 2T"},
     {"jobs", set_jobs, "a number of threads, 1 to 64"},
     {"host", set_host, "an IPv4 or IPv6 address"},

@@ -124,7 +124,7 @@ says 'merge needs a directory'
 exits 2 -w x.pcap ok.pcap
 says 'summary takes no --write'
 exits 2 --memory 5 ok.pcap
-says 'a size of at least 1M'
+says 'a size from 1M to 1024T'
 exits 2 --memory 12X ok.pcap
 exits 0 --memory 1g ok.pcap
 exits 2 -j 0 ok.pcap

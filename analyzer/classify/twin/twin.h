@@ -46,7 +46,7 @@ struct tca_lost {
     uint64_t frame;     /* in `near` */
     int64_t time_ns;    /* by the clock of `near` */
     uint64_t far_frame; /* in `far`: the next copy that arrived, or this one; 0: none is known */
-    int64_t far_ns;     /* by the clock of `far` */
+    int64_t far_ns;     /* by the clock of `far`, of a copy; -1: none came there */
     uint32_t seq;       /* of payload: first byte, counted from the sender's ISN */
     uint64_t
         own_frame; /* in the capture of the row it is told in: `frame` or far_frame; 0: that holds none of them */

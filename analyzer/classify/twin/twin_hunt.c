@@ -71,6 +71,13 @@ static struct tca_lost *room_for(struct tca_twins *twins)
     return &twins->found[twins->found_count++];
 }
 
+/* What came in its place may be another segment, as the first one behind an ACK that was lost: that dates nothing. */
+static bool is_copy(const struct tca_hunt *h, const struct tca_mark *mark, const struct tca_mark *arrived)
+{
+    return arrived->flags == mark->flags &&
+           arrived->seq - h->far->m.side[h->far_side].iss == mark->seq - h->near->m.side[h->side].iss;
+}
+
 struct tca_lost *tca_hunt_claim(const struct tca_hunt *h, enum tca_lost_kind kind,
                                 const struct tca_mark *mark, const struct tca_mark *arrived,
                                 uint32_t far_capture, bool repeated)
@@ -92,7 +99,7 @@ struct tca_lost *tca_hunt_claim(const struct tca_hunt *h, enum tca_lost_kind kin
         .frame = mark->frame,
         .time_ns = mark->time_ns,
         .far_frame = arrived ? arrived->frame : 0,
-        .far_ns = arrived ? arrived->time_ns : 0,
+        .far_ns = arrived && is_copy(h, mark, arrived) ? arrived->time_ns : -1,
         .seq = mark->seq - h->near->m.side[h->side].iss,
         .count = 1,
     };

@@ -56,9 +56,9 @@ static struct tca_lost as_told(const struct tca_twins *twins, const struct tca_d
     struct tca_lost told = *lost;
     bool here = lost->near == d[x].capture;
     told.own_frame = here ? lost->frame : lost->far_frame;
-    told.own_ns = here             ? lost->time_ns
-                  : told.own_frame ? lost->far_ns
-                                   : converted(twins, lost, d[x].capture, d[x].m.start_ns);
+    told.own_ns = here                ? lost->time_ns
+                  : lost->far_ns >= 0 ? lost->far_ns
+                                      : converted(twins, lost, d[x].capture, d[x].m.start_ns);
     for (size_t y = 0; y < count; y++)
         if (d[y].capture == lost->near)
             told.side = (uint8_t)tca_twin_role(&d[y], &d[x], lost->side);
