@@ -149,9 +149,15 @@ const struct tca_mark *tca_closing_rst(const struct tca_closing *k)
     return rst_of_frame(k->d, client && (!server || client < server) ? client : server);
 }
 
-/* P was silent since it acknowledged A's FIN, and what it then sent shows that A's FIN_WAIT2 was gone. A FIN
- * or a bare ACK is taken by a FIN_WAIT2 without a reset; payload is reset by any orphan, so it only tells
- * after the full time. */
+/* Payload, or a FIN with a hole in front of it: an orphan's FIN_WAIT2 resets that as well (tcp_minisocks.c
+ * tcp_timewait_state_process). */
+static bool is_reset_by_any(const struct tca_side *a, const struct tca_mark *trigger)
+{
+    return trigger->len || ((trigger->flags & TCA_FIN) && a->acked_known && trigger->seq != a->acked);
+}
+
+/* P was silent since it acknowledged A's FIN, and what it then sent shows that A's FIN_WAIT2 was gone. A FIN in its turn
+ * or a bare ACK is taken by a FIN_WAIT2 without a reset; what any orphan resets only tells after the full time. */
 static bool fin_wait2_gone(const struct tca_closing *k, const struct tca_mark *rst,
                            const struct tca_mark *trigger)
 {
@@ -163,7 +169,7 @@ static bool fin_wait2_gone(const struct tca_closing *k, const struct tca_mark *r
     if (late && late->frame < trigger->frame)
         return false;
     int64_t silent_ns = trigger->time_ns - acked->time_ns;
-    int64_t least_ns = trigger->len ? FIN_TIMEOUT_NS : SHORTEST_FIN_WAIT2_NS;
+    int64_t least_ns = is_reset_by_any(&k->m->side[a], trigger) ? FIN_TIMEOUT_NS : SHORTEST_FIN_WAIT2_NS;
     if (k->c)
         least_ns = tca_host_seconds(k->c->host[a], TCA_SETTING_tcp_fin_timeout, least_ns);
     return silent_ns >= least_ns;
