@@ -255,7 +255,7 @@ static enum tca_confidence overflow_level(const struct tca_rst *r)
     bool siblings = l->aborted_opens >= 2 || tca_listener_episode(l, r->rst->time_ns, TCA_SECOND);
     if (!near && !siblings)
         return TCA_POSSIBLE;
-    if (near && l->aborted_opens >= 3 && l->established > 0 && !l->refused)
+    if (tca_listener_aborts(l))
         return TCA_CERTAIN;
     enum tca_confidence level = tca_level(r->c, levels, TCA_BASIS_SEEN);
     bool odd = l->refused > 0 || (r->rst->has_ip_id && r->rst->ip_id);

@@ -208,6 +208,17 @@ static void count_candidates(struct tca_board *b, struct tca_listener *l, const 
     }
 }
 
+/* Where no SYN met a full queue those that were reset in it tell its level, if they are too many for anything else
+ * (reset_opening.c says when): of a queue of a place or two, whose clients come together. */
+static void strengthen_aborts(struct tca_board *b)
+{
+    for (size_t at = 0; at < b->instants; at++)
+        if (!b->instant[at].weak)
+            return;
+    for (size_t at = 0; at < b->instants && tca_listener_aborts(b->l); at++)
+        b->instant[at].weak = b->instant[at].kind != TCA_EDGE_ABORTED;
+}
+
 static void sort_levels(struct tca_board *b)
 {
     for (size_t at = 0; at < b->answers; at++) {
@@ -335,6 +346,7 @@ int tca_board_init(struct tca_board *b, struct tca_listener *l, const struct tca
     }
     count_candidates(b, l, edge, count);
     if (refused)
-        sort_levels(b);
+        strengthen_aborts(b);
+    sort_levels(b);
     return TCA_OK;
 }

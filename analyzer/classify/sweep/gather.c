@@ -525,10 +525,13 @@ static int add_aborted(struct tca_sweep *sweep, const struct tca_dossier *d, con
 {
     if (!aborted_open(d, ladder))
         return TCA_OK;
+    const struct tca_mark *refused = tca_rst_trigger(d, aborted_open(d, ladder));
+    if (!refused) /* not the first one where TCP_DEFER_ACCEPT waits for payload */
+        refused = ladder->ack;
     sweep->conn[sweep->conns - 1].flags |= TCA_CONN_ABORTED;
     return add_edge(sweep, (struct tca_edge){.kind = TCA_EDGE_ABORTED,
-                                             .time_ns = ladder->ack->time_ns,
-                                             .frame = ladder->ack->frame,
+                                             .time_ns = refused->time_ns,
+                                             .frame = refused->frame,
                                              .weight = 1,
                                              .weak = true});
 }

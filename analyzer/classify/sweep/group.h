@@ -16,7 +16,6 @@
 enum {
     TCA_LEVEL_SLACK = 2, /* the level is known within this: one in hand, one in flight */
     TCA_SEPARATION = 70, /* percent: drops at the level or above, less answers there, each of its own total */
-    TCA_ABORTS_AGREE = 3, /* connections aborted: no coincidence */
 };
 
 struct tca_group {

@@ -458,6 +458,12 @@ const struct tca_episode *tca_listener_episode(const struct tca_listener *l, int
     return NULL;
 }
 
+bool tca_listener_aborts(const struct tca_listener *l)
+{
+    return tca_near_server(l->vantage) && l->aborted_opens >= TCA_ABORTS_AGREE && l->established > 0 &&
+           !l->refused;
+}
+
 bool tca_listener_is_shared(const struct tca_listener *l)
 {
     for (unsigned at = 0; at < l->episode_count; at++)

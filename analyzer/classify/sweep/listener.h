@@ -232,6 +232,11 @@ static inline bool tca_episode_contradicts_one(const struct tca_listener *l, con
 /* An episode shows that several sockets share its port (SO_REUSEPORT), each with its own queues. */
 bool tca_listener_is_shared(const struct tca_listener *l);
 
+enum { TCA_ABORTS_AGREE = 3 }; /* connections aborted: no coincidence */
+/* So many last ACKs were reset, while others got in and no SYN was refused, that it was a full accept queue with
+ * tcp_abort_on_overflow (tcp_ipv4.c tcp_v4_syn_recv_sock, tcp_minisocks.c tcp_check_req). */
+bool tca_listener_aborts(const struct tca_listener *l);
+
 /* Between these moments connections got in, were served at once, and no SYN was dropped: nobody waited in the accept
  * queue. */
 bool tca_listener_admits(const struct tca_listener *l, int64_t from_ns, int64_t to_ns);

@@ -115,13 +115,29 @@ static uint64_t fewest_at_drop(const struct tca_board *b, const struct tca_liste
     return fewest;
 }
 
+/* Children that may be none yet: what their clients sent may have been refused after a SYN cookie, or lost, for it came again
+ * before anything was taken. A child would have acknowledged it at once. */
+static uint32_t refused_perhaps(const struct tca_board *b, const struct tca_group *g,
+                                const struct tca_episode *e)
+{
+    size_t count = 0;
+    for (size_t at = 0; at < g->count; at++)
+        if (g->instant[at].kind == TCA_EDGE_IGNORED && g->instant[at].weak)
+            b->number[count++] = g->instant[at].conn;
+    for (size_t at = 0; at < b->doubts && b->doubt[at]->time_ns <= e->last_ns; at++)
+        if (!b->doubt[at]->weak && b->doubt[at]->other_ns > e->first_ns)
+            b->number[count++] = b->doubt[at]->conn;
+    return (uint32_t)tca_sort_unique(b->number, count);
+}
+
 /* Of a frozen service the candidates are the queue, apart from those that the application had in hand when it froze: one
  * alone takes no more once it stands still in a request, but workers do, until each has one. */
-static void bound_below(const struct tca_board *b, struct tca_listener *l, const struct tca_episode *e,
-                        uint32_t gap)
+static void bound_below(const struct tca_board *b, struct tca_listener *l, const struct tca_group *g,
+                        const struct tca_episode *e, uint32_t gap)
 {
     uint64_t most = e->plateau_min - 1 + (uint64_t)gap;
-    uint64_t in_hand = in_hand_at(b, e->stall_ns) + 2 * (uint64_t)gap; /* from the highest to the lowest */
+    uint64_t in_hand = in_hand_at(b, e->stall_ns) + refused_perhaps(b, g, e);
+    in_hand += 2 * (uint64_t)gap; /* from the highest to the lowest */
     bool firmer = l->backlog_basis == TCA_BACKLOG_BEGUN && e->stall_ns >= 0;
     if (e->slow || b->side_by_side || in_hand >= most || most - in_hand + firmer <= l->backlog.min)
         return;
@@ -156,7 +172,7 @@ static void bound_backlog(const struct tca_board *b, struct tca_listener *l, con
         l->backlog_basis = TCA_BACKLOG_CANDIDATES;
         l->backlog_proof = proof_of(e);
     }
-    bound_below(b, l, e, gap);
+    bound_below(b, l, g, e, gap);
 }
 
 /* Two frozen times, and more waited at the one than at the other: then the application had some in hand. */
