@@ -98,33 +98,54 @@ static bool reset_without_state(const struct tca_case *c, const struct tca_openi
            (o->refusal->time_ns - o->ack->time_ns >= TCA_QUIET_NS || ack_missed(o));
 }
 
-/* A request would repeat its SYN+ACK, a child would acknowledge the data: no state is left. */
-static bool state_was_lost(const struct tca_case *c, const struct tca_opening *o)
+/* The queue was full around the time when the ACK came. */
+static bool queue_was_full(const struct tca_case *c, const struct tca_opening *o)
+{
+    return tca_listener_episode(c->listener, o->ack->time_ns, 2 * TCA_SECOND) != NULL;
+}
+
+/* Sent again and again, or, of a cookie that met a full queue near the server, once: there it arrived. */
+static bool data_met_nothing(const struct tca_case *c, const struct tca_opening *o)
 {
     const struct tca_mark *data = tca_dossier_mark(c->d, TCA_MARK_FIRST_DATA, TCA_CLIENT, 0);
     const struct tca_mark *again = tca_dossier_last(c->d, TCA_MARK_DATA_RETX, TCA_CLIENT);
+    if (!data)
+        return false;
+    if (again && o->client->retx_pkts >= 2)
+        return again->time_ns - data->time_ns >= TCA_SECOND;
+    return tca_near_server(c->vantage) && o->end_ns - data->time_ns >= TCA_QUIET_NS &&
+           tca_cookie_options_missing(o->m, o->syn, o->synack) && queue_was_full(c, o);
+}
+
+/* A request would repeat its SYN+ACK, a child would acknowledge the data: no state is left. */
+static bool state_was_lost(const struct tca_case *c, const struct tca_opening *o)
+{
     bool quiet =
         o->synack && o->ack && o->end_ns - o->ack->time_ns >= TCA_QUIET_NS && !tca_opening_rung(c, o, 0);
-    return quiet && !o->child && !o->refusal && o->server->pkts == o->server->synack_count && data && again &&
-           o->client->retx_pkts >= 2 && again->time_ns - data->time_ns >= TCA_SECOND;
+    return quiet && !o->child && !o->refusal && o->server->pkts == o->server->synack_count &&
+           data_met_nothing(c, o);
 }
 
 /* Its SYN+ACK shows that it was a cookie, or the queue was full when the ACK came: else a path that died explains it better. */
 static bool has_reason(const struct tca_case *c, const struct tca_opening *o)
 {
-    return c->pressed->cookie || tca_cookie_options_missing(o->m, o->syn, o->synack) ||
-           tca_listener_episode(c->listener, o->ack->time_ns, 2 * TCA_SECOND) != NULL;
+    return c->pressed->cookie || tca_cookie_options_missing(o->m, o->syn, o->synack) || queue_was_full(c, o);
 }
 
 bool tca_cookie_state_lost(const struct tca_case *c)
 {
     const struct tca_mirror *m = &c->d->m;
     const struct tca_side *client = &m->side[TCA_CLIENT], *server = &m->side[TCA_SERVER];
-    if (m->child_proved || m->open_refuted || client->retx_pkts < 2 || server->pkts != server->synack_count ||
-        !tca_near_server(c->vantage) || !server->pkts)
+    if (m->child_proved || m->open_refuted || !client->bytes || server->pkts != server->synack_count ||
+        !server->pkts)
         return false;
     struct tca_opening o = tca_opening_of(c);
-    return state_was_lost(c, &o) && has_reason(c, &o);
+    if (!state_was_lost(c, &o))
+        return false;
+    /* Away from the server a path that died looks the same, unless all says that it was a cookie at a full queue. */
+    return tca_near_server(c->vantage)
+               ? has_reason(c, &o)
+               : tca_cookie_options_missing(o.m, o.syn, o.synack) && queue_was_full(c, &o);
 }
 
 void judge_handshake_cookie_ack_lost_state(const struct tca_case *c, struct tca_judgement *j)
@@ -153,8 +174,8 @@ void judge_handshake_cookie_ack_lost_state(const struct tca_case *c, struct tca_
                 "The ACK of a SYN cookie had no effect: the client's segment %u.%03u s later drew a reset.",
                 TCA_WHOLE_S(o.refusal->time_ns - o.ack->time_ns));
     else
-        tca_say(j, "The server neither took the client's data (%u repeats) nor repeated its SYN+ACK.",
-                (unsigned)o.client->retx_pkts);
+        tca_say(j, "The server neither took the client's data (%u copies) nor repeated its SYN+ACK.",
+                (unsigned)o.client->retx_pkts + 1);
 }
 
 /* ---- fast open ---- */

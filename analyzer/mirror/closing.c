@@ -291,8 +291,13 @@ static void receiver_hole_filled(struct step *s)
     bool told = from->sacked || from->dup_acks;
     bool fills = to->acked_known && s->seg->len && seq_before_eq(s->seg->seq, to->acked) &&
                  seq_after(s->seg->seq + s->seg->len, to->acked) && seq_before(s->seg->seq, from->fin_seq);
-    if (from->fin_sent && told && fills && assumed_at(to, TCA_GOT_FIN) >= 0)
+    if (!from->fin_sent || !told || !fills)
+        return;
+    if (assumed_at(to, TCA_GOT_FIN) >= 0)
         tca_history_redate(s->to, TCA_GOT_FIN, s->when);
+    else if (tca_side_state(to) == TCA_ESTABLISHED && !from->fin_acked_by_peer && !fin_in_vain(from) &&
+             seq_after(tca_sequence_contiguous(from), from->fin_seq))
+        tca_history_step(s->to, TCA_GOT_FIN, false, s->when); /* what told of the hole had denied it */
 }
 
 void tca_step_closing_sender(struct step *s)
