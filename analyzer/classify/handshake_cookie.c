@@ -117,13 +117,20 @@ static bool data_met_nothing(const struct tca_case *c, const struct tca_opening 
            tca_cookie_options_missing(o->m, o->syn, o->synack) && queue_was_full(c, o);
 }
 
+/* Its SYN+ACKs are all that it said, or it said nothing since the client's ACK: a cookie that was sent again has a number of
+ * its own. */
+static bool server_is_silent(const struct tca_mirror *m)
+{
+    const struct tca_side *server = &m->side[TCA_SERVER];
+    return server->pkts && (server->pkts == server->synack_count || server->last_ns < m->first_ack_ns);
+}
+
 /* A request would repeat its SYN+ACK, a child would acknowledge the data: no state is left. */
 static bool state_was_lost(const struct tca_case *c, const struct tca_opening *o)
 {
     bool quiet =
         o->synack && o->ack && o->end_ns - o->ack->time_ns >= TCA_QUIET_NS && !tca_opening_rung(c, o, 0);
-    return quiet && !o->child && !o->refusal && o->server->pkts == o->server->synack_count &&
-           data_met_nothing(c, o);
+    return quiet && !o->child && !o->refusal && server_is_silent(o->m) && data_met_nothing(c, o);
 }
 
 /* Its SYN+ACK shows that it was a cookie, or the queue was full when the ACK came: else a path that died explains it better. */
@@ -135,9 +142,7 @@ static bool has_reason(const struct tca_case *c, const struct tca_opening *o)
 bool tca_cookie_state_lost(const struct tca_case *c)
 {
     const struct tca_mirror *m = &c->d->m;
-    const struct tca_side *client = &m->side[TCA_CLIENT], *server = &m->side[TCA_SERVER];
-    if (m->child_proved || m->open_refuted || !client->bytes || server->pkts != server->synack_count ||
-        !server->pkts)
+    if (m->child_proved || m->open_refuted || !m->side[TCA_CLIENT].bytes || !server_is_silent(m))
         return false;
     struct tca_opening o = tca_opening_of(c);
     if (!state_was_lost(c, &o))

@@ -36,12 +36,15 @@ bool tca_opening_answered(const struct tca_side *client, const struct tca_mark *
            seq_before_eq(mark->ack, client->snd_nxt);
 }
 
-/* The SYN+ACK whose ISN this acknowledgment names. Several servers behind one address may answer one SYN. */
+/* A server that keeps no state, or one of several behind one address, may answer the next copy of a SYN with another ISN. */
+enum { ANSWERS = TCA_MARK_SYNACK | TCA_MARK_OTHER_SYNACK };
+
+/* The SYN+ACK whose ISN this acknowledgment names. */
 static const struct tca_mark *acknowledged(const struct tca_dossier *d, const struct tca_opening *o,
                                            uint32_t ack)
 {
     const struct tca_mark *mark;
-    for (unsigned n = 0; (mark = tca_dossier_mark(d, TCA_MARK_SYNACK, TCA_SERVER, n)); n++)
+    for (unsigned n = 0; (mark = tca_dossier_mark(d, ANSWERS, TCA_SERVER, n)); n++)
         if (tca_opening_answered(o->client, mark) && mark->seq + 1 == ack)
             return mark;
     return NULL;
@@ -61,7 +64,8 @@ static void find_ack(const struct tca_dossier *d, struct tca_opening *o)
 static void find_synacks(const struct tca_dossier *d, struct tca_opening *o)
 {
     const struct tca_mark *mark;
-    for (unsigned n = 0; (mark = tca_dossier_mark(d, TCA_MARK_SYNACK, TCA_SERVER, n)); n++) {
+    const unsigned roles = o->synack ? ANSWERS : TCA_MARK_SYNACK;
+    for (unsigned n = 0; (mark = tca_dossier_mark(d, roles, TCA_SERVER, n)); n++) {
         if (!tca_opening_answered(o->client, mark) || (o->synack && mark->seq != o->synack->seq))
             continue; /* of another connection, of another server, or of what a stray SYN began later */
         if (!o->synack)
