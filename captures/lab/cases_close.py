@@ -336,6 +336,42 @@ def intend_second_fin_lost(bench):
     bench.intend(40006, "close_none_open_at_end", client="certain")
 
 
+@case("close/rec_fin_behind_hole",
+      "A segment in front of the server's FIN is lost behind the server's tap: the FIN, which arrived, takes effect when it was sent "
+      "again.",
+      says={"server.TcpRetransSegs": ">= 3", "client.TcpExtTCPOFOQueue": "> 0", "server.TcpOutRsts": "== 0", "client.TcpOutRsts": "== 0"},
+      sysctls=("net.ipv4.tcp_sack",), bench={"delay": .03}, client_view=True)
+def fin_behind_hole(bench):
+    """30 ms each way. The server sends three segments and shuts down; the second is lost on the wire. The client has no selective
+    acknowledgments at 40001 and 40002 (IPv6), where it waits for the segment until the server's timer sends it, and
+    acknowledges what came before it when it speaks itself, 0.15 s after the FIN; it has them at 40003. It closes 0.5 s later."""
+    four, six = bench.listen(), bench.listen(v6=True)
+    sent = dict.fromkeys((40001, 40002, 40003), 0)
+
+    def lose_second(segment):
+        if segment.dport not in sent or segment.length < 1000:
+            return None
+        sent[segment.dport] += 1
+        return wire.DROP if sent[segment.dport] == 2 else None
+    bench.relay.policy = lose_second
+    for port in (40001, 40002, 40003):
+        bench.client.sysctl({"net.ipv4.tcp_sack": int(port == 40003)})
+        client, server = bench.pair(six if port == 40002 else four, port)
+        exchange(client, server)
+        server.sendall(bytes(3400))
+        server.shutdown(socket.SHUT_WR)
+        time.sleep(.15)
+        client.sendall(b"thanks\n")
+        read_all(client)
+        time.sleep(.5)
+        client.close()
+        read_all(server)
+        server.close()
+        time.sleep(.2)
+    bench.intend((40001, 40002), "close_four_way", at="certain")
+    bench.intend(40003, "close_half", at="certain")  # it speaks behind a FIN that it has
+
+
 @case("close/rec_data_crossing",
       "Both ends send data and close at the same time: "
       "what arrives after close() is reset, after shutdown() it is not.",

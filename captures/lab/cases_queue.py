@@ -548,6 +548,42 @@ def cookie_failed(bench):
     bench.intend("listener:8080", "overflow_interval", at="-")
 
 
+@case("queue/rec_abort_pairs",
+      "Clients come in pairs to a queue of one place: the second one, with a SYN cookie, has it before the first one's payload, "
+      "deferred, comes. tcp_abort_on_overflow=1 resets that one; no SYN meets a full queue.",
+      says={"server.TcpExtListenOverflows": "== 24", "server.TcpExtListenDrops": "== 24", "server.TcpExtEmbryonicRsts": "== 24",
+            "server.TcpPassiveOpens": "== 24", "server.TcpExtTCPReqQFullDoCookies": "== 24"},
+      bench={"delay": .03, "server_sysctl": {"net.ipv4.tcp_abort_on_overflow": 1}}, client_view=True, limit=60)
+def abort_pairs(bench):
+    """TCP_DEFER_ACCEPT=3, backlog 0, tcp_syncookies=1, 30 ms each way. 24 times: 40101 and on get a request, 40201 and on a cookie;
+    all ask 0.15 s later, and 0.1 s after that the application accepts, answers, and closes."""
+    bench.option("server", 8080, "TCP_DEFER_ACCEPT", 3)
+
+    def setup(sock):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 3)
+    listener = bench.listen(backlog=0, setup=setup)
+    for at in range(1, 25):
+        pair = [bench.dial(base + at, wait=0) for base in (40100, 40200)]
+        time.sleep(.15)
+        for client in pair:
+            client.sendall(apps.KEEP)
+        time.sleep(.1)
+        served = listener.accept()[0]
+        served.recv(4096)
+        served.sendall(b"answer\n")
+        served.close()
+        time.sleep(.1)
+        for client in pair:
+            client.close()
+        time.sleep(.1)
+    bench.intend(range(40101, 40125), "rst_abort_on_overflow", server="certain", client="possible")
+    bench.intend("listener:8080", "overflow_interval", server="certain")
+    bench.intend(range(40201, 40225), "handshake_synack_cookie", server="certain", client="probable")
+    bench.intend("listener:8080", "syncookie_interval", server="certain", client="probable")
+    bench.also(range(40101, 40125), "handshake_half_open", "close_rst_reply")
+    bench.also(range(40201, 40225), "close_rst_by_passive", "rst_unread_data")  # the client closes with the answer unread
+
+
 @case("queue/rec_defer_accept_short",
       "The listener defers by one second: ten silent clients get exactly one repeated SYN+ACK each, as if their "
       "ACK had been lost.",

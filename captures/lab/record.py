@@ -61,6 +61,7 @@ for family in sorted(glob.glob(f"{HERE}/cases_*.py")):  # importing a family ent
         BROKEN.append(f"{os.path.basename(family)}: {error}")
 
 TOOLS = ("ip", "tcpdump", "nft", "ethtool", "ss", "mount", "bpftrace")
+SETTLE = .05  # seconds: what was sent last is still on its way to the file
 TRIES = 3  # a busy machine can spoil a recording: a lost race, a missed event; then it is made again
 AGAIN = 75  # the exit status of a recording that may succeed another time (EX_TEMPFAIL)
 MAY_PASS = (proc.Spoilt, TimeoutError, ConnectionError, subprocess.TimeoutExpired)
@@ -103,9 +104,10 @@ class Recording:
         before = self._counters()
         self.case.play(self.bench)
         time.sleep(self.case.linger)
-        after = self._counters()
         sampler.stop()
-        self._end_captures()  # first, so that nothing is captured that was not traced
+        time.sleep(SETTLE)
+        after = self._counters()  # of what the captures hold, and hardly more or less: connections may still go on
+        self._stop_captures()  # before the trace, so that nothing is captured that was not traced
         drift = self.trace.stop()
         self.until = time.monotonic()
         self.missed = probe.Probe.misses(self.probe_path) - self.missed
@@ -156,7 +158,10 @@ class Recording:
                                                  device, filter_words))
 
     def _end_captures(self):
-        time.sleep(.05)  # what was sent last is still on its way to the file
+        time.sleep(SETTLE)
+        self._stop_captures()
+
+    def _stop_captures(self):
         for capture in self.captures:
             capture.stop()
 
