@@ -64,7 +64,7 @@ def text_samples(sampler):
         yield "[accept queues of the server] ss -lnt once a second, told when it changed: epoch seconds, listener, queued, limit"
         yield from changed((at, local, f"{queued} {limit}") for at, local, queued, limit in sampler.queues)
     if sampler.states:
-        yield "[sockets by state] ss -tan once a second, told when it changed: epoch seconds, side, STATE=number"
+        yield "[sockets by state] ss -tan once a second, told when it changed: epoch seconds, side, STATE=number; unknown: ss took too long"
         yield from changed(sampler.states)
 
 

@@ -52,7 +52,8 @@ LATE = 0.1  # seconds after its date within which ss reads the kernel's tables
 KERNEL_WORDS = {"SYN_SENT": "SYN-SENT", "SYN_RECV": "SYN-RECV", "ESTABLISHED": "ESTAB", "FIN_WAIT1": "FIN-WAIT-1",
                 "FIN_WAIT2": "FIN-WAIT-2", "CLOSE_WAIT": "CLOSE-WAIT", "LAST_ACK": "LAST-ACK", "CLOSING": "CLOSING",
                 "TIME_WAIT": "TIME-WAIT"}
-SAMPLE = re.compile(r"(\d+\.\d{3}) (server|client) (none|\S+=\d+(?: \S+=\d+)*)$")
+UNKNOWN = "unknown"  # ss took too long to be of one instant
+SAMPLE = re.compile(r"(\d+\.\d{3}) (server|client) (none|unknown|\S+=\d+(?: \S+=\d+)*)$")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Sample:
     """What ss listed at one side."""
 
     at: float
-    counts: collections.Counter
+    counts: collections.Counter  # None: unknown
 
 
 @dataclasses.dataclass
@@ -94,15 +95,18 @@ def read_samples(text):
         match = SAMPLE.match(row)
         if not match:
             raise ValueError(f"kernel.txt: not a sample of sockets by state: {row}")
-        pairs = [] if match[3] == "none" else [word.rpartition("=") for word in match[3].split()]
-        found[match[2]].append(Sample(float(match[1]), collections.Counter({name: int(n) for name, _, n in pairs})))
+        pairs = [] if match[3] in ("none", UNKNOWN) else [word.rpartition("=") for word in match[3].split()]
+        counts = None if match[3] == UNKNOWN else collections.Counter({name: int(n) for name, _, n in pairs})
+        found[match[2]].append(Sample(float(match[1]), counts))
     return found
 
 
 def every_second(samples, until):
     """Samples that equal the one before are left out of kernel.txt: put them back, at the full second, fewer and fewer
-    of a long stretch."""
+    of a long stretch.  Of a second that ss took too long for there is none."""
     for sample, following in zip(samples, [*samples[1:], None]):
+        if sample.counts is None:
+            continue
         yield sample
         end = following.at - 0.5 if following else until - LATE
         first = second = int(sample.at) + 1

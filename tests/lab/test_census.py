@@ -81,6 +81,7 @@ def more(text):
 SAMPLES = (
     ("the samples as they are", lambda text: text, 0),
     ("ss listed one more", more, 1),
+    ("one more in seconds that are unknown", lambda text: re.sub(r"( (?:server|client)) ESTAB=.*", r"\1 unknown", more(text)), 0),
     ("a sample in another form", lambda text: text.replace(" server ESTAB=", " server ESTAB:"), 2),
     ("no samples", lambda text: re.sub(r"\[sockets by state\].*?(?=\n\[)", "[nothing]", text, flags=re.S), 1),
 )
