@@ -19,11 +19,18 @@ static bool listener_lags(const struct tca_listener *l)
     return l->cookie_skew_flows >= 3 && l->cookie_skew_flows >= l->skew_flows - l->skew_flows / 5;
 }
 
+/* As only a cookie's SYN+ACK, by its ID or by what others of the listener got. */
+static bool options_missing(const struct tca_case *c, const struct tca_opening *o)
+{
+    return tca_cookie_options_missing(o->m, o->syn, o->synack) ||
+           (c->pressed->cookie && tca_cookie_options_withheld(o->m, o->syn, o->synack));
+}
+
 static enum tca_cookie cookie_evidence(const struct tca_case *c, const struct tca_opening *o, int64_t *ret_ms)
 {
     if (!o->synack || tca_opening_rung(c, o, 0))
         return TCA_COOKIE_NONE; /* nobody is left to repeat a cookie */
-    if (tca_cookie_options_missing(o->m, o->syn, o->synack))
+    if (options_missing(c, o))
         return TCA_COOKIE_STRONG;
     if (tca_opening_silent_cookie(c, o))
         return TCA_COOKIE_WEAK;
@@ -56,7 +63,7 @@ void judge_handshake_synack_cookie(const struct tca_case *c, struct tca_judgemen
         return;
     bool many = tca_near_server(c->vantage) && listener_lags(c->listener);
     enum tca_confidence level = many ? TCA_CERTAIN : TCA_PROBABLE;
-    bool missing = tca_cookie_options_missing(o.m, o.syn, o.synack);
+    bool missing = options_missing(c, &o);
     tca_hold(j, missing ? level : tca_linux_only(c, TCA_SERVER, level), o.synack->time_ns);
     j->actor = TCA_SERVER;
     tca_prove(j, o.synack);
@@ -114,7 +121,7 @@ static bool data_met_nothing(const struct tca_case *c, const struct tca_opening 
     if (again && o->client->retx_pkts >= 2)
         return again->time_ns - data->time_ns >= TCA_SECOND;
     return tca_near_server(c->vantage) && o->end_ns - data->time_ns >= TCA_QUIET_NS &&
-           tca_cookie_options_missing(o->m, o->syn, o->synack) && queue_was_full(c, o);
+           options_missing(c, o) && queue_was_full(c, o);
 }
 
 /* Its SYN+ACKs are all that it said, or it said nothing since the client's ACK: a cookie that was sent again has a number of
@@ -136,7 +143,7 @@ static bool state_was_lost(const struct tca_case *c, const struct tca_opening *o
 /* Its SYN+ACK shows that it was a cookie, or the queue was full when the ACK came: else a path that died explains it better. */
 static bool has_reason(const struct tca_case *c, const struct tca_opening *o)
 {
-    return c->pressed->cookie || tca_cookie_options_missing(o->m, o->syn, o->synack) || queue_was_full(c, o);
+    return c->pressed->cookie || options_missing(c, o) || queue_was_full(c, o);
 }
 
 bool tca_cookie_state_lost(const struct tca_case *c)
@@ -148,9 +155,7 @@ bool tca_cookie_state_lost(const struct tca_case *c)
     if (!state_was_lost(c, &o))
         return false;
     /* Away from the server a path that died looks the same, unless all says that it was a cookie at a full queue. */
-    return tca_near_server(c->vantage)
-               ? has_reason(c, &o)
-               : tca_cookie_options_missing(o.m, o.syn, o.synack) && queue_was_full(c, &o);
+    return tca_near_server(c->vantage) ? has_reason(c, &o) : options_missing(c, &o) && queue_was_full(c, &o);
 }
 
 void judge_handshake_cookie_ack_lost_state(const struct tca_case *c, struct tca_judgement *j)

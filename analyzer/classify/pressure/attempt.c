@@ -161,7 +161,7 @@ static enum tca_cookie_word word_of(const struct tca_dossier *d, const struct tc
         return TCA_WORD_NONE;
     if (l->rungs)
         return TCA_WORD_REQUEST;
-    if (tca_cookie_options_missing(&d->m, syn, l->first))
+    if (tca_cookie_options_withheld(&d->m, syn, l->first))
         return TCA_WORD_OPTIONS;
     if (!l->first->has_ts && (a->flags & TCA_TRY_OPTIONS) && !(d->m.damage & TCA_DAMAGE_SNAPLEN))
         return TCA_WORD_REQUEST; /* without timestamps a cookie has no room for them */

@@ -66,16 +66,21 @@ bool tca_cookie_stamp(const struct tca_dossier *d, const struct tca_mark *synack
     return true;
 }
 
-bool tca_cookie_options_missing(const struct tca_mirror *m, const struct tca_mark *syn,
-                                const struct tca_mark *synack)
+bool tca_cookie_options_withheld(const struct tca_mirror *m, const struct tca_mark *syn,
+                                 const struct tca_mark *synack)
 {
     const struct tca_side *client = &m->side[TCA_CLIENT], *server = &m->side[TCA_SERVER];
     bool plain = syn && (!syn->has_ts || (synack && !synack->has_ts)); /* no time stamp bears them */
     bool offered =
         client->sack_ok && (client->has_wscale || client->opt_cut) && plain; /* the window scale comes last */
     bool bare = server->has_mss && !server->has_wscale && !server->sack_ok;
-    bool request = synack && synack->has_ip_id && synack->ip_id == 0;
-    return offered && bare && request && !server->opt_cut;
+    return offered && bare && synack && !server->opt_cut && (!synack->has_ip_id || !synack->ip_id);
+}
+
+bool tca_cookie_options_missing(const struct tca_mirror *m, const struct tca_mark *syn,
+                                const struct tca_mark *synack)
+{
+    return tca_cookie_options_withheld(m, syn, synack) && synack->has_ip_id;
 }
 
 int64_t tca_cookie_window(const struct tca_dossier *d, const struct tca_mark *synack)

@@ -31,7 +31,11 @@ enum { TCA_STAMP_STEP_US = 64000 };
 /* false: cannot be told. */
 bool tca_cookie_stamp(const struct tca_dossier *d, const struct tca_mark *synack, struct tca_stamp *ret);
 
-/* Without timestamps there is no room for window scale and SACK: the SYN+ACK lacks both though they were offered. */
+/* Without timestamps there is no room for window scale and SACK: the SYN+ACK lacks both though they were offered. Or this server has
+ * neither: IPv4 tells by the ID, 0 in what Linux sends for a request, IPv6 by what others of the listener got. */
+bool tca_cookie_options_withheld(const struct tca_mirror *m, const struct tca_mark *syn,
+                                 const struct tca_mark *synack);
+/* The same, where it is a request of Linux by its ID. */
 bool tca_cookie_options_missing(const struct tca_mirror *m, const struct tca_mark *syn,
                                 const struct tca_mark *synack);
 

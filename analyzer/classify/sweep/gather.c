@@ -677,7 +677,7 @@ static uint32_t flags_of(const struct tca_dossier *d, const struct tca_ladder *l
         flags |= TCA_CONN_NAMED_ACK;
     if (m->side[TCA_CLIENT].tfo_cookie)
         flags |= TCA_CONN_FAST_OPEN;
-    if (tca_cookie_options_missing(m, tca_dossier_mark(d, TCA_MARK_SYN, TCA_CLIENT, 0), ladder->first))
+    if (tca_cookie_options_withheld(m, tca_dossier_mark(d, TCA_MARK_SYN, TCA_CLIENT, 0), ladder->first))
         flags |= TCA_CONN_COOKIE_BARE;
     if (m->side[TCA_SERVER].has_wscale || m->side[TCA_SERVER].sack_ok)
         flags |= TCA_CONN_OPTIONS;
