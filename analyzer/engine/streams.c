@@ -2,9 +2,9 @@
  *
  * Pieces of streams to numbers. Pass 1 forgets tuples, Wireshark does not (flow/stream.h); so the pieces of all captures
  * are sorted by tuple, joined in the order of the file, and only then streams are numbered: by the rank of the frames
- * that created them. What stays in memory for pass 2 is a bit for each frame that created one, by whose rank it is numbered,
- * and an entry for each piece, found by capture and frame; but none for a SYN that is all of its stream, as floods have them
- * by the million: of that a second bit tells.
+ * that created them. What stays in memory for pass 2 is a bit for each frame that created one, by whose rank it is numbered, another
+ * that says whether it is a SYN and all of its stream, as floods have them by the million, and for each other one a byte, how whole
+ * it is. Pieces that went on with a stream have an entry each, found by file and frame.
  *
  * Wireshark reads one file at a time: of a capture that was cut into files a stream is numbered in each anew, by what that file
  * shows of it; how whole it is tells the capture. Entries and bits are by file, therefore, and pieces end with a file.
@@ -25,7 +25,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-enum { PIECE_MEMORY = 4 << 20, SINGLE_MEMORY = 4 << 20 };
+enum { PIECE_MEMORY = 4 << 20, SINGLE_MEMORY = 4 << 20, TOLD_MEMORY = 4 << 20 };
 
 /* In the sorter; all zero before it is filled, since tuples are compared as bytes. */
 struct item {
@@ -46,12 +46,12 @@ struct small {
 };
 _Static_assert(sizeof(struct small) < sizeof(struct item), "told apart by their sizes");
 
-/* Frames are those of the file. */
+/* A piece that did not create its stream. */
 struct entry {
-    uint64_t frame;       /* of the piece */
-    uint64_t created;     /* frame that created its stream; after numbering the stream's number */
+    uint64_t frame;       /* of the piece, in its file */
+    uint64_t stream;      /* its number */
     uint32_t file;        /* its ordinal */
-    uint8_t completeness; /* of its stream, once that has all its pieces */
+    uint8_t completeness; /* of its stream */
 };
 
 /* Frames of a file one behind the other, a bit each. */
@@ -60,6 +60,7 @@ struct page {
     uint64_t creates[WORDS]; /* it creates a stream */
     uint64_t lone[WORDS];    /* ... which is nothing but its SYN */
     uint64_t before;         /* so many streams of the file were created before this page */
+    uint64_t others;         /* so many that are more than a SYN, of all files up to here */
 };
 
 /* The streams of one file: its pages by their numbers, in a tree that is as high as the highest number asks for. So what a frame costs
@@ -77,8 +78,11 @@ struct tca_streams {
     struct tca_sorter *pieces; /* by tuple */
     struct tca_sorter *single; /* those that are one SYN with IPv4 (struct small), by frame */
     uint64_t seed;
-    struct entry *entry; /* by file and frame */
+    const char *temp_dir; /* borrowed; NULL: the usual one */
+    struct entry *entry;  /* owned; by file and frame */
     size_t count, room;
+    uint8_t *
+        whole; /* owned: completeness of streams that are more than a SYN, in the order of the frames that created them */
     struct rolls *rolls; /* owned; by the ordinal of the file, from 1 */
     size_t roll_count;
     const struct tca_spots *spots; /* borrowed */
@@ -91,6 +95,7 @@ int tca_streams_new(uint64_t seed, const char *temp_dir, struct tca_streams **re
     if (!all)
         return TCA_EMEMORY;
     all->seed = seed;
+    all->temp_dir = temp_dir;
     int error = tca_sorter_new(PIECE_MEMORY, temp_dir, &all->pieces);
     if (!error)
         error = tca_sorter_new(SINGLE_MEMORY, temp_dir, &all->single);
@@ -121,6 +126,7 @@ void tca_streams_free(struct tca_streams *all)
         free_below(all->rolls[at].root, all->rolls[at].height);
     tca_free(all->rolls);
     tca_free(all->entry);
+    tca_free(all->whole);
     tca_free(all);
 }
 
@@ -416,26 +422,52 @@ static bool is_lone(const struct page *page, uint64_t frame)
     return page && page->lone[frame % PAGE / 64] >> frame % 64 & 1;
 }
 
+static bool creates_at(const struct page *page, uint64_t frame)
+{
+    return page && page->creates[frame % PAGE / 64] >> frame % 64 & 1;
+}
+
+static uint64_t bits_of(uint64_t word)
+{
+    return (uint64_t)__builtin_popcountll(word);
+}
+
 /* So many streams of its file were created before this frame. */
 static uint64_t rank_of(const struct page *page, uint64_t frame)
 {
     size_t word = frame % PAGE / 64;
     uint64_t rank = page->before;
     for (size_t at = 0; at < word; at++)
-        rank += (uint64_t)__builtin_popcountll(page->creates[at]);
-    return rank + (uint64_t)__builtin_popcountll(page->creates[word] & ((UINT64_C(1) << frame % 64) - 1));
+        rank += bits_of(page->creates[at]);
+    return rank + bits_of(page->creates[word] & ((UINT64_C(1) << frame % 64) - 1));
 }
 
-static void count_pages(struct tca_streams *all)
+/* The same of all files, and of those that are more than a SYN. */
+static uint64_t rank_of_other(const struct page *page, uint64_t frame)
 {
+    size_t word = frame % PAGE / 64;
+    uint64_t rank = page->others;
+    for (size_t at = 0; at < word; at++)
+        rank += bits_of(page->creates[at] & ~page->lone[at]);
+    return rank + bits_of(page->creates[word] & ~page->lone[word] & ((UINT64_C(1) << frame % 64) - 1));
+}
+
+/* Returns how many streams there are that are more than a SYN. */
+static uint64_t count_pages(struct tca_streams *all)
+{
+    uint64_t others = 0;
     for (size_t at = 0; at < all->roll_count; at++) {
         uint64_t before = 0, number = 0;
         for (struct page *page; (page = next_page(&all->rolls[at], &number)); number++) {
             page->before = before;
-            for (size_t word = 0; word < WORDS; word++)
-                before += (uint64_t)__builtin_popcountll(page->creates[word]);
+            page->others = others;
+            for (size_t word = 0; word < WORDS; word++) {
+                before += bits_of(page->creates[word]);
+                others += bits_of(page->creates[word] & ~page->lone[word]);
+            }
         }
     }
+    return others;
 }
 
 /* The frame that created this stream; 0: the file has fewer. */
@@ -474,36 +506,46 @@ enum { LOCALS = 256 };
 
 struct joining {
     struct tca_streams *all;
+    struct tca_sorter *
+        told; /* pieces with what became of their streams (struct fate), by file and frame; owned by who joins */
     struct item before;
     struct told begun; /* the piece with which the stream began that stands */
     struct tca_past past;
-    bool any, listed;    /* there is such a piece; it has its entry, because the stream has more */
-    size_t first;        /* ... this one */
+    bool any;           /* there is such a piece */
+    struct told *piece; /* owned: the stream's, if it has more than that one */
+    size_t pieces, piece_room;
     struct local *local; /* owned, LOCALS of them: of the tuple, the newest last */
     size_t locals;
 };
 
-static int add_entry(struct tca_streams *all, const struct told *told)
-{
-    struct entry *list = tca_room(all->entry, all->count, &all->room, sizeof *list);
-    if (!list)
-        return TCA_EMEMORY;
-    all->entry = list;
-    list[all->count++] =
-        (struct entry){.frame = told->place.frame, .created = told->created, .file = told->place.ordinal};
-    return TCA_OK;
-}
+/* What is kept of a piece until all are there. */
+struct fate {
+    uint64_t frame, created;
+    uint32_t file;
+    uint32_t completeness;
+};
 
 static bool creates(const struct told *told)
 {
     return told->created == told->place.frame;
 }
 
-static int list_begun(struct joining *j)
+static int list_piece(struct joining *j, const struct told *told)
 {
-    j->first = j->all->count;
-    j->listed = true;
-    return add_entry(j->all, &j->begun);
+    struct told *list = tca_room(j->piece, j->pieces, &j->piece_room, sizeof *list);
+    if (!list)
+        return TCA_EMEMORY;
+    j->piece = list;
+    list[j->pieces++] = *told;
+    return TCA_OK;
+}
+
+static int tell_fate(struct joining *j, const struct told *told, uint8_t completeness)
+{
+    const struct fate fate = {told->place.frame, told->created, told->place.ordinal, completeness};
+    uint8_t sort_key[TCA_SORT_KEY] = {0};
+    tca_key_u64(sort_key, tca_sorter_count(j->told));
+    return tca_sorter_add(j->told, sort_key, &fate, sizeof fate);
 }
 
 /* The stream that stands has all its pieces. */
@@ -513,12 +555,13 @@ static int end_stream(struct joining *j)
         return TCA_OK;
     j->any = false;
     uint8_t completeness = tca_past_completeness(&j->past);
-    bool lone = !j->listed && completeness == TCA_COMPLETE_SYN && creates(&j->begun);
+    bool lone = !j->pieces && completeness == TCA_COMPLETE_SYN && creates(&j->begun);
     int error = creates(&j->begun) ? enroll(j->all, j->begun.place, lone) : TCA_OK;
-    if (!error && !lone && !j->listed)
-        error = list_begun(j);
-    for (size_t at = j->first; !error && !lone && at < j->all->count; at++)
-        j->all->entry[at].completeness = completeness;
+    if (!error && !lone && !j->pieces)
+        return tell_fate(j, &j->begun, completeness);
+    for (size_t at = 0; !error && at < j->pieces; at++)
+        error = tell_fate(j, &j->piece[at], completeness);
+    j->pieces = 0;
     return error;
 }
 
@@ -550,10 +593,10 @@ static struct told tell_piece(struct joining *j, const struct item *item, const 
 
 static int go_on(struct joining *j, const struct told *told)
 {
-    int error = j->listed ? TCA_OK : list_begun(j);
+    int error = j->pieces ? TCA_OK : list_piece(j, &j->begun);
     if (!error && creates(told))
         error = enroll(j->all, told->place, false);
-    return error ? error : add_entry(j->all, told);
+    return error ? error : list_piece(j, told);
 }
 
 static int join(void *user, const void *bytes, size_t size)
@@ -576,7 +619,6 @@ static int join(void *user, const void *bytes, size_t size)
         return error ? error : go_on(j, &told);
     j->begun = told;
     j->any = true;
-    j->listed = false;
     return TCA_OK;
 }
 
@@ -584,18 +626,6 @@ static int compare(struct tca_spot place, const struct entry *with)
 {
     int order = tca_compare_u64(place.ordinal, with->file);
     return order ? order : tca_compare_u64(place.frame, with->frame);
-}
-
-static int by_place(const void *left, const void *right)
-{
-    const struct entry *a = left;
-    return compare((struct tca_spot){a->file, a->frame}, right);
-}
-
-static struct tca_digest digest_entry(const void *item)
-{
-    const struct entry *e = item;
-    return (struct tca_digest){e->file, e->frame};
 }
 
 /* Among entries from `low` on and below `high`. */
@@ -626,14 +656,39 @@ static const struct entry *find_near(const struct tca_streams *all, size_t last,
     return inside ? find_between(all, low, high, place) : find_between(all, 0, all->count, place);
 }
 
-static void number(struct tca_streams *all)
+/* ---- numbered ---- */
+
+/* A frame has one piece, but in a part that somebody made up. */
+static int note_whole(struct tca_streams *all, const struct page *page, const struct fate *fate)
 {
-    count_pages(all);
-    for (size_t at = 0; at < all->count; at++) {
-        struct entry *e = &all->entry[at];
-        const struct page *page = find_page(all, (struct tca_spot){e->file, e->created});
-        e->created = page ? rank_of(page, e->created) : 0;
-    }
+    if (is_lone(page, fate->frame))
+        return TCA_OK;
+    uint8_t *whole = &all->whole[rank_of_other(page, fate->frame)];
+    if (*whole < fate->completeness)
+        *whole = (uint8_t)fate->completeness;
+    return TCA_OK;
+}
+
+static int add_entry(struct tca_streams *all, const struct page *page, const struct fate *fate)
+{
+    struct entry *list = tca_room(all->entry, all->count, &all->room, sizeof *list);
+    if (!list)
+        return TCA_EMEMORY;
+    all->entry = list;
+    list[all->count++] = (struct entry){.frame = fate->frame,
+                                        .stream = page ? rank_of(page, fate->created) : 0,
+                                        .file = fate->file,
+                                        .completeness = (uint8_t)fate->completeness};
+    return TCA_OK;
+}
+
+static int keep(void *user, const void *bytes, size_t size)
+{
+    struct tca_streams *all = user;
+    struct fate fate;
+    memcpy(&fate, bytes, size);
+    const struct page *page = find_page(all, (struct tca_spot){fate.file, fate.created});
+    return fate.created == fate.frame ? note_whole(all, page, &fate) : add_entry(all, page, &fate);
 }
 
 /* ---- pieces that are all of their tuple ---- */
@@ -736,24 +791,56 @@ static int sift_singles(struct tca_streams *all)
     return error;
 }
 
+static int by_place(const void *left, const void *right)
+{
+    const struct entry *a = left;
+    return compare((struct tca_spot){a->file, a->frame}, right);
+}
+
+static struct tca_digest digest_entry(const void *item)
+{
+    const struct entry *e = item;
+    return (struct tca_digest){e->file, e->frame};
+}
+
+static int number(struct tca_streams *all, struct tca_sorter *told)
+{
+    all->whole = tca_alloc(count_pages(all) + 1);
+    int error = all->whole ? tca_sorter_walk(told, keep, all) : TCA_EMEMORY;
+    if (!error)
+        tca_sort(all->entry, all->count, sizeof *all->entry, digest_entry, by_place);
+    return error;
+}
+
+static int join_pieces(struct joining *j)
+{
+    struct tca_streams *all = j->all;
+    int error = sift_singles(all);
+    if (!error)
+        error = tca_sorter_walk(all->pieces, join, j);
+    if (!error)
+        error = end_stream(j);
+    tca_sorter_free(all->pieces);
+    tca_sorter_free(all->single);
+    all->pieces = all->single = NULL;
+    return error;
+}
+
 int tca_streams_number(struct tca_streams *all, const struct tca_spots *spots)
 {
     struct joining j = {.all = all, .local = tca_alloc(LOCALS * sizeof *j.local)};
     all->spots = spots;
-    int error = j.local ? sift_singles(all) : TCA_EMEMORY;
+    int error = j.local ? tca_sorter_new(TOLD_MEMORY, all->temp_dir, &j.told) : TCA_EMEMORY;
+    if (!error) {
+        tca_sorter_keyed(j.told, sizeof(uint64_t));
+        error = join_pieces(&j);
+    }
     if (!error)
-        error = tca_sorter_walk(all->pieces, join, &j);
-    if (!error)
-        error = end_stream(&j);
+        error = number(all, j.told);
+    tca_sorter_free(j.told);
+    tca_free(j.piece);
     tca_free(j.local);
-    tca_sorter_free(all->pieces);
-    tca_sorter_free(all->single);
-    all->pieces = all->single = NULL;
-    if (error)
-        return error;
-    tca_sort(all->entry, all->count, sizeof *all->entry, digest_entry, by_place);
-    number(all);
-    return TCA_OK;
+    return error;
 }
 
 uint64_t tca_streams_created(const struct tca_streams *all, uint32_t *file, uint64_t number)
@@ -781,15 +868,16 @@ void tca_streams_tell(const struct tca_streams *all, size_t *near, struct tca_do
         return;
     struct tca_spot place = tca_spot_of(all->spots, d->capture, d->stream_frame);
     const struct page *page = d->stream_frame ? find_page(all, place) : NULL;
-    if (is_lone(page, place.frame)) {
+    if (creates_at(page, place.frame)) {
+        bool lone = is_lone(page, place.frame);
         d->tcp_stream = rank_of(page, place.frame);
-        d->completeness = TCA_COMPLETE_SYN;
+        d->completeness = lone ? TCA_COMPLETE_SYN : all->whole[rank_of_other(page, place.frame)];
         return;
     }
     const struct entry *e = d->stream_frame ? find_near(all, *near, place) : NULL;
     if (!e)
         return;
     *near = (size_t)(e - all->entry);
-    d->tcp_stream = e->created;
+    d->tcp_stream = e->stream;
     d->completeness = e->completeness;
 }
