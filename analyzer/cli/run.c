@@ -28,6 +28,7 @@ struct run {
     struct tca_plan *plan;
     struct confined confined;
     bool anything; /* at least one was read in part */
+    bool cut;      /* by a signal, while captures were read: it was said */
 };
 
 /* ---- before reading ---- */
@@ -136,7 +137,8 @@ static int read_captures(struct run *run)
         r = tca_session_read_item(run->result.session, run->plan, i, told_capture, run);
     }
     end_progress(run);
-    if (signals_any() && !request_has(run->req, OPTION_quiet))
+    run->cut = signals_any();
+    if (run->cut && !request_has(run->req, OPTION_quiet))
         say("interrupted: what follows tells what had been read until then");
     if (r == 0) {
         struct tca_error error = {.offset = -1};
@@ -193,6 +195,13 @@ static enum exit_code status_of(struct run *run)
     return run->result.unreadable ? EXIT_INPUT : product_fail_on(&run->result);
 }
 
+/* A signal that came when all was read, and of which nothing was said so far. */
+static void say_late(const struct run *run, int code)
+{
+    if (signals_any() && !run->cut && !request_has(run->req, OPTION_quiet))
+        say(code ? "interrupted: not everything was told" : "interrupted, when everything was told");
+}
+
 static int open_session(struct run *run)
 {
     struct tca_settings *set = NULL;
@@ -224,6 +233,7 @@ static enum exit_code read_and_tell(struct run *run)
         code = write_all(run);
     if (code == TCA_EUSAGE && (signals_any() || run->result.unreadable))
         code = 0; /* what was asked for may stand in what was not read any more */
+    say_late(run, code);
     enum exit_code status = code ? exit_for(code) : status_of(run);
     signals_interrupt(NULL);
     return status;
