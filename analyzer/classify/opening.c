@@ -173,7 +173,7 @@ bool tca_opening_self(const struct tca_dossier *d, struct tca_self *ret_self)
 const struct tca_mark *tca_opening_rung(const struct tca_case *c, const struct tca_opening *o, unsigned n)
 {
     const struct tca_mark *mark;
-    for (unsigned at = 0; (mark = tca_dossier_mark(c->d, TCA_MARK_SYNACK, TCA_SERVER, at)); at++)
+    for (unsigned at = 0; (mark = tca_dossier_mark(c->d, ANSWERS, TCA_SERVER, at)); at++)
         if (o->synack && mark->seq == o->synack->seq && mark->frame > o->synack->frame &&
             !mark->answers_syn && mark->time_ns - o->synack->time_ns >= TCA_TIMER_NS && n-- == 0)
             return mark;

@@ -81,8 +81,7 @@ struct tca_streams {
     const char *temp_dir; /* borrowed; NULL: the usual one */
     struct entry *entry;  /* owned; by file and frame */
     size_t count, room;
-    uint8_t *
-        whole; /* owned: completeness of streams that are more than a SYN, in the order of the frames that created them */
+    uint8_t *whole;      /* owned: completeness of streams that are more than a SYN, by rank_of_other() */
     struct rolls *rolls; /* owned; by the ordinal of the file, from 1 */
     size_t roll_count;
     const struct tca_spots *spots; /* borrowed */
@@ -506,8 +505,8 @@ enum { LOCALS = 256 };
 
 struct joining {
     struct tca_streams *all;
-    struct tca_sorter *
-        told; /* pieces with what became of their streams (struct fate), by file and frame; owned by who joins */
+    struct tca_sorter
+        *told; /* what became of pieces (struct fate), one behind the other; owned by who joins */
     struct item before;
     struct told begun; /* the piece with which the stream began that stands */
     struct tca_past past;
@@ -518,7 +517,7 @@ struct joining {
     size_t locals;
 };
 
-/* What is kept of a piece until all are there. */
+/* What is kept of a piece until it is known how many streams there are before its own. */
 struct fate {
     uint64_t frame, created;
     uint32_t file;

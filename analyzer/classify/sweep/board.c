@@ -254,6 +254,19 @@ bool tca_board_answers_follow(const struct tca_board *b, int64_t after_ns)
     return at < b->answers && b->answer_ns[at] <= after_ns + TCA_BOARD_BURST_NS;
 }
 
+size_t tca_board_doubts_before(const struct tca_board *b, int64_t time_ns)
+{
+    size_t low = 0, high = b->doubts;
+    while (low < high) {
+        size_t at = low + (high - low) / 2;
+        if (b->doubt[at]->time_ns < time_ns)
+            low = at + 1;
+        else
+            high = at;
+    }
+    return low;
+}
+
 /* How much of the queue came after the last proof of accept(): a service that stops accepting first lets it
  * fill up. */
 size_t tca_board_filled(const struct tca_board *b, const struct tca_episode *e)

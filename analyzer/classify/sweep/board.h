@@ -101,6 +101,8 @@ bool tca_board_answers_follow(const struct tca_board *b, int64_t after_ns);
 /* How much of the queue at the first drop came after the last proof of accept(): a service that stops accepting first
  * lets it fill up. */
 size_t tca_board_filled(const struct tca_board *b, const struct tca_episode *e);
+/* So many doubts are of before this moment. */
+size_t tca_board_doubts_before(const struct tca_board *b, int64_t time_ns);
 /* Many of the children that were created in (from, until] waited for the application long after a younger one had been
  * served: they did not stand in one queue with it. */
 bool tca_board_several_queues(const struct tca_board *b, int64_t from_ns, int64_t until_ns);

@@ -121,15 +121,9 @@ static void count_hit(struct tca_board *b, struct tca_episode *e, struct tca_gro
 
 size_t tca_group_join_doubts(struct tca_board *b, struct tca_group *g, struct tca_episode *e)
 {
-    size_t low = 0, high = b->doubts, joined = 0, children = 0;
-    while (low < high) {
-        size_t at = low + (high - low) / 2;
-        if (b->doubt[at]->time_ns < e->first_ns)
-            low = at + 1;
-        else
-            high = at;
-    }
-    for (size_t at = low; at < b->doubts && b->doubt[at]->time_ns <= e->last_ns; at++)
+    size_t joined = 0, children = 0;
+    for (size_t at = tca_board_doubts_before(b, e->first_ns);
+         at < b->doubts && b->doubt[at]->time_ns <= e->last_ns; at++)
         if (tca_episode_refused(b->l, e, &b->conn[b->doubt[at]->conn], b->doubt[at])) {
             b->number[joined++] = b->doubt[at]->conn;
             children += (b->conn[b->doubt[at]->conn].flags & TCA_CONN_ESTABLISHED) != 0;

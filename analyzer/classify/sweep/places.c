@@ -124,7 +124,8 @@ static uint32_t refused_perhaps(const struct tca_board *b, const struct tca_grou
     for (size_t at = 0; at < g->count; at++)
         if (g->instant[at].kind == TCA_EDGE_IGNORED && g->instant[at].weak)
             b->number[count++] = g->instant[at].conn;
-    for (size_t at = 0; at < b->doubts && b->doubt[at]->time_ns <= e->last_ns; at++)
+    for (size_t at = tca_board_doubts_before(b, e->stall_ns);
+         at < b->doubts && b->doubt[at]->time_ns <= e->last_ns; at++)
         if (!b->doubt[at]->weak && b->doubt[at]->other_ns > e->first_ns)
             b->number[count++] = b->doubt[at]->conn;
     return (uint32_t)tca_sort_unique(b->number, count);
