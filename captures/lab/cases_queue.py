@@ -584,6 +584,31 @@ def abort_pairs(bench):
     bench.also(range(40201, 40225), "close_rst_by_passive", "rst_unread_data")  # the client closes with the answer unread
 
 
+@case("queue/rec_cookies_v6",
+      "Over IPv6, without timestamps, every third client gets a SYN cookie: nothing tells but the options that the others got.",
+      says={"server.TcpExtSyncookiesSent": "== 6", "server.TcpExtSyncookiesRecv": "== 6", "server.TcpExtListenOverflows": "== 0",
+            "server.TcpPassiveOpens": "== 18"},
+      bench={"delay": .03}, client_view=True, limit=60)
+def cookies_v6(bench):
+    """Backlog 1, tcp_syncookies=1, 30 ms each way, no client has timestamps. Six times three clients: two, from 40001 and on, at
+    once, and 15 ms later one, from 40101 and on, that finds their two requests. All ask, and are served."""
+    bench.start(apps.Service(bench.listen(backlog=1, v6=True)))
+    with without_timestamps(bench):
+        for at in range(6):
+            clients = [bench.dial(40001 + 2 * at + one, v6=True, wait=0) for one in (0, 1)]
+            time.sleep(.015)
+            clients.append(bench.dial(40101 + at, v6=True, wait=0))
+            time.sleep(.15)
+            for client in clients:
+                client.sendall(apps.KEEP)
+                client.recv(4096)
+                client.close()
+            time.sleep(.2)
+    bench.bystander(range(40001, 40013))
+    bench.intend(range(40101, 40107), "handshake_synack_cookie", at="probable")
+    bench.intend("listener:8080", "syncookie_interval", server="certain", client="probable")
+
+
 @case("queue/rec_defer_accept_short",
       "The listener defers by one second: ten silent clients get exactly one repeated SYN+ACK each, as if their "
       "ACK had been lost.",
