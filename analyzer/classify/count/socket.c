@@ -289,18 +289,20 @@ static void doubt_deferred(const struct tca_case *c, int64_t until_ns, struct tc
         }
 }
 
-/* Its acknowledgment was refused, which is so of a request and of a cookie alike; what tells these apart was cut. */
-static bool may_hide_cookie(const struct tca_mirror *m)
+/* Its acknowledgment was refused, or its listener was pressed, which is so of a request and of a cookie alike; what tells these
+ * apart was cut. */
+static bool may_hide_cookie(const struct tca_case *c)
 {
+    const struct tca_mirror *m = &c->d->m;
     bool refused = m->open_refuted || (m->child_proved && m->child_ns > m->first_ack_ns);
-    return refused && (m->damage & TCA_DAMAGE_SNAPLEN);
+    return (refused || c->listener->episode_count) && (m->damage & TCA_DAMAGE_SNAPLEN);
 }
 
 /* A SYN+ACK that may have been a cookie leaves no socket until it is acknowledged. */
 static void doubt_request(const struct tca_case *c, int64_t until_ns, struct tca_socket *s)
 {
     if (s->role != TCA_SERVER || has_timer_rung(c->d) ||
-        (tca_cookie_evidence(c, NULL) == TCA_COOKIE_NONE && !may_hide_cookie(&c->d->m)))
+        (tca_cookie_evidence(c, NULL) == TCA_COOKIE_NONE && !may_hide_cookie(c)))
         return;
     for (unsigned at = 0; at < s->step_count; at++)
         if (s->step[at].state == TCA_SYN_RECV) {

@@ -523,10 +523,11 @@ static const struct tca_mark *aborted_open(const struct tca_dossier *d, const st
 
 static int add_aborted(struct tca_sweep *sweep, const struct tca_dossier *d, const struct tca_ladder *ladder)
 {
-    if (!aborted_open(d, ladder))
+    const struct tca_mark *rst = aborted_open(d, ladder), *refused;
+    if (!rst)
         return TCA_OK;
-    const struct tca_mark *refused = tca_rst_trigger(d, aborted_open(d, ladder));
-    if (!refused) /* not the first one where TCP_DEFER_ACCEPT waits for payload */
+    refused = tca_rst_trigger(d, rst); /* not the first ACK where TCP_DEFER_ACCEPT waits for payload */
+    if (!refused)
         refused = ladder->ack;
     sweep->conn[sweep->conns - 1].flags |= TCA_CONN_ABORTED;
     return add_edge(sweep, (struct tca_edge){.kind = TCA_EDGE_ABORTED,
