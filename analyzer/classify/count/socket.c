@@ -6,6 +6,7 @@
 
 #include "base/seq32.h"
 #include "classify/handshake.h"
+#include "classify/read/cookie.h"
 #include "classify/read/reuse.h"
 #include "classify/read/rungs.h"
 #include "classify/read/shapes.h"
@@ -289,11 +290,14 @@ static void doubt_deferred(const struct tca_case *c, int64_t until_ns, struct tc
         }
 }
 
-/* Its acknowledgment was refused, or its listener was pressed, which is so of a request and of a cookie alike; what tells these
- * apart was cut. */
+/* It lacks what a cookie lacks, though nothing else says that it was one. Or its acknowledgment was refused, or its listener was
+ * pressed, which is so of a request and of a cookie alike, and what tells these apart was cut. */
 static bool may_hide_cookie(const struct tca_case *c)
 {
     const struct tca_mirror *m = &c->d->m;
+    if (tca_cookie_options_withheld(m, tca_dossier_mark(c->d, TCA_MARK_SYN, TCA_CLIENT, 0),
+                                    tca_dossier_mark(c->d, TCA_MARK_SYNACK, TCA_SERVER, 0)))
+        return true;
     bool refused = m->open_refuted || (m->child_proved && m->child_ns > m->first_ack_ns);
     return (refused || c->listener->episode_count) && (m->damage & TCA_DAMAGE_SNAPLEN);
 }
