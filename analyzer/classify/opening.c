@@ -36,8 +36,15 @@ bool tca_opening_answered(const struct tca_side *client, const struct tca_mark *
            seq_before_eq(mark->ack, client->snd_nxt);
 }
 
-/* A server that keeps no state, or one of several behind one address, may answer the next copy of a SYN with another ISN. */
+/* A server that keeps no state, or one of several behind one address, may answer the next copy of a SYN with another ISN: it
+ * counts if that is the one with which the connection went on. */
 enum { ANSWERS = TCA_MARK_SYNACK | TCA_MARK_OTHER_SYNACK };
+
+static bool is_answer(const struct tca_opening *o, const struct tca_mark *mark)
+{
+    bool other = !(mark->roles & TCA_MARK_SYNACK) && mark->seq != o->server->iss;
+    return !other && tca_opening_answered(o->client, mark);
+}
 
 /* The SYN+ACK whose ISN this acknowledgment names. */
 static const struct tca_mark *acknowledged(const struct tca_dossier *d, const struct tca_opening *o,
@@ -45,7 +52,7 @@ static const struct tca_mark *acknowledged(const struct tca_dossier *d, const st
 {
     const struct tca_mark *mark;
     for (unsigned n = 0; (mark = tca_dossier_mark(d, ANSWERS, TCA_SERVER, n)); n++)
-        if (tca_opening_answered(o->client, mark) && mark->seq + 1 == ack)
+        if (is_answer(o, mark) && mark->seq + 1 == ack)
             return mark;
     return NULL;
 }
@@ -66,7 +73,7 @@ static void find_synacks(const struct tca_dossier *d, struct tca_opening *o)
     const struct tca_mark *mark;
     const unsigned roles = o->synack ? ANSWERS : TCA_MARK_SYNACK;
     for (unsigned n = 0; (mark = tca_dossier_mark(d, roles, TCA_SERVER, n)); n++) {
-        if (!tca_opening_answered(o->client, mark) || (o->synack && mark->seq != o->synack->seq))
+        if (!is_answer(o, mark) || (o->synack && mark->seq != o->synack->seq))
             continue; /* of another connection, of another server, or of what a stray SYN began later */
         if (!o->synack)
             o->synack = mark;
