@@ -111,17 +111,18 @@ static bool queue_was_full(const struct tca_case *c, const struct tca_opening *o
     return tca_listener_episode(c->listener, o->ack->time_ns, 2 * TCA_SECOND) != NULL;
 }
 
-/* Sent again and again, or, of a cookie that met a full queue near the server, once: there it arrived. */
+/* Sent again and again. Near the server, where what passed arrived, once is enough: the client has got no ACK of it. There a
+ * cookie that met a full queue need not be sent again. */
 static bool data_met_nothing(const struct tca_case *c, const struct tca_opening *o)
 {
     const struct tca_mark *data = tca_dossier_mark(c->d, TCA_MARK_FIRST_DATA, TCA_CLIENT, 0);
     const struct tca_mark *again = tca_dossier_last(c->d, TCA_MARK_DATA_RETX, TCA_CLIENT);
+    const bool near = tca_near_server(c->vantage);
     if (!data)
         return false;
-    if (again && o->client->retx_pkts >= 2)
-        return again->time_ns - data->time_ns >= TCA_SECOND;
-    return tca_near_server(c->vantage) && o->end_ns - data->time_ns >= TCA_QUIET_NS &&
-           options_missing(c, o) && queue_was_full(c, o);
+    if (again && o->client->retx_pkts >= (near ? 1 : 2) && again->time_ns - data->time_ns >= TCA_SECOND)
+        return true;
+    return near && o->end_ns - data->time_ns >= TCA_QUIET_NS && options_missing(c, o) && queue_was_full(c, o);
 }
 
 /* Its SYN+ACKs are all that it said, or it said nothing since the client's ACK: a cookie that was sent again has a number of

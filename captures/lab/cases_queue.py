@@ -14,7 +14,7 @@ import time
 
 import account
 import apps
-from bench import NEIGHBOUR, SERVICE, Injector, exchange
+from bench import NEIGHBOUR, SERVICE, Injector, exchange, reset
 from cases import case
 from steps import without_timestamps
 
@@ -612,6 +612,52 @@ def cookies_v6(bench):
     bench.bystander([40200, *range(40001, 40013)])
     bench.intend(range(40101, 40107), "handshake_synack_cookie", at="probable")
     bench.intend("listener:8080", "syncookie_interval", server="certain", client="probable")
+
+
+@case("queue/rec_cookies_refused_v6",
+      "Eight SYN cookies over IPv6 without timestamps, one place in the queue: seven clients take themselves for connected and send "
+      "their payload, and three seconds later once more. Nobody answers, for of them there is no socket.",
+      says={"server.TcpExtSyncookiesSent": ">= 8", "server.TcpExtListenOverflows": "== 33", "server.TcpPassiveOpens": "== 4",
+            "server.TcpOutRsts": "== 0"},
+      bench={"router": True, "delay": .003, "server_sysctl": {"net.ipv4.tcp_syncookies": 2},
+             "client_sysctl": {"net.ipv4.tcp_timestamps": 0}}, limit=60)
+def cookies_refused_v6(bench):
+    """Backlog 0, tcp_syncookies=2, 3 ms each way, no client has timestamps. 40001, 40002 and 40003 are served, one after another.
+    The first SYNs of 40011 to 40018 are lost on the way, so that they do not know the way's time and wait three seconds for an
+    ACK of their payload. One of them, whichever came first, waits in the queue, so that the SYNs of 40021, 40022 and 40023 are
+    dropped four times each, before these give up. After 5 s the application serves the one, and the seven give up."""
+    listener = bench.listen(backlog=0, v6=True)
+    ports, late = range(40011, 40019), range(40021, 40024)
+    for port in range(40001, 40004):
+        client, server = bench.pair(listener, port)
+        exchange(client, server)
+        client.close()
+        server.close()
+    with bench.middle.filtering("tcp sport 40011-40018", hook="forward"):
+        clients = [bench.dial(port, v6=True, wait=0) for port in ports]
+        time.sleep(.4)
+    time.sleep(1)
+    for client in clients:
+        client.sendall(apps.KEEP)
+    time.sleep(.3)
+    strangers = [bench.dial(port, v6=True, wait=0) for port in late]
+    time.sleep(3.5)
+    for client in strangers:
+        client.close()
+    server, peer = listener.accept()
+    server.recv(4096)
+    server.sendall(apps.ANSWER)
+    clients[ports.index(peer[1])].recv(4096)
+    server.close()
+    time.sleep(.1)
+    clients.pop(ports.index(peer[1])).close()
+    time.sleep(.5)
+    for client in clients:
+        reset(client)
+    bench.bystander([*range(40001, 40004), peer[1]])
+    bench.intend([port for port in ports if port != peer[1]], "handshake_cookie_ack_lost_state", server="probable")
+    bench.intend(late, "syn_drop_accept_full", **OVERFLOW)
+    bench.intend("listener:8080", "overflow_interval", **OVERFLOW)
 
 
 @case("queue/rec_defer_accept_short",

@@ -9,6 +9,7 @@
 
 #include "base/seq32.h"
 #include "classify/handshake.h"
+#include "classify/opening.h"
 #include "classify/read/rungs.h"
 #include "classify/read/shapes.h"
 
@@ -74,13 +75,21 @@ struct tca_bounds tca_count_active_opens(const struct tca_counting *k)
 
 /* ---- the server's socket ---- */
 
-/* Near the server silence speaks: a request would have repeated its SYN+ACK. */
+/* A child would have acknowledged it. */
+static bool asked_in_vain(const struct tca_counting *k)
+{
+    int64_t data_ns = k->m->side[TCA_CLIENT].first_data_ns;
+    return data_ns >= 0 && k->d->capture_end_ns - data_ns >= TCA_QUIET_NS;
+}
+
+/* Near the server silence speaks: a request would have repeated its SYN+ACK, or reset the ACK; unless the capture lacks packets. */
 static bool surely_opened(const struct tca_counting *k)
 {
     if (k->m->child_proved)
         return true;
     enum tca_confidence opened = k->v->judgement[0].confidence;
-    bool whole = !(k->m->damage & (TCA_DAMAGE_GAP | TCA_DAMAGE_ONE_WAY));
+    bool whole =
+        !(k->m->damage & (TCA_DAMAGE_GAP | TCA_DAMAGE_ONE_WAY)) && !k->c->listener->gaps && !asked_in_vain(k);
     bool lost = tca_counting_told(k, TCA_handshake_cookie_ack_lost_state) != TCA_NO;
     return k->near && whole && !lost && presumed_open(k->me) && opened >= TCA_PROBABLE &&
            (k->c->pressed->request || tca_cookie_evidence(k->c, NULL) == TCA_COOKIE_NONE) &&
@@ -138,10 +147,11 @@ static enum tca_event end_of_opening(const struct tca_counting *k)
     return TCA_EVENT_NONE;
 }
 
+/* What was repeated is no cookie, unless the capture lacks the SYN that drew the repeat. */
 static bool maybe_cookie(const struct tca_counting *k)
 {
     const struct tca_listener *l = k->c->listener;
-    if (k->c->pressed->request)
+    if (k->c->pressed->request && !l->gaps)
         return false;
     return l->cookies_sent.max || l->cookie_skew_flows || tca_cookie_evidence(k->c, NULL) != TCA_COOKIE_NONE;
 }
@@ -211,11 +221,12 @@ static struct tca_bounds again(const struct tca_counting *k, uint32_t role, uint
     return count_between(surely_again(k, role, count), count - 1 + count_copies(k->me));
 }
 
-/* Nobody is left to repeat a cookie: what a timer repeated was a request's. */
+/* Nobody is left to repeat a cookie: what a timer repeated was a request's. Where the capture lacks packets, the SYN that the next
+ * cookie answers may be one of them. */
 static uint64_t repeated_by_timer(const struct tca_counting *k)
 {
     struct tca_ladder l;
-    if (k->role == TCA_CLIENT || !k->near || k->m->synack_isn_changed)
+    if (k->role == TCA_CLIENT || !k->near || k->m->synack_isn_changed || k->c->listener->gaps)
         return 0;
     tca_ladder_read(k->d, &l);
     return l.mixed ? 0 : l.rungs;
