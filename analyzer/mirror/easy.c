@@ -118,6 +118,8 @@ static void take_payload(struct tca_side *from, struct tca_side *to, const struc
 {
     if (!seg->len)
         return;
+    if (step_is_paused(from, to, seg))
+        from->paused++;
     from->snd_nxt += seg->len;
     from->bytes += seg->len;
     from->last_data_ns = from->sent_ns = seg->time_ns;

@@ -250,6 +250,8 @@ static int read_payload(struct tca_mirror_context *ctx, struct step *s)
             tca_step_sent_again(s, t);
         }
     }
+    if (!again && s->seg->len && step_is_paused(s->from, s->to, s->seg))
+        s->from->paused++;
     s->from->sent_ns = s->seg->time_ns;
     s->from->news = false;
     return again || !s->seg->len ? TCA_OK : sent_new(ctx, s);

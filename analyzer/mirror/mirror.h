@@ -282,6 +282,8 @@ struct tca_side {
     bool tfo, tfo_cookie;                /* fast-open option seen on its SYN; with a cookie */
 
     /* Counts. */
+    uint32_t
+        paused; /* new payloads sent while older ones were not acknowledged, after a pause of a timer's length */
     uint64_t missed_bytes;
     uint64_t capture_copies; /* packets besides these, which the capture holds twice */
     uint64_t late_pkts;      /* of pkts: when the next connection on these ports was open already */

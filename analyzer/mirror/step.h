@@ -132,6 +132,16 @@ static inline bool step_is_alone(const struct tca_side *from, const struct tca_s
            !(seg->flags & TCA_FIN);
 }
 
+/* New payload, while older payload is not acknowledged and neither a segment nor an ACK of more has set the timer anew: a tail loss
+ * probe takes what waits to be sent before it repeats anything (tcp_send_loss_probe(), TCP_TIMEOUT_MIN: two jiffies of 1 ms). */
+static inline bool step_is_paused(const struct tca_side *from, const struct tca_side *to,
+                                  const struct tca_segment *seg)
+{
+    const int64_t least_ns = 1000000;
+    int64_t set_ns = from->sent_ns > from->una_ns ? from->sent_ns : from->una_ns;
+    return seg->seq != to->acked && set_ns >= 0 && seg->time_ns - set_ns >= least_ns;
+}
+
 /* easy.c. The whole of a segment that needs no more, in a connection that is calm: true, and done; else nothing was. */
 bool tca_step_calm(struct tca_mirror *m, struct tca_side *from, struct tca_side *to,
                    const struct tca_segment *seg, bool strict_checksums);

@@ -240,6 +240,35 @@ def upload(bench):
     bench.intend(list(range(40001, 40006)), "ack_of_unseen", at="-")
 
 
+@case("path/rec_probe_takes_new",
+      "The acknowledgment of a small payload is lost while more waits behind it: the tail loss probe takes that, and nothing is sent again.",
+      says={"client.TcpExtTCPLossProbes": "== 3", "client.TcpRetransSegs": "== 0", "server.TcpRetransSegs": "== 0"},
+      bench={"delay": .01}, client_view=True)
+def probe_takes_new(bench):
+    """10 ms each way. Ports 40001, 40002 (IPv6) and 40003 (no timestamps): the client writes 100 bytes, and 200 more that
+    Nagle's algorithm holds back until the first are acknowledged. That ACK is lost for 0.5 s. 40004: likewise, but no ACK is
+    lost."""
+    four, six = bench.listen(), bench.listen(v6=True)
+    for port in (40001, 40002, 40003):
+        add_policy(bench, lose_acks_of(port, 100, .5))
+    for port in range(40001, 40005):
+        with without_timestamps(bench, port == 40003):
+            client, server = bench.pair(six if port == 40002 else four, port)
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, False)
+        client.sendall(bytes(100))
+        client.sendall(bytes(200))
+        read_exactly(server, 300)
+        time.sleep(.2)
+        close_client_first(client, server, .08)
+        time.sleep(.05)
+    ports = list(range(40001, 40005))
+    bench.bystander(ports)
+    bench.intend(ports, "handshake_complete", **ALL)
+    bench.intend(ports, "close_four_way", **ALL)
+    for finding in ("retransmission_tlp", "retransmission_rto", "retransmission_spurious", "ack_of_unseen"):
+        bench.intend(ports, finding, at="-")
+
+
 def lose_acks_of(port, size, seconds):
     """A policy that loses the server's bare ACKs of so many bytes for a while."""
     base, until = [], []

@@ -170,10 +170,10 @@ static bool lone_probe(const struct tca_counting *k)
 
 struct tca_bounds tca_count_loss_probes(const struct tca_counting *k)
 {
-    uint64_t most = (uint64_t)k->me->retx_tlp + k->me->retx_unsure + k->me->retx_rto;
+    uint64_t most = (uint64_t)k->me->retx_tlp + k->me->retx_unsure + k->me->retx_rto + k->me->paused;
     bool waits =
-        k->me->bytes > tca_counting_window(k); /* a probe takes new payload if any waits to be sent */
-    return count_between(lone_probe(k), waits ? TCA_UNBOUNDED : most);
+        k->me->bytes > tca_counting_window(k); /* from afar pauses between new payloads may have shrunk */
+    return count_between(lone_probe(k), waits && !k->near ? TCA_UNBOUNDED : most);
 }
 
 struct tca_bounds tca_count_fast_retrans(const struct tca_counting *k)
