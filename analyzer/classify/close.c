@@ -126,7 +126,9 @@ static bool completed(const struct tca_closing *k, enum tca_confidence *ret_conf
 {
     if (!tca_closing_both_fins(k) || !k->fin_ack[k->passive] || tca_closing_reset(k).form != TCA_RESET_NONE)
         return false;
-    *ret_confidence = tca_close_seen(k, tca_levels_certain);
+    bool told =
+        tca_closing_unseen(k, k->passive) == TCA_UNSEEN_NOT; /* else it may have closed first as well */
+    *ret_confidence = tca_lower(tca_close_seen(k, tca_levels_certain), !told);
     if (k->fin_ack[k->active])
         return true;
     const struct tca_mark *fin = k->fin[k->passive];

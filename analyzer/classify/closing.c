@@ -224,14 +224,27 @@ struct tca_reset tca_closing_reset(const struct tca_closing *k)
 
 /* ---- both FINs at once ---- */
 
+enum tca_unseen tca_closing_unseen(const struct tca_closing *k, int side)
+{
+    const struct tca_mark *own = k->fin[side], *ack = k->fin_ack[side];
+    bool bare = own && ack && ack->frame < own->frame && !ack->len && !(ack->flags & TCA_FIN);
+    if (!bare || ack->seq != k->m->side[side].fin_seq + 1)
+        return TCA_UNSEEN_NOT;
+    const struct tca_mark *second = tca_dossier_mark(k->d, TCA_MARK_FIN, 1 - side, 1);
+    return second && second->frame < ack->frame ? TCA_UNSEEN_OR_AFTER : TCA_UNSEEN_BEFORE;
+}
+
 /* Neither first FIN acknowledges the other: neither end had received the other's when it sent its own. */
 static bool fins_cross(const struct tca_closing *k)
 {
     if (!tca_closing_both_fins(k) || tca_closing_reset(k).form != TCA_RESET_NONE)
         return false;
-    for (int side = 0; side < 2; side++)
+    for (int side = 0; side < 2; side++) {
+        if (tca_closing_unseen(k, side) == TCA_UNSEEN_BEFORE)
+            continue; /* its first copy did not, whatever this one does */
         if (!(k->fin[side]->flags & TCA_ACK) || tca_closing_covers_fin(k, k->fin[side], 1 - side))
             return false;
+    }
     return true;
 }
 
@@ -251,7 +264,7 @@ static const struct tca_mark *answered_fin(const struct tca_closing *k, const st
             newest = fin;
         candidates++;
     }
-    *ret_sure = named || candidates == 1;
+    *ret_sure &= named || candidates == 1;
     return named ? named : newest;
 }
 
@@ -280,7 +293,7 @@ struct tca_crossing tca_closing_crossing(const struct tca_closing *k)
 {
     struct tca_crossing x = {.cross = fins_cross(k), .sure = true};
     for (int side = 0; side < 2 && x.cross; side++) {
-        bool sure = true;
+        bool sure = tca_closing_unseen(k, side) == TCA_UNSEEN_NOT;
         x.through[side] = through_closing(k, side, &sure);
         x.closing += x.through[side] == TCA_THROUGH_CLOSING;
         x.sure = x.sure && sure;

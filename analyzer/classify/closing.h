@@ -61,6 +61,14 @@ const struct tca_mark *tca_closing_rst(const struct tca_closing *k);
 /* How long P has been idle in CLOSE_WAIT, -1 if it closed or never knew of A's FIN. */
 int64_t tca_closing_idle_ns(const struct tca_closing *k);
 
+/* The first copy of this side's FIN never passed: it acknowledged the other's from behind it, with a bare ACK. */
+enum tca_unseen {
+    TCA_UNSEEN_NOT,
+    TCA_UNSEEN_BEFORE,   /* it was sent before the other's had come, since nothing else drew that ACK */
+    TCA_UNSEEN_OR_AFTER, /* perhaps after it: that ACK may have answered another copy */
+};
+enum tca_unseen tca_closing_unseen(const struct tca_closing *k, int side);
+
 /* Did a side pass through CLOSING? */
 enum tca_through { TCA_THROUGH_NOT_TOLD, TCA_THROUGH_NOT_CLOSING, TCA_THROUGH_CLOSING };
 struct tca_crossing {

@@ -179,6 +179,18 @@ void tca_step_sent_again(struct step *s, struct tca_trouble *t)
                            .first_waiting = s->to->acked_known && seg->seq == s->to->acked};
 }
 
+bool tca_step_hole_stays(const struct tca_mirror *m, int role, uint32_t seq)
+{
+    const struct tca_side *side = &m->side[role];
+    const struct tca_trouble *t = m->trouble ? &m->trouble[role] : NULL;
+    if (!side->fin_sent || side->sent_ns > side->fin_last_ns)
+        return false;
+    for (uint32_t at = 0; t && at < t->again_count && at < TCA_AGAIN_MAX; at++)
+        if (seq_before_eq(t->again[at].seq, seq) && seq_before(seq, t->again[at].end))
+            return false;
+    return true;
+}
+
 /* ---- overtaken and doubled ---- */
 
 /* The very segment that passed before: same IP ID (of a socket that counts), time stamp and all. */

@@ -48,24 +48,53 @@ static bool fin_under_way(const struct step *s, const struct tca_step *got)
     return step_may_have_crossed(s->m, s->from_role, got->time_ns + busy_ns, s->when.time_ns);
 }
 
-/* Every segment carries RCV.NXT: one that does not cover a FIN that could have arrived says that it had not.
- * That its own FIN was acknowledged meanwhile stays. */
+/* It tells of a hole before the FIN that nothing will have filled by then: the FIN changes nothing when it comes. */
+static bool tells_of_hole(const struct step *s)
+{
+    const struct tca_options *opt = &s->seg->opt;
+    bool behind = false;
+    for (unsigned at = 0; at < opt->sack_count; at++)
+        behind |= seq_after(opt->sack[at][0], s->seg->ack);
+    return behind && tca_step_hole_stays(s->m, 1 - s->from_role, s->seg->ack);
+}
+
+enum { KEPT_MAX = 2 }; /* an acknowledgment, and an RST behind it */
+
+/* Take back the step at this place and those above it, but that its own FIN was acknowledged, and, where the FIN lies behind a hole that
+ * nobody will fill, an RST. */
+static void take_back_from(struct tca_side *from, int at, bool in_vain)
+{
+    struct tca_step kept[KEPT_MAX];
+    unsigned count = 0;
+    for (int above = at + 1; above < from->step_count && count < KEPT_MAX; above++) {
+        const struct tca_step *one = &from->step[above];
+        if (one->event == TCA_GOT_ACK_OF_FIN || (one->event == TCA_GOT_RST && in_vain))
+            kept[count++] = *one;
+    }
+    while (from->step_count > at)
+        tca_history_pop(from);
+    for (unsigned n = 0; n < count; n++)
+        tca_history_step(from, (enum tca_event)kept[n].event, false,
+                         (struct tca_when){kept[n].time_ns, kept[n].frame});
+}
+
+/* Every segment carries RCV.NXT: one that does not cover a FIN that could have arrived says that it had not. */
 static void denies_fin(struct step *s)
 {
     struct tca_side *from = s->from, *to = s->to;
     if (!to->fin_sent || !(s->seg->flags & TCA_ACK) || seq_after(s->seg->ack, to->fin_seq))
         return;
-    int at = assumed_at(from, TCA_GOT_FIN), acked = assumed_at(from, TCA_GOT_ACK_OF_FIN);
-    if (at < 1 || fin_under_way(s, &from->step[at]))
+    int at = assumed_at(from, TCA_GOT_FIN);
+    if (at < 1)
         return;
-    struct tca_step ack = {.event = TCA_EVENT_NONE};
-    if (acked > at)
-        ack = from->step[acked];
-    while (from->step_count > at)
-        tca_history_pop(from);
-    if (acked > at)
-        tca_history_step(from, TCA_GOT_ACK_OF_FIN, false, (struct tca_when){ack.time_ns, ack.frame});
+    const struct tca_when again = {to->fin_last_ns, to->fin_last_frame};
+    bool in_vain = fin_under_way(s, &from->step[at]), repeated = again.time_ns > from->step[at].time_ns;
+    if (in_vain && !tells_of_hole(s))
+        return;
+    take_back_from(from, at, in_vain);
     s->mark.refuting = true;
+    if (repeated && !in_vain && step_may_have_crossed(s->m, s->from_role, again.time_ns, s->when.time_ns))
+        tca_history_step(from, TCA_GOT_FIN, false, again); /* its next copy is under way */
 }
 
 /* What this side has got so far is in the capture: no FIN of its peer lies before the beginning, or in a gap, or in the
@@ -91,11 +120,37 @@ static bool had_fin_before(const struct step *s)
            seq_before_eq(opt->sack[0][1], s->seg->ack);
 }
 
-static struct tca_when fin_arrival(const struct step *s)
+/* What it echoes is the time stamp of the segment that moved its RCV.NXT last (RFC 7323 section 4.3), and this is the first of its
+ * acknowledgments that covers the FIN: it names the copy that came first, or the payload that filled the hole before it. NULL: nothing
+ * was sent since the FIN, or what it names was not kept. */
+static const struct tca_mark *echoed_arrival(const struct step *s)
 {
     const struct tca_side *to = s->to;
-    return had_fin_before(s) ? (struct tca_when){to->fin_first_ns, to->fin_first_frame}
-                             : (struct tca_when){to->fin_last_ns, to->fin_last_frame};
+    const struct tca_mark *found = NULL, *mark;
+    if (!s->seg->opt.has_ts || to->fin_acked_by_peer || to->sent_ns <= to->fin_first_ns)
+        return NULL;
+    struct tca_mark_walk walk = tca_mark_walk(s->m);
+    while ((mark = tca_mark_next(&walk))) {
+        bool since = mark->side != s->from_role && !mark->witness && mark->frame >= to->fin_first_frame &&
+                     (mark->roles & (TCA_MARK_FIN | TCA_MARK_DATA_RETX));
+        if (since && mark->has_ts && mark->tsval == s->seg->opt.tsecr &&
+            (!found || mark->frame < found->frame))
+            found = mark;
+    }
+    return found;
+}
+
+/* `ret_told`: its receiver says so; else it is assumed to be what passed last. A repeated FIN is echoed as well, but drew a D-SACK. */
+static struct tca_when fin_arrival(const struct step *s, bool *ret_told)
+{
+    const struct tca_side *to = s->to;
+    bool before = had_fin_before(s);
+    const struct tca_mark *echoed = before ? NULL : echoed_arrival(s);
+    *ret_told = before || echoed;
+    if (echoed)
+        return (struct tca_when){echoed->time_ns, echoed->frame};
+    return before ? (struct tca_when){to->fin_first_ns, to->fin_first_frame}
+                  : (struct tca_when){to->fin_last_ns, to->fin_last_frame};
 }
 
 /* The acknowledgment of its own FIN was assumed to have reached it, and could not have when it sent this: the FIN that
@@ -113,12 +168,12 @@ static struct tca_step take_back_answer(struct step *s)
     return taken;
 }
 
-/* The FIN was assumed at its last copy, and an earlier one had arrived. */
-static void take_back_fin(struct step *s)
+/* The FIN was assumed at another copy, or before the hole in front of it was filled. */
+static void take_back_fin(struct tca_side *side, struct tca_when arrival)
 {
-    const struct tca_step *top = tca_history_top(s->from);
-    if (had_fin_before(s) && top && !top->proved && top->event == TCA_GOT_FIN && s->from->step_count > 1)
-        tca_history_pop(s->from);
+    int at = assumed_at(side, TCA_GOT_FIN);
+    if (at > 0 && side->step[at].frame != arrival.frame)
+        take_back_from(side, at, false);
 }
 
 /* Its acknowledgment covers the peer's FIN: it has got it, at the last copy seen before unless it says otherwise. */
@@ -127,6 +182,8 @@ static void acknowledges_fin(struct step *s)
     struct tca_side *from = s->from, *to = s->to;
     if (!to->fin_sent || !(s->seg->flags & TCA_ACK) || seq_before_eq(s->seg->ack, to->fin_seq))
         return;
+    bool told;
+    struct tca_when arrival = fin_arrival(s, &told);
     if (!to->fin_acked_by_peer || (to->recent.flags & TCA_FIN))
         s->mark.roles |= TCA_MARK_FIN_ACK;
     to->fin_acked_by_peer = true;
@@ -135,8 +192,9 @@ static void acknowledges_fin(struct step *s)
     note_carried_ack(s);
     bool known = history_known(s);
     struct tca_step late = take_back_answer(s);
-    take_back_fin(s);
-    tca_history_step(from, TCA_GOT_FIN, known, fin_arrival(s));
+    if (told)
+        take_back_fin(from, arrival);
+    tca_history_step(from, TCA_GOT_FIN, known, arrival);
     enum tca_state state = tca_side_state(from);
     bool from_closing = state == TCA_TIME_WAIT && tca_history_top(from)->event == TCA_GOT_ACK_OF_FIN;
     if (known && !from_closing && (state == TCA_CLOSE_WAIT || state == TCA_CLOSING || state == TCA_TIME_WAIT))
@@ -168,11 +226,49 @@ static unsigned take_back_late(struct step *s, struct tca_step ret_late[UNDER_WA
     return count;
 }
 
+/* Its first acknowledgment of the peer's FIN, and how many copies of that had passed by then. */
+static const struct tca_mark *first_fin_ack(const struct step *s, unsigned *ret_copies)
+{
+    const struct tca_mark *found = NULL, *mark;
+    struct tca_mark_walk walk = tca_mark_walk(s->m);
+    *ret_copies = 0;
+    while ((mark = tca_mark_next(&walk))) { /* the newest first */
+        if (mark->witness)
+            continue;
+        if (mark->side == s->from_role && (mark->roles & TCA_MARK_FIN_ACK)) {
+            found = mark;
+            *ret_copies = 0;
+        }
+        *ret_copies += mark->side != s->from_role && (mark->roles & TCA_MARK_FIN);
+    }
+    return found;
+}
+
+/* The first copy of this FIN never passed, for its sender has acknowledged the peer's from behind it, with a bare ACK. Where one copy of
+ * that had come, nothing else drew the ACK: the FINs crossed (CLOSING). After several it may have answered the next. */
+static void sent_unseen(struct step *s)
+{
+    struct tca_side *from = s->from;
+    unsigned copies;
+    const uint32_t end = tca_segment_end(s->seg);
+    const struct tca_mark *ack = s->mark.sent_end == end ? first_fin_ack(s, &copies) : NULL;
+    bool behind = ack && !ack->len && !(ack->flags & TCA_FIN) && ack->seq == end;
+    if (!behind || tca_side_state(from) != TCA_CLOSE_WAIT || from->step_count < 2)
+        return;
+    const struct tca_step got = *tca_history_top(from);
+    const struct tca_when when = {got.time_ns, got.frame};
+    tca_history_pop(from);
+    if (copies == 1)
+        tca_history_step(from, TCA_SENT_FIN, false, when);
+    tca_history_step(from, TCA_GOT_FIN, false, when);
+}
+
 /* A first FIN: it was sent before what was under way towards its sender arrived. */
 static void first_fin(struct step *s)
 {
     struct tca_side *from = s->from;
     struct tca_step late[UNDER_WAY_MAX] = {{0}};
+    sent_unseen(s);
     unsigned count = take_back_late(s, late);
     tca_history_step(from, TCA_SENT_FIN, history_known(s), s->when);
     for (unsigned at = 0; at < count; at++)
@@ -189,19 +285,41 @@ static bool fin_was_acked(const struct tca_step *top)
     return top->state == TCA_FIN_WAIT2 || top->state == TCA_TIME_WAIT || top->state == TCA_CLOSED;
 }
 
-/* H3, H4: it repeats its FIN, so the acknowledgment that was seen had not reached it. */
-static void repeated_fin(struct step *s)
+/* The newest copy of the peer's FIN, with an acknowledgment of this side's on it, was on its way when this side repeated its own. */
+static bool fin_crosses(const struct step *s, int64_t acked_ns)
+{
+    const struct tca_side *to = s->to;
+    return to->fin_sent && to->fin_last_ns >= acked_ns &&
+           step_may_have_crossed(s->m, s->from_role, to->fin_last_ns, s->when.time_ns);
+}
+
+/* H3, H4: it repeats its FIN, so the acknowledgment that was seen had not reached it. A later one may yet. */
+static void take_back_ack_of_fin(struct step *s)
 {
     struct tca_side *from = s->from, *to = s->to;
-    bool acked_late = from->fin_acked_ns >= 0 &&
-                      step_may_have_crossed(s->m, s->from_role, from->fin_acked_ns, s->when.time_ns);
     const struct tca_step *top = tca_history_top(from);
+    const int64_t acked_ns = from->fin_acked_ns;
+    bool acked_late = acked_ns >= 0 && step_may_have_crossed(s->m, s->from_role, acked_ns, s->when.time_ns);
+    bool with_fin = false;
     while (!acked_late && from->step_count > 1 && !top->proved && fin_was_acked(top)) {
+        with_fin |= top->event == TCA_GOT_FIN;
         tca_history_pop(from);
         s->mark.refuting = true;
         top = tca_history_top(from);
         from->fin_acked_ns = -1;
     }
+    if (!with_fin || top->state != TCA_FIN_WAIT1 || !fin_crosses(s, acked_ns))
+        return;
+    const struct tca_when when = {to->fin_last_ns, to->fin_last_frame};
+    tca_history_step(from, TCA_GOT_ACK_OF_FIN, false, when);
+    tca_history_step(from, TCA_GOT_FIN, false, when);
+    from->fin_acked_ns = when.time_ns;
+}
+
+static void repeated_fin(struct step *s)
+{
+    struct tca_side *from = s->from, *to = s->to;
+    take_back_ack_of_fin(s);
     /* The peer has shown no sign of the FIN: the earlier copy may not have arrived; this one may. */
     if (!from->fin_acked_by_peer && tca_side_state(to) == TCA_CLOSE_WAIT && !tca_history_top(to)->proved)
         tca_history_pop(to);

@@ -184,6 +184,9 @@ static bool expects_all(const struct step *s)
     const struct tca_mark *trigger = &s->to->recent;
     if (!(s->seg->flags & TCA_ACK) && trigger->roles & TCA_MARK_CHALLENGE && trigger->ack == s->seg->seq)
         return false; /* it repeats what its receiver has just said to expect */
+    if (!(s->seg->flags & TCA_ACK) && trigger->ack == s->seg->seq && s->from->sacked &&
+        tca_step_hole_stays(s->m, s->from_role, trigger->ack))
+        return false; /* its receiver told of a hole there */
     int64_t sent_ns =
         s->from->last_data_ns > s->from->fin_last_ns ? s->from->last_data_ns : s->from->fin_last_ns;
     return sent_ns >= 0 &&

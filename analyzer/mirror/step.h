@@ -174,6 +174,9 @@ void tca_step_overtaken(struct step *s, struct tca_trouble *t);
 /* ... or what its sender sent again. */
 void tca_step_sent_again(struct step *s, struct tca_trouble *t);
 
+/* That role's peer told of a hole that begins with this number, and what it sent, its FIN last of all, cannot have filled it. */
+bool tca_step_hole_stays(const struct tca_mirror *m, int role, uint32_t seq);
+
 /* liveness.c. After everything else of a segment, but before it counts as its sender's newest. 0 or TCA_EMEMORY. */
 int tca_step_liveness(struct tca_mirror_context *ctx, struct step *s);
 /* A bit for each role whose next acknowledgments may show that. */

@@ -372,6 +372,77 @@ def fin_behind_hole(bench):
     bench.intend(40003, "close_half", at="certain")  # it speaks behind a FIN that it has
 
 
+def lose(lost):
+    """A policy that loses of each flow (source port, destination port) its payloads and FINs of these numbers: a set for each."""
+    passed = dict.fromkeys(lost, 0)
+
+    def policy(segment):
+        flow = (segment.sport, segment.dport)
+        if flow not in lost or not (segment.length or "F" in segment.flags):
+            return None
+        passed[flow] += 1
+        return wire.DROP if passed[flow] in lost[flow] else None
+    return policy
+
+
+@case("close/rec_fin_echoed",
+      "FINs behind two holes, and FINs whose first answer is lost: the time stamp that the first acknowledgment of the FIN echoes names "
+      "the segment with which it took effect.",
+      says={"server.TcpRetransSegs": ">= 6", "client.TcpRetransSegs": ">= 2", "server.TcpOutRsts": "== 0", "client.TcpOutRsts": "== 0"},
+      bench={"delay": .03}, client_view=True)
+def fin_echoed(bench):
+    """30 ms each way; the client asks, the server answers. Ports 40001 and 40002 (IPv6): the server sends two segments, 40 ms later
+    two more and its FIN; the first of each two is lost on the wire, and the second hole is filled while the acknowledgment of the
+    first is under way. The client closes 0.5 s later. 40003 and 40004 (IPv6): the client closes as soon as the server's
+    FIN has come; its FIN is lost, as is the FIN that the server repeats."""
+    four, six = bench.listen(), bench.listen(v6=True)
+    bench.relay.policy = lose({(8080, 40001): {2, 4}, (8080, 40002): {2, 4}, (8080, 40003): {3}, (40003, 8080): {2},
+                               (8080, 40004): {3}, (40004, 8080): {2}})
+    for port in range(40001, 40005):
+        client, server = bench.pair(six if port in (40002, 40004) else four, port)
+        exchange(client, server)
+        if port < 40003:
+            for wait in (.04, 0):
+                server.sendall(bytes(1000))
+                server.sendall(bytes(1000))
+                time.sleep(wait)
+        server.shutdown(socket.SHUT_WR)
+        read_all(client)
+        if port < 40003:
+            time.sleep(.5)
+        client.close()
+        read_all(server)
+        server.close()
+        time.sleep(.2)
+    bench.intend((40001, 40002), "close_four_way", at="certain")
+    bench.intend((40003, 40004), "close_three_way", server="certain")
+    bench.intend((40003, 40004), "close_fin_retry", client="certain")
+
+
+@case("close/rec_fins_cross_unseen",
+      "Both ends close at once, or one after the other, and a FIN is lost: whose repeat answers what is told by numbers and times alone.",
+      says={"server.TcpRetransSegs": ">= 4", "server.TcpOutRsts": "== 0", "client.TcpOutRsts": "== 0"},
+      bench={"delay": .03}, client_view=True)
+def fins_cross_unseen(bench):
+    """30 ms each way; the client asks, the server answers, and the server's first FIN is lost on the wire. Ports 40001 and 40002 (IPv6): both
+    close in one instant, so that the server's bare ACK of the client's FIN lies behind a FIN that the client's tap does not see.
+    40003 and 40004 (IPv6): the client closes, the server closes as soon as it knows; then both repeat their FINs, which cross."""
+    four, six = bench.listen(), bench.listen(v6=True)
+    bench.relay.policy = lose({(8080, port): {2} for port in range(40001, 40005)})
+    for port in range(40001, 40005):
+        client, server = bench.pair(six if port in (40002, 40004) else four, port)
+        exchange(client, server)
+        time.sleep(.1)
+        client.close()
+        if port > 40002:
+            read_all(server)
+        server.close()
+        time.sleep(1)
+    bench.intend((40001, 40002), "close_simultaneous_one", server="certain", client="probable")
+    bench.also((40001, 40002), "close_fin_retry")  # the server repeats it, which the client's tap cannot know
+    bench.intend((40003, 40004), "close_fin_retry", at="certain")
+
+
 @case("close/rec_data_crossing",
       "Both ends send data and close at the same time: "
       "what arrives after close() is reset, after shutdown() it is not.",

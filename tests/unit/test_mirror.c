@@ -966,6 +966,50 @@ static const struct script_row hypotheses[] = {
           "0.410 > A seq=102 ack=2\n"
           "= client TIME_WAIT! path " PATH_OPEN ";FIN_WAIT1;FIN_WAIT2;TIME_WAIT\n"
           "= server TIME_WAIT path " PATH_ACCEPT ";FIN_WAIT1;CLOSING;TIME_WAIT\n"},
+    {"H4_fin_crosses",
+     "FIN again before the peer's repeated FIN, with the ACK, could arrive: it may have both since",
+     TALK
+     "0.100 > FA\n"                    /* 6 */
+     "0.101 < FA seq=1 ack=102 lost\n" /* 7 */
+     "0.310 < FA seq=1 ack=102\n"      /* 8 */
+     "0.315 > FA seq=101 ack=1\n"      /* 9: left before 8 came */
+     "= client TIME_WAIT? path " PATH_OPEN ";FIN_WAIT1;FIN_WAIT2;TIME_WAIT at 7 FIN_WAIT1 at 8 TIME_WAIT\n"
+     "0.316 < A seq=2 ack=102\n"
+     "0.330 > A seq=102 ack=2\n"
+     "= client TIME_WAIT! path " PATH_OPEN ";FIN_WAIT1;FIN_WAIT2;TIME_WAIT at 7 FIN_WAIT1 at 8 TIME_WAIT\n"},
+    {"H5_unseen", "the peer's FIN is acknowledged from behind a FIN that did not pass: the two crossed",
+     TALK "0.100 > FA\n" /* 6 */
+          "0.105 < FA seq=1 ack=101 unseen\n"
+          "0.110 < A seq=2 ack=102\n" /* 7 */
+          "= server CLOSE_WAIT!\n"
+          "0.310 < FA seq=1 ack=102\n" /* 8 */
+          "= server CLOSING? not CLOSE_WAIT path " PATH_ACCEPT ";FIN_WAIT1;CLOSING\n"
+          "0.320 > A seq=102 ack=2\n"
+          "= server TIME_WAIT? path " PATH_ACCEPT ";FIN_WAIT1;CLOSING;TIME_WAIT\n"},
+    {"H5_unseen_again", "the same after two copies of the peer's FIN: the ACK may have answered the second",
+     TALK "0.100 > FA\n"
+          "0.310 > FA seq=101\n"
+          "0.320 < FA seq=1 ack=102 unseen\n"
+          "0.321 < A seq=2 ack=102\n"
+          "0.530 < FA seq=1 ack=102\n"
+          "= server LAST_ACK! path " PATH_ACCEPT ";CLOSE_WAIT;LAST_ACK\n"},
+    {"H5_hole", "a FIN behind a hole that the receiver tells of moves nothing, however soon it says so",
+     TALK "0.100 < PA len=100 lost\n" /* 6 */
+          "0.101 < PA len=100\n"      /* 7 */
+          "0.102 < FA\n"              /* 8 */
+          "= client CLOSE_WAIT?\n"
+          "0.109 > A ack=1 sack=101-201\n" /* 9 */
+          "= client ESTABLISHED! not CLOSE_WAIT\n"
+          "0.120 < PA seq=1 len=100\n" /* 10 */
+          "= client CLOSE_WAIT? at 9 ESTABLISHED at 10 CLOSE_WAIT\n"
+          "0.130 > A ack=202\n"
+          "= client CLOSE_WAIT! at 9 ESTABLISHED at 10 CLOSE_WAIT\n"},
+    {"H5_echo", "the first ACK of the FIN echoes its first copy: the second did not move its receiver",
+     TALK "0.100 > FA\n" /* 6 */
+          "0.110 < A seq=1 ack=102 lost unseen\n"
+          "0.310 > FA seq=101\n" /* 7 */
+          "0.320 < A seq=1 ack=102 tsecr=6\n"
+          "= server CLOSE_WAIT! at 6 CLOSE_WAIT\n"},
     {"H5_denied_soon",
      "the same on a short path: a bare ACK after the own FIN answers something that had arrived",
      "0.0000 > S\n"
