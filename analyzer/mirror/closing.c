@@ -29,15 +29,6 @@ static void proves_fin_acked(struct step *s)
         tca_history_prove(from);
 }
 
-/* Place of the newest assumed step of this event, or -1. */
-static int assumed_at(const struct tca_side *side, enum tca_event event)
-{
-    int at = side->step_count - 1;
-    while (at >= 0 && !side->step[at].proved && side->step[at].event != event)
-        at--;
-    return at >= 0 && !side->step[at].proved ? at : -1;
-}
-
 /* Could the FIN not have reached this sender yet? After its own FIN a bare ACK answers something that
  * arrived, so there the path alone is the measure, without the margin for a busy host. */
 static bool fin_under_way(const struct step *s, const struct tca_step *got)
@@ -84,7 +75,7 @@ static void denies_fin(struct step *s)
     struct tca_side *from = s->from, *to = s->to;
     if (!to->fin_sent || !(s->seg->flags & TCA_ACK) || seq_after(s->seg->ack, to->fin_seq))
         return;
-    int at = assumed_at(from, TCA_GOT_FIN);
+    int at = tca_history_assumed(from, TCA_GOT_FIN);
     if (at < 1)
         return;
     const struct tca_when again = {to->fin_last_ns, to->fin_last_frame};
@@ -171,9 +162,28 @@ static struct tca_step take_back_answer(struct step *s)
 /* The FIN was assumed at another copy, or before the hole in front of it was filled. */
 static void take_back_fin(struct tca_side *side, struct tca_when arrival)
 {
-    int at = assumed_at(side, TCA_GOT_FIN);
+    int at = tca_history_assumed(side, TCA_GOT_FIN);
     if (at > 0 && side->step[at].frame != arrival.frame)
         take_back_from(side, at, false);
+}
+
+/* An RST that is still under way: it comes behind what this segment shows. */
+static struct tca_step take_back_rst(struct tca_side *side)
+{
+    const struct tca_step *top = tca_history_top(side);
+    struct tca_step taken = {.event = TCA_EVENT_NONE};
+    if (!top || top->proved || top->event != TCA_GOT_RST || side->step_count < 2)
+        return taken;
+    taken = *top;
+    tca_history_pop(side);
+    return taken;
+}
+
+static void put_back(struct tca_side *side, const struct tca_step *taken)
+{
+    if (taken->event != TCA_EVENT_NONE)
+        tca_history_step(side, (enum tca_event)taken->event, false,
+                         (struct tca_when){taken->time_ns, taken->frame});
 }
 
 /* Its acknowledgment covers the peer's FIN: it has got it, at the last copy seen before unless it says otherwise. */
@@ -191,7 +201,7 @@ static void acknowledges_fin(struct step *s)
         to->fin_acked_ns = s->when.time_ns;
     note_carried_ack(s);
     bool known = history_known(s);
-    struct tca_step late = take_back_answer(s);
+    const struct tca_step rst = take_back_rst(from), late = take_back_answer(s);
     if (told)
         take_back_fin(from, arrival);
     tca_history_step(from, TCA_GOT_FIN, known, arrival);
@@ -199,10 +209,10 @@ static void acknowledges_fin(struct step *s)
     bool from_closing = state == TCA_TIME_WAIT && tca_history_top(from)->event == TCA_GOT_ACK_OF_FIN;
     if (known && !from_closing && (state == TCA_CLOSE_WAIT || state == TCA_CLOSING || state == TCA_TIME_WAIT))
         tca_history_prove(from);
-    if (late.event == TCA_GOT_ACK_OF_FIN)
-        tca_history_step(from, TCA_GOT_ACK_OF_FIN, false, (struct tca_when){late.time_ns, late.frame});
+    put_back(from, &late);
     if (tca_side_state(from) == TCA_TIME_WAIT)
         from->timer_ns = s->when.time_ns;
+    put_back(from, &rst);
 }
 
 enum { UNDER_WAY_MAX = 2 }; /* a FIN, and an RST behind it */
@@ -411,7 +421,7 @@ static void receiver_hole_filled(struct step *s)
                  seq_after(s->seg->seq + s->seg->len, to->acked) && seq_before(s->seg->seq, from->fin_seq);
     if (!from->fin_sent || !told || !fills)
         return;
-    if (assumed_at(to, TCA_GOT_FIN) >= 0)
+    if (tca_history_assumed(to, TCA_GOT_FIN) >= 0)
         tca_history_redate(s->to, TCA_GOT_FIN, s->when);
     else if (tca_side_state(to) == TCA_ESTABLISHED && !from->fin_acked_by_peer && !fin_in_vain(from) &&
              seq_after(tca_sequence_contiguous(from), from->fin_seq))

@@ -77,6 +77,14 @@ void tca_history_prove(struct tca_side *side)
     side->alternative = 0;
 }
 
+int tca_history_assumed(const struct tca_side *side, enum tca_event event)
+{
+    int at = side->step_count - 1;
+    while (at >= 0 && !side->step[at].proved && side->step[at].event != event)
+        at--;
+    return at >= 0 && !side->step[at].proved ? at : -1;
+}
+
 bool tca_history_has(const struct tca_side *side, enum tca_state state)
 {
     for (unsigned at = 0; at < side->step_count; at++)

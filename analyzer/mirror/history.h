@@ -37,6 +37,8 @@ void tca_history_pop(struct tca_side *side);
 /* The endpoint itself showed that it is in its present state: its tail is proved. */
 void tca_history_prove(struct tca_side *side);
 bool tca_history_has(const struct tca_side *side, enum tca_state state);
+/* Place of the newest assumed step of this event, or -1. */
+int tca_history_assumed(const struct tca_side *side, enum tca_event event);
 /* The step on top; NULL before the first. */
 static inline const struct tca_step *tca_history_top(const struct tca_side *side)
 {

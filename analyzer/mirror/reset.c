@@ -89,20 +89,30 @@ static void refute_trigger(struct step *s)
     bool direct = trigger->frame && (to_bare || trigger->ack == s->seg->seq);
     bool aborts = bare && s->to->acked_known && seq_before_eq(s->seg->seq, s->to->acked) &&
                   (aborts_on_data(s) || answers_before_fin(s));
-    int at = from->step_count - 1;
-    while (at > 0 && !from->step[at].proved && from->step[at].event != TCA_GOT_FIN)
-        at--;
-    bool assumed = at > 0 && !from->step[at].proved;
-    bool taken_now = direct && from->step[at].frame == trigger->frame;
+    int at = tca_history_assumed(from, TCA_GOT_FIN);
+    bool taken_now = at > 0 && direct && from->step[at].frame == trigger->frame;
     /* A FIN that acknowledges as well moved it twice, and payload before it was what it reset. */
     while (aborts && at > 1 && !from->step[at - 1].proved && from->step[at - 1].frame == from->step[at].frame)
         at--;
     bool in_time_wait = direct && top->state == TCA_TIME_WAIT && (trigger->flags & TCA_FIN);
-    if (assumed && (taken_now || in_time_wait || aborts))
+    if (at > 0 && (taken_now || in_time_wait || aborts))
         while (from->step_count > at)
             tca_history_pop(from);
     if (aborts && seq_before_eq(s->seg->seq, from->fin_seq))
         refute_fin_acked(from);
+}
+
+/* One that its sender's socket makes states RCV.NXT (tcp_send_active_reset()): a FIN that this does not cover had not come. */
+static void refute_uncovered_fin(struct step *s)
+{
+    struct tca_side *from = s->from;
+    const struct tca_side *to = s->to;
+    bool states = (s->seg->flags & TCA_ACK) && from->acked_known && seq_after_eq(s->seg->ack, from->acked);
+    int at = states && to->fin_sent && seq_before_eq(s->seg->ack, to->fin_seq)
+                 ? tca_history_assumed(from, TCA_GOT_FIN)
+                 : -1;
+    while (at > 0 && from->step_count > at)
+        tca_history_pop(from);
 }
 
 /* It came back sooner than the path allows, and nothing else of its receiver was outstanding: it was made on the way. */
@@ -110,9 +120,10 @@ static bool made_on_the_way(const struct step *s)
 {
     const struct tca_mark *trigger = &s->to->recent;
     int64_t path_ns = step_path_ns(s->m, s->from_role);
+    bool alone = s->from->acked_known && trigger->seq == s->from->acked &&
+                 trigger->seq + trigger->len + ((trigger->flags & TCA_FIN) != 0) == s->to->snd_nxt;
     return !(s->seg->flags & TCA_ACK) && trigger->frame && trigger->ack == s->seg->seq && path_ns > FAR_NS &&
-           s->when.time_ns - trigger->time_ns < path_ns / 4 && s->from->acked_known &&
-           trigger->seq == s->from->acked;
+           s->when.time_ns - trigger->time_ns < path_ns / 4 && alone;
 }
 
 /* It took as many hops as what its sender sent before; if not, another device may have spoken in its name. */
@@ -128,6 +139,7 @@ static void rst_sender(struct step *s)
     if (rst_of_bad_ack(s))
         return;
     refute_trigger(s);
+    refute_uncovered_fin(s);
     if (rst_of_request(s)) {
         tca_history_back_to(s->from, TCA_SYN_RECV);
         tca_clock_request_rst(s->m, s->when.time_ns);

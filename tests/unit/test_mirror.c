@@ -1023,6 +1023,14 @@ static const struct script_row hypotheses[] = {
      "0.1007 > A seq=12 ack=1\n"
      "= client FIN_WAIT2 not CLOSING path " PATH_OPEN ";FIN_WAIT1;FIN_WAIT2\n"
      "= server CLOSING! path " PATH_ACCEPT ";FIN_WAIT1;CLOSING\n"},
+    {"H6_uncovered", "an active reset does not cover the FIN on its way: it was made before that came",
+     TALK "0.100 < FA lost\n"
+          "0.105 > RA seq=101 ack=1\n"
+          "= client CLOSED! path " PATH_OPEN ";CLOSED\n"},
+    {"H6_covered", "the same, and it does",
+     TALK "0.100 < FA\n"
+          "0.120 > RA seq=101 ack=2\n"
+          "= client CLOSED! path " PATH_OPEN ";CLOSE_WAIT;CLOSED\n"},
     {"H6_alive", "new data after a reset: it never arrived, or was not believed",
      TALK "0.500 < RA lost\n"
           "= client CLOSED?\n"
