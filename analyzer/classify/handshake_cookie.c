@@ -141,10 +141,21 @@ static bool state_was_lost(const struct tca_case *c, const struct tca_opening *o
     return quiet && !o->child && !o->refusal && server_is_silent(o->m) && data_met_nothing(c, o);
 }
 
-/* Its SYN+ACK shows that it was a cookie, or the queue was full when the ACK came: else a path that died explains it better. */
+/* Its SYN+ACK shows that it was a cookie, or all of its listener's do while others were answered, or the queue was full when the ACK came:
+ * else a path that died explains it better. */
 static bool has_reason(const struct tca_case *c, const struct tca_opening *o)
 {
-    return c->pressed->cookie || options_missing(c, o) || queue_was_full(c, o);
+    bool cookie = c->pressed->cookie || c->pressed->vain == TCA_VAIN_COOKIE;
+    return cookie || options_missing(c, o) || queue_was_full(c, o);
+}
+
+/* There a path that died looks the same, unless it carried others, or all says that it was a cookie; and the listener must send cookies, or
+ * its queue have been full. */
+static bool is_told_from_afar(const struct tca_case *c, const struct tca_opening *o)
+{
+    if (c->pressed->vain == TCA_VAIN_COOKIE)
+        return true;
+    return (c->pressed->vain || options_missing(c, o)) && queue_was_full(c, o);
 }
 
 bool tca_cookie_state_lost(const struct tca_case *c)
@@ -155,8 +166,7 @@ bool tca_cookie_state_lost(const struct tca_case *c)
     struct tca_opening o = tca_opening_of(c);
     if (!state_was_lost(c, &o))
         return false;
-    /* Away from the server a path that died looks the same, unless all says that it was a cookie at a full queue. */
-    return tca_near_server(c->vantage) ? has_reason(c, &o) : options_missing(c, &o) && queue_was_full(c, &o);
+    return tca_near_server(c->vantage) ? has_reason(c, &o) : is_told_from_afar(c, &o);
 }
 
 void judge_handshake_cookie_ack_lost_state(const struct tca_case *c, struct tca_judgement *j)

@@ -202,7 +202,7 @@ bool tca_opening_no_request(const struct tca_case *c, const struct tca_opening *
     bool refused = o->stuck && o->m->open_refuted && tca_near_server(c->vantage);
     bool left = (tca_cookie_options_missing(o->m, o->syn, o->synack) || refused) &&
                 !tca_opening_rung(c, o, 0) && until_ns - o->synack->time_ns >= TCA_RUNG_NS;
-    bool cookie = c->pressed->cookie && !tca_opening_rung(c, o, 0);
+    bool cookie = (c->pressed->cookie || c->pressed->vain) && !tca_opening_rung(c, o, 0);
     return left || cookie || tca_opening_silent_cookie(c, o);
 }
 

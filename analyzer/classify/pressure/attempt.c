@@ -20,7 +20,12 @@
 static const int64_t ANSWER_NS =
     100 * MS;                             /* an answer slower than this, and than four round trips, is none */
 static const int64_t TIMER_NS = 150 * MS; /* no retransmission timer is shorter, 200 ms less its jitter */
-enum { FRESH_MIN = -2, PROBE_PKTS = 3 };
+enum {
+    FRESH_MIN = -2,
+    PROBE_PKTS = 3,
+    VAIN_COPIES = 2, /* besides the first */
+    VAIN_BYTES = 536 /* what every link carries (RFC 9293 section 3.7.1) */
+};
 
 static uint32_t clip(uint64_t count)
 {
@@ -220,6 +225,21 @@ static int64_t asked_ns(const struct tca_dossier *d, const struct tca_mark *syna
     return newest_ns;
 }
 
+/* Its SYN+ACK, which no timer repeated, is all that the server said, though small payload came again and again: one that any path
+ * carries. */
+static uint32_t vain_ms_of(const struct tca_dossier *d, const struct tca_ladder *l)
+{
+    const struct tca_side *client = &d->m.side[TCA_CLIENT], *server = &d->m.side[TCA_SERVER];
+    bool silent = l->first && !l->rungs && server->pkts == server->synack_count && !d->m.child_proved;
+    if (!silent || client->retx_pkts < VAIN_COPIES)
+        return 0;
+    const struct tca_mark *data = tca_dossier_mark(d, TCA_MARK_FIRST_DATA, TCA_CLIENT, 0);
+    const struct tca_mark *again = tca_dossier_last(d, TCA_MARK_DATA_RETX, TCA_CLIENT);
+    if (!data || !again || data->len > VAIN_BYTES || again->time_ns - data->time_ns < SECOND)
+        return 0;
+    return clip((uint64_t)(again->time_ns - l->first->time_ns) / MS);
+}
+
 static void read_opening(const struct tca_dossier *d, struct tca_attempt *a)
 {
     const struct tca_mark *syn = tca_dossier_mark(d, TCA_MARK_SYN, TCA_CLIENT, 0);
@@ -239,6 +259,7 @@ static void read_opening(const struct tca_dossier *d, struct tca_attempt *a)
     a->stamped = ladder.last && tca_cookie_stamp(d, ladder.last, &a->stamp);
     a->stamped_ns = ladder.last ? ladder.last->time_ns : -1;
     a->shrunk = tca_cookie_window(d, ladder.last) > 0;
+    a->vain_ms = vain_ms_of(d, &ladder);
     if (ladder.rungs && ladder.gap_ns > TCA_ATTEMPT_WATCHED_NS)
         a->extra = ladder.answers; /* the request that climbed was not made by the first of them */
     time_request(d, &ladder, a);

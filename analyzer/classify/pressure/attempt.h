@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Inside the sweep over SYN pressure: attempts, and the order in which each part reads them. attempt.c takes them
- * in; synqueue.c, flood.c, scan.c, silence.c and pathloss.c read them; pressure.c calls these one after the other.
+ * in; synqueue.c, vain.c, flood.c, scan.c, silence.c and pathloss.c read them; pressure.c calls these one after the other.
  */
 #ifndef TCA_CLASSIFY_ATTEMPT_H
 #define TCA_CLASSIFY_ATTEMPT_H
@@ -74,7 +74,9 @@ struct tca_attempt {
     int64_t stamped_ns;     /* when the SYN+ACK was sent that `stamp` is of */
     struct tca_stamp stamp; /* meaningless unless `stamped` */
     bool stamped, shrunk;   /* shrunk: the child took back a part of the window, as after a cookie */
-    uint64_t print;         /* TTL, window and options of its SYN, packed */
+    uint32_t
+        vain_ms; /* from its SYN+ACK to the last copy of a small payload to which the server said nothing; 0: none */
+    uint64_t print; /* TTL, window and options of its SYN, packed */
     uint32_t iss, tsval, tsval_last;
     uint32_t syns, synacks, rungs, drops, extra; /* extra: SYN+ACKs that may be cookies beside a request's */
     uint32_t others; /* SYN+ACKs with another sequence number than the one that the client chose */
@@ -198,6 +200,13 @@ bool tca_attempt_incomplete(const struct tca_attempt *a);
 /* What the clocks and windows of these SYN+ACKs show together, near the server; settles their words. `known`: that this
  * listener sends cookies is known otherwise. Sets *ret_cookies where they show it. 0 or TCA_EMEMORY. */
 int tca_stamps_settle(const struct tca_tries *t, bool known, bool *ret_cookies);
+
+/* Before their words are settled: most SYN+ACKs lack what a cookie cannot bear, or their clocks lag, or most children took back the
+ * window. */
+bool tca_vain_marked(const struct tca_tries *t);
+/* Away from the server: whose payload came in vain while others were answered. `cookies`: this listener is known to send them. 0 or
+ * TCA_EMEMORY. */
+int tca_vain_read(const struct tca_tries *t, bool cookies);
 
 /* The parts. 0 or TCA_EMEMORY. */
 int tca_synqueue_read(const struct tca_tries *t);

@@ -7,6 +7,7 @@
  *     dossier --> attempt (one SYN with what became of it), its SYNs left unanswered, its repeats
  *     attempts by listener --> half-open requests over time, SYN cookies, full SYN queue    synqueue.c
  *                          --> floods and crowds                                            flood.c
+ *                          --> payload in vain while others were answered                   vain.c
  *     attempts by source   --> scans                                                        scan.c
  *     repeats by time      --> bursts of loss                                               pathloss.c
  *     attempts by server, by pair of hosts --> why a SYN had no answer                      silence.c
@@ -47,12 +48,20 @@ enum tca_scan_kind {
     TCA_SCAN_KINDS
 };
 
+/* Away from the server: small payload came again and again in vain, while others of the same client were answered by the listener. */
+enum tca_vain {
+    TCA_VAIN_NOT,
+    TCA_VAIN_ALONE,  /* so it was not the path as a whole */
+    TCA_VAIN_COOKIE, /* and the listener sends SYN cookies: the ACK of one was refused */
+};
+
 /* What the sweep shows of one flow. */
 struct tca_pressed {
     uint8_t confidence[TCA_PRESS_COUNT]; /* enum tca_confidence; 0: does not hold */
     uint8_t scan_kind;                   /* enum tca_scan_kind: of this flow */
     bool cookie;                     /* its SYN+ACK was a SYN cookie, as the listener's others settle it */
     bool request;                    /* there was a request and no cookie, as they settle it */
+    uint8_t vain;                    /* enum tca_vain */
     uint32_t scan_ports, scan_hosts; /* of the whole scan: different ports, different hosts */
     uint32_t limit;                  /* half-open requests at which the SYN queue was full */
     uint32_t others;                 /* concordant attempts of the same cause */

@@ -661,6 +661,7 @@ static bool known_to_send_cookies(const struct tca_tries *t)
 static int read_queue(struct queue *q)
 {
     struct tca_listener *l = q->t->listener;
+    bool marked = !q->near && tca_vain_marked(q->t);
     int error = settle_words(q);
     if (q->silence_alone)
         doubt_silence(q);
@@ -685,6 +686,8 @@ static int read_queue(struct queue *q)
         l->synq.max = q->limit_max;
     if (q->regime) /* else none is a cookie */
         find_lone_cookies(q);
+    if (!error && !q->near)
+        error = tca_vain_read(q->t, q->regime || marked);
     if (!error && q->regime)
         error = find_intervals(q, made_cookie, add_cookies);
     if (!error && drops && fits && has_limit(q) && q->limit_max > 0)
