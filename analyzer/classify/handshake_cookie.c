@@ -111,8 +111,16 @@ static bool queue_was_full(const struct tca_case *c, const struct tca_opening *o
     return tca_listener_episode(c->listener, o->ack->time_ns, 2 * TCA_SECOND) != NULL;
 }
 
-/* Sent again and again. Near the server, where what passed arrived, once is enough: the client has got no ACK of it. There a
- * cookie that met a full queue need not be sent again. */
+/* Its SYN+ACK shows that it was a cookie, or all of its listener's do while others were answered, or the queue was full when the ACK came:
+ * else a path that died explains it better. */
+static bool has_reason(const struct tca_case *c, const struct tca_opening *o)
+{
+    bool cookie = c->pressed->cookie || c->pressed->vain == TCA_VAIN_COOKIE;
+    return cookie || options_missing(c, o) || queue_was_full(c, o);
+}
+
+/* Sent again and again. Near the server, where what passed arrived, once is enough of what may have been a cookie: the client has got no ACK
+ * of it. There a cookie that met a full queue need not be sent again. */
 static bool data_met_nothing(const struct tca_case *c, const struct tca_opening *o)
 {
     const struct tca_mark *data = tca_dossier_mark(c->d, TCA_MARK_FIRST_DATA, TCA_CLIENT, 0);
@@ -120,7 +128,8 @@ static bool data_met_nothing(const struct tca_case *c, const struct tca_opening 
     const bool near = tca_near_server(c->vantage);
     if (!data)
         return false;
-    if (again && o->client->retx_pkts >= (near ? 1 : 2) && again->time_ns - data->time_ns >= TCA_SECOND)
+    const unsigned copies = near && has_reason(c, o) ? 1 : 2;
+    if (again && o->client->retx_pkts >= copies && again->time_ns - data->time_ns >= TCA_SECOND)
         return true;
     return near && o->end_ns - data->time_ns >= TCA_QUIET_NS && options_missing(c, o) && queue_was_full(c, o);
 }
@@ -139,14 +148,6 @@ static bool state_was_lost(const struct tca_case *c, const struct tca_opening *o
     bool quiet =
         o->synack && o->ack && o->end_ns - o->ack->time_ns >= TCA_QUIET_NS && !tca_opening_rung(c, o, 0);
     return quiet && !o->child && !o->refusal && server_is_silent(o->m) && data_met_nothing(c, o);
-}
-
-/* Its SYN+ACK shows that it was a cookie, or all of its listener's do while others were answered, or the queue was full when the ACK came:
- * else a path that died explains it better. */
-static bool has_reason(const struct tca_case *c, const struct tca_opening *o)
-{
-    bool cookie = c->pressed->cookie || c->pressed->vain == TCA_VAIN_COOKIE;
-    return cookie || options_missing(c, o) || queue_was_full(c, o);
 }
 
 /* There a path that died looks the same, unless it carried others, or all says that it was a cookie; and the listener must send cookies, or
