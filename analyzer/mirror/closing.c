@@ -39,14 +39,19 @@ static bool fin_under_way(const struct step *s, const struct tca_step *got)
     return step_may_have_crossed(s->m, s->from_role, got->time_ns + busy_ns, s->when.time_ns);
 }
 
-/* It tells of a hole before the FIN that nothing will have filled by then: the FIN changes nothing when it comes. */
+/* It tells of a hole before the FIN that nothing will have filled by then: the FIN changes nothing when it comes. Or the FIN has come,
+ * and what passed before it filled nothing. */
 static bool tells_of_hole(const struct step *s)
 {
     const struct tca_options *opt = &s->seg->opt;
-    bool behind = false;
+    bool behind = false, named = false;
     for (unsigned at = 0; at < opt->sack_count; at++)
-        behind |= seq_after(opt->sack[at][0], s->seg->ack);
-    return behind && tca_step_hole_stays(s->m, 1 - s->from_role, s->seg->ack);
+        if (seq_after(opt->sack[at][0], s->seg->ack)) {
+            behind = true;
+            named |= opt->sack[at][1] == s->to->fin_seq + 1;
+        }
+    return (named && s->to->sent_ns <= s->to->fin_last_ns) ||
+           (behind && tca_step_hole_stays(s->m, 1 - s->from_role, s->seg->ack));
 }
 
 enum { KEPT_MAX = 2 }; /* an acknowledgment, and an RST behind it */

@@ -425,10 +425,10 @@ void tca_step_child_proved(struct step *s)
 
 /* A request answers out-of-window segments and foreign SYNs with a bare ACK of IP ID 0 (tcp_check_req,
  * since 6.1): that is no child. Without an IP ID a bare ACK that acknowledges nothing new proves nothing
- * either. */
+ * either, unless it tells of a hole: a request keeps nothing behind one (tcp_v4_reqsk_send_ack). */
 static bool may_be_request(const struct step *s)
 {
-    return step_is_pure_ack(s->seg) && s->seg->ack == s->to->iss + 1 &&
+    return step_is_pure_ack(s->seg) && s->seg->ack == s->to->iss + 1 && !s->seg->opt.sack_count &&
            (!s->seg->has_ip_id || s->seg->ip_id == 0);
 }
 
