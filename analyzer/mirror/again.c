@@ -104,12 +104,14 @@ static enum why why_again(const struct step *s, const struct tca_trouble *t, int
     return after_rto ? WHY_AFTER_RTO : WHY_UNSURE;
 }
 
-/* What passed for a probe was a timeout: the next interval is twice as long. */
+/* What passed for a probe was a timeout: the next interval is twice as long. What was sent anew meanwhile did not set the timer
+ * again (tcp_event_new_data_sent), so then `quiet` is no interval. */
 static void settle_probe(struct tca_side *from, struct tca_trouble *t, int64_t quiet_ns)
 {
     bool doubled = t->tlp_gap_ns >= TCA_MIN_RTO_NS && quiet_ns >= t->tlp_gap_ns * 17 / 10 &&
                    quiet_ns <= t->tlp_gap_ns * 5 / 2;
-    if (from->recovery == TCA_RECOVERY_TLP && doubled && from->retx_tlp) {
+    if (from->recovery == TCA_RECOVERY_TLP && doubled && from->retx_tlp &&
+        from->recover_end == from->snd_nxt) {
         from->retx_tlp--;
         from->retx_rto++;
     }

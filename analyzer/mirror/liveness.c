@@ -39,18 +39,19 @@ static bool is_delay_of_a_stack(int64_t delay_ns)
            (delay_ns >= 180 * TCA_MS && delay_ns <= 250 * TCA_MS);
 }
 
+/* The timer runs since the oldest payload that it covers: only of payload that came alone is that the newest. */
 void tca_step_delayed_ack(const struct tca_mirror *m, struct tca_side *from, struct tca_side *to,
                           const struct tca_segment *seg)
 {
     int64_t delay = step_since(to->sent_ns, seg->time_ns) - step_path_ns(m, step_role(m, from));
-    if (delay < DELAYED_NS || delay > DELAYED_MOST_NS)
+    if (!to->alone || delay < DELAYED_NS || delay > DELAYED_MOST_NS)
         return;
     uint32_t us = (uint32_t)(delay / 1000);
     if (!from->delayed_acks++ || us < from->delayed_ack_min_us)
         from->delayed_ack_min_us = us;
     if (us > from->delayed_ack_max_us)
         from->delayed_ack_max_us = us;
-    if (to->alone && is_delay_of_a_stack(delay))
+    if (is_delay_of_a_stack(delay))
         to->held_us = us;
 }
 

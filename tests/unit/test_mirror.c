@@ -836,6 +836,19 @@ static const struct script_row hypotheses[] = {
      "= server ESTABLISHED! path " PATH_ACCEPT " at 4 SYN_RECV at 5 ESTABLISHED\n"
      "= child_frame 5\n"
      "= ack_ignored_count 1\n"},
+    {"H1_fin_makes_child",
+     "the FIN makes the child, which tells of the hole before it: a request keeps nothing",
+     "flow nots\n" OPEN "0.030 > PA len=100 lost\n" /* 4 */
+     "1.020 < SA\n"                                 /* 5 */
+     "1.030 > A seq=101 lost\n"                     /* 6 */
+     "1.040 > PA seq=1 len=100 lost\n"              /* 7 */
+     "1.500 > FA seq=101\n"                         /* 8 */
+     "1.501 < A seq=1 ack=1 id=0 sack=101-102\n"    /* 9 */
+     "= server ESTABLISHED! path " PATH_ACCEPT " at 8 ESTABLISHED at 9 ESTABLISHED\n"
+     "1.700 > PA seq=1 len=100\n" /* 10 */
+     "1.710 < A ack=102\n"
+     "= server CLOSE_WAIT! path " PATH_ACCEPT ";CLOSE_WAIT at 9 ESTABLISHED at 10 CLOSE_WAIT\n"
+     "= ack_ignored_count 4\n"},
     {"H1_healthy", "an ACK that was taken is not ignored",
      TALK "= ack_ignored_count 0\n"
           "= open_refuted 0\n"
@@ -1964,6 +1977,13 @@ static const struct script_row liveness[] = {
           "0.730 < PA seq=1 len=300\n"
           "= server.retx_tlp 0\n"
           "= server.retx_rto 2\n"},
+    {"sent_since", "the same, but a FIN was sent meanwhile, which does not set the timer again",
+     TALK "0.100 < PA len=300\n"
+          "1.100 < PA seq=1 len=300\n"
+          "2.000 < FA seq=301\n"
+          "4.100 < PA seq=1 len=300\n"
+          "= server.retx_tlp 1\n"
+          "= server.retx_rto 1\n"},
     {"not_the_last", "a probe repeats the newest segment, the timer the oldest",
      TALK "0.100 < PA len=300 lost\n"
           "0.101 < PA len=300 lost\n"
