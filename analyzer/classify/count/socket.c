@@ -144,7 +144,7 @@ static void doubt_queued_fin(const struct tca_case *c, int64_t until_ns, struct 
     int64_t path_ns = m->path_to_server_ns > 0 ? m->path_to_server_ns : 0;
     int64_t gone_ns = last_state(s) == TCA_CLOSED ? s->step[s->step_count - 1].time_ns : until_ns;
     int64_t closed_ns = side->fin_sent ? side->fin_first_ns : gone_ns;
-    bool pending = !peer->acked_known || seq_before(peer->acked, side->snd_nxt);
+    bool pending = !peer->acked_known || seq_before(peer->acked, last->seq + last->len);
     bool heard =
         peer->first_data_ns >= 0 && peer->first_data_ns < closed_ns && peer->last_data_ns > last->time_ns;
     bool at_once = side->fin_sent && closed_ns >= last->time_ns && !heard &&
