@@ -73,19 +73,6 @@ static bool full_nearby(const struct tca_case *c, const struct tca_ladder *l)
                               l->first_stuck->time_ns + NEARBY_NS) >= DROPS_DOUBT;
 }
 
-static enum tca_ladder_cause cause_of_one(const struct tca_case *c, const struct tca_ladder *l)
-{
-    if (ack_never_named(c, l) || (would_reset(c) && full_meanwhile(c, l)))
-        return TCA_CAUSE_ACK_LOSS;
-    if (full_meanwhile(c, l))
-        return TCA_CAUSE_OVERFLOW;
-    if (every_idle_open_waits(c, l))
-        return TCA_CAUSE_DEFERRED;
-    if (l->named || !settled_after(c, l) || at_server(c))
-        return TCA_CAUSE_NONE;
-    return full_nearby(c, l) ? TCA_CAUSE_EITHER : TCA_CAUSE_ACK_LOSS;
-}
-
 /* The last segment of the client that is known to have made no child. */
 static int64_t last_ignored_ns(const struct tca_dossier *d, const struct tca_ladder *l)
 {
@@ -99,6 +86,25 @@ static int64_t last_ignored_ns(const struct tca_dossier *d, const struct tca_lad
             last = mark->time_ns;
     }
     return last;
+}
+
+/* What the client said after the rung made no child either: the path would have lost all of that, one after another. */
+static bool ignored_again(const struct tca_case *c, const struct tca_ladder *l)
+{
+    return c->d->m.child_proved && last_ignored_ns(c->d, l) > l->first_stuck->time_ns;
+}
+
+static enum tca_ladder_cause cause_of_one(const struct tca_case *c, const struct tca_ladder *l)
+{
+    if (ack_never_named(c, l) || (would_reset(c) && full_meanwhile(c, l)))
+        return TCA_CAUSE_ACK_LOSS;
+    if (full_meanwhile(c, l))
+        return TCA_CAUSE_OVERFLOW;
+    if (every_idle_open_waits(c, l))
+        return TCA_CAUSE_DEFERRED;
+    if (l->named || !settled_after(c, l) || at_server(c))
+        return TCA_CAUSE_NONE;
+    return full_nearby(c, l) || ignored_again(c, l) ? TCA_CAUSE_EITHER : TCA_CAUSE_ACK_LOSS;
 }
 
 /* A full queue drops every new SYN (since 4.10), and whom it lets in waits for all before it. While the client's
