@@ -77,7 +77,9 @@ static enum tca_confidence_level by_evidence(const struct tca_board *b, const st
                     tca_count_until(b->loss->to_ns, b->loss->count, e->first_ns);
     /* Away from the server a lossy path makes ladders as well, unless they name the ACKs that were refused. */
     bool near = tca_near_server(b->l->vantage);
-    bool refused = ((near || b->l->named_acks > 1) && g->stuck_flows > 1) || e->aborted >= TCA_ABORTS_AGREE ||
+    bool both = near && g->stuck_flows && e->drops && g->flows > 1; /* in both ways, of two connections */
+    bool refused = both || ((near || b->l->named_acks > 1) && g->stuck_flows > 1) ||
+                   e->aborted >= TCA_ABORTS_AGREE ||
                    (near && g->stuck_flows + g->refused_flows > 1 && tca_group_refused_among_drops(g, e));
     bool ladders = !e->answered && g->stuck_flows >= LADDERS_AGREE;
     if (losses > g->stuck_flows && LOSSES_SHARE * (uint64_t)losses >= g->flows)
@@ -90,6 +92,19 @@ static enum tca_confidence_level by_evidence(const struct tca_board *b, const st
     return refused || (owed && b->speaks) ? e->confidence : lower_of(e->confidence, TCA_EPISODE_POSSIBLE);
 }
 
+static uint64_t size_of(const struct tca_episode *e)
+{
+    return (uint64_t)e->drops + e->ignored + e->aborted;
+}
+
+/* Certain of a little is no gain over probable of much more. */
+static bool is_better(const struct tca_episode *told, enum tca_confidence_level best,
+                      const struct tca_episode *e)
+{
+    bool much_less = best >= TCA_EPISODE_PROBABLE && 2 * size_of(told) < size_of(e);
+    return told->confidence > best && !much_less;
+}
+
 /* The most certain of the readings: the whole, the time when nothing was accepted, a part. */
 static bool read_whole_or_part(struct tca_board *b, struct tca_group *g, struct tca_episode *e)
 {
@@ -100,7 +115,7 @@ static bool read_whole_or_part(struct tca_board *b, struct tca_group *g, struct 
     for (size_t at = 0; at < sizeof reading / sizeof reading[0] && best < TCA_EPISODE_CERTAIN; at++) {
         struct tca_group one = all;
         struct tca_episode told;
-        if (!reading[at](b, &one, &told) || told.confidence <= best)
+        if (!reading[at](b, &one, &told) || !is_better(&told, best, e))
             continue;
         best = told.confidence;
         *g = one;
@@ -144,11 +159,6 @@ bool tca_episode_refused(const struct tca_listener *l, const struct tca_episode 
     bool cookie = (conn->flags & TCA_CONN_COOKIE_BARE) && doubt->loose;
     return (arrived || unheard) && stays_full && cookie &&
            doubt->time_ns >= (arrived ? e->full_ns : e->first_ns) && doubt->time_ns <= until_ns;
-}
-
-static uint64_t size_of(const struct tca_episode *e)
-{
-    return (uint64_t)e->drops + e->ignored + e->aborted;
 }
 
 /* In time order; when full the smallest gives way. */

@@ -9,6 +9,7 @@
 #include "classify/sweep/sweep.h"
 
 #include "base/alloc.h"
+#include "base/seq32.h"
 #include "classify/closing.h"
 #include "classify/read/cookie.h"
 #include "classify/read/reuse.h"
@@ -550,6 +551,13 @@ static int add_loss(struct tca_sweep *sweep, struct tca_loss loss)
     return TCA_OK;
 }
 
+/* Its acknowledgment had passed: it is that which got lost, beyond here. */
+static bool was_acknowledged(const struct tca_dossier *d, const struct tca_mark *mark)
+{
+    uint32_t end = mark->seq + mark->len + ((mark->flags & TCA_FIN) != 0);
+    return d->m.side[TCA_SERVER].acked_known && seq_before_eq(end, mark->peer_acked);
+}
+
 /* The client of an established connection sends the same again and again: a queued child would have
  * acknowledged it at once. */
 static int add_losses(struct tca_sweep *sweep, const struct tca_dossier *d)
@@ -562,7 +570,8 @@ static int add_losses(struct tca_sweep *sweep, const struct tca_dossier *d)
     for (unsigned at = 0; at < d->mark_count && !d->m.open_refuted && !error; at++) {
         const struct tca_mark *mark = &d->mark[at];
         bool again = (mark->roles & TCA_MARK_DATA_RETX) || ((mark->roles & TCA_MARK_FIN) && mark->copy > 1);
-        if (mark->side != TCA_CLIENT || mark->witness || !again || (mark->roles & TCA_MARK_OPEN_ACK))
+        if (mark->side != TCA_CLIENT || mark->witness || !again || (mark->roles & TCA_MARK_OPEN_ACK) ||
+            was_acknowledged(d, mark))
             continue;
         if (!before || before->seq != mark->seq) {
             error = add_loss(sweep, loss);

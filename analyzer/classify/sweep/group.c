@@ -35,7 +35,8 @@ static void find_level(const struct tca_board *b, struct tca_group *g)
     for (size_t at = 0; at < g->count; at++)
         if (!g->instant[at].weak)
             b->number[drops++] = g->instant[at].candidates;
-    int64_t from = g->instant[0].time_ns - TCA_GROUP_GAP_NS, to = g->instant[g->count - 1].time_ns;
+    int64_t from = g->since_ns ? g->since_ns : g->instant[0].time_ns - TCA_GROUP_GAP_NS;
+    int64_t to = g->instant[g->count - 1].time_ns;
     uint64_t *answer = b->number + drops;
     for (size_t at = tca_count_before(b->answer_ns, b->answers, from);
          at < b->answers && b->answer_ns[at] <= to; at++)

@@ -21,6 +21,7 @@ enum {
 struct tca_group {
     const struct tca_instant *instant;
     size_t count;
+    int64_t since_ns;               /* answers count since then; 0: since a gap before the first instant */
     int64_t first_ns, last_ns;      /* of those that count */
     uint32_t level;                 /* the number of candidates at which the queue was full */
     uint32_t separation;            /* percent, how well that level tells drops from answers */

@@ -206,7 +206,8 @@ bool tca_read_core(struct tca_board *b, struct tca_group *g, struct tca_episode 
     struct calm calm = longest_calm(b, &all);
     if (calm.from_ns < 0 || calm.instants == 0 || waited_in(b, &calm) < TCA_SHORT_CALM_NS)
         return false;
-    struct tca_group core = {.instant = g->instant + calm.first, .count = calm.last - calm.first + 1};
+    struct tca_group core = {
+        .instant = g->instant + calm.first, .count = calm.last - calm.first + 1, .since_ns = calm.from_ns};
     bool holds = tca_group_tell(b, &core, e) && tca_group_level_decides(&core) &&
                  judge_frozen(b, &core, e, true) && e->confidence > 0 &&
                  2 * tca_board_filled(b, e) >= e->plateau_max;
@@ -215,20 +216,32 @@ bool tca_read_core(struct tca_board *b, struct tca_group *g, struct tca_episode 
     return holds;
 }
 
-/* Cookies, ladders and a queue that drains blur the count with time. What a part of the drops shows clearly is
- * not undone by the others: they are told with it while they do not contradict. */
+/* The most certain of the parts of this size, half of which each shares with the next. */
+static enum tca_confidence_level best_part(struct tca_board *b, const struct tca_group *g, size_t size,
+                                           struct tca_group *ret_found)
+{
+    enum tca_confidence_level best = 0;
+    struct tca_episode e;
+    for (size_t at = 0; at + size <= g->count; at += size / 2) {
+        struct tca_group part = {.instant = g->instant + at, .count = size};
+        if (!tca_read_whole(b, &part, &e) || !e.slow || e.confidence <= best)
+            continue;
+        best = e.confidence;
+        *ret_found = part;
+    }
+    return best;
+}
+
+/* Cookies, ladders, a flood and a queue that drains blur the count with time. What a part of the drops shows clearly is
+ * not undone by the others: they are told with it while they do not contradict. A small part shows it best, unless a slow
+ * service accepts but few in it. */
 bool tca_read_parts(struct tca_board *b, struct tca_group *g, struct tca_episode *e)
 {
     size_t size = g->count / PARTS > PART_MIN ? g->count / PARTS : PART_MIN;
     enum tca_confidence_level best = 0;
     struct tca_group found = *g;
-    for (size_t at = 0; at + size <= g->count; at += size / 2) {
-        struct tca_group part = {.instant = g->instant + at, .count = size};
-        if (!tca_read_whole(b, &part, e) || !e->slow || e->confidence <= best)
-            continue;
-        best = e->confidence;
-        found = part;
-    }
+    for (; !best && size < g->count; size *= 2)
+        best = best_part(b, g, size, &found);
     if (!best)
         return false;
     g->level = found.level;
