@@ -439,6 +439,7 @@ struct interval {
     int64_t first_ns, last_ns;
     uint64_t frame[2]; /* first and last */
     uint64_t count, flows, onset_low, onset_high, onset_stuck;
+    uint64_t sure; /* SYNs dropped while so many requests as the limit surely stood there */
     uint32_t serial;
     size_t from; /* its first moment */
 };
@@ -498,6 +499,7 @@ static void extend(const struct queue *q, struct interval *in, size_t at, const 
     in->last_ns = m->time_ns;
     in->frame[1] = m->frame;
     in->count += m->kind == DROP ? m->drop->weight : m->a->synacks;
+    in->sure += m->kind == DROP && now->low >= q->limit_max ? m->drop->weight : 0;
 }
 
 /* Every run of moments of one kind, each told when the next one is too far away. */
@@ -597,7 +599,8 @@ static bool held_back(const struct queue *q)
            (uint64_t)(most - most / 4) + 1 <= q->limit_max;
 }
 
-/* Each is a ListenDrop, too, which the accept queue alone does not show. */
+/* Each is a ListenDrop, too, which the accept queue alone does not show. Whether there is room for a request is asked before
+ * whether there is for a connection (tcp_conn_request); of whose requests may have gone by then the other may have been full. */
 static void count_drops(const struct queue *q, uint64_t count)
 {
     struct tca_listener *l = q->t->listener;
@@ -636,7 +639,7 @@ static int add_full(const struct queue *q, const struct interval *in)
                                               .limit = q->limit_max,
                                               .confidence = (uint8_t)level};
     if (level >= TCA_PROBABLE && q->near)
-        count_drops(q, in->count);
+        count_drops(q, in->sure);
     int error = tca_incidents_add(q->t->p->incidents, &one);
     return error ? error : press_flows(q, in, level);
 }

@@ -12,7 +12,7 @@
  *                                              overflows: min  max    drops: min  max
  *     in an episode near the server, sure                  1    1             1    1
  *     the queue may have been full                         0    1             0    1
- *     SYN, and the queue was empty                         0    0             0    1
+ *     SYN, and the queue had room                          0    0             0    1
  *     refused or not: no trace, but others were, nearby    0    1             0    1
  *     the same after a SYN cookie, while nothing was taken 1    1             1    1
  *     after a SYN cookie, payload right behind it taken     0    1             0    1
@@ -22,9 +22,10 @@
  * left unanswered outside of episodes as well. Away from the server one refusal is sure where a repeated SYN+ACK names
  * an ACK that had arrived.
  *
- * The queue was empty where every child had been proved accepted: by its own output, or by that of a younger one where
- * nothing speaks for several queues behind one port. What was queued before the capture began is gone once a child
- * of the capture was accepted and all older connections were heard.
+ * The queue had room where no more children waited than its limit lets stand when one more is taken (backlog.c, 0 where it is not
+ * known): all others had been proved accepted, by their own output, or by that of a younger one where nothing speaks for
+ * several queues behind one port. What was queued before the capture began is gone once a child of the capture was accepted and all
+ * older connections were heard.
  *
  * A capture that lost segments, or was filtered, may have lost refused ones and may show as silence what was answered.
  * Then both bounds give way by the share of connections that miss something, and no queue is known to be empty.
@@ -210,10 +211,10 @@ static size_t accepted_before(const struct sums *s, int64_t time_ns)
 static bool may_be_full(const struct sums *s, int64_t time_ns)
 {
     return !queue_is_known(s, time_ns) ||
-           tca_count_until(s->since, s->children, time_ns) > accepted_before(s, time_ns);
+           tca_count_until(s->since, s->children, time_ns) > accepted_before(s, time_ns) + s->l->backlog.min;
 }
 
-/* The same for a connection that may itself have become a child then; and the limit counts, where it is known. */
+/* The same for a connection that may itself have become a child then. */
 static bool may_have_been_full(const struct sums *s, int64_t time_ns)
 {
     return !queue_is_known(s, time_ns) ||
