@@ -14,9 +14,21 @@ import time
 
 import account
 import apps
+import wire
 from bench import NEIGHBOUR, SERVICE, Injector, exchange, reset
 from cases import case
+from cases_path import Loss
 from steps import without_timestamps
+
+# What a path that loses segments does to a connection, and a full queue beside it.
+LOSSY = ("close_fin_retry", "close_last_ack_lost", "handshake_complete_syn_retry", "handshake_complete_synack_retry",
+         "handshake_complete_ack_retry", "synack_dup_answer", "synack_ladder_accept_overflow", "synack_ladder_no_ack",
+         "overflow_data_unacked", "overflow_recovered", "syn_drop_accept_full")
+
+# What happens to whom a full queue forgot, or who gave up before he was served.
+FORGOTTEN = ("syn_drop_synq_full", "handshake_no_answer", "overflow_client_fin_unacked", "overflow_rst_after_expiry", "overflow_lost",
+             "rst_request_expired", "rst_data_after_close", "rst_unread_data", "rst_active_close", "handshake_half_open",
+             "synack_ladder_pruned", "close_half_then_rst", "close_rst_active")
 
 SHORT_SYN_LADDER = {"net.ipv4.tcp_syn_retries": 1}
 TCP_USER_TIMEOUT = 18  # linux/tcp.h; the socket module of the oldest supported Python has it on some systems only
@@ -423,6 +435,95 @@ def small_queue_burst(bench):
     bench.also("listener:8080", "overflow_interval", "syncookie_interval")
 
 
+@case("queue/rec_bursts_then_freeze",
+      "A queue of two places is now and then full for a moment, for clients come six at a time; then the service hangs for a second and a half.",
+      says={"server.TcpExtListenOverflows": ">= 40", "server.TcpPassiveOpens": "== 150", "server.TcpExtSyncookiesSent": "== 0"},
+      bench={"hosts": 6, "client_sysctl": {"net.ipv4.ip_local_port_range": "41000 59999"},
+             "server_sysctl": {"net.ipv4.tcp_syncookies": 0}}, snaplen=96, limit=60)
+def bursts_then_freeze(bench):
+    """A LAN without delay, backlog 1 (two places), no SYN cookies. Six clients at a time, five times a second, for 5 s. From 2.2 s
+    to 3.7 s the application hangs."""
+    service = bench.start(apps.Service(bench.listen(SERVICE, backlog=1)))
+    crowd = bench.start(apps.Crowd(bench, 30, 5, SERVICE, seed=78, burst=6))
+    time.sleep(2.2)
+    service.freeze()
+    bench.fact("stall_start: the application hangs")
+    time.sleep(1.5)
+    bench.fact("stall_end: the application resumes")
+    service.resume()
+    bench.truth(f"8080 customers: {crowd.wait(30)}")
+    time.sleep(.2)
+    dropped = set(bench.repeated_syns(SERVICE))
+    for customer in crowd.customers:
+        if customer.name in dropped:
+            bench.intend(customer.name, "handshake_complete_syn_retry", at="certain")
+            bench.also(customer.name, "syn_drop_accept_full")
+        else:
+            bench.bystander(customer.name)
+    bench.intend("listener:8080", "overflow_interval", server="certain", client="-")
+
+
+@case("queue/rec_freeze_on_lossy_path",
+      "A service hangs for four seconds while the path to its host's clients loses one segment in seven: that these repeat what was "
+      "acknowledged long since is the path's doing, the full queue is not.",
+      says={"server.TcpExtListenOverflows": ">= 10", "server.TcpExtSyncookiesSent": "== 0"},
+      bench={"hosts": 3, "delay": .03, "client_sysctl": {"net.ipv4.ip_local_port_range": "41000 59999"},
+             "server_sysctl": {"net.ipv4.tcp_syncookies": 0}}, snaplen=96, limit=60)
+def freeze_on_lossy_path(bench):
+    """No SYN cookies, 30 ms each way, of both directions 15 % are lost behind the server's tap. To 8080 (backlog 2, three places) three clients come
+    each second for 7 s; its application hangs from 2 s to 6 s. To 8081 sixteen come, and ask three times."""
+    service = bench.start(apps.Service(bench.listen(SERVICE, backlog=2)))
+    bench.start(apps.Service(bench.listen(NEIGHBOUR, backlog=32)))
+    bench.relay.policy = Loss(.15, 3)
+    crowds = {SERVICE: bench.start(apps.Crowd(bench, 3, 7, SERVICE, seed=79, patience=30)),
+              NEIGHBOUR: bench.start(apps.Crowd(bench, 16, 7, NEIGHBOUR, seed=80, asks=3, patience=30))}
+    time.sleep(2)
+    service.freeze()
+    bench.fact("stall_start: the application behind 8080 hangs")
+    time.sleep(4)
+    bench.fact("stall_end: the application behind 8080 resumes")
+    service.resume()
+    for port, crowd in crowds.items():
+        bench.truth(f"{port} customers: {crowd.wait(40)}")
+    time.sleep(.5)
+    for crowd in crowds.values():
+        for customer in crowd.customers:
+            bench.bystander(customer.name)
+            bench.also(customer.name, *LOSSY)
+    bench.intend("listener:8080", "overflow_interval", server="certain")
+    bench.bystander("listener:8081")
+
+
+@case("queue/rec_flood_then_slow",
+      "Half-open connections of a flood fill the SYN queue of a service that is slow: so SYNs are dropped for two reasons, one after the "
+      "other, and at different numbers of waiting connections.",
+      says={"server.TcpExtListenOverflows": ">= 50", "server.TcpExtTCPReqQFullDrop": ">= 100", "server.TcpExtSyncookiesSent": "== 0"},
+      bench={"client_sysctl": {"net.ipv4.ip_local_port_range": "41000 59999"},
+             "server_sysctl": {"net.ipv4.tcp_syncookies": 0}}, snaplen=68, limit=90)
+def flood_then_slow(bench):
+    """A LAN without delay, backlog 64 (65 places), no SYN cookies. The service works 0.4 s for each request; 16 customers come each
+    second for 14 s. After 1.5 s 600 SYNs of an address that keeps silent come within 1.2 s; their requests are pruned one by one."""
+    service = bench.start(apps.Service(bench.listen(SERVICE, backlog=64), work=.4))
+    crowd = bench.start(apps.Crowd(bench, 16, 14, SERVICE, seed=81, asks=2, patience=10))
+    time.sleep(1.5)
+    bench.fact("flood")
+    injector = Injector(bench)
+    for at in range(600):
+        injector.send(bench.ghost4, 1024 + at, bench.server4, SERVICE, "S", 1000 * at, options=bytes.fromhex("020405b4"), ip_id=at)
+        time.sleep(.002)
+    injector.close()
+    time.sleep(14)
+    bench.truth(f"8080 customers: {crowd.wait(20)}")
+    ghosts = [f"{bench.ghost4}:{1024 + at}" for at in range(600)]
+    bench.bystander([*ghosts, *(customer.name for customer in crowd.customers)])
+    bench.also(ghosts, "handshake_syn_only", "handshake_half_open", "synack_ladder_no_ack", "synack_ladder_pruned",
+               "syn_drop_synq_full", "syn_drop_accept_full")
+    bench.also([customer.name for customer in crowd.customers], *LOSSY, *FORGOTTEN)
+    for finding in ("overflow_interval", "synq_full_interval"):
+        bench.intend("listener:8080", finding, server="certain")
+    bench.also("listener:8080", "syn_flood_direct")
+
+
 @case("queue/rec_reuseport_one_frozen",
       "Four workers share port 8080 by SO_REUSEPORT and one hangs: only the clients that hash to it wait or are "
       "dropped.",
@@ -661,6 +762,54 @@ def race_for_place(bench, listener):
     for client in clients.values():
         reset(client)
     return sorted(clients), [*range(40001, 40006), *served]
+
+
+@case("queue/rec_fin_makes_child",
+      "While the queue is full a client's ACK and payload are refused; then it has a place again, and the client's FIN makes the "
+      "connection: it lies behind a hole, until the payload comes once more.",
+      says={"server.TcpPassiveOpens": "== 9", "server.TcpExtListenOverflows": ">= 15", "server.TcpExtSyncookiesSent": "== 0"},
+      bench={"delay": .03}, client_view=True)
+def fin_makes_child(bench):
+    """Backlog 1 (two places), 30 ms each way. Three times a client takes a place, a second one the other, a third, whose SYN had come
+    before that, asks in vain, and a fourth finds the queue full. Then the application accepts the first, and the third closes its half,
+    before its first timeout: 40003 after 0.5 s; 40013 and, over IPv6, 40023 have no time stamps and lost their first SYN, so that the
+    timeout comes after 3 s: they close when the SYN+ACK has been repeated. Later the second and the third are accepted, and the
+    third is answered; the fourth (40004, 40014, 40024) gives up."""
+    four, six, ports = bench.listen(backlog=1), bench.listen(backlog=1, v6=True), (40001, 40011, 40021)
+    bench.relay.policy = wire.any_of(*(wire.drop_first(1, "S", sport=port + 2) for port in ports[1:]))
+    for port in ports:
+        listener, plain = six if port == 40021 else four, port != 40001
+        with without_timestamps(bench, plain):
+            first = bench.dial(port, v6=listener is six)
+            late = bench.dial(port + 2, v6=listener is six, wait=0) if plain else None
+            time.sleep(.98 if plain else 0)
+            second = bench.dial(port + 1, v6=listener is six, wait=0)
+            late = late or bench.dial(port + 2, v6=listener is six, wait=0)
+            time.sleep(.2)
+        late.sendall(apps.KEEP)
+        dropped = bench.dial(port + 3, v6=listener is six, wait=0)
+        time.sleep(1.4 if plain else .3)
+        accepted = [listener.accept()[0]]
+        late.shutdown(socket.SHUT_WR)
+        time.sleep(3 if plain else 1)
+        accepted += [listener.accept()[0] for _ in (second, late)]
+        accepted[-1].recv(4096)
+        accepted[-1].sendall(apps.ANSWER)
+        accepted[-1].close()
+        while late.recv(4096):
+            pass
+        for sock in (*accepted, first, second, late, dropped):
+            sock.close()
+        time.sleep(.3)
+    bench.bystander([port + one for port in ports for one in (0, 1, 2)])
+    for finding in ("synack_ladder_accept_overflow", "overflow_recovered"):
+        bench.intend((40013, 40023), finding, server="probable", client="possible" if "ladder" in finding else "-")
+    bench.intend((40004, 40014, 40024), "syn_drop_accept_full", server="probable", client="-")
+    bench.intend((40013, 40023), "handshake_complete_syn_retry", server="-", client="certain")
+    # One rung: from the client's side the path explains it as well.
+    bench.also((40013, 40023), "handshake_complete_ack_retry", "overflow_data_unacked", "synack_ladder_ack_path_loss")
+    bench.also((40004, 40014, 40024), "handshake_no_answer")
+    bench.intend("listener:8080", "overflow_interval", server="probable", client="-")
 
 
 @case("queue/rec_defer_accept_short",
