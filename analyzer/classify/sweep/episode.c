@@ -133,14 +133,17 @@ static enum tca_confidence_level by_damage(const struct tca_listener *l, enum tc
 
 static bool judge_group(struct tca_board *b, struct tca_group *g, struct tca_episode *e)
 {
-    struct tca_group begun = *g;
+    const struct tca_group all = *g;
+    struct tca_group begun = all;
     struct tca_episode then;
     bool found = read_whole_or_part(b, g, e) || tca_read_partial(b, g, e);
     if ((!found || e->slow) && tca_read_begun(b, &begun, &then)) { /* how it went on hides how it began */
         *g = begun;
         *e = then;
     } else if (!found) {
-        return false;
+        *g = all;
+        if (!tca_read_both_ways(b, g, e))
+            return false;
     }
     e->confidence = by_evidence(b, g, e);
     if (e->confidence)

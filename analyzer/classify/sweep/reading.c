@@ -19,6 +19,8 @@ enum {
     ONE_PLACE_FLOWS = 5, /* connections hit, when the queue has one place only: one that waits is nothing */
     PART_MIN = 64,       /* instants of a part that is judged for itself, */
     PARTS = 16,          /* or this fraction of all */
+    BOTH_REFUSALS = 5,   /* SYNs, and segments of connections, that were refused, */
+    BOTH_CLIENTS = 3,    /* the latter of so many connections */
 };
 /* From accept() to the first word of a healthy service, at most: so long may SYNs be answered without proof. */
 static const int64_t GRACE_NS = INT64_C(1000000000);
@@ -252,6 +254,25 @@ bool tca_read_parts(struct tca_board *b, struct tca_group *g, struct tca_episode
     judge_slow(b, g, e);
     e->confidence = best;
     return true;
+}
+
+/* A burst fills a small queue, and a quick service empties it, within a moment: then as many candidates, an upper bound, stand there
+ * when SYNs are answered as when they are dropped. But near the server what passed has arrived: what ignores the ACK and the payload of
+ * some and the SYNs of others, while it takes those of open connections, is a full queue, or a filter that is hard to think of. */
+bool tca_read_both_ways(struct tca_board *b, struct tca_group *g, struct tca_episode *e)
+{
+    uint32_t all = 0;
+    for (size_t at = 0; at < g->count; at++)
+        all += !g->instant[at].weak;
+    g->level = 1;
+    if (!tca_near_server(b->l->vantage) || !tca_group_tell_at_level(b, g, e))
+        return false;
+    bool waited = 10 * (uint64_t)g->strong >= 9 * (uint64_t)all;
+    bool many = e->drops >= BOTH_REFUSALS && e->ignored >= BOTH_REFUSALS &&
+                g->refused_flows + g->stuck_flows >= BOTH_CLIENTS;
+    judge_slow(b, g, e);
+    e->confidence = TCA_EPISODE_POSSIBLE;
+    return waited && many;
 }
 
 void tca_read_stall(struct tca_board *b, struct tca_group *g, struct tca_episode *e,

@@ -19,6 +19,8 @@ void tca_read_stall(struct tca_board *b, struct tca_group *g, struct tca_episode
                     enum tca_confidence_level confidence);
 /* A part of the drops of a slow service, and what does not contradict it. */
 bool tca_read_parts(struct tca_board *b, struct tca_group *g, struct tca_episode *e);
+/* Near the server, refused in both ways, though no number of candidates tells when. */
+bool tca_read_both_ways(struct tca_board *b, struct tca_group *g, struct tca_episode *e);
 /* One of several queues behind one port. (partial.c) */
 bool tca_read_partial(struct tca_board *b, struct tca_group *g, struct tca_episode *e);
 /* Those who stood in it from before it was full until its worker went on. */
