@@ -228,9 +228,16 @@ static bool filter_likely(const struct sums *s, const struct tca_edge *edge)
             holds(s->astray, s->strays, edge->conn));
 }
 
+/* A bare ACK after which the SYN+ACK came again, where accept() is not deferred. */
+static bool refused_bare(const struct sums *s, const struct tca_edge *edge)
+{
+    return edge->kind == TCA_EDGE_IGNORED && edge->loose && s->conn[edge->conn].stuck && s->l->prompt_opens &&
+           !s->l->deferred_opens;
+}
+
 static bool is_sure(const struct sums *s, const struct tca_edge *edge, const struct tca_episode *e)
 {
-    bool plain = !edge->weak || edge->kind == TCA_EDGE_ABORTED;
+    bool plain = !edge->weak || edge->kind == TCA_EDGE_ABORTED || refused_bare(s, edge);
     return e && e->confidence >= TCA_EPISODE_PROBABLE && plain && tca_near_server(s->l->vantage) &&
            !filter_likely(s, edge);
 }

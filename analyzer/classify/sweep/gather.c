@@ -250,7 +250,7 @@ static enum weakness weakness_of(const struct tca_dossier *d, const struct tca_l
     bool near = tca_mirror_near_server(&d->m);
     if (shape == TCA_LADDER_STUCK)
         return may_be_deferred(d, ladder) ? WEAK_FIRST : WEAK_NONE;
-    return shape == TCA_LADDER_DEFERRED_STUCK && near ? WEAK_BARE : WEAK_ALL;
+    return near ? WEAK_BARE : WEAK_ALL;
 }
 
 static int add_ignored(struct tca_sweep *sweep, const struct tca_dossier *d, const struct tca_ladder *ladder)
