@@ -524,6 +524,25 @@ def flood_then_slow(bench):
     bench.also("listener:8080", "syn_flood_direct")
 
 
+@case("queue/rec_bursts_one_place",
+      "Clients come six at a time to a queue of one place, and a service that empties it at once: SYNs are dropped and the payload of "
+      "SYN cookies is refused, but no number of waiting connections tells when.",
+      says={"server.TcpExtListenOverflows": ">= 30", "server.TcpExtSyncookiesSent": ">= 10"},
+      bench={"hosts": 3, "client_sysctl": {"net.ipv4.ip_local_port_range": "41000 59999"}}, snaplen=68, limit=60)
+def bursts_one_place(bench):
+    """A LAN without delay, backlog 0 (one place). Six clients at a time, five times a second, for 5 s; each asks twice and
+    gets 3 kB."""
+    bench.start(apps.Service(bench.listen(SERVICE, backlog=0), answer=b"x" * 3000 + b"\n"))
+    crowd = bench.start(apps.Crowd(bench, 30, 5, SERVICE, seed=82, burst=6, asks=2, patience=30))
+    bench.truth(f"8080 customers: {crowd.wait(30)}")
+    time.sleep(.2)
+    for customer in crowd.customers:
+        bench.bystander(customer.name)
+        bench.also(customer.name, *LOSSY, *FORGOTTEN, "handshake_cookie_ack_lost_state", "handshake_synack_cookie")
+    bench.intend("listener:8080", "overflow_interval", server="possible", client="-")
+    bench.also("listener:8080", "syncookie_interval")
+
+
 @case("queue/rec_reuseport_one_frozen",
       "Four workers share port 8080 by SO_REUSEPORT and one hangs: only the clients that hash to it wait or are "
       "dropped.",
