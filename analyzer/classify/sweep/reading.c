@@ -13,9 +13,10 @@ enum {
     SLOW_CERTAIN = 20, /* drops at the level, none below */
     SLOW_PROBABLE = 10,
     FROZEN_CERTAIN = 5,
-    FROZEN_ALONE = 3,    /* drops of one connection only */
-    ADMITTED_MAX = 20,   /* percent of all answers of the capture, at the level of a frozen service */
-    SLOW_PROOFS = 5,     /* of accept(), and answers to SYNs, between the drops of a slow service */
+    FROZEN_ALONE = 3,  /* drops of one connection only */
+    ADMITTED_MAX = 20, /* percent of all answers of the capture, at the level of a frozen service */
+    SLOW_PROOFS = 5,   /* of accept(), and answers to SYNs, between the drops of a slow service */
+    ONE_PLACE_SOME = 3,
     ONE_PLACE_FLOWS = 5, /* connections hit, when the queue has one place only: one that waits is nothing */
     PART_MIN = 64,       /* instants of a part that is judged for itself, */
     PARTS = 16,          /* or this fraction of all */
@@ -95,7 +96,8 @@ static enum tca_confidence_level one_place_confidence(const struct tca_board *b,
     bool many = narrow && g->strong >= SLOW_CERTAIN && g->flows >= ONE_PLACE_FLOWS;
     if (agreed && many)
         return TCA_EPISODE_PROBABLE;
-    if (many && shut_meanwhile(g, e))
+    bool some = narrow && g->strong >= SLOW_PROBABLE && g->flows >= ONE_PLACE_SOME;
+    if ((many || (some && agreed)) && shut_meanwhile(g, e))
         return TCA_EPISODE_POSSIBLE;
     if (!narrow || g->strong < FROZEN_ALONE || !tca_group_refused_among_drops(g, e))
         return 0;
