@@ -432,6 +432,24 @@ static uint64_t may_be_dropped(const struct queue *q)
     return count;
 }
 
+/* There are no SYN cookies, for a full SYN queue dropped SYNs here. Requests whose ACKs a full accept queue refuses stand in it meanwhile,
+ * and it has no more places than that: where it may have been full as well, that is asked first (tcp_conn_request), and a SYN is no
+ * overflow for sure. */
+static void doubt_overflows(const struct queue *q)
+{
+    struct tca_listener *l = q->t->listener;
+    struct level now = {0};
+    uint64_t count = 0;
+    for (size_t at = 0; at < q->moments && q->t->drops; at++) {
+        const struct moment *m = &q->moment[at];
+        bool told = m->kind == DROP && tca_listener_episode(l, m->time_ns, 0);
+        if (told && maybe_beside(m, &now) > l->backlog.min)
+            count += m->drop->weight;
+        apply(m, &now);
+    }
+    l->listen_overflows.min -= count < l->listen_overflows.min ? count : l->listen_overflows.min;
+}
+
 /* ---- intervals ---- */
 
 /* An interval under way. */
@@ -695,6 +713,8 @@ static int read_queue(struct queue *q)
         error = find_intervals(q, made_cookie, add_cookies);
     if (!error && drops && fits && has_limit(q) && q->limit_max > 0)
         error = find_intervals(q, tells_limit, add_full);
+    if (!error && q->near && l->synq_full.confidence)
+        doubt_overflows(q);
     return error;
 }
 
