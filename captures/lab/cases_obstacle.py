@@ -7,7 +7,8 @@ The router of the bench is the obstacle; both ends behave.
 import contextlib
 import time
 
-from bench import run
+import apps
+from bench import SERVICE, run
 from cases import case
 from steps import ask, close_client_first, finish
 
@@ -180,6 +181,29 @@ def state_expired(bench):
     bench.also((40001, 40002, 40003), "rto_ladder_established")
     bench.intend((40001, 40002, 40003), "close_none_open_at_end", "certain")
     bench.bystander((40004, 40005))
+
+
+@case("path/rec_host_filter_random",
+      "A filter on the server's host drops one segment in three of those that come, behind the tap: SYNs, ACKs and payload of whomever. "
+      "Near miss: the accept queue is never full.",
+      says={"server.TcpExtListenOverflows": "== 0", "client.TcpExtTCPSynRetrans": ">= 10"},
+      bench={"hosts": 3, "client_sysctl": {"net.ipv4.ip_local_port_range": "41000 59999"}}, snaplen=96, limit=90)
+def host_filter_random(bench):
+    """A LAN without delay, backlog 128. Six clients at a time, three times a second, for 5 s, ask three times each; from 1 s to 4 s
+    nftables drops every third segment, at random, that comes for port 8080."""
+    bench.start(apps.Service(bench.listen(SERVICE, backlog=128)))
+    crowd = bench.start(apps.Crowd(bench, 18, 5, SERVICE, seed=83, burst=6, asks=3, patience=30))
+    time.sleep(1)
+    with bench.server.filtering(f"tcp dport {SERVICE} numgen random mod 3 == 0"):
+        time.sleep(3)
+    bench.truth(f"8080 customers: {crowd.wait(30)}")
+    time.sleep(.5)
+    names = [customer.name for customer in crowd.customers]
+    bench.bystander([*names, f"listener:{SERVICE}"])
+    bench.also(names, "close_fin_retry", "handshake_complete_syn_retry", "handshake_complete_synack_retry",
+               "handshake_complete_ack_retry", "synack_dup_answer", "synack_ladder_ack_path_loss", "rto_ladder_established",
+               "close_last_ack_lost")
+    bench.intend(f"listener:{SERVICE}", "overflow_interval", at="-")
 
 
 @case("path/rec_conntrack_invalid",
