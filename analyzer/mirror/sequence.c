@@ -255,11 +255,25 @@ static bool behind(const struct tca_side *from, const struct tca_segment *seg)
            seq_before(seg->ack, from->acked);
 }
 
+/* What passed lately bears the same payload with an older time stamp: so it was sent again, whatever overtook it then. */
+static bool sent_anew(const struct tca_side *from, const struct tca_segment *seg)
+{
+    if (!seg->len || !seg->opt.has_ts || !from->ts_on || seq_before(seg->opt.tsval, from->tsval_last))
+        return false;
+    for (unsigned at = 0; at < TCA_SEEN_MAX; at++) {
+        const struct tca_seen *seen = &from->seen[at];
+        if (seen->flags == (seg->flags | TCA_SEEN_USED) && seen->seq == seg->seq && seen->len == seg->len &&
+            seq_before(seen->tsval, seg->opt.tsval))
+            return true;
+    }
+    return false;
+}
+
 static void account_order(const struct tca_side *from, const struct tca_segment *seg,
                           struct tca_account *account)
 {
     bool clock = seg->opt.has_ts && from->ts_on;
-    account->late = older(from, seg);
+    account->late = older(from, seg) && !sent_anew(from, seg);
     account->newer = newer(from, seg);
     account->older_clock = clock && seq_before(seg->opt.tsval, from->tsval_last);
     account->same_clock = clock && seg->opt.tsval == from->tsval_last;
