@@ -255,6 +255,8 @@ static int read_payload(struct tca_mirror_context *ctx, struct step *s)
         s->from->paused++;
     s->from->sent_ns = s->seg->time_ns;
     s->from->news = false;
+    if (!s->seg->len) /* a FIN */
+        s->from->alone = s->to->acked_known && s->seg->seq == s->to->acked;
     return again || !s->seg->len ? TCA_OK : sent_new(ctx, s);
 }
 
