@@ -236,6 +236,16 @@ def stalled_service(bench):
     mean_crowd(bench, crowd, beside)
 
 
+def hang(bench, service, begin, seconds):
+    """So many seconds from now the application hangs for so long."""
+    time.sleep(begin)
+    service.freeze()
+    bench.fact("stall_start: the application behind 8080 hangs")
+    time.sleep(seconds)
+    bench.fact("stall_end: the application behind 8080 resumes")
+    service.resume()
+
+
 def mean_crowd(bench, crowd, *healthy, late=()):
     """The intent of an overflow under load, on port 8080. Who repeated a SYN met a full queue, for nothing else lost
     segments; of whom the kernel made no child at the first ACK (`late`), the same; all others were served, sooner or
@@ -445,12 +455,7 @@ def bursts_then_freeze(bench):
     to 3.7 s the application hangs."""
     service = bench.start(apps.Service(bench.listen(SERVICE, backlog=1)))
     crowd = bench.start(apps.Crowd(bench, 30, 5, SERVICE, seed=78, burst=6))
-    time.sleep(2.2)
-    service.freeze()
-    bench.fact("stall_start: the application hangs")
-    time.sleep(1.5)
-    bench.fact("stall_end: the application resumes")
-    service.resume()
+    hang(bench, service, 2.2, 1.5)
     bench.truth(f"8080 customers: {crowd.wait(30)}")
     time.sleep(.2)
     dropped = set(bench.repeated_syns(SERVICE))
@@ -477,12 +482,7 @@ def freeze_on_lossy_path(bench):
     bench.relay.policy = Loss(.15, 3)
     crowds = {SERVICE: bench.start(apps.Crowd(bench, 3, 7, SERVICE, seed=79, patience=30)),
               NEIGHBOUR: bench.start(apps.Crowd(bench, 16, 7, NEIGHBOUR, seed=80, asks=3, patience=30))}
-    time.sleep(2)
-    service.freeze()
-    bench.fact("stall_start: the application behind 8080 hangs")
-    time.sleep(4)
-    bench.fact("stall_end: the application behind 8080 resumes")
-    service.resume()
+    hang(bench, service, 2, 4)
     for port, crowd in crowds.items():
         bench.truth(f"{port} customers: {crowd.wait(40)}")
     time.sleep(.5)
